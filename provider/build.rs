@@ -1,1 +1,2 @@
+//! Compiles the protocol definitions.
 fn main() {}
