@@ -1,1 +1,5 @@
-//! lib
+//! A Terraform and OpenTofu provider for Proxmox VE high availability.
+//!
+//! The layers, and what each never does, are drawn in `ARCHITECTURE.md`.
+
+pub mod framework;

@@ -1,0 +1,30 @@
+//! The semantics of plan, apply, import, upgrade and move.
+//!
+//! This layer knows nothing of Proxmox and nothing of the wire: it works on [`Value`] trees and [`Schema`]s, and asks
+//! a [`Resource`] for the few verbs that only it can know. It is the only layer that ever builds state.
+
+mod apply;
+mod context;
+mod data_source;
+mod diagnostics;
+mod failure;
+mod model;
+mod path;
+mod plan;
+mod provider;
+mod read;
+mod resource;
+mod schema;
+mod validate;
+mod value;
+
+pub use context::{Context, Stop};
+pub use data_source::DataSource;
+pub use diagnostics::{Diagnostic, Diagnostics, Severity};
+pub use failure::{Cause, Failure};
+pub use model::{from_model, to_model};
+pub use path::{Path, Step};
+pub use provider::{Applied, ApplyRequest, Configure, Imported, MoveRequest, PlanRequest, Planned, Provider, ReadOutcome};
+pub use resource::{Change, Found, Freshness, MoveSource, Resource, Turn};
+pub use schema::{Attribute, Block, Nesting, NestedBlock, Schema, Type};
+pub use value::{Number, Value};

@@ -1,0 +1,255 @@
+//! A provider as the protocol layer sees it: one method per thing core can ask, values in, values and diagnostics out.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use futures_util::future::BoxFuture;
+
+use super::{DataSource, Diagnostics, MoveSource, Path, Resource, Schema, Stop, Value, apply, plan, read, validate};
+
+/// The provider block: its schema, and what configuring does.
+pub trait Configure: Send + Sync {
+    /// The provider block's attributes and blocks.
+    fn schema(&self) -> &Schema;
+
+    /// Checks that go over several arguments. `config` may hold unknown values.
+    fn validate(&self, config: &Value, diagnostics: &mut Diagnostics);
+
+    /// Makes the provider ready. Is called again and again in reattach mode and forgets everything each time.
+    /// `config` may hold unknown values during plan.
+    fn configure<'a>(&'a self, config: &'a Value, stop: Stop) -> BoxFuture<'a, Diagnostics>;
+}
+
+/// All that this provider offers.
+pub struct Provider {
+    configure: Box<dyn Configure>,
+    resources: BTreeMap<&'static str, Box<dyn Resource>>,
+    data_sources: BTreeMap<&'static str, Box<dyn DataSource>>,
+    stop: Mutex<Stop>,
+}
+
+/// What core asks a plan of.
+#[derive(Debug)]
+pub struct PlanRequest {
+    /// In the state; null for a create.
+    pub prior: Value,
+    /// Core's own merge of configuration and prior; null for a destroy.
+    pub proposed: Value,
+    /// What the user wrote; null for a destroy.
+    pub config: Value,
+}
+
+/// A plan.
+#[derive(Debug, Default)]
+pub struct Planned {
+    /// What will be.
+    pub state: Value,
+    /// What can't be changed in place.
+    pub requires_replace: Vec<Path>,
+    /// What to tell the user.
+    pub diagnostics: Diagnostics,
+}
+
+/// A planned change to be carried out.
+#[derive(Debug)]
+pub struct ApplyRequest {
+    /// In the state; null for a create.
+    pub prior: Value,
+    /// As planned; null for a destroy.
+    pub planned: Value,
+    /// What the user wrote; null for a destroy.
+    pub config: Value,
+}
+
+/// The outcome of an apply: whatever happened, `state` is what is known to be.
+#[derive(Debug, Default)]
+pub struct Applied {
+    /// The new state; null where there is no object.
+    pub state: Value,
+    /// What to tell the user.
+    pub diagnostics: Diagnostics,
+}
+
+/// The outcome of a refresh.
+#[derive(Debug, Default)]
+pub struct ReadOutcome {
+    /// The refreshed object; null where it is gone.
+    pub state: Value,
+    /// What to tell the user.
+    pub diagnostics: Diagnostics,
+}
+
+/// The outcome of an import or move.
+#[derive(Debug, Default)]
+pub struct Imported {
+    /// The object to start from; core reads it next. Null on errors.
+    pub state: Value,
+    /// What to tell the user.
+    pub diagnostics: Diagnostics,
+}
+
+/// A move from another resource type.
+#[derive(Debug)]
+pub struct MoveRequest {
+    /// What is moved.
+    pub source: MoveSource,
+    /// The type it becomes.
+    pub target: String,
+}
+
+impl Provider {
+    /// A provider of the given block, resources and data sources.
+    pub fn new(
+        configure: Box<dyn Configure>,
+        resources: Vec<Box<dyn Resource>>,
+        data_sources: Vec<Box<dyn DataSource>>,
+    ) -> Self {
+        Self {
+            configure,
+            resources: resources.into_iter().map(|r| (r.name(), r)).collect(),
+            data_sources: data_sources.into_iter().map(|d| (d.name(), d)).collect(),
+            stop: Mutex::default(),
+        }
+    }
+
+    /// The schema of the provider block.
+    pub fn schema(&self) -> &Schema {
+        self.configure.schema()
+    }
+
+    /// Every resource type by name.
+    pub fn resources(&self) -> impl Iterator<Item = (&'static str, &dyn Resource)> {
+        self.resources.iter().map(|(name, resource)| (*name, resource.as_ref()))
+    }
+
+    /// Every data source by name.
+    pub fn data_sources(&self) -> impl Iterator<Item = (&'static str, &dyn DataSource)> {
+        self.data_sources.iter().map(|(name, source)| (*name, source.as_ref()))
+    }
+
+    /// The resource type `name`.
+    ///
+    /// # Errors
+    /// There is none; the diagnostics say so.
+    pub fn resource(&self, name: &str) -> Result<&dyn Resource, Diagnostics> {
+        self.resources.get(name).map(AsRef::as_ref).ok_or_else(|| unknown("resource type", name))
+    }
+
+    /// The data source `name`.
+    ///
+    /// # Errors
+    /// There is none; the diagnostics say so.
+    pub fn data_source(&self, name: &str) -> Result<&dyn DataSource, Diagnostics> {
+        self.data_sources.get(name).map(AsRef::as_ref).ok_or_else(|| unknown("data source", name))
+    }
+
+    /// Checks the provider block.
+    pub fn validate(&self, config: &Value) -> Diagnostics {
+        let mut diagnostics = validate::check(self.configure.schema(), config);
+        self.configure.validate(config, &mut diagnostics);
+        diagnostics
+    }
+
+    /// Makes the provider ready; forgets whatever it was configured with before.
+    pub async fn configure(&self, config: &Value) -> Diagnostics {
+        let stop = Stop::new();
+        *self.stop.lock().unwrap_or_else(PoisonError::into_inner) = stop.clone();
+        self.configure.configure(config, stop).await
+    }
+
+    /// Ends what is in flight soon. Later calls are answered, and `configure` makes a fresh start.
+    pub fn stop(&self) {
+        self.stopper().cancel();
+    }
+
+    /// Checks the configuration of a resource.
+    pub fn validate_resource(&self, name: &str, config: &Value) -> Diagnostics {
+        match self.resource(name) {
+            Ok(resource) => {
+                let mut diagnostics = validate::check(resource.schema(), config);
+                resource.validate(config, &mut diagnostics);
+                diagnostics
+            }
+            Err(diagnostics) => diagnostics,
+        }
+    }
+
+    /// Checks the configuration of a data source.
+    pub fn validate_data_source(&self, name: &str, config: &Value) -> Diagnostics {
+        match self.data_source(name) {
+            Ok(source) => {
+                let mut diagnostics = validate::check(source.schema(), config);
+                source.validate(config, &mut diagnostics);
+                diagnostics
+            }
+            Err(diagnostics) => diagnostics,
+        }
+    }
+
+    /// Brings a state of schema version `from` to the current one.
+    ///
+    /// # Errors
+    /// The diagnostics say what can't be understood.
+    pub fn upgrade(&self, name: &str, from: i64, state: serde_json::Value) -> Result<Value, Diagnostics> {
+        let resource = self.resource(name)?;
+        read::upgrade(resource, from, state)
+    }
+
+    /// Plans a create, update, replace or destroy.
+    pub async fn plan(&self, name: &str, request: PlanRequest) -> Planned {
+        match self.resource(name) {
+            Ok(resource) => plan::plan(resource, self.stopper(), request).await,
+            Err(diagnostics) => Planned { diagnostics, ..Planned::default() },
+        }
+    }
+
+    /// Carries out a plan.
+    pub async fn apply(&self, name: &str, request: ApplyRequest) -> Applied {
+        match self.resource(name) {
+            Ok(resource) => apply::apply(resource, self.stopper(), request).await,
+            Err(diagnostics) => Applied { state: request.prior, diagnostics },
+        }
+    }
+
+    /// Refreshes an object.
+    pub async fn read(&self, name: &str, state: Value) -> ReadOutcome {
+        match self.resource(name) {
+            Ok(resource) => read::read(resource, self.stopper(), state).await,
+            Err(diagnostics) => ReadOutcome { state, diagnostics },
+        }
+    }
+
+    /// Starts the import of the object with the natural id `id`.
+    pub async fn import(&self, name: &str, id: &str) -> Imported {
+        match self.resource(name) {
+            Ok(resource) => read::import(resource, self.stopper(), id).await,
+            Err(diagnostics) => Imported { diagnostics, ..Imported::default() },
+        }
+    }
+
+    /// Turns an object of another type into one of ours. Pure: core asks this of an unconfigured provider.
+    pub fn move_state(&self, request: &MoveRequest) -> Imported {
+        match self.resource(&request.target) {
+            Ok(resource) => read::moved(resource, &request.source),
+            Err(diagnostics) => Imported { diagnostics, ..Imported::default() },
+        }
+    }
+
+    /// Reads a data source.
+    pub async fn read_data_source(&self, name: &str, config: Value) -> ReadOutcome {
+        match self.data_source(name) {
+            Ok(source) => read::data_source(source, self.stopper(), config).await,
+            Err(diagnostics) => ReadOutcome { state: Value::Null, diagnostics },
+        }
+    }
+
+    fn stopper(&self) -> Stop {
+        self.stop.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+fn unknown(kind: &str, name: &str) -> Diagnostics {
+    let mut diagnostics = Diagnostics::new();
+    diagnostics.error(format!("Unknown {kind}"), format!("This provider has no {kind} {name}."));
+    diagnostics
+}

@@ -1,0 +1,140 @@
+//! What a resource brings along: the few verbs that only it can know. The order in which they are called, and what
+//! becomes state, is decided by `apply` alone.
+
+use std::any::Any;
+
+use futures_util::future::BoxFuture;
+
+use super::{Context, Diagnostics, Failure, Schema, Value};
+
+/// The right to write, held from the read before a write until after it. Opaque to the framework.
+pub type Turn = Box<dyn Any + Send + Sync>;
+
+/// How fresh a read must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Freshness {
+    /// From the list that all reads of a walk share.
+    Shared,
+    /// From a request of its own.
+    Fresh,
+}
+
+/// An object as it was found.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// All attributes that are stored, as read; those of an unset option null.
+    pub object: Value,
+    /// What guards a write that is based on this read, if there is such a thing (a digest).
+    pub revision: Option<String>,
+}
+
+/// An object of another resource type that is to become one of this type.
+#[derive(Debug, Clone)]
+pub struct MoveSource {
+    /// Source address of the provider it belonged to, such as `registry.terraform.io/bpg/proxmox`.
+    pub provider: String,
+    /// The type it had.
+    pub type_name: String,
+    /// The schema version its state was written with.
+    pub schema_version: i64,
+    /// Its state.
+    pub state: serde_json::Value,
+}
+
+/// A resource type. The verbs work on wholly known objects; plan and validation see unknown values.
+pub trait Resource: Send + Sync {
+    /// The type name, `pve_…`.
+    fn name(&self) -> &'static str;
+
+    /// What an object is called in messages: "HA resource", "replication job".
+    fn title(&self) -> &'static str;
+
+    /// Its attributes and blocks, with `id` and `timeouts`.
+    fn schema(&self) -> &Schema;
+
+    /// The natural id; none while a part of it is unknown.
+    fn id(&self, object: &Value) -> Option<String>;
+
+    /// The attributes that the natural id `id` stands for; all others null.
+    ///
+    /// # Errors
+    /// The id has another form; the text says which.
+    fn import(&self, id: &str) -> Result<Value, String>;
+
+    /// Checks that go over several attributes. `config` may hold unknown values, about which nothing is to be said.
+    fn validate(&self, _config: &Value, _diagnostics: &mut Diagnostics) {}
+
+    /// Changes to the plan that the schema can't express. Pure: the same request always gives the same answer.
+    fn modify_plan(&self, _prior: Option<&Value>, _config: &Value, _planned: &mut Value) {}
+
+    /// Checks of a create, update or replace against the live cluster: adds diagnostics, never changes the plan.
+    fn preflight<'a>(&'a self, _cx: &'a Context, _change: Change<'a>) -> BoxFuture<'a, Diagnostics> {
+        Box::pin(async { Diagnostics::new() })
+    }
+
+    /// Waits for the right to write to whatever this object is stored in.
+    fn turn<'a>(&'a self, cx: &'a Context) -> BoxFuture<'a, Result<Turn, Failure>>;
+
+    /// Looks for the object that has the same natural id as `object`.
+    fn read<'a>(
+        &'a self,
+        cx: &'a Context,
+        object: &'a Value,
+        freshness: Freshness,
+    ) -> BoxFuture<'a, Result<Option<Found>, Failure>>;
+
+    /// Completes what the plan left to be chosen of the object's identity, inside the turn.
+    fn identify<'a>(&'a self, _cx: &'a Context, planned: Value) -> BoxFuture<'a, Result<Value, Failure>> {
+        Box::pin(async { Ok(planned) })
+    }
+
+    /// Sends the create.
+    fn create<'a>(&'a self, cx: &'a Context, turn: &'a Turn, planned: &'a Value) -> BoxFuture<'a, Result<(), Failure>>;
+
+    /// Sends what differs between `from` and `to`, guarded by `revision`.
+    fn update<'a>(
+        &'a self,
+        cx: &'a Context,
+        turn: &'a Turn,
+        from: &'a Found,
+        to: &'a Value,
+    ) -> BoxFuture<'a, Result<(), Failure>>;
+
+    /// Sends the delete of the object in the state.
+    fn delete<'a>(&'a self, cx: &'a Context, turn: &'a Turn, state: &'a Value) -> BoxFuture<'a, Result<(), Failure>>;
+
+    /// Waits, outside the turn, for effects of a finished create or update that the user asked to wait for.
+    fn settle<'a>(&'a self, _cx: &'a Context, _object: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    /// Waits, outside the turn, until a deleted object is really gone.
+    fn vanish<'a>(&'a self, _cx: &'a Context, _state: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    /// The state of version `from` brought to the current version.
+    ///
+    /// # Errors
+    /// Says what of the old state can't be understood.
+    fn upgrade(&self, from: i64, state: serde_json::Value) -> Result<serde_json::Value, String> {
+        let _ = state;
+        Err(format!("this provider knows no schema version {from} of {}", self.name()))
+    }
+
+    /// The object that `source` becomes; none if this type can't be moved to from there.
+    fn moved(&self, _source: &MoveSource) -> Option<Result<Value, String>> {
+        None
+    }
+}
+
+/// A planned create (no prior), update or replace.
+#[derive(Debug, Clone, Copy)]
+pub struct Change<'a> {
+    /// What is in the state.
+    pub prior: Option<&'a Value>,
+    /// What the user wrote, with unknown values.
+    pub config: &'a Value,
+    /// What will be, with unknown values.
+    pub planned: &'a Value,
+}

@@ -1,0 +1,162 @@
+//! Schemas: what attributes and blocks an object has, and what the planner has to know of each.
+
+use std::fmt;
+
+use serde_json::Value as Json;
+
+use super::Value;
+
+/// A type of Terraform's type system.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Type {
+    /// `bool`
+    Bool,
+    /// `number`
+    Number,
+    /// `string`
+    String,
+    /// `list(T)`
+    List(Box<Type>),
+    /// `set(T)`
+    Set(Box<Type>),
+    /// `map(T)`
+    Map(Box<Type>),
+    /// `object({…})`, attributes in order of declaration.
+    Object(Vec<(String, Type)>),
+}
+
+impl fmt::Display for Type {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bool => f.write_str("bool"),
+            Self::Number => f.write_str("number"),
+            Self::String => f.write_str("string"),
+            Self::List(element) => write!(f, "list({element})"),
+            Self::Set(element) => write!(f, "set({element})"),
+            Self::Map(element) => write!(f, "map({element})"),
+            Self::Object(attributes) => {
+                f.write_str("object({")?;
+                for (position, (name, ty)) in attributes.iter().enumerate() {
+                    let comma = if position == 0 { "" } else { ", " };
+                    write!(f, "{comma}{name}={ty}")?;
+                }
+                f.write_str("})")
+            }
+        }
+    }
+}
+
+/// The schema of a resource, a data source or the provider block.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Schema {
+    /// Counts the incompatible changes of stored state.
+    pub version: i64,
+    /// The attributes and blocks.
+    pub block: Block,
+}
+
+/// Attributes and nested blocks.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Block {
+    /// Markdown for the user.
+    pub description: String,
+    /// In order of declaration.
+    pub attributes: Vec<Attribute>,
+    /// In order of declaration.
+    pub blocks: Vec<NestedBlock>,
+}
+
+/// A block inside a block.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NestedBlock {
+    /// The block's type name.
+    pub name: String,
+    /// How many there may be, and what the value is then.
+    pub nesting: Nesting,
+    /// What is inside.
+    pub block: Block,
+    /// The fewest that must be given.
+    pub min_items: i64,
+}
+
+/// What a nested block's value is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Nesting {
+    /// At most one: an object or null.
+    Single,
+    /// A list of objects.
+    List,
+    /// A set of objects.
+    Set,
+}
+
+/// One attribute.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Attribute {
+    /// Its name.
+    pub name: String,
+    /// Its type.
+    pub ty: Type,
+    /// Markdown for the user.
+    pub description: String,
+    /// Must be configured.
+    pub required: bool,
+    /// May be configured.
+    pub optional: bool,
+    /// The provider gives the value where it is not configured.
+    pub computed: bool,
+    /// Core hides the value.
+    pub sensitive: bool,
+    /// The value where none is configured.
+    pub default: Option<Value>,
+    /// A change needs a new object.
+    pub replace: bool,
+    /// A computed value that any change may alter: unknown in the plan of an update.
+    pub volatile: bool,
+    /// Is kept in the state only: Proxmox doesn't store it, so it never drifts.
+    pub local: bool,
+    /// The value that null means to Proxmox; the two are equal in meaning. For maps: what a null element means.
+    pub null_means: Option<Value>,
+    /// Spellings equal in meaning: this one, and the one it is read back as.
+    pub aliases: Vec<(String, String)>,
+    /// JSON Schema keywords that every value must obey.
+    pub constraints: Json,
+}
+
+impl Schema {
+    /// The type of the whole object.
+    pub fn ty(&self) -> Type {
+        self.block.ty()
+    }
+}
+
+impl Block {
+    /// The object type that this block's values have.
+    pub fn ty(&self) -> Type {
+        let attributes = self.attributes.iter().map(|a| (a.name.clone(), a.ty.clone()));
+        let blocks = self.blocks.iter().map(|b| (b.name.clone(), b.ty()));
+        Type::Object(attributes.chain(blocks).collect())
+    }
+
+    /// The attribute `name`.
+    pub fn attribute(&self, name: &str) -> Option<&Attribute> {
+        self.attributes.iter().find(|a| a.name == name)
+    }
+
+    /// The nested block `name`.
+    pub fn nested(&self, name: &str) -> Option<&NestedBlock> {
+        self.blocks.iter().find(|b| b.name == name)
+    }
+}
+
+impl NestedBlock {
+    /// The type of the block's value.
+    pub fn ty(&self) -> Type {
+        let object = Box::new(self.block.ty());
+        match self.nesting {
+            Nesting::Single => *object,
+            Nesting::List => Type::List(object),
+            Nesting::Set => Type::Set(object),
+        }
+    }
+}
