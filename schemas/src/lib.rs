@@ -1,1 +1,3 @@
-//! The nouns.
+//! The nouns of the provider as plain data.
+
+pub mod value;

@@ -7,6 +7,7 @@ mod apply;
 mod context;
 mod data_source;
 mod diagnostics;
+mod equal;
 mod failure;
 mod model;
 mod path;
@@ -24,7 +25,9 @@ pub use diagnostics::{Diagnostic, Diagnostics, Severity};
 pub use failure::{Cause, Failure};
 pub use model::{from_model, to_model};
 pub use path::{Path, Step};
-pub use provider::{Applied, ApplyRequest, Configure, Imported, MoveRequest, PlanRequest, Planned, Provider, ReadOutcome};
+pub use provider::{
+    Applied, ApplyRequest, Configure, Imported, MoveRequest, PlanRequest, Planned, Provider, ReadOutcome,
+};
 pub use resource::{Change, Found, Freshness, MoveSource, Resource, Turn};
-pub use schema::{Attribute, Block, Nesting, NestedBlock, Schema, Type};
+pub use schema::{Attribute, Block, NestedBlock, Nesting, Schema, Type};
 pub use value::{Number, Value};

@@ -67,7 +67,9 @@ impl FromStr for Number {
             return Ok(Self::Int(value));
         }
         match text.parse::<f64>() {
-            Ok(value) if value.is_finite() && Decimal::parse(&value.to_string()) == Some(decimal) => Ok(Self::Float(value)),
+            Ok(value) if value.is_finite() && Decimal::parse(&value.to_string()) == Some(decimal) => {
+                Ok(Self::Float(value))
+            }
             _ => Ok(Self::Text(text.to_owned())),
         }
     }

@@ -1,0 +1,53 @@
+//! Equality in meaning: what Proxmox takes for the same although it is written differently.
+
+use super::{Attribute, Block, Nesting, Type, Value};
+
+/// Whether `a` and `b` mean the same as values of `attribute`.
+pub fn same(attribute: &Attribute, a: &Value, b: &Value) -> bool {
+    a == b || canonical(attribute, a) == canonical(attribute, b)
+}
+
+/// Whether `a` and `b` mean the same as values of a nested block.
+pub fn same_block(block: &Block, nesting: Nesting, a: &Value, b: &Value) -> bool {
+    a == b || canonical_nested(block, nesting, a) == canonical_nested(block, nesting, b)
+}
+
+/// The names of the top-level attributes and blocks in which `a` and `b` differ in meaning.
+pub fn differences<'a>(block: &'a Block, a: &Value, b: &Value, counts: impl Fn(&Attribute) -> bool) -> Vec<&'a str> {
+    let attributes = block.attributes.iter().filter(|x| counts(x) && !same(x, a.at(&x.name), b.at(&x.name)));
+    let blocks = block.blocks.iter().filter(|x| !same_block(&x.block, x.nesting, a.at(&x.name), b.at(&x.name)));
+    attributes.map(|x| x.name.as_str()).chain(blocks.map(|x| x.name.as_str())).collect()
+}
+
+fn canonical(attribute: &Attribute, value: &Value) -> Value {
+    match (&attribute.null_means, &attribute.ty, value) {
+        (Some(means), Type::Map(_), Value::Map(members)) => {
+            let filled = members.iter().map(|(k, v)| (k.clone(), if v.is_null() { means.clone() } else { v.clone() }));
+            Value::Map(filled.collect())
+        }
+        (Some(means), ty, Value::Null) if !matches!(ty, Type::Map(_)) => means.clone(),
+        (_, _, Value::String(text)) => {
+            let alias = attribute.aliases.iter().find(|(spelling, _)| spelling == text);
+            alias.map_or_else(|| value.clone(), |(_, meaning)| Value::from(meaning.as_str()))
+        }
+        _ => value.clone(),
+    }
+}
+
+fn canonical_nested(block: &Block, nesting: Nesting, value: &Value) -> Value {
+    match (nesting, value) {
+        (Nesting::Single, Value::Map(_)) => canonical_object(block, value),
+        (Nesting::List, Value::List(items)) => Value::List(items.iter().map(|i| canonical_object(block, i)).collect()),
+        (Nesting::Set, Value::Set(items)) => Value::set(items.iter().map(|i| canonical_object(block, i))),
+        (Nesting::List, Value::Null) => Value::List(Vec::new()),
+        (Nesting::Set, Value::Null) => Value::Set(Vec::new()),
+        _ => value.clone(),
+    }
+}
+
+fn canonical_object(block: &Block, value: &Value) -> Value {
+    let attributes = block.attributes.iter().map(|a| (a.name.clone(), canonical(a, value.at(&a.name))));
+    let blocks =
+        block.blocks.iter().map(|b| (b.name.clone(), canonical_nested(&b.block, b.nesting, value.at(&b.name))));
+    Value::Map(attributes.chain(blocks).collect())
+}

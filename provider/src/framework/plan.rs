@@ -1,0 +1,134 @@
+//! The planner. Planned values are a pure function of the request; only the diagnostics of `preflight` look further.
+
+use super::apply::timeout;
+use super::equal::{same, same_block};
+use super::resource::Change;
+use super::{
+    Attribute, Block, Context, Diagnostics, NestedBlock, Nesting, Path, PlanRequest, Planned, Resource, Step, Stop,
+    Value,
+};
+
+/// Plans a create, update, replace or destroy of an object of type `resource`.
+pub async fn plan(resource: &dyn Resource, stop: Stop, request: PlanRequest) -> Planned {
+    if request.proposed.is_null() {
+        return Planned::default();
+    }
+    let (state, requires_replace) = values(resource, &request);
+    let prior = (!request.prior.is_null()).then_some(&request.prior);
+    let mut diagnostics = Diagnostics::new();
+    if prior != Some(&state) {
+        let cx = Context::new(timeout(resource, &state, "read"), stop);
+        let change = Change { prior, config: &request.config, planned: &state };
+        diagnostics = resource.preflight(&cx, change).await;
+        diagnostics.extend(cx.into_warnings());
+    }
+    Planned { state, requires_replace, diagnostics }
+}
+
+/// The planned values, and the paths that need a new object.
+fn values(resource: &dyn Resource, request: &PlanRequest) -> (Value, Vec<Path>) {
+    let schema = &resource.schema().block;
+    let prior = (!request.prior.is_null()).then_some(&request.prior);
+    let mut planned = block(schema, prior, &request.config, &request.proposed);
+    resource.modify_plan(prior, &request.config, &mut planned);
+    let changed = match prior {
+        None => true,
+        Some(prior) => differs(schema, prior, &planned),
+    };
+    if changed {
+        mark_unknown(schema, prior, &request.config, &mut planned);
+    }
+    if schema.attribute("id").is_some() {
+        planned.insert("id", id(resource, prior, &planned));
+    }
+    let mut replace = Vec::new();
+    if let Some(prior) = prior {
+        replacements(schema, prior, &planned, &Path::root(), &mut replace);
+    }
+    (planned, replace)
+}
+
+/// Defaults and equality in meaning, for all attributes and blocks of one object.
+fn block(schema: &Block, prior: Option<&Value>, config: &Value, proposed: &Value) -> Value {
+    let attributes = schema.attributes.iter().map(|a| {
+        let prior = prior.map(|p| p.at(&a.name));
+        (a.name.clone(), attribute(a, prior, config.at(&a.name), proposed.at(&a.name)))
+    });
+    let blocks = schema.blocks.iter().map(|b| {
+        let prior = prior.map(|p| p.at(&b.name));
+        (b.name.clone(), nested(b, prior, config.at(&b.name), proposed.at(&b.name)))
+    });
+    Value::Map(attributes.chain(blocks).collect())
+}
+
+fn attribute(schema: &Attribute, prior: Option<&Value>, config: &Value, proposed: &Value) -> Value {
+    let wanted = match (config, &schema.default) {
+        (Value::Null, Some(default)) => default,
+        (Value::Null, None) if !schema.computed => &Value::Null,
+        (Value::Null, None) => proposed,
+        _ => config,
+    };
+    match prior {
+        // Equal in meaning: the state's spelling stays, so that nothing is to be done.
+        Some(prior) if !config.is_null() && wanted != prior && same(schema, wanted, prior) && !prior.is_null() => {
+            prior.clone()
+        }
+        _ => wanted.clone(),
+    }
+}
+
+fn nested(schema: &NestedBlock, prior: Option<&Value>, config: &Value, proposed: &Value) -> Value {
+    match (schema.nesting, config) {
+        (Nesting::Single, Value::Map(_)) => {
+            let prior = prior.filter(|p| !p.is_null());
+            block(&schema.block, prior, config, proposed)
+        }
+        (Nesting::List, Value::List(items)) => {
+            let items = items.iter().enumerate().map(|(index, config)| {
+                let at = |list: &Value| list.elements().and_then(|e| e.get(index)).cloned();
+                block(&schema.block, prior.and_then(at).as_ref(), config, &at(proposed).unwrap_or_default())
+            });
+            Value::List(items.collect())
+        }
+        (Nesting::Set, Value::Set(items)) => Value::set(items.iter().map(|i| block(&schema.block, None, i, i))),
+        _ => config.clone(),
+    }
+}
+
+/// Whether anything the user may configure differs; what is only computed follows from that.
+fn differs(schema: &Block, prior: &Value, planned: &Value) -> bool {
+    let attributes =
+        schema.attributes.iter().any(|a| prior.at(&a.name) != planned.at(&a.name) && configurable(a, prior, planned));
+    let blocks = schema.blocks.iter().any(|b| !same_block(&b.block, b.nesting, prior.at(&b.name), planned.at(&b.name)));
+    attributes || blocks
+}
+
+fn configurable(attribute: &Attribute, prior: &Value, planned: &Value) -> bool {
+    let name = &attribute.name;
+    (attribute.required || attribute.optional) && !same(attribute, prior.at(name), planned.at(name))
+}
+
+/// What only apply can know: computed values of a new object, volatile ones of a changed object.
+fn mark_unknown(schema: &Block, prior: Option<&Value>, config: &Value, planned: &mut Value) {
+    for attribute in schema.attributes.iter().filter(|a| a.computed && a.default.is_none()) {
+        let unset = config.at(&attribute.name).is_null();
+        if unset && (prior.is_none() || attribute.volatile) {
+            planned.insert(&*attribute.name, Value::Unknown);
+        }
+    }
+}
+
+fn id(resource: &dyn Resource, prior: Option<&Value>, planned: &Value) -> Value {
+    match resource.id(planned) {
+        Some(id) => Value::from(id),
+        None => prior.map(|p| p.at("id").clone()).filter(|id| !id.is_null()).unwrap_or(Value::Unknown),
+    }
+}
+
+fn replacements(schema: &Block, prior: &Value, planned: &Value, path: &Path, found: &mut Vec<Path>) {
+    for attribute in schema.attributes.iter().filter(|a| a.replace) {
+        if !same(attribute, prior.at(&attribute.name), planned.at(&attribute.name)) {
+            found.push(path.then(Step::Attribute(attribute.name.clone())));
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! Refresh, import, move and upgrade: how what Proxmox holds becomes state.
+
+use std::panic::AssertUnwindSafe;
+use std::time::{Duration, Instant};
+
+use futures_util::FutureExt;
+
+use super::apply::{panicked, timeout};
+use super::equal::{same, same_block};
+use super::{
+    Attribute, Block, Context, DataSource, Diagnostics, Freshness, Imported, MoveSource, Nesting, ReadOutcome,
+    Resource, Stop, Value,
+};
+
+/// Refreshes the object in `state`.
+pub async fn read(resource: &dyn Resource, stop: Stop, state: Value) -> ReadOutcome {
+    let cx = Context::new(timeout(resource, &state, "read"), stop);
+    let found = AssertUnwindSafe(resource.read(&cx, &state, Freshness::Shared)).catch_unwind().await;
+    let found = found.unwrap_or_else(|panic| Err(panicked(&*panic)));
+    let mut diagnostics = cx.into_warnings();
+    let state = match found {
+        Ok(Some(found)) => with_id(resource, relative(&resource.schema().block, &state, &found.object)),
+        Ok(None) => Value::Null,
+        Err(failure) => {
+            diagnostics.push(failure.into_error(format!("Cannot read {}", resource.title())));
+            state
+        }
+    };
+    ReadOutcome { state, diagnostics }
+}
+
+/// The found object in the words of the prior state: what is equal in meaning keeps its spelling, what has drifted
+/// takes the server's. Where the prior state says nothing (after import and move) everything is taken.
+pub fn relative(schema: &Block, prior: &Value, found: &Value) -> Value {
+    let attributes =
+        schema.attributes.iter().map(|a| (a.name.clone(), relative_attribute(a, prior.at(&a.name), found.at(&a.name))));
+    let blocks = schema.blocks.iter().map(|b| {
+        let (prior, found) = (prior.at(&b.name), found.at(&b.name));
+        let value = match (b.nesting, prior, found) {
+            _ if b.name == TIMEOUTS => prior.clone(),
+            _ if same_block(&b.block, b.nesting, prior, found) => prior.clone(),
+            (Nesting::Single, Value::Map(_), Value::Map(_)) => relative(&b.block, prior, found),
+            (Nesting::List, Value::List(prior), Value::List(found)) => {
+                let known = prior.iter().chain(std::iter::repeat(&Value::Null));
+                Value::List(known.zip(found).map(|(prior, found)| relative(&b.block, prior, found)).collect())
+            }
+            _ => found.clone(),
+        };
+        (b.name.clone(), value)
+    });
+    Value::Map(attributes.chain(blocks).collect())
+}
+
+/// The block every resource has and Proxmox knows nothing of.
+pub const TIMEOUTS: &str = "timeouts";
+
+fn relative_attribute(schema: &Attribute, prior: &Value, found: &Value) -> Value {
+    let or_default = |value: &Value| match (&schema.default, value) {
+        (Some(default), Value::Null) => default.clone(),
+        _ => value.clone(),
+    };
+    if schema.local {
+        return or_default(prior);
+    }
+    let found = or_default(found);
+    // A null that stands for the default stays, except where the plan would fill the default in.
+    let keep = same(schema, prior, &found) && !(prior.is_null() && schema.default.is_some());
+    if keep { prior.clone() } else { found }
+}
+
+/// Starts the import of the object with the natural id `id`: core reads it next.
+pub async fn import(resource: &dyn Resource, stop: Stop, id: &str) -> Imported {
+    let mut diagnostics = Diagnostics::new();
+    let object = match resource.import(id) {
+        Ok(object) => object,
+        Err(problem) => {
+            diagnostics.error(
+                format!("Cannot import {}", resource.title()),
+                format!("{id:?} is no import id of {}: {problem}", resource.name()),
+            );
+            return Imported { state: Value::Null, diagnostics };
+        }
+    };
+    let object = complete(&resource.schema().block, &object);
+    let cx = Context::new(Instant::now() + Duration::from_mins(1), stop);
+    let found = resource.read(&cx, &object, Freshness::Shared).await;
+    diagnostics.extend(cx.into_warnings());
+    match found {
+        Ok(Some(found)) => {
+            let state = with_id(resource, relative(&resource.schema().block, &object, &found.object));
+            Imported { state, diagnostics }
+        }
+        Ok(None) => {
+            diagnostics.error(
+                format!("Cannot import {}", resource.title()),
+                format!("There is no {} {id}. Nothing was imported.", resource.title()),
+            );
+            Imported { state: Value::Null, diagnostics }
+        }
+        Err(failure) => {
+            diagnostics.push(failure.into_error(format!("Cannot import {}", resource.title())));
+            Imported { state: Value::Null, diagnostics }
+        }
+    }
+}
+
+/// Turns an object of another type into one of `resource`. Pure.
+pub fn moved(resource: &dyn Resource, source: &MoveSource) -> Imported {
+    let mut diagnostics = Diagnostics::new();
+    let state = match resource.moved(source) {
+        Some(Ok(object)) => with_id(resource, complete(&resource.schema().block, &object)),
+        Some(Err(problem)) => {
+            diagnostics.error(
+                format!("Cannot move to {}", resource.name()),
+                format!("The state of the {} can't be understood: {problem}.", source.type_name),
+            );
+            Value::Null
+        }
+        None => {
+            diagnostics.error(
+                format!("Cannot move to {}", resource.name()),
+                format!(
+                    "Nothing is known of how a {} of {} becomes a {}. Remove it from the state by a `removed` block and \
+                     import it under its new type instead.",
+                    source.type_name,
+                    source.provider,
+                    resource.name()
+                ),
+            );
+            Value::Null
+        }
+    };
+    Imported { state, diagnostics }
+}
+
+/// Brings a stored state of schema version `from` to the current version.
+///
+/// # Errors
+/// The diagnostics say what of it can't be understood.
+pub fn upgrade(resource: &dyn Resource, from: i64, state: serde_json::Value) -> Result<Value, Diagnostics> {
+    let current = resource.schema().version;
+    let upgraded = if from == current { Ok(state) } else { resource.upgrade(from, state) };
+    upgraded.and_then(|json| Value::from_json(&json, &resource.schema().ty())).map_err(|problem| {
+        let mut diagnostics = Diagnostics::new();
+        diagnostics.error(
+            format!("Cannot upgrade the state of {}", resource.name()),
+            format!("From schema version {from} to {current}: {problem}. The state was not changed."),
+        );
+        diagnostics
+    })
+}
+
+/// Reads a data source.
+pub async fn data_source(source: &dyn DataSource, stop: Stop, config: Value) -> ReadOutcome {
+    let cx = Context::new(Instant::now() + Duration::from_mins(2), stop);
+    let found = AssertUnwindSafe(source.read(&cx, &config)).catch_unwind().await;
+    let found = found.unwrap_or_else(|panic| Err(panicked(&*panic)));
+    let mut diagnostics = cx.into_warnings();
+    let state = match found {
+        Ok(state) => state,
+        Err(failure) => {
+            diagnostics.push(failure.into_error(format!("Cannot read {}", source.title())));
+            Value::Null
+        }
+    };
+    ReadOutcome { state, diagnostics }
+}
+
+/// The object with `id` set.
+pub fn with_id(resource: &dyn Resource, mut object: Value) -> Value {
+    if let Some(id) = resource.id(&object) {
+        object.insert("id", Value::from(id));
+    }
+    object
+}
+
+/// All members that the schema has; those that `object` lacks are null, or empty where they are lists of blocks.
+pub fn complete(schema: &Block, object: &Value) -> Value {
+    let attributes = schema.attributes.iter().map(|a| (a.name.clone(), object.at(&a.name).clone()));
+    let blocks = schema.blocks.iter().map(|b| {
+        let value = match (b.nesting, object.at(&b.name)) {
+            (Nesting::List, Value::Null) => Value::List(Vec::new()),
+            (Nesting::Set, Value::Null) => Value::Set(Vec::new()),
+            (_, value) => value.clone(),
+        };
+        (b.name.clone(), value)
+    });
+    Value::Map(attributes.chain(blocks).collect())
+}

@@ -1,0 +1,218 @@
+//! Plan-time validation of configuration: every constraint that the schema carries, on the attribute at fault.
+
+use serde_json::Value as Json;
+
+use super::{Attribute, Block, Diagnostics, NestedBlock, Nesting, Number, Path, Schema, Type, Value};
+
+/// Checks `config` against all constraints of `schema`. Nothing is said of unknown values.
+pub fn check(schema: &Schema, config: &Value) -> Diagnostics {
+    let mut diagnostics = Diagnostics::new();
+    block(&schema.block, config, &Path::root(), &mut diagnostics);
+    diagnostics
+}
+
+fn block(schema: &Block, value: &Value, path: &Path, diagnostics: &mut Diagnostics) {
+    for attribute in &schema.attributes {
+        self::attribute(attribute, value.at(&attribute.name), &path.field(&attribute.name), diagnostics);
+    }
+    for nested in &schema.blocks {
+        self::nested(nested, value.at(&nested.name), &path.field(&nested.name), diagnostics);
+    }
+}
+
+fn nested(schema: &NestedBlock, value: &Value, path: &Path, diagnostics: &mut Diagnostics) {
+    match (schema.nesting, value) {
+        (Nesting::Single, Value::Map(_)) => block(&schema.block, value, path, diagnostics),
+        (Nesting::List, Value::List(items)) => {
+            for (index, item) in items.iter().enumerate() {
+                block(&schema.block, item, &path.index(index), diagnostics);
+            }
+        }
+        // A path can't point into a set.
+        (Nesting::Set, Value::Set(items)) => {
+            for item in items {
+                let mut inner = Diagnostics::new();
+                block(&schema.block, item, &Path::root(), &mut inner);
+                for diagnostic in inner {
+                    diagnostics.error_at(path.clone(), diagnostic.summary, diagnostic.detail);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+fn attribute(attribute: &Attribute, value: &Value, path: &Path, diagnostics: &mut Diagnostics) {
+    if !(attribute.required || attribute.optional) {
+        return;
+    }
+    let mut report = |path: &Path, problem: String| {
+        let shown = if attribute.sensitive { String::new() } else { shown(value_at(value, path)) };
+        diagnostics.error_at(
+            path.clone(),
+            format!("Invalid value for {}", attribute.name),
+            format!("{path}{shown}: {problem}"),
+        );
+    };
+    constraints(&attribute.constraints, &attribute.ty, value, path, &mut report);
+}
+
+/// Walks value and constraints side by side. Elements of sets are reported at the set.
+fn constraints(schema: &Json, ty: &Type, value: &Value, path: &Path, report: &mut dyn FnMut(&Path, String)) {
+    match value {
+        Value::Null | Value::Unknown | Value::Bool(_) => {}
+        Value::String(text) => {
+            if let Err(problem) = self::text(schema, text) {
+                report(path, problem);
+            }
+        }
+        Value::Number(number) => {
+            if let Err(problem) = self::number(schema, number) {
+                report(path, problem);
+            }
+        }
+        Value::List(elements) => {
+            self::count(schema, elements, path, report);
+            for (index, element) in elements.iter().enumerate() {
+                constraints(&schema["items"], element_type(ty), element, &path.index(index), report);
+            }
+        }
+        Value::Set(elements) => {
+            self::count(schema, elements, path, report);
+            for element in elements {
+                let named = |_: &Path, problem: String| report(path, format!("{}: {problem}", plain(element)));
+                constraints(&schema["items"], element_type(ty), element, path, &mut { named });
+            }
+        }
+        Value::Map(members) => {
+            if let Some(least) = schema["minProperties"].as_u64()
+                && (members.len() as u64) < least
+            {
+                report(path, format!("needs at least {least} {}", if least == 1 { "entry" } else { "entries" }));
+            }
+            for (key, member) in members {
+                if let Err(problem) = self::text(&schema["propertyNames"], key) {
+                    report(&path.key(key), format!("key {key:?}: {problem}"));
+                }
+                let keywords = match ty {
+                    Type::Object(_) => &schema["properties"][key.as_str()],
+                    _ => &schema["additionalProperties"],
+                };
+                constraints(keywords, element_type(ty), member, &path.key(key), report);
+            }
+        }
+    }
+}
+
+fn text(schema: &Json, text: &str) -> Result<(), String> {
+    if let Some(allowed) = enumeration(schema)
+        && !allowed.iter().any(|one| one == text)
+    {
+        return Err(format!("must be one of {}", allowed.join(", ")));
+    }
+    let length = text.chars().count() as u64;
+    if let Some(least) = schema["minLength"].as_u64()
+        && length < least
+    {
+        return Err(format!("must be at least {least} characters long"));
+    }
+    if let Some(most) = schema["maxLength"].as_u64()
+        && length > most
+    {
+        return Err(format!("must be at most {most} characters long, is {length}"));
+    }
+    match schema["format"].as_str() {
+        Some(format) => pve_schemas::value::check(format, text),
+        None => Ok(()),
+    }
+}
+
+/// The texts of an enumeration: `enum`, or `oneOf` of constants (which is how documented variants come out).
+pub fn enumeration(schema: &Json) -> Option<Vec<String>> {
+    let texts = |list: &Vec<Json>, pick: fn(&Json) -> &Json| {
+        list.iter().filter_map(|one| pick(one).as_str().map(str::to_owned)).collect::<Vec<_>>()
+    };
+    if let Some(list) = schema["enum"].as_array() {
+        return Some(texts(list, |one| one));
+    }
+    if let Some(list) = schema["oneOf"].as_array() {
+        return Some(
+            list.iter()
+                .flat_map(|one| enumeration(one).unwrap_or_else(|| texts(&vec![one.clone()], |x| &x["const"])))
+                .collect(),
+        );
+    }
+    schema["anyOf"].as_array().and_then(|list| list.iter().find_map(enumeration))
+}
+
+fn number(schema: &Json, number: &Number) -> Result<(), String> {
+    let bound = |keyword: &str| schema[keyword].as_number().and_then(|n| n.to_string().parse::<Number>().ok());
+    if has_type(schema, "integer") && number.as_i64().is_none() {
+        return Err("must be a whole number".to_owned());
+    }
+    if let Some(least) = bound("minimum")
+        && *number < least
+    {
+        return Err(format!("must be at least {least}"));
+    }
+    match bound("maximum") {
+        Some(most) if *number > most => Err(format!("must be at most {most}")),
+        _ => Ok(()),
+    }
+}
+
+fn count(schema: &Json, elements: &[Value], path: &Path, report: &mut dyn FnMut(&Path, String)) {
+    let known = elements.iter().all(|e| !e.is_unknown());
+    if let Some(least) = schema["minItems"].as_u64()
+        && known
+        && (elements.len() as u64) < least
+    {
+        report(path, format!("needs at least {least} {}", if least == 1 { "element" } else { "elements" }));
+    }
+    if elements.iter().any(Value::is_null) {
+        report(path, "an element is null".to_owned());
+    }
+}
+
+fn has_type(schema: &Json, name: &str) -> bool {
+    let types = &schema["type"];
+    types == name || types.as_array().is_some_and(|types| types.iter().any(|t| t == name))
+}
+
+fn element_type(ty: &Type) -> &Type {
+    match ty {
+        Type::List(element) | Type::Set(element) | Type::Map(element) => element,
+        _ => ty,
+    }
+}
+
+fn value_at<'a>(value: &'a Value, path: &Path) -> &'a Value {
+    use super::Step;
+    let mut at = value;
+    for step in path.steps().iter().skip_while(|s| matches!(s, Step::Attribute(_))) {
+        at = match step {
+            Step::Key(key) | Step::Attribute(key) => at.at(key),
+            Step::Index(index) => {
+                let index = usize::try_from(*index).unwrap_or(usize::MAX);
+                at.elements().and_then(|e| e.get(index)).unwrap_or(&Value::Null)
+            }
+        };
+    }
+    at
+}
+
+fn shown(value: &Value) -> String {
+    match value {
+        Value::String(_) | Value::Number(_) => format!(" = {}", plain(value)),
+        _ => String::new(),
+    }
+}
+
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => format!("{text:?}"),
+        Value::Number(number) => number.to_string(),
+        Value::Bool(value) => value.to_string(),
+        _ => "element".to_owned(),
+    }
+}
