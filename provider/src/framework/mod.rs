@@ -6,6 +6,7 @@
 mod apply;
 mod context;
 mod data_source;
+mod derive;
 mod diagnostics;
 mod equal;
 mod failure;
@@ -21,6 +22,7 @@ mod value;
 
 pub use context::{Context, Stop};
 pub use data_source::DataSource;
+pub use derive::{Role, json_schema};
 pub use diagnostics::{Diagnostic, Diagnostics, Severity};
 pub use failure::{Cause, Failure};
 pub use model::{from_model, to_model};

@@ -1,0 +1,188 @@
+//! From a noun's struct to its schema: the struct is the truth, read through its JSON Schema.
+//!
+//! The keywords of JSON Schema carry types and constraints, the doc comments carry the documentation, and the `tf`
+//! extension of a property carries what only Terraform has words for.
+
+use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
+use serde_json::Value as Json;
+
+use super::{Attribute, Block, NestedBlock, Nesting, Schema, Type, Value};
+
+/// What a schema is made for: it decides what an unmarked property is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Unmarked properties are optional; `id` and `timeouts` are added.
+    Resource,
+    /// Unmarked properties are computed.
+    DataSource,
+    /// Unmarked properties are optional.
+    Provider,
+}
+
+impl Schema {
+    /// The schema of the noun `M`.
+    ///
+    /// # Panics
+    /// The struct can't be expressed in protocol 5. Every noun is built in a test, so no user sees this.
+    pub fn of<M: JsonSchema>(role: Role) -> Self {
+        let json = json_schema::<M>();
+        let version = json["tf"]["version"].as_i64().unwrap_or(0);
+        let mut block = block(&json, role);
+        if role == Role::Resource {
+            block.attributes.insert(0, id_attribute());
+            block.blocks.push(timeouts_block());
+        }
+        Self { version, block }
+    }
+}
+
+/// The JSON Schema of `M`, without references.
+pub fn json_schema<M: JsonSchema>() -> Json {
+    let settings = SchemaSettings::draft2020_12().with(|s| s.inline_subschemas = true);
+    settings.into_generator().into_root_schema_for::<M>().to_value()
+}
+
+fn block(json: &Json, role: Role) -> Block {
+    let mut block = Block { description: description(json), ..Block::default() };
+    for (name, property) in json["properties"].as_object().into_iter().flatten() {
+        let tf = &property["tf"];
+        match tf["block"].as_str() {
+            Some(nesting) => block.blocks.push(nested(name, property, nesting, role)),
+            None => block.attributes.push(attribute(name, property, role)),
+        }
+    }
+    block
+}
+
+fn nested(name: &str, property: &Json, nesting: &str, role: Role) -> NestedBlock {
+    let nesting = match nesting {
+        "single" => Nesting::Single,
+        "list" => Nesting::List,
+        "set" => Nesting::Set,
+        other => panic!("{name}: block = {other:?} is no nesting"),
+    };
+    let inner = if nesting == Nesting::Single { non_null(property) } else { &property["items"] };
+    let mut block = block(inner, role);
+    block.description = description(property);
+    NestedBlock { name: name.to_owned(), nesting, block, min_items: property["tf"]["min_items"].as_i64().unwrap_or(0) }
+}
+
+fn attribute(name: &str, property: &Json, role: Role) -> Attribute {
+    let tf = &property["tf"];
+    let is = |flag: &str| tf[flag].as_bool().unwrap_or(false);
+    let ty = ty(name, property);
+    let default = tf
+        .get("default")
+        .map(|json| Value::from_json(json, &ty).unwrap_or_else(|problem| panic!("{name}: the default {problem}")));
+    let required = is("required");
+    let computed = is("computed") || default.is_some() || (role == Role::DataSource && !required && !is("optional"));
+    let optional = !required && (is("optional") || default.is_some() || (role != Role::DataSource && !is("computed")));
+    let null_type = if let Type::Map(element) = &ty { element } else { &ty };
+    let null_means = tf
+        .get("null_means")
+        .map(|json| Value::from_json(json, null_type).unwrap_or_else(|problem| panic!("{name}: null_means {problem}")));
+    let aliases = tf["aliases"].as_object().into_iter().flatten();
+    Attribute {
+        name: name.to_owned(),
+        description: description(property),
+        required,
+        optional,
+        computed,
+        sensitive: is("sensitive"),
+        default,
+        replace: is("replace"),
+        volatile: is("volatile"),
+        local: is("local"),
+        null_means,
+        aliases: aliases.filter_map(|(from, to)| Some((from.clone(), to.as_str()?.to_owned()))).collect(),
+        constraints: property.clone(),
+        ty,
+    }
+}
+
+fn ty(name: &str, property: &Json) -> Type {
+    let schema = non_null(property);
+    match type_name(schema) {
+        Some("boolean") => Type::Bool,
+        Some("integer" | "number") => Type::Number,
+        Some("string") => Type::String,
+        Some("array") => {
+            let element = Box::new(ty(name, &schema["items"]));
+            if schema["uniqueItems"] == true { Type::Set(element) } else { Type::List(element) }
+        }
+        Some("object") => match schema["properties"].as_object() {
+            Some(members) => Type::Object(members.iter().map(|(k, v)| (k.clone(), ty(k, v))).collect()),
+            None => Type::Map(Box::new(ty(name, &schema["additionalProperties"]))),
+        },
+        // An enumeration of documented variants has no `type`, only `oneOf` constants.
+        None if super::validate::enumeration(schema).is_some() => Type::String,
+        other => panic!("{name}: the type {other:?} can't be expressed"),
+    }
+}
+
+/// The part of an optional property that is not null.
+fn non_null(property: &Json) -> &Json {
+    let variants = property["anyOf"].as_array().into_iter().flatten();
+    variants.into_iter().find(|variant| variant["type"] != "null").unwrap_or(property)
+}
+
+fn type_name(schema: &Json) -> Option<&str> {
+    match &schema["type"] {
+        Json::String(name) => Some(name),
+        Json::Array(names) => names.iter().filter_map(Json::as_str).find(|name| *name != "null"),
+        _ => None,
+    }
+}
+
+fn description(json: &Json) -> String {
+    json["description"].as_str().unwrap_or_default().to_owned()
+}
+
+fn plain(name: &str, description: &str) -> Attribute {
+    Attribute {
+        name: name.to_owned(),
+        ty: Type::String,
+        description: description.to_owned(),
+        required: false,
+        optional: false,
+        computed: false,
+        sensitive: false,
+        default: None,
+        replace: false,
+        volatile: false,
+        local: false,
+        null_means: None,
+        aliases: Vec::new(),
+        constraints: Json::Null,
+    }
+}
+
+fn id_attribute() -> Attribute {
+    Attribute { computed: true, ..plain("id", "The natural id, the one that `import` takes.") }
+}
+
+fn timeouts_block() -> NestedBlock {
+    let entry = |verb: &str, what: &str| Attribute {
+        optional: true,
+        local: true,
+        constraints: serde_json::json!({"format": "duration"}),
+        ..plain(verb, &format!("How long {what} may take, retries and waits included, such as `\"5m\"`."))
+    };
+    let attributes = vec![
+        entry("create", "a create"),
+        entry("read", "a read"),
+        entry("update", "an update"),
+        entry("delete", "a delete"),
+    ];
+    NestedBlock {
+        name: super::read::TIMEOUTS.to_owned(),
+        nesting: Nesting::Single,
+        block: Block {
+            description: "How long operations on this object may take before they give up.".to_owned(),
+            attributes,
+            blocks: Vec::new(),
+        },
+        min_items: 0,
+    }
+}

@@ -1,0 +1,97 @@
+//! `pve_ha_resource`: a guest that the HA manager looks after.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+use crate::noun::{Noun, Params, Rest, Store};
+use crate::value::{Comment, ConfigId, Entry, HaState, Sid};
+
+/// A guest that the HA manager looks after: it is kept in the requested state, and recovered on another node when its
+/// node fails.
+///
+/// Creating one with the state `started` (the default) **starts a stopped guest** within about 20 seconds. Destroying it
+/// leaves the guest as it is. Starting or stopping the guest by other means changes `state` behind Terraform's back, and
+/// the next plan shows it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct HaResource {
+    /// The guest: `vm:100` for a virtual machine, `ct:101` for a container. It must exist.
+    #[schemars(extend("tf" = {"required": true, "replace": true}))]
+    pub sid: Sid,
+    /// The state it is to be kept in. `started`: running, recovered on failure; `stopped`: stopped, but moved on failure;
+    /// `disabled`: stopped and left where it is, also the only way out of the error state; `ignored`: not touched.
+    /// `enabled` is accepted as another word for `started`.
+    #[schemars(extend("tf" = {"default": "started", "aliases": {"enabled": "started"}}))]
+    pub state: Option<HaState>,
+    /// The HA group that says on which nodes it may run. **PVE 8 only**; on PVE 9 write a `pve_ha_node_affinity_rule`.
+    pub group: Option<ConfigId>,
+    /// Whether it moves back to a node of higher priority when one comes online again. Unset means `true`. **PVE 9 only**;
+    /// on PVE 8 it is `nofailback` of the group.
+    #[schemars(extend("tf" = {"null_means": true}))]
+    pub failback: Option<bool>,
+    /// How often a failed start is tried again on the same node.
+    #[schemars(range(min = 0), extend("tf" = {"default": 1}))]
+    pub max_restart: Option<i64>,
+    /// How often it is moved to another node after failed starts. 0 means that it stays on its node and goes into the
+    /// error state.
+    #[schemars(range(min = 0), extend("tf" = {"default": 1}))]
+    pub max_relocate: Option<i64>,
+    /// A comment of one line.
+    #[schemars(extend("format" = Comment::FORMAT, "tf" = {"null_means": ""}))]
+    pub comment: Option<String>,
+    /// What destroy does with HA rules that name this resource, on PVE 9: `false` leaves them to their own resources,
+    /// `true` has Proxmox remove this resource from every rule, and rules that become empty.
+    #[schemars(extend("tf" = {"default": false, "local": true}))]
+    pub purge_rules: Option<bool>,
+    /// Whether apply waits until the HA manager has brought the guest into the requested state, and says what it is stuck in
+    /// if that doesn't happen.
+    #[schemars(extend("tf" = {"default": false, "local": true}))]
+    pub wait_for_state: Option<bool>,
+}
+
+impl Noun for HaResource {
+    const NAME: &'static str = "pve_ha_resource";
+    const TITLE: &'static str = "HA resource";
+}
+
+impl Rest for HaResource {
+    const COLLECTION: &'static str = "/cluster/ha/resources";
+    const KEY: &'static str = "sid";
+    const STORE: Store = Store::Ha;
+
+    fn key(&self) -> String {
+        self.sid.to_string()
+    }
+
+    fn params(&self) -> Params {
+        let mut params = Params::new();
+        params.insert("state", self.state.unwrap_or(HaState::Started).as_str().to_owned());
+        params.insert("max_restart", self.max_restart.unwrap_or(1).to_string());
+        params.insert("max_relocate", self.max_relocate.unwrap_or(1).to_string());
+        if let Some(group) = &self.group {
+            params.insert("group", group.to_string());
+        }
+        if let Some(failback) = self.failback {
+            params.insert("failback", u8::from(failback).to_string());
+        }
+        if let Some(comment) = self.comment.as_ref().filter(|c| !c.is_empty()) {
+            params.insert("comment", comment.to_string());
+        }
+        params
+    }
+
+    fn from_entry(entry: &Json) -> Result<Self, String> {
+        let entry = Entry(entry);
+        Ok(Self {
+            sid: entry.required("sid")?.parse().map_err(|e| format!("sid: {e}"))?,
+            state: serde_json::from_value(entry.json("state").clone()).map_err(|e| format!("state: {e}"))?,
+            group: entry.parsed("group")?,
+            failback: entry.flag("failback"),
+            max_restart: entry.integer("max_restart"),
+            max_relocate: entry.integer("max_relocate"),
+            comment: entry.text("comment"),
+            purge_rules: None,
+            wait_for_state: None,
+        })
+    }
+}
