@@ -1,2 +1,37 @@
-//! bin
-fn main() {}
+//! `cargo xtask COMMAND`: every command that CI runs.
+#![allow(clippy::print_stderr, reason = "a command line tool says on stderr why it fails")]
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use xtask::{Outcome, Workspace, schemas};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Every command that CI runs", disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Sorted by name; one line per module.
+#[derive(Subcommand)]
+enum Command {
+    Schemas(schemas::Args),
+}
+
+fn main() -> ExitCode {
+    match run(Cli::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            eprintln!("error: {problem}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Outcome {
+    let workspace = Workspace::of_this_build();
+    match command {
+        Command::Schemas(args) => schemas::run(&workspace, &args),
+    }
+}

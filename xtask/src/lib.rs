@@ -1,0 +1,17 @@
+//! Every command that CI runs, and the demo: one module per command.
+//!
+//! A command takes the checkout as it finds it, says in one line per finding what is wrong and where, and fails by
+//! returning an error. It knows nothing of who calls it.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "these are command line tools; stdout is theirs")]
+
+pub mod catalogue;
+pub mod schemas;
+
+mod generated;
+mod workspace;
+
+pub use generated::Generated;
+pub use workspace::Workspace;
+
+/// How a command ends: the error is the last thing it says.
+pub type Outcome = Result<(), Box<dyn std::error::Error>>;
