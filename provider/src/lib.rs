@@ -2,4 +2,5 @@
 //!
 //! The layers, and what each never does, are drawn in `ARCHITECTURE.md`.
 
+pub mod client;
 pub mod framework;

@@ -1,0 +1,271 @@
+//! The retry table: what is tried again, how long, and what is handed to the caller.
+//!
+//! A read may be repeated whatever happened to it. A write is repeated only where it certainly was
+//! not executed; of an ambiguous one only the caller can find out, by reading and comparing.
+
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+use reqwest::Method;
+use reqwest::header::HeaderMap;
+use tokio::time::Instant;
+
+use super::answer::{self, Success};
+use super::call::{Call, Ended};
+use super::error::{Error, Kind};
+use super::transport::Request;
+use super::{Client, crm};
+
+const FIRST_DELAY: Duration = Duration::from_millis(200);
+const LAST_DELAY: Duration = Duration::from_secs(5);
+/// How long a write in flight is waited for after a stop.
+const SETTLE: Duration = Duration::from_secs(10);
+/// The least that a write is given once it is sent, so that a deadline that is near does not make
+/// every write ambiguous.
+const LEAST_FOR_A_WRITE: Duration = Duration::from_secs(15);
+
+/// How a request is treated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Nature {
+    /// Changes nothing: may be repeated, may be dropped.
+    Read,
+    /// Changes something: never repeated unless certainly not executed, never dropped in flight.
+    Write,
+    /// Obtains a ticket: repeatable, but carries no credentials of its own.
+    Login,
+}
+
+/// What to do about a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Next {
+    Return,
+    Retry,
+    /// Retry, elsewhere if there is an elsewhere.
+    RetryElsewhere,
+    Renew,
+    AwaitQuorum,
+    AwaitCrm,
+}
+
+/// The retry table.
+fn next(nature: Nature, kind: Kind) -> Next {
+    use super::error::Obstacle::Proxy;
+    match (nature, kind) {
+        (_, Kind::Unreachable(Proxy)) => Next::Retry,
+        (_, Kind::Unreachable(_)) => Next::RetryElsewhere,
+        (Nature::Read | Nature::Login, Kind::Ambiguous) => Next::Retry,
+        (Nature::Read | Nature::Write, Kind::Unauthorized) => Next::Renew,
+        (Nature::Write, Kind::LockTimeout) => Next::Retry,
+        (Nature::Write, Kind::NoQuorum) => Next::AwaitQuorum,
+        (Nature::Write, Kind::TooEarly) => Next::AwaitCrm,
+        _ => Next::Return,
+    }
+}
+
+/// The delays between tries: exponential with jitter, 200 ms to 5 s.
+pub(super) struct Delays(ExponentialBackoff);
+
+impl Delays {
+    pub(super) fn new() -> Self {
+        let builder = ExponentialBuilder::new()
+            .with_min_delay(FIRST_DELAY)
+            .with_max_delay(LAST_DELAY)
+            .without_max_times()
+            .with_jitter();
+        Self(builder.build())
+    }
+
+    pub(super) fn next(&mut self) -> Duration {
+        self.0.next().unwrap_or(LAST_DELAY).min(LAST_DELAY)
+    }
+}
+
+impl Client {
+    /// Sends a request, again where the table says so, until the call ends.
+    pub(super) async fn run(&self, nature: Nature, request: Request<'_>, call: &Call) -> Result<Success, Error> {
+        let started = Instant::now();
+        let mut delays = Delays::new();
+        let mut tries = 0;
+        let mut renewed = false;
+        let mut hops = 0;
+        loop {
+            if let Some(ended) = call.ended() {
+                return Err(over(ended, request.method, request.path));
+            }
+            let stamp = match nature {
+                Nature::Login => None,
+                _ => Some(self.inner.auth.stamp(self, request.method, call).await?),
+            };
+            let headers = stamp.as_ref().map(|stamp| stamp.headers.clone());
+            let endpoint = self.inner.transport.endpoint();
+            tries += 1;
+            let result = self.attempt(nature, request, headers.unwrap_or_default(), endpoint, call).await;
+            let error = match result {
+                Ok(success) => {
+                    if nature == Nature::Write {
+                        self.inner.quorum.seen();
+                    }
+                    return Ok(success);
+                }
+                Err(error) => error.with_effort(tries, started.elapsed()),
+            };
+            match next(nature, error.kind()) {
+                Next::Return => return Err(error),
+                Next::Renew => {
+                    let Some(stamp) = stamp.filter(|stamp| stamp.is_renewable() && !renewed) else {
+                        return Err(error);
+                    };
+                    renewed = true;
+                    self.inner.auth.discard(&stamp).await;
+                }
+                Next::AwaitQuorum => Box::pin(self.await_quorum(error, started, call)).await?,
+                Next::AwaitCrm => {
+                    if !Box::pin(crm::knows_fewer_nodes(self, call)).await {
+                        return Err(error.with_kind(Kind::RuleConflict));
+                    }
+                    pause(delays.next(), error, started, call).await?;
+                }
+                Next::Retry => pause(delays.next(), error, started, call).await?,
+                Next::RetryElsewhere => {
+                    self.inner.transport.leave(endpoint);
+                    hops += 1;
+                    if hops % self.inner.transport.endpoints() == 0 {
+                        pause(delays.next(), error, started, call).await?;
+                    }
+                }
+            }
+        }
+    }
+
+    /// One try, without any retry, for questions that are asked while something else is retried.
+    pub(super) async fn once(&self, path: &str, call: &Call) -> Result<Success, Error> {
+        let params = super::Params::new();
+        let request = Request { method: &Method::GET, path, params: &params };
+        let stamp = self.inner.auth.stamp(self, request.method, call).await?;
+        let endpoint = self.inner.transport.endpoint();
+        self.attempt(Nature::Read, request, stamp.headers, endpoint, call).await
+    }
+
+    async fn attempt(
+        &self,
+        nature: Nature,
+        request: Request<'_>,
+        headers: HeaderMap,
+        endpoint: usize,
+        call: &Call,
+    ) -> Result<Success, Error> {
+        let Request { method, path, .. } = request;
+        let transport = &self.inner.transport;
+        let limit = match nature {
+            Nature::Write => transport.timeout.min(call.left().max(LEAST_FOR_A_WRITE)),
+            _ => transport.timeout,
+        };
+        let exchange = transport.exchange(request, headers, endpoint, limit);
+        let answer = match nature {
+            Nature::Write => tokio::select! {
+                biased;
+                answer = exchange => answer?,
+                () = settled(call) => {
+                    let message = format!("no answer within {} s after the stop", SETTLE.as_secs());
+                    return Err(Error::new(Kind::Ambiguous, method, path, message));
+                }
+            },
+            _ => call.bound(exchange).await.map_err(|ended| over(ended, method, path))??,
+        };
+        let success = answer::judge(method, path, answer)?;
+        // Of a read an unreadable body is all there is; a write with one may have been executed.
+        match success.data() {
+            Ok(_) => Ok(success),
+            Err(error) if nature == Nature::Write => {
+                Err(answer::garbled(method, path, &error).with_kind(Kind::Ambiguous))
+            }
+            Err(error) => Err(answer::garbled(method, path, &error)),
+        }
+    }
+}
+
+/// Resolves when a write in flight has been waited for long enough after a stop.
+async fn settled(call: &Call) {
+    call.stop.cancelled().await;
+    tokio::time::sleep(SETTLE).await;
+}
+
+/// Waits before the next try, or gives up with the last failure when there is no time for one.
+async fn pause(delay: Duration, error: Error, started: Instant, call: &Call) -> Result<(), Error> {
+    let effort = |error: Error| {
+        let tries = error.tries();
+        error.with_effort(tries, started.elapsed())
+    };
+    if delay >= call.left() {
+        return Err(effort(error));
+    }
+    tracing::warn!(
+        reason = %error.quote(),
+        tries = error.tries(),
+        delay_milliseconds = delay.as_millis() as u64,
+        "trying again"
+    );
+    match call.bound(tokio::time::sleep(delay)).await {
+        Ok(()) => Ok(()),
+        Err(Ended::Expired) => Err(effort(error)),
+        Err(Ended::Stopped) => {
+            let note = format!("Stopped while waiting to try again. Last answer: {}", error.quote());
+            Err(over(Ended::Stopped, error.method(), error.path()).with_note(note))
+        }
+    }
+}
+
+/// The error of a call that ended before its request was sent or while it only read.
+pub(super) fn over(ended: Ended, method: &Method, path: &str) -> Error {
+    let (kind, message) = match ended {
+        Ended::Stopped => (Kind::Stopped, "stopped"),
+        Ended::Expired => (Kind::Expired, "the time for this operation is over"),
+    };
+    Error::new(kind, method, path, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::error::{Certificate, Obstacle};
+
+    #[test]
+    fn the_table() {
+        use Nature::{Login, Read, Write};
+        let connect = Kind::Unreachable(Obstacle::Connect);
+        let proxy = Kind::Unreachable(Obstacle::Proxy);
+        let pin = Kind::Certificate(Certificate::WrongPin);
+        let rows = [
+            (connect, Next::RetryElsewhere, Next::RetryElsewhere),
+            (proxy, Next::Retry, Next::Retry),
+            (pin, Next::Return, Next::Return),
+            (Kind::Ambiguous, Next::Retry, Next::Return),
+            (Kind::LockTimeout, Next::Return, Next::Retry),
+            (Kind::NoQuorum, Next::Return, Next::AwaitQuorum),
+            (Kind::TooEarly, Next::Return, Next::AwaitCrm),
+            (Kind::Unauthorized, Next::Renew, Next::Renew),
+            (Kind::StaleDigest, Next::Return, Next::Return),
+            (Kind::RuleConflict, Next::Return, Next::Return),
+            (Kind::Absent, Next::Return, Next::Return),
+            (Kind::Exists, Next::Return, Next::Return),
+            (Kind::Invalid, Next::Return, Next::Return),
+            (Kind::Forbidden, Next::Return, Next::Return),
+            (Kind::NotImplemented, Next::Return, Next::Return),
+            (Kind::Refused, Next::Return, Next::Return),
+        ];
+        for (kind, read, write) in rows {
+            assert_eq!(next(Read, kind), read, "{kind:?} of a read");
+            assert_eq!(next(Write, kind), write, "{kind:?} of a write");
+        }
+        assert_eq!(next(Login, Kind::Unauthorized), Next::Return);
+    }
+
+    #[test]
+    fn delays_grow_and_stay_in_bounds() {
+        let mut delays = Delays::new();
+        for _ in 0..40 {
+            let delay = delays.next();
+            assert!((FIRST_DELAY..=LAST_DELAY).contains(&delay), "{delay:?}");
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! The bounds of one operation: until when, and what ends it early.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// The bounds that every request of one operation obeys.
+///
+/// One resource operation makes one `Call` and passes it to all that it asks for, so that its
+/// reads, waits and writes share one deadline.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// When the operation's time is up.
+    pub deadline: Instant,
+    /// Cancelled when the user wants out.
+    pub stop: CancellationToken,
+}
+
+/// Why a call's time is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// The stop token was cancelled.
+    Stopped,
+    /// The deadline passed.
+    Expired,
+}
+
+impl Call {
+    /// A call that may last until `deadline` or until `stop` is cancelled.
+    #[must_use]
+    pub fn new(deadline: Instant, stop: CancellationToken) -> Self {
+        Self { deadline, stop }
+    }
+
+    /// A call that may last for `limit` from now on or until `stop` is cancelled.
+    #[must_use]
+    pub fn within(limit: Duration, stop: CancellationToken) -> Self {
+        Self::new(Instant::now() + limit, stop)
+    }
+
+    /// A call for settling what is already under way: deaf to the stop token, and short.
+    ///
+    /// After a stop, reads are refused at once; an ambiguous write still has to be compared with
+    /// what Proxmox has now.
+    #[must_use]
+    pub fn settling(&self, limit: Duration) -> Self {
+        Self::within(limit, CancellationToken::new())
+    }
+
+    /// The time left.
+    #[must_use]
+    pub fn left(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
+    }
+
+    /// Whether this call has ended.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.ended().is_some()
+    }
+
+    pub(super) fn ended(&self) -> Option<Ended> {
+        if self.stop.is_cancelled() {
+            Some(Ended::Stopped)
+        } else if Instant::now() >= self.deadline {
+            Some(Ended::Expired)
+        } else {
+            None
+        }
+    }
+
+    /// Resolves when the call ends.
+    pub(super) async fn end(&self) -> Ended {
+        tokio::select! {
+            biased;
+            () = self.stop.cancelled() => Ended::Stopped,
+            () = tokio::time::sleep_until(self.deadline) => Ended::Expired,
+        }
+    }
+
+    /// Waits for `work` as long as this call lasts.
+    pub(super) async fn bound<T>(&self, work: impl Future<Output = T>) -> Result<T, Ended> {
+        tokio::select! {
+            biased;
+            ended = self.end() => Err(ended),
+            done = work => Ok(done),
+        }
+    }
+}

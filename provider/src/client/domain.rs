@@ -1,0 +1,202 @@
+//! One writer per lock domain.
+//!
+//! Proxmox guards each of its files by one cluster-wide lock, waits for it for 10 s and then gives
+//! up; parallel writers therefore fail instead of waiting. Here they queue before they send, in
+//! the order of their coming. The turn is held around read, compare and write, so that nothing of
+//! this process comes between them.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use reqwest::Method;
+use tokio::sync::{Mutex, OwnedMutexGuard, watch};
+
+use super::attempt::over;
+use super::call::Call;
+use super::error::Error;
+use super::{Client, quorum};
+
+/// How long a rule that was refused waits for another operation of the same apply to show up
+/// before nobody else is taken to be coming.
+const GRACE: Duration = Duration::from_millis(500);
+
+/// What Proxmox locks as one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Domain {
+    /// HA resources, groups and rules.
+    Ha,
+    /// Replication jobs.
+    ReplicationCfg,
+    /// Datacenter options.
+    DatacenterCfg,
+    /// Backup jobs.
+    JobsCfg,
+    /// Everything else that is written.
+    Other,
+}
+
+const DOMAINS: usize = 5;
+
+impl Domain {
+    /// The name of Proxmox's lock.
+    #[must_use]
+    pub fn lock_name(self) -> &'static str {
+        match self {
+            Self::Ha => "domain-ha",
+            Self::ReplicationCfg => "file-replication_cfg",
+            Self::DatacenterCfg => "file-datacenter_cfg",
+            Self::JobsCfg => "file-jobs_cfg",
+            Self::Other => "other",
+        }
+    }
+}
+
+/// The right to write in a domain; held until dropped.
+#[derive(Debug)]
+pub struct Turn {
+    domain: Domain,
+    queue: Arc<Queue>,
+    /// `None` only while the turn is passed on.
+    guard: Option<OwnedMutexGuard<()>>,
+}
+
+impl Turn {
+    /// The domain.
+    #[must_use]
+    pub fn domain(&self) -> Domain {
+        self.domain
+    }
+
+    /// Begins a write: what was read before is stale from now on.
+    pub(super) fn begin(&self) -> Writing<'_> {
+        self.queue.bump();
+        Writing { queue: &self.queue }
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.guard = None;
+        self.queue.state.send_modify(|state| state.active -= 1);
+    }
+}
+
+/// A write under way. What is read while it lasts is stale, too.
+pub(super) struct Writing<'a> {
+    queue: &'a Queue,
+}
+
+impl Writing<'_> {
+    /// The write has changed something.
+    pub(super) fn succeeded(self) {
+        self.queue.state.send_modify(|state| state.writes += 1);
+    }
+}
+
+impl Drop for Writing<'_> {
+    fn drop(&mut self) {
+        self.queue.bump();
+    }
+}
+
+/// The queues of all domains.
+#[derive(Default)]
+pub(super) struct Domains([Arc<Queue>; DOMAINS]);
+
+#[derive(Debug)]
+struct Queue {
+    /// tokio's mutex is fair: first come, first served.
+    lock: Arc<Mutex<()>>,
+    generation: AtomicU64,
+    state: watch::Sender<State>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct State {
+    /// Writes that succeeded.
+    writes: u64,
+    /// Turns that are held or waited for, without those that only wait for others' writes.
+    active: usize,
+}
+
+impl Default for Queue {
+    fn default() -> Self {
+        Self { lock: Arc::default(), generation: AtomicU64::new(0), state: watch::Sender::new(State::default()) }
+    }
+}
+
+impl Queue {
+    fn bump(&self) {
+        self.generation.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+impl Domains {
+    fn queue(&self, domain: Domain) -> &Arc<Queue> {
+        &self.0[domain as usize]
+    }
+
+    /// Changes with every write; what was read under another generation is stale.
+    pub(super) fn generation(&self, domain: Domain) -> u64 {
+        self.queue(domain).generation.load(Ordering::SeqCst)
+    }
+}
+
+impl Client {
+    /// Waits for the turn to write in `domain`.
+    ///
+    /// # Errors
+    ///
+    /// When the call ends first, and when the wait for quorum of an earlier writer was in vain.
+    pub async fn turn(&self, domain: Domain, call: &Call) -> Result<Turn, Error> {
+        let queue = self.inner.domains.queue(domain).clone();
+        queue.state.send_modify(|state| state.active += 1);
+        let turn = Turn { domain, queue: queue.clone(), guard: None };
+        self.take(turn, call).await
+    }
+
+    /// Lets others write first, and returns the turn after one of them has; `None` when nobody
+    /// else is there to write, so that waiting is pointless.
+    ///
+    /// For a rule that is refused because of another rule which this apply is about to change.
+    ///
+    /// # Errors
+    ///
+    /// When the call ends first.
+    pub async fn pass(&self, turn: Turn, call: &Call) -> Result<Option<Turn>, Error> {
+        let (domain, queue) = (turn.domain, turn.queue.clone());
+        let mut states = queue.state.subscribe();
+        let seen = states.borrow().writes;
+        drop(turn);
+        let idle = |state: &State| state.writes == seen && state.active == 0;
+        let settled = async {
+            loop {
+                let state = states.wait_for(|state| state.writes != seen || state.active == 0);
+                if state.await.is_ok_and(|state| !idle(&state)) {
+                    return true;
+                }
+                let someone = states.wait_for(|state| !idle(state));
+                match tokio::time::timeout(GRACE, someone).await {
+                    Ok(Ok(_)) => {}
+                    _ => return false,
+                }
+            }
+        };
+        let others = call.bound(settled).await.map_err(|ended| over(ended, &Method::PUT, domain.lock_name()))?;
+        if others { self.turn(domain, call).await.map(Some) } else { Ok(None) }
+    }
+
+    async fn take(&self, mut turn: Turn, call: &Call) -> Result<Turn, Error> {
+        let name = turn.domain.lock_name();
+        let lock = turn.queue.lock.clone();
+        let guard = tokio::select! {
+            biased;
+            ended = call.end() => return Err(over(ended, &Method::PUT, name)),
+            guard = lock.lock_owned() => guard,
+            () = self.inner.quorum.given_up() => return Err(quorum::lost(name)),
+        };
+        turn.guard = Some(guard);
+        Ok(turn)
+    }
+}

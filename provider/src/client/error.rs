@@ -1,0 +1,251 @@
+//! What can go wrong between this process and Proxmox, typed.
+//!
+//! Nothing above the client ever looks into a text: [`Kind`] says what a failure means for the
+//! caller, and the rest of [`Error`] is for people to read.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use reqwest::Method;
+
+/// What a failure means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Kind {
+    /// The request reached nobody who could have executed it: it was not executed.
+    Unreachable(Obstacle),
+    /// The server's certificate was refused; nothing was sent.
+    Certificate(Certificate),
+    /// The request may or may not have been executed: read, compare, then decide.
+    Ambiguous,
+    /// The cluster-wide lock was not to be had: not executed.
+    LockTimeout,
+    /// The cluster has no quorum, `/etc/pve` is read-only: not executed.
+    NoQuorum,
+    /// The digest sent is not that of the file any more: not executed.
+    StaleDigest,
+    /// The object named by the path does not exist.
+    Absent,
+    /// The object to be created exists already.
+    Exists,
+    /// Another replication job copies this guest to this target already.
+    TargetTaken,
+    /// Something else still refers to the object.
+    InUse,
+    /// The guest does not exist (as this type of guest).
+    NoSuchGuest,
+    /// The HA group that was referred to does not exist.
+    NoSuchGroup,
+    /// A rule names a resource that is not managed by HA (yet).
+    Unmanaged,
+    /// The HA resource is in the state `error` and has to be disabled first.
+    ResourceInErrorState,
+    /// The HA manager does not know all nodes yet (HA was never active before).
+    TooEarly,
+    /// The rule contradicts itself, the cluster, or another rule.
+    RuleConflict,
+    /// HA groups are gone from this cluster: it has rules.
+    GroupsMigrated,
+    /// HA rules are not usable yet: this cluster still has groups.
+    GroupsNotMigrated,
+    /// The credentials were refused (401).
+    Unauthorized,
+    /// The login wants a second factor that was not given.
+    SecondFactor,
+    /// A privilege is missing (403).
+    Forbidden,
+    /// A parameter was refused; see [`Error::errors`] (400).
+    Invalid,
+    /// This Proxmox has no such call (501).
+    NotImplemented,
+    /// Any other refusal.
+    Refused,
+    /// The answer to a read is not what Proxmox answers.
+    Garbled,
+    /// The call was stopped before it had a result.
+    Stopped,
+    /// The call's time was over before it had a result.
+    Expired,
+}
+
+/// Why nobody was reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Obstacle {
+    /// The host name could not be resolved.
+    Dns,
+    /// No connection: refused, unreachable, or no answer in time.
+    Connect,
+    /// The TLS handshake failed for another reason than the certificate.
+    Tls,
+    /// The node that was asked could not connect to the node that should answer (595).
+    Proxy,
+}
+
+/// Why a certificate was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Certificate {
+    /// No known authority signed it.
+    UnknownIssuer,
+    /// It is not for the host name or address of the endpoint.
+    WrongHost,
+    /// It has expired.
+    Expired,
+    /// It is not valid yet; often a clock is wrong.
+    NotYetValid,
+    /// Its fingerprint is not the pinned one.
+    WrongPin,
+    /// Anything else.
+    Other,
+}
+
+/// A failed request.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{}", self.line())]
+pub struct Error {
+    inner: Box<Inner>,
+}
+
+#[derive(Clone, Debug)]
+struct Inner {
+    kind: Kind,
+    method: Method,
+    path: String,
+    status: Option<u16>,
+    message: String,
+    errors: BTreeMap<String, String>,
+    note: Option<String>,
+    tries: u32,
+    waited: Duration,
+}
+
+impl Error {
+    /// What the failure means.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.inner.kind
+    }
+
+    /// The request's method.
+    #[must_use]
+    pub fn method(&self) -> &Method {
+        &self.inner.method
+    }
+
+    /// The request's path below `/api2/json`.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.inner.path
+    }
+
+    /// The status of Proxmox's answer, if there was one.
+    #[must_use]
+    pub fn status(&self) -> Option<u16> {
+        self.inner.status
+    }
+
+    /// Proxmox's own words, or those of the transport if there was no answer.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.inner.message
+    }
+
+    /// Proxmox's complaints by parameter.
+    #[must_use]
+    pub fn errors(&self) -> &BTreeMap<String, String> {
+        &self.inner.errors
+    }
+
+    /// What the client found out beyond the answer itself: votes, what was tried, and the like.
+    ///
+    /// Of several writers that wait for the same quorum only the first has it.
+    #[must_use]
+    pub fn note(&self) -> Option<&str> {
+        self.inner.note.as_deref()
+    }
+
+    /// How often the request was sent or tried to be sent.
+    #[must_use]
+    pub fn tries(&self) -> u32 {
+        self.inner.tries
+    }
+
+    /// How long it was retried.
+    #[must_use]
+    pub fn waited(&self) -> Duration {
+        self.inner.waited
+    }
+
+    /// Whether the object does not exist.
+    #[must_use]
+    pub fn is_absent(&self) -> bool {
+        self.kind() == Kind::Absent
+    }
+
+    /// Whether the request may have been executed although it failed.
+    #[must_use]
+    pub fn is_ambiguous(&self) -> bool {
+        self.kind() == Kind::Ambiguous
+    }
+
+    /// Proxmox's answer on one line, the way it is quoted at the end of a diagnostic:
+    /// `PVE: 500 no such resource 'vm:1' (GET /cluster/ha/resources/vm:1)`.
+    #[must_use]
+    pub fn quote(&self) -> String {
+        let Inner { method, path, status, message, errors, .. } = &*self.inner;
+        let mut words = message.trim().replace('\n', " ");
+        for (name, text) in errors {
+            words.push_str(&format!(" {name}: {}", text.trim().replace('\n', " ")));
+        }
+        match status {
+            Some(status) => format!("PVE: {status} {words} ({method} {path})"),
+            None => format!("{words} ({method} {path})"),
+        }
+    }
+
+    fn line(&self) -> String {
+        match &self.inner.note {
+            Some(note) => format!("{note}\n{}", self.quote()),
+            None => self.quote(),
+        }
+    }
+
+    pub(super) fn new(kind: Kind, method: &Method, path: &str, message: impl Into<String>) -> Self {
+        Self {
+            inner: Box::new(Inner {
+                kind,
+                method: method.clone(),
+                path: path.to_owned(),
+                status: None,
+                message: message.into(),
+                errors: BTreeMap::new(),
+                note: None,
+                tries: 1,
+                waited: Duration::ZERO,
+            }),
+        }
+    }
+
+    pub(super) fn with_answer(mut self, status: u16, errors: BTreeMap<String, String>) -> Self {
+        self.inner.status = Some(status);
+        self.inner.errors = errors;
+        self
+    }
+
+    pub(super) fn with_kind(mut self, kind: Kind) -> Self {
+        self.inner.kind = kind;
+        self
+    }
+
+    pub(super) fn with_note(mut self, note: impl Into<String>) -> Self {
+        self.inner.note = Some(note.into());
+        self
+    }
+
+    pub(super) fn with_effort(mut self, tries: u32, waited: Duration) -> Self {
+        self.inner.tries = tries;
+        self.inner.waited = waited;
+        self
+    }
+}

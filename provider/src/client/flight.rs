@@ -1,0 +1,91 @@
+//! Many ask for the same, one fetches, all get its answer.
+//!
+//! Failures are shared by those who waited for them, and not kept.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::pin::Pin;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use futures_util::FutureExt;
+use futures_util::future::Shared;
+
+use super::call::Call;
+use super::error::{Error, Kind};
+
+type Fetch<V> = Shared<Pin<Box<dyn Future<Output = Result<V, Error>> + Send>>>;
+
+/// What is being fetched or has been, by key.
+pub(super) struct Flights<K, V: Clone> {
+    cells: Mutex<HashMap<K, Cell<V>>>,
+}
+
+struct Cell<V: Clone> {
+    /// What the value must still be of; read before the fetch began.
+    generation: u64,
+    fetch: Fetch<V>,
+}
+
+impl<V: Clone> Cell<V> {
+    /// Whether this still serves somebody who comes now.
+    fn serves(&self, generation: u64, fresh: &impl Fn(&V) -> bool) -> bool {
+        self.generation == generation
+            && match self.fetch.peek() {
+                Some(Ok(value)) => fresh(value),
+                Some(Err(_)) => false,
+                // All who wanted it may have gone; nobody drives it then, and what it will find in
+                // its socket one day is old.
+                None => self.fetch.strong_count().is_some_and(|count| count > 1),
+            }
+    }
+}
+
+impl<K, V: Clone> Default for Flights<K, V> {
+    fn default() -> Self {
+        Self { cells: Mutex::default() }
+    }
+}
+
+impl<K, V> Flights<K, V>
+where
+    K: Eq + Hash + Copy,
+    V: Clone + Send + Sync + 'static,
+{
+    /// The value for `key`: one that is there and `fresh`, one under way, or a new one.
+    pub(super) async fn share<F>(
+        &self,
+        key: K,
+        generation: impl Fn() -> u64,
+        fresh: impl Fn(&V) -> bool,
+        call: &Call,
+        fetch: impl Fn() -> F,
+    ) -> Result<V, Error>
+    where
+        F: Future<Output = Result<V, Error>> + Send + 'static,
+    {
+        loop {
+            let flight = {
+                let mut cells = self.cells();
+                let generation = generation();
+                match cells.get(&key) {
+                    Some(cell) if cell.serves(generation, &fresh) => cell.fetch.clone(),
+                    _ => {
+                        let fetch = fetch().boxed().shared();
+                        cells.insert(key, Cell { generation, fetch: fetch.clone() });
+                        fetch
+                    }
+                }
+            };
+            match flight.await {
+                // The end of the call that started the fetch is not the end of this one.
+                Err(error) if matches!(error.kind(), Kind::Stopped | Kind::Expired) && !call.is_over() => {}
+                done => return done,
+            }
+        }
+    }
+
+    fn cells(&self) -> MutexGuard<'_, HashMap<K, Cell<V>>> {
+        // Nothing is left half-done under this lock, so that a panic elsewhere spoils nothing.
+        self.cells.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,225 @@
+//! Proxmox over HTTPS.
+//!
+//! This layer knows nothing of Terraform: it has requests and answers, credentials and
+//! certificates, failures and what they mean. It is the only one that knows Proxmox's texts, and
+//! the only one that repeats a request.
+//!
+//! # Use
+//!
+//! * [`Client::new`] takes [`Settings`] and sends nothing. A client is cheap to clone; all clones
+//!   share connections, session, queues and lists.
+//! * Every operation takes a [`Call`]: a deadline and a stop token. Reads are dropped as soon as
+//!   either ends; a write in flight is waited for up to 10 s after a stop.
+//! * Refresh reads with [`Client::list`]: one request per [`Collection`], shared by all who ask
+//!   within a few seconds, ended by the first own write to its lock domain.
+//! * Fresh reads with [`Client::get`], or [`Client::find`] where absence is an answer. Only they
+//!   return a `digest` worth sending.
+//! * Writes ([`Client::post`], [`Client::put`], [`Client::delete`]) need a [`Turn`] in their
+//!   [`Domain`], taken *before* the read that a write is compared with:
+//!
+//! ```no_run
+//! # use terraform_provider_pve::client::{Call, Client, Collection, Domain, Error, Params};
+//! # async fn update(client: &Client, call: &Call) -> Result<(), Error> {
+//! let turn = client.turn(Domain::Ha, call).await?;
+//! let path = Collection::HaResources.object("vm:100");
+//! let now: serde_json::Value = client.get(&path, call).await?;
+//! let mut params = Params::new();
+//! params.set("max_restart", 3).delete("comment");
+//! if let Some(digest) = now["digest"].as_str() {
+//!     params.set("digest", digest);
+//! }
+//! client.put(&path, &params, &turn, call).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! * A failure is an [`Error`]; decide by [`Error::kind`], never by its text. An
+//!   [ambiguous](Kind::Ambiguous) write is not repeated here: read the object and compare.
+//! * A rule that is refused because of another rule ([`Kind::RuleConflict`], [`Kind::Unmanaged`])
+//!   may be a matter of order inside one apply: [`Client::pass`] lets others write first.
+//! * Before a create, [`Client::present`] tells whether the object exists, for one list per walk.
+
+mod answer;
+mod attempt;
+mod auth;
+mod call;
+mod crm;
+mod domain;
+mod error;
+mod flight;
+mod params;
+mod path;
+mod presence;
+mod quorum;
+mod settings;
+mod snapshot;
+mod task;
+#[cfg(test)]
+mod tests;
+mod texts;
+mod tls;
+mod transport;
+mod version;
+pub mod wire;
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use reqwest::Method;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+pub use call::Call;
+pub use domain::{Domain, Turn};
+pub use error::{Certificate, Error, Kind, Obstacle};
+pub use params::Params;
+pub use path::path;
+pub use settings::{
+    Credentials, DEFAULT_REQUEST_TIMEOUT, Endpoint, Fingerprint, Settings, SettingsError, Ticket, Token, Trust,
+};
+pub use snapshot::{Collection, Listing};
+pub use task::{TaskEnd, Upid};
+pub use version::{Placement, Version};
+
+use answer::Success;
+use attempt::Nature;
+use flight::Flights;
+use transport::{Request, Transport};
+
+/// A cluster's API.
+#[derive(Clone)]
+pub struct Client {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    transport: Transport,
+    auth: auth::Auth,
+    quorum: quorum::Quorum,
+    domains: domain::Domains,
+    lists: Flights<Collection, Arc<Listing>>,
+    presence: presence::Presence,
+    versions: Flights<(), Version>,
+    /// Set once the groups of a PVE 9 cluster are known to be gone.
+    migrated: OnceLock<()>,
+}
+
+impl Client {
+    /// A client for a cluster. Nothing is sent yet.
+    ///
+    /// # Errors
+    ///
+    /// When TLS can't be set up as the settings want it.
+    pub fn new(settings: Settings) -> Result<Self, SettingsError> {
+        let inner = Inner {
+            transport: Transport::new(&settings)?,
+            auth: auth::Auth::new(settings.credentials),
+            quorum: quorum::Quorum::new(),
+            domains: domain::Domains::default(),
+            lists: Flights::default(),
+            presence: presence::Presence::default(),
+            versions: Flights::default(),
+            migrated: OnceLock::new(),
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Reads a path, fresh.
+    ///
+    /// # Errors
+    ///
+    /// What Proxmox refuses, what does not get through until the call ends, and an answer that is
+    /// not a `T`.
+    pub async fn get<T: DeserializeOwned>(&self, path: &str, call: &Call) -> Result<T, Error> {
+        self.get_with(path, &Params::new(), call).await
+    }
+
+    /// Reads a path with query parameters, fresh.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::get`].
+    pub async fn get_with<T: DeserializeOwned>(&self, path: &str, params: &Params, call: &Call) -> Result<T, Error> {
+        let success = self.read(path, params, call).await?;
+        success.typed().map_err(|error| answer::garbled(&Method::GET, path, &error))
+    }
+
+    /// Reads one object, fresh; `None` if Proxmox says that it does not exist.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::get`].
+    pub async fn find<T: DeserializeOwned>(&self, path: &str, call: &Call) -> Result<Option<T>, Error> {
+        match self.get(path, call).await {
+            Ok(found) => Ok(Some(found)),
+            Err(error) if error.is_absent() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Creates, or starts something.
+    ///
+    /// # Errors
+    ///
+    /// What Proxmox refuses; [`Kind::Ambiguous`] if it may have been executed nevertheless.
+    pub async fn post(&self, path: &str, params: &Params, turn: &Turn, call: &Call) -> Result<Value, Error> {
+        self.write(&Method::POST, path, params, turn, call).await
+    }
+
+    /// Changes.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::post`].
+    pub async fn put(&self, path: &str, params: &Params, turn: &Turn, call: &Call) -> Result<Value, Error> {
+        self.write(&Method::PUT, path, params, turn, call).await
+    }
+
+    /// Deletes. What is absent already is an error of [`Kind::Absent`] where Proxmox says so.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::post`].
+    pub async fn delete(&self, path: &str, params: &Params, turn: &Turn, call: &Call) -> Result<Value, Error> {
+        self.write(&Method::DELETE, path, params, turn, call).await
+    }
+
+    async fn read(&self, path: &str, params: &Params, call: &Call) -> Result<Success, Error> {
+        let request = Request { method: &Method::GET, path, params };
+        self.run(Nature::Read, request, call).await
+    }
+
+    async fn login(&self, path: &str, params: &Params, call: &Call) -> Result<Success, Error> {
+        let request = Request { method: &Method::POST, path, params };
+        self.run(Nature::Login, request, call).await
+    }
+
+    async fn write(
+        &self,
+        method: &Method,
+        path: &str,
+        params: &Params,
+        turn: &Turn,
+        call: &Call,
+    ) -> Result<Value, Error> {
+        let request = Request { method, path, params };
+        let writing = turn.begin();
+        let result = self.run(Nature::Write, request, call).await;
+        match &result {
+            Ok(_) => self.inner.presence.written(method, path, params, true),
+            // Refused for good: nothing has changed.
+            Err(error) if !error.is_ambiguous() => {}
+            Err(_) => self.inner.presence.written(method, path, params, false),
+        }
+        let success = result?;
+        writing.succeeded();
+        // Most writes answer null, some a task id, `schedule_now` an empty string.
+        success.typed().map_err(|error| answer::garbled(method, path, &error).with_kind(Kind::Ambiguous))
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,309 @@
+//! The collections as lists, shared by all reads of one walk.
+//!
+//! A list lives for a few seconds and dies with the first write to its lock domain. Reads of
+//! single objects that must be fresh, and their digests, never come from here.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::Method;
+use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::Value;
+use serde_json::value::RawValue;
+use tokio::time::Instant;
+
+use super::answer::{self, Success};
+use super::attempt::over;
+use super::call::Call;
+use super::domain::Domain;
+use super::error::Error;
+use super::{Client, wire};
+
+/// How long a list may be used, unless a write ends it earlier.
+const LIFE: Duration = Duration::from_secs(5);
+
+/// What can be read as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Collection {
+    /// HA resources by `sid`.
+    HaResources,
+    /// HA groups by `group` (PVE 8).
+    HaGroups,
+    /// HA rules by `rule`, in the order of the file (PVE 9).
+    HaRules,
+    /// The HA status rows by `id`.
+    HaStatus,
+    /// What the CRM has stored: one object.
+    HaManagerStatus,
+    /// Replication jobs by `id`.
+    ReplicationJobs,
+    /// The datacenter options: one object.
+    DatacenterOptions,
+    /// The nodes by `node`.
+    Nodes,
+    /// Cluster and membership rows by `id`.
+    ClusterStatus,
+    /// The votes by `node`.
+    ClusterVotes,
+    /// The QDevice as the asked node sees it: one object.
+    Qdevice,
+    /// The guests by `id` (`qemu/100`, `lxc/101`).
+    Guests,
+    /// Nodes, guests, storages by `id`.
+    ClusterResources,
+}
+
+impl Collection {
+    /// The path of the list.
+    #[must_use]
+    pub fn path(self) -> &'static str {
+        match self {
+            Self::HaResources => "/cluster/ha/resources",
+            Self::HaGroups => "/cluster/ha/groups",
+            Self::HaRules => "/cluster/ha/rules",
+            Self::HaStatus => "/cluster/ha/status/current",
+            Self::HaManagerStatus => "/cluster/ha/status/manager_status",
+            Self::ReplicationJobs => "/cluster/replication",
+            Self::DatacenterOptions => "/cluster/options",
+            Self::Nodes => "/nodes",
+            Self::ClusterStatus => "/cluster/status",
+            Self::ClusterVotes => "/cluster/config/nodes",
+            Self::Qdevice => "/cluster/config/qdevice",
+            Self::Guests | Self::ClusterResources => "/cluster/resources",
+        }
+    }
+
+    /// The member that identifies an object; `None` where the answer is one object.
+    #[must_use]
+    pub fn key(self) -> Option<&'static str> {
+        match self {
+            Self::HaResources => Some("sid"),
+            Self::HaGroups => Some("group"),
+            Self::HaRules => Some("rule"),
+            Self::Nodes | Self::ClusterVotes => Some("node"),
+            Self::HaStatus | Self::ReplicationJobs | Self::ClusterStatus | Self::Guests | Self::ClusterResources => {
+                Some("id")
+            }
+            Self::HaManagerStatus | Self::DatacenterOptions | Self::Qdevice => None,
+        }
+    }
+
+    /// The lock domain whose writes change it; `None` where nothing of this provider's does.
+    #[must_use]
+    pub fn domain(self) -> Option<Domain> {
+        match self {
+            Self::HaResources | Self::HaGroups | Self::HaRules | Self::HaStatus | Self::HaManagerStatus => {
+                Some(Domain::Ha)
+            }
+            Self::ReplicationJobs => Some(Domain::ReplicationCfg),
+            Self::DatacenterOptions => Some(Domain::DatacenterCfg),
+            _ => None,
+        }
+    }
+
+    /// The path of one object.
+    #[must_use]
+    pub fn object(self, id: &str) -> String {
+        format!("{}/{}", self.path(), super::path::encode(id))
+    }
+
+    fn query(self) -> super::Params {
+        match self {
+            Self::Guests => [("type", "vm")].into_iter().collect(),
+            _ => super::Params::new(),
+        }
+    }
+}
+
+/// A list as it was at one moment. Objects stay JSON text until somebody wants one of them.
+pub struct Listing {
+    collection: Collection,
+    taken: Instant,
+    rows: Vec<Box<RawValue>>,
+    by_id: BTreeMap<Box<str>, usize>,
+}
+
+impl Listing {
+    /// The object with this id, typed.
+    ///
+    /// # Errors
+    ///
+    /// When the object is not of that type.
+    pub fn find<T: DeserializeOwned>(&self, id: &str) -> Result<Option<T>, Error> {
+        match self.by_id.get(id) {
+            Some(row) => self.typed(&self.rows[*row]).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Whether there is an object with this id.
+    #[must_use]
+    pub fn contains(&self, id: &str) -> bool {
+        self.by_id.contains_key(id)
+    }
+
+    /// All objects in the order of the answer, typed.
+    ///
+    /// # Errors
+    ///
+    /// When one of them is not of that type.
+    pub fn all<T: DeserializeOwned>(&self) -> Result<Vec<T>, Error> {
+        self.rows.iter().map(|row| self.typed(row)).collect()
+    }
+
+    /// The one object of a collection that is an object.
+    ///
+    /// # Errors
+    ///
+    /// When it is not of that type.
+    pub fn object<T: DeserializeOwned>(&self) -> Result<T, Error> {
+        let row = self.rows.first().map_or(RawValue::NULL, |row| &**row);
+        self.typed(row)
+    }
+
+    /// The ids, sorted.
+    pub fn ids(&self) -> impl Iterator<Item = &str> {
+        self.by_id.keys().map(|id| &**id)
+    }
+
+    /// How many objects there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    pub(super) fn parse(collection: Collection, success: &Success) -> Result<Self, Error> {
+        let garbled = |error| answer::garbled(&Method::GET, collection.path(), &error);
+        let data = success.data().map_err(garbled)?;
+        let mut listing = Self { collection, taken: Instant::now(), rows: Vec::new(), by_id: BTreeMap::new() };
+        let Some(key) = collection.key() else {
+            listing.rows.push(data.to_owned());
+            return Ok(listing);
+        };
+        let rows: Option<Vec<&RawValue>> = serde_json::from_str(data.get()).map_err(garbled)?;
+        for (index, row) in rows.unwrap_or_default().into_iter().enumerate() {
+            let mut source = serde_json::Deserializer::from_str(row.get());
+            // A row without id (or that is no object) can't be found, but doesn't spoil the rest.
+            if let Some(id) = Key(key).deserialize(&mut source).map_err(garbled)? {
+                listing.by_id.insert(id.into(), index);
+            }
+            listing.rows.push(row.to_owned());
+        }
+        Ok(listing)
+    }
+
+    fn typed<T: DeserializeOwned>(&self, row: &RawValue) -> Result<T, Error> {
+        serde_json::from_str(row.get()).map_err(|error| answer::garbled(&Method::GET, self.collection.path(), &error))
+    }
+
+    pub(super) fn age(&self) -> Duration {
+        self.taken.elapsed()
+    }
+}
+
+impl fmt::Debug for Listing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Listing").field("collection", &self.collection).field("len", &self.rows.len()).finish()
+    }
+}
+
+impl Client {
+    /// A collection as it is now or was a few seconds ago; whatever happens meanwhile, concurrent
+    /// callers cost one request.
+    ///
+    /// # Errors
+    ///
+    /// What the request meets; shared by those who waited for it, and not kept.
+    pub async fn list(&self, collection: Collection, call: &Call) -> Result<Arc<Listing>, Error> {
+        let generation = || collection.domain().map_or(0, |domain| self.inner.domains.generation(domain));
+        let fetch = || {
+            let (client, call) = (self.clone(), call.clone());
+            async move {
+                let params = collection.query();
+                let success = client.read(collection.path(), &params, &call).await?;
+                Listing::parse(collection, &success).map(Arc::new)
+            }
+        };
+        let fresh = |listing: &Arc<Listing>| listing.age() < LIFE;
+        let share = self.inner.lists.share(collection, generation, fresh, call, fetch);
+        call.bound(share).await.map_err(|ended| over(ended, &Method::GET, collection.path()))?
+    }
+}
+
+/// Finds one member of an object without building the rest.
+struct Key(&'static str);
+
+impl<'de> DeserializeSeed<'de> for Key {
+    type Value = Option<String>;
+
+    fn deserialize<D: Deserializer<'de>>(self, source: D) -> Result<Self::Value, D::Error> {
+        source.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Key {
+    type Value = Option<String>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "an object with the member `{}`", self.0)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
+        let mut id = None;
+        while let Some(name) = members.next_key::<std::borrow::Cow<'de, str>>()? {
+            if name == self.0 {
+                id = wire::text(&members.next_value::<Value>()?);
+            } else {
+                members.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Deserialize, PartialEq, Debug)]
+    struct Row {
+        sid: String,
+    }
+
+    fn parse(body: &'static str) -> Result<Listing, Error> {
+        Listing::parse(Collection::HaResources, &Success::of(body))
+    }
+
+    #[test]
+    fn objects_are_found_by_id_and_keep_their_order() {
+        let listing = parse(r#"{"data":[{"x":{"sid":1},"sid":"vm:2"},{"sid":"vm:1"},{"no":1}]}"#).unwrap();
+        assert_eq!(listing.len(), 3);
+        assert_eq!(listing.ids().collect::<Vec<_>>(), ["vm:1", "vm:2"]);
+        let row = listing.find::<Row>("vm:2").unwrap();
+        assert_eq!(row, Some(Row { sid: "vm:2".into() }));
+        assert_eq!(listing.find::<Row>("vm:3").unwrap(), None);
+        assert!(listing.all::<Row>().is_err());
+    }
+
+    #[test]
+    fn hostile_lists_are_errors() {
+        for body in ["", "<html>", r#"{"data":{"a":1}}"#, r#"{"data":[1]}"#, r#"{"data":"x"}"#] {
+            assert!(parse(body).is_err(), "{body}");
+        }
+        let deep: &'static str = Box::leak(
+            format!(r#"{{"data":[{{"sid":{}1{}}}]}}"#, "[".repeat(100_000), "]".repeat(100_000)).into_boxed_str(),
+        );
+        assert!(parse(deep).is_err());
+        assert!(parse(r#"{"data":null}"#).unwrap().is_empty());
+    }
+}

@@ -1,0 +1,272 @@
+//! A server that speaks HTTP/1.1 over TLS the way pveproxy does, and answers what a test says.
+
+use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+use rustls::ServerConfig;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use secrecy::SecretString;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+
+use crate::client::{Call, Client, Credentials, DEFAULT_REQUEST_TIMEOUT, Endpoint, Fingerprint, Settings, Trust};
+
+pub(super) const TOKEN: &str = "root@pam!ci=11111111-canary-token-2222";
+const IDLE: Duration = Duration::from_secs(5);
+
+/// A request as it arrived.
+#[derive(Clone, Debug)]
+pub(super) struct Seen {
+    pub(super) method: String,
+    pub(super) path: String,
+    pub(super) query: String,
+    pub(super) headers: BTreeMap<String, String>,
+    pub(super) form: BTreeMap<String, String>,
+}
+
+impl Seen {
+    /// `GET /version`.
+    pub(super) fn line(&self) -> String {
+        format!("{} {}", self.method, self.path)
+    }
+}
+
+pub(super) enum Reply {
+    /// Status, reason and body.
+    Answer(u16, String, String),
+    /// The connection is closed without an answer.
+    Close,
+    /// Nothing, for ever.
+    Hang,
+}
+
+pub(super) fn ok(data: &str) -> Reply {
+    Reply::Answer(200, "OK".into(), format!(r#"{{"data":{data}}}"#))
+}
+
+/// What pveproxy answers to a Perl `die`.
+pub(super) fn die(text: &str) -> Reply {
+    status(500, text)
+}
+
+pub(super) fn status(status: u16, text: &str) -> Reply {
+    let body = serde_json::json!({"data": null, "message": format!("{text}\n")});
+    let reason = text.lines().next().unwrap_or_default();
+    Reply::Answer(status, reason.into(), body.to_string())
+}
+
+type Answering = Pin<Box<dyn Future<Output = Reply> + Send>>;
+type Handler = Arc<dyn Fn(Seen) -> Answering + Send + Sync>;
+
+pub(super) struct Server {
+    port: u16,
+    seen: Arc<Mutex<Vec<Seen>>>,
+    connections: Arc<AtomicUsize>,
+    pub(super) identity: Identity,
+    task: JoinHandle<()>,
+}
+
+/// A certificate, its key, and who signed it.
+pub(super) struct Identity {
+    pub(super) ca_pem: String,
+    pub(super) fingerprint: Fingerprint,
+    chain: Vec<CertificateDer<'static>>,
+    key: Vec<u8>,
+}
+
+impl Identity {
+    pub(super) fn valid() -> Self {
+        Self::new(&["127.0.0.1", "localhost"], 2026, 2100)
+    }
+
+    pub(super) fn new(names: &[&str], from: i32, until: i32) -> Self {
+        let ca_key = KeyPair::generate().unwrap();
+        let mut ca = CertificateParams::default();
+        ca.distinguished_name.push(DnType::CommonName, "Proxmox Virtual Environment");
+        ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        ca.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+        let ca_certificate = ca.self_signed(&ca_key).unwrap();
+        let issuer = Issuer::new(ca, ca_key);
+        let key = KeyPair::generate().unwrap();
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let mut leaf = CertificateParams::new(names).unwrap();
+        leaf.not_before = rcgen::date_time_ymd(from, 1, 1);
+        leaf.not_after = rcgen::date_time_ymd(until, 1, 1);
+        let leaf = leaf.signed_by(&key, &issuer).unwrap();
+        Self {
+            ca_pem: ca_certificate.pem(),
+            fingerprint: Fingerprint::of(leaf.der()),
+            chain: vec![leaf.der().clone()],
+            key: key.serialize_der(),
+        }
+    }
+
+    fn acceptor(&self) -> TlsAcceptor {
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(self.key.clone()));
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(self.chain.clone(), key)
+            .unwrap();
+        TlsAcceptor::from(Arc::new(config))
+    }
+}
+
+impl Server {
+    /// A server that answers with `handler`, at once.
+    pub(super) async fn start(handler: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Self {
+        Self::start_async(move |seen| {
+            let reply = handler(&seen);
+            async move { reply }
+        })
+        .await
+    }
+
+    /// A server that answers with `handler`, when it is ready.
+    pub(super) async fn start_async<F>(handler: impl Fn(Seen) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = Reply> + Send + 'static,
+    {
+        let handler: Handler = Arc::new(move |seen| Box::pin(handler(seen)));
+        Self::with_identity(Identity::valid(), handler).await
+    }
+
+    pub(super) async fn with_identity(identity: Identity, handler: Handler) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let acceptor = identity.acceptor();
+        let seen: Arc<Mutex<Vec<Seen>>> = Arc::default();
+        let connections: Arc<AtomicUsize> = Arc::default();
+        let task = tokio::spawn({
+            let (seen, connections) = (seen.clone(), connections.clone());
+            async move {
+                while let Ok((stream, _)) = listener.accept().await {
+                    connections.fetch_add(1, Ordering::SeqCst);
+                    let (acceptor, handler, seen) = (acceptor.clone(), handler.clone(), seen.clone());
+                    tokio::spawn(serve(stream, acceptor, handler, seen));
+                }
+            }
+        });
+        Self { port, seen, connections, identity, task }
+    }
+
+    pub(super) fn endpoint(&self) -> Endpoint {
+        Endpoint::parse(&format!("https://127.0.0.1:{}", self.port)).unwrap()
+    }
+
+    pub(super) fn settings(&self) -> Settings {
+        Settings {
+            endpoint: self.endpoint(),
+            fallback_endpoints: Vec::new(),
+            credentials: Credentials::token(SecretString::from(TOKEN)).unwrap(),
+            trust: Trust::Pin(self.identity.fingerprint),
+            request_timeout: DEFAULT_REQUEST_TIMEOUT,
+        }
+    }
+
+    pub(super) fn client(&self) -> Client {
+        Client::new(self.settings()).unwrap()
+    }
+
+    pub(super) fn seen(&self) -> Vec<Seen> {
+        self.seen.lock().unwrap().clone()
+    }
+
+    /// The requests as `METHOD PATH`.
+    pub(super) fn lines(&self) -> Vec<String> {
+        self.seen().iter().map(Seen::line).collect()
+    }
+
+    /// How many requests began with this.
+    pub(super) fn count(&self, line: &str) -> usize {
+        self.lines().iter().filter(|seen| *seen == line).count()
+    }
+
+    pub(super) fn connections(&self) -> usize {
+        self.connections.load(Ordering::SeqCst)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// A call that lasts for a minute.
+pub(super) fn call() -> Call {
+    Call::within(Duration::from_secs(60), CancellationToken::new())
+}
+
+async fn serve(stream: TcpStream, acceptor: TlsAcceptor, handler: Handler, log: Arc<Mutex<Vec<Seen>>>) {
+    let Ok(mut stream) = acceptor.accept(stream).await else {
+        return;
+    };
+    while let Ok(Some(seen)) = tokio::time::timeout(IDLE, request(&mut stream)).await {
+        log.lock().unwrap().push(seen.clone());
+        let (status, reason, body) = match handler(seen).await {
+            Reply::Answer(status, reason, body) => (status, reason, body),
+            Reply::Close => return,
+            Reply::Hang => std::future::pending().await,
+        };
+        let close = if status >= 400 { "Connection: close\r\n" } else { "" };
+        let head = format!(
+            "HTTP/1.1 {status} {reason}\r\nContent-Type: application/json;charset=UTF-8\r\n\
+             {close}Content-Length: {}\r\n\r\n",
+            body.len()
+        );
+        if stream.write_all((head + &body).as_bytes()).await.is_err() {
+            return;
+        }
+        let _ = stream.flush().await;
+        if status >= 400 {
+            let _ = stream.shutdown().await;
+            return;
+        }
+    }
+    let _ = stream.shutdown().await;
+}
+
+async fn request(stream: &mut (impl AsyncRead + Unpin)) -> Option<Seen> {
+    let mut bytes = Vec::new();
+    let head = loop {
+        let mut chunk = [0; 4096];
+        let length = stream.read(&mut chunk).await.ok().filter(|read| *read > 0)?;
+        bytes.extend_from_slice(&chunk[..length]);
+        if let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
+            break end;
+        }
+    };
+    let text = String::from_utf8(bytes[..head].to_vec()).unwrap();
+    let mut lines = text.lines();
+    let mut first = lines.next().unwrap().split(' ');
+    let (method, target) = (first.next().unwrap(), first.next().unwrap());
+    let headers: BTreeMap<String, String> = lines
+        .filter_map(|line| line.split_once(": "))
+        .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
+        .collect();
+    let length: usize = headers.get("content-length").map_or(0, |length| length.parse().unwrap());
+    let mut body = bytes[head + 4..].to_vec();
+    while body.len() < length {
+        let mut chunk = [0; 4096];
+        let read = stream.read(&mut chunk).await.ok().filter(|read| *read > 0)?;
+        body.extend_from_slice(&chunk[..read]);
+    }
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    Some(Seen {
+        method: method.to_owned(),
+        path: path.trim_start_matches("/api2/json").to_owned(),
+        query: query.to_owned(),
+        headers,
+        form: url::form_urlencoded::parse(&body).into_owned().collect(),
+    })
+}

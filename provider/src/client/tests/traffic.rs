@@ -1,0 +1,140 @@
+//! What is sent, over which connections, and how often.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use serde_json::Value;
+use tokio::sync::Semaphore;
+
+use super::server::{Server, TOKEN, call, die, ok};
+use crate::client::{Collection, Domain, Kind, Params};
+
+const VM: &str = r#"{"sid":"vm:100","type":"vm","digest":"abc"}"#;
+
+#[tokio::test]
+async fn requests_have_the_form_that_proxmox_wants() {
+    let server = Server::start(|seen| match seen.method.as_str() {
+        "GET" => ok(VM),
+        _ => ok("null"),
+    })
+    .await;
+    let (client, call) = (server.client(), call());
+    let path = Collection::HaResources.object("vm:100");
+    let found: Option<Value> = client.find(&path, &call).await.unwrap();
+    assert_eq!(found.unwrap()["digest"], "abc");
+    let turn = client.turn(Domain::Ha, &call).await.unwrap();
+    let mut params = Params::new();
+    params.set("comment", "ä & b").delete("state");
+    client.put(&path, &params, &turn, &call).await.unwrap();
+    let mut purge = Params::new();
+    purge.flag("purge", false);
+    client.delete(&path, &purge, &turn, &call).await.unwrap();
+
+    let seen = server.seen();
+    let lines = server.lines();
+    assert_eq!(lines, ["GET", "PUT", "DELETE"].map(|method| format!("{method} /cluster/ha/resources/vm:100")));
+    assert_eq!(seen[1].form["comment"], "ä & b");
+    assert_eq!(seen[1].form["delete"], "state");
+    assert_eq!(seen[2].query, "purge=0");
+    let agent = concat!("terraform-provider-pve/", env!("CARGO_PKG_VERSION"));
+    for seen in &seen {
+        assert_eq!(seen.headers["authorization"], format!("PVEAPIToken={TOKEN}"));
+        assert_eq!(seen.headers["user-agent"], agent);
+        assert!(!seen.headers.contains_key("csrfpreventiontoken"));
+    }
+    assert_eq!(server.connections(), 1);
+}
+
+#[tokio::test]
+async fn absence_is_no_error_of_a_find() {
+    let server = Server::start(|_| die("no such resource 'vm:1'")).await;
+    let (client, call) = (server.client(), call());
+    let path = Collection::HaResources.object("vm:1");
+    assert_eq!(client.find::<Value>(&path, &call).await.unwrap(), None);
+    let error = client.get::<Value>(&path, &call).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Absent);
+    assert_eq!(error.to_string(), "PVE: 500 no such resource 'vm:1' (GET /cluster/ha/resources/vm:1)");
+    assert_eq!(server.lines().len(), 2);
+}
+
+#[tokio::test]
+async fn five_hundred_reads_are_one_request_and_a_write_costs_exactly_one_more() {
+    let gate = Arc::new(Semaphore::new(0));
+    let server = Server::start_async({
+        let gate = gate.clone();
+        move |seen| {
+            let gate = gate.clone();
+            async move {
+                if seen.method != "GET" {
+                    return ok("null");
+                }
+                gate.acquire().await.unwrap().forget();
+                ok(&format!("[{VM}]"))
+            }
+        }
+    })
+    .await;
+    let (client, call) = (server.client(), call());
+    let read_by_many = async || {
+        let readers: Vec<_> = (0..500)
+            .map(|_| {
+                let (client, call) = (client.clone(), call.clone());
+                tokio::spawn(async move {
+                    let list = client.list(Collection::HaResources, &call).await.unwrap();
+                    assert!(list.contains("vm:100"));
+                })
+            })
+            .collect();
+        gate.add_permits(1);
+        for reader in readers {
+            reader.await.unwrap();
+        }
+    };
+    read_by_many().await;
+    assert_eq!(server.count("GET /cluster/ha/resources"), 1);
+    let turn = client.turn(Domain::Ha, &call).await.unwrap();
+    let path = Collection::HaResources.object("vm:100");
+    client.put(&path, &Params::new(), &turn, &call).await.unwrap();
+    read_by_many().await;
+    assert_eq!(server.count("GET /cluster/ha/resources"), 2);
+}
+
+#[tokio::test]
+async fn at_most_one_write_of_a_domain_is_in_flight() {
+    let flying = Arc::new(AtomicUsize::new(0));
+    let most = Arc::new(AtomicUsize::new(0));
+    let server = Server::start_async({
+        let (flying, most) = (flying.clone(), most.clone());
+        move |_| {
+            let (flying, most) = (flying.clone(), most.clone());
+            async move {
+                let now = flying.fetch_add(1, Ordering::SeqCst) + 1;
+                most.fetch_max(now, Ordering::SeqCst);
+                for _ in 0..10 {
+                    tokio::task::yield_now().await;
+                }
+                flying.fetch_sub(1, Ordering::SeqCst);
+                ok("null")
+            }
+        }
+    })
+    .await;
+    let client = server.client();
+    let writers: Vec<_> = (0..50)
+        .map(|number| {
+            let (client, call) = (client.clone(), call());
+            tokio::spawn(async move {
+                let turn = client.turn(Domain::Ha, &call).await.unwrap();
+                let params = [("sid", format!("vm:{number}"))].into_iter().collect();
+                let path = Collection::HaResources.path();
+                client.post(path, &params, &turn, &call).await.unwrap();
+            })
+        })
+        .collect();
+    for writer in writers {
+        writer.await.unwrap();
+    }
+    assert_eq!(server.lines().len(), 50);
+    assert_eq!(most.load(Ordering::SeqCst), 1);
+    assert!(server.connections() <= 2, "{}", server.connections());
+}

@@ -1,0 +1,181 @@
+//! Whether the server is who it should be.
+//!
+//! There is one TLS stack, rustls on aws-lc-rs, built with its provider spelled out, so that no
+//! other crate's choice of a process-wide default can change it.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, OtherError, RootCertStore, SignatureScheme};
+use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+
+use super::error::Certificate;
+use super::settings::{Fingerprint, SettingsError, Trust};
+
+/// The TLS configuration for a trust decision.
+pub(super) fn config(trust: &Trust) -> Result<ClientConfig, SettingsError> {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let verifier = Verifier::new(trust, provider.clone())?;
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| SettingsError::Tls(error.to_string()))?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_no_client_auth();
+    Ok(config)
+}
+
+/// Why a handshake failed, if the certificate was the reason.
+pub(super) fn refusal(error: &rustls::Error) -> Option<Certificate> {
+    let rustls::Error::InvalidCertificate(error) = error else {
+        return None;
+    };
+    Some(match error {
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => Certificate::UnknownIssuer,
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => Certificate::WrongHost,
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => Certificate::Expired,
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => Certificate::NotYetValid,
+        CertificateError::Other(OtherError(other)) if other.is::<PinMismatch>() => Certificate::WrongPin,
+        _ => Certificate::Other,
+    })
+}
+
+/// The server's certificate is another one than the pinned.
+#[derive(Debug, thiserror::Error)]
+#[error("the server's certificate has the SHA-256 fingerprint {found}, not {pinned}")]
+struct PinMismatch {
+    found: Fingerprint,
+    pinned: Fingerprint,
+}
+
+struct Verifier {
+    belief: Belief,
+    provider: Arc<CryptoProvider>,
+}
+
+enum Belief {
+    Authorities {
+        own: Option<Arc<WebPkiServerVerifier>>,
+        /// Reading the system's some 150 certificates takes longer than all else at start-up, so
+        /// that it waits until somebody presents a certificate that needs them.
+        system: OnceLock<Option<Arc<WebPkiServerVerifier>>>,
+    },
+    Pin(Fingerprint),
+    Anyone,
+}
+
+impl Verifier {
+    fn new(trust: &Trust, provider: Arc<CryptoProvider>) -> Result<Self, SettingsError> {
+        let belief = match trust {
+            Trust::Pin(fingerprint) => Belief::Pin(*fingerprint),
+            Trust::Anyone => Belief::Anyone,
+            Trust::Authorities(own) => {
+                let refuse = |reason: String| SettingsError::CaCertificate(reason);
+                let mut roots = RootCertStore::empty();
+                for certificate in own {
+                    roots.add(certificate.clone()).map_err(|error| refuse(error.to_string()))?;
+                }
+                let own = if roots.is_empty() {
+                    None
+                } else {
+                    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone())
+                        .build()
+                        .map_err(|error| refuse(error.to_string()))?;
+                    Some(verifier)
+                };
+                Belief::Authorities { own, system: OnceLock::new() }
+            }
+        };
+        Ok(Self { belief, provider })
+    }
+
+    fn system(&self) -> Option<Arc<WebPkiServerVerifier>> {
+        let found = rustls_native_certs::load_native_certs();
+        for error in &found.errors {
+            tracing::warn!(%error, "a certificate authority of the system can't be read");
+        }
+        let mut roots = RootCertStore::empty();
+        roots.add_parsable_certificates(found.certs);
+        WebPkiServerVerifier::builder_with_provider(Arc::new(roots), self.provider.clone()).build().ok()
+    }
+}
+
+impl ServerCertVerifier for Verifier {
+    fn verify_server_cert(
+        &self,
+        certificate: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let (own, system) = match &self.belief {
+            Belief::Anyone => return Ok(ServerCertVerified::assertion()),
+            Belief::Pin(pinned) => return pin(certificate, *pinned),
+            Belief::Authorities { own, system } => (own, system),
+        };
+        let ask = |verifier: &Arc<WebPkiServerVerifier>| {
+            verifier.verify_server_cert(certificate, intermediates, server, ocsp, now)
+        };
+        if let Some(own) = own {
+            match ask(own) {
+                Err(error) if refusal(&error) == Some(Certificate::UnknownIssuer) => {}
+                verdict => return verdict,
+            }
+        }
+        match system.get_or_init(|| self.system()) {
+            Some(system) => ask(system),
+            None => Err(CertificateError::UnknownIssuer.into()),
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        if matches!(self.belief, Belief::Anyone) {
+            return Ok(HandshakeSignatureValid::assertion());
+        }
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls12_signature(message, certificate, signature, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        if matches!(self.belief, Belief::Anyone) {
+            return Ok(HandshakeSignatureValid::assertion());
+        }
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls13_signature(message, certificate, signature, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+/// A pin decides alone: whoever signed it, whatever name it bears, however old it is. That the
+/// server holds the key is checked by the handshake's signature as ever.
+fn pin(certificate: &CertificateDer<'_>, pinned: Fingerprint) -> Result<ServerCertVerified, rustls::Error> {
+    let found = Fingerprint::of(certificate);
+    if found == pinned {
+        return Ok(ServerCertVerified::assertion());
+    }
+    let mismatch = OtherError(Arc::new(PinMismatch { found, pinned }));
+    Err(CertificateError::Other(mismatch).into())
+}
+
+impl fmt::Debug for Verifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Verifier").finish_non_exhaustive()
+    }
+}

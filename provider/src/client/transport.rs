@@ -1,0 +1,243 @@
+//! One request, one answer: connections, endpoints, and what it means if there is no answer.
+//!
+//! pveproxy speaks HTTP/1.1, closes a connection that was idle for 5 s, and closes it after every
+//! status of 400 or more. A pooled connection is therefore dropped after 4 s.
+
+use std::error::Error as StdError;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use reqwest::header::HeaderMap;
+use reqwest::{Method, Response};
+use tokio::sync::Semaphore;
+
+use super::error::{Error, Kind, Obstacle};
+use super::params::Params;
+use super::settings::{Endpoint, Settings, SettingsError};
+use super::{path, tls};
+
+const IDLE: Duration = Duration::from_secs(4);
+const IDLE_CONNECTIONS: usize = 2;
+/// pveproxy has 3 workers; more requests at once only wait in its queue.
+const PARALLEL: usize = 8;
+const CONNECT: Duration = Duration::from_secs(10);
+/// pmxcfs limits a file to 1 MiB, so that no list comes near this.
+const ANSWER_LIMIT: usize = 16 << 20;
+
+const USER_AGENT: &str = concat!("terraform-provider-pve/", env!("CARGO_PKG_VERSION"));
+
+/// What is asked.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Request<'a> {
+    pub(super) method: &'a Method,
+    pub(super) path: &'a str,
+    pub(super) params: &'a Params,
+}
+
+/// What came back, whatever its status.
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) reason: String,
+    pub(super) body: Bytes,
+}
+
+pub(super) struct Transport {
+    http: reqwest::Client,
+    endpoints: Vec<Endpoint>,
+    current: AtomicUsize,
+    slots: Semaphore,
+    pub(super) timeout: Duration,
+}
+
+impl Transport {
+    pub(super) fn new(settings: &Settings) -> Result<Self, SettingsError> {
+        let http = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls::config(&settings.trust)?)
+            .user_agent(USER_AGENT)
+            .https_only(true)
+            .redirect(reqwest::redirect::Policy::none())
+            .pool_idle_timeout(IDLE)
+            .pool_max_idle_per_host(IDLE_CONNECTIONS)
+            .connect_timeout(CONNECT.min(settings.request_timeout))
+            .build()
+            .map_err(|error| SettingsError::Tls(causes(&error)))?;
+        let mut endpoints = vec![settings.endpoint.clone()];
+        endpoints.extend(settings.fallback_endpoints.iter().cloned());
+        Ok(Self {
+            http,
+            endpoints,
+            current: AtomicUsize::new(0),
+            slots: Semaphore::new(PARALLEL),
+            timeout: settings.request_timeout,
+        })
+    }
+
+    pub(super) fn endpoints(&self) -> usize {
+        self.endpoints.len()
+    }
+
+    /// The endpoint that answers at present, as a number for [`Transport::leave`].
+    pub(super) fn endpoint(&self) -> usize {
+        self.current.load(Ordering::Relaxed) % self.endpoints.len()
+    }
+
+    /// Goes on to the next endpoint, unless somebody else already left this one.
+    pub(super) fn leave(&self, endpoint: usize) {
+        if self.endpoints.len() < 2 {
+            return;
+        }
+        let next = (endpoint + 1) % self.endpoints.len();
+        let moved = self.current.compare_exchange(endpoint, next, Ordering::Relaxed, Ordering::Relaxed);
+        if moved.is_ok() {
+            tracing::warn!(
+                from = %self.endpoints[endpoint],
+                to = %self.endpoints[next],
+                "the endpoint can't be reached, going on with the next one"
+            );
+        }
+    }
+
+    /// Sends a request once and takes the answer in.
+    pub(super) async fn exchange(
+        &self,
+        request: Request<'_>,
+        headers: HeaderMap,
+        endpoint: usize,
+        limit: Duration,
+    ) -> Result<Answer, Error> {
+        let Request { method, path, params } = request;
+        if !path::is_plain(path) {
+            let message = "the path names no object";
+            return Err(Error::new(Kind::Invalid, method, path, message));
+        }
+        let Ok(_slot) = self.slots.acquire().await else {
+            let message = "the client is closed";
+            return Err(Error::new(Kind::Stopped, method, path, message));
+        };
+        let url = self.endpoints[endpoint].url(path);
+        let mut builder = self.http.request(method.clone(), url).headers(headers);
+        let wire = params.wire();
+        if *method == Method::GET || *method == Method::DELETE {
+            // pveproxy ignores the body of a DELETE.
+            if !wire.is_empty() {
+                builder = builder.query(&wire);
+            }
+        } else {
+            builder = builder.form(&wire);
+        }
+        let started = tokio::time::Instant::now();
+        let exchange = async {
+            let response = builder.send().await?;
+            take(response).await
+        };
+        let result = match tokio::time::timeout(limit, exchange).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(failure)) => Err(failure.typed(method, path, &self.endpoints[endpoint])),
+            Err(_) => {
+                let message = format!("no answer within {} s", limit.as_secs());
+                Err(Error::new(Kind::Ambiguous, method, path, message))
+            }
+        };
+        tracing::debug!(
+            %method,
+            path,
+            status = result.as_ref().ok().map(|answer| answer.status),
+            milliseconds = started.elapsed().as_millis() as u64,
+            "request"
+        );
+        result
+    }
+}
+
+/// Why there is no answer.
+enum Failure {
+    Http(reqwest::Error),
+    TooLong,
+}
+
+impl From<reqwest::Error> for Failure {
+    fn from(error: reqwest::Error) -> Self {
+        Self::Http(error)
+    }
+}
+
+impl Failure {
+    fn typed(self, method: &Method, path: &str, endpoint: &Endpoint) -> Error {
+        let error = match self {
+            Self::TooLong => {
+                let message = format!("the answer is longer than {} MiB", ANSWER_LIMIT >> 20);
+                // A read is as good as garbled; of a write nothing is known.
+                let kind = if *method == Method::GET { Kind::Garbled } else { Kind::Ambiguous };
+                return Error::new(kind, method, path, message);
+            }
+            Self::Http(error) => error.without_url(),
+        };
+        let kind = if error.is_connect() {
+            match tls_error(&error) {
+                Some(tls) => tls::refusal(tls).map_or(Kind::Unreachable(Obstacle::Tls), Kind::Certificate),
+                None if error.is_dns() => Kind::Unreachable(Obstacle::Dns),
+                None => Kind::Unreachable(Obstacle::Connect),
+            }
+        } else {
+            Kind::Ambiguous
+        };
+        Error::new(kind, method, path, format!("{endpoint}: {}", causes(&error)))
+    }
+}
+
+async fn take(mut response: Response) -> Result<Answer, Failure> {
+    let status = response.status();
+    let reason = response
+        .extensions()
+        .get::<hyper::ext::ReasonPhrase>()
+        .map(|reason| String::from_utf8_lossy(reason.as_bytes()).into_owned())
+        .or_else(|| status.canonical_reason().map(str::to_owned))
+        .unwrap_or_default();
+    let announced = response.content_length().unwrap_or(0);
+    if announced > ANSWER_LIMIT as u64 {
+        return Err(Failure::TooLong);
+    }
+    let mut body = BytesMut::with_capacity(announced as usize);
+    while let Some(chunk) = response.chunk().await? {
+        if body.len() + chunk.len() > ANSWER_LIMIT {
+            return Err(Failure::TooLong);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Answer { status: status.as_u16(), reason, body: body.freeze() })
+}
+
+/// The TLS error in a chain of causes; it hides inside `io::Error`, which does not name it as its
+/// source.
+fn tls_error<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a rustls::Error> {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(tls) = error.downcast_ref::<rustls::Error>() {
+            return Some(tls);
+        }
+        let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        if let Some(inner) = inner
+            && let Some(tls) = tls_error(inner)
+        {
+            return Some(tls);
+        }
+        cause = error.source();
+    }
+    None
+}
+
+/// An error with its causes, outermost first, without repeating what a cause repeats.
+fn causes(error: &(dyn StdError + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let words = error.to_string();
+        if !text.contains(&words) {
+            text.push_str(": ");
+            text.push_str(&words);
+        }
+        cause = error.source();
+    }
+    text
+}

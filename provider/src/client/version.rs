@@ -1,0 +1,153 @@
+//! What this Proxmox is and can.
+
+use std::fmt;
+
+use serde::Deserialize;
+
+use super::Client;
+use super::call::Call;
+use super::error::{Error, Kind};
+use super::snapshot::Collection;
+use super::wire;
+
+const VERSION: &str = "/version";
+
+/// The version of pve-manager on the node that answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Version {
+    /// 8 or 9.
+    pub major: u32,
+    /// The release within it.
+    pub minor: u32,
+    /// The patch, 0 where there is none.
+    pub patch: u32,
+    /// The whole version, `9.2.11`.
+    pub version: String,
+    /// The release, `9.2`.
+    pub release: String,
+    /// The commit it was built from.
+    pub repoid: String,
+}
+
+/// How HA resources are bound to nodes on this cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Placement {
+    /// PVE 8: groups.
+    Groups,
+    /// PVE 9 whose groups are not migrated yet: groups work, rules are refused.
+    GroupsUntilMigrated,
+    /// PVE 9: rules; groups are gone for good.
+    Rules,
+}
+
+impl Client {
+    /// The version, asked for once.
+    ///
+    /// # Errors
+    ///
+    /// What the request meets; not kept.
+    pub async fn version(&self, call: &Call) -> Result<Version, Error> {
+        let fetch = || {
+            let (client, call) = (self.clone(), call.clone());
+            async move {
+                let answer: Answer = client.get(VERSION, &call).await?;
+                answer.parse()
+            }
+        };
+        let share = self.inner.versions.share((), || 0, |_| true, call, fetch);
+        call.bound(share).await.map_err(|ended| super::attempt::over(ended, &reqwest::Method::GET, VERSION))?
+    }
+
+    /// Whether this cluster has groups or rules. "Migrated" is for good and asked once; the
+    /// opposite may change at any time.
+    ///
+    /// # Errors
+    ///
+    /// What the requests meet.
+    pub async fn placement(&self, call: &Call) -> Result<Placement, Error> {
+        if self.version(call).await?.major < 9 {
+            return Ok(Placement::Groups);
+        }
+        if self.inner.migrated.get().is_some() {
+            return Ok(Placement::Rules);
+        }
+        match self.list(Collection::HaGroups, call).await {
+            Ok(_) => Ok(Placement::GroupsUntilMigrated),
+            Err(error) if error.kind() == Kind::GroupsMigrated => {
+                // Losing the race to set it means that it is set.
+                let _ = self.inner.migrated.set(());
+                Ok(Placement::Rules)
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl Version {
+    /// Whether this is at least `major.minor`.
+    #[must_use]
+    pub fn is_at_least(&self, major: u32, minor: u32) -> bool {
+        (self.major, self.minor) >= (major, minor)
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.version)
+    }
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    version: String,
+    #[serde(default, deserialize_with = "wire::optional::text")]
+    release: Option<String>,
+    #[serde(default, deserialize_with = "wire::optional::text")]
+    repoid: Option<String>,
+}
+
+impl Answer {
+    fn parse(self) -> Result<Version, Error> {
+        // `9.0.0~16`, `8.4.1`, `9.2-1`: numbers until something else comes.
+        let mut numbers = self.version.split(['.', '-', '~']).map_while(|part| part.parse::<u32>().ok());
+        let Some(major) = numbers.next() else {
+            let message = format!("`{}` is no version", self.version);
+            return Err(Error::new(Kind::Garbled, &reqwest::Method::GET, VERSION, message));
+        };
+        let minor = numbers.next().unwrap_or(0);
+        let patch = numbers.next().unwrap_or(0);
+        Ok(Version {
+            major,
+            minor,
+            patch,
+            release: self.release.unwrap_or_else(|| format!("{major}.{minor}")),
+            repoid: self.repoid.unwrap_or_default(),
+            version: self.version,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Version, Error> {
+        let answer = Answer { version: text.to_owned(), release: None, repoid: None };
+        answer.parse()
+    }
+
+    #[test]
+    fn versions() {
+        let of = |text| {
+            let version = parse(text).unwrap();
+            (version.major, version.minor, version.patch)
+        };
+        assert_eq!(of("9.2.11"), (9, 2, 11));
+        assert_eq!(of("8.4.1"), (8, 4, 1));
+        assert_eq!(of("9.0.0~16"), (9, 0, 0));
+        assert_eq!(of("9"), (9, 0, 0));
+        assert!(parse("x").is_err());
+        assert!(parse("9.1").unwrap().is_at_least(8, 4));
+        assert!(!parse("9.0.9").unwrap().is_at_least(9, 1));
+    }
+}
