@@ -1,2 +1,100 @@
-//! bin
-fn main() {}
+//! The program: starts one cluster, says where, and ends on SIGTERM.
+
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Parser, ValueEnum};
+use pve_emulator::{Emulator, Options, Release, Seed};
+use serde_json::json;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Behaves like a Proxmox VE cluster to a client.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    /// Where to listen.
+    #[arg(long, default_value = "127.0.0.1:0")]
+    listen: SocketAddr,
+    /// Which cluster to be.
+    #[arg(long, value_enum, default_value = "9")]
+    pve: Pve,
+    /// The start state.
+    #[arg(long)]
+    seed: Option<PathBuf>,
+    /// Added to every answer.
+    #[arg(long, default_value_t = 0)]
+    latency_ms: u64,
+    /// Offer SSH as well (not available yet).
+    #[arg(long)]
+    ssh: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Pve {
+    #[value(name = "9")]
+    Nine,
+    #[value(name = "8")]
+    Eight,
+    #[value(name = "9-unmigrated")]
+    NineUnmigrated,
+}
+
+type Failure = Box<dyn std::error::Error>;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run(Arguments::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "pve-emulator: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(arguments: Arguments) -> Result<(), Failure> {
+    if arguments.ssh {
+        return Err("--ssh: this version has no SSH server; leave the flag out".into());
+    }
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let handle = Emulator::start(options(&arguments)?).await?;
+    let ready = json!({
+        "endpoint": handle.endpoint(),
+        "api_token": handle.api_token(),
+        "username": handle.username(),
+        "password": handle.password(),
+        "ca_certificate_file": handle.ca_file(),
+        "tls_fingerprint": handle.fingerprint(),
+    });
+    writeln!(std::io::stdout(), "{ready}")?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    handle.stop().await;
+    Ok(())
+}
+
+fn options(arguments: &Arguments) -> Result<Options, Failure> {
+    let seed = match &arguments.seed {
+        Some(path) => Some(Seed::parse(&std::fs::read_to_string(path)?)?),
+        None => None,
+    };
+    Ok(Options {
+        listen: arguments.listen,
+        release: match arguments.pve {
+            Pve::Nine => Release::V9,
+            Pve::Eight => Release::V8,
+            Pve::NineUnmigrated => Release::V9Unmigrated,
+        },
+        seed,
+        latency: Duration::from_millis(arguments.latency_ms),
+        failed_login_delay: Duration::from_secs(3),
+        log: true,
+        ..Options::default()
+    })
+}

@@ -1,0 +1,35 @@
+//! `/version`
+
+use serde_json::{Value, json};
+
+use crate::error::ApiResult;
+use crate::route::{Call, Permission, Route};
+use crate::schema::{Prop, Schema, formats};
+use crate::world::World;
+
+pub(super) fn routes() -> Vec<Route> {
+    let node = Schema::new().req(
+        "node",
+        Prop::string().format(formats::Format::One(formats::NODE)),
+    );
+    vec![
+        Route::get("/version", version).permission(Permission::AnyUser),
+        Route::get("/nodes/{node}/version", node_version)
+            .permission(Permission::AnyUser)
+            .params(node)
+            .proxied(),
+    ]
+}
+
+fn version(call: &mut Call<'_>) -> ApiResult<Value> {
+    Ok(facts(call.world))
+}
+
+fn node_version(call: &mut Call<'_>) -> ApiResult<Value> {
+    Ok(facts(call.world))
+}
+
+fn facts(world: &World) -> Value {
+    let profile = &world.profile;
+    json!({"version": profile.version, "release": profile.release, "repoid": profile.repoid})
+}

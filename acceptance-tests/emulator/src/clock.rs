@@ -1,0 +1,81 @@
+//! The cluster's clock: real time until somebody takes it over, from then on only what [`Clock::advance`] adds.
+//!
+//! Invariant: it never runs backwards.
+
+use std::time::Instant;
+
+use jiff::Timestamp;
+
+/// The clock all daemons, tickets and tasks of the cluster read.
+#[derive(Debug)]
+pub struct Clock {
+    base: f64,
+    running_since: Option<Instant>,
+}
+
+impl Clock {
+    /// A clock that runs with the machine's.
+    #[must_use]
+    pub fn real() -> Self {
+        Self {
+            base: Timestamp::now().as_millisecond() as f64 / 1000.0,
+            running_since: Some(Instant::now()),
+        }
+    }
+
+    /// A clock that stands at `epoch` seconds.
+    #[must_use]
+    pub fn standing(epoch: f64) -> Self {
+        Self {
+            base: epoch,
+            running_since: None,
+        }
+    }
+
+    /// Seconds since 1970.
+    #[must_use]
+    pub fn now(&self) -> f64 {
+        self.base
+            + self
+                .running_since
+                .map_or(0.0, |since| since.elapsed().as_secs_f64())
+    }
+
+    /// Whether it runs by itself.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        self.running_since.is_some()
+    }
+
+    /// Stops it where it is.
+    pub fn stop(&mut self) {
+        self.base = self.now();
+        self.running_since = None;
+    }
+
+    /// Lets it run again from where it stands.
+    pub fn run(&mut self) {
+        if self.running_since.is_none() {
+            self.running_since = Some(Instant::now());
+        }
+    }
+
+    /// Moves it forward.
+    pub fn advance(&mut self, seconds: f64) {
+        self.base += seconds.max(0.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_standing_clock_moves_only_by_advance() {
+        let mut clock = Clock::standing(100.0);
+        assert_eq!(clock.now(), 100.0);
+        clock.advance(2.5);
+        clock.advance(-7.0);
+        assert_eq!(clock.now(), 102.5);
+    }
+}

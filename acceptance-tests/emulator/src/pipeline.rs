@@ -1,0 +1,240 @@
+//! One request from its bytes to its answer, in Proxmox's order: authentication → routing → duplicate parameters →
+//! tokens where only tickets will do → permission → the node in charge → parameter check → handler.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use serde_json::{Map, Value, json};
+
+use crate::auth::Credentials;
+use crate::auth::ticket::Keys;
+use crate::error::{ApiError, ApiResult, ErrorBody};
+use crate::route::{Call, LockFault, Method, Permission, Reply, Route, Router, check_permission};
+use crate::world::World;
+use crate::world::access::Caller;
+
+/// Calls anybody may make.
+const OPEN: [(&str, &[Method]); 2] = [
+    ("/access/domains", &[Method::Get]),
+    ("/access/ticket", &[Method::Get, Method::Post]),
+];
+
+/// The cluster together with its API.
+pub struct Cluster {
+    world: Mutex<World>,
+    /// The table of calls.
+    pub router: Router,
+    /// The signing keys.
+    pub keys: Keys,
+}
+
+/// A request as far as the API cares.
+pub struct Request {
+    /// The method.
+    pub method: Method,
+    /// The decoded path below the format, e.g. `/version`.
+    pub path: String,
+    /// Its credentials.
+    pub credentials: Credentials,
+    /// Query and body together.
+    pub params: ApiResult<Map<String, Value>>,
+    /// A fault to be met at the next cluster lock.
+    pub lock_fault: Option<LockFault>,
+}
+
+impl Cluster {
+    /// Puts a world behind its API.
+    #[must_use]
+    pub fn new(world: World) -> Self {
+        let router = Router::new(crate::api::routes(world.profile.pve));
+        Self {
+            world: Mutex::new(world),
+            router,
+            keys: Keys::generate(),
+        }
+    }
+
+    /// The world, brought up to now.
+    pub fn world(&self) -> MutexGuard<'_, World> {
+        let mut world = self.world.lock().unwrap_or_else(PoisonError::into_inner);
+        world.catch_up();
+        world
+    }
+
+    /// Answers a request.
+    ///
+    /// # Errors
+    /// Whatever the API says no with.
+    pub fn answer(&self, request: Request) -> ApiResult<Reply> {
+        let mut world = self.world();
+        let caller = self.authenticate(&world, &request)?;
+        let mut params = request.params.clone()?;
+        let (route, in_path) = self.route(&request)?;
+        merge_path(&mut params, in_path)?;
+        if request.credentials.has_token() && !route.allow_token {
+            let what = format!(
+                "URI '{}' not available with API token, need proper ticket.\n",
+                request.path
+            );
+            return Err(ApiError::permission(Some(&what)));
+        }
+        let value = |name: &str| {
+            params
+                .get(name)
+                .map(crate::schema::check::perl_text)
+                .unwrap_or_default()
+        };
+        check_permission(&world, &caller, &route.permission, &value)?;
+        if route.proxied {
+            reach(&world, &value("node"))?;
+        }
+        let params = route.params.verify(params)?;
+        let mut call = Call {
+            world: &mut world,
+            params,
+            caller,
+            lock_fault: request.lock_fault,
+        };
+        if route.permission_is_ticket() {
+            return crate::api::access::ticket::create(&mut call, &self.keys).map(Reply::from);
+        }
+        (route.handler)(&mut call)
+    }
+
+    /// Makes a call as root@pam, past authentication: what the control plane does behind a client's back.
+    ///
+    /// # Errors
+    /// Whatever the API says no with.
+    pub fn call_as_root(
+        &self,
+        method: Method,
+        path: &str,
+        mut params: Map<String, Value>,
+    ) -> ApiResult<Reply> {
+        let mut world = self.world();
+        let (route, in_path) = self
+            .router
+            .find(method, path)
+            .ok_or_else(|| ApiError::not_implemented(method.as_str(), path))?;
+        merge_path(&mut params, in_path)?;
+        let params = route.params.verify(params)?;
+        let caller = Caller::User("root@pam".into());
+        (route.handler)(&mut Call {
+            world: &mut world,
+            params,
+            caller,
+            lock_fault: None,
+        })
+    }
+
+    fn authenticate(&self, world: &World, request: &Request) -> ApiResult<Caller> {
+        let open = OPEN
+            .iter()
+            .any(|(path, methods)| *path == request.path && methods.contains(&request.method));
+        let found = request
+            .credentials
+            .authenticate(world, &self.keys, request.method);
+        if open {
+            Ok(found.unwrap_or(Caller::Nobody))
+        } else {
+            found
+        }
+    }
+
+    fn route(&self, request: &Request) -> ApiResult<crate::route::Found<'_>> {
+        let method = request.method;
+        let missing = || ApiError::not_implemented(method.as_str(), &request.path);
+        self.router.find(method, &request.path).ok_or_else(missing)
+    }
+}
+
+impl Route {
+    /// Making a ticket needs the signing keys, which no other handler gets.
+    fn permission_is_ticket(&self) -> bool {
+        self.method == Method::Post && self.path == "/access/ticket"
+    }
+}
+
+/// A parameter in the path may be repeated elsewhere, but only with the same value.
+fn merge_path(
+    params: &mut Map<String, Value>,
+    in_path: Vec<(&'static str, String)>,
+) -> ApiResult<()> {
+    for (name, value) in in_path {
+        if params
+            .get(name)
+            .is_some_and(|other| crate::schema::check::perl_text(other) != value)
+        {
+            let text = "duplicate parameter (already defined in URI) with conflicting values!";
+            return Err(ApiError::param(name, text));
+        }
+        params.insert(name.to_owned(), Value::String(value));
+    }
+    Ok(())
+}
+
+/// What pveproxy says when it can't forward a call to a node.
+fn reach(world: &World, node: &str) -> ApiResult<()> {
+    if node == "localhost" || node == world.answering_node {
+        return Ok(());
+    }
+    if !world.nodes.contains_key(node) {
+        let why =
+            format!("hostname lookup '{node}' failed - failed to get address info for: {node}");
+        return Err(ApiError::die(format!("{why}: Name or service not known")));
+    }
+    if !world.is_up(node) {
+        return Err(ApiError::proxy(595, "Connection refused"));
+    }
+    Ok(())
+}
+
+/// Renders an answer in the plain JSON format: status, reason, body, and whether the body is JSON.
+#[must_use]
+pub fn render_json(result: &ApiResult<Reply>) -> (u16, String, String, bool) {
+    match result {
+        Ok(reply) => {
+            let mut body = Map::new();
+            body.insert("data".into(), reply.data.clone());
+            if let Some(total) = reply.total {
+                body.insert("total".into(), json!(total));
+            }
+            (200, "OK".into(), Value::Object(body).to_string(), true)
+        }
+        Err(error) => {
+            let (body, is_json) = error.render();
+            (error.code, error.reason().to_owned(), body, is_json)
+        }
+    }
+}
+
+/// Renders an answer in the `extjs` format: always 200 unless there is no body to speak of.
+#[must_use]
+pub fn render_extjs(result: &ApiResult<Reply>) -> (u16, String, String, bool) {
+    let body = match result {
+        Ok(reply) => {
+            let mut body = json!({"success": 1, "data": reply.data});
+            if let Some(total) = reply.total {
+                body["total"] = json!(total);
+            }
+            body
+        }
+        Err(error) if error.body == ErrorBody::Json => {
+            let mut body =
+                json!({"success": 0, "data": null, "status": error.code, "message": error.message});
+            if !error.errors.is_empty() {
+                body["errors"] = json!(error.errors);
+            }
+            body
+        }
+        Err(_) => return render_json(result),
+    };
+    (200, "OK".into(), body.to_string(), true)
+}
+
+impl Permission {
+    /// All privileges at the root of the tree.
+    #[must_use]
+    pub fn root(privileges: &'static [&'static str]) -> Self {
+        Permission::Check("/", privileges)
+    }
+}

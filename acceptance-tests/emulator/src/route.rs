@@ -1,0 +1,413 @@
+//! The table of calls: what a path and a method mean, who may do it, with which parameters.
+//!
+//! Invariant: a route says everything the pipeline needs before the handler runs.
+
+use serde_json::Value;
+
+use crate::error::{ApiError, ApiResult};
+use crate::schema::{Params, Schema};
+use crate::world::World;
+use crate::world::access::Caller;
+
+/// The methods Proxmox knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Method {
+    /// GET
+    Get,
+    /// POST
+    Post,
+    /// PUT
+    Put,
+    /// DELETE
+    Delete,
+}
+
+impl Method {
+    /// Its name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Method::Get => "GET",
+            Method::Post => "POST",
+            Method::Put => "PUT",
+            Method::Delete => "DELETE",
+        }
+    }
+
+    /// Reads a name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        [Method::Get, Method::Post, Method::Put, Method::Delete]
+            .into_iter()
+            .find(|m| m.as_str() == name)
+    }
+}
+
+/// Who may call.
+#[derive(Clone, Debug)]
+pub enum Permission {
+    /// Everybody, even without credentials.
+    World,
+    /// Every user; the handler may look closer.
+    AnyUser,
+    /// All of these privileges at a path, in which `{param}` stands for a parameter's value.
+    Check(&'static str, &'static [&'static str]),
+    /// One of these privileges at a path.
+    CheckAny(&'static str, &'static [&'static str]),
+    /// One of several conditions.
+    Or(Vec<Permission>),
+    /// No entry: only root@pam with a ticket.
+    RootOnly,
+}
+
+/// What a handler works with.
+pub struct Call<'a> {
+    /// The cluster.
+    pub world: &'a mut World,
+    /// The checked parameters, path parameters among them.
+    pub params: Params,
+    /// Who calls.
+    pub caller: Caller,
+    /// A fault to be met at the next cluster lock.
+    pub lock_fault: Option<LockFault>,
+}
+
+/// What goes wrong with a cluster lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LockFault {
+    /// It is not obtained in time: nothing is done.
+    Timeout,
+    /// It is lost inside: what was to be done is done, the caller hears of a failure.
+    CommandTimeout,
+    /// The cluster has no quorum.
+    NoQuorum,
+}
+
+impl Call<'_> {
+    /// `$rpcenv->check`: all privileges at a path.
+    ///
+    /// # Errors
+    /// 403 naming the path and the first privilege that is missing.
+    pub fn check(&self, path: &str, privileges: &[&str]) -> ApiResult<()> {
+        check_all(self.world, &self.caller, path, privileges)
+    }
+
+    /// Whether the caller holds all privileges at a path.
+    #[must_use]
+    pub fn may(&self, path: &str, privileges: &[&str]) -> bool {
+        self.world
+            .access
+            .allows(&self.caller, path, privileges, false)
+    }
+
+    /// `check_cfs_quorum`.
+    ///
+    /// # Errors
+    /// `cluster not ready - no quorum?`
+    pub fn check_quorum(&self) -> ApiResult<()> {
+        if self.lock_fault == Some(LockFault::NoQuorum) {
+            return Err(ApiError::die("cluster not ready - no quorum?"));
+        }
+        self.world.check_quorum()
+    }
+
+    /// Runs `code` under the cluster lock `name` (`domain-ha`, `file-datacenter_cfg`, …).
+    ///
+    /// # Errors
+    /// What `code` answers, or `cfs-lock 'NAME' error: …`.
+    pub fn locked<T>(
+        &mut self,
+        name: &str,
+        code: impl FnOnce(&mut Self) -> ApiResult<T>,
+    ) -> ApiResult<T> {
+        if !self.world.is_quorate() || self.lock_fault == Some(LockFault::NoQuorum) {
+            return Err(ApiError::die(format!(
+                "cfs-lock '{name}' error: no quorum!"
+            )));
+        }
+        match self.lock_fault {
+            Some(LockFault::Timeout) => Err(ApiError::die(format!(
+                "cfs-lock '{name}' error: got lock request timeout"
+            ))),
+            Some(LockFault::CommandTimeout) => {
+                code(self)?;
+                Err(ApiError::die(format!(
+                    "'{name}'-locked command timed out - aborting"
+                )))
+            }
+            _ => code(self),
+        }
+    }
+}
+
+/// What a handler answers.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    /// `data`
+    pub data: Value,
+    /// `total`, for lists that page.
+    pub total: Option<usize>,
+}
+
+impl From<Value> for Reply {
+    fn from(data: Value) -> Self {
+        Self { data, total: None }
+    }
+}
+
+type Handler = Box<dyn Fn(&mut Call<'_>) -> ApiResult<Reply> + Send + Sync>;
+
+/// One call of the API.
+pub struct Route {
+    pub(crate) method: Method,
+    pub(crate) path: &'static str,
+    pub(crate) permission: Permission,
+    pub(crate) params: Schema,
+    pub(crate) allow_token: bool,
+    pub(crate) proxied: bool,
+    pub(crate) handler: Handler,
+}
+
+impl Route {
+    /// A call. Without anything further: root@pam only, no parameters but those in the path.
+    pub fn new<R: Into<Reply>>(
+        method: Method,
+        path: &'static str,
+        handler: impl Fn(&mut Call<'_>) -> ApiResult<R> + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            method,
+            path,
+            permission: Permission::RootOnly,
+            params: Schema::new(),
+            allow_token: true,
+            proxied: false,
+            handler: Box::new(move |call| handler(call).map(Into::into)),
+        }
+    }
+
+    /// `GET`
+    pub fn get<R: Into<Reply>>(
+        path: &'static str,
+        handler: impl Fn(&mut Call<'_>) -> ApiResult<R> + Send + Sync + 'static,
+    ) -> Self {
+        Self::new(Method::Get, path, handler)
+    }
+
+    /// `POST`
+    pub fn post<R: Into<Reply>>(
+        path: &'static str,
+        handler: impl Fn(&mut Call<'_>) -> ApiResult<R> + Send + Sync + 'static,
+    ) -> Self {
+        Self::new(Method::Post, path, handler)
+    }
+
+    /// `PUT`
+    pub fn put<R: Into<Reply>>(
+        path: &'static str,
+        handler: impl Fn(&mut Call<'_>) -> ApiResult<R> + Send + Sync + 'static,
+    ) -> Self {
+        Self::new(Method::Put, path, handler)
+    }
+
+    /// `DELETE`
+    pub fn delete<R: Into<Reply>>(
+        path: &'static str,
+        handler: impl Fn(&mut Call<'_>) -> ApiResult<R> + Send + Sync + 'static,
+    ) -> Self {
+        Self::new(Method::Delete, path, handler)
+    }
+
+    /// Who may call it.
+    #[must_use]
+    pub fn permission(mut self, permission: Permission) -> Self {
+        self.permission = permission;
+        self
+    }
+
+    /// Its parameters, those in the path included.
+    #[must_use]
+    pub fn params(mut self, params: Schema) -> Self {
+        self.params = params;
+        self
+    }
+
+    /// It is refused to API tokens.
+    #[must_use]
+    pub fn ticket_only(mut self) -> Self {
+        self.allow_token = false;
+        self
+    }
+
+    /// It is forwarded to the node in its path.
+    #[must_use]
+    pub fn proxied(mut self) -> Self {
+        self.proxied = true;
+        self
+    }
+
+    /// The cluster lock a write to this path takes.
+    #[must_use]
+    pub fn lock_domain(&self) -> Option<&'static str> {
+        if self.method == Method::Get {
+            return None;
+        }
+        let domains = [
+            ("/cluster/ha", "domain-ha"),
+            ("/cluster/replication", "file-replication_cfg"),
+            ("/cluster/options", "file-datacenter_cfg"),
+            ("/access", "file-user_cfg"),
+        ];
+        domains
+            .into_iter()
+            .find(|(prefix, _)| self.path.starts_with(prefix))
+            .map(|(_, domain)| domain)
+    }
+}
+
+/// A route together with what its path's placeholders stand for.
+pub type Found<'r> = (&'r Route, Vec<(&'static str, String)>);
+
+/// All routes.
+pub struct Router {
+    routes: Vec<(Vec<&'static str>, Route)>,
+}
+
+impl Router {
+    /// Builds the table.
+    #[must_use]
+    pub fn new(routes: Vec<Route>) -> Self {
+        let split = |route: Route| {
+            (
+                route.path.split('/').filter(|p| !p.is_empty()).collect(),
+                route,
+            )
+        };
+        let mut routes: Vec<(Vec<&'static str>, Route)> = routes.into_iter().map(split).collect();
+        // A literal component goes before a placeholder in the same place.
+        routes
+            .sort_by_key(|(parts, _)| parts.iter().map(|p| p.starts_with('{')).collect::<Vec<_>>());
+        Self { routes }
+    }
+
+    /// Finds the route of a decoded path; empty components are ignored, components with blanks match nothing.
+    #[must_use]
+    pub fn find(&self, method: Method, path: &str) -> Option<Found<'_>> {
+        let wanted: Vec<&str> = path.split('/').filter(|p| !p.is_empty()).collect();
+        if wanted.iter().any(|part| part.contains(char::is_whitespace)) {
+            return None;
+        }
+        let fits = |parts: &[&'static str]| {
+            parts.len() == wanted.len()
+                && parts
+                    .iter()
+                    .zip(&wanted)
+                    .all(|(p, w)| p.starts_with('{') || p == w)
+        };
+        let (parts, route) = self
+            .routes
+            .iter()
+            .find(|(parts, route)| route.method == method && fits(parts))?;
+        let name = |p: &'static str| p.strip_prefix('{').and_then(|p| p.strip_suffix('}'));
+        let values = parts
+            .iter()
+            .zip(&wanted)
+            .filter_map(|(p, w)| Some((name(p)?, (*w).to_owned())));
+        Some((route, values.collect()))
+    }
+}
+
+/// Checks a route's permission; `value` gives the parameters that stand in its path.
+///
+/// # Errors
+/// 403
+pub(crate) fn check_permission(
+    world: &World,
+    caller: &Caller,
+    permission: &Permission,
+    value: &dyn Fn(&str) -> String,
+) -> ApiResult<()> {
+    match permission {
+        Permission::World => Ok(()),
+        Permission::AnyUser if *caller != Caller::Nobody => Ok(()),
+        Permission::AnyUser => Err(ApiError::permission(None)),
+        _ if caller.is_root() => Ok(()),
+        Permission::Check(path, privileges) => {
+            check_all(world, caller, &fill(path, value), privileges)
+        }
+        Permission::CheckAny(path, privileges) => {
+            let path = fill(path, value);
+            if world.access.allows(caller, &path, privileges, true) {
+                return Ok(());
+            }
+            Err(ApiError::permission(Some(&format!(
+                "{path}, {}",
+                privileges.join("|")
+            ))))
+        }
+        Permission::Or(options) => {
+            let ok = options
+                .iter()
+                .any(|p| check_permission(world, caller, p, value).is_ok());
+            if ok {
+                Ok(())
+            } else {
+                Err(ApiError::permission(None))
+            }
+        }
+        Permission::RootOnly => Err(ApiError::permission(Some("user != root@pam"))),
+    }
+}
+
+fn check_all(world: &World, caller: &Caller, path: &str, privileges: &[&str]) -> ApiResult<()> {
+    let held = world.access.privileges(caller, path);
+    match privileges.iter().find(|p| !held.contains_key(**p)) {
+        Some(missing) => Err(ApiError::permission(Some(&format!("{path}, {missing}")))),
+        None => Ok(()),
+    }
+}
+
+fn fill(path: &str, value: &dyn Fn(&str) -> String) -> String {
+    let mut out = String::new();
+    for (i, part) in path.split(['{', '}']).enumerate() {
+        if i % 2 == 0 {
+            out.push_str(part)
+        } else {
+            out.push_str(&value(part))
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn router() -> Router {
+        let null = |_: &mut Call<'_>| Ok(Value::Null);
+        Router::new(vec![
+            Route::get("/nodes/{node}", null),
+            Route::get("/nodes/x/{what}", null),
+            Route::get("/nodes/{node}/tasks", null),
+        ])
+    }
+
+    #[test]
+    fn literal_components_go_first_and_blanks_match_nothing() {
+        let router = router();
+        let path = |p: &str| router.find(Method::Get, p).map(|(r, _)| r.path);
+        assert_eq!(path("//nodes/a/"), Some("/nodes/{node}"));
+        assert_eq!(path("/nodes/x/tasks"), Some("/nodes/x/{what}"));
+        assert_eq!(path("/nodes/a b"), None);
+        assert_eq!(path("/nodes"), None);
+        assert!(router.find(Method::Put, "/nodes/a").is_none());
+    }
+
+    #[test]
+    fn placeholders_are_filled() {
+        assert_eq!(
+            fill("/vms/{vmid}/x", &|n| format!("<{n}>")),
+            "/vms/<vmid>/x"
+        );
+    }
+}

@@ -1,0 +1,114 @@
+//! Property strings: `key=value,key=value`, read as `parse_property_string` of `PVE::JSONSchema` reads them.
+
+use serde_json::{Map, Value};
+
+use super::check::Errors;
+use super::{Kind, Prop, Schema};
+
+/// Reads `text`. Booleans become `0`/`1`; all values are strings.
+///
+/// # Errors
+/// Proxmox's complaint, with its line feeds.
+pub fn parse(keys: &Schema, text: &str, path: &str) -> Result<Map<String, Value>, String> {
+    let mut found = Map::new();
+    for part in text.split(',') {
+        if part.trim().is_empty() {
+            continue;
+        }
+        let (key, value) = match part.split_once('=') {
+            Some((key, value)) if !key.is_empty() && !value.is_empty() => {
+                (key.to_owned(), value.to_owned())
+            }
+            Some(_) => return Err("missing key in comma-separated list property\n".into()),
+            None => {
+                let default = keys.props.iter().find(|(_, prop)| prop.default_key);
+                let (key, _) = default
+                    .ok_or("value without key, but schema does not define a default key\n")?;
+                ((*key).to_owned(), part.to_owned())
+            }
+        };
+        if found.contains_key(&key) {
+            return Err(format!(
+                "duplicate key in comma-separated list property: {key}\n"
+            ));
+        }
+        let prop = keys
+            .find(&key)
+            .ok_or_else(|| format!("invalid key in comma-separated list property: {key}\n"))?;
+        let value = if is_boolean(prop) {
+            boolean(&value).map_or(value, str::to_owned)
+        } else {
+            value
+        };
+        found.insert(key, Value::String(value));
+    }
+    let mut errors = Errors::new();
+    keys.check(path, &found, &mut errors);
+    if errors.is_empty() {
+        return Ok(found);
+    }
+    let lines: String = errors
+        .iter()
+        .map(|(key, text)| format!("{key}: {text}\n"))
+        .collect();
+    Err(format!("format error\n{lines}"))
+}
+
+fn is_boolean(prop: &Prop) -> bool {
+    matches!(prop.kind, Kind::Boolean)
+}
+
+/// `parse_boolean`: the words a property string takes for true and false.
+#[must_use]
+pub fn boolean(text: &str) -> Option<&'static str> {
+    match text.to_ascii_lowercase().as_str() {
+        "1" | "on" | "yes" | "true" => Some("1"),
+        "0" | "off" | "no" | "false" => Some("0"),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn keys() -> Schema {
+        Schema::new()
+            .req("type", Prop::choice(&["secure", "insecure"]).default_key())
+            .opt("flag", Prop::boolean())
+            .opt("more", Prop::string().requires("flag"))
+    }
+
+    #[test]
+    fn values_without_key_go_to_the_default_key() {
+        let found = parse(&keys(), "secure,flag=yes,", "m").unwrap();
+        assert_eq!(Value::Object(found), json!({"type": "secure", "flag": "1"}));
+    }
+
+    #[test]
+    fn complaints() {
+        let complaint = |text| parse(&keys(), text, "m").unwrap_err();
+        assert_eq!(
+            complaint("secure,type=x"),
+            "duplicate key in comma-separated list property: type\n"
+        );
+        assert_eq!(
+            complaint("x=1"),
+            "invalid key in comma-separated list property: x\n"
+        );
+        assert_eq!(
+            complaint("type="),
+            "missing key in comma-separated list property\n"
+        );
+        assert_eq!(
+            complaint(""),
+            "format error\nm.type: property is missing and it is not optional\n"
+        );
+        assert_eq!(
+            complaint("secure,more=1"),
+            "format error\nm.flag: missing property required by 'm.more'\n"
+        );
+    }
+}

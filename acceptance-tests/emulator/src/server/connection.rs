@@ -1,0 +1,249 @@
+//! One connection: at most 100 requests, closed after 5 idle seconds and after every error.
+
+use std::convert::Infallible;
+use std::io::Write as _;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, PRAGMA, SERVER};
+use http::{HeaderValue, Response, StatusCode};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::ext::ReasonPhrase;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use percent_encoding::percent_decode_str;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsAcceptor;
+
+use super::Shared;
+use super::body;
+use crate::auth::Credentials;
+use crate::error::{ApiError, ApiResult};
+use crate::pipeline::{Request, render_extjs, render_json};
+use crate::route::{Method, Reply};
+
+const IDLE: Duration = Duration::from_secs(5);
+const MAX_REQUESTS: u32 = 100;
+const MAX_HEADERS: usize = 64;
+
+/// The connection breaks off without an answer.
+#[derive(Debug, thiserror::Error)]
+#[error("the connection was cut")]
+struct Cut;
+
+pub(super) async fn run(stream: TcpStream, tls: TlsAcceptor, shared: Arc<Shared>) {
+    let _ = stream.set_nodelay(true);
+    let mut first = [0u8; 1];
+    let peeked = tokio::time::timeout(IDLE, stream.peek(&mut first)).await;
+    match peeked {
+        // 0x16 opens a TLS handshake; anything else is somebody speaking plain HTTP.
+        Ok(Ok(1)) if first[0] == 0x16 => {}
+        Ok(Ok(1)) => return redirect(stream).await,
+        _ => return,
+    }
+    let Ok(Ok(stream)) = tokio::time::timeout(IDLE, tls.accept(stream)).await else {
+        return;
+    };
+    let served = AtomicU32::new(0);
+    let service = service_fn(|request| {
+        let last = served.fetch_add(1, Ordering::Relaxed) + 1 >= MAX_REQUESTS;
+        let shared = shared.clone();
+        async move {
+            let mut response = answer(&shared, request).await?;
+            if last || response.status().as_u16() >= 400 {
+                response
+                    .headers_mut()
+                    .insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok::<_, Cut>(response)
+        }
+    });
+    let mut connection = pin!(
+        http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(IDLE)
+            .max_headers(MAX_HEADERS)
+            .title_case_headers(true)
+            .serve_connection(TokioIo::new(stream), service)
+    );
+    // An error here is a client that went away or a cut that was asked for.
+    tokio::select! {
+        _ = connection.as_mut() => {}
+        () = shared.stop.cancelled() => {}
+    }
+}
+
+/// Plain HTTP on the TLS port is redirected.
+async fn redirect(mut stream: TcpStream) {
+    let mut buffer = [0u8; 4096];
+    let Ok(read) = stream.peek(&mut buffer).await else {
+        return;
+    };
+    let head = String::from_utf8_lossy(&buffer[..read]);
+    let mut words = head.split_whitespace();
+    let (method, path) = (
+        words.next().unwrap_or_default(),
+        words.next().unwrap_or("/"),
+    );
+    let host = head
+        .lines()
+        .find_map(|l| l.strip_prefix("Host: "))
+        .unwrap_or("localhost");
+    let status = if matches!(method, "GET" | "HEAD") {
+        "301 Moved Permanently"
+    } else {
+        "308 Permanent Redirect"
+    };
+    let answer = format!(
+        "HTTP/1.1 {status}\r\nLocation: https://{host}{path}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    );
+    let _ = stream.write_all(answer.as_bytes()).await;
+    let _ = stream.shutdown().await;
+}
+
+async fn answer(
+    shared: &Shared,
+    request: hyper::Request<Incoming>,
+) -> Result<Response<Full<Bytes>>, Cut> {
+    let (head, incoming) = request.into_parts();
+    let raw_path = head.uri.path().to_owned();
+    if raw_path.starts_with("/emulator/") {
+        let body = body::read(&head, incoming).await;
+        let (status, text) = crate::control::handle(shared, &head.method, &raw_path, body).await;
+        return Ok(respond(status, "", text, true));
+    }
+    let Some(method) = Method::parse(head.method.as_str()) else {
+        let error = ApiError::proxy(501, &format!("method '{}' not available", head.method));
+        return Ok(finish(shared, &head, render_json(&Err(error))));
+    };
+    let path = percent_decode_str(&raw_path)
+        .decode_utf8_lossy()
+        .into_owned();
+    let (format, path) = match split(&path) {
+        Ok(found) => found,
+        Err(error) => return Ok(finish(shared, &head, render_json(&Err(error)))),
+    };
+    let body = body::read(&head, incoming).await;
+    let params = body.and_then(|body| body::params(&head, method, &body));
+    let request = Request {
+        method,
+        path,
+        credentials: Credentials::read(&head.headers),
+        params,
+        lock_fault: None,
+    };
+    let result = guarded(shared, request).await?;
+    if result.as_ref().is_err_and(|e| e.code == 401) && shared.cluster.world().clock.is_running() {
+        tokio::time::sleep(shared.options.failed_login_delay).await;
+    }
+    let rendered = if format == "extjs" {
+        render_extjs(&result)
+    } else {
+        render_json(&result)
+    };
+    Ok(finish(shared, &head, rendered))
+}
+
+/// Runs the call with whatever faults are asked for around it.
+async fn guarded(shared: &Shared, mut request: Request) -> Result<ApiResult<Reply>, Cut> {
+    let _counted =
+        shared
+            .control
+            .counters
+            .request(&shared.cluster.router, request.method, &request.path);
+    let fault = shared.control.faults.next(request.method, &request.path);
+    tokio::time::sleep(shared.options.latency).await;
+    let Some(fault) = fault else {
+        return Ok(shared.cluster.answer(request));
+    };
+    tokio::time::sleep(fault.delay).await;
+    request.lock_fault = fault.lock;
+    if let Some(error) = fault.before {
+        return Ok(Err(error));
+    }
+    if fault.cut_before {
+        return Err(Cut);
+    }
+    let result = shared.cluster.answer(request);
+    if fault.cut_after {
+        return Err(Cut);
+    }
+    if fault.hang {
+        shared.stop.cancelled().await;
+        return Err(Cut);
+    }
+    Ok(match fault.after {
+        Some(error) => Err(error),
+        None => result,
+    })
+}
+
+/// `/api2/json/version` → `json`, `/version`.
+fn split(path: &str) -> Result<(String, String), ApiError> {
+    let no_such = || ApiError::proxy(501, "no such uri");
+    let rest = path
+        .strip_prefix("/api2")
+        .ok_or_else(no_such)?
+        .trim_start_matches('/');
+    let (format, path) = rest
+        .split_once('/')
+        .map_or((rest, "/".to_owned()), |(f, p)| (f, format!("/{p}")));
+    match format {
+        "json" | "extjs" => Ok((format.to_owned(), path)),
+        "" => Err(no_such()),
+        _ => Err(ApiError::proxy(
+            501,
+            &format!("no formatter for uri {path}"),
+        )),
+    }
+}
+
+fn finish(
+    shared: &Shared,
+    head: &http::request::Parts,
+    (status, reason, body, json): (u16, String, String, bool),
+) -> Response<Full<Bytes>> {
+    if shared.options.log {
+        // Never the query, a header or a body: they may hold secrets.
+        let line = format!("{} {} {status} {reason}\n", head.method, head.uri.path());
+        let _ = std::io::stderr().lock().write_all(line.as_bytes());
+    }
+    respond(status, &reason, body, json)
+}
+
+fn respond(status: u16, reason: &str, body: String, json: bool) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from(body)));
+    // Proxmox's own codes (595 …) are in range as well.
+    *response.status_mut() =
+        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    if let Ok(reason) = ReasonPhrase::try_from(reason.as_bytes())
+        && status != 200
+        && !reason.as_bytes().is_empty()
+    {
+        response.extensions_mut().insert(reason);
+    }
+    let headers = response.headers_mut();
+    headers.insert(SERVER, HeaderValue::from_static("pve-api-daemon/3.0"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("max-age=0"));
+    headers.insert(PRAGMA, HeaderValue::from_static("no-cache"));
+    if json {
+        headers.insert(
+            CONTENT_TYPE,
+            HeaderValue::from_static("application/json;charset=UTF-8"),
+        );
+    }
+    response
+}
+
+// The service's error type must convert, and nothing else may fail.
+impl From<Infallible> for Cut {
+    fn from(never: Infallible) -> Self {
+        match never {}
+    }
+}

@@ -1,0 +1,280 @@
+//! The listener: TLS, HTTP/1.1, and nothing that depends on what is asked.
+
+pub(crate) mod body;
+mod connection;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::auth::ticket::uuid;
+use crate::clock::Clock;
+use crate::pipeline::Cluster;
+use crate::tls;
+use crate::world::seed::{Initial, Seed};
+use crate::world::{Pve, World};
+
+/// Which cluster to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Release {
+    /// Proxmox VE 8.4.
+    V8,
+    /// Proxmox VE 9.2.
+    #[default]
+    V9,
+    /// Proxmox VE 9.2 whose HA groups have not been migrated to rules yet.
+    V9Unmigrated,
+}
+
+/// How to start.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// Which cluster to be.
+    pub release: Release,
+    /// The start state; without one a cluster of three nodes is made up.
+    pub seed: Option<Seed>,
+    /// Whether HA was used before.
+    pub initial: Initial,
+    /// Added to every answer of the API.
+    pub latency: Duration,
+    /// How long a failed login takes while the clock runs by itself.
+    pub failed_login_delay: Duration,
+    /// Log requests to stderr.
+    pub log: bool,
+}
+
+impl Default for Options {
+    /// For use inside a test: a free port, no delays, no log.
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            release: Release::default(),
+            seed: None,
+            initial: Initial::Seed,
+            latency: Duration::ZERO,
+            failed_login_delay: Duration::ZERO,
+            log: false,
+        }
+    }
+}
+
+/// Why an emulator could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The port or a file.
+    #[error("cannot start: {0}")]
+    Io(#[from] std::io::Error),
+    /// The certificates.
+    #[error(transparent)]
+    Tls(#[from] tls::TlsError),
+}
+
+/// The emulator.
+pub struct Emulator;
+
+/// A running emulator; it ends when this is dropped.
+pub struct Handle {
+    endpoint: String,
+    api_token: Option<String>,
+    password: Option<String>,
+    ca_pem: String,
+    ca_file: PathBuf,
+    fingerprint: String,
+    shared: Arc<Shared>,
+    tracker: TaskTracker,
+    _folder: TempDir,
+}
+
+/// What all connections share.
+pub(crate) struct Shared {
+    pub(crate) cluster: Cluster,
+    pub(crate) options: Options,
+    pub(crate) control: crate::control::Control,
+    pub(crate) fingerprints: Vec<(String, String)>,
+    pub(crate) stop: CancellationToken,
+}
+
+impl Release {
+    fn build(self, seed: &Seed, initial: Initial) -> World {
+        let pve = if self == Release::V8 {
+            Pve::V8
+        } else {
+            Pve::V9
+        };
+        let mut world = seed.build(pve, initial, Clock::real());
+        if self == Release::V9Unmigrated {
+            crate::crm::leave_unmigrated(&mut world);
+        }
+        world
+    }
+}
+
+impl Shared {
+    /// A new world; its nodes keep their certificates.
+    pub(crate) fn build_world(&self, seed: &Seed, initial: Initial) -> World {
+        let mut world = self.options.release.build(seed, initial);
+        for (name, fingerprint) in &self.fingerprints {
+            if let Some(node) = world.nodes.get_mut(name) {
+                node.fingerprint.clone_from(fingerprint);
+            }
+        }
+        world
+    }
+}
+
+impl Emulator {
+    /// Starts a cluster and listens.
+    ///
+    /// # Errors
+    /// When the port is taken or no certificate can be made.
+    pub async fn start(options: Options) -> Result<Handle, StartError> {
+        let seed = options
+            .seed
+            .clone()
+            .unwrap_or_else(|| Seed::default_cluster(&uuid(), &uuid()));
+        let (api_token, password) = seed.credentials();
+        let world = options.release.build(&seed, options.initial);
+        let names: Vec<&str> = seed.node_names().collect();
+        let identity = tls::make(&world.cluster_name, &names)?;
+        let fingerprints = names
+            .iter()
+            .map(|n| (*n).to_owned())
+            .zip(identity.fingerprints.iter().cloned())
+            .collect();
+        let folder = tempfile::Builder::new().prefix("pve-emulator-").tempdir()?;
+        let ca_file = folder.path().join("pve-root-ca.pem");
+        std::fs::write(&ca_file, &identity.ca_pem)?;
+        let listener = TcpListener::bind(options.listen).await?;
+        let endpoint = format!("https://{}", listener.local_addr()?);
+        let shared = Arc::new(Shared {
+            cluster: Cluster::new(world),
+            options,
+            control: crate::control::Control::new(seed.clone()),
+            fingerprints,
+            stop: CancellationToken::new(),
+        });
+        let world = shared.build_world(&seed, shared.options.initial);
+        *shared.cluster.world() = world;
+        let tracker = TaskTracker::new();
+        tracker.spawn(accept(
+            listener,
+            TlsAcceptor::from(identity.server),
+            shared.clone(),
+            tracker.clone(),
+        ));
+        tracker.spawn(daemons(shared.clone()));
+        Ok(Handle {
+            endpoint,
+            api_token,
+            password,
+            ca_pem: identity.ca_pem,
+            ca_file,
+            fingerprint: identity.fingerprints.first().cloned().unwrap_or_default(),
+            shared,
+            tracker,
+            _folder: folder,
+        })
+    }
+}
+
+impl Handle {
+    /// `https://127.0.0.1:PORT`
+    #[must_use]
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// root@pam's API token, `USER@REALM!NAME=SECRET`.
+    #[must_use]
+    pub fn api_token(&self) -> Option<&str> {
+        self.api_token.as_deref()
+    }
+
+    /// `root@pam`
+    #[must_use]
+    pub fn username(&self) -> &'static str {
+        "root@pam"
+    }
+
+    /// root@pam's password.
+    #[must_use]
+    pub fn password(&self) -> Option<&str> {
+        self.password.as_deref()
+    }
+
+    /// The CA certificate.
+    #[must_use]
+    pub fn ca_pem(&self) -> &str {
+        &self.ca_pem
+    }
+
+    /// The file the CA certificate stands in.
+    #[must_use]
+    pub fn ca_file(&self) -> &Path {
+        &self.ca_file
+    }
+
+    /// SHA-256 fingerprint of the certificate served.
+    #[must_use]
+    pub fn fingerprint(&self) -> &str {
+        &self.fingerprint
+    }
+
+    /// The cluster, for tests that look behind the API.
+    #[must_use]
+    pub fn cluster(&self) -> &Cluster {
+        &self.shared.cluster
+    }
+
+    /// Ends it and waits until all its connections are closed.
+    pub async fn stop(self) {
+        self.shared.stop.cancel();
+        self.tracker.close();
+        self.tracker.wait().await;
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.shared.stop.cancel();
+    }
+}
+
+async fn accept(
+    listener: TcpListener,
+    tls: TlsAcceptor,
+    shared: Arc<Shared>,
+    tracker: TaskTracker,
+) {
+    loop {
+        let stream = tokio::select! {
+            () = shared.stop.cancelled() => return,
+            accepted = listener.accept() => accepted,
+        };
+        // An accept that fails (out of descriptors) must not end the listener.
+        if let Ok((stream, _)) = stream {
+            shared.control.counters.connection();
+            tracker.spawn(connection::run(stream, tls.clone(), shared.clone()));
+        }
+    }
+}
+
+/// Keeps daemons working while nobody asks.
+async fn daemons(shared: Arc<Shared>) {
+    let mut every = tokio::time::interval(Duration::from_secs(1));
+    loop {
+        tokio::select! {
+            () = shared.stop.cancelled() => return,
+            _ = every.tick() => drop(shared.cluster.world()),
+        }
+    }
+}

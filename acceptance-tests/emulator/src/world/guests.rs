@@ -1,0 +1,192 @@
+//! Virtual machines and containers.
+
+use super::World;
+use super::files::sha1_hex;
+
+/// VM or container.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum GuestKind {
+    /// A virtual machine.
+    Qemu,
+    /// A container.
+    Lxc,
+}
+
+impl GuestKind {
+    /// `qemu` or `lxc`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            GuestKind::Qemu => "qemu",
+            GuestKind::Lxc => "lxc",
+        }
+    }
+
+    /// The prefix of an HA resource id: `vm` or `ct`.
+    #[must_use]
+    pub fn ha_type(self) -> &'static str {
+        match self {
+            GuestKind::Qemu => "vm",
+            GuestKind::Lxc => "ct",
+        }
+    }
+
+    /// The word in task logs: `VM` or `CT`.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            GuestKind::Qemu => "VM",
+            GuestKind::Lxc => "CT",
+        }
+    }
+
+    /// The folder of its configuration below `/etc/pve/nodes/NODE`.
+    #[must_use]
+    pub fn folder(self) -> &'static str {
+        match self {
+            GuestKind::Qemu => "qemu-server",
+            GuestKind::Lxc => "lxc",
+        }
+    }
+}
+
+/// A guest.
+#[derive(Clone, Debug)]
+pub struct Guest {
+    /// Its id.
+    pub vmid: u32,
+    /// VM or container.
+    pub kind: GuestKind,
+    /// Where its configuration lies.
+    pub node: String,
+    /// Its name.
+    pub name: String,
+    /// CPUs.
+    pub cores: u32,
+    /// Memory in MiB.
+    pub memory: u64,
+    /// Swap in MiB (containers).
+    pub swap: u64,
+    /// Size of the first disk in bytes.
+    pub disk: u64,
+    /// Whether it is a template.
+    pub template: bool,
+    /// Its tags, `;` separated.
+    pub tags: String,
+    /// The lines of its configuration file, in order.
+    pub config: Vec<(String, String)>,
+    /// Running since, if it runs.
+    pub running_since: Option<f64>,
+    /// Every start fails.
+    pub start_fails: bool,
+}
+
+impl Guest {
+    /// Whether it runs.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        self.running_since.is_some()
+    }
+
+    /// `running` or `stopped`.
+    #[must_use]
+    pub fn status(&self) -> &'static str {
+        if self.is_running() {
+            "running"
+        } else {
+            "stopped"
+        }
+    }
+
+    /// It does not run any more.
+    pub fn stopped(&mut self) {
+        self.running_since = None;
+    }
+
+    /// The HA resource id it would have.
+    #[must_use]
+    pub fn sid(&self) -> String {
+        format!("{}:{}", self.kind.ha_type(), self.vmid)
+    }
+
+    /// Its volumes: key and value of every disk line, e.g. `scsi0`, `local-zfs:vm-100-disk-0,size=4G`.
+    pub fn volumes(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.config
+            .iter()
+            .filter(|(key, _)| is_disk(self.kind, key))
+            .map(|(k, v)| (k.as_str(), v.as_str()))
+    }
+
+    /// The text of its configuration file.
+    #[must_use]
+    pub fn config_text(&self) -> String {
+        self.config
+            .iter()
+            .map(|(key, value)| format!("{key}: {value}\n"))
+            .collect()
+    }
+
+    /// The digest of its configuration.
+    #[must_use]
+    pub fn digest(&self) -> String {
+        sha1_hex(self.config_text().as_bytes())
+    }
+}
+
+fn is_disk(kind: GuestKind, key: &str) -> bool {
+    let stem = key.trim_end_matches(|c: char| c.is_ascii_digit());
+    match kind {
+        GuestKind::Qemu => {
+            key != stem
+                && matches!(
+                    stem,
+                    "scsi" | "virtio" | "ide" | "sata" | "efidisk" | "tpmstate"
+                )
+        }
+        GuestKind::Lxc => key == "rootfs" || (key != stem && stem == "mp"),
+    }
+}
+
+impl World {
+    /// The guest of an HA resource id such as `vm:100`.
+    #[must_use]
+    pub fn guest_of_sid(&self, sid: &str) -> Option<&Guest> {
+        let (kind, id) = sid.split_once(':')?;
+        self.guests
+            .get(&id.parse().ok()?)
+            .filter(|g| g.kind.ha_type() == kind)
+    }
+
+    /// Starts a guest at once. False if it cannot start.
+    pub fn start_guest(&mut self, vmid: u32) -> bool {
+        let now = self.clock.now();
+        match self.guests.get_mut(&vmid) {
+            Some(guest) if !guest.start_fails => {
+                guest.running_since.get_or_insert(now);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Stops a guest at once.
+    pub fn stop_guest(&mut self, vmid: u32) {
+        if let Some(guest) = self.guests.get_mut(&vmid) {
+            guest.stopped();
+        }
+    }
+
+    /// Moves a guest's configuration to another node; a running guest goes on running there.
+    pub fn move_guest(&mut self, vmid: u32, node: &str) {
+        if let Some(guest) = self.guests.get_mut(&vmid) {
+            guest.node = node.to_owned();
+            self.vmids += 1;
+        }
+    }
+
+    /// Removes a guest.
+    pub fn remove_guest(&mut self, vmid: u32) -> Option<Guest> {
+        self.vmids += 1;
+        self.guests.remove(&vmid)
+    }
+}

@@ -1,0 +1,180 @@
+//! The state of the whole cluster. What Proxmox keeps in files below `/etc/pve` is kept here as those texts, so that
+//! digests come out right; everything else is plain data.
+//!
+//! Invariant: there is one world behind one lock, and every handler sees it quiet; only [`World::catch_up`] moves time.
+
+pub mod access;
+pub mod files;
+pub mod guests;
+pub mod nodes;
+pub mod seed;
+pub mod storage;
+pub mod tasks;
+mod user_cfg;
+
+use std::collections::BTreeMap;
+
+use crate::clock::Clock;
+use crate::crm::Crm;
+use crate::error::{ApiError, ApiResult};
+
+pub use access::Access;
+pub use guests::{Guest, GuestKind};
+pub use nodes::Node;
+pub use tasks::Tasks;
+
+/// The major release that is emulated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Pve {
+    /// Proxmox VE 8.4: HA groups.
+    V8,
+    /// Proxmox VE 9.2: HA rules.
+    V9,
+}
+
+/// What `/version` tells.
+#[derive(Clone, Debug)]
+pub struct Profile {
+    /// The major release.
+    pub pve: Pve,
+    /// The full version of pve-manager.
+    pub version: String,
+    /// `9.2`
+    pub release: String,
+    /// The commit of the package.
+    pub repoid: String,
+}
+
+impl Profile {
+    /// The profile of a release as it was current when the answers were recorded.
+    #[must_use]
+    pub fn of(pve: Pve) -> Self {
+        let (version, release, repoid) = match pve {
+            Pve::V8 => ("8.4.21", "8.4", "6a1b0a5f3f7e4c21"),
+            Pve::V9 => ("9.2.11", "9.2", "c7d0e6b2a4f91835"),
+        };
+        Self {
+            pve,
+            version: version.into(),
+            release: release.into(),
+            repoid: repoid.into(),
+        }
+    }
+}
+
+/// The cluster.
+#[derive(Debug)]
+pub struct World {
+    /// Which Proxmox VE it is.
+    pub profile: Profile,
+    /// The cluster's name.
+    pub cluster_name: String,
+    /// `config_version` of corosync.conf; grows with every change.
+    pub config_version: u64,
+    /// The node whose pveproxy answers.
+    pub answering_node: String,
+    /// All members of corosync.conf by name.
+    pub nodes: BTreeMap<String, Node>,
+    /// All guests by id.
+    pub guests: BTreeMap<u32, Guest>,
+    /// Users, tokens, roles, ACLs.
+    pub access: Access,
+    /// All tasks of all nodes.
+    pub tasks: Tasks,
+    /// The clock.
+    pub clock: Clock,
+    /// Whether a QDevice (net, LMS or ffsplit) is part of the cluster, and when it was added.
+    pub qdevice: Option<f64>,
+    /// The CRM, the LRMs and their schedule.
+    pub crm: Crm,
+    /// The replication jobs' runtime state.
+    pub replication: crate::api::replication::State,
+    files: BTreeMap<String, String>,
+    ticked: i64,
+    turn: usize,
+    vmids: nodes::Revision,
+}
+
+impl World {
+    /// Now, in seconds since 1970.
+    #[must_use]
+    pub fn now(&self) -> i64 {
+        self.clock.now() as i64
+    }
+
+    /// Runs everything that is due until now: one pass of every daemon per second that went by.
+    pub fn catch_up(&mut self) {
+        let now = self.now();
+        // A clock set far ahead is not walked through second by second for more than a week.
+        self.ticked = self.ticked.max(now - 7 * 86_400);
+        while self.ticked < now {
+            self.ticked += 1;
+            let second = self.ticked;
+            tasks::tick(self, second);
+            crate::crm::tick(self, second);
+            crate::api::replication::tick(self, second);
+        }
+    }
+
+    /// Moves a clock that stands (it is stopped if need be) and runs what is due.
+    pub fn advance(&mut self, seconds: f64) {
+        self.catch_up();
+        self.clock.stop();
+        self.clock.advance(seconds);
+        self.catch_up();
+    }
+
+    /// Votes present and votes needed.
+    #[must_use]
+    pub fn votes(&self) -> (u32, u32) {
+        let nodes: u32 = self.nodes.values().map(|n| n.votes).sum();
+        let device = self.qdevice_votes();
+        let present: u32 = self
+            .nodes
+            .values()
+            .filter(|n| self.is_member(&n.name))
+            .map(|n| n.votes)
+            .sum();
+        (present + device, (nodes + device) / 2 + 1)
+    }
+
+    /// The votes of the QDevice: one with an even number of nodes (ffsplit), else nodes − 1 (LMS).
+    #[must_use]
+    pub fn qdevice_votes(&self) -> u32 {
+        let nodes = u32::try_from(self.nodes.len()).unwrap_or(u32::MAX);
+        match (self.qdevice, nodes % 2) {
+            (None, _) => 0,
+            (Some(_), 0) => 1,
+            (Some(_), _) => nodes - 1,
+        }
+    }
+
+    /// Whether the partition that answers has quorum.
+    #[must_use]
+    pub fn is_quorate(&self) -> bool {
+        let (present, needed) = self.votes();
+        present >= needed
+    }
+
+    /// `check_cfs_quorum`.
+    ///
+    /// # Errors
+    /// `cluster not ready - no quorum?`
+    pub fn check_quorum(&self) -> ApiResult<()> {
+        if self.is_quorate() {
+            Ok(())
+        } else {
+            Err(ApiError::die("cluster not ready - no quorum?"))
+        }
+    }
+
+    /// Turns a list whose order Proxmox leaves to Perl's hashes, so that nobody relies on it.
+    pub fn any_order<T>(&mut self, mut items: Vec<T>) -> Vec<T> {
+        self.turn = self.turn.wrapping_add(1);
+        if !items.is_empty() {
+            let by = self.turn % items.len();
+            items.rotate_left(by);
+        }
+        items
+    }
+}

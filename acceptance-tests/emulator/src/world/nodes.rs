@@ -1,0 +1,72 @@
+//! Nodes: power, membership, figures.
+
+use super::World;
+
+/// Corosync needs a few seconds to notice that a member is gone.
+const MEMBERSHIP_DELAY: f64 = 4.0;
+
+/// One node of the cluster.
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// Its name.
+    pub name: String,
+    /// Its corosync id.
+    pub id: u32,
+    /// Its votes.
+    pub votes: u32,
+    /// `ring0_addr`.
+    pub address: String,
+    /// Whether it has power.
+    pub up: bool,
+    /// When `up` changed last.
+    pub since: f64,
+    /// CPUs.
+    pub cpus: u32,
+    /// Memory in bytes.
+    pub memory: u64,
+    /// Size of the root disk in bytes.
+    pub disk: u64,
+    /// SHA-256 of its certificate.
+    pub fingerprint: String,
+}
+
+/// Counts changes of the guests, for whoever keeps a view of them.
+pub type Revision = u64;
+
+impl World {
+    /// Whether corosync counts the node as a member.
+    #[must_use]
+    pub fn is_member(&self, node: &str) -> bool {
+        self.nodes
+            .get(node)
+            .is_some_and(|n| n.up || self.clock.now() - n.since < MEMBERSHIP_DELAY)
+    }
+
+    /// Whether the node has power.
+    #[must_use]
+    pub fn is_up(&self, node: &str) -> bool {
+        self.nodes.get(node).is_some_and(|n| n.up)
+    }
+
+    /// Cuts the power of a node (`up = false`) or boots it. Guests on it stop.
+    pub fn power(&mut self, node: &str, up: bool) {
+        let now = self.clock.now();
+        let Some(entry) = self.nodes.get_mut(node) else {
+            return;
+        };
+        if entry.up != up {
+            entry.up = up;
+            entry.since = now;
+        }
+        if !up {
+            for guest in self.guests.values_mut().filter(|g| g.node == node) {
+                guest.stopped();
+            }
+            if self.answering_node == node
+                && let Some(other) = self.nodes.values().find(|n| n.up)
+            {
+                self.answering_node = other.name.clone();
+            }
+        }
+    }
+}

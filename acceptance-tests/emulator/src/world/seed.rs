@@ -1,0 +1,468 @@
+//! Where a cluster begins: read from a seed file, or made up.
+//!
+//! Invariant: the same seed always gives the same texts, hence the same digests.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::access::{Access, Token, USER_CFG, User};
+use super::storage::STORAGE_CFG;
+use super::{Guest, GuestKind, Node, Profile, Pve, Tasks, World};
+use crate::clock::Clock;
+use crate::crm::Crm;
+
+/// A start state.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Seed {
+    #[serde(default)]
+    versions: BTreeMap<String, BTreeMap<String, String>>,
+    #[serde(default)]
+    cluster: Map<String, Value>,
+    nodes: Vec<SeedNode>,
+    #[serde(default)]
+    guests: Vec<Map<String, Value>>,
+    #[serde(default)]
+    storages: Vec<Map<String, Value>>,
+    #[serde(default)]
+    users: Vec<SeedUser>,
+    #[serde(default)]
+    acl: Vec<SeedAcl>,
+    #[serde(default)]
+    files: BTreeMap<String, Option<String>>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct SeedNode {
+    node: String,
+    nodeid: u32,
+    #[serde(default = "one")]
+    quorum_votes: u32,
+    ring0_addr: String,
+    #[serde(default)]
+    cpus: Option<u32>,
+    #[serde(default)]
+    memory: Option<u64>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct SeedUser {
+    userid: String,
+    #[serde(default = "one")]
+    enable: u32,
+    #[serde(default)]
+    email: String,
+    #[serde(default)]
+    password: Option<String>,
+    #[serde(default)]
+    totp_secret: Option<String>,
+    #[serde(default)]
+    tokens: Vec<SeedToken>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct SeedToken {
+    tokenid: String,
+    #[serde(default = "one")]
+    privsep: u32,
+    secret: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct SeedAcl {
+    path: String,
+    ugid: String,
+    roleid: String,
+    #[serde(default = "one")]
+    propagate: u32,
+}
+
+fn one() -> u32 {
+    1
+}
+
+/// Whether HA was used before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Initial {
+    /// There is a CRM master and it knows all nodes.
+    Seed,
+    /// HA was never used.
+    Fresh,
+}
+
+impl Seed {
+    /// Reads a seed file's text.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, serde_json::Error> {
+        serde_json::from_str(text)
+    }
+
+    /// Three nodes and a handful of guests; `password` and `secret` are root's.
+    #[must_use]
+    pub fn default_cluster(password: &str, secret: &str) -> Self {
+        let nodes: Vec<Value> = (1..=3)
+            .map(|i| json!({"node": format!("pve{i}"), "nodeid": i, "ring0_addr": format!("10.0.0.{i}"), "cpus": 16, "memory": 68_719_476_736_u64}))
+            .collect();
+        let mut guests = Vec::new();
+        for (i, name) in ["web1", "web2", "db1", "db2", "mail", "proxy"]
+            .iter()
+            .enumerate()
+        {
+            guests.push(vm(100 + i, &format!("pve{}", i % 3 + 1), name));
+        }
+        for i in 0..8 {
+            guests.push(vm(
+                900 + i,
+                &format!("pve{}", i % 3 + 1),
+                &format!("tfacc-vm{i}"),
+            ));
+        }
+        for i in 0..4 {
+            guests.push(container(
+                950 + i,
+                &format!("pve{}", i % 3 + 1),
+                &format!("tfacc-ct{i}"),
+            ));
+        }
+        let seed = json!({
+            "cluster": {"name": "emulated"},
+            "nodes": nodes,
+            "guests": guests,
+            "storages": [
+                {"storage": "local", "type": "dir", "path": "/var/lib/vz", "content": "iso,vztmpl,backup,snippets"},
+                {"storage": "local-zfs", "type": "zfspool", "pool": "rpool/data", "content": "images,rootdir", "sparse": 1},
+                {"storage": "shared-nfs", "type": "nfs", "path": "/mnt/pve/shared-nfs", "server": "10.0.0.100", "export": "/srv/pve", "content": "images,rootdir,backup"}
+            ],
+            "users": [
+                {"userid": "root@pam", "email": "root@example.com", "password": password,
+                 "tokens": [{"tokenid": "terraform", "privsep": 0, "secret": secret}]},
+            ],
+            "files": {"/etc/pve/datacenter.cfg": "keyboard: en-us\n"}
+        });
+        // The literal above has this type's fields, the tests build it.
+        serde_json::from_value(seed).expect("the built-in seed is well formed")
+    }
+
+    /// root@pam's first token in its full form, and root@pam's password.
+    #[must_use]
+    pub fn credentials(&self) -> (Option<String>, Option<String>) {
+        let root = self.users.iter().find(|u| u.userid == "root@pam");
+        let token = root
+            .and_then(|u| u.tokens.first())
+            .map(|t| format!("root@pam!{}={}", t.tokenid, t.secret));
+        (token, root.and_then(|u| u.password.clone()))
+    }
+
+    /// The names of the nodes.
+    pub fn node_names(&self) -> impl Iterator<Item = &str> {
+        self.nodes.iter().map(|n| n.node.as_str())
+    }
+
+    /// Builds the cluster.
+    #[must_use]
+    pub fn build(&self, pve: Pve, initial: Initial, clock: Clock) -> World {
+        let now = clock.now();
+        let key = if pve == Pve::V8 { "pve8" } else { "pve9" };
+        let facts = self
+            .cluster
+            .get(key)
+            .and_then(Value::as_object)
+            .unwrap_or(&self.cluster);
+        let fact = |name: &str| facts.get(name).and_then(Value::as_str);
+        let nodes: BTreeMap<_, _> = self
+            .nodes
+            .iter()
+            .map(|n| (n.node.clone(), n.build(now)))
+            .collect();
+        let first = self
+            .nodes
+            .first()
+            .map(|n| n.node.clone())
+            .unwrap_or_default();
+        let answering = self
+            .cluster
+            .get("answering_node")
+            .and_then(Value::as_str)
+            .map_or(first, str::to_owned);
+        let mut profile = Profile::of(pve);
+        if let Some(versions) = self.versions.get(key) {
+            let set = |slot: &mut String, name: &str| {
+                versions
+                    .get(name)
+                    .into_iter()
+                    .for_each(|v| slot.clone_from(v))
+            };
+            set(&mut profile.version, "pve-manager");
+            set(&mut profile.release, "release");
+        }
+        let mut world = World {
+            profile,
+            cluster_name: fact("name").unwrap_or("emulated").to_owned(),
+            config_version: fact("config_version")
+                .and_then(|v| v.parse().ok())
+                .unwrap_or(self.nodes.len() as u64),
+            answering_node: answering,
+            nodes,
+            guests: self
+                .guests
+                .iter()
+                .filter_map(|g| guest(g, now))
+                .map(|g| (g.vmid, g))
+                .collect(),
+            access: self.access(pve),
+            tasks: Tasks::default(),
+            ticked: clock.now() as i64,
+            clock,
+            qdevice: None,
+            crm: Crm::default(),
+            replication: crate::api::replication::State::default(),
+            files: BTreeMap::new(),
+            turn: 0,
+            vmids: 0,
+        };
+        world.put_file(STORAGE_CFG, storage_cfg(&self.storages));
+        world.write_access();
+        for (path, text) in &self.files {
+            match text {
+                Some(text) => world.put_file(path, text.clone()),
+                None => world.remove_file(path),
+            }
+        }
+        crate::crm::initialise(&mut world, initial);
+        world
+    }
+
+    fn access(&self, pve: Pve) -> Access {
+        let mut access = Access::new(pve);
+        for user in &self.users {
+            access.users.insert(user.userid.clone(), user.build());
+        }
+        if let Some(Some(text)) = self.files.get(USER_CFG) {
+            access.load(text);
+            return access;
+        }
+        for entry in &self.acl {
+            let kind = if entry.ugid.contains('!') {
+                "token"
+            } else {
+                "user"
+            };
+            access.acl.insert(super::access::Acl {
+                path: entry.path.clone(),
+                kind,
+                subject: entry.ugid.clone(),
+                role: entry.roleid.clone(),
+                propagate: entry.propagate == 1,
+            });
+        }
+        access
+    }
+}
+
+impl SeedNode {
+    fn build(&self, now: f64) -> Node {
+        Node {
+            name: self.node.clone(),
+            id: self.nodeid,
+            votes: self.quorum_votes,
+            address: self.ring0_addr.clone(),
+            up: true,
+            since: now - 4500.0,
+            cpus: self.cpus.unwrap_or(2),
+            memory: self.memory.unwrap_or(25_276_510_208),
+            disk: 270_553_174_016,
+            fingerprint: String::new(),
+        }
+    }
+}
+
+impl SeedUser {
+    fn build(&self) -> User {
+        let token = |t: &SeedToken| Token {
+            privsep: t.privsep == 1,
+            secret: t.secret.clone(),
+            ..Token::default()
+        };
+        User {
+            enable: self.enable == 1,
+            email: self.email.clone(),
+            password: self.password.clone(),
+            totp: self
+                .totp_secret
+                .as_deref()
+                .and_then(crate::auth::totp::decode_base32),
+            tokens: self
+                .tokens
+                .iter()
+                .map(|t| (t.tokenid.clone(), token(t)))
+                .collect(),
+            ..User::default()
+        }
+    }
+}
+
+fn guest(seed: &Map<String, Value>, now: f64) -> Option<Guest> {
+    let text = |name: &str| {
+        seed.get(name)
+            .map(crate::schema::check::perl_text)
+            .unwrap_or_default()
+    };
+    let number = |name: &str| seed.get(name).and_then(Value::as_u64);
+    let vmid = u32::try_from(number("vmid")?).ok()?;
+    let kind = if text("type") == "lxc" {
+        GuestKind::Lxc
+    } else {
+        GuestKind::Qemu
+    };
+    let order: &[&str] = match kind {
+        GuestKind::Qemu => &[
+            "name", "cores", "memory", "boot", "scsihw", "disks", "net0", "ostype", "tags",
+            "template",
+        ],
+        GuestKind::Lxc => &[
+            "arch",
+            "cores",
+            "hostname",
+            "memory",
+            "net0",
+            "ostype",
+            "disks",
+            "swap",
+            "tags",
+            "template",
+            "unprivileged",
+        ],
+    };
+    let mut config = Vec::new();
+    for key in order {
+        match seed.get(*key) {
+            Some(Value::Object(disks)) => {
+                config.extend(
+                    disks
+                        .iter()
+                        .map(|(k, v)| (k.clone(), crate::schema::check::perl_text(v))),
+                );
+            }
+            Some(value) => config.push(((*key).to_owned(), crate::schema::check::perl_text(value))),
+            None => {}
+        }
+    }
+    let mut guest = Guest {
+        vmid,
+        kind,
+        node: text("node"),
+        name: if seed.contains_key("name") {
+            text("name")
+        } else {
+            text("hostname")
+        },
+        cores: u32::try_from(number("cores").unwrap_or(1)).unwrap_or(1),
+        memory: number("memory").unwrap_or(512),
+        swap: number("swap").unwrap_or(512),
+        disk: 0,
+        template: number("template") == Some(1),
+        tags: text("tags"),
+        config,
+        running_since: (text("status") == "running").then_some(now),
+        start_fails: false,
+    };
+    let size = guest
+        .volumes()
+        .next()
+        .and_then(|(_, volume)| disk_size(volume));
+    guest.disk = size.unwrap_or(0);
+    Some(guest)
+}
+
+/// The bytes of `size=4G` in a volume.
+fn disk_size(volume: &str) -> Option<u64> {
+    let size = volume
+        .split(',')
+        .find_map(|part| part.strip_prefix("size="))?;
+    let digits = size.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit = match &size[digits.len()..] {
+        "T" => 1 << 40,
+        "G" => 1 << 30,
+        "M" => 1 << 20,
+        "K" => 1 << 10,
+        _ => 1,
+    };
+    Some(digits.parse::<u64>().ok()? * unit)
+}
+
+fn storage_cfg(storages: &[Map<String, Value>]) -> String {
+    let mut sections = Vec::new();
+    for storage in storages {
+        let text = |name: &str| {
+            storage
+                .get(name)
+                .map(crate::schema::check::perl_text)
+                .unwrap_or_default()
+        };
+        let mut section = format!("{}: {}\n", text("type"), text("storage"));
+        for (key, value) in storage
+            .iter()
+            .filter(|(k, _)| !matches!(k.as_str(), "type" | "storage"))
+        {
+            section.push_str(&format!(
+                "\t{key} {}\n",
+                crate::schema::check::perl_text(value)
+            ));
+        }
+        sections.push(section);
+    }
+    sections.join("\n")
+}
+
+fn vm(vmid: usize, node: &str, name: &str) -> Value {
+    json!({
+        "vmid": vmid, "type": "qemu", "node": node, "name": name, "cores": 2, "memory": 2048, "ostype": "l26",
+        "scsihw": "virtio-scsi-single", "boot": "order=scsi0",
+        "disks": {"scsi0": format!("local-zfs:vm-{vmid}-disk-0,size=8G")},
+        "net0": format!("virtio=BC:24:11:00:{:02X}:{:02X},bridge=vmbr0", vmid / 256, vmid % 256), "status": "stopped"
+    })
+}
+
+fn container(vmid: usize, node: &str, name: &str) -> Value {
+    json!({
+        "vmid": vmid, "type": "lxc", "node": node, "hostname": name, "name": name, "cores": 1, "memory": 512, "swap": 512,
+        "arch": "amd64", "ostype": "debian", "unprivileged": 1,
+        "disks": {"rootfs": format!("local-zfs:subvol-{vmid}-disk-0,size=4G")}, "status": "stopped"
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_cluster_can_be_built() {
+        let world =
+            Seed::default_cluster("p", "s").build(Pve::V9, Initial::Seed, Clock::standing(1000.0));
+        assert_eq!(world.nodes.len(), 3);
+        assert_eq!(
+            world
+                .guests
+                .values()
+                .filter(|g| g.name.starts_with("tfacc-"))
+                .count(),
+            12
+        );
+        assert!(world.is_quorate());
+        assert_eq!(world.storages().len(), 3);
+    }
+
+    #[test]
+    fn texts_are_written_as_proxmox_writes_them() {
+        let world =
+            Seed::default_cluster("p", "s").build(Pve::V9, Initial::Seed, Clock::standing(1000.0));
+        assert_eq!(
+            world.guests[&950].config_text(),
+            "arch: amd64\ncores: 1\nhostname: tfacc-ct0\nmemory: 512\nostype: debian\nrootfs: local-zfs:subvol-950-disk-0,size=4G\nswap: 512\nunprivileged: 1\n"
+        );
+        assert_eq!(world.guests[&950].disk, 4 << 30);
+    }
+}

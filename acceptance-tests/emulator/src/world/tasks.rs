@@ -1,0 +1,177 @@
+//! Worker tasks and their UPIDs.
+
+use std::collections::VecDeque;
+
+use super::World;
+
+/// How many finished tasks are kept.
+const KEPT: usize = 2000;
+
+/// What a task does when it is done.
+#[derive(Clone, Debug)]
+pub enum Effect {
+    /// Nothing: its work was done at once.
+    None,
+    /// The guest runs.
+    Start(u32),
+    /// The guest is stopped.
+    Stop(u32),
+    /// The guest is on that node.
+    Migrate(u32, String),
+    /// The guest is gone.
+    Destroy(u32),
+}
+
+/// One task.
+#[derive(Clone, Debug)]
+pub struct Task {
+    /// Its id.
+    pub upid: String,
+    /// Where it runs.
+    pub node: String,
+    /// Process id.
+    pub pid: u32,
+    /// Process start time.
+    pub pstart: u32,
+    /// When it was started.
+    pub starttime: i64,
+    /// Its type, e.g. `qmstart`.
+    pub kind: String,
+    /// What it works on.
+    pub id: String,
+    /// `user@realm`.
+    pub user: String,
+    /// The name of the token it was started with.
+    pub token: Option<String>,
+    /// When it is or was done.
+    pub end: i64,
+    /// `OK` or the error; `None` while it runs.
+    pub status: Option<String>,
+    /// The lines of its log.
+    pub log: Vec<String>,
+    effect: Effect,
+}
+
+/// All tasks, the newest first.
+#[derive(Debug, Default)]
+pub struct Tasks {
+    list: VecDeque<Task>,
+    last_pid: u32,
+}
+
+impl Tasks {
+    /// All tasks, the newest first.
+    pub fn iter(&self) -> impl Iterator<Item = &Task> {
+        self.list.iter()
+    }
+
+    /// The task with this id.
+    #[must_use]
+    pub fn find(&self, upid: &str) -> Option<&Task> {
+        self.list.iter().find(|task| task.upid == upid)
+    }
+
+    /// Ends a running task by force.
+    pub fn abort(&mut self, upid: &str, now: i64) {
+        for task in self
+            .list
+            .iter_mut()
+            .filter(|t| t.upid == upid && t.status.is_none())
+        {
+            task.status = Some("unexpected status".into());
+            task.end = now;
+            task.effect = Effect::None;
+        }
+    }
+}
+
+/// What a new task is.
+#[derive(Clone, Debug)]
+pub struct NewTask<'a> {
+    /// Where it runs.
+    pub node: &'a str,
+    /// Its type.
+    pub kind: &'a str,
+    /// What it works on.
+    pub id: &'a str,
+    /// `user@realm` or `user@realm!token`.
+    pub user: &'a str,
+    /// How long it takes.
+    pub seconds: i64,
+    /// Its log, without the closing line.
+    pub log: Vec<String>,
+    /// What it does at its end.
+    pub effect: Effect,
+}
+
+impl World {
+    /// Starts a task and answers its UPID.
+    pub fn start_task(&mut self, new: NewTask<'_>) -> String {
+        let now = self.now();
+        self.tasks.last_pid = (self.tasks.last_pid + 39) % 4_000_000;
+        let pid = 1400 + self.tasks.last_pid;
+        let pstart = (now.rem_euclid(40_000_000) * 100 % 0x7fff_ffff) as u32;
+        let upid = format!(
+            "UPID:{}:{pid:08X}:{pstart:08X}:{now:08X}:{}:{}:{}:",
+            new.node, new.kind, new.id, new.user
+        );
+        let (user, token) = match new.user.split_once('!') {
+            Some((user, token)) => (user.to_owned(), Some(token.to_owned())),
+            None => (new.user.to_owned(), None),
+        };
+        self.tasks.list.push_front(Task {
+            upid: upid.clone(),
+            node: new.node.to_owned(),
+            pid,
+            pstart,
+            starttime: now,
+            kind: new.kind.to_owned(),
+            id: new.id.to_owned(),
+            user,
+            token,
+            end: now + new.seconds,
+            status: None,
+            log: new.log,
+            effect: new.effect,
+        });
+        self.tasks.list.truncate(KEPT);
+        upid
+    }
+}
+
+/// Finishes the tasks that are due.
+pub(super) fn tick(world: &mut World, second: i64) {
+    while let Some(i) = world
+        .tasks
+        .list
+        .iter()
+        .rposition(|t| t.status.is_none() && t.end <= second)
+    {
+        let effect = std::mem::replace(&mut world.tasks.list[i].effect, Effect::None);
+        let outcome = apply(world, effect);
+        let task = &mut world.tasks.list[i];
+        let (status, line) = match outcome {
+            Ok(()) => ("OK".to_owned(), "TASK OK".to_owned()),
+            Err(error) => (error.clone(), format!("TASK ERROR: {error}")),
+        };
+        task.status = Some(status);
+        task.log.push(line);
+    }
+}
+
+fn apply(world: &mut World, effect: Effect) -> Result<(), String> {
+    match effect {
+        Effect::None => {}
+        Effect::Start(vmid) if !world.start_guest(vmid) => {
+            let label = world.guests.get(&vmid).map_or("VM", |g| g.kind.label());
+            return Err(format!("start failed: {label} {vmid} cannot be started"));
+        }
+        Effect::Start(_) => {}
+        Effect::Stop(vmid) => world.stop_guest(vmid),
+        Effect::Migrate(vmid, node) => world.move_guest(vmid, &node),
+        Effect::Destroy(vmid) => {
+            world.remove_guest(vmid);
+        }
+    }
+    Ok(())
+}

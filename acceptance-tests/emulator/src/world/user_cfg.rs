@@ -1,0 +1,223 @@
+//! The text of `/etc/pve/user.cfg`, as `PVE::AccessControl` writes and reads it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::World;
+use super::access::{Access, Acl, Token, USER_CFG, User};
+
+impl World {
+    /// Writes the file after a change of users, tokens, roles or ACLs.
+    pub fn write_access(&mut self) {
+        let text = self.access.render();
+        self.put_file(USER_CFG, text);
+    }
+}
+
+impl Access {
+    /// The text of the file.
+    #[must_use]
+    pub fn render(&self) -> String {
+        let mut text = String::new();
+        for (id, user) in &self.users {
+            let flag = u8::from(user.enable);
+            let fields = [
+                &user.firstname,
+                &user.lastname,
+                &user.email,
+                &user.comment,
+                &user.keys,
+            ]
+            .map(|f| encode(f));
+            text.push_str(&format!(
+                "user:{id}:{flag}:{}:{}:\n",
+                user.expire,
+                fields.join(":")
+            ));
+            for (name, token) in &user.tokens {
+                let (expire, sep) = (token.expire, u8::from(token.privsep));
+                text.push_str(&format!(
+                    "token:{id}!{name}:{expire}:{sep}:{}:\n",
+                    encode(&token.comment)
+                ));
+            }
+        }
+        text.push('\n');
+        for (name, members) in &self.groups {
+            text.push_str(&format!("group:{name}:{}::\n", list(members)));
+        }
+        // Pools would stand between these two blank lines.
+        text.push_str("\n\n");
+        for (name, privileges) in &self.roles {
+            text.push_str(&format!("role:{name}:{}:\n", list(privileges)));
+        }
+        text.push('\n');
+        text + &self.render_acl()
+    }
+
+    /// One line per path, role set and propagate flag.
+    fn render_acl(&self) -> String {
+        let mut text = String::new();
+        for path in self.acl_paths() {
+            for propagate in [false, true] {
+                let mut by_roles: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+                let mut of_subject: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+                for entry in self
+                    .acl
+                    .iter()
+                    .filter(|a| a.path == path && a.propagate == propagate)
+                {
+                    let sign = if entry.kind == "group" { "@" } else { "" };
+                    of_subject
+                        .entry(format!("{sign}{}", entry.subject))
+                        .or_default()
+                        .insert(entry.role.clone());
+                }
+                for (subject, roles) in of_subject {
+                    by_roles.entry(list(&roles)).or_default().insert(subject);
+                }
+                for (roles, subjects) in by_roles {
+                    text.push_str(&format!(
+                        "acl:{}:{path}:{}:{roles}:\n",
+                        u8::from(propagate),
+                        list(&subjects)
+                    ));
+                }
+            }
+        }
+        text
+    }
+
+    /// Takes over a text. Passwords and token secrets of those who stay are kept.
+    pub fn load(&mut self, text: &str) {
+        let old = std::mem::replace(self, Access::new(self.pve));
+        for line in text.lines() {
+            let fields: Vec<&str> = line.split(':').map(str::trim).collect();
+            match fields.as_slice() {
+                ["user", id, enable, expire, rest @ ..] => {
+                    self.load_user(&old, id, enable, expire, rest)
+                }
+                ["token", id, expire, privsep, rest @ ..] => {
+                    self.load_token(&old, id, expire, privsep, rest)
+                }
+                ["group", name, members, ..] => {
+                    self.groups.insert((*name).to_owned(), set(members));
+                }
+                ["role", name, privileges, ..] => {
+                    self.roles.insert((*name).to_owned(), set(privileges));
+                }
+                ["acl", propagate, path, subjects, roles, ..] => {
+                    self.load_acl(propagate, path, subjects, roles)
+                }
+                _ => {}
+            }
+        }
+        if let (Some(root), Some(before)) =
+            (self.users.get_mut("root@pam"), old.users.get("root@pam"))
+            && root.password.is_none()
+        {
+            root.password.clone_from(&before.password);
+        }
+    }
+
+    fn load_user(&mut self, old: &Access, id: &str, enable: &str, expire: &str, rest: &[&str]) {
+        let field = |i: usize| rest.get(i).map(|f| decode(f)).unwrap_or_default();
+        let before = old.users.get(id);
+        let user = User {
+            enable: enable == "1",
+            expire: expire.parse().unwrap_or(0),
+            firstname: field(0),
+            lastname: field(1),
+            email: field(2),
+            comment: field(3),
+            keys: field(4),
+            tokens: BTreeMap::new(),
+            password: before.and_then(|u| u.password.clone()),
+            totp: before.and_then(|u| u.totp.clone()),
+        };
+        self.users.insert(id.to_owned(), user);
+    }
+
+    fn load_token(&mut self, old: &Access, id: &str, expire: &str, privsep: &str, rest: &[&str]) {
+        let Some((user, name)) = id.split_once('!') else {
+            return;
+        };
+        let before = old.users.get(user).and_then(|u| u.tokens.get(name));
+        let token = Token {
+            privsep: privsep == "1",
+            expire: expire.parse().unwrap_or(0),
+            comment: rest.first().map(|f| decode(f)).unwrap_or_default(),
+            secret: before.map(|t| t.secret.clone()).unwrap_or_default(),
+        };
+        if let Some(user) = self.users.get_mut(user) {
+            user.tokens.insert(name.to_owned(), token);
+        }
+    }
+
+    fn load_acl(&mut self, propagate: &str, path: &str, subjects: &str, roles: &str) {
+        for subject in set(subjects) {
+            for role in set(roles) {
+                let (kind, subject) = match subject.strip_prefix('@') {
+                    Some(group) => ("group", group.to_owned()),
+                    None if subject.contains('!') => ("token", subject.clone()),
+                    None => ("user", subject.clone()),
+                };
+                let propagate = propagate == "1";
+                self.acl.insert(Acl {
+                    path: path.to_owned(),
+                    kind,
+                    subject,
+                    role,
+                    propagate,
+                });
+            }
+        }
+    }
+}
+
+fn list(items: &BTreeSet<String>) -> String {
+    items
+        .iter()
+        .map(String::as_str)
+        .collect::<Vec<_>>()
+        .join(",")
+}
+
+fn set(text: &str) -> BTreeSet<String> {
+    crate::schema::params::split_list(text)
+        .into_iter()
+        .collect()
+}
+
+/// `encode_text` of `PVE::Tools`: what would break a line or a field is percent-encoded.
+fn encode(text: &str) -> String {
+    use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+    const SET: &AsciiSet = &CONTROLS.add(b':').add(b'%');
+    utf8_percent_encode(text, SET).to_string()
+}
+
+fn decode(text: &str) -> String {
+    percent_encoding::percent_decode_str(text)
+        .decode_utf8_lossy()
+        .into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Pve;
+    use super::*;
+
+    const TEXT: &str = "user:audit@pve:1:0::::::\ntoken:audit@pve!sep:0:1::\nuser:root@pam:1:0:::r@x:::\n\n\n\nrole:R:VM.Audit:\n\nacl:1:/:audit@pve:R:\nacl:0:/vms/100:@g:R:\n";
+
+    #[test]
+    fn reads_what_it_writes() {
+        let mut access = Access::new(Pve::V9);
+        access.load(TEXT);
+        assert_eq!(access.users["root@pam"].email, "r@x");
+        let again = access.render();
+        let mut other = Access::new(Pve::V9);
+        other.load(&again);
+        assert_eq!(other.render(), again);
+        assert_eq!(other.acl, access.acl);
+        assert_eq!(again, TEXT.replace("acl:0", "acl:0"));
+    }
+}
