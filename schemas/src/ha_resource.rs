@@ -68,15 +68,11 @@ impl Rest for HaResource {
         params.insert("state", self.state.unwrap_or(HaState::Started).as_str().to_owned());
         params.insert("max_restart", self.max_restart.unwrap_or(1).to_string());
         params.insert("max_relocate", self.max_relocate.unwrap_or(1).to_string());
-        if let Some(group) = &self.group {
-            params.insert("group", group.to_string());
-        }
+        params.text("group", self.group.as_ref().map(ConfigId::as_str));
         if let Some(failback) = self.failback {
             params.insert("failback", u8::from(failback).to_string());
         }
-        if let Some(comment) = self.comment.as_ref().filter(|c| !c.is_empty()) {
-            params.insert("comment", comment.to_string());
-        }
+        params.text("comment", self.comment.as_deref());
         params
     }
 

@@ -3,8 +3,18 @@
 //! One struct is the truth of one noun. From it come the Terraform schema, plan-time validation, defaults, what forces
 //! replacement, the documentation page and the published JSON Schema. Their doc comments **are** the user documentation.
 
+pub mod datacenter_options;
+pub mod ha_group;
+pub mod ha_node_affinity_rule;
 pub mod ha_resource;
+pub mod ha_resource_affinity_rule;
 pub mod noun;
+pub mod replication_job;
 pub mod value;
 
+pub use datacenter_options::DatacenterOptions;
+pub use ha_group::HaGroup;
+pub use ha_node_affinity_rule::HaNodeAffinityRule;
 pub use ha_resource::HaResource;
+pub use ha_resource_affinity_rule::HaResourceAffinityRule;
+pub use replication_job::ReplicationJob;

@@ -16,7 +16,51 @@ pub trait Noun: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'stati
 }
 
 /// Parameters of a request by Proxmox's names; what is unset is absent.
-pub type Params = BTreeMap<&'static str, String>;
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Params(BTreeMap<&'static str, String>);
+
+impl Params {
+    /// None.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets one.
+    pub fn insert(&mut self, name: &'static str, value: String) {
+        self.0.insert(name, value);
+    }
+
+    /// Sets a flag that is off by default: absent unless it is on.
+    pub fn flag(&mut self, name: &'static str, value: Option<bool>) {
+        if value == Some(true) {
+            self.insert(name, "1".to_owned());
+        }
+    }
+
+    /// Sets a text; an empty one is the same as none.
+    pub fn text(&mut self, name: &'static str, value: Option<&str>) {
+        if let Some(value) = value.filter(|text| !text.is_empty()) {
+            self.insert(name, value.to_owned());
+        }
+    }
+
+    /// The value of `name`.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
+    /// All of them by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.0.iter().map(|(name, value)| (*name, value.as_str()))
+    }
+
+    /// What makes `self` out of `from`: the parameters to set, and the names to delete.
+    pub fn since(&self, from: &Self) -> (Vec<(&'static str, &str)>, Vec<&'static str>) {
+        let set = self.iter().filter(|(name, value)| from.get(name) != Some(*value)).collect();
+        let delete = from.0.keys().filter(|name| self.get(name).is_none()).copied().collect();
+        (set, delete)
+    }
+}
 
 /// The file that a noun is stored in, whose lock serialises its writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,8 +83,6 @@ pub trait Rest: Noun {
     const STORE: Store;
     /// Parameters that every POST and PUT repeats, such as the type of a rule.
     const ALWAYS: &'static [(&'static str, &'static str)] = &[];
-    /// Parameters that POST takes and PUT doesn't know.
-    const CREATE_ONLY: &'static [&'static str] = &[];
 
     /// The natural id.
     fn key(&self) -> String;

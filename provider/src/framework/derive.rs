@@ -96,6 +96,7 @@ fn attribute(name: &str, property: &Json, role: Role) -> Attribute {
         local: is("local"),
         null_means,
         aliases: aliases.filter_map(|(from, to)| Some((from.clone(), to.as_str()?.to_owned()))).collect(),
+        lines: is("lines"),
         constraints: property.clone(),
         ty,
     }
@@ -154,6 +155,7 @@ fn plain(name: &str, description: &str) -> Attribute {
         local: false,
         null_means: None,
         aliases: Vec::new(),
+        lines: false,
         constraints: Json::Null,
     }
 }

@@ -26,6 +26,7 @@ fn canonical(attribute: &Attribute, value: &Value) -> Value {
             Value::Map(filled.collect())
         }
         (Some(means), ty, Value::Null) if !matches!(ty, Type::Map(_)) => means.clone(),
+        (_, _, Value::String(text)) if attribute.lines => Value::from(text.strip_suffix('\n').unwrap_or(text)),
         (_, _, Value::String(text)) => {
             let alias = attribute.aliases.iter().find(|(spelling, _)| spelling == text);
             alias.map_or_else(|| value.clone(), |(_, meaning)| Value::from(meaning.as_str()))

@@ -119,6 +119,8 @@ pub struct Attribute {
     pub null_means: Option<Value>,
     /// Spellings equal in meaning: this one, and the one it is read back as.
     pub aliases: Vec<(String, String)>,
+    /// A text of lines: whether the last one ends in a line feed makes no difference.
+    pub lines: bool,
     /// JSON Schema keywords that every value must obey.
     pub constraints: Json,
 }

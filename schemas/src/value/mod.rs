@@ -6,6 +6,7 @@ mod entry;
 mod ident;
 mod parsed;
 mod schedule;
+mod texts;
 
 pub use comment::{AsciiComment, Comment};
 pub use duration::duration;
@@ -30,6 +31,14 @@ pub fn check(format: &str, text: &str) -> Result<(), String> {
         Comment::FORMAT => parses::<Comment>(text),
         AsciiComment::FORMAT => parses::<AsciiComment>(text),
         Schedule::FORMAT => parses::<Schedule>(text),
+        "cidr" => texts::cidr(text),
+        "email" => texts::email(text),
+        "pve-http-proxy" => texts::http_proxy(text),
+        "pve-line" => texts::line(text),
+        "pve-mac-prefix" => texts::mac_prefix(text),
+        "pve-property-text" => texts::property_text(text),
+        "pve-tag" => texts::tag(text),
+        "pve-tag-color" => texts::tag_color(text),
         // JSON Schema's own annotations of number widths.
         "int64" | "uint64" | "uint32" | "double" => Ok(()),
         _ => Err(format!("the format {format} is not known")),

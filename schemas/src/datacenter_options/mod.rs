@@ -1,0 +1,281 @@
+//! `pve_datacenter_options`: the options of the whole cluster.
+
+mod wire;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::noun::Noun;
+
+pub use wire::{OPTIONS, Opt, from_api, to_params};
+
+/// Options of the whole cluster (`datacenter.cfg`), such as what happens to HA resources when a node shuts down.
+///
+/// Only what is configured here is managed: other options keep their value when this resource is created, updated and
+/// destroyed. An option that is removed from the configuration, and every managed option on destroy, returns to Proxmox's
+/// default. Inside a configured block everything is managed: what others set there shows as drift. Several of these
+/// resources may exist, as long as they manage different options.
+///
+/// Proxmox has no digest for these options. An update compares what it finds with what the plan started from right before
+/// it writes; one round trip of race remains.
+///
+/// **`fencing = "hardware"` and `"both"` do not protect anything**: the HA manager does not act on them. What fences a node
+/// is its watchdog.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct DatacenterOptions {
+    /// What happens to HA resources when a node shuts down or reboots in order.
+    #[schemars(extend("tf" = {"block": "single"}))]
+    pub ha: Option<Ha>,
+    /// How the HA manager chooses nodes: the cluster resource scheduler.
+    #[schemars(extend("tf" = {"block": "single"}))]
+    pub crs: Option<Crs>,
+    /// How guests are migrated.
+    #[schemars(extend("tf" = {"block": "single"}))]
+    pub migration: Option<Transfer>,
+    /// How replication transfers data. **PVE 9 only**; unset it follows `migration`.
+    #[schemars(extend("tf" = {"block": "single"}))]
+    pub replication: Option<Transfer>,
+    /// Limits of bandwidth, in KiB/s.
+    #[schemars(extend("tf" = {"block": "single"}))]
+    pub bwlimit: Option<Bwlimit>,
+    /// The range that free guest ids are suggested from.
+    #[schemars(extend("tf" = {"block": "single"}))]
+    pub next_id: Option<NextId>,
+    /// Notification settings of the time before notification targets. Deprecated by Proxmox; only `package_updates` is used.
+    #[schemars(extend("tf" = {"block": "single"}))]
+    pub notify: Option<Notify>,
+    /// How tags look in the web interface.
+    #[schemars(extend("tf" = {"block": "single"}))]
+    pub tag_style: Option<TagStyle>,
+    /// Which tags users may set.
+    #[schemars(extend("tf" = {"block": "single"}))]
+    pub user_tag_access: Option<UserTagAccess>,
+    /// Settings of WebAuthn.
+    #[schemars(extend("tf" = {"block": "single"}))]
+    pub webauthn: Option<Webauthn>,
+    /// Settings of U2F.
+    #[schemars(extend("tf" = {"block": "single"}))]
+    pub u2f: Option<U2f>,
+    /// Where the datacenter is. **PVE 9 only.**
+    #[schemars(extend("tf" = {"block": "single"}))]
+    pub location: Option<Location>,
+    /// The fencing mode. Only the watchdog protects: the HA manager does not act on `hardware` or `both`.
+    #[schemars(extend("enum" = ["watchdog", "hardware", "both"], "tf" = {"null_means": "watchdog"}))]
+    pub fencing: Option<String>,
+    /// How many jobs a node works on at once, such as migrations and the starts and stops of the HA manager.
+    #[schemars(range(min = 1))]
+    pub max_workers: Option<i64>,
+    /// The console that the web interface opens by default.
+    #[schemars(extend("enum" = ["vv", "html5", "xtermjs"]))]
+    pub console: Option<String>,
+    /// A text that users must agree to before they log in. The web interface decodes it as base64.
+    #[schemars(length(max = 65536), extend("format" = "pve-line"))]
+    pub consent_text: Option<String>,
+    /// Notes on the datacenter.
+    #[schemars(length(max = 65536), extend("tf" = {"lines": true, "null_means": ""}))]
+    pub description: Option<String>,
+    /// The sender of mails. Unset means `root@` and the host's name.
+    #[schemars(extend("format" = "email"))]
+    pub email_from: Option<String>,
+    /// The proxy for downloads, `http://…`.
+    #[schemars(extend("format" = "pve-http-proxy"))]
+    pub http_proxy: Option<String>,
+    /// The default keyboard layout of consoles.
+    #[schemars(extend("enum" = [
+        "de", "de-ch", "da", "en-gb", "en-us", "es", "fi", "fr", "fr-be", "fr-ca", "fr-ch", "hu", "is", "it", "ja", "lt", "mk",
+        "nl", "no", "pl", "pt", "pt-br", "sv", "sl", "tr",
+    ]))]
+    pub keyboard: Option<String>,
+    /// The default language of the web interface.
+    #[schemars(extend("enum" = [
+        "ar", "ca", "da", "de", "en", "es", "eu", "fa", "fr", "hr", "he", "it", "ja", "ka", "kr", "nb", "nl", "nn", "pl",
+        "pt_BR", "ru", "sl", "sv", "tr", "ukr", "zh_CN", "zh_TW",
+    ]))]
+    pub language: Option<String>,
+    /// The prefix of generated MAC addresses.
+    #[schemars(extend("format" = "pve-mac-prefix", "tf" = {"null_means": "BC:24:11"}))]
+    pub mac_prefix: Option<String>,
+    /// Tags that only privileged users may set.
+    #[schemars(extend("items" = {"type": "string", "format": "pve-tag"}))]
+    pub registered_tags: Option<BTreeSet<String>>,
+}
+
+/// `ha`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Ha {
+    /// `freeze`: resources stay frozen until the node returns; `failover`: they are recovered elsewhere if the node is not
+    /// back in about a minute; `conditional`: `freeze` on reboot, `failover` on shutdown; `migrate`: they are moved away first
+    /// and return later.
+    #[schemars(extend("enum" = ["freeze", "failover", "conditional", "migrate"], "tf" = {"required": true}))]
+    pub shutdown_policy: String,
+}
+
+/// `crs`
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Crs {
+    /// `basic` counts resources per node, `static` weighs their configured CPU and memory, `dynamic` their measured usage
+    /// (PVE 9.2 and later).
+    #[schemars(extend("enum" = ["basic", "static", "dynamic"], "tf" = {"null_means": "basic"}))]
+    pub ha: Option<String>,
+    /// Whether a node is chosen anew when a resource is started.
+    #[schemars(extend("tf" = {"null_means": false}))]
+    pub ha_rebalance_on_start: Option<bool>,
+    /// Whether running resources are rebalanced. PVE 9.2 and later.
+    pub ha_auto_rebalance: Option<bool>,
+    /// The imbalance from which rebalancing sets in. Needs `ha_auto_rebalance`.
+    #[schemars(range(min = 0, max = 100))]
+    pub ha_auto_rebalance_threshold: Option<f64>,
+    /// How rebalancing chooses. Needs `ha_auto_rebalance`.
+    #[schemars(extend("enum" = ["bruteforce", "topsis"]))]
+    pub ha_auto_rebalance_method: Option<String>,
+    /// For how many rounds the imbalance must last. Needs `ha_auto_rebalance`.
+    #[schemars(range(min = 0))]
+    pub ha_auto_rebalance_hold_duration: Option<f64>,
+    /// The least improvement for which something is moved. Needs `ha_auto_rebalance`.
+    #[schemars(range(min = 0, max = 100))]
+    pub ha_auto_rebalance_margin: Option<f64>,
+}
+
+/// `migration` and `replication`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Transfer {
+    /// `secure` goes through SSH, `insecure` is unencrypted.
+    #[schemars(extend("enum" = ["secure", "insecure"], "tf" = {"required": true}))]
+    pub r#type: String,
+    /// The network to use, in CIDR notation.
+    #[schemars(extend("format" = "cidr"))]
+    pub network: Option<String>,
+}
+
+/// `bwlimit`
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Bwlimit {
+    /// Where nothing else is said.
+    #[schemars(range(min = 0))]
+    pub default: Option<f64>,
+    /// Of restores.
+    #[schemars(range(min = 0))]
+    pub restore: Option<f64>,
+    /// Of migrations.
+    #[schemars(range(min = 0))]
+    pub migration: Option<f64>,
+    /// Of clones.
+    #[schemars(range(min = 0))]
+    pub clone: Option<f64>,
+    /// Of moved disks.
+    #[schemars(range(min = 0))]
+    pub r#move: Option<f64>,
+}
+
+/// `next_id`
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct NextId {
+    /// The first id.
+    #[schemars(range(min = 0), extend("tf" = {"null_means": 100}))]
+    pub lower: Option<i64>,
+    /// The id after the last one.
+    #[schemars(range(min = 0), extend("tf" = {"null_means": 1_000_000}))]
+    pub upper: Option<i64>,
+}
+
+/// `notify`
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Notify {
+    /// On available package updates.
+    #[schemars(extend("enum" = ["auto", "always", "never"]))]
+    pub package_updates: Option<String>,
+    /// The target of these notifications.
+    #[schemars(extend("format" = "pve-property-text"))]
+    pub target_package_updates: Option<String>,
+    /// On fencing.
+    #[schemars(extend("enum" = ["always", "never"]))]
+    pub fencing: Option<String>,
+    /// The target of these notifications.
+    #[schemars(extend("format" = "pve-property-text"))]
+    pub target_fencing: Option<String>,
+    /// On failed replication.
+    #[schemars(extend("enum" = ["always", "never"]))]
+    pub replication: Option<String>,
+    /// The target of these notifications.
+    #[schemars(extend("format" = "pve-property-text"))]
+    pub target_replication: Option<String>,
+}
+
+/// `tag_style`
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct TagStyle {
+    /// The shape in the tree.
+    #[schemars(extend("enum" = ["full", "circle", "dense", "none"], "tf" = {"null_means": "circle"}))]
+    pub shape: Option<String>,
+    /// The colors by tag: `RRGGBB` for the background, or `RRGGBB:RRGGBB` for background and text.
+    #[schemars(extend(
+        "propertyNames" = {"format": "pve-tag"}, "additionalProperties" = {"type": "string", "format": "pve-tag-color"}
+    ))]
+    pub color_map: Option<BTreeMap<String, String>>,
+    /// The order of tags: as configured, or by the alphabet.
+    #[schemars(extend("enum" = ["config", "alphabetical"], "tf" = {"null_means": "alphabetical"}))]
+    pub ordering: Option<String>,
+    /// Whether tags that differ in case only are different.
+    #[schemars(extend("tf" = {"null_means": false}))]
+    pub case_sensitive: Option<bool>,
+}
+
+/// `user_tag_access`
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct UserTagAccess {
+    /// Which tags users may set on guests they may configure.
+    #[schemars(extend("enum" = ["none", "list", "existing", "free"], "tf" = {"null_means": "free"}))]
+    pub user_allow: Option<String>,
+    /// The tags of `list`, and those allowed beside `existing`.
+    #[schemars(extend("items" = {"type": "string", "format": "pve-tag"}))]
+    pub user_allow_list: Option<BTreeSet<String>>,
+}
+
+/// `webauthn`
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Webauthn {
+    /// The name of the relying party.
+    #[schemars(extend("format" = "pve-property-text"))]
+    pub rp: Option<String>,
+    /// The origin, a URL with `https://`.
+    #[schemars(extend("format" = "pve-property-text"))]
+    pub origin: Option<String>,
+    /// The id of the relying party: its domain name.
+    #[schemars(extend("format" = "pve-property-text"))]
+    pub id: Option<String>,
+    /// Whether subdomains of the origin are allowed.
+    #[schemars(extend("tf" = {"null_means": true}))]
+    pub allow_subdomains: Option<bool>,
+}
+
+/// `u2f`
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct U2f {
+    /// The application id, a URL.
+    #[schemars(extend("format" = "pve-property-text"))]
+    pub appid: Option<String>,
+    /// The origin.
+    #[schemars(extend("format" = "pve-property-text"))]
+    pub origin: Option<String>,
+}
+
+/// `location`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Location {
+    /// In degrees, north positive.
+    #[schemars(range(min = -90, max = 90), extend("tf" = {"required": true}))]
+    pub latitude: f64,
+    /// In degrees, east positive.
+    #[schemars(range(min = -180, max = 180), extend("tf" = {"required": true}))]
+    pub longitude: f64,
+    /// A name for it.
+    #[schemars(length(max = 128), extend("format" = "pve-property-text"))]
+    pub name: Option<String>,
+}
+
+impl Noun for DatacenterOptions {
+    const NAME: &'static str = "pve_datacenter_options";
+    const TITLE: &'static str = "datacenter options";
+}

@@ -1,0 +1,67 @@
+//! `pve_ha_group`: where HA resources may run, on PVE 8.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+use crate::noun::{Noun, Params, Rest, Store};
+use crate::value::{Comment, ConfigId, Entry, NodePriorities};
+
+/// A group of nodes on which HA resources may or should run. **PVE 8 only**: PVE 9 migrates groups to HA rules; write a
+/// `pve_ha_node_affinity_rule` there.
+///
+/// A **higher** priority number is preferred. Guides that say lower are wrong.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct HaGroup {
+    /// The group's name.
+    #[schemars(extend("tf" = {"required": true, "replace": true}))]
+    pub name: ConfigId,
+    /// The nodes and their priorities; **a higher number is preferred**, null counts as 0. Only the online nodes of the
+    /// highest priority are considered.
+    #[schemars(extend("tf" = {"required": true, "null_means": 0}))]
+    pub nodes: NodePriorities,
+    /// Whether the resources may run on these nodes only. With `false` other nodes are used when none of these is online.
+    #[schemars(extend("tf" = {"default": false}))]
+    pub restricted: Option<bool>,
+    /// Whether the resources stay where they are when a node of higher priority comes online again.
+    #[schemars(extend("tf" = {"default": false}))]
+    pub nofailback: Option<bool>,
+    /// A comment of one line.
+    #[schemars(extend("format" = Comment::FORMAT, "tf" = {"null_means": ""}))]
+    pub comment: Option<String>,
+}
+
+impl Noun for HaGroup {
+    const NAME: &'static str = "pve_ha_group";
+    const TITLE: &'static str = "HA group";
+}
+
+impl Rest for HaGroup {
+    const COLLECTION: &'static str = "/cluster/ha/groups";
+    const KEY: &'static str = "group";
+    const STORE: Store = Store::Ha;
+
+    fn key(&self) -> String {
+        self.name.to_string()
+    }
+
+    fn params(&self) -> Params {
+        let mut params = Params::new();
+        params.insert("nodes", self.nodes.to_list());
+        params.flag("restricted", self.restricted);
+        params.flag("nofailback", self.nofailback);
+        params.text("comment", self.comment.as_deref());
+        params
+    }
+
+    fn from_entry(entry: &Json) -> Result<Self, String> {
+        let entry = Entry(entry);
+        Ok(Self {
+            name: entry.required("group")?.parse().map_err(|e| format!("group: {e}"))?,
+            nodes: NodePriorities::from_list(&entry.text("nodes").unwrap_or_default())?,
+            restricted: entry.flag("restricted"),
+            nofailback: entry.flag("nofailback"),
+            comment: entry.text("comment"),
+        })
+    }
+}

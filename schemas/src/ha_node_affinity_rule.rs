@@ -1,0 +1,79 @@
+//! `pve_ha_node_affinity_rule`: where HA resources may run, on PVE 9.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+use crate::noun::{Noun, Params, Rest, Store};
+use crate::value::{AsciiComment, ConfigId, Entry, NodePriorities, SidSet};
+
+/// A rule that binds HA resources to nodes. **PVE 9 only**; on PVE 8 write a `pve_ha_group`.
+///
+/// A **higher** priority number is preferred. Guides that say lower are wrong. A resource may be in one enabled node
+/// affinity rule only, and must be an HA resource before the rule names it: refer to `pve_ha_resource.NAME.sid`, so that
+/// Terraform keeps that order.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct HaNodeAffinityRule {
+    /// The rule's name.
+    #[schemars(extend("tf" = {"required": true, "replace": true}))]
+    pub name: ConfigId,
+    /// The HA resources, such as `["vm:100"]`.
+    #[schemars(extend("minItems" = 1, "tf" = {"required": true}))]
+    pub resources: SidSet,
+    /// The nodes and their priorities; **a higher number is preferred**, null counts as 0. Only the online nodes of the
+    /// highest priority are considered.
+    #[schemars(extend("tf" = {"required": true, "null_means": 0}))]
+    pub nodes: NodePriorities,
+    /// Whether the resources may run on these nodes only. With `false` other nodes are used when none of these is online.
+    #[schemars(extend("tf" = {"default": false}))]
+    pub strict: Option<bool>,
+    /// Whether the rule is switched off.
+    #[schemars(extend("tf" = {"default": false}))]
+    pub disabled: Option<bool>,
+    /// A comment of one line, ASCII only.
+    #[schemars(extend("format" = AsciiComment::FORMAT, "tf" = {"null_means": ""}))]
+    pub comment: Option<String>,
+}
+
+impl Noun for HaNodeAffinityRule {
+    const NAME: &'static str = "pve_ha_node_affinity_rule";
+    const TITLE: &'static str = "HA node affinity rule";
+}
+
+impl Rest for HaNodeAffinityRule {
+    const COLLECTION: &'static str = "/cluster/ha/rules";
+    const KEY: &'static str = "rule";
+    const STORE: Store = Store::Ha;
+    const ALWAYS: &'static [(&'static str, &'static str)] = &[("type", "node-affinity")];
+
+    fn key(&self) -> String {
+        self.name.to_string()
+    }
+
+    fn params(&self) -> Params {
+        let mut params = Params::new();
+        params.insert("resources", self.resources.to_list());
+        params.insert("nodes", self.nodes.to_list());
+        params.flag("strict", self.strict);
+        params.flag("disable", self.disabled);
+        params.text("comment", self.comment.as_deref());
+        params
+    }
+
+    fn from_entry(entry: &Json) -> Result<Self, String> {
+        let entry = Entry(entry);
+        Ok(Self {
+            name: entry.required("rule")?.parse().map_err(|e| format!("rule: {e}"))?,
+            resources: SidSet::from_list(&entry.text("resources").unwrap_or_default())?,
+            nodes: NodePriorities::from_list(&entry.text("nodes").unwrap_or_default())?,
+            strict: entry.flag("strict"),
+            // Any presence of the property switches the rule off.
+            disabled: entry.flag("disable").map(|_| true),
+            comment: entry.text("comment"),
+        })
+    }
+
+    fn owns(entry: &Json) -> bool {
+        entry["type"] == "node-affinity"
+    }
+}

@@ -1,0 +1,130 @@
+//! The `provider "pve"` block.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The Proxmox VE cluster to manage, and how to log in.
+///
+/// Every argument can also come from the environment. Of the ways to log in (API token; ticket; user name and password) one
+/// is chosen whole: the one written here, else the one in `PROXMOX_VE_*`, else the one in Telmate's `PM_*`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ProviderBlock {
+    /// URL of one node's API, `https://pve1.example.com:8006`, with or without `/api2/json`. Environment:
+    /// `PROXMOX_VE_ENDPOINT`, `PM_API_URL`.
+    pub endpoint: Option<String>,
+    /// URLs of other nodes of the cluster, tried in turn when a node can't be reached: the first may be the one that is down.
+    /// Environment: `PROXMOX_VE_FALLBACK_ENDPOINTS`, separated by commas.
+    pub fallback_endpoints: Option<Vec<String>>,
+    /// An API token, `USER@REALM!TOKENID=SECRET`. Recommended. Environment: `PROXMOX_VE_API_TOKEN`, or
+    /// `PM_API_TOKEN_ID` with `PM_API_TOKEN_SECRET`.
+    #[schemars(extend("tf" = {"sensitive": true}))]
+    pub api_token: Option<String>,
+    /// A user with its realm, such as `root@pam`. Environment: `PROXMOX_VE_USERNAME`, `PM_USER`.
+    pub username: Option<String>,
+    /// The user's password. Environment: `PROXMOX_VE_PASSWORD`, `PM_PASS`.
+    #[schemars(extend("tf" = {"sensitive": true}))]
+    pub password: Option<String>,
+    /// A one-time password (TOTP) of the user. A code is good for one login, and one run of the CLI logs in several times:
+    /// use an API token instead. Environment: `PROXMOX_VE_OTP`, `PM_OTP`.
+    #[schemars(extend("tf" = {"sensitive": true}))]
+    pub otp: Option<String>,
+    /// A ticket that was obtained elsewhere. Needs `csrf_prevention_token`. Environment: `PROXMOX_VE_AUTH_TICKET`.
+    #[schemars(extend("tf" = {"sensitive": true}))]
+    pub auth_ticket: Option<String>,
+    /// The token that belongs to `auth_ticket`. Environment: `PROXMOX_VE_CSRF_PREVENTION_TOKEN`.
+    #[schemars(extend("tf" = {"sensitive": true}))]
+    pub csrf_prevention_token: Option<String>,
+    /// A CA certificate to trust beside the system's: the path of a PEM file, or the PEM itself. A node has it as
+    /// `/etc/pve/pve-root-ca.pem`. Environment: `PROXMOX_VE_CA_CERTIFICATE`.
+    pub ca_certificate: Option<String>,
+    /// The SHA-256 fingerprint of the node's certificate, as the web interface shows it. Only a server with exactly this
+    /// certificate is trusted then. Environment: `PROXMOX_VE_TLS_FINGERPRINT`.
+    pub tls_fingerprint: Option<String>,
+    /// Whether to skip the check of the server's certificate. Whoever sits in between can then read the credentials and change
+    /// the cluster; prefer `tls_fingerprint`. Environment: `PROXMOX_VE_INSECURE`, `PM_TLS_INSECURE`.
+    pub insecure: Option<bool>,
+    /// How long one request may take, such as `"30s"`. Unset means 30 seconds. Environment: `PROXMOX_VE_REQUEST_TIMEOUT`.
+    #[schemars(extend("format" = "duration"))]
+    pub request_timeout: Option<String>,
+    /// Whether creating an object that exists already and equals its configuration takes it over, with a warning, instead of
+    /// failing. Environment: `PROXMOX_VE_ADOPT_EXISTING`.
+    pub adopt_existing: Option<bool>,
+    /// Names of plan-time checks to be silent about. Environment: `PROXMOX_VE_IGNORE_PREFLIGHT`, separated by commas.
+    #[schemars(extend("uniqueItems" = true))]
+    pub ignore_preflight: Option<Vec<String>>,
+    /// How to log in to nodes for what Proxmox has no HTTP API for.
+    #[schemars(extend("tf" = {"block": "single"}))]
+    pub ssh: Option<Ssh>,
+}
+
+/// `ssh`
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Ssh {
+    /// The user on the nodes. Unset means `root`. Environment: `PROXMOX_VE_SSH_USERNAME`.
+    pub username: Option<String>,
+    /// A private key in PEM or OpenSSH form. Environment: `PROXMOX_VE_SSH_PRIVATE_KEY`.
+    #[schemars(extend("tf" = {"sensitive": true}))]
+    pub private_key: Option<String>,
+    /// The path of a private key. Environment: `PROXMOX_VE_SSH_PRIVATE_KEY_FILE`.
+    pub private_key_file: Option<String>,
+    /// The passphrase of the private key. Environment: `PROXMOX_VE_SSH_PRIVATE_KEY_PASSPHRASE`.
+    #[schemars(extend("tf" = {"sensitive": true}))]
+    pub private_key_passphrase: Option<String>,
+    /// Whether to use the SSH agent. Environment: `PROXMOX_VE_SSH_AGENT`.
+    pub agent: Option<bool>,
+    /// The socket of the SSH agent. Environment: `PROXMOX_VE_SSH_AUTH_SOCK`, else `SSH_AUTH_SOCK`.
+    pub agent_socket: Option<String>,
+    /// The user's password. Environment: `PROXMOX_VE_SSH_PASSWORD`.
+    #[schemars(extend("tf" = {"sensitive": true}))]
+    pub password: Option<String>,
+    /// The port of SSH. Unset means 22. Environment: `PROXMOX_VE_SSH_PORT`.
+    #[schemars(range(min = 1, max = 65535))]
+    pub port: Option<i64>,
+    /// Whether commands run through `sudo`, for a user other than root. Environment: `PROXMOX_VE_SSH_SUDO`.
+    pub sudo: Option<bool>,
+    /// How long one command may take, such as `"1m"`. Environment: `PROXMOX_VE_SSH_COMMAND_TIMEOUT`.
+    #[schemars(extend("format" = "duration"))]
+    pub command_timeout: Option<String>,
+    /// Host keys to accept, in the form of lines of `known_hosts`. Environment: `PROXMOX_VE_SSH_HOST_KEYS`, by lines.
+    pub host_keys: Option<Vec<String>>,
+    /// The path of a `known_hosts` file; it is only read. Environment: `PROXMOX_VE_SSH_KNOWN_HOSTS_FILE`.
+    pub known_hosts_file: Option<String>,
+    /// Where a node is reached, if not at its address in the cluster.
+    #[schemars(extend("tf" = {"block": "list"}))]
+    pub node: Option<Vec<SshNode>>,
+    /// A host to go through.
+    #[schemars(extend("tf" = {"block": "single"}))]
+    pub jump_host: Option<JumpHost>,
+}
+
+/// `ssh.node`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SshNode {
+    /// The node's name.
+    #[schemars(extend("tf" = {"required": true}))]
+    pub name: String,
+    /// Its address.
+    #[schemars(extend("tf" = {"required": true}))]
+    pub address: String,
+    /// Its port, if not the one of the `ssh` block.
+    #[schemars(range(min = 1, max = 65535))]
+    pub port: Option<i64>,
+}
+
+/// `ssh.jump_host`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct JumpHost {
+    /// Its address.
+    #[schemars(extend("tf" = {"required": true}))]
+    pub address: String,
+    /// Its port. Unset means 22.
+    #[schemars(range(min = 1, max = 65535))]
+    pub port: Option<i64>,
+    /// The user on it. Unset means the one of the `ssh` block.
+    pub username: Option<String>,
+    /// The private key for it. Unset means the one of the `ssh` block.
+    #[schemars(extend("tf" = {"sensitive": true}))]
+    pub private_key: Option<String>,
+    /// Host keys to accept, in the form of lines of `known_hosts`.
+    pub host_keys: Option<Vec<String>>,
+}

@@ -1,0 +1,116 @@
+//! `pve_replication_job`: a guest's disks copied to another node on a schedule.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+use crate::noun::{Noun, Params, Rest, Store};
+use crate::value::{Comment, Entry, NodeName, Schedule};
+
+/// A storage replication job: a guest's disks on ZFS are copied to another node on a schedule, so that HA can recover the
+/// guest there with the data of the last copy.
+///
+/// HA does not prefer the replication target by itself: write a node affinity rule (PVE 9) or group (PVE 8) for that. One
+/// guest has at most one job to each target.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ReplicationJob {
+    /// The guest's id.
+    #[schemars(range(min = 100, max = 999_999_999), extend("tf" = {"required": true, "replace": true}))]
+    pub guest: i64,
+    /// The number of this job among the guest's jobs: the job's id is `GUEST-NUMBER`. Unset, the smallest free one is
+    /// taken when the job is created.
+    #[schemars(range(min = 0, max = 999_999_999), extend("tf" = {"optional": true, "computed": true, "replace": true}))]
+    pub job_number: Option<i64>,
+    /// The node that receives the copies.
+    #[schemars(extend("tf" = {"required": true, "replace": true}))]
+    pub target: NodeName,
+    /// When it runs, as a calendar event of Proxmox such as `*/15`, `mon..fri 22:00` or `daily`.
+    #[schemars(extend("format" = Schedule::FORMAT, "tf" = {"default": "*/15"}))]
+    pub schedule: Option<String>,
+    /// The most it may transfer, in MB/s. Unset means no limit.
+    #[schemars(range(min = 1))]
+    pub rate: Option<f64>,
+    /// A comment of one line.
+    #[schemars(extend("format" = Comment::FORMAT, "tf" = {"null_means": ""}))]
+    pub comment: Option<String>,
+    /// Whether the job is switched off.
+    #[schemars(extend("tf" = {"default": false}))]
+    pub disabled: Option<bool>,
+    /// Whether destroy leaves the copies on the target in place.
+    #[schemars(extend("tf" = {"default": false, "local": true}))]
+    pub keep_replica: Option<bool>,
+    /// Whether destroy removes the job at once and leaves its snapshots and copies behind. Needed only when the source node
+    /// is gone for good: without it destroy waits for that node to clean up.
+    #[schemars(extend("tf" = {"default": false, "local": true}))]
+    pub force_destroy: Option<bool>,
+    /// The node that the guest is on. Proxmox keeps it up to date.
+    #[schemars(extend("tf" = {"computed": true}))]
+    pub source: Option<String>,
+}
+
+impl Noun for ReplicationJob {
+    const NAME: &'static str = "pve_replication_job";
+    const TITLE: &'static str = "replication job";
+}
+
+impl Rest for ReplicationJob {
+    const COLLECTION: &'static str = "/cluster/replication";
+    const KEY: &'static str = "id";
+    const STORE: Store = Store::Replication;
+
+    fn key(&self) -> String {
+        format!("{}-{}", self.guest, self.job_number.unwrap_or(0))
+    }
+
+    fn params(&self) -> Params {
+        let mut params = Params::new();
+        params.insert("type", "local".to_owned());
+        params.insert("target", self.target.to_string());
+        params.text("schedule", self.schedule.as_deref());
+        params.text("rate", self.rate.map(|rate| rate.to_string()).as_deref());
+        params.text("comment", self.comment.as_deref());
+        params.flag("disable", self.disabled);
+        params
+    }
+
+    fn from_entry(entry: &Json) -> Result<Self, String> {
+        let entry = Entry(entry);
+        let id = entry.required("id")?;
+        let (guest, number) = id.split_once('-').ok_or_else(|| format!("id {id:?} is not GUEST-NUMBER"))?;
+        Ok(Self {
+            guest: guest.parse().map_err(|_| format!("id {id:?} is not GUEST-NUMBER"))?,
+            job_number: Some(number.parse().map_err(|_| format!("id {id:?} is not GUEST-NUMBER"))?),
+            target: entry.required("target")?.parse().map_err(|e| format!("target: {e}"))?,
+            schedule: entry.text("schedule"),
+            rate: entry.number("rate"),
+            comment: entry.text("comment"),
+            disabled: entry.flag("disable"),
+            keep_replica: None,
+            force_destroy: None,
+            source: entry.text("source"),
+        })
+    }
+}
+
+/// Whether Proxmox is removing this job: it is listed until its source node has cleaned up.
+pub fn is_being_removed(entry: &Json) -> bool {
+    entry.get("remove_job").is_some_and(|mark| !mark.is_null())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn reads_numbers_and_texts_alike() {
+        let job = ReplicationJob::from_entry(&json!({
+            "id": "100-3", "type": "local", "guest": "100", "jobnum": "3", "target": "pve2", "source": "pve1",
+            "rate": "10.5", "disable": 1
+        }))
+        .unwrap();
+        assert_eq!((job.guest, job.job_number, job.rate, job.disabled), (100, Some(3), Some(10.5), Some(true)));
+        assert_eq!(job.key(), "100-3");
+    }
+}
