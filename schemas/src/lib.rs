@@ -9,6 +9,7 @@ pub mod ha_node_affinity_rule;
 pub mod ha_resource;
 pub mod ha_resource_affinity_rule;
 pub mod noun;
+pub mod provider_block;
 pub mod replication_job;
 pub mod value;
 
@@ -17,4 +18,5 @@ pub use ha_group::HaGroup;
 pub use ha_node_affinity_rule::HaNodeAffinityRule;
 pub use ha_resource::HaResource;
 pub use ha_resource_affinity_rule::HaResourceAffinityRule;
+pub use provider_block::ProviderBlock;
 pub use replication_job::ReplicationJob;

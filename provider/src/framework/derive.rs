@@ -188,3 +188,39 @@ fn timeouts_block() -> NestedBlock {
         min_items: 0,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use pve_schemas as nouns;
+
+    use super::*;
+
+    #[test]
+    fn a_resource_gets_id_and_timeouts_and_its_marks() {
+        let schema = Schema::of::<nouns::HaResource>(Role::Resource);
+        let names: Vec<&str> = schema.block.attributes.iter().map(|a| a.name.as_str()).collect();
+        assert_eq!(names[..4], ["id", "sid", "state", "group"]);
+        let state = schema.block.attribute("state").unwrap();
+        assert!(state.optional && state.computed && !state.required);
+        assert_eq!(state.default, Some(Value::from("started")));
+        assert_eq!(state.aliases, [("enabled".to_owned(), "started".to_owned())]);
+        assert_eq!(super::super::validate::enumeration(&state.constraints).unwrap().len(), 5);
+        let failback = schema.block.attribute("failback").unwrap();
+        assert!(failback.optional && !failback.computed && failback.null_means == Some(Value::from(true)));
+        assert!(schema.block.attribute("sid").unwrap().replace);
+        assert!(schema.block.nested("timeouts").is_some());
+    }
+
+    #[test]
+    fn nested_blocks_and_collections_come_out() {
+        let schema = Schema::of::<nouns::DatacenterOptions>(Role::Resource);
+        let crs = schema.block.nested("crs").unwrap();
+        assert_eq!(crs.block.attribute("ha_rebalance_on_start").unwrap().ty, Type::Bool);
+        assert_eq!(schema.block.attribute("registered_tags").unwrap().ty, Type::Set(Box::new(Type::String)));
+        let rule = Schema::of::<nouns::HaNodeAffinityRule>(Role::Resource);
+        assert_eq!(rule.block.attribute("nodes").unwrap().ty, Type::Map(Box::new(Type::Number)));
+        let provider = Schema::of::<nouns::ProviderBlock>(Role::Provider);
+        assert_eq!(provider.block.nested("ssh").unwrap().block.nested("node").unwrap().nesting, Nesting::List);
+        assert!(provider.block.attribute("id").is_none());
+    }
+}
