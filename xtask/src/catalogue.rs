@@ -15,6 +15,13 @@ pub struct Entry {
     pub schema: Schema,
 }
 
+impl Entry {
+    /// The name without the provider's prefix, as the registry names pages.
+    pub fn short_name(&self) -> &str {
+        self.name.strip_prefix("pve_").unwrap_or(&self.name)
+    }
+}
+
 /// Everything that the provider offers, sorted by name.
 #[derive(Debug, Clone, Default)]
 pub struct Catalogue {

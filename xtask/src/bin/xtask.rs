@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use xtask::{Outcome, Workspace, schemas};
+use xtask::{Outcome, Workspace, docs, schemas};
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "Every command that CI runs", disable_help_subcommand = true)]
@@ -16,6 +16,7 @@ struct Cli {
 /// Sorted by name; one line per module.
 #[derive(Subcommand)]
 enum Command {
+    Docs(docs::Args),
     Schemas(schemas::Args),
 }
 
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Outcome {
     let workspace = Workspace::of_this_build();
     match command {
+        Command::Docs(args) => docs::run(&workspace, &args),
         Command::Schemas(args) => schemas::run(&workspace, &args),
     }
 }

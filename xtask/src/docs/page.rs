@@ -1,0 +1,94 @@
+//! One page: front matter, description, example, schema, import.
+
+use terraform_provider_pve::framework::Schema;
+
+use super::attributes;
+use crate::catalogue::Entry;
+
+/// The page of the provider block.
+pub fn provider(schema: &Schema, example: Option<&str>) -> String {
+    let mut page = front_matter("Provider: pve", "", &schema.block.description);
+    page += "# pve Provider\n\n";
+    page += &body(schema, example);
+    page
+}
+
+/// The page of a resource.
+pub fn resource(entry: &Entry, example: Option<&str>, import: Option<&str>) -> String {
+    let mut page = noun(entry, "Resource", example);
+    if let Some((address, id)) = import.and_then(import_command) {
+        page += &format!(
+            "\n## Import\n\nAn object that exists already is taken over by its natural id, with an `import` block:\n\n\
+             ```terraform\nimport {{\n  to = {address}\n  id = \"{id}\"\n}}\n```\n\n\
+             or from the command line:\n\n```shell\nterraform import {address} {id}\n```\n"
+        );
+    }
+    page
+}
+
+/// The page of a data source.
+pub fn data_source(entry: &Entry, example: Option<&str>) -> String {
+    noun(entry, "Data Source", example)
+}
+
+fn noun(entry: &Entry, kind: &str, example: Option<&str>) -> String {
+    let title = format!("{} {kind} - pve", entry.name);
+    let mut page = front_matter(&title, subcategory(&entry.name), &entry.schema.block.description);
+    page += &format!("# {} ({kind})\n\n", entry.name);
+    page += &body(&entry.schema, example);
+    page
+}
+
+fn body(schema: &Schema, example: Option<&str>) -> String {
+    let mut body = format!("{}\n", schema.block.description.trim());
+    if let Some(example) = example {
+        body += &format!("\n## Example Usage\n\n```terraform\n{}\n```\n", example.trim());
+    }
+    body += &attributes::section(&schema.block);
+    body
+}
+
+fn front_matter(title: &str, subcategory: &str, description: &str) -> String {
+    let summary = first_paragraph(description);
+    format!("---\npage_title: \"{title}\"\nsubcategory: \"{subcategory}\"\ndescription: |-\n  {summary}\n---\n\n")
+}
+
+fn first_paragraph(text: &str) -> String {
+    let lines = text.trim().lines().take_while(|line| !line.trim().is_empty());
+    lines.map(str::trim).collect::<Vec<_>>().join(" ")
+}
+
+/// The registry's navigation groups pages by this.
+fn subcategory(name: &str) -> &'static str {
+    if name.starts_with("pve_ha_") {
+        "High Availability"
+    } else if name.starts_with("pve_replication_") {
+        "Replication"
+    } else {
+        "Cluster"
+    }
+}
+
+/// Address and id of the first `terraform import ADDRESS ID` in a script.
+fn import_command(script: &str) -> Option<(&str, &str)> {
+    let command = script.lines().find_map(|line| line.trim().strip_prefix("terraform import "))?;
+    let (address, id) = command.split_once(' ')?;
+    Some((address, id.trim().trim_matches(|c| c == '"' || c == '\'')))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_import_command_is_found_below_comments() {
+        let script = "# by its id\nterraform import pve_ha_resource.web 'vm:100'\n";
+        assert_eq!(import_command(script), Some(("pve_ha_resource.web", "vm:100")));
+        assert_eq!(import_command("# nothing\n"), None);
+    }
+
+    #[test]
+    fn the_summary_is_the_first_paragraph_on_one_line() {
+        assert_eq!(first_paragraph("A\nb.\n\nMore."), "A b.");
+    }
+}
