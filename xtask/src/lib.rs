@@ -7,6 +7,7 @@
 pub mod catalogue;
 pub mod docs;
 pub mod schemas;
+pub mod tidy;
 
 mod generated;
 mod workspace;

@@ -17,28 +17,19 @@ impl Clock {
     /// A clock that runs with the machine's.
     #[must_use]
     pub fn real() -> Self {
-        Self {
-            base: Timestamp::now().as_millisecond() as f64 / 1000.0,
-            running_since: Some(Instant::now()),
-        }
+        Self { base: Timestamp::now().as_millisecond() as f64 / 1000.0, running_since: Some(Instant::now()) }
     }
 
     /// A clock that stands at `epoch` seconds.
     #[must_use]
     pub fn standing(epoch: f64) -> Self {
-        Self {
-            base: epoch,
-            running_since: None,
-        }
+        Self { base: epoch, running_since: None }
     }
 
     /// Seconds since 1970.
     #[must_use]
     pub fn now(&self) -> f64 {
-        self.base
-            + self
-                .running_since
-                .map_or(0.0, |since| since.elapsed().as_secs_f64())
+        self.base + self.running_since.map_or(0.0, |since| since.elapsed().as_secs_f64())
     }
 
     /// Whether it runs by itself.

@@ -37,12 +37,7 @@ pub enum ErrorBody {
 impl ApiError {
     /// An error with a JSON body; `message` is taken as it stands.
     pub fn new(code: u16, message: impl Into<String>) -> Self {
-        Self {
-            code,
-            message: message.into(),
-            errors: BTreeMap::new(),
-            body: ErrorBody::Json,
-        }
+        Self { code, message: message.into(), errors: BTreeMap::new(), body: ErrorBody::Json }
     }
 
     /// A Perl `die "text\n"`: status 500. The line feed is added here.
@@ -51,14 +46,9 @@ impl ApiError {
     }
 
     /// `raise_param_exc`: status 400 with one text per parameter.
-    pub fn params<K: Into<String>, V: Into<String>>(
-        errors: impl IntoIterator<Item = (K, V)>,
-    ) -> Self {
+    pub fn params<K: Into<String>, V: Into<String>>(errors: impl IntoIterator<Item = (K, V)>) -> Self {
         let mut error = Self::new(400, "Parameter verification failed.\n");
-        error.errors = errors
-            .into_iter()
-            .map(|(k, v)| (k.into(), v.into()))
-            .collect();
+        error.errors = errors.into_iter().map(|(k, v)| (k.into(), v.into())).collect();
         error
     }
 
@@ -77,10 +67,7 @@ impl ApiError {
 
     /// A 401: pveproxy sends it without a body.
     pub fn unauthorized(reason: &str) -> Self {
-        Self {
-            body: ErrorBody::Empty,
-            ..Self::new(401, reason)
-        }
+        Self { body: ErrorBody::Empty, ..Self::new(401, reason) }
     }
 
     /// The path or method exists nowhere in the tree; the message has no line feed.
@@ -90,10 +77,7 @@ impl ApiError {
 
     /// What the proxy itself says about a backend it could not use: an empty body.
     pub fn proxy(code: u16, reason: &str) -> Self {
-        Self {
-            body: ErrorBody::Empty,
-            ..Self::new(code, reason)
-        }
+        Self { body: ErrorBody::Empty, ..Self::new(code, reason) }
     }
 
     /// The same error as text in front of which a caller has put its own words. A nested exception passes through
@@ -148,19 +132,11 @@ mod tests {
 
     #[test]
     fn prefixing_turns_an_exception_into_text() {
-        let inner = ApiError {
-            errors: [("a".into(), "b".into())].into(),
-            ..ApiError::new(400, "Rule 'x' is invalid.\n")
-        };
+        let inner =
+            ApiError { errors: [("a".into(), "b".into())].into(), ..ApiError::new(400, "Rule 'x' is invalid.\n") };
         let outer = inner.prefixed("create ha rule failed: ");
         assert_eq!(outer.code, 500);
-        assert_eq!(
-            outer.message,
-            "create ha rule failed: 400 Rule 'x' is invalid.\na: b\n"
-        );
-        assert_eq!(
-            outer.reason(),
-            "create ha rule failed: 400 Rule 'x' is invalid."
-        );
+        assert_eq!(outer.message, "create ha rule failed: 400 Rule 'x' is invalid.\na: b\n");
+        assert_eq!(outer.reason(), "create ha rule failed: 400 Rule 'x' is invalid.");
     }
 }

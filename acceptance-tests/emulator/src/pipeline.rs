@@ -13,10 +13,8 @@ use crate::world::World;
 use crate::world::access::Caller;
 
 /// Calls anybody may make.
-const OPEN: [(&str, &[Method]); 2] = [
-    ("/access/domains", &[Method::Get]),
-    ("/access/ticket", &[Method::Get, Method::Post]),
-];
+const OPEN: [(&str, &[Method]); 2] =
+    [("/access/domains", &[Method::Get]), ("/access/ticket", &[Method::Get, Method::Post])];
 
 /// The cluster together with its API.
 pub struct Cluster {
@@ -46,11 +44,7 @@ impl Cluster {
     #[must_use]
     pub fn new(world: World) -> Self {
         let router = Router::new(crate::api::routes(world.profile.pve));
-        Self {
-            world: Mutex::new(world),
-            router,
-            keys: Keys::generate(),
-        }
+        Self { world: Mutex::new(world), router, keys: Keys::generate() }
     }
 
     /// The world, brought up to now.
@@ -71,29 +65,16 @@ impl Cluster {
         let (route, in_path) = self.route(&request)?;
         merge_path(&mut params, in_path)?;
         if request.credentials.has_token() && !route.allow_token {
-            let what = format!(
-                "URI '{}' not available with API token, need proper ticket.\n",
-                request.path
-            );
+            let what = format!("URI '{}' not available with API token, need proper ticket.\n", request.path);
             return Err(ApiError::permission(Some(&what)));
         }
-        let value = |name: &str| {
-            params
-                .get(name)
-                .map(crate::schema::check::perl_text)
-                .unwrap_or_default()
-        };
+        let value = |name: &str| params.get(name).map(crate::schema::check::perl_text).unwrap_or_default();
         check_permission(&world, &caller, &route.permission, &value)?;
         if route.proxied {
             reach(&world, &value("node"))?;
         }
         let params = route.params.verify(params)?;
-        let mut call = Call {
-            world: &mut world,
-            params,
-            caller,
-            lock_fault: request.lock_fault,
-        };
+        let mut call = Call { world: &mut world, params, caller, lock_fault: request.lock_fault };
         if route.permission_is_ticket() {
             return crate::api::access::ticket::create(&mut call, &self.keys).map(Reply::from);
         }
@@ -104,40 +85,20 @@ impl Cluster {
     ///
     /// # Errors
     /// Whatever the API says no with.
-    pub fn call_as_root(
-        &self,
-        method: Method,
-        path: &str,
-        mut params: Map<String, Value>,
-    ) -> ApiResult<Reply> {
+    pub fn call_as_root(&self, method: Method, path: &str, mut params: Map<String, Value>) -> ApiResult<Reply> {
         let mut world = self.world();
-        let (route, in_path) = self
-            .router
-            .find(method, path)
-            .ok_or_else(|| ApiError::not_implemented(method.as_str(), path))?;
+        let (route, in_path) =
+            self.router.find(method, path).ok_or_else(|| ApiError::not_implemented(method.as_str(), path))?;
         merge_path(&mut params, in_path)?;
         let params = route.params.verify(params)?;
         let caller = Caller::User("root@pam".into());
-        (route.handler)(&mut Call {
-            world: &mut world,
-            params,
-            caller,
-            lock_fault: None,
-        })
+        (route.handler)(&mut Call { world: &mut world, params, caller, lock_fault: None })
     }
 
     fn authenticate(&self, world: &World, request: &Request) -> ApiResult<Caller> {
-        let open = OPEN
-            .iter()
-            .any(|(path, methods)| *path == request.path && methods.contains(&request.method));
-        let found = request
-            .credentials
-            .authenticate(world, &self.keys, request.method);
-        if open {
-            Ok(found.unwrap_or(Caller::Nobody))
-        } else {
-            found
-        }
+        let open = OPEN.iter().any(|(path, methods)| *path == request.path && methods.contains(&request.method));
+        let found = request.credentials.authenticate(world, &self.keys, request.method);
+        if open { Ok(found.unwrap_or(Caller::Nobody)) } else { found }
     }
 
     fn route(&self, request: &Request) -> ApiResult<crate::route::Found<'_>> {
@@ -155,15 +116,9 @@ impl Route {
 }
 
 /// A parameter in the path may be repeated elsewhere, but only with the same value.
-fn merge_path(
-    params: &mut Map<String, Value>,
-    in_path: Vec<(&'static str, String)>,
-) -> ApiResult<()> {
+fn merge_path(params: &mut Map<String, Value>, in_path: Vec<(&'static str, String)>) -> ApiResult<()> {
     for (name, value) in in_path {
-        if params
-            .get(name)
-            .is_some_and(|other| crate::schema::check::perl_text(other) != value)
-        {
+        if params.get(name).is_some_and(|other| crate::schema::check::perl_text(other) != value) {
             let text = "duplicate parameter (already defined in URI) with conflicting values!";
             return Err(ApiError::param(name, text));
         }
@@ -178,8 +133,7 @@ fn reach(world: &World, node: &str) -> ApiResult<()> {
         return Ok(());
     }
     if !world.nodes.contains_key(node) {
-        let why =
-            format!("hostname lookup '{node}' failed - failed to get address info for: {node}");
+        let why = format!("hostname lookup '{node}' failed - failed to get address info for: {node}");
         return Err(ApiError::die(format!("{why}: Name or service not known")));
     }
     if !world.is_up(node) {
@@ -219,8 +173,7 @@ pub fn render_extjs(result: &ApiResult<Reply>) -> (u16, String, String, bool) {
             body
         }
         Err(error) if error.body == ErrorBody::Json => {
-            let mut body =
-                json!({"success": 0, "data": null, "status": error.code, "message": error.message});
+            let mut body = json!({"success": 0, "data": null, "status": error.code, "message": error.message});
             if !error.errors.is_empty() {
                 body["errors"] = json!(error.errors);
             }

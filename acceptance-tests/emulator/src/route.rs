@@ -37,9 +37,7 @@ impl Method {
     /// Reads a name.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
-        [Method::Get, Method::Post, Method::Put, Method::Delete]
-            .into_iter()
-            .find(|m| m.as_str() == name)
+        [Method::Get, Method::Post, Method::Put, Method::Delete].into_iter().find(|m| m.as_str() == name)
     }
 }
 
@@ -95,9 +93,7 @@ impl Call<'_> {
     /// Whether the caller holds all privileges at a path.
     #[must_use]
     pub fn may(&self, path: &str, privileges: &[&str]) -> bool {
-        self.world
-            .access
-            .allows(&self.caller, path, privileges, false)
+        self.world.access.allows(&self.caller, path, privileges, false)
     }
 
     /// `check_cfs_quorum`.
@@ -115,25 +111,17 @@ impl Call<'_> {
     ///
     /// # Errors
     /// What `code` answers, or `cfs-lock 'NAME' error: …`.
-    pub fn locked<T>(
-        &mut self,
-        name: &str,
-        code: impl FnOnce(&mut Self) -> ApiResult<T>,
-    ) -> ApiResult<T> {
+    pub fn locked<T>(&mut self, name: &str, code: impl FnOnce(&mut Self) -> ApiResult<T>) -> ApiResult<T> {
         if !self.world.is_quorate() || self.lock_fault == Some(LockFault::NoQuorum) {
-            return Err(ApiError::die(format!(
-                "cfs-lock '{name}' error: no quorum!"
-            )));
+            return Err(ApiError::die(format!("cfs-lock '{name}' error: no quorum!")));
         }
         match self.lock_fault {
-            Some(LockFault::Timeout) => Err(ApiError::die(format!(
-                "cfs-lock '{name}' error: got lock request timeout"
-            ))),
+            Some(LockFault::Timeout) => {
+                Err(ApiError::die(format!("cfs-lock '{name}' error: got lock request timeout")))
+            }
             Some(LockFault::CommandTimeout) => {
                 code(self)?;
-                Err(ApiError::die(format!(
-                    "'{name}'-locked command timed out - aborting"
-                )))
+                Err(ApiError::die(format!("'{name}'-locked command timed out - aborting")))
             }
             _ => code(self),
         }
@@ -258,10 +246,7 @@ impl Route {
             ("/cluster/options", "file-datacenter_cfg"),
             ("/access", "file-user_cfg"),
         ];
-        domains
-            .into_iter()
-            .find(|(prefix, _)| self.path.starts_with(prefix))
-            .map(|(_, domain)| domain)
+        domains.into_iter().find(|(prefix, _)| self.path.starts_with(prefix)).map(|(_, domain)| domain)
     }
 }
 
@@ -277,16 +262,10 @@ impl Router {
     /// Builds the table.
     #[must_use]
     pub fn new(routes: Vec<Route>) -> Self {
-        let split = |route: Route| {
-            (
-                route.path.split('/').filter(|p| !p.is_empty()).collect(),
-                route,
-            )
-        };
+        let split = |route: Route| (route.path.split('/').filter(|p| !p.is_empty()).collect(), route);
         let mut routes: Vec<(Vec<&'static str>, Route)> = routes.into_iter().map(split).collect();
         // A literal component goes before a placeholder in the same place.
-        routes
-            .sort_by_key(|(parts, _)| parts.iter().map(|p| p.starts_with('{')).collect::<Vec<_>>());
+        routes.sort_by_key(|(parts, _)| parts.iter().map(|p| p.starts_with('{')).collect::<Vec<_>>());
         Self { routes }
     }
 
@@ -298,21 +277,11 @@ impl Router {
             return None;
         }
         let fits = |parts: &[&'static str]| {
-            parts.len() == wanted.len()
-                && parts
-                    .iter()
-                    .zip(&wanted)
-                    .all(|(p, w)| p.starts_with('{') || p == w)
+            parts.len() == wanted.len() && parts.iter().zip(&wanted).all(|(p, w)| p.starts_with('{') || p == w)
         };
-        let (parts, route) = self
-            .routes
-            .iter()
-            .find(|(parts, route)| route.method == method && fits(parts))?;
+        let (parts, route) = self.routes.iter().find(|(parts, route)| route.method == method && fits(parts))?;
         let name = |p: &'static str| p.strip_prefix('{').and_then(|p| p.strip_suffix('}'));
-        let values = parts
-            .iter()
-            .zip(&wanted)
-            .filter_map(|(p, w)| Some((name(p)?, (*w).to_owned())));
+        let values = parts.iter().zip(&wanted).filter_map(|(p, w)| Some((name(p)?, (*w).to_owned())));
         Some((route, values.collect()))
     }
 }
@@ -332,28 +301,17 @@ pub(crate) fn check_permission(
         Permission::AnyUser if *caller != Caller::Nobody => Ok(()),
         Permission::AnyUser => Err(ApiError::permission(None)),
         _ if caller.is_root() => Ok(()),
-        Permission::Check(path, privileges) => {
-            check_all(world, caller, &fill(path, value), privileges)
-        }
+        Permission::Check(path, privileges) => check_all(world, caller, &fill(path, value), privileges),
         Permission::CheckAny(path, privileges) => {
             let path = fill(path, value);
             if world.access.allows(caller, &path, privileges, true) {
                 return Ok(());
             }
-            Err(ApiError::permission(Some(&format!(
-                "{path}, {}",
-                privileges.join("|")
-            ))))
+            Err(ApiError::permission(Some(&format!("{path}, {}", privileges.join("|")))))
         }
         Permission::Or(options) => {
-            let ok = options
-                .iter()
-                .any(|p| check_permission(world, caller, p, value).is_ok());
-            if ok {
-                Ok(())
-            } else {
-                Err(ApiError::permission(None))
-            }
+            let ok = options.iter().any(|p| check_permission(world, caller, p, value).is_ok());
+            if ok { Ok(()) } else { Err(ApiError::permission(None)) }
         }
         Permission::RootOnly => Err(ApiError::permission(Some("user != root@pam"))),
     }
@@ -370,11 +328,7 @@ fn check_all(world: &World, caller: &Caller, path: &str, privileges: &[&str]) ->
 fn fill(path: &str, value: &dyn Fn(&str) -> String) -> String {
     let mut out = String::new();
     for (i, part) in path.split(['{', '}']).enumerate() {
-        if i % 2 == 0 {
-            out.push_str(part)
-        } else {
-            out.push_str(&value(part))
-        }
+        if i % 2 == 0 { out.push_str(part) } else { out.push_str(&value(part)) }
     }
     out
 }
@@ -405,9 +359,6 @@ mod tests {
 
     #[test]
     fn placeholders_are_filled() {
-        assert_eq!(
-            fill("/vms/{vmid}/x", &|n| format!("<{n}>")),
-            "/vms/<vmid>/x"
-        );
+        assert_eq!(fill("/vms/{vmid}/x", &|n| format!("<{n}>")), "/vms/<vmid>/x");
     }
 }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType,
-    ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose,
+    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
+    KeyPair, KeyUsagePurpose,
 };
 use rustls::ServerConfig;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -50,11 +50,7 @@ pub fn make(cluster: &str, nodes: &[&str]) -> Result<Identity, TlsError> {
         Some(served) => served,
         None => return Err(TlsError::Config(rustls::Error::NoCertificatesPresented)),
     };
-    Ok(Identity {
-        server: server_config(&ca, certificate, &key)?,
-        ca_pem: ca.pem(),
-        fingerprints,
-    })
+    Ok(Identity { server: server_config(&ca, certificate, &key)?, ca_pem: ca.pem(), fingerprints })
 }
 
 fn authority() -> Result<CertifiedIssuer<'static, KeyPair>, rcgen::Error> {
@@ -71,18 +67,14 @@ fn authority() -> Result<CertifiedIssuer<'static, KeyPair>, rcgen::Error> {
 
 fn node_params(cluster: &str, node: &str) -> Result<CertificateParams, rcgen::Error> {
     let names = ["127.0.0.1", "::1", "localhost", node].map(str::to_owned);
-    let mut params =
-        CertificateParams::new([names.to_vec(), vec![format!("{node}.{cluster}.local")]].concat())?;
+    let mut params = CertificateParams::new([names.to_vec(), vec![format!("{node}.{cluster}.local")]].concat())?;
     let mut name = DistinguishedName::new();
     name.push(DnType::OrganizationalUnitName, "PVE Cluster Node");
     name.push(DnType::OrganizationName, "Proxmox Virtual Environment");
     name.push(DnType::CommonName, format!("{node}.{cluster}.local"));
     params.distinguished_name = name;
     params.use_authority_key_identifier_extension = true;
-    params.key_usages = vec![
-        KeyUsagePurpose::DigitalSignature,
-        KeyUsagePurpose::KeyEncipherment,
-    ];
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyEncipherment];
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     Ok(params)
 }
@@ -106,10 +98,5 @@ fn server_config(
 /// Upper-case pairs joined by colons, as Proxmox prints them.
 fn fingerprint(der: &[u8]) -> String {
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, der);
-    digest
-        .as_ref()
-        .iter()
-        .map(|b| format!("{b:02X}"))
-        .collect::<Vec<_>>()
-        .join(":")
+    digest.as_ref().iter().map(|b| format!("{b:02X}")).collect::<Vec<_>>().join(":")
 }

@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use xtask::{Outcome, Workspace, docs, schemas};
+use xtask::{Outcome, Workspace, docs, schemas, tidy};
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "Every command that CI runs", disable_help_subcommand = true)]
@@ -18,6 +18,7 @@ struct Cli {
 enum Command {
     Docs(docs::Args),
     Schemas(schemas::Args),
+    Tidy(tidy::Args),
 }
 
 fn main() -> ExitCode {
@@ -35,5 +36,6 @@ fn run(command: Command) -> Outcome {
     match command {
         Command::Docs(args) => docs::run(&workspace, &args),
         Command::Schemas(args) => schemas::run(&workspace, &args),
+        Command::Tidy(args) => tidy::run(&workspace, &args),
     }
 }

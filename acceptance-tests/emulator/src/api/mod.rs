@@ -11,12 +11,7 @@ use crate::world::Pve;
 /// The whole table for a release.
 #[must_use]
 pub fn routes(pve: Pve) -> Vec<Route> {
-    let parts = [
-        access::routes(pve),
-        ha::routes(pve),
-        replication::routes(pve),
-        version::routes(),
-    ];
+    let parts = [access::routes(pve), ha::routes(pve), replication::routes(pve), version::routes()];
     parts.into_iter().flatten().collect()
 }
 
@@ -28,16 +23,8 @@ mod tests {
     fn every_path_parameter_is_in_the_schema() {
         for pve in [Pve::V8, Pve::V9] {
             for route in routes(pve) {
-                for name in route
-                    .path
-                    .split('/')
-                    .filter_map(|p| p.strip_prefix('{')?.strip_suffix('}'))
-                {
-                    assert!(
-                        route.params.find(name).is_some(),
-                        "{} lacks {name}",
-                        route.path
-                    );
+                for name in route.path.split('/').filter_map(|p| p.strip_prefix('{')?.strip_suffix('}')) {
+                    assert!(route.params.find(name).is_some(), "{} lacks {name}", route.path);
                 }
             }
         }

@@ -8,16 +8,10 @@ use crate::schema::{Prop, Schema, formats};
 use crate::world::World;
 
 pub(super) fn routes() -> Vec<Route> {
-    let node = Schema::new().req(
-        "node",
-        Prop::string().format(formats::Format::One(formats::NODE)),
-    );
+    let node = Schema::new().req("node", Prop::string().format(formats::Format::One(formats::NODE)));
     vec![
         Route::get("/version", version).permission(Permission::AnyUser),
-        Route::get("/nodes/{node}/version", node_version)
-            .permission(Permission::AnyUser)
-            .params(node)
-            .proxied(),
+        Route::get("/nodes/{node}/version", node_version).permission(Permission::AnyUser).params(node).proxied(),
     ]
 }
 

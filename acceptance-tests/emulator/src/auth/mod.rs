@@ -36,11 +36,7 @@ impl Credentials {
             Some(_) => None,
             None => text("authorization").and_then(|a| extract(a, TOKEN)),
         };
-        Self {
-            ticket,
-            token,
-            csrf: text("csrfpreventiontoken").map(str::to_owned),
-        }
+        Self { ticket, token, csrf: text("csrfpreventiontoken").map(str::to_owned) }
     }
 
     /// Whether an API token was sent.
@@ -57,26 +53,16 @@ impl Credentials {
         if let Some(token) = &self.token {
             return verify_token(world, token);
         }
-        let ticket = self
-            .ticket
-            .as_deref()
-            .ok_or_else(|| ApiError::unauthorized("No ticket"))?;
+        let ticket = self.ticket.as_deref().ok_or_else(|| ApiError::unauthorized("No ticket"))?;
         let now = world.now();
         if keys.is_half(ticket) {
             return Err(ApiError::unauthorized("No ticket"));
         }
-        let user = keys
-            .verify(ticket, now)
-            .filter(|user| world.access.is_valid(user, now));
+        let user = keys.verify(ticket, now).filter(|user| world.access.is_valid(user, now));
         let user = user.ok_or_else(|| ApiError::unauthorized("Authentication failed!"))?;
-        let csrf_ok = self
-            .csrf
-            .as_deref()
-            .is_some_and(|csrf| keys.verify_csrf(csrf, &user, now));
+        let csrf_ok = self.csrf.as_deref().is_some_and(|csrf| keys.verify_csrf(csrf, &user, now));
         if method != Method::Get && !csrf_ok {
-            return Err(ApiError::unauthorized(
-                "Permission denied - invalid csrf token",
-            ));
+            return Err(ApiError::unauthorized("Permission denied - invalid csrf token"));
         }
         Ok(Caller::User(user))
     }
@@ -89,10 +75,7 @@ fn extract(header: &str, key: &str) -> Option<String> {
         let after = header[i + key.len()..].chars().next();
         before.is_none_or(char::is_whitespace) && matches!(after, Some('=' | ' '))
     })?;
-    let value = header[start + key.len() + 1..]
-        .split(';')
-        .next()
-        .unwrap_or_default();
+    let value = header[start + key.len() + 1..].split(';').next().unwrap_or_default();
     let value = percent_decode_str(value).decode_utf8_lossy().into_owned();
     (!value.is_empty()).then_some(value)
 }
@@ -102,20 +85,12 @@ fn verify_token(world: &World, text: &str) -> ApiResult<Caller> {
     let (id, secret) = text.split_once('=').ok_or_else(refuse)?;
     let (user, name) = id.split_once('!').ok_or_else(refuse)?;
     let now = world.now();
-    let token = world
-        .access
-        .users
-        .get(user)
-        .and_then(|u| u.tokens.get(name))
-        .ok_or_else(refuse)?;
+    let token = world.access.users.get(user).and_then(|u| u.tokens.get(name)).ok_or_else(refuse)?;
     let alive = world.access.is_valid(user, now) && (token.expire == 0 || token.expire > now);
     if !alive || token.secret.is_empty() || token.secret != secret {
         return Err(refuse());
     }
-    Ok(Caller::Token {
-        user: user.to_owned(),
-        token: name.to_owned(),
-    })
+    Ok(Caller::Token { user: user.to_owned(), token: name.to_owned() })
 }
 
 #[cfg(test)]
@@ -124,14 +99,8 @@ mod tests {
 
     #[test]
     fn credentials_are_found_where_proxmox_looks() {
-        assert_eq!(
-            extract("a=b; PVEAuthCookie=x%3Ay; c=d", COOKIE).as_deref(),
-            Some("x:y")
-        );
-        assert_eq!(
-            extract("PVEAPIToken u@r!t=s", TOKEN).as_deref(),
-            Some("u@r!t=s")
-        );
+        assert_eq!(extract("a=b; PVEAuthCookie=x%3Ay; c=d", COOKIE).as_deref(), Some("x:y"));
+        assert_eq!(extract("PVEAPIToken u@r!t=s", TOKEN).as_deref(), Some("u@r!t=s"));
         assert_eq!(extract("XPVEAPIToken=u", TOKEN), None);
         assert_eq!(extract("Bearer x", TOKEN), None);
     }

@@ -13,13 +13,8 @@ const LIFETIME: i64 = 7200;
 /// How far in the future it may lie.
 const SKEW: i64 = 300;
 /// Characters `uri_escape` leaves alone, plus `@`, as they stand in tickets.
-const ESCAPE: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~')
-    .remove(b'!')
-    .remove(b'@');
+const ESCAPE: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'!').remove(b'@');
 
 /// The cluster's signing keys.
 pub struct Keys {
@@ -34,14 +29,9 @@ impl Keys {
     /// When the machine has no randomness.
     #[must_use]
     pub fn generate() -> Self {
-        let key = |algorithm| {
-            hmac::Key::generate(algorithm, &SystemRandom::new())
-                .expect("the system gives random bytes")
-        };
-        Self {
-            ticket: key(hmac::HMAC_SHA512),
-            csrf: key(hmac::HMAC_SHA256),
-        }
+        let key =
+            |algorithm| hmac::Key::generate(algorithm, &SystemRandom::new()).expect("the system gives random bytes");
+        Self { ticket: key(hmac::HMAC_SHA512), csrf: key(hmac::HMAC_SHA256) }
     }
 
     /// A ticket for a user.
@@ -68,8 +58,7 @@ impl Keys {
     pub fn verify(&self, ticket: &str, now: i64) -> Option<String> {
         let (user, time) = parts(ticket)?;
         let fresh = (-SKEW..=LIFETIME).contains(&(now - time));
-        (fresh && self.sign(user, time) == ticket)
-            .then(|| percent_decode_str(user).decode_utf8_lossy().into_owned())
+        (fresh && self.sign(user, time) == ticket).then(|| percent_decode_str(user).decode_utf8_lossy().into_owned())
     }
 
     /// Whether a half ticket is valid for that user.
@@ -91,13 +80,8 @@ impl Keys {
     /// Whether a CSRF prevention token is that user's and fresh.
     #[must_use]
     pub fn verify_csrf(&self, token: &str, user: &str, now: i64) -> bool {
-        let time = token
-            .split(':')
-            .next()
-            .and_then(|t| i64::from_str_radix(t, 16).ok());
-        time.is_some_and(|time| {
-            (-SKEW..=LIFETIME).contains(&(now - time)) && self.csrf(user, time) == token
-        })
+        let time = token.split(':').next().and_then(|t| i64::from_str_radix(t, 16).ok());
+        time.is_some_and(|time| (-SKEW..=LIFETIME).contains(&(now - time)) && self.csrf(user, time) == token)
     }
 
     fn sign(&self, body: &str, time: i64) -> String {
@@ -109,10 +93,7 @@ impl Keys {
         let plain = format!("PVE:{body}:{time:08X}");
         let mut signature = Vec::with_capacity(256);
         for round in 0..4 {
-            let mac = hmac::sign(
-                &self.ticket,
-                format!("{round}:{bound_to}:{plain}").as_bytes(),
-            );
+            let mac = hmac::sign(&self.ticket, format!("{round}:{bound_to}:{plain}").as_bytes());
             signature.extend_from_slice(mac.as_ref());
         }
         format!("{plain}::{}", STANDARD.encode(signature))
@@ -136,14 +117,7 @@ pub fn uuid() -> String {
     bytes[6] = bytes[6] & 0x0f | 0x40;
     bytes[8] = bytes[8] & 0x3f | 0x80;
     let hex: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
-    format!(
-        "{}-{}-{}-{}-{}",
-        &hex[..8],
-        &hex[8..12],
-        &hex[12..16],
-        &hex[16..20],
-        &hex[20..]
-    )
+    format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
 }
 
 #[cfg(test)]
@@ -155,15 +129,9 @@ mod tests {
         let keys = Keys::generate();
         let ticket = keys.ticket("root@pam", 1_000_000);
         assert!(ticket.starts_with("PVE:root@pam:000F4240::"));
-        assert_eq!(
-            keys.verify(&ticket, 1_000_000 + LIFETIME).as_deref(),
-            Some("root@pam")
-        );
+        assert_eq!(keys.verify(&ticket, 1_000_000 + LIFETIME).as_deref(), Some("root@pam"));
         assert_eq!(keys.verify(&ticket, 1_000_001 + LIFETIME), None);
-        assert_eq!(
-            keys.verify(&ticket.replace("root", "toor"), 1_000_000),
-            None
-        );
+        assert_eq!(keys.verify(&ticket.replace("root", "toor"), 1_000_000), None);
         assert!(keys.verify_csrf(&keys.csrf("a@pve", 5_000), "a@pve", 5_100));
         assert!(!keys.verify_csrf(&keys.csrf("a@pve", 5_000), "b@pve", 5_100));
     }

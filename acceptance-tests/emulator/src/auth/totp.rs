@@ -10,19 +10,14 @@ pub fn code(secret: &[u8], now: i64) -> String {
     let mac = hmac::sign(&key, &counter);
     let mac = mac.as_ref();
     let offset = usize::from(mac[mac.len() - 1] & 0x0f);
-    let number = mac[offset..offset + 4]
-        .iter()
-        .fold(0u32, |n, byte| n << 8 | u32::from(*byte))
-        & 0x7fff_ffff;
+    let number = mac[offset..offset + 4].iter().fold(0u32, |n, byte| n << 8 | u32::from(*byte)) & 0x7fff_ffff;
     format!("{:06}", number % 1_000_000)
 }
 
 /// Whether a code is good now; one step of skew is forgiven.
 #[must_use]
 pub fn verify(secret: &[u8], given: &str, now: i64) -> bool {
-    [-30, 0, 30]
-        .iter()
-        .any(|skew| code(secret, now + skew) == given)
+    [-30, 0, 30].iter().any(|skew| code(secret, now + skew) == given)
 }
 
 /// Reads a base32 secret.
@@ -55,9 +50,6 @@ mod tests {
         assert_eq!(code(secret, 59), "287082");
         assert_eq!(code(secret, 1_111_111_109), "081804");
         assert!(verify(secret, "287082", 89) && !verify(secret, "287082", 120));
-        assert_eq!(
-            decode_base32("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ").as_deref(),
-            Some(&secret[..])
-        );
+        assert_eq!(decode_base32("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ").as_deref(), Some(&secret[..]));
     }
 }

@@ -38,10 +38,7 @@ impl Counters {
         let template = found.as_ref().map_or(path, |(route, _)| route.path);
         let domain = found.as_ref().and_then(|(route, _)| route.lock_domain());
         let mut inner = self.lock();
-        *inner
-            .requests
-            .entry(format!("{} {template}", method.as_str()))
-            .or_default() += 1;
+        *inner.requests.entry(format!("{} {template}", method.as_str())).or_default() += 1;
         if let Some(domain) = domain {
             let now = inner.in_flight.entry(domain).or_default();
             *now += 1;
@@ -49,10 +46,7 @@ impl Counters {
             let most = inner.most_in_flight.entry(domain).or_default();
             *most = now.max(*most);
         }
-        InFlight {
-            counters: self,
-            domain,
-        }
+        InFlight { counters: self, domain }
     }
 
     /// All counts as JSON.

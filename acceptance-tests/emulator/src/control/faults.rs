@@ -113,12 +113,7 @@ impl Faults {
     /// When the path is no regular expression.
     pub fn add(&self, fault: Fault) -> Result<(), regex::Error> {
         let path = fault.path.as_deref().map(Regex::new).transpose()?;
-        self.lock().push(Armed {
-            fault,
-            path,
-            seen: 0,
-            met: 0,
-        });
+        self.lock().push(Armed { fault, path, seen: 0, met: 0 });
         Ok(())
     }
 
@@ -135,9 +130,7 @@ impl Faults {
 
     pub(crate) fn next(&self, method: Method, path: &str) -> Option<Plan> {
         let mut armed = self.lock();
-        let hit = armed
-            .iter_mut()
-            .find_map(|armed| armed.meets(method, path).then_some(&armed.fault))?;
+        let hit = armed.iter_mut().find_map(|armed| armed.meets(method, path).then_some(&armed.fault))?;
         Some(plan(hit))
     }
 
@@ -148,27 +141,19 @@ impl Faults {
 
 impl Armed {
     fn meets(&mut self, method: Method, path: &str) -> bool {
-        let wanted = self
-            .fault
-            .method
-            .as_deref()
-            .is_none_or(|m| m.eq_ignore_ascii_case(method.as_str()));
+        let wanted = self.fault.method.as_deref().is_none_or(|m| m.eq_ignore_ascii_case(method.as_str()));
         if !wanted || self.path.as_ref().is_some_and(|p| !p.is_match(path)) {
             return false;
         }
         self.seen += 1;
-        let hit =
-            self.seen > self.fault.skip && self.fault.count.is_none_or(|count| self.met < count);
+        let hit = self.seen > self.fault.skip && self.fault.count.is_none_or(|count| self.met < count);
         self.met += u64::from(hit);
         hit
     }
 }
 
 fn plan(fault: &Fault) -> Plan {
-    let mut plan = Plan {
-        delay: Duration::from_millis(fault.ms),
-        ..Plan::default()
-    };
+    let mut plan = Plan { delay: Duration::from_millis(fault.ms), ..Plan::default() };
     match fault.kind {
         Kind::NoConnection => plan.before = Some(ApiError::proxy(595, "Connection refused")),
         Kind::BrokenBefore => plan.before = Some(ApiError::proxy(596, "Broken pipe")),
@@ -194,15 +179,12 @@ mod tests {
     #[test]
     fn a_fault_meets_the_requests_it_was_made_for() {
         let faults = Faults::default();
-        let fault =
-            r#"{"method":"PUT","path":"^/cluster/ha/","skip":1,"count":2,"kind":"596-after"}"#;
+        let fault = r#"{"method":"PUT","path":"^/cluster/ha/","skip":1,"count":2,"kind":"596-after"}"#;
         faults.add(serde_json::from_str(fault).unwrap()).unwrap();
         let meets = |method, path| faults.next(method, path).is_some();
         assert!(!meets(Method::Get, "/cluster/ha/resources"));
         assert!(!meets(Method::Put, "/cluster/options"));
-        let seen: Vec<bool> = (0..4)
-            .map(|_| meets(Method::Put, "/cluster/ha/resources/vm:1"))
-            .collect();
+        let seen: Vec<bool> = (0..4).map(|_| meets(Method::Put, "/cluster/ha/resources/vm:1")).collect();
         assert_eq!(seen, [false, true, true, false]);
         assert_eq!(faults.clear(), 2);
     }

@@ -20,11 +20,7 @@ pub(crate) struct Control {
 
 impl Control {
     pub(crate) fn new(seed: Seed) -> Self {
-        Self {
-            counters: counters::Counters::default(),
-            faults: faults::Faults::default(),
-            seed,
-        }
+        Self { counters: counters::Counters::default(), faults: faults::Faults::default(), seed }
     }
 }
 

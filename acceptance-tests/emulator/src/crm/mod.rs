@@ -25,8 +25,7 @@ pub fn initialise(world: &mut World, initial: Initial) {
     }
     let now = world.now();
     let nodes: Vec<String> = world.nodes.keys().cloned().collect();
-    let states: serde_json::Map<_, _> =
-        nodes.iter().map(|n| (n.clone(), json!("online"))).collect();
+    let states: serde_json::Map<_, _> = nodes.iter().map(|n| (n.clone(), json!("online"))).collect();
     let master = nodes.first().cloned().unwrap_or_default();
     let status = json!({"master_node": master, "timestamp": now, "node_status": states, "service_status": {}});
     world.write_file(MANAGER_STATUS, status.to_string());
@@ -44,9 +43,6 @@ pub fn leave_unmigrated(world: &mut World) {
     const GROUPS: &str = "/etc/pve/ha/groups.cfg";
     if world.file_opt(GROUPS).is_none() {
         let nodes: Vec<String> = world.nodes.keys().cloned().collect();
-        world.write_file(
-            GROUPS,
-            format!("group: legacy\n\tnodes {}\n\n", nodes.join(",")),
-        );
+        world.write_file(GROUPS, format!("group: legacy\n\tnodes {}\n\n", nodes.join(",")));
     }
 }

@@ -12,8 +12,7 @@ use crate::error::ApiError;
 /// Collected texts per path.
 pub(crate) type Errors = BTreeMap<String, String>;
 
-const UNKNOWN: &str =
-    "property is not defined in schema and the schema does not allow additional properties";
+const UNKNOWN: &str = "property is not defined in schema and the schema does not allow additional properties";
 const MISSING: &str = "property is missing and it is not optional";
 
 impl Schema {
@@ -25,11 +24,7 @@ impl Schema {
         self.join_lists(&mut raw);
         let mut errors = Errors::new();
         self.check("", &raw, &mut errors);
-        if errors.is_empty() {
-            Ok(Params::new(raw))
-        } else {
-            Err(ApiError::params(errors))
-        }
+        if errors.is_empty() { Ok(Params::new(raw)) } else { Err(ApiError::params(errors)) }
     }
 
     /// An array for a `-list` format is joined by commas; a scalar for an array is wrapped.
@@ -39,20 +34,11 @@ impl Schema {
                 continue;
             };
             match (value.is_array(), &prop.kind) {
-                (true, Kind::String)
-                    if prop.format.as_ref().is_some_and(super::Format::is_list) =>
-                {
+                (true, Kind::String) if prop.format.as_ref().is_some_and(super::Format::is_list) => {
                     let items = value.as_array().into_iter().flatten();
-                    *value = Value::String(
-                        items
-                            .map(|item| perl_text(item))
-                            .collect::<Vec<_>>()
-                            .join(","),
-                    );
+                    *value = Value::String(items.map(|item| perl_text(item)).collect::<Vec<_>>().join(","));
                 }
-                (false, Kind::Array(_)) if !value.is_null() => {
-                    *value = Value::Array(vec![value.take()])
-                }
+                (false, Kind::Array(_)) if !value.is_null() => *value = Value::Array(vec![value.take()]),
                 _ => {}
             }
         }
@@ -83,10 +69,7 @@ impl Schema {
         }
     }
 
-    fn case(
-        &self,
-        value: &Map<String, Value>,
-    ) -> Option<&(&'static str, Vec<(&'static str, Prop)>)> {
+    fn case(&self, value: &Map<String, Value>) -> Option<&(&'static str, Vec<(&'static str, Prop)>)> {
         let variants = self.variants.as_ref()?;
         let chosen = value.get(variants.key)?.as_str()?;
         variants.cases.iter().find(|(name, _)| *name == chosen)
@@ -132,26 +115,16 @@ impl Prop {
                     Kind::Number => is_number(&text),
                     Kind::String | Kind::Array(_) => true,
                 };
-                if ok {
-                    Ok(())
-                } else {
-                    fail(&format!("'{text}'"))
-                }
+                if ok { Ok(()) } else { fail(&format!("'{text}'")) }
             }
         }
     }
 
     fn check_scalar(&self, text: &str, path: &str) -> Result<(), String> {
         if let Some(format) = &self.format {
-            format
-                .check(text, path)
-                .map_err(|text| format!("invalid format - {text}"))?;
+            format.check(text, path).map_err(|text| format!("invalid format - {text}"))?;
         }
-        if self
-            .pattern
-            .as_ref()
-            .is_some_and(|pattern| !pattern.is_match(text))
-        {
+        if self.pattern.as_ref().is_some_and(|pattern| !pattern.is_match(text)) {
             return Err("value does not match the regex pattern".into());
         }
         let length = text.chars().count();
@@ -162,11 +135,7 @@ impl Prop {
             return Err(format!("value must be at least {min} characters long"));
         }
         if is_number(text) {
-            let number: f64 = text
-                .trim_end()
-                .trim_start_matches('+')
-                .parse()
-                .unwrap_or(0.0);
+            let number: f64 = text.trim_end().trim_start_matches('+').parse().unwrap_or(0.0);
             if let Some(max) = self.maximum.filter(|max| number > *max) {
                 return Err(format!("value must have a maximum value of {max}"));
             }
@@ -175,10 +144,9 @@ impl Prop {
             }
         }
         match &self.choices {
-            Some(words) if !words.contains(&text) => Err(format!(
-                "value '{text}' does not have a value in the enumeration '{}'",
-                words.join(", ")
-            )),
+            Some(words) if !words.contains(&text) => {
+                Err(format!("value '{text}' does not have a value in the enumeration '{}'", words.join(", ")))
+            }
             _ => Ok(()),
         }
     }
@@ -215,11 +183,7 @@ fn regex(pattern: &str) -> Regex {
 }
 
 fn join(path: &str, name: &str) -> String {
-    if path.is_empty() {
-        name.into()
-    } else {
-        format!("{path}.{name}")
-    }
+    if path.is_empty() { name.into() } else { format!("{path}.{name}") }
 }
 
 /// Several texts for one path are joined by a literal backslash and `n`, as `add_error` does.
@@ -241,38 +205,22 @@ mod tests {
     use super::*;
 
     fn errors(schema: &Schema, raw: Value) -> Value {
-        let Value::Object(raw) = raw else {
-            panic!("an object")
-        };
-        schema
-            .verify(raw)
-            .err()
-            .map_or(Value::Null, |e| json!(e.errors))
+        let Value::Object(raw) = raw else { panic!("an object") };
+        schema.verify(raw).err().map_or(Value::Null, |e| json!(e.errors))
     }
 
     #[test]
     fn types_are_refused_in_proxmox_words() {
-        let schema = Schema::new()
-            .req("n", Prop::integer().min(1.0))
-            .opt("b", Prop::boolean())
-            .opt("s", Prop::string());
+        let schema =
+            Schema::new().req("n", Prop::integer().min(1.0)).opt("b", Prop::boolean()).opt("s", Prop::string());
         assert_eq!(errors(&schema, json!({})), json!({"n": MISSING}));
-        assert_eq!(
-            errors(&schema, json!({"n": "+3", "b": true, "s": 1})),
-            Value::Null
-        );
-        assert_eq!(
-            errors(&schema, json!({"n": "1e2"})),
-            json!({"n": "type check ('integer') failed - got '1e2'"})
-        );
+        assert_eq!(errors(&schema, json!({"n": "+3", "b": true, "s": 1})), Value::Null);
+        assert_eq!(errors(&schema, json!({"n": "1e2"})), json!({"n": "type check ('integer') failed - got '1e2'"}));
         assert_eq!(
             errors(&schema, json!({"n": true})),
             json!({"n": "type check ('integer') failed - got JSON::PP::Boolean"})
         );
-        assert_eq!(
-            errors(&schema, json!({"n": 0})),
-            json!({"n": "value must have a minimum value of 1"})
-        );
+        assert_eq!(errors(&schema, json!({"n": 0})), json!({"n": "value must have a minimum value of 1"}));
         assert_eq!(
             errors(&schema, json!({"n": 1, "b": "01"})),
             json!({"b": "type check ('boolean') failed - got '01'"})
@@ -281,40 +229,23 @@ mod tests {
             errors(&schema, json!({"n": 1, "s": ["a"]})),
             json!({"s": "type check ('string') failed - got ARRAY"})
         );
-        assert_eq!(
-            errors(&schema, json!({"n": 1, "x": "a"})),
-            json!({"x": UNKNOWN})
-        );
+        assert_eq!(errors(&schema, json!({"n": 1, "x": "a"})), json!({"x": UNKNOWN}));
     }
 
     #[test]
     fn typed_properties_are_reported_under_their_case() {
         let schema = Schema::new().req("type", Prop::choice(&["a", "b"])).one_of(
             "type",
-            vec![
-                ("a", Schema::new().req("x", Prop::boolean())),
-                ("b", Schema::new().opt("y", Prop::string())),
-            ],
+            vec![("a", Schema::new().req("x", Prop::boolean())), ("b", Schema::new().opt("y", Prop::string()))],
         );
-        assert_eq!(
-            errors(&schema, json!({"type": "a"})),
-            json!({"oneOf[a].x": MISSING})
-        );
-        assert_eq!(
-            errors(&schema, json!({"type": "b", "x": "1"})),
-            json!({"x": UNKNOWN})
-        );
-        assert_eq!(
-            errors(&schema, json!({"x": "1"})),
-            json!({"type": MISSING, "x": UNKNOWN})
-        );
+        assert_eq!(errors(&schema, json!({"type": "a"})), json!({"oneOf[a].x": MISSING}));
+        assert_eq!(errors(&schema, json!({"type": "b", "x": "1"})), json!({"x": UNKNOWN}));
+        assert_eq!(errors(&schema, json!({"x": "1"})), json!({"type": MISSING, "x": UNKNOWN}));
     }
 
     #[test]
     fn several_texts_for_one_key_are_joined_by_a_backslash_n() {
-        let schema = Schema::new()
-            .req("a", Prop::string())
-            .opt("b", Prop::string().requires("a"));
+        let schema = Schema::new().req("a", Prop::string()).opt("b", Prop::string().requires("a"));
         assert_eq!(
             errors(&schema, json!({"b": "1"})),
             json!({"a": format!("{MISSING}\\nmissing property required by 'b'")})

@@ -40,10 +40,7 @@ impl Format {
             Format::One(format) => (format.check)(value).map_err(line),
             Format::Optional(_) if value.is_empty() => Ok(()),
             Format::Optional(format) => (format.check)(value).map_err(line),
-            Format::List(format) => split_list(value)
-                .iter()
-                .try_for_each(|v| (format.check)(v))
-                .map_err(line),
+            Format::List(format) => split_list(value).iter().try_for_each(|v| (format.check)(v)).map_err(line),
             Format::PropertyString(keys) => property_string::parse(keys, value, path).map(|_| ()),
         }
     }
@@ -52,11 +49,7 @@ impl Format {
 /// `pve-configid`.
 pub const CONFIG_ID: Named = Named {
     name: "pve-configid",
-    check: |v| {
-        matches(v, r"^(?i)[a-z][a-z0-9_-]+\n?$", || {
-            format!("invalid configuration ID '{v}'")
-        })
-    },
+    check: |v| matches(v, r"^(?i)[a-z][a-z0-9_-]+\n?$", || format!("invalid configuration ID '{v}'")),
 };
 
 /// `pve-node`.
@@ -72,54 +65,36 @@ pub const NODE: Named = Named {
 /// `pve-vmid`.
 pub const VMID: Named = Named {
     name: "pve-vmid",
-    check: |v| {
-        matches(v, r"^[1-9][0-9]{2,8}\n?$", || {
-            "value does not look like a valid VM ID".to_owned()
-        })
-    },
+    check: |v| matches(v, r"^[1-9][0-9]{2,8}\n?$", || "value does not look like a valid VM ID".to_owned()),
 };
 
 /// `email`, as the legacy check of `PVE::JSONSchema` has it.
 pub const EMAIL: Named = Named {
     name: "email",
     check: |v| {
-        matches(
-            v,
-            r"^[\w+\-~]+(\.[\w+\-~]+)*@[a-zA-Z0-9\-]+(\.[a-zA-Z0-9\-]+)*$",
-            || "value does not look like a valid email address".to_owned(),
-        )
-    },
-};
-
-/// `pve-userid`: a name, an `@` and a realm.
-pub const USER_ID: Named = Named {
-    name: "pve-userid",
-    check: check_user_id,
-};
-
-/// `pve-tag`.
-pub const TAG: Named = Named {
-    name: "pve-tag",
-    check: |v| {
-        matches(v, r"^(?i)[a-z0-9_][a-z0-9_\-+.]*\n?$", || {
-            format!("invalid characters in tag")
+        matches(v, r"^[\w+\-~]+(\.[\w+\-~]+)*@[a-zA-Z0-9\-]+(\.[a-zA-Z0-9\-]+)*$", || {
+            "value does not look like a valid email address".to_owned()
         })
     },
 };
 
-/// `CIDR`, IPv4 or IPv6.
-pub const CIDR: Named = Named {
-    name: "CIDR",
-    check: check_cidr,
+/// `pve-userid`: a name, an `@` and a realm.
+pub const USER_ID: Named = Named { name: "pve-userid", check: check_user_id };
+
+/// `pve-tag`.
+pub const TAG: Named = Named {
+    name: "pve-tag",
+    check: |v| matches(v, r"^(?i)[a-z0-9_][a-z0-9_\-+.]*\n?$", || format!("invalid characters in tag")),
 };
+
+/// `CIDR`, IPv4 or IPv6.
+pub const CIDR: Named = Named { name: "CIDR", check: check_cidr };
 
 /// `pve-storage-id`.
 pub const STORAGE_ID: Named = Named {
     name: "pve-storage-id",
     check: |v| {
-        matches(v, r"^(?i)[a-z][a-z0-9\-_.]*[a-z0-9]$", || {
-            format!("storage ID '{v}' contains illegal characters")
-        })
+        matches(v, r"^(?i)[a-z][a-z0-9\-_.]*[a-z0-9]$", || format!("storage ID '{v}' contains illegal characters"))
     },
 };
 
@@ -128,10 +103,7 @@ fn check_user_id(value: &str) -> Result<(), String> {
         return Err(format!("user name '{value}' is too short"));
     }
     if value.chars().count() > 64 {
-        return Err(format!(
-            "user name '{value}' is too long ({} > 64)",
-            value.chars().count()
-        ));
+        return Err(format!("user name '{value}' is too long ({} > 64)", value.chars().count()));
     }
     matches(value, r"^[^\s:/]+@[A-Za-z][A-Za-z0-9.\-_]+\n?$", || {
         format!("value '{value}' does not look like a valid user name")
@@ -153,25 +125,13 @@ fn check_cidr(value: &str) -> Result<(), String> {
 ///
 /// # Errors
 /// The text `complaint` makes.
-pub fn matches(
-    value: &str,
-    pattern: &'static str,
-    complaint: impl FnOnce() -> String,
-) -> Result<(), String> {
+pub fn matches(value: &str, pattern: &'static str, complaint: impl FnOnce() -> String) -> Result<(), String> {
     use std::collections::HashMap;
     use std::sync::Mutex;
     static PATTERNS: LazyLock<Mutex<HashMap<&'static str, Regex>>> = LazyLock::new(Mutex::default);
-    let mut patterns = PATTERNS
-        .lock()
-        .unwrap_or_else(std::sync::PoisonError::into_inner);
-    let regex = patterns
-        .entry(pattern)
-        .or_insert_with(|| Regex::new(pattern).expect("a literal pattern"));
-    if regex.is_match(value) {
-        Ok(())
-    } else {
-        Err(complaint())
-    }
+    let mut patterns = PATTERNS.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let regex = patterns.entry(pattern).or_insert_with(|| Regex::new(pattern).expect("a literal pattern"));
+    if regex.is_match(value) { Ok(()) } else { Err(complaint()) }
 }
 
 #[cfg(test)]
@@ -181,11 +141,7 @@ mod tests {
     #[test]
     fn named_formats() {
         assert!((CONFIG_ID.check)("ab").is_ok() && (CONFIG_ID.check)("a").is_err());
-        assert!(
-            (NODE.check)("pve-1").is_ok()
-                && (NODE.check)("pve-").is_err()
-                && (NODE.check)("a.b").is_err()
-        );
+        assert!((NODE.check)("pve-1").is_ok() && (NODE.check)("pve-").is_err() && (NODE.check)("a.b").is_err());
         assert!((VMID.check)("100").is_ok() && (VMID.check)("99").is_err());
         assert!((CIDR.check)("10.0.0.0/8").is_ok() && (CIDR.check)("10.0.0.0").is_err());
         assert!((USER_ID.check)("a@pve").is_ok() && (USER_ID.check)("root").is_err());

@@ -38,50 +38,28 @@ impl Schema {
     /// Adds a required parameter.
     #[must_use]
     pub fn req(mut self, name: &'static str, prop: Prop) -> Self {
-        self.props.push((
-            name,
-            Prop {
-                optional: false,
-                ..prop
-            },
-        ));
+        self.props.push((name, Prop { optional: false, ..prop }));
         self
     }
 
     /// Adds an optional parameter.
     #[must_use]
     pub fn opt(mut self, name: &'static str, prop: Prop) -> Self {
-        self.props.push((
-            name,
-            Prop {
-                optional: true,
-                ..prop
-            },
-        ));
+        self.props.push((name, Prop { optional: true, ..prop }));
         self
     }
 
     /// Adds parameters that exist only where parameter `key` has the case's value. Each case is itself a schema.
     #[must_use]
     pub fn one_of(mut self, key: &'static str, cases: Vec<(&'static str, Schema)>) -> Self {
-        let cases = cases
-            .into_iter()
-            .map(|(value, schema)| (value, schema.props))
-            .collect();
+        let cases = cases.into_iter().map(|(value, schema)| (value, schema.props)).collect();
         self.variants = Some(Variants { key, cases });
         self
     }
 
     pub(crate) fn find(&self, name: &str) -> Option<&Prop> {
-        let typed = self
-            .variants
-            .iter()
-            .flat_map(|v| v.cases.iter().flat_map(|(_, props)| props));
-        self.props
-            .iter()
-            .chain(typed)
-            .find(|(n, _)| *n == name)
-            .map(|(_, p)| p)
+        let typed = self.variants.iter().flat_map(|v| v.cases.iter().flat_map(|(_, props)| props));
+        self.props.iter().chain(typed).find(|(n, _)| *n == name).map(|(_, p)| p)
     }
 }
 
@@ -178,10 +156,7 @@ impl Prop {
     /// One of these words.
     #[must_use]
     pub fn choice(words: &[&'static str]) -> Self {
-        Self {
-            choices: Some(words.to_vec()),
-            ..Self::string()
-        }
+        Self { choices: Some(words.to_vec()), ..Self::string() }
     }
 
     /// A string that must have this format.
@@ -203,9 +178,7 @@ impl Prop {
     /// When the pattern is not a regular expression: the tables are static, a test builds all of them.
     #[must_use]
     pub fn pattern(mut self, pattern: &str) -> Self {
-        self.pattern = Some(
-            Regex::new(&format!("^(?:{pattern})\n?$")).expect("schema tables hold valid patterns"),
-        );
+        self.pattern = Some(Regex::new(&format!("^(?:{pattern})\n?$")).expect("schema tables hold valid patterns"));
         self
     }
 

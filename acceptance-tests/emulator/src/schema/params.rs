@@ -42,15 +42,7 @@ impl Params {
     pub fn int(&self, name: &str) -> Option<i64> {
         let text = self.str(name)?;
         let text = text.trim();
-        Some(
-            text.trim_start_matches('+')
-                .parse()
-                .unwrap_or(if text.starts_with('-') {
-                    i64::MIN
-                } else {
-                    i64::MAX
-                }),
-        )
+        Some(text.trim_start_matches('+').parse().unwrap_or(if text.starts_with('-') { i64::MIN } else { i64::MAX }))
     }
 
     /// A `-list` or array parameter, split as `split_list` does: at comma, semicolon, blanks and NUL.

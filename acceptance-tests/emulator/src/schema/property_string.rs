@@ -16,30 +16,19 @@ pub fn parse(keys: &Schema, text: &str, path: &str) -> Result<Map<String, Value>
             continue;
         }
         let (key, value) = match part.split_once('=') {
-            Some((key, value)) if !key.is_empty() && !value.is_empty() => {
-                (key.to_owned(), value.to_owned())
-            }
+            Some((key, value)) if !key.is_empty() && !value.is_empty() => (key.to_owned(), value.to_owned()),
             Some(_) => return Err("missing key in comma-separated list property\n".into()),
             None => {
                 let default = keys.props.iter().find(|(_, prop)| prop.default_key);
-                let (key, _) = default
-                    .ok_or("value without key, but schema does not define a default key\n")?;
+                let (key, _) = default.ok_or("value without key, but schema does not define a default key\n")?;
                 ((*key).to_owned(), part.to_owned())
             }
         };
         if found.contains_key(&key) {
-            return Err(format!(
-                "duplicate key in comma-separated list property: {key}\n"
-            ));
+            return Err(format!("duplicate key in comma-separated list property: {key}\n"));
         }
-        let prop = keys
-            .find(&key)
-            .ok_or_else(|| format!("invalid key in comma-separated list property: {key}\n"))?;
-        let value = if is_boolean(prop) {
-            boolean(&value).map_or(value, str::to_owned)
-        } else {
-            value
-        };
+        let prop = keys.find(&key).ok_or_else(|| format!("invalid key in comma-separated list property: {key}\n"))?;
+        let value = if is_boolean(prop) { boolean(&value).map_or(value, str::to_owned) } else { value };
         found.insert(key, Value::String(value));
     }
     let mut errors = Errors::new();
@@ -47,10 +36,7 @@ pub fn parse(keys: &Schema, text: &str, path: &str) -> Result<Map<String, Value>
     if errors.is_empty() {
         return Ok(found);
     }
-    let lines: String = errors
-        .iter()
-        .map(|(key, text)| format!("{key}: {text}\n"))
-        .collect();
+    let lines: String = errors.iter().map(|(key, text)| format!("{key}: {text}\n")).collect();
     Err(format!("format error\n{lines}"))
 }
 
@@ -90,25 +76,10 @@ mod tests {
     #[test]
     fn complaints() {
         let complaint = |text| parse(&keys(), text, "m").unwrap_err();
-        assert_eq!(
-            complaint("secure,type=x"),
-            "duplicate key in comma-separated list property: type\n"
-        );
-        assert_eq!(
-            complaint("x=1"),
-            "invalid key in comma-separated list property: x\n"
-        );
-        assert_eq!(
-            complaint("type="),
-            "missing key in comma-separated list property\n"
-        );
-        assert_eq!(
-            complaint(""),
-            "format error\nm.type: property is missing and it is not optional\n"
-        );
-        assert_eq!(
-            complaint("secure,more=1"),
-            "format error\nm.flag: missing property required by 'm.more'\n"
-        );
+        assert_eq!(complaint("secure,type=x"), "duplicate key in comma-separated list property: type\n");
+        assert_eq!(complaint("x=1"), "invalid key in comma-separated list property: x\n");
+        assert_eq!(complaint("type="), "missing key in comma-separated list property\n");
+        assert_eq!(complaint(""), "format error\nm.type: property is missing and it is not optional\n");
+        assert_eq!(complaint("secure,more=1"), "format error\nm.flag: missing property required by 'm.more'\n");
     }
 }

@@ -19,16 +19,10 @@ const LIMIT: usize = 512 * 1024;
 /// 501 for chunked or oversized bodies.
 pub(crate) async fn read(head: &Parts, body: Incoming) -> ApiResult<Bytes> {
     if head.headers.contains_key(TRANSFER_ENCODING) {
-        return Err(ApiError::proxy(
-            501,
-            "chunked transfer encoding not supported",
-        ));
+        return Err(ApiError::proxy(501, "chunked transfer encoding not supported"));
     }
     let too_large = || ApiError::proxy(501, "for data too large");
-    let length = head
-        .headers
-        .get(CONTENT_LENGTH)
-        .and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
+    let length = head.headers.get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
     if length.is_some_and(|length| length > LIMIT) {
         return Err(too_large());
     }
@@ -45,20 +39,13 @@ pub(crate) async fn read(head: &Parts, body: Incoming) -> ApiResult<Bytes> {
 pub(crate) fn params(head: &Parts, method: Method, body: &[u8]) -> ApiResult<Map<String, Value>> {
     let mut params = Map::new();
     if matches!(method, Method::Post | Method::Put) {
-        let content_type = head
-            .headers
-            .get(CONTENT_TYPE)
-            .and_then(|v| v.to_str().ok())
-            .unwrap_or_default();
+        let content_type = head.headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
         params = match content_type.split(';').next().unwrap_or_default().trim() {
             "" | "application/x-www-form-urlencoded" => urlencoded(&String::from_utf8_lossy(body)),
             "application/json" => json(body)?,
             other => {
                 let text = format!("upload 'Content-Type '{other}' not implemented");
-                return Err(ApiError {
-                    body: ErrorBody::Text,
-                    ..ApiError::new(506, text)
-                });
+                return Err(ApiError { body: ErrorBody::Text, ..ApiError::new(506, text) });
             }
         };
     }
@@ -68,10 +55,7 @@ pub(crate) fn params(head: &Parts, method: Method, body: &[u8]) -> ApiResult<Map
 }
 
 fn json(body: &[u8]) -> ApiResult<Map<String, Value>> {
-    let refuse = |text: String| ApiError {
-        body: ErrorBody::Text,
-        ..ApiError::new(500, format!("{text}\n"))
-    };
+    let refuse = |text: String| ApiError { body: ErrorBody::Text, ..ApiError::new(500, format!("{text}\n")) };
     match serde_json::from_slice(body) {
         Ok(Value::Object(params)) => Ok(params),
         Ok(_) => Err(refuse("Not a HASH reference".into())),
@@ -104,9 +88,7 @@ fn urlencoded(text: &str) -> Map<String, Value> {
 
 fn decode(text: &str) -> String {
     let spaced = text.replace('+', " ");
-    percent_encoding::percent_decode_str(&spaced)
-        .decode_utf8_lossy()
-        .into_owned()
+    percent_encoding::percent_decode_str(&spaced).decode_utf8_lossy().into_owned()
 }
 
 #[cfg(test)]
@@ -118,10 +100,7 @@ mod tests {
     #[test]
     fn form_bodies_are_read_as_proxmox_reads_them() {
         let read = |text| Value::Object(urlencoded(text));
-        assert_eq!(
-            read("a=1;b=x+y%2Bz&c"),
-            json!({"a": "1", "b": "x y+z", "c": ""})
-        );
+        assert_eq!(read("a=1;b=x+y%2Bz&c"), json!({"a": "1", "b": "x y+z", "c": ""}));
         assert_eq!(read("a=1&a=2&a=3"), json!({"a": ["1", "2", "3"]}));
         assert_eq!(read("a=1&&b=2&"), json!({"a": "1", "": "", "b": "2"}));
         assert_eq!(read("a=b=c"), json!({"a": "b"}));

@@ -57,9 +57,7 @@ pub(super) async fn run(stream: TcpStream, tls: TlsAcceptor, shared: Arc<Shared>
         async move {
             let mut response = answer(&shared, request).await?;
             if last || response.status().as_u16() >= 400 {
-                response
-                    .headers_mut()
-                    .insert(CONNECTION, HeaderValue::from_static("close"));
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
             Ok::<_, Cut>(response)
         }
@@ -87,19 +85,9 @@ async fn redirect(mut stream: TcpStream) {
     };
     let head = String::from_utf8_lossy(&buffer[..read]);
     let mut words = head.split_whitespace();
-    let (method, path) = (
-        words.next().unwrap_or_default(),
-        words.next().unwrap_or("/"),
-    );
-    let host = head
-        .lines()
-        .find_map(|l| l.strip_prefix("Host: "))
-        .unwrap_or("localhost");
-    let status = if matches!(method, "GET" | "HEAD") {
-        "301 Moved Permanently"
-    } else {
-        "308 Permanent Redirect"
-    };
+    let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or("/"));
+    let host = head.lines().find_map(|l| l.strip_prefix("Host: ")).unwrap_or("localhost");
+    let status = if matches!(method, "GET" | "HEAD") { "301 Moved Permanently" } else { "308 Permanent Redirect" };
     let answer = format!(
         "HTTP/1.1 {status}\r\nLocation: https://{host}{path}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
     );
@@ -107,10 +95,7 @@ async fn redirect(mut stream: TcpStream) {
     let _ = stream.shutdown().await;
 }
 
-async fn answer(
-    shared: &Shared,
-    request: hyper::Request<Incoming>,
-) -> Result<Response<Full<Bytes>>, Cut> {
+async fn answer(shared: &Shared, request: hyper::Request<Incoming>) -> Result<Response<Full<Bytes>>, Cut> {
     let (head, incoming) = request.into_parts();
     let raw_path = head.uri.path().to_owned();
     if raw_path.starts_with("/emulator/") {
@@ -122,41 +107,25 @@ async fn answer(
         let error = ApiError::proxy(501, &format!("method '{}' not available", head.method));
         return Ok(finish(shared, &head, render_json(&Err(error))));
     };
-    let path = percent_decode_str(&raw_path)
-        .decode_utf8_lossy()
-        .into_owned();
+    let path = percent_decode_str(&raw_path).decode_utf8_lossy().into_owned();
     let (format, path) = match split(&path) {
         Ok(found) => found,
         Err(error) => return Ok(finish(shared, &head, render_json(&Err(error)))),
     };
     let body = body::read(&head, incoming).await;
     let params = body.and_then(|body| body::params(&head, method, &body));
-    let request = Request {
-        method,
-        path,
-        credentials: Credentials::read(&head.headers),
-        params,
-        lock_fault: None,
-    };
+    let request = Request { method, path, credentials: Credentials::read(&head.headers), params, lock_fault: None };
     let result = guarded(shared, request).await?;
     if result.as_ref().is_err_and(|e| e.code == 401) && shared.cluster.world().clock.is_running() {
         tokio::time::sleep(shared.options.failed_login_delay).await;
     }
-    let rendered = if format == "extjs" {
-        render_extjs(&result)
-    } else {
-        render_json(&result)
-    };
+    let rendered = if format == "extjs" { render_extjs(&result) } else { render_json(&result) };
     Ok(finish(shared, &head, rendered))
 }
 
 /// Runs the call with whatever faults are asked for around it.
 async fn guarded(shared: &Shared, mut request: Request) -> Result<ApiResult<Reply>, Cut> {
-    let _counted =
-        shared
-            .control
-            .counters
-            .request(&shared.cluster.router, request.method, &request.path);
+    let _counted = shared.control.counters.request(&shared.cluster.router, request.method, &request.path);
     let fault = shared.control.faults.next(request.method, &request.path);
     tokio::time::sleep(shared.options.latency).await;
     let Some(fault) = fault else {
@@ -187,20 +156,12 @@ async fn guarded(shared: &Shared, mut request: Request) -> Result<ApiResult<Repl
 /// `/api2/json/version` → `json`, `/version`.
 fn split(path: &str) -> Result<(String, String), ApiError> {
     let no_such = || ApiError::proxy(501, "no such uri");
-    let rest = path
-        .strip_prefix("/api2")
-        .ok_or_else(no_such)?
-        .trim_start_matches('/');
-    let (format, path) = rest
-        .split_once('/')
-        .map_or((rest, "/".to_owned()), |(f, p)| (f, format!("/{p}")));
+    let rest = path.strip_prefix("/api2").ok_or_else(no_such)?.trim_start_matches('/');
+    let (format, path) = rest.split_once('/').map_or((rest, "/".to_owned()), |(f, p)| (f, format!("/{p}")));
     match format {
         "json" | "extjs" => Ok((format.to_owned(), path)),
         "" => Err(no_such()),
-        _ => Err(ApiError::proxy(
-            501,
-            &format!("no formatter for uri {path}"),
-        )),
+        _ => Err(ApiError::proxy(501, &format!("no formatter for uri {path}"))),
     }
 }
 
@@ -220,8 +181,7 @@ fn finish(
 fn respond(status: u16, reason: &str, body: String, json: bool) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(Bytes::from(body)));
     // Proxmox's own codes (595 …) are in range as well.
-    *response.status_mut() =
-        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     if let Ok(reason) = ReasonPhrase::try_from(reason.as_bytes())
         && status != 200
         && !reason.as_bytes().is_empty()
@@ -233,10 +193,7 @@ fn respond(status: u16, reason: &str, body: String, json: bool) -> Response<Full
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("max-age=0"));
     headers.insert(PRAGMA, HeaderValue::from_static("no-cache"));
     if json {
-        headers.insert(
-            CONTENT_TYPE,
-            HeaderValue::from_static("application/json;charset=UTF-8"),
-        );
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json;charset=UTF-8"));
     }
     response
 }

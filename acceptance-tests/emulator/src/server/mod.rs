@@ -105,11 +105,7 @@ pub(crate) struct Shared {
 
 impl Release {
     fn build(self, seed: &Seed, initial: Initial) -> World {
-        let pve = if self == Release::V8 {
-            Pve::V8
-        } else {
-            Pve::V9
-        };
+        let pve = if self == Release::V8 { Pve::V8 } else { Pve::V9 };
         let mut world = seed.build(pve, initial, Clock::real());
         if self == Release::V9Unmigrated {
             crate::crm::leave_unmigrated(&mut world);
@@ -137,19 +133,12 @@ impl Emulator {
     /// # Errors
     /// When the port is taken or no certificate can be made.
     pub async fn start(options: Options) -> Result<Handle, StartError> {
-        let seed = options
-            .seed
-            .clone()
-            .unwrap_or_else(|| Seed::default_cluster(&uuid(), &uuid()));
+        let seed = options.seed.clone().unwrap_or_else(|| Seed::default_cluster(&uuid(), &uuid()));
         let (api_token, password) = seed.credentials();
         let world = options.release.build(&seed, options.initial);
         let names: Vec<&str> = seed.node_names().collect();
         let identity = tls::make(&world.cluster_name, &names)?;
-        let fingerprints = names
-            .iter()
-            .map(|n| (*n).to_owned())
-            .zip(identity.fingerprints.iter().cloned())
-            .collect();
+        let fingerprints = names.iter().map(|n| (*n).to_owned()).zip(identity.fingerprints.iter().cloned()).collect();
         let folder = tempfile::Builder::new().prefix("pve-emulator-").tempdir()?;
         let ca_file = folder.path().join("pve-root-ca.pem");
         std::fs::write(&ca_file, &identity.ca_pem)?;
@@ -165,12 +154,7 @@ impl Emulator {
         let world = shared.build_world(&seed, shared.options.initial);
         *shared.cluster.world() = world;
         let tracker = TaskTracker::new();
-        tracker.spawn(accept(
-            listener,
-            TlsAcceptor::from(identity.server),
-            shared.clone(),
-            tracker.clone(),
-        ));
+        tracker.spawn(accept(listener, TlsAcceptor::from(identity.server), shared.clone(), tracker.clone()));
         tracker.spawn(daemons(shared.clone()));
         Ok(Handle {
             endpoint,
@@ -249,12 +233,7 @@ impl Drop for Handle {
     }
 }
 
-async fn accept(
-    listener: TcpListener,
-    tls: TlsAcceptor,
-    shared: Arc<Shared>,
-    tracker: TaskTracker,
-) {
+async fn accept(listener: TcpListener, tls: TlsAcceptor, shared: Arc<Shared>, tracker: TaskTracker) {
     loop {
         let stream = tokio::select! {
             () = shared.stop.cancelled() => return,

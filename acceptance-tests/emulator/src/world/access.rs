@@ -115,10 +115,7 @@ impl Access {
     /// Only root@pam.
     #[must_use]
     pub fn new(pve: Pve) -> Self {
-        let root = User {
-            enable: true,
-            ..User::default()
-        };
+        let root = User { enable: true, ..User::default() };
         Self {
             pve,
             users: BTreeMap::from([("root@pam".to_owned(), root)]),
@@ -131,9 +128,7 @@ impl Access {
     /// Whether a user exists, is enabled and not expired.
     #[must_use]
     pub fn is_valid(&self, user: &str, now: i64) -> bool {
-        self.users
-            .get(user)
-            .is_some_and(|u| u.enable && (u.expire == 0 || u.expire > now))
+        self.users.get(user).is_some_and(|u| u.enable && (u.expire == 0 || u.expire > now))
     }
 
     /// The privileges of a caller at a path, with their propagate flag.
@@ -144,11 +139,7 @@ impl Access {
             Caller::User(user) => self.subject_privileges(user, path),
             Caller::Token { user, token } => {
                 let mut of_user = self.subject_privileges(user, path);
-                let separated = self
-                    .users
-                    .get(user)
-                    .and_then(|u| u.tokens.get(token))
-                    .is_none_or(|t| t.privsep);
+                let separated = self.users.get(user).and_then(|u| u.tokens.get(token)).is_none_or(|t| t.privsep);
                 if separated {
                     let own = self.subject_privileges(&format!("{user}!{token}"), path);
                     of_user.retain(|privilege, _| own.contains_key(privilege));
@@ -163,11 +154,7 @@ impl Access {
     pub fn allows(&self, caller: &Caller, path: &str, privileges: &[&str], any: bool) -> bool {
         let held = self.privileges(caller, path);
         let has = |p: &&str| held.contains_key(*p);
-        if any {
-            privileges.iter().any(has)
-        } else {
-            privileges.iter().all(has)
-        }
+        if any { privileges.iter().any(has) } else { privileges.iter().all(has) }
     }
 
     fn subject_privileges(&self, subject: &str, path: &str) -> BTreeMap<String, bool> {
@@ -193,19 +180,12 @@ impl Access {
             let here = format!("/{}", parts[..depth].join("/"));
             let last = depth == parts.len();
             let at = |matches: &dyn Fn(&Acl) -> bool| -> BTreeMap<String, bool> {
-                let entries = self
-                    .acl
-                    .iter()
-                    .filter(|a| a.path == here && (last || a.propagate) && matches(a));
+                let entries = self.acl.iter().filter(|a| a.path == here && (last || a.propagate) && matches(a));
                 entries.map(|a| (a.role.clone(), a.propagate)).collect()
             };
             let own = at(&|a| a.kind != "group" && a.subject == subject);
             let of_groups = at(&|a| {
-                a.kind == "group"
-                    && self
-                        .groups
-                        .get(&a.subject)
-                        .is_some_and(|members| members.contains(subject))
+                a.kind == "group" && self.groups.get(&a.subject).is_some_and(|members| members.contains(subject))
             });
             if let Some(new) = [own, of_groups].into_iter().find(|set| !set.is_empty()) {
                 roles = new;
@@ -249,36 +229,25 @@ pub fn all_privileges(pve: Pve) -> BTreeSet<String> {
              VM.GuestAgent.Unrestricted VM.Replicate"
         }
     };
-    common
-        .split_whitespace()
-        .chain(own.split_whitespace())
-        .map(str::to_owned)
-        .collect()
+    common.split_whitespace().chain(own.split_whitespace()).map(str::to_owned).collect()
 }
 
 /// The roles Proxmox brings along.
 #[must_use]
 pub fn builtin_roles(pve: Pve) -> BTreeMap<String, BTreeSet<String>> {
     let all = all_privileges(pve);
-    let pick = |wanted: &dyn Fn(&str) -> bool| -> BTreeSet<String> {
-        all.iter().filter(|p| wanted(p)).cloned().collect()
-    };
+    let pick =
+        |wanted: &dyn Fn(&str) -> bool| -> BTreeSet<String> { all.iter().filter(|p| wanted(p)).cloned().collect() };
     let audit = |p: &str| p.ends_with(".Audit");
     let vm_user = |p: &str| {
         matches!(
             p,
-            "VM.Audit"
-                | "VM.Backup"
-                | "VM.Config.CDROM"
-                | "VM.Config.Cloudinit"
-                | "VM.Console"
-                | "VM.PowerMgmt"
+            "VM.Audit" | "VM.Backup" | "VM.Config.CDROM" | "VM.Config.Cloudinit" | "VM.Console" | "VM.PowerMgmt"
         ) || p == "VM.GuestAgent.Audit"
     };
     let vm_all = |p: &str| p.starts_with("VM.") && p != "VM.GuestAgent.Unrestricted";
-    let sys_admin = |p: &str| {
-        p.starts_with("Sys.") && !matches!(p, "Sys.Modify" | "Sys.PowerMgmt" | "Sys.AccessNetwork")
-    };
+    let sys_admin =
+        |p: &str| p.starts_with("Sys.") && !matches!(p, "Sys.Modify" | "Sys.PowerMgmt" | "Sys.AccessNetwork");
     let roles: [(&str, BTreeSet<String>); 17] = [
         ("Administrator", all.clone()),
         ("NoAccess", BTreeSet::new()),
@@ -298,38 +267,20 @@ pub fn builtin_roles(pve: Pve) -> BTreeMap<String, BTreeSet<String>> {
         ),
         ("PVEAuditor", pick(&audit)),
         ("PVEDatastoreAdmin", pick(&|p| p.starts_with("Datastore."))),
-        (
-            "PVEDatastoreUser",
-            pick(&|p| matches!(p, "Datastore.AllocateSpace" | "Datastore.Audit")),
-        ),
+        ("PVEDatastoreUser", pick(&|p| matches!(p, "Datastore.AllocateSpace" | "Datastore.Audit"))),
         ("PVEMappingAdmin", pick(&|p| p.starts_with("Mapping."))),
         ("PVEMappingAuditor", pick(&|p| p == "Mapping.Audit")),
-        (
-            "PVEMappingUser",
-            pick(&|p| matches!(p, "Mapping.Audit" | "Mapping.Use")),
-        ),
+        ("PVEMappingUser", pick(&|p| matches!(p, "Mapping.Audit" | "Mapping.Use"))),
         ("PVEPoolAdmin", pick(&|p| p.starts_with("Pool."))),
         ("PVEPoolUser", pick(&|p| p == "Pool.Audit")),
         ("PVESDNAdmin", pick(&|p| p.starts_with("SDN."))),
-        (
-            "PVESDNUser",
-            pick(&|p| matches!(p, "SDN.Audit" | "SDN.Use")),
-        ),
+        ("PVESDNUser", pick(&|p| matches!(p, "SDN.Audit" | "SDN.Use"))),
         ("PVESysAdmin", pick(&sys_admin)),
-        (
-            "PVETemplateUser",
-            pick(&|p| matches!(p, "VM.Audit" | "VM.Clone")),
-        ),
-        (
-            "PVEUserAdmin",
-            pick(&|p| matches!(p, "Group.Allocate" | "Realm.AllocateUser" | "User.Modify")),
-        ),
+        ("PVETemplateUser", pick(&|p| matches!(p, "VM.Audit" | "VM.Clone"))),
+        ("PVEUserAdmin", pick(&|p| matches!(p, "Group.Allocate" | "Realm.AllocateUser" | "User.Modify"))),
         ("PVEVMAdmin", pick(&vm_all)),
     ];
-    let mut roles: BTreeMap<_, _> = roles
-        .into_iter()
-        .map(|(name, set)| (name.to_owned(), set))
-        .collect();
+    let mut roles: BTreeMap<_, _> = roles.into_iter().map(|(name, set)| (name.to_owned(), set)).collect();
     roles.insert("PVEVMUser".to_owned(), pick(&vm_user));
     roles
 }
@@ -339,34 +290,15 @@ mod tests {
     use super::*;
 
     fn acl(path: &str, subject: &str, role: &str, propagate: bool) -> Acl {
-        let kind = if subject.contains('!') {
-            "token"
-        } else {
-            "user"
-        };
-        Acl {
-            path: path.into(),
-            kind,
-            subject: subject.into(),
-            role: role.into(),
-            propagate,
-        }
+        let kind = if subject.contains('!') { "token" } else { "user" };
+        Acl { path: path.into(), kind, subject: subject.into(), role: role.into(), propagate }
     }
 
     fn access() -> Access {
         let mut access = Access::new(Pve::V9);
-        let mut user = User {
-            enable: true,
-            ..User::default()
-        };
+        let mut user = User { enable: true, ..User::default() };
         user.tokens.insert("t".into(), Token::default());
-        user.tokens.insert(
-            "sep".into(),
-            Token {
-                privsep: true,
-                ..Token::default()
-            },
-        );
+        user.tokens.insert("sep".into(), Token { privsep: true, ..Token::default() });
         access.users.insert("a@pve".into(), user);
         access.acl.insert(acl("/", "a@pve", "PVEAuditor", true));
         access
@@ -385,15 +317,10 @@ mod tests {
     #[test]
     fn a_separated_token_has_what_both_have() {
         let mut access = access();
-        let token = |name: &str| Caller::Token {
-            user: "a@pve".into(),
-            token: name.into(),
-        };
+        let token = |name: &str| Caller::Token { user: "a@pve".into(), token: name.into() };
         assert!(access.allows(&token("t"), "/", &["Sys.Audit"], false));
         assert!(!access.allows(&token("sep"), "/", &["Sys.Audit"], false));
-        access
-            .acl
-            .insert(acl("/", "a@pve!sep", "Administrator", true));
+        access.acl.insert(acl("/", "a@pve!sep", "Administrator", true));
         assert!(access.allows(&token("sep"), "/", &["Sys.Audit"], false));
         assert!(!access.allows(&token("sep"), "/", &["Sys.Modify"], false));
     }

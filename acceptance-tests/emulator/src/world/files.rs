@@ -38,9 +38,7 @@ impl World {
 
     /// All files.
     pub fn files(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.files
-            .iter()
-            .map(|(path, text)| (path.as_str(), text.as_str()))
+        self.files.iter().map(|(path, text)| (path.as_str(), text.as_str()))
     }
 
     /// SHA-1 of the file's text; of the empty text where there is no file.
@@ -53,8 +51,5 @@ impl World {
 /// SHA-1 in lower-case hexadecimal.
 #[must_use]
 pub fn sha1_hex(bytes: &[u8]) -> String {
-    Sha1::digest(bytes)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    Sha1::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }

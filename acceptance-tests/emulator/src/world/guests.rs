@@ -91,11 +91,7 @@ impl Guest {
     /// `running` or `stopped`.
     #[must_use]
     pub fn status(&self) -> &'static str {
-        if self.is_running() {
-            "running"
-        } else {
-            "stopped"
-        }
+        if self.is_running() { "running" } else { "stopped" }
     }
 
     /// It does not run any more.
@@ -111,19 +107,13 @@ impl Guest {
 
     /// Its volumes: key and value of every disk line, e.g. `scsi0`, `local-zfs:vm-100-disk-0,size=4G`.
     pub fn volumes(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.config
-            .iter()
-            .filter(|(key, _)| is_disk(self.kind, key))
-            .map(|(k, v)| (k.as_str(), v.as_str()))
+        self.config.iter().filter(|(key, _)| is_disk(self.kind, key)).map(|(k, v)| (k.as_str(), v.as_str()))
     }
 
     /// The text of its configuration file.
     #[must_use]
     pub fn config_text(&self) -> String {
-        self.config
-            .iter()
-            .map(|(key, value)| format!("{key}: {value}\n"))
-            .collect()
+        self.config.iter().map(|(key, value)| format!("{key}: {value}\n")).collect()
     }
 
     /// The digest of its configuration.
@@ -136,13 +126,7 @@ impl Guest {
 fn is_disk(kind: GuestKind, key: &str) -> bool {
     let stem = key.trim_end_matches(|c: char| c.is_ascii_digit());
     match kind {
-        GuestKind::Qemu => {
-            key != stem
-                && matches!(
-                    stem,
-                    "scsi" | "virtio" | "ide" | "sata" | "efidisk" | "tpmstate"
-                )
-        }
+        GuestKind::Qemu => key != stem && matches!(stem, "scsi" | "virtio" | "ide" | "sata" | "efidisk" | "tpmstate"),
         GuestKind::Lxc => key == "rootfs" || (key != stem && stem == "mp"),
     }
 }
@@ -152,9 +136,7 @@ impl World {
     #[must_use]
     pub fn guest_of_sid(&self, sid: &str) -> Option<&Guest> {
         let (kind, id) = sid.split_once(':')?;
-        self.guests
-            .get(&id.parse().ok()?)
-            .filter(|g| g.kind.ha_type() == kind)
+        self.guests.get(&id.parse().ok()?).filter(|g| g.kind.ha_type() == kind)
     }
 
     /// Starts a guest at once. False if it cannot start.

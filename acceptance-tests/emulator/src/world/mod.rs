@@ -53,12 +53,7 @@ impl Profile {
             Pve::V8 => ("8.4.21", "8.4", "6a1b0a5f3f7e4c21"),
             Pve::V9 => ("9.2.11", "9.2", "c7d0e6b2a4f91835"),
         };
-        Self {
-            pve,
-            version: version.into(),
-            release: release.into(),
-            repoid: repoid.into(),
-        }
+        Self { pve, version: version.into(), release: release.into(), repoid: repoid.into() }
     }
 }
 
@@ -129,12 +124,7 @@ impl World {
     pub fn votes(&self) -> (u32, u32) {
         let nodes: u32 = self.nodes.values().map(|n| n.votes).sum();
         let device = self.qdevice_votes();
-        let present: u32 = self
-            .nodes
-            .values()
-            .filter(|n| self.is_member(&n.name))
-            .map(|n| n.votes)
-            .sum();
+        let present: u32 = self.nodes.values().filter(|n| self.is_member(&n.name)).map(|n| n.votes).sum();
         (present + device, (nodes + device) / 2 + 1)
     }
 
@@ -161,11 +151,7 @@ impl World {
     /// # Errors
     /// `cluster not ready - no quorum?`
     pub fn check_quorum(&self) -> ApiResult<()> {
-        if self.is_quorate() {
-            Ok(())
-        } else {
-            Err(ApiError::die("cluster not ready - no quorum?"))
-        }
+        if self.is_quorate() { Ok(()) } else { Err(ApiError::die("cluster not ready - no quorum?")) }
     }
 
     /// Turns a list whose order Proxmox leaves to Perl's hashes, so that nobody relies on it.

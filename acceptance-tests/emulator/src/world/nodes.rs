@@ -37,9 +37,7 @@ impl World {
     /// Whether corosync counts the node as a member.
     #[must_use]
     pub fn is_member(&self, node: &str) -> bool {
-        self.nodes
-            .get(node)
-            .is_some_and(|n| n.up || self.clock.now() - n.since < MEMBERSHIP_DELAY)
+        self.nodes.get(node).is_some_and(|n| n.up || self.clock.now() - n.since < MEMBERSHIP_DELAY)
     }
 
     /// Whether the node has power.

@@ -107,25 +107,14 @@ impl Seed {
             .map(|i| json!({"node": format!("pve{i}"), "nodeid": i, "ring0_addr": format!("10.0.0.{i}"), "cpus": 16, "memory": 68_719_476_736_u64}))
             .collect();
         let mut guests = Vec::new();
-        for (i, name) in ["web1", "web2", "db1", "db2", "mail", "proxy"]
-            .iter()
-            .enumerate()
-        {
+        for (i, name) in ["web1", "web2", "db1", "db2", "mail", "proxy"].iter().enumerate() {
             guests.push(vm(100 + i, &format!("pve{}", i % 3 + 1), name));
         }
         for i in 0..8 {
-            guests.push(vm(
-                900 + i,
-                &format!("pve{}", i % 3 + 1),
-                &format!("tfacc-vm{i}"),
-            ));
+            guests.push(vm(900 + i, &format!("pve{}", i % 3 + 1), &format!("tfacc-vm{i}")));
         }
         for i in 0..4 {
-            guests.push(container(
-                950 + i,
-                &format!("pve{}", i % 3 + 1),
-                &format!("tfacc-ct{i}"),
-            ));
+            guests.push(container(950 + i, &format!("pve{}", i % 3 + 1), &format!("tfacc-ct{i}")));
         }
         let seed = json!({
             "cluster": {"name": "emulated"},
@@ -150,9 +139,7 @@ impl Seed {
     #[must_use]
     pub fn credentials(&self) -> (Option<String>, Option<String>) {
         let root = self.users.iter().find(|u| u.userid == "root@pam");
-        let token = root
-            .and_then(|u| u.tokens.first())
-            .map(|t| format!("root@pam!{}={}", t.tokenid, t.secret));
+        let token = root.and_then(|u| u.tokens.first()).map(|t| format!("root@pam!{}={}", t.tokenid, t.secret));
         (token, root.and_then(|u| u.password.clone()))
     }
 
@@ -166,52 +153,24 @@ impl Seed {
     pub fn build(&self, pve: Pve, initial: Initial, clock: Clock) -> World {
         let now = clock.now();
         let key = if pve == Pve::V8 { "pve8" } else { "pve9" };
-        let facts = self
-            .cluster
-            .get(key)
-            .and_then(Value::as_object)
-            .unwrap_or(&self.cluster);
+        let facts = self.cluster.get(key).and_then(Value::as_object).unwrap_or(&self.cluster);
         let fact = |name: &str| facts.get(name).and_then(Value::as_str);
-        let nodes: BTreeMap<_, _> = self
-            .nodes
-            .iter()
-            .map(|n| (n.node.clone(), n.build(now)))
-            .collect();
-        let first = self
-            .nodes
-            .first()
-            .map(|n| n.node.clone())
-            .unwrap_or_default();
-        let answering = self
-            .cluster
-            .get("answering_node")
-            .and_then(Value::as_str)
-            .map_or(first, str::to_owned);
+        let nodes: BTreeMap<_, _> = self.nodes.iter().map(|n| (n.node.clone(), n.build(now))).collect();
+        let first = self.nodes.first().map(|n| n.node.clone()).unwrap_or_default();
+        let answering = self.cluster.get("answering_node").and_then(Value::as_str).map_or(first, str::to_owned);
         let mut profile = Profile::of(pve);
         if let Some(versions) = self.versions.get(key) {
-            let set = |slot: &mut String, name: &str| {
-                versions
-                    .get(name)
-                    .into_iter()
-                    .for_each(|v| slot.clone_from(v))
-            };
+            let set = |slot: &mut String, name: &str| versions.get(name).into_iter().for_each(|v| slot.clone_from(v));
             set(&mut profile.version, "pve-manager");
             set(&mut profile.release, "release");
         }
         let mut world = World {
             profile,
             cluster_name: fact("name").unwrap_or("emulated").to_owned(),
-            config_version: fact("config_version")
-                .and_then(|v| v.parse().ok())
-                .unwrap_or(self.nodes.len() as u64),
+            config_version: fact("config_version").and_then(|v| v.parse().ok()).unwrap_or(self.nodes.len() as u64),
             answering_node: answering,
             nodes,
-            guests: self
-                .guests
-                .iter()
-                .filter_map(|g| guest(g, now))
-                .map(|g| (g.vmid, g))
-                .collect(),
+            guests: self.guests.iter().filter_map(|g| guest(g, now)).map(|g| (g.vmid, g)).collect(),
             access: self.access(pve),
             tasks: Tasks::default(),
             ticked: clock.now() as i64,
@@ -245,11 +204,7 @@ impl Seed {
             return access;
         }
         for entry in &self.acl {
-            let kind = if entry.ugid.contains('!') {
-                "token"
-            } else {
-                "user"
-            };
+            let kind = if entry.ugid.contains('!') { "token" } else { "user" };
             access.acl.insert(super::access::Acl {
                 path: entry.path.clone(),
                 kind,
@@ -281,47 +236,27 @@ impl SeedNode {
 
 impl SeedUser {
     fn build(&self) -> User {
-        let token = |t: &SeedToken| Token {
-            privsep: t.privsep == 1,
-            secret: t.secret.clone(),
-            ..Token::default()
-        };
+        let token = |t: &SeedToken| Token { privsep: t.privsep == 1, secret: t.secret.clone(), ..Token::default() };
         User {
             enable: self.enable == 1,
             email: self.email.clone(),
             password: self.password.clone(),
-            totp: self
-                .totp_secret
-                .as_deref()
-                .and_then(crate::auth::totp::decode_base32),
-            tokens: self
-                .tokens
-                .iter()
-                .map(|t| (t.tokenid.clone(), token(t)))
-                .collect(),
+            totp: self.totp_secret.as_deref().and_then(crate::auth::totp::decode_base32),
+            tokens: self.tokens.iter().map(|t| (t.tokenid.clone(), token(t))).collect(),
             ..User::default()
         }
     }
 }
 
 fn guest(seed: &Map<String, Value>, now: f64) -> Option<Guest> {
-    let text = |name: &str| {
-        seed.get(name)
-            .map(crate::schema::check::perl_text)
-            .unwrap_or_default()
-    };
+    let text = |name: &str| seed.get(name).map(crate::schema::check::perl_text).unwrap_or_default();
     let number = |name: &str| seed.get(name).and_then(Value::as_u64);
     let vmid = u32::try_from(number("vmid")?).ok()?;
-    let kind = if text("type") == "lxc" {
-        GuestKind::Lxc
-    } else {
-        GuestKind::Qemu
-    };
+    let kind = if text("type") == "lxc" { GuestKind::Lxc } else { GuestKind::Qemu };
     let order: &[&str] = match kind {
-        GuestKind::Qemu => &[
-            "name", "cores", "memory", "boot", "scsihw", "disks", "net0", "ostype", "tags",
-            "template",
-        ],
+        GuestKind::Qemu => {
+            &["name", "cores", "memory", "boot", "scsihw", "disks", "net0", "ostype", "tags", "template"]
+        }
         GuestKind::Lxc => &[
             "arch",
             "cores",
@@ -340,11 +275,7 @@ fn guest(seed: &Map<String, Value>, now: f64) -> Option<Guest> {
     for key in order {
         match seed.get(*key) {
             Some(Value::Object(disks)) => {
-                config.extend(
-                    disks
-                        .iter()
-                        .map(|(k, v)| (k.clone(), crate::schema::check::perl_text(v))),
-                );
+                config.extend(disks.iter().map(|(k, v)| (k.clone(), crate::schema::check::perl_text(v))));
             }
             Some(value) => config.push(((*key).to_owned(), crate::schema::check::perl_text(value))),
             None => {}
@@ -354,11 +285,7 @@ fn guest(seed: &Map<String, Value>, now: f64) -> Option<Guest> {
         vmid,
         kind,
         node: text("node"),
-        name: if seed.contains_key("name") {
-            text("name")
-        } else {
-            text("hostname")
-        },
+        name: if seed.contains_key("name") { text("name") } else { text("hostname") },
         cores: u32::try_from(number("cores").unwrap_or(1)).unwrap_or(1),
         memory: number("memory").unwrap_or(512),
         swap: number("swap").unwrap_or(512),
@@ -369,19 +296,14 @@ fn guest(seed: &Map<String, Value>, now: f64) -> Option<Guest> {
         running_since: (text("status") == "running").then_some(now),
         start_fails: false,
     };
-    let size = guest
-        .volumes()
-        .next()
-        .and_then(|(_, volume)| disk_size(volume));
+    let size = guest.volumes().next().and_then(|(_, volume)| disk_size(volume));
     guest.disk = size.unwrap_or(0);
     Some(guest)
 }
 
 /// The bytes of `size=4G` in a volume.
 fn disk_size(volume: &str) -> Option<u64> {
-    let size = volume
-        .split(',')
-        .find_map(|part| part.strip_prefix("size="))?;
+    let size = volume.split(',').find_map(|part| part.strip_prefix("size="))?;
     let digits = size.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let unit = match &size[digits.len()..] {
         "T" => 1 << 40,
@@ -396,21 +318,10 @@ fn disk_size(volume: &str) -> Option<u64> {
 fn storage_cfg(storages: &[Map<String, Value>]) -> String {
     let mut sections = Vec::new();
     for storage in storages {
-        let text = |name: &str| {
-            storage
-                .get(name)
-                .map(crate::schema::check::perl_text)
-                .unwrap_or_default()
-        };
+        let text = |name: &str| storage.get(name).map(crate::schema::check::perl_text).unwrap_or_default();
         let mut section = format!("{}: {}\n", text("type"), text("storage"));
-        for (key, value) in storage
-            .iter()
-            .filter(|(k, _)| !matches!(k.as_str(), "type" | "storage"))
-        {
-            section.push_str(&format!(
-                "\t{key} {}\n",
-                crate::schema::check::perl_text(value)
-            ));
+        for (key, value) in storage.iter().filter(|(k, _)| !matches!(k.as_str(), "type" | "storage")) {
+            section.push_str(&format!("\t{key} {}\n", crate::schema::check::perl_text(value)));
         }
         sections.push(section);
     }
@@ -440,25 +351,16 @@ mod tests {
 
     #[test]
     fn the_default_cluster_can_be_built() {
-        let world =
-            Seed::default_cluster("p", "s").build(Pve::V9, Initial::Seed, Clock::standing(1000.0));
+        let world = Seed::default_cluster("p", "s").build(Pve::V9, Initial::Seed, Clock::standing(1000.0));
         assert_eq!(world.nodes.len(), 3);
-        assert_eq!(
-            world
-                .guests
-                .values()
-                .filter(|g| g.name.starts_with("tfacc-"))
-                .count(),
-            12
-        );
+        assert_eq!(world.guests.values().filter(|g| g.name.starts_with("tfacc-")).count(), 12);
         assert!(world.is_quorate());
         assert_eq!(world.storages().len(), 3);
     }
 
     #[test]
     fn texts_are_written_as_proxmox_writes_them() {
-        let world =
-            Seed::default_cluster("p", "s").build(Pve::V9, Initial::Seed, Clock::standing(1000.0));
+        let world = Seed::default_cluster("p", "s").build(Pve::V9, Initial::Seed, Clock::standing(1000.0));
         assert_eq!(
             world.guests[&950].config_text(),
             "arch: amd64\ncores: 1\nhostname: tfacc-ct0\nmemory: 512\nostype: debian\nrootfs: local-zfs:subvol-950-disk-0,size=4G\nswap: 512\nunprivileged: 1\n"

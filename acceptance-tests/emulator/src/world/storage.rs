@@ -20,10 +20,7 @@ impl Storage {
     /// An option.
     #[must_use]
     pub fn option(&self, name: &str) -> Option<&str> {
-        self.options
-            .iter()
-            .find(|(k, _)| k == name)
-            .map(|(_, v)| v.as_str())
+        self.options.iter().find(|(k, _)| k == name).map(|(_, v)| v.as_str())
     }
 
     /// Whether all nodes see the same content.
@@ -37,16 +34,7 @@ impl Storage {
     pub fn is_inherently_shared(&self) -> bool {
         matches!(
             self.kind.as_str(),
-            "nfs"
-                | "cifs"
-                | "rbd"
-                | "cephfs"
-                | "iscsi"
-                | "iscsidirect"
-                | "pbs"
-                | "glusterfs"
-                | "zfs"
-                | "esxi"
+            "nfs" | "cifs" | "rbd" | "cephfs" | "iscsi" | "iscsidirect" | "pbs" | "glusterfs" | "zfs" | "esxi"
         )
     }
 
@@ -59,8 +47,7 @@ impl Storage {
     /// Whether it is configured on that node.
     #[must_use]
     pub fn is_on(&self, node: &str) -> bool {
-        self.option("nodes")
-            .is_none_or(|nodes| nodes.split(',').any(|n| n.trim() == node))
+        self.option("nodes").is_none_or(|nodes| nodes.split(',').any(|n| n.trim() == node))
     }
 }
 
@@ -85,21 +72,12 @@ fn parse(text: &str) -> Vec<Storage> {
             continue;
         }
         if line.starts_with(char::is_whitespace) {
-            let (key, value) = line
-                .trim()
-                .split_once(char::is_whitespace)
-                .unwrap_or((line.trim(), "1"));
+            let (key, value) = line.trim().split_once(char::is_whitespace).unwrap_or((line.trim(), "1"));
             if let Some(storage) = found.last_mut() {
-                storage
-                    .options
-                    .push((key.to_owned(), value.trim().to_owned()));
+                storage.options.push((key.to_owned(), value.trim().to_owned()));
             }
         } else if let Some((kind, id)) = line.split_once(':') {
-            found.push(Storage {
-                id: id.trim().to_owned(),
-                kind: kind.trim().to_owned(),
-                options: Vec::new(),
-            });
+            found.push(Storage { id: id.trim().to_owned(), kind: kind.trim().to_owned(), options: Vec::new() });
         }
     }
     found

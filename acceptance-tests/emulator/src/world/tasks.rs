@@ -73,11 +73,7 @@ impl Tasks {
 
     /// Ends a running task by force.
     pub fn abort(&mut self, upid: &str, now: i64) {
-        for task in self
-            .list
-            .iter_mut()
-            .filter(|t| t.upid == upid && t.status.is_none())
-        {
+        for task in self.list.iter_mut().filter(|t| t.upid == upid && t.status.is_none()) {
             task.status = Some("unexpected status".into());
             task.end = now;
             task.effect = Effect::None;
@@ -111,10 +107,7 @@ impl World {
         self.tasks.last_pid = (self.tasks.last_pid + 39) % 4_000_000;
         let pid = 1400 + self.tasks.last_pid;
         let pstart = (now.rem_euclid(40_000_000) * 100 % 0x7fff_ffff) as u32;
-        let upid = format!(
-            "UPID:{}:{pid:08X}:{pstart:08X}:{now:08X}:{}:{}:{}:",
-            new.node, new.kind, new.id, new.user
-        );
+        let upid = format!("UPID:{}:{pid:08X}:{pstart:08X}:{now:08X}:{}:{}:{}:", new.node, new.kind, new.id, new.user);
         let (user, token) = match new.user.split_once('!') {
             Some((user, token)) => (user.to_owned(), Some(token.to_owned())),
             None => (new.user.to_owned(), None),
@@ -141,12 +134,7 @@ impl World {
 
 /// Finishes the tasks that are due.
 pub(super) fn tick(world: &mut World, second: i64) {
-    while let Some(i) = world
-        .tasks
-        .list
-        .iter()
-        .rposition(|t| t.status.is_none() && t.end <= second)
-    {
+    while let Some(i) = world.tasks.list.iter().rposition(|t| t.status.is_none() && t.end <= second) {
         let effect = std::mem::replace(&mut world.tasks.list[i].effect, Effect::None);
         let outcome = apply(world, effect);
         let task = &mut world.tasks.list[i];

@@ -20,25 +20,11 @@ impl Access {
         let mut text = String::new();
         for (id, user) in &self.users {
             let flag = u8::from(user.enable);
-            let fields = [
-                &user.firstname,
-                &user.lastname,
-                &user.email,
-                &user.comment,
-                &user.keys,
-            ]
-            .map(|f| encode(f));
-            text.push_str(&format!(
-                "user:{id}:{flag}:{}:{}:\n",
-                user.expire,
-                fields.join(":")
-            ));
+            let fields = [&user.firstname, &user.lastname, &user.email, &user.comment, &user.keys].map(|f| encode(f));
+            text.push_str(&format!("user:{id}:{flag}:{}:{}:\n", user.expire, fields.join(":")));
             for (name, token) in &user.tokens {
                 let (expire, sep) = (token.expire, u8::from(token.privsep));
-                text.push_str(&format!(
-                    "token:{id}!{name}:{expire}:{sep}:{}:\n",
-                    encode(&token.comment)
-                ));
+                text.push_str(&format!("token:{id}!{name}:{expire}:{sep}:{}:\n", encode(&token.comment)));
             }
         }
         text.push('\n');
@@ -61,26 +47,15 @@ impl Access {
             for propagate in [false, true] {
                 let mut by_roles: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
                 let mut of_subject: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-                for entry in self
-                    .acl
-                    .iter()
-                    .filter(|a| a.path == path && a.propagate == propagate)
-                {
+                for entry in self.acl.iter().filter(|a| a.path == path && a.propagate == propagate) {
                     let sign = if entry.kind == "group" { "@" } else { "" };
-                    of_subject
-                        .entry(format!("{sign}{}", entry.subject))
-                        .or_default()
-                        .insert(entry.role.clone());
+                    of_subject.entry(format!("{sign}{}", entry.subject)).or_default().insert(entry.role.clone());
                 }
                 for (subject, roles) in of_subject {
                     by_roles.entry(list(&roles)).or_default().insert(subject);
                 }
                 for (roles, subjects) in by_roles {
-                    text.push_str(&format!(
-                        "acl:{}:{path}:{}:{roles}:\n",
-                        u8::from(propagate),
-                        list(&subjects)
-                    ));
+                    text.push_str(&format!("acl:{}:{path}:{}:{roles}:\n", u8::from(propagate), list(&subjects)));
                 }
             }
         }
@@ -93,26 +68,19 @@ impl Access {
         for line in text.lines() {
             let fields: Vec<&str> = line.split(':').map(str::trim).collect();
             match fields.as_slice() {
-                ["user", id, enable, expire, rest @ ..] => {
-                    self.load_user(&old, id, enable, expire, rest)
-                }
-                ["token", id, expire, privsep, rest @ ..] => {
-                    self.load_token(&old, id, expire, privsep, rest)
-                }
+                ["user", id, enable, expire, rest @ ..] => self.load_user(&old, id, enable, expire, rest),
+                ["token", id, expire, privsep, rest @ ..] => self.load_token(&old, id, expire, privsep, rest),
                 ["group", name, members, ..] => {
                     self.groups.insert((*name).to_owned(), set(members));
                 }
                 ["role", name, privileges, ..] => {
                     self.roles.insert((*name).to_owned(), set(privileges));
                 }
-                ["acl", propagate, path, subjects, roles, ..] => {
-                    self.load_acl(propagate, path, subjects, roles)
-                }
+                ["acl", propagate, path, subjects, roles, ..] => self.load_acl(propagate, path, subjects, roles),
                 _ => {}
             }
         }
-        if let (Some(root), Some(before)) =
-            (self.users.get_mut("root@pam"), old.users.get("root@pam"))
+        if let (Some(root), Some(before)) = (self.users.get_mut("root@pam"), old.users.get("root@pam"))
             && root.password.is_none()
         {
             root.password.clone_from(&before.password);
@@ -162,30 +130,18 @@ impl Access {
                     None => ("user", subject.clone()),
                 };
                 let propagate = propagate == "1";
-                self.acl.insert(Acl {
-                    path: path.to_owned(),
-                    kind,
-                    subject,
-                    role,
-                    propagate,
-                });
+                self.acl.insert(Acl { path: path.to_owned(), kind, subject, role, propagate });
             }
         }
     }
 }
 
 fn list(items: &BTreeSet<String>) -> String {
-    items
-        .iter()
-        .map(String::as_str)
-        .collect::<Vec<_>>()
-        .join(",")
+    items.iter().map(String::as_str).collect::<Vec<_>>().join(",")
 }
 
 fn set(text: &str) -> BTreeSet<String> {
-    crate::schema::params::split_list(text)
-        .into_iter()
-        .collect()
+    crate::schema::params::split_list(text).into_iter().collect()
 }
 
 /// `encode_text` of `PVE::Tools`: what would break a line or a field is percent-encoded.
@@ -196,9 +152,7 @@ fn encode(text: &str) -> String {
 }
 
 fn decode(text: &str) -> String {
-    percent_encoding::percent_decode_str(text)
-        .decode_utf8_lossy()
-        .into_owned()
+    percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
 
 #[cfg(test)]

@@ -24,10 +24,7 @@ pub(super) fn routes() -> Vec<Route> {
         .opt("privs", Prop::string().max_length(64).requires("path"));
     vec![
         Route::get("/access/ticket", |_| Ok(Value::Null)).permission(Permission::World),
-        Route::post("/access/ticket", |_| Ok(Value::Null))
-            .permission(Permission::World)
-            .params(params)
-            .ticket_only(),
+        Route::post("/access/ticket", |_| Ok(Value::Null)).permission(Permission::World).params(params).ticket_only(),
     ]
 }
 
@@ -48,18 +45,14 @@ pub(crate) fn create(call: &mut Call<'_>, keys: &Keys) -> ApiResult<Value> {
     }
     let password = params.text("password");
     if let (Some(path), Some(privileges)) = (params.str("path"), params.str("privs")) {
-        return permission_test(call.world, &user, &password, &path, &privileges)
-            .ok_or_else(refuse);
+        return permission_test(call.world, &user, &password, &path, &privileges).ok_or_else(refuse);
     }
     match login(call, keys, &user, &password).ok_or_else(refuse)? {
         Login::Done => Ok(full(call.world, keys, &user, now)),
         Login::NeedsTotp => {
-            let challenge =
-                keys.half_ticket(&user, r#"{"totp":true,"recovery":"unavailable"}"#, now);
+            let challenge = keys.half_ticket(&user, r#"{"totp":true,"recovery":"unavailable"}"#, now);
             let csrf = keys.csrf(&user, now);
-            Ok(
-                json!({"username": user, "ticket": challenge, "CSRFPreventionToken": csrf, "NeedTFA": 1}),
-            )
+            Ok(json!({"username": user, "ticket": challenge, "CSRFPreventionToken": csrf, "NeedTFA": 1}))
         }
     }
 }
@@ -89,26 +82,16 @@ fn login(call: &Call<'_>, keys: &Keys, user: &str, password: &str) -> Option<Log
     match (&account.totp, otp) {
         (None, _) => Some(Login::Done),
         (Some(_), None) => Some(Login::NeedsTotp),
-        (Some(secret), Some(otp)) => {
-            totp::verify(secret, otp.strip_prefix("totp:")?, now).then_some(Login::Done)
-        }
+        (Some(secret), Some(otp)) => totp::verify(secret, otp.strip_prefix("totp:")?, now).then_some(Login::Done),
     }
 }
 
-fn permission_test(
-    world: &World,
-    user: &str,
-    password: &str,
-    path: &str,
-    privileges: &str,
-) -> Option<Value> {
+fn permission_test(world: &World, user: &str, password: &str, path: &str, privileges: &str) -> Option<Value> {
     let account = world.access.users.get(user)?;
     let privileges = split_list(privileges);
     let wanted: Vec<&str> = privileges.iter().map(String::as_str).collect();
     let caller = Caller::User(user.to_owned());
-    if account.password.as_deref() != Some(password)
-        || !world.access.allows(&caller, path, &wanted, false)
-    {
+    if account.password.as_deref() != Some(password) || !world.access.allows(&caller, path, &wanted, false) {
         return None;
     }
     let mut answer = Map::new();
@@ -137,26 +120,13 @@ fn describe(world: &World, user: &str, answer: &mut Map<String, Value>) {
 
 /// `compute_api_permission`: the privileges the user has anywhere, by the part of the GUI they matter for.
 fn capabilities(world: &World, caller: &Caller) -> Value {
-    let general = [
-        "/",
-        "/nodes",
-        "/access/groups",
-        "/vms",
-        "/storage",
-        "/sdn",
-        "/mapping",
-    ]
-    .map(str::to_owned);
+    let general = ["/", "/nodes", "/access/groups", "/vms", "/storage", "/sdn", "/mapping"].map(str::to_owned);
     let mut areas: BTreeMap<&str, BTreeMap<String, u8>> = BTreeMap::new();
     let names = ["vms", "access", "storage", "nodes", "sdn", "dc", "mapping"];
     areas.extend(names.map(|name| (name, BTreeMap::new())));
     for path in general.into_iter().chain(world.access.acl_paths()) {
         for privilege in world.access.privileges(caller, &path).into_keys() {
-            for (area, _) in areas
-                .clone()
-                .iter()
-                .filter(|(area, _)| belongs(area, &privilege))
-            {
+            for (area, _) in areas.clone().iter().filter(|(area, _)| belongs(area, &privilege)) {
                 areas.entry(area).or_default().insert(privilege.clone(), 1);
             }
         }

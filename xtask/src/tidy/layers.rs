@@ -1,0 +1,259 @@
+//! Dependencies point one way: `plugin → protocol → framework ← resources → {client, ssh, placement}`, the nouns beneath.
+
+use std::io;
+
+use super::{Finding, paths, sources};
+use crate::Workspace;
+
+/// What one layer may name of the crates of this workspace, and what it never names of others.
+struct Layer {
+    /// The folder, or file, that it is.
+    at: &'static str,
+    /// The path prefixes in this workspace's crates that it may name beside its own.
+    may: &'static [&'static str],
+    /// Path prefixes of other crates that it never names.
+    never: &'static [&'static str],
+    /// Why.
+    because: &'static str,
+}
+
+const PROVIDER: &str = "terraform_provider_pve";
+
+/// The crates whose modules have a direction among each other.
+const OURS: &[&str] = &[PROVIDER, "pve_schemas", "pve_emulator", "acceptance_tests", "xtask"];
+
+/// What speaks gRPC, msgpack or HTTP.
+const WIRE: &[&str] = &["tonic", "prost", "prost_types", "rmp", "rmpv", "reqwest", "hyper", "hyper_util"];
+
+const LAYERS: &[Layer] = &[
+    Layer {
+        at: "schemas/src/",
+        may: &[],
+        never: &[
+            "tokio",
+            "tonic",
+            "prost",
+            "reqwest",
+            "hyper",
+            "std::fs",
+            "std::net::TcpStream",
+            "std::process",
+            "std::time::Instant",
+        ],
+        because: "the nouns are plain data, without IO",
+    },
+    Layer {
+        at: "provider/src/plugin/",
+        may: &["terraform_provider_pve::protocol"],
+        never: &["reqwest", "pve_schemas"],
+        because: "how core starts us knows nothing of nouns",
+    },
+    Layer {
+        at: "provider/src/protocol/",
+        may: &["terraform_provider_pve::framework"],
+        never: &["reqwest", "pve_schemas"],
+        because: "the wire holds no semantics",
+    },
+    Layer {
+        at: "provider/src/framework/",
+        may: &["pve_schemas::value", "pve_schemas::noun"],
+        never: WIRE,
+        because: "the semantics know neither Proxmox nor the wire",
+    },
+    Layer {
+        at: "provider/src/client/",
+        may: &["pve_schemas"],
+        never: &["tonic", "prost", "prost_types", "rmp", "rmpv"],
+        because: "the client knows no Terraform",
+    },
+    Layer {
+        at: "provider/src/ssh/",
+        may: &["pve_schemas"],
+        never: WIRE,
+        because: "the SSH transport knows neither Terraform nor the HTTP client",
+    },
+    Layer {
+        at: "provider/src/placement/",
+        may: &["pve_schemas"],
+        never: &[
+            "tokio",
+            "tonic",
+            "reqwest",
+            "hyper",
+            "std::fs",
+            "std::net::TcpStream",
+            "std::time::Instant",
+            "std::time::SystemTime",
+        ],
+        because: "placement is pure: no IO, no clock",
+    },
+    Layer {
+        at: "provider/src/resources/",
+        may: &[
+            "terraform_provider_pve::framework",
+            "terraform_provider_pve::client",
+            "terraform_provider_pve::ssh",
+            "terraform_provider_pve::placement",
+            "pve_schemas",
+        ],
+        never: WIRE,
+        because: "verbs stand on framework and client, and speak no wire themselves",
+    },
+    Layer {
+        at: "provider/src/data_sources/",
+        may: &[
+            "terraform_provider_pve::framework",
+            "terraform_provider_pve::client",
+            "terraform_provider_pve::ssh",
+            "terraform_provider_pve::placement",
+            "pve_schemas",
+        ],
+        never: WIRE,
+        because: "verbs stand on framework and client, and speak no wire themselves",
+    },
+    Layer {
+        at: "provider/src/config.rs",
+        may: &[
+            "terraform_provider_pve::framework",
+            "terraform_provider_pve::client",
+            "terraform_provider_pve::ssh",
+            "pve_schemas",
+        ],
+        never: WIRE,
+        because: "the provider block becomes clients, no more",
+    },
+    Layer {
+        at: "acceptance-tests/emulator/",
+        may: &["terraform_provider_pve::placement"],
+        never: &["tonic", "prost"],
+        because: "a cluster that shares code with its client proves nothing",
+    },
+];
+
+/// Modules of the provider that may name every layer.
+const ROOTS: &[&str] = &["provider/src/lib.rs", "provider/src/main.rs", "provider/src/registry.rs"];
+
+/// Every path that points the wrong way.
+///
+/// # Errors
+/// A file can't be read.
+pub fn findings(workspace: &Workspace) -> io::Result<Vec<Finding>> {
+    let mut findings = Vec::new();
+    for (file, text) in sources(workspace)? {
+        match LAYERS.iter().find(|layer| file.starts_with(layer.at)) {
+            Some(layer) => findings.extend(wrong_ways(layer, &file, &text)),
+            None if file.starts_with("provider/src/") && !ROOTS.contains(&file.as_str()) => {
+                findings.push(Finding::new(file, 0, "belongs to no layer; add it to the table of layers"));
+            }
+            None => {}
+        }
+    }
+    Ok(findings)
+}
+
+fn wrong_ways(layer: &Layer, file: &str, text: &str) -> Vec<Finding> {
+    let module = module(file);
+    let module: Vec<_> = module.iter().map(String::as_str).collect();
+    let own = own(layer, &module);
+    let mut findings = Vec::new();
+    for (path, line) in paths::paths(text, &module) {
+        let path = path.join("::");
+        let within =
+            |prefix: &str| path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"));
+        let ours = OURS.iter().any(|ours| path.strip_prefix(ours).is_some_and(|rest| rest.starts_with("::")));
+        let root_item = path.split("::").nth(1).is_some_and(|name| name.starts_with(char::is_uppercase));
+        let allowed = if ours {
+            root_item || within(&own) || layer.may.iter().any(|may| within(may))
+        } else {
+            !layer.never.iter().any(|never| within(never))
+        };
+        if !allowed {
+            let layer_name = layer.at.trim_end_matches('/');
+            findings.push(Finding::new(file, line, format!("{layer_name} names {path}: {}", layer.because)));
+        }
+    }
+    findings
+}
+
+/// The path of the layer itself.
+fn own(layer: &Layer, module: &[&str]) -> String {
+    if layer.at.starts_with("provider/src/") {
+        module[..module.len().min(2)].join("::")
+    } else {
+        module[..1].join("::")
+    }
+}
+
+/// Where a file stands: its crate's name, then its modules.
+fn module(file: &str) -> Vec<String> {
+    let crates = [
+        ("schemas/src/", "pve_schemas"),
+        ("provider/src/", PROVIDER),
+        ("acceptance-tests/emulator/", "pve_emulator"),
+        ("acceptance-tests/", "acceptance_tests"),
+        ("xtask/", "xtask"),
+    ];
+    let (rest, name) =
+        crates.iter().find_map(|(folder, name)| Some((file.strip_prefix(folder)?, *name))).unwrap_or((file, "unknown"));
+    let rest = rest.trim_start_matches("src/").trim_end_matches(".rs");
+    let modules = rest.split('/').filter(|part| !matches!(*part, "mod" | "lib" | "main"));
+    std::iter::once(name).chain(modules).map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    /// A checkout of one file.
+    fn planted(file: &str, text: &str) -> Vec<String> {
+        let folder = tempfile::tempdir().unwrap();
+        let workspace = Workspace::at(folder.path());
+        let path = workspace.path(file);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+        findings(&workspace).unwrap().iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn the_client_never_names_the_framework_and_vice_versa() {
+        let client = planted("provider/src/client/retry.rs", "//! x\nuse crate::{client::Error, framework::Stop};\n");
+        assert_eq!(client.len(), 1);
+        assert!(client[0].starts_with("provider/src/client/retry.rs:2: provider/src/client names "), "{client:?}");
+
+        let framework =
+            planted("provider/src/framework/apply/create.rs", "fn f() {\n super::super::super::client::x() }");
+        assert_eq!(framework.len(), 1);
+        assert!(framework[0].starts_with("provider/src/framework/apply/create.rs:2: "), "{framework:?}");
+    }
+
+    #[test]
+    fn each_layer_is_refused_what_stands_above_it() {
+        for (file, text) in [
+            ("schemas/src/quorum.rs", "use tokio::fs;"),
+            ("schemas/src/quorum.rs", "use std::fs;"),
+            ("provider/src/protocol/rpc/plan.rs", "use crate::client::Client;"),
+            ("provider/src/plugin/mod.rs", "use crate::resources::rest;"),
+            ("provider/src/placement/mod.rs", "fn f() { std::time::SystemTime::now(); }"),
+            ("provider/src/resources/rest.rs", "use crate::protocol::value;"),
+            ("acceptance-tests/emulator/src/world.rs", "use terraform_provider_pve::client::text;"),
+            ("provider/src/extra.rs", "//! nothing"),
+        ] {
+            assert_eq!(planted(file, text).len(), 1, "{file}: {text}");
+        }
+    }
+
+    #[test]
+    fn what_points_the_right_way_is_left_alone() {
+        for (file, text) in [
+            ("provider/src/protocol/rpc/plan.rs", "use crate::framework::Value; use super::super::cty;"),
+            ("provider/src/resources/rest.rs", "use crate::client::Client; use pve_schemas::noun::Rest;"),
+            ("provider/src/client/mod.rs", "// use crate::framework::Stop;\nconst X: &str = \"crate::framework\";"),
+            ("provider/src/registry.rs", "use crate::{client, framework, resources};"),
+            ("acceptance-tests/emulator/src/crm.rs", "use terraform_provider_pve::placement::Rules;"),
+        ] {
+            assert!(planted(file, text).is_empty(), "{file}: {text}");
+        }
+    }
+}

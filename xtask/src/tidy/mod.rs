@@ -1,0 +1,95 @@
+//! `cargo xtask tidy`: the rules of the house that the compiler doesn't know.
+
+mod layers;
+mod paths;
+mod pieces;
+mod sizes;
+mod tokens;
+mod words;
+
+use std::fmt;
+use std::io;
+
+use crate::catalogue::Catalogue;
+use crate::{Outcome, Workspace};
+
+/// Check the direction of dependencies, the pieces of every noun, and the sizes of files
+#[derive(Debug, clap::Args)]
+pub struct Args {}
+
+/// A broken rule, and where.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Finding {
+    file: String,
+    line: usize,
+    text: String,
+}
+
+impl Finding {
+    fn new(file: impl Into<String>, line: usize, text: impl Into<String>) -> Self {
+        Self { file: file.into(), line, text: text.into() }
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line {
+            0 => write!(f, "{}: {}", self.file, self.text),
+            line => write!(f, "{}:{line}: {}", self.file, self.text),
+        }
+    }
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// A rule is broken; each finding names its file.
+pub fn run(workspace: &Workspace, _args: &Args) -> Outcome {
+    for long in sizes::worth_a_look(workspace)? {
+        println!("note: {long}");
+    }
+    let findings = findings(workspace, &Catalogue::of_this_build())?;
+    if findings.is_empty() {
+        println!("tidy");
+        return Ok(());
+    }
+    let list: Vec<_> = findings.iter().map(ToString::to_string).collect();
+    Err(format!("{} broken rules of the house\n{}", findings.len(), list.join("\n")).into())
+}
+
+/// Every broken rule.
+///
+/// # Errors
+/// A file can't be read.
+pub fn findings(workspace: &Workspace, catalogue: &Catalogue) -> io::Result<Vec<Finding>> {
+    let mut findings = layers::findings(workspace)?;
+    findings.extend(pieces::findings(workspace, catalogue)?);
+    findings.extend(sizes::findings(workspace)?);
+    findings.extend(words::findings(workspace)?);
+    Ok(findings)
+}
+
+/// Every Rust file of the workspace with its text.
+fn sources(workspace: &Workspace) -> io::Result<Vec<(String, String)>> {
+    let mut sources = Vec::new();
+    for member in ["schemas", "provider", "acceptance-tests", "xtask"] {
+        for file in workspace.files(member)?.into_iter().filter(|file| file.ends_with(".rs")) {
+            if let Some(text) = workspace.text(&file)? {
+                sources.push((file, text));
+            }
+        }
+    }
+    Ok(sources)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_checkout_points_one_way() {
+        let findings = layers::findings(&Workspace::of_this_build()).unwrap();
+        let list: Vec<_> = findings.iter().map(ToString::to_string).collect();
+        assert!(findings.is_empty(), "{}", list.join("\n"));
+    }
+}
