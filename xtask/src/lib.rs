@@ -6,6 +6,7 @@
 
 pub mod catalogue;
 pub mod docs;
+pub mod replay;
 pub mod schemas;
 pub mod tidy;
 

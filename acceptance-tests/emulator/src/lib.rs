@@ -39,6 +39,7 @@ pub mod error;
 pub mod pipeline;
 pub mod route;
 pub mod schema;
+pub mod section_config;
 mod server;
 pub mod tls;
 pub mod world;

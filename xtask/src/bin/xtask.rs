@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use xtask::{Outcome, Workspace, docs, schemas, tidy};
+use xtask::{Outcome, Workspace, docs, replay, schemas, tidy};
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "Every command that CI runs", disable_help_subcommand = true)]
@@ -17,6 +17,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Docs(docs::Args),
+    Replay(replay::Args),
     Schemas(schemas::Args),
     Tidy(tidy::Args),
 }
@@ -35,6 +36,7 @@ fn run(command: Command) -> Outcome {
     let workspace = Workspace::of_this_build();
     match command {
         Command::Docs(args) => docs::run(&workspace, &args),
+        Command::Replay(args) => replay::run(&workspace, &args),
         Command::Schemas(args) => schemas::run(&workspace, &args),
         Command::Tidy(args) => tidy::run(&workspace, &args),
     }

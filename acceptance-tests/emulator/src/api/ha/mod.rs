@@ -1,10 +1,75 @@
-//! `/cluster/ha`.
+//! High availability: `/cluster/ha`.
+//!
+//! Invariant: these calls only read and write the files below `/etc/pve/ha`; services are moved, started and stopped by the
+//! managers of [`crate::crm`] alone, when they come to it.
 
-use crate::route::Route;
-use crate::world::Pve;
+pub mod commands;
+mod current;
+mod feasibility;
+pub mod files;
+mod groups;
+mod manager_status;
+mod purge;
+mod resources;
+mod rules;
+mod sid;
+mod status;
+
+use serde_json::{Value, json};
+
+use crate::error::{ApiError, ApiResult};
+use crate::route::{Call, Permission, Route};
+use crate::schema::Params;
+use crate::schema::formats::{Named, matches};
+use crate::world::{Pve, World};
 
 /// All calls below `/cluster/ha`.
 #[must_use]
-pub fn routes(_pve: Pve) -> Vec<Route> {
-    Vec::new()
+pub fn routes(pve: Pve) -> Vec<Route> {
+    let index: &[&str] = match pve {
+        Pve::V8 => &["status", "resources", "groups"],
+        Pve::V9 => &["status", "resources", "groups", "rules"],
+    };
+    let index: Value = index.iter().map(|id| json!({"id": id})).collect();
+    let mut routes = vec![Route::get("/cluster/ha", move |_| Ok(index.clone())).permission(AUDIT)];
+    routes.extend(groups::routes(pve));
+    routes.extend(resources::routes(pve));
+    routes.extend(rules::routes(pve));
+    routes.extend(status::routes(pve));
+    routes
+}
+
+/// Who may read.
+const AUDIT: Permission = Permission::Check("/", &["Sys.Audit"]);
+/// Who may write.
+const CONSOLE: Permission = Permission::Check("/", &["Sys.Console"]);
+
+/// `pve-ha-resource-or-vm-id`.
+const RESOURCE_OR_VMID: Named = Named {
+    name: "pve-ha-resource-or-vm-id",
+    check: |value| matches(value, r"^([a-z]+:\S+|[0-9]+)$", not_a_resource_id),
+};
+
+/// `pve-ha-resource-id`.
+const RESOURCE_ID: Named =
+    Named { name: "pve-ha-resource-id", check: |value| matches(value, r"^[a-z]+:\S+$", not_a_resource_id) };
+
+fn not_a_resource_id() -> String {
+    "value does not look like a valid ha resource id".to_owned()
+}
+
+/// `code` under the lock of the HA configuration; whatever fails is reported behind `prefix`.
+fn locked(call: &mut Call<'_>, prefix: &str, code: impl FnOnce(&mut World) -> Result<(), String>) -> ApiResult {
+    call.locked("domain-ha", |call| code(call.world).map_err(ApiError::die))
+        .map_err(|error| error.prefixed(&format!("{prefix}: ")))?;
+    Ok(Value::Null)
+}
+
+/// Takes out the parameters that are no options of a section.
+fn options(params: &Params, others: &[&str]) -> Params {
+    let mut options = params.clone();
+    for name in others {
+        options.take(name);
+    }
+    options
 }

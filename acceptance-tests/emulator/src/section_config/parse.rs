@@ -1,0 +1,108 @@
+//! `parse_config`: what can't be understood is passed over, as Proxmox passes over it with a warning.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::{FileType, Opt, Plugin, Sections, Values, bytes};
+
+impl FileType {
+    /// Reads a file's text.
+    #[must_use]
+    pub fn parse(&self, text: &str) -> Sections {
+        let mut sections = Sections { list: Vec::new(), digest: bytes::digest(text) };
+        let mut lines = text.lines();
+        while let Some(line) = lines.next() {
+            let Some((kind, id)) = header(line) else { continue };
+            let body: Vec<&str> = lines.by_ref().take_while(|line| !line.trim().is_empty()).collect();
+            let Some(plugin) = self.plugin(kind) else { continue };
+            let id = if self.typed_ids { format!("{kind}:{id}") } else { id.to_owned() };
+            let values = values(plugin, &body);
+            let complete = plugin.options.iter().all(|option| !option.required || values.contains_key(option.name));
+            if complete && sections.find(&id).is_none() {
+                sections.push(kind, &id, values);
+            }
+        }
+        sections
+    }
+}
+
+fn header(line: &str) -> Option<(&str, &str)> {
+    if line.starts_with('#') || line.starts_with(char::is_whitespace) {
+        return None;
+    }
+    let (kind, id) = line.split_once(':')?;
+    let id = id.trim();
+    (!kind.is_empty() && !kind.contains(char::is_whitespace) && !id.is_empty() && !id.contains(char::is_whitespace))
+        .then_some((kind, id))
+}
+
+fn values(plugin: &Plugin, lines: &[&str]) -> Values {
+    let mut values = Values::new();
+    for line in lines.iter().filter(|line| !line.starts_with('#')) {
+        let line = line.trim();
+        let (name, text) = line.split_once(char::is_whitespace).map_or((line, ""), |(name, text)| (name, text.trim()));
+        let Some(option) = plugin.option(name).filter(|_| !values.contains_key(name)) else { continue };
+        if let Some(value) = value(option, text) {
+            values.insert(name.to_owned(), value);
+        }
+    }
+    values
+}
+
+fn value(option: &Opt, text: &str) -> Option<Value> {
+    let text = match text {
+        // A flag: whatever stands behind it switches it on.
+        _ if option.name == "disable" => "1",
+        "" if option.is_boolean() => "1",
+        "" => return None,
+        text => text,
+    };
+    let mut errors = BTreeMap::new();
+    let raw = Value::String(text.to_owned());
+    option.prop.check(Some(&raw), option.name, &mut errors);
+    if !errors.is_empty() {
+        return None;
+    }
+    if option.is_numeric() {
+        return option.accept(&raw).ok();
+    }
+    Some(Value::String(option.codec.read(text)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::Prop;
+    use crate::section_config::Codec;
+    use serde_json::json;
+
+    fn file(typed_ids: bool) -> FileType {
+        let options = || {
+            vec![
+                Opt::required("nodes", Prop::string()).codec(Codec::SortedSet),
+                Opt::optional("n", Prop::integer()),
+                Opt::optional("disable", Prop::boolean()),
+                Opt::optional("comment", Prop::string()).codec(Codec::Text),
+            ]
+        };
+        FileType { plugins: vec![Plugin { kind: "a", options: options() }], typed_ids }
+    }
+
+    #[test]
+    fn sections_are_read_in_their_order() {
+        let text = "# c\na: x\n\tnodes b,a\n\tn 3\n\tdisable\n\tcomment  %3A  \n\na: y\n\tnodes q\n\n";
+        let sections = file(false).parse(text);
+        assert_eq!(sections.list.iter().map(|s| (s.id.as_str(), s.order)).collect::<Vec<_>>(), [("x", 1), ("y", 2)]);
+        assert_eq!(json!(sections.list[0].values), json!({"nodes": "a,b", "n": 3, "disable": 1, "comment": ":"}));
+        assert_eq!(file(true).parse(text).list[0].id, "a:x");
+    }
+
+    #[test]
+    fn what_is_invalid_is_not_there() {
+        let text = "b: q\n\tnodes x\n\na: x\n\tnodes a\n\tn 1e+20\n\tcomment   \n\tbogus 1\n\na: y\n\tn 1\n\n";
+        let sections = file(false).parse(text);
+        assert_eq!(sections.list.len(), 1);
+        assert_eq!(json!(sections.list[0].values), json!({"nodes": "a"}));
+    }
+}

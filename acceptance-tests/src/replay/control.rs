@@ -1,0 +1,74 @@
+//! What recordings do to a cluster that no client of its API can do: time, power, guests, files.
+
+use pve_emulator::Handle;
+use pve_emulator::world::World;
+
+/// The cluster behind the API.
+pub(super) struct Control<'e>(&'e Handle);
+
+/// A step that this cluster can't be put through.
+#[derive(Debug, thiserror::Error)]
+#[error("can't {0}")]
+pub struct ControlError(String);
+
+/// Recordings that depend on the minute begin in second 4 or later of one; where it doesn't matter this does as well.
+const FIRST_SECOND: i64 = 5;
+
+impl<'e> Control<'e> {
+    /// Takes the clock over and stops it in the second of a minute in which a recording begins.
+    pub(super) fn new(emulator: &'e Handle) -> Self {
+        let mut world = emulator.cluster().world();
+        world.clock.stop();
+        let second = world.now().rem_euclid(60);
+        world.advance((FIRST_SECOND - second).rem_euclid(60) as f64);
+        Self(emulator)
+    }
+
+    /// Moves the clock; every daemon does what is due meanwhile.
+    pub(super) fn advance(&self, seconds: f64) {
+        self.world().advance(seconds);
+    }
+
+    /// Cuts (`kill`) or restores (`start`) a node's power.
+    pub(super) fn node(&self, action: &str, node: &str) -> Result<(), ControlError> {
+        let mut world = self.world();
+        if !world.nodes.contains_key(node) || !matches!(action, "kill" | "start") {
+            return Err(ControlError(format!("{action} node {node}")));
+        }
+        world.power(node, action == "start");
+        Ok(())
+    }
+
+    /// Adds or removes a QDevice, which changes corosync's configuration.
+    pub(super) fn qdevice(&self, on: bool) {
+        let mut world = self.world();
+        world.qdevice = on.then(|| world.clock.now());
+        world.config_version += 1;
+    }
+
+    /// Makes every start of a guest fail or work again, moves its configuration, or removes it.
+    pub(super) fn guest(&self, action: &str, args: &[String]) -> Result<(), ControlError> {
+        let refuse = || ControlError(format!("{action} guest {}", args.join(" ")));
+        let first = args.first().ok_or_else(refuse)?;
+        let vmid: u32 = first.rsplit('-').next().and_then(|id| id.parse().ok()).ok_or_else(refuse)?;
+        let mut world = self.world();
+        let guest = world.guests.get_mut(&vmid).ok_or_else(refuse)?;
+        match (action, args) {
+            ("fail", _) => guest.start_fails = true,
+            ("cure", _) => guest.start_fails = false,
+            ("move", [_, _, to]) => world.move_guest(vmid, to),
+            ("remove", _) => drop(world.remove_guest(vmid)),
+            _ => return Err(refuse()),
+        }
+        Ok(())
+    }
+
+    /// The text of a configuration file; nothing if it doesn't exist.
+    pub(super) fn file(&self, path: &str) -> Option<String> {
+        self.world().file_opt(path).map(str::to_owned)
+    }
+
+    fn world(&self) -> std::sync::MutexGuard<'_, World> {
+        self.0.cluster().world()
+    }
+}

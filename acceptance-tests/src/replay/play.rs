@@ -1,0 +1,285 @@
+//! Puts an emulator into a case's start state, performs its steps in order and judges each answer.
+
+use super::case::{Action, Case, Exchange, ExpectedFiles};
+use super::client::{Answer, Client, ClientError};
+use super::compare::differences;
+use super::control::{Control, ControlError};
+use super::files::difference;
+use super::pointer::{Pointer, as_text};
+use super::request::{AuthHeaders, Captures, bytes, encode, fill};
+use super::seed::{Credentials, SeedError};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// What a played case showed.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The case's name.
+    pub case: String,
+    /// Every step, in order.
+    pub steps: Vec<Played>,
+}
+
+/// A step that was played, or passed over.
+#[derive(Debug)]
+pub struct Played {
+    /// Its number; nothing for the files at the end.
+    pub n: Option<u32>,
+    /// What it was, for a person.
+    pub title: String,
+    /// How it went.
+    pub verdict: Verdict,
+}
+
+/// How a step went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// The answer is what was recorded.
+    Equal,
+    /// It isn't; each line names one difference.
+    Different(Vec<String>),
+    /// It only changed the world, there is no answer to judge.
+    Done,
+    /// It belongs to what the emulator doesn't cover.
+    OutOfScope,
+}
+
+/// Why a case couldn't be played to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum PlayError {
+    /// The emulator can't be brought into the start state.
+    #[error(transparent)]
+    Seed(#[from] SeedError),
+    /// A step can't be done.
+    #[error(transparent)]
+    Control(#[from] ControlError),
+    /// The emulator can't be reached.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// A recording uses credentials that the format doesn't know.
+    #[error("unknown credentials: {0}")]
+    Credentials(String),
+}
+
+/// Plays `case` against an emulator of its own, seeded from `seed_file`.
+///
+/// # Errors
+/// When the emulator can't be started or driven; differing answers are no error.
+pub async fn play(case: &Case, seed_file: &Path) -> Result<Outcome, PlayError> {
+    let stage = super::seed::start(case, seed_file).await?;
+    let mut player = Player {
+        client: Client::new(stage.emulator.endpoint(), stage.emulator.ca_pem())?,
+        control: Control::new(&stage.emulator),
+        credentials: stage.credentials,
+        captures: Captures::new(),
+        tickets: BTreeMap::new(),
+        played_all: true,
+    };
+    let mut steps = Vec::new();
+    for step in &case.steps {
+        let (title, verdict) = player.step(&step.action).await?;
+        steps.push(Played { n: step.n, title, verdict });
+    }
+    stage.emulator.stop().await;
+    Ok(Outcome { case: case.name.clone(), steps })
+}
+
+/// Parts of Proxmox that the emulator doesn't have.
+const OUT_OF_SCOPE: [&str; 2] = ["/cluster/backup", "/cluster/jobs"];
+
+fn out_of_scope(path: &str) -> bool {
+    let path = path.split('?').next().unwrap_or_default();
+    OUT_OF_SCOPE.iter().any(|prefix| path.starts_with(prefix))
+}
+
+struct Player<'e> {
+    client: Client,
+    control: Control<'e>,
+    credentials: Credentials,
+    captures: Captures,
+    /// Ticket and CSRF token by user.
+    tickets: BTreeMap<String, (String, String)>,
+    /// Whether nothing that could have changed the files was passed over.
+    played_all: bool,
+}
+
+impl Player<'_> {
+    async fn step(&mut self, action: &Action) -> Result<(String, Verdict), PlayError> {
+        Ok(match action {
+            Action::Http(exchange) => (exchange.title(), self.exchange(exchange).await?),
+            Action::Wait { path, pointer, equals, timeout_s } => {
+                let title = format!("wait for {path} {pointer} = {}", equals.as_deref().unwrap_or("nothing"));
+                (title, self.wait(path, pointer, equals.as_deref(), *timeout_s).await?)
+            }
+            Action::Sleep(seconds) => {
+                self.control.advance(*seconds);
+                (format!("sleep {seconds} s"), Verdict::Done)
+            }
+            Action::Node { action, node } => {
+                self.control.node(action, node)?;
+                (format!("{action} node {node}"), Verdict::Done)
+            }
+            Action::Qdevice(action) => {
+                self.control.qdevice(action == "on");
+                (format!("QDevice {action}"), Verdict::Done)
+            }
+            Action::Guest { action, args } => {
+                self.control.guest(action, args)?;
+                (format!("guest {action} {}", args.join(" ")), Verdict::Done)
+            }
+            Action::Files(expected) => ("files".to_owned(), self.files(expected)),
+            Action::Unplayed(kind) => {
+                self.played_all = false;
+                (kind.clone(), Verdict::OutOfScope)
+            }
+        })
+    }
+
+    async fn exchange(&mut self, exchange: &Exchange) -> Result<Verdict, PlayError> {
+        if out_of_scope(&exchange.path) {
+            return Ok(Verdict::OutOfScope);
+        }
+        let auth = self.auth(&exchange.auth, &exchange.method).await?;
+        let answer = self.client.send(&bytes(exchange, &auth, &self.captures, self.client.host())).await?;
+        let body = body(&answer);
+        for (name, pointer) in &exchange.capture {
+            if let Some(value) = Pointer::parse(pointer).find(&body) {
+                self.captures.insert(name.clone(), as_text(value));
+            }
+        }
+        let found = judge(exchange, &answer, &body);
+        Ok(if found.is_empty() { Verdict::Equal } else { Verdict::Different(found) })
+    }
+
+    /// Repeats the GET once a second of the emulator's time.
+    async fn wait(
+        &mut self,
+        path: &str,
+        pointer: &str,
+        equals: Option<&str>,
+        timeout_s: u64,
+    ) -> Result<Verdict, PlayError> {
+        let path = fill(path, &self.captures);
+        let auth = self.auth("root-token", "GET").await?;
+        let request = self.get(&path, &auth);
+        let pointer = Pointer::parse(&fill(pointer, &self.captures));
+        let mut last = None;
+        for _ in 0..=timeout_s {
+            let answer = self.client.send(&request).await?;
+            last = pointer.find(&body(&answer)).filter(|value| !value.is_null()).map(as_text);
+            if last.as_deref() == equals {
+                return Ok(Verdict::Equal);
+            }
+            self.control.advance(1.0);
+        }
+        Ok(Verdict::Different(vec![format!(
+            "not reached within {timeout_s} s, last was {}",
+            last.as_deref().unwrap_or("nothing")
+        )]))
+    }
+
+    fn get(&self, path: &str, auth: &AuthHeaders) -> Vec<u8> {
+        let mut head =
+            format!("GET /api2/json{path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n", self.client.host());
+        for (name, value) in auth {
+            head.push_str(&format!("{name}: {value}\r\n"));
+        }
+        head.push_str("\r\n");
+        head.into_bytes()
+    }
+
+    fn files(&self, expected: &ExpectedFiles) -> Verdict {
+        let mut found = Vec::new();
+        for (path, text) in &expected.files {
+            let free_order = expected.free_order.contains(path);
+            let now = self.control.file(path);
+            found.extend(difference(path, text.as_deref(), now.as_deref(), free_order));
+        }
+        match found {
+            // What was passed over may have written these files.
+            list if !list.is_empty() && !self.played_all => Verdict::OutOfScope,
+            list if list.is_empty() => Verdict::Equal,
+            list => Verdict::Different(list),
+        }
+    }
+
+    /// The header lines for credentials as the recordings name them.
+    async fn auth(&mut self, auth: &str, method: &str) -> Result<AuthHeaders, PlayError> {
+        let auth = fill(auth, &self.captures);
+        if auth == "none" {
+            return Ok(Vec::new());
+        }
+        if let Some(text) = auth.strip_prefix("header:") {
+            return Ok(vec![("Authorization", text.to_owned())]);
+        }
+        if let Some(token) = auth.strip_prefix("token:").or_else(|| self.credentials.token(&auth)) {
+            return Ok(vec![("Authorization", format!("PVEAPIToken={token}"))]);
+        }
+        let (ticket, csrf) = if let Some(pair) = auth.strip_prefix("ticket:") {
+            let (ticket, csrf) = pair.split_once(' ').unwrap_or((pair, ""));
+            (ticket.to_owned(), csrf.to_owned())
+        } else {
+            let (who, variant) = auth.split_once('+').unwrap_or((&auth, ""));
+            let (ticket, csrf) = self.login(who).await?;
+            let csrf = match variant {
+                "nocsrf" => String::new(),
+                "badcsrf" => "00000000:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA".to_owned(),
+                _ => csrf,
+            };
+            (ticket, csrf)
+        };
+        let mut headers = vec![("Cookie", format!("PVEAuthCookie={}", encode(&ticket)))];
+        if method != "GET" && !csrf.is_empty() {
+            headers.push(("CSRFPreventionToken", csrf));
+        }
+        Ok(headers)
+    }
+
+    async fn login(&mut self, who: &str) -> Result<(String, String), PlayError> {
+        if let Some(known) = self.tickets.get(who) {
+            return Ok(known.clone());
+        }
+        let unknown = || PlayError::Credentials(who.to_owned());
+        let (username, password) = self.credentials.password(who).ok_or_else(unknown)?;
+        let form = format!("username={}&password={}", encode(username), encode(password));
+        let request = format!(
+            "POST /api2/json/access/ticket HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\
+             Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{form}",
+            self.client.host(),
+            form.len()
+        );
+        let answer = body(&self.client.send(request.as_bytes()).await?);
+        let text = |pointer: &str| answer.pointer(pointer).map(as_text);
+        let pair = (text("/data/ticket").ok_or_else(unknown)?, text("/data/CSRFPreventionToken").ok_or_else(unknown)?);
+        self.tickets.insert(who.to_owned(), pair.clone());
+        Ok(pair)
+    }
+}
+
+/// The body as the recordings write it: null for none, an object with `#text` for what isn't JSON.
+fn body(answer: &Answer) -> Value {
+    if answer.body.is_empty() {
+        return Value::Null;
+    }
+    serde_json::from_slice(&answer.body).unwrap_or_else(|_| json!({"#text": String::from_utf8_lossy(&answer.body)}))
+}
+
+fn judge(exchange: &Exchange, answer: &Answer, body: &Value) -> Vec<String> {
+    let mut found = Vec::new();
+    if answer.status != exchange.status {
+        found.push(format!("status: expected {}, found {} {}", exchange.status, answer.status, answer.reason));
+    }
+    let canonical = super::text::canonical;
+    if !exchange.reason_is_volatile() && canonical(&exchange.reason) != canonical(&answer.reason) {
+        found.push(format!("reason: expected {:?}, found {:?}", exchange.reason, answer.reason));
+    }
+    for (name, value) in &exchange.headers {
+        let sent = answer.headers.iter().find(|(other, _)| other == name).map(|(_, value)| value);
+        if sent != Some(value) {
+            found.push(format!("header {name}: expected {value:?}, found {sent:?}"));
+        }
+    }
+    found.extend(differences(&exchange.body, body, &exchange.tolerance()));
+    found
+}
