@@ -4,3 +4,5 @@
 
 pub mod client;
 pub mod framework;
+pub mod plugin;
+pub mod protocol;

@@ -31,11 +31,12 @@ pub enum Value {
 }
 
 impl Value {
-    /// A set: sorted and without duplicates.
+    /// A set: sorted and without duplicates. Two elements that aren't wholly known may yet turn out to differ, so both
+    /// are kept, as core does.
     pub fn set(elements: impl IntoIterator<Item = Value>) -> Self {
         let mut elements: Vec<Value> = elements.into_iter().collect();
         elements.sort();
-        elements.dedup();
+        elements.dedup_by(|a, b| a == b && a.is_wholly_known());
         Self::Set(elements)
     }
 
@@ -175,6 +176,12 @@ mod tests {
         let a = Value::set(["b", "a", "b"].map(Value::from));
         let b = Value::set(["a", "b"].map(Value::from));
         assert_eq!(a, b);
+    }
+
+    #[test]
+    fn unknown_elements_of_a_set_may_yet_differ() {
+        let set = Value::set([Value::Unknown, "a".into(), Value::Unknown]);
+        assert_eq!(set.elements().map(<[Value]>::len), Some(3));
     }
 
     #[test]

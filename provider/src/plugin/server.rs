@@ -1,0 +1,103 @@
+//! From the bound socket to the end of the process.
+
+use std::io;
+use std::time::Duration;
+
+use tonic::transport::Server;
+
+use super::environment::Environment;
+use super::lifetime::Lifetime;
+use super::signals::Signals;
+use super::socket::Listener;
+use super::tls::{Identity, NoIdentity};
+use super::{controller, handshake, incoming, reattach, stdio};
+use crate::framework::Provider;
+use crate::protocol::Service;
+
+/// Core waits two seconds after Shutdown and then kills. All its calls have been answered by then.
+const AFTER_SHUTDOWN: Duration = Duration::from_secs(1);
+
+/// For what is in flight when nobody waits for us: a write is to be finished, not torn.
+const AFTER_TERMINATION: Duration = Duration::from_secs(10);
+
+/// Who is served.
+pub(super) enum Mode {
+    /// The core that started us.
+    Plugin(Environment),
+    /// Whoever attaches, one after the other.
+    Debug,
+}
+
+/// Why the server could not start.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NoServer {
+    #[error("cannot listen: {0}")]
+    Listen(io::Error),
+    #[error(transparent)]
+    Identity(#[from] NoIdentity),
+    #[error(transparent)]
+    System(#[from] io::Error),
+}
+
+/// Serves until the end.
+///
+/// # Errors
+/// It could not start.
+pub(super) fn run(mode: Mode, provider: impl FnOnce() -> Provider + Send + 'static) -> Result<(), NoServer> {
+    // Ten calls at once, all waiting for the network most of the time: two threads are plenty, and each costs memory
+    // in each of the processes that core starts.
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let served = runtime.block_on(serve(mode, Service::new(provider)));
+    // What is still running has had its time.
+    runtime.shutdown_background();
+    served
+}
+
+async fn serve(mode: Mode, service: Service) -> Result<(), NoServer> {
+    // From here on a signal finds us prepared, and core can only send one once it has seen the handshake.
+    let mut signals = Signals::listen()?;
+    let lifetime = Lifetime::new();
+    let (listener, _place, tls) = match &mode {
+        Mode::Debug => {
+            let (listener, place) = Listener::bind(None).map_err(NoServer::Listen)?;
+            reattach::announce(&listener.address())?;
+            (listener, place, None)
+        }
+        Mode::Plugin(environment) => {
+            let (listener, place) = Listener::bind(Some(environment)).map_err(NoServer::Listen)?;
+            let identity = environment.client.clone().map(Identity::new).transpose()?;
+            handshake::announce(&listener.address(), identity.as_ref().map(|identity| &identity.certificate))?;
+            (listener, place, identity.map(|identity| identity.config))
+        }
+    };
+
+    let server = Server::builder()
+        .add_service(service.clone().into_server())
+        .add_service(controller::controller(lifetime.clone()))
+        .add_service(stdio::stdio(&lifetime));
+    let connections = incoming::incoming(listener, tls, lifetime.clone());
+    let mut server =
+        tokio::spawn(server.serve_with_incoming_shutdown(connections, lifetime.ending().cancelled_owned()));
+
+    let by_person = matches!(mode, Mode::Debug);
+    let patience = tokio::select! {
+        () = lifetime.shutdown() => AFTER_SHUTDOWN,
+        () = signals.end(by_person) => AFTER_TERMINATION,
+        () = lifetime.orphaned(), if !by_person => AFTER_TERMINATION,
+        ended = &mut server => {
+            tracing::error!(?ended, "the server ended by itself");
+            return Ok(());
+        }
+    };
+    tracing::debug!("ending");
+    lifetime.end();
+    let finish = async {
+        service.stop().await;
+        // Its only error is that of a connection that broke; there is nothing to be done about it any more.
+        let _ = server.await;
+    };
+    if tokio::time::timeout(patience, finish).await.is_err() {
+        tracing::warn!(?patience, "left with calls unanswered");
+    }
+    Ok(())
+}

@@ -1,0 +1,119 @@
+//! Writes msgpack by a schema. Always gives an answer: a value that doesn't fit is written as null and reported, since
+//! the object that it belongs to may exist and must not be lost for it.
+
+use rmp::encode::{self, ByteBuf};
+
+use crate::framework::{Number, Step, Value};
+use crate::protocol::malformed::{MAX_DEPTH, Malformed};
+use crate::protocol::shape::{Kind, Members, Shape};
+
+/// `value` written as `shape`, and the first thing about it that doesn't fit.
+pub(in crate::protocol) fn encode(value: &Value, shape: Shape<'_>) -> (Vec<u8>, Option<Malformed>) {
+    let mut writer = Writer { out: ByteBuf::new(), misfit: None, path: Vec::new() };
+    writer.value(value, shape);
+    (writer.out.into_vec(), writer.misfit)
+}
+
+struct Writer {
+    out: ByteBuf,
+    misfit: Option<Malformed>,
+    path: Vec<Step>,
+}
+
+impl Writer {
+    fn value(&mut self, value: &Value, shape: Shape<'_>) {
+        if self.path.len() > MAX_DEPTH {
+            return self.misfit();
+        }
+        let kind = shape.kind();
+        match (kind, value) {
+            (_, Value::Unknown) => self.unknown(),
+            (_, Value::Null) if shape.is_never_null() => self.array_header(0),
+            (_, Value::Null) => self.null(),
+            (Kind::Bool, Value::Bool(value)) => {
+                let Ok(()) = encode::write_bool(&mut self.out, *value);
+            }
+            (Kind::Number, Value::Number(number)) => self.number(number),
+            (Kind::String, Value::String(text)) => self.text(text),
+            (Kind::List(element), Value::List(elements)) | (Kind::Set(element), Value::Set(elements)) => {
+                self.elements(elements, element);
+            }
+            (Kind::Map(element), Value::Map(members)) => {
+                self.map_header(members.len());
+                for (key, value) in members {
+                    self.text(key);
+                    self.member(value, element, Step::Key(key.clone()));
+                }
+            }
+            (Kind::Object(members), Value::Map(_)) => self.object(value, members),
+            _ => self.misfit(),
+        }
+    }
+
+    fn elements(&mut self, elements: &[Value], shape: Shape<'_>) {
+        self.array_header(elements.len());
+        for (index, element) in elements.iter().enumerate() {
+            self.member(element, shape, Step::Index(i64::try_from(index).unwrap_or(i64::MAX)));
+        }
+    }
+
+    /// Core wants every attribute of the schema, and none besides.
+    fn object(&mut self, object: &Value, members: Members<'_>) {
+        self.map_header(members.len());
+        for (name, shape) in members.iter() {
+            self.text(name);
+            self.member(object.at(name), shape, Step::Attribute(name.to_owned()));
+        }
+    }
+
+    fn member(&mut self, value: &Value, shape: Shape<'_>, step: Step) {
+        self.path.push(step);
+        self.value(value, shape);
+        self.path.pop();
+    }
+
+    /// Only what is an int64 is written as a number. Core reads decimal text just as well, and exactly: 0.1 as a float64
+    /// would be 0.1000000000000000055 to it.
+    fn number(&mut self, number: &Number) {
+        match number {
+            Number::Int(value) => {
+                let Ok(_) = encode::write_sint(&mut self.out, *value);
+            }
+            _ => self.text(&number.to_string()),
+        }
+    }
+
+    fn unknown(&mut self) {
+        let Ok(_) = encode::write_ext_meta(&mut self.out, 1, 0);
+        self.out.as_mut_vec().push(0);
+    }
+
+    fn null(&mut self) {
+        let Ok(()) = encode::write_nil(&mut self.out);
+    }
+
+    fn text(&mut self, text: &str) {
+        let Ok(()) = encode::write_str(&mut self.out, text);
+    }
+
+    fn array_header(&mut self, length: usize) {
+        let Ok(_) = encode::write_array_len(&mut self.out, length32(length));
+    }
+
+    fn map_header(&mut self, length: usize) {
+        let Ok(_) = encode::write_map_len(&mut self.out, length32(length));
+    }
+
+    fn misfit(&mut self) {
+        if self.misfit.is_none() {
+            let problem = Malformed::new("is not of the type that the schema says");
+            self.misfit = Some(self.path.drain(..).rev().fold(problem, Malformed::within));
+        }
+        self.null();
+    }
+}
+
+/// A collection of more elements than msgpack can count would take over a hundred gigabytes.
+fn length32(length: usize) -> u32 {
+    u32::try_from(length).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,29 @@
+//! All schemas.
+
+use super::{Backend, Failed, Rpc, capabilities};
+use crate::framework::{Diagnostics, Provider};
+use crate::protocol::diagnostics;
+use crate::protocol::tfplugin5::get_provider_schema::{Request, Response};
+
+impl Rpc for Request {
+    type Response = Response;
+    const NAME: &'static str = "GetSchema";
+
+    async fn answer(&self, backend: &Backend) -> Result<Response, Diagnostics> {
+        Ok(backend.schema.get_or_init(|| schema(backend.provider())).clone())
+    }
+
+    fn failed(self, _: &Backend, failed: Failed) -> Response {
+        Response { diagnostics: diagnostics::encode(failed.diagnostics), ..Response::default() }
+    }
+}
+
+fn schema(provider: &Provider) -> Response {
+    Response {
+        provider: Some(provider.schema().into()),
+        resource_schemas: provider.resources().map(|(name, r)| (name.to_owned(), r.schema().into())).collect(),
+        data_source_schemas: provider.data_sources().map(|(name, d)| (name.to_owned(), d.schema().into())).collect(),
+        server_capabilities: Some(capabilities()),
+        ..Response::default()
+    }
+}

@@ -1,0 +1,36 @@
+//! Starts an import; core reads the object next.
+
+use super::{Backend, Failed, Rpc};
+use crate::framework::Diagnostics;
+use crate::protocol::shape::Shape;
+use crate::protocol::tfplugin5::import_resource_state::{ImportedResource, Request, Response};
+use crate::protocol::{diagnostics, dynamic};
+
+impl Rpc for Request {
+    type Response = Response;
+    const NAME: &'static str = "ImportResourceState";
+
+    fn subject(&self) -> &str {
+        &self.type_name
+    }
+
+    async fn answer(&self, backend: &Backend) -> Result<Response, Diagnostics> {
+        let provider = backend.provider();
+        let shape = Shape::of(provider.resource(&self.type_name)?.schema());
+        let mut imported = provider.import(&self.type_name, &self.id).await;
+        let mut imported_resources = Vec::new();
+        if !imported.state.is_null() {
+            imported_resources.push(ImportedResource {
+                type_name: self.type_name.clone(),
+                state: Some(dynamic::encode(&imported.state, shape, &mut imported.diagnostics)),
+                ..ImportedResource::default()
+            });
+        }
+        let diagnostics = diagnostics::encode(imported.diagnostics);
+        Ok(Response { imported_resources, diagnostics, ..Response::default() })
+    }
+
+    fn failed(self, _: &Backend, failed: Failed) -> Response {
+        Response { diagnostics: diagnostics::encode(failed.diagnostics), ..Response::default() }
+    }
+}

@@ -1,0 +1,44 @@
+//! Plans a create, update, replace or destroy.
+
+use super::{Backend, Failed, Rpc};
+use crate::framework::{Diagnostics, PlanRequest};
+use crate::protocol::shape::Shape;
+use crate::protocol::tfplugin5::plan_resource_change::{Request, Response};
+use crate::protocol::{diagnostics, dynamic};
+
+impl Rpc for Request {
+    type Response = Response;
+    const NAME: &'static str = "PlanResourceChange";
+
+    fn subject(&self) -> &str {
+        &self.type_name
+    }
+
+    async fn answer(&self, backend: &Backend) -> Result<Response, Diagnostics> {
+        let provider = backend.provider();
+        let shape = Shape::of(provider.resource(&self.type_name)?.schema());
+        let request = PlanRequest {
+            prior: dynamic::decode(self.prior_state.as_ref(), shape, "the state")?,
+            proposed: dynamic::decode(self.proposed_new_state.as_ref(), shape, "the proposed state")?,
+            config: dynamic::decode(self.config.as_ref(), shape, "the configuration")?,
+        };
+        let mut planned = provider.plan(&self.type_name, request).await;
+        let planned_state = dynamic::encode(&planned.state, shape, &mut planned.diagnostics);
+        Ok(Response {
+            planned_state: Some(planned_state),
+            requires_replace: planned.requires_replace.into_iter().map(Into::into).collect(),
+            planned_private: self.prior_private.clone(),
+            diagnostics: diagnostics::encode(planned.diagnostics),
+            ..Response::default()
+        })
+    }
+
+    fn failed(self, _: &Backend, failed: Failed) -> Response {
+        Response {
+            planned_state: self.prior_state,
+            planned_private: self.prior_private,
+            diagnostics: diagnostics::encode(failed.diagnostics),
+            ..Response::default()
+        }
+    }
+}

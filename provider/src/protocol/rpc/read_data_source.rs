@@ -1,0 +1,29 @@
+//! Reads a data source.
+
+use super::{Backend, Failed, Rpc};
+use crate::framework::Diagnostics;
+use crate::protocol::shape::Shape;
+use crate::protocol::tfplugin5::read_data_source::{Request, Response};
+use crate::protocol::{diagnostics, dynamic};
+
+impl Rpc for Request {
+    type Response = Response;
+    const NAME: &'static str = "ReadDataSource";
+
+    fn subject(&self) -> &str {
+        &self.type_name
+    }
+
+    async fn answer(&self, backend: &Backend) -> Result<Response, Diagnostics> {
+        let provider = backend.provider();
+        let shape = Shape::of(provider.data_source(&self.type_name)?.schema());
+        let config = dynamic::decode(self.config.as_ref(), shape, "the configuration")?;
+        let mut read = provider.read_data_source(&self.type_name, config).await;
+        let state = Some(dynamic::encode(&read.state, shape, &mut read.diagnostics));
+        Ok(Response { state, diagnostics: diagnostics::encode(read.diagnostics), ..Response::default() })
+    }
+
+    fn failed(self, _: &Backend, failed: Failed) -> Response {
+        Response { diagnostics: diagnostics::encode(failed.diagnostics), ..Response::default() }
+    }
+}

@@ -1,0 +1,39 @@
+//! Refreshes an object. Where that fails, the state stays as it was.
+
+use super::{Backend, Failed, Rpc};
+use crate::framework::Diagnostics;
+use crate::protocol::shape::Shape;
+use crate::protocol::tfplugin5::read_resource::{Request, Response};
+use crate::protocol::{diagnostics, dynamic};
+
+impl Rpc for Request {
+    type Response = Response;
+    const NAME: &'static str = "ReadResource";
+
+    fn subject(&self) -> &str {
+        &self.type_name
+    }
+
+    async fn answer(&self, backend: &Backend) -> Result<Response, Diagnostics> {
+        let provider = backend.provider();
+        let shape = Shape::of(provider.resource(&self.type_name)?.schema());
+        let state = dynamic::decode(self.current_state.as_ref(), shape, "the state")?;
+        let mut read = provider.read(&self.type_name, state).await;
+        let new_state = dynamic::encode(&read.state, shape, &mut read.diagnostics);
+        Ok(Response {
+            new_state: Some(new_state),
+            diagnostics: diagnostics::encode(read.diagnostics),
+            private: self.private.clone(),
+            ..Response::default()
+        })
+    }
+
+    fn failed(self, _: &Backend, failed: Failed) -> Response {
+        Response {
+            new_state: self.current_state,
+            diagnostics: diagnostics::encode(failed.diagnostics),
+            private: self.private,
+            ..Response::default()
+        }
+    }
+}

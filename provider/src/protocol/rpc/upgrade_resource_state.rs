@@ -1,0 +1,39 @@
+//! Brings a stored state to the current schema version. Core asks this of every object at every run, before Configure.
+
+use super::{Backend, Failed, Rpc};
+use crate::framework::Diagnostics;
+use crate::protocol::shape::Shape;
+use crate::protocol::tfplugin5::DynamicValue;
+use crate::protocol::tfplugin5::upgrade_resource_state::{Request, Response};
+use crate::protocol::{diagnostics, dynamic};
+
+impl Rpc for Request {
+    type Response = Response;
+    const NAME: &'static str = "UpgradeResourceState";
+
+    fn subject(&self) -> &str {
+        &self.type_name
+    }
+
+    async fn answer(&self, backend: &Backend) -> Result<Response, Diagnostics> {
+        let provider = backend.provider();
+        let schema = provider.resource(&self.type_name)?.schema();
+        if self.version == schema.version
+            && let Some(state) = self.raw_state.as_ref().filter(|state| !state.json.is_empty())
+        {
+            // The usual case: the very bytes go back, so no number loses a digit on the way. Attributes that the
+            // schema has no longer are already gone.
+            let upgraded_state = DynamicValue { json: state.json.clone(), msgpack: Vec::new() };
+            return Ok(Response { upgraded_state: Some(upgraded_state), diagnostics: Vec::new() });
+        }
+        let state = dynamic::stored(self.raw_state.as_ref())?;
+        let state = provider.upgrade(&self.type_name, self.version, state)?;
+        let mut diagnostics = Diagnostics::new();
+        let upgraded_state = Some(dynamic::encode(&state, Shape::of(schema), &mut diagnostics));
+        Ok(Response { upgraded_state, diagnostics: diagnostics::encode(diagnostics) })
+    }
+
+    fn failed(self, _: &Backend, failed: Failed) -> Response {
+        Response { upgraded_state: None, diagnostics: diagnostics::encode(failed.diagnostics) }
+    }
+}

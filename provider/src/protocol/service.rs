@@ -1,0 +1,122 @@
+//! The gRPC service: every call takes the same way through [`Service::call`].
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio_util::task::TaskTracker;
+use tonic::{Request, Response, Status};
+use tracing::Instrument;
+
+use super::guard::{Crash, guard};
+use super::rpc::{Backend, Failed, Rpc};
+use super::tfplugin5::provider_server::{Provider as Calls, ProviderServer};
+use super::{MESSAGE_LIMIT, tfplugin5 as wire};
+use crate::framework::{Diagnostics, Provider};
+
+/// What core talks to.
+#[derive(Clone)]
+pub struct Service {
+    backend: Arc<Backend>,
+    running: TaskTracker,
+}
+
+impl Service {
+    /// The service of a provider that is made when the first call comes.
+    pub fn new(provider: impl FnOnce() -> Provider + Send + 'static) -> Self {
+        let running = TaskTracker::new();
+        running.close();
+        Self { backend: Arc::new(Backend::new(provider)), running }
+    }
+
+    /// This service, ready to be served.
+    pub fn into_server(self) -> ProviderServer<Self> {
+        ProviderServer::new(self).max_decoding_message_size(MESSAGE_LIMIT).max_encoding_message_size(MESSAGE_LIMIT)
+    }
+
+    /// Ends what is in flight soon, as core's `Stop` does, and waits until it has ended.
+    pub async fn stop(&self) {
+        if !self.running.is_empty() {
+            self.backend.provider().stop();
+        }
+        self.running.wait().await;
+    }
+
+    /// Runs a call in a task of its own, so that it also comes to its end when core is gone and nobody waits for the
+    /// answer any more: a file that is being edited is not left half-way.
+    async fn call<R: Rpc>(&self, request: Request<R>) -> Result<Response<R::Response>, Status> {
+        let backend = Arc::clone(&self.backend);
+        let request = request.into_inner();
+        let span = tracing::debug_span!("rpc", tf_rpc = R::NAME, tf_resource_type = request.subject());
+        let task = self.running.spawn(run(backend, request).instrument(span));
+        task.await.map(Response::new).map_err(|error| Status::internal(error.to_string()))
+    }
+}
+
+async fn run<R: Rpc>(backend: Arc<Backend>, request: R) -> R::Response {
+    let start = Instant::now();
+    let failed = match guard(request.answer(&backend)).await {
+        Ok(Ok(response)) => {
+            tracing::trace!(elapsed_ms = start.elapsed().as_millis(), "answered");
+            return response;
+        }
+        Ok(Err(diagnostics)) => Failed { diagnostics, crashed: false },
+        Err(crash) => Failed { diagnostics: crashed(R::NAME, request.subject(), &crash), crashed: true },
+    };
+    tracing::debug!(elapsed_ms = start.elapsed().as_millis(), crashed = failed.crashed, "could not be answered");
+    request.failed(&backend, failed)
+}
+
+fn crashed(rpc: &str, subject: &str, crash: &Crash) -> Diagnostics {
+    let of = if subject.is_empty() { String::new() } else { format!(" of {subject}") };
+    let text = crash.text.map(|text| format!(": {text}")).unwrap_or_default();
+    let detail = format!(
+        "{rpc}{of} panicked at {}{text}.\nThis is a bug in the provider; everything else in this run goes on. Please \
+         report it with this message.",
+        crash.place
+    );
+    let mut diagnostics = Diagnostics::new();
+    diagnostics.error("The provider crashed", detail);
+    diagnostics
+}
+
+macro_rules! calls {
+    ($($method:ident($message:ident)),* $(,)?) => {
+        /// Calls that are not named here are answered `Unimplemented`: core makes them only of a provider that says it
+        /// has list resources, actions or identities.
+        #[tonic::async_trait]
+        impl Calls for Service {
+            $(
+                async fn $method(
+                    &self,
+                    request: Request<wire::$message::Request>,
+                ) -> Result<Response<wire::$message::Response>, Status> {
+                    self.call(request).await
+                }
+            )*
+        }
+    };
+}
+
+calls! {
+    get_metadata(get_metadata),
+    get_schema(get_provider_schema),
+    get_resource_identity_schemas(get_resource_identity_schemas),
+    prepare_provider_config(prepare_provider_config),
+    validate_resource_type_config(validate_resource_type_config),
+    validate_data_source_config(validate_data_source_config),
+    upgrade_resource_state(upgrade_resource_state),
+    configure(configure),
+    read_resource(read_resource),
+    plan_resource_change(plan_resource_change),
+    apply_resource_change(apply_resource_change),
+    import_resource_state(import_resource_state),
+    move_resource_state(move_resource_state),
+    read_data_source(read_data_source),
+    validate_ephemeral_resource_config(validate_ephemeral_resource_config),
+    open_ephemeral_resource(open_ephemeral_resource),
+    renew_ephemeral_resource(renew_ephemeral_resource),
+    close_ephemeral_resource(close_ephemeral_resource),
+    get_functions(get_functions),
+    call_function(call_function),
+    stop(stop),
+}
