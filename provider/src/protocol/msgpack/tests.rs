@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::{decode, encode};
-use crate::framework::{Attribute, Block, NestedBlock, Nesting, Number, Type, Value};
+use crate::framework::{Block, NestedBlock, Nesting, Number, Role, Schema, Type, Value};
 use crate::protocol::malformed::Malformed;
 use crate::protocol::shape::Shape;
 
@@ -267,29 +267,24 @@ fn fuzzed_json_never_panics_and_means_something_or_nothing() {
 }
 
 #[test]
-fn unused_attributes_of_a_block_are_found_by_name() {
-    let attribute = |name: &str, ty| Attribute {
-        name: name.to_owned(),
-        ty,
-        description: String::new(),
-        required: false,
-        optional: true,
-        computed: false,
-        sensitive: false,
-        default: None,
-        replace: false,
-        volatile: false,
-        local: false,
-        null_means: None,
-        aliases: Vec::new(),
-        constraints: serde_json::Value::Null,
-    };
-    let inner = Block { attributes: vec![attribute("port", Type::Number)], ..Block::default() };
-    let rule = NestedBlock { name: "rule".to_owned(), nesting: Nesting::List, block: inner, min_items: 0 };
-    let block = Block { attributes: vec![attribute("id", Type::String)], blocks: vec![rule], ..Block::default() };
+fn attributes_and_blocks_are_found_by_name() {
+    #[derive(schemars::JsonSchema)]
+    #[expect(dead_code, reason = "only its schema is of interest")]
+    struct Firewall {
+        name: Option<String>,
+        #[schemars(extend("tf" = {"block": "list"}))]
+        rule: Vec<Rule>,
+    }
+    #[derive(schemars::JsonSchema)]
+    #[expect(dead_code, reason = "only its schema is of interest")]
+    struct Rule {
+        port: Option<i64>,
+    }
+    let block = Schema::of::<Firewall>(Role::Provider).block;
+    let rule = |port| Value::object([("port", port)]);
     let value = Value::object([
-        ("id", Value::from("x")),
-        ("rule", Value::List(vec![Value::object([("port", Value::from(22))]), Value::object([("port", Value::Null)])])),
+        ("name", Value::from("x")),
+        ("rule", Value::List(vec![rule(Value::from(22)), rule(Value::Null)])),
     ]);
     let (bytes, misfit) = encode(&value, Shape::Block(&block));
     assert_eq!((misfit, decode(&bytes, Shape::Block(&block))), (None, Ok(value)));
