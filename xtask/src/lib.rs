@@ -5,6 +5,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "these are command line tools; stdout is theirs")]
 
 pub mod catalogue;
+pub mod ci;
 pub mod docs;
 pub mod replay;
 pub mod schemas;

@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use xtask::{Outcome, Workspace, docs, replay, schemas, tidy};
+use xtask::{Outcome, Workspace, ci, docs, replay, schemas, tidy};
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "Every command that CI runs", disable_help_subcommand = true)]
@@ -16,6 +16,7 @@ struct Cli {
 /// Sorted by name; one line per module.
 #[derive(Subcommand)]
 enum Command {
+    Ci(ci::Args),
     Docs(docs::Args),
     Replay(replay::Args),
     Schemas(schemas::Args),
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Outcome {
     let workspace = Workspace::of_this_build();
     match command {
+        Command::Ci(args) => ci::run(&workspace, &args),
         Command::Docs(args) => docs::run(&workspace, &args),
         Command::Replay(args) => replay::run(&workspace, &args),
         Command::Schemas(args) => schemas::run(&workspace, &args),

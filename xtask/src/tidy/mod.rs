@@ -14,7 +14,7 @@ use crate::catalogue::Catalogue;
 use crate::{Outcome, Workspace};
 
 /// Check the direction of dependencies, the pieces of every noun, and the sizes of files
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 pub struct Args {}
 
 /// A broken rule, and where.
