@@ -3,6 +3,7 @@
 //! One struct is the truth of one noun. From it come the Terraform schema, plan-time validation, defaults, what forces
 //! replacement, the documentation page and the published JSON Schema. Their doc comments **are** the user documentation.
 
+pub mod data;
 pub mod datacenter_options;
 pub mod ha_group;
 pub mod ha_node_affinity_rule;

@@ -1,0 +1,111 @@
+//! `pve_ha_groups`: the HA groups of PVE 8.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+use super::answer::list;
+use crate::noun::Noun;
+use crate::value::{Entry, NodeName, NodePriorities};
+
+/// The HA groups, sorted by name. **PVE 8**: on PVE 9 groups have become rules, `supported` is `false` and the list empty.
+///
+/// Needs the privilege `Sys.Audit` on `/`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct HaGroups {
+    /// What to look for.
+    #[serde(flatten)]
+    pub arguments: HaGroupsArguments,
+    /// Whether this cluster has HA groups: PVE 8, and PVE 9 until its groups are migrated to rules.
+    pub supported: bool,
+    /// The groups found.
+    pub groups: Vec<Group>,
+}
+
+/// Which groups to list.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct HaGroupsArguments {
+    /// Only groups that list this node.
+    #[schemars(extend("tf" = {"optional": true}))]
+    pub node: Option<NodeName>,
+}
+
+/// An HA group.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Group {
+    /// Its name.
+    pub name: String,
+    /// Its nodes with their priorities. **A higher number is preferred.**
+    pub nodes: NodePriorities,
+    /// Whether its resources may run on these nodes only.
+    pub restricted: bool,
+    /// Whether its resources stay where they are when a node of higher priority comes online.
+    pub nofailback: bool,
+    /// Its comment.
+    pub comment: Option<String>,
+}
+
+impl Noun for HaGroups {
+    const NAME: &'static str = "pve_ha_groups";
+    const TITLE: &'static str = "HA groups";
+}
+
+impl HaGroups {
+    /// From the answer of `/cluster/ha/groups`; none where groups have been migrated to rules.
+    ///
+    /// # Errors
+    /// Says what of the answer has an unexpected form.
+    pub fn from_answer(arguments: HaGroupsArguments, answer: Option<&Json>) -> Result<Self, String> {
+        let entries = answer.map(list).transpose()?.unwrap_or_default();
+        let mut groups = entries.iter().map(Group::from_entry).collect::<Result<Vec<_>, _>>()?;
+        groups.retain(|group| arguments.node.as_ref().is_none_or(|node| group.nodes.0.contains_key(node)));
+        groups.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(Self { supported: answer.is_some(), groups, arguments })
+    }
+}
+
+impl Group {
+    fn from_entry(entry: &Json) -> Result<Self, String> {
+        let entry = Entry(entry);
+        Ok(Self {
+            name: entry.required("group")?,
+            nodes: NodePriorities::from_list(&entry.required("nodes")?)?,
+            restricted: entry.flag("restricted").unwrap_or(false),
+            nofailback: entry.flag("nofailback").unwrap_or(false),
+            comment: entry.text("comment"),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::recorded::{answer, reversed};
+
+    #[test]
+    fn groups_are_sorted_and_complete() {
+        let recorded = answer("pve8-ha-groups", 41);
+        let groups = HaGroups::from_answer(HaGroupsArguments::default(), Some(&recorded)).unwrap();
+        let names: Vec<_> = groups.groups.iter().map(|group| group.name.as_str()).collect();
+        assert_eq!(names, ["G2", "g1", "g4", "g5", "g6"]);
+        assert_eq!(groups.groups[4].nodes.to_list(), "pve2,pve3:1");
+        let restricted = &groups.groups[0];
+        assert!(restricted.restricted && !restricted.nofailback);
+        assert_eq!(restricted.comment.as_deref(), Some("hello world"));
+        assert_eq!(HaGroups::from_answer(HaGroupsArguments::default(), Some(&reversed(recorded))).unwrap(), groups);
+    }
+
+    #[test]
+    fn the_filter_is_by_node() {
+        let arguments = HaGroupsArguments { node: Some("pve2".parse().unwrap()) };
+        let groups = HaGroups::from_answer(arguments, Some(&answer("pve8-ha-groups", 41))).unwrap();
+        let names: Vec<_> = groups.groups.iter().map(|group| group.name.as_str()).collect();
+        assert_eq!(names, ["G2", "g6"]);
+    }
+
+    #[test]
+    fn a_cluster_with_rules_has_no_groups() {
+        let groups = HaGroups::from_answer(HaGroupsArguments::default(), None).unwrap();
+        assert!(!groups.supported && groups.groups.is_empty());
+    }
+}

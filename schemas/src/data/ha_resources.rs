@@ -1,0 +1,190 @@
+//! `pve_ha_resources`: the guests that the HA manager looks after, as configured.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+use super::answer::{complaints, list, natural};
+use crate::noun::Noun;
+use crate::value::{ConfigId, Entry, HaState};
+
+/// The HA resources as configured, sorted by type and number. What they do right now is in `pve_ha_status`.
+///
+/// Needs the privilege `Sys.Audit` on `/`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct HaResources {
+    /// What to look for.
+    #[serde(flatten)]
+    pub arguments: HaResourcesArguments,
+    /// The ids of the resources found, such as `vm:100`.
+    pub sids: Vec<String>,
+    /// The resources found.
+    pub resources: Vec<Resource>,
+}
+
+/// Which resources to list.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct HaResourcesArguments {
+    /// Only virtual machines (`vm`) or containers (`ct`).
+    #[serde(rename = "type")]
+    #[schemars(extend("tf" = {"optional": true}))]
+    pub kind: Option<GuestKind>,
+    /// Only resources with this requested state. `enabled` is another word for `started`.
+    #[schemars(extend("tf" = {"optional": true}))]
+    pub state: Option<HaState>,
+    /// Only resources of this HA group. **PVE 8 only.**
+    #[schemars(extend("tf" = {"optional": true}))]
+    pub group: Option<ConfigId>,
+}
+
+/// The kind of a guest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum GuestKind {
+    /// A virtual machine.
+    Vm,
+    /// A container.
+    Ct,
+}
+
+/// An HA resource as configured; what is not configured shows Proxmox's default.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Resource {
+    /// The guest: `vm:100` for a virtual machine, `ct:101` for a container.
+    pub sid: String,
+    /// `vm` or `ct`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The number of the guest.
+    pub guest: i64,
+    /// The requested state: `started`, `stopped`, `disabled` or `ignored`.
+    pub state: String,
+    /// The HA group. **PVE 8 only.**
+    pub group: Option<String>,
+    /// Whether it moves back to a node of higher priority. **PVE 9 only**; null on PVE 8.
+    pub failback: Option<bool>,
+    /// How often a failed start is tried again on the same node.
+    pub max_restart: i64,
+    /// How often it is moved to another node after failed starts.
+    pub max_relocate: i64,
+    /// Its comment.
+    pub comment: Option<String>,
+    /// What Proxmox finds wrong with its configuration, such as a group that doesn't exist.
+    pub errors: Vec<String>,
+}
+
+impl Noun for HaResources {
+    const NAME: &'static str = "pve_ha_resources";
+    const TITLE: &'static str = "HA resources";
+}
+
+impl HaResources {
+    /// From the answer of `/cluster/ha/resources` of the given major version.
+    ///
+    /// # Errors
+    /// Says what of the answer has an unexpected form.
+    pub fn from_answer(arguments: HaResourcesArguments, answer: &Json, major: i64) -> Result<Self, String> {
+        let entries = list(answer)?.iter().map(|entry| Resource::from_entry(entry, major));
+        let mut resources = entries.collect::<Result<Vec<_>, _>>()?;
+        resources.retain(|resource| arguments.let_through(resource));
+        resources.sort_by_key(|resource| natural(&resource.sid));
+        Ok(Self { sids: resources.iter().map(|resource| resource.sid.clone()).collect(), resources, arguments })
+    }
+}
+
+impl HaResourcesArguments {
+    fn let_through(&self, resource: &Resource) -> bool {
+        let kind = self.kind.is_none_or(|kind| resource.kind == kind.as_str());
+        let state = self.state.is_none_or(|state| resource.state == normal(state.as_str()));
+        let group = self.group.as_ref().is_none_or(|group| resource.group.as_deref() == Some(group.as_str()));
+        kind && state && group
+    }
+}
+
+impl GuestKind {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Vm => "vm",
+            Self::Ct => "ct",
+        }
+    }
+}
+
+impl Resource {
+    fn from_entry(json: &Json, major: i64) -> Result<Self, String> {
+        let entry = Entry(json);
+        let sid = entry.required("sid")?;
+        let (kind, guest) = sid.split_once(':').ok_or_else(|| format!("sid = {sid:?} has no type"))?;
+        Ok(Self {
+            kind: kind.to_owned(),
+            guest: guest.parse().map_err(|_| format!("sid = {sid:?} has no number"))?,
+            state: normal(&entry.text("state").unwrap_or_else(|| "started".to_owned())).to_owned(),
+            group: entry.text("group"),
+            failback: entry.flag("failback").or((major >= 9).then_some(true)),
+            max_restart: entry.integer("max_restart").unwrap_or(1),
+            max_relocate: entry.integer("max_relocate").unwrap_or(1),
+            comment: entry.text("comment"),
+            errors: complaints(json),
+            sid,
+        })
+    }
+}
+
+/// `enabled` is stored verbatim and means `started`.
+fn normal(state: &str) -> &str {
+    if state == "enabled" { "started" } else { state }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::recorded::{answer, reversed};
+
+    fn all(case: &str, n: u64, major: i64) -> HaResources {
+        HaResources::from_answer(HaResourcesArguments::default(), &answer(case, n), major).unwrap()
+    }
+
+    #[test]
+    fn defaults_are_filled_in() {
+        let nine = all("pve9-ha-resources", 29, 9);
+        assert_eq!(nine.sids, ["ct:200", "vm:100", "vm:102"]);
+        let plain = &nine.resources[1];
+        assert_eq!((plain.guest, plain.max_restart, plain.failback), (100, 1, Some(true)));
+        assert_eq!((nine.resources[2].failback, nine.resources[2].max_relocate), (Some(false), 100_000));
+        let eight = all("pve8-ha-resources", 30, 8);
+        assert_eq!((eight.sids, eight.resources[0].failback), (nine.sids, None));
+    }
+
+    #[test]
+    fn the_order_of_the_answer_does_not_matter() {
+        let recorded = reversed(answer("pve8-ha-resources", 30));
+        let turned = HaResources::from_answer(HaResourcesArguments::default(), &recorded, 8).unwrap();
+        assert_eq!(turned, all("pve8-ha-resources", 30, 8));
+    }
+
+    #[test]
+    fn filters_narrow_the_list() {
+        let recorded = answer("pve8-ha-resources", 30);
+        let sids = |arguments| HaResources::from_answer(arguments, &recorded, 8).unwrap().sids;
+        let none = HaResourcesArguments::default;
+        assert_eq!(sids(HaResourcesArguments { kind: Some(GuestKind::Ct), ..none() }), ["ct:200"]);
+        assert_eq!(sids(HaResourcesArguments { state: Some(HaState::Disabled), ..none() }), ["vm:102"]);
+        assert!(sids(HaResourcesArguments { group: Some("nosuch".parse().unwrap()), ..none() }).is_empty());
+    }
+
+    #[test]
+    fn enabled_counts_as_started() {
+        let answer = serde_json::json!([{"sid": "vm:100", "state": "enabled"}, {"sid": "vm:101"}]);
+        for state in [HaState::Enabled, HaState::Started] {
+            let arguments = HaResourcesArguments { state: Some(state), ..HaResourcesArguments::default() };
+            assert_eq!(HaResources::from_answer(arguments, &answer, 9).unwrap().sids, ["vm:100", "vm:101"]);
+        }
+    }
+
+    #[test]
+    fn a_missing_group_is_an_error_of_the_resource() {
+        let resources = all("pve8-ha-rules-absent", 10, 8).resources;
+        assert_eq!(resources[0].errors, ["group: group 'nosuch' does not exist"]);
+        assert_eq!(resources[0].group.as_deref(), Some("nosuch"));
+    }
+}

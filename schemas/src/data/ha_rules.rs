@@ -1,0 +1,199 @@
+//! `pve_ha_rules`: the HA rules of PVE 9.
+
+use std::collections::BTreeSet;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+use super::answer::{complaints, list};
+use crate::noun::Noun;
+use crate::value::{Entry, NodeName, NodePriorities, Sid};
+
+/// The HA rules, sorted by name. **PVE 9**: PVE 8 has none, `supported` is `false` and the list empty there.
+///
+/// Needs the privilege `Sys.Audit` on `/`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct HaRules {
+    /// What to look for.
+    #[serde(flatten)]
+    pub arguments: HaRulesArguments,
+    /// Whether this cluster knows HA rules.
+    pub supported: bool,
+    /// The rules found.
+    pub rules: Vec<Rule>,
+}
+
+/// Which rules to list.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct HaRulesArguments {
+    /// Only rules of this type.
+    #[serde(rename = "type")]
+    #[schemars(extend("tf" = {"optional": true}))]
+    pub kind: Option<RuleKind>,
+    /// Only rules that name this HA resource, such as `vm:100`.
+    #[schemars(extend("tf" = {"optional": true}))]
+    pub resource: Option<Sid>,
+    /// Only rules that name this node.
+    #[schemars(extend("tf" = {"optional": true}))]
+    pub node: Option<NodeName>,
+}
+
+/// The type of a rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum RuleKind {
+    /// On which nodes resources run.
+    NodeAffinity,
+    /// Which resources run together or apart.
+    ResourceAffinity,
+}
+
+/// An HA rule.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Rule {
+    /// Its name.
+    pub name: String,
+    /// `node-affinity` or `resource-affinity`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The HA resources it is about.
+    pub resources: BTreeSet<String>,
+    /// Its nodes with their priorities, **a higher number is preferred**; null for a resource affinity rule.
+    pub nodes: Option<NodePriorities>,
+    /// Whether the resources may run on these nodes only; null for a resource affinity rule.
+    pub strict: Option<bool>,
+    /// `positive` keeps the resources together, `negative` apart; null for a node affinity rule.
+    pub affinity: Option<String>,
+    /// Whether it is switched off.
+    pub disabled: bool,
+    /// Its comment.
+    pub comment: Option<String>,
+    /// Why the HA manager drops this rule, such as a contradiction to another rule. Empty for a rule in force.
+    pub errors: Vec<String>,
+}
+
+impl Noun for HaRules {
+    const NAME: &'static str = "pve_ha_rules";
+    const TITLE: &'static str = "HA rules";
+}
+
+impl HaRules {
+    /// From the answer of `/cluster/ha/rules`; none where Proxmox has no such call.
+    ///
+    /// # Errors
+    /// Says what of the answer has an unexpected form.
+    pub fn from_answer(arguments: HaRulesArguments, answer: Option<&Json>) -> Result<Self, String> {
+        let entries = answer.map(list).transpose()?.unwrap_or_default();
+        let mut rules = entries.iter().map(Rule::from_entry).collect::<Result<Vec<_>, _>>()?;
+        rules.retain(|rule| arguments.let_through(rule));
+        rules.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(Self { supported: answer.is_some(), rules, arguments })
+    }
+}
+
+impl HaRulesArguments {
+    fn let_through(&self, rule: &Rule) -> bool {
+        let kind = self.kind.is_none_or(|kind| rule.kind == kind.as_str());
+        let resource = self.resource.as_ref().is_none_or(|sid| rule.resources.contains(sid.as_str()));
+        let lists = |node| rule.nodes.as_ref().is_some_and(|nodes| nodes.0.contains_key(node));
+        kind && resource && self.node.as_ref().is_none_or(lists)
+    }
+}
+
+impl RuleKind {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::NodeAffinity => "node-affinity",
+            Self::ResourceAffinity => "resource-affinity",
+        }
+    }
+}
+
+impl Rule {
+    fn from_entry(json: &Json) -> Result<Self, String> {
+        let entry = Entry(json);
+        let kind = entry.required("type")?;
+        let nodes = entry.text("nodes").map(|nodes| NodePriorities::from_list(&nodes)).transpose()?;
+        let resources = entry.required("resources")?;
+        let resources = resources.split([',', ';', ' ']).filter(|sid| !sid.is_empty());
+        Ok(Self {
+            name: entry.required("rule")?,
+            resources: resources.map(str::to_owned).collect(),
+            strict: nodes.is_some().then(|| entry.flag("strict").unwrap_or(false)),
+            nodes,
+            affinity: entry.text("affinity"),
+            disabled: entry.flag("disable").unwrap_or(false),
+            comment: entry.text("comment"),
+            errors: complaints(json),
+            kind,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::recorded::{answer, reversed};
+
+    fn names(rules: &HaRules) -> Vec<&str> {
+        rules.rules.iter().map(|rule| rule.name.as_str()).collect()
+    }
+
+    #[test]
+    fn node_affinity_rules_have_nodes_and_strictness() {
+        let recorded = answer("pve9-ha-rules-node", 26);
+        let rules = HaRules::from_answer(HaRulesArguments::default(), Some(&recorded)).unwrap();
+        assert_eq!(names(&rules), ["r1", "r2", "r3"]);
+        let [first, off, strict] = rules.rules.as_slice() else { panic!("three rules") };
+        assert_eq!(first.nodes.as_ref().unwrap().to_list(), "pve1,pve2:2,pve3");
+        assert_eq!((first.strict, first.disabled, first.affinity.as_deref()), (Some(false), false, None));
+        assert!(off.disabled && strict.strict == Some(true));
+        assert_eq!(first.resources.iter().collect::<Vec<_>>(), ["vm:100", "vm:101"]);
+        assert_eq!(HaRules::from_answer(HaRulesArguments::default(), Some(&reversed(recorded))).unwrap(), rules);
+    }
+
+    #[test]
+    fn resource_affinity_rules_have_neither() {
+        let rules = HaRules::from_answer(HaRulesArguments::default(), Some(&answer("pve9-ha-rules-resource", 27)));
+        let rules = rules.unwrap().rules;
+        let apart = rules.iter().find(|rule| rule.name == "rb").unwrap();
+        assert_eq!((apart.affinity.as_deref(), apart.strict), (Some("negative"), None));
+        assert!(apart.nodes.is_none());
+    }
+
+    #[test]
+    fn filters_narrow_the_list() {
+        let recorded = answer("pve9-ha-rules-resource", 27);
+        let found = |arguments| {
+            let rules = HaRules::from_answer(arguments, Some(&recorded)).unwrap();
+            names(&rules).join(" ")
+        };
+        let none = HaRulesArguments::default;
+        assert_eq!(found(HaRulesArguments { kind: Some(RuleKind::ResourceAffinity), ..none() }), "ra rb");
+        assert_eq!(found(HaRulesArguments { resource: Some("vm:102".parse().unwrap()), ..none() }), "nc rb");
+        assert_eq!(found(HaRulesArguments { node: Some("pve2".parse().unwrap()), ..none() }), "na");
+    }
+
+    #[test]
+    fn a_groups_virtual_rule_is_not_strict_where_strict_is_null() {
+        let virtual_rule = serde_json::json!([{"rule": "ha-group-g", "type": "node-affinity", "nodes": "pve1",
+            "resources": "vm:100", "strict": null, "order": 1}]);
+        let rules = HaRules::from_answer(HaRulesArguments::default(), Some(&virtual_rule)).unwrap();
+        assert_eq!(rules.rules[0].strict, Some(false));
+    }
+
+    #[test]
+    fn a_rule_in_conflict_says_why() {
+        let answer = answer("pve9-ha-rules-resource", 42);
+        let rules = HaRules::from_answer(HaRulesArguments::default(), Some(&answer)).unwrap().rules;
+        let dropped = rules.iter().find(|rule| rule.name == "ra").unwrap();
+        assert_eq!(dropped.errors.len(), 1, "{:?}", dropped.errors);
+    }
+
+    #[test]
+    fn an_older_cluster_has_no_rules() {
+        let rules = HaRules::from_answer(HaRulesArguments::default(), None).unwrap();
+        assert!(!rules.supported && rules.rules.is_empty());
+    }
+}

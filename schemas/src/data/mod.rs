@@ -1,0 +1,33 @@
+//! The data-source nouns, and the pure mapping from Proxmox's answers to each.
+//!
+//! A mapping only ever sees answers: it asks for nothing, knows no clock, and gives the same noun for the same answers in
+//! whatever order Proxmox listed their entries. What can't be derived is null.
+
+pub mod datacenter_options;
+pub mod ha_groups;
+pub mod ha_resources;
+pub mod ha_rules;
+pub mod ha_status;
+pub mod nodes;
+pub mod quorum;
+pub mod replication_jobs;
+pub mod version;
+
+mod answer;
+mod ha_problems;
+#[cfg(test)]
+mod recorded;
+
+pub use datacenter_options::DatacenterOptions;
+pub use ha_groups::HaGroups;
+pub use ha_resources::HaResources;
+pub use ha_rules::HaRules;
+pub use ha_status::HaStatus;
+pub use nodes::Nodes;
+pub use quorum::Quorum;
+pub use replication_jobs::ReplicationJobs;
+pub use version::Version;
+
+/// The arguments of a data source that takes none.
+#[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+pub struct NoArguments {}
