@@ -83,3 +83,53 @@ pub(super) fn garbled(method: &Method, path: &str, error: &serde_json::Error) ->
     let message = format!("the answer can't be read: {error}");
     Error::new(Kind::Garbled, method, path, message).with_answer(200, BTreeMap::new())
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::client::snapshot::{Collection, Listing};
+
+    /// Everything that is done to an answer.
+    fn digest(status: u16, body: Vec<u8>) {
+        for method in [Method::GET, Method::POST] {
+            let answer = Answer { status, reason: "x".to_owned(), body: body.clone().into() };
+            if let Ok(success) = judge(&method, "/x", answer) {
+                let _ = success.typed::<Value>();
+                let _ = Listing::parse(Collection::HaResources, &success).and_then(|listing| listing.all::<Value>());
+                let _ = Listing::parse(Collection::DatacenterOptions, &success)
+                    .and_then(|listing| listing.object::<Value>());
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 10_000, failure_persistence: None, ..Default::default() })]
+
+        #[test]
+        fn no_bytes_make_it_panic(status in 100u16..1000, body in any::<Vec<u8>>()) {
+            digest(status, body);
+        }
+
+        #[test]
+        fn no_text_of_the_right_letters_makes_it_panic(
+            status in prop_oneof![Just(200u16), Just(400), Just(500)],
+            body in r#"[\[\]{}",:0-9a-z\\u ]{0,40}"#,
+            framed in any::<bool>(),
+        ) {
+            let body = if framed { format!(r#"{{"data":{body}}}"#) } else { body };
+            digest(status, body.into_bytes());
+        }
+    }
+
+    #[test]
+    fn depth_is_refused_not_followed() {
+        for (open, close) in [("[", "]"), (r#"{"data":"#, "}")] {
+            let body = format!("{}1{}", open.repeat(100_000), close.repeat(100_000));
+            digest(200, body.clone().into_bytes());
+            digest(500, body.clone().into_bytes());
+            digest(200, format!(r#"{{"data":{body}}}"#).into_bytes());
+        }
+    }
+}

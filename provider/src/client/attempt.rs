@@ -88,9 +88,10 @@ impl Client {
         let mut tries = 0;
         let mut renewed = false;
         let mut hops = 0;
+        let mut last: Option<Error> = None;
         loop {
             if let Some(ended) = call.ended() {
-                return Err(over(ended, request.method, request.path));
+                return Err(after(last, over(ended, request.method, request.path)));
             }
             let stamp = match nature {
                 Nature::Login => None,
@@ -107,8 +108,9 @@ impl Client {
                     }
                     return Ok(success);
                 }
-                Err(error) => error.with_effort(tries, started.elapsed()),
+                Err(error) => after(last.take(), error).with_effort(tries, started.elapsed()),
             };
+            last = Some(error.clone());
             match next(nature, error.kind()) {
                 Next::Return => return Err(error),
                 Next::Renew => {
@@ -212,6 +214,16 @@ async fn pause(delay: Duration, error: Error, started: Instant, call: &Call) -> 
             let note = format!("Stopped while waiting to try again. Last answer: {}", error.quote());
             Err(over(Ended::Stopped, error.method(), error.path()).with_note(note))
         }
+    }
+}
+
+/// A call that ended in the middle of a try tells what the try before had met.
+fn after(last: Option<Error>, error: Error) -> Error {
+    match last {
+        Some(last) if matches!(error.kind(), Kind::Stopped | Kind::Expired) => {
+            error.with_note(format!("Before that: {}", last.quote()))
+        }
+        _ => error,
     }
 }
 

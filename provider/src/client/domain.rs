@@ -13,7 +13,7 @@ use reqwest::Method;
 use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 
 use super::attempt::over;
-use super::call::Call;
+use super::call::{Call, Ended};
 use super::error::Error;
 use super::{Client, quorum};
 
@@ -192,7 +192,11 @@ impl Client {
         let lock = turn.queue.lock.clone();
         let guard = tokio::select! {
             biased;
-            ended = call.end() => return Err(over(ended, &Method::PUT, name)),
+            ended = call.end() => return Err(match ended {
+                Ended::Expired if self.inner.quorum.is_missed() => quorum::lost(name),
+                _ => over(ended, &Method::PUT, name)
+                    .with_note("Other writes of this run were not finished in time."),
+            }),
             guard = lock.lock_owned() => guard,
             () = self.inner.quorum.given_up() => return Err(quorum::lost(name)),
         };

@@ -111,9 +111,14 @@ impl Client {
     ///
     /// When TLS can't be set up as the settings want it.
     pub fn new(settings: Settings) -> Result<Self, SettingsError> {
+        let transport = Transport::new(&settings)?;
+        Ok(Self::over(transport, settings.credentials))
+    }
+
+    fn over(transport: Transport, credentials: Credentials) -> Self {
         let inner = Inner {
-            transport: Transport::new(&settings)?,
-            auth: auth::Auth::new(settings.credentials),
+            transport,
+            auth: auth::Auth::new(credentials),
             quorum: quorum::Quorum::new(),
             domains: domain::Domains::default(),
             lists: Flights::default(),
@@ -121,7 +126,7 @@ impl Client {
             versions: Flights::default(),
             migrated: OnceLock::new(),
         };
-        Ok(Self { inner: Arc::new(inner) })
+        Self { inner: Arc::new(inner) }
     }
 
     /// Reads a path, fresh.

@@ -1,9 +1,12 @@
 //! The parameters of one request, in Proxmox's form notation.
 
+use std::borrow::Cow;
+use std::fmt;
+
 /// Parameters in the order they were set, plus the options to be deleted.
 ///
 /// Values are written as Proxmox reads them: booleans as `1` and `0`, lists joined by commas.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Params {
     pairs: Vec<(String, String)>,
     delete: Vec<String>,
@@ -53,12 +56,20 @@ impl Params {
     }
 
     /// The pairs as they are sent.
-    pub(super) fn wire(&self) -> Vec<(&str, std::borrow::Cow<'_, str>)> {
+    pub(super) fn wire(&self) -> Vec<(&str, Cow<'_, str>)> {
         let mut wire: Vec<_> = self.pairs.iter().map(|(name, value)| (name.as_str(), value.as_str().into())).collect();
         if !self.delete.is_empty() {
             wire.push(("delete", self.delete.join(",").into()));
         }
         wire
+    }
+}
+
+/// Names only: a value may be a secret.
+impl fmt::Debug for Params {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = self.pairs.iter().map(|(name, _)| name);
+        f.debug_struct("Params").field("set", &names.collect::<Vec<_>>()).field("delete", &self.delete).finish()
     }
 }
 

@@ -48,6 +48,11 @@ impl Quorum {
         });
     }
 
+    /// Whether it is waited for, or was in vain.
+    pub(super) fn is_missed(&self) -> bool {
+        *self.phase.borrow() != Phase::Present
+    }
+
     /// Resolves when a wait that is under way, or begins, ends in vain.
     pub(super) async fn given_up(&self) {
         let mut phases = self.phase.subscribe();

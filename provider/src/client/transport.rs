@@ -43,12 +43,24 @@ pub(super) struct Answer {
 }
 
 pub(super) struct Transport {
-    http: reqwest::Client,
+    wire: Wire,
     endpoints: Vec<Endpoint>,
     current: AtomicUsize,
     slots: Semaphore,
     pub(super) timeout: Duration,
 }
+
+enum Wire {
+    Https(reqwest::Client),
+    /// Answers without a network, for tests whose clock is paused.
+    #[cfg(test)]
+    Script(Script),
+}
+
+#[cfg(test)]
+pub(super) type Script = Box<
+    dyn Fn(Request<'_>, HeaderMap) -> futures_util::future::BoxFuture<'static, Result<Answer, Error>> + Send + Sync,
+>;
 
 impl Transport {
     pub(super) fn new(settings: &Settings) -> Result<Self, SettingsError> {
@@ -65,12 +77,19 @@ impl Transport {
         let mut endpoints = vec![settings.endpoint.clone()];
         endpoints.extend(settings.fallback_endpoints.iter().cloned());
         Ok(Self {
-            http,
+            wire: Wire::Https(http),
             endpoints,
             current: AtomicUsize::new(0),
             slots: Semaphore::new(PARALLEL),
             timeout: settings.request_timeout,
         })
+    }
+
+    #[cfg(test)]
+    pub(super) fn scripted(settings: &Settings, script: Script) -> Self {
+        let mut transport = Self::new(settings).expect("a fake's settings");
+        transport.wire = Wire::Script(script);
+        transport
     }
 
     pub(super) fn endpoints(&self) -> usize {
@@ -106,7 +125,7 @@ impl Transport {
         endpoint: usize,
         limit: Duration,
     ) -> Result<Answer, Error> {
-        let Request { method, path, params } = request;
+        let Request { method, path, .. } = request;
         if !path::is_plain(path) {
             let message = "the path names no object";
             return Err(Error::new(Kind::Invalid, method, path, message));
@@ -115,30 +134,18 @@ impl Transport {
             let message = "the client is closed";
             return Err(Error::new(Kind::Stopped, method, path, message));
         };
-        let url = self.endpoints[endpoint].url(path);
-        let mut builder = self.http.request(method.clone(), url).headers(headers);
-        let wire = params.wire();
-        if *method == Method::GET || *method == Method::DELETE {
-            // pveproxy ignores the body of a DELETE.
-            if !wire.is_empty() {
-                builder = builder.query(&wire);
-            }
-        } else {
-            builder = builder.form(&wire);
-        }
         let started = tokio::time::Instant::now();
         let exchange = async {
-            let response = builder.send().await?;
-            take(response).await
-        };
-        let result = match tokio::time::timeout(limit, exchange).await {
-            Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(failure)) => Err(failure.typed(method, path, &self.endpoints[endpoint])),
-            Err(_) => {
-                let message = format!("no answer within {} s", limit.as_secs());
-                Err(Error::new(Kind::Ambiguous, method, path, message))
+            match &self.wire {
+                Wire::Https(http) => https(http, request, headers, &self.endpoints[endpoint]).await,
+                #[cfg(test)]
+                Wire::Script(script) => script(request, headers).await,
             }
         };
+        let result = tokio::time::timeout(limit, exchange).await.unwrap_or_else(|_| {
+            let message = format!("no answer within {} s", limit.as_secs());
+            Err(Error::new(Kind::Ambiguous, method, path, message))
+        });
         tracing::debug!(
             %method,
             path,
@@ -148,6 +155,30 @@ impl Transport {
         );
         result
     }
+}
+
+async fn https(
+    http: &reqwest::Client,
+    request: Request<'_>,
+    headers: HeaderMap,
+    endpoint: &Endpoint,
+) -> Result<Answer, Error> {
+    let Request { method, path, params } = request;
+    let mut builder = http.request(method.clone(), endpoint.url(path)).headers(headers);
+    let wire = params.wire();
+    if *method == Method::GET || *method == Method::DELETE {
+        // pveproxy ignores the body of a DELETE.
+        if !wire.is_empty() {
+            builder = builder.query(&wire);
+        }
+    } else {
+        builder = builder.form(&wire);
+    }
+    let answer = match builder.send().await {
+        Ok(response) => take(response).await,
+        Err(error) => Err(error.into()),
+    };
+    answer.map_err(|failure| failure.typed(method, path, endpoint))
 }
 
 /// Why there is no answer.

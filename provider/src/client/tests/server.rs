@@ -63,7 +63,14 @@ pub(super) fn status(status: u16, text: &str) -> Reply {
 }
 
 type Answering = Pin<Box<dyn Future<Output = Reply> + Send>>;
-type Handler = Arc<dyn Fn(Seen) -> Answering + Send + Sync>;
+pub(super) type Handler = Arc<dyn Fn(Seen) -> Answering + Send + Sync>;
+
+pub(super) fn at_once(handler: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Handler {
+    Arc::new(move |seen| {
+        let reply = handler(&seen);
+        Box::pin(async move { reply })
+    })
+}
 
 pub(super) struct Server {
     port: u16,
@@ -124,11 +131,7 @@ impl Identity {
 impl Server {
     /// A server that answers with `handler`, at once.
     pub(super) async fn start(handler: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Self {
-        Self::start_async(move |seen| {
-            let reply = handler(&seen);
-            async move { reply }
-        })
-        .await
+        Self::with_identity(Identity::valid(), at_once(handler)).await
     }
 
     /// A server that answers with `handler`, when it is ready.

@@ -7,7 +7,7 @@ use serde_json::Value;
 use tokio::sync::Semaphore;
 
 use super::server::{Server, TOKEN, call, die, ok};
-use crate::client::{Collection, Domain, Kind, Params};
+use crate::client::{Collection, Domain, Kind, Params, path};
 
 const VM: &str = r#"{"sid":"vm:100","type":"vm","digest":"abc"}"#;
 
@@ -137,4 +137,22 @@ async fn at_most_one_write_of_a_domain_is_in_flight() {
     assert_eq!(server.lines().len(), 50);
     assert_eq!(most.load(Ordering::SeqCst), 1);
     assert!(server.connections() <= 2, "{}", server.connections());
+}
+
+#[tokio::test]
+async fn segments_arrive_as_they_were_meant() {
+    let server = Server::start(|_| ok("null")).await;
+    let (client, call) = (server.client(), call());
+    for id in ["a/b", "..%2F..", "ä", "a?b#c", "root@pam!ci", "%41"] {
+        let path = path(["access", id]);
+        client.get::<Value>(&path, &call).await.unwrap();
+        let arrived = server.seen().last().unwrap().path.clone();
+        let arrived = percent_encoding::percent_decode_str(&arrived);
+        assert_eq!(arrived.decode_utf8().unwrap(), format!("/access/{id}"));
+    }
+    for id in ["", ".", ".."] {
+        let error = client.get::<Value>(&path(["access", id]), &call).await;
+        assert_eq!(error.unwrap_err().kind(), Kind::Invalid, "{id:?}");
+    }
+    assert_eq!(server.lines().len(), 6, "what names no object is not sent");
 }

@@ -1,0 +1,139 @@
+//! Connections: none to be had, closed by the server, reused.
+
+use std::collections::VecDeque;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpListener, TcpSocket};
+use tokio_util::sync::CancellationToken;
+
+use super::server::{Reply, Server, call, die, ok};
+use crate::client::{Call, Client, Domain, Endpoint, Error, Kind, Obstacle, Params};
+
+const PATH: &str = "/cluster/ha/resources/vm:100";
+
+/// Answers one after the other, the last one for ever.
+async fn script(replies: impl IntoIterator<Item = Reply>) -> Server {
+    let replies = Mutex::new(VecDeque::from_iter(replies));
+    Server::start(move |_| {
+        let mut replies = replies.lock().unwrap();
+        replies.pop_front().unwrap_or_else(|| ok("null"))
+    })
+    .await
+}
+
+async fn put(client: &Client, call: &Call) -> Result<Value, Error> {
+    let turn = client.turn(Domain::Ha, call).await.unwrap();
+    client.put(PATH, &Params::new(), &turn, call).await
+}
+
+#[tokio::test]
+async fn a_write_on_a_reused_connection_is_not_sent_twice() {
+    let server = script([ok("{}"), Reply::Close]).await;
+    let client = server.client();
+    client.get::<Value>(PATH, &call()).await.unwrap();
+    let error = put(&client, &call()).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Ambiguous);
+    assert_eq!(server.lines().len(), 2);
+    assert_eq!(server.connections(), 1);
+}
+
+/// An endpoint where nobody listens; the port is kept from others by the socket.
+fn nobody() -> (Endpoint, TcpSocket) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let port = socket.local_addr().unwrap().port();
+    let endpoint = Endpoint::parse(&format!("https://127.0.0.1:{port}")).unwrap();
+    (endpoint, socket)
+}
+
+#[tokio::test]
+async fn the_next_endpoint_is_asked_when_nobody_was_reached_and_stays() {
+    let server = script([]).await;
+    let (first, second) = (nobody(), nobody());
+    let mut settings = server.settings();
+    settings.endpoint = first.0;
+    settings.fallback_endpoints = vec![second.0, server.endpoint()];
+    let client = Client::new(settings).unwrap();
+    put(&client, &call()).await.unwrap();
+    assert_eq!(client.inner.transport.endpoint(), 2);
+    put(&client, &call()).await.unwrap();
+    assert_eq!(client.inner.transport.endpoint(), 2);
+    assert_eq!(server.lines().len(), 2);
+}
+
+#[tokio::test]
+async fn nobody_is_reached_anywhere() {
+    let server = script([]).await;
+    let nobody = nobody();
+    let mut settings = server.settings();
+    settings.endpoint = nobody.0;
+    let client = Client::new(settings).unwrap();
+    let call = Call::within(Duration::from_millis(300), CancellationToken::new());
+    let error = put(&client, &call).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Unreachable(Obstacle::Connect));
+    assert!(error.message().contains("https://127.0.0.1:"), "{error}");
+    assert!(error.message().contains("refused"), "{error}");
+    assert!(server.lines().is_empty());
+}
+
+#[tokio::test]
+async fn a_name_that_means_nothing() {
+    let server = script([]).await;
+    let mut settings = server.settings();
+    settings.endpoint = Endpoint::parse("https://pve1.invalid:8006").unwrap();
+    let client = Client::new(settings).unwrap();
+    let call = Call::within(Duration::from_secs(20), CancellationToken::new());
+    let error = client.once("/version", &call).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Unreachable(Obstacle::Dns), "{error}");
+}
+
+#[tokio::test]
+async fn plain_http_on_the_other_side_is_no_tls() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
+        }
+    });
+    let server = script([]).await;
+    let mut settings = server.settings();
+    settings.endpoint = Endpoint::parse(&format!("https://127.0.0.1:{port}")).unwrap();
+    let client = Client::new(settings).unwrap();
+    let error = client.once("/version", &call()).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Unreachable(Obstacle::Tls), "{error}");
+}
+
+#[tokio::test]
+async fn connections_closed_after_an_error_cost_nothing() {
+    let server = script([ok("null"), die("types does not match"), ok("null")]).await;
+    let client = server.client();
+    put(&client, &call()).await.unwrap();
+    put(&client, &call()).await.unwrap_err();
+    put(&client, &call()).await.unwrap();
+    assert_eq!(server.lines().len(), 3);
+    assert_eq!(server.connections(), 2);
+}
+
+/// In real time, since it is about the clocks of two sides: the server closes after 5 s.
+#[tokio::test]
+async fn connections_closed_for_idleness_cost_nothing() {
+    let server = script([]).await;
+    let client = server.client();
+    put(&client, &call()).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(5200)).await;
+    put(&client, &call()).await.unwrap();
+    assert_eq!(server.lines().len(), 2);
+    assert_eq!(server.connections(), 2);
+}
+
+#[tokio::test]
+async fn an_answer_without_end_is_an_error() {
+    let server = script([Reply::Answer(200, "OK".into(), "x".repeat(17 << 20))]).await;
+    let error = server.client().get::<Value>(PATH, &call()).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Garbled);
+    assert_eq!(server.lines().len(), 1);
+}

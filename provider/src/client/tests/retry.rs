@@ -1,0 +1,177 @@
+//! The retry table, row by row, over the wire.
+
+use std::collections::VecDeque;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::time::Instant;
+
+use super::fake::Fake;
+use super::server::{Reply, call, die, ok, status};
+use crate::client::{Client, Collection, Domain, Error, Kind, Params};
+
+const PATH: &str = "/cluster/ha/resources/vm:100";
+
+/// Answers one after the other, the last one for ever.
+fn script(replies: impl IntoIterator<Item = Reply>) -> Fake {
+    let replies = Mutex::new(VecDeque::from_iter(replies));
+    Fake::start(move |_| {
+        let mut replies = replies.lock().unwrap();
+        replies.pop_front().unwrap_or_else(|| ok("null"))
+    })
+}
+
+async fn put(client: &Client) -> Result<Value, Error> {
+    let call = call();
+    let turn = client.turn(Domain::Ha, &call).await.unwrap();
+    client.put(PATH, &Params::new(), &turn, &call).await
+}
+
+async fn post(client: &Client) -> Result<Value, Error> {
+    let call = call();
+    let turn = client.turn(Domain::Ha, &call).await.unwrap();
+    let path = Collection::HaResources.path();
+    client.post(path, &Params::new(), &turn, &call).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_read_survives_whatever_passes() {
+    let server = script([
+        status(595, "Connection refused"),
+        status(596, "Connection timed out"),
+        status(599, "Too many redirections"),
+        Reply::Close,
+        Reply::Hang,
+        status(502, "Bad Gateway"),
+        ok(r#"{"sid":"vm:100"}"#),
+    ]);
+    let mut call = call();
+    call.deadline += Duration::from_secs(600);
+    let found: Value = server.client().get(PATH, &call).await.unwrap();
+    assert_eq!(found["sid"], "vm:100");
+    assert_eq!(server.lines().len(), 7);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_that_was_not_executed_is_sent_again() {
+    for reply in [
+        status(595, "No route to host"),
+        die("create resource failed: cfs-lock 'domain-ha' error: got lock request timeout"),
+    ] {
+        let server = script([reply]);
+        put(&server.client()).await.unwrap();
+        assert_eq!(server.lines().len(), 2);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_ambiguous_write_is_sent_once_and_said_to_be_ambiguous() {
+    let replies = || {
+        [
+            status(596, "Connection timed out"),
+            status(597, "body"),
+            status(599, "x"),
+            status(504, "Gateway Timeout"),
+            Reply::Close,
+            Reply::Hang,
+            Reply::Answer(200, "OK".into(), "<html>".into()),
+            die("update resources config failed: 'domain-ha'-locked command timed out - aborting"),
+        ]
+    };
+    for reply in replies() {
+        let server = script([reply]);
+        let error = put(&server.client()).await.unwrap_err();
+        assert_eq!(error.kind(), Kind::Ambiguous, "{error}");
+        assert_eq!(server.lines().len(), 1, "{error}");
+    }
+    for reply in replies() {
+        let server = script([reply]);
+        let error = post(&server.client()).await.unwrap_err();
+        assert_eq!(error.kind(), Kind::Ambiguous, "{error}");
+        assert_eq!(server.lines().len(), 1, "{error}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_ours_to_explain_is_never_sent_again() {
+    let invalid = Reply::Answer(
+        400,
+        "Parameter verification failed.".into(),
+        r#"{"data":null,"message":"Parameter verification failed.\n","errors":{"state":"bad"}}"#.into(),
+    );
+    let replies = [
+        (invalid, Kind::Invalid),
+        (status(403, "Permission check failed (/, Sys.Console)"), Kind::Forbidden),
+        (status(401, "Authentication failed!"), Kind::Unauthorized),
+        (status(501, "Method 'PUT /x' not implemented"), Kind::NotImplemented),
+        (die("types does not match"), Kind::Refused),
+        (die("detected modified configuration - file changed by other user? Try again."), Kind::StaleDigest),
+        (die("update resources config failed: no such resource 'vm:100'"), Kind::Absent),
+        (die("service 'vm:100' in error state, must be disabled and fixed first"), Kind::ResourceInErrorState),
+    ];
+    for (reply, kind) in replies {
+        let server = script([reply]);
+        let error = put(&server.client()).await.unwrap_err();
+        assert_eq!(error.kind(), kind, "{error}");
+        assert_eq!(server.lines().len(), 1, "{error}");
+        if kind == Kind::Invalid {
+            assert_eq!(error.errors()["state"], "bad");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_without_a_body_speaks_by_its_status_line() {
+    let reply = Reply::Answer(500, "no such resource 'vm:100'".into(), String::new());
+    let server = script([reply]);
+    let found: Option<Value> = server.client().find(PATH, &call()).await.unwrap();
+    assert_eq!(found, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn retries_end_with_the_call() {
+    let server = Fake::start(|_| die("cfs-lock 'domain-ha' error: got lock request timeout"));
+    let before = Instant::now();
+    let error = put(&server.client()).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::LockTimeout);
+    assert!(error.tries() > 10, "{}", error.tries());
+    assert!(error.waited() > Duration::from_secs(50));
+    assert!(before.elapsed() <= Duration::from_secs(60));
+    assert_eq!(server.lines().len(), error.tries() as usize);
+}
+
+const NEGATIVE: &str = "create ha rule failed: 400 Rule 'apart' is invalid.\n\
+                        resources: rule defines more resources than available nodes";
+const THREE: &str = r#"[{"type":"cluster","name":"c","quorate":1},
+    {"type":"node","name":"a","online":1},{"type":"node","name":"b","online":1},
+    {"type":"node","name":"c","online":1}]"#;
+
+#[tokio::test(start_paused = true)]
+async fn a_negative_rule_waits_until_the_manager_knows_all_nodes() {
+    let asked = Mutex::new(0);
+    let server = Fake::start(move |seen| match seen.path.as_str() {
+        "/cluster/status" => ok(THREE),
+        "/cluster/ha/status/manager_status" => {
+            let mut asked = asked.lock().unwrap();
+            *asked += 1;
+            ok(r#"{"manager_status":{"node_status":{}},"quorum":{"quorate":"1"}}"#)
+        }
+        _ => die(NEGATIVE),
+    });
+    let error = post(&server.client()).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::TooEarly);
+    assert!(error.tries() > 5);
+    drop(server);
+
+    let server = Fake::start(|seen| match seen.path.as_str() {
+        "/cluster/status" => ok(THREE),
+        "/cluster/ha/status/manager_status" => {
+            ok(r#"{"manager_status":{"node_status":{"a":"online","b":"online","c":"online"}}}"#)
+        }
+        _ => die(NEGATIVE),
+    });
+    let error = post(&server.client()).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::RuleConflict);
+    assert_eq!(error.tries(), 1);
+}

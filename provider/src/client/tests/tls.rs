@@ -1,0 +1,107 @@
+//! The server is who it should be, or nothing is sent.
+
+use std::sync::Arc;
+
+use super::server::{Identity, Server, call, ok};
+use crate::client::{Certificate, Client, Error, Fingerprint, Kind, Trust, Version};
+
+async fn serve(identity: Identity) -> Server {
+    let handler = Arc::new(|_| -> std::pin::Pin<Box<dyn Future<Output = _> + Send>> {
+        Box::pin(async { ok(r#"{"version":"9.2.11","release":"9.2","repoid":"x"}"#) })
+    });
+    Server::with_identity(identity, handler).await
+}
+
+async fn version(server: &Server, trust: Trust) -> Result<Version, Error> {
+    let mut settings = server.settings();
+    settings.trust = trust;
+    Client::new(settings).unwrap().version(&call()).await
+}
+
+async fn refusal(server: &Server, trust: Trust) -> Kind {
+    let error = version(server, trust).await.unwrap_err();
+    assert!(server.lines().is_empty(), "nothing may be sent");
+    assert_eq!(error.tries(), 1, "a certificate does not get better");
+    error.kind()
+}
+
+#[tokio::test]
+async fn a_known_authority_is_believed() {
+    let server = serve(Identity::valid()).await;
+    let trust = Trust::with_ca(&server.identity.ca_pem).unwrap();
+    assert_eq!(version(&server, trust).await.unwrap().major, 9);
+}
+
+#[tokio::test]
+async fn an_authority_from_a_file_is_believed() {
+    let server = serve(Identity::valid()).await;
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), &server.identity.ca_pem).unwrap();
+    let trust = Trust::with_ca(file.path().to_str().unwrap()).unwrap();
+    assert_eq!(version(&server, trust).await.unwrap().minor, 2);
+}
+
+#[tokio::test]
+async fn an_unknown_issuer_is_refused() {
+    let server = serve(Identity::valid()).await;
+    let issuer = Kind::Certificate(Certificate::UnknownIssuer);
+    assert_eq!(refusal(&server, Trust::system()).await, issuer);
+    // The same name, another key: as every Proxmox cluster has.
+    let other = Trust::with_ca(&Identity::valid().ca_pem).unwrap();
+    assert_eq!(refusal(&server, other).await, issuer);
+}
+
+#[tokio::test]
+async fn a_wrong_host_is_refused() {
+    let server = serve(Identity::new(&["pve1.example.org"], 2026, 2100)).await;
+    let trust = Trust::with_ca(&server.identity.ca_pem).unwrap();
+    let kind = refusal(&server, trust).await;
+    assert_eq!(kind, Kind::Certificate(Certificate::WrongHost));
+}
+
+#[tokio::test]
+async fn an_expired_certificate_is_refused() {
+    let server = serve(Identity::new(&["127.0.0.1"], 2001, 2002)).await;
+    let trust = Trust::with_ca(&server.identity.ca_pem).unwrap();
+    let kind = refusal(&server, trust).await;
+    assert_eq!(kind, Kind::Certificate(Certificate::Expired));
+}
+
+#[tokio::test]
+async fn a_certificate_of_the_future_is_refused() {
+    let server = serve(Identity::new(&["127.0.0.1"], 2099, 2100)).await;
+    let trust = Trust::with_ca(&server.identity.ca_pem).unwrap();
+    let kind = refusal(&server, trust).await;
+    assert_eq!(kind, Kind::Certificate(Certificate::NotYetValid));
+}
+
+#[tokio::test]
+async fn a_pin_decides_alone() {
+    let server = serve(Identity::new(&["elsewhere"], 2001, 2002)).await;
+    let pin = server.identity.fingerprint;
+    assert!(version(&server, Trust::Pin(pin)).await.is_ok());
+
+    let server = serve(Identity::valid()).await;
+    let wrong = Fingerprint::parse(&"00".repeat(32)).unwrap();
+    let error = version(&server, Trust::Pin(wrong)).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Certificate(Certificate::WrongPin));
+    assert!(server.lines().is_empty());
+    let found = server.identity.fingerprint.to_string();
+    assert!(error.message().contains(&found), "{error}");
+}
+
+#[tokio::test]
+async fn anyone_is_believed_when_that_is_wanted() {
+    let server = serve(Identity::new(&["elsewhere"], 2001, 2002)).await;
+    assert!(version(&server, Trust::Anyone).await.is_ok());
+}
+
+#[tokio::test]
+async fn the_version_is_asked_for_once() {
+    let server = serve(Identity::valid()).await;
+    let client = server.client();
+    for _ in 0..3 {
+        client.version(&call()).await.unwrap();
+    }
+    assert_eq!(server.lines(), ["GET /version"]);
+}
