@@ -3,6 +3,10 @@
 //! The layers, and what each never does, are drawn in `ARCHITECTURE.md`.
 
 pub mod client;
+pub mod config;
 pub mod framework;
 pub mod plugin;
 pub mod protocol;
+pub mod registry;
+pub mod resources;
+pub mod session;

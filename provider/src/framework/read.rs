@@ -83,7 +83,7 @@ pub async fn import(resource: &dyn Resource, stop: Stop, id: &str) -> Imported {
     };
     let object = complete(&resource.schema().block, &object);
     let cx = Context::new(Instant::now() + Duration::from_mins(1), stop);
-    let found = resource.read(&cx, &object, Freshness::Shared).await;
+    let found = resource.read_import(&cx, &object).await;
     diagnostics.extend(cx.into_warnings());
     match found {
         Ok(Some(found)) => {

@@ -94,6 +94,18 @@ pub trait Resource: Send + Sync {
         freshness: Freshness,
     ) -> BoxFuture<'a, Result<Option<Found>, Failure>>;
 
+    /// Looks before a create whether the object exists already. One list may serve all creates of a walk, as long as own
+    /// writes are applied to it; Proxmox's "already defined" remains the guard.
+    fn occupied<'a>(&'a self, cx: &'a Context, object: &'a Value) -> BoxFuture<'a, Result<Option<Found>, Failure>> {
+        self.read(cx, object, Freshness::Shared)
+    }
+
+    /// What other writes of this process, such as a purge, have made of an object that was `prior` in the plan; null where
+    /// they have removed it. What has become of it by ourselves is nobody else's edit.
+    fn own_effects(&self, prior: &Value) -> Value {
+        prior.clone()
+    }
+
     /// Completes what the plan left to be chosen of the object's identity, inside the turn.
     fn identify<'a>(&'a self, _cx: &'a Context, planned: Value) -> BoxFuture<'a, Result<Value, Failure>> {
         Box::pin(async { Ok(planned) })
@@ -113,6 +125,11 @@ pub trait Resource: Send + Sync {
 
     /// Sends the delete of the object in the state.
     fn delete<'a>(&'a self, cx: &'a Context, turn: &'a Turn, state: &'a Value) -> BoxFuture<'a, Result<(), Failure>>;
+
+    /// What an import of the object with the given natural id finds.
+    fn read_import<'a>(&'a self, cx: &'a Context, object: &'a Value) -> BoxFuture<'a, Result<Option<Found>, Failure>> {
+        self.read(cx, object, Freshness::Shared)
+    }
 
     /// Waits, outside the turn, for effects of a finished create or update that the user asked to wait for.
     fn settle<'a>(&'a self, _cx: &'a Context, _object: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {

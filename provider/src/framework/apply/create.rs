@@ -1,6 +1,6 @@
 //! Create: absent? → send → (unknown fate: look and compare) → from here on there is a state → read back.
 
-use super::{Applied, Cause, Diagnostics, Failure, Found, Freshness, Job, Value, guarded, settled};
+use super::{Applied, Cause, Diagnostics, Failure, Found, Job, Value, guarded, settled};
 use crate::framework::read::{relative, with_id};
 use crate::framework::resource::Turn;
 
@@ -13,7 +13,7 @@ pub(super) async fn create(job: &Job<'_>, planned: Value) -> Applied {
         Ok(planned) => with_id(job.resource, planned),
         Err(failure) => return job.failed("create", Value::Null, failure),
     };
-    match guarded(job.resource.read(job.cx, &planned, Freshness::Shared)).await {
+    match guarded(job.resource.occupied(job.cx, &planned)).await {
         Ok(None) => {}
         Ok(Some(found)) => return occupied(job, &planned, &found),
         Err(failure) => return job.failed("create", Value::Null, failure),

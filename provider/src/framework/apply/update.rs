@@ -29,6 +29,13 @@ async fn send(job: &Job<'_>, turn: &Turn, prior: &Value, planned: &Value) -> Res
     loop {
         let found = match job.look(prior).await {
             Ok(Some(found)) => found,
+            // Our own purge has removed it: what the plan wants is made anew.
+            Ok(None) if job.resource.own_effects(prior).is_null() => {
+                return match guarded(job.resource.create(job.cx, turn, planned)).await {
+                    Ok(()) => Ok(None),
+                    Err(failure) => Err(Box::new(job.failed("update", prior.clone(), failure))),
+                };
+            }
             Ok(None) => return Err(Box::new(gone(job, prior))),
             Err(failure) => return Err(Box::new(job.failed("update", prior.clone(), failure))),
         };
@@ -54,7 +61,9 @@ async fn send(job: &Job<'_>, turn: &Turn, prior: &Value, planned: &Value) -> Res
 /// The attributes that somebody else has changed to something that isn't planned either.
 fn edits<'a>(job: &'a Job<'_>, prior: &Value, planned: &Value, found: &Found) -> Vec<&'a str> {
     let wrong = job.unlike(planned, &found.object);
-    job.differences(prior, &found.object).into_iter().filter(|name| wrong.contains(name)).collect()
+    let ours = job.resource.own_effects(prior);
+    let changed = |name: &&str| job.differences(&ours, &found.object).contains(name);
+    job.differences(prior, &found.object).into_iter().filter(|name| wrong.contains(name)).filter(changed).collect()
 }
 
 async fn done(job: &Job<'_>, prior: &Value, planned: &Value, found: Option<Found>) -> Applied {

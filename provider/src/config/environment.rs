@@ -1,0 +1,101 @@
+//! The environment's part: `PROXMOX_VE_*` as users of the bpg provider have it, then Telmate's `PM_*`.
+
+use std::collections::BTreeMap;
+
+use pve_schemas::ProviderBlock;
+
+/// The variables that matter, read once.
+#[derive(Debug, Default)]
+pub struct Environment(BTreeMap<String, String>);
+
+/// One way to log in, or none.
+#[derive(Default)]
+pub struct Login {
+    pub(super) api_token: Option<String>,
+    pub(super) auth_ticket: Option<String>,
+    pub(super) csrf_prevention_token: Option<String>,
+    pub(super) username: Option<String>,
+    pub(super) password: Option<String>,
+    pub(super) otp: Option<String>,
+}
+
+impl From<BTreeMap<String, String>> for Environment {
+    fn from(variables: BTreeMap<String, String>) -> Self {
+        Self(variables)
+    }
+}
+
+impl Environment {
+    /// The environment of this process.
+    pub fn of_process() -> Self {
+        let ours = |name: &String| name.starts_with("PROXMOX_VE_") || name.starts_with("PM_");
+        Self(
+            std::env::vars_os()
+                .filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)))
+                .filter(|(k, _)| ours(k))
+                .collect(),
+        )
+    }
+
+    /// The value of `PROXMOX_VE_<name>`, else of the first of `others`; an empty value is none.
+    pub fn get(&self, name: &str, others: &[&str]) -> Option<String> {
+        let ours = self.plain(&format!("PROXMOX_VE_{name}"));
+        ours.or_else(|| others.iter().find_map(|name| self.plain(name)))
+    }
+
+    /// The way to log in: all of it from `PROXMOX_VE_*`, else all of it from `PM_*`.
+    pub fn login(&self) -> Login {
+        let own = Login {
+            api_token: self.plain("PROXMOX_VE_API_TOKEN"),
+            auth_ticket: self.plain("PROXMOX_VE_AUTH_TICKET"),
+            csrf_prevention_token: self.plain("PROXMOX_VE_CSRF_PREVENTION_TOKEN"),
+            username: self.plain("PROXMOX_VE_USERNAME"),
+            password: self.plain("PROXMOX_VE_PASSWORD"),
+            otp: self.plain("PROXMOX_VE_OTP"),
+        };
+        if !own.is_empty() {
+            return own;
+        }
+        let token = self.plain("PM_API_TOKEN_ID").zip(self.plain("PM_API_TOKEN_SECRET"));
+        Login {
+            api_token: token.map(|(id, secret)| format!("{id}={secret}")),
+            username: self.plain("PM_USER"),
+            password: self.plain("PM_PASS"),
+            otp: self.plain("PM_OTP"),
+            ..Login::default()
+        }
+    }
+
+    fn plain(&self, name: &str) -> Option<String> {
+        self.0.get(name).filter(|value| !value.is_empty()).cloned()
+    }
+}
+
+impl Login {
+    /// The way to log in that the provider block gives.
+    pub fn of_block(block: &ProviderBlock) -> Self {
+        Self {
+            api_token: block.api_token.clone(),
+            auth_ticket: block.auth_ticket.clone(),
+            csrf_prevention_token: block.csrf_prevention_token.clone(),
+            username: block.username.clone(),
+            password: block.password.clone(),
+            otp: block.otp.clone(),
+        }
+    }
+
+    /// Whether this is no way to log in.
+    pub fn is_empty(&self) -> bool {
+        self.api_token.is_none() && self.auth_ticket.is_none() && self.username.is_none()
+    }
+}
+
+/// A truth value as people write it into the environment.
+pub fn flag(text: &str) -> bool {
+    matches!(text.to_ascii_lowercase().as_str(), "1" | "true" | "yes" | "on")
+}
+
+/// A list, separated by commas.
+pub fn list(text: &str) -> Vec<String> {
+    text.split(',').map(str::trim).filter(|one| !one.is_empty()).map(str::to_owned).collect()
+}

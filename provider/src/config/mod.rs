@@ -1,0 +1,280 @@
+//! From the provider block and the environment to a client.
+
+mod environment;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use pve_schemas::ProviderBlock;
+use secrecy::SecretString;
+
+use crate::client::{
+    Client, Credentials, DEFAULT_REQUEST_TIMEOUT, Endpoint, Fingerprint, Settings, SettingsError, Trust,
+};
+use crate::framework::{Configure, Context, Diagnostics, Path, Role, Schema, Stop, Value, to_model};
+use crate::resources::explain;
+use crate::session::{Configured, Session, call};
+use environment::{Environment, Login, flag, list};
+
+/// How long configuring may take to find out that the cluster doesn't answer.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The provider block.
+pub struct Configuration {
+    session: Arc<Session>,
+    schema: OnceLock<Schema>,
+    environment: Environment,
+}
+
+impl Configuration {
+    /// The provider block, whose result goes into `session`. Reads the environment of this process.
+    pub fn new(session: Arc<Session>) -> Self {
+        Self { session, schema: OnceLock::new(), environment: Environment::of_process() }
+    }
+
+    /// As [`Configuration::new`], with the given variables instead of the process's own.
+    pub fn with_environment(session: Arc<Session>, variables: BTreeMap<String, String>) -> Self {
+        Self { session, schema: OnceLock::new(), environment: Environment::from(variables) }
+    }
+
+    async fn connect(&self, config: &Value, stop: Stop) -> Diagnostics {
+        let mut diagnostics = Diagnostics::new();
+        let unknown = unknown_arguments(config);
+        if !unknown.is_empty() {
+            self.session.defer(unknown);
+            return diagnostics;
+        }
+        self.session.fail();
+        let Some((configured, endpoint)) = self.configured(config, &mut diagnostics) else { return diagnostics };
+        let cx = Context::new(Instant::now() + PATIENCE, stop);
+        // One question, so that an unreachable host, a certificate or a token that is wrong is told once and here.
+        match configured.client.version(&call(&cx)).await {
+            Ok(_) => self.session.ready_with(configured),
+            Err(error) => {
+                diagnostics.push(explain(&endpoint, &error).into_error("Cannot use the Proxmox VE API"));
+            }
+        }
+        diagnostics
+    }
+
+    fn configured(&self, config: &Value, diagnostics: &mut Diagnostics) -> Option<(Configured, String)> {
+        let block: ProviderBlock = match to_model(config) {
+            Ok(block) => block,
+            Err(problem) => {
+                diagnostics.error("Invalid provider block", format!("{problem}."));
+                return None;
+            }
+        };
+        let environment = &self.environment;
+        let endpoint = self.endpoint(&block, diagnostics);
+        let credentials = self.credentials(&block, diagnostics);
+        let trust = self.trust(&block, diagnostics);
+        let fallbacks =
+            block.fallback_endpoints.clone().or_else(|| environment.get("FALLBACK_ENDPOINTS", &[]).map(|v| list(&v)));
+        let fallback_endpoints = fallbacks.unwrap_or_default().into_iter().filter_map(|text| {
+            Endpoint::parse(&text).map_err(|error| blame(diagnostics, "fallback_endpoints", &error)).ok()
+        });
+        let fallback_endpoints: Vec<Endpoint> = fallback_endpoints.collect();
+        let timeout = block.request_timeout.clone().or_else(|| environment.get("REQUEST_TIMEOUT", &[]));
+        let request_timeout = timeout.map_or(Some(DEFAULT_REQUEST_TIMEOUT), |text| pve_schemas::value::duration(&text));
+        if request_timeout.is_none() {
+            diagnostics.error_at(
+                Path::attribute("request_timeout"),
+                "Invalid request_timeout",
+                "PROXMOX_VE_REQUEST_TIMEOUT must be a duration such as 30s.",
+            );
+        }
+        let adopt = block.adopt_existing.or_else(|| environment.get("ADOPT_EXISTING", &[]).map(|v| flag(&v)));
+        let ignore =
+            block.ignore_preflight.clone().or_else(|| environment.get("IGNORE_PREFLIGHT", &[]).map(|v| list(&v)));
+        if diagnostics.has_error() {
+            return None;
+        }
+        let endpoint = endpoint?;
+        let shown = endpoint.to_string();
+        let settings = Settings {
+            endpoint,
+            fallback_endpoints,
+            credentials: credentials?,
+            trust: trust?,
+            request_timeout: request_timeout?,
+        };
+        match Client::new(settings) {
+            Ok(client) => Some((
+                Configured::new(client, adopt == Some(true), ignore.unwrap_or_default().into_iter().collect()),
+                shown,
+            )),
+            Err(error) => {
+                diagnostics.error("Cannot use the provider block", format!("{error}. Nothing was sent."));
+                None
+            }
+        }
+    }
+
+    fn endpoint(&self, block: &ProviderBlock, diagnostics: &mut Diagnostics) -> Option<Endpoint> {
+        let text = block.endpoint.clone().or_else(|| self.environment.get("ENDPOINT", &["PM_API_URL"]));
+        let Some(text) = text.filter(|text| !text.is_empty()) else {
+            diagnostics.error_at(
+                Path::attribute("endpoint"),
+                "Missing endpoint",
+                "The provider doesn't know which cluster to manage. Set `endpoint = \"https://NODE:8006\"` in the provider block, \
+                 or PROXMOX_VE_ENDPOINT.",
+            );
+            return None;
+        };
+        Endpoint::parse(&text).map_err(|error| blame(diagnostics, "endpoint", &error)).ok()
+    }
+
+    fn trust(&self, block: &ProviderBlock, diagnostics: &mut Diagnostics) -> Option<Trust> {
+        let insecure =
+            block.insecure.or_else(|| self.environment.get("INSECURE", &["PM_TLS_INSECURE"]).map(|v| flag(&v)));
+        let pin = block.tls_fingerprint.clone().or_else(|| self.environment.get("TLS_FINGERPRINT", &[]));
+        let ca = block.ca_certificate.clone().or_else(|| self.environment.get("CA_CERTIFICATE", &[]));
+        if insecure == Some(true) {
+            diagnostics.warning_at(
+                Path::attribute("insecure"),
+                "The server's certificate is not checked",
+                "With `insecure = true` whoever sits between here and the cluster can read the credentials and change the cluster. \
+                 Pin the certificate by `tls_fingerprint`, or trust the cluster's CA by `ca_certificate`.",
+            );
+            return Some(Trust::Anyone);
+        }
+        if let Some(pin) = pin {
+            return Fingerprint::parse(&pin)
+                .map(Trust::Pin)
+                .map_err(|error| blame(diagnostics, "tls_fingerprint", &error))
+                .ok();
+        }
+        match ca {
+            Some(ca) => Trust::with_ca(&ca).map_err(|error| blame(diagnostics, "ca_certificate", &error)).ok(),
+            None => Some(Trust::system()),
+        }
+    }
+
+    /// One way to log in, chosen whole: the explicit one, then `PROXMOX_VE_*`, then `PM_*`.
+    fn credentials(&self, block: &ProviderBlock, diagnostics: &mut Diagnostics) -> Option<Credentials> {
+        let explicit = Login::of_block(block);
+        let login = if explicit.is_empty() { self.environment.login() } else { explicit };
+        let secret = |text: &str| SecretString::from(text.to_owned());
+        if let Some(token) = &login.api_token {
+            return Credentials::token(secret(token)).map_err(|error| blame(diagnostics, "api_token", &error)).ok();
+        }
+        if let Some(ticket) = &login.auth_ticket {
+            let csrf = login.csrf_prevention_token.as_deref().unwrap_or_default();
+            if csrf.is_empty() {
+                diagnostics.error_at(
+                    Path::attribute("csrf_prevention_token"),
+                    "Missing csrf_prevention_token",
+                    "`auth_ticket` needs the `csrf_prevention_token` that Proxmox issued with it; without it nothing can be changed.",
+                );
+                return None;
+            }
+            return Credentials::ticket(secret(ticket), secret(csrf))
+                .map_err(|error| blame(diagnostics, "auth_ticket", &error))
+                .ok();
+        }
+        if let Some(username) = &login.username {
+            let Some(password) = &login.password else {
+                diagnostics.error_at(Path::attribute("password"), "Missing password", "`username` needs `password`.");
+                return None;
+            };
+            if login.otp.is_some() {
+                diagnostics.warning_at(
+                    Path::attribute("otp"),
+                    "A one-time password can't serve an apply",
+                    "A code is good for one login, and one run of the CLI starts several provider processes that log in each. Use \
+                     an API token: it needs no second factor.",
+                );
+            }
+            let otp = login.otp.as_deref().map(secret);
+            return Credentials::password(username, secret(password), otp)
+                .map_err(|error| blame(diagnostics, "username", &error))
+                .ok();
+        }
+        diagnostics.error_at(
+            Path::attribute("api_token"),
+            "Missing credentials",
+            "The provider doesn't know how to log in. Set `api_token = \"USER@REALM!TOKENID=SECRET\"` in the provider block, or \
+             PROXMOX_VE_API_TOKEN.",
+        );
+        None
+    }
+}
+
+impl Configure for Configuration {
+    fn schema(&self) -> &Schema {
+        self.schema.get_or_init(|| Schema::of::<ProviderBlock>(Role::Provider))
+    }
+
+    fn validate(&self, config: &Value, diagnostics: &mut Diagnostics) {
+        for text in ["endpoint"].into_iter().filter_map(|name| config.at(name).as_str()) {
+            if let Err(error) = Endpoint::parse(text) {
+                blame(diagnostics, "endpoint", &error);
+            }
+        }
+        for text in config.at("fallback_endpoints").elements().unwrap_or_default().iter().filter_map(Value::as_str) {
+            if let Err(error) = Endpoint::parse(text) {
+                blame(diagnostics, "fallback_endpoints", &error);
+            }
+        }
+        let given: Vec<&str> =
+            ["api_token", "auth_ticket", "username"].into_iter().filter(|name| !config.at(name).is_null()).collect();
+        if given.len() > 1 {
+            for name in &given {
+                diagnostics.error_at(
+                    Path::attribute(*name),
+                    "More than one way to log in",
+                    format!(
+                        "{} are set. Keep one of them: an API token, a ticket, or a user name with password.",
+                        given.join(" and ")
+                    ),
+                );
+            }
+        }
+        for (name, needs) in [("csrf_prevention_token", "auth_ticket"), ("password", "username"), ("otp", "username")] {
+            let elsewhere = name == "password" || name == "otp";
+            let from_environment = elsewhere && self.environment.login().username.is_some();
+            if !config.at(name).is_null() && config.at(needs).is_null() && !from_environment {
+                diagnostics.error_at(
+                    Path::attribute(name),
+                    format!("{name} without {needs}"),
+                    format!("`{name}` has a meaning only beside `{needs}`."),
+                );
+            }
+        }
+        if !config.at("tls_fingerprint").is_null() && config.at("insecure").as_bool() == Some(true) {
+            diagnostics.warning_at(
+                Path::attribute("insecure"),
+                "insecure overrides tls_fingerprint",
+                "With `insecure = true` the fingerprint isn't checked. Remove `insecure`: a pinned certificate needs no other trust.",
+            );
+        }
+    }
+
+    fn configure<'a>(&'a self, config: &'a Value, stop: Stop) -> BoxFuture<'a, Diagnostics> {
+        self.connect(config, stop).boxed()
+    }
+}
+
+/// The arguments that reaching the cluster needs and that aren't known yet. What only SSH needs doesn't matter here.
+fn unknown_arguments(config: &Value) -> Vec<String> {
+    let members = config.as_map().into_iter().flatten();
+    members
+        .filter(|(name, value)| *name != "ssh" && !value.is_wholly_known())
+        .map(|(name, _)| format!("`{name}`"))
+        .collect()
+}
+
+fn blame(diagnostics: &mut Diagnostics, argument: &str, error: &SettingsError) {
+    diagnostics.error_at(
+        Path::attribute(argument),
+        format!("Invalid {argument}"),
+        format!("{error}. Nothing was sent."),
+    );
+}
+
+#[cfg(test)]
+mod tests;

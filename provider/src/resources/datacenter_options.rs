@@ -1,0 +1,291 @@
+//! Datacenter options: one object of the cluster that several resources may share, each managing the options in its state.
+
+use std::any::Any;
+use std::sync::{Arc, OnceLock};
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use pve_schemas::DatacenterOptions;
+use pve_schemas::datacenter_options::{OPTIONS, Opt, from_api, to_params};
+use pve_schemas::noun::Noun;
+use serde_json::Value as Json;
+
+use super::explain;
+use super::rest::newly_set;
+use crate::client::{Collection, Domain, Params, Turn as ClientTurn};
+use crate::framework::{
+    Change, Context, Diagnostics, Failure, Found, Freshness, Path, Resource, Role, Schema, Turn, Value, from_model,
+    to_model,
+};
+use crate::session::{Session, call};
+
+/// The natural id of the only object there is.
+const ID: &str = "datacenter";
+
+const SUBJECT: &str = "the datacenter options";
+
+/// Options that only PVE 9 has.
+const SINCE_PVE_9: [&str; 2] = ["location", "replication"];
+
+/// `pve_datacenter_options`
+pub struct DatacenterOptionsResource {
+    session: Arc<Session>,
+    schema: OnceLock<Schema>,
+}
+
+impl DatacenterOptionsResource {
+    /// A resource type that finds its client in `session`.
+    pub fn new(session: Arc<Session>) -> Self {
+        Self { session, schema: OnceLock::new() }
+    }
+
+    /// The options as they are; those that `keep` doesn't want are null.
+    async fn options(&self, cx: &Context, freshness: Freshness, keep: impl Fn(&Opt) -> bool) -> Result<Value, Failure> {
+        let client = self.session.client()?;
+        let answer = match freshness {
+            Freshness::Fresh => client.get::<Json>(Collection::DatacenterOptions.path(), &call(cx)).await,
+            Freshness::Shared => {
+                let list = client.list(Collection::DatacenterOptions, &call(cx)).await;
+                list.and_then(|list| list.object())
+            }
+        };
+        let answer = answer.map_err(|error| explain(SUBJECT, &error))?;
+        if answer.get("description").is_none() {
+            // Without Sys.Audit on / Proxmox answers with less, and everything left out would look unset.
+            return Err(Failure::refused(format!(
+                "{SUBJECT}: the answer is the reduced one for users without Sys.Audit on /. Nothing was changed.\nGive the user or \
+                 token Sys.Audit on / beside Sys.Modify."
+            )));
+        }
+        let options = from_api(&answer).map_err(|problem| Failure::refused(format!("{SUBJECT}: {problem}.")))?;
+        let mut object = from_model(&options, &self.schema().ty()).map_err(Failure::refused)?;
+        for option in OPTIONS.iter().filter(|option| !keep(option)) {
+            object.insert(option.attribute, Value::Null);
+        }
+        Ok(object)
+    }
+
+    /// PUT of what makes `to` out of `from`.
+    async fn put(&self, cx: &Context, turn: &Turn, from: &Value, to: &Value) -> Result<(), Failure> {
+        let client = self.session.client()?;
+        let (old, new) = (params(from)?, params(to)?);
+        let (set, delete) = new.since(&old);
+        if set.is_empty() && delete.is_empty() {
+            return Ok(());
+        }
+        let mut params: Params = set.into_iter().collect();
+        for name in delete {
+            params.delete(name);
+        }
+        let result = client.put(Collection::DatacenterOptions.path(), &params, client_turn(turn)?, &call(cx)).await;
+        result.map(|_| ()).map_err(|error| {
+            let failure = explain(SUBJECT, &error);
+            let mut names = error.errors().keys();
+            let option = names.next().and_then(|name| OPTIONS.iter().find(|option| option.name == name));
+            match option {
+                Some(option) if names.next().is_none() => failure.at(Path::attribute(option.attribute)),
+                _ => failure,
+            }
+        })
+    }
+}
+
+impl Resource for DatacenterOptionsResource {
+    fn name(&self) -> &'static str {
+        DatacenterOptions::NAME
+    }
+
+    fn title(&self) -> &'static str {
+        DatacenterOptions::TITLE
+    }
+
+    fn schema(&self) -> &Schema {
+        self.schema.get_or_init(|| Schema::of::<DatacenterOptions>(Role::Resource))
+    }
+
+    fn id(&self, _object: &Value) -> Option<String> {
+        Some(ID.to_owned())
+    }
+
+    fn import(&self, id: &str) -> Result<Value, String> {
+        let wanted = wanted(id)?;
+        let unknown = wanted.iter().find(|name| !OPTIONS.iter().any(|option| option.attribute == **name));
+        match unknown {
+            Some(name) => Err(format!("{name:?} is no option")),
+            None => Ok(Value::object([("id", Value::from(id))])),
+        }
+    }
+
+    fn validate(&self, config: &Value, diagnostics: &mut Diagnostics) {
+        rebalance_needs_its_switch(config, diagnostics);
+        bounds_in_order(config, diagnostics);
+    }
+
+    fn preflight<'a>(&'a self, cx: &'a Context, change: Change<'a>) -> BoxFuture<'a, Diagnostics> {
+        async move {
+            let mut diagnostics = Diagnostics::new();
+            let Some(configured) = self.session.if_ready() else { return diagnostics };
+            let Ok(version) = configured.client.version(&call(cx)).await else { return diagnostics };
+            if version.is_at_least(9, 0) {
+                return diagnostics;
+            }
+            for name in SINCE_PVE_9.into_iter().filter(|name| newly_set(&change, name)) {
+                diagnostics.error_at(
+                    Path::attribute(name),
+                    "Option needs PVE 9",
+                    format!("This cluster runs PVE {version}, which has no option {name}."),
+                );
+            }
+            let crs = change.planned.at("crs");
+            if newly_set(&change, "crs") && crs.at("ha").as_str() == Some("dynamic") {
+                diagnostics.error_at(
+                    Path::attribute("crs").field("ha"),
+                    "Option needs PVE 9",
+                    format!("This cluster runs PVE {version}, whose scheduler is basic or static."),
+                );
+            }
+            for (name, value) in crs.as_map().into_iter().flatten() {
+                if name.starts_with("ha_auto_rebalance") && !value.is_null() {
+                    diagnostics.error_at(
+                        Path::attribute("crs").field(name),
+                        "Option needs PVE 9",
+                        format!("This cluster runs PVE {version}, which doesn't rebalance running resources."),
+                    );
+                }
+            }
+            diagnostics
+        }
+        .boxed()
+    }
+
+    fn turn<'a>(&'a self, cx: &'a Context) -> BoxFuture<'a, Result<Turn, Failure>> {
+        async move {
+            let turn = self.session.client()?.turn(Domain::DatacenterCfg, &call(cx)).await;
+            Ok(Box::new(turn.map_err(|error| explain(SUBJECT, &error))?) as Turn)
+        }
+        .boxed()
+    }
+
+    fn read<'a>(
+        &'a self,
+        cx: &'a Context,
+        object: &'a Value,
+        freshness: Freshness,
+    ) -> BoxFuture<'a, Result<Option<Found>, Failure>> {
+        async move {
+            let managed = |option: &Opt| !object.at(option.attribute).is_null();
+            let object = self.options(cx, freshness, managed).await?;
+            Ok(Some(Found { object, revision: None }))
+        }
+        .boxed()
+    }
+
+    fn read_import<'a>(&'a self, cx: &'a Context, object: &'a Value) -> BoxFuture<'a, Result<Option<Found>, Failure>> {
+        async move {
+            let wanted = wanted(object.at("id").as_str().unwrap_or(ID)).map_err(Failure::refused)?;
+            let keep = |option: &Opt| wanted.is_empty() || wanted.iter().any(|name| name == option.attribute);
+            let mut object = self.options(cx, Freshness::Shared, keep).await?;
+            if wanted.is_empty() {
+                drop_defaults(self.schema(), &mut object);
+            }
+            Ok(Some(Found { object, revision: None }))
+        }
+        .boxed()
+    }
+
+    /// The options always exist: a create takes over those it is configured with.
+    fn occupied<'a>(&'a self, _cx: &'a Context, _object: &'a Value) -> BoxFuture<'a, Result<Option<Found>, Failure>> {
+        async { Ok(None) }.boxed()
+    }
+
+    fn create<'a>(&'a self, cx: &'a Context, turn: &'a Turn, planned: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
+        async move {
+            // The write replaces whole property strings, so what is equal already need not be sent.
+            let managed = |option: &Opt| !planned.at(option.attribute).is_null();
+            let now = self.options(cx, Freshness::Fresh, managed).await?;
+            self.put(cx, turn, &only_set_in(&now, planned), planned).await
+        }
+        .boxed()
+    }
+
+    fn update<'a>(
+        &'a self,
+        cx: &'a Context,
+        turn: &'a Turn,
+        from: &'a Found,
+        to: &'a Value,
+    ) -> BoxFuture<'a, Result<(), Failure>> {
+        async move { self.put(cx, turn, &from.object, to).await }.boxed()
+    }
+
+    fn delete<'a>(&'a self, cx: &'a Context, turn: &'a Turn, state: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
+        async move { self.put(cx, turn, state, &Value::object([("id", Value::from(ID))])).await }.boxed()
+    }
+}
+
+/// The options an import id names; none means all that are set.
+fn wanted(id: &str) -> Result<Vec<String>, String> {
+    match id.strip_prefix(ID) {
+        Some("") => Ok(Vec::new()),
+        Some(rest) if rest.len() > 1 && rest.starts_with('/') => Ok(rest[1..].split(',').map(str::to_owned).collect()),
+        _ => Err(format!("must be {ID}, or {ID}/ and a list of options such as {ID}/ha,migration")),
+    }
+}
+
+/// Some options are always answered, set or not: at their default they count as not set.
+fn drop_defaults(schema: &Schema, object: &mut Value) {
+    for attribute in &schema.block.attributes {
+        if attribute.null_means.as_ref() == Some(object.at(&attribute.name)) {
+            object.insert(&*attribute.name, Value::Null);
+        }
+    }
+}
+
+/// `now` without what `planned` leaves alone, so that nothing is deleted.
+fn only_set_in(now: &Value, planned: &Value) -> Value {
+    let members = now.as_map().into_iter().flatten();
+    Value::object(
+        members.filter(|(name, _)| !planned.at(name).is_null()).map(|(name, value)| (name.clone(), value.clone())),
+    )
+}
+
+fn params(object: &Value) -> Result<pve_schemas::noun::Params, Failure> {
+    let options: DatacenterOptions =
+        to_model(object).map_err(|problem| Failure::refused(format!("{SUBJECT} can't be understood: {problem}.")))?;
+    Ok(to_params(&options))
+}
+
+fn client_turn(turn: &Turn) -> Result<&ClientTurn, Failure> {
+    let any: &(dyn Any + Send + Sync) = turn.as_ref();
+    any.downcast_ref()
+        .ok_or_else(|| Failure::refused("The provider hit a bug: a turn of another resource type. Please report it."))
+}
+
+fn rebalance_needs_its_switch(config: &Value, diagnostics: &mut Diagnostics) {
+    let crs = config.at("crs");
+    if !crs.at("ha_auto_rebalance").is_null() {
+        return;
+    }
+    for (name, value) in crs.as_map().into_iter().flatten() {
+        if name.starts_with("ha_auto_rebalance_") && !value.is_null() {
+            diagnostics.error_at(
+                Path::attribute("crs").field(name),
+                "Missing ha_auto_rebalance",
+                format!("crs.{name} has a meaning only beside ha_auto_rebalance, and Proxmox refuses it alone."),
+            );
+        }
+    }
+}
+
+fn bounds_in_order(config: &Value, diagnostics: &mut Diagnostics) {
+    let range = config.at("next_id");
+    if let (Some(lower), Some(upper)) = (range.at("lower").as_number(), range.at("upper").as_number())
+        && lower > upper
+    {
+        diagnostics.error_at(
+            Path::attribute("next_id").field("upper"),
+            "Invalid range of ids",
+            format!("next_id: upper = {upper} is below lower = {lower}, which Proxmox refuses."),
+        );
+    }
+}

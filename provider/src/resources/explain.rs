@@ -1,0 +1,126 @@
+//! The client's failures in the user's words: which object, what happened, what was done, what to do next, and Proxmox's
+//! own words last.
+
+use crate::client::{Certificate, Error, Kind, Obstacle};
+use crate::framework::{Cause, Failure};
+
+/// What `error` means for the object called `object` ("vm:100", "the list of HA rules").
+pub fn explain(object: &str, error: &Error) -> Failure {
+    let mut detail = format!("{object}: {}", happened(error.kind()));
+    if error.tries() > 1 {
+        detail.push_str(&format!(" Tried {} times in {} s.", error.tries(), error.waited().as_secs()));
+    }
+    for part in [error.note(), next_step(error.kind())].into_iter().flatten() {
+        detail.push('\n');
+        detail.push_str(part);
+    }
+    detail.push('\n');
+    detail.push_str(&error.quote());
+    Failure::new(cause(error.kind()), detail)
+}
+
+fn cause(kind: Kind) -> Cause {
+    match kind {
+        Kind::Absent => Cause::Absent,
+        Kind::Exists => Cause::Exists,
+        Kind::Ambiguous => Cause::Ambiguous,
+        Kind::StaleDigest => Cause::Stale,
+        _ => Cause::Refused,
+    }
+}
+
+fn happened(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Unreachable(Obstacle::Dns) => "the host name of the endpoint can't be resolved. Nothing was sent.",
+        Kind::Unreachable(Obstacle::Proxy) => {
+            "the node that was asked can't reach the node that should answer. Nothing was changed."
+        }
+        Kind::Unreachable(Obstacle::Tls) => "no TLS connection to the endpoint came about. Nothing was sent.",
+        Kind::Unreachable(_) => "the endpoint can't be reached. Nothing was sent.",
+        Kind::Certificate(_) => "the server's certificate is not trusted. Nothing was sent.",
+        Kind::Ambiguous => "the answer was lost, so the request may or may not have been carried out.",
+        Kind::LockTimeout => "another writer holds the cluster's lock on this configuration. Nothing was changed.",
+        Kind::NoQuorum => "the cluster has no quorum, so /etc/pve is read-only. Nothing was changed.",
+        Kind::StaleDigest => {
+            "the configuration file was changed by somebody else at the same time. Nothing was changed."
+        }
+        Kind::Absent => "does not exist.",
+        Kind::Exists => "exists already. Nothing was changed.",
+        Kind::TargetTaken => "another replication job copies this guest to this target already. Nothing was changed.",
+        Kind::InUse => "is still in use. Nothing was changed.",
+        Kind::NoSuchGuest => "there is no such guest, or it is of the other kind (vm or ct). Nothing was changed.",
+        Kind::NoSuchGroup => "the HA group does not exist. Nothing was changed.",
+        Kind::Unmanaged => "a rule can only name guests that are HA resources. Nothing was changed.",
+        Kind::ResourceInErrorState => "the HA resource is in the error state. Nothing was changed.",
+        Kind::TooEarly => {
+            "the HA manager does not know all nodes yet, since HA was not in use before. Nothing was changed."
+        }
+        Kind::RuleConflict => "Proxmox refuses the rule. Nothing was changed.",
+        Kind::GroupsMigrated => "this cluster's HA groups have been migrated to HA rules. Nothing was changed.",
+        Kind::GroupsNotMigrated => {
+            "this cluster's HA groups have not been migrated to HA rules yet. Nothing was changed."
+        }
+        Kind::Unauthorized => "Proxmox does not accept the credentials. Nothing was changed.",
+        Kind::SecondFactor => "the login wants a second factor. Nothing was changed.",
+        Kind::Forbidden => "a privilege is missing. Nothing was changed.",
+        Kind::Invalid => "Proxmox does not accept a value. Nothing was changed.",
+        Kind::NotImplemented => "this version of Proxmox VE does not have that. Nothing was changed.",
+        Kind::Garbled => "the answer is not what Proxmox VE answers.",
+        Kind::Stopped => "interrupted.",
+        Kind::Expired => "the time ran out.",
+        _ => "Proxmox refuses. Nothing was changed.",
+    }
+}
+
+fn next_step(kind: Kind) -> Option<&'static str> {
+    Some(match kind {
+        Kind::Unreachable(Obstacle::Dns) => "Check `endpoint` in the provider block.",
+        Kind::Unreachable(Obstacle::Proxy) => "Bring that node back, or name another one as `endpoint`.",
+        Kind::Unreachable(_) => {
+            "Check `endpoint` in the provider block and that the node is up; `fallback_endpoints` lets another node answer."
+        }
+        Kind::Certificate(Certificate::UnknownIssuer) => {
+            "Name the cluster's CA (/etc/pve/pve-root-ca.pem of a node) as `ca_certificate`, or pin the node's certificate by \
+             `tls_fingerprint`."
+        }
+        Kind::Certificate(Certificate::WrongHost) => {
+            "Use the name or address the certificate is made for as `endpoint`, or pin it by `tls_fingerprint`."
+        }
+        Kind::Certificate(Certificate::Expired | Certificate::NotYetValid) => {
+            "Renew the node's certificate (`pvecm updatecerts --force` on it), and check the clocks."
+        }
+        Kind::Certificate(Certificate::WrongPin) => {
+            "If the node's certificate was renewed, take the new fingerprint from its web interface (Node > System > \
+             Certificates). If it was not, somebody is in between."
+        }
+        Kind::NoQuorum => "Bring nodes back until more than half of the votes are there, then apply again.",
+        Kind::LockTimeout | Kind::StaleDigest => "Apply again.",
+        Kind::InUse => "Remove what refers to it first.",
+        Kind::TargetTaken => {
+            "Import that job, or choose another target. A job that is being removed counts until it is gone."
+        }
+        Kind::NoSuchGroup => "Create the group first: refer to `pve_ha_group.NAME.name`.",
+        Kind::Unmanaged => {
+            "Refer to `pve_ha_resource.NAME.sid` in `resources`, so that Terraform creates the HA resource first."
+        }
+        Kind::ResourceInErrorState => "Set `state = \"disabled\"`, apply, repair the guest, and set the state back.",
+        Kind::TooEarly => "Apply again in a minute, when the HA manager has become active.",
+        Kind::RuleConflict => {
+            "If another rule that this apply changes stands against it, order them by `depends_on`; else change the rule."
+        }
+        Kind::GroupsMigrated => "Write a `pve_ha_node_affinity_rule`.",
+        Kind::GroupsNotMigrated => {
+            "Upgrade all nodes and wait until the HA manager has migrated the groups, or keep to `pve_ha_group`."
+        }
+        Kind::Unauthorized => {
+            "Check the credentials in the provider block: the token may be wrong, expired or removed."
+        }
+        Kind::SecondFactor => "Use an API token, which needs no second factor.",
+        Kind::Forbidden => {
+            "Give the user or token that privilege; the documentation of each resource lists what it needs."
+        }
+        Kind::Garbled => "Check that `endpoint` is a node of the cluster and not something else.",
+        Kind::Expired => "Give it more time in its `timeouts` block, or apply again.",
+        _ => return None,
+    })
+}

@@ -1,0 +1,136 @@
+//! HA resources: what depends on the version, waiting for the CRM, and the purge of rules.
+
+use std::time::Duration;
+
+use pve_schemas::HaResource;
+use pve_schemas::value::{HaState, Sid};
+use serde_json::Value as Json;
+
+use super::moved::{self, Moved};
+use super::rest::{Verb, Verbs, newly_set, simple_id};
+use super::{explain, ha_group};
+use crate::client::{Collection, Params, Placement};
+use crate::framework::{Change, Diagnostics, Failure, MoveSource, Path, Value};
+use crate::session::Configured;
+
+/// How often the CRM's progress is looked at; it works in rounds of 10 s.
+const POLL: Duration = Duration::from_secs(2);
+
+impl Verbs for HaResource {
+    const COLLECTION_LIST: Collection = Collection::HaResources;
+    const IDENTITY: &'static [&'static str] = &["sid"];
+
+    fn parse_id(id: &str) -> Result<Value, String> {
+        simple_id("sid", Sid::FORMAT, id)
+    }
+
+    async fn preflight(verb: &Verb<'_>, change: Change<'_>) -> Diagnostics {
+        let mut diagnostics = Diagnostics::new();
+        let Ok(placement) = verb.client().placement(&verb.call()).await else { return diagnostics };
+        if placement == Placement::Groups && newly_set(&change, "failback") {
+            diagnostics.error_at(
+                Path::attribute("failback"),
+                "failback needs PVE 9",
+                "This cluster runs PVE 8, where HA resources have no failback. Write `nofailback` in the `pve_ha_group` of the \
+                 resource instead.",
+            );
+        }
+        if placement == Placement::Rules && newly_set(&change, "group") {
+            diagnostics.error_at(
+                Path::attribute("group"),
+                "HA groups are gone from this cluster",
+                "This cluster has HA rules instead of groups. Remove `group` and write a `pve_ha_node_affinity_rule` with this \
+                 resource in `resources`.",
+            );
+        }
+        diagnostics
+    }
+
+    async fn adjust(verb: &Verb<'_>, state: &Value, found: &mut Value) -> Result<(), Failure> {
+        let Some(group) = state.at("group").as_str() else { return Ok(()) };
+        if !found.at("group").is_null() {
+            return Ok(());
+        }
+        let placement = verb.client().placement(&verb.call()).await.map_err(|e| explain("the HA groups", &e))?;
+        if placement == Placement::Rules {
+            verb.cx.warn_at(
+                Path::attribute("group"),
+                "HA groups have been migrated to rules",
+                format!(
+                    "{}: the cluster has moved the HA group {group} into the HA rule {}. The group stays in the state until it is \
+                     removed from the configuration; nothing else has to change.",
+                    state.at("sid").as_str().unwrap_or_default(),
+                    ha_group::rule_name(group),
+                ),
+            );
+            found.insert("group", Value::from(group));
+        }
+        Ok(())
+    }
+
+    async fn delete_params(verb: &Verb<'_>, state: &Self) -> Result<Params, Failure> {
+        let version = verb.client().version(&verb.call()).await.map_err(|e| explain(&state.sid.to_string(), &e))?;
+        let mut params = Params::new();
+        // Since PVE 9.1 a delete edits rules unless told not to; before, the parameter is unknown and refused.
+        if version.is_at_least(9, 1) {
+            params.flag("purge", state.purge_rules == Some(true));
+        }
+        Ok(params)
+    }
+
+    fn deleted(configured: &Configured, state: &Self) {
+        if state.purge_rules == Some(true) {
+            configured.remember_purge(state.sid.as_str());
+        }
+    }
+
+    async fn settle(verb: &Verb<'_>, object: &Self) -> Result<(), Failure> {
+        if object.wait_for_state != Some(true) {
+            return Ok(());
+        }
+        let sid = object.sid.as_str();
+        loop {
+            let status = verb.client().get::<Json>(Collection::HaStatus.path(), &verb.call()).await;
+            let status = status.map_err(|error| explain(sid, &error))?;
+            let row = status.as_array().into_iter().flatten().find(|row| row["type"] == "service" && row["sid"] == sid);
+            let state = row.and_then(|row| row["state"].as_str()).unwrap_or("unknown to the HA manager");
+            if has_reached(object.state.unwrap_or(HaState::Started), state) {
+                return Ok(());
+            }
+            if state == "error" {
+                return Err(Failure::refused(format!(
+                    "{sid}: its start failed too often, and it is in the error state. Set `state = \"disabled\"`, apply, repair the \
+                     guest, and set the state back."
+                )));
+            }
+            let over = verb.call();
+            let over = over.is_over() || over.left() < POLL;
+            if over {
+                let node =
+                    row.and_then(|row| row["node"].as_str()).map_or_else(String::new, |node| format!(" on {node}"));
+                return Err(Failure::refused(format!(
+                    "{sid}: it is {state}{node}; the HA manager has not brought it to {} yet and goes on trying. Its log is in \
+                     the task list of that node.",
+                    object.state.unwrap_or(HaState::Started).as_str()
+                )));
+            }
+            tokio::select! {
+                () = verb.cx.stop.cancelled() => {}
+                () = tokio::time::sleep(POLL) => {}
+            }
+        }
+    }
+
+    fn moved(source: &MoveSource) -> Moved {
+        moved::ha_resource(source)
+    }
+}
+
+fn has_reached(wanted: HaState, state: &str) -> bool {
+    match wanted {
+        HaState::Started | HaState::Enabled => state == "started",
+        HaState::Stopped => state == "stopped",
+        HaState::Disabled => matches!(state, "disabled" | "stopped"),
+        HaState::Ignored => state == "ignored",
+    }
+}

@@ -1,0 +1,86 @@
+//! HA rules: both types, which only PVE 9 has.
+
+use pve_schemas::value::ConfigId;
+use pve_schemas::{HaNodeAffinityRule, HaResourceAffinityRule};
+
+use super::moved::{self, Moved};
+use super::rest::{Verb, Verbs, simple_id};
+use crate::client::{Collection, Placement};
+use crate::framework::{Change, Diagnostics, MoveSource, Value};
+use crate::session::Configured;
+
+const RENAMED: &[(&str, &str)] = &[("rule", "name"), ("disable", "disabled")];
+
+impl Verbs for HaNodeAffinityRule {
+    const COLLECTION_LIST: Collection = Collection::HaRules;
+    const IDENTITY: &'static [&'static str] = &["name"];
+    const RENAMED: &'static [(&'static str, &'static str)] = RENAMED;
+
+    fn parse_id(id: &str) -> Result<Value, String> {
+        simple_id("name", ConfigId::FORMAT, id)
+    }
+
+    async fn preflight(verb: &Verb<'_>, _change: Change<'_>) -> Diagnostics {
+        rules_exist(verb, "Write a `pve_ha_group` with these nodes, and name it as `group` of each `pve_ha_resource`.")
+            .await
+    }
+
+    fn own_effects(configured: &Configured, prior: &Value) -> Value {
+        without_purged(configured, prior)
+    }
+
+    fn moved(source: &MoveSource) -> Moved {
+        moved::ha_node_affinity_rule(source)
+    }
+}
+
+impl Verbs for HaResourceAffinityRule {
+    const COLLECTION_LIST: Collection = Collection::HaRules;
+    const IDENTITY: &'static [&'static str] = &["name"];
+    const RENAMED: &'static [(&'static str, &'static str)] = RENAMED;
+
+    fn parse_id(id: &str) -> Result<Value, String> {
+        simple_id("name", ConfigId::FORMAT, id)
+    }
+
+    async fn preflight(verb: &Verb<'_>, _change: Change<'_>) -> Diagnostics {
+        rules_exist(verb, "PVE 8 has nothing that keeps HA resources together or apart.").await
+    }
+
+    fn own_effects(configured: &Configured, prior: &Value) -> Value {
+        without_purged(configured, prior)
+    }
+
+    fn moved(source: &MoveSource) -> Moved {
+        moved::ha_resource_affinity_rule(source)
+    }
+}
+
+async fn rules_exist(verb: &Verb<'_>, on_pve8: &str) -> Diagnostics {
+    let mut diagnostics = Diagnostics::new();
+    match verb.client().placement(&verb.call()).await {
+        Ok(Placement::Groups) => {
+            diagnostics.error("HA rules need PVE 9", format!("This cluster runs PVE 8, which has HA groups instead of rules. {on_pve8}"));
+        }
+        Ok(Placement::GroupsUntilMigrated) => diagnostics.error(
+            "The HA groups of this cluster are not migrated yet",
+            "Proxmox accepts HA rules only when its HA groups have been migrated, which the HA manager does by itself once every \
+             node runs PVE 9 and is online. Until then write `pve_ha_group`.",
+        ),
+        Ok(Placement::Rules) | Err(_) => {}
+    }
+    diagnostics
+}
+
+/// The rule as a purge of this process has left it; null where nothing is left.
+fn without_purged(configured: &Configured, prior: &Value) -> Value {
+    let Some(resources) = prior.at("resources").elements() else { return prior.clone() };
+    let left: Vec<Value> =
+        resources.iter().filter(|sid| !sid.as_str().is_some_and(|sid| configured.has_purged(sid))).cloned().collect();
+    if left.is_empty() {
+        return Value::Null;
+    }
+    let mut rule = prior.clone();
+    rule.insert("resources", Value::set(left));
+    rule
+}

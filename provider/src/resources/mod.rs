@@ -1,0 +1,28 @@
+//! The verbs: how each noun is created, read, updated and deleted at Proxmox.
+//!
+//! This layer builds no state and repeats no request. It translates between nouns and Proxmox's parameters, and between the
+//! client's failures and what the framework decides by. [`rest`] serves every noun that is an object of a REST collection;
+//! a file of its own has what is particular to one noun.
+
+mod datacenter_options;
+mod explain;
+mod ha_group;
+mod ha_resource;
+mod ha_rules;
+mod moved;
+mod replication_job;
+mod rest;
+
+use std::sync::Arc;
+
+pub use datacenter_options::DatacenterOptionsResource;
+pub use explain::explain;
+pub use rest::{RestResource, Verbs};
+
+use crate::framework::Resource;
+use crate::session::Session;
+
+/// A boxed resource type, for the registry.
+pub fn rest<N: Verbs>(session: &Arc<Session>) -> Box<dyn Resource> {
+    Box::new(RestResource::<N>::new(session.clone()))
+}

@@ -1,0 +1,174 @@
+//! Moves from other resource types: our own of PVE 8, and those of the bpg provider. Pure, since core asks this of an
+//! unconfigured provider; what can't be known stays empty and is filled by the read that follows.
+
+use serde_json::Value as Json;
+
+use super::ha_group::rule_name;
+use crate::framework::{MoveSource, Value};
+
+/// None: nothing is known of such a move.
+pub type Moved = Option<Result<Value, String>>;
+
+/// `pve_ha_group`
+pub(super) fn ha_group(source: &MoveSource) -> Moved {
+    let state = bpg(source, "hagroup")?;
+    Some(Ok(Value::object([
+        ("name", text(state, "group")),
+        ("nodes", numbers(state, "nodes")),
+        ("restricted", flag(state, "restricted")),
+        ("nofailback", flag(state, "no_failback")),
+        ("comment", text(state, "comment")),
+    ])))
+}
+
+/// `pve_ha_resource`
+pub(super) fn ha_resource(source: &MoveSource) -> Moved {
+    let state = bpg(source, "haresource")?;
+    Some(Ok(Value::object([
+        ("sid", text(state, "resource_id")),
+        ("state", text(state, "state")),
+        ("group", text(state, "group")),
+        ("failback", flag(state, "failback")),
+        ("max_restart", number(state, "max_restart")),
+        ("max_relocate", number(state, "max_relocate")),
+        ("comment", text(state, "comment")),
+    ])))
+}
+
+/// `pve_ha_node_affinity_rule`: also from the groups that the CRM has migrated to rules.
+pub(super) fn ha_node_affinity_rule(source: &MoveSource) -> Moved {
+    if let Some(state) = bpg(source, "harule") {
+        return Some(of_type(state, "node-affinity").map(|()| {
+            Value::object([
+                ("name", text(state, "rule")),
+                ("resources", texts(state, "resources")),
+                ("nodes", numbers(state, "nodes")),
+                ("strict", flag(state, "strict")),
+                ("disabled", flag(state, "disable")),
+                ("comment", text(state, "comment")),
+            ])
+        }));
+    }
+    let (state, name) = match (own(source, "pve_ha_group"), bpg(source, "hagroup")) {
+        (Some(state), _) => (state, "name"),
+        (None, Some(state)) => (state, "group"),
+        (None, None) => return None,
+    };
+    let Some(group) = state[name].as_str() else { return Some(Err(format!("{name} is missing"))) };
+    // The rule's resources were properties of the resources, not of the group: the read fills them in.
+    Some(Ok(Value::object([
+        ("name", Value::from(rule_name(group))),
+        ("nodes", numbers(state, "nodes")),
+        ("strict", flag(state, "restricted")),
+        ("comment", text(state, "comment")),
+    ])))
+}
+
+/// `pve_ha_resource_affinity_rule`
+pub(super) fn ha_resource_affinity_rule(source: &MoveSource) -> Moved {
+    let state = bpg(source, "harule")?;
+    Some(of_type(state, "resource-affinity").map(|()| {
+        Value::object([
+            ("name", text(state, "rule")),
+            ("resources", texts(state, "resources")),
+            ("affinity", text(state, "affinity")),
+            ("disabled", flag(state, "disable")),
+            ("comment", text(state, "comment")),
+        ])
+    }))
+}
+
+/// `pve_replication_job`
+pub(super) fn replication_job(source: &MoveSource) -> Moved {
+    let state = bpg(source, "replication")?;
+    Some(Ok(Value::object([
+        ("guest", number(state, "guest")),
+        ("job_number", number(state, "jobnum")),
+        ("target", text(state, "target")),
+        ("schedule", text(state, "schedule")),
+        ("rate", number(state, "rate")),
+        ("comment", text(state, "comment")),
+        ("disabled", flag(state, "disable")),
+        ("source", text(state, "source")),
+    ])))
+}
+
+/// The state, if it is of the bpg provider's type `name`: each exists under a short and a long name, and the provider under
+/// both registries.
+fn bpg<'a>(source: &'a MoveSource, name: &str) -> Option<&'a Json> {
+    let prefix = source.type_name.strip_suffix(name)?;
+    let named = matches!(prefix, "proxmox_" | "proxmox_virtual_environment_");
+    (named && source.provider.ends_with("/bpg/proxmox")).then_some(&source.state)
+}
+
+fn own<'a>(source: &'a MoveSource, name: &str) -> Option<&'a Json> {
+    (source.type_name == name && source.provider.ends_with("/pve-ha/pve")).then_some(&source.state)
+}
+
+fn of_type(state: &Json, wanted: &str) -> Result<(), String> {
+    match state["type"].as_str() {
+        Some(found) if found == wanted => Ok(()),
+        found => Err(format!("it is a rule of type {}, not {wanted}", found.unwrap_or("unknown"))),
+    }
+}
+
+fn text(state: &Json, name: &str) -> Value {
+    state[name].as_str().map_or(Value::Null, Value::from)
+}
+
+fn flag(state: &Json, name: &str) -> Value {
+    state[name].as_bool().map_or(Value::Null, Value::from)
+}
+
+fn number(state: &Json, name: &str) -> Value {
+    state[name].as_number().and_then(|n| n.to_string().parse().ok()).map_or(Value::Null, Value::Number)
+}
+
+fn texts(state: &Json, name: &str) -> Value {
+    state[name].as_array().map_or(Value::Null, |list| Value::set(list.iter().filter_map(Json::as_str).map(Value::from)))
+}
+
+fn numbers(state: &Json, name: &str) -> Value {
+    let Some(members) = state[name].as_object() else { return Value::Null };
+    Value::object(members.keys().map(|key| (key.clone(), number(&state[name], key))))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn source(provider: &str, type_name: &str, state: Json) -> MoveSource {
+        MoveSource { provider: provider.to_owned(), type_name: type_name.to_owned(), schema_version: 0, state }
+    }
+
+    #[test]
+    fn a_group_becomes_the_rule_that_the_crm_makes_of_it() {
+        let state = json!({"name": "web", "nodes": {"pve1": 2, "pve2": null}, "restricted": true, "comment": null});
+        let moved =
+            ha_node_affinity_rule(&source("registry.opentofu.org/pve-ha/pve", "pve_ha_group", state)).unwrap().unwrap();
+        assert_eq!(moved.at("name"), &Value::from("ha-group-web"));
+        assert_eq!(moved.at("strict"), &Value::from(true));
+        assert!(moved.at("resources").is_null() && moved.at("nodes").at("pve2").is_null());
+    }
+
+    #[test]
+    fn foreign_types_are_known_by_both_names_and_no_other_provider() {
+        let state = json!({"resource_id": "vm:100", "state": "started", "max_restart": null});
+        for name in ["proxmox_haresource", "proxmox_virtual_environment_haresource"] {
+            let moved =
+                ha_resource(&source("registry.terraform.io/bpg/proxmox", name, state.clone())).unwrap().unwrap();
+            assert_eq!(moved.at("sid"), &Value::from("vm:100"));
+            assert!(moved.at("max_restart").is_null());
+        }
+        assert!(ha_resource(&source("registry.terraform.io/x/y", "proxmox_haresource", state)).is_none());
+    }
+
+    #[test]
+    fn a_rule_of_the_other_type_is_refused() {
+        let state = json!({"rule": "apart", "type": "resource-affinity"});
+        let moved = ha_node_affinity_rule(&source("registry.terraform.io/bpg/proxmox", "proxmox_harule", state));
+        assert!(moved.unwrap().unwrap_err().contains("resource-affinity"));
+    }
+}

@@ -1,0 +1,459 @@
+//! The verbs of every noun that is one object of a REST collection.
+
+use std::any::Any;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use pve_schemas::noun::{Rest, Store};
+use serde_json::Value as Json;
+
+use super::explain;
+use super::moved::Moved;
+use crate::client::{Client, Collection, Domain, Error, Kind, Params, Turn as ClientTurn};
+use crate::framework::{
+    Change, Context, Diagnostics, Failure, Found, Freshness, MoveSource, Path, Resource, Role, Schema, Turn, Value,
+    from_model, to_model,
+};
+use crate::session::{Configured, Session, call};
+
+/// What a REST-shaped noun adds to the generic verbs. Most add only where they are found.
+pub trait Verbs: Rest {
+    /// The collection that refreshes share.
+    const COLLECTION_LIST: Collection;
+
+    /// The attributes of the natural id, joined by `-`.
+    const IDENTITY: &'static [&'static str];
+
+    /// Parameters that are called otherwise than their attributes.
+    const RENAMED: &'static [(&'static str, &'static str)] = &[];
+
+    /// How long a verb may take where `timeouts` doesn't say.
+    fn timeout(verb: &str) -> Duration {
+        if verb == "read" { Duration::from_mins(2) } else { Duration::from_mins(5) }
+    }
+
+    /// The attributes of the natural id `id`.
+    ///
+    /// # Errors
+    /// Says what form is demanded.
+    fn parse_id(id: &str) -> Result<Value, String>;
+
+    /// Checks that go over several attributes.
+    fn validate(_config: &Value, _diagnostics: &mut Diagnostics) {}
+
+    /// Plan-time checks against the live cluster.
+    fn preflight(_verb: &Verb<'_>, _change: Change<'_>) -> impl Future<Output = Diagnostics> + Send {
+        async { Diagnostics::new() }
+    }
+
+    /// Answers a read without asking for the object, where the cluster doesn't have such objects any more.
+    fn read_instead(
+        _verb: &Verb<'_>,
+        _object: &Value,
+    ) -> impl Future<Output = Result<Option<Option<Value>>, Failure>> + Send {
+        async { Ok(None) }
+    }
+
+    /// Whether an entry is an object at all, and not just what is left of one.
+    fn is_there(_entry: &Json) -> bool {
+        true
+    }
+
+    /// Corrects what was read in view of what the state says.
+    fn adjust(
+        _verb: &Verb<'_>,
+        _state: &Value,
+        _found: &mut Value,
+    ) -> impl Future<Output = Result<(), Failure>> + Send {
+        async { Ok(()) }
+    }
+
+    /// Completes what the plan left to be chosen of the identity.
+    fn identify(_verb: &Verb<'_>, planned: Value) -> impl Future<Output = Result<Value, Failure>> + Send {
+        async { Ok(planned) }
+    }
+
+    /// Parameters of the delete.
+    fn delete_params(_verb: &Verb<'_>, _state: &Self) -> impl Future<Output = Result<Params, Failure>> + Send {
+        async { Ok(Params::new()) }
+    }
+
+    /// What follows a delete that was carried out.
+    fn deleted(_configured: &Configured, _state: &Self) {}
+
+    /// What own writes of this process have made of `prior`.
+    fn own_effects(_configured: &Configured, prior: &Value) -> Value {
+        prior.clone()
+    }
+
+    /// Waits until a create or update has its effect, where the user asked for that.
+    fn settle(_verb: &Verb<'_>, _object: &Self) -> impl Future<Output = Result<(), Failure>> + Send {
+        async { Ok(()) }
+    }
+
+    /// Waits until a deleted object is gone.
+    fn vanish(_verb: &Verb<'_>, _state: &Self) -> impl Future<Output = Result<(), Failure>> + Send {
+        async { Ok(()) }
+    }
+
+    /// The object that one of another type becomes.
+    fn moved(_source: &MoveSource) -> Moved {
+        None
+    }
+}
+
+/// One verb at work: the configured provider and the bounds.
+pub struct Verb<'a> {
+    /// What the provider was configured with.
+    pub configured: Arc<Configured>,
+    /// The bounds of the operation, and where warnings go.
+    pub cx: &'a Context,
+}
+
+impl Verb<'_> {
+    /// The client.
+    pub fn client(&self) -> &Client {
+        &self.configured.client
+    }
+
+    /// The bounds of the operation in the client's terms.
+    pub fn call(&self) -> crate::client::Call {
+        call(self.cx)
+    }
+}
+
+/// A resource type made of the noun `N`.
+pub struct RestResource<N> {
+    session: Arc<Session>,
+    schema: OnceLock<Schema>,
+    noun: PhantomData<fn() -> N>,
+}
+
+/// A turn that can be given back to let others write first.
+type Slot = Mutex<Option<ClientTurn>>;
+
+impl<N: Verbs> RestResource<N> {
+    /// A resource type that finds its client in `session`.
+    pub fn new(session: Arc<Session>) -> Self {
+        Self { session, schema: OnceLock::new(), noun: PhantomData }
+    }
+
+    fn verb<'a>(&self, cx: &'a Context) -> Result<Verb<'a>, Failure> {
+        Ok(Verb { configured: self.session.ready()?, cx })
+    }
+
+    fn model(&self, object: &Value) -> Result<N, Failure> {
+        to_model(object).map_err(|problem| Failure::refused(format!("{} can't be understood: {problem}.", N::TITLE)))
+    }
+
+    fn value(&self, noun: &N) -> Result<Value, Failure> {
+        from_model(noun, &self.schema().ty()).map_err(|problem| Failure::refused(format!("{}: {problem}.", noun.key())))
+    }
+
+    /// What Proxmox answered about the object called `key`, as the framework sees it.
+    fn found(&self, key: &str, entry: &Json) -> Result<Option<Found>, Failure> {
+        if !N::owns(entry) || !N::is_there(entry) {
+            return Ok(None);
+        }
+        let noun = N::from_entry(entry).map_err(|problem| {
+            Failure::refused(format!(
+                "{key}: the answer of Proxmox can't be understood: {problem}. Nothing was changed."
+            ))
+        })?;
+        let revision = entry["digest"].as_str().map(str::to_owned);
+        Ok(Some(Found { object: self.value(&noun)?, revision }))
+    }
+
+    async fn look(&self, verb: &Verb<'_>, object: &Value, freshness: Freshness) -> Result<Option<Found>, Failure> {
+        if let Some(instead) = N::read_instead(verb, object).await? {
+            return Ok(instead.map(|object| Found { object, revision: None }));
+        }
+        let key = key_of::<N>(object).ok_or_else(|| Failure::refused(format!("{}: its id is not known.", N::TITLE)))?;
+        let entry = match freshness {
+            Freshness::Shared => {
+                let list = verb.client().list(N::COLLECTION_LIST, &verb.call()).await;
+                list.and_then(|list| list.find::<Json>(&key))
+            }
+            Freshness::Fresh => verb.client().find::<Json>(&N::COLLECTION_LIST.object(&key), &verb.call()).await,
+        };
+        let entry = entry.map_err(|error| self.explain(&key, &error))?;
+        let mut found = match entry {
+            Some(entry) => self.found(&key, &entry)?,
+            None => None,
+        };
+        if let Some(found) = &mut found {
+            N::adjust(verb, object, &mut found.object).await?;
+        }
+        Ok(found)
+    }
+
+    /// The failure, on the attribute whose parameter Proxmox complains of.
+    fn explain(&self, key: &str, error: &Error) -> Failure {
+        let failure = explain(key, error);
+        let mut parameters = error.errors().keys();
+        let attribute = parameters.next().map(|parameter| {
+            let renamed = N::RENAMED.iter().find(|(name, _)| name == parameter).map(|(_, attribute)| *attribute);
+            renamed.unwrap_or(if parameter == N::KEY { N::IDENTITY[0] } else { parameter })
+        });
+        match attribute {
+            Some(name) if parameters.next().is_none() && self.schema().block.attribute(name).is_some() => {
+                failure.at(Path::attribute(name))
+            }
+            _ => failure,
+        }
+    }
+
+    /// Sends a write. A rule that another rule stands against is sent again after each further write of this process, since
+    /// the order inside one apply may be the only trouble.
+    async fn write<'a, F>(
+        &self,
+        verb: &Verb<'_>,
+        turn: &Turn,
+        key: &str,
+        send: impl Fn(Client, Arc<ClientTurn>) -> F,
+    ) -> Result<(), Failure>
+    where
+        F: Future<Output = Result<Json, Error>> + Send + 'a,
+    {
+        let slot = slot(turn)?;
+        loop {
+            let taken = slot.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let held = Arc::new(match taken {
+                Some(turn) => turn,
+                None => verb.client().turn(domain::<N>(), &verb.call()).await.map_err(|e| self.explain(key, &e))?,
+            });
+            let result = send(verb.client().clone(), held.clone()).await;
+            let mut held = Arc::into_inner(held);
+            let error = match result {
+                Ok(_) => {
+                    *slot.lock().unwrap_or_else(PoisonError::into_inner) = held;
+                    return Ok(());
+                }
+                Err(error) => error,
+            };
+            if matches!(error.kind(), Kind::RuleConflict | Kind::Unmanaged)
+                && let Some(turn) = held.take()
+            {
+                let passed = verb.client().pass(turn, &verb.call()).await.map_err(|e| self.explain(key, &e))?;
+                if let Some(turn) = passed {
+                    *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(turn);
+                    continue;
+                }
+            }
+            *slot.lock().unwrap_or_else(PoisonError::into_inner) = held;
+            return Err(self.explain(key, &error));
+        }
+    }
+}
+
+impl<N: Verbs> Resource for RestResource<N> {
+    fn name(&self) -> &'static str {
+        N::NAME
+    }
+
+    fn title(&self) -> &'static str {
+        N::TITLE
+    }
+
+    fn schema(&self) -> &Schema {
+        self.schema.get_or_init(|| Schema::of::<N>(Role::Resource))
+    }
+
+    fn timeout(&self, verb: &str) -> Duration {
+        N::timeout(verb)
+    }
+
+    fn adopts(&self) -> bool {
+        self.session.if_ready().is_some_and(|configured| configured.adopt_existing)
+    }
+
+    fn id(&self, object: &Value) -> Option<String> {
+        key_of::<N>(object)
+    }
+
+    fn import(&self, id: &str) -> Result<Value, String> {
+        N::parse_id(id)
+    }
+
+    fn validate(&self, config: &Value, diagnostics: &mut Diagnostics) {
+        N::validate(config, diagnostics);
+    }
+
+    fn preflight<'a>(&'a self, cx: &'a Context, change: Change<'a>) -> BoxFuture<'a, Diagnostics> {
+        async move {
+            match self.session.if_ready() {
+                Some(configured) => N::preflight(&Verb { configured, cx }, change).await,
+                None => Diagnostics::new(),
+            }
+        }
+        .boxed()
+    }
+
+    fn turn<'a>(&'a self, cx: &'a Context) -> BoxFuture<'a, Result<Turn, Failure>> {
+        async move {
+            let verb = self.verb(cx)?;
+            let turn = verb.client().turn(domain::<N>(), &verb.call()).await.map_err(|e| explain(N::TITLE, &e))?;
+            Ok(Box::new(Slot::new(Some(turn))) as Turn)
+        }
+        .boxed()
+    }
+
+    fn read<'a>(
+        &'a self,
+        cx: &'a Context,
+        object: &'a Value,
+        freshness: Freshness,
+    ) -> BoxFuture<'a, Result<Option<Found>, Failure>> {
+        async move { self.look(&self.verb(cx)?, object, freshness).await }.boxed()
+    }
+
+    fn occupied<'a>(&'a self, cx: &'a Context, object: &'a Value) -> BoxFuture<'a, Result<Option<Found>, Failure>> {
+        async move {
+            let verb = self.verb(cx)?;
+            let key = key_of::<N>(object).unwrap_or_default();
+            let present = verb.client().present(N::COLLECTION_LIST, &key, &verb.call()).await;
+            match present.map_err(|error| self.explain(&key, &error))? {
+                true => self.look(&verb, object, Freshness::Fresh).await,
+                false => Ok(None),
+            }
+        }
+        .boxed()
+    }
+
+    fn own_effects(&self, prior: &Value) -> Value {
+        self.session.if_ready().map_or_else(|| prior.clone(), |configured| N::own_effects(&configured, prior))
+    }
+
+    fn identify<'a>(&'a self, cx: &'a Context, planned: Value) -> BoxFuture<'a, Result<Value, Failure>> {
+        async move { N::identify(&self.verb(cx)?, planned).await }.boxed()
+    }
+
+    fn create<'a>(&'a self, cx: &'a Context, turn: &'a Turn, planned: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
+        async move {
+            let verb = self.verb(cx)?;
+            let noun = self.model(planned)?;
+            let key = noun.key();
+            let mut params = Params::new();
+            params.set(N::KEY, &key);
+            for (name, value) in N::ALWAYS.iter().copied().chain(noun.params().iter()) {
+                params.set(name, value);
+            }
+            let bounds = verb.call();
+            self.write(&verb, turn, &key, |client, turn| {
+                let (params, bounds) = (params.clone(), bounds.clone());
+                async move { client.post(N::COLLECTION, &params, &turn, &bounds).await }
+            })
+            .await
+        }
+        .boxed()
+    }
+
+    fn update<'a>(
+        &'a self,
+        cx: &'a Context,
+        turn: &'a Turn,
+        from: &'a Found,
+        to: &'a Value,
+    ) -> BoxFuture<'a, Result<(), Failure>> {
+        async move {
+            let verb = self.verb(cx)?;
+            let (before, after) = (self.model(&from.object)?, self.model(to)?);
+            let key = after.key();
+            let (old, new) = (before.params(), after.params());
+            let (set, delete) = new.since(&old);
+            if set.is_empty() && delete.is_empty() {
+                return Ok(());
+            }
+            let mut params: Params = N::ALWAYS.iter().copied().chain(set).collect();
+            for name in delete {
+                params.delete(name);
+            }
+            if let Some(digest) = &from.revision {
+                params.set("digest", digest);
+            }
+            let (path, bounds) = (N::COLLECTION_LIST.object(&key), verb.call());
+            self.write(&verb, turn, &key, |client, turn| {
+                let (path, params, bounds) = (path.clone(), params.clone(), bounds.clone());
+                async move { client.put(&path, &params, &turn, &bounds).await }
+            })
+            .await
+        }
+        .boxed()
+    }
+
+    fn delete<'a>(&'a self, cx: &'a Context, turn: &'a Turn, state: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
+        async move {
+            let verb = self.verb(cx)?;
+            if N::read_instead(&verb, state).await?.is_some() {
+                return Ok(());
+            }
+            let noun = self.model(state)?;
+            let key = noun.key();
+            let params = N::delete_params(&verb, &noun).await?;
+            let (path, bounds) = (N::COLLECTION_LIST.object(&key), verb.call());
+            self.write(&verb, turn, &key, |client, turn| {
+                let (path, params, bounds) = (path.clone(), params.clone(), bounds.clone());
+                async move { client.delete(&path, &params, &turn, &bounds).await }
+            })
+            .await?;
+            N::deleted(&verb.configured, &noun);
+            Ok(())
+        }
+        .boxed()
+    }
+
+    fn settle<'a>(&'a self, cx: &'a Context, object: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
+        async move { N::settle(&self.verb(cx)?, &self.model(object)?).await }.boxed()
+    }
+
+    fn vanish<'a>(&'a self, cx: &'a Context, state: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
+        async move { N::vanish(&self.verb(cx)?, &self.model(state)?).await }.boxed()
+    }
+
+    fn moved(&self, source: &MoveSource) -> Moved {
+        N::moved(source)
+    }
+}
+
+/// The attribute `name` of an id that is one text of the named format.
+///
+/// # Errors
+/// Says what the format demands.
+pub fn simple_id(name: &str, format: &str, id: &str) -> Result<Value, String> {
+    pve_schemas::value::check(format, id)?;
+    Ok(Value::object([(name, Value::from(id))]))
+}
+
+/// Whether the plan sets `attribute` to something, or to something else than the state has.
+pub fn newly_set(change: &Change<'_>, attribute: &str) -> bool {
+    let planned = change.planned.at(attribute);
+    !planned.is_null() && change.prior.is_none_or(|prior| prior.at(attribute) != planned)
+}
+
+/// The natural id; none while a part of it is unknown.
+fn key_of<N: Verbs>(object: &Value) -> Option<String> {
+    let parts = N::IDENTITY.iter().map(|name| match object.at(name) {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    });
+    parts.collect::<Option<Vec<_>>>().map(|parts| parts.join("-"))
+}
+
+fn domain<N: Rest>() -> Domain {
+    match N::STORE {
+        Store::Ha => Domain::Ha,
+        Store::Replication => Domain::ReplicationCfg,
+        Store::Datacenter => Domain::DatacenterCfg,
+    }
+}
+
+fn slot(turn: &Turn) -> Result<&Slot, Failure> {
+    let any: &(dyn Any + Send + Sync) = turn.as_ref();
+    any.downcast_ref()
+        .ok_or_else(|| Failure::refused("The provider hit a bug: a turn of another resource type. Please report it."))
+}

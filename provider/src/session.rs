@@ -1,0 +1,115 @@
+//! What the provider was configured with: shared by all resources and data sources, replaced by each `configure`.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arc_swap::ArcSwap;
+
+use crate::client::{Call, Client};
+use crate::framework::{Context, Failure};
+
+/// The place where the configured client is found.
+#[derive(Debug, Default)]
+pub struct Session {
+    state: ArcSwap<State>,
+}
+
+#[derive(Debug, Default)]
+enum State {
+    /// Core has not called `configure`, as for validation, upgrades and moves.
+    #[default]
+    Unconfigured,
+    /// Arguments of the provider block are not known before apply.
+    Deferred(Vec<String>),
+    /// Configuring failed; the user has been told.
+    Failed,
+    /// Ready for use.
+    Ready(Arc<Configured>),
+}
+
+/// A client and the settings that aren't its own.
+#[derive(Debug)]
+pub struct Configured {
+    /// Proxmox over HTTPS.
+    pub client: Client,
+    /// Whether a create takes over what exists already and is equal.
+    pub adopt_existing: bool,
+    /// The plan-time checks the user wants to hear nothing of.
+    pub ignore_preflight: BTreeSet<String>,
+    /// HA resources whose removal by this process had Proxmox edit rules.
+    purged: Mutex<BTreeSet<String>>,
+}
+
+impl Configured {
+    /// A configured provider that has not written anything yet.
+    pub fn new(client: Client, adopt_existing: bool, ignore_preflight: BTreeSet<String>) -> Self {
+        Self { client, adopt_existing, ignore_preflight, purged: Mutex::default() }
+    }
+
+    /// Remembers that Proxmox was asked to remove the HA resource `sid` from all rules.
+    pub fn remember_purge(&self, sid: &str) {
+        self.purged.lock().unwrap_or_else(PoisonError::into_inner).insert(sid.to_owned());
+    }
+
+    /// Whether this process had Proxmox remove the HA resource `sid` from all rules.
+    pub fn has_purged(&self, sid: &str) -> bool {
+        self.purged.lock().unwrap_or_else(PoisonError::into_inner).contains(sid)
+    }
+}
+
+impl Session {
+    /// Makes the provider ready with what it was configured with.
+    pub fn ready_with(&self, configured: Configured) {
+        self.state.store(Arc::new(State::Ready(Arc::new(configured))));
+    }
+
+    /// Notes that the named arguments of the provider block are not known yet.
+    pub fn defer(&self, arguments: Vec<String>) {
+        self.state.store(Arc::new(State::Deferred(arguments)));
+    }
+
+    /// Notes that configuring failed.
+    pub fn fail(&self) {
+        self.state.store(Arc::new(State::Failed));
+    }
+
+    /// The configured provider, if it is ready: for checks that are silent otherwise.
+    pub fn if_ready(&self) -> Option<Arc<Configured>> {
+        match &**self.state.load() {
+            State::Ready(configured) => Some(configured.clone()),
+            _ => None,
+        }
+    }
+
+    /// The configured provider.
+    ///
+    /// # Errors
+    /// It is not ready; the failure says why and what to do.
+    pub fn ready(&self) -> Result<Arc<Configured>, Failure> {
+        match &**self.state.load() {
+            State::Ready(configured) => Ok(configured.clone()),
+            State::Deferred(arguments) => Err(Failure::refused(format!(
+                "The provider can't reach the cluster yet: {} in the provider block is only known after apply. Apply what it \
+                 comes from first, such as with -target, or write the value itself.",
+                arguments.join(", ")
+            ))),
+            State::Failed => {
+                Err(Failure::refused("The provider could not be configured; see the error on the provider block."))
+            }
+            State::Unconfigured => Err(Failure::refused("The provider has not been configured.")),
+        }
+    }
+
+    /// The client.
+    ///
+    /// # Errors
+    /// As [`Session::ready`].
+    pub fn client(&self) -> Result<Client, Failure> {
+        self.ready().map(|configured| configured.client.clone())
+    }
+}
+
+/// The bounds of an operation, in the client's terms.
+pub fn call(cx: &Context) -> Call {
+    Call::new(tokio::time::Instant::from_std(cx.deadline), cx.stop.clone())
+}
