@@ -5,6 +5,7 @@
 pub mod client;
 pub mod config;
 pub mod framework;
+pub mod placement;
 pub mod plugin;
 pub mod protocol;
 pub mod registry;

@@ -7,6 +7,7 @@
 pub mod catalogue;
 pub mod ci;
 pub mod docs;
+pub mod placement;
 pub mod replay;
 pub mod schemas;
 pub mod tidy;

@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use xtask::{Outcome, Workspace, ci, docs, replay, schemas, tidy};
+use xtask::{Outcome, Workspace, ci, docs, placement, replay, schemas, tidy};
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "Every command that CI runs", disable_help_subcommand = true)]
@@ -18,6 +18,7 @@ struct Cli {
 enum Command {
     Ci(ci::Args),
     Docs(docs::Args),
+    Placement(placement::Args),
     Replay(replay::Args),
     Schemas(schemas::Args),
     Tidy(tidy::Args),
@@ -38,6 +39,7 @@ fn run(command: Command) -> Outcome {
     match command {
         Command::Ci(args) => ci::run(&workspace, &args),
         Command::Docs(args) => docs::run(&workspace, &args),
+        Command::Placement(args) => placement::run(&args),
         Command::Replay(args) => replay::run(&workspace, &args),
         Command::Schemas(args) => schemas::run(&workspace, &args),
         Command::Tidy(args) => tidy::run(&workspace, &args),

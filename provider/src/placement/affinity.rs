@@ -1,0 +1,174 @@
+//! Groups and rules, compiled into placement classes and lists of mates and opponents.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::config::{Config, Name, Policy, Rule, RuleKind};
+use super::feasibility;
+use super::nodes::{NodeId, Nodes};
+use super::service::Service;
+use super::sets;
+
+/// The nodes that a group or a node affinity rule allows; class 0 allows all.
+#[derive(Clone, Debug, Default)]
+pub struct Class {
+    entries: Vec<(NodeId, u32)>,
+    strict: bool,
+    /// Online nodes that are allowed, by node id.
+    allowed: Vec<bool>,
+    /// The allowed nodes of the highest priority, by name.
+    preferred: Vec<NodeId>,
+    is_preferred: Vec<bool>,
+}
+
+impl Class {
+    /// Whether a service of this class may run on a node that is online.
+    pub fn allows(&self, node: NodeId) -> bool {
+        self.allowed.get(node).copied().unwrap_or(false)
+    }
+
+    /// The allowed online nodes of the highest priority, by name.
+    pub fn preferred(&self) -> &[NodeId] {
+        &self.preferred
+    }
+
+    /// Whether a node is among [`Self::preferred`].
+    pub fn prefers(&self, node: NodeId) -> bool {
+        self.is_preferred.get(node).copied().unwrap_or(false)
+    }
+
+    /// Works out who is allowed and preferred among the nodes now online.
+    ///
+    /// Without `strict` every other online node is allowed with a priority below all; higher numbers are preferred.
+    fn resolve(&mut self, nodes: &Nodes) {
+        let top = self.entries.iter().filter(|(node, _)| nodes.is_online(*node)).map(|&(_, priority)| priority).max();
+        self.allowed = vec![false; nodes.len()];
+        self.is_preferred = vec![false; nodes.len()];
+        self.preferred.clear();
+        let mut listed = vec![None; nodes.len()];
+        for &(node, priority) in &self.entries {
+            // A group may list a node twice.
+            listed[node] = listed[node].max(Some(priority));
+            self.is_preferred[node] |= Some(priority) == top && nodes.is_online(node);
+        }
+        for &node in nodes.online() {
+            self.allowed[node] = listed[node].is_some() || !self.strict;
+            self.is_preferred[node] |= top.is_none() && !self.strict;
+            if self.is_preferred[node] {
+                self.preferred.push(node);
+            }
+        }
+    }
+}
+
+/// All classes of a configuration.
+#[derive(Debug, Default)]
+pub struct Classes {
+    classes: Vec<Class>,
+    online: Option<Vec<NodeId>>,
+}
+
+impl Classes {
+    /// The class a service belongs to.
+    pub fn of(&self, service: &Service) -> &Class {
+        &self.classes[service.affinity.class]
+    }
+
+    /// Follows a change of the online nodes.
+    pub fn resolve(&mut self, nodes: &Nodes) {
+        if self.online.as_deref() == Some(nodes.online()) {
+            return;
+        }
+        for class in &mut self.classes {
+            class.resolve(nodes);
+        }
+        self.online = Some(nodes.online().to_vec());
+    }
+}
+
+/// Compiles the configuration into the services' affinity; returns the classes and the rules dropped, with reasons.
+pub fn compile(config: &Config, nodes: &mut Nodes, services: &mut [Service]) -> (Classes, BTreeMap<Name, Vec<String>>) {
+    for service in services.iter_mut() {
+        service.affinity = super::service::Affinities::default();
+    }
+    let everything = Class::default();
+    match &config.policy {
+        Policy::Groups(_) => (compile_groups(config, nodes, services, everything), BTreeMap::new()),
+        Policy::Rules(rules) => {
+            let count = nodes.states().count();
+            let dropped = feasibility::infeasible(rules, count);
+            let kept: Vec<usize> =
+                (0..rules.len()).filter(|&i| !rules[i].disabled && !dropped.contains_key(&rules[i].id)).collect();
+            (compile_rules(rules, &kept, nodes, services, everything), dropped)
+        }
+    }
+}
+
+fn compile_groups(config: &Config, nodes: &mut Nodes, services: &mut [Service], everything: Class) -> Classes {
+    let Policy::Groups(groups) = &config.policy else { return Classes::default() };
+    let mut classes = vec![everything];
+    let mut class_of: HashMap<&Name, usize> = HashMap::new();
+    for (name, group) in groups {
+        class_of.insert(name, classes.len());
+        classes.push(Class {
+            entries: group.nodes.iter().map(|(node, priority)| (nodes.intern(node), *priority)).collect(),
+            strict: group.restricted,
+            ..Class::default()
+        });
+    }
+    for service in services.iter_mut() {
+        let group = config.resources.get(&service.sid).and_then(|resource| resource.group.as_ref());
+        // A group that does not exist counts as none.
+        let Some((name, group)) = group.and_then(|group| groups.get_key_value(group)) else { continue };
+        service.affinity.class = class_of[name];
+        service.config.failback = !group.nofailback;
+    }
+    Classes { classes, online: None }
+}
+
+fn compile_rules(
+    rules: &[Rule],
+    kept: &[usize],
+    nodes: &mut Nodes,
+    services: &mut [Service],
+    everything: Class,
+) -> Classes {
+    let positive = sets::merge_positive(rules, kept);
+    let apart = sets::apart(rules, kept, &positive);
+    let index: HashMap<Name, usize> = services.iter().enumerate().map(|(i, s)| (s.sid.clone(), i)).collect();
+
+    let mut classes = vec![everything];
+    let mut class_of: BTreeMap<&Name, usize> = BTreeMap::new();
+    for &rule in kept {
+        if let RuleKind::NodeAffinity { nodes: listed, strict } = &rules[rule].kind {
+            for sid in &rules[rule].resources {
+                class_of.entry(sid).or_insert(classes.len());
+            }
+            classes.push(Class {
+                entries: listed.iter().map(|(node, priority)| (nodes.intern(node), *priority)).collect(),
+                strict: *strict,
+                ..Class::default()
+            });
+        }
+    }
+    let mut mates: BTreeMap<&Name, BTreeSet<usize>> = BTreeMap::new();
+    for set in &positive {
+        // One member in a node affinity rule draws the whole set into it.
+        if let Some(class) = set.resources.iter().find_map(|sid| class_of.get(sid).copied()) {
+            for sid in &set.resources {
+                class_of.entry(sid).or_insert(class);
+            }
+        }
+        let members: Vec<usize> = set.resources.iter().filter_map(|sid| index.get(sid).copied()).collect();
+        for sid in &set.resources {
+            mates.entry(sid).or_default().extend(members.iter().copied());
+        }
+    }
+    for (own, service) in services.iter_mut().enumerate() {
+        service.affinity.class = class_of.get(&service.sid).copied().unwrap_or(0);
+        service.affinity.mates =
+            mates.get(&service.sid).into_iter().flatten().copied().filter(|&mate| mate != own).collect();
+        service.affinity.apart =
+            apart.get(&service.sid).into_iter().flatten().filter_map(|sid| index.get(sid).copied()).collect();
+    }
+    Classes { classes, online: None }
+}

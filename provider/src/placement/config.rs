@@ -1,0 +1,130 @@
+//! What an operator configured: resources, groups or rules, and the datacenter options that steer placement.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// A node name, a service id or a rule id; cheap to copy around.
+pub type Name = Arc<str>;
+
+/// Everything the manager reads from `/etc/pve` in one round.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The HA resources by service id.
+    pub resources: BTreeMap<Name, Resource>,
+    /// Groups (PVE 8) or rules (PVE 9).
+    pub policy: Policy,
+    /// `crs: ha=…`.
+    pub scheduler: Scheduler,
+    /// `crs: ha-rebalance-on-start=1`.
+    pub rebalance_on_start: bool,
+    /// `ha: shutdown_policy=…`.
+    pub shutdown_policy: ShutdownPolicy,
+}
+
+/// Which of the two ways of saying where services belong is in force.
+#[derive(Clone, Debug)]
+pub enum Policy {
+    /// PVE 8: each resource names at most one group.
+    Groups(BTreeMap<Name, Group>),
+    /// PVE 9: rules name resources.
+    Rules(Vec<Rule>),
+}
+
+/// One HA resource.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resource {
+    /// The requested state.
+    pub state: Requested,
+    /// The group (PVE 8); it may not exist.
+    pub group: Option<Name>,
+    /// Whether the service returns to a better node (PVE 9).
+    pub failback: bool,
+    /// Start attempts on one node after the first.
+    pub max_restart: u32,
+    /// Nodes that are tried after the first.
+    pub max_relocate: u32,
+}
+
+/// The requested state of a resource; `enabled` is `Started`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Requested {
+    /// Keep it running.
+    Started,
+    /// Keep it stopped, but move it off a failed node.
+    Stopped,
+    /// Keep it stopped, and where it is.
+    Disabled,
+    /// Leave it alone.
+    Ignored,
+}
+
+/// A PVE 8 group.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Group {
+    /// Nodes with their priorities; a node may stand there with two.
+    pub nodes: Vec<(Name, u32)>,
+    /// Only these nodes may run the services.
+    pub restricted: bool,
+    /// Services stay where they are while that node is allowed.
+    pub nofailback: bool,
+}
+
+/// A PVE 9 rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// The rule's id.
+    pub id: Name,
+    /// The services it speaks of.
+    pub resources: BTreeSet<Name>,
+    /// Switched off: as if it did not exist.
+    pub disabled: bool,
+    /// What it says.
+    pub kind: RuleKind,
+}
+
+/// What a rule says of its resources.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RuleKind {
+    /// They belong on these nodes; the higher number is preferred.
+    NodeAffinity {
+        /// Node to priority.
+        nodes: BTreeMap<Name, u32>,
+        /// No other node will do.
+        strict: bool,
+    },
+    /// They belong together, or apart.
+    ResourceAffinity(Affinity),
+}
+
+/// Together or apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Affinity {
+    /// On one node.
+    Positive,
+    /// No two on one node.
+    Negative,
+}
+
+/// The scheduler that scores nodes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Scheduler {
+    /// Counts services.
+    #[default]
+    Basic,
+    /// Weighs configured CPU and memory.
+    Static,
+}
+
+/// What happens to services when their node shuts down or reboots.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum ShutdownPolicy {
+    /// Freeze on reboot, fail over on poweroff.
+    #[default]
+    Conditional,
+    /// Always freeze.
+    Freeze,
+    /// Always fail over.
+    Failover,
+    /// Move the services away first.
+    Migrate,
+}

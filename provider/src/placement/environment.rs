@@ -1,0 +1,118 @@
+//! What the managers need from the world.
+
+use std::sync::Arc;
+
+use super::command::Command;
+use super::config::{Config, Name, Requested};
+use super::nodes::Member;
+use super::service::Uid;
+use super::status::{LrmStatus, SharedLrmStatus, Status};
+use super::usage::{Bystander, Capacity};
+
+/// The world as one node's managers see and change it. Implementations decide what a lock, a guest and a second are.
+///
+/// Locks run out 120 s after they were last obtained. A manager that holds its node's protection feeds a watchdog each
+/// time it obtains or renews the lock; releasing the lock closes it.
+pub trait Environment {
+    /// Seconds, on any clock that does not go back.
+    fn now(&self) -> i64;
+    /// The node this is about.
+    fn node(&self) -> Name;
+    /// Whether this node is in a quorate partition.
+    fn quorate(&self) -> bool;
+    /// The configured nodes, in any order.
+    fn members(&self) -> Vec<Member>;
+    /// The configuration; the same allocation as long as it has not changed.
+    fn config(&self) -> Arc<Config>;
+    /// An order number never used before.
+    fn fresh_uid(&mut self) -> Uid;
+    /// A line for the node's log.
+    fn log(&mut self, level: Level, text: &str);
+
+    /// The manager's status as last written.
+    fn manager_status(&self) -> Arc<Status>;
+    /// Writes it.
+    fn write_manager_status(&mut self, status: Status);
+    /// A node's status as last written.
+    fn lrm_status(&self, node: &str) -> Option<SharedLrmStatus>;
+    /// Writes this node's.
+    fn write_lrm_status(&mut self, status: LrmStatus);
+
+    /// Obtains or renews `ha_manager_lock`.
+    fn manager_lock(&mut self) -> bool;
+    /// Gives it back.
+    fn release_manager_lock(&mut self);
+    /// Stops protecting this node as active manager, without giving the lock back.
+    fn release_manager_watchdog(&mut self) {}
+    /// Obtains or renews a node's `ha_agent_…_lock`; that of another node says that it is fenced.
+    fn agent_lock(&mut self, node: &str) -> bool;
+    /// Gives this node's back.
+    fn release_agent_lock(&mut self);
+
+    /// Takes the queued commands.
+    fn take_commands(&mut self) -> Vec<Command>;
+    /// Whether commands are queued.
+    fn has_commands(&self) -> bool;
+    /// Writes a resource's requested state.
+    fn request_state(&mut self, sid: &str, state: Requested);
+    /// What the static scheduler weighs.
+    fn capacity(&self) -> Option<Arc<Capacity>>;
+    /// Running guests without HA.
+    fn bystanders(&self) -> Vec<Bystander>;
+    /// Migrates groups to rules if that is due and possible (PVE 9 only).
+    fn migrate_groups(&mut self) {}
+
+    /// The node that has a guest's configuration.
+    fn guest_node(&self, sid: &str) -> Option<Name>;
+    /// Takes a guest away from a fenced node, with its leftover locks.
+    fn steal_guest(&mut self, sid: &str, from: &str, to: &str);
+    /// Whether a guest runs on this node.
+    fn guest_runs(&self, sid: &str) -> bool;
+    /// Begins or continues an action on a guest of this node.
+    fn act(&mut self, sid: &str, action: Action<'_>) -> Progress;
+    /// Whether the node is going down: `Some(true)` to come back.
+    fn shutting_down(&self) -> Option<bool>;
+}
+
+/// What a local resource manager does to a guest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action<'a> {
+    /// Start it.
+    Start,
+    /// Shut it down.
+    Stop {
+        /// Within so many seconds.
+        timeout: Option<u32>,
+    },
+    /// Move it to another node.
+    Move {
+        /// That node.
+        target: &'a str,
+        /// While it runs.
+        online: bool,
+    },
+}
+
+/// How far an action is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// Not finished; ask again next round.
+    Running,
+    /// Finished.
+    Done,
+    /// Failed.
+    Failed,
+}
+
+/// How loud a line in the log is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// Worth knowing.
+    Info,
+    /// Worth a look.
+    Notice,
+    /// Something is not as it should be.
+    Warning,
+    /// Something failed.
+    Err,
+}

@@ -1,0 +1,319 @@
+//! The active cluster resource manager: one round of it at a time.
+//!
+//! A [`Manager`] lives as long as its node holds the manager lock. It starts from the status its predecessor wrote, but
+//! not from its predecessor's clocks: what "away for 60 s" means begins anew with each manager.
+
+mod commands;
+mod disarm;
+mod document;
+mod fencing;
+mod transitions;
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::affinity::{self, Classes};
+use super::config::{Config, Name, Policy, Requested, Resource, Scheduler};
+use super::environment::{Environment, Level};
+use super::nodes::{NodeId, NodeState, Nodes};
+use super::select::{Preference, Scene};
+use super::service::{Pending, Service, ServiceConfig, State};
+use super::status::{Disarm, Exit, LrmMode, SharedLrmStatus, Status};
+use super::usage::{self, Usage};
+
+/// The active manager of a cluster.
+#[derive(Debug, Default)]
+pub struct Manager {
+    nodes: Nodes,
+    /// Sorted by service id, the order in which they are worked on.
+    services: Vec<Service>,
+    maintenance_requests: BTreeSet<Name>,
+    disarm: Option<Disarm>,
+    /// What the local resource managers last said, by node id.
+    lrms: Vec<Option<SharedLrmStatus>>,
+    config: Option<Arc<Config>>,
+    compiled_for: Option<usize>,
+    classes: Classes,
+    usage: Usage,
+    dropped_rules: BTreeMap<Name, Vec<String>>,
+    rounds: u64,
+    stats_missing: bool,
+}
+
+/// Rounds after which a new manager first tries to migrate groups, and then between tries.
+const FIRST_GROUP_MIGRATION: u64 = 3;
+const GROUP_MIGRATION_EVERY: u64 = 6;
+
+impl Manager {
+    /// Takes over from the status last written.
+    pub fn adopt(status: &Status) -> Self {
+        let mut manager = Self::default();
+        document::restore(&mut manager, status);
+        manager
+    }
+
+    /// The status to write.
+    pub fn status(&self, master: &Name, now: i64) -> Status {
+        document::render(self, master, now)
+    }
+
+    /// The rules ignored as infeasible, with the reasons.
+    pub fn dropped_rules(&self) -> &BTreeMap<Name, Vec<String>> {
+        &self.dropped_rules
+    }
+
+    /// The services it knows, by id.
+    pub fn services(&self) -> &[Service] {
+        &self.services
+    }
+
+    /// The nodes it knows.
+    pub fn nodes(&self) -> &Nodes {
+        &self.nodes
+    }
+
+    /// Whether disarming is complete, so that this manager no longer protects its node.
+    pub fn is_disarmed(&self) -> bool {
+        self.disarm.is_some_and(|disarm| disarm.done)
+    }
+
+    /// One round, including the write of the status.
+    pub fn round(&mut self, env: &mut impl Environment) {
+        let own = env.node();
+        self.observe(env);
+        let here = self.nodes.intern(&own);
+        if !matches!(self.nodes.state(here), NodeState::Online | NodeState::Maintenance) {
+            env.log(Level::Info, "master seems offline");
+            return;
+        }
+        self.rounds += 1;
+        let since_first = self.rounds.checked_sub(FIRST_GROUP_MIGRATION);
+        if since_first.is_some_and(|rounds| rounds.is_multiple_of(GROUP_MIGRATION_EVERY)) {
+            env.migrate_groups();
+        }
+        self.configure(env);
+        self.recount(env);
+        for command in env.take_commands() {
+            self.command(env, command);
+        }
+        if self.disarm.is_some() {
+            self.disarming(env);
+        } else {
+            self.work(env);
+        }
+        env.write_manager_status(self.status(&own, env.now()));
+    }
+
+    /// Members and local resource managers.
+    fn observe(&mut self, env: &mut impl Environment) {
+        let members = env.members();
+        let in_maintenance =
+            |name: &Name| env.lrm_status(name).is_some_and(|status| status.mode == LrmMode::Maintenance);
+        let changes = self.nodes.update(&members, in_maintenance, env.now());
+        for change in changes {
+            self.log_node(env, change.node, change.from, change.to);
+        }
+        self.lrms = (0..self.nodes.len()).map(|id| env.lrm_status(self.nodes.name(id))).collect();
+    }
+
+    /// Takes over resources, and groups or rules, if anything changed.
+    fn configure(&mut self, env: &mut impl Environment) {
+        let config = env.config();
+        let known = self.nodes.states().count();
+        let same = self.config.as_ref().is_some_and(|old| Arc::ptr_eq(old, &config));
+        let complete = same && self.compiled_for == Some(known);
+        // A guest that appears later makes its resource a service.
+        if !complete || self.services.len() != config.resources.len() {
+            let changed = self.disarm.is_none() && self.sync_services(env, &config);
+            if !complete || changed {
+                self.compile(env, &config, known);
+            }
+        }
+        self.config = Some(config);
+        self.classes.resolve(&self.nodes);
+    }
+
+    fn sync_services(&mut self, env: &mut impl Environment, config: &Config) -> bool {
+        let before = self.services.len();
+        self.services.retain(|service| match config.resources.get(&service.sid).map(|resource| resource.state) {
+            None => {
+                env.log(Level::Info, &format!("removing stale service '{}' (no config)", service.sid));
+                false
+            }
+            Some(Requested::Ignored) => {
+                let text = format!("removing stale service '{}' (ignored state requested)", service.sid);
+                env.log(Level::Info, &text);
+                false
+            }
+            Some(_) => true,
+        });
+        let mut changed = self.services.len() != before;
+        let mut added = Vec::new();
+        for (sid, resource) in &config.resources {
+            let known = self.services.binary_search_by(|service| service.sid.cmp(sid)).is_ok();
+            if known || resource.state == Requested::Ignored {
+                continue;
+            }
+            let Some(node) = env.guest_node(sid) else { continue };
+            env.log(Level::Info, &format!("adding new service '{sid}' on node '{node}'"));
+            let state = if resource.state == Requested::Started { State::RequestStart } else { State::RequestStop };
+            let node = self.nodes.intern(&node);
+            added.push(Service::new(sid.clone(), state, node, env.fresh_uid()));
+        }
+        changed |= !added.is_empty();
+        self.services.append(&mut added);
+        self.services.sort_by(|a, b| a.sid.cmp(&b.sid));
+        changed
+    }
+
+    fn compile(&mut self, env: &mut impl Environment, config: &Config, known: usize) {
+        for service in &mut self.services {
+            service.config = config.resources.get(&service.sid).map(ServiceConfig::from).unwrap_or_default();
+        }
+        let (classes, dropped) = affinity::compile(config, &mut self.nodes, &mut self.services);
+        for (rule, texts) in &dropped {
+            env.log(Level::Warning, &format!("Drop rule '{rule}', because {}.", texts.join(", ")));
+        }
+        self.classes = classes;
+        self.dropped_rules = dropped;
+        self.compiled_for = Some(known);
+        self.lrms.resize(self.nodes.len(), None);
+    }
+
+    fn recount(&mut self, env: &mut impl Environment) {
+        let wanted = self.config.as_ref().is_some_and(|config| config.scheduler == Scheduler::Static);
+        let capacity = if wanted { env.capacity() } else { None };
+        let bystanders = env.bystanders();
+        let counted = self.usage.recount(&self.nodes, &self.services, &bystanders, capacity.as_deref());
+        let missing = match counted {
+            Err(text) => Some(text),
+            Ok(()) if wanted && capacity.is_none() => Some("no usage statistics".to_owned()),
+            Ok(()) => None,
+        };
+        if let Some(text) = missing.as_ref().filter(|_| !self.stats_missing) {
+            let text = format!("fallback to 'basic' scheduler mode, init for 'static' failed - {text}");
+            env.log(Level::Warning, &text);
+        }
+        self.stats_missing = missing.is_some();
+    }
+
+    /// Runs every service's state function, in order of service id, and the fencing, until nothing changes any more.
+    fn work(&mut self, env: &mut impl Environment) {
+        loop {
+            let mut again = false;
+            for index in 0..self.services.len() {
+                let before = self.services[index].state;
+                let result = self.result(index);
+                self.advance(env, index, result);
+                if self.lrm_mode(self.services[index].node) == Some(LrmMode::Restart)
+                    && matches!(self.services[index].state, State::Started | State::Stopped | State::RequestStop)
+                {
+                    self.change(env, index, State::Freeze, Change::default());
+                }
+                again |= self.services[index].state != before;
+            }
+            again |= self.fence(env);
+            if !again {
+                break;
+            }
+        }
+    }
+
+    fn result(&self, index: usize) -> Option<Exit> {
+        let service = &self.services[index];
+        let lrm = self.lrms.get(service.node)?.as_ref()?;
+        lrm.results.get(&service.uid).map(|result| result.exit)
+    }
+
+    fn lrm_mode(&self, node: NodeId) -> Option<LrmMode> {
+        self.lrms.get(node)?.as_ref().map(|status| status.mode)
+    }
+
+    fn select(&self, index: usize, preference: Preference) -> Option<NodeId> {
+        let scene = Scene { nodes: &self.nodes, services: &self.services, classes: &self.classes, usage: &self.usage };
+        scene.select(index, preference)
+    }
+
+    /// PVE 8 recovers without regard to scores if the fenced node is back and in its group.
+    fn recovery_preference(&self) -> Preference {
+        match self.config.as_ref().map(|config| &config.policy) {
+            Some(Policy::Groups(_)) => Preference::Stay,
+            _ => Preference::BestScore,
+        }
+    }
+
+    /// Enters a state. What belonged to the old one is forgotten, except failed nodes and the way back from maintenance.
+    fn change(&mut self, env: &mut impl Environment, index: usize, state: State, change: Change) {
+        let service = &mut self.services[index];
+        debug_assert_ne!(service.state, state, "{}", service.sid);
+        let before = usage::used_nodes(service, &self.nodes);
+        let old = service.state;
+        service.state = state;
+        service.node = change.node.unwrap_or(service.node);
+        service.target = change.target;
+        service.timeout = change.timeout;
+        service.running = false;
+        service.pending = None;
+        service.uid = env.fresh_uid();
+        let after = usage::used_nodes(service, &self.nodes);
+        self.usage.moved(index, before, after);
+        let text = format!(
+            "service '{}': state changed from '{}' to '{}'{}",
+            service.sid,
+            old.as_str(),
+            state.as_str(),
+            change.describe(&self.nodes)
+        );
+        env.log(Level::Info, &text);
+    }
+
+    fn log_node(&self, env: &mut impl Environment, node: NodeId, from: NodeState, to: NodeState) {
+        let text =
+            format!("node '{}': state changed from '{}' => '{}'", self.nodes.name(node), from.as_str(), to.as_str());
+        env.log(Level::Info, &text);
+    }
+}
+
+/// What a state change brings with it.
+#[derive(Clone, Copy, Debug, Default)]
+struct Change {
+    node: Option<NodeId>,
+    target: Option<NodeId>,
+    timeout: Option<u32>,
+}
+
+impl Change {
+    fn on(node: NodeId) -> Self {
+        Self { node: Some(node), ..Self::default() }
+    }
+
+    fn to(node: NodeId, target: NodeId) -> Self {
+        Self { node: Some(node), target: Some(target), timeout: None }
+    }
+
+    fn describe(self, nodes: &Nodes) -> String {
+        let node = self.node.map(|id| format!("node = {}", nodes.name(id)));
+        let target = self.target.map(|id| format!("target = {}", nodes.name(id)));
+        let timeout = self.timeout.map(|seconds| format!("timeout = {seconds}"));
+        let parts: Vec<String> = [node, target, timeout].into_iter().flatten().collect();
+        if parts.is_empty() { String::new() } else { format!("  ({})", parts.join(", ")) }
+    }
+}
+
+impl From<&Resource> for ServiceConfig {
+    fn from(resource: &Resource) -> Self {
+        Self { requested: resource.state, failback: resource.failback, max_relocate: resource.max_relocate }
+    }
+}
+
+impl Pending {
+    /// The words of the command, as the status has them.
+    fn words(&self, nodes: &Nodes) -> Vec<String> {
+        match self {
+            Self::Migrate(node) => vec!["migrate".into(), nodes.name(*node).to_string()],
+            Self::Relocate(node) => vec!["relocate".into(), nodes.name(*node).to_string()],
+            Self::Stop(timeout) => vec!["stop".into(), timeout.to_string()],
+        }
+    }
+}

@@ -1,0 +1,275 @@
+//! The form of a scenario.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Deserialize;
+
+use crate::placement::config::{
+    Affinity, Config, Group, Name, Policy, Requested, Resource, Rule, RuleKind, Scheduler, ShutdownPolicy,
+};
+use crate::placement::simulation::{Setup, StartFailure};
+use crate::placement::usage::{Capacity, Size};
+
+/// One scenario with Proxmox's answer.
+#[derive(Debug, Deserialize)]
+pub struct Case {
+    /// Its name.
+    pub id: String,
+    pve: u8,
+    crs: String,
+    #[serde(default)]
+    rebalance_on_start: bool,
+    nodes: BTreeMap<String, Capacities>,
+    services: BTreeMap<String, ServiceSpec>,
+    #[serde(default)]
+    rules: Vec<RuleSpec>,
+    #[serde(default)]
+    groups: BTreeMap<String, GroupSpec>,
+    #[serde(default)]
+    pub(super) dropped_because: BTreeMap<String, BTreeSet<String>>,
+    shutdown_policy: String,
+    pub(super) history: Vec<Earlier>,
+    pub(super) master: String,
+    pub(super) quorate_steady: bool,
+    pub(super) nodes_steady: BTreeMap<String, String>,
+    pub(super) steady: Placement,
+    pub(super) event: Event,
+    pub(super) after: Placement,
+    pub(super) nodes_after: BTreeMap<String, String>,
+    pub(super) master_after: String,
+    pub(super) quorate_after: bool,
+}
+
+/// Where every service is.
+pub(super) type Placement = BTreeMap<String, Place>;
+
+/// Where a service is.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub(super) struct Place {
+    pub(super) node: String,
+    pub(super) state: String,
+    pub(super) maintenance_node: Option<String>,
+}
+
+/// An event before the one that is asked about.
+#[derive(Debug, Deserialize)]
+pub(super) struct Earlier {
+    pub(super) before: Placement,
+    pub(super) event: Event,
+}
+
+/// Something that happens to nodes, to all of them in the same moment.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct Event {
+    pub(super) kind: EventKind,
+    pub(super) nodes: Vec<String>,
+    pub(super) how: Option<String>,
+    pub(super) from: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum EventKind {
+    NodeFailure,
+    Maintenance,
+    Shutdown,
+    Reboot,
+    Return,
+}
+
+#[derive(Debug, Deserialize)]
+struct Capacities {
+    maxcpu: Option<f64>,
+    maxmem: Option<u64>,
+}
+
+#[derive(Debug, Deserialize)]
+struct ServiceSpec {
+    node: String,
+    state: String,
+    max_restart: u32,
+    max_relocate: u32,
+    failback: Option<bool>,
+    group: Option<String>,
+    #[serde(flatten)]
+    size: Capacities,
+    #[serde(default)]
+    fails_to_start_on: BTreeMap<String, Failing>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Failing {
+    Times(u32),
+    Always(Always),
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Always {
+    Always,
+}
+
+#[derive(Debug, Deserialize)]
+struct RuleSpec {
+    id: String,
+    #[serde(rename = "type")]
+    kind: String,
+    resources: BTreeSet<String>,
+    #[serde(default)]
+    nodes: BTreeMap<String, u32>,
+    #[serde(default)]
+    strict: bool,
+    affinity: Option<String>,
+    #[serde(default)]
+    disabled: bool,
+}
+
+#[derive(Debug, Deserialize)]
+struct GroupSpec {
+    nodes: BTreeMap<String, u32>,
+    #[serde(default)]
+    restricted: bool,
+    #[serde(default)]
+    nofailback: bool,
+}
+
+/// A line that is no scenario.
+#[derive(Debug, thiserror::Error)]
+pub enum CaseError {
+    /// Not of the form.
+    #[error("not a placement scenario: {0}")]
+    Form(#[from] serde_json::Error),
+    /// A word that this runner does not know.
+    #[error("{what} '{word}' is unknown")]
+    Word {
+        /// The key.
+        what: &'static str,
+        /// The word.
+        word: String,
+    },
+}
+
+impl Case {
+    /// Reads one line.
+    ///
+    /// # Errors
+    /// When the line does not have the form of a scenario.
+    pub fn parse(line: &str) -> Result<Self, CaseError> {
+        Ok(serde_json::from_str(line)?)
+    }
+
+    /// Whether any start fails, which takes longer to settle.
+    pub(super) fn has_start_failures(&self) -> bool {
+        self.services.values().any(|service| !service.fails_to_start_on.is_empty())
+    }
+
+    pub(super) fn setup(&self) -> Setup {
+        let failures = self.services.iter().flat_map(|(sid, service)| {
+            service.fails_to_start_on.iter().map(move |(node, failing)| {
+                let failure = match failing {
+                    Failing::Times(times) => StartFailure::Times(*times),
+                    Failing::Always(Always::Always) => StartFailure::Always,
+                };
+                ((name(sid), name(node)), failure)
+            })
+        });
+        Setup {
+            nodes: self.nodes.keys().map(|node| name(node)).collect(),
+            guests: self.services.iter().map(|(sid, service)| (name(sid), name(&service.node))).collect(),
+            start_failures: failures.collect(),
+            capacity: (self.crs == "static").then(|| self.capacity()),
+            round: 20,
+        }
+    }
+
+    pub(super) fn config(&self) -> Result<Config, CaseError> {
+        let resource = |(sid, service): (&String, &ServiceSpec)| Ok((name(sid), service.resource()?));
+        let policy = if self.pve >= 9 {
+            Policy::Rules(self.rules.iter().map(RuleSpec::rule).collect::<Result<_, _>>()?)
+        } else {
+            Policy::Groups(self.groups.iter().map(|(id, group)| (name(id), group.group())).collect())
+        };
+        Ok(Config {
+            resources: self.services.iter().map(resource).collect::<Result<_, CaseError>>()?,
+            policy,
+            scheduler: if self.crs == "static" { Scheduler::Static } else { Scheduler::Basic },
+            rebalance_on_start: self.rebalance_on_start,
+            shutdown_policy: match &*self.shutdown_policy {
+                "conditional" => ShutdownPolicy::Conditional,
+                "freeze" => ShutdownPolicy::Freeze,
+                "failover" => ShutdownPolicy::Failover,
+                "migrate" => ShutdownPolicy::Migrate,
+                other => return Err(unknown("shutdown_policy", other)),
+            },
+        })
+    }
+
+    pub(super) fn node_names(&self) -> impl Iterator<Item = &String> {
+        self.nodes.keys()
+    }
+
+    pub(super) fn service_names(&self) -> impl Iterator<Item = &String> {
+        self.services.keys()
+    }
+
+    fn capacity(&self) -> Capacity {
+        let size = |size: &Capacities| Size { cpu: size.maxcpu.unwrap_or(0.0), mem: size.maxmem.unwrap_or(0) };
+        Capacity {
+            nodes: self.nodes.iter().map(|(node, capacities)| (name(node), size(capacities))).collect(),
+            services: self.services.iter().map(|(sid, service)| (name(sid), size(&service.size))).collect(),
+        }
+    }
+}
+
+impl ServiceSpec {
+    fn resource(&self) -> Result<Resource, CaseError> {
+        Ok(Resource {
+            state: match &*self.state {
+                "started" | "enabled" => Requested::Started,
+                "stopped" => Requested::Stopped,
+                "disabled" => Requested::Disabled,
+                "ignored" => Requested::Ignored,
+                other => return Err(unknown("state", other)),
+            },
+            group: self.group.as_deref().map(Name::from),
+            failback: self.failback.unwrap_or(true),
+            max_restart: self.max_restart,
+            max_relocate: self.max_relocate,
+        })
+    }
+}
+
+impl RuleSpec {
+    fn rule(&self) -> Result<Rule, CaseError> {
+        let kind = match (&*self.kind, self.affinity.as_deref()) {
+            ("node-affinity", _) => RuleKind::NodeAffinity {
+                nodes: self.nodes.iter().map(|(node, priority)| (name(node), *priority)).collect(),
+                strict: self.strict,
+            },
+            ("resource-affinity", Some("positive")) => RuleKind::ResourceAffinity(Affinity::Positive),
+            ("resource-affinity", Some("negative")) => RuleKind::ResourceAffinity(Affinity::Negative),
+            (other, _) => return Err(unknown("type", other)),
+        };
+        let resources = self.resources.iter().map(|sid| name(sid)).collect();
+        Ok(Rule { id: name(&self.id), resources, disabled: self.disabled, kind })
+    }
+}
+
+impl GroupSpec {
+    fn group(&self) -> Group {
+        Group {
+            nodes: self.nodes.iter().map(|(node, priority)| (name(node), *priority)).collect(),
+            restricted: self.restricted,
+            nofailback: self.nofailback,
+        }
+    }
+}
+
+fn name(text: &str) -> Name {
+    text.into()
+}
+
+fn unknown(what: &'static str, word: &str) -> CaseError {
+    CaseError::Word { what, word: word.to_owned() }
+}

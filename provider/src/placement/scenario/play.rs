@@ -1,0 +1,175 @@
+//! Plays a scenario and compares.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::placement::command::Command;
+use crate::placement::simulation::Simulation;
+
+use super::Difference;
+use super::case::{Case, CaseError, Event, EventKind, Place, Placement};
+
+/// Seconds after which the manager's role is handed on, where it was.
+const HANDOVER_AFTER: i64 = 100;
+
+/// Plays a scenario from the very beginning; returns the differences from Proxmox's answer, and the log of the managers.
+///
+/// # Errors
+/// When the scenario uses a word that is unknown.
+pub fn play(case: &Case) -> Result<(Vec<Difference>, Vec<String>), CaseError> {
+    // A scenario doesn't say who was the first manager: the first node by name, or the next one after the role was
+    // handed on.
+    let mut first = Play::new(case)?;
+    first.run(false);
+    if first.differences.is_empty() {
+        return Ok(first.outcome());
+    }
+    let mut second = Play::new(case)?;
+    second.run(true);
+    Ok(if second.differences.len() < first.differences.len() { second.outcome() } else { first.outcome() })
+}
+
+struct Play<'a> {
+    case: &'a Case,
+    simulation: Simulation,
+    settle: i64,
+    differences: Vec<Difference>,
+}
+
+impl<'a> Play<'a> {
+    fn new(case: &'a Case) -> Result<Self, CaseError> {
+        let simulation = Simulation::new(case.setup(), case.config()?);
+        let settle = if case.has_start_failures() { 1100 } else { 650 };
+        Ok(Self { case, simulation, settle, differences: Vec::new() })
+    }
+
+    fn run(&mut self, hand_over: bool) {
+        self.prepare(hand_over);
+        self.finish();
+    }
+
+    fn outcome(self) -> (Vec<Difference>, Vec<String>) {
+        (self.differences, self.simulation.log().to_vec())
+    }
+
+    /// Everything before the event that is asked about.
+    fn prepare(&mut self, hand_over: bool) {
+        for node in self.case.node_names() {
+            self.simulation.power_on(node);
+        }
+        if hand_over {
+            self.simulation.advance(HANDOVER_AFTER);
+            let master = self.master();
+            self.simulation.restart_crm(&master);
+        }
+        self.simulation.advance(self.settle);
+        for (number, earlier) in self.case.history.iter().enumerate() {
+            self.compare_placement(&format!("history {number}"), &earlier.before);
+            self.happen(&earlier.event);
+            self.simulation.advance(self.settle);
+        }
+    }
+
+    fn finish(&mut self) {
+        self.compare_placement("steady", &self.case.steady);
+        self.compare_cluster("steady", &self.case.nodes_steady, &self.case.master, self.case.quorate_steady);
+        self.compare_dropped();
+        if !self.case.quorate_steady {
+            for node in self.case.node_names() {
+                self.simulation.power_off(node);
+            }
+        }
+        self.happen(&self.case.event);
+        self.simulation.advance(self.settle);
+        self.compare_placement("after", &self.case.after);
+        self.compare_cluster("after", &self.case.nodes_after, &self.case.master_after, self.case.quorate_after);
+    }
+
+    fn master(&self) -> String {
+        self.simulation.status().master_node.as_deref().unwrap_or_default().to_owned()
+    }
+
+    fn happen(&mut self, event: &Event) {
+        for node in &event.nodes {
+            match event.kind {
+                EventKind::NodeFailure if event.how.as_deref() == Some("network") => self.simulation.cut_network(node),
+                EventKind::NodeFailure => self.simulation.power_off(node),
+                EventKind::Maintenance => self.simulation.command(Command::EnableMaintenance(node.as_str().into())),
+                EventKind::Shutdown => self.simulation.shut_down(node, false),
+                EventKind::Reboot => self.simulation.shut_down(node, true),
+                EventKind::Return if event.from.as_deref() == Some("maintenance") => {
+                    self.simulation.command(Command::DisableMaintenance(node.as_str().into()));
+                }
+                EventKind::Return => self.simulation.power_on(node),
+            }
+        }
+    }
+
+    fn compare_placement(&mut self, reading: &str, expected: &Placement) {
+        let found: Vec<(String, Place)> = self.case.service_names().map(|sid| (sid.clone(), self.place(sid))).collect();
+        for (sid, found) in found {
+            match expected.get(&sid) {
+                Some(expected) => self.compare(reading, &sid, &show(expected), &show(&found)),
+                None => self.compare(reading, &sid, "nothing", &show(&found)),
+            }
+        }
+    }
+
+    fn place(&self, sid: &str) -> Place {
+        match self.simulation.status().services.get(sid) {
+            Some(service) => Place {
+                node: service.node.to_string(),
+                state: service.state.as_str().to_owned(),
+                maintenance_node: service.maintenance_node.as_ref().map(ToString::to_string),
+            },
+            None => Place {
+                node: self.simulation.guest_node(sid).map(ToString::to_string).unwrap_or_default(),
+                state: "ignored".to_owned(),
+                maintenance_node: None,
+            },
+        }
+    }
+
+    fn compare_cluster(&mut self, reading: &str, nodes: &BTreeMap<String, String>, master: &str, quorate: bool) {
+        let states: BTreeMap<String, String> = self
+            .simulation
+            .status()
+            .node_status
+            .iter()
+            .map(|(name, state)| (name.to_string(), state.as_str().to_owned()))
+            .collect();
+        for (node, expected) in nodes {
+            let found = states.get(node).cloned().unwrap_or_default();
+            self.compare(reading, &format!("node {node}"), expected, &found);
+        }
+        let (found, is_quorate) = (self.master(), self.simulation.quorate());
+        self.compare(reading, "master", master, &found);
+        self.compare(reading, "quorate", &quorate.to_string(), &is_quorate.to_string());
+    }
+
+    fn compare_dropped(&mut self) {
+        let Some(manager) = self.simulation.manager() else { return };
+        let found: BTreeMap<String, BTreeSet<String>> = manager
+            .dropped_rules()
+            .iter()
+            .map(|(rule, texts)| (rule.to_string(), texts.iter().cloned().collect()))
+            .collect();
+        let expected = format!("{:?}", self.case.dropped_because);
+        self.compare("steady", "dropped rules", &expected, &format!("{found:?}"));
+    }
+
+    fn compare(&mut self, reading: &str, what: &str, expected: &str, found: &str) {
+        if expected != found {
+            self.differences.push(Difference {
+                reading: reading.to_owned(),
+                what: what.to_owned(),
+                expected: expected.to_owned(),
+                found: found.to_owned(),
+            });
+        }
+    }
+}
+
+fn show(place: &Place) -> String {
+    let back = place.maintenance_node.as_ref().map(|node| format!(", back to {node}")).unwrap_or_default();
+    format!("{} on {}{back}", place.state, place.node)
+}

@@ -1,0 +1,163 @@
+//! The two documents by which the managers speak: `manager_status` and one `lrm_status` per node.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use super::command::DisarmMode;
+use super::config::Name;
+use super::nodes::NodeState;
+use super::service::{State, Uid};
+
+/// What the active manager writes at the end of each of its rounds.
+#[derive(Clone, Debug, Default)]
+pub struct Status {
+    /// The node of the active manager; `None` before there ever was one.
+    pub master_node: Option<Name>,
+    /// When it was written.
+    pub timestamp: i64,
+    /// The manager's node states.
+    pub node_status: BTreeMap<Name, NodeState>,
+    /// Nodes for which maintenance is requested.
+    pub maintenance_requests: BTreeSet<Name>,
+    /// HA is being switched off, or is off.
+    pub disarm: Option<Disarm>,
+    /// The services the manager knows.
+    pub services: BTreeMap<Name, ServiceStatus>,
+}
+
+/// How far disarming is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Disarm {
+    /// What becomes of the services.
+    pub mode: DisarmMode,
+    /// All local resource managers have let go.
+    pub done: bool,
+}
+
+/// One service in the manager's status.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceStatus {
+    /// Where its state machine stands.
+    pub state: State,
+    /// The node it is on.
+    pub node: Name,
+    /// The current order.
+    pub uid: Uid,
+    /// Where it is going.
+    pub target: Option<Name>,
+    /// Its start was reported.
+    pub running: bool,
+    /// Nodes on which it failed to start.
+    pub failed_nodes: Vec<Name>,
+    /// The node it left because of maintenance.
+    pub maintenance_node: Option<Name>,
+    /// A command not yet taken up, as its words.
+    pub cmd: Option<Vec<String>>,
+    /// How long a stop may take.
+    pub timeout: Option<u32>,
+}
+
+/// What a local resource manager writes in each of its rounds.
+#[derive(Clone, Debug)]
+pub struct LrmStatus {
+    /// Its own state.
+    pub state: LrmState,
+    /// What it is up to.
+    pub mode: LrmMode,
+    /// When it was written.
+    pub timestamp: i64,
+    /// What became of the orders.
+    pub results: HashMap<Uid, LrmResult>,
+}
+
+/// The shared form of a status, so that every reader of a round sees one copy.
+pub type SharedLrmStatus = Arc<LrmStatus>;
+
+/// The outcome of one order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LrmResult {
+    /// The service.
+    pub sid: Name,
+    /// The state that was ordered.
+    pub state: State,
+    /// How it ended.
+    pub exit: Exit,
+}
+
+/// How an order ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// Done.
+    Success,
+    /// Failed.
+    Error,
+    /// The guest is not on this node.
+    WrongNode,
+    /// Nothing was to be done.
+    Ignored,
+}
+
+impl Exit {
+    /// Proxmox's exit code.
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Success => 0,
+            Self::Error => 1,
+            Self::WrongNode => 3,
+            Self::Ignored => 8,
+        }
+    }
+}
+
+/// The state of a local resource manager.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LrmState {
+    /// Idle: no services, no lock, no watchdog.
+    WaitForAgentLock,
+    /// Works, and holds its lock.
+    Active,
+    /// Works towards maintenance, and holds its lock.
+    Maintenance,
+    /// Lost its lock; its watchdog runs out.
+    LostAgentLock,
+}
+
+impl LrmState {
+    /// Proxmox's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::WaitForAgentLock => "wait_for_agent_lock",
+            Self::Active => "active",
+            Self::Maintenance => "maintenance",
+            Self::LostAgentLock => "lost_agent_lock",
+        }
+    }
+}
+
+/// What a local resource manager is up to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LrmMode {
+    /// Ordinary work.
+    Active,
+    /// Stops and has its services frozen.
+    Restart,
+    /// Stops its services.
+    Shutdown,
+    /// Has its services moved away.
+    Maintenance,
+    /// Lets go, because HA is disarmed.
+    Disarm,
+}
+
+impl LrmMode {
+    /// Proxmox's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Restart => "restart",
+            Self::Shutdown => "shutdown",
+            Self::Maintenance => "maintenance",
+            Self::Disarm => "disarm",
+        }
+    }
+}

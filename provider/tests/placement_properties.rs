@@ -1,0 +1,131 @@
+//! What holds for every cluster: strict rules, negative affinity, and independence of the order of what is given.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+use terraform_provider_pve::placement::config::{
+    Affinity, Config, Name, Policy, Requested, Resource, Rule, RuleKind, Scheduler, ShutdownPolicy,
+};
+use terraform_provider_pve::placement::feasibility::infeasible;
+use terraform_provider_pve::placement::service::State;
+use terraform_provider_pve::placement::simulation::{Setup, Simulation};
+
+const NODES: usize = 5;
+
+#[derive(Clone, Debug)]
+struct Cluster {
+    /// The node of every service, and whether it comes back.
+    services: Vec<(usize, bool)>,
+    rules: Vec<Rule>,
+    failing: usize,
+}
+
+fn node(number: usize) -> Name {
+    format!("node{number}").into()
+}
+
+fn sid(number: usize) -> Name {
+    format!("vm:{}", 100 + number).into()
+}
+
+fn cluster() -> impl Strategy<Value = Cluster> {
+    let services = prop::collection::vec((0..NODES, any::<bool>()), 2..10);
+    services.prop_flat_map(|services| {
+        let rules = prop::collection::vec(rule(services.len()), 0..5);
+        (Just(services), rules, 0..NODES).prop_map(|(services, kinds, failing)| {
+            let rules = kinds.into_iter().enumerate().map(|(i, (resources, kind))| Rule {
+                id: format!("rule{i}").into(),
+                resources,
+                disabled: false,
+                kind,
+            });
+            Cluster { services, rules: rules.collect(), failing }
+        })
+    })
+}
+
+fn rule(services: usize) -> impl Strategy<Value = (BTreeSet<Name>, RuleKind)> {
+    let resources = prop::collection::btree_set(0..services, 1..4)
+        .prop_map(|numbers| numbers.into_iter().map(sid).collect::<BTreeSet<Name>>());
+    let nodes = prop::collection::btree_map((0..NODES).prop_map(node), 0_u32..3, 1..4);
+    let kind = prop_oneof![
+        (nodes, any::<bool>()).prop_map(|(nodes, strict)| RuleKind::NodeAffinity { nodes, strict }),
+        Just(RuleKind::ResourceAffinity(Affinity::Positive)),
+        Just(RuleKind::ResourceAffinity(Affinity::Negative)),
+    ];
+    (resources, kind)
+}
+
+/// Where every service is before and after the failure.
+fn run(cluster: &Cluster) -> [BTreeMap<Name, (State, Name)>; 2] {
+    let resource =
+        |failback| Resource { state: Requested::Started, group: None, failback, max_restart: 1, max_relocate: 1 };
+    let services = || cluster.services.iter().enumerate();
+    let config = Config {
+        resources: services().map(|(i, &(_, failback))| (sid(i), resource(failback))).collect(),
+        policy: Policy::Rules(cluster.rules.clone()),
+        scheduler: Scheduler::Basic,
+        rebalance_on_start: false,
+        shutdown_policy: ShutdownPolicy::Conditional,
+    };
+    let setup = Setup {
+        nodes: (0..NODES).map(node).collect(),
+        guests: services().map(|(i, &(at, _))| (sid(i), node(at))).collect(),
+        round: 20,
+        ..Setup::default()
+    };
+    let mut simulation = Simulation::new(setup, config);
+    (0..NODES).for_each(|n| simulation.power_on(&node(n)));
+    let reading = |simulation: &mut Simulation| {
+        simulation.advance(500);
+        let services = &simulation.status().services;
+        services.iter().map(|(sid, service)| (sid.clone(), (service.state, service.node.clone()))).collect()
+    };
+    let before = reading(&mut simulation);
+    simulation.power_off(&node(cluster.failing));
+    [before, reading(&mut simulation)]
+}
+
+fn kept(cluster: &Cluster) -> impl Iterator<Item = &Rule> {
+    let dropped = infeasible(&cluster.rules, NODES);
+    cluster.rules.iter().filter(move |rule| !dropped.contains_key(&rule.id))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
+    #[test]
+    fn a_strict_rule_is_never_violated_by_a_recovery(cluster in cluster()) {
+        let [before, after] = run(&cluster);
+        for rule in kept(&cluster) {
+            let RuleKind::NodeAffinity { nodes, strict: true } = &rule.kind else { continue };
+            for sid in &rule.resources {
+                let ((_, from), (state, to)) = (&before[sid], &after[sid]);
+                prop_assert!(nodes.contains_key(to) || *state == State::Recovery || from == to, "{sid} {from} {to}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_placement_brings_together_what_must_be_apart(cluster in cluster()) {
+        let [before, after] = run(&cluster);
+        for rule in kept(&cluster).filter(|rule| rule.kind == RuleKind::ResourceAffinity(Affinity::Negative)) {
+            for a in &rule.resources {
+                for b in rule.resources.iter().filter(|&b| b != a) {
+                    let met = before[a].1 == before[b].1;
+                    prop_assert!(met || after[a].1 != after[b].1, "{a} and {b} on {}", after[a].1);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_order_of_the_rules_does_not_matter(cluster in cluster(), seed in any::<u64>()) {
+        let mut shuffled = cluster.clone();
+        let len = shuffled.rules.len() as u64;
+        for i in (1..len).rev() {
+            shuffled.rules.swap(i as usize, (seed.rotate_left(i as u32) % (i + 1)) as usize);
+        }
+        prop_assert_eq!(run(&cluster), run(&shuffled));
+    }
+}
