@@ -46,7 +46,8 @@ impl Service {
     async fn call<R: Rpc>(&self, request: Request<R>) -> Result<Response<R::Response>, Status> {
         let backend = Arc::clone(&self.backend);
         let request = request.into_inner();
-        let span = tracing::debug_span!("rpc", tf_rpc = R::NAME, tf_resource_type = request.subject());
+        let subject = Some(request.subject()).filter(|subject| !subject.is_empty());
+        let span = tracing::debug_span!("rpc", tf_rpc = R::NAME, tf_resource_type = subject);
         let task = self.running.spawn(run(backend, request).instrument(span));
         task.await.map(Response::new).map_err(|error| Status::internal(error.to_string()))
     }

@@ -1,0 +1,266 @@
+//! A provider that is as small as can be and yet has everything core asks of one. Its cluster is a folder: one JSON
+//! file per object.
+
+#![allow(dead_code, reason = "each test binary uses a part")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use futures_util::future::BoxFuture;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use terraform_provider_pve::framework::{
+    Configure, Context, DataSource, Diagnostics, Failure, Found, Freshness, MoveSource, Path as At, Provider, Resource,
+    Role, Schema, Stop, Turn, Value,
+};
+
+/// A provider whose objects are in `folder`.
+pub fn provider(folder: PathBuf) -> Provider {
+    let resource = |name, crashes| -> Box<dyn Resource> {
+        Box::new(Things { name, crashes, folder: folder.clone(), schema: Schema::of::<Thing>(Role::Resource) })
+    };
+    Provider::new(
+        Box::new(Block { folder: folder.clone(), schema: Schema::of::<ProviderBlock>(Role::Provider) }),
+        vec![resource("pve_thing", false), resource("pve_crashing", true)],
+        vec![Box::new(Echo { folder, schema: Schema::of::<EchoBlock>(Role::DataSource) })],
+    )
+}
+
+/// A provider block.
+#[derive(JsonSchema)]
+struct ProviderBlock {
+    /// A secret.
+    #[schemars(extend("tf" = {"sensitive": true}))]
+    token: Option<String>,
+}
+
+/// A thing.
+#[derive(JsonSchema, Serialize, Deserialize)]
+struct Thing {
+    /// The name; some names do odd things.
+    #[schemars(extend("tf" = {"required": true, "replace": true}))]
+    name: String,
+    /// How large.
+    #[schemars(extend("tf" = {"default": 1}))]
+    size: Option<f64>,
+    /// In no order.
+    tags: Option<BTreeSet<String>>,
+    /// Anything.
+    labels: Option<BTreeMap<String, String>>,
+    /// A secret.
+    #[schemars(extend("tf" = {"sensitive": true}))]
+    secret: Option<String>,
+    /// Given by the server.
+    #[schemars(extend("tf" = {"computed": true}))]
+    serial: Option<String>,
+    /// Rules.
+    #[schemars(extend("tf" = {"block": "list"}))]
+    rule: Vec<Rule>,
+}
+
+/// A rule.
+#[derive(JsonSchema, Serialize, Deserialize)]
+struct Rule {
+    /// From where.
+    #[schemars(extend("tf" = {"required": true}))]
+    source: String,
+    /// Whether it counts.
+    enabled: Option<bool>,
+}
+
+/// Says what it is told.
+#[derive(JsonSchema)]
+struct EchoBlock {
+    /// What to say.
+    #[schemars(extend("tf" = {"required": true}))]
+    text: String,
+    /// What is said.
+    said: Option<Vec<Said>>,
+}
+
+/// One saying.
+#[derive(JsonSchema)]
+struct Said {
+    /// The words.
+    words: String,
+}
+
+struct Block {
+    folder: PathBuf,
+    schema: Schema,
+}
+
+impl Configure for Block {
+    fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    fn validate(&self, config: &Value, diagnostics: &mut Diagnostics) {
+        if config.at("token").as_str() == Some("wrong") {
+            diagnostics.error_at(At::attribute("token"), "Wrong token", "It is the wrong one.");
+        }
+    }
+
+    /// Leaves a trace of the process, for tests that look whether it has ended.
+    fn configure<'a>(&'a self, _: &'a Value, _: Stop) -> BoxFuture<'a, Diagnostics> {
+        Box::pin(async {
+            fs::write(self.folder.join("pid"), std::process::id().to_string()).unwrap();
+            Diagnostics::new()
+        })
+    }
+}
+
+struct Things {
+    name: &'static str,
+    crashes: bool,
+    folder: PathBuf,
+    schema: Schema,
+}
+
+impl Things {
+    fn file(&self, object: &Value) -> PathBuf {
+        file(&self.folder, object.at("name").as_str().unwrap())
+    }
+
+    fn store(&self, object: &Value) {
+        let mut object = object.clone();
+        object.insert("serial", Value::from("s-1"));
+        object.insert("timeouts", Value::Null);
+        fs::write(self.file(&object), object.to_json().to_string()).unwrap();
+    }
+}
+
+/// Where the object `name` is stored.
+pub fn file(folder: &Path, name: &str) -> PathBuf {
+    folder.join(format!("{name}.json"))
+}
+
+impl Resource for Things {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn title(&self) -> &'static str {
+        "thing"
+    }
+
+    fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    /// One of the calls that the framework makes outside its own guard.
+    fn timeout(&self, verb: &str) -> Duration {
+        assert!(!self.crashes || verb == "read", "injected");
+        Duration::from_secs(60)
+    }
+
+    fn id(&self, object: &Value) -> Option<String> {
+        object.at("name").as_str().map(str::to_owned)
+    }
+
+    fn import(&self, id: &str) -> Result<Value, String> {
+        Ok(Value::object([("name", id)].map(|(name, id)| (name, Value::from(id)))))
+    }
+
+    fn validate(&self, config: &Value, diagnostics: &mut Diagnostics) {
+        match config.at("name").as_str() {
+            Some("crash") => panic!("injected"),
+            Some("bad") => diagnostics.error_at(At::attribute("name"), "Bad name", "Choose another."),
+            _ => {}
+        }
+    }
+
+    fn turn<'a>(&'a self, _: &'a Context) -> BoxFuture<'a, Result<Turn, Failure>> {
+        Box::pin(async { Ok(Box::new(()) as Turn) })
+    }
+
+    fn read<'a>(
+        &'a self,
+        _: &'a Context,
+        object: &'a Value,
+        _: Freshness,
+    ) -> BoxFuture<'a, Result<Option<Found>, Failure>> {
+        Box::pin(async move {
+            let Ok(text) = fs::read(self.file(object)) else { return Ok(None) };
+            let json = serde_json::from_slice(&text).unwrap();
+            let object = Value::from_json(&json, &self.schema.ty()).unwrap();
+            Ok(Some(Found { object, revision: None }))
+        })
+    }
+
+    fn create<'a>(&'a self, _: &'a Context, _: &'a Turn, planned: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
+        Box::pin(async {
+            self.store(planned);
+            Ok(())
+        })
+    }
+
+    fn update<'a>(
+        &'a self,
+        _: &'a Context,
+        _: &'a Turn,
+        _: &'a Found,
+        to: &'a Value,
+    ) -> BoxFuture<'a, Result<(), Failure>> {
+        Box::pin(async {
+            self.store(to);
+            Ok(())
+        })
+    }
+
+    fn delete<'a>(&'a self, _: &'a Context, _: &'a Turn, state: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
+        Box::pin(async {
+            fs::remove_file(self.file(state)).unwrap();
+            Ok(())
+        })
+    }
+
+    fn moved(&self, source: &MoveSource) -> Option<Result<Value, String>> {
+        let name = source.state["input"]["value"].as_str().map(|name| Value::object([("name", Value::from(name))]));
+        (source.type_name == "terraform_data").then(|| name.ok_or_else(|| "it has no input".to_owned()))
+    }
+}
+
+struct Echo {
+    folder: PathBuf,
+    schema: Schema,
+}
+
+impl DataSource for Echo {
+    fn name(&self) -> &'static str {
+        "pve_echo"
+    }
+
+    fn title(&self) -> &'static str {
+        "echo"
+    }
+
+    fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    fn read<'a>(&'a self, cx: &'a Context, config: &'a Value) -> BoxFuture<'a, Result<Value, Failure>> {
+        Box::pin(async {
+            if config.at("text").as_str() == Some("hang") {
+                fs::write(self.folder.join("hanging"), "").unwrap();
+                cx.stop.cancelled().await;
+                return Err(Failure::refused("interrupted"));
+            }
+            let said = Value::object([("words", config.at("text").clone())]);
+            let mut object = config.clone();
+            object.insert("said", Value::List(vec![said]));
+            Ok(object)
+        })
+    }
+}
+
+/// Waits for `condition`, at most ten seconds.
+pub fn wait_for(what: &str, condition: impl Fn() -> bool) {
+    let end = Instant::now() + Duration::from_secs(10);
+    while !condition() {
+        assert!(Instant::now() < end, "waited in vain: {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
