@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::schema::check::perl_text;
-use crate::schema::{Kind, Prop};
+use crate::schema::{Kind, Params, Prop};
 
 pub use codec::{Codec, node_priorities};
 
@@ -244,6 +244,16 @@ impl Sections {
             _ => Ok(()),
         }
     }
+}
+
+/// The parameters of a call that are options of a section: all but `others`.
+#[must_use]
+pub fn without(params: &Params, others: &[&str]) -> Params {
+    let mut options = params.clone();
+    for name in others {
+        options.take(name);
+    }
+    options
 }
 
 #[cfg(test)]

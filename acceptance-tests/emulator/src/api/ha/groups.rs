@@ -2,12 +2,12 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{AUDIT, CONSOLE, files, locked, options};
+use super::{AUDIT, CONSOLE, files, locked};
 use crate::error::{ApiError, ApiResult};
 use crate::route::{Call, Route};
 use crate::schema::formats::{CONFIG_ID, Format};
 use crate::schema::{Prop, Schema};
-use crate::section_config::Section;
+use crate::section_config::{Section, without};
 use crate::world::{Pve, World};
 
 /// `/cluster/ha/groups`
@@ -51,7 +51,7 @@ fn create(call: &mut Call<'_>) -> ApiResult {
     refuse_if_migrated(call.world, "create group")?;
     let id = call.params.text("group");
     let plugin = &files::group_type(call.world.profile.pve).plugins[0];
-    let params = options(&call.params, &["group", "type"]);
+    let params = without(&call.params, &["group", "type"]);
     let values = plugin.check(params.iter(), true).map_err(ApiError::die)?;
     locked(call, "create ha group failed", |world| {
         let mut groups = files::groups(world);
@@ -68,7 +68,7 @@ fn update(call: &mut Call<'_>) -> ApiResult {
     let id = call.params.text("group");
     let digest = call.params.str("digest");
     let dropped = call.params.list("delete");
-    let params = options(&call.params, &["group", "digest", "delete"]);
+    let params = without(&call.params, &["group", "digest", "delete"]);
     let plugin = &files::group_type(call.world.profile.pve).plugins[0];
     locked(call, "update ha group failed", |world| {
         let mut groups = files::groups(world);

@@ -19,7 +19,6 @@ use serde_json::{Value, json};
 
 use crate::error::{ApiError, ApiResult};
 use crate::route::{Call, Permission, Route};
-use crate::schema::Params;
 use crate::schema::formats::{Named, matches};
 use crate::world::{Pve, World};
 
@@ -63,13 +62,4 @@ fn locked(call: &mut Call<'_>, prefix: &str, code: impl FnOnce(&mut World) -> Re
     call.locked("domain-ha", |call| code(call.world).map_err(ApiError::die))
         .map_err(|error| error.prefixed(&format!("{prefix}: ")))?;
     Ok(Value::Null)
-}
-
-/// Takes out the parameters that are no options of a section.
-fn options(params: &Params, others: &[&str]) -> Params {
-    let mut options = params.clone();
-    for name in others {
-        options.take(name);
-    }
-    options
 }

@@ -3,12 +3,12 @@
 use serde_json::{Map, Value, json};
 
 use super::sid::Sid;
-use super::{AUDIT, CONSOLE, RESOURCE_OR_VMID, commands, files, locked, options, purge};
+use super::{AUDIT, CONSOLE, RESOURCE_OR_VMID, commands, files, locked, purge};
 use crate::error::{ApiError, ApiResult};
 use crate::route::{Call, Route};
 use crate::schema::formats::{CONFIG_ID, Format, NODE};
 use crate::schema::{Prop, Schema};
-use crate::section_config::Section;
+use crate::section_config::{Section, without};
 use crate::world::{Pve, World};
 
 /// `/cluster/ha/resources`
@@ -85,7 +85,7 @@ fn create(call: &mut Call<'_>) -> ApiResult {
         .plugin(&sid.kind)
         .ok_or_else(|| ApiError::die(format!("unknown section type '{}'", sid.kind)))?;
     sid.check_guest(world)?;
-    let params = options(&call.params, &["sid", "type"]);
+    let params = without(&call.params, &["sid", "type"]);
     let values = plugin.check(params.iter(), true).map_err(ApiError::die)?;
     let id = sid.id();
     locked(call, "create resource failed", |world| {
@@ -110,7 +110,7 @@ fn update(call: &mut Call<'_>) -> ApiResult {
     refuse_in_error(call.world, &sid, asked.as_deref())?;
     let digest = call.params.str("digest");
     let dropped = call.params.list("delete");
-    let params = options(&call.params, &["sid", "digest", "delete"]);
+    let params = without(&call.params, &["sid", "digest", "delete"]);
     let file = files::resource_type(call.world.profile.pve);
     locked(call, "update resources config failed", |world| {
         let mut resources = files::resources(world);

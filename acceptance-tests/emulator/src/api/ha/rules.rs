@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::{AUDIT, CONSOLE, feasibility, files, locked, options};
+use super::{AUDIT, CONSOLE, feasibility, files, locked};
 use crate::error::{ApiError, ApiResult};
 use crate::route::{Call, Route};
 use crate::schema::formats::{CONFIG_ID, Format};
 use crate::schema::{Prop, Schema};
-use crate::section_config::{Plugin, Section, Sections, Values, node_priorities};
+use crate::section_config::{Plugin, Section, Sections, Values, node_priorities, without};
 use crate::world::{Pve, World};
 
 /// `/cluster/ha/rules`
@@ -72,7 +72,7 @@ fn create(call: &mut Call<'_>) -> ApiResult {
     refuse_unless_migrated(call.world, "create")?;
     let id = call.params.text("rule");
     let plugin = plugin(&call.params.text("type"))?;
-    let params = options(&call.params, &["rule", "type"]);
+    let params = without(&call.params, &["rule", "type"]);
     let values = plugin.check(params.iter(), true).map_err(ApiError::die)?;
     locked(call, "create ha rule failed", |world| {
         let mut rules = files::rules(world);
@@ -91,7 +91,7 @@ fn update(call: &mut Call<'_>) -> ApiResult {
     let id = call.params.text("rule");
     let digest = call.params.str("digest");
     let dropped = call.params.list("delete");
-    let params = options(&call.params, &["rule", "digest", "delete"]);
+    let params = without(&call.params, &["rule", "digest", "delete"]);
     locked(call, "update HA rules failed", |world| {
         let mut rules = files::rules(world);
         rules.assert_unmodified(digest.as_deref())?;

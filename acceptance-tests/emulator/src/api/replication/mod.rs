@@ -1,0 +1,77 @@
+//! Storage replication: jobs, when they run, and how they went.
+//!
+//! Invariant: jobs stand in `/etc/pve/replication.cfg`, what became of them only in the state of the node that runs them; it
+//! is lost with that node.
+
+mod calendar;
+mod config;
+mod jobs;
+mod runtime;
+mod scheduler;
+mod state;
+mod volumes;
+
+pub use calendar::{CalendarEvent, FORMAT as CALENDAR_EVENT};
+pub use scheduler::tick;
+pub use state::State;
+
+use crate::error::ApiResult;
+use crate::route::{Call, Permission, Route};
+use crate::schema::formats::Named;
+use crate::world::Pve;
+
+/// `/cluster/replication` and `/nodes/{node}/replication`.
+#[must_use]
+pub fn routes(pve: Pve) -> Vec<Route> {
+    [jobs::routes(pve), runtime::routes(pve)].into_iter().flatten().collect()
+}
+
+/// `pve-replication-job-id`: a guest and a number of its own.
+const JOB_ID: Named = Named {
+    name: "pve-replication-job-id",
+    check: |value| match parse_job_id(value) {
+        Some((guest, _)) if guest < 100 => {
+            Err(format!("invalid replication job id '{value}' (guest IDs < 100 are reserved)"))
+        }
+        Some(_) => Ok(()),
+        None => Err(format!("invalid replication job id '{value}'")),
+    },
+};
+
+/// The guest and the number in a job's id.
+fn parse_job_id(id: &str) -> Option<(u32, u32)> {
+    let (guest, number) = id.split_once('-')?;
+    let digits = |text: &str| (1..=9).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+    if !digits(guest) || !digits(number) || guest.starts_with('0') {
+        return None;
+    }
+    Some((guest.parse().ok()?, number.parse().ok()?))
+}
+
+/// What the route itself asks for in order to write. PVE 9 looks at the guest instead, once it knows which.
+fn write_permission(pve: Pve) -> Permission {
+    match pve {
+        Pve::V8 => Permission::Check("/storage", &["Datastore.Allocate"]),
+        Pve::V9 => Permission::AnyUser,
+    }
+}
+
+/// PVE 9's check of who may write a guest's jobs.
+fn check_may_write(call: &Call<'_>, guest: u32) -> ApiResult<()> {
+    match call.world.profile.pve {
+        Pve::V8 => Ok(()),
+        Pve::V9 => call.check(&format!("/vms/{guest}"), &["VM.Replicate"]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn job_ids_name_a_guest_and_a_number() {
+        assert_eq!(parse_job_id("100-0"), Some((100, 0)));
+        assert!(["100", "100-x", "0100-1", "100-", "-1", "100-1234567890"].iter().all(|id| parse_job_id(id).is_none()));
+        assert!((JOB_ID.check)("99-0").is_err_and(|text| text.ends_with("(guest IDs < 100 are reserved)")));
+    }
+}
