@@ -1,8 +1,7 @@
 //! The nouns that this provider offers, as what documents and schemas are made from.
 
-use pve_schemas::HaResource;
-use pve_schemas::noun::Noun;
-use terraform_provider_pve::framework::{Role, Schema};
+use terraform_provider_pve::framework::Schema;
+use terraform_provider_pve::registry;
 
 /// One resource or data source.
 #[derive(Debug, Clone)]
@@ -36,11 +35,16 @@ pub struct Catalogue {
 impl Catalogue {
     /// What the provider of this checkout offers.
     pub fn of_this_build() -> Self {
-        let resource = Entry {
-            name: HaResource::NAME.to_owned(),
-            title: HaResource::TITLE.to_owned(),
-            schema: Schema::of::<HaResource>(Role::Resource),
+        let provider = registry::provider();
+        let entry = |name: &str, title: &str, schema: &Schema| Entry {
+            name: name.to_owned(),
+            title: title.to_owned(),
+            schema: schema.clone(),
         };
-        Self { provider: None, resources: vec![resource], data_sources: Vec::new() }
+        Self {
+            provider: Some(provider.schema().clone()),
+            resources: provider.resources().map(|(name, r)| entry(name, r.title(), r.schema())).collect(),
+            data_sources: provider.data_sources().map(|(name, d)| entry(name, d.title(), d.schema())).collect(),
+        }
     }
 }

@@ -4,9 +4,8 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// Everything but RFC 3986's unreserved characters and those that are plain in a path and occur in
 /// Proxmox's ids: `vm:100`, `root@pam!ci`.
-const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b':')
-    .remove(b'@')
-    .remove(b'!');
+const SEGMENT: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b':').remove(b'@').remove(b'!');
 
 /// Joins segments to a path, each percent-encoded: `path(["cluster", "ha", "resources", sid])`.
 #[must_use]

@@ -35,9 +35,9 @@ fn constraints(property: &Json, sentences: &mut Vec<String>) {
             sentences.push(format!("{range} {}.", if one { what } else { &many }));
         }
     }
-    sentences.extend(demand(property).map(|demand| format!("{}.", capitalised(&demand))));
-    sentences.extend(demand(&property["items"]).map(|demand| format!("Each {demand}.")));
-    sentences.extend(demand(&property["propertyNames"]).map(|demand| format!("Each key {demand}.")));
+    sentences.extend(demand(property).map(|demand| sentence("", &demand)));
+    sentences.extend(demand(&property["items"]).map(|demand| sentence("each ", &demand)));
+    sentences.extend(demand(&property["propertyNames"]).map(|demand| sentence("each key ", &demand)));
     if let Some(range) = range(&property["additionalProperties"], "minimum", "maximum") {
         sentences.push(format!("Each value: {}.", range.to_lowercase()));
     }
@@ -88,9 +88,19 @@ fn literal(value: &Value) -> String {
     }
 }
 
-fn capitalised(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
+/// A demand as a sentence of Markdown: `*`, `_` and `[` stand for themselves.
+fn sentence(subject: &str, demand: &str) -> String {
+    let mut sentence = String::new();
+    for (position, c) in subject.chars().chain(demand.chars()).enumerate() {
+        if matches!(c, '*' | '_' | '[' | '<' | '`') {
+            sentence.push('\\');
+        }
+        if position == 0 { sentence.extend(c.to_uppercase()) } else { sentence.push(c) }
+    }
+    if !sentence.ends_with('.') {
+        sentence.push('.');
+    }
+    sentence
 }
 
 #[cfg(test)]
@@ -103,6 +113,11 @@ mod tests {
         let mut sentences = Vec::new();
         constraints(property, &mut sentences);
         sentences.join(" ")
+    }
+
+    #[test]
+    fn demands_are_plain_text_in_markdown() {
+        assert_eq!(sentence("each ", "must be */15 or a_b."), r"Each must be \*/15 or a\_b.");
     }
 
     #[test]
