@@ -4,6 +4,7 @@
 
 pub mod client;
 pub mod config;
+pub mod data_sources;
 pub mod framework;
 pub mod placement;
 pub mod plugin;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use pve_schemas as nouns;
 
 use crate::config::Configuration;
+use crate::data_sources::data_source;
 use crate::framework::{DataSource, Provider, Resource};
 use crate::resources::{DatacenterOptionsResource, rest};
 use crate::session::Session;
@@ -27,6 +28,16 @@ fn resources(session: &Arc<Session>) -> Vec<Box<dyn Resource>> {
     ]
 }
 
-fn data_sources(_session: &Arc<Session>) -> Vec<Box<dyn DataSource>> {
-    vec![]
+fn data_sources(session: &Arc<Session>) -> Vec<Box<dyn DataSource>> {
+    vec![
+        data_source::<nouns::data::DatacenterOptions>(session),
+        data_source::<nouns::data::HaGroups>(session),
+        data_source::<nouns::data::HaResources>(session),
+        data_source::<nouns::data::HaRules>(session),
+        data_source::<nouns::data::HaStatus>(session),
+        data_source::<nouns::data::Nodes>(session),
+        data_source::<nouns::data::Quorum>(session),
+        data_source::<nouns::data::ReplicationJobs>(session),
+        data_source::<nouns::data::Version>(session),
+    ]
 }

@@ -1,0 +1,18 @@
+//! `pve_ha_resources`: one list, shared with every `pve_ha_resource` of the walk.
+
+use pve_schemas::data::HaResources;
+use pve_schemas::data::ha_resources::HaResourcesArguments;
+
+use super::adapter::{Reader, Source};
+use crate::client::Collection;
+use crate::framework::Failure;
+
+impl Source for HaResources {
+    type Arguments = HaResourcesArguments;
+
+    async fn read(reader: &Reader<'_>, arguments: HaResourcesArguments) -> Result<Self, Failure> {
+        let version = reader.client.version(&reader.call).await.map_err(|error| reader.failed(&error))?;
+        let resources = reader.list(Collection::HaResources).await?;
+        Self::from_answer(arguments, &resources, version.major.into()).map_err(|problem| reader.garbled(problem))
+    }
+}

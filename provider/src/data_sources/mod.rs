@@ -1,0 +1,17 @@
+//! The data sources: which questions each noun asks of Proxmox.
+//!
+//! This layer only ever reads. It fetches the answers and hands them to the noun, which knows what they mean; lists come
+//! from the snapshots that all reads of a walk share.
+
+mod adapter;
+mod datacenter_options;
+mod ha_groups;
+mod ha_resources;
+mod ha_rules;
+mod ha_status;
+mod nodes;
+mod quorum;
+mod replication_jobs;
+mod version;
+
+pub use adapter::{Source, data_source};

@@ -1,0 +1,124 @@
+//! `pve_replication_jobs`: the list, and from each source node how its jobs went.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use futures_util::future::join_all;
+use pve_schemas::data::replication_jobs::{Job, ReplicationJobsArguments};
+use pve_schemas::data::{Nodes, ReplicationJobs};
+use serde_json::Value as Json;
+
+use super::adapter::{Reader, Source};
+use crate::client::{Call, Collection, Error, Kind, path};
+use crate::framework::Failure;
+
+impl Source for ReplicationJobs {
+    type Arguments = ReplicationJobsArguments;
+
+    async fn read(reader: &Reader<'_>, arguments: ReplicationJobsArguments) -> Result<Self, Failure> {
+        let configured = reader.list(Collection::ReplicationJobs).await?;
+        let make = |runs: &[Json]| {
+            let made = Self::from_answers(arguments.clone(), &configured, runs, now());
+            made.map_err(|problem| reader.garbled(problem))
+        };
+        let jobs = make(&[])?.jobs;
+        if jobs.is_empty() {
+            return make(&[]);
+        }
+        let mut runs = Runs::new(reader).await?;
+        runs.ask(reader, jobs.iter().filter_map(|job| job.source.clone()).collect()).await?;
+        if jobs.iter().any(|job| !runs.know(job) && !runs.lack(job)) {
+            // The guest has moved since its job was written, or nobody has entered the source yet.
+            runs.ask(reader, runs.online.clone()).await?;
+        }
+        runs.warn(reader, &jobs);
+        make(&runs.answers.into_values().collect::<Vec<_>>())
+    }
+}
+
+/// How jobs went, by the node that knows it.
+struct Runs {
+    online: BTreeSet<String>,
+    answers: BTreeMap<String, Json>,
+    /// Nodes that did not answer, and what was met; nothing where the cluster had told already that they are down.
+    silent: BTreeMap<String, Option<Error>>,
+}
+
+impl Runs {
+    async fn new(reader: &Reader<'_>) -> Result<Self, Failure> {
+        let nodes = reader.list(Collection::Nodes).await?;
+        let nodes = Nodes::from_answer(pve_schemas::data::nodes::NodesArguments { online: Some(true) }, &nodes);
+        let online = nodes.map_err(|problem| reader.garbled(problem))?.names.into_iter().collect();
+        Ok(Self { online, answers: BTreeMap::new(), silent: BTreeMap::new() })
+    }
+
+    /// Asks those of `nodes` that have not been asked yet, all at once.
+    async fn ask(&mut self, reader: &Reader<'_>, nodes: BTreeSet<String>) -> Result<(), Failure> {
+        let nodes =
+            nodes.into_iter().filter(|node| !self.answers.contains_key(node) && !self.silent.contains_key(node));
+        let (up, down): (Vec<_>, Vec<_>) = nodes.partition(|node| self.online.contains(node));
+        self.silent.extend(down.into_iter().map(|node| (node, None)));
+        // A node may be dead without the cluster having noticed: it shall not use up the time of this read.
+        let call =
+            Call::new(reader.call.deadline.min(tokio::time::Instant::now() + PATIENCE), reader.call.stop.clone());
+        let answers = up.into_iter().map(|node| {
+            let (client, call) = (&reader.client, &call);
+            async move {
+                let runs = client.get::<Json>(&path(["nodes", &node, "replication"]), call).await;
+                (node, runs)
+            }
+        });
+        for (node, runs) in join_all(answers).await {
+            match runs {
+                Ok(runs) => drop(self.answers.insert(node, runs)),
+                Err(error) if error.kind() == Kind::Stopped => return Err(reader.failed(&error)),
+                Err(error) => drop(self.silent.insert(node, Some(error))),
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether some node told of this job.
+    fn know(&self, job: &Job) -> bool {
+        let lists = self.answers.values().filter_map(Json::as_array);
+        lists.flatten().any(|run| run["id"] == job.id.as_str())
+    }
+
+    /// Whether the node that should know of this job did not answer.
+    fn lack(&self, job: &Job) -> bool {
+        job.source.as_ref().is_some_and(|source| self.silent.contains_key(source))
+    }
+
+    /// Says of which jobs nothing is known, once for each node.
+    fn warn(&self, reader: &Reader<'_>, jobs: &[Job]) {
+        for (node, error) in &self.silent {
+            let unknown = jobs.iter().filter(|job| job.source.as_ref() == Some(node) && !self.know(job));
+            let unknown: Vec<_> = unknown.map(|job| job.id.as_str()).collect();
+            if unknown.is_empty() {
+                continue;
+            }
+            let why = match error {
+                Some(_) => format!("node {node} does not answer"),
+                None => format!("node {node} is not online"),
+            };
+            let quote = error.as_ref().map(|error| format!("\n{}", error.quote())).unwrap_or_default();
+            reader.cx.warn(
+                "The state of some replication jobs is unknown",
+                format!(
+                    "{}: {why}, and it alone knows how they went. Their last_sync, lag_seconds, fail_count and error are \
+                     null.{quote}",
+                    unknown.join(", ")
+                ),
+            );
+        }
+    }
+}
+
+/// How long a node may take to answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Seconds since 1970.
+fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+}
