@@ -120,9 +120,9 @@ impl Client {
                     renewed = true;
                     self.inner.auth.discard(&stamp).await;
                 }
-                Next::AwaitQuorum => Box::pin(self.await_quorum(error, started, call)).await?,
+                Next::AwaitQuorum => Box::pin(self.await_quorum(error, &mut delays, started, call)).await?,
                 Next::AwaitCrm => {
-                    if !Box::pin(crm::knows_fewer_nodes(self, call)).await {
+                    if Box::pin(crm::knows_fewer_nodes(self, call)).await == Some(false) {
                         return Err(error.with_kind(Kind::RuleConflict));
                     }
                     pause(delays.next(), error, started, call).await?;
@@ -162,7 +162,9 @@ impl Client {
             Nature::Write => transport.timeout.min(call.left().max(LEAST_FOR_A_WRITE)),
             _ => transport.timeout,
         };
-        let exchange = transport.exchange(request, headers, endpoint, limit);
+        // Until there is a slot nothing is in flight.
+        let slot = call.bound(transport.slot(method, path)).await.map_err(|ended| over(ended, method, path))??;
+        let exchange = transport.exchange(request, headers, endpoint, limit, slot);
         let answer = match nature {
             Nature::Write => tokio::select! {
                 biased;

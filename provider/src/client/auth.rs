@@ -24,6 +24,7 @@ use super::{Client, attempt};
 const LOGIN: &str = "/access/ticket";
 const CSRF: HeaderName = HeaderName::from_static("csrfpreventiontoken");
 const RENEW_AFTER: Duration = Duration::from_secs(3600);
+const RENEW_AGAIN: Duration = Duration::from_secs(300);
 const LIFETIME: Duration = Duration::from_secs(7200);
 
 pub(super) struct Auth {
@@ -36,6 +37,8 @@ struct State {
     session: Option<Arc<Session>>,
     /// Counts the sessions, so that of many requests refused with the same ticket one renews it.
     serial: u64,
+    /// When a renewal that failed is tried again.
+    again: Option<Instant>,
     /// The session was refused; its ticket may still buy a new one.
     suspect: bool,
     /// Proxmox's refusal of these credentials. It delays each answer to a failed login by 3 s and
@@ -103,10 +106,11 @@ impl Auth {
             return;
         }
         state.serial += 1;
-        match self.credentials {
-            // There is no password behind it: the last attempt is to present it as one.
-            Credentials::Ticket(_) => state.suspect = true,
-            _ => state.session = None,
+        if self.can_log_in_again() {
+            state.session = None;
+        } else {
+            // There is no password (left) behind it: the last attempt is to present it as one.
+            state.suspect = true;
         }
     }
 
@@ -116,16 +120,24 @@ impl Auth {
         }
         if let Some(session) = state.session.clone() {
             let now = Instant::now();
-            if now < session.renew && !state.suspect {
+            let due = session.renew.max(state.again.unwrap_or(session.renew));
+            if now < due && !state.suspect {
                 return Ok(session);
             }
             match self.renew(&session, client, call).await {
                 Ok(renewed) => return Ok(state.open(renewed)),
-                Err(error) if now < session.end && !state.suspect => {
-                    tracing::warn!(%error, "the ticket could not be renewed, going on with it");
-                    return Ok(session);
+                Err(error) => {
+                    let refused = error.kind() == Kind::Unauthorized;
+                    let usable = now < session.end && !state.suspect;
+                    if usable && !(refused && self.can_log_in_again()) {
+                        tracing::warn!(%error, "the ticket could not be renewed, going on with it");
+                        state.again = Some(now + RENEW_AGAIN);
+                        return Ok(session);
+                    }
+                    if !refused {
+                        return Err(error);
+                    }
                 }
-                Err(error) => tracing::debug!(%error, "the ticket could not be renewed"),
             }
         }
         match self.login(client, call).await {
@@ -137,6 +149,11 @@ impl Auth {
                 Err(error)
             }
         }
+    }
+
+    /// A one-time password is good once.
+    fn can_log_in_again(&self) -> bool {
+        matches!(self.credentials, Credentials::Password { otp: None, .. })
     }
 
     async fn renew(&self, session: &Session, client: &Client, call: &Call) -> Result<Session, Error> {
@@ -173,6 +190,7 @@ impl State {
         let session = Arc::new(session);
         self.serial += 1;
         self.suspect = false;
+        self.again = None;
         self.session = Some(session.clone());
         session
     }

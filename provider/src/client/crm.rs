@@ -13,18 +13,12 @@ use super::{Client, quorum};
 
 const MANAGER_STATUS: &str = "/cluster/ha/status/manager_status";
 
-/// Whether the CRM knows fewer nodes than the cluster has. If that can't be found out: no.
-pub(super) async fn knows_fewer_nodes(client: &Client, call: &Call) -> bool {
-    let Some(status) = quorum::Membership::read(client, call).await else {
-        return false;
-    };
-    let Ok(answer) = client.once(MANAGER_STATUS, call).await else {
-        return false;
-    };
-    let Ok(manager) = answer.typed::<ManagerAnswer>() else {
-        return false;
-    };
-    manager.manager_status.node_status.len() < status.nodes.len()
+/// Whether the CRM knows fewer nodes than the cluster has; `None` if that can't be found out now.
+pub(super) async fn knows_fewer_nodes(client: &Client, call: &Call) -> Option<bool> {
+    let members = quorum::Membership::read(client, call).await?;
+    let answer = client.once(MANAGER_STATUS, call).await.ok()?;
+    let manager: ManagerAnswer = answer.typed().ok()?;
+    Some(manager.manager_status.node_status.len() < members.nodes.len())
 }
 
 #[derive(Deserialize)]

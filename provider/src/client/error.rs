@@ -34,6 +34,8 @@ pub enum Kind {
     InUse,
     /// The guest does not exist (as this type of guest).
     NoSuchGuest,
+    /// A node that was referred to is not in the cluster.
+    NoSuchNode,
     /// The HA group that was referred to does not exist.
     NoSuchGroup,
     /// A rule names a resource that is not managed by HA (yet).
@@ -116,6 +118,7 @@ struct Inner {
     message: String,
     errors: BTreeMap<String, String>,
     note: Option<String>,
+    echo: bool,
     tries: u32,
     waited: Duration,
 }
@@ -163,6 +166,12 @@ impl Error {
     #[must_use]
     pub fn note(&self) -> Option<&str> {
         self.inner.note.as_deref()
+    }
+
+    /// Whether another error of this run tells the same in full, so that one line will do here.
+    #[must_use]
+    pub fn is_echo(&self) -> bool {
+        self.inner.echo
     }
 
     /// How often the request was sent or tried to be sent.
@@ -221,6 +230,7 @@ impl Error {
                 message: message.into(),
                 errors: BTreeMap::new(),
                 note: None,
+                echo: false,
                 tries: 1,
                 waited: Duration::ZERO,
             }),
@@ -240,6 +250,11 @@ impl Error {
 
     pub(super) fn with_note(mut self, note: impl Into<String>) -> Self {
         self.inner.note = Some(note.into());
+        self
+    }
+
+    pub(super) fn into_echo(mut self) -> Self {
+        self.inner.echo = true;
         self
     }
 

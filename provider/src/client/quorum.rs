@@ -93,7 +93,13 @@ impl Drop for Wait<'_> {
 
 impl Client {
     /// Waits until the write that was refused may be tried again.
-    pub(super) async fn await_quorum(&self, refusal: Error, started: Instant, call: &Call) -> Result<(), Error> {
+    pub(super) async fn await_quorum(
+        &self,
+        refusal: Error,
+        delays: &mut Delays,
+        started: Instant,
+        call: &Call,
+    ) -> Result<(), Error> {
         let quorum = &self.inner.quorum;
         let mut phases = quorum.phase.subscribe();
         match quorum.enter() {
@@ -112,7 +118,6 @@ impl Client {
         let mut wait = Wait { quorum, outcome: Phase::Present };
         tracing::warn!(reason = %refusal.quote(), "waiting for quorum");
         let mut last = None;
-        let mut delays = Delays::new();
         let ended = loop {
             if let Err(ended) = call.bound(tokio::time::sleep(delays.next())).await {
                 break ended;
@@ -131,8 +136,9 @@ impl Client {
                 let waited = started.elapsed();
                 let members = last.map_or_else(String::new, |members| members.describe());
                 let note = format!(
-                    "The cluster has no quorum{members}, so that /etc/pve is read-only. \
-                     Waited {} s; nothing was changed.",
+                    "The cluster has no quorum{members}, so that /etc/pve is read-only.\n\
+                     Waited {} s; nothing was changed.\n\
+                     Bring nodes back (or run `pvecm expected 1` if they are gone for good), then try again.",
                     waited.as_secs()
                 );
                 let tries = refusal.tries();
@@ -145,13 +151,13 @@ impl Client {
 /// The error of those who waited with the first.
 pub(super) fn short(refusal: &Error) -> Error {
     let note = "The cluster has no quorum; nothing was changed.";
-    Error::new(Kind::NoQuorum, refusal.method(), refusal.path(), refusal.message()).with_note(note)
+    Error::new(Kind::NoQuorum, refusal.method(), refusal.path(), refusal.message()).with_note(note).into_echo()
 }
 
 /// The error of a writer that had no turn yet when the wait ended.
 pub(super) fn lost(path: &str) -> Error {
     let note = "The cluster has no quorum; nothing was sent.";
-    Error::new(Kind::NoQuorum, &Method::PUT, path, "no quorum").with_note(note)
+    Error::new(Kind::NoQuorum, &Method::PUT, path, "no quorum").with_note(note).into_echo()
 }
 
 fn stopped(refusal: &Error) -> Error {

@@ -96,6 +96,16 @@ impl Endpoint {
         Ok(Self(url))
     }
 
+    /// Whether this is the machine we are on.
+    pub(super) fn is_loopback(&self) -> bool {
+        match self.0.host() {
+            Some(url::Host::Domain(name)) => name == "localhost",
+            Some(url::Host::Ipv4(address)) => address.is_loopback(),
+            Some(url::Host::Ipv6(address)) => address.is_loopback(),
+            None => false,
+        }
+    }
+
     /// The URL of a path below `/api2/json`.
     pub(super) fn url(&self, path: &str) -> Url {
         let mut url = self.0.clone();

@@ -37,7 +37,7 @@ const TEXTS: &[Text] = &[
     text(&["-locked command timed out - aborting"], Kind::Ambiguous),
     // PVE::Tools::assert_if_modified.
     text(&["detected modified configuration"], Kind::StaleDigest),
-    // PVE::HA::Config::assert_no_groups / PVE::API2::HA::Groups.
+    // PVE::API2::HA::Groups, and PVE::API2::HA::Resources for the parameter `group`.
     text(&["ha groups have been migrated to rules"], Kind::GroupsMigrated),
     // PVE::API2::HA::Rules.
     text(&["ha groups have not been migrated yet"], Kind::GroupsNotMigrated),
@@ -72,7 +72,7 @@ const TEXTS: &[Text] = &[
     existing(&["no such replication job '"]),
     // PVE::API2::ReplicationConfig (PUT, DELETE).
     existing(&["no such job '"]),
-    // PVE::Tools::file_get_contents behind GET /nodes/NODE/qemu/ID/config.
+    // PVE::AbstractConfig::load_config: GET /nodes/NODE/qemu/ID/config.
     existing(&["Configuration file '", "' does not exist"]),
     // PVE::API2::HA::Resources (PUT).
     text(&["HA group '", "' does not exist"], Kind::NoSuchGroup),
@@ -82,6 +82,9 @@ const TEXTS: &[Text] = &[
     text(&["resource '", "' - guest with ID"], Kind::NoSuchGuest),
     // PVE::API2::ReplicationConfig.
     text(&["Guest '", "' does not exist"], Kind::NoSuchGuest),
+    text(&["Target '", "' does not exist"], Kind::NoSuchNode),
+    // PVE::API2::HA::Rules.
+    text(&["cannot use non-existent node(s)"], Kind::NoSuchNode),
     // PVE::JSONSchema, where an API method wraps its own parameter check into a die.
     text(&["Parameter verification failed."], Kind::Invalid),
 ];
@@ -201,6 +204,8 @@ mod tests {
                 "create ha rule failed: 400 Rule 'x' is invalid.\nresources: resource 'vm:1' is already used in another node affinity rule\n",
                 Kind::RuleConflict,
             ),
+            (Method::POST, "Target 'nosuch' does not exist.\n", Kind::NoSuchNode),
+            (Method::PUT, "update HA rules failed: cannot use non-existent node(s) x.\n", Kind::NoSuchNode),
             (Method::PUT, "no such option 'k'\n", Kind::Refused),
             (Method::POST, "invalid VMID\n", Kind::Refused),
         ];

@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use reqwest::header::HeaderMap;
 use reqwest::{Method, Response};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::error::{Error, Kind, Obstacle};
 use super::params::Params;
@@ -64,18 +64,21 @@ pub(super) type Script = Box<
 
 impl Transport {
     pub(super) fn new(settings: &Settings) -> Result<Self, SettingsError> {
-        let http = reqwest::Client::builder()
+        let mut endpoints = vec![settings.endpoint.clone()];
+        endpoints.extend(settings.fallback_endpoints.iter().cloned());
+        let mut builder = reqwest::Client::builder()
             .tls_backend_preconfigured(tls::config(&settings.trust)?)
             .user_agent(USER_AGENT)
             .https_only(true)
             .redirect(reqwest::redirect::Policy::none())
             .pool_idle_timeout(IDLE)
             .pool_max_idle_per_host(IDLE_CONNECTIONS)
-            .connect_timeout(CONNECT.min(settings.request_timeout))
-            .build()
-            .map_err(|error| SettingsError::Tls(causes(&error)))?;
-        let mut endpoints = vec![settings.endpoint.clone()];
-        endpoints.extend(settings.fallback_endpoints.iter().cloned());
+            .connect_timeout(CONNECT.min(settings.request_timeout));
+        // HTTPS_PROXY and the like are obeyed, except for this very machine, where no proxy leads.
+        if endpoints.iter().all(Endpoint::is_loopback) {
+            builder = builder.no_proxy();
+        }
+        let http = builder.build().map_err(|error| SettingsError::Tls(causes(&error)))?;
         Ok(Self {
             wire: Wire::Https(http),
             endpoints,
@@ -117,6 +120,12 @@ impl Transport {
         }
     }
 
+    /// One of the few requests that may be under way at once.
+    pub(super) async fn slot(&self, method: &Method, path: &str) -> Result<SemaphorePermit<'_>, Error> {
+        let closed = |_| Error::new(Kind::Stopped, method, path, "the client is closed");
+        self.slots.acquire().await.map_err(closed)
+    }
+
     /// Sends a request once and takes the answer in.
     pub(super) async fn exchange(
         &self,
@@ -124,16 +133,13 @@ impl Transport {
         headers: HeaderMap,
         endpoint: usize,
         limit: Duration,
+        _slot: SemaphorePermit<'_>,
     ) -> Result<Answer, Error> {
         let Request { method, path, .. } = request;
         if !path::is_plain(path) {
             let message = "the path names no object";
             return Err(Error::new(Kind::Invalid, method, path, message));
         }
-        let Ok(_slot) = self.slots.acquire().await else {
-            let message = "the client is closed";
-            return Err(Error::new(Kind::Stopped, method, path, message));
-        };
         let started = tokio::time::Instant::now();
         let exchange = async {
             match &self.wire {

@@ -204,3 +204,36 @@ async fn a_given_ticket_is_used_renewed_and_given_up() {
     assert_eq!(error.kind(), Kind::Unauthorized);
     assert_eq!(server.count(LOGIN), 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_ticket_that_can_not_be_renewed_is_used_to_its_end() {
+    let server = Fake::start(|seen| match seen.line().as_str() {
+        LOGIN => unauthorized(),
+        _ => ok("null"),
+    });
+    let old = Credentials::ticket(issued(5400).as_str().into(), "given".into()).unwrap();
+    let client = server.client_of(old);
+    for _ in 0..5 {
+        client.get::<Value>("/nodes", &call()).await.unwrap();
+    }
+    assert_eq!(server.count(LOGIN), 1, "not with every request");
+    tokio::time::sleep(Duration::from_secs(1900)).await;
+    let error = client.get::<Value>("/nodes", &call()).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Unauthorized);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_password_replaces_a_ticket_that_can_not_be_renewed() {
+    let logins = AtomicUsize::new(0);
+    let server = Fake::start(move |seen| match seen.line().as_str() {
+        LOGIN if seen.form["password"] == PASSWORD => granted(logins.fetch_add(1, Ordering::SeqCst) + 1),
+        LOGIN => unauthorized(),
+        _ => ok("null"),
+    });
+    let client = server.client_of(password(None));
+    client.get::<Value>("/nodes", &call()).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(3700)).await;
+    client.get::<Value>("/nodes", &call()).await.unwrap();
+    assert_eq!(server.seen().last().unwrap().headers["cookie"], cookie(2));
+    assert_eq!(server.count(LOGIN), 3);
+}

@@ -66,8 +66,10 @@ async fn all_wait_once_and_one_tells_the_whole_story() {
         let note = error.note().unwrap();
         if note.contains("1 of 3 votes; online: pve1; offline: pve2, pve3") {
             long += 1;
+            assert!(!error.is_echo());
             assert!(note.contains("Waited 60 s"), "{note}");
         } else {
+            assert!(error.is_echo());
             assert_eq!(note.lines().count(), 1, "{note}");
         }
     }
