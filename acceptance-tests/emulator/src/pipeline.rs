@@ -134,7 +134,7 @@ fn reach(world: &World, node: &str) -> ApiResult<()> {
     }
     if !world.nodes.contains_key(node) {
         let why = format!("hostname lookup '{node}' failed - failed to get address info for: {node}");
-        return Err(ApiError::die(format!("{why}: Name or service not known")));
+        return Err(ApiError::die(format!("{why}: Temporary failure in name resolution")));
     }
     if !world.is_up(node) {
         return Err(ApiError::proxy(595, "Connection refused"));

@@ -1,9 +1,15 @@
 //! Every call of the API; one line per part.
 
 pub mod access;
+mod cluster;
 pub mod ha;
+mod nodes;
+pub mod options;
 pub mod replication;
+mod storage;
 mod version;
+
+use cluster::index as cluster_index;
 
 use crate::route::Route;
 use crate::world::Pve;
@@ -11,7 +17,16 @@ use crate::world::Pve;
 /// The whole table for a release.
 #[must_use]
 pub fn routes(pve: Pve) -> Vec<Route> {
-    let parts = [access::routes(pve), ha::routes(pve), replication::routes(pve), version::routes()];
+    let parts = [
+        access::routes(pve),
+        cluster::routes(pve),
+        ha::routes(pve),
+        nodes::routes(pve),
+        options::routes(pve),
+        replication::routes(pve),
+        storage::routes(),
+        version::routes(),
+    ];
     parts.into_iter().flatten().collect()
 }
 

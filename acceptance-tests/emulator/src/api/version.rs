@@ -16,7 +16,11 @@ pub(super) fn routes() -> Vec<Route> {
 }
 
 fn version(call: &mut Call<'_>) -> ApiResult<Value> {
-    Ok(facts(call.world))
+    let mut facts = facts(call.world);
+    if let Some(console) = super::options::config::Config::read(call.world).text("console") {
+        facts["console"] = json!(console);
+    }
+    Ok(facts)
 }
 
 fn node_version(call: &mut Call<'_>) -> ApiResult<Value> {

@@ -36,7 +36,7 @@ impl Schema {
             match (value.is_array(), &prop.kind) {
                 (true, Kind::String) if prop.format.as_ref().is_some_and(super::Format::is_list) => {
                     let items = value.as_array().into_iter().flatten();
-                    *value = Value::String(items.map(|item| perl_text(item)).collect::<Vec<_>>().join(","));
+                    *value = Value::String(items.map(perl_text).collect::<Vec<_>>().join(","));
                 }
                 (false, Kind::Array(_)) if !value.is_null() => *value = Value::Array(vec![value.take()]),
                 _ => {}

@@ -84,7 +84,7 @@ pub const USER_ID: Named = Named { name: "pve-userid", check: check_user_id };
 /// `pve-tag`.
 pub const TAG: Named = Named {
     name: "pve-tag",
-    check: |v| matches(v, r"^(?i)[a-z0-9_][a-z0-9_\-+.]*\n?$", || format!("invalid characters in tag")),
+    check: |v| matches(v, r"^(?i)[a-z0-9_][a-z0-9_\-+.]*\n?$", || "invalid characters in tag".to_owned()),
 };
 
 /// `CIDR`, IPv4 or IPv6.

@@ -27,8 +27,8 @@ pub fn parse(keys: &Schema, text: &str, path: &str) -> Result<Map<String, Value>
         if found.contains_key(&key) {
             return Err(format!("duplicate key in comma-separated list property: {key}\n"));
         }
-        let prop = keys.find(&key).ok_or_else(|| format!("invalid key in comma-separated list property: {key}\n"))?;
-        let value = if is_boolean(prop) { boolean(&value).map_or(value, str::to_owned) } else { value };
+        let known_boolean = keys.find(&key).is_some_and(is_boolean);
+        let value = if known_boolean { boolean(&value).map_or(value, str::to_owned) } else { value };
         found.insert(key, Value::String(value));
     }
     let mut errors = Errors::new();
@@ -42,6 +42,25 @@ pub fn parse(keys: &Schema, text: &str, path: &str) -> Result<Map<String, Value>
 
 fn is_boolean(prop: &Prop) -> bool {
     matches!(prop.kind, Kind::Boolean)
+}
+
+/// Writes a property string as `print_property_string` does: the default key first and bare, then what is required,
+/// then the rest, each in order of name.
+#[must_use]
+pub fn print(keys: &Schema, values: &Map<String, Value>) -> String {
+    let mut parts = Vec::new();
+    let rank = |name: &str| match keys.find(name) {
+        Some(prop) if prop.default_key => 0,
+        Some(prop) if !prop.optional => 1,
+        _ => 2,
+    };
+    let mut names: Vec<&String> = values.keys().collect();
+    names.sort_by_key(|name| (rank(name), (*name).clone()));
+    for name in names {
+        let value = super::check::perl_text(&values[name]);
+        parts.push(if rank(name) == 0 { value } else { format!("{name}={value}") });
+    }
+    parts.join(",")
 }
 
 /// `parse_boolean`: the words a property string takes for true and false.
@@ -70,6 +89,7 @@ mod tests {
     #[test]
     fn values_without_key_go_to_the_default_key() {
         let found = parse(&keys(), "secure,flag=yes,", "m").unwrap();
+        assert_eq!(print(&keys(), &found), "secure,flag=1");
         assert_eq!(Value::Object(found), json!({"type": "secure", "flag": "1"}));
     }
 
@@ -77,7 +97,8 @@ mod tests {
     fn complaints() {
         let complaint = |text| parse(&keys(), text, "m").unwrap_err();
         assert_eq!(complaint("secure,type=x"), "duplicate key in comma-separated list property: type\n");
-        assert_eq!(complaint("x=1"), "invalid key in comma-separated list property: x\n");
+        let unknown = "property is not defined in schema and the schema does not allow additional properties";
+        assert_eq!(complaint("secure,x=1"), format!("format error\nm.x: {unknown}\n"));
         assert_eq!(complaint("type="), "missing key in comma-separated list property\n");
         assert_eq!(complaint(""), "format error\nm.type: property is missing and it is not optional\n");
         assert_eq!(complaint("secure,more=1"), "format error\nm.flag: missing property required by 'm.more'\n");

@@ -38,6 +38,12 @@ impl Storage {
         )
     }
 
+    /// What it holds, comma separated.
+    #[must_use]
+    pub fn content(&self) -> &str {
+        self.option("content").unwrap_or("none")
+    }
+
     /// Only ZFS pools have the replicate feature.
     #[must_use]
     pub fn can_replicate(&self) -> bool {

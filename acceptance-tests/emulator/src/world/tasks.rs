@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use super::World;
+use crate::api::ha;
 
 /// How many finished tasks are kept.
 const KEPT: usize = 2000;
@@ -18,8 +19,19 @@ pub enum Effect {
     Stop(u32),
     /// The guest is on that node.
     Migrate(u32, String),
-    /// The guest is gone.
-    Destroy(u32),
+    /// The guest is gone, and with it, if so asked, what else is configured for it.
+    Destroy {
+        /// Which.
+        vmid: u32,
+        /// HA resource and replication jobs, too.
+        purge: bool,
+    },
+    /// The HA resource is asked to be started.
+    RequestStart(String),
+    /// A line is queued for the CRM.
+    Command(String),
+    /// It fails with this text.
+    Fail(String),
 }
 
 /// One task.
@@ -157,9 +169,16 @@ fn apply(world: &mut World, effect: Effect) -> Result<(), String> {
         Effect::Start(_) => {}
         Effect::Stop(vmid) => world.stop_guest(vmid),
         Effect::Migrate(vmid, node) => world.move_guest(vmid, &node),
-        Effect::Destroy(vmid) => {
-            world.remove_guest(vmid);
+        Effect::Destroy { vmid, purge } => {
+            let sid = world.remove_guest(vmid).map(|guest| guest.sid());
+            if let Some(sid) = sid.filter(|_| purge) {
+                ha::guests::forget(world, &sid)?;
+                crate::api::replication::guests::forget(world, vmid)?;
+            }
         }
+        Effect::RequestStart(sid) => ha::guests::request_state(world, &sid, "started")?,
+        Effect::Command(line) => ha::files::queue_command(world, &line),
+        Effect::Fail(text) => return Err(text),
     }
     Ok(())
 }

@@ -8,6 +8,7 @@ mod current;
 mod feasibility;
 pub mod files;
 mod groups;
+pub mod guests;
 mod manager_status;
 mod purge;
 mod resources;

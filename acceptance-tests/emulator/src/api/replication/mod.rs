@@ -5,6 +5,7 @@
 
 mod calendar;
 mod config;
+pub mod guests;
 mod jobs;
 mod runtime;
 mod scheduler;
