@@ -99,6 +99,11 @@ struct Errors<'a> {
 }
 
 impl Errors<'_> {
+    /// Adds a text, even if the rule has it already.
+    fn add_again(&mut self, rule: usize, text: impl Into<String>) {
+        self.found.entry(rule).or_default().push(text.into());
+    }
+
     fn add(&mut self, rule: usize, text: impl Into<String>) {
         debug_assert!(rule < self.rules.len());
         let texts = self.found.entry(rule).or_default();
@@ -216,6 +221,15 @@ mod tests {
         let rules = [apart("a", &["vm:100", "vm:101"])];
         assert_eq!(infeasible(&rules, 0)["a"], [TOO_FEW_NODES]);
         assert!(infeasible(&rules, 2).is_empty());
+    }
+
+    #[test]
+    fn each_resource_rule_that_touches_priorities_is_named_once() {
+        let nodes = [("n1".into(), 2), ("n2".into(), 1)].into();
+        let kind = RuleKind::NodeAffinity { nodes, strict: false };
+        let prefer = Rule { id: "n".into(), resources: [Name::from("vm:100")].into(), disabled: false, kind };
+        let rules = [prefer, apart("a", &["vm:100", "vm:101"]), apart("b", &["vm:100", "vm:102"])];
+        assert_eq!(infeasible(&rules, 3)["n"], [NODE_RULE_WITH_PRIORITIES; 2]);
     }
 
     #[test]

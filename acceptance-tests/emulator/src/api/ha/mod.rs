@@ -5,7 +5,7 @@
 
 pub mod commands;
 mod current;
-mod feasibility;
+pub mod feasibility;
 pub mod files;
 mod groups;
 pub mod guests;
