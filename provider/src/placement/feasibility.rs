@@ -169,7 +169,8 @@ fn priorities(enabled: &Enabled<'_>, errors: &mut Errors<'_>) {
         // One with priorities condemns every node affinity rule that the resource affinity rule touches.
         errors.add(rule, IN_RULES_WITH_PRIORITIES);
         for node_rule in touching {
-            errors.add(node_rule, NODE_RULE_WITH_PRIORITIES);
+            // Proxmox says so once for each resource affinity rule.
+            errors.add_again(node_rule, NODE_RULE_WITH_PRIORITIES);
         }
     }
 }
