@@ -5,6 +5,7 @@
 pub mod client;
 pub mod config;
 pub mod data_sources;
+pub mod explain;
 pub mod framework;
 pub mod placement;
 pub mod plugin;

@@ -41,3 +41,71 @@ fn data_sources(session: &Arc<Session>) -> Vec<Box<dyn DataSource>> {
         data_source::<nouns::data::Version>(session),
     ]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::provider;
+    use crate::framework::{Type, Value};
+
+    #[test]
+    fn arguments_of_data_sources_can_be_given_and_everything_else_is_computed() {
+        let provider = provider();
+        let mut filters = Vec::new();
+        for (name, source) in provider.data_sources() {
+            let block = &source.schema().block;
+            assert!(block.blocks.is_empty() && !block.description.is_empty(), "{name}");
+            for attribute in &block.attributes {
+                assert!(!attribute.description.is_empty(), "{name}.{}", attribute.name);
+                assert_ne!(attribute.optional, attribute.computed, "{name}.{}", attribute.name);
+                if attribute.optional {
+                    filters.push(format!("{name}.{}", attribute.name));
+                }
+            }
+        }
+        let expected = [
+            "pve_ha_groups.node",
+            "pve_ha_resources.type",
+            "pve_ha_resources.state",
+            "pve_ha_resources.group",
+            "pve_ha_rules.type",
+            "pve_ha_rules.resource",
+            "pve_ha_rules.node",
+            "pve_nodes.online",
+            "pve_replication_jobs.guest",
+            "pve_replication_jobs.source",
+            "pve_replication_jobs.target",
+        ];
+        assert_eq!(filters, expected);
+    }
+
+    #[test]
+    fn collections_are_lists_of_objects() {
+        let provider = provider();
+        let source = provider.data_source("pve_ha_status").unwrap();
+        let Type::List(service) = &source.schema().block.attribute("services").unwrap().ty else { panic!("a list") };
+        assert_eq!(
+            service.to_string(),
+            "object({sid=string, node=string, state=string, requested_state=string, in_error=bool})"
+        );
+        let source = provider.data_source("pve_datacenter_options").unwrap();
+        let ha = &source.schema().block.attribute("ha").unwrap().ty;
+        assert_eq!(ha.to_string(), "object({shutdown_policy=string})");
+    }
+
+    #[test]
+    fn a_filter_that_nothing_can_match_is_refused_before_anything_is_sent() {
+        let provider = provider();
+        for (name, argument, value) in [
+            ("pve_ha_rules", "type", Value::from("affinity")),
+            ("pve_ha_rules", "resource", Value::from("100")),
+            ("pve_ha_resources", "type", Value::from("qemu")),
+            ("pve_ha_resources", "state", Value::from("running")),
+            ("pve_ha_groups", "node", Value::from("pve.1")),
+            ("pve_replication_jobs", "guest", Value::from(99)),
+        ] {
+            let diagnostics = provider.validate_data_source(name, &Value::object([(argument, value)]));
+            let paths: Vec<_> = diagnostics.iter().filter_map(|d| d.path.as_ref()).map(ToString::to_string).collect();
+            assert_eq!(paths, [argument], "{name}");
+        }
+    }
+}

@@ -14,8 +14,8 @@ use secrecy::SecretString;
 use crate::client::{
     Client, Credentials, DEFAULT_REQUEST_TIMEOUT, Endpoint, Fingerprint, Settings, SettingsError, Trust,
 };
+use crate::explain::explain;
 use crate::framework::{Configure, Context, Diagnostics, Path, Role, Schema, Stop, Value, to_model};
-use crate::resources::explain;
 use crate::session::{Configured, Session, call};
 use environment::{Environment, Login, flag, list};
 

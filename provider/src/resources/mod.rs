@@ -5,7 +5,6 @@
 //! a file of its own has what is particular to one noun.
 
 mod datacenter_options;
-mod explain;
 mod ha_group;
 mod ha_resource;
 mod ha_rules;
@@ -16,9 +15,9 @@ mod rest;
 use std::sync::Arc;
 
 pub use datacenter_options::DatacenterOptionsResource;
-pub use explain::explain;
 pub use rest::{RestResource, Verbs};
 
+use crate::explain::explain;
 use crate::framework::Resource;
 use crate::session::Session;
 
