@@ -161,14 +161,13 @@ impl Error {
     }
 
     /// What the client found out beyond the answer itself: votes, what was tried, and the like.
-    ///
-    /// Of several writers that wait for the same quorum only the first has it.
     #[must_use]
     pub fn note(&self) -> Option<&str> {
         self.inner.note.as_deref()
     }
 
-    /// Whether another error of this run tells the same in full, so that one line will do here.
+    /// Whether another error of this run tells the same in full, so that one line will do here: of many writers that
+    /// waited for the same quorum only the first has a [`Error::note`] of votes and the time waited.
     #[must_use]
     pub fn is_echo(&self) -> bool {
         self.inner.echo
@@ -209,7 +208,9 @@ impl Error {
         }
         match status {
             Some(status) => format!("PVE: {status} {words} ({method} {path})"),
-            None => format!("{words} ({method} {path})"),
+            None if path.starts_with('/') => format!("{words} ({method} {path})"),
+            // Not a request yet: its writer had not got the turn in this lock domain.
+            None => format!("{words} (before the turn to write in {path})"),
         }
     }
 

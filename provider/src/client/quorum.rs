@@ -135,12 +135,7 @@ impl Client {
                 wait.outcome = Phase::Lost;
                 let waited = started.elapsed();
                 let members = last.map_or_else(String::new, |members| members.describe());
-                let note = format!(
-                    "The cluster has no quorum{members}, so that /etc/pve is read-only.\n\
-                     Waited {} s; nothing was changed.\n\
-                     Bring nodes back (or run `pvecm expected 1` if they are gone for good), then try again.",
-                    waited.as_secs()
-                );
+                let note = format!("{members}Waited {} s for quorum.", waited.as_secs());
                 let tries = refusal.tries();
                 Err(refusal.with_effort(tries, waited).with_note(note))
             }
@@ -150,14 +145,12 @@ impl Client {
 
 /// The error of those who waited with the first.
 pub(super) fn short(refusal: &Error) -> Error {
-    let note = "The cluster has no quorum; nothing was changed.";
-    Error::new(Kind::NoQuorum, refusal.method(), refusal.path(), refusal.message()).with_note(note).into_echo()
+    Error::new(Kind::NoQuorum, refusal.method(), refusal.path(), refusal.message()).into_echo()
 }
 
 /// The error of a writer that had no turn yet when the wait ended.
 pub(super) fn lost(path: &str) -> Error {
-    let note = "The cluster has no quorum; nothing was sent.";
-    Error::new(Kind::NoQuorum, &Method::PUT, path, "no quorum").with_note(note).into_echo()
+    Error::new(Kind::NoQuorum, &Method::PUT, path, "no quorum").into_echo()
 }
 
 fn stopped(refusal: &Error) -> Error {
@@ -202,7 +195,7 @@ impl Membership {
         Some(Self { quorate, nodes })
     }
 
-    /// ` (1 of 3 votes; online: pve1; offline: pve2, pve3)`, for a sentence.
+    /// `It has 1 of 3 votes (online: pve1; offline: pve2, pve3). `
     fn describe(&self) -> String {
         let names = |online: bool| -> String {
             let names: Vec<_> =
@@ -218,7 +211,7 @@ impl Membership {
                 format!("{online} of {} nodes", self.nodes.len())
             }
         };
-        format!(" ({count}; online: {}; offline: {})", names(true), names(false))
+        format!("It has {count} (online: {}; offline: {}). ", names(true), names(false))
     }
 }
 
