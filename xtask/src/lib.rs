@@ -6,6 +6,7 @@
 
 pub mod catalogue;
 pub mod ci;
+pub mod demo;
 pub mod docs;
 pub mod placement;
 pub mod replay;

@@ -1,0 +1,193 @@
+//! The real CLI, in a working folder of its own, with the provider installed as users install it: from a filesystem mirror.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value as Json;
+
+use super::cluster::Cluster;
+
+type Failure = Box<dyn std::error::Error>;
+
+/// The CLI with its folder and environment.
+pub(super) struct Cli {
+    binary: PathBuf,
+    folder: PathBuf,
+    configuration: String,
+    environment: Vec<(&'static str, String)>,
+}
+
+/// What a plan said.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Plan {
+    /// `create`, `update`, … and the address, in order.
+    pub(super) changes: Vec<String>,
+}
+
+/// `TF_ACC_TERRAFORM_PATH`, else `tofu`, else `terraform` of `PATH`.
+pub(super) fn binary() -> Result<PathBuf, Failure> {
+    if let Some(given) = std::env::var_os("TF_ACC_TERRAFORM_PATH") {
+        return Ok(given.into());
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = ["tofu", "terraform"].iter().find_map(|name| {
+        std::env::split_paths(&path)
+            .map(|folder| folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX)))
+            .find(|file| file.is_file())
+    });
+    found.ok_or_else(|| {
+        "neither tofu nor terraform is in PATH: install one of them, or set TF_ACC_TERRAFORM_PATH".into()
+    })
+}
+
+/// The first line of `version`.
+pub(super) fn version(binary: &Path) -> Result<String, Failure> {
+    let output = Command::new(binary).arg("version").env("CHECKPOINT_DISABLE", "1").stderr(Stdio::null()).output()?;
+    Ok(String::from_utf8_lossy(&output.stdout).lines().next().unwrap_or("an unknown CLI").to_owned())
+}
+
+impl Cli {
+    pub(super) fn new(
+        binary: PathBuf,
+        root: &Path,
+        folder: &Path,
+        provider: &Path,
+        cluster: &Cluster,
+    ) -> Result<Self, Failure> {
+        let work = folder.join("three-node");
+        copy(&root.join("examples/topologies/three-node"), &work)?;
+        let mirror = folder.join("mirror");
+        for host in ["registry.terraform.io", "registry.opentofu.org"] {
+            let version = env!("CARGO_PKG_VERSION");
+            let place = mirror.join(host).join("pve-ha/pve").join(version).join(platform());
+            fs::create_dir_all(&place)?;
+            let installed = place.join(format!("terraform-provider-pve_v{version}"));
+            fs::hard_link(provider, &installed).or_else(|_| fs::copy(provider, &installed).map(|_| ()))?;
+        }
+        let rc = folder.join("cli.tfrc");
+        let installation =
+            format!("provider_installation {{\n  filesystem_mirror {{\n    path = {mirror:?}\n  }}\n}}\n");
+        fs::write(&rc, installation)?;
+        let environment = cluster.environment().map(|(name, value)| (name, value.to_owned()));
+        let configuration = rc.to_string_lossy().into_owned();
+        Ok(Self { binary, folder: work, configuration, environment: environment.to_vec() })
+    }
+
+    pub(super) fn binary(&self) -> &Path {
+        &self.binary
+    }
+
+    /// What beside the cluster's own variables this CLI needs.
+    pub(super) fn environment(&self) -> [(&'static str, &str); 1] {
+        [("TF_CLI_CONFIG_FILE", &self.configuration)]
+    }
+
+    pub(super) fn init(&self) -> Result<(), Failure> {
+        self.run(["init", "-input=false"]).map(|_| ())
+    }
+
+    /// Switches to a workspace, making it if there is none.
+    pub(super) fn workspace(&self, name: &str) -> Result<(), Failure> {
+        if self.output(["workspace", "select", name])?.status.success() {
+            return Ok(());
+        }
+        self.run(["workspace", "new", name]).map(|_| ())
+    }
+
+    pub(super) fn plan(&self) -> Result<Plan, Failure> {
+        self.run(["plan", "-input=false", "-out=plan.bin"])?;
+        let shown: Json = serde_json::from_slice(&self.run(["show", "-json", "plan.bin"])?.stdout)?;
+        let changes = shown["resource_changes"].as_array().into_iter().flatten();
+        let changes = changes.filter_map(|change| {
+            let actions: Vec<&str> = change["change"]["actions"].as_array()?.iter().filter_map(Json::as_str).collect();
+            let does = !matches!(actions.as_slice(), ["no-op"] | ["read"]);
+            does.then(|| format!("{} {}", actions.join("-"), change["address"].as_str().unwrap_or_default()))
+        });
+        Ok(Plan { changes: changes.collect() })
+    }
+
+    /// A plan that must be refused; what the CLI said.
+    pub(super) fn refused_plan(&self) -> Result<String, Failure> {
+        let output = self.output(["plan", "-input=false"])?;
+        if output.status.success() {
+            return Err("the plan was not refused".into());
+        }
+        Ok(String::from_utf8_lossy(&output.stderr).into_owned())
+    }
+
+    /// Applies what was planned last.
+    pub(super) fn apply(&self) -> Result<(), Failure> {
+        self.run(["apply", "-input=false", "plan.bin"]).map(|_| ())
+    }
+
+    /// Takes what is into the state without changing anything.
+    pub(super) fn refresh(&self) -> Result<(), Failure> {
+        self.run(["apply", "-refresh-only", "-auto-approve", "-input=false"]).map(|_| ())
+    }
+
+    pub(super) fn destroy(&self) -> Result<(), Failure> {
+        self.run(["destroy", "-auto-approve", "-input=false"]).map(|_| ())
+    }
+
+    pub(super) fn value(&self, name: &str) -> Result<Json, Failure> {
+        Ok(serde_json::from_slice(&self.run(["output", "-json", name])?.stdout)?)
+    }
+
+    fn run<const N: usize>(&self, arguments: [&str; N]) -> Result<Output, Failure> {
+        let output = self.output(arguments)?;
+        if output.status.success() {
+            return Ok(output);
+        }
+        let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+        Err(format!("{} {} failed:\n{text}", self.binary.display(), arguments.join(" ")).into())
+    }
+
+    fn output<const N: usize>(&self, arguments: [&str; N]) -> Result<Output, Failure> {
+        let mut command = Command::new(&self.binary);
+        // What users keep exported is for their production cluster, not for this one.
+        for (name, _) in std::env::vars_os().filter(|(name, _)| is_foreign(name)) {
+            command.env_remove(name);
+        }
+        command
+            .args(arguments)
+            .current_dir(&self.folder)
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .envs(self.environment())
+            .env("CHECKPOINT_DISABLE", "1")
+            .env("NO_COLOR", "1")
+            .env("TF_CLI_ARGS", "-no-color")
+            .stdin(Stdio::null());
+        if arguments[0] == "workspace" || arguments[0] == "show" || arguments[0] == "output" {
+            command.env_remove("TF_CLI_ARGS");
+        }
+        Ok(command.output()?)
+    }
+}
+
+fn is_foreign(name: &OsStr) -> bool {
+    let name = name.to_string_lossy();
+    ["PROXMOX_VE_", "PM_", "TF_"].iter().any(|prefix| name.starts_with(prefix))
+}
+
+fn platform() -> String {
+    let os = if cfg!(target_os = "macos") { "darwin" } else { std::env::consts::OS };
+    let architecture = match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    };
+    format!("{os}_{architecture}")
+}
+
+fn copy(from: &Path, to: &Path) -> Result<(), Failure> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        if entry.file_type()?.is_file() {
+            fs::copy(entry.path(), to.join(entry.file_name()))?;
+        }
+    }
+    Ok(())
+}

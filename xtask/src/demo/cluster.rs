@@ -1,0 +1,132 @@
+//! The emulated cluster as a process of its own, steered through its control plane and read through its API.
+
+use std::fmt::Write as _;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::Value as Json;
+use terraform_provider_pve::client::{Call, Client, Credentials, DEFAULT_REQUEST_TIMEOUT, Endpoint, Settings, Trust};
+
+use super::Binaries;
+use super::cli::Cli;
+
+type Failure = Box<dyn std::error::Error>;
+
+/// A running cluster; ended when dropped.
+pub(super) struct Cluster {
+    process: Option<Child>,
+    emulator: std::path::PathBuf,
+    ready: Ready,
+}
+
+/// The line that the emulator prints when it is ready.
+#[derive(Deserialize)]
+struct Ready {
+    endpoint: String,
+    api_token: String,
+    ca_certificate_file: String,
+}
+
+impl Cluster {
+    pub(super) fn start(binaries: &Binaries, pve: &str) -> Result<Self, Failure> {
+        let mut process = Command::new(&binaries.emulator)
+            .args(["--listen", "127.0.0.1:0", "--pve", pve])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()?;
+        let stdout = process.stdout.take().ok_or("the emulator has no stdout")?;
+        let mut line = String::new();
+        BufReader::new(stdout).read_line(&mut line)?;
+        let ready = serde_json::from_str(&line).map_err(|e| format!("the emulator did not start: {e}: {line}"))?;
+        let cluster = Self { process: Some(process), emulator: binaries.emulator.clone(), ready };
+        // From here on time passes only when the story says so.
+        cluster.advance(30)?;
+        Ok(cluster)
+    }
+
+    /// What users export to reach this cluster.
+    pub(super) fn environment(&self) -> [(&'static str, &str); 3] {
+        [
+            ("PROXMOX_VE_ENDPOINT", &self.ready.endpoint),
+            ("PROXMOX_VE_API_TOKEN", &self.ready.api_token),
+            ("PROXMOX_VE_CA_CERTIFICATE", &self.ready.ca_certificate_file),
+        ]
+    }
+
+    /// Lets time pass in the cluster.
+    pub(super) fn advance(&self, seconds: u32) -> Result<(), Failure> {
+        self.control(&["advance", &seconds.to_string()]).map(|_| ())
+    }
+
+    /// Cuts a node's power.
+    pub(super) fn fail(&self, node: &str) -> Result<(), Failure> {
+        self.control(&["fail", node]).map(|_| ())
+    }
+
+    /// Boots a failed node.
+    pub(super) fn restore(&self, node: &str) -> Result<(), Failure> {
+        self.control(&["restore", node]).map(|_| ())
+    }
+
+    /// A change by somebody else, as by the web interface.
+    pub(super) fn edit(&self, method: &str, path: &str, parameters: &[&str]) -> Result<(), Failure> {
+        let mut arguments = vec!["edit", method, path];
+        arguments.extend(parameters);
+        self.control(&arguments).map(|_| ())
+    }
+
+    fn control(&self, arguments: &[&str]) -> Result<String, Failure> {
+        let output =
+            Command::new(&self.emulator).args(["ctl", "--endpoint", &self.ready.endpoint]).args(arguments).output()?;
+        if !output.status.success() {
+            return Err(format!(
+                "pve-emulator ctl {}: {}",
+                arguments.join(" "),
+                String::from_utf8_lossy(&output.stderr)
+            )
+            .into());
+        }
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
+    /// Asks the API, as somebody beside Terraform would.
+    pub(super) fn get(&self, path: &str) -> Result<Json, Failure> {
+        let settings = Settings {
+            endpoint: Endpoint::parse(&self.ready.endpoint)?,
+            fallback_endpoints: Vec::new(),
+            credentials: Credentials::token(self.ready.api_token.clone().into())?,
+            trust: Trust::with_ca(&self.ready.ca_certificate_file)?,
+            request_timeout: DEFAULT_REQUEST_TIMEOUT,
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let client = Client::new(settings)?;
+        let call = Call::within(Duration::from_secs(10), Default::default());
+        Ok(runtime.block_on(client.get(path, &call))?)
+    }
+
+    /// Leaves the cluster running, and says how to go on with it.
+    pub(super) fn keep(mut self, cli: &Cli, folder: &Path) -> String {
+        let process = self.process.take().map_or(0, |child| child.id());
+        let mut text = format!("\nThe cluster goes on running (end it by `kill {process}`). To play on:\n\n");
+        let _ = writeln!(text, "  cd {}", folder.join("three-node").display());
+        for (name, value) in self.environment().into_iter().chain(cli.environment()) {
+            let _ = writeln!(text, "  export {name}='{value}'");
+        }
+        let _ = writeln!(text, "  {} plan", cli.binary().display());
+        let _ = writeln!(text, "  {} ctl --endpoint {} --help", self.emulator.display(), self.ready.endpoint);
+        text
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            // It may have ended by itself; then there is nothing to end.
+            let _ = process.kill();
+            let _ = process.wait();
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! The demo: a newcomer's first minutes, and a check that all of it is true. It builds, starts an emulated cluster, and runs
+//! the real CLI on the example topology; every step says what it proves, and a step that isn't as said fails the run.
+
+mod cli;
+mod cluster;
+mod report;
+mod three_node;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use clap::{Parser, ValueEnum};
+
+use crate::Outcome;
+use cli::Cli;
+use cluster::Cluster;
+use report::Report;
+
+/// Applies an HA topology to an emulated cluster with the real `tofu` or `terraform`.
+#[derive(Parser, Debug)]
+#[command(name = "demo")]
+pub struct Arguments {
+    /// The version of Proxmox VE to emulate.
+    #[arg(long, value_enum, default_value = "9")]
+    pve: Pve,
+    /// Leave the cluster running and the working folder in place for playing on.
+    #[arg(long)]
+    keep: bool,
+}
+
+/// A version of Proxmox VE.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Pve {
+    /// HA rules.
+    #[value(name = "9")]
+    Nine,
+    /// HA groups.
+    #[value(name = "8")]
+    Eight,
+}
+
+impl Pve {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Nine => "9",
+            Self::Eight => "8",
+        }
+    }
+}
+
+/// Runs the demo.
+pub fn main(arguments: &Arguments) -> ExitCode {
+    let mut report = Report::new();
+    let outcome = run(arguments, &mut report);
+    if let Err(error) = &outcome {
+        report.failed(&error.to_string());
+    }
+    if report.close() && outcome.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn run(arguments: &Arguments, report: &mut Report) -> Outcome {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().ok_or("the workspace has no folder")?;
+    let binary = cli::binary()?;
+    report.title(&format!("Proxmox VE {} high availability, with {}", arguments.pve.name(), cli::version(&binary)?));
+    let binaries = report.step("build", "the provider and the emulated cluster compile", || build(root))?;
+    let folder = tempfile::Builder::new().prefix("pve-demo-").tempdir()?;
+    let cluster = report.step("start", "an emulated cluster of three nodes answers", || {
+        Cluster::start(&binaries, arguments.pve.name())
+    })?;
+    let cli = Cli::new(binary, root, folder.path(), &binaries.provider, &cluster)?;
+    let told = three_node::tell(report, &cli, &cluster, arguments.pve == Pve::Nine);
+    if arguments.keep {
+        let folder = folder.keep();
+        report.say(&cluster.keep(&cli, &folder));
+    }
+    told
+}
+
+/// What the build made.
+struct Binaries {
+    provider: PathBuf,
+    emulator: PathBuf,
+}
+
+fn build(root: &Path) -> Result<Binaries, Box<dyn std::error::Error>> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let packages = ["--package", "terraform-provider-pve", "--package", "pve-emulator"];
+    let output = Command::new(cargo).args(["build", "--quiet", "--bins"]).args(packages).current_dir(root).output()?;
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).into());
+    }
+    // This program lies where its siblings do: target/<profile>/.
+    let here = std::env::current_exe()?;
+    let target = root.join("target").join("debug");
+    let target = if target.is_dir() { target } else { here.parent().unwrap_or(root).to_owned() };
+    let name = |name: &str| target.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
+    Ok(Binaries { provider: name("terraform-provider-pve"), emulator: name("pve-emulator") })
+}
