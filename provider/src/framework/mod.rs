@@ -33,3 +33,6 @@ pub use provider::{
 pub use resource::{Change, Found, Freshness, MoveSource, Resource, Turn};
 pub use schema::{Attribute, Block, NestedBlock, Nesting, Schema, Type};
 pub use value::{Number, Value};
+
+#[cfg(test)]
+mod tests;

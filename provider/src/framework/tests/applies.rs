@@ -1,0 +1,187 @@
+use super::thing::Fault;
+use super::{Things, thing};
+use crate::framework::{Applied, ApplyRequest, Severity, Value};
+
+async fn create(things: &Things, size: i64) -> Applied {
+    let mut planned = thing("a", size);
+    for (name, value) in [("id", Value::from("a")), ("serial", Value::Unknown), ("note", Value::from(false))] {
+        planned.insert(name, value);
+    }
+    let request = ApplyRequest { prior: Value::Null, config: thing("a", size), planned };
+    things.provider().apply("pve_thing", request).await
+}
+
+async fn update(things: &Things, prior: &Value, size: i64) -> Applied {
+    let mut planned = prior.clone();
+    planned.insert("size", Value::from(size));
+    let request = ApplyRequest { prior: prior.clone(), config: thing("a", size), planned };
+    things.provider().apply("pve_thing", request).await
+}
+
+async fn delete(things: &Things, prior: &Value) -> Applied {
+    let request = ApplyRequest { prior: prior.clone(), planned: Value::Null, config: Value::Null };
+    things.provider().apply("pve_thing", request).await
+}
+
+fn severities(applied: &Applied) -> Vec<Severity> {
+    applied.diagnostics.iter().map(|d| d.severity).collect()
+}
+
+#[tokio::test]
+async fn a_create_comes_back_complete() {
+    let things = Things::new();
+    let applied = create(&things, 3).await;
+    assert!(applied.diagnostics.is_empty());
+    assert_eq!(applied.state.at("serial"), &Value::from(7));
+    assert!(applied.state.is_wholly_known());
+}
+
+#[tokio::test]
+async fn a_lost_answer_loses_and_doubles_nothing() {
+    for faults in
+        [vec![Fault::LostAfter], vec![Fault::LostBefore], vec![Fault::LostBefore, Fault::LostAfter], vec![Fault::Panic]]
+    {
+        let things = Things::new();
+        let applied = create(things.faults(&faults), 3).await;
+        assert!(applied.diagnostics.is_empty(), "{faults:?}: {:?}", applied.diagnostics);
+        assert_eq!(applied.state.at("serial"), &Value::from(7));
+        assert!(things.object("a").is_some());
+    }
+}
+
+#[tokio::test]
+async fn a_create_of_unknown_fate_is_in_the_state_and_tainted() {
+    let things = Things::new();
+    let applied = create(things.faults(&[Fault::LostAfter]).dead_reads(9), 3).await;
+    assert_eq!(severities(&applied), [Severity::Error]);
+    assert_eq!(applied.state.at("name"), &Value::from("a"));
+    assert!(applied.state.is_wholly_known());
+    assert!(applied.diagnostics.iter().any(|d| d.detail.contains("untaint")));
+}
+
+#[tokio::test]
+async fn a_read_back_that_fails_is_a_warning() {
+    let things = Things::new();
+    let applied = create(things.dead_reads(9), 3).await;
+    assert_eq!(severities(&applied), [Severity::Warning]);
+    assert_eq!(applied.state.at("size"), &Value::from(3));
+}
+
+#[tokio::test]
+async fn a_refused_create_leaves_no_state() {
+    let things = Things::new();
+    let applied = create(things.faults(&[Fault::Refused]), 3).await;
+    assert!(applied.state.is_null() && applied.diagnostics.has_error());
+    assert_eq!(things.writes(), 1);
+}
+
+#[tokio::test]
+async fn what_exists_is_imported_or_adopted_but_never_overwritten() {
+    let things = Things::new();
+    create(&things, 3).await;
+    let applied = create(&things, 3).await;
+    assert!(applied.state.is_null());
+    assert!(applied.diagnostics.iter().any(|d| d.detail.contains("id = \"a\"")));
+    things.server.lock().unwrap().adopts = true;
+    let applied = create(&things, 3).await;
+    assert_eq!(severities(&applied), [Severity::Warning]);
+    assert_eq!(applied.state.at("serial"), &Value::from(7));
+    let applied = create(&things, 4).await;
+    assert!(applied.state.is_null());
+    assert!(applied.diagnostics.iter().any(|d| d.detail.contains("differs in size")));
+    assert_eq!(things.writes(), 1);
+}
+
+#[tokio::test]
+async fn an_update_sends_once_and_survives_lost_answers() {
+    for faults in
+        [vec![], vec![Fault::LostAfter], vec![Fault::LostBefore], vec![Fault::Stale, Fault::Stale], vec![Fault::Panic]]
+    {
+        let things = Things::new();
+        let prior = create(&things, 3).await.state;
+        let applied = update(things.faults(&faults), &prior, 5).await;
+        assert!(applied.diagnostics.is_empty(), "{faults:?}: {:?}", applied.diagnostics);
+        assert_eq!(things.object("a").unwrap().at("size"), &Value::from(5));
+        assert_eq!(applied.state.at("size"), &Value::from(5));
+    }
+}
+
+#[tokio::test]
+async fn an_edit_by_somebody_else_is_reported_and_kept() {
+    let things = Things::new();
+    let prior = create(&things, 3).await.state;
+    things.edit("a", "comment", Value::from("mine"));
+    let applied = update(&things, &prior, 5).await;
+    let paths: Vec<String> = applied.diagnostics.iter().map(|d| d.path.clone().unwrap().to_string()).collect();
+    assert_eq!(paths, ["comment"]);
+    assert_eq!(things.writes(), 1);
+    assert_eq!(applied.state.at("comment"), &Value::from("mine"));
+    assert_eq!(applied.state.at("size"), &Value::from(3));
+}
+
+#[tokio::test]
+async fn an_edit_to_what_is_planned_is_done() {
+    let things = Things::new();
+    let prior = create(&things, 3).await.state;
+    things.edit("a", "size", Value::from(5));
+    let applied = update(&things, &prior, 5).await;
+    assert!(applied.diagnostics.is_empty());
+    assert_eq!((applied.state.at("size"), things.writes()), (&Value::from(5), 1));
+}
+
+#[tokio::test]
+async fn a_failed_update_leaves_the_prior_state() {
+    let things = Things::new();
+    let prior = create(&things, 3).await.state;
+    let applied = update(things.faults(&[Fault::Refused]), &prior, 5).await;
+    assert!(applied.diagnostics.has_error());
+    assert_eq!(applied.state, prior);
+}
+
+#[tokio::test]
+async fn an_attribute_that_is_only_kept_here_is_not_sent() {
+    let things = Things::new();
+    let prior = create(&things, 3).await.state;
+    let mut planned = prior.clone();
+    planned.insert("note", Value::from(true));
+    let request = ApplyRequest { prior, config: thing("a", 3), planned };
+    let applied = things.provider().apply("pve_thing", request).await;
+    assert_eq!(applied.state.at("note"), &Value::from(true));
+    assert_eq!(things.writes(), 1);
+}
+
+#[tokio::test]
+async fn a_delete_is_done_when_it_is_gone() {
+    for faults in [vec![], vec![Fault::LostAfter], vec![Fault::LostBefore]] {
+        let things = Things::new();
+        let prior = create(&things, 3).await.state;
+        let applied = delete(things.faults(&faults), &prior).await;
+        assert!(applied.diagnostics.is_empty() && applied.state.is_null(), "{faults:?}");
+        assert!(things.object("a").is_none());
+        assert!(delete(&things, &prior).await.diagnostics.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_refresh_sees_drift_keeps_spelling_and_notices_removal() {
+    let things = Things::new();
+    let state = create(&things, 3).await.state;
+    let provider = things.provider();
+    assert_eq!(provider.read("pve_thing", state.clone()).await.state, state);
+    things.edit("a", "size", Value::from(8));
+    assert_eq!(provider.read("pve_thing", state.clone()).await.state.at("size"), &Value::from(8));
+    delete(&things, &state).await;
+    assert!(provider.read("pve_thing", state).await.state.is_null());
+}
+
+#[tokio::test]
+async fn an_import_takes_everything() {
+    let things = Things::new();
+    create(&things, 5).await;
+    let provider = things.provider();
+    let imported = provider.import("pve_thing", "a").await;
+    assert_eq!(imported.state.at("size"), &Value::from(5));
+    assert_eq!(imported.state.at("note"), &Value::from(false));
+    assert!(provider.import("pve_thing", "b").await.diagnostics.has_error());
+    assert!(provider.import("pve_thing", "a/b").await.diagnostics.has_error());
+}

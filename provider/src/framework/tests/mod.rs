@@ -1,0 +1,7 @@
+//! The framework against a resource in memory, whose every verb can be made to fail in every way.
+
+mod applies;
+mod plans;
+mod thing;
+
+use thing::{Things, thing};

@@ -1,0 +1,268 @@
+//! A resource type in memory, in the second version of its schema, with faults on demand.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex};
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value as Json, json};
+
+use crate::framework::{
+    Cause, Configure, Context, DataSource, Diagnostics, Failure, Found, Freshness, Provider, Resource, Role, Schema,
+    Stop, Turn, Value,
+};
+
+/// A thing.
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[schemars(extend("tf" = {"version": 2}))]
+pub struct Thing {
+    /// Its name.
+    #[schemars(extend("tf" = {"required": true, "replace": true}))]
+    pub name: String,
+    /// How many.
+    #[schemars(range(min = 1, max = 9), extend("tf" = {"default": 3}))]
+    pub size: Option<i64>,
+    /// Words.
+    #[schemars(extend("tf" = {"null_means": ""}))]
+    pub comment: Option<String>,
+    /// Its state.
+    #[schemars(extend("tf" = {"aliases": {"on": "started"}}))]
+    pub state: Option<String>,
+    /// Tags.
+    #[schemars(extend("uniqueItems" = true))]
+    pub tags: Option<Vec<String>>,
+    /// Given by the server.
+    #[schemars(extend("tf" = {"computed": true}))]
+    pub serial: Option<i64>,
+    /// Kept here only.
+    #[schemars(extend("tf" = {"default": false, "local": true}))]
+    pub note: Option<bool>,
+}
+
+/// What a verb does instead of working.
+#[derive(Debug, Clone, Copy)]
+pub enum Fault {
+    /// The answer is lost, the request was carried out.
+    LostAfter,
+    /// The answer is lost, the request was not carried out.
+    LostBefore,
+    /// Refused.
+    Refused,
+    /// Somebody changed the file in between.
+    Stale,
+    /// Panics after the request was carried out.
+    Panic,
+    /// Works.
+    None,
+}
+
+/// The server's side.
+#[derive(Default)]
+pub struct Server {
+    pub objects: BTreeMap<String, Value>,
+    pub writes: Vec<String>,
+    pub faults: VecDeque<Fault>,
+    pub dead_reads: usize,
+    /// What somebody else makes of an object right before the next look.
+    pub adopts: bool,
+}
+
+/// The resource type.
+#[derive(Clone)]
+pub struct Things {
+    pub server: Arc<Mutex<Server>>,
+    schema: Arc<Schema>,
+}
+
+impl Things {
+    pub fn new() -> Self {
+        Self { server: Arc::default(), schema: Arc::new(Schema::of::<Thing>(Role::Resource)) }
+    }
+
+    pub fn provider(&self) -> Provider {
+        Provider::new(
+            Box::new(Block(Schema::of::<Nothing>(Role::Provider))),
+            vec![Box::new(self.clone())],
+            Vec::<Box<dyn DataSource>>::new(),
+        )
+    }
+
+    pub fn faults(&self, faults: &[Fault]) -> &Self {
+        self.server.lock().unwrap().faults = faults.iter().copied().collect();
+        self
+    }
+
+    pub fn dead_reads(&self, count: usize) -> &Self {
+        self.server.lock().unwrap().dead_reads = count;
+        self
+    }
+
+    pub fn object(&self, name: &str) -> Option<Value> {
+        self.server.lock().unwrap().objects.get(name).cloned()
+    }
+
+    pub fn edit(&self, name: &str, attribute: &str, value: Value) {
+        self.server.lock().unwrap().objects.get_mut(name).unwrap().insert(attribute, value);
+    }
+
+    pub fn writes(&self) -> usize {
+        self.server.lock().unwrap().writes.len()
+    }
+
+    /// One request: its fault decides.
+    fn request(&self, what: &str, execute: impl FnOnce(&mut Server) -> Result<(), Failure>) -> Result<(), Failure> {
+        let mut server = self.server.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        server.writes.push(what.to_owned());
+        match server.faults.pop_front().unwrap_or(Fault::None) {
+            Fault::None => execute(&mut server),
+            Fault::LostAfter => {
+                execute(&mut server)?;
+                Err(Failure::new(Cause::Ambiguous, "the answer was lost"))
+            }
+            Fault::LostBefore => Err(Failure::new(Cause::Ambiguous, "the answer was lost")),
+            Fault::Refused => Err(Failure::refused("no")),
+            Fault::Stale => Err(Failure::new(Cause::Stale, "changed")),
+            Fault::Panic => {
+                execute(&mut server)?;
+                drop(server);
+                panic!("a bug in the verb")
+            }
+        }
+    }
+}
+
+/// A wholly known thing as it would be planned.
+pub fn thing(name: &str, size: i64) -> Value {
+    let mut object =
+        Value::object(["id", "comment", "state", "tags", "serial", "note", "timeouts"].map(|n| (n, Value::Null)));
+    object.insert("name", Value::from(name));
+    object.insert("size", Value::from(size));
+    object
+}
+
+fn name(object: &Value) -> String {
+    object.at("name").as_str().unwrap_or_default().to_owned()
+}
+
+impl Resource for Things {
+    fn name(&self) -> &'static str {
+        "pve_thing"
+    }
+
+    fn title(&self) -> &'static str {
+        "thing"
+    }
+
+    fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    fn adopts(&self) -> bool {
+        self.server.lock().unwrap().adopts
+    }
+
+    fn id(&self, object: &Value) -> Option<String> {
+        object.at("name").as_str().map(str::to_owned)
+    }
+
+    fn import(&self, id: &str) -> Result<Value, String> {
+        if id.contains('/') { Err("a slash".to_owned()) } else { Ok(Value::object([("name", Value::from(id))])) }
+    }
+
+    fn turn<'a>(&'a self, _: &'a Context) -> BoxFuture<'a, Result<Turn, Failure>> {
+        async { Ok(Box::new(()) as Turn) }.boxed()
+    }
+
+    fn read<'a>(
+        &'a self,
+        _: &'a Context,
+        object: &'a Value,
+        _: Freshness,
+    ) -> BoxFuture<'a, Result<Option<Found>, Failure>> {
+        async move {
+            let mut server = self.server.lock().unwrap();
+            if server.dead_reads > 0 && !server.writes.is_empty() {
+                server.dead_reads -= 1;
+                return Err(Failure::refused("the server is gone"));
+            }
+            Ok(server.objects.get(&name(object)).map(|object| Found { object: object.clone(), revision: None }))
+        }
+        .boxed()
+    }
+
+    fn create<'a>(&'a self, _: &'a Context, _: &'a Turn, planned: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
+        async move {
+            self.request("create", |server| {
+                if server.objects.contains_key(&name(planned)) {
+                    return Err(Failure::new(Cause::Exists, "already defined"));
+                }
+                let mut object = planned.clone();
+                object.insert("serial", Value::from(7));
+                object.insert("note", Value::Null);
+                server.objects.insert(name(planned), object);
+                Ok(())
+            })
+        }
+        .boxed()
+    }
+
+    fn update<'a>(
+        &'a self,
+        _: &'a Context,
+        _: &'a Turn,
+        from: &'a Found,
+        to: &'a Value,
+    ) -> BoxFuture<'a, Result<(), Failure>> {
+        async move {
+            self.request("update", |server| {
+                let mut object = to.clone();
+                object.insert("serial", from.object.at("serial").clone());
+                server.objects.insert(name(to), object);
+                Ok(())
+            })
+        }
+        .boxed()
+    }
+
+    fn delete<'a>(&'a self, _: &'a Context, _: &'a Turn, state: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
+        async move {
+            self.request("delete", |server| match server.objects.remove(&name(state)) {
+                Some(_) => Ok(()),
+                None => Err(Failure::new(Cause::Absent, "no such thing")),
+            })
+        }
+        .boxed()
+    }
+
+    /// Version 0 called the name `id`; version 1 counted the size in tens.
+    fn upgrade(&self, from: i64, mut state: Json) -> Result<Json, String> {
+        if from == 0 {
+            state["name"] = state["id"].clone();
+        }
+        if from <= 1 {
+            let tens = state["tens"].as_i64().ok_or("tens is missing")?;
+            state["size"] = json!(tens * 10);
+        }
+        Ok(state)
+    }
+}
+
+/// Nothing.
+#[derive(JsonSchema)]
+struct Nothing {}
+
+struct Block(Schema);
+
+impl Configure for Block {
+    fn schema(&self) -> &Schema {
+        &self.0
+    }
+
+    fn validate(&self, _: &Value, _: &mut Diagnostics) {}
+
+    fn configure<'a>(&'a self, _: &'a Value, _: Stop) -> BoxFuture<'a, Diagnostics> {
+        async { Diagnostics::new() }.boxed()
+    }
+}
