@@ -11,7 +11,7 @@ use pve_schemas::noun::Noun;
 use serde_json::Value as Json;
 
 use super::explain;
-use super::rest::newly_set;
+use super::verbs::newly_set;
 use crate::client::{Collection, Domain, Params, Turn as ClientTurn};
 use crate::framework::{
     Change, Context, Diagnostics, Failure, Found, Freshness, Path, Resource, Role, Schema, Turn, Value, from_model,

@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 
 use super::explain;
 use super::moved::{self, Moved};
-use super::rest::{Verb, Verbs, simple_id};
+use super::verbs::{Verb, Verbs, simple_id};
 use crate::client::{Collection, Placement};
 use crate::framework::{Change, Diagnostics, Failure, MoveSource, Value};
 

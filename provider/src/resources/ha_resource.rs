@@ -7,7 +7,7 @@ use pve_schemas::value::{HaState, Sid};
 use serde_json::Value as Json;
 
 use super::moved::{self, Moved};
-use super::rest::{Verb, Verbs, newly_set, simple_id};
+use super::verbs::{Verb, Verbs, newly_set, simple_id};
 use super::{explain, ha_group};
 use crate::client::{Collection, Params, Placement};
 use crate::framework::{Change, Diagnostics, Failure, MoveSource, Path, Value};

@@ -4,7 +4,7 @@ use pve_schemas::value::ConfigId;
 use pve_schemas::{HaNodeAffinityRule, HaResourceAffinityRule};
 
 use super::moved::{self, Moved};
-use super::rest::{Verb, Verbs, simple_id};
+use super::verbs::{Verb, Verbs, simple_id};
 use crate::client::{Collection, Placement};
 use crate::framework::{Change, Diagnostics, MoveSource, Value};
 use crate::session::Configured;

@@ -11,11 +11,13 @@ mod ha_rules;
 mod moved;
 mod replication_job;
 mod rest;
+mod verbs;
 
 use std::sync::Arc;
 
 pub use datacenter_options::DatacenterOptionsResource;
-pub use rest::{RestResource, Verbs};
+pub use rest::RestResource;
+pub use verbs::{Verb, Verbs};
 
 use crate::explain::explain;
 use crate::framework::Resource;

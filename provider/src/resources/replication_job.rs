@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 
 use super::explain;
 use super::moved::{self, Moved};
-use super::rest::{Verb, Verbs};
+use super::verbs::{Verb, Verbs};
 use crate::client::{Collection, Params};
 use crate::framework::{Failure, MoveSource, Number, Value};
 

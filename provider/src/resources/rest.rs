@@ -13,118 +13,13 @@ use serde_json::Value as Json;
 
 use super::explain;
 use super::moved::Moved;
-use crate::client::{Client, Collection, Domain, Error, Kind, Params, Turn as ClientTurn};
+use super::verbs::{Verb, Verbs};
+use crate::client::{Client, Domain, Error, Kind, Params, Turn as ClientTurn};
 use crate::framework::{
     Change, Context, Diagnostics, Failure, Found, Freshness, MoveSource, Path, Resource, Role, Schema, Turn, Value,
     from_model, to_model,
 };
-use crate::session::{Configured, Session, call};
-
-/// What a REST-shaped noun adds to the generic verbs. Most add only where they are found.
-pub trait Verbs: Rest {
-    /// The collection that refreshes share.
-    const COLLECTION_LIST: Collection;
-
-    /// The attributes of the natural id, joined by `-`.
-    const IDENTITY: &'static [&'static str];
-
-    /// Parameters that are called otherwise than their attributes.
-    const RENAMED: &'static [(&'static str, &'static str)] = &[];
-
-    /// How long a verb may take where `timeouts` doesn't say.
-    fn timeout(verb: &str) -> Duration {
-        if verb == "read" { Duration::from_mins(2) } else { Duration::from_mins(5) }
-    }
-
-    /// The attributes of the natural id `id`.
-    ///
-    /// # Errors
-    /// Says what form is demanded.
-    fn parse_id(id: &str) -> Result<Value, String>;
-
-    /// Checks that go over several attributes.
-    fn validate(_config: &Value, _diagnostics: &mut Diagnostics) {}
-
-    /// Plan-time checks against the live cluster.
-    fn preflight(_verb: &Verb<'_>, _change: Change<'_>) -> impl Future<Output = Diagnostics> + Send {
-        async { Diagnostics::new() }
-    }
-
-    /// Answers a read without asking for the object, where the cluster doesn't have such objects any more.
-    fn read_instead(
-        _verb: &Verb<'_>,
-        _object: &Value,
-    ) -> impl Future<Output = Result<Option<Option<Value>>, Failure>> + Send {
-        async { Ok(None) }
-    }
-
-    /// Whether an entry is an object at all, and not just what is left of one.
-    fn is_there(_entry: &Json) -> bool {
-        true
-    }
-
-    /// Corrects what was read in view of what the state says.
-    fn adjust(
-        _verb: &Verb<'_>,
-        _state: &Value,
-        _found: &mut Value,
-    ) -> impl Future<Output = Result<(), Failure>> + Send {
-        async { Ok(()) }
-    }
-
-    /// Completes what the plan left to be chosen of the identity.
-    fn identify(_verb: &Verb<'_>, planned: Value) -> impl Future<Output = Result<Value, Failure>> + Send {
-        async { Ok(planned) }
-    }
-
-    /// Parameters of the delete.
-    fn delete_params(_verb: &Verb<'_>, _state: &Self) -> impl Future<Output = Result<Params, Failure>> + Send {
-        async { Ok(Params::new()) }
-    }
-
-    /// What follows a delete that was carried out.
-    fn deleted(_configured: &Configured, _state: &Self) {}
-
-    /// What own writes of this process have made of `prior`.
-    fn own_effects(_configured: &Configured, prior: &Value) -> Value {
-        prior.clone()
-    }
-
-    /// Waits until a create or update has its effect, where the user asked for that.
-    fn settle(_verb: &Verb<'_>, _object: &Self) -> impl Future<Output = Result<(), Failure>> + Send {
-        async { Ok(()) }
-    }
-
-    /// Waits until a deleted object is gone.
-    fn vanish(_verb: &Verb<'_>, _state: &Self) -> impl Future<Output = Result<(), Failure>> + Send {
-        async { Ok(()) }
-    }
-
-    /// The object that one of another type becomes.
-    fn moved(_source: &MoveSource) -> Moved {
-        None
-    }
-}
-
-/// One verb at work: the configured provider and the bounds.
-pub struct Verb<'a> {
-    /// What the provider was configured with.
-    pub configured: Arc<Configured>,
-    /// The bounds of the operation, and where warnings go.
-    pub cx: &'a Context,
-}
-
-impl Verb<'_> {
-    /// The client.
-    pub fn client(&self) -> &Client {
-        &self.configured.client
-    }
-
-    /// The bounds of the operation in the client's terms.
-    pub fn call(&self) -> crate::client::Call {
-        call(self.cx)
-    }
-}
+use crate::session::Session;
 
 /// A resource type made of the noun `N`.
 pub struct RestResource<N> {
@@ -417,21 +312,6 @@ impl<N: Verbs> Resource for RestResource<N> {
     fn moved(&self, source: &MoveSource) -> Moved {
         N::moved(source)
     }
-}
-
-/// The attribute `name` of an id that is one text of the named format.
-///
-/// # Errors
-/// Says what the format demands.
-pub fn simple_id(name: &str, format: &str, id: &str) -> Result<Value, String> {
-    pve_schemas::value::check(format, id)?;
-    Ok(Value::object([(name, Value::from(id))]))
-}
-
-/// Whether the plan sets `attribute` to something, or to something else than the state has.
-pub fn newly_set(change: &Change<'_>, attribute: &str) -> bool {
-    let planned = change.planned.at(attribute);
-    !planned.is_null() && change.prior.is_none_or(|prior| prior.at(attribute) != planned)
 }
 
 /// The natural id; none while a part of it is unknown.
