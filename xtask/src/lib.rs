@@ -4,9 +4,11 @@
 //! returning an error. It knows nothing of who calls it.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "these are command line tools; stdout is theirs")]
 
+pub mod bench;
 pub mod catalogue;
 pub mod ci;
 pub mod demo;
+pub mod dist;
 pub mod docs;
 pub mod placement;
 pub mod replay;

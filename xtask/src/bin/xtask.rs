@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use xtask::{Outcome, Workspace, ci, docs, placement, replay, schemas, tidy};
+use xtask::{Outcome, Workspace, bench, ci, dist, docs, placement, replay, schemas, tidy};
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "Every command that CI runs", disable_help_subcommand = true)]
@@ -16,7 +16,9 @@ struct Cli {
 /// Sorted by name; one line per module.
 #[derive(Subcommand)]
 enum Command {
+    Bench(bench::Args),
     Ci(ci::Args),
+    Dist(dist::Args),
     Docs(docs::Args),
     Placement(placement::Args),
     Replay(replay::Args),
@@ -37,7 +39,9 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Outcome {
     let workspace = Workspace::of_this_build();
     match command {
+        Command::Bench(args) => bench::run(&workspace, &args),
         Command::Ci(args) => ci::run(&workspace, &args),
+        Command::Dist(args) => dist::run(&workspace, &args),
         Command::Docs(args) => docs::run(&workspace, &args),
         Command::Placement(args) => placement::run(&args),
         Command::Replay(args) => replay::run(&workspace, &args),

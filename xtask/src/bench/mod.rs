@@ -1,0 +1,177 @@
+//! `cargo xtask bench`: speed, requests and memory of the release build, measured with the real CLI against an emulator
+//! whose every answer takes 20 ms.
+//!
+//! What is the CLI's own is measured beside it: the same plan with as many `terraform_data`, which no provider process
+//! serves.
+
+mod cli;
+mod cluster;
+mod handshake;
+mod report;
+mod watch;
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use crate::{Outcome, Workspace};
+use cli::{Cli, Folder};
+use cluster::{Cluster, Counts};
+use report::Report;
+use watch::{Usage, Watch};
+
+/// Measure plan and apply of many HA resources, the start of the plugin, and its size
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// How many HA resources are in the state; the goals are for the first
+    #[arg(long, value_delimiter = ',', default_value = "1000,10000")]
+    resources: Vec<usize>,
+    /// How long the emulator takes for every answer
+    #[arg(long, default_value_t = 20)]
+    latency_ms: u64,
+    /// How often each plan is measured; the median counts
+    #[arg(long, default_value_t = 5)]
+    runs: usize,
+    /// Fail if a goal is missed
+    #[arg(long)]
+    strict: bool,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// A build or run failed, a plan was not empty, or, with `--strict`, a goal was missed.
+pub fn run(workspace: &Workspace, args: &Args) -> Outcome {
+    let cli = Cli::find()?;
+    let provider = build(workspace)?;
+    println!("{}; latency {} ms; median of {} runs", cli.version()?, args.latency_ms, args.runs);
+
+    let mut report = Report::default();
+    start(&provider, &mut report)?;
+    let mut instance = None;
+    for (position, &count) in args.resources.iter().enumerate() {
+        let bench = Bench { workspace, args, cli: &cli, provider: &provider, count, goals: position == 0 };
+        match &instance {
+            None => instance = Some(bench.apply_then_plan(&mut report)?),
+            Some(instance) => bench.plan_only(instance, &mut report)?,
+        }
+    }
+    report.print();
+    if args.strict && report.missed() { Err("a goal was missed".into()) } else { Ok(()) }
+}
+
+struct Bench<'a> {
+    workspace: &'a Workspace,
+    args: &'a Args,
+    cli: &'a Cli,
+    provider: &'a PathBuf,
+    count: usize,
+    /// Whether the goals are meant for this size.
+    goals: bool,
+}
+
+impl Bench<'_> {
+    /// Creates the resources through the provider, plans them, and returns one instance as it stands in the state.
+    fn apply_then_plan(&self, report: &mut Report) -> Result<serde_json::Value, Box<dyn std::error::Error>> {
+        let cluster = Cluster::start(self.workspace, self.args.latency_ms, self.count, false)?;
+        let folder = Folder::of_resources(self.cli, self.provider, &cluster, self.count)?;
+        let before = cluster.counts()?;
+        let (took, usage) = self.watched(|| folder.apply())?;
+        let counts = cluster.counts()? - before;
+        let per = |value: u64| value as f64 / self.count as f64;
+
+        report.section(format!("apply of {} new", self.count));
+        report.line("wall", seconds(took));
+        report.goal("requests per resource", per(counts.requests), 2.0, 2, "", self.goals);
+        report.line("connections", counts.connections.to_string());
+        report.line("plugin peak RSS", mebibytes(usage.peak_rss));
+        report.line("plugin CPU", seconds(usage.cpu));
+        self.plan(&cluster, &folder, report)?;
+        folder.instance()
+    }
+
+    /// Plans resources that the cluster was started with.
+    fn plan_only(&self, instance: &serde_json::Value, report: &mut Report) -> Outcome {
+        let cluster = Cluster::start(self.workspace, self.args.latency_ms, self.count, true)?;
+        let folder = Folder::of_resources(self.cli, self.provider, &cluster, self.count)?;
+        folder.write_state(instance, self.count)?;
+        self.plan(&cluster, &folder, report)
+    }
+
+    fn plan(&self, cluster: &Cluster, folder: &Folder, report: &mut Report) -> Outcome {
+        let floor = Folder::of_nothing(self.cli, self.count)?;
+        floor.apply()?;
+        let mut walls = Vec::new();
+        let mut floors = Vec::new();
+        let mut usage = Usage::default();
+        let mut counts = Counts::default();
+        for _ in 0..self.args.runs.max(1) {
+            let before = cluster.counts()?;
+            let (took, used) = self.watched(|| folder.plan())?;
+            counts = counts.max(cluster.counts()? - before);
+            usage = usage.max(used);
+            walls.push(took);
+            floors.push(timed(|| floor.plan())?);
+        }
+        let (wall, floor) = (median(walls), median(floors));
+
+        report.section(format!("plan of {}, nothing to change", self.count));
+        report.line("wall", seconds(wall));
+        report.line("the CLI's own floor", seconds(floor));
+        report.goal("above the floor", wall.as_secs_f64() - floor.as_secs_f64(), 0.35, 2, " s", self.goals);
+        report.goal("requests", counts.requests as f64, 5.0, 0, "", true);
+        report.goal("connections", counts.connections as f64, 2.0, 0, "", true);
+        report.goal("plugin peak RSS", usage.peak_rss as f64 / MIB, 25.0, 1, " MiB", self.goals);
+        report.goal("plugin CPU, all processes", usage.cpu.as_secs_f64(), 0.3, 2, " s", self.goals);
+        Ok(())
+    }
+
+    /// Runs `work` while the provider's processes are watched.
+    fn watched(&self, work: impl FnOnce() -> Outcome) -> Result<(Duration, Usage), Box<dyn std::error::Error>> {
+        let watch = Watch::on(self.provider)?;
+        let took = timed(work);
+        let usage = watch.finish();
+        Ok((took?, usage))
+    }
+}
+
+const MIB: f64 = 1024.0 * 1024.0;
+
+fn build(workspace: &Workspace) -> Result<PathBuf, Box<dyn std::error::Error>> {
+    let packages = ["-p", "terraform-provider-pve", "-p", "pve-emulator"];
+    let cargo =
+        Command::new("cargo").args(["build", "--release"]).args(packages).current_dir(workspace.root()).status()?;
+    if !cargo.success() {
+        return Err("the release build failed".into());
+    }
+    Ok(workspace.path("target/release/terraform-provider-pve").canonicalize()?)
+}
+
+fn start(provider: &PathBuf, report: &mut Report) -> Outcome {
+    let size = std::fs::metadata(provider)?.len();
+    let start = handshake::measure(provider, 50)?;
+    report.section("start of the plugin".to_owned());
+    report.goal("to the handshake with mTLS", start.median.as_secs_f64() * 1e3, 3.0, 2, " ms", true);
+    report.goal("RSS then", start.rss as f64 / MIB, 8.0, 1, " MiB", true);
+    report.goal("binary", size as f64 / 1e6, 9.0, 2, " MB", true);
+    Ok(())
+}
+
+fn timed(work: impl FnOnce() -> Outcome) -> Result<Duration, Box<dyn std::error::Error>> {
+    let start = Instant::now();
+    work()?;
+    Ok(start.elapsed())
+}
+
+fn median(mut values: Vec<Duration>) -> Duration {
+    values.sort();
+    values.get(values.len() / 2).copied().unwrap_or_default()
+}
+
+fn seconds(duration: Duration) -> String {
+    format!("{:.2} s", duration.as_secs_f64())
+}
+
+fn mebibytes(bytes: u64) -> String {
+    format!("{:.1} MiB", bytes as f64 / MIB)
+}
