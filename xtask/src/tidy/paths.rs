@@ -3,8 +3,19 @@
 
 use super::tokens::{Token, tokens};
 
-/// The paths that `source` names, each from its crate's name on, with its line. `module` is where the file stands.
-pub fn paths(source: &str, module: &[&str]) -> Vec<(Vec<String>, usize)> {
+/// A path that a file names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Named {
+    /// From its crate's name on.
+    pub path: Vec<String>,
+    /// Where it stands.
+    pub line: usize,
+    /// Whether that is in a module `tests`.
+    pub in_tests: bool,
+}
+
+/// The paths that `source` names. `module` is where the file stands.
+pub fn paths(source: &str, module: &[&str]) -> Vec<Named> {
     let mut reader = Reader {
         tokens: tokens(source),
         at: 0,
@@ -19,7 +30,7 @@ struct Reader {
     tokens: Vec<(Token, usize)>,
     at: usize,
     module: Vec<String>,
-    paths: Vec<(Vec<String>, usize)>,
+    paths: Vec<Named>,
 }
 
 impl Reader {
@@ -69,7 +80,8 @@ impl Reader {
         }
         if self.mark(0) != Some('{') || self.tokens.get(self.at.wrapping_sub(1)).is_none_or(|(t, _)| *t != Token::Path)
         {
-            self.paths.push((self.resolved(&prefix), line));
+            let in_tests = self.module.iter().any(|module| module == "tests");
+            self.paths.push(Named { path: self.resolved(&prefix), line, in_tests });
             return;
         }
         self.at += 1;
@@ -122,7 +134,7 @@ mod tests {
     use super::*;
 
     fn found(source: &str) -> Vec<String> {
-        paths(source, &["provider", "client", "retry"]).into_iter().map(|(path, _)| path.join("::")).collect()
+        paths(source, &["provider", "client", "retry"]).into_iter().map(|named| named.path.join("::")).collect()
     }
 
     #[test]
@@ -151,7 +163,7 @@ mod tests {
     #[test]
     fn the_line_is_that_of_the_branch() {
         let source = "use crate::{\n  a::b,\n  c,\n};";
-        let lines: Vec<_> = paths(source, &["p"]).into_iter().map(|(_, line)| line).collect();
+        let lines: Vec<_> = paths(source, &["p"]).into_iter().map(|named| named.line).collect();
         assert_eq!(lines, [2, 3]);
     }
 }

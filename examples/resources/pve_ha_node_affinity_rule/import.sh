@@ -1,0 +1,1 @@
+terraform import pve_ha_node_affinity_rule.databases databases

@@ -1,0 +1,1 @@
+terraform import pve_ha_resource_affinity_rule.web_apart web-apart

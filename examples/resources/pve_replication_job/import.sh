@@ -1,0 +1,1 @@
+terraform import pve_replication_job.database 102-0
