@@ -99,8 +99,7 @@ const LAYERS: &[Layer] = &[
             "terraform_provider_pve::ssh",
             "terraform_provider_pve::placement",
             "terraform_provider_pve::session",
-            // How an error of the client is told to the user.
-            "terraform_provider_pve::resources::explain",
+            "terraform_provider_pve::explain",
             "pve_schemas",
         ],
         never: WIRE,
@@ -114,8 +113,7 @@ const LAYERS: &[Layer] = &[
             "terraform_provider_pve::ssh",
             "terraform_provider_pve::placement",
             "terraform_provider_pve::session",
-            // How an error of the client is told to the user.
-            "terraform_provider_pve::resources::explain",
+            "terraform_provider_pve::explain",
             "pve_schemas",
         ],
         never: WIRE,
@@ -128,12 +126,17 @@ const LAYERS: &[Layer] = &[
             "terraform_provider_pve::client",
             "terraform_provider_pve::ssh",
             "terraform_provider_pve::session",
-            // How an error of the client is told to the user.
-            "terraform_provider_pve::resources::explain",
+            "terraform_provider_pve::explain",
             "pve_schemas",
         ],
         never: WIRE,
         because: "the provider block becomes clients, no more",
+    },
+    Layer {
+        at: "provider/src/explain",
+        may: &["terraform_provider_pve::framework", "terraform_provider_pve::client"],
+        never: WIRE,
+        because: "how an error of the client is told to the user, no more",
     },
     Layer {
         at: "provider/src/session",
