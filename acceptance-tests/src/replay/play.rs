@@ -138,6 +138,7 @@ impl Player<'_> {
 
     async fn exchange(&mut self, exchange: &Exchange) -> Result<Verdict, PlayError> {
         if out_of_scope(&exchange.path) {
+            self.played_all &= exchange.method == "GET";
             return Ok(Verdict::OutOfScope);
         }
         let auth = self.auth(&exchange.auth, &exchange.method).await?;
