@@ -1,3 +1,17 @@
 //! Runs of the real `tofu` or `terraform` against a cluster, emulated or real, and of recorded requests against the emulator.
+//!
+//! Invariant: a test owns its cluster, its working folder and every process it starts, and leaves nothing behind. Of a
+//! cluster that exists (`PVE_ACC_EXISTING_CLUSTER=1`) it borrows guests, and gives everything back as it was.
 
+pub mod api;
+pub mod cli;
+pub mod cluster;
+pub mod output;
+pub mod plan;
 pub mod replay;
+mod runtime;
+mod trust;
+pub mod workspace;
+
+pub use cluster::Cluster;
+pub use workspace::Workspace;

@@ -1,0 +1,118 @@
+//! The cluster's API as anybody else uses it: for what happens behind Terraform's back, and for looking at what is really there.
+//!
+//! Invariant: nothing of the provider under test is in here.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value as Json;
+
+use crate::runtime;
+use crate::trust::Trust;
+
+/// A client with an API token, which retries nothing and hides nothing.
+#[derive(Debug, Clone)]
+pub struct Api {
+    base: String,
+    token: String,
+    http: reqwest::Client,
+}
+
+/// An answer other than success: the status line and the body.
+#[derive(Debug, thiserror::Error)]
+#[error("{method} {path}: {status} {body}")]
+pub struct Refused {
+    method: &'static str,
+    path: String,
+    /// The status code.
+    pub status: u16,
+    /// What the body says.
+    pub body: String,
+}
+
+impl Api {
+    /// A client for `endpoint`, which is trusted by `trust`.
+    pub fn new(endpoint: &str, token: &str, trust: &Trust) -> Self {
+        let http = reqwest::Client::builder().tls_backend_preconfigured(trust.config()).no_proxy();
+        let base = endpoint.trim_end_matches('/').trim_end_matches("/api2/json");
+        Self {
+            base: format!("{base}/api2/json"),
+            token: token.to_owned(),
+            http: http.build().expect("a client without further settings can be built"),
+        }
+    }
+
+    /// The data of a GET that must succeed.
+    #[track_caller]
+    pub fn read(&self, path: &str) -> Json {
+        self.send("GET", path, &[]).unwrap_or_else(|refused| panic!("{refused}"))
+    }
+
+    /// The data of a GET; none where the cluster says that there is no such thing.
+    #[track_caller]
+    pub fn find(&self, path: &str) -> Option<Json> {
+        match self.send("GET", path, &[]) {
+            Ok(data) => Some(data),
+            Err(refused) if refused.body.contains("no such") => None,
+            Err(refused) => panic!("{refused}"),
+        }
+    }
+
+    /// A POST that must succeed.
+    #[track_caller]
+    pub fn post(&self, path: &str, parameters: &[(&str, &str)]) -> Json {
+        self.send("POST", path, parameters).unwrap_or_else(|refused| panic!("{refused}"))
+    }
+
+    /// A PUT that must succeed.
+    #[track_caller]
+    pub fn put(&self, path: &str, parameters: &[(&str, &str)]) {
+        self.send("PUT", path, parameters).unwrap_or_else(|refused| panic!("{refused}"));
+    }
+
+    /// A DELETE that must succeed.
+    #[track_caller]
+    pub fn delete(&self, path: &str, parameters: &[(&str, &str)]) {
+        self.send("DELETE", path, parameters).unwrap_or_else(|refused| panic!("{refused}"));
+    }
+
+    /// Any call.
+    ///
+    /// # Errors
+    /// The answer is not a success.
+    #[track_caller]
+    pub fn send(&self, method: &'static str, path: &str, parameters: &[(&str, &str)]) -> Result<Json, Refused> {
+        let url = format!("{}{path}", self.base);
+        let verb = method.parse().expect("a method of HTTP");
+        let request = self.http.request(verb, url).header("Authorization", format!("PVEAPIToken={}", self.token));
+        // Proxmox reads the parameters of a DELETE from the query only.
+        let request = match method {
+            "GET" | "DELETE" => request.query(parameters),
+            _ => request.form(parameters),
+        };
+        let (status, body) = runtime::block_on(async {
+            let answer = request.send().await.expect("the cluster answers");
+            (answer.status().as_u16(), answer.text().await.expect("the answer is text"))
+        });
+        if status != 200 {
+            return Err(Refused { method, path: path.to_owned(), status, body });
+        }
+        let body: Json = serde_json::from_str(&body).expect("a success is JSON");
+        Ok(body["data"].clone())
+    }
+
+    /// The entries of a list by the member `key`, without what changes with every write to the same file.
+    #[track_caller]
+    pub fn list(&self, path: &str, key: &str) -> BTreeMap<String, Json> {
+        let list = self.read(path);
+        let entries = list.as_array().expect("a list").iter().map(|entry| {
+            let mut entry = entry.clone();
+            if let Some(members) = entry.as_object_mut() {
+                for volatile in ["digest", "order"] {
+                    members.remove(volatile);
+                }
+            }
+            (entry[key].as_str().unwrap_or_default().to_owned(), entry)
+        });
+        entries.collect()
+    }
+}

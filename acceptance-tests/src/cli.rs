@@ -1,0 +1,61 @@
+//! The CLI under test, and the provider it is to use.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Names the CLI, where it isn't the first `tofu` or `terraform` of PATH.
+pub const CLI: &str = "TF_ACC_TERRAFORM_PATH";
+
+const PROVIDER: &str = "terraform-provider-pve";
+
+/// Variables that users keep exported for production: no test may reach that.
+const NOT_FOR_CHILDREN: [&str; 3] = ["TF_", "PROXMOX_VE_", "PM_"];
+
+/// The path of the CLI: `TF_ACC_TERRAFORM_PATH`, else `tofu`, else `terraform` from PATH.
+///
+/// # Panics
+/// There is none.
+pub fn path() -> PathBuf {
+    if let Some(named) = env::var_os(CLI) {
+        return named.into();
+    }
+    let folders: Vec<PathBuf> = env::split_paths(&env::var_os("PATH").unwrap_or_default()).collect();
+    let found = ["tofu", "terraform"].iter().find_map(|name| folders.iter().map(|f| f.join(name)).find(|p| p.is_file()));
+    found.unwrap_or_else(|| panic!("neither tofu nor terraform is in PATH; install one, or name it by {CLI}"))
+}
+
+/// The folder that cargo has built the provider into: the one above the tests' own.
+///
+/// # Panics
+/// The provider isn't there.
+pub fn provider_folder() -> PathBuf {
+    let me = env::current_exe().expect("this program has a path");
+    let folder = me.parent().and_then(Path::parent).expect("tests lie in target/PROFILE/deps").to_owned();
+    let provider = folder.join(PROVIDER).with_extension(env::consts::EXE_EXTENSION);
+    assert!(provider.is_file(), "{} is missing; run `cargo build --package {PROVIDER}` first", provider.display());
+    folder
+}
+
+/// The CLI, to be run in `folder` with nothing of the user's settings.
+pub fn command(folder: &Path, configuration: &Path) -> Command {
+    let mut command = Command::new(path());
+    for (name, _) in env::vars_os() {
+        if NOT_FOR_CHILDREN.iter().any(|prefix| name.to_string_lossy().starts_with(prefix)) {
+            command.env_remove(name);
+        }
+    }
+    command
+        .current_dir(folder)
+        .env("TF_CLI_CONFIG_FILE", configuration)
+        .env("TF_IN_AUTOMATION", "1")
+        .env("TF_INPUT", "0")
+        .env("CHECKPOINT_DISABLE", "1")
+        .stdin(std::process::Stdio::null());
+    command
+}
+
+/// The text of a CLI configuration that takes the provider from `folder`.
+pub fn configuration(folder: &Path) -> String {
+    format!("provider_installation {{\n  dev_overrides {{\n    \"pve-ha/pve\" = {folder:?}\n  }}\n  direct {{}}\n}}\n")
+}

@@ -1,0 +1,251 @@
+//! The cluster under test: one of our own that lives as long as the test, or somebody's that exists.
+//!
+//! Invariant: of a cluster that exists only guests whose names begin with `tfacc-` are touched, each by one test at a time.
+
+use std::collections::BTreeSet;
+use std::env;
+use std::io::Write as _;
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+use pve_emulator::{Emulator, Handle, Options, Release};
+use serde_json::Value as Json;
+
+use crate::api::Api;
+use crate::runtime;
+use crate::trust::Trust;
+
+/// Set to `1`, it says that the tests are to use the cluster of `PROXMOX_VE_ENDPOINT`.
+pub const EXISTING: &str = "PVE_ACC_EXISTING_CLUSTER";
+
+/// What the guests that tests may touch are called.
+const OURS: &str = "tfacc-";
+
+/// A cluster, and what a client needs to reach it.
+pub struct Cluster {
+    /// The environment that tells the provider where the cluster is.
+    pub environment: Vec<(String, String)>,
+    /// The cluster's API, for everything that isn't under test.
+    pub api: Api,
+    emulator: Option<Handle>,
+    leased: Mutex<Vec<String>>,
+}
+
+/// Guests of the existing cluster that a test is using right now.
+static LEASED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+static RETURNED: Condvar = Condvar::new();
+
+impl Cluster {
+    /// A cluster of the given release that any test may use: the existing one if there is one and it is of that release.
+    /// None, and a line that says so, if the test can't run there.
+    pub fn of(test: &str, release: Release) -> Option<Self> {
+        if !is_existing() {
+            return Some(Self::emulated(Options { release, ..Options::default() }));
+        }
+        let cluster = Self::existing();
+        let version = cluster.api.read("/version");
+        let major = version["version"].as_str().unwrap_or_default().split('.').next().unwrap_or_default().to_owned();
+        let wanted = if release == Release::V8 { "8" } else { "9" };
+        if release == Release::V9Unmigrated || major != wanted {
+            skipped(test, &format!("needs PVE {release:?}, the cluster runs {}", version["version"]));
+            return None;
+        }
+        Some(cluster)
+    }
+
+    /// A cluster whose control plane the test needs: always one of our own. None, and a line that says so, where an existing
+    /// cluster is under test.
+    pub fn own(test: &str, options: Options) -> Option<Self> {
+        if is_existing() {
+            skipped(test, "needs the control plane of an emulator");
+            return None;
+        }
+        Some(Self::emulated(options))
+    }
+
+    fn emulated(options: Options) -> Self {
+        let handle = runtime::block_on(Emulator::start(options)).expect("the emulator starts");
+        let token = handle.api_token().expect("the emulated cluster has a token").to_owned();
+        let environment = [
+            ("PROXMOX_VE_ENDPOINT", handle.endpoint().to_owned()),
+            ("PROXMOX_VE_API_TOKEN", token.clone()),
+            ("PROXMOX_VE_CA_CERTIFICATE", handle.ca_file().display().to_string()),
+        ];
+        let api = Api::new(handle.endpoint(), &token, &Trust::Authority(handle.ca_pem().to_owned()));
+        Self {
+            environment: environment.map(|(name, value)| (name.to_owned(), value)).to_vec(),
+            api,
+            emulator: Some(handle),
+            leased: Mutex::default(),
+        }
+    }
+
+    fn existing() -> Self {
+        let variable = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
+        let demand = |name: &str| variable(name).unwrap_or_else(|| panic!("{EXISTING}=1 needs {name}"));
+        let (endpoint, token) = (demand("PROXMOX_VE_ENDPOINT"), demand("PROXMOX_VE_API_TOKEN"));
+        let mut environment =
+            vec![("PROXMOX_VE_ENDPOINT".to_owned(), endpoint.clone()), ("PROXMOX_VE_API_TOKEN".to_owned(), token.clone())];
+        let mut pass = |name: &str, value: String| environment.push((name.to_owned(), value));
+        let trust = if let Some(pin) = variable("PROXMOX_VE_TLS_FINGERPRINT") {
+            pass("PROXMOX_VE_TLS_FINGERPRINT", pin.clone());
+            Trust::Pin(pin)
+        } else if let Some(ca) = variable("PROXMOX_VE_CA_CERTIFICATE") {
+            pass("PROXMOX_VE_CA_CERTIFICATE", ca.clone());
+            let is_pem = ca.contains("-----BEGIN");
+            Trust::Authority(if is_pem { ca } else { std::fs::read_to_string(ca).expect("the CA's file can be read") })
+        } else {
+            pass("PROXMOX_VE_INSECURE", demand("PROXMOX_VE_INSECURE"));
+            Trust::Anything
+        };
+        let api = Api::new(&endpoint, &token, &trust);
+        Self { environment, api, emulator: None, leased: Mutex::default() }
+    }
+
+    /// The emulator behind it.
+    ///
+    /// # Panics
+    /// The cluster is not our own.
+    #[track_caller]
+    pub fn emulator(&self) -> &Handle {
+        self.emulator.as_ref().expect("a cluster of our own")
+    }
+
+    /// Whether it is one of our own.
+    pub fn is_own(&self) -> bool {
+        self.emulator.is_some()
+    }
+
+    /// What the provider is told of the cluster by the variable `name`.
+    pub fn variable(&self, name: &str) -> &str {
+        self.environment.iter().find(|(n, _)| n == name).map_or("", |(_, value)| value)
+    }
+
+    /// The names of its nodes that are online, in order.
+    #[track_caller]
+    pub fn nodes(&self) -> Vec<String> {
+        let nodes = self.api.list("/nodes", "node");
+        nodes.into_iter().filter(|(_, entry)| entry["status"] != "offline").map(|(name, _)| name).collect()
+    }
+
+    /// The ids of `count` virtual machines and as many containers as `containers` says, that are no HA resources, are not
+    /// replicated, and that no other test touches until this cluster is dropped.
+    #[track_caller]
+    pub fn guests(&self, count: usize, containers: usize) -> Guests {
+        let take = |kind: &str, count: usize| {
+            let all = self.ours(kind);
+            assert!(all.len() >= count, "{count} {kind} guests called {OURS}… are needed, there are {}", all.len());
+            self.lease(&all, count)
+        };
+        Guests { vms: take("qemu", count), cts: take("lxc", containers) }
+    }
+
+    fn ours(&self, kind: &str) -> Vec<String> {
+        let guests = self.api.send("GET", "/cluster/resources", &[("type", "vm")]);
+        let guests = guests.unwrap_or_else(|refused| panic!("{refused}"));
+        let ours = guests.as_array().into_iter().flatten().filter(|guest| {
+            guest["type"] == kind && guest["name"].as_str().is_some_and(|name| name.starts_with(OURS))
+        });
+        let mut ids: Vec<String> = ours.map(|guest| guest["vmid"].to_string()).collect();
+        ids.sort();
+        ids
+    }
+
+    fn lease(&self, all: &[String], count: usize) -> Vec<String> {
+        if self.is_own() {
+            let mut leased = self.leased.lock().unwrap_or_else(PoisonError::into_inner);
+            let free: Vec<String> = all.iter().filter(|id| !leased.contains(id)).take(count).cloned().collect();
+            assert_eq!(free.len(), count, "too few guests");
+            leased.extend(free.iter().cloned());
+            return free;
+        }
+        let taken = LEASED.lock().unwrap_or_else(PoisonError::into_inner);
+        let enough = |taken: &mut BTreeSet<String>| all.iter().filter(|id| !taken.contains(*id)).count() < count;
+        let mut taken = RETURNED.wait_while(taken, enough).unwrap_or_else(PoisonError::into_inner);
+        let free: Vec<String> = all.iter().filter(|id| !taken.contains(*id)).take(count).cloned().collect();
+        taken.extend(free.iter().cloned());
+        self.leased.lock().unwrap_or_else(PoisonError::into_inner).extend(free.iter().cloned());
+        free
+    }
+
+    /// Lets the time of our own cluster run a hundred times as fast until the answer is dropped, for what Proxmox's daemons
+    /// do in their own time.
+    pub fn hurry(self: &std::sync::Arc<Self>) -> Hurry {
+        let cluster = self.clone();
+        let task = self.is_own().then(|| {
+            runtime::spawn(async move {
+                let mut every = tokio::time::interval(Duration::from_millis(20));
+                loop {
+                    every.tick().await;
+                    cluster.emulator().cluster().world().advance(2.0);
+                }
+            })
+        });
+        Hurry(task)
+    }
+
+    /// Everything this provider can change, to be compared with what is there later.
+    #[track_caller]
+    pub fn inventory(&self) -> Json {
+        let list = |path: &str, key: &str| match self.api.send("GET", path, &[]) {
+            Ok(_) => serde_json::to_value(self.api.list(path, key)).unwrap_or_default(),
+            // The other release's calls.
+            Err(refused) => Json::from(refused.status),
+        };
+        serde_json::json!({
+            "resources": list("/cluster/ha/resources", "sid"),
+            "groups": list("/cluster/ha/groups", "group"),
+            "rules": list("/cluster/ha/rules", "rule"),
+            "replication": list("/cluster/replication", "id"),
+            "options": self.api.read("/cluster/options"),
+        })
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        if self.emulator.is_none() {
+            let mine = std::mem::take(&mut *self.leased.lock().unwrap_or_else(PoisonError::into_inner));
+            LEASED.lock().unwrap_or_else(PoisonError::into_inner).retain(|id| !mine.contains(id));
+            RETURNED.notify_all();
+        }
+    }
+}
+
+/// Guests that one test may do with as it likes.
+#[derive(Debug, Clone)]
+pub struct Guests {
+    /// Ids of virtual machines.
+    pub vms: Vec<String>,
+    /// Ids of containers.
+    pub cts: Vec<String>,
+}
+
+impl Guests {
+    /// Their HA resource ids, virtual machines first.
+    pub fn sids(&self) -> Vec<String> {
+        let vms = self.vms.iter().map(|id| format!("vm:{id}"));
+        vms.chain(self.cts.iter().map(|id| format!("ct:{id}"))).collect()
+    }
+}
+
+/// Ends the hurry when dropped.
+pub struct Hurry(Option<tokio::task::JoinHandle<()>>);
+
+impl Drop for Hurry {
+    fn drop(&mut self) {
+        if let Some(task) = &self.0 {
+            task.abort();
+        }
+    }
+}
+
+/// Whether an existing cluster is under test.
+pub fn is_existing() -> bool {
+    env::var(EXISTING).is_ok_and(|value| value == "1")
+}
+
+/// Says that a test does nothing, and why. Past the capture of the test runner: whoever reads the log has to see it.
+pub fn skipped(test: &str, reason: &str) {
+    let _ = writeln!(std::io::stderr(), "skipped {test}: {reason}");
+}
