@@ -21,7 +21,8 @@ pub fn path() -> PathBuf {
         return named.into();
     }
     let folders: Vec<PathBuf> = env::split_paths(&env::var_os("PATH").unwrap_or_default()).collect();
-    let found = ["tofu", "terraform"].iter().find_map(|name| folders.iter().map(|f| f.join(name)).find(|p| p.is_file()));
+    let found =
+        ["tofu", "terraform"].iter().find_map(|name| folders.iter().map(|f| f.join(name)).find(|p| p.is_file()));
     found.unwrap_or_else(|| panic!("neither tofu nor terraform is in PATH; install one, or name it by {CLI}"))
 }
 

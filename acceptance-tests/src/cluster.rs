@@ -84,8 +84,10 @@ impl Cluster {
         let variable = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
         let demand = |name: &str| variable(name).unwrap_or_else(|| panic!("{EXISTING}=1 needs {name}"));
         let (endpoint, token) = (demand("PROXMOX_VE_ENDPOINT"), demand("PROXMOX_VE_API_TOKEN"));
-        let mut environment =
-            vec![("PROXMOX_VE_ENDPOINT".to_owned(), endpoint.clone()), ("PROXMOX_VE_API_TOKEN".to_owned(), token.clone())];
+        let mut environment = vec![
+            ("PROXMOX_VE_ENDPOINT".to_owned(), endpoint.clone()),
+            ("PROXMOX_VE_API_TOKEN".to_owned(), token.clone()),
+        ];
         let mut pass = |name: &str, value: String| environment.push((name.to_owned(), value));
         let trust = if let Some(pin) = variable("PROXMOX_VE_TLS_FINGERPRINT") {
             pass("PROXMOX_VE_TLS_FINGERPRINT", pin.clone());
@@ -143,9 +145,10 @@ impl Cluster {
     fn ours(&self, kind: &str) -> Vec<String> {
         let guests = self.api.send("GET", "/cluster/resources", &[("type", "vm")]);
         let guests = guests.unwrap_or_else(|refused| panic!("{refused}"));
-        let ours = guests.as_array().into_iter().flatten().filter(|guest| {
-            guest["type"] == kind && guest["name"].as_str().is_some_and(|name| name.starts_with(OURS))
-        });
+        let ours =
+            guests.as_array().into_iter().flatten().filter(|guest| {
+                guest["type"] == kind && guest["name"].as_str().is_some_and(|name| name.starts_with(OURS))
+            });
         let mut ids: Vec<String> = ours.map(|guest| guest["vmid"].to_string()).collect();
         ids.sort();
         ids

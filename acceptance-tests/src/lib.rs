@@ -6,6 +6,7 @@
 pub mod api;
 pub mod cli;
 pub mod cluster;
+pub mod life;
 pub mod output;
 pub mod plan;
 pub mod replay;

@@ -34,8 +34,10 @@ impl Run {
     /// What `output` holds.
     pub fn new(output: &Output) -> Self {
         let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-        let messages = text.lines().filter_map(|line| serde_json::from_str::<Json>(line).ok()).flat_map(messages);
-        Self { code: output.status.code(), messages: messages.collect(), text }
+        let documents = text.lines().filter_map(|line| serde_json::from_str::<Json>(line).ok());
+        let messages = documents.flat_map(messages).collect();
+        let text = text.lines().map(readable).collect::<Vec<_>>().join("\n");
+        Self { code: output.status.code(), messages, text }
     }
 
     /// The errors.
@@ -66,6 +68,15 @@ impl Message {
     pub fn flat(&self) -> String {
         format!("{} {}", self.summary, self.detail).split_whitespace().collect::<Vec<_>>().join(" ")
     }
+}
+
+/// What people want to know of a line of `-json`.
+fn readable(line: &str) -> String {
+    let Ok(document) = serde_json::from_str::<Json>(line) else { return line.to_owned() };
+    let (Some(message), detail) = (document["@message"].as_str(), document["diagnostic"]["detail"].as_str()) else {
+        return line.to_owned();
+    };
+    format!("{message}\n{}", detail.unwrap_or_default()).trim_end().to_owned()
 }
 
 /// The diagnostics of one JSON document: a line of `-json`, or the answer of `validate -json`.

@@ -41,6 +41,12 @@ impl Plan {
         paths.iter().map(|path| path[0].as_str().unwrap_or_default().to_owned()).collect()
     }
 
+    /// What will be at `address`, as far as it is known.
+    #[track_caller]
+    pub fn after(&self, address: &str) -> &Json {
+        &self.change(address)["change"]["after"]
+    }
+
     /// Every resource that is to be changed, with what is to be done: `pve_ha_resource.a update`.
     pub fn changes(&self) -> Vec<String> {
         let changes = self.0["resource_changes"].as_array().into_iter().flatten();

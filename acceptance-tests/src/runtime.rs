@@ -5,8 +5,9 @@ use std::sync::LazyLock;
 
 use tokio::runtime::{Builder, Runtime};
 
-static RUNTIME: LazyLock<Runtime> =
-    LazyLock::new(|| Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("threads can be started"));
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
+    Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("threads can be started")
+});
 
 /// Waits for `future`; not to be called inside of one.
 pub fn block_on<T>(future: impl Future<Output = T>) -> T {

@@ -12,7 +12,8 @@ use crate::cluster::Cluster;
 use crate::output::Run;
 use crate::plan::Plan;
 
-const REQUIRED: &str = "terraform {\n  required_providers {\n    pve = {\n      source = \"pve-ha/pve\"\n    }\n  }\n}\n";
+const REQUIRED: &str =
+    "terraform {\n  required_providers {\n    pve = {\n      source = \"pve-ha/pve\"\n    }\n  }\n}\n";
 
 /// A working folder against a cluster. Whatever its state still holds when it is dropped is destroyed.
 pub struct Workspace {

@@ -20,6 +20,8 @@ pub fn differences<'a>(block: &'a Block, a: &Value, b: &Value, counts: impl Fn(&
 }
 
 fn canonical(attribute: &Attribute, value: &Value) -> Value {
+    // What Proxmox leaves out has its default.
+    let value = attribute.default.as_ref().filter(|_| value.is_null()).unwrap_or(value);
     match (&attribute.null_means, &attribute.ty, value) {
         (Some(means), Type::Map(_), Value::Map(members)) => {
             let filled = members.iter().map(|(k, v)| (k.clone(), if v.is_null() { means.clone() } else { v.clone() }));
