@@ -7,7 +7,7 @@ use std::sync::Arc;
 pub type Name = Arc<str>;
 
 /// Everything the manager reads from `/etc/pve` in one round.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Config {
     /// The HA resources by service id.
     pub resources: BTreeMap<Name, Resource>,
@@ -28,6 +28,12 @@ pub enum Policy {
     Groups(BTreeMap<Name, Group>),
     /// PVE 9: rules name resources.
     Rules(Vec<Rule>),
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self::Rules(Vec::new())
+    }
 }
 
 /// One HA resource.

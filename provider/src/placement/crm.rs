@@ -2,6 +2,7 @@
 
 use super::environment::{Environment, Level};
 use super::manager::Manager;
+use super::status::Status;
 
 /// Rounds without any service after which an active manager gives its role up.
 const IDLE_ROUNDS: u32 = 90;
@@ -36,6 +37,12 @@ pub enum After {
 }
 
 impl Crm {
+    /// A manager that is active already, on the status as it stands; it still has to obtain its lock.
+    pub fn active(status: &Status) -> Self {
+        let state = CrmState::Master(Box::new(Manager::adopt(status)));
+        Self { state, ..Self::default() }
+    }
+
     /// Asks it to stop; it does so in its next round.
     pub fn stop(&mut self) {
         self.stopping = true;
@@ -100,6 +107,7 @@ impl Crm {
         if self.idle_rounds > IDLE_ROUNDS {
             env.log(Level::Info, "cluster had no service configured for 90 rounds, going idle.");
             env.release_manager_lock();
+            env.write_manager_status(Status { idle: true, ..Status::clone(&env.manager_status()) });
             self.state = CrmState::Slave;
         }
     }

@@ -43,9 +43,9 @@ pub trait Environment {
     /// Gives it back.
     fn release_manager_lock(&mut self);
     /// Stops protecting this node as active manager, without giving the lock back.
-    fn release_manager_watchdog(&mut self) {}
+    fn release_manager_watchdog(&mut self);
     /// Obtains or renews a node's `ha_agent_…_lock`; that of another node says that it is fenced.
-    fn agent_lock(&mut self, node: &str) -> bool;
+    fn agent_lock(&mut self, node: &Name) -> bool;
     /// Gives this node's back.
     fn release_agent_lock(&mut self);
 

@@ -19,8 +19,8 @@ pub struct Lrm {
     results: HashMap<Uid, LrmResult>,
     /// Start attempts after the first, by service.
     tries: HashMap<Name, u32>,
-    /// Services with an action still going on.
-    busy: HashSet<Name>,
+    /// Services with an action still going on, and the order it carries out.
+    busy: HashMap<Name, Uid>,
     stopping: Option<Stopping>,
     idle_rounds: u32,
 }
@@ -39,7 +39,7 @@ impl Default for Lrm {
             mode: LrmMode::Active,
             results: HashMap::new(),
             tries: HashMap::new(),
-            busy: HashSet::new(),
+            busy: HashMap::new(),
             stopping: None,
             idle_rounds: 0,
         }
@@ -72,6 +72,27 @@ impl Lrm {
         self.report(env);
     }
 
+    /// Whether an action still goes on, so that [`Self::poll`] should be called before the next round.
+    pub fn is_busy(&self) -> bool {
+        !self.busy.is_empty()
+    }
+
+    /// Looks after the actions that go on, between two rounds.
+    pub fn poll(&mut self, env: &mut impl Environment) {
+        let works = matches!(self.state, LrmState::Active | LrmState::Maintenance);
+        if !works || self.stopping.is_some() {
+            return;
+        }
+        let status = env.manager_status();
+        let own = env.node();
+        for sid in self.busy.keys().cloned().collect::<Vec<_>>() {
+            if let Some(service) = status.services.get(&sid).filter(|service| service.node == own) {
+                self.run_order(env, &sid, service);
+            }
+        }
+        self.report(env);
+    }
+
     /// One round.
     pub fn round(&mut self, env: &mut impl Environment) -> After {
         let status = env.manager_status();
@@ -81,7 +102,7 @@ impl Lrm {
         self.change_state(env, &status, &own, fencing);
         let after = match self.state {
             LrmState::WaitForAgentLock => exit_if(self.stopping.is_some()),
-            LrmState::LostAgentLock => exit_if(self.stopping.is_some() && active_services(&status, &own) == 0),
+            LrmState::LostAgentLock => exit_if(self.stopping.is_some() && status.active_services(&own) == 0),
             LrmState::Active | LrmState::Maintenance => self.work(env, &status, &own),
         };
         self.report(env);
@@ -94,7 +115,7 @@ impl Lrm {
         }
         self.mode = if status.disarm.is_some() {
             LrmMode::Disarm
-        } else if status.maintenance_requests.contains(own) {
+        } else if status.maintenance_requests.get(own) == Some(&true) {
             LrmMode::Maintenance
         } else {
             LrmMode::Active
@@ -104,7 +125,7 @@ impl Lrm {
     fn change_state(&mut self, env: &mut impl Environment, status: &Status, own: &Name, fencing: bool) {
         match self.state {
             LrmState::WaitForAgentLock => {
-                let wanted = active_services(status, own) > 0 && self.mode != LrmMode::Disarm;
+                let wanted = status.active_services(own) > 0 && self.mode != LrmMode::Disarm;
                 if !fencing && wanted && env.quorate() && env.agent_lock(own) {
                     self.become_active(env);
                 }
@@ -147,7 +168,7 @@ impl Lrm {
     fn may_disarm(&self, status: &Status, own: &Name) -> bool {
         let in_flight = status.services.values().any(|s| s.node == *own && s.state.is_moving());
         let ignoring = status.disarm.is_some_and(|disarm| disarm.mode == super::command::DisarmMode::Ignore);
-        self.busy.is_empty() && !in_flight && (ignoring || active_services(status, own) == 0)
+        self.busy.is_empty() && !in_flight && (ignoring || status.active_services(own) == 0)
     }
 
     /// Only a node without any configured service is idle; stopped and failed ones count.
@@ -173,7 +194,7 @@ impl Lrm {
             Some(_) => {}
         }
         // Frozen services are safe; those of a node that fails over need no more than to be stopped.
-        let may_exit = self.mode == LrmMode::Shutdown || active_services(status, own) == 0;
+        let may_exit = self.mode == LrmMode::Shutdown || status.active_services(own) == 0;
         if !may_exit || !self.busy.is_empty() {
             return After::Continue;
         }
@@ -185,9 +206,10 @@ impl Lrm {
     /// Stops everything on a node that goes down; true when all is stopped.
     fn stop_all(&mut self, env: &mut impl Environment, status: &Status, own: &Name) -> bool {
         let mut stopped = true;
-        for sid in status.services.iter().filter(|(_, s)| s.node == *own).map(|(sid, _)| sid) {
+        for (sid, service) in status.services.iter().filter(|(_, service)| service.node == *own) {
+            self.busy.remove(sid);
             if env.guest_runs(sid) {
-                stopped &= env.act(sid, Action::Stop { timeout: None }) == Progress::Done;
+                stopped &= self.act(env, sid, service.uid, Action::Stop { timeout: None }) == Progress::Done;
             }
         }
         stopped
@@ -201,26 +223,35 @@ impl Lrm {
             if idle || done {
                 continue;
             }
-            match self.execute(env, sid, service) {
-                Some(exit) => {
-                    self.busy.remove(sid);
-                    let result = LrmResult { sid: sid.clone(), state: service.state, exit };
-                    self.results.insert(service.uid, result);
-                }
-                None => {
-                    self.busy.insert(sid.clone());
-                }
-            }
+            self.run_order(env, sid, service);
         }
-        self.busy.retain(|sid| status.services.get(sid).is_some_and(|s| s.node == *own));
+        self.busy.retain(|sid, _| status.services.get(sid).is_some_and(|s| s.node == *own));
+    }
+
+    fn run_order(&mut self, env: &mut impl Environment, sid: &Name, service: &ServiceStatus) {
+        let continued = self.busy.remove(sid) == Some(service.uid);
+        if let Some(exit) = self.execute(env, sid, service, continued) {
+            let result = LrmResult { sid: sid.clone(), state: service.state, exit };
+            self.results.insert(service.uid, result);
+        }
     }
 
     /// Carries an order out; `None` as long as it goes on, or is to be tried again.
-    fn execute(&mut self, env: &mut impl Environment, sid: &Name, service: &ServiceStatus) -> Option<Exit> {
+    fn execute(
+        &mut self,
+        env: &mut impl Environment,
+        sid: &Name,
+        service: &ServiceStatus,
+        continued: bool,
+    ) -> Option<Exit> {
         if service.state == State::Error {
             return Some(Exit::Success);
         }
-        if env.guest_node(sid).as_ref() != Some(&env.node()) {
+        if !env.config().resources.contains_key(sid) {
+            return Some(Exit::UnknownService);
+        }
+        // A move that is done has taken the guest away.
+        if !continued && env.guest_node(sid).as_ref() != Some(&env.node()) {
             env.log(Level::Err, &format!("service '{sid}' not on this node"));
             return Some(Exit::WrongNode);
         }
@@ -231,11 +262,13 @@ impl Lrm {
                 Some(Exit::Success)
             }
             State::Started => {
-                let progress = env.act(sid, Action::Start);
+                let progress = self.act(env, sid, service.uid, Action::Start);
                 self.judge_start(env, sid, progress)
             }
             State::RequestStop | State::Stopped if !runs => Some(Exit::Success),
-            State::RequestStop | State::Stopped => exit(env.act(sid, Action::Stop { timeout: service.timeout })),
+            State::RequestStop | State::Stopped => {
+                exit(self.act(env, sid, service.uid, Action::Stop { timeout: service.timeout }))
+            }
             State::RequestStartBalance if runs => {
                 env.log(Level::Info, &format!("ignoring rebalance-on-start for service {sid}, it already runs"));
                 Some(Exit::Ignored)
@@ -243,10 +276,18 @@ impl Lrm {
             State::Migrate | State::Relocate | State::RequestStartBalance => {
                 let Some(target) = &service.target else { return Some(Exit::Error) };
                 let online = service.state == State::Migrate && runs;
-                exit(env.act(sid, Action::Move { target, online }))
+                exit(self.act(env, sid, service.uid, Action::Move { target, online }))
             }
             State::RequestStart | State::Fence | State::Recovery | State::Freeze | State::Error => None,
         }
+    }
+
+    fn act(&mut self, env: &mut impl Environment, sid: &Name, order: Uid, action: Action<'_>) -> Progress {
+        let progress = env.act(sid, action);
+        if progress == Progress::Running {
+            self.busy.insert(sid.clone(), order);
+        }
+        progress
     }
 
     /// The restart policy: further attempts on this node, one a round, before the manager hears of a failure.
@@ -301,10 +342,4 @@ fn exit(progress: Progress) -> Option<Exit> {
 
 fn exit_if(done: bool) -> After {
     if done { After::Exit } else { After::Continue }
-}
-
-/// Services that need this node's protection.
-fn active_services(status: &Status, own: &Name) -> usize {
-    let counts = |state| !matches!(state, State::Stopped | State::Freeze | State::Error);
-    status.services.values().filter(|service| service.node == *own && counts(service.state)).count()
 }

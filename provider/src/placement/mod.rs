@@ -14,6 +14,7 @@ pub mod crm;
 pub mod environment;
 pub mod feasibility;
 pub mod groups;
+pub mod locks;
 pub mod lrm;
 pub mod manager;
 pub mod nodes;

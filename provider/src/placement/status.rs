@@ -1,6 +1,6 @@
 //! The two documents by which the managers speak: `manager_status` and one `lrm_status` per node.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::command::DisarmMode;
@@ -17,12 +17,22 @@ pub struct Status {
     pub timestamp: i64,
     /// The manager's node states.
     pub node_status: BTreeMap<Name, NodeState>,
-    /// Nodes for which maintenance is requested.
-    pub maintenance_requests: BTreeSet<Name>,
+    /// Nodes for which maintenance was ever requested, and whether it still is.
+    pub maintenance_requests: BTreeMap<Name, bool>,
     /// HA is being switched off, or is off.
     pub disarm: Option<Disarm>,
+    /// The manager gave its role up, because there was nothing to manage.
+    pub idle: bool,
     /// The services the manager knows.
     pub services: BTreeMap<Name, ServiceStatus>,
+}
+
+impl Status {
+    /// How many services on a node need the protection of its local resource manager.
+    pub fn active_services(&self, node: &Name) -> usize {
+        let counts = |state| !matches!(state, State::Stopped | State::Freeze | State::Error);
+        self.services.values().filter(|service| service.node == *node && counts(service.state)).count()
+    }
 }
 
 /// How far disarming is.
@@ -93,6 +103,8 @@ pub enum Exit {
     Error,
     /// The guest is not on this node.
     WrongNode,
+    /// There is no such service.
+    UnknownService,
     /// Nothing was to be done.
     Ignored,
 }
@@ -104,6 +116,7 @@ impl Exit {
             Self::Success => 0,
             Self::Error => 1,
             Self::WrongNode => 3,
+            Self::UnknownService => 7,
             Self::Ignored => 8,
         }
     }

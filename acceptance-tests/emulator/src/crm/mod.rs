@@ -1,16 +1,68 @@
-//! The cluster resource manager and the local ones, on the cluster's clock.
+//! The cluster resource manager and the local ones of every node, on the cluster's clock.
+//!
+//! The managers themselves are those of `terraform_provider_pve::placement`; here is only when they work, and what they
+//! find: files below `/etc/pve/ha`, guests, tasks. Invariant: services are started, stopped, moved and recovered by them
+//! alone, and all that anybody sees of it stands in their status files.
 
-use serde_json::json;
+mod configuration;
+mod document;
+mod environment;
+mod jobs;
+mod migration;
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
+
+use terraform_provider_pve::placement::config::{Config, Name};
+use terraform_provider_pve::placement::crm::Crm as ClusterManager;
+use terraform_provider_pve::placement::locks::Locks;
+use terraform_provider_pve::placement::lrm::Lrm as LocalManager;
+use terraform_provider_pve::placement::nodes::NodeState;
+use terraform_provider_pve::placement::status::{LrmMode, LrmState, LrmStatus, SharedLrmStatus, Status};
 
 use crate::world::World;
 use crate::world::seed::Initial;
+use configuration::Texts;
+use environment::At;
+use jobs::Job;
 
 /// `manager_status`, the CRM master's own view, as JSON text.
 pub const MANAGER_STATUS: &str = "/etc/pve/ha/manager_status";
 
-/// The CRM's state that stands in no file.
+/// Seconds from round to round of a manager that works.
+const ROUND: i64 = 10;
+/// Seconds from look to look of a manager that waits for something to do.
+const LOOK: i64 = 5;
+/// Lines of the managers' log that are kept.
+const LOG_LINES: usize = 2000;
+
+/// All managers of the cluster.
 #[derive(Debug, Default)]
-pub struct Crm {}
+pub struct Crm {
+    nodes: BTreeMap<String, Daemons>,
+    shared: Shared,
+}
+
+/// The managers of one node.
+#[derive(Debug)]
+struct Daemons {
+    /// When the node got its power: another boot means other processes.
+    booted: f64,
+    crm: ClusterManager,
+    lrm: LocalManager,
+}
+
+/// What the managers share by way of `/etc/pve`, and what they have going on.
+#[derive(Debug, Default)]
+struct Shared {
+    config: Option<(Texts, Arc<Config>)>,
+    status: Arc<Status>,
+    lrm_status: HashMap<Name, SharedLrmStatus>,
+    locks: Locks,
+    jobs: HashMap<String, Job>,
+    orders: u64,
+    log: VecDeque<String>,
+}
 
 /// The path of a node's LRM status, as JSON text.
 #[must_use]
@@ -24,19 +76,36 @@ pub fn initialise(world: &mut World, initial: Initial) {
         return;
     }
     let now = world.now();
-    let nodes: Vec<String> = world.nodes.keys().cloned().collect();
-    let states: serde_json::Map<_, _> = nodes.iter().map(|n| (n.clone(), json!("online"))).collect();
-    let master = nodes.first().cloned().unwrap_or_default();
-    let status = json!({"master_node": master, "timestamp": now, "node_status": states, "service_status": {}});
-    world.write_file(MANAGER_STATUS, status.to_string());
-    for node in nodes {
-        let status = json!({"state": "active", "mode": "active", "timestamp": now, "results": {}});
-        world.write_file(&lrm_status(&node), status.to_string());
+    let mut crm = Crm::default();
+    let names: Vec<Name> = world.nodes.keys().map(|node| node.as_str().into()).collect();
+    let status = Status {
+        master_node: names.first().cloned(),
+        timestamp: now,
+        node_status: names.iter().map(|node| (node.clone(), NodeState::Online)).collect(),
+        ..Status::default()
+    };
+    world.write_file(MANAGER_STATUS, document::manager_status(&status));
+    for node in &names {
+        let (state, mode) = (LrmState::WaitForAgentLock, LrmMode::Active);
+        let lrm = LrmStatus { state, mode, timestamp: now, results: HashMap::new() };
+        world.write_file(&lrm_status(node), document::lrm_status(&lrm));
+        crm.shared.lrm_status.insert(node.clone(), Arc::new(lrm));
     }
+    crm.start_and_stop(world);
+    if let Some((master, daemons)) = names.first().zip(crm.nodes.values_mut().next()) {
+        daemons.crm = ClusterManager::active(&status);
+        crm.shared.locks.manager(master, now);
+    }
+    crm.shared.status = Arc::new(status);
+    world.crm = crm;
 }
 
 /// One second of the managers' life.
-pub fn tick(_world: &mut World, _second: i64) {}
+pub fn tick(world: &mut World, second: i64) {
+    let mut crm = std::mem::take(&mut world.crm);
+    crm.tick(world, second);
+    world.crm = crm;
+}
 
 /// Puts a cluster back to before its HA groups were migrated to rules: one group that some node list stands in.
 pub fn leave_unmigrated(world: &mut World) {
@@ -45,4 +114,82 @@ pub fn leave_unmigrated(world: &mut World) {
         let nodes: Vec<String> = world.nodes.keys().cloned().collect();
         world.write_file(GROUPS, format!("group: legacy\n\tnodes {}\n\n", nodes.join(",")));
     }
+}
+
+impl Crm {
+    /// The last lines the managers logged.
+    pub fn log(&self) -> impl Iterator<Item = &str> {
+        self.shared.log.iter().map(String::as_str)
+    }
+
+    fn tick(&mut self, world: &mut World, second: i64) {
+        self.start_and_stop(world);
+        self.reset_expired(world, second);
+        for (index, (node, daemons)) in (0..).zip(&mut self.nodes) {
+            let (crm_phase, lrm_phase) = phases(index);
+            let working = daemons.crm.manager().is_some();
+            if (second - crm_phase).rem_euclid(if working { ROUND } else { LOOK }) == 0 {
+                self.shared.read_config(world);
+                daemons.crm.round(&mut At::new(world, &mut self.shared, node));
+            }
+            let idle = daemons.lrm.state() == LrmState::WaitForAgentLock;
+            if (second - lrm_phase).rem_euclid(if idle { LOOK } else { ROUND }) == 0 {
+                self.shared.read_config(world);
+                daemons.lrm.round(&mut At::new(world, &mut self.shared, node));
+            } else if daemons.lrm.is_busy() {
+                daemons.lrm.poll(&mut At::new(world, &mut self.shared, node));
+            }
+        }
+    }
+
+    /// The processes of a node live as long as it has power.
+    fn start_and_stop(&mut self, world: &mut World) {
+        let lives = |node: &str, booted: f64| world.nodes.get(node).is_some_and(|n| n.up && n.since == booted);
+        let dead: Vec<String> =
+            self.nodes.iter().filter(|(node, d)| !lives(node, d.booted)).map(|(node, _)| node.clone()).collect();
+        for node in dead {
+            self.nodes.remove(&node);
+            self.shared.locks.power_lost(&node.as_str().into());
+            self.shared.abort_jobs(world, &node);
+        }
+        for node in world.nodes.values().filter(|node| node.up) {
+            self.nodes.entry(node.name.clone()).or_insert_with(|| Daemons::new(node.since));
+        }
+    }
+
+    /// A node whose watchdog is not fed is reset; it is back at once, without its guests.
+    fn reset_expired(&mut self, world: &mut World, second: i64) {
+        for node in self.shared.locks.expired(second) {
+            self.shared.note(format!("{second} {node}: reset by its watchdog"));
+            self.shared.locks.power_lost(&node);
+            self.shared.abort_jobs(world, &node);
+            for guest in world.guests.values_mut().filter(|guest| *guest.node == *node) {
+                guest.stopped();
+            }
+            if let Some(daemons) = self.nodes.get_mut(&*node) {
+                *daemons = Daemons::new(daemons.booted);
+            }
+        }
+    }
+}
+
+impl Daemons {
+    fn new(booted: f64) -> Self {
+        Self { booted, crm: ClusterManager::default(), lrm: LocalManager::default() }
+    }
+}
+
+impl Shared {
+    fn note(&mut self, line: String) {
+        self.log.push_back(line);
+        if self.log.len() > LOG_LINES {
+            self.log.pop_front();
+        }
+    }
+}
+
+/// The seconds, modulo [`ROUND`], in which a node's managers work: whoever is the master orders before any local manager
+/// looks.
+fn phases(index: i64) -> (i64, i64) {
+    (1 + index % 4, 5 + index % 4)
 }

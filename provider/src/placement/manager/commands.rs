@@ -21,7 +21,7 @@ impl Manager {
             }),
             Command::EnableMaintenance(node) => self.request_maintenance(&node),
             Command::DisableMaintenance(node) => {
-                self.maintenance_requests.remove(&node);
+                self.maintenance_requests.insert(node, false);
                 Ok(())
             }
             Command::Disarm(mode) => self.request_disarm(mode),
@@ -86,7 +86,7 @@ impl Manager {
         }
         match self.nodes.id(node).map(|id| self.nodes.state(id)) {
             Some(NodeState::Online | NodeState::Maintenance) => {
-                self.maintenance_requests.insert(node.clone());
+                self.maintenance_requests.insert(node.clone(), true);
                 Ok(())
             }
             _ => Err(Refusal::Ignored("node not online".into())),

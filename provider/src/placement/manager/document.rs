@@ -26,6 +26,7 @@ pub(super) fn render(manager: &Manager, master: &Name, now: i64) -> Status {
         node_status: manager.nodes.states().map(|(name, state)| (name.clone(), state)).collect(),
         maintenance_requests: manager.maintenance_requests.clone(),
         disarm: manager.disarm,
+        idle: false,
         services: manager.services.iter().map(|s| (s.sid.clone(), service(s))).collect(),
     }
 }

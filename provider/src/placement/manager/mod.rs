@@ -10,7 +10,6 @@ mod fencing;
 mod transitions;
 
 use std::collections::BTreeMap;
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::affinity::{self, Classes};
@@ -28,7 +27,7 @@ pub struct Manager {
     nodes: Nodes,
     /// Sorted by service id, the order in which they are worked on.
     services: Vec<Service>,
-    maintenance_requests: BTreeSet<Name>,
+    maintenance_requests: BTreeMap<Name, bool>,
     disarm: Option<Disarm>,
     /// What the local resource managers last said, by node id.
     lrms: Vec<Option<SharedLrmStatus>>,

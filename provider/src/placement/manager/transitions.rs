@@ -70,8 +70,9 @@ impl Manager {
                 self.change(env, index, State::Error, Change::default());
             }
             Exit::Ignored => self.change(env, index, next, Change::on(node)),
-            Exit::Error => {
-                let text = format!("service '{}' - migration failed (exit code 1)", self.services[index].sid);
+            Exit::Error | Exit::UnknownService => {
+                let (sid, code) = (&self.services[index].sid, exit.code());
+                let text = format!("service '{sid}' - migration failed (exit code {code})");
                 env.log(Level::Err, &text);
                 self.change(env, index, next, Change::on(node));
             }
@@ -218,7 +219,7 @@ impl Manager {
                     return Judgement::Place(Preference::TryNext);
                 }
             }
-            Some(Exit::WrongNode | Exit::Ignored) => service.failed_nodes.push(service.node),
+            Some(Exit::WrongNode | Exit::UnknownService | Exit::Ignored) => service.failed_nodes.push(service.node),
         }
         let nodes = names(&self.nodes, &service.failed_nodes);
         let text = format!("recovery policy for service {sid} failed, entering error state. Failed nodes: {nodes}");

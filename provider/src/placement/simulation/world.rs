@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::placement::command::Command;
 use crate::placement::config::{Config, Name, Requested};
 use crate::placement::environment::{Action, Environment, Level, Progress};
+use crate::placement::locks::Locks;
 use crate::placement::nodes::Member;
 use crate::placement::quorum::Votes;
 use crate::placement::service::Uid;
@@ -13,11 +14,6 @@ use crate::placement::status::{LrmStatus, SharedLrmStatus, Status};
 use crate::placement::usage::{Bystander, Capacity};
 
 use super::Setup;
-
-/// Seconds after which a lock that is not renewed is free; a second later, as it takes more than that.
-const LOCK_TIMEOUT: i64 = 120;
-/// Seconds after which a watchdog that is not fed resets its node.
-const WATCHDOG_TIMEOUT: i64 = 60;
 
 /// Starts of a service on a node that fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,8 +35,7 @@ pub(super) struct World {
     commands: Vec<Command>,
     start_failures: BTreeMap<(Name, Name), StartFailure>,
     capacity: Option<Arc<Capacity>>,
-    manager_lock: Option<Lock>,
-    agent_locks: HashMap<Name, Lock>,
+    locks: Locks,
     lrm_status: HashMap<Name, SharedLrmStatus>,
     next_uid: u64,
 }
@@ -57,14 +52,6 @@ struct Host {
     connected: bool,
     /// Going down; true to come back.
     shutdown: Option<bool>,
-    crm_watchdog: Option<i64>,
-    lrm_watchdog: Option<i64>,
-}
-
-#[derive(Debug)]
-struct Lock {
-    owner: Name,
-    renewed: i64,
 }
 
 impl World {
@@ -81,8 +68,7 @@ impl World {
             commands: Vec::new(),
             start_failures: setup.start_failures,
             capacity: setup.capacity.map(Arc::new),
-            manager_lock: None,
-            agent_locks: HashMap::new(),
+            locks: Locks::default(),
             lrm_status: HashMap::new(),
             next_uid: 0,
         }
@@ -103,6 +89,7 @@ impl World {
         if let Some(host) = self.hosts.get_mut(node) {
             *host = Host::default();
         }
+        self.locks.power_lost(&node.into());
         for guest in self.guests.values_mut().filter(|guest| &*guest.node == node) {
             guest.runs = false;
         }
@@ -138,9 +125,7 @@ impl World {
     }
 
     pub(super) fn expired_watchdogs(&self) -> Vec<Name> {
-        let expired = |fed: Option<i64>| fed.is_some_and(|fed| self.now - fed > WATCHDOG_TIMEOUT);
-        let dead = |host: &Host| expired(host.crm_watchdog) || expired(host.lrm_watchdog);
-        self.hosts.iter().filter(|(_, host)| dead(host)).map(|(name, _)| name.clone()).collect()
+        self.locks.expired(self.now)
     }
 
     fn is_up(&self, node: &str) -> bool {
@@ -157,10 +142,6 @@ pub(super) struct At<'a> {
 impl<'a> At<'a> {
     pub(super) fn new(world: &'a mut World, node: Name) -> Self {
         Self { world, node }
-    }
-
-    fn host(&mut self) -> Option<&mut Host> {
-        self.world.hosts.get_mut(&self.node)
     }
 
     fn start(&mut self, sid: &str) -> Progress {
@@ -186,12 +167,6 @@ impl<'a> At<'a> {
             None => Progress::Failed,
         }
     }
-}
-
-/// Takes a lock if it is free, one's own, or too old.
-fn obtain(lock: Option<&Lock>, owner: &Name, now: i64) -> Option<Lock> {
-    let free = lock.is_none_or(|lock| lock.owner == *owner || now - lock.renewed > LOCK_TIMEOUT);
-    free.then(|| Lock { owner: owner.clone(), renewed: now })
 }
 
 impl Environment for At<'_> {
@@ -242,43 +217,23 @@ impl Environment for At<'_> {
     }
 
     fn manager_lock(&mut self) -> bool {
-        let Some(lock) = obtain(self.world.manager_lock.as_ref(), &self.node, self.world.now) else { return false };
-        let now = lock.renewed;
-        self.world.manager_lock = Some(lock);
-        if let Some(host) = self.host() {
-            host.crm_watchdog = Some(now);
-        }
-        true
+        self.world.locks.manager(&self.node, self.world.now)
     }
 
     fn release_manager_lock(&mut self) {
-        self.world.manager_lock = None;
-        self.release_manager_watchdog();
+        self.world.locks.release_manager(&self.node);
     }
 
     fn release_manager_watchdog(&mut self) {
-        if let Some(host) = self.host() {
-            host.crm_watchdog = None;
-        }
+        self.world.locks.close_manager_watchdog(&self.node);
     }
 
-    fn agent_lock(&mut self, node: &str) -> bool {
-        let Some(lock) = obtain(self.world.agent_locks.get(node), &self.node, self.world.now) else { return false };
-        let now = lock.renewed;
-        self.world.agent_locks.insert(node.into(), lock);
-        if *node == *self.node
-            && let Some(host) = self.host()
-        {
-            host.lrm_watchdog = Some(now);
-        }
-        true
+    fn agent_lock(&mut self, node: &Name) -> bool {
+        self.world.locks.agent(node, &self.node, self.world.now)
     }
 
     fn release_agent_lock(&mut self) {
-        self.world.agent_locks.remove(&self.node);
-        if let Some(host) = self.host() {
-            host.lrm_watchdog = None;
-        }
+        self.world.locks.release_agent(&self.node);
     }
 
     fn take_commands(&mut self) -> Vec<Command> {

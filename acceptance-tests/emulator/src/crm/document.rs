@@ -1,0 +1,104 @@
+//! The managers' status files as texts.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+use serde_json::{Map, Value, json};
+use sha1::{Digest, Sha1};
+use terraform_provider_pve::placement::service::Uid;
+use terraform_provider_pve::placement::status::{Disarm, LrmStatus, ServiceStatus, Status};
+
+/// The text of `manager_status`.
+pub(super) fn manager_status(status: &Status) -> String {
+    let node_status: Map<_, _> = status.node_status.iter().map(|(node, s)| (node.to_string(), json!(s))).collect();
+    let services: Map<_, _> = status.services.iter().map(|(sid, s)| (sid.to_string(), service(s))).collect();
+    let mut shown = Map::new();
+    if let Some(master) = &status.master_node {
+        shown.insert("master_node".into(), json!(&**master));
+    }
+    shown.insert("timestamp".into(), json!(status.timestamp));
+    shown.insert("node_status".into(), Value::Object(node_status));
+    shown.insert("service_status".into(), Value::Object(services));
+    if !status.maintenance_requests.is_empty() {
+        let request = |wanted: bool| if wanted { json!({"maintenance": 1}) } else { json!({}) };
+        let requests: Map<_, _> =
+            status.maintenance_requests.iter().map(|(node, &wanted)| (node.to_string(), request(wanted))).collect();
+        shown.insert("node_request".into(), Value::Object(requests));
+    }
+    if let Some(Disarm { mode, done }) = status.disarm {
+        let state = if done { "disarmed" } else { "disarming" };
+        shown.insert("disarm".into(), json!({"mode": mode.as_str(), "state": state}));
+    }
+    if status.idle {
+        shown.insert("crm_state".into(), json!("wait_for_quorum"));
+    }
+    Value::Object(shown).to_string()
+}
+
+/// The text of a node's `lrm_status`.
+pub(super) fn lrm_status(status: &LrmStatus) -> String {
+    let results: Map<_, _> = status
+        .results
+        .iter()
+        .map(|(&order, result)| {
+            let shown = json!({"sid": &*result.sid, "state": result.state.as_str(), "exit_code": result.exit.code()});
+            (uid(order), shown)
+        })
+        .collect();
+    let (state, mode) = (status.state.as_str(), status.mode.as_str());
+    json!({"state": state, "mode": mode, "timestamp": status.timestamp, "results": results}).to_string()
+}
+
+fn service(service: &ServiceStatus) -> Value {
+    let mut shown = json!({"state": service.state.as_str(), "node": &*service.node, "uid": uid(service.uid)});
+    if let Some(target) = &service.target {
+        shown["target"] = json!(&**target);
+    }
+    if service.running {
+        shown["running"] = json!(1);
+    }
+    if !service.failed_nodes.is_empty() {
+        shown["failed_nodes"] = service.failed_nodes.iter().map(|node| json!(&**node)).collect();
+    }
+    if let Some(node) = &service.maintenance_node {
+        shown["maintenance_node"] = json!(&**node);
+    }
+    if let Some(words) = &service.cmd {
+        shown["cmd"] = json!(words);
+    }
+    if let Some(timeout) = service.timeout {
+        shown["timeout"] = json!(timeout);
+    }
+    shown
+}
+
+/// Proxmox makes an order's id from an MD5 sum in base64 without padding: 22 characters.
+fn uid(Uid(number): Uid) -> String {
+    let sum = Sha1::digest(number.to_be_bytes());
+    STANDARD_NO_PAD.encode(&sum[..16])
+}
+
+#[cfg(test)]
+mod tests {
+    use terraform_provider_pve::placement::service::State;
+
+    use super::*;
+
+    #[test]
+    fn a_service_shows_only_what_it_has() {
+        let status = ServiceStatus {
+            state: State::Migrate,
+            node: "pve1".into(),
+            uid: Uid(7),
+            target: Some("pve3".into()),
+            running: false,
+            failed_nodes: Vec::new(),
+            maintenance_node: None,
+            cmd: None,
+            timeout: None,
+        };
+        let shown = service(&status);
+        let keys: Vec<&String> = shown.as_object().unwrap().keys().collect();
+        assert_eq!(keys, ["state", "node", "uid", "target"]);
+        assert_eq!((shown["state"].as_str(), shown["uid"].as_str().map(str::len)), (Some("migrate"), Some(22)));
+    }
+}
