@@ -31,7 +31,7 @@ use crate::framework::Provider;
 
 /// The services of go-plugin beside the provider's own, generated from `proto/`.
 #[allow(missing_docs, unreachable_pub, clippy::all, clippy::unwrap_used, clippy::unimplemented)]
-mod proto {
+pub mod proto {
     tonic::include_proto!("plugin");
 }
 

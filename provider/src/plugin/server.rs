@@ -20,6 +20,9 @@ const AFTER_SHUTDOWN: Duration = Duration::from_secs(1);
 /// For what is in flight when nobody waits for us: a write is to be finished, not torn.
 const AFTER_TERMINATION: Duration = Duration::from_secs(10);
 
+/// For the last answers to be fetched and the connection to be closed.
+const FAREWELL: Duration = Duration::from_millis(500);
+
 /// Who is served.
 pub(super) enum Mode {
     /// The core that started us.
@@ -91,13 +94,10 @@ async fn serve(mode: Mode, service: Service) -> Result<(), NoServer> {
     };
     tracing::debug!("ending");
     lifetime.end();
-    let finish = async {
-        service.stop().await;
-        // Its only error is that of a connection that broke; there is nothing to be done about it any more.
-        let _ = server.await;
-    };
-    if tokio::time::timeout(patience, finish).await.is_err() {
+    if tokio::time::timeout(patience, service.stop()).await.is_err() {
         tracing::warn!(?patience, "left with calls unanswered");
     }
+    // Neither of its errors matters any more: a connection that broke, or one that nobody closed.
+    let _ = tokio::time::timeout(FAREWELL, server).await;
     Ok(())
 }
