@@ -4,6 +4,8 @@
 //! This binary is test and provider in one: core starts it with the magic cookie, or a test does with `--debug`, and it
 //! serves; started by cargo it tests.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "this is a test, although not of the usual harness")]
+
 mod small;
 
 use std::env;
@@ -18,6 +20,9 @@ use terraform_provider_pve::plugin;
 /// Where the small provider finds its cluster.
 const CLUSTER: &str = "SMALL_CLUSTER";
 
+/// Runs with the CLI at the given path; panics on failure.
+type Test = fn(&Path);
+
 fn main() -> ExitCode {
     let debug = env::args().nth(1).is_some_and(|argument| argument == "--debug");
     if debug || env::var_os("TF_PLUGIN_MAGIC_COOKIE").is_some() {
@@ -27,7 +32,7 @@ fn main() -> ExitCode {
         println!("skipped: neither tofu nor terraform is in PATH");
         return ExitCode::SUCCESS;
     };
-    let tests: [(&str, fn(&Path)); 7] = [
+    let tests: [(&str, Test); 7] = [
         ("a life from plan to destroy", a_life),
         ("import and move", import_and_move),
         ("errors point at the attribute", errors_point_at_the_attribute),

@@ -1,5 +1,6 @@
 //! The provider's own process, started and connected to as core does it.
 
+#![allow(clippy::unwrap_used, reason = "tests may unwrap")]
 #![cfg(unix)]
 
 use std::fs;

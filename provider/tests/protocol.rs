@@ -1,6 +1,8 @@
 //! Every call of the protocol, made through the generated client against the small provider, in one process. Requests
 //! and answers are written and read by a msgpack library of its own, not by the codec under test.
 
+#![allow(clippy::unwrap_used, reason = "tests may unwrap")]
+
 mod small;
 
 use std::path::Path;

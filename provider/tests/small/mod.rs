@@ -1,7 +1,7 @@
 //! A provider that is as small as can be and yet has everything core asks of one. Its cluster is a folder: one JSON
 //! file per object.
 
-#![allow(dead_code, reason = "each test binary uses a part")]
+#![allow(clippy::unwrap_used, dead_code, reason = "tests may unwrap, and each test binary uses a part of this")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
