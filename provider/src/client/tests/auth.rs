@@ -1,5 +1,6 @@
 //! Tickets: obtained, renewed, refused.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -102,11 +103,18 @@ async fn a_ticket_is_renewed_by_itself_before_it_expires() {
 
 #[tokio::test(start_paused = true)]
 async fn a_refused_ticket_is_replaced_once_for_all() {
-    let logins = AtomicUsize::new(0);
-    let server = Fake::start(move |seen| match seen.line().as_str() {
-        LOGIN => granted(logins.fetch_add(1, Ordering::SeqCst) + 1),
-        _ if seen.headers["cookie"] == cookie(1) => unauthorized(),
-        _ => ok("null"),
+    let logins = Arc::new(AtomicUsize::new(0));
+    let server = Fake::start_async(move |seen| {
+        let logins = logins.clone();
+        async move {
+            // All are under way before the first is refused.
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            match seen.line().as_str() {
+                LOGIN => granted(logins.fetch_add(1, Ordering::SeqCst) + 1),
+                _ if seen.headers["cookie"] == cookie(1) => unauthorized(),
+                _ => ok("null"),
+            }
+        }
     });
     let client = with(&server, password(None));
     let readers: Vec<_> = (0..20)

@@ -171,3 +171,20 @@ async fn a_read_that_hangs_in_the_end_tells_what_it_met_before() {
     assert_eq!(error.kind(), Kind::Expired);
     assert!(error.to_string().contains("595 No route to host"), "{error}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_list_whose_readers_have_gone_is_fetched_anew() {
+    let (server, asked, answer) = slow();
+    let client = server.client();
+    let gone = tokio::spawn({
+        let client = client.clone();
+        async move { client.list(Collection::HaResources, &call()).await }
+    });
+    asked.notified().await;
+    gone.abort();
+    gone.await.unwrap_err();
+    let reader = tokio::spawn(async move { client.list(Collection::HaResources, &call()).await });
+    tokio::time::timeout(Duration::from_secs(30), asked.notified()).await.unwrap();
+    answer.notify_one();
+    assert!(reader.await.unwrap().unwrap().is_empty());
+}
