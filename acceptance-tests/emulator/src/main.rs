@@ -1,19 +1,34 @@
 //! The program: starts one cluster, says where, and ends on SIGTERM.
 
+mod ctl;
+
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Parser, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use pve_emulator::{Emulator, Options, Release, Seed};
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Behaves like a Proxmox VE cluster to a client.
 #[derive(Parser)]
-#[command(version)]
+#[command(version, args_conflicts_with_subcommands = true)]
+struct Program {
+    #[command(flatten)]
+    arguments: Arguments,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Ctl(ctl::Ctl),
+}
+
+#[derive(Args)]
 struct Arguments {
     /// Where to listen.
     #[arg(long, default_value = "127.0.0.1:0")]
@@ -46,7 +61,12 @@ type Failure = Box<dyn std::error::Error>;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match run(Arguments::parse()).await {
+    let program = Program::parse();
+    let outcome = match program.command {
+        Some(Command::Ctl(ctl)) => ctl::run(ctl).await,
+        None => run(program.arguments).await,
+    };
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let _ = writeln!(std::io::stderr(), "pve-emulator: {error}");

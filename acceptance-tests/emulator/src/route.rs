@@ -318,8 +318,7 @@ pub(crate) fn check_permission(
 }
 
 fn check_all(world: &World, caller: &Caller, path: &str, privileges: &[&str]) -> ApiResult<()> {
-    let held = world.access.privileges(caller, path);
-    match privileges.iter().find(|p| !held.contains_key(**p)) {
+    match privileges.iter().find(|p| !world.access.allows(caller, path, &[**p], false)) {
         Some(missing) => Err(ApiError::permission(Some(&format!("{path}, {missing}")))),
         None => Ok(()),
     }

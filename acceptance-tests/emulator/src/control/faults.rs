@@ -61,7 +61,7 @@ pub enum Kind {
     #[serde(rename = "reset-after")]
     ResetAfter,
     /// No answer ever comes, executed.
-    #[serde(rename = "hang")]
+    #[serde(rename = "hang", alias = "timeout")]
     Hang,
     /// The cluster lock isn't obtained.
     #[serde(rename = "lock-timeout")]

@@ -1,11 +1,27 @@
-//! The control plane: `POST /emulator/…`, for whoever drives the cluster from outside.
+//! The control plane: `POST /emulator/…` with a JSON body, for whoever drives the cluster from outside.
 //!
-//! Invariant: nothing here is part of Proxmox's API, and nothing of Proxmox's API is here.
+//! | call | body | does |
+//! |---|---|---|
+//! | `clock` | `{"mode":"virtual"\|"real"}?` | takes the clock over or lets it run; tells the time |
+//! | `advance` | `{"seconds":N}` | takes the clock over and moves it; every daemon does what is due |
+//! | `fail`, `restore` | `{"node":NAME}` | cuts or restores a node's power |
+//! | `guest` | `{"action":"fail"\|"cure"\|"move"\|"remove"\|"start"\|"stop","vmid":N,"node":NAME?}` | changes a guest behind the API |
+//! | `qdevice` | `{"on":BOOL}` | adds or removes a QDevice |
+//! | `fault` | see [`faults::Fault`] | puts a fault in wait |
+//! | `faults`, `faults/clear` | – | how many requests met one; takes all away |
+//! | `edit` | `{"file":PATH,"text":TEXT\|null}` or `{"method":M,"path":P,"params":{…}?}` | writes a file, or makes an API call as root@pam |
+//! | `file` | `{"file":PATH}` | reads a file |
+//! | `seed` | `{"initial":"seed"\|"fresh","seed":{…}?}` | begins anew |
+//! | `counters`, `counters/reset` | – | what was asked of the API |
+//!
+//! Invariant: nothing here is part of Proxmox's API, and nothing of Proxmox's API is here. Only local callers get in.
 
+mod actions;
 pub mod counters;
 pub mod faults;
 
 use bytes::Bytes;
+use serde_json::{Value, json};
 
 use crate::error::ApiResult;
 use crate::server::Shared;
@@ -25,15 +41,18 @@ impl Control {
 }
 
 /// Answers a call of the control plane: status and JSON text.
-pub(crate) async fn handle(
-    shared: &Shared,
-    _method: &http::Method,
-    path: &str,
-    _body: ApiResult<Bytes>,
-) -> (u16, String) {
-    if path == "/emulator/seed" {
-        *shared.cluster.world() = shared.build_world(&shared.control.seed, shared.options.initial);
-        return (200, "{}".to_owned());
+pub(crate) fn handle(shared: &Shared, method: &http::Method, path: &str, body: ApiResult<Bytes>) -> (u16, String) {
+    let refuse = |status, text: String| (status, json!({"error": text}).to_string());
+    let Some(action) = path.strip_prefix("/emulator/").filter(|_| method == http::Method::POST) else {
+        return refuse(405, "the control plane takes POST only".to_owned());
+    };
+    let body = match body {
+        Ok(body) if body.is_empty() => Ok(json!({})),
+        Ok(body) => serde_json::from_slice::<Value>(&body).map_err(|error| error.to_string()),
+        Err(error) => Err(error.message),
+    };
+    match body.and_then(|body| actions::run(shared, action, body)) {
+        Ok(answer) => (200, answer.to_string()),
+        Err(text) => refuse(400, text),
     }
-    (501, r#"{"error":"no such control"}"#.to_owned())
 }

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::io::Write as _;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -37,7 +38,7 @@ const MAX_HEADERS: usize = 64;
 #[error("the connection was cut")]
 struct Cut;
 
-pub(super) async fn run(stream: TcpStream, tls: TlsAcceptor, shared: Arc<Shared>) {
+pub(super) async fn run(stream: TcpStream, peer: SocketAddr, tls: TlsAcceptor, shared: Arc<Shared>) {
     let _ = stream.set_nodelay(true);
     let mut first = [0u8; 1];
     let peeked = tokio::time::timeout(IDLE, stream.peek(&mut first)).await;
@@ -51,10 +52,18 @@ pub(super) async fn run(stream: TcpStream, tls: TlsAcceptor, shared: Arc<Shared>
         return;
     };
     let served = AtomicU32::new(0);
-    let service = service_fn(|request| {
-        let last = served.fetch_add(1, Ordering::Relaxed) + 1 >= MAX_REQUESTS;
+    let service = service_fn(|request: hyper::Request<Incoming>| {
+        let control = request.uri().path().starts_with("/emulator/");
+        let before = served.fetch_add(u32::from(!control), Ordering::Relaxed);
+        if before == 0 && !control {
+            shared.control.counters.connection();
+        }
+        let last = before + 1 >= MAX_REQUESTS;
         let shared = shared.clone();
         async move {
+            if control {
+                return Ok(control_answer(&shared, peer, request).await);
+            }
             let mut response = answer(&shared, request).await?;
             if last || response.status().as_u16() >= 400 {
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
@@ -95,14 +104,20 @@ async fn redirect(mut stream: TcpStream) {
     let _ = stream.shutdown().await;
 }
 
+/// The control plane is for local callers only.
+async fn control_answer(shared: &Shared, peer: SocketAddr, request: hyper::Request<Incoming>) -> Response<Full<Bytes>> {
+    let (head, incoming) = request.into_parts();
+    if !peer.ip().is_loopback() {
+        return respond(403, "", r#"{"error":"local callers only"}"#.to_owned(), true);
+    }
+    let body = body::read(&head, incoming).await;
+    let (status, text) = crate::control::handle(shared, &head.method, head.uri.path(), body);
+    respond(status, "", text, true)
+}
+
 async fn answer(shared: &Shared, request: hyper::Request<Incoming>) -> Result<Response<Full<Bytes>>, Cut> {
     let (head, incoming) = request.into_parts();
     let raw_path = head.uri.path().to_owned();
-    if raw_path.starts_with("/emulator/") {
-        let body = body::read(&head, incoming).await;
-        let (status, text) = crate::control::handle(shared, &head.method, &raw_path, body).await;
-        return Ok(respond(status, "", text, true));
-    }
     let Some(method) = Method::parse(head.method.as_str()) else {
         let error = ApiError::proxy(501, &format!("method '{}' not available", head.method));
         return Ok(finish(shared, &head, render_json(&Err(error))));

@@ -240,9 +240,8 @@ async fn accept(listener: TcpListener, tls: TlsAcceptor, shared: Arc<Shared>, tr
             accepted = listener.accept() => accepted,
         };
         // An accept that fails (out of descriptors) must not end the listener.
-        if let Ok((stream, _)) = stream {
-            shared.control.counters.connection();
-            tracker.spawn(connection::run(stream, tls.clone(), shared.clone()));
+        if let Ok((stream, peer)) = stream {
+            tracker.spawn(connection::run(stream, peer, tls.clone(), shared.clone()));
         }
     }
 }

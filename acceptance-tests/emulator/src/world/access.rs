@@ -3,6 +3,7 @@
 //! Invariant: `/etc/pve/user.cfg` and this structure say the same; secrets stand only here.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
 use super::Pve;
 
@@ -139,8 +140,7 @@ impl Access {
             Caller::User(user) => self.subject_privileges(user, path),
             Caller::Token { user, token } => {
                 let mut of_user = self.subject_privileges(user, path);
-                let separated = self.users.get(user).and_then(|u| u.tokens.get(token)).is_none_or(|t| t.privsep);
-                if separated {
+                if self.is_separated(user, token) {
                     let own = self.subject_privileges(&format!("{user}!{token}"), path);
                     of_user.retain(|privilege, _| own.contains_key(privilege));
                 }
@@ -152,16 +152,30 @@ impl Access {
     /// Whether a caller holds all (or, with `any`, one) of the privileges at a path.
     #[must_use]
     pub fn allows(&self, caller: &Caller, path: &str, privileges: &[&str], any: bool) -> bool {
-        let held = self.privileges(caller, path);
-        let has = |p: &&str| held.contains_key(*p);
+        let (of_user, of_token) = match caller {
+            Caller::Nobody => return privileges.is_empty(),
+            Caller::User(user) => (self.effective_roles(user, path), None),
+            Caller::Token { user, token } => {
+                let own = self.is_separated(user, token).then(|| format!("{user}!{token}"));
+                (self.effective_roles(user, path), own.map(|own| self.effective_roles(&own, path)))
+            }
+        };
+        let grants = |roles: &BTreeMap<String, bool>, privilege: &str| {
+            roles.keys().any(|role| self.role(role).is_some_and(|role| role.contains(privilege)))
+        };
+        let has = |p: &&str| grants(&of_user, p) && of_token.as_ref().is_none_or(|of_token| grants(of_token, p));
         if any { privileges.iter().any(has) } else { privileges.iter().all(has) }
+    }
+
+    fn is_separated(&self, user: &str, token: &str) -> bool {
+        self.users.get(user).and_then(|u| u.tokens.get(token)).is_none_or(|t| t.privsep)
     }
 
     fn subject_privileges(&self, subject: &str, path: &str) -> BTreeMap<String, bool> {
         let mut found = BTreeMap::new();
         for (role, propagate) in self.effective_roles(subject, path) {
-            for privilege in self.role(&role).unwrap_or_default() {
-                let entry = found.entry(privilege).or_insert(propagate);
+            for privilege in self.role(&role).into_iter().flatten() {
+                let entry = found.entry(privilege.clone()).or_insert(propagate);
                 *entry = *entry || propagate;
             }
         }
@@ -199,11 +213,8 @@ impl Access {
 
     /// The privileges of a role, built-in or not.
     #[must_use]
-    pub fn role(&self, name: &str) -> Option<BTreeSet<String>> {
-        if let Some(role) = self.roles.get(name) {
-            return Some(role.clone());
-        }
-        builtin_roles(self.pve).remove(name)
+    pub fn role(&self, name: &str) -> Option<&BTreeSet<String>> {
+        self.roles.get(name).or_else(|| builtin_roles(self.pve).get(name))
     }
 
     /// All paths the ACL speaks of.
@@ -234,7 +245,16 @@ pub fn all_privileges(pve: Pve) -> BTreeSet<String> {
 
 /// The roles Proxmox brings along.
 #[must_use]
-pub fn builtin_roles(pve: Pve) -> BTreeMap<String, BTreeSet<String>> {
+pub fn builtin_roles(pve: Pve) -> &'static BTreeMap<String, BTreeSet<String>> {
+    static OF_8: LazyLock<BTreeMap<String, BTreeSet<String>>> = LazyLock::new(|| new_builtin_roles(Pve::V8));
+    static OF_9: LazyLock<BTreeMap<String, BTreeSet<String>>> = LazyLock::new(|| new_builtin_roles(Pve::V9));
+    match pve {
+        Pve::V8 => &OF_8,
+        Pve::V9 => &OF_9,
+    }
+}
+
+fn new_builtin_roles(pve: Pve) -> BTreeMap<String, BTreeSet<String>> {
     let all = all_privileges(pve);
     let pick =
         |wanted: &dyn Fn(&str) -> bool| -> BTreeSet<String> { all.iter().filter(|p| wanted(p)).cloned().collect() };

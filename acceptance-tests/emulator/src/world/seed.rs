@@ -83,7 +83,8 @@ fn one() -> u32 {
 }
 
 /// Whether HA was used before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Initial {
     /// There is a CRM master and it knows all nodes.
     Seed,

@@ -49,7 +49,7 @@ fn roles(call: &mut Call<'_>) -> ApiResult<Value> {
 fn read(call: &mut Call<'_>) -> ApiResult<Value> {
     let name = call.params.text("roleid");
     let role = call.world.access.role(&name).ok_or_else(|| missing(&name))?;
-    let shown: Map<String, Value> = role.into_iter().map(|privilege| (privilege, json!(1))).collect();
+    let shown: Map<String, Value> = role.iter().map(|privilege| (privilege.clone(), json!(1))).collect();
     Ok(Value::Object(shown))
 }
 

@@ -22,7 +22,7 @@ const ENCODE: &AsciiSet = &CONTROLS.add(b'%').add(b':');
 #[derive(Clone, Debug)]
 pub struct Config {
     pve: Pve,
-    known: Schema,
+    known: &'static Schema,
     description: String,
     values: BTreeMap<String, Stored>,
 }
@@ -70,7 +70,7 @@ impl Config {
             return;
         }
         let stored = match table::keys(self.pve, name) {
-            Some(keys) if !value.is_empty() => match property_string::parse(&keys, value, name) {
+            Some(keys) if !value.is_empty() => match property_string::parse(keys, value, name) {
                 Ok(object) => Stored::Object(object),
                 Err(_) => return,
             },
@@ -154,10 +154,10 @@ impl Config {
 
     /// Booleans are numbers, lists of tags arrays, everything else strings.
     fn show_object(&self, name: &str, object: &Map<String, Value>) -> Value {
-        let keys = table::keys(self.pve, name).unwrap_or_default();
+        let keys = table::keys(self.pve, name);
         let show = |(key, value): (&String, &Value)| {
             let text = perl_text(value);
-            let boolean = keys.find(key).is_some_and(|prop| matches!(prop.kind, Kind::Boolean));
+            let boolean = keys.and_then(|keys| keys.find(key)).is_some_and(|prop| matches!(prop.kind, Kind::Boolean));
             let value = match key.as_str() {
                 _ if boolean => json!(u8::from(text == "1")),
                 "user-allow-list" => json!(text.split(';').collect::<Vec<_>>()),
@@ -204,7 +204,7 @@ impl Config {
         if let Some(Value::String(tags)) = object.get_mut("user-allow-list") {
             *tags = sorted(tags.split(';'));
         }
-        property_string::print(&table::keys(self.pve, name).unwrap_or_default(), &object)
+        table::keys(self.pve, name).map(|keys| property_string::print(keys, &object)).unwrap_or_default()
     }
 }
 

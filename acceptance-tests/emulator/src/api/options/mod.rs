@@ -15,8 +15,8 @@ use crate::world::{Pve, World};
 use config::Config;
 
 pub(super) fn routes(pve: Pve) -> Vec<Route> {
-    let mut params = table::options(pve);
-    params = params.opt("delete", Prop::string().format(formats::Format::List(formats::CONFIG_ID)));
+    let params =
+        table::options(pve).clone().opt("delete", Prop::string().format(formats::Format::List(formats::CONFIG_ID)));
     vec![
         Route::get("/cluster/options", read).permission(Permission::AnyUser),
         Route::put("/cluster/options", update).permission(Permission::root(&["Sys.Modify"])).params(params),
@@ -53,8 +53,8 @@ fn update(call: &mut Call<'_>) -> ApiResult<Value> {
 
 fn check_next_id(call: &Call<'_>) -> ApiResult<()> {
     let Some(text) = call.params.str("next-id") else { return Ok(()) };
-    let keys = table::keys(call.world.profile.pve, "next-id").unwrap_or_default();
-    let range = property_string::parse(&keys, &text, "next-id").map_err(ApiError::die)?;
+    let Some(keys) = table::keys(call.world.profile.pve, "next-id") else { return Ok(()) };
+    let range = property_string::parse(keys, &text, "next-id").map_err(ApiError::die)?;
     let (lower, upper) = id_range(&range);
     if lower > upper {
         return Err(ApiError::die(format!("lower ({lower}) <= upper ({upper}) boundary rule broken")));

@@ -1,5 +1,8 @@
 //! Every option and its constraints, as `PVE::DataCenterConfig` declares them.
 
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
 use crate::schema::formats::{self, Format, Named};
 use crate::schema::{Prop, Schema};
 use crate::world::Pve;
@@ -27,8 +30,39 @@ fn mac_prefix(value: &str, pattern: &'static str) -> Result<(), String> {
     formats::matches(value, pattern, || "value is not a valid unicast MAC address prefix".to_owned())
 }
 
+/// A release's options. Made once, because compiling patterns takes longer than everything else in a request.
+struct Table {
+    options: Schema,
+    keys: BTreeMap<&'static str, Schema>,
+}
+
+fn table(pve: Pve) -> &'static Table {
+    static OF_8: LazyLock<Table> = LazyLock::new(|| Table::new(Pve::V8));
+    static OF_9: LazyLock<Table> = LazyLock::new(|| Table::new(Pve::V9));
+    match pve {
+        Pve::V8 => &OF_8,
+        Pve::V9 => &OF_9,
+    }
+}
+
+impl Table {
+    fn new(pve: Pve) -> Self {
+        let keys = OBJECTS.into_iter().filter_map(|name| Some((name, new_keys(pve, name)?)));
+        Self { options: new_options(pve), keys: keys.collect() }
+    }
+}
+
 /// All options of a release; every one is optional.
-pub(super) fn options(pve: Pve) -> Schema {
+pub(super) fn options(pve: Pve) -> &'static Schema {
+    &table(pve).options
+}
+
+/// The keys of an option GET shows as an object.
+pub(super) fn keys(pve: Pve, option: &str) -> Option<&'static Schema> {
+    table(pve).keys.get(option)
+}
+
+fn new_options(pve: Pve) -> Schema {
     let mac_prefix = if pve == Pve::V8 { MAC_PREFIX_8 } else { MAC_PREFIX };
     let mut options = Schema::new()
         .opt("bwlimit", Prop::property_string(bandwidth()))
@@ -48,15 +82,14 @@ pub(super) fn options(pve: Pve) -> Schema {
         options = options.opt("location", Prop::property_string(location()));
     }
     for name in OBJECTS {
-        if let Some(keys) = keys(pve, name) {
+        if let Some(keys) = new_keys(pve, name) {
             options = options.opt(name, Prop::property_string(keys));
         }
     }
     options
 }
 
-/// The keys of an option GET shows as an object.
-pub(super) fn keys(pve: Pve, option: &str) -> Option<Schema> {
+fn new_keys(pve: Pve, option: &str) -> Option<Schema> {
     let keys = match option {
         "crs" => scheduling(pve),
         "ha" => Schema::new().req("shutdown_policy", Prop::choice(&["freeze", "failover", "conditional", "migrate"])),

@@ -1,0 +1,221 @@
+//! What the control plane can do, one function each.
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
+
+use super::faults::Fault;
+use crate::route::Method;
+use crate::server::Shared;
+use crate::world::World;
+use crate::world::seed::{Initial, Seed};
+
+type Outcome = Result<Value, String>;
+
+/// Runs an action.
+///
+/// # Errors
+/// What is wrong with it.
+pub(super) fn run(shared: &Shared, action: &str, body: Value) -> Outcome {
+    match action {
+        "clock" => clock(shared, read(body)?),
+        "advance" => Ok(advance(shared, &read(body)?)),
+        "fail" => power(shared, &read(body)?, false),
+        "restore" => power(shared, &read(body)?, true),
+        "guest" => guest(shared, &read(body)?),
+        "qdevice" => Ok(qdevice(shared, &read(body)?)),
+        "fault" => fault(shared, read(body)?),
+        "faults" => Ok(json!({"met": shared.control.faults.met()})),
+        "faults/clear" => Ok(json!({"met": shared.control.faults.clear()})),
+        "edit" => edit(shared, read(body)?),
+        "file" => file(shared, &read(body)?),
+        "seed" => seed(shared, read(body)?),
+        "counters" => Ok(shared.control.counters.report()),
+        "counters/reset" => {
+            shared.control.counters.reset();
+            Ok(json!({}))
+        }
+        other => Err(format!("no such action: {other}")),
+    }
+}
+
+fn read<T: DeserializeOwned>(body: Value) -> Result<T, String> {
+    serde_json::from_value(body).map_err(|error| error.to_string())
+}
+
+#[derive(Deserialize)]
+struct Clock {
+    #[serde(default)]
+    mode: Option<Mode>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Mode {
+    Virtual,
+    Real,
+}
+
+fn clock(shared: &Shared, clock: Clock) -> Outcome {
+    let mut world = shared.cluster.world();
+    match clock.mode {
+        Some(Mode::Virtual) => world.clock.stop(),
+        Some(Mode::Real) => world.clock.run(),
+        None => {}
+    }
+    Ok(time(&world))
+}
+
+fn time(world: &World) -> Value {
+    json!({"now": world.clock.now(), "running": world.clock.is_running()})
+}
+
+#[derive(Deserialize)]
+struct Advance {
+    seconds: f64,
+}
+
+fn advance(shared: &Shared, advance: &Advance) -> Value {
+    let mut world = shared.cluster.world();
+    world.advance(advance.seconds);
+    time(&world)
+}
+
+#[derive(Deserialize)]
+struct OfNode {
+    node: String,
+}
+
+fn power(shared: &Shared, of: &OfNode, up: bool) -> Outcome {
+    let mut world = shared.cluster.world();
+    known(&world, &of.node)?;
+    world.power(&of.node, up);
+    Ok(json!({"quorate": world.is_quorate()}))
+}
+
+fn known(world: &World, node: &str) -> Result<(), String> {
+    if world.nodes.contains_key(node) { Ok(()) } else { Err(format!("no such node: {node}")) }
+}
+
+#[derive(Deserialize)]
+struct OfGuest {
+    action: GuestAction,
+    vmid: u32,
+    #[serde(default)]
+    node: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum GuestAction {
+    Fail,
+    Cure,
+    Move,
+    Remove,
+    Start,
+    Stop,
+}
+
+fn guest(shared: &Shared, of: &OfGuest) -> Outcome {
+    let mut world = shared.cluster.world();
+    let Some(guest) = world.guests.get_mut(&of.vmid) else { return Err(format!("no such guest: {}", of.vmid)) };
+    match of.action {
+        GuestAction::Fail => guest.start_fails = true,
+        GuestAction::Cure => guest.start_fails = false,
+        GuestAction::Move => {
+            let node = of.node.as_deref().ok_or("move needs a node")?;
+            known(&world, node)?;
+            world.move_guest(of.vmid, node);
+        }
+        GuestAction::Remove => drop(world.remove_guest(of.vmid)),
+        GuestAction::Start => drop(world.start_guest(of.vmid)),
+        GuestAction::Stop => world.stop_guest(of.vmid),
+    }
+    Ok(json!({}))
+}
+
+#[derive(Deserialize)]
+struct Qdevice {
+    on: bool,
+}
+
+fn qdevice(shared: &Shared, qdevice: &Qdevice) -> Value {
+    let mut world = shared.cluster.world();
+    if qdevice.on != world.qdevice.is_some() {
+        world.qdevice = qdevice.on.then(|| world.clock.now());
+        world.config_version += 1;
+    }
+    let (present, needed) = world.votes();
+    json!({"votes": present, "needed": needed})
+}
+
+fn fault(shared: &Shared, fault: Fault) -> Outcome {
+    shared.control.faults.add(fault).map_err(|error| error.to_string())?;
+    Ok(json!({}))
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Edit {
+    File {
+        file: String,
+        text: Option<String>,
+    },
+    Call {
+        method: String,
+        path: String,
+        #[serde(default)]
+        params: Map<String, Value>,
+    },
+}
+
+/// What somebody else does to the cluster behind a client's back.
+fn edit(shared: &Shared, edit: Edit) -> Outcome {
+    match edit {
+        Edit::File { file, text } => {
+            let mut world = shared.cluster.world();
+            match text {
+                Some(text) => world.write_file(&file, text),
+                None => world.remove_file(&file),
+            }
+            Ok(json!({"digest": world.digest(&file)}))
+        }
+        Edit::Call { method, path, params } => {
+            let method = Method::parse(&method.to_uppercase()).ok_or_else(|| format!("no such method: {method}"))?;
+            let answer = shared.cluster.call_as_root(method, &path, params);
+            answer.map(|reply| json!({"data": reply.data})).map_err(|error| error.stringified())
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct File {
+    file: String,
+}
+
+fn file(shared: &Shared, file: &File) -> Outcome {
+    let world = shared.cluster.world();
+    Ok(json!({"text": world.file_opt(&file.file), "digest": world.digest(&file.file)}))
+}
+
+#[derive(Deserialize)]
+struct Anew {
+    #[serde(default)]
+    initial: Option<Initial>,
+    #[serde(default)]
+    seed: Option<Seed>,
+}
+
+fn seed(shared: &Shared, anew: Anew) -> Outcome {
+    let initial = anew.initial.unwrap_or(shared.options.initial);
+    let seed = anew.seed.as_ref().unwrap_or(&shared.control.seed);
+    let mut world = shared.cluster.world();
+    let running = world.clock.is_running();
+    *world = shared.build_world(seed, initial);
+    if !running {
+        world.clock.stop();
+    }
+    shared.control.faults.clear();
+    shared.control.counters.reset();
+    Ok(time(&world))
+}

@@ -1,0 +1,197 @@
+//! `pve-emulator ctl`: the control plane from the command line.
+
+use std::io::{Read as _, Write as _};
+
+use clap::{Args, Subcommand, ValueEnum};
+use serde_json::{Map, Value, json};
+
+use crate::Failure;
+
+/// Drive a running emulator
+#[derive(Args)]
+pub(crate) struct Ctl {
+    /// Where it listens, e.g. `https://127.0.0.1:8006`
+    #[arg(long, env = "PVE_EMULATOR_ENDPOINT")]
+    endpoint: String,
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Subcommand)]
+enum Action {
+    /// Take the clock over and move it forward
+    Advance {
+        /// By how much
+        seconds: f64,
+    },
+    /// Tell the time, take the clock over, or let it run again
+    Clock {
+        /// Who moves it
+        mode: Option<Mode>,
+    },
+    /// Cut a node's power
+    Fail {
+        /// Which
+        node: String,
+    },
+    /// Restore a node's power
+    Restore {
+        /// Which
+        node: String,
+    },
+    /// Change a guest behind the API
+    Guest {
+        /// What to do
+        action: GuestAction,
+        /// With whom
+        vmid: u32,
+        /// Where to (move)
+        node: Option<String>,
+    },
+    /// Add or remove a QDevice
+    Qdevice {
+        /// Which of them
+        switch: Switch,
+    },
+    /// Put a fault in wait
+    Fault {
+        /// What happens: 595, 596-before, 596-after, 597, 599, reset-before, reset-after, hang, lock-timeout,
+        /// locked-command-timeout, no-quorum, 401, latency
+        kind: String,
+        /// Only this method
+        #[arg(long)]
+        method: Option<String>,
+        /// Only paths this regular expression matches
+        #[arg(long)]
+        path: Option<String>,
+        /// How many matching requests go by before it
+        #[arg(long, default_value_t = 0)]
+        skip: u64,
+        /// How many matching requests meet it
+        #[arg(long, default_value_t = 1)]
+        count: u64,
+        /// For latency: how long
+        #[arg(long, default_value_t = 0)]
+        ms: u64,
+    },
+    /// Tell how many requests met a fault, or take all faults away
+    Faults {
+        /// Take them away
+        #[arg(long)]
+        clear: bool,
+    },
+    /// Change something behind a client's back: a file (its new text from stdin), or by an API call as root@pam
+    Edit {
+        /// The file to replace
+        #[arg(long, conflicts_with = "call")]
+        file: Option<String>,
+        /// METHOD PATH [NAME=VALUE]…
+        call: Vec<String>,
+    },
+    /// Print a file
+    File {
+        /// Which
+        file: String,
+    },
+    /// Begin anew
+    Seed {
+        /// Whether HA was used before
+        initial: Option<InitialState>,
+    },
+    /// Tell what was asked of the API
+    Counters {
+        /// Count anew from now on
+        #[arg(long)]
+        reset: bool,
+    },
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Mode {
+    Virtual,
+    Real,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum GuestAction {
+    Fail,
+    Cure,
+    Move,
+    Remove,
+    Start,
+    Stop,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Switch {
+    On,
+    Off,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum InitialState {
+    Seed,
+    Fresh,
+}
+
+/// Makes the call and prints the answer.
+///
+/// # Errors
+/// When nobody answers, or the emulator refuses.
+pub(crate) async fn run(ctl: Ctl) -> Result<(), Failure> {
+    let (path, body) = request(ctl.action)?;
+    let url = format!("{}/emulator/{path}", ctl.endpoint.trim_end_matches('/'));
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    // The control plane answers on the loopback interface only, and nothing secret is sent.
+    let client = reqwest::Client::builder().tls_danger_accept_invalid_certs(true).no_proxy().build()?;
+    let answer = client.post(url).json(&body).send().await?;
+    let refused = !answer.status().is_success();
+    let answer: Value = answer.json().await?;
+    if refused {
+        return Err(answer["error"].as_str().unwrap_or("refused").into());
+    }
+    writeln!(std::io::stdout(), "{answer:#}")?;
+    Ok(())
+}
+
+fn request(action: Action) -> Result<(&'static str, Value), Failure> {
+    let word = |value: &dyn Fn() -> Option<clap::builder::PossibleValue>| value().map(|v| v.get_name().to_owned());
+    Ok(match action {
+        Action::Advance { seconds } => ("advance", json!({"seconds": seconds})),
+        Action::Clock { mode } => ("clock", json!({"mode": mode.and_then(|mode| word(&|| mode.to_possible_value()))})),
+        Action::Fail { node } => ("fail", json!({"node": node})),
+        Action::Restore { node } => ("restore", json!({"node": node})),
+        Action::Guest { action, vmid, node } => {
+            ("guest", json!({"action": word(&|| action.to_possible_value()), "vmid": vmid, "node": node}))
+        }
+        Action::Qdevice { switch } => ("qdevice", json!({"on": matches!(switch, Switch::On)})),
+        Action::Fault { kind, method, path, skip, count, ms } => {
+            ("fault", json!({"kind": kind, "method": method, "path": path, "skip": skip, "count": count, "ms": ms}))
+        }
+        Action::Faults { clear: false } => ("faults", json!({})),
+        Action::Faults { clear: true } => ("faults/clear", json!({})),
+        Action::Edit { file: Some(file), .. } => {
+            let mut text = String::new();
+            std::io::stdin().read_to_string(&mut text)?;
+            ("edit", json!({"file": file, "text": text}))
+        }
+        Action::Edit { file: None, call } => ("edit", api_call(&call)?),
+        Action::File { file } => ("file", json!({"file": file})),
+        Action::Seed { initial } => match initial.and_then(|initial| word(&|| initial.to_possible_value())) {
+            Some(initial) => ("seed", json!({"initial": initial})),
+            None => ("seed", json!({})),
+        },
+        Action::Counters { reset: false } => ("counters", json!({})),
+        Action::Counters { reset: true } => ("counters/reset", json!({})),
+    })
+}
+
+fn api_call(words: &[String]) -> Result<Value, Failure> {
+    let [method, path, params @ ..] = words else { return Err("edit takes --file PATH or METHOD PATH".into()) };
+    let mut given = Map::new();
+    for param in params {
+        let (name, value) = param.split_once('=').ok_or_else(|| format!("not NAME=VALUE: {param}"))?;
+        given.insert(name.to_owned(), json!(value));
+    }
+    Ok(json!({"method": method, "path": path, "params": given}))
+}

@@ -1,0 +1,94 @@
+//! The program itself: its one line, its log, its command line, its end.
+
+#![allow(clippy::unwrap_used, reason = "a helper of a test may fail as the test does")]
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_pve-emulator");
+
+struct Running {
+    child: Child,
+    ready: Value,
+}
+
+impl Running {
+    fn start(arguments: &[&str]) -> Self {
+        let mut child =
+            Command::new(PROGRAM).args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        Self { child, ready: serde_json::from_str(&line).unwrap() }
+    }
+
+    fn text(&self, name: &str) -> &str {
+        self.ready[name].as_str().unwrap()
+    }
+
+    fn ctl(&self, words: &[&str]) -> Value {
+        let output =
+            Command::new(PROGRAM).args(["ctl", "--endpoint", self.text("endpoint")]).args(words).output().unwrap();
+        assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    /// Ends it with SIGTERM and gives its log.
+    fn end(mut self) -> String {
+        assert!(Command::new("kill").arg(self.child.id().to_string()).status().unwrap().success());
+        assert!(self.child.wait().unwrap().success());
+        let mut log = String::new();
+        self.child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+        log
+    }
+}
+
+#[tokio::test]
+async fn no_secret_gets_into_the_log() {
+    let running = Running::start(&["--pve", "8"]);
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let ca = std::fs::read(running.text("ca_certificate_file")).unwrap();
+    let ca = reqwest::Certificate::from_pem(&ca).unwrap();
+    let client = reqwest::Client::builder().tls_certs_only([ca]).no_proxy().build().unwrap();
+    let api = format!("{}/api2/json", running.text("endpoint"));
+    let token = format!("PVEAPIToken={}", running.text("api_token"));
+    let get = client.get(format!("{api}/version?canary-query=1")).header("Authorization", &token).send().await.unwrap();
+    assert_eq!(get.status(), 400);
+    let login = [("username", "root@pam"), ("password", running.text("password")), ("otp", "canary-otp")];
+    let answer: Value =
+        client.post(format!("{api}/access/ticket")).form(&login).send().await.unwrap().json().await.unwrap();
+    let ticket = answer["data"]["ticket"].as_str().unwrap().to_owned();
+    let cookie = format!("PVEAuthCookie={}", ticket.replace(':', "%3A").replace('+', "%2B").replace('=', "%3D"));
+    let get = client.get(format!("{api}/version")).header("Cookie", cookie).send().await.unwrap();
+    assert_eq!(get.json::<Value>().await.unwrap()["data"]["release"], "8.4");
+
+    let secret = running.text("api_token").split_once('=').unwrap().1.to_owned();
+    let secrets = [secret, running.text("password").to_owned(), ticket, "canary".to_owned()];
+    let log = running.end();
+    assert!(log.contains("POST /api2/json/access/ticket 200 OK"), "{log}");
+    assert!(secrets.iter().all(|secret| !log.contains(secret.as_str())), "{log}");
+}
+
+#[test]
+fn the_control_plane_is_on_the_command_line() {
+    let running = Running::start(&[]);
+    assert_eq!(running.ctl(&["clock", "virtual"])["running"], false);
+    let before = running.ctl(&["clock"])["now"].as_f64().unwrap();
+    assert_eq!(running.ctl(&["advance", "90"])["now"].as_f64().unwrap(), before + 90.0);
+    assert_eq!(running.ctl(&["fail", "pve2"])["quorate"], true);
+    running.ctl(&["edit", "PUT", "/cluster/options", "console=vv"]);
+    let text = running.ctl(&["file", "/etc/pve/datacenter.cfg"]);
+    assert_eq!(text["text"], "\nconsole: vv\nkeyboard: en-us\n");
+    running.ctl(&["fault", "595", "--path", "x", "--count", "2"]);
+    assert_eq!(running.ctl(&["faults"])["met"], 0);
+    assert_eq!(running.ctl(&["counters"])["total"], 0);
+    running.end();
+}
+
+#[test]
+fn what_it_cannot_do_it_says() {
+    let output = Command::new(PROGRAM).arg("--ssh").output().unwrap();
+    assert!(!output.status.success());
+    assert!(String::from_utf8_lossy(&output.stderr).contains("no SSH server"));
+}
