@@ -1,10 +1,15 @@
 //! Update: read what is there, compare it with what the plan started from, and only then send what changes. An edit
 //! that somebody else made in between is reported, never overwritten.
 
+use std::time::Duration;
+
 use super::{Applied, Cause, Diagnostics, Failure, Found, Job, Value, guarded, settled, shown};
 use crate::framework::Path;
 use crate::framework::read::{relative, with_id};
 use crate::framework::resource::Turn;
+
+/// Between two attempts at an update that somebody else's write to the same file has come before.
+const RESPITE: Duration = Duration::from_millis(100);
 
 pub(super) async fn update(job: &Job<'_>, prior: Value, planned: Value) -> Applied {
     let turn = match guarded(job.resource.turn(job.cx)).await {
@@ -49,7 +54,8 @@ async fn send(job: &Job<'_>, turn: &Turn, prior: &Value, planned: &Value) -> Res
         match guarded(job.resource.update(job.cx, turn, &found, planned)).await {
             Ok(()) => return Ok(None),
             Err(failure) => match failure.cause {
-                Cause::Stale if job.may_try_again(0) => {}
+                // Somebody writes to the same file all the time: let them finish.
+                Cause::Stale if job.may_try_again(0) => tokio::time::sleep(RESPITE).await,
                 Cause::Ambiguous if job.may_try_again(attempt) => attempt += 1,
                 Cause::Ambiguous => return Err(Box::new(unsure(job, prior, planned, failure).await)),
                 _ => return Err(Box::new(job.failed("update", prior.clone(), failure))),
