@@ -7,6 +7,10 @@ use crate::framework::{Cause, Failure};
 /// What `error` means for the object called `object` ("vm:100", "the list of HA rules").
 pub fn explain(object: &str, error: &Error) -> Failure {
     let mut detail = format!("{object}: {}", happened(error.kind()));
+    if error.is_echo() {
+        // Another writer waited for the same thing and has told all of it.
+        return Failure::new(cause(error.kind()), detail);
+    }
     if error.tries() > 1 {
         detail.push_str(&format!(" Tried {} times in {} s.", error.tries(), error.waited().as_secs()));
     }
@@ -49,6 +53,7 @@ fn happened(kind: Kind) -> &'static str {
         Kind::TargetTaken => "another replication job copies this guest to this target already. Nothing was changed.",
         Kind::InUse => "is still in use. Nothing was changed.",
         Kind::NoSuchGuest => "there is no such guest, or it is of the other kind (vm or ct). Nothing was changed.",
+        Kind::NoSuchNode => "a node that is named does not exist in this cluster. Nothing was changed.",
         Kind::NoSuchGroup => "the HA group does not exist. Nothing was changed.",
         Kind::Unmanaged => "a rule can only name guests that are HA resources. Nothing was changed.",
         Kind::ResourceInErrorState => "the HA resource is in the error state. Nothing was changed.",
@@ -99,6 +104,7 @@ fn next_step(kind: Kind) -> Option<&'static str> {
         Kind::TargetTaken => {
             "Import that job, or choose another target. A job that is being removed counts until it is gone."
         }
+        Kind::NoSuchNode => "Check the names of the nodes; `pve_nodes` lists them.",
         Kind::NoSuchGroup => "Create the group first: refer to `pve_ha_group.NAME.name`.",
         Kind::Unmanaged => {
             "Refer to `pve_ha_resource.NAME.sid` in `resources`, so that Terraform creates the HA resource first."
