@@ -17,7 +17,8 @@ const REGISTRY: &str = "provider/src/registry.rs";
 /// A file can't be read.
 pub fn findings(workspace: &Workspace, catalogue: &Catalogue) -> io::Result<Vec<Finding>> {
     let nouns = declared(workspace)?;
-    let tests = texts(workspace, "acceptance-tests", ".rs")?;
+    let mut tests = texts(workspace, "acceptance-tests/src", ".rs")?;
+    tests.extend(texts(workspace, "acceptance-tests/tests", ".rs")?);
     let mut findings = Vec::new();
 
     for (file, line, name) in &nouns {
@@ -45,8 +46,9 @@ pub fn findings(workspace: &Workspace, catalogue: &Catalogue) -> io::Result<Vec<
         if block == "resource" && workspace.text(&import)?.is_none_or(|text| !text.contains("terraform import ")) {
             findings.push(Finding::new(&import, 0, format!("{name} has no example of an import")));
         }
-        if !tests.iter().any(|(_, text)| text.contains(name.as_str())) {
-            findings.push(Finding::new("acceptance-tests", 0, format!("no test names {name}")));
+        let named = Regex::new(&mention(block, name)).map_err(io::Error::other)?;
+        if !tests.iter().any(|(_, text)| named.is_match(text)) {
+            findings.push(Finding::new("acceptance-tests", 0, format!("no test names {block} {name}")));
         }
         let page = format!("{page}/{}.md", entry.short_name());
         if workspace.text(&page)?.is_none() {
@@ -54,6 +56,14 @@ pub fn findings(workspace: &Workspace, catalogue: &Catalogue) -> io::Result<Vec<
         }
     }
     Ok(findings)
+}
+
+/// How a test names a noun: in a configuration or an address, or as its example's folder. A resource may also stand alone.
+fn mention(block: &str, name: &str) -> String {
+    match block {
+        "data" => format!(r#"(data[\s."\\]+|data-sources/){name}\b"#),
+        _ => format!(r"\b{name}\b"),
+    }
 }
 
 /// Every noun that schemas/src declares: file, line, name.
@@ -87,6 +97,17 @@ mod tests {
         let path = workspace.path(file);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
+    }
+
+    #[test]
+    fn a_test_must_name_the_noun_itself() {
+        let names = |block: &str, text: &str| Regex::new(&mention(block, "pve_thing")).unwrap().is_match(text);
+        assert!(names("resource", r#"resource "pve_thing" "x""#));
+        assert!(!names("resource", r#"resource "pve_things" "x""#));
+        assert!(names("data", r#"data "pve_thing" "x""#));
+        assert!(names("data", "data.pve_thing.x"));
+        assert!(names("data", "examples/data-sources/pve_thing"));
+        assert!(!names("data", r#"resource "pve_thing" "x""#));
     }
 
     #[test]
