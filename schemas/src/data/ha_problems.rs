@@ -44,7 +44,7 @@ fn node(node: &HaNode) -> Option<String> {
     let name = &node.name;
     match node.state.as_str() {
         "online" | "maintenance" => None,
-        "unknown" => Some(format!("node {name}: not seen in the cluster; it is fenced if that lasts for 60 s")),
+        "unknown" => Some(format!("node {name}: not online; it is fenced after 60 s, if it has not been already")),
         "fence" => Some(format!(
             "node {name}: failed, is being fenced; its HA resources are recovered on other nodes after that"
         )),

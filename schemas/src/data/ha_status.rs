@@ -80,7 +80,7 @@ pub struct Lrm {
 pub struct HaNode {
     /// Its name.
     pub name: String,
-    /// `online`, `maintenance`, `unknown` (not seen, not yet fenced), `fence` or `gone`.
+    /// `online`, `maintenance`, `unknown` (not online: not yet fenced, or fenced and not back), `fence` or `gone`.
     pub state: String,
     /// Whether maintenance is requested; the node is in it once `state` is `maintenance`.
     pub maintenance_requested: bool,

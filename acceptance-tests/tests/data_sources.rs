@@ -1,0 +1,207 @@
+//! Every data source against the emulator, in one process: provider, client and cluster, without a CLI in between.
+
+use pve_emulator::world::World;
+use pve_emulator::{Emulator, Handle, Options, Release};
+use serde_json::{Value as Json, json};
+use terraform_provider_pve::framework::{Provider, Severity, Value};
+use terraform_provider_pve::registry;
+
+async fn cluster(release: Release) -> Handle {
+    Emulator::start(Options { release, ..Options::default() }).await.unwrap()
+}
+
+fn change(cluster: &Handle, edit: impl FnOnce(&mut World)) {
+    edit(&mut cluster.cluster().world());
+}
+
+/// A walk of its own: nothing is remembered of earlier ones.
+async fn walk(cluster: &Handle) -> Provider {
+    let provider = registry::provider();
+    let block = [
+        ("endpoint", Value::from(cluster.endpoint())),
+        ("api_token", Value::from(cluster.api_token().unwrap())),
+        ("insecure", Value::from(false)),
+        ("tls_fingerprint", Value::from(cluster.fingerprint())),
+    ];
+    let diagnostics = provider.configure(&Value::object(block)).await;
+    assert!(!diagnostics.has_error(), "{diagnostics:?}");
+    provider
+}
+
+/// What the data source `name` reads, and the details of its warnings.
+async fn read_of(provider: &Provider, name: &str, arguments: &[(&str, Value)]) -> (Json, Vec<String>) {
+    let config = Value::object(arguments.iter().cloned());
+    let outcome = provider.read_data_source(name, config).await;
+    let details = outcome.diagnostics.iter().map(|diagnostic| {
+        assert_eq!(diagnostic.severity, Severity::Warning, "{name}: {}", diagnostic.detail);
+        diagnostic.detail.clone()
+    });
+    let details = details.collect();
+    (outcome.state.to_json(), details)
+}
+
+async fn read(cluster: &Handle, name: &str, arguments: &[(&str, Value)]) -> Json {
+    let (state, warnings) = read_of(&walk(cluster).await, name, arguments).await;
+    assert_eq!(warnings, [""; 0], "{name}");
+    state
+}
+
+#[tokio::test]
+async fn every_data_source_reads_the_same_twice_though_proxmox_answers_in_another_order() {
+    for release in [Release::V8, Release::V9, Release::V9Unmigrated] {
+        let cluster = cluster(release).await;
+        let names: Vec<_> = registry::provider().data_sources().map(|(name, _)| name).collect();
+        for name in names {
+            let mut reads = [read(&cluster, name, &[]).await, read(&cluster, name, &[]).await];
+            for lrm in reads.iter_mut().filter_map(|state| state["lrm"].as_array_mut()).flatten() {
+                // Documented as different from read to read.
+                lrm["age_seconds"].take();
+            }
+            assert_eq!(reads[0], reads[1], "{name} on {release:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn groups_and_rules_are_where_the_release_has_them() {
+    for (release, groups, rules) in
+        [(Release::V8, true, false), (Release::V9, false, true), (Release::V9Unmigrated, true, true)]
+    {
+        let cluster = cluster(release).await;
+        assert_eq!(read(&cluster, "pve_ha_groups", &[]).await["supported"], groups, "{release:?}");
+        assert_eq!(read(&cluster, "pve_ha_rules", &[]).await["supported"], rules, "{release:?}");
+        let major = if release == Release::V8 { 8 } else { 9 };
+        assert_eq!(read(&cluster, "pve_version", &[]).await["major"], major);
+    }
+}
+
+#[tokio::test]
+async fn a_dead_node_takes_its_vote_along() {
+    let cluster = cluster(Release::V9).await;
+    let quorum = read(&cluster, "pve_quorum", &[]).await;
+    let votes = |quorum: &Json| {
+        ["expected_votes", "total_votes", "needed_votes", "tolerated_node_failures"].map(|name| quorum[name].as_i64())
+    };
+    assert_eq!(votes(&quorum), [Some(3), Some(3), Some(2), Some(1)]);
+    assert_eq!(quorum["cluster_name"], "emulated");
+
+    change(&cluster, |world| {
+        world.power("pve3", false);
+        world.advance(10.0);
+    });
+    let quorum = read(&cluster, "pve_quorum", &[]).await;
+    assert_eq!(votes(&quorum), [Some(3), Some(2), Some(2), Some(0)]);
+    assert_eq!(quorum["quorate"], true);
+    let online = read(&cluster, "pve_nodes", &[("online", Value::from(true))]).await;
+    assert_eq!(online["names"], json!(["pve1", "pve2"]));
+
+    change(&cluster, |world| {
+        world.power("pve2", false);
+        world.advance(10.0);
+    });
+    let quorum = read(&cluster, "pve_quorum", &[]).await;
+    assert_eq!((&quorum["quorate"], votes(&quorum)), (&json!(false), [Some(3), Some(1), Some(2), Some(0)]));
+    let status = read(&cluster, "pve_ha_status", &[]).await;
+    assert_eq!(status["healthy"], false);
+    assert!(status["problems"][0].as_str().unwrap().starts_with("no quorum"), "{}", status["problems"]);
+}
+
+#[tokio::test]
+async fn resources_and_groups_are_filtered() {
+    let cluster = cluster(Release::V8).await;
+    change(&cluster, |world| {
+        world.write_file(
+            "/etc/pve/ha/groups.cfg",
+            "group: fast\n\tnodes pve1:2,pve2\n\trestricted 1\n\ngroup: slow\n\tnodes pve3\n",
+        );
+        world.write_file(
+            "/etc/pve/ha/resources.cfg",
+            "vm: 101\n\tgroup fast\n\tstate enabled\n\nvm: 100\n\tmax_restart 3\n\nct: 950\n\tstate stopped\n",
+        );
+    });
+    let all = read(&cluster, "pve_ha_resources", &[]).await;
+    assert_eq!(all["sids"], json!(["ct:950", "vm:100", "vm:101"]));
+    assert_eq!(all["resources"][1]["max_restart"], 3);
+    let started = read(&cluster, "pve_ha_resources", &[("state", Value::from("started"))]).await;
+    assert_eq!(started["sids"], json!(["vm:100", "vm:101"]));
+    assert_eq!(started["state"], "started");
+    let of_group = read(&cluster, "pve_ha_resources", &[("group", Value::from("fast"))]).await;
+    assert_eq!(of_group["sids"], json!(["vm:101"]));
+    let on_pve3 = read(&cluster, "pve_ha_groups", &[("node", Value::from("pve3"))]).await;
+    assert_eq!(on_pve3["groups"][0]["name"], "slow");
+    assert_eq!(on_pve3["groups"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn rules_are_typed_and_filtered() {
+    let cluster = cluster(Release::V9).await;
+    change(&cluster, |world| {
+        world.write_file("/etc/pve/ha/resources.cfg", "vm: 100\n\nvm: 101\n");
+        world.write_file(
+            "/etc/pve/ha/rules.cfg",
+            "resource-affinity: zz\n\taffinity negative\n\tresources vm:100,vm:101\n\n\
+             node-affinity: aa\n\tnodes pve1:2,pve2:2\n\tresources vm:100\n\tstrict 1\n",
+        );
+    });
+    let rules = read(&cluster, "pve_ha_rules", &[]).await;
+    let names: Vec<_> = rules["rules"].as_array().unwrap().iter().map(|rule| &rule["name"]).collect();
+    assert_eq!(names, ["aa", "zz"]);
+    assert_eq!(rules["rules"][0]["nodes"], json!({"pve1": 2, "pve2": 2}));
+    assert_eq!((&rules["rules"][0]["strict"], &rules["rules"][1]["strict"]), (&json!(true), &Json::Null));
+    let apart = read(&cluster, "pve_ha_rules", &[("type", Value::from("resource-affinity"))]).await;
+    assert_eq!(apart["rules"][0]["affinity"], "negative");
+    assert_eq!(apart["rules"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn the_runs_of_a_dead_source_node_are_unknown_and_the_rest_is_told() {
+    let cluster = cluster(Release::V9).await;
+    change(&cluster, |world| {
+        world.write_file(
+            "/etc/pve/replication.cfg",
+            "local: 101-0\n\ttarget pve3\n\tsource pve2\n\nlocal: 100-0\n\ttarget pve3\n\tsource pve1\n",
+        );
+        world.advance(1800.0);
+    });
+    let jobs = read(&cluster, "pve_replication_jobs", &[]).await;
+    assert_eq!(jobs["jobs"][0]["id"], "100-0");
+    for job in jobs["jobs"].as_array().unwrap() {
+        assert_eq!(job["fail_count"], 0, "{job}");
+        assert!(job["last_sync"].as_str().unwrap().ends_with('Z'), "{job}");
+    }
+
+    change(&cluster, |world| {
+        world.power("pve2", false);
+        world.advance(10.0);
+    });
+    let (jobs, warnings) = read_of(&walk(&cluster).await, "pve_replication_jobs", &[]).await;
+    assert_eq!(jobs["jobs"][0]["fail_count"], 0);
+    let lost = &jobs["jobs"][1];
+    assert_eq!(lost["id"], "101-0");
+    for name in ["last_sync", "lag_seconds", "fail_count", "error"] {
+        assert!(lost[name].is_null(), "{name}");
+    }
+    assert_eq!(warnings.len(), 1);
+    assert!(warnings[0].starts_with("101-0: node pve2 is not online"), "{}", warnings[0]);
+    // Whoever doesn't ask for it isn't told of it.
+    let of_pve1 = read(&cluster, "pve_replication_jobs", &[("source", Value::from("pve1"))]).await;
+    assert_eq!(of_pve1["jobs"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn options_are_typed() {
+    let cluster = cluster(Release::V9).await;
+    change(&cluster, |world| {
+        world.write_file(
+            "/etc/pve/datacenter.cfg",
+            "#my notes\n\nbwlimit: migration=1024\ncrs: ha=static,ha-rebalance-on-start=1\n\
+             ha: shutdown_policy=migrate\nkeyboard: de\nmax_workers: 8\nnext-id: lower=200\n",
+        );
+    });
+    let options = read(&cluster, "pve_datacenter_options", &[]).await;
+    assert_eq!(options["ha"], json!({"shutdown_policy": "migrate"}));
+    assert_eq!(options["crs"]["ha_rebalance_on_start"], true);
+    assert_eq!((&options["max_workers"], &options["next_id"]["lower"]), (&json!(8), &json!(200)));
+    assert!(options["migration"].is_null());
+    assert_eq!(options["description"], "my notes");
+}
