@@ -1,5 +1,7 @@
 //! Every data source against the emulator, in one process: provider, client and cluster, without a CLI in between.
 
+#![allow(clippy::unwrap_used, reason = "a helper of a test may fail as the test does")]
+
 use pve_emulator::world::World;
 use pve_emulator::{Emulator, Handle, Options, Release};
 use serde_json::{Value as Json, json};

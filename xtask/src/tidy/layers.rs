@@ -98,7 +98,6 @@ const LAYERS: &[Layer] = &[
             "terraform_provider_pve::client",
             "terraform_provider_pve::ssh",
             "terraform_provider_pve::placement",
-            "terraform_provider_pve::explain",
             "terraform_provider_pve::session",
             "terraform_provider_pve::explain",
             "pve_schemas",
@@ -113,7 +112,6 @@ const LAYERS: &[Layer] = &[
             "terraform_provider_pve::client",
             "terraform_provider_pve::ssh",
             "terraform_provider_pve::placement",
-            "terraform_provider_pve::explain",
             "terraform_provider_pve::session",
             "terraform_provider_pve::explain",
             "pve_schemas",
@@ -145,12 +143,6 @@ const LAYERS: &[Layer] = &[
         may: &["terraform_provider_pve::framework", "terraform_provider_pve::client", "terraform_provider_pve::ssh"],
         never: WIRE,
         because: "a session holds the clients that the provider block became, no more",
-    },
-    Layer {
-        at: "provider/src/explain",
-        may: &["terraform_provider_pve::framework", "terraform_provider_pve::client"],
-        never: WIRE,
-        because: "it puts the client's failures into the user's words, no more",
     },
     Layer {
         at: "acceptance-tests/emulator/",
