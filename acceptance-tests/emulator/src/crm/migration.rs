@@ -69,7 +69,7 @@ pub(super) fn migrate(world: &mut World) -> Result<(), String> {
     let mut rules = files::rules(world);
     for group in &groups.list {
         if let Some(sids) = users.remove(&group.id) {
-            rules.list.push(rule(group, sids, rules.list.len() + 1));
+            rules.push("node-affinity", &format!("ha-group-{}", group.id), rule(group, sids));
         }
     }
     files::write_rules(world, &rules)?;
@@ -78,7 +78,7 @@ pub(super) fn migrate(world: &mut World) -> Result<(), String> {
     Ok(())
 }
 
-fn rule(group: &Section, mut sids: Vec<String>, order: usize) -> Section {
+fn rule(group: &Section, mut sids: Vec<String>) -> Values {
     sids.sort();
     let nodes: Vec<String> = node_priorities(&group.text("nodes").unwrap_or_default())
         .into_iter()
@@ -93,5 +93,5 @@ fn rule(group: &Section, mut sids: Vec<String>, order: usize) -> Section {
     if group.flag("restricted") {
         values.insert("strict".to_owned(), json!(1));
     }
-    Section { kind: "node-affinity".to_owned(), id: format!("ha-group-{}", group.id), order, values }
+    values
 }

@@ -9,6 +9,8 @@ mod document;
 mod environment;
 mod jobs;
 mod migration;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
@@ -49,7 +51,11 @@ struct Daemons {
     /// When the node got its power: another boot means other processes.
     booted: f64,
     crm: ClusterManager,
+    /// When the cluster resource manager works next.
+    crm_due: i64,
     lrm: LocalManager,
+    /// When the local one does.
+    lrm_due: i64,
 }
 
 /// What the managers share by way of `/etc/pve`, and what they have going on.
@@ -125,17 +131,17 @@ impl Crm {
     fn tick(&mut self, world: &mut World, second: i64) {
         self.start_and_stop(world);
         self.reset_expired(world, second);
-        for (index, (node, daemons)) in (0..).zip(&mut self.nodes) {
-            let (crm_phase, lrm_phase) = phases(index);
-            let working = daemons.crm.manager().is_some();
-            if (second - crm_phase).rem_euclid(if working { ROUND } else { LOOK }) == 0 {
+        for (node, daemons) in &mut self.nodes {
+            if second >= daemons.crm_due {
                 self.shared.read_config(world);
                 daemons.crm.round(&mut At::new(world, &mut self.shared, node));
+                daemons.crm_due = second + if daemons.crm.manager().is_some() { ROUND } else { LOOK };
             }
-            let idle = daemons.lrm.state() == LrmState::WaitForAgentLock;
-            if (second - lrm_phase).rem_euclid(if idle { LOOK } else { ROUND }) == 0 {
+            if second >= daemons.lrm_due {
                 self.shared.read_config(world);
                 daemons.lrm.round(&mut At::new(world, &mut self.shared, node));
+                let idle = daemons.lrm.state() == LrmState::WaitForAgentLock;
+                daemons.lrm_due = second + if idle { LOOK } else { ROUND };
             } else if daemons.lrm.is_busy() {
                 daemons.lrm.poll(&mut At::new(world, &mut self.shared, node));
             }
@@ -152,8 +158,9 @@ impl Crm {
             self.shared.locks.power_lost(&node.as_str().into());
             self.shared.abort_jobs(world, &node);
         }
-        for node in world.nodes.values().filter(|node| node.up) {
-            self.nodes.entry(node.name.clone()).or_insert_with(|| Daemons::new(node.since));
+        let now = world.now();
+        for (index, node) in (0..).zip(world.nodes.values()).filter(|(_, node)| node.up) {
+            self.nodes.entry(node.name.clone()).or_insert_with(|| Daemons::new(node.since, now, index));
         }
     }
 
@@ -167,15 +174,19 @@ impl Crm {
                 guest.stopped();
             }
             if let Some(daemons) = self.nodes.get_mut(&*node) {
-                *daemons = Daemons::new(daemons.booted);
+                *daemons = Daemons::new(daemons.booted, second, 0);
             }
         }
     }
 }
 
 impl Daemons {
-    fn new(booted: f64) -> Self {
-        Self { booted, crm: ClusterManager::default(), lrm: LocalManager::default() }
+    /// The managers of the node at `index` don't all begin in the same second; the local ones are the later ones, so that
+    /// they find what was ordered in the same round.
+    fn new(booted: f64, now: i64, index: i64) -> Self {
+        let shift = index % 4;
+        let (crm, lrm) = (ClusterManager::default(), LocalManager::default());
+        Self { booted, crm, crm_due: now + 1 + shift, lrm, lrm_due: now + 5 + shift }
     }
 }
 
@@ -186,10 +197,4 @@ impl Shared {
             self.log.pop_front();
         }
     }
-}
-
-/// The seconds, modulo [`ROUND`], in which a node's managers work: whoever is the master orders before any local manager
-/// looks.
-fn phases(index: i64) -> (i64, i64) {
-    (1 + index % 4, 5 + index % 4)
 }
