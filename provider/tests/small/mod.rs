@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, dead_code, reason = "tests may unwrap, and each test binary uses a part of this")]
 
+pub mod wire;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
