@@ -76,6 +76,13 @@ pub enum Action {
     },
     /// Compare configuration files.
     Files(ExpectedFiles),
+    /// A command on a node: only what it does to the cluster counts, not what it prints.
+    Command {
+        /// The command and its arguments.
+        argv: Vec<String>,
+        /// The exit code recorded.
+        exit: i32,
+    },
     /// A kind that the replay doesn't play.
     Unplayed(String),
 }
@@ -213,6 +220,10 @@ fn parse_step(line: &str) -> Result<Step, serde_json::Error> {
             let args = guest.args.iter().map(super::pointer::as_text).collect();
             Action::Guest { action: guest.action, args }
         }
+        Some("command") => {
+            let command: Command = serde_json::from_value(value)?;
+            Action::Command { argv: command.argv, exit: command.exit }
+        }
         Some(other) => Action::Unplayed(other.to_owned()),
     };
     Ok(Step { n, action })
@@ -229,6 +240,12 @@ struct Until {
     path: String,
     pointer: String,
     equals: Option<Value>,
+}
+
+#[derive(Deserialize)]
+struct Command {
+    argv: Vec<String>,
+    exit: i32,
 }
 
 #[derive(Deserialize)]

@@ -1,6 +1,7 @@
 //! What recordings do to a cluster that no client of its API can do: time, power, guests, files.
 
 use pve_emulator::Handle;
+use pve_emulator::api::ha::files;
 use pve_emulator::world::World;
 
 /// The cluster behind the API.
@@ -61,6 +62,11 @@ impl<'e> Control<'e> {
             _ => return Err(refuse()),
         }
         Ok(())
+    }
+
+    /// Queues a command for the CRM, as `ha-manager` does.
+    pub(super) fn queue_command(&self, line: &str) {
+        files::queue_command(&mut self.world(), line);
     }
 
     /// The text of a configuration file; nothing if it doesn't exist.

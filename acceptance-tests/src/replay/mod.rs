@@ -6,6 +6,7 @@
 
 mod case;
 mod client;
+mod command;
 mod compare;
 mod control;
 mod files;

@@ -2,6 +2,7 @@
 
 use super::case::{Action, Case, Exchange, ExpectedFiles};
 use super::client::{Answer, Client, ClientError};
+use super::command::{Effect, effect};
 use super::compare::differences;
 use super::control::{Control, ControlError};
 use super::files::difference;
@@ -129,6 +130,14 @@ impl Player<'_> {
                 (format!("guest {action} {}", args.join(" ")), Verdict::Done)
             }
             Action::Files(expected) => ("files".to_owned(), self.files(expected)),
+            Action::Command { argv, exit } => {
+                match effect(argv, *exit) {
+                    Effect::None => {}
+                    Effect::Queue(line) => self.control.queue_command(&line),
+                    Effect::Unknown => self.played_all = false,
+                }
+                (argv.join(" "), Verdict::OutOfScope)
+            }
             Action::Unplayed(kind) => {
                 self.played_all = false;
                 (kind.clone(), Verdict::OutOfScope)

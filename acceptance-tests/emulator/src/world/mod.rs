@@ -72,6 +72,8 @@ pub struct World {
     pub nodes: BTreeMap<String, Node>,
     /// All guests by id.
     pub guests: BTreeMap<u32, Guest>,
+    /// Whether pvestatd never reports a guest as running, as on a cluster whose guests are but configurations.
+    pub silent_guests: bool,
     /// Users, tokens, roles, ACLs.
     pub access: Access,
     /// All tasks of all nodes.

@@ -24,6 +24,8 @@ pub struct Seed {
     #[serde(default)]
     guests: Vec<Map<String, Value>>,
     #[serde(default)]
+    silent_guests: bool,
+    #[serde(default)]
     storages: Vec<Map<String, Value>>,
     #[serde(default)]
     users: Vec<SeedUser>,
@@ -172,6 +174,7 @@ impl Seed {
             answering_node: answering,
             nodes,
             guests: self.guests.iter().filter_map(|g| guest(g, now)).map(|g| (g.vmid, g)).collect(),
+            silent_guests: self.silent_guests,
             access: self.access(pve),
             tasks: Tasks::default(),
             ticked: clock.now() as i64,

@@ -16,13 +16,16 @@ pub(in crate::api) fn node(world: &World, node: &Node, all: bool) -> Map<String,
     row.insert("type".into(), json!("node"));
     row.insert("status".into(), json!(if up { "online" } else { "offline" }));
     row.insert("level".into(), json!(""));
+    if all {
+        // What a node has is known for a while after it has gone.
+        row.insert("maxcpu".into(), json!(node.cpus));
+        row.insert("maxmem".into(), json!(node.memory));
+        row.insert("maxdisk".into(), json!(node.disk));
+    }
     if all && up {
         row.insert("cpu".into(), json!(0.02 + 0.01 * f64::from(node.id)));
-        row.insert("maxcpu".into(), json!(node.cpus));
         row.insert("mem".into(), json!(memory_used(world, node)));
-        row.insert("maxmem".into(), json!(node.memory));
         row.insert("disk".into(), json!(node.disk / 14));
-        row.insert("maxdisk".into(), json!(node.disk));
         row.insert("uptime".into(), json!((world.clock.now() - node.since) as i64));
     }
     row
@@ -37,13 +40,14 @@ pub(super) fn memory_used(world: &World, node: &Node) -> u64 {
 
 /// What all lists of guests have in common.
 pub(in crate::api) fn guest(world: &World, guest: &Guest) -> Map<String, Value> {
-    let running = guest.is_running();
-    let uptime = guest.running_since.map_or(0, |since| (world.clock.now() - since) as i64);
+    let since = guest.running_since.filter(|_| !world.silent_guests);
+    let running = since.is_some();
+    let uptime = since.map_or(0, |since| (world.clock.now() - since) as i64);
     let if_running = |figure: u64| json!(if running { figure } else { 0 });
     let mut row = Map::new();
     row.insert("vmid".into(), json!(guest.vmid));
     row.insert("name".into(), json!(guest.name));
-    row.insert("status".into(), json!(guest.status()));
+    row.insert("status".into(), json!(if running { "running" } else { "stopped" }));
     row.insert("uptime".into(), json!(uptime));
     row.insert("cpu".into(), if running { json!(0.01) } else { json!(0) });
     row.insert("mem".into(), if_running(guest.memory * MIB / 2));
