@@ -49,7 +49,7 @@ impl Cli {
 
 impl Folder {
     /// `count` HA resources on `cluster`.
-    pub fn of_resources(cli: &Cli, provider: &Path, cluster: &Cluster, count: usize) -> Result<Self> {
+    pub fn of_resources(cli: &Cli, programs: &Path, cluster: &Cluster, count: usize) -> Result<Self> {
         let mut this = Self::of(
             cli,
             &format!(
@@ -58,9 +58,9 @@ impl Folder {
             ),
         )?;
         let overrides = this.folder.path().join("cli.tfrc");
-        let folder = provider.parent().unwrap_or(provider).display();
         let text = format!(
-            "provider_installation {{\n  dev_overrides {{\n    \"pve-ha/pve\" = \"{folder}\"\n  }}\n  direct {{}}\n}}\n"
+            "provider_installation {{\n  dev_overrides {{\n    \"pve-ha/pve\" = \"{}\"\n  }}\n  direct {{}}\n}}\n",
+            programs.display()
         );
         fs::write(&overrides, text)?;
         this.environment.extend([

@@ -2,12 +2,10 @@
 
 use std::io::{BufRead, BufReader};
 use std::ops::Sub;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value as Json, json};
-
-use crate::Workspace;
 
 /// The first guest's id.
 pub const FIRST: usize = 100_000;
@@ -48,8 +46,8 @@ impl Sub for Counts {
 
 impl Cluster {
     /// Three nodes with `guests` virtual machines, each of them an HA resource already if `managed`.
-    pub fn start(workspace: &Workspace, latency_ms: u64, guests: usize, managed: bool) -> Result<Self> {
-        let program = workspace.path("target/release/pve-emulator");
+    pub fn start(programs: &Path, latency_ms: u64, guests: usize, managed: bool) -> Result<Self> {
+        let program = programs.join("pve-emulator");
         let seed = tempfile::Builder::new().suffix(".json").tempfile()?;
         serde_json::to_writer(&seed, &self::seed(guests, managed))?;
         let mut process = Command::new(&program)

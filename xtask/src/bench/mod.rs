@@ -10,7 +10,7 @@ mod handshake;
 mod report;
 mod watch;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -32,6 +32,9 @@ pub struct Args {
     /// How often each plan is measured; the median counts
     #[arg(long, default_value_t = 5)]
     runs: usize,
+    /// Take both programs from this folder instead of building them
+    #[arg(long)]
+    programs: Option<PathBuf>,
     /// Fail if a goal is missed
     #[arg(long)]
     strict: bool,
@@ -43,14 +46,17 @@ pub struct Args {
 /// A build or run failed, a plan was not empty, or, with `--strict`, a goal was missed.
 pub fn run(workspace: &Workspace, args: &Args) -> Outcome {
     let cli = Cli::find()?;
-    let provider = build(workspace)?;
+    let programs = match &args.programs {
+        Some(folder) => folder.canonicalize()?,
+        None => build(workspace)?,
+    };
     println!("{}; latency {} ms; median of {} runs", cli.version()?, args.latency_ms, args.runs);
 
     let mut report = Report::default();
-    start(&provider, &mut report)?;
+    start(&programs.join(PROVIDER), &mut report)?;
     let mut instance = None;
     for (position, &count) in args.resources.iter().enumerate() {
-        let bench = Bench { workspace, args, cli: &cli, provider: &provider, count, goals: position == 0 };
+        let bench = Bench { args, cli: &cli, programs: &programs, count, goals: position == 0 };
         match &instance {
             None => instance = Some(bench.apply_then_plan(&mut report)?),
             Some(instance) => bench.plan_only(instance, &mut report)?,
@@ -61,10 +67,10 @@ pub fn run(workspace: &Workspace, args: &Args) -> Outcome {
 }
 
 struct Bench<'a> {
-    workspace: &'a Workspace,
     args: &'a Args,
     cli: &'a Cli,
-    provider: &'a PathBuf,
+    /// Where the provider and the emulator are.
+    programs: &'a Path,
     count: usize,
     /// Whether the goals are meant for this size.
     goals: bool,
@@ -73,8 +79,8 @@ struct Bench<'a> {
 impl Bench<'_> {
     /// Creates the resources through the provider, plans them, and returns one instance as it stands in the state.
     fn apply_then_plan(&self, report: &mut Report) -> Result<serde_json::Value, Box<dyn std::error::Error>> {
-        let cluster = Cluster::start(self.workspace, self.args.latency_ms, self.count, false)?;
-        let folder = Folder::of_resources(self.cli, self.provider, &cluster, self.count)?;
+        let cluster = Cluster::start(self.programs, self.args.latency_ms, self.count, false)?;
+        let folder = Folder::of_resources(self.cli, self.programs, &cluster, self.count)?;
         let before = cluster.counts()?;
         let (took, usage) = self.watched(|| folder.apply())?;
         let counts = cluster.counts()? - before;
@@ -92,8 +98,8 @@ impl Bench<'_> {
 
     /// Plans resources that the cluster was started with.
     fn plan_only(&self, instance: &serde_json::Value, report: &mut Report) -> Outcome {
-        let cluster = Cluster::start(self.workspace, self.args.latency_ms, self.count, true)?;
-        let folder = Folder::of_resources(self.cli, self.provider, &cluster, self.count)?;
+        let cluster = Cluster::start(self.programs, self.args.latency_ms, self.count, true)?;
+        let folder = Folder::of_resources(self.cli, self.programs, &cluster, self.count)?;
         folder.write_state(instance, self.count)?;
         self.plan(&cluster, &folder, report)
     }
@@ -128,13 +134,14 @@ impl Bench<'_> {
 
     /// Runs `work` while the provider's processes are watched.
     fn watched(&self, work: impl FnOnce() -> Outcome) -> Result<(Duration, Usage), Box<dyn std::error::Error>> {
-        let watch = Watch::on(self.provider)?;
+        let watch = Watch::on(&self.programs.join(PROVIDER))?;
         let took = timed(work);
         let usage = watch.finish();
         Ok((took?, usage))
     }
 }
 
+const PROVIDER: &str = "terraform-provider-pve";
 const MIB: f64 = 1024.0 * 1024.0;
 
 fn build(workspace: &Workspace) -> Result<PathBuf, Box<dyn std::error::Error>> {
@@ -144,10 +151,10 @@ fn build(workspace: &Workspace) -> Result<PathBuf, Box<dyn std::error::Error>> {
     if !cargo.success() {
         return Err("the release build failed".into());
     }
-    Ok(workspace.path("target/release/terraform-provider-pve").canonicalize()?)
+    Ok(workspace.path("target/release").canonicalize()?)
 }
 
-fn start(provider: &PathBuf, report: &mut Report) -> Outcome {
+fn start(provider: &Path, report: &mut Report) -> Outcome {
     let size = std::fs::metadata(provider)?.len();
     let start = handshake::measure(provider, 50)?;
     report.section("start of the plugin".to_owned());
