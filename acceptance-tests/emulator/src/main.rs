@@ -39,6 +39,9 @@ struct Arguments {
     /// The start state.
     #[arg(long)]
     seed: Option<PathBuf>,
+    /// The file to keep the cluster in; it begins anew without one.
+    #[arg(long)]
+    state: Option<PathBuf>,
     /// Added to every answer.
     #[arg(long, default_value_t = 0)]
     latency_ms: u64,
@@ -112,6 +115,7 @@ fn options(arguments: &Arguments) -> Result<Options, Failure> {
             Pve::NineUnmigrated => Release::V9Unmigrated,
         },
         seed,
+        state: arguments.state.clone(),
         latency: Duration::from_millis(arguments.latency_ms),
         failed_login_delay: Duration::from_secs(3),
         log: true,

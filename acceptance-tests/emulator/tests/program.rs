@@ -87,6 +87,21 @@ fn the_control_plane_is_on_the_command_line() {
 }
 
 #[test]
+fn a_cluster_can_outlive_its_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("cluster.json");
+    let state = state.to_str().unwrap();
+    let first = Running::start(&["--state", state]);
+    let token = first.text("api_token").to_owned();
+    first.ctl(&["edit", "PUT", "/cluster/options", "console=vv"]);
+    first.end();
+    let second = Running::start(&["--state", state]);
+    assert_eq!(second.text("api_token"), token);
+    assert_eq!(second.ctl(&["file", "/etc/pve/datacenter.cfg"])["text"], "\nconsole: vv\nkeyboard: en-us\n");
+    second.end();
+}
+
+#[test]
 fn what_it_cannot_do_it_says() {
     let output = Command::new(PROGRAM).arg("--ssh").output().unwrap();
     assert!(!output.status.success());

@@ -3,7 +3,10 @@
 pub(crate) mod body;
 mod connection;
 
+use std::fs::OpenOptions;
+use std::io::Write as _;
 use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +22,7 @@ use crate::clock::Clock;
 use crate::pipeline::Cluster;
 use crate::tls;
 use crate::world::seed::{Initial, Seed};
-use crate::world::{Pve, World};
+use crate::world::{Pve, RestoreError, World};
 
 /// Which cluster to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -44,6 +47,8 @@ pub struct Options {
     pub seed: Option<Seed>,
     /// Whether HA was used before.
     pub initial: Initial,
+    /// The file the cluster is kept in; without one it lives in memory only.
+    pub state: Option<PathBuf>,
     /// Added to every answer of the API.
     pub latency: Duration,
     /// How long a failed login takes while the clock runs by itself.
@@ -60,6 +65,7 @@ impl Default for Options {
             release: Release::default(),
             seed: None,
             initial: Initial::Seed,
+            state: None,
             latency: Duration::ZERO,
             failed_login_delay: Duration::ZERO,
             log: false,
@@ -76,6 +82,9 @@ pub enum StartError {
     /// The certificates.
     #[error(transparent)]
     Tls(#[from] tls::TlsError),
+    /// The saved state.
+    #[error(transparent)]
+    State(#[from] RestoreError),
 }
 
 /// The emulator.
@@ -118,12 +127,46 @@ impl Shared {
     /// A new world; its nodes keep their certificates.
     pub(crate) fn build_world(&self, seed: &Seed, initial: Initial) -> World {
         let mut world = self.options.release.build(seed, initial);
+        self.sign(&mut world);
+        world
+    }
+
+    fn sign(&self, world: &mut World) {
         for (name, fingerprint) in &self.fingerprints {
             if let Some(node) = world.nodes.get_mut(name) {
                 node.fingerprint.clone_from(fingerprint);
             }
         }
-        world
+    }
+}
+
+impl Shared {
+    /// Puts the first world in place, the saved one if there is one, and tells its credentials.
+    fn prepare(&self, seed: &Seed) -> Result<(Option<String>, Option<String>), StartError> {
+        let mut world = self.build_world(seed, self.options.initial);
+        if let Some(path) = self.options.state.as_ref().filter(|path| path.exists()) {
+            world.restore(&std::fs::read_to_string(path)?)?;
+            self.sign(&mut world);
+        }
+        let credentials = world.credentials();
+        *self.cluster.world() = world;
+        Ok(credentials)
+    }
+
+    /// Writes the saved state if anything has changed since.
+    fn save(&self, last: &mut String) -> std::io::Result<()> {
+        let Some(path) = &self.options.state else { return Ok(()) };
+        let text = self.cluster.world().save();
+        if text == *last {
+            return Ok(());
+        }
+        let unfinished = path.with_extension("unfinished");
+        // It holds secrets.
+        let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished);
+        file?.write_all(text.as_bytes())?;
+        std::fs::rename(&unfinished, path)?;
+        *last = text;
+        Ok(())
     }
 }
 
@@ -134,7 +177,6 @@ impl Emulator {
     /// When the port is taken or no certificate can be made.
     pub async fn start(options: Options) -> Result<Handle, StartError> {
         let seed = options.seed.clone().unwrap_or_else(|| Seed::default_cluster(&uuid(), &uuid()));
-        let (api_token, password) = seed.credentials();
         let world = options.release.build(&seed, options.initial);
         let names: Vec<&str> = seed.node_names().collect();
         let identity = tls::make(&world.cluster_name, &names)?;
@@ -151,8 +193,7 @@ impl Emulator {
             fingerprints,
             stop: CancellationToken::new(),
         });
-        let world = shared.build_world(&seed, shared.options.initial);
-        *shared.cluster.world() = world;
+        let (api_token, password) = shared.prepare(&seed)?;
         let tracker = TaskTracker::new();
         tracker.spawn(accept(listener, TlsAcceptor::from(identity.server), shared.clone(), tracker.clone()));
         tracker.spawn(daemons(shared.clone()));
@@ -246,13 +287,21 @@ async fn accept(listener: TcpListener, tls: TlsAcceptor, shared: Arc<Shared>, tr
     }
 }
 
-/// Keeps daemons working while nobody asks.
+/// Keeps daemons working while nobody asks, and the saved state fresh.
 async fn daemons(shared: Arc<Shared>) {
     let mut every = tokio::time::interval(Duration::from_secs(1));
+    let mut saved = String::new();
     loop {
-        tokio::select! {
-            () = shared.stop.cancelled() => return,
-            _ = every.tick() => drop(shared.cluster.world()),
+        let stop = tokio::select! {
+            () = shared.stop.cancelled() => true,
+            _ = every.tick() => false,
+        };
+        drop(shared.cluster.world());
+        if let Err(error) = shared.save(&mut saved) {
+            let _ = writeln!(std::io::stderr(), "cannot save the state: {error}");
+        }
+        if stop {
+            return;
         }
     }
 }

@@ -1,10 +1,12 @@
 //! Virtual machines and containers.
 
+use serde::{Deserialize, Serialize};
+
 use super::World;
 use super::files::sha1_hex;
 
 /// VM or container.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum GuestKind {
     /// A virtual machine.
     Qemu,
@@ -51,7 +53,7 @@ impl GuestKind {
 }
 
 /// A guest.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Guest {
     /// Its id.
     pub vmid: u32,
@@ -162,13 +164,11 @@ impl World {
     pub fn move_guest(&mut self, vmid: u32, node: &str) {
         if let Some(guest) = self.guests.get_mut(&vmid) {
             guest.node = node.to_owned();
-            self.vmids += 1;
         }
     }
 
     /// Removes a guest.
     pub fn remove_guest(&mut self, vmid: u32) -> Option<Guest> {
-        self.vmids += 1;
         self.guests.remove(&vmid)
     }
 }

@@ -7,6 +7,7 @@ pub mod access;
 pub mod files;
 pub mod guests;
 pub mod nodes;
+mod saved;
 pub mod seed;
 pub mod storage;
 pub mod tasks;
@@ -21,6 +22,7 @@ use crate::error::{ApiError, ApiResult};
 pub use access::Access;
 pub use guests::{Guest, GuestKind};
 pub use nodes::Node;
+pub use saved::RestoreError;
 pub use tasks::Tasks;
 
 /// The major release that is emulated.
@@ -89,7 +91,6 @@ pub struct World {
     files: BTreeMap<String, String>,
     ticked: i64,
     turn: usize,
-    vmids: nodes::Revision,
 }
 
 impl World {

@@ -1,12 +1,14 @@
 //! Nodes: power, membership, figures.
 
+use serde::{Deserialize, Serialize};
+
 use super::World;
 
 /// Corosync needs a few seconds to notice that a member is gone.
 const MEMBERSHIP_DELAY: f64 = 4.0;
 
 /// One node of the cluster.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Node {
     /// Its name.
     pub name: String,
@@ -29,9 +31,6 @@ pub struct Node {
     /// SHA-256 of its certificate.
     pub fingerprint: String,
 }
-
-/// Counts changes of the guests, for whoever keeps a view of them.
-pub type Revision = u64;
 
 impl World {
     /// Whether corosync counts the node as a member.

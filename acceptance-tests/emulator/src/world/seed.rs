@@ -138,14 +138,6 @@ impl Seed {
         serde_json::from_value(seed).expect("the built-in seed is well formed")
     }
 
-    /// root@pam's first token in its full form, and root@pam's password.
-    #[must_use]
-    pub fn credentials(&self) -> (Option<String>, Option<String>) {
-        let root = self.users.iter().find(|u| u.userid == "root@pam");
-        let token = root.and_then(|u| u.tokens.first()).map(|t| format!("root@pam!{}={}", t.tokenid, t.secret));
-        (token, root.and_then(|u| u.password.clone()))
-    }
-
     /// The names of the nodes.
     pub fn node_names(&self) -> impl Iterator<Item = &str> {
         self.nodes.iter().map(|n| n.node.as_str())
@@ -184,7 +176,6 @@ impl Seed {
             replication: crate::api::replication::State::default(),
             files: BTreeMap::new(),
             turn: 0,
-            vmids: 0,
         };
         world.put_file(STORAGE_CFG, storage_cfg(&self.storages));
         world.write_access();
