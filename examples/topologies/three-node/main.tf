@@ -15,7 +15,7 @@ data "pve_version" "this" {}
 locals {
   has_rules = data.pve_version.this.major >= 9
   is_shared = terraform.workspace == "default"
-  tier      = local.is_shared ? null : var.tiers[terraform.workspace]
+  tier      = try(var.tiers[terraform.workspace], { nodes = {}, apart = false })
   services  = { for name, service in var.services : name => service if service.tier == terraform.workspace }
 }
 
@@ -81,7 +81,7 @@ resource "pve_ha_node_affinity_rule" "tier" {
 }
 
 resource "pve_ha_resource_affinity_rule" "apart" {
-  count = local.has_rules && try(local.tier.apart, false) ? 1 : 0
+  count = local.has_rules && local.tier.apart ? 1 : 0
 
   name      = "${terraform.workspace}-apart"
   resources = [for service in pve_ha_resource.this : service.sid]

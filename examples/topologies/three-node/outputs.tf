@@ -17,8 +17,8 @@ output "quorum" {
 }
 
 output "fencing" {
-  description = "Whether nodes would be fenced; null where Proxmox doesn't tell."
-  value       = try(data.pve_ha_status.this.fencing.armed_state, null)
+  description = "Whether nodes would be fenced; PVE 8 doesn't tell."
+  value       = try(coalesce(data.pve_ha_status.this.fencing.armed_state), "unknown")
 }
 
 output "problems" {

@@ -5,8 +5,8 @@ variable "tiers" {
     apart = bool
   }))
   default = {
-    low      = { nodes = { pve3 = 2, pve2 = 1 }, apart = false }
-    medium   = { nodes = { pve1 = 2, pve2 = 1 }, apart = false }
+    low      = { nodes = { pve3 = 2, pve1 = 1 }, apart = false }
+    medium   = { nodes = { pve2 = 2, pve1 = 1 }, apart = false }
     critical = { nodes = { pve1 = 1, pve2 = 1, pve3 = 1 }, apart = true }
   }
 }

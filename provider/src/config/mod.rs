@@ -20,7 +20,7 @@ use crate::session::{Configured, Session, call};
 use environment::{Environment, Login, flag, list};
 
 /// How long configuring may take to find out that the cluster doesn't answer.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The provider block.
 pub struct Configuration {

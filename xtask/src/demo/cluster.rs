@@ -31,8 +31,14 @@ struct Ready {
 }
 
 impl Cluster {
-    pub(super) fn start(binaries: &Binaries, pve: &str) -> Result<Self, Failure> {
-        let mut process = Command::new(&binaries.emulator)
+    pub(super) fn start(binaries: &Binaries, pve: &str, outlives: bool) -> Result<Self, Failure> {
+        let mut command = Command::new(&binaries.emulator);
+        // A process group of its own: the Ctrl-C that ends this program is not meant for a cluster that stays.
+        #[cfg(unix)]
+        if outlives {
+            std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        }
+        let mut process = command
             .args(["--listen", "127.0.0.1:0", "--pve", pve])
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -108,7 +114,11 @@ impl Cluster {
     }
 
     /// Leaves the cluster running, and says how to go on with it.
-    pub(super) fn keep(mut self, cli: &Cli, folder: &Path) -> String {
+    ///
+    /// # Errors
+    /// The clock can't be given back.
+    pub(super) fn keep(mut self, cli: &Cli, folder: &Path) -> Result<String, Failure> {
+        self.control(&["clock", "real"])?;
         let process = self.process.take().map_or(0, |child| child.id());
         let mut text = format!("\nThe cluster goes on running (end it by `kill {process}`). To play on:\n\n");
         let _ = writeln!(text, "  cd {}", folder.join("three-node").display());
@@ -117,7 +127,7 @@ impl Cluster {
         }
         let _ = writeln!(text, "  {} plan", cli.binary().display());
         let _ = writeln!(text, "  {} ctl --endpoint {} --help", self.emulator.display(), self.ready.endpoint);
-        text
+        Ok(text)
     }
 }
 

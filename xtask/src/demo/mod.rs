@@ -23,7 +23,7 @@ pub struct Arguments {
     /// The version of Proxmox VE to emulate.
     #[arg(long, value_enum, default_value = "9")]
     pve: Pve,
-    /// Leave the cluster running and the working folder in place for playing on.
+    /// Leave everything as it is before the destroy, for playing on: the cluster, the objects, the working folder.
     #[arg(long)]
     keep: bool,
 }
@@ -65,13 +65,13 @@ fn run(arguments: &Arguments, report: &mut Report) -> Outcome {
     let binaries = report.step("build", "the provider and the emulated cluster compile", || build(root))?;
     let folder = tempfile::Builder::new().prefix("pve-demo-").tempdir()?;
     let cluster = report.step("start", "an emulated cluster of three nodes answers", || {
-        Cluster::start(&binaries, arguments.pve.name())
+        Cluster::start(&binaries, arguments.pve.name(), arguments.keep)
     })?;
     let cli = Cli::new(binary, root, folder.path(), &binaries.provider, &cluster)?;
-    let told = three_node::tell(report, &cli, &cluster, arguments.pve == Pve::Nine);
+    let told = three_node::tell(report, &cli, &cluster, arguments.pve == Pve::Nine, arguments.keep);
     if arguments.keep {
         let folder = folder.keep();
-        report.say(&cluster.keep(&cli, &folder));
+        report.say(&cluster.keep(&cli, &folder)?);
     }
     told
 }

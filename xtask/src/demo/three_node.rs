@@ -22,7 +22,7 @@ const START: u32 = 90;
 /// From the failure of a node to its services running elsewhere, with a new master to be found first.
 const RECOVERY: u32 = 300;
 
-pub(super) fn tell(report: &mut Report, cli: &Cli, cluster: &Cluster, has_rules: bool) -> Outcome {
+pub(super) fn tell(report: &mut Report, cli: &Cli, cluster: &Cluster, has_rules: bool, keep: bool) -> Outcome {
     let before = cluster.get("/cluster/options")?;
     report.step("init", "the provider installs from a filesystem mirror", || cli.init())?;
 
@@ -47,7 +47,7 @@ pub(super) fn tell(report: &mut Report, cli: &Cli, cluster: &Cluster, has_rules:
 
     report.chapter("A node dies");
     let first = placement(cli)?;
-    let dead = first.get("vm:102").and_then(|(node, _)| node.clone()).ok_or("vm:102 is nowhere")?;
+    let dead = first.get("vm:100").and_then(|(node, _)| node.clone()).ok_or("vm:100 is nowhere")?;
     report.step(&format!("{dead} fails"), "its services run on other nodes, and pve_ha_status says where", || {
         cluster.fail(&dead)?;
         cluster.advance(RECOVERY)?;
@@ -70,6 +70,9 @@ pub(super) fn tell(report: &mut Report, cli: &Cli, cluster: &Cluster, has_rules:
     })?;
     cli.refresh()?;
     summary(report, cli, cluster, has_rules)?;
+    if keep {
+        return Ok(());
+    }
 
     report.chapter("Destroy");
     report.step("destroy", "every workspace is destroyed, in reverse order", || destroy(cli))?;
@@ -87,7 +90,11 @@ fn roll_out(report: &mut Report, cli: &Cli, workspace: &str) -> Outcome {
         let adds = planned > 0 && plan.changes.iter().all(|change| change.starts_with("create "));
         demand(adds, || format!("planned: {:?}", plan.changes))
     })?;
-    report.step(&format!("{workspace} apply"), &format!("{planned} objects are created"), || cli.apply())?;
+    report.step(
+        &format!("{workspace} apply"),
+        &format!("{planned} {} created", if planned == 1 { "object is" } else { "objects are" }),
+        || cli.apply(),
+    )?;
     report.step(&format!("{workspace} again"), "the second plan is empty", || is_empty(cli))?;
     Ok(())
 }
@@ -162,10 +169,10 @@ fn nothing_to_do(cli: &Cli) -> Outcome {
 fn summary(report: &mut Report, cli: &Cli, cluster: &Cluster, has_rules: bool) -> Outcome {
     let fencing = cli.value("fencing")?;
     let quorum = cli.value("quorum")?;
-    let armed = fencing.as_str().map_or_else(
-        || "by watchdog (PVE 8 doesn't tell its state)".to_owned(),
-        |state| format!("by watchdog, {state}"),
-    );
+    let armed = match fencing.as_str() {
+        Some("unknown") | None => "by watchdog (PVE 8 doesn't tell its state)".to_owned(),
+        Some(state) => format!("by watchdog, {state}"),
+    };
     report.row("fencing", armed);
     let votes = quorum["votes"].as_str().unwrap_or("unknown");
     report.row("quorum", format!("{votes} votes, survives the failure of {} node(s)", quorum["tolerates"]));

@@ -53,14 +53,11 @@ pub fn timeout(resource: &dyn Resource, object: &Value, verb: &str) -> Instant {
 
 /// What a panic inside a verb means: nobody knows how far it came.
 pub fn panicked(panic: &(dyn Any + Send)) -> Failure {
-    let text =
-        panic.downcast_ref::<&str>().map(|s| (*s).to_owned()).or_else(|| panic.downcast_ref::<String>().cloned());
+    // A formatted text may quote values, and a value may be a secret; a literal can't.
+    let text = panic.downcast_ref::<&str>().copied().unwrap_or("a panic, whose place is in the log");
     Failure::new(
         Cause::Ambiguous,
-        format!(
-            "The provider hit a bug: {}. Please report it, with the log of TF_LOG=DEBUG.",
-            text.unwrap_or_else(|| "a panic without a message".to_owned())
-        ),
+        format!("The provider hit a bug: {text}. Please report it, with the log of TF_LOG=DEBUG."),
     )
 }
 
