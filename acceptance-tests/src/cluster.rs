@@ -142,16 +142,30 @@ impl Cluster {
         Guests { vms: take("qemu", count), cts: take("lxc", containers) }
     }
 
+    /// The node that the guest `id` is on.
+    #[track_caller]
+    pub fn node_of(&self, id: &str) -> String {
+        let guests = self.all_guests();
+        let guest = guests.iter().find(|guest| guest["vmid"].to_string() == id).expect("the guest exists");
+        guest["node"].as_str().unwrap_or_default().to_owned()
+    }
+
+    #[track_caller]
     fn ours(&self, kind: &str) -> Vec<String> {
-        let guests = self.api.send("GET", "/cluster/resources", &[("type", "vm")]);
-        let guests = guests.unwrap_or_else(|refused| panic!("{refused}"));
-        let ours =
-            guests.as_array().into_iter().flatten().filter(|guest| {
-                guest["type"] == kind && guest["name"].as_str().is_some_and(|name| name.starts_with(OURS))
-            });
-        let mut ids: Vec<String> = ours.map(|guest| guest["vmid"].to_string()).collect();
+        let guests = self.all_guests();
+        let is_ours = |guest: &&Json| {
+            guest["type"] == kind && guest["name"].as_str().is_some_and(|name| name.starts_with(OURS))
+        };
+        let mut ids: Vec<String> = guests.iter().filter(is_ours).map(|guest| guest["vmid"].to_string()).collect();
         ids.sort();
         ids
+    }
+
+    #[track_caller]
+    fn all_guests(&self) -> Vec<Json> {
+        let guests = self.api.send("GET", "/cluster/resources", &[("type", "vm")]);
+        let guests = guests.unwrap_or_else(|refused| panic!("{refused}"));
+        guests.as_array().cloned().unwrap_or_default()
     }
 
     fn lease(&self, all: &[String], count: usize) -> Vec<String> {
