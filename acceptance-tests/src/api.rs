@@ -110,6 +110,12 @@ impl Api {
                 for volatile in ["digest", "order"] {
                     members.remove(volatile);
                 }
+                // Groups tell their nodes in Perl's order of hashes.
+                if let Some(nodes) = members.get_mut("nodes") {
+                    let mut sorted: Vec<&str> = nodes.as_str().unwrap_or_default().split(',').collect();
+                    sorted.sort_unstable();
+                    *nodes = Json::from(sorted.join(","));
+                }
             }
             (entry[key].as_str().unwrap_or_default().to_owned(), entry)
         });

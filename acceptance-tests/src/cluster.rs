@@ -153,9 +153,8 @@ impl Cluster {
     #[track_caller]
     fn ours(&self, kind: &str) -> Vec<String> {
         let guests = self.all_guests();
-        let is_ours = |guest: &&Json| {
-            guest["type"] == kind && guest["name"].as_str().is_some_and(|name| name.starts_with(OURS))
-        };
+        let is_ours =
+            |guest: &&Json| guest["type"] == kind && guest["name"].as_str().is_some_and(|name| name.starts_with(OURS));
         let mut ids: Vec<String> = guests.iter().filter(is_ours).map(|guest| guest["vmid"].to_string()).collect();
         ids.sort();
         ids

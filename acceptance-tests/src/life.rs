@@ -277,9 +277,11 @@ fn set(name: &str) -> BTreeSet<String> {
     BTreeSet::from([name.to_owned()])
 }
 
-/// What a value means: unset is the same as empty, false, or a block without content.
+/// What a value means: unset is the same as empty or a block without content, and a text of lines ends with or without the
+/// last line feed.
 fn means(value: &Json) -> Json {
     match value {
+        Json::String(text) => text.strip_suffix('\n').unwrap_or(text).into(),
         Json::Array(items) if items.is_empty() => Json::Null,
         Json::Object(members) if members.values().all(Json::is_null) => Json::Null,
         _ => value.clone(),

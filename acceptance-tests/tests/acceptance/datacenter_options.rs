@@ -63,7 +63,7 @@ fn life_on(test: &str, release: Release) {
         option(
             "notify",
             "block { package_updates = \"never\" }",
-            "block {\n    package_updates = \"always\"\n    fencing = \"never\"\n    replication = \"always\"\n    target_fencing = \"a\"\n    target_replication = \"b\"\n    target_package_updates = \"c\"\n  }",
+            "block {\n    package_updates = \"always\"\n    fencing = \"never\"\n    replication = \"always\"\n    target_fencing = \"aa\"\n    target_replication = \"bb\"\n    target_package_updates = \"cc\"\n  }",
             ("notify", "package-updates=auto"),
         ),
         option(

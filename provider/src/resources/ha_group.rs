@@ -23,7 +23,15 @@ impl Verbs for HaGroup {
         let mut diagnostics = Diagnostics::new();
         if let Ok(Placement::Rules) = verb.client().placement(&verb.call()).await {
             let name = change.planned.at("name").as_str().unwrap_or("NAME");
-            diagnostics.error("HA groups are gone from this cluster", instead(verb, name, change.planned).await);
+            let instead = match migrated(verb, name).await {
+                None if change.prior.is_none() => format!(
+                    "This cluster has HA rules instead of HA groups. Write this instead of the group {name}, with the HA resources \
+                     that name it:\n\n{}",
+                    block(name, change.planned, "[/* pve_ha_resource.<name>.sid */]")
+                ),
+                migrated => instead(name, change.planned, migrated),
+            };
+            diagnostics.error("HA groups are gone from this cluster", instead);
         }
         diagnostics
     }
@@ -40,7 +48,7 @@ impl Verbs for HaGroup {
                 rule_name(name)
             )));
         }
-        verb.cx.warn("HA groups have been migrated to rules", instead(verb, name, object).await);
+        verb.cx.warn("HA groups have been migrated to rules", instead(name, object, migrated(verb, name).await));
         Ok(Some(Some(object.clone())))
     }
 
@@ -54,29 +62,49 @@ pub(super) fn rule_name(group: &str) -> String {
     format!("ha-group-{group}")
 }
 
+/// The rule that the group `name` has become, if it has.
+async fn migrated(verb: &Verb<'_>, name: &str) -> Option<HaNodeAffinityRule> {
+    let rules = verb.client().list(Collection::HaRules, &verb.call()).await.ok()?;
+    let entry = rules.find::<Json>(&rule_name(name)).ok().flatten()?;
+    HaNodeAffinityRule::from_entry(&entry).ok()
+}
+
 /// What to write instead of the group `name`.
-async fn instead(verb: &Verb<'_>, name: &str, group: &Value) -> String {
-    let rule = rule_name(name);
-    let rules = verb.client().list(Collection::HaRules, &verb.call()).await;
-    let entry = rules.ok().and_then(|rules| rules.find::<Json>(&rule).ok().flatten());
-    let Some(migrated) = entry.and_then(|entry| HaNodeAffinityRule::from_entry(&entry).ok()) else {
+fn instead(name: &str, group: &Value, migrated: Option<HaNodeAffinityRule>) -> String {
+    let Some(migrated) = migrated else {
         return format!(
             "The HA group {name} does not exist any more: this cluster has HA rules instead of groups, and a group that no \
              resource used became no rule. Drop it from the state, and write a pve_ha_node_affinity_rule if one is wanted:\n\n\
              removed {{\n  from = pve_ha_group.<name>\n  lifecycle {{\n    destroy = false\n  }}\n}}"
         );
     };
-    let nodes = migrated.nodes.0.iter().map(|(node, priority)| format!("{node} = {}", priority.unwrap_or(0)));
-    let resources = migrated.resources.0.iter().map(|sid| format!("\"{sid}\""));
-    let comment = migrated.comment.clone().or_else(|| group.at("comment").as_str().map(str::to_owned));
-    let comment = comment.map_or_else(String::new, |comment| format!("\n  comment   = {comment:?}"));
-    let strict = if migrated.strict == Some(true) { "\n  strict    = true" } else { "" };
+    let rule = rule_name(name);
+    let resources = migrated.resources.0.iter().map(|sid| format!("\"{sid}\"")).collect::<Vec<_>>().join(", ");
+    let nodes = migrated.nodes.0.iter().map(|(node, priority)| (node.to_string(), Value::from(priority.unwrap_or(0))));
+    let comment = migrated.comment.map(Value::from).unwrap_or_else(|| group.at("comment").clone());
+    let found = Value::object([
+        ("nodes", Value::Map(nodes.collect())),
+        ("restricted", Value::Bool(migrated.strict == Some(true))),
+        ("comment", comment),
+    ]);
     format!(
         "The HA group {name} has become the HA rule {rule}. Write this instead; it plans empty:\n\n\
-         moved {{\n  from = pve_ha_group.<name>\n  to   = pve_ha_node_affinity_rule.<name>\n}}\n\n\
-         resource \"pve_ha_node_affinity_rule\" \"<name>\" {{\n  name      = \"{rule}\"\n  resources = [{}]\n  nodes     = {{ {} \
-         }}{strict}{comment}\n}}",
-        resources.collect::<Vec<_>>().join(", "),
-        nodes.collect::<Vec<_>>().join(", "),
+         moved {{\n  from = pve_ha_group.<name>\n  to   = pve_ha_node_affinity_rule.<name>\n}}\n\n{}",
+        block(&rule, &found, &format!("[{resources}]"))
+    )
+}
+
+/// The block of a rule that does what `group` did.
+fn block(rule: &str, group: &Value, resources: &str) -> String {
+    let nodes = group.at("nodes").as_map().into_iter().flatten().map(|(node, priority)| {
+        let priority = priority.as_number().map_or_else(|| "0".to_owned(), ToString::to_string);
+        format!("{node} = {priority}")
+    });
+    let nodes = nodes.collect::<Vec<_>>().join(", ");
+    let strict = if group.at("restricted").as_bool() == Some(true) { "\n  strict    = true" } else { "" };
+    let comment = group.at("comment").as_str().map_or_else(String::new, |text| format!("\n  comment   = {text:?}"));
+    format!(
+        "resource \"pve_ha_node_affinity_rule\" \"<name>\" {{\n  name      = \"{rule}\"\n  resources = {resources}\n  \
+         nodes     = {{ {nodes} }}{strict}{comment}\n}}"
     )
 }

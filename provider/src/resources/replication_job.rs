@@ -37,8 +37,10 @@ impl Verbs for ReplicationJob {
         }
     }
 
-    fn is_there(entry: &Json) -> bool {
-        !is_being_removed(entry)
+    /// A job that is being removed is gone in a minute, unless its source node is down: then it stays, and is in the way,
+    /// until it is removed by force.
+    async fn is_there(verb: &Verb<'_>, entry: &Json) -> bool {
+        !is_being_removed(entry) || is_down(verb, entry["source"].as_str().unwrap_or_default()).await
     }
 
     async fn identify(verb: &Verb<'_>, mut planned: Value) -> Result<Value, Failure> {

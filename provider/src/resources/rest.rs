@@ -51,7 +51,7 @@ impl<N: Verbs> RestResource<N> {
 
     /// What Proxmox answered about the object called `key`, as the framework sees it.
     fn found(&self, key: &str, entry: &Json) -> Result<Option<Found>, Failure> {
-        if !N::owns(entry) || !N::is_there(entry) {
+        if !N::owns(entry) {
             return Ok(None);
         }
         let noun = N::from_entry(entry).map_err(|problem| {
@@ -77,8 +77,8 @@ impl<N: Verbs> RestResource<N> {
         };
         let entry = entry.map_err(|error| self.explain(&key, &error))?;
         let mut found = match entry {
-            Some(entry) => self.found(&key, &entry)?,
-            None => None,
+            Some(entry) if N::is_there(verb, &entry).await => self.found(&key, &entry)?,
+            _ => None,
         };
         if let Some(found) = &mut found {
             N::adjust(verb, object, &mut found.object).await?;

@@ -51,8 +51,8 @@ pub trait Verbs: Rest {
     }
 
     /// Whether an entry is an object at all, and not just what is left of one.
-    fn is_there(_entry: &Json) -> bool {
-        true
+    fn is_there(_verb: &Verb<'_>, _entry: &Json) -> impl Future<Output = bool> + Send {
+        async { true }
     }
 
     /// Corrects what was read in view of what the state says.

@@ -187,19 +187,19 @@ pub struct Notify {
     #[schemars(extend("enum" = ["auto", "always", "never"]))]
     pub package_updates: Option<String>,
     /// The target of these notifications.
-    #[schemars(extend("format" = "pve-property-text"))]
+    #[schemars(extend("format" = "pve-configid"))]
     pub target_package_updates: Option<String>,
     /// On fencing.
     #[schemars(extend("enum" = ["always", "never"]))]
     pub fencing: Option<String>,
     /// The target of these notifications.
-    #[schemars(extend("format" = "pve-property-text"))]
+    #[schemars(extend("format" = "pve-configid"))]
     pub target_fencing: Option<String>,
     /// On failed replication.
     #[schemars(extend("enum" = ["always", "never"]))]
     pub replication: Option<String>,
     /// The target of these notifications.
-    #[schemars(extend("format" = "pve-property-text"))]
+    #[schemars(extend("format" = "pve-configid"))]
     pub target_replication: Option<String>,
 }
 

@@ -260,6 +260,18 @@ impl Handle {
         &self.shared.cluster
     }
 
+    /// The faults in wait.
+    #[must_use]
+    pub fn faults(&self) -> &crate::control::faults::Faults {
+        &self.shared.control.faults
+    }
+
+    /// What was asked of it.
+    #[must_use]
+    pub fn counters(&self) -> &crate::control::counters::Counters {
+        &self.shared.control.counters
+    }
+
     /// Ends it and waits until all its connections are closed.
     pub async fn stop(self) {
         self.shared.stop.cancel();
