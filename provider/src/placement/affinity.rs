@@ -61,7 +61,7 @@ impl Class {
 }
 
 /// All classes of a configuration.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Classes {
     classes: Vec<Class>,
     online: Option<Vec<NodeId>>,

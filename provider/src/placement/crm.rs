@@ -68,7 +68,9 @@ impl Crm {
             self.state = CrmState::Slave;
             return After::Exit;
         }
-        manager.round(env);
+        if manager.round(env) {
+            env.write_manager_status(manager.status(&env.node(), env.now()));
+        }
         After::Continue
     }
 

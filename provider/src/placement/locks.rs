@@ -110,7 +110,7 @@ mod tests {
         assert!(locks.agent(&one, &one, 0));
         assert!(!locks.agent(&one, &two, 120));
         assert!(locks.expired(60).is_empty());
-        assert_eq!(locks.expired(61), [one.clone()]);
+        assert_eq!(locks.expired(61), std::slice::from_ref(&one));
         assert!(locks.agent(&one, &two, 121));
         assert!(!locks.agent(&one, &one, 121));
     }

@@ -13,6 +13,7 @@ pub mod config;
 pub mod crm;
 pub mod environment;
 pub mod feasibility;
+pub mod forecast;
 pub mod groups;
 pub mod locks;
 pub mod lrm;

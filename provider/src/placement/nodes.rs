@@ -53,7 +53,7 @@ pub struct Member {
 }
 
 /// All nodes the manager knows, with what it remembers of them.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Nodes {
     entries: Vec<Entry>,
     by_name: HashMap<Name, NodeId>,
@@ -61,7 +61,7 @@ pub struct Nodes {
     online: Vec<NodeId>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Entry {
     name: Name,
     /// `None`: only named somewhere, not in the manager's status.

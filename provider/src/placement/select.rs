@@ -38,9 +38,9 @@ impl Scene<'_> {
             return None;
         }
         let stay = preference == Preference::Stay;
-        let loose = service.affinity.mates.is_empty() && service.affinity.apart.is_empty();
         // Most services, most of the time.
-        if stay && loose && service.maintenance_node.is_none() && class.prefers(service.node) {
+        let free = service.affinity.mates.is_empty() && service.maintenance_node.is_none();
+        if stay && free && class.prefers(service.node) && !self.is_contested(service) {
             return Some(service.node);
         }
 
@@ -69,6 +69,14 @@ impl Scene<'_> {
         }
         let after = (preference == Preference::TryNext).then_some(service.node);
         self.usage.best(index, &candidates, self.nodes, after)
+    }
+
+    /// Whether one that must be apart from this service is, or is about to be, on its node.
+    fn is_contested(self, service: &Service) -> bool {
+        service.affinity.apart.iter().any(|&opponent| {
+            let (here, there) = usage::used_nodes(&self.services[opponent], self.nodes);
+            here == Some(service.node) || there == Some(service.node)
+        })
     }
 }
 

@@ -50,13 +50,13 @@ pub fn used_nodes(service: &Service, nodes: &Nodes) -> (Option<NodeId>, Option<N
 }
 
 /// The load of every node by id. CPU is kept in millionths, so that sums are exact whatever their order.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Usage {
     counts: Vec<u32>,
     weights: Option<Weights>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Weights {
     max: Vec<Size>,
     cpu: Vec<i64>,

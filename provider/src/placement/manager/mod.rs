@@ -22,7 +22,7 @@ use super::status::{Disarm, Exit, LrmMode, SharedLrmStatus, Status};
 use super::usage::{self, Usage};
 
 /// The active manager of a cluster.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Manager {
     nodes: Nodes,
     /// Sorted by service id, the order in which they are worked on.
@@ -38,6 +38,8 @@ pub struct Manager {
     dropped_rules: BTreeMap<Name, Vec<String>>,
     rounds: u64,
     stats_missing: bool,
+    /// A resource has no guest; once that appears, the resource is a service.
+    awaits_guests: bool,
 }
 
 /// Rounds after which a new manager first tries to migrate groups, and then between tries.
@@ -77,14 +79,19 @@ impl Manager {
         self.disarm.is_some_and(|disarm| disarm.done)
     }
 
-    /// One round, including the write of the status.
-    pub fn round(&mut self, env: &mut impl Environment) {
+    /// Takes the configuration over ahead of the first round.
+    pub fn prepare(&mut self, env: &mut impl Environment) {
+        self.configure(env);
+    }
+
+    /// One round; false if this node is in no state to manage, and nothing was done.
+    pub fn round(&mut self, env: &mut impl Environment) -> bool {
         let own = env.node();
         self.observe(env);
         let here = self.nodes.intern(&own);
         if !matches!(self.nodes.state(here), NodeState::Online | NodeState::Maintenance) {
             env.log(Level::Info, "master seems offline");
-            return;
+            return false;
         }
         self.rounds += 1;
         let since_first = self.rounds.checked_sub(FIRST_GROUP_MIGRATION);
@@ -101,7 +108,7 @@ impl Manager {
         } else {
             self.work(env);
         }
-        env.write_manager_status(self.status(&own, env.now()));
+        true
     }
 
     /// Members and local resource managers.
@@ -122,8 +129,7 @@ impl Manager {
         let known = self.nodes.states().count();
         let same = self.config.as_ref().is_some_and(|old| Arc::ptr_eq(old, &config));
         let complete = same && self.compiled_for == Some(known);
-        // A guest that appears later makes its resource a service.
-        if !complete || self.services.len() != config.resources.len() {
+        if !complete || self.awaits_guests {
             let changed = self.disarm.is_none() && self.sync_services(env, &config);
             if !complete || changed {
                 self.compile(env, &config, known);
@@ -149,12 +155,16 @@ impl Manager {
         });
         let mut changed = self.services.len() != before;
         let mut added = Vec::new();
+        self.awaits_guests = false;
         for (sid, resource) in &config.resources {
             let known = self.services.binary_search_by(|service| service.sid.cmp(sid)).is_ok();
             if known || resource.state == Requested::Ignored {
                 continue;
             }
-            let Some(node) = env.guest_node(sid) else { continue };
+            let Some(node) = env.guest_node(sid) else {
+                self.awaits_guests = true;
+                continue;
+            };
             env.log(Level::Info, &format!("adding new service '{sid}' on node '{node}'"));
             let state = if resource.state == Requested::Started { State::RequestStart } else { State::RequestStop };
             let node = self.nodes.intern(&node);

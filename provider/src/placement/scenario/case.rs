@@ -178,7 +178,7 @@ impl Case {
             nodes: self.nodes.keys().map(|node| name(node)).collect(),
             guests: self.services.iter().map(|(sid, service)| (name(sid), name(&service.node))).collect(),
             start_failures: failures.collect(),
-            capacity: (self.crs == "static").then(|| self.capacity()),
+            capacity: self.is_static().then(|| self.capacity()),
             round: 20,
         }
     }
@@ -205,6 +205,10 @@ impl Case {
         })
     }
 
+    pub(super) fn is_static(&self) -> bool {
+        self.crs == "static"
+    }
+
     pub(super) fn node_names(&self) -> impl Iterator<Item = &String> {
         self.nodes.keys()
     }
@@ -213,7 +217,7 @@ impl Case {
         self.services.keys()
     }
 
-    fn capacity(&self) -> Capacity {
+    pub(super) fn capacity(&self) -> Capacity {
         let size = |size: &Capacities| Size { cpu: size.maxcpu.unwrap_or(0.0), mem: size.maxmem.unwrap_or(0) };
         Capacity {
             nodes: self.nodes.iter().map(|(node, capacities)| (name(node), size(capacities))).collect(),

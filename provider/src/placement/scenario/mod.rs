@@ -4,9 +4,11 @@
 //! what Proxmox decided is told.
 
 mod case;
+mod foretell;
 mod play;
 
 pub use case::{Case, CaseError};
+pub use foretell::foretell;
 pub use play::play;
 
 /// Something that came out differently from what Proxmox decided.

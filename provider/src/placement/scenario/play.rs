@@ -169,7 +169,7 @@ impl<'a> Play<'a> {
     }
 }
 
-fn show(place: &Place) -> String {
+pub(super) fn show(place: &Place) -> String {
     let back = place.maintenance_node.as_ref().map(|node| format!(", back to {node}")).unwrap_or_default();
     format!("{} on {}{back}", place.state, place.node)
 }

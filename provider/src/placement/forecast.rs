@@ -1,0 +1,260 @@
+//! What a failure would do to a running cluster: where each service would be once all has settled.
+//!
+//! A [`Forecast`] starts from the status of a live manager and drives a copy of that manager, with local managers that
+//! always succeed. Fencing is taken for granted, as is that nodes which fail together are recovered together.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use super::command::Command;
+use super::config::{Config, Name, Requested};
+use super::environment::{Action, Environment, Level, Progress};
+use super::manager::Manager;
+use super::nodes::{FENCE_DELAY, Member, NodeState};
+use super::service::{Service, State, Uid};
+use super::status::{Exit, LrmMode, LrmResult, LrmState, LrmStatus, SharedLrmStatus, Status};
+use super::usage::{Bystander, Capacity};
+
+/// Seconds from round to round.
+const ROUND: i64 = 10;
+/// Rounds after which services that still move are taken as they are; each service moves a few times at most.
+const MOST_ROUNDS: u32 = 60;
+
+/// A cluster whose failures can be foretold, one after the other.
+#[derive(Debug)]
+pub struct Forecast {
+    manager: Manager,
+    master: Option<Name>,
+    config: Arc<Config>,
+    capacity: Option<Arc<Capacity>>,
+    bystanders: Vec<Bystander>,
+}
+
+impl Forecast {
+    /// Starts from the status of the active manager, the configuration and what the scheduler weighs.
+    pub fn new(
+        status: &Status,
+        config: Arc<Config>,
+        capacity: Option<Arc<Capacity>>,
+        bystanders: Vec<Bystander>,
+    ) -> Self {
+        let mut forecast =
+            Self { manager: Manager::default(), master: status.master_node.clone(), config, capacity, bystanders };
+        let mut manager = Manager::adopt(status);
+        manager.prepare(&mut After::new(&forecast, Name::default(), Vec::new()));
+        forecast.manager = manager;
+        forecast
+    }
+
+    /// The settled services after these nodes failed at once, as long as the rest is quorate; by service id.
+    pub fn node_failure(&self, failed: &BTreeSet<Name>) -> Outcome {
+        let mut manager = self.manager.clone();
+        let Some(own) = self.successor(failed) else { return Outcome { manager } };
+        let mut world = After::new(self, own, self.members(failed));
+        manager.round(&mut world);
+        world.now += FENCE_DELAY;
+        for _ in 0..MOST_ROUNDS {
+            let orders = world.orders;
+            world.carry_out(&manager);
+            manager.round(&mut world);
+            world.now += ROUND;
+            if world.orders == orders {
+                break;
+            }
+        }
+        Outcome { manager }
+    }
+
+    /// The node that manages afterwards; which one it is does not matter to the services.
+    fn successor(&self, failed: &BTreeSet<Name>) -> Option<Name> {
+        let alive =
+            |name: &Name, state| matches!(state, NodeState::Online | NodeState::Maintenance) && !failed.contains(name);
+        let same = self.master.iter().find(|master| !failed.contains(*master)).cloned();
+        let mut others = self.manager.nodes().states().filter(|(name, state)| alive(name, *state));
+        same.or_else(|| others.next().map(|(name, _)| name.clone()))
+    }
+
+    fn members(&self, failed: &BTreeSet<Name>) -> Vec<Member> {
+        let here = |state| matches!(state, NodeState::Online | NodeState::Maintenance);
+        let member = |(name, state): (&Name, NodeState)| Member {
+            name: name.clone(),
+            online: here(state) && !failed.contains(name),
+        };
+        self.manager.nodes().states().filter(|(_, state)| *state != NodeState::Gone).map(member).collect()
+    }
+}
+
+/// A cluster after a failure.
+#[derive(Debug)]
+pub struct Outcome {
+    manager: Manager,
+}
+
+impl Outcome {
+    /// The services, by id.
+    pub fn services(&self) -> impl Iterator<Item = Settled<'_>> {
+        let name = |id| self.manager.nodes().name(id);
+        self.manager.services().iter().map(move |service| Settled { service, node: name(service.node) })
+    }
+}
+
+/// Where a service is.
+#[derive(Clone, Copy, Debug)]
+pub struct Settled<'a> {
+    service: &'a Service,
+    /// Its node; the dead one for a service that could not be placed.
+    pub node: &'a Name,
+}
+
+impl<'a> Settled<'a> {
+    /// Its id.
+    pub fn sid(&self) -> &'a Name {
+        &self.service.sid
+    }
+
+    /// Its state; `recovery` if there is no node for it.
+    pub fn state(&self) -> State {
+        self.service.state
+    }
+}
+
+/// The world after a failure: whatever is ordered succeeds.
+struct After<'a> {
+    forecast: &'a Forecast,
+    own: Name,
+    members: Vec<Member>,
+    now: i64,
+    orders: u64,
+    working: SharedLrmStatus,
+    in_maintenance: SharedLrmStatus,
+}
+
+impl<'a> After<'a> {
+    fn new(forecast: &'a Forecast, own: Name, members: Vec<Member>) -> Self {
+        let (working, in_maintenance) =
+            (lrm(LrmMode::Active, HashMap::new()), lrm(LrmMode::Maintenance, HashMap::new()));
+        Self { forecast, own, members, now: 0, orders: u64::MAX / 2, working, in_maintenance }
+    }
+
+    /// Reports every move and every stop of a living node as done.
+    fn carry_out(&mut self, manager: &Manager) {
+        let ordered = |service: &&Service| service.state.is_moving() || service.state == State::RequestStop;
+        let lives = |service: &&Service| {
+            matches!(manager.nodes().state(service.node), NodeState::Online | NodeState::Maintenance)
+        };
+        let done: HashMap<Uid, LrmResult> = manager
+            .services()
+            .iter()
+            .filter(ordered)
+            .filter(lives)
+            .map(|service| {
+                let result = LrmResult { sid: service.sid.clone(), state: service.state, exit: Exit::Success };
+                (service.uid, result)
+            })
+            .collect();
+        self.working = lrm(LrmMode::Active, done.clone());
+        self.in_maintenance = lrm(LrmMode::Maintenance, done);
+    }
+}
+
+fn lrm(mode: LrmMode, results: HashMap<Uid, LrmResult>) -> SharedLrmStatus {
+    Arc::new(LrmStatus { state: LrmState::Active, mode, timestamp: 0, results })
+}
+
+impl Environment for After<'_> {
+    fn now(&self) -> i64 {
+        self.now
+    }
+
+    fn node(&self) -> Name {
+        self.own.clone()
+    }
+
+    fn quorate(&self) -> bool {
+        true
+    }
+
+    fn members(&self) -> Vec<Member> {
+        self.members.clone()
+    }
+
+    fn config(&self) -> Arc<Config> {
+        self.forecast.config.clone()
+    }
+
+    fn fresh_uid(&mut self) -> Uid {
+        self.orders += 1;
+        Uid(self.orders)
+    }
+
+    fn log(&mut self, _level: Level, _text: &str) {}
+
+    fn manager_status(&self) -> Arc<Status> {
+        Arc::default()
+    }
+
+    fn write_manager_status(&mut self, _status: Status) {}
+
+    /// A node in maintenance still says so when it is dead; any other dead one says nothing.
+    fn lrm_status(&self, node: &str) -> Option<SharedLrmStatus> {
+        let before = &self.forecast.manager;
+        let id = before.nodes().id(node)?;
+        if before.nodes().state(id) == NodeState::Maintenance {
+            return Some(self.in_maintenance.clone());
+        }
+        let online = self.members.iter().any(|member| member.online && *member.name == *node);
+        online.then(|| self.working.clone())
+    }
+
+    fn write_lrm_status(&mut self, _status: LrmStatus) {}
+
+    fn manager_lock(&mut self) -> bool {
+        true
+    }
+
+    fn release_manager_lock(&mut self) {}
+
+    fn release_manager_watchdog(&mut self) {}
+
+    fn agent_lock(&mut self, _node: &Name) -> bool {
+        true
+    }
+
+    fn release_agent_lock(&mut self) {}
+
+    fn take_commands(&mut self) -> Vec<Command> {
+        Vec::new()
+    }
+
+    fn has_commands(&self) -> bool {
+        false
+    }
+
+    fn request_state(&mut self, _sid: &str, _state: Requested) {}
+
+    fn capacity(&self) -> Option<Arc<Capacity>> {
+        self.forecast.capacity.clone()
+    }
+
+    fn bystanders(&self) -> Vec<Bystander> {
+        self.forecast.bystanders.clone()
+    }
+
+    fn guest_node(&self, _sid: &str) -> Option<Name> {
+        None
+    }
+
+    fn steal_guest(&mut self, _sid: &str, _from: &str, _to: &str) {}
+
+    fn guest_runs(&self, _sid: &str) -> bool {
+        true
+    }
+
+    fn act(&mut self, _sid: &str, _action: Action<'_>) -> Progress {
+        Progress::Done
+    }
+
+    fn shutting_down(&self) -> Option<bool> {
+        None
+    }
+}

@@ -1,0 +1,88 @@
+//! Foretells a scenario's answer from the settled placement before its event alone.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::placement::config::Name;
+use crate::placement::forecast::Forecast;
+use crate::placement::nodes::NodeState;
+use crate::placement::service::{State, Uid};
+use crate::placement::status::{ServiceStatus, Status};
+
+use super::Difference;
+use super::case::{Case, CaseError, EventKind, Place};
+use super::play::show;
+
+/// The differences between Proxmox's answer and the forecast; nothing if the event is not one to be foretold: a node failure
+/// after which the rest is quorate, without failing starts.
+///
+/// # Errors
+/// When the scenario uses a word that is unknown.
+pub fn foretell(case: &Case) -> Result<Option<Vec<Difference>>, CaseError> {
+    let foretellable = case.event.kind == EventKind::NodeFailure && case.quorate_steady && case.quorate_after;
+    if !foretellable || case.has_start_failures() {
+        return Ok(None);
+    }
+    let capacity = case.is_static().then(|| Arc::new(case.capacity()));
+    let forecast = Forecast::new(&status(case)?, Arc::new(case.config()?), capacity, Vec::new());
+    let failed = case.event.nodes.iter().map(|node| Name::from(node.as_str())).collect();
+    let outcome = forecast.node_failure(&failed);
+    let found: BTreeMap<&str, (String, State)> =
+        outcome.services().map(|settled| (&**settled.sid(), (settled.node.to_string(), settled.state()))).collect();
+    let mut differences = Vec::new();
+    for (sid, expected) in case.after.iter().filter(|(_, place)| place.state != "ignored") {
+        let expected = Place { maintenance_node: None, ..expected.clone() };
+        let found = found.get(sid.as_str()).map(|(node, state)| Place {
+            node: node.clone(),
+            state: state.as_str().to_owned(),
+            maintenance_node: None,
+        });
+        if found.as_ref() != Some(&expected) {
+            differences.push(Difference {
+                reading: "forecast".to_owned(),
+                what: sid.clone(),
+                expected: show(&expected),
+                found: found.as_ref().map(show).unwrap_or_default(),
+            });
+        }
+    }
+    Ok(Some(differences))
+}
+
+/// The manager's status in the settled placement before the event.
+fn status(case: &Case) -> Result<Status, CaseError> {
+    let nodes = case.nodes_steady.iter().map(|(node, state)| Ok((node.as_str().into(), node_state(state)?)));
+    let known = case.steady.iter().filter(|(_, place)| place.state != "ignored");
+    let services = (1..).zip(known).map(|(order, (sid, place))| {
+        let status = ServiceStatus {
+            state: service_state(&place.state)?,
+            node: place.node.as_str().into(),
+            uid: Uid(order),
+            target: None,
+            running: true,
+            failed_nodes: Vec::new(),
+            maintenance_node: place.maintenance_node.as_deref().map(Name::from),
+            cmd: None,
+            timeout: None,
+        };
+        Ok((sid.as_str().into(), status))
+    });
+    Ok(Status {
+        master_node: Some(case.master.as_str().into()),
+        node_status: nodes.collect::<Result<_, CaseError>>()?,
+        services: services.collect::<Result<_, CaseError>>()?,
+        ..Status::default()
+    })
+}
+
+fn node_state(word: &str) -> Result<NodeState, CaseError> {
+    let all = [NodeState::Online, NodeState::Maintenance, NodeState::Unknown, NodeState::Fence, NodeState::Gone];
+    let found = all.into_iter().find(|state| state.as_str() == word);
+    found.ok_or_else(|| CaseError::Word { what: "node state", word: word.to_owned() })
+}
+
+fn service_state(word: &str) -> Result<State, CaseError> {
+    let settled = [State::Started, State::Stopped, State::Error, State::Recovery, State::Freeze];
+    let found = settled.into_iter().find(|state| state.as_str() == word);
+    found.ok_or_else(|| CaseError::Word { what: "state", word: word.to_owned() })
+}
