@@ -127,7 +127,7 @@ impl Environment for At<'_> {
             Requested::Disabled => "disabled",
             Requested::Ignored => "ignored",
         };
-        let mut resources = files::resources(self.world);
+        let mut resources = (*files::resources(self.world)).clone();
         if let Some(section) = resources.list.iter_mut().find(|section| section.id == sid) {
             section.values.insert("state".to_owned(), word.into());
             if let Err(problem) = files::write_resources(self.world, &resources) {

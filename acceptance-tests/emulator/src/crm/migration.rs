@@ -54,7 +54,7 @@ fn check_lrm(shared: &Shared, node: &Name) -> Result<(), String> {
 /// Writes a rule for each group that is used, takes the groups from the resources, and removes the groups.
 pub(super) fn migrate(world: &mut World) -> Result<(), String> {
     let groups = files::groups(world);
-    let mut resources = files::resources(world);
+    let mut resources = (*files::resources(world)).clone();
     let mut users: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for section in &mut resources.list {
         let Some(group) = section.text("group") else { continue };
@@ -66,7 +66,7 @@ pub(super) fn migrate(world: &mut World) -> Result<(), String> {
         }
         users.entry(group).or_default().push(section.id.clone());
     }
-    let mut rules = files::rules(world);
+    let mut rules = (*files::rules(world)).clone();
     for group in &groups.list {
         if let Some(sids) = users.remove(&group.id) {
             rules.push("node-affinity", &format!("ha-group-{}", group.id), rule(group, sids));

@@ -3,12 +3,12 @@
 //! Perl writes a string whose characters all fit into a byte as these bytes, and any other one as UTF-8, and reads back
 //! bytes; so `ü` in a comment survives, until a `✓` anywhere in the same file turns both into mojibake.
 
-use sha1::{Digest as _, Sha1};
+use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest as sha1};
 
 /// What a reader of the file finds after Perl has written `text`.
 #[must_use]
 pub fn written(text: String) -> String {
-    if text.chars().all(|c| u32::from(c) < 0x100) {
+    if text.is_ascii() || text.chars().all(|c| u32::from(c) < 0x100) {
         return text;
     }
     text.bytes().map(char::from).collect()
@@ -17,8 +17,15 @@ pub fn written(text: String) -> String {
 /// SHA-1 of a text of which each character is one byte.
 #[must_use]
 pub fn digest(text: &str) -> String {
+    if text.is_ascii() {
+        return hex(text.as_bytes());
+    }
     let bytes: Vec<u8> = text.chars().map(|c| u8::try_from(u32::from(c)).unwrap_or(b'?')).collect();
-    Sha1::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&bytes)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    sha1(&SHA1_FOR_LEGACY_USE_ONLY, bytes).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

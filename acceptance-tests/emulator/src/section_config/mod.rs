@@ -4,6 +4,7 @@
 //! whole by what [`FileType::render`] makes of its sections, so digests come out as Proxmox's do.
 
 pub mod bytes;
+mod cache;
 mod codec;
 mod parse;
 mod perl;
@@ -16,6 +17,7 @@ use serde_json::Value;
 use crate::schema::check::perl_text;
 use crate::schema::{Kind, Params, Prop};
 
+pub use cache::Cache;
 pub use codec::{Codec, node_priorities};
 
 /// Options of a section by name. Values of boolean, integer and number options are JSON numbers, all others strings.

@@ -1,16 +1,19 @@
 //! `parse_config`: what can't be understood is passed over, as Proxmox passes over it with a warning.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use serde_json::Value;
 
-use super::{FileType, Opt, Plugin, Sections, Values, bytes};
+use crate::schema::{Kind, Prop};
+
+use super::{FileType, Opt, Plugin, Section, Sections, Values, bytes};
 
 impl FileType {
     /// Reads a file's text.
     #[must_use]
     pub fn parse(&self, text: &str) -> Sections {
         let mut sections = Sections { list: Vec::new(), digest: bytes::digest(text) };
+        let mut seen = HashSet::new();
         let mut lines = text.lines();
         while let Some(line) = lines.next() {
             let Some((kind, id)) = header(line) else { continue };
@@ -19,8 +22,9 @@ impl FileType {
             let id = if self.typed_ids { format!("{kind}:{id}") } else { id.to_owned() };
             let values = values(plugin, &body);
             let complete = plugin.options.iter().all(|option| !option.required || values.contains_key(option.name));
-            if complete && sections.find(&id).is_none() {
-                sections.push(kind, &id, values);
+            if complete && seen.insert(id.clone()) {
+                let order = sections.list.len() + 1;
+                sections.list.push(Section { kind: kind.to_owned(), id, order, values });
             }
         }
         sections
@@ -58,11 +62,13 @@ fn value(option: &Opt, text: &str) -> Option<Value> {
         "" => return None,
         text => text,
     };
-    let mut errors = BTreeMap::new();
     let raw = Value::String(text.to_owned());
-    option.prop.check(Some(&raw), option.name, &mut errors);
-    if !errors.is_empty() {
-        return None;
+    if !plainly_valid(&option.prop, text) {
+        let mut errors = BTreeMap::new();
+        option.prop.check(Some(&raw), option.name, &mut errors);
+        if !errors.is_empty() {
+            return None;
+        }
     }
     if option.is_numeric() {
         return option.accept(&raw).ok();
@@ -70,10 +76,25 @@ fn value(option: &Opt, text: &str) -> Option<Value> {
     Some(Value::String(option.codec.read(text)))
 }
 
+/// Whether the value obviously passes its schema: large files are read often, and regular expressions are slow.
+fn plainly_valid(prop: &Prop, text: &str) -> bool {
+    match (&prop.kind, &prop.choices) {
+        (Kind::Boolean, _) => matches!(text, "0" | "1"),
+        (Kind::String, Some(words)) => words.contains(&text),
+        (Kind::String, None) => {
+            prop.format.is_none() && prop.pattern.is_none() && prop.max_length.is_none_or(|most| text.len() <= most)
+        }
+        (Kind::Integer, _) => {
+            let bounded = prop.minimum.unwrap_or(0.0) > 0.0 || prop.maximum.is_some();
+            !bounded && text.len() < 19 && text.bytes().all(|byte| byte.is_ascii_digit())
+        }
+        _ => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schema::Prop;
     use crate::section_config::Codec;
     use serde_json::json;
 

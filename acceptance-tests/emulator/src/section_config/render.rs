@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{FileType, Plugin, Section, Sections, bytes, perl};
+use super::{FileType, Opt, Plugin, Section, Sections, bytes, perl};
 
 impl FileType {
     /// The text of a file with these sections.
@@ -28,25 +28,27 @@ impl FileType {
 }
 
 fn render_options(plugin: &Plugin, section: &Section, text: &mut String) -> Result<(), String> {
-    let mut names: Vec<(bool, &str)> = plugin
-        .options
-        .iter()
-        .filter(|option| !matches!(option.name, "comment" | "disable"))
-        .map(|option| (!option.required, option.name))
-        .collect();
-    names.sort_unstable();
-    // Perl takes the text `0` for false, so such a comment isn't written.
-    if plugin.option("comment").is_some() && section.flag("comment") {
-        line(plugin, section, "comment", text)?;
+    let first = ["comment", "disable"];
+    for name in first {
+        // Perl takes the text `0` for false, so such a comment isn't written.
+        if let Some(option) = plugin.option(name).filter(|_| section.flag(name)) {
+            match option.is_boolean() {
+                true => text.push_str(&format!("\t{name}\n")),
+                false => line(option, &section.values[name], text)?,
+            }
+        }
     }
-    if plugin.option("disable").is_some() && section.flag("disable") {
-        text.push_str("\tdisable\n");
+    for required in [true, false] {
+        for (name, value) in section.values.iter().filter(|(name, _)| !first.contains(&name.as_str())) {
+            if let Some(option) = plugin.option(name).filter(|option| option.required == required) {
+                line(option, value, text)?;
+            }
+        }
     }
-    names.into_iter().try_for_each(|(_, name)| line(plugin, section, name, text))
+    Ok(())
 }
 
-fn line(plugin: &Plugin, section: &Section, name: &str, text: &mut String) -> Result<(), String> {
-    let Some((option, value)) = plugin.option(name).zip(section.values.get(name)) else { return Ok(()) };
+fn line(option: &Opt, value: &Value, text: &mut String) -> Result<(), String> {
     let written = match value {
         Value::Number(number) if option.is_boolean() => u8::from(number.as_i64() != Some(0)).to_string(),
         Value::Number(number) => perl::print(number),
@@ -54,7 +56,7 @@ fn line(plugin: &Plugin, section: &Section, name: &str, text: &mut String) -> Re
         other => other.to_string(),
     };
     if !written.is_empty() {
-        text.push_str(&format!("\t{name} {written}\n"));
+        text.push_str(&format!("\t{} {written}\n", option.name));
     }
     Ok(())
 }
@@ -63,7 +65,7 @@ fn line(plugin: &Plugin, section: &Section, name: &str, text: &mut String) -> Re
 mod tests {
     use super::*;
     use crate::schema::Prop;
-    use crate::section_config::{Opt, Values};
+    use crate::section_config::Values;
     use serde_json::json;
 
     #[test]

@@ -18,6 +18,7 @@ use std::collections::BTreeMap;
 use crate::clock::Clock;
 use crate::crm::Crm;
 use crate::error::{ApiError, ApiResult};
+use crate::section_config::{Cache, Sections};
 
 pub use access::Access;
 pub use guests::{Guest, GuestKind};
@@ -88,6 +89,10 @@ pub struct World {
     pub crm: Crm,
     /// The replication jobs' runtime state.
     pub replication: crate::api::replication::State,
+    /// Section config files as last parsed.
+    pub sections: Cache<Sections>,
+    /// JSON files as last parsed.
+    pub documents: Cache<serde_json::Value>,
     files: BTreeMap<String, String>,
     ticked: i64,
     turn: usize,

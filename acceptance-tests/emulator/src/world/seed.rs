@@ -174,6 +174,8 @@ impl Seed {
             qdevice: None,
             crm: Crm::default(),
             replication: crate::api::replication::State::default(),
+            sections: Default::default(),
+            documents: Default::default(),
             files: BTreeMap::new(),
             turn: 0,
         };

@@ -105,8 +105,10 @@ fn service_states(world: &World) -> BTreeMap<String, Value> {
     let status = files::manager_status(world);
     let known = status["service_status"].as_object();
     let state = |sid: &str| known.and_then(|k| Some(k.get(sid)?.get("state")?.clone()));
-    let sections = files::resources(world).list.into_iter();
+    let sections = files::resources(world);
     sections
+        .list
+        .iter()
         .map(|s| {
             let requested = || s.values.get("state").cloned().unwrap_or(Value::Null);
             (s.id.clone(), state(&s.id).unwrap_or_else(requested))

@@ -1,6 +1,6 @@
 //! The HA configuration files, parsed.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use serde_json::Value;
 
@@ -25,20 +25,24 @@ pub(super) const RULE_TYPES: [&str; 2] = ["node-affinity", "resource-affinity"];
 
 /// The HA resources.
 #[must_use]
-pub fn resources(world: &World) -> Sections {
-    resource_type(world.profile.pve).parse(world.file(RESOURCES))
+pub fn resources(world: &World) -> Arc<Sections> {
+    parsed(world, RESOURCES, resource_type(world.profile.pve))
 }
 
 /// The groups.
 #[must_use]
-pub fn groups(world: &World) -> Sections {
-    group_type(world.profile.pve).parse(world.file(GROUPS))
+pub fn groups(world: &World) -> Arc<Sections> {
+    parsed(world, GROUPS, group_type(world.profile.pve))
 }
 
 /// The rules as they stand in their file.
 #[must_use]
-pub fn rules(world: &World) -> Sections {
-    RULE_TYPE.parse(world.file(RULES))
+pub fn rules(world: &World) -> Arc<Sections> {
+    parsed(world, RULES, &RULE_TYPE)
+}
+
+fn parsed(world: &World, path: &str, file: &FileType) -> Arc<Sections> {
+    world.sections.read(path, world.file(path), |text| file.parse(text))
 }
 
 /// Writes the resources.
@@ -79,8 +83,9 @@ pub fn groups_are_migrated(world: &World) -> bool {
 
 /// The CRM's status; nothing if no CRM ever ran.
 #[must_use]
-pub fn manager_status(world: &World) -> Value {
-    serde_json::from_str(world.file(crm::MANAGER_STATUS)).unwrap_or_else(|_| Value::Object(serde_json::Map::new()))
+pub fn manager_status(world: &World) -> Arc<Value> {
+    let parse = |text: &str| serde_json::from_str(text).unwrap_or_else(|_| Value::Object(serde_json::Map::new()));
+    world.documents.read(crm::MANAGER_STATUS, world.file(crm::MANAGER_STATUS), parse)
 }
 
 /// A node's LRM status, if it ever wrote one.

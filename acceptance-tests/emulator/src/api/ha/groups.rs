@@ -54,7 +54,7 @@ fn create(call: &mut Call<'_>) -> ApiResult {
     let params = without(&call.params, &["group", "type"]);
     let values = plugin.check(params.iter(), true).map_err(ApiError::die)?;
     locked(call, "create ha group failed", |world| {
-        let mut groups = files::groups(world);
+        let mut groups = (*files::groups(world)).clone();
         if groups.find(&id).is_some() {
             return Err(format!("ha group ID '{id}' already defined"));
         }
@@ -71,7 +71,7 @@ fn update(call: &mut Call<'_>) -> ApiResult {
     let params = without(&call.params, &["group", "digest", "delete"]);
     let plugin = &files::group_type(call.world.profile.pve).plugins[0];
     locked(call, "update ha group failed", |world| {
-        let mut groups = files::groups(world);
+        let mut groups = (*files::groups(world)).clone();
         groups.assert_unmodified(digest.as_deref())?;
         let group = groups.find_mut(&id).ok_or_else(|| format!("no such ha group '{id}'"))?;
         group.values.extend(plugin.check(params.iter(), false)?);
@@ -86,15 +86,15 @@ fn delete(call: &mut Call<'_>) -> ApiResult {
     locked(call, "delete ha group failed", |world| {
         let mut users: Vec<String> = files::resources(world)
             .list
-            .into_iter()
+            .iter()
             .filter(|resource| resource.text("group").as_deref() == Some(&id))
-            .map(|resource| resource.id)
+            .map(|resource| resource.id.clone())
             .collect();
         users.sort_unstable();
         if let Some(user) = users.first() {
             return Err(format!("ha group is used by service '{user}'"));
         }
-        let mut groups = files::groups(world);
+        let mut groups = (*files::groups(world)).clone();
         groups.remove(&id);
         files::write_groups(world, &groups)
     })

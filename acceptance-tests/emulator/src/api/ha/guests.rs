@@ -18,7 +18,7 @@ pub fn is_managed(world: &World, sid: &str) -> bool {
 /// # Errors
 /// A value can't be written.
 pub fn request_state(world: &mut World, sid: &str, state: &str) -> Result<(), String> {
-    let mut resources = files::resources(world);
+    let mut resources = (*files::resources(world)).clone();
     for section in resources.list.iter_mut().filter(|section| section.id == sid) {
         section.values.insert("state".to_owned(), json!(state));
     }
@@ -30,7 +30,7 @@ pub fn request_state(world: &mut World, sid: &str, state: &str) -> Result<(), St
 /// # Errors
 /// A value can't be written.
 pub fn forget(world: &mut World, sid: &str) -> Result<(), String> {
-    let mut resources = files::resources(world);
+    let mut resources = (*files::resources(world)).clone();
     resources.list.retain(|section| section.id != sid);
     files::write_resources(world, &resources)?;
     if world.profile.pve >= Pve::V9 { purge::from_rules(world, sid) } else { Ok(()) }

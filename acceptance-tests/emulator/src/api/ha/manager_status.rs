@@ -7,7 +7,7 @@ use crate::world::World;
 
 /// The whole answer.
 pub(super) fn read(world: &World) -> Value {
-    let mut manager = files::manager_status(world);
+    let mut manager = Value::clone(&files::manager_status(world));
     if let Some(manager) = manager.as_object_mut() {
         manager.entry("node_status").or_insert_with(|| json!({}));
     }

@@ -10,7 +10,7 @@ use crate::world::World;
 /// # Errors
 /// The rules can't be written.
 pub(super) fn from_rules(world: &mut World, sid: &str) -> Result<(), String> {
-    let mut rules = files::rules(world);
+    let mut rules = (*files::rules(world)).clone();
     for rule in &mut rules.list {
         let text = rule.text("resources").unwrap_or_default();
         let left: Vec<&str> = text.split(',').filter(|other| *other != sid).collect();

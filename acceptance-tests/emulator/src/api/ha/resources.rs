@@ -89,7 +89,7 @@ fn create(call: &mut Call<'_>) -> ApiResult {
     let values = plugin.check(params.iter(), true).map_err(ApiError::die)?;
     let id = sid.id();
     locked(call, "create resource failed", |world| {
-        let mut resources = files::resources(world);
+        let mut resources = (*files::resources(world)).clone();
         if resources.find(&id).is_some() {
             return Err(format!("resource ID '{id}' already defined"));
         }
@@ -113,7 +113,7 @@ fn update(call: &mut Call<'_>) -> ApiResult {
     let params = without(&call.params, &["sid", "digest", "delete"]);
     let file = files::resource_type(call.world.profile.pve);
     locked(call, "update resources config failed", |world| {
-        let mut resources = files::resources(world);
+        let mut resources = (*files::resources(world)).clone();
         resources.assert_unmodified(digest.as_deref())?;
         let missing = || format!("no such resource '{sid}'");
         let resource = resources.find_mut(&sid).ok_or_else(missing)?;
@@ -131,7 +131,7 @@ fn delete(call: &mut Call<'_>) -> ApiResult {
     }
     let purge = call.world.profile.pve == Pve::V9 && call.params.bool("purge").unwrap_or(true);
     locked(call, "delete resource failed", |world| {
-        let mut resources = files::resources(world);
+        let mut resources = (*files::resources(world)).clone();
         resources.remove(&sid);
         files::write_resources(world, &resources)?;
         if purge { purge::from_rules(world, &sid) } else { Ok(()) }

@@ -75,7 +75,7 @@ fn create(call: &mut Call<'_>) -> ApiResult {
     let params = without(&call.params, &["rule", "type"]);
     let values = plugin.check(params.iter(), true).map_err(ApiError::die)?;
     locked(call, "create ha rule failed", |world| {
-        let mut rules = files::rules(world);
+        let mut rules = (*files::rules(world)).clone();
         if rules.find(&id).is_some() {
             return Err(format!("HA rule '{id}' already defined"));
         }
@@ -93,7 +93,7 @@ fn update(call: &mut Call<'_>) -> ApiResult {
     let dropped = call.params.list("delete");
     let params = without(&call.params, &["rule", "digest", "delete"]);
     locked(call, "update HA rules failed", |world| {
-        let mut rules = files::rules(world);
+        let mut rules = (*files::rules(world)).clone();
         rules.assert_unmodified(digest.as_deref())?;
         let missing = || format!("HA rule '{id}' does not exist");
         let rule = rules.find_mut(&id).ok_or_else(missing)?;
@@ -117,7 +117,7 @@ fn update(call: &mut Call<'_>) -> ApiResult {
 fn delete(call: &mut Call<'_>) -> ApiResult {
     let id = call.params.text("rule");
     locked(call, "delete ha rule failed", |world| {
-        let mut rules = files::rules(world);
+        let mut rules = (*files::rules(world)).clone();
         rules.remove(&id);
         files::write_rules(world, &rules)
     })
@@ -125,7 +125,7 @@ fn delete(call: &mut Call<'_>) -> ApiResult {
 
 /// The rules as the CRM sees them: while groups aren't migrated yet, these stand among them.
 fn current(world: &World) -> Sections {
-    let mut rules = files::rules(world);
+    let mut rules = (*files::rules(world)).clone();
     let groups = files::groups(world);
     let resources = files::resources(world);
     for group in &groups.list {
