@@ -28,8 +28,7 @@ pub(super) fn check(world: &World, shared: &Shared) -> Result<(), String> {
             return Err(format!("node '{node}' is not online"));
         }
         check_lrm(shared, node)?;
-        let old = world.profile.version.split('.').next().and_then(|major| major.parse::<u32>().ok()) < Some(9);
-        if old {
+        if shared.behind.as_deref() == Some(&**node) {
             return Err(format!("node '{node}' needs at least pve-manager version '{NEEDED}'"));
         }
     }

@@ -67,6 +67,8 @@ struct Shared {
     locks: Locks,
     jobs: HashMap<String, Job>,
     orders: u64,
+    /// A node that still runs the old release; as long as there is one, groups are not migrated.
+    behind: Option<String>,
     log: VecDeque<String>,
 }
 
@@ -113,13 +115,20 @@ pub fn tick(world: &mut World, second: i64) {
     world.crm = crm;
 }
 
-/// Puts a cluster back to before its HA groups were migrated to rules: one group that some node list stands in.
+/// Puts a cluster back to before its HA groups were migrated to rules: there is a group, and the last node is still to be
+/// upgraded, which is what keeps a real cluster in this state.
 pub fn leave_unmigrated(world: &mut World) {
+    world.crm.shared.behind = world.nodes.keys().next_back().cloned();
     const GROUPS: &str = "/etc/pve/ha/groups.cfg";
     if world.file_opt(GROUPS).is_none() {
         let nodes: Vec<String> = world.nodes.keys().cloned().collect();
         world.write_file(GROUPS, format!("group: legacy\n\tnodes {}\n\n", nodes.join(",")));
     }
+}
+
+/// Upgrades the last node, so that the manager migrates the groups within a minute.
+pub fn finish_upgrade(world: &mut World) {
+    world.crm.shared.behind = None;
 }
 
 impl Crm {

@@ -222,3 +222,15 @@ fn groups_stay_while_a_node_is_missing() {
     assert!(world.file_opt(GROUPS).is_some());
     assert!(world.crm.log().any(|line| line.contains("abort ha groups migration: node 'pve3' is not online")));
 }
+
+#[test]
+fn groups_stay_until_the_last_node_is_upgraded() {
+    let mut world = cluster(Pve::V9, Initial::Seed);
+    leave_unmigrated(&mut world);
+    world.advance(300.0);
+    assert!(world.file_opt(GROUPS).is_some());
+    let text = "abort ha groups migration: node 'pve3' needs at least pve-manager version '9.0.0~16'";
+    assert!(world.crm.log().filter(|line| line.contains(text)).count() >= 4);
+    finish_upgrade(&mut world);
+    until(&mut world, 61, |world| world.file_opt(GROUPS).is_none());
+}
