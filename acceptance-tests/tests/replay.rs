@@ -44,3 +44,20 @@ fn complaint(outcome: &Outcome, step: &Played) -> Option<String> {
         (_, None) => None,
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_differs_is_noticed_and_the_rest_is_played_on() {
+    let recordings = Path::new(env!("CARGO_MANIFEST_DIR")).join("recordings");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("altered.jsonl");
+    let text = std::fs::read_to_string(recordings.join("pve9-replication-async.jsonl")).unwrap();
+    let moved = r#"{"n": 2, "kind": "guest", "action": "move", "args": [999, "pve1", "pve2"]}"#;
+    let altered = text.replace("replication job '101-0' already exists", "no such guest");
+    let mut lines: Vec<&str> = altered.lines().collect();
+    lines.insert(3, moved);
+    std::fs::write(&file, lines.join("\n")).unwrap();
+    let outcome = play(&Case::load(&file).unwrap(), &recordings.join("SEED.json")).await.unwrap();
+    let different = |step: &&Played| matches!(step.verdict, Verdict::Different(_));
+    let titles: Vec<&str> = outcome.steps.iter().filter(different).map(|step| step.title.as_str()).collect();
+    assert_eq!(titles, ["guest move 999 pve1 pve2", "POST /cluster/replication"]);
+}

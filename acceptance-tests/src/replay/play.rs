@@ -66,7 +66,7 @@ pub enum PlayError {
 /// Plays `case` against an emulator of its own, seeded from `seed_file`.
 ///
 /// # Errors
-/// When the emulator can't be started or driven; differing answers are no error.
+/// When the emulator can't be started; a step that can't be done differs, like one whose answer does.
 pub async fn play(case: &Case, seed_file: &Path) -> Result<Outcome, PlayError> {
     let stage = super::seed::start(case, seed_file).await?;
     let mut player = Player {
@@ -79,7 +79,11 @@ pub async fn play(case: &Case, seed_file: &Path) -> Result<Outcome, PlayError> {
     };
     let mut steps = Vec::new();
     for step in &case.steps {
-        let (title, verdict) = player.step(&step.action).await?;
+        let title = title(&step.action);
+        let verdict = match player.step(&step.action).await {
+            Ok(verdict) => verdict,
+            Err(error) => Verdict::Different(vec![error.to_string()]),
+        };
         steps.push(Played { n: step.n, title, verdict });
     }
     stage.emulator.stop().await;
@@ -94,6 +98,23 @@ fn out_of_scope(path: &str) -> bool {
     OUT_OF_SCOPE.iter().any(|prefix| path.starts_with(prefix))
 }
 
+/// What a step does, for a person.
+fn title(action: &Action) -> String {
+    match action {
+        Action::Http(exchange) => exchange.title(),
+        Action::Wait { path, pointer, equals, .. } => {
+            format!("wait for {path} {pointer} = {}", equals.as_deref().unwrap_or("nothing"))
+        }
+        Action::Sleep(seconds) => format!("sleep {seconds} s"),
+        Action::Node { action, node } => format!("{action} node {node}"),
+        Action::Qdevice(action) => format!("QDevice {action}"),
+        Action::Guest { action, args } => format!("guest {action} {}", args.join(" ")),
+        Action::Files(_) => "files".to_owned(),
+        Action::Command { argv, .. } => argv.join(" "),
+        Action::Unplayed(kind) => kind.clone(),
+    }
+}
+
 struct Player<'e> {
     client: Client,
     control: Control<'e>,
@@ -106,43 +127,31 @@ struct Player<'e> {
 }
 
 impl Player<'_> {
-    async fn step(&mut self, action: &Action) -> Result<(String, Verdict), PlayError> {
-        Ok(match action {
-            Action::Http(exchange) => (exchange.title(), self.exchange(exchange).await?),
+    async fn step(&mut self, action: &Action) -> Result<Verdict, PlayError> {
+        match action {
+            Action::Http(exchange) => return self.exchange(exchange).await,
             Action::Wait { path, pointer, equals, timeout_s } => {
-                let title = format!("wait for {path} {pointer} = {}", equals.as_deref().unwrap_or("nothing"));
-                (title, self.wait(path, pointer, equals.as_deref(), *timeout_s).await?)
+                return self.wait(path, pointer, equals.as_deref(), *timeout_s).await;
             }
-            Action::Sleep(seconds) => {
-                self.control.advance(*seconds);
-                (format!("sleep {seconds} s"), Verdict::Done)
-            }
-            Action::Node { action, node } => {
-                self.control.node(action, node)?;
-                (format!("{action} node {node}"), Verdict::Done)
-            }
-            Action::Qdevice(action) => {
-                self.control.qdevice(action == "on");
-                (format!("QDevice {action}"), Verdict::Done)
-            }
-            Action::Guest { action, args } => {
-                self.control.guest(action, args)?;
-                (format!("guest {action} {}", args.join(" ")), Verdict::Done)
-            }
-            Action::Files(expected) => ("files".to_owned(), self.files(expected)),
+            Action::Files(expected) => return Ok(self.files(expected)),
+            Action::Sleep(seconds) => self.control.advance(*seconds),
+            Action::Node { action, node } => self.control.node(action, node)?,
+            Action::Qdevice(action) => self.control.qdevice(action == "on"),
+            Action::Guest { action, args } => self.control.guest(action, args)?,
             Action::Command { argv, exit } => {
                 match effect(argv, *exit) {
                     Effect::None => {}
                     Effect::Queue(line) => self.control.queue_command(&line),
                     Effect::Unknown => self.played_all = false,
                 }
-                (argv.join(" "), Verdict::OutOfScope)
+                return Ok(Verdict::OutOfScope);
             }
-            Action::Unplayed(kind) => {
+            Action::Unplayed(_) => {
                 self.played_all = false;
-                (kind.clone(), Verdict::OutOfScope)
+                return Ok(Verdict::OutOfScope);
             }
-        })
+        }
+        Ok(Verdict::Done)
     }
 
     async fn exchange(&mut self, exchange: &Exchange) -> Result<Verdict, PlayError> {
