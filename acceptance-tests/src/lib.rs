@@ -6,11 +6,12 @@
 pub mod api;
 pub mod cli;
 pub mod cluster;
+pub mod core;
 pub mod life;
 pub mod output;
 pub mod plan;
 pub mod replay;
-mod runtime;
+pub mod runtime;
 mod trust;
 pub mod workspace;
 

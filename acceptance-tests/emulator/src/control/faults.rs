@@ -18,6 +18,9 @@ pub struct Fault {
     /// Only paths this regular expression matches.
     #[serde(default)]
     pub path: Option<String>,
+    /// Only from the first request with this method on.
+    #[serde(default)]
+    pub after: Option<String>,
     /// How many matching requests go by before it.
     #[serde(default)]
     pub skip: u64,
@@ -102,6 +105,7 @@ pub struct Faults {
 struct Armed {
     fault: Fault,
     path: Option<Regex>,
+    is_awake: bool,
     seen: u64,
     met: u64,
 }
@@ -113,7 +117,8 @@ impl Faults {
     /// When the path is no regular expression.
     pub fn add(&self, fault: Fault) -> Result<(), regex::Error> {
         let path = fault.path.as_deref().map(Regex::new).transpose()?;
-        self.lock().push(Armed { fault, path, seen: 0, met: 0 });
+        let is_awake = fault.after.is_none();
+        self.lock().push(Armed { fault, path, is_awake, seen: 0, met: 0 });
         Ok(())
     }
 
@@ -130,6 +135,9 @@ impl Faults {
 
     pub(crate) fn next(&self, method: Method, path: &str) -> Option<Plan> {
         let mut armed = self.lock();
+        for armed in armed.iter_mut() {
+            armed.is_awake |= armed.fault.after.as_deref().is_some_and(|m| m.eq_ignore_ascii_case(method.as_str()));
+        }
         let hit = armed.iter_mut().find_map(|armed| armed.meets(method, path).then_some(&armed.fault))?;
         Some(plan(hit))
     }
@@ -142,7 +150,7 @@ impl Faults {
 impl Armed {
     fn meets(&mut self, method: Method, path: &str) -> bool {
         let wanted = self.fault.method.as_deref().is_none_or(|m| m.eq_ignore_ascii_case(method.as_str()));
-        if !wanted || self.path.as_ref().is_some_and(|p| !p.is_match(path)) {
+        if !self.is_awake || !wanted || self.path.as_ref().is_some_and(|p| !p.is_match(path)) {
             return false;
         }
         self.seen += 1;

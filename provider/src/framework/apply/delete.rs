@@ -17,7 +17,7 @@ async fn gone(job: &Job<'_>, state: &Value) -> Result<(), Failure> {
             Ok(()) => break,
             Err(failure) if failure.cause == Cause::Absent => return Ok(()),
             Err(failure) if failure.cause == Cause::Ambiguous => match job.look(state).await {
-                Ok(None) => return Ok(()),
+                Ok(None) => break,
                 Ok(Some(_)) if job.may_try_again(attempt) => attempt += 1,
                 _ => return Err(failure),
             },

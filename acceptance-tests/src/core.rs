@@ -1,0 +1,194 @@
+//! What core does around a provider, without core: for promises that need hundreds of applies. What is saved and what is
+//! lost follows core's own rules.
+
+use serde_json::{Value as Json, json};
+use terraform_provider_pve::framework::{ApplyRequest, Diagnostics, PlanRequest, Provider, Severity, Value};
+use terraform_provider_pve::registry;
+
+use crate::Cluster;
+
+/// A provider, configured.
+pub struct Core {
+    provider: Provider,
+}
+
+/// One resource of a configuration, and what the state has of it.
+#[derive(Debug, Clone)]
+pub struct Object {
+    /// The resource type.
+    pub kind: &'static str,
+    /// What the state has; null where it has nothing.
+    pub state: Value,
+    /// Whether the state has it as tainted: the next apply makes it anew.
+    pub is_tainted: bool,
+}
+
+impl Object {
+    /// A resource that isn't in the state yet.
+    pub fn new(kind: &'static str) -> Self {
+        Self { kind, state: Value::Null, is_tainted: false }
+    }
+}
+
+impl Core {
+    /// The provider, configured for `cluster`, with further arguments of the provider block.
+    ///
+    /// # Panics
+    /// It refuses to be.
+    pub async fn new(cluster: &Cluster, arguments: &[(&str, &str)]) -> Self {
+        let provider = registry::provider();
+        let mut block = json!({
+            "endpoint": cluster.variable("PROXMOX_VE_ENDPOINT"),
+            "api_token": cluster.variable("PROXMOX_VE_API_TOKEN"),
+            "ca_certificate": cluster.variable("PROXMOX_VE_CA_CERTIFICATE"),
+        });
+        for (name, value) in arguments {
+            block[*name] = Json::from(*value);
+        }
+        let config = Value::from_json(&block, &provider.schema().ty()).expect("the provider block has these arguments");
+        let diagnostics = provider.configure(&config).await;
+        assert!(!diagnostics.has_error(), "{diagnostics:?}");
+        Self { provider }
+    }
+
+    /// The user's Ctrl-C.
+    pub fn stop(&self) {
+        self.provider.stop();
+    }
+
+    /// Refreshes, plans and applies `object`, so that it becomes what `wanted` says, or is gone.
+    ///
+    /// # Panics
+    /// The provider breaks a rule of core's.
+    pub async fn apply(&self, object: &mut Object, wanted: Option<&Json>) -> Diagnostics {
+        let mut said = Diagnostics::new();
+        if !object.state.is_null() {
+            let outcome = self.provider.read(object.kind, object.state.clone()).await;
+            let failed = outcome.diagnostics.has_error();
+            said.extend(outcome.diagnostics);
+            if failed {
+                return said;
+            }
+            object.state = outcome.state;
+        }
+        let Some(wanted) = wanted else {
+            self.destroy(object, &mut said).await;
+            return said;
+        };
+        if object.is_tainted && !self.destroy(object, &mut said).await {
+            return said;
+        }
+        let config = self.value(object.kind, wanted);
+        let problems = self.provider.validate_resource(object.kind, &config);
+        assert!(!problems.has_error(), "{problems:?}");
+        let Some((mut planned, replaces)) = self.plan(object, &config, &mut said).await else { return said };
+        if replaces {
+            if !self.destroy(object, &mut said).await {
+                return said;
+            }
+            let Some((anew, _)) = self.plan(object, &config, &mut said).await else { return said };
+            planned = anew;
+        }
+        if planned == object.state {
+            return said;
+        }
+        self.carry_out(object, planned, config, &mut said).await;
+        said
+    }
+
+    /// Whether a refresh and a plan find nothing to do.
+    ///
+    /// # Panics
+    /// They fail.
+    pub async fn is_settled(&self, object: &Object, wanted: &Json) -> bool {
+        let outcome = self.provider.read(object.kind, object.state.clone()).await;
+        assert!(!outcome.diagnostics.has_error(), "{:?}", outcome.diagnostics);
+        let now = Object { state: outcome.state, ..object.clone() };
+        let mut said = Diagnostics::new();
+        let planned = self.plan(&now, &self.value(object.kind, wanted), &mut said).await;
+        assert!(!said.has_error(), "{said:?}");
+        !object.is_tainted && planned.is_some_and(|(planned, _)| planned == now.state)
+    }
+
+    async fn plan(&self, object: &Object, config: &Value, said: &mut Diagnostics) -> Option<(Value, bool)> {
+        let proposed = self.proposed(object, config);
+        let request = PlanRequest { prior: object.state.clone(), proposed, config: config.clone() };
+        let plan = self.provider.plan(object.kind, request).await;
+        let failed = plan.diagnostics.has_error();
+        said.extend(plan.diagnostics);
+        (!failed).then_some((plan.state, !plan.requires_replace.is_empty()))
+    }
+
+    async fn carry_out(&self, object: &mut Object, planned: Value, config: Value, said: &mut Diagnostics) {
+        let creates = object.state.is_null();
+        let request = ApplyRequest { prior: object.state.clone(), planned: planned.clone(), config };
+        let applied = self.provider.apply(object.kind, request).await;
+        let failed = applied.diagnostics.has_error();
+        said.extend(applied.diagnostics);
+        assert!(applied.state.is_wholly_known(), "core refuses a state that isn't known: {:?}", applied.state);
+        if failed {
+            // An error with a state is saved, after a create as tainted; without one, nothing changes.
+            if !applied.state.is_null() {
+                object.is_tainted = creates;
+                object.state = applied.state;
+            }
+            return;
+        }
+        assert!(agrees(&planned, &applied.state), "inconsistent result: {planned:?} became {:?}", applied.state);
+        object.state = applied.state;
+    }
+
+    /// Whether it is gone now.
+    async fn destroy(&self, object: &mut Object, said: &mut Diagnostics) -> bool {
+        if object.state.is_null() {
+            object.is_tainted = false;
+            return true;
+        }
+        let request = ApplyRequest { prior: object.state.clone(), planned: Value::Null, config: Value::Null };
+        let applied = self.provider.apply(object.kind, request).await;
+        let failed = applied.diagnostics.has_error();
+        said.extend(applied.diagnostics);
+        if !failed {
+            object.state = Value::Null;
+            object.is_tainted = false;
+        } else if !applied.state.is_null() {
+            object.state = applied.state;
+        }
+        !failed
+    }
+
+    fn value(&self, kind: &str, json: &Json) -> Value {
+        let resource = self.provider.resource(kind).expect("the type exists");
+        Value::from_json(json, &resource.schema().ty()).expect("the configuration is of the type")
+    }
+
+    /// Core's merge: what may be computed and isn't configured stays as it was.
+    fn proposed(&self, object: &Object, config: &Value) -> Value {
+        let resource = self.provider.resource(object.kind).expect("the type exists");
+        let mut proposed = config.clone();
+        for attribute in resource.schema().block.attributes.iter().filter(|a| a.computed) {
+            if config.at(&attribute.name).is_null() {
+                proposed.insert(&*attribute.name, object.state.at(&attribute.name).clone());
+            }
+        }
+        proposed
+    }
+}
+
+/// Whether `applied` is `planned` with everything filled in that was not known.
+fn agrees(planned: &Value, applied: &Value) -> bool {
+    match (planned, applied) {
+        (Value::Unknown, _) => true,
+        (Value::Map(planned), Value::Map(applied)) => {
+            planned.len() == applied.len()
+                && planned.iter().all(|(name, value)| applied.get(name).is_some_and(|found| agrees(value, found)))
+        }
+        (planned, applied) => planned == applied,
+    }
+}
+
+/// The errors among `said`, as text.
+pub fn errors(said: &Diagnostics) -> Vec<String> {
+    let errors = said.iter().filter(|diagnostic| diagnostic.severity == Severity::Error);
+    errors.map(|error| format!("{}: {}", error.summary, error.detail)).collect()
+}

@@ -1,0 +1,224 @@
+//! Bad input never reaches the cluster: each documented constraint is an error of the plan, on its attribute.
+
+use std::sync::Arc;
+
+use acceptance_tests::life::block;
+use acceptance_tests::{Cluster, Workspace};
+use pve_emulator::{Options, Release};
+
+/// A resource type, the attributes of a good one, and what makes it bad.
+struct Case {
+    kind: &'static str,
+    good: &'static [(&'static str, &'static str)],
+    /// The bad attribute and its value; the source line that the error points to begins with the first word.
+    bad: (&'static str, &'static str),
+    /// What the error says.
+    says: &'static str,
+}
+
+const GROUP: &[(&str, &str)] = &[("name", "\"web\""), ("nodes", "{ pve1 = 1 }")];
+const RESOURCE: &[(&str, &str)] = &[("sid", "\"vm:900\"")];
+const NODE_RULE: &[(&str, &str)] = &[("name", "\"web\""), ("resources", "[\"vm:900\"]"), ("nodes", "{ pve1 = 1 }")];
+const RESOURCE_RULE: &[(&str, &str)] =
+    &[("name", "\"web\""), ("resources", "[\"vm:900\", \"vm:901\"]"), ("affinity", "\"negative\"")];
+const JOB: &[(&str, &str)] = &[("guest", "900"), ("target", "\"pve2\"")];
+const OPTIONS: &[(&str, &str)] = &[];
+
+const fn case(
+    kind: &'static str,
+    good: &'static [(&'static str, &'static str)],
+    name: &'static str,
+    value: &'static str,
+    says: &'static str,
+) -> Case {
+    Case { kind, good, bad: (name, value), says }
+}
+
+const fn group(name: &'static str, value: &'static str, says: &'static str) -> Case {
+    case("pve_ha_group", GROUP, name, value, says)
+}
+
+const fn resource(name: &'static str, value: &'static str, says: &'static str) -> Case {
+    case("pve_ha_resource", RESOURCE, name, value, says)
+}
+
+const fn node_rule(name: &'static str, value: &'static str, says: &'static str) -> Case {
+    case("pve_ha_node_affinity_rule", NODE_RULE, name, value, says)
+}
+
+const fn resource_rule(name: &'static str, value: &'static str, says: &'static str) -> Case {
+    case("pve_ha_resource_affinity_rule", RESOURCE_RULE, name, value, says)
+}
+
+const fn job(name: &'static str, value: &'static str, says: &'static str) -> Case {
+    case("pve_replication_job", JOB, name, value, says)
+}
+
+const fn options(name: &'static str, value: &'static str, says: &'static str) -> Case {
+    case("pve_datacenter_options", OPTIONS, name, value, says)
+}
+
+const NAME: &str = "must be at least two characters: a letter";
+const NODE: &str = "must be a node name";
+const SID: &str = "must be vm:ID or ct:ID";
+const COMMENTS: [(&str, &str); 4] = [
+    ("\"a\\nb\"", "must be a single line"),
+    ("\" a\"", "must not begin or end with a blank"),
+    ("\"0\"", "Proxmox loses a comment that is just 0"),
+    ("format(\"%04097d\", 1)", "must be at most 4096 characters long"),
+];
+
+const CASES: &[Case] = &[
+    group("name", "\"w\"", NAME),
+    group("name", "\"1a\"", NAME),
+    group("nodes", "{}", "needs at least 1 entry"),
+    group("nodes", "{ \"-a\" = 1 }", NODE),
+    group("nodes", "{ pve1 = -1 }", "must be at least 0"),
+    group("nodes", "{ pve1 = 1.5 }", "must be a whole number"),
+    resource("sid", "\"900\"", SID),
+    resource("sid", "\"vm:99\"", SID),
+    resource("sid", "\"qemu:900\"", SID),
+    resource("state", "\"running\"", "must be one of started, stopped"),
+    resource("group", "\"w\"", NAME),
+    resource("max_restart", "-1", "must be at least 0"),
+    resource("max_restart", "1.5", "must be a whole number"),
+    resource("max_relocate", "-1", "must be at least 0"),
+    resource("timeouts", "block { create = \"soon\" }", "must be a duration"),
+    node_rule("name", "\"w\"", NAME),
+    node_rule("resources", "[]", "needs at least 1 element"),
+    node_rule("resources", "[\"900\"]", SID),
+    node_rule("nodes", "{}", "needs at least 1 entry"),
+    node_rule("nodes", "{ \"pve_1\" = 1 }", NODE),
+    node_rule("nodes", "{ pve1 = -1 }", "must be at least 0"),
+    node_rule("comment", "\"größer\"", "must be ASCII"),
+    resource_rule("name", "\"w\"", NAME),
+    resource_rule("resources", "[\"vm:900\"]", "needs at least 2 elements"),
+    resource_rule("resources", "[\"vm:900\", \"x\"]", SID),
+    resource_rule("affinity", "\"both\"", "must be one of positive, negative"),
+    resource_rule("comment", "\"größer\"", "must be ASCII"),
+    job("guest", "99", "must be at least 100"),
+    job("guest", "1000000000", "must be at most 999999999"),
+    job("job_number", "-1", "must be at least 0"),
+    job("job_number", "1000000000", "must be at most 999999999"),
+    job("target", "\"pve 2\"", NODE),
+    job("schedule", "\"every day\"", "must be a calendar event"),
+    job("schedule", "\"\"", "must not be empty"),
+    job("rate", "0.5", "must be at least 1"),
+    options("ha", "block { shutdown_policy = \"run\" }", "must be one of freeze, failover, conditional, migrate"),
+    options("crs", "block { ha = \"best\" }", "must be one of basic, static, dynamic"),
+    options("crs", "block { ha_auto_rebalance_margin = 10 }", "Missing ha_auto_rebalance"),
+    options(
+        "crs",
+        "block {\n    ha_auto_rebalance = true\n    ha_auto_rebalance_threshold = 101\n  }",
+        "must be at most 100",
+    ),
+    options(
+        "crs",
+        "block {\n    ha_auto_rebalance = true\n    ha_auto_rebalance_method = \"x\"\n  }",
+        "must be one of bruteforce, topsis",
+    ),
+    options(
+        "crs",
+        "block {\n    ha_auto_rebalance = true\n    ha_auto_rebalance_hold_duration = -1\n  }",
+        "must be at least 0",
+    ),
+    options("migration", "block { type = \"open\" }", "must be one of secure, insecure"),
+    options(
+        "migration",
+        "block {\n    type = \"secure\"\n    network = \"10.0.0.0\"\n  }",
+        "must be a network in CIDR notation",
+    ),
+    options("replication", "block { type = \"open\" }", "must be one of secure, insecure"),
+    options("bwlimit", "block { clone = -1 }", "must be at least 0"),
+    options("next_id", "block {\n    lower = 200\n    upper = 100\n  }", "Invalid range of ids"),
+    options("notify", "block { package_updates = \"x\" }", "must be one of auto, always, never"),
+    options("notify", "block { fencing = \"auto\" }", "must be one of always, never"),
+    options("notify", "block { target_fencing = \"a\" }", NAME),
+    options("tag_style", "block { shape = \"round\" }", "must be one of full, circle, dense, none"),
+    options("tag_style", "block { ordering = \"x\" }", "must be one of config, alphabetical"),
+    options("tag_style", "block { color_map = { web = \"red\" } }", "must be RRGGBB"),
+    options("tag_style", "block { color_map = { \"-a\" = \"00ff00\" } }", "must be a tag"),
+    options("user_tag_access", "block { user_allow = \"x\" }", "must be one of none, list, existing, free"),
+    options("user_tag_access", "block { user_allow_list = [\"-a\"] }", "must be a tag"),
+    options("webauthn", "block { rp = \"a,b\" }", "must be one line without commas"),
+    options("u2f", "block { appid = \"a,b\" }", "must be one line without commas"),
+    options("location", "block {\n    latitude = 91\n    longitude = 0\n  }", "must be at most 90"),
+    options("location", "block {\n    latitude = 0\n    longitude = -181\n  }", "must be at least -180"),
+    options("fencing", "\"none\"", "must be one of watchdog, hardware, both"),
+    options("max_workers", "0", "must be at least 1"),
+    options("console", "\"applet\"", "must be one of vv, html5, xtermjs"),
+    options("consent_text", "\"a\\nb\"", "must be a single line"),
+    options("email_from", "\"nobody\"", "must be a mail address"),
+    options("http_proxy", "\"https://a\"", "must begin with http://"),
+    options("keyboard", "\"xx\"", "must be one of de, de-ch"),
+    options("language", "\"xx\"", "must be one of ar, ca"),
+    options("mac_prefix", "\"BD:24:11\"", "unicast MAC address"),
+    options("registered_tags", "[\"-a\"]", "must be a tag"),
+];
+
+#[test]
+fn each_is_an_error_of_the_plan_on_its_attribute() {
+    let name = "constraints::each_is_an_error_of_the_plan_on_its_attribute";
+    let Some(cluster) = Cluster::own(name, Options::default()).map(Arc::new) else { return };
+    let comments = [
+        "pve_ha_group",
+        "pve_ha_resource",
+        "pve_ha_node_affinity_rule",
+        "pve_ha_resource_affinity_rule",
+        "pve_replication_job",
+    ];
+    let comments = comments.iter().flat_map(|kind| {
+        let good = CASES.iter().find(|case| case.kind == *kind).unwrap().good;
+        COMMENTS.iter().map(move |(value, says)| case(kind, good, "comment", value, says))
+    });
+    let comments: Vec<Case> = comments.collect();
+    let cases: Vec<&Case> = CASES.iter().chain(&comments).collect();
+    let mut configuration = String::new();
+    for (index, case) in cases.iter().enumerate() {
+        let mut attributes: Vec<(&str, String)> =
+            case.good.iter().filter(|(name, _)| *name != case.bad.0).map(|(n, v)| (*n, (*v).to_owned())).collect();
+        attributes.push((case.bad.0, case.bad.1.to_owned()));
+        configuration.push_str(&block(case.kind, &format!("c{index}"), &attributes));
+    }
+    let w = Workspace::new(&cluster);
+    w.configure(&configuration);
+    let run = w.plan_fails();
+    let mut wrong = Vec::new();
+    for (index, case) in cases.iter().enumerate() {
+        let address = format!("{}.c{index}", case.kind);
+        let of_case: Vec<_> = run.errors().into_iter().filter(|error| error.address == address).collect();
+        let expected = case.bad.1.contains("block ").then(|| case.bad.1).unwrap_or(case.bad.0);
+        let good = of_case.len() == 1
+            && of_case[0].flat().contains(case.says)
+            && of_case[0].line.split([' ', '=']).any(|word| !word.is_empty() && expected.contains(word));
+        if !good {
+            wrong.push(format!(
+                "{} {} = {}: expected {:?}, got {of_case:?}",
+                case.kind, case.bad.0, case.bad.1, case.says
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert_eq!(run.errors().len(), cases.len());
+    let asked = cluster.emulator().counters().report();
+    let writes = asked["requests"].as_object().unwrap().keys().filter(|call| !call.starts_with("GET ")).count();
+    assert_eq!(writes, 0, "{asked}");
+}
+
+#[test]
+fn what_the_cluster_knows_is_told_before_anything_is_sent() {
+    let name = "constraints::what_the_cluster_knows_is_told_before_anything_is_sent";
+    let Some(cluster) = Cluster::own(name, Options { release: Release::V9, ..Options::default() }).map(Arc::new) else {
+        return;
+    };
+    let w = Workspace::new(&cluster);
+    // The API's own words, on the attribute, with nothing half done.
+    w.configure(
+        "resource \"pve_ha_resource\" \"a\" {\n  sid = \"vm:77777\"\n}\n\
+         resource \"pve_replication_job\" \"a\" {\n  guest = 900\n  target = \"nowhere\"\n}\n",
+    );
+    let run = w.apply_fails();
+    assert_eq!(run.errors().len(), 2, "{}", run.text);
+    assert!(run.errors().iter().any(|error| error.flat().contains("there is no such guest")), "{}", run.text);
+    assert!(w.state().is_empty());
+}

@@ -1,0 +1,308 @@
+//! Whatever happens to a write, no object is lost and none is made twice, and the next apply ends where the first was going.
+
+use std::io::Write as _;
+use std::sync::Arc;
+
+use acceptance_tests::core::{Core, Object, errors};
+use acceptance_tests::{Cluster, Workspace, runtime};
+use pve_emulator::{Options, Release};
+use serde_json::{Value as Json, json};
+
+/// A resource type under fire.
+struct Target {
+    kind: &'static str,
+    release: Release,
+    collection: &'static str,
+    /// The path of the one object.
+    object: &'static str,
+    create: Json,
+    update: Json,
+    /// The parameter that the update changes, and what Proxmox tells of it then.
+    proof: (&'static str, Json),
+    /// Whether it is one object of the cluster, whose creation is an update.
+    is_singleton: bool,
+}
+
+/// What a request meets, and how often.
+const FAULTS: [(&str, Option<u64>); 15] = [
+    ("595", Some(1)),
+    ("596-before", Some(1)),
+    ("596-after", Some(1)),
+    ("597", Some(1)),
+    ("599", Some(1)),
+    ("reset-before", Some(1)),
+    ("reset-after", Some(1)),
+    ("hang", Some(1)),
+    ("lock-timeout", Some(1)),
+    ("locked-command-timeout", Some(1)),
+    ("no-quorum", Some(1)),
+    ("no-quorum", None),
+    ("401", Some(1)),
+    // The write is done, and then nobody answers.
+    ("read-back-dead", None),
+    ("reset-after+read-back-dead", None),
+];
+
+const VERBS: [&str; 3] = ["create", "update", "delete"];
+
+#[test]
+fn ha_group() {
+    under_fire(&Target {
+        kind: "pve_ha_group",
+        release: Release::V8,
+        collection: "/cluster/ha/groups",
+        object: "/cluster/ha/groups/tfacc",
+        create: json!({"name": "tfacc", "nodes": {"pve1": 1}}),
+        update: json!({"name": "tfacc", "nodes": {"pve1": 1}, "comment": "new"}),
+        proof: ("comment", json!("new")),
+        is_singleton: false,
+    });
+}
+
+#[test]
+fn ha_resource() {
+    under_fire(&Target {
+        kind: "pve_ha_resource",
+        release: Release::V9,
+        collection: "/cluster/ha/resources",
+        object: "/cluster/ha/resources/vm:900",
+        create: json!({"sid": "vm:900"}),
+        update: json!({"sid": "vm:900", "max_restart": 3}),
+        proof: ("max_restart", json!(3)),
+        is_singleton: false,
+    });
+}
+
+#[test]
+fn ha_node_affinity_rule() {
+    under_fire(&Target {
+        kind: "pve_ha_node_affinity_rule",
+        release: Release::V9,
+        collection: "/cluster/ha/rules",
+        object: "/cluster/ha/rules/tfacc",
+        create: json!({"name": "tfacc", "resources": ["vm:901"], "nodes": {"pve1": 1}}),
+        update: json!({"name": "tfacc", "resources": ["vm:901"], "nodes": {"pve1": 1}, "strict": true}),
+        proof: ("strict", json!(1)),
+        is_singleton: false,
+    });
+}
+
+#[test]
+fn ha_resource_affinity_rule() {
+    under_fire(&Target {
+        kind: "pve_ha_resource_affinity_rule",
+        release: Release::V9,
+        collection: "/cluster/ha/rules",
+        object: "/cluster/ha/rules/tfacc",
+        create: json!({"name": "tfacc", "resources": ["vm:901", "vm:902"], "affinity": "negative"}),
+        update: json!({"name": "tfacc", "resources": ["vm:901", "vm:902"], "affinity": "positive"}),
+        proof: ("affinity", json!("positive")),
+        is_singleton: false,
+    });
+}
+
+#[test]
+fn replication_job() {
+    under_fire(&Target {
+        kind: "pve_replication_job",
+        release: Release::V9,
+        collection: "/cluster/replication",
+        object: "/cluster/replication/900-0",
+        create: json!({"guest": 900, "target": "pve2"}),
+        update: json!({"guest": 900, "target": "pve2", "rate": 3}),
+        proof: ("rate", json!(3)),
+        is_singleton: false,
+    });
+}
+
+#[test]
+fn datacenter_options() {
+    under_fire(&Target {
+        kind: "pve_datacenter_options",
+        release: Release::V9,
+        collection: "/cluster/options",
+        object: "/cluster/options",
+        create: json!({"console": "html5"}),
+        update: json!({"console": "vv"}),
+        proof: ("console", json!("vv")),
+        is_singleton: true,
+    });
+}
+
+fn under_fire(target: &Target) {
+    let Some(cluster) = Cluster::own(&format!("nothing_is_lost::{}", target.kind), options(target.release)) else {
+        return;
+    };
+    let cluster = Arc::new(cluster);
+    // What rules are about.
+    for sid in ["vm:901", "vm:902"] {
+        cluster.api.post("/cluster/ha/resources", &[("sid", sid)]);
+    }
+    let _hurry = (target.kind == "pve_replication_job").then(|| cluster.hurry());
+    let mut cases = 0;
+    for verb in VERBS {
+        // Only a create reads back what it knows already.
+        for (fault, count) in FAULTS.into_iter().filter(|(fault, _)| verb == "create" || *fault != "read-back-dead") {
+            let case = Case {
+                target,
+                cluster: &cluster,
+                name: format!("{} of {} under {fault} × {count:?}", verb, target.kind),
+            };
+            case.run(verb, fault, count);
+            cases += 1;
+        }
+    }
+    let _ = writeln!(std::io::stderr(), "{}: {cases} faults, 0 objects lost, 0 doubled, all converged", target.kind);
+}
+
+fn options(release: Release) -> Options {
+    Options { release, ..Options::default() }
+}
+
+struct Case<'a> {
+    target: &'a Target,
+    cluster: &'a Cluster,
+    name: String,
+}
+
+impl Case<'_> {
+    fn run(&self, verb: &str, fault: &str, count: Option<u64>) {
+        let target = self.target;
+        // One request that hangs is given up soon; a fault that stays ends the operation at its timeout.
+        let patience = if fault == "hang" { "700ms" } else { "20s" };
+        // Proxmox removes a replication job in its own time.
+        let delete = if target.kind == "pve_replication_job" { "5s" } else { "1500ms" };
+        let timeouts = json!({"create": "1500ms", "update": "1500ms", "delete": delete, "read": "20s"});
+        let timeouts = if count.is_none() { timeouts } else { json!({"delete": "60s"}) };
+        let with = |config: &Json| {
+            let mut config = config.clone();
+            config["timeouts"] = timeouts.clone();
+            if target.kind == "pve_replication_job" {
+                // Whoever isn't here for the delete doesn't wait for it.
+                config["force_destroy"] = Json::from(verb != "delete");
+            }
+            config
+        };
+        let (first, second) = (with(&target.create), with(&target.update));
+        let core = runtime::block_on(Core::new(self.cluster, &[("request_timeout", patience)]));
+        let mut object = Object::new(target.kind);
+        if verb != "create" {
+            let said = runtime::block_on(core.apply(&mut object, Some(&first)));
+            assert!(!said.has_error(), "{}: {:?}", self.name, errors(&said));
+        }
+        let wanted = match verb {
+            "create" => Some(&first),
+            "update" => Some(&second),
+            _ => None,
+        };
+        self.arm(verb, fault, count);
+        let said = runtime::block_on(core.apply(&mut object, wanted));
+        let met = self.cluster.emulator().faults().clear();
+        assert!(met >= 1, "{}: the fault was not met", self.name);
+
+        let there = self.there();
+        assert!(there.len() <= 1, "{}: doubled: {there:?}", self.name);
+        let is_lost = !there.is_empty() && object.state.is_null();
+        assert!(!is_lost, "{}: lost: {there:?}\n{:?}", self.name, errors(&said));
+
+        // The next apply, by another process.
+        let core = runtime::block_on(Core::new(self.cluster, &[]));
+        let said = runtime::block_on(core.apply(&mut object, wanted));
+        assert!(!said.has_error(), "{}: the next apply fails: {:?}", self.name, errors(&said));
+        let there = self.there();
+        match wanted {
+            Some(wanted) => {
+                assert_eq!(there.len(), 1, "{}: after the next apply: {there:?}", self.name);
+                assert!(runtime::block_on(core.is_settled(&object, wanted)), "{}: not settled: {object:?}", self.name);
+                if verb == "update" {
+                    assert_eq!(there[0][target.proof.0], target.proof.1, "{}", self.name);
+                }
+            }
+            None => assert!(there.is_empty() && object.state.is_null(), "{}: still there: {there:?}", self.name),
+        }
+        let said = runtime::block_on(core.apply(&mut object, None));
+        assert!(!said.has_error() && self.there().is_empty(), "{}: the end: {:?}", self.name, errors(&said));
+    }
+
+    fn arm(&self, verb: &str, fault: &str, count: Option<u64>) {
+        let target = self.target;
+        let method = match verb {
+            _ if target.is_singleton => "PUT",
+            "create" => "POST",
+            "update" => "PUT",
+            _ => "DELETE",
+        };
+        let add = |fault: Json| {
+            let fault = serde_json::from_value(fault).expect("a fault");
+            self.cluster.emulator().faults().add(fault).expect("a pattern");
+        };
+        let (write, reads_are_dead) = match fault.split_once("read-back-dead") {
+            Some((write, _)) => (write.trim_end_matches('+'), true),
+            None => (fault, false),
+        };
+        let path = format!("^{}", target.collection);
+        if !write.is_empty() {
+            let count = if reads_are_dead { Some(1) } else { count };
+            add(json!({"method": method, "path": path, "kind": write, "count": count}));
+        }
+        if reads_are_dead {
+            // Every read that follows the write. The reads before it are those of the refresh, and the one of the update or of
+            // the options' create that compares.
+            add(
+                json!({"method": "GET", "path": format!("^{}$", target.object), "kind": "596-before", "count": null, "after": method}),
+            );
+        }
+    }
+
+    /// The objects of ours on the cluster.
+    fn there(&self) -> Vec<Json> {
+        let target = self.target;
+        if target.is_singleton {
+            let options = self.cluster.api.read(target.collection);
+            return if options["console"].is_null() { vec![] } else { vec![options] };
+        }
+        let key = if target.collection.ends_with("replication") { "guest" } else { "" };
+        let entries = self.cluster.api.read(target.collection);
+        let wanted = target.object.rsplit('/').next().unwrap_or_default();
+        let ours = |entry: &&Json| match key {
+            "guest" => entry["guest"].to_string().trim_matches('"') == "900" && entry["remove_job"].is_null(),
+            _ => ["sid", "group", "rule"].iter().any(|key| entry[*key] == wanted),
+        };
+        entries.as_array().into_iter().flatten().filter(ours).cloned().collect()
+    }
+}
+
+/// The same with the real CLI, for the three outcomes that matter most.
+#[test]
+fn with_the_real_cli() {
+    let name = "nothing_is_lost::with_the_real_cli";
+    let Some(cluster) = Cluster::own(name, Options::default()).map(Arc::new) else { return };
+    let w = Workspace::new(&cluster);
+    let fault = |fault: Json| cluster.emulator().faults().add(serde_json::from_value(fault).unwrap()).unwrap();
+    // Carried out, and the answer is lost: nobody notices.
+    fault(json!({"method": "POST", "path": "resources$", "kind": "reset-after"}));
+    w.configure(
+        "resource \"pve_ha_resource\" \"a\" {\n  sid = \"vm:900\"\n  timeouts {\n    create = \"2s\"\n  }\n}\n",
+    );
+    w.apply();
+    w.plan_is_empty();
+    w.destroy();
+    // Carried out, and nobody can be asked: in the state, tainted, with the way out told.
+    fault(json!({"method": "POST", "path": "resources$", "kind": "reset-after"}));
+    fault(json!({"method": "GET", "path": "/vm:900$", "kind": "596-before", "count": null}));
+    let run = w.apply_fails();
+    assert!(run.only_error().flat().contains("untaint"), "{}", run.text);
+    assert!(w.is_tainted("pve_ha_resource.a"));
+    cluster.emulator().faults().clear();
+    w.apply();
+    w.plan_is_empty();
+    assert!(!w.is_tainted("pve_ha_resource.a"));
+    // Done, and only the look at it fails: a warning.
+    w.destroy();
+    fault(json!({"method": "GET", "path": "/vm:900$", "kind": "596-before", "count": null}));
+    let run = w.apply();
+    assert!(run.warnings().iter().any(|warning| warning.summary.contains("could not be read back")), "{}", run.text);
+    cluster.emulator().faults().clear();
+    w.plan_is_empty();
+    w.destroy();
+}
