@@ -146,7 +146,7 @@ impl Cluster {
     #[track_caller]
     pub fn node_of(&self, id: &str) -> String {
         let guests = self.all_guests();
-        let guest = guests.iter().find(|guest| guest["vmid"].to_string() == id).expect("the guest exists");
+        let guest = guests.iter().find(|guest| guest["vmid"].as_u64() == id.parse().ok()).expect("the guest exists");
         guest["node"].as_str().unwrap_or_default().to_owned()
     }
 
