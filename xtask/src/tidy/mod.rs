@@ -87,8 +87,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn this_checkout_points_one_way() {
-        let findings = layers::findings(&Workspace::of_this_build()).unwrap();
+    fn this_checkout_is_tidy() {
+        let workspace = Workspace::of_this_build();
+        let mut findings = layers::findings(&workspace).unwrap();
+        findings.extend(sizes::findings(&workspace).unwrap());
+        findings.extend(words::findings(&workspace).unwrap());
         let list: Vec<_> = findings.iter().map(ToString::to_string).collect();
         assert!(findings.is_empty(), "{}", list.join("\n"));
     }
