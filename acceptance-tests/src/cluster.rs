@@ -81,27 +81,36 @@ impl Cluster {
     }
 
     fn existing() -> Self {
-        let variable = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
-        let demand = |name: &str| variable(name).unwrap_or_else(|| panic!("{EXISTING}=1 needs {name}"));
-        let (endpoint, token) = (demand("PROXMOX_VE_ENDPOINT"), demand("PROXMOX_VE_API_TOKEN"));
-        let mut environment = vec![
-            ("PROXMOX_VE_ENDPOINT".to_owned(), endpoint.clone()),
-            ("PROXMOX_VE_API_TOKEN".to_owned(), token.clone()),
-        ];
-        let mut pass = |name: &str, value: String| environment.push((name.to_owned(), value));
-        let trust = if let Some(pin) = variable("PROXMOX_VE_TLS_FINGERPRINT") {
-            pass("PROXMOX_VE_TLS_FINGERPRINT", pin.clone());
-            Trust::Pin(pin)
-        } else if let Some(ca) = variable("PROXMOX_VE_CA_CERTIFICATE") {
-            pass("PROXMOX_VE_CA_CERTIFICATE", ca.clone());
-            let is_pem = ca.contains("-----BEGIN");
-            Trust::Authority(if is_pem { ca } else { std::fs::read_to_string(ca).expect("the CA's file can be read") })
-        } else {
-            pass("PROXMOX_VE_INSECURE", demand("PROXMOX_VE_INSECURE"));
-            Trust::Anything
+        Self::named(&env::vars().collect::<Vec<_>>())
+    }
+
+    /// The cluster that the given environment names.
+    ///
+    /// # Panics
+    /// It doesn't say all that is needed.
+    pub fn named(environment: &[(String, String)]) -> Self {
+        let given = |name: &str| {
+            let found = environment.iter().find(|(n, value)| n == name && !value.is_empty());
+            found.map(|(_, value)| value.clone())
         };
-        let api = Api::new(&endpoint, &token, &trust);
-        Self { environment, api, emulator: None, leased: Mutex::default() }
+        let demand = |name: &str| given(name).unwrap_or_else(|| panic!("{EXISTING}=1 needs {name}"));
+        let (endpoint, token) = (demand("PROXMOX_VE_ENDPOINT"), demand("PROXMOX_VE_API_TOKEN"));
+        let (name, trust) = if let Some(pin) = given("PROXMOX_VE_TLS_FINGERPRINT") {
+            ("PROXMOX_VE_TLS_FINGERPRINT", Trust::Pin(pin))
+        } else if let Some(ca) = given("PROXMOX_VE_CA_CERTIFICATE") {
+            let is_pem = ca.contains("-----BEGIN");
+            let pem = if is_pem { ca } else { std::fs::read_to_string(ca).expect("the CA's file can be read") };
+            ("PROXMOX_VE_CA_CERTIFICATE", Trust::Authority(pem))
+        } else {
+            ("PROXMOX_VE_INSECURE", Trust::Anything)
+        };
+        let names = ["PROXMOX_VE_ENDPOINT", "PROXMOX_VE_API_TOKEN", name];
+        Self {
+            environment: names.map(|name| (name.to_owned(), demand(name))).to_vec(),
+            api: Api::new(&endpoint, &token, &trust),
+            emulator: None,
+            leased: Mutex::default(),
+        }
     }
 
     /// The emulator behind it.

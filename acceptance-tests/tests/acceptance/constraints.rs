@@ -187,7 +187,7 @@ fn each_is_an_error_of_the_plan_on_its_attribute() {
     for (index, case) in cases.iter().enumerate() {
         let address = format!("{}.c{index}", case.kind);
         let of_case: Vec<_> = run.errors().into_iter().filter(|error| error.address == address).collect();
-        let expected = case.bad.1.contains("block ").then(|| case.bad.1).unwrap_or(case.bad.0);
+        let expected = if case.bad.1.contains("block ") { case.bad.1 } else { case.bad.0 };
         let good = of_case.len() == 1
             && of_case[0].flat().contains(case.says)
             && of_case[0].line.split([' ', '=']).any(|word| !word.is_empty() && expected.contains(word));

@@ -24,6 +24,8 @@ fn a_life_on_pve_8() {
 fn life_on(test: &str, release: Release) {
     let Some(cluster) = Cluster::of(test, release).map(Arc::new) else { return };
     let _kept = Kept::new(&cluster);
+    // Destroy returns each option to its default, and that is where this begins.
+    cluster.api.put(PATH, &[("delete", "keyboard")]);
     let option = |name: &'static str, value: &str, changed: &str, drift: (&'static str, &str)| {
         let option = name.split("__").next().unwrap_or(name);
         let value = Object::new(name, &format!("datacenter/{option}"), &[(option, value)]);

@@ -86,11 +86,9 @@ fn a_group_survives_the_migration_of_its_cluster() {
     let told: Vec<String> = run.warnings().iter().map(|warning| warning.flat()).collect();
     assert!(told.iter().any(|text| text.contains("moved {") && text.contains("ha-group-tfacc-web")), "{told:?}");
     // Exactly that is written: one moved block, and the rule.
-    let rule = format!(
-        "moved {{\n  from = pve_ha_group.web\n  to   = pve_ha_node_affinity_rule.web\n}}\n\
-         resource \"pve_ha_node_affinity_rule\" \"web\" {{\n  name = \"ha-group-tfacc-web\"\n  resources = [pve_ha_resource.web.sid]\n  \
-         nodes = {{ pve1 = 2, pve2 = 1 }}\n  comment = \"Generated from HA group 'tfacc-web'.\"\n}}\n"
-    );
+    let rule = "moved {\n  from = pve_ha_group.web\n  to   = pve_ha_node_affinity_rule.web\n}\n\
+         resource \"pve_ha_node_affinity_rule\" \"web\" {\n  name = \"ha-group-tfacc-web\"\n  resources = [pve_ha_resource.web.sid]\n  \
+         nodes = { pve1 = 2, pve2 = 1 }\n  comment = \"Generated from HA group 'tfacc-web'.\"\n}\n";
     w.configure(&format!("{rule}{}", resource("")));
     let plan = w.plan();
     let wrong: Vec<String> =

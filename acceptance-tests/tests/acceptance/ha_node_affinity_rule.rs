@@ -42,7 +42,7 @@ fn a_life() {
         collection: "/cluster/ha/rules",
         key: "rule",
         needs: format!(
-            "resource \"pve_ha_resource\" \"r\" {{\n  count = {}\n  sid   = {sids:?}[count.index]\n}}\n",
+            "resource \"pve_ha_resource\" \"r\" {{\n  count = {}\n  sid   = {sids:?}[count.index]\n  state = \"ignored\"\n}}\n",
             sids.len()
         ),
         objects,
@@ -63,7 +63,7 @@ fn a_null_priority_is_zero() {
     let w = Workspace::new(&cluster);
     let with = |priority: &str| {
         format!(
-            "resource \"pve_ha_resource\" \"a\" {{\n  sid = \"vm:{vm}\"\n}}\n\
+            "resource \"pve_ha_resource\" \"a\" {{\n  sid = \"vm:{vm}\"\n  state = \"ignored\"\n}}\n\
              resource \"pve_ha_node_affinity_rule\" \"a\" {{\n  name = \"tfacc-null\"\n  resources = [pve_ha_resource.a.sid]\n  \
              nodes = {{ {} = {priority}, {} = 2 }}\n}}\n",
             nodes[0], nodes[1]

@@ -39,7 +39,7 @@ fn a_life() {
         collection: "/cluster/ha/rules",
         key: "rule",
         needs: format!(
-            "resource \"pve_ha_resource\" \"r\" {{\n  count = {}\n  sid   = {sids:?}[count.index]\n}}\n",
+            "resource \"pve_ha_resource\" \"r\" {{\n  count = {}\n  sid   = {sids:?}[count.index]\n  state = \"ignored\"\n}}\n",
             sids.len()
         ),
         objects,

@@ -1,11 +1,19 @@
 //! The real CLI against a cluster: each resource through its life, each promise put to the proof.
 
+#![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
+
 mod constraints;
 mod datacenter_options;
+mod examples;
+mod existing_cluster;
 mod ha_group;
 mod ha_node_affinity_rule;
 mod ha_resource;
 mod ha_resource_affinity_rule;
+mod interrupts;
 mod nothing_is_lost;
+mod parallel;
 mod provider_block;
+mod quorum;
 mod replication_job;
+mod tls;

@@ -30,7 +30,8 @@ fn what_is_wrong_is_told_once_with_what_to_do() {
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let nobody = format!("https://{closed}");
     let http = endpoint.replace("https://", "http://");
-    let cases: [(&str, &[(&str, &str)], &[&str]); 8] = [
+    type Arguments<'a> = &'a [(&'a str, &'a str)];
+    let cases: [(&str, Arguments<'_>, &[&str]); 8] = [
         ("no endpoint", &[("api_token", token)], &["Missing endpoint", "PROXMOX_VE_ENDPOINT"]),
         (
             "no login",

@@ -19,7 +19,7 @@ use super::{Client, crm};
 const FIRST_DELAY: Duration = Duration::from_millis(200);
 const LAST_DELAY: Duration = Duration::from_secs(5);
 /// How long a write in flight is waited for after a stop.
-const SETTLE: Duration = Duration::from_secs(10);
+const SETTLE: Duration = Duration::from_secs(5);
 /// The least that a write is given once it is sent, so that a deadline that is near does not make
 /// every write ambiguous.
 const LEAST_FOR_A_WRITE: Duration = Duration::from_secs(15);

@@ -66,6 +66,8 @@ async fn send(job: &Job<'_>, turn: &Turn, planned: &Value) -> Sent {
             }
             Ok(Some(found)) => return Sent::Occupied(found),
             Ok(None) if job.may_try_again(attempt) => attempt += 1,
+            // After an interrupt nobody waits until the request has run out of time: it may yet be carried out.
+            Ok(None) if unknown_fate && job.cx.stop.is_cancelled() => return Sent::Unsure(failure),
             Ok(None) => return Sent::Refused(failure),
             Err(dead) if unknown_fate => {
                 return Sent::Unsure(Failure { detail: format!("{}\n{}", failure.detail, dead.detail), ..failure });
@@ -120,7 +122,7 @@ async fn settle(job: &Job<'_>, state: Value) -> Applied {
 fn unsure(job: &Job<'_>, planned: &Value, failure: Failure) -> Applied {
     let id = job.name(planned);
     let detail = format!(
-        "{id}: the create was sent, its answer was lost, and the cluster can't be asked now whether it was carried out. \
+        "{id}: the create was sent, its answer was lost, and nobody can tell now whether it was or will be carried out. \
          It is in the state, tainted. If it exists, `untaint` it; else the next apply creates it anew.\n{}",
         failure.detail
     );

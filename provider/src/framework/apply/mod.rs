@@ -21,7 +21,7 @@ use crate::framework::read::TIMEOUTS;
 const ATTEMPTS: usize = 3;
 
 /// What settling a write in flight may take once the user has interrupted.
-const GRACE: Duration = Duration::from_secs(8);
+const GRACE: Duration = Duration::from_secs(4);
 
 /// Carries out a planned create, update or destroy.
 pub async fn apply(resource: &dyn Resource, stop: Stop, request: ApplyRequest) -> Applied {

@@ -1,0 +1,76 @@
+//! Every example of a resource is written as the CLI writes it, can be applied, and can be imported as it says.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use acceptance_tests::{Cluster, Workspace};
+use pve_emulator::{Options, Release};
+
+/// What only PVE 8 has.
+const ONLY_ON_PVE_8: [&str; 1] = ["pve_ha_group"];
+
+#[test]
+fn on_pve_9() {
+    each_on("examples::on_pve_9", Release::V9, |name| !ONLY_ON_PVE_8.contains(&name));
+}
+
+#[test]
+fn on_pve_8() {
+    each_on("examples::on_pve_8", Release::V8, |name| ONLY_ON_PVE_8.contains(&name));
+}
+
+fn each_on(test: &str, release: Release, fits: impl Fn(&str) -> bool) {
+    let examples: Vec<PathBuf> = resources().into_iter().filter(|example| fits(name(example))).collect();
+    assert!(!examples.is_empty());
+    for example in examples {
+        // Each begins with the same cluster: guests stay where HA has moved them.
+        let Some(cluster) = Cluster::own(test, Options { release, ..Options::default() }).map(Arc::new) else { return };
+        let before = cluster.inventory();
+        let _hurry = cluster.hurry();
+        let file = |name: &str| fs::read_to_string(example.join(name)).unwrap();
+        let w = Workspace::new(&cluster);
+        w.configure(&file("resource.tf"));
+        w.apply();
+        w.plan_is_empty();
+        let fresh = Workspace::new(&cluster);
+        fresh.configure(&file("resource.tf"));
+        fresh.write("import.tf", &file("import.tf"));
+        let plan = fresh.plan();
+        assert_eq!(plan.imports(), 1, "{}", name(&example));
+        // The shell says the same as the block.
+        let (block, shell) = (file("import.tf"), file("import.sh"));
+        let address = block.lines().find_map(|line| line.trim().strip_prefix("to = ")).unwrap();
+        let id = block.split('"').nth(1).unwrap();
+        let said = |line: &str| line.replace('"', "") == format!("terraform import {address} {id}");
+        assert!(shell.lines().any(said), "{shell}");
+        // What Proxmox doesn't store can't be imported.
+        let changed = plan.changed(address);
+        assert!(changed.iter().all(|name| name == "timeouts"), "{address}: {changed:?}");
+        w.destroy();
+        assert_eq!(cluster.inventory(), before, "{}", name(&example));
+    }
+}
+
+#[test]
+fn they_are_formatted() {
+    let Some(cluster) = Cluster::own("examples::they_are_formatted", Options::default()).map(Arc::new) else { return };
+    let w = Workspace::new(&cluster);
+    let folder = root().join("examples");
+    w.expect(0, &["fmt", "-check", "-diff", "-recursive", folder.to_str().unwrap()]);
+}
+
+fn resources() -> Vec<PathBuf> {
+    let folders = fs::read_dir(root().join("examples/resources")).unwrap();
+    let mut folders: Vec<PathBuf> = folders.map(|entry| entry.unwrap().path()).collect();
+    folders.sort();
+    folders
+}
+
+fn name(example: &Path) -> &str {
+    example.file_name().unwrap().to_str().unwrap()
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}

@@ -1,0 +1,78 @@
+//! The same tests against a cluster that somebody else has started, as they are run against a real one: found and used by
+//! its API alone, and left as it was.
+
+use std::env;
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command, Stdio};
+
+use acceptance_tests::cluster::{EXISTING, is_existing};
+use acceptance_tests::{Cluster, cli};
+use serde_json::Value as Json;
+
+#[test]
+fn the_suite_passes_on_pve_9() {
+    suite("9");
+}
+
+#[test]
+fn the_suite_passes_on_pve_8() {
+    suite("8");
+}
+
+fn suite(pve: &str) {
+    // This process is one of that suite already.
+    if is_existing() {
+        return;
+    }
+    let emulator = Emulator::start(pve);
+    let before = emulator.inventory();
+    let mut suite = Command::new(env::current_exe().unwrap());
+    suite.env(EXISTING, "1").envs(emulator.environment.iter().cloned()).env("RUST_TEST_THREADS", "3");
+    let output = suite.output().unwrap();
+    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{said}");
+    // Those that need more than an API say so by their name.
+    for skipped in ["nothing_is_lost::pve_ha_resource", "tls::", "quorum::", "parallel::"] {
+        assert!(said.contains(&format!("skipped {skipped}")), "{skipped} is not skipped by name\n{said}");
+    }
+    let lives = if pve == "9" { "ha_node_affinity_rule::a_life" } else { "ha_group::a_life_on_pve_8" };
+    assert!(said.contains(&format!("test {lives} ... ok")) && !said.contains(&format!("skipped {lives}:")), "{said}");
+    assert_eq!(emulator.inventory(), before, "something is left behind");
+}
+
+/// An emulator in a process of its own.
+struct Emulator {
+    process: Child,
+    environment: Vec<(String, String)>,
+}
+
+impl Emulator {
+    fn start(pve: &str) -> Self {
+        let program = cli::provider_folder().join("pve-emulator");
+        assert!(program.is_file(), "{} is missing; run `cargo build --package pve-emulator` first", program.display());
+        let mut process =
+            Command::new(program).args(["--pve", pve]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let ready: Json = serde_json::from_str(&line).unwrap();
+        let variable =
+            |name: &str, member: &str| (format!("PROXMOX_VE_{name}"), ready[member].as_str().unwrap().to_owned());
+        let environment = vec![
+            variable("ENDPOINT", "endpoint"),
+            variable("API_TOKEN", "api_token"),
+            variable("TLS_FINGERPRINT", "tls_fingerprint"),
+        ];
+        Self { process, environment }
+    }
+
+    fn inventory(&self) -> Json {
+        Cluster::named(&self.environment).inventory()
+    }
+}
+
+impl Drop for Emulator {
+    fn drop(&mut self) {
+        let _ = Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status();
+        let _ = self.process.wait();
+    }
+}

@@ -1,0 +1,71 @@
+//! Many at once, and somebody else at the same time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use acceptance_tests::{Cluster, Workspace};
+use pve_emulator::{Options, Seed};
+use serde_json::json;
+
+#[test]
+fn a_hundred_resources_at_once_never_fight_for_the_lock() {
+    let name = "parallel::a_hundred_resources_at_once_never_fight_for_the_lock";
+    let options = Options { seed: Some(hundred()), latency: Duration::from_millis(5), ..Options::default() };
+    let Some(cluster) = Cluster::own(name, options).map(Arc::new) else { return };
+    let w = Workspace::new(&cluster);
+    w.configure("resource \"pve_ha_resource\" \"a\" {\n  count = 100\n  sid   = \"vm:${1000 + count.index}\"\n}\n");
+    let run = w.expect(0, &["apply", "-auto-approve", "-json", "-parallelism=50"]);
+    assert!(run.warnings().is_empty(), "{}", run.text);
+    let asked = cluster.emulator().counters().report();
+    assert_eq!(asked["most_writes_in_flight"]["domain-ha"], 1, "{asked}");
+    // Each is sent once: no lock was waited for in vain. In the long run an object costs two requests.
+    assert_eq!(asked["requests"]["POST /cluster/ha/resources"], 100, "{asked}");
+    assert!(asked["total"].as_u64().unwrap() <= 210, "{asked}");
+
+    // A refresh of all of them is one list.
+    cluster.emulator().counters().reset();
+    w.plan_is_empty();
+    let asked = cluster.emulator().counters().report();
+    assert!(asked["total"].as_u64().unwrap() <= 5 && asked["connections"].as_u64().unwrap() <= 2, "{asked}");
+
+    // What somebody else does between plan and apply is never overwritten: twenty edits, twenty reports.
+    w.configure(
+        "resource \"pve_ha_resource\" \"a\" {\n  count = 100\n  sid   = \"vm:${1000 + count.index}\"\n  \
+         max_restart = count.index < 40 ? 5 : 1\n}\n",
+    );
+    assert_eq!(w.plan().changes().len(), 40);
+    for vm in 1000..1020 {
+        cluster.api.put(&format!("/cluster/ha/resources/vm:{vm}"), &[("max_restart", "9")]);
+    }
+    // Edits of siblings change the file's digest; they are no conflict.
+    cluster.api.put("/cluster/ha/resources/vm:1099", &[("comment", "by hand")]);
+    let run = w.expect(1, &["apply", "-json", "-parallelism=50", "plan"]);
+    assert_eq!(run.errors().len(), 20, "{}", run.text);
+    for error in run.errors() {
+        assert!(error.line.trim_start().starts_with("max_restart"), "{error:?}");
+        assert!(error.flat().contains("max_restart was 1 when the plan was made and is 9 now"), "{error:?}");
+    }
+    let now = cluster.api.list("/cluster/ha/resources", "sid");
+    let restarts = |vm: u32| now[&format!("vm:{vm}")]["max_restart"].as_u64();
+    assert!(
+        (1000..1020).all(|vm| restarts(vm) == Some(9)) && (1020..1040).all(|vm| restarts(vm) == Some(5)),
+        "{now:?}"
+    );
+    w.expect(0, &["destroy", "-auto-approve", "-json", "-parallelism=50"]);
+    assert!(cluster.api.list("/cluster/ha/resources", "sid").is_empty());
+}
+
+/// Three nodes with a hundred virtual machines.
+fn hundred() -> Seed {
+    let nodes: Vec<_> =
+        (1..=3).map(|i| json!({"node": format!("pve{i}"), "nodeid": i, "ring0_addr": format!("10.0.0.{i}")})).collect();
+    let guests: Vec<_> = (1000..1100)
+        .map(|vmid| {
+            json!({"vmid": vmid, "type": "qemu", "node": format!("pve{}", vmid % 3 + 1), "name": format!("tfacc-{vmid}"),
+                   "cores": 1, "memory": 512, "status": "stopped"})
+        })
+        .collect();
+    let token = json!({"tokenid": "terraform", "privsep": 0, "secret": "d6a64b3e-2f4c-4a6e-9d0b-0f2a7a1b3c4d"});
+    let seed = json!({"nodes": nodes, "guests": guests, "users": [{"userid": "root@pam", "password": "p", "tokens": [token]}]});
+    Seed::parse(&seed.to_string()).unwrap()
+}

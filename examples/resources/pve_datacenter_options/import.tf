@@ -1,0 +1,4 @@
+import {
+  to = pve_datacenter_options.this
+  id = "datacenter/ha,crs,migration"
+}

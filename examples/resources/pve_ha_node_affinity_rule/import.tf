@@ -1,0 +1,4 @@
+import {
+  to = pve_ha_node_affinity_rule.databases
+  id = "databases"
+}

@@ -1,0 +1,4 @@
+import {
+  to = pve_ha_resource_affinity_rule.web_apart
+  id = "web-apart"
+}

@@ -1,0 +1,4 @@
+import {
+  to = pve_replication_job.database
+  id = "102-0"
+}
