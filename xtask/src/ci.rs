@@ -112,8 +112,12 @@ impl Run<'_> {
         let failed: Vec<_> =
             self.steps.iter().filter(|(_, _, outcome)| outcome.is_err()).map(|(name, ..)| *name).collect();
         let Tests { passed, failed: tests_failed, ignored } = self.tests;
-        println!("tests: {passed} passed, {tests_failed} failed, {ignored} ignored");
-        if failed.is_empty() { Ok(()) } else { Err(format!("failed: {}", failed.join(", ")).into()) }
+        let tests = format!("tests: {passed} passed, {tests_failed} failed, {ignored} ignored");
+        if failed.is_empty() {
+            println!("{tests}");
+            return Ok(());
+        }
+        Err(format!("failed: {}\n{tests}", failed.join(", ")).into())
     }
 }
 
