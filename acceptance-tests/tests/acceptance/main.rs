@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
 mod constraints;
+mod data_sources;
 mod datacenter_options;
 mod examples;
 mod existing_cluster;

@@ -88,10 +88,7 @@ mod tests {
 
     #[test]
     fn this_checkout_is_tidy() {
-        let workspace = Workspace::of_this_build();
-        let mut findings = layers::findings(&workspace).unwrap();
-        findings.extend(sizes::findings(&workspace).unwrap());
-        findings.extend(words::findings(&workspace).unwrap());
+        let findings = findings(&Workspace::of_this_build(), &Catalogue::of_this_build()).unwrap();
         let list: Vec<_> = findings.iter().map(ToString::to_string).collect();
         assert!(findings.is_empty(), "{}", list.join("\n"));
     }
