@@ -100,6 +100,16 @@ impl Api {
         Ok(body["data"].clone())
     }
 
+    /// Moves the clock of an emulator in another process: its control plane stands beside the API.
+    ///
+    /// # Errors
+    /// It doesn't answer, or refuses.
+    pub async fn advance(&self, seconds: f64) -> Result<(), reqwest::Error> {
+        let url = format!("{}/emulator/advance", self.base.trim_end_matches("/api2/json"));
+        let request = self.http.post(url).body(format!("{{\"seconds\":{seconds}}}"));
+        request.send().await?.error_for_status().map(drop)
+    }
+
     /// The entries of a list by the member `key`, without what changes with every write to the same file.
     #[track_caller]
     pub fn list(&self, path: &str, key: &str) -> BTreeMap<String, Json> {

@@ -81,6 +81,16 @@ fn a_group_survives_the_migration_of_its_cluster() {
         );
         world.write_file("/etc/pve/ha/rules.cfg", rule);
     }
+    // Who doesn't want it any more loses nothing: it is gone, without a write.
+    let kept = std::fs::read_to_string(w.path("terraform.tfstate")).unwrap();
+    cluster.emulator().counters().reset();
+    w.configure(&resource("").replace("}\n", "  lifecycle {\n    ignore_changes = all\n  }\n}\n"));
+    w.apply();
+    let asked = cluster.emulator().counters().report();
+    assert!(asked["requests"].as_object().unwrap().keys().all(|call| call.starts_with("GET ")), "{asked}");
+    assert_eq!(w.state().len(), 1);
+    w.write("terraform.tfstate", &kept);
+    w.configure(&format!("{group}{}", resource("  group = pve_ha_group.web.name\n")));
     // Nothing to do, and told what to write.
     let run = w.expect(0, &["plan", "-json", "-detailed-exitcode"]);
     let told: Vec<String> = run.warnings().iter().map(|warning| warning.flat()).collect();

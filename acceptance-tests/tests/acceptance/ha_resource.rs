@@ -114,6 +114,49 @@ fn a_purge_edits_rules_and_nothing_is_taken_for_somebody_elses_edit() {
     assert_eq!(cluster.api.read("/cluster/ha/rules/by-hand")["resources"], format!("vm:{}", vms[2]));
 }
 
+#[test]
+fn the_state_is_waited_for_and_what_it_is_stuck_in_is_told() {
+    let name = "ha_resource::the_state_is_waited_for_and_what_it_is_stuck_in_is_told";
+    let Some(cluster) = Cluster::own(name, Options::default()).map(Arc::new) else { return };
+    let vms = cluster.guests(2, 0).vms;
+    let _hurry = cluster.hurry();
+    let w = Workspace::new(&cluster);
+    let with = |vm: &str, state: &str| {
+        format!(
+            "resource \"pve_ha_resource\" \"a\" {{\n  sid = \"vm:{vm}\"\n  state = {state:?}\n  max_restart = 0\n  \
+             max_relocate = 0\n  wait_for_state = true\n}}\n"
+        )
+    };
+    let state = || {
+        let status = cluster.api.read("/cluster/ha/status/current");
+        let service = status.as_array().unwrap().iter().find(|row| row["type"] == "service").cloned();
+        service.unwrap()["state"].as_str().unwrap().to_owned()
+    };
+    w.configure(&with(&vms[0], "started"));
+    w.apply();
+    assert_eq!(state(), "started");
+    w.configure(&with(&vms[0], "stopped"));
+    w.apply();
+    assert_eq!(state(), "stopped");
+    w.destroy();
+    // A guest that can't be started.
+    let broken: u32 = vms[1].parse().unwrap();
+    cluster.emulator().cluster().world().guests.get_mut(&broken).unwrap().start_fails = true;
+    w.configure(&with(&vms[1], "started"));
+    let run = w.apply();
+    let told = run.warnings().iter().map(|warning| warning.flat()).collect::<String>();
+    assert!(told.contains("error state") && told.contains("state = \"disabled\""), "{}", run.text);
+    assert!(!w.is_tainted("pve_ha_resource.a"));
+    // The way out that was told.
+    w.configure(&with(&vms[1], "disabled"));
+    w.apply();
+    cluster.emulator().cluster().world().guests.get_mut(&broken).unwrap().start_fails = false;
+    w.configure(&with(&vms[1], "started"));
+    w.apply();
+    assert_eq!(state(), "started");
+    w.destroy();
+}
+
 fn object(name: &'static str, id: &str, base: &[(&'static str, &str)]) -> Object {
     let sid = format!("{id:?}");
     Object::new(name, id, &[&[("sid", sid.as_str())], base].concat())
