@@ -43,7 +43,7 @@ pub struct ProviderBlock {
     /// Whether to skip the check of the server's certificate. Whoever sits in between can then read the credentials and change
     /// the cluster; prefer `tls_fingerprint`. Environment: `PROXMOX_VE_INSECURE`, `PM_TLS_INSECURE`.
     pub insecure: Option<bool>,
-    /// How long one request may take, such as `"30s"`. Unset means 30 seconds. Environment: `PROXMOX_VE_REQUEST_TIMEOUT`.
+    /// How long one request may take, such as `"30s"`. Unset means 60 seconds. Environment: `PROXMOX_VE_REQUEST_TIMEOUT`.
     #[schemars(extend("format" = "duration"))]
     pub request_timeout: Option<String>,
     /// Whether creating an object that exists already and equals its configuration takes it over, with a warning, instead of

@@ -18,7 +18,9 @@ use super::settings::{Endpoint, Settings, SettingsError};
 use super::{path, tls};
 
 const IDLE: Duration = Duration::from_secs(4);
-const IDLE_CONNECTIONS: usize = 2;
+/// All that may be in use at once are kept: an apply reads back what it creates beside the next writes, and a connection that
+/// is closed after each of those reads costs a handshake.
+const IDLE_CONNECTIONS: usize = PARALLEL;
 /// pveproxy has 3 workers; more requests at once only wait in its queue.
 const PARALLEL: usize = 8;
 const CONNECT: Duration = Duration::from_secs(10);

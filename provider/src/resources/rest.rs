@@ -16,8 +16,8 @@ use super::moved::Moved;
 use super::verbs::{Verb, Verbs};
 use crate::client::{Client, Domain, Error, Kind, Params, Turn as ClientTurn};
 use crate::framework::{
-    Change, Context, Diagnostics, Failure, Found, Freshness, MoveSource, Path, Resource, Role, Schema, Turn, Value,
-    from_model, to_model,
+    Change, Context, Diagnostics, Failure, Found, Freshness, MoveSource, Path, Resource, Role, Schema, Turn, Type,
+    Value, from_model, to_model,
 };
 use crate::session::Session;
 
@@ -25,6 +25,8 @@ use crate::session::Session;
 pub struct RestResource<N> {
     session: Arc<Session>,
     schema: OnceLock<Schema>,
+    /// The type of its objects, made once: a refresh reads thousands.
+    ty: OnceLock<Type>,
     noun: PhantomData<fn() -> N>,
 }
 
@@ -34,7 +36,7 @@ type Slot = Mutex<Option<ClientTurn>>;
 impl<N: Verbs> RestResource<N> {
     /// A resource type that finds its client in `session`.
     pub fn new(session: Arc<Session>) -> Self {
-        Self { session, schema: OnceLock::new(), noun: PhantomData }
+        Self { session, schema: OnceLock::new(), ty: OnceLock::new(), noun: PhantomData }
     }
 
     fn verb<'a>(&self, cx: &'a Context) -> Result<Verb<'a>, Failure> {
@@ -46,7 +48,8 @@ impl<N: Verbs> RestResource<N> {
     }
 
     fn value(&self, noun: &N) -> Result<Value, Failure> {
-        from_model(noun, &self.schema().ty()).map_err(|problem| Failure::refused(format!("{}: {problem}.", noun.key())))
+        let ty = self.ty.get_or_init(|| self.schema().ty());
+        from_model(noun, ty).map_err(|problem| Failure::refused(format!("{}: {problem}.", noun.key())))
     }
 
     /// What Proxmox answered about the object called `key`, as the framework sees it.
