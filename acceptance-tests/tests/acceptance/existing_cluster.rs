@@ -61,11 +61,12 @@ impl Emulator {
         let ready: Json = serde_json::from_str(&line).unwrap();
         let variable =
             |name: &str, member: &str| (format!("PROXMOX_VE_{name}"), ready[member].as_str().unwrap().to_owned());
-        let environment = vec![
-            variable("ENDPOINT", "endpoint"),
-            variable("API_TOKEN", "api_token"),
-            variable("TLS_FINGERPRINT", "tls_fingerprint"),
-        ];
+        // One is trusted by its pin, the other by its CA.
+        let trust = match pve {
+            "9" => variable("TLS_FINGERPRINT", "tls_fingerprint"),
+            _ => variable("CA_CERTIFICATE", "ca_certificate_file"),
+        };
+        let environment = vec![variable("ENDPOINT", "endpoint"), variable("API_TOKEN", "api_token"), trust];
         Self { process, environment }
     }
 }
