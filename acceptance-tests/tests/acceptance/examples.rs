@@ -53,26 +53,6 @@ fn each_on(test: &str, release: Release, fits: impl Fn(&str) -> bool) {
 }
 
 #[test]
-fn those_of_data_sources_can_be_read() {
-    let test = "examples::those_of_data_sources_can_be_read";
-    let Some(cluster) = Cluster::own(test, Options::default()).map(Arc::new) else { return };
-    let w = Workspace::new(&cluster);
-    let mut main = String::new();
-    for example in folders("data-sources") {
-        let name = self::name(&example);
-        fs::create_dir(w.path(name)).unwrap();
-        w.write(&format!("{name}/main.tf"), &fs::read_to_string(example.join("data-source.tf")).unwrap());
-        w.write(&format!("{name}/terraform.tf"), &fs::read_to_string(w.path("terraform.tf")).unwrap());
-        main.push_str(&format!("module \"{name}\" {{\n  source = \"./{name}\"\n}}\n"));
-    }
-    assert!(main.lines().count() >= 9 * 3);
-    w.configure(&main);
-    w.expect(0, &["get"]);
-    w.apply();
-    w.plan_is_empty();
-}
-
-#[test]
 fn they_are_formatted() {
     let Some(cluster) = Cluster::own("examples::they_are_formatted", Options::default()).map(Arc::new) else { return };
     let w = Workspace::new(&cluster);
@@ -81,11 +61,7 @@ fn they_are_formatted() {
 }
 
 fn resources() -> Vec<PathBuf> {
-    folders("resources")
-}
-
-fn folders(of: &str) -> Vec<PathBuf> {
-    let folders = fs::read_dir(root().join("examples").join(of)).unwrap();
+    let folders = fs::read_dir(root().join("examples/resources")).unwrap();
     let mut folders: Vec<PathBuf> = folders.map(|entry| entry.unwrap().path()).collect();
     folders.sort();
     folders

@@ -1,6 +1,7 @@
 //! Ctrl-C is quick and safe.
 
 use std::io::Write as _;
+use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::thread;
@@ -140,11 +141,12 @@ fn add(cluster: &Cluster, fault: Json) {
 }
 
 fn start(w: &Workspace, arguments: &[&str]) -> Child {
-    w.command(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    w.command(arguments).process_group(0).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
 }
 
+/// Ctrl-C: the signal goes to the whole group, the provider included.
 fn interrupt(child: &Child) {
-    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    assert!(Command::new("kill").args(["-INT", "--", &format!("-{}", child.id())]).status().unwrap().success());
 }
 
 /// Waits for something that is certain to come.
