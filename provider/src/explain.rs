@@ -119,12 +119,10 @@ fn next_step(kind: Kind) -> Option<&'static str> {
             "Upgrade all nodes and wait until the HA manager has migrated the groups, or keep to `pve_ha_group`."
         }
         Kind::Unauthorized => {
-            "Check the credentials in the provider block: the token may be wrong, expired or removed."
+            "Check the credentials in the provider block: the token or password may be wrong, expired or removed."
         }
         Kind::SecondFactor => "Use an API token, which needs no second factor.",
-        Kind::Forbidden => {
-            "Give the user or token that privilege; the documentation of each resource lists what it needs."
-        }
+        Kind::Forbidden => "Give the user or token the privilege that Proxmox names, on that path.",
         Kind::Garbled => "Check that `endpoint` is a node of the cluster and not something else.",
         Kind::Expired => "Give it more time in its `timeouts` block, or apply again.",
         _ => return None,

@@ -49,10 +49,10 @@ pub struct ProviderBlock {
     /// Whether creating an object that exists already and equals its configuration takes it over, with a warning, instead of
     /// failing. Environment: `PROXMOX_VE_ADOPT_EXISTING`.
     pub adopt_existing: Option<bool>,
-    /// Names of plan-time checks to be silent about. Environment: `PROXMOX_VE_IGNORE_PREFLIGHT`, separated by commas.
+    /// Names of plan-time checks to be silent about. No check has a name yet. Environment: `PROXMOX_VE_IGNORE_PREFLIGHT`, separated by commas.
     #[schemars(extend("uniqueItems" = true))]
     pub ignore_preflight: Option<Vec<String>>,
-    /// How to log in to nodes for what Proxmox has no HTTP API for.
+    /// How to log in to nodes for what Proxmox has no HTTP API for. No resource needs it yet.
     #[schemars(extend("tf" = {"block": "single"}))]
     pub ssh: Option<Ssh>,
 }

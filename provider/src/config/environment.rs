@@ -90,9 +90,13 @@ impl Login {
     }
 }
 
-/// A truth value as people write it into the environment.
-pub fn flag(text: &str) -> bool {
-    matches!(text.to_ascii_lowercase().as_str(), "1" | "true" | "yes" | "on")
+/// A truth value as people write it into the environment; none for anything else.
+pub fn flag(text: &str) -> Option<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "1" | "true" | "yes" | "on" => Some(true),
+        "0" | "false" | "no" | "off" => Some(false),
+        _ => None,
+    }
 }
 
 /// A list, separated by commas.

@@ -87,7 +87,7 @@ impl Configuration {
                 "PROXMOX_VE_REQUEST_TIMEOUT must be a duration such as 30s.",
             );
         }
-        let adopt = block.adopt_existing.or_else(|| environment.get("ADOPT_EXISTING", &[]).map(|v| flag(&v)));
+        let adopt = self.switch(block.adopt_existing, "adopt_existing", &[], diagnostics);
         let ignore =
             block.ignore_preflight.clone().or_else(|| environment.get("IGNORE_PREFLIGHT", &[]).map(|v| list(&v)));
         if diagnostics.has_error() {
@@ -128,9 +128,25 @@ impl Configuration {
         Endpoint::parse(&text).map_err(|error| blame(diagnostics, "endpoint", &error)).ok()
     }
 
+    /// A truth value: the explicit one, else the environment's, which has to be one.
+    fn switch(&self, given: Option<bool>, name: &str, others: &[&str], diagnostics: &mut Diagnostics) -> Option<bool> {
+        if given.is_some() {
+            return given;
+        }
+        let text = self.environment.get(&name.to_uppercase(), others)?;
+        let value = flag(&text);
+        if value.is_none() {
+            diagnostics.error_at(
+                Path::attribute(name),
+                format!("Invalid {name}"),
+                format!("The environment says {text:?} for `{name}`; it must be true or false."),
+            );
+        }
+        value
+    }
+
     fn trust(&self, block: &ProviderBlock, diagnostics: &mut Diagnostics) -> Option<Trust> {
-        let insecure =
-            block.insecure.or_else(|| self.environment.get("INSECURE", &["PM_TLS_INSECURE"]).map(|v| flag(&v)));
+        let insecure = self.switch(block.insecure, "insecure", &["PM_TLS_INSECURE"], diagnostics);
         let pin = block.tls_fingerprint.clone().or_else(|| self.environment.get("TLS_FINGERPRINT", &[]));
         let ca = block.ca_certificate.clone().or_else(|| self.environment.get("CA_CERTIFICATE", &[]));
         if insecure == Some(true) {

@@ -165,17 +165,20 @@ fn id_attribute() -> Attribute {
 }
 
 fn timeouts_block() -> NestedBlock {
-    let entry = |verb: &str, what: &str| Attribute {
+    let entry = |verb: &str, what: &str, unset: &str| Attribute {
         optional: true,
         local: true,
         constraints: serde_json::json!({"format": "duration"}),
-        ..plain(verb, &format!("How long {what} may take, retries and waits included, such as `\"5m\"`."))
+        ..plain(
+            verb,
+            &format!("How long {what} may take, retries and waits included, such as `\"10m\"`. Unset means {unset}."),
+        )
     };
     let attributes = vec![
-        entry("create", "a create"),
-        entry("read", "a read"),
-        entry("update", "an update"),
-        entry("delete", "a delete"),
+        entry("create", "a create", "5 minutes"),
+        entry("read", "a read", "2 minutes"),
+        entry("update", "an update", "5 minutes"),
+        entry("delete", "a delete", "5 minutes"),
     ];
     NestedBlock {
         name: super::read::TIMEOUTS.to_owned(),

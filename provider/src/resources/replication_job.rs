@@ -29,14 +29,6 @@ impl Verbs for ReplicationJob {
         Ok(Value::object([("guest", Value::from(parse(guest)?)), ("job_number", Value::from(parse(number)?))]))
     }
 
-    fn timeout(verb: &str) -> Duration {
-        match verb {
-            "read" => Duration::from_mins(2),
-            "delete" => Duration::from_mins(10),
-            _ => Duration::from_mins(5),
-        }
-    }
-
     /// A job that is being removed is gone in a minute, unless its source node is down: then it stays, and is in the way,
     /// until it is removed by force.
     async fn is_there(verb: &Verb<'_>, entry: &Json) -> bool {

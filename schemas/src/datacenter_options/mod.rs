@@ -18,6 +18,8 @@ pub use wire::{OPTIONS, Opt, from_api, to_params};
 /// default. Inside a configured block everything is managed: what others set there shows as drift. Several of these
 /// resources may exist, as long as they manage different options.
 ///
+/// Import takes `datacenter` for every option that is set, or `datacenter/ha,migration` for just the named ones.
+///
 /// Proxmox has no digest for these options. An update compares what it finds with what the plan started from right before
 /// it writes; one round trip of race remains.
 ///

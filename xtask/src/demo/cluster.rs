@@ -120,13 +120,21 @@ impl Cluster {
     pub(super) fn keep(mut self, cli: &Cli, folder: &Path) -> Result<String, Failure> {
         self.control(&["clock", "real"])?;
         let process = self.process.take().map_or(0, |child| child.id());
-        let mut text = format!("\nThe cluster goes on running (end it by `kill {process}`). To play on:\n\n");
+        let mut text = format!(
+            "\nThe cluster goes on running; end it by `kill {process}`. The workspace is `critical`. To play on:\n\n"
+        );
         let _ = writeln!(text, "  cd {}", folder.join("three-node").display());
         for (name, value) in self.environment().into_iter().chain(cli.environment()) {
             let _ = writeln!(text, "  export {name}='{value}'");
         }
         let _ = writeln!(text, "  {} plan", cli.binary().display());
-        let _ = writeln!(text, "  {} ctl --endpoint {} --help", self.emulator.display(), self.ready.endpoint);
+        let _ = writeln!(
+            text,
+            "  {} ctl --endpoint {} fail pve2   # or restore, advance, edit, fault: see --help",
+            self.emulator.display(),
+            self.ready.endpoint
+        );
+        let _ = writeln!(text, "  rm -r {}   # when done", folder.display());
         Ok(text)
     }
 }
@@ -134,8 +142,12 @@ impl Cluster {
 impl Drop for Cluster {
     fn drop(&mut self) {
         if let Some(mut process) = self.process.take() {
-            // It may have ended by itself; then there is nothing to end.
-            let _ = process.kill();
+            // SIGTERM lets it remove its folder. It may have ended by itself; then there is nothing to end.
+            let asked =
+                Command::new("kill").arg(process.id().to_string()).status().is_ok_and(|status| status.success());
+            if !asked {
+                let _ = process.kill();
+            }
             let _ = process.wait();
         }
     }

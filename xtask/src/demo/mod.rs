@@ -71,7 +71,7 @@ fn run(arguments: &Arguments, report: &mut Report) -> Outcome {
     let told = three_node::tell(report, &cli, &cluster, arguments.pve == Pve::Nine, arguments.keep);
     if arguments.keep {
         let folder = folder.keep();
-        report.say(&cluster.keep(&cli, &folder)?);
+        report.last(cluster.keep(&cli, &folder)?);
     }
     told
 }

@@ -9,11 +9,12 @@ pub(super) struct Report {
     passed: usize,
     failed: usize,
     table: Vec<(String, String)>,
+    last: String,
 }
 
 impl Report {
     pub(super) fn new() -> Self {
-        Self { begun: Instant::now(), passed: 0, failed: 0, table: Vec::new() }
+        Self { begun: Instant::now(), passed: 0, failed: 0, table: Vec::new(), last: String::new() }
     }
 
     /// The first line.
@@ -49,6 +50,11 @@ impl Report {
         println!("{text}");
     }
 
+    /// What stands below the closing table.
+    pub(super) fn last(&mut self, text: String) {
+        self.last = text;
+    }
+
     /// A row of the closing table.
     pub(super) fn row(&mut self, name: impl Into<String>, value: impl Into<String>) {
         self.table.push((name.into(), value.into()));
@@ -76,6 +82,7 @@ impl Report {
             }
         }
         rule('└', '┴', '┘');
+        print!("{}", self.last);
         self.failed == 0
     }
 }

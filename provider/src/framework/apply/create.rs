@@ -97,7 +97,8 @@ fn occupied(job: &Job<'_>, planned: &Value, found: &Found) -> Applied {
         format!("The {title} exists already"),
         format!(
             "{id} exists on the cluster and is not in the state. Nothing was changed.{differs}\nTo manage it from here, \
-             add this block and apply again:\n\nimport {{\n  to = {type_name}.<name>\n  id = {id:?}\n}}",
+             add this block and apply again:\n\nimport {{\n  to = {type_name}.<name>\n  id = {id:?}\n}}\n\n`adopt_existing = true` \
+             in the provider block takes over what equals the configuration.",
         ),
     );
     Applied { state: Value::Null, diagnostics }

@@ -94,7 +94,7 @@ fn conflict(job: &Job<'_>, prior: &Value, found: &Found, edited: &[&str]) -> App
             Path::attribute(*name),
             format!("The {} was changed by somebody else", job.resource.title()),
             format!(
-                "{}: {name} was {} when the plan was made and is {} now. Nothing was sent. Plan again and decide on what \
+                "{}: {name} was {} when the plan was made and is {} now. Nothing was changed. Plan again and decide on what \
                  the new plan shows.",
                 job.name(prior),
                 shown(prior.at(name)),
