@@ -100,27 +100,27 @@ impl Folder {
         self.run(&["plan", "-detailed-exitcode", "-input=false", "-no-color", "-lock=false"])
     }
 
-    /// The first instance as it stands in the state.
-    pub fn instance(&self) -> Result<Json> {
+    /// The resource as it stands in the state, with all its instances.
+    pub fn resource(&self) -> Result<Json> {
         let state: Json = serde_json::from_str(&fs::read_to_string(self.state())?)?;
         Ok(state["resources"][0].clone())
     }
 
-    /// A state of `count` copies of the first instance of `resource`, each with the id of its own.
+    /// A state of `count` copies of the first instance of `resource`, each about a guest of its own.
     pub fn write_state(&self, resource: &Json, count: usize) -> Outcome {
         let first = &resource["instances"][0];
+        let original = format!("\"vm:{FIRST}\"");
+        let text = first["attributes"].to_string();
         let copy = |index: usize| {
-            let sid = format!("vm:{}", FIRST + index);
             let mut instance = first.clone();
             instance["index_key"] = json!(index);
-            instance["attributes"]["id"] = json!(sid);
-            instance["attributes"]["sid"] = json!(sid);
-            instance
+            instance["attributes"] = text.replace(&original, &format!("\"vm:{}\"", FIRST + index)).parse()?;
+            Ok(instance)
         };
         let mut resource = resource.clone();
-        resource["instances"] = (0..count).map(copy).collect();
+        resource["instances"] = Json::Array((0..count).map(copy).collect::<Result<_>>()?);
         let state = json!({
-            "version": 4, "terraform_version": "1.11.4", "serial": 1, "lineage": "bench",
+            "version": 4, "terraform_version": "1.0.0", "serial": 1, "lineage": "bench",
             "outputs": {}, "resources": [resource], "check_results": null,
         });
         fs::write(self.state(), serde_json::to_string(&state)?)?;

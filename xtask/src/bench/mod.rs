@@ -54,16 +54,22 @@ pub fn run(workspace: &Workspace, args: &Args) -> Outcome {
 
     let mut report = Report::default();
     start(&programs.join(PROVIDER), &mut report)?;
-    let mut instance = None;
+    let mut made: Option<Made> = None;
     for (position, &count) in args.resources.iter().enumerate() {
         let bench = Bench { args, cli: &cli, programs: &programs, count, goals: position == 0 };
-        match &instance {
-            None => instance = Some(bench.apply_then_plan(&mut report)?),
-            Some(instance) => bench.plan_only(instance, &mut report)?,
+        match &made {
+            None => made = Some(bench.apply_then_plan(&mut report)?),
+            Some(made) => bench.plan_only(made, &mut report)?,
         }
     }
     report.print();
     if args.strict && report.missed() { Err("a goal was missed".into()) } else { Ok(()) }
+}
+
+/// What the first size has put into the state; the others start with copies of it.
+struct Made {
+    resource: serde_json::Value,
+    nothing: serde_json::Value,
 }
 
 struct Bench<'a> {
@@ -77,8 +83,8 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    /// Creates the resources through the provider, plans them, and returns one instance as it stands in the state.
-    fn apply_then_plan(&self, report: &mut Report) -> Result<serde_json::Value, Box<dyn std::error::Error>> {
+    /// Creates the resources through the provider, then plans them.
+    fn apply_then_plan(&self, report: &mut Report) -> Result<Made, Box<dyn std::error::Error>> {
         let cluster = Cluster::start(self.programs, self.args.latency_ms, self.count, false)?;
         let folder = Folder::of_resources(self.cli, self.programs, &cluster, self.count)?;
         let before = cluster.counts()?;
@@ -93,21 +99,24 @@ impl Bench<'_> {
         report.line("connections", counts.connections.to_string());
         report.line("plugin peak RSS", mebibytes(usage.peak_rss));
         report.line("plugin CPU", seconds(usage.cpu));
-        self.plan(&cluster, &folder, report)?;
-        folder.instance()
+
+        let floor = Folder::of_nothing(self.cli, self.count)?;
+        floor.apply()?;
+        self.plan(&cluster, &folder, &floor, report)?;
+        Ok(Made { resource: folder.resource()?, nothing: floor.resource()? })
     }
 
     /// Plans resources that the cluster was started with.
-    fn plan_only(&self, instance: &serde_json::Value, report: &mut Report) -> Outcome {
+    fn plan_only(&self, made: &Made, report: &mut Report) -> Outcome {
         let cluster = Cluster::start(self.programs, self.args.latency_ms, self.count, true)?;
         let folder = Folder::of_resources(self.cli, self.programs, &cluster, self.count)?;
-        folder.write_state(instance, self.count)?;
-        self.plan(&cluster, &folder, report)
+        folder.write_state(&made.resource, self.count)?;
+        let floor = Folder::of_nothing(self.cli, self.count)?;
+        floor.write_state(&made.nothing, self.count)?;
+        self.plan(&cluster, &folder, &floor, report)
     }
 
-    fn plan(&self, cluster: &Cluster, folder: &Folder, report: &mut Report) -> Outcome {
-        let floor = Folder::of_nothing(self.cli, self.count)?;
-        floor.apply()?;
+    fn plan(&self, cluster: &Cluster, folder: &Folder, floor: &Folder, report: &mut Report) -> Outcome {
         let mut walls = Vec::new();
         let mut floors = Vec::new();
         let mut usage = Usage::default();
