@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::env;
 use std::io::Write as _;
 use std::sync::{Condvar, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pve_emulator::{Emulator, Handle, Options, Release};
 use serde_json::Value as Json;
@@ -148,7 +148,27 @@ impl Cluster {
             assert!(all.len() >= count, "{count} {kind} guests called {OURS}… are needed, there are {}", all.len());
             self.lease(&all, count)
         };
-        Guests { vms: take("qemu", count), cts: take("lxc", containers) }
+        let guests = Guests { vms: take("qemu", count), cts: take("lxc", containers) };
+        if !self.is_own() {
+            self.await_forgotten(&guests.sids());
+        }
+        guests
+    }
+
+    /// Waits until the HA manager has forgotten what other tests have done with these guests: Proxmox puts a service that is
+    /// removed and added again within one round of its managers into the error state.
+    #[track_caller]
+    fn await_forgotten(&self, sids: &[String]) {
+        let start = Instant::now();
+        loop {
+            let status = self.api.read("/cluster/ha/status/manager_status");
+            let known = &status["manager_status"]["service_status"];
+            if sids.iter().all(|sid| known[sid].is_null()) {
+                return;
+            }
+            assert!(start.elapsed() < Duration::from_secs(120), "the HA manager doesn't forget one of {sids:?}");
+            std::thread::sleep(Duration::from_millis(200));
+        }
     }
 
     /// The node that the guest `id` is on.
