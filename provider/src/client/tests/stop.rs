@@ -65,7 +65,7 @@ async fn a_write_in_flight_is_waited_for() {
     });
     asked.notified().await;
     stop.cancel();
-    tokio::time::sleep(Duration::from_secs(9)).await;
+    tokio::time::sleep(Duration::from_secs(4)).await;
     answer.notify_one();
     write.await.unwrap().unwrap();
 }
