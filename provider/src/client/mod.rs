@@ -9,7 +9,7 @@
 //! * [`Client::new`] takes [`Settings`] and sends nothing. A client is cheap to clone; all clones
 //!   share connections, session, queues and lists.
 //! * Every operation takes a [`Call`]: a deadline and a stop token. Reads are dropped as soon as
-//!   either ends; a write in flight is waited for up to 10 s after a stop.
+//!   either ends; a write in flight is waited for up to 5 s after a stop.
 //! * Refresh reads with [`Client::list`]: one request per [`Collection`], shared by all who ask
 //!   within a few seconds, ended by the first own write to its lock domain.
 //! * Fresh reads with [`Client::get`], or [`Client::find`] where absence is an answer. Only they
