@@ -48,6 +48,13 @@ enum Action {
         /// Where to (move)
         node: Option<String>,
     },
+    /// Make backups of a guest fail or work again, or run a backup job at once
+    Backup {
+        /// What to do
+        action: BackupAction,
+        /// With which guest; the job's id for `run`
+        which: String,
+    },
     /// Add or remove a QDevice
     Qdevice {
         /// Which of them
@@ -123,6 +130,13 @@ enum GuestAction {
 }
 
 #[derive(Clone, Copy, ValueEnum)]
+enum BackupAction {
+    Fail,
+    Cure,
+    Run,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
 enum Switch {
     On,
     Off,
@@ -163,6 +177,11 @@ fn request(action: Action) -> Result<(&'static str, Value), Failure> {
         Action::Restore { node } => ("restore", json!({"node": node})),
         Action::Guest { action, vmid, node } => {
             ("guest", json!({"action": word(&|| action.to_possible_value()), "vmid": vmid, "node": node}))
+        }
+        Action::Backup { action: BackupAction::Run, which } => ("backup", json!({"action": "run", "job": which})),
+        Action::Backup { action, which } => {
+            let vmid: u32 = which.parse()?;
+            ("backup", json!({"action": word(&|| action.to_possible_value()), "vmid": vmid}))
         }
         Action::Qdevice { switch } => ("qdevice", json!({"on": matches!(switch, Switch::On)})),
         Action::Fault { kind, method, path, skip, count, ms } => {

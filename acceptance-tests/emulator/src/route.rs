@@ -242,6 +242,7 @@ impl Route {
         }
         let domains = [
             ("/cluster/ha", "domain-ha"),
+            ("/cluster/backup", "file-jobs_cfg"),
             ("/cluster/replication", "file-replication_cfg"),
             ("/cluster/options", "file-datacenter_cfg"),
             ("/access", "file-user_cfg"),

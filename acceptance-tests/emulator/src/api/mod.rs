@@ -1,9 +1,11 @@
 //! Every call of the API; one line per part.
 
 pub mod access;
+pub mod backup;
 mod cluster;
 pub mod ha;
 mod nodes;
+mod notifications;
 pub mod options;
 pub mod replication;
 mod storage;
@@ -19,9 +21,11 @@ use crate::world::Pve;
 pub fn routes(pve: Pve) -> Vec<Route> {
     let parts = [
         access::routes(pve),
+        backup::routes(),
         cluster::routes(pve),
         ha::routes(pve),
         nodes::routes(pve),
+        notifications::routes(),
         options::routes(pve),
         replication::routes(pve),
         storage::routes(),

@@ -23,6 +23,7 @@ pub(super) fn run(shared: &Shared, action: &str, body: Value) -> Outcome {
         "fail" => power(shared, &read(body)?, false),
         "restore" => power(shared, &read(body)?, true),
         "guest" => guest(shared, &read(body)?),
+        "backup" => backup(shared, read(body)?),
         "qdevice" => Ok(qdevice(shared, &read(body)?)),
         "fault" => fault(shared, read(body)?),
         "faults" => Ok(json!({"met": shared.control.faults.met()})),
@@ -147,6 +148,28 @@ fn qdevice(shared: &Shared, qdevice: &Qdevice) -> Value {
     }
     let (present, needed) = world.votes();
     json!({"votes": present, "needed": needed})
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase", tag = "action")]
+enum Backup {
+    Fail { vmid: u32 },
+    Cure { vmid: u32 },
+    Run { job: String },
+}
+
+fn backup(shared: &Shared, backup: Backup) -> Outcome {
+    let mut world = shared.cluster.world();
+    match backup {
+        Backup::Fail { vmid } if !world.guests.contains_key(&vmid) => return Err(format!("no such guest: {vmid}")),
+        Backup::Fail { vmid } => drop(world.backup.failing.insert(vmid)),
+        Backup::Cure { vmid } => drop(world.backup.failing.remove(&vmid)),
+        Backup::Run { job } if !crate::api::backup::run_now(&mut world, &job) => {
+            return Err(format!("no such backup job: {job}"));
+        }
+        Backup::Run { .. } => {}
+    }
+    Ok(json!({}))
 }
 
 fn fault(shared: &Shared, fault: Fault) -> Outcome {

@@ -6,6 +6,7 @@
 //! | `advance` | `{"seconds":N}` | takes the clock over and moves it; every daemon does what is due |
 //! | `fail`, `restore` | `{"node":NAME}` | cuts or restores a node's power |
 //! | `guest` | `{"action":"fail"\|"cure"\|"move"\|"remove"\|"start"\|"stop","vmid":N,"node":NAME?}` | changes a guest behind the API |
+//! | `backup` | `{"action":"fail"\|"cure","vmid":N}` or `{"action":"run","job":ID}` | makes backups of a guest fail or work again; runs a job at once |
 //! | `qdevice` | `{"on":BOOL}` | adds or removes a QDevice |
 //! | `fault` | see [`faults::Fault`] | puts a fault in wait |
 //! | `faults`, `faults/clear` | – | how many requests met one; takes all away |

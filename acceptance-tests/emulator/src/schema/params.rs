@@ -60,6 +60,11 @@ impl Params {
         self.0.iter().map(|(k, v)| (k.as_str(), v))
     }
 
+    /// Sets a parameter, as a handler does with a default.
+    pub fn put(&mut self, name: &str, value: Value) {
+        self.0.insert(name.to_owned(), value);
+    }
+
     /// Takes a parameter out, as `extract_param` does.
     pub fn take(&mut self, name: &str) -> Option<Value> {
         self.0.shift_remove(name)

@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use percent_encoding::percent_decode;
 
 use crate::schema::params::split_list;
+use crate::schema::{Schema, property_string};
 
 /// How a value is written, and what reading it makes of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub enum Codec {
     /// As it stands.
     Plain,
@@ -21,6 +22,8 @@ pub enum Codec {
     NodePriorities,
     /// A sorted set.
     SortedSet,
+    /// A property string with these keys, written anew from its parts.
+    Properties(fn() -> &'static Schema),
 }
 
 impl Codec {
@@ -43,6 +46,10 @@ impl Codec {
             Codec::SortedSet => {
                 split_list(text).into_iter().collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>().join(",")
             }
+            Codec::Properties(keys) => match property_string::parse(keys(), text, "") {
+                Ok(values) => property_string::print(keys(), &values),
+                Err(_) => text.to_owned(),
+            },
         }
     }
 

@@ -20,7 +20,8 @@ use crate::schema::{Kind, Params, Prop};
 pub use cache::Cache;
 pub use codec::{Codec, node_priorities};
 
-/// Options of a section by name. Values of boolean, integer and number options are JSON numbers, all others strings.
+/// Options of a section by name. Values of boolean, integer and number options are JSON numbers, those of array options
+/// arrays of strings, all others strings.
 pub type Values = BTreeMap<String, Value>;
 
 /// What a file may hold.
@@ -111,6 +112,10 @@ impl Opt {
         matches!(self.prop.kind, Kind::Boolean | Kind::Integer | Kind::Number)
     }
 
+    fn is_array(&self) -> bool {
+        matches!(self.prop.kind, Kind::Array(_))
+    }
+
     /// `check_value` without its schema check: the value as the section keeps it.
     ///
     /// # Errors
@@ -118,6 +123,9 @@ impl Opt {
     pub fn accept(&self, value: &Value) -> Result<Value, String> {
         if value.is_null() {
             return Err(format!("got undefined value for option '{}'", self.name));
+        }
+        if let (true, Value::Array(items)) = (self.is_array(), value) {
+            return items.iter().map(|item| self.accept(item)).collect();
         }
         let text = perl_text(value);
         if text.contains(['\n', '\r']) {

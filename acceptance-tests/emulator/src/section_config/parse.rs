@@ -46,8 +46,14 @@ fn values(plugin: &Plugin, lines: &[&str]) -> Values {
     for line in lines.iter().filter(|line| !line.starts_with('#')) {
         let line = line.trim();
         let (name, text) = line.split_once(char::is_whitespace).map_or((line, ""), |(name, text)| (name, text.trim()));
-        let Some(option) = plugin.option(name).filter(|_| !values.contains_key(name)) else { continue };
-        if let Some(value) = value(option, text) {
+        let Some(option) = plugin.option(name) else { continue };
+        if option.is_array() {
+            // One line for each element.
+            let list = values.entry(name.to_owned()).or_insert_with(|| Value::Array(Vec::new()));
+            list.as_array_mut().into_iter().for_each(|list| list.push(Value::String(text.to_owned())));
+        } else if !values.contains_key(name)
+            && let Some(value) = value(option, text)
+        {
             values.insert(name.to_owned(), value);
         }
     }
@@ -105,6 +111,7 @@ mod tests {
                 Opt::optional("n", Prop::integer()),
                 Opt::optional("disable", Prop::boolean()),
                 Opt::optional("comment", Prop::string()).codec(Codec::Text),
+                Opt::optional("path", Prop::array(Prop::string())),
             ]
         };
         FileType { plugins: vec![Plugin { kind: "a", options: options() }], typed_ids }
@@ -117,6 +124,14 @@ mod tests {
         assert_eq!(sections.list.iter().map(|s| (s.id.as_str(), s.order)).collect::<Vec<_>>(), [("x", 1), ("y", 2)]);
         assert_eq!(json!(sections.list[0].values), json!({"nodes": "a,b", "n": 3, "disable": 1, "comment": ":"}));
         assert_eq!(file(true).parse(text).list[0].id, "a:x");
+    }
+
+    #[test]
+    fn an_array_has_a_line_for_each_element() {
+        let text = "a: x\n\tnodes b\n\tpath /one\n\tpath /two words\n\n";
+        let sections = file(false).parse(text);
+        assert_eq!(json!(sections.list[0].values["path"]), json!(["/one", "/two words"]));
+        assert_eq!(file(false).render(&sections).as_deref(), Ok(text));
     }
 
     #[test]

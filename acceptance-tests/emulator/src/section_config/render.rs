@@ -49,6 +49,9 @@ fn render_options(plugin: &Plugin, section: &Section, text: &mut String) -> Resu
 }
 
 fn line(option: &Opt, value: &Value, text: &mut String) -> Result<(), String> {
+    if let Value::Array(items) = value {
+        return items.iter().try_for_each(|item| line(option, item, text));
+    }
     let written = match value {
         Value::Number(number) if option.is_boolean() => u8::from(number.as_i64() != Some(0)).to_string(),
         Value::Number(number) => perl::print(number),

@@ -89,6 +89,8 @@ pub struct World {
     pub crm: Crm,
     /// The replication jobs' runtime state.
     pub replication: crate::api::replication::State,
+    /// What the nodes know of their backup jobs.
+    pub backup: crate::api::backup::State,
     /// Section config files as last parsed.
     pub sections: Cache<Sections>,
     /// JSON files as last parsed.
@@ -122,6 +124,7 @@ impl World {
             tasks::tick(self, second);
             crate::crm::tick(self, second);
             crate::api::replication::tick(self, second);
+            crate::api::backup::tick(self, second);
         }
         self.clock = clock;
     }

@@ -174,6 +174,7 @@ impl Seed {
             qdevice: None,
             crm: Crm::default(),
             replication: crate::api::replication::State::default(),
+            backup: crate::api::backup::State::default(),
             sections: Default::default(),
             documents: Default::default(),
             files: BTreeMap::new(),

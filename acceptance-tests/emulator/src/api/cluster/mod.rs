@@ -1,6 +1,7 @@
 //! `/` and `/cluster`, as far as no file of their own deals with them.
 
 mod config;
+mod jobs;
 mod next_id;
 mod resources;
 mod status;
@@ -8,7 +9,7 @@ mod tasks;
 
 use serde_json::{Value, json};
 
-use crate::error::{ApiError, ApiResult};
+use crate::error::ApiResult;
 use crate::route::{Call, Permission, Route};
 use crate::world::Pve;
 
@@ -17,14 +18,17 @@ pub(super) fn routes(pve: Pve) -> Vec<Route> {
         Route::get("/", |_| Ok(index("subdir", "version cluster nodes storage access pools")))
             .permission(Permission::AnyUser),
         Route::get("/cluster", cluster).permission(Permission::AnyUser),
-        Route::get("/cluster/jobs", |_| Ok(index("subdir", "schedule-analyze realm-sync")))
-            .permission(Permission::AnyUser),
         Route::get("/pools", |_| Ok(json!([]))).permission(Permission::AnyUser),
-        // Who may write backup jobs is known; the jobs themselves are no part of this cluster.
-        Route::post("/cluster/backup", |_| Err::<Value, _>(ApiError::new(501, "backup jobs are not emulated\n")))
-            .permission(Permission::root(&["Sys.Modify"])),
     ];
-    let parts = [own, config::routes(), next_id::routes(), resources::routes(), status::routes(), tasks::routes(pve)];
+    let parts = [
+        own,
+        config::routes(),
+        jobs::routes(),
+        next_id::routes(),
+        resources::routes(),
+        status::routes(),
+        tasks::routes(pve),
+    ];
     parts.into_iter().flatten().collect()
 }
 

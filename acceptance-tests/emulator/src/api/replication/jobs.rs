@@ -1,6 +1,6 @@
 //! The jobs' configuration: `/cluster/replication`.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{JOB_ID, check_may_write, config, parse_job_id, volumes, write_permission};
 use crate::error::{ApiError, ApiResult};
@@ -39,10 +39,15 @@ pub(super) fn routes(pve: Pve) -> Vec<Route> {
 }
 
 fn list(call: &mut Call<'_>) -> ApiResult {
+    Ok(visible(call).into_iter().map(Value::Object).collect())
+}
+
+/// The jobs whose guests the caller may see.
+pub(in crate::api) fn visible(call: &Call<'_>) -> Vec<Map<String, Value>> {
     let mut jobs = config::read(call.world).list;
     jobs.retain(|job| call.may(&vm_path(&job.id), &["VM.Audit"]));
     jobs.sort_by(|one, other| one.id.cmp(&other.id));
-    Ok(jobs.iter().map(|job| Value::Object(config::entry(job))).collect())
+    jobs.iter().map(config::entry).collect()
 }
 
 fn read(call: &mut Call<'_>) -> ApiResult {

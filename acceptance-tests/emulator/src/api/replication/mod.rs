@@ -13,6 +13,7 @@ mod state;
 mod volumes;
 
 pub use calendar::{CalendarEvent, FORMAT as CALENDAR_EVENT};
+pub(in crate::api) use jobs::visible as visible_jobs;
 pub use scheduler::tick;
 pub use state::State;
 
