@@ -1,6 +1,8 @@
 //! The client's failures in the user's words: which object, what happened, what was done, what to do next, and Proxmox's
 //! own words last.
 
+pub mod ssh;
+
 use crate::client::{Certificate, Error, Kind, Obstacle};
 use crate::framework::{Cause, Failure};
 

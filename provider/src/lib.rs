@@ -2,6 +2,7 @@
 //!
 //! The layers, and what each never does, are drawn in `ARCHITECTURE.md`.
 
+pub mod call;
 pub mod client;
 pub mod config;
 pub mod data_sources;
@@ -13,3 +14,4 @@ pub mod protocol;
 pub mod registry;
 pub mod resources;
 pub mod session;
+pub mod ssh;

@@ -5,8 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 
-use crate::client::{Call, Client};
+use crate::call::Call;
+use crate::client::Client;
 use crate::framework::{Context, Failure};
+use crate::ssh::Ssh;
 
 /// The place where the configured client is found.
 #[derive(Debug, Default)]
@@ -32,6 +34,8 @@ enum State {
 pub struct Configured {
     /// Proxmox over HTTPS.
     pub client: Client,
+    /// The nodes' shells.
+    pub ssh: SshAccess,
     /// Whether a create takes over what exists already and is equal.
     pub adopt_existing: bool,
     /// The plan-time checks the user wants to hear nothing of.
@@ -40,10 +44,41 @@ pub struct Configured {
     purged: Mutex<BTreeSet<String>>,
 }
 
+/// What is known of how nodes are logged in to.
+#[derive(Debug, Clone, Default)]
+pub enum SshAccess {
+    /// Neither the provider block nor the environment says anything of SSH.
+    #[default]
+    Absent,
+    /// Something in the `ssh` block is not known before apply.
+    Deferred,
+    /// Ready for use.
+    Ready(Ssh),
+}
+
 impl Configured {
     /// A configured provider that has not written anything yet.
-    pub fn new(client: Client, adopt_existing: bool, ignore_preflight: BTreeSet<String>) -> Self {
-        Self { client, adopt_existing, ignore_preflight, purged: Mutex::default() }
+    pub fn new(client: Client, ssh: SshAccess, adopt_existing: bool, ignore_preflight: BTreeSet<String>) -> Self {
+        Self { client, ssh, adopt_existing, ignore_preflight, purged: Mutex::default() }
+    }
+
+    /// The nodes' shells.
+    ///
+    /// # Errors
+    /// SSH is not configured; the failure says what to write.
+    pub fn ssh(&self) -> Result<Ssh, Failure> {
+        match &self.ssh {
+            SshAccess::Ready(ssh) => Ok(ssh.clone()),
+            SshAccess::Absent => Err(Failure::refused(
+                "Proxmox VE has no HTTP API for this, so that it is done over SSH, and the provider doesn't know how to log in to \
+                 the nodes. Write an `ssh` block into the provider block, such as `ssh { private_key_file = \"~/.ssh/id_ed25519\" }` \
+                 or `ssh { agent = true }`. Nothing was sent.",
+            )),
+            SshAccess::Deferred => Err(Failure::refused(
+                "Something in the `ssh` block of the provider block is only known after apply. Apply what it comes from first, \
+                 such as with -target, or write the value itself. Nothing was sent.",
+            )),
+        }
     }
 
     /// Remembers that Proxmox was asked to remove the HA resource `sid` from all rules.
@@ -98,6 +133,14 @@ impl Session {
             }
             State::Unconfigured => Err(Failure::refused("The provider has not been configured.")),
         }
+    }
+
+    /// The nodes' shells.
+    ///
+    /// # Errors
+    /// As [`Session::ready`] and [`Configured::ssh`].
+    pub fn ssh(&self) -> Result<Ssh, Failure> {
+        self.ready()?.ssh()
     }
 
     /// The client.

@@ -11,10 +11,10 @@ use reqwest::header::HeaderMap;
 use tokio::time::Instant;
 
 use super::answer::{self, Success};
-use super::call::{Call, Ended};
 use super::error::{Error, Kind};
 use super::transport::Request;
 use super::{Client, crm};
+use crate::call::{Call, Ended};
 
 const FIRST_DELAY: Duration = Duration::from_millis(200);
 const LAST_DELAY: Duration = Duration::from_secs(5);

@@ -15,11 +15,11 @@ use serde::Deserialize;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use super::call::Call;
 use super::error::{Error, Kind};
 use super::params::Params;
 use super::settings::Credentials;
 use super::{Client, attempt};
+use crate::call::Call;
 
 const LOGIN: &str = "/access/ticket";
 const CSRF: HeaderName = HeaderName::from_static("csrfpreventiontoken");

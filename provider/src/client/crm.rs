@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::call::Call;
 use super::{Client, quorum};
+use crate::call::Call;
 
 const MANAGER_STATUS: &str = "/cluster/ha/status/manager_status";
 

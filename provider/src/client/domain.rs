@@ -13,9 +13,9 @@ use reqwest::Method;
 use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 
 use super::attempt::over;
-use super::call::{Call, Ended};
 use super::error::Error;
 use super::{Client, quorum};
+use crate::call::{Call, Ended};
 
 /// How long a rule that was refused waits for another operation of the same apply to show up
 /// before nobody else is taken to be coming.

@@ -10,8 +10,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use futures_util::FutureExt;
 use futures_util::future::Shared;
 
-use super::call::Call;
 use super::error::{Error, Kind};
+use crate::call::Call;
 
 type Fetch<V> = Shared<Pin<Box<dyn Future<Output = Result<V, Error>> + Send>>>;
 

@@ -42,7 +42,6 @@
 mod answer;
 mod attempt;
 mod auth;
-mod call;
 mod crm;
 mod domain;
 mod error;
@@ -69,7 +68,7 @@ use reqwest::Method;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-pub use call::Call;
+pub use crate::call::Call;
 pub use domain::{Domain, Turn};
 pub use error::{Certificate, Error, Kind, Obstacle};
 pub use params::Params;

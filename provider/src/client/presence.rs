@@ -12,11 +12,11 @@ use std::time::Duration;
 use reqwest::Method;
 use tokio::time::Instant;
 
-use super::call::Call;
 use super::error::Error;
 use super::params::Params;
 use super::snapshot::Collection;
 use super::{Client, path};
+use crate::call::Call;
 
 /// Longer than any list lives; creates go on for minutes, and only a reattached provider longer.
 const LIFE: Duration = Duration::from_secs(300);

@@ -10,9 +10,9 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::attempt::{Delays, over};
-use super::call::{Call, Ended};
 use super::error::{Error, Kind};
 use super::{Client, wire};
+use crate::call::{Call, Ended};
 
 const STATUS: &str = "/cluster/status";
 const VOTES: &str = "/cluster/config/nodes";

@@ -16,10 +16,10 @@ use tokio::time::Instant;
 
 use super::answer::{self, Success};
 use super::attempt::over;
-use super::call::Call;
 use super::domain::Domain;
 use super::error::Error;
 use super::{Client, wire};
+use crate::call::Call;
 
 /// How long a list may be used, unless a write ends it earlier.
 const LIFE: Duration = Duration::from_secs(5);

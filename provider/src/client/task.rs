@@ -4,9 +4,9 @@ use serde::Deserialize;
 
 use super::Client;
 use super::attempt::{Delays, over};
-use super::call::Call;
 use super::error::Error;
 use super::path::path;
+use crate::call::Call;
 
 /// A task's id, `UPID:NODE:PID:PSTART:STARTTIME:TYPE:ID:USER:`.
 #[derive(Clone, Debug, PartialEq, Eq)]

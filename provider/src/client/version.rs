@@ -5,10 +5,10 @@ use std::fmt;
 use serde::Deserialize;
 
 use super::Client;
-use super::call::Call;
 use super::error::{Error, Kind};
 use super::snapshot::Collection;
 use super::wire;
+use crate::call::Call;
 
 const VERSION: &str = "/version";
 

@@ -28,7 +28,11 @@ impl From<BTreeMap<String, String>> for Environment {
 impl Environment {
     /// The environment of this process.
     pub fn of_process() -> Self {
-        let ours = |name: &String| name.starts_with("PROXMOX_VE_") || name.starts_with("PM_");
+        let ours = |name: &String| {
+            name.starts_with("PROXMOX_VE_")
+                || name.starts_with("PM_")
+                || matches!(name.as_str(), "SSH_AUTH_SOCK" | "HOME")
+        };
         Self(
             std::env::vars_os()
                 .filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)))
@@ -41,6 +45,16 @@ impl Environment {
     pub fn get(&self, name: &str, others: &[&str]) -> Option<String> {
         let ours = self.plain(&format!("PROXMOX_VE_{name}"));
         ours.or_else(|| others.iter().find_map(|name| self.plain(name)))
+    }
+
+    /// The value of a variable that isn't the provider's own; an empty value is none.
+    pub fn variable(&self, name: &str) -> Option<String> {
+        self.plain(name)
+    }
+
+    /// Whether any variable is about SSH.
+    pub fn speaks_of_ssh(&self) -> bool {
+        self.0.iter().any(|(name, value)| name.starts_with("PROXMOX_VE_SSH_") && !value.is_empty())
     }
 
     /// The way to log in: all of it from `PROXMOX_VE_*`, else all of it from `PM_*`.

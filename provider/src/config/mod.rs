@@ -1,6 +1,8 @@
 //! From the provider block and the environment to a client.
 
 mod environment;
+mod locate;
+mod ssh;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
@@ -16,8 +18,10 @@ use crate::client::{
 };
 use crate::explain::explain;
 use crate::framework::{Configure, Context, Diagnostics, Path, Role, Schema, Stop, Value, to_model};
-use crate::session::{Configured, Session, call};
+use crate::session::{Configured, Session, SshAccess, call};
+use crate::ssh::Ssh;
 use environment::{Environment, Login, flag, list};
+use locate::ClusterAddresses;
 
 /// How long configuring may take to find out that the cluster doesn't answer.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -61,7 +65,12 @@ impl Configuration {
     }
 
     fn configured(&self, config: &Value, diagnostics: &mut Diagnostics) -> Option<(Configured, String)> {
-        let block: ProviderBlock = match to_model(config) {
+        let mut config = config.clone();
+        let ssh_is_known = config.at("ssh").is_wholly_known();
+        if !ssh_is_known {
+            config.insert("ssh", Value::Null);
+        }
+        let block: ProviderBlock = match to_model(&config) {
             Ok(block) => block,
             Err(problem) => {
                 diagnostics.error("Invalid provider block", format!("{problem}."));
@@ -90,6 +99,7 @@ impl Configuration {
         let adopt = self.switch(block.adopt_existing, "adopt_existing", &[], diagnostics);
         let ignore =
             block.ignore_preflight.clone().or_else(|| environment.get("IGNORE_PREFLIGHT", &[]).map(|v| list(&v)));
+        let login = if ssh_is_known { ssh::Reader::new(environment, true, diagnostics).read(&block) } else { None };
         if diagnostics.has_error() {
             return None;
         }
@@ -103,10 +113,15 @@ impl Configuration {
             request_timeout: request_timeout?,
         };
         match Client::new(settings) {
-            Ok(client) => Some((
-                Configured::new(client, adopt == Some(true), ignore.unwrap_or_default().into_iter().collect()),
-                shown,
-            )),
+            Ok(client) => {
+                let access = match login {
+                    _ if !ssh_is_known => SshAccess::Deferred,
+                    Some(login) => SshAccess::Ready(Ssh::new(login, Arc::new(ClusterAddresses(client.clone())))),
+                    None => SshAccess::Absent,
+                };
+                let ignore = ignore.unwrap_or_default().into_iter().collect();
+                Some((Configured::new(client, access, adopt == Some(true), ignore), shown))
+            }
             Err(error) => {
                 diagnostics.error("Cannot use the provider block", format!("{error}. Nothing was sent."));
                 None
@@ -260,6 +275,13 @@ impl Configure for Configuration {
                     format!("`{name}` has a meaning only beside `{needs}`."),
                 );
             }
+        }
+        let given = config.at("ssh");
+        if !given.is_null()
+            && given.is_wholly_known()
+            && let Ok(block) = to_model::<ProviderBlock>(&Value::object([("ssh", given.clone())]))
+        {
+            ssh::Reader::new(&self.environment, false, diagnostics).read(&block);
         }
         if !config.at("tls_fingerprint").is_null() && config.at("insecure").as_bool() == Some(true) {
             diagnostics.warning_at(

@@ -64,15 +64,16 @@ const LAYERS: &[Layer] = &[
         never: WIRE,
         because: "the semantics know neither Proxmox nor the wire",
     },
+    Layer { at: "provider/src/call", may: &[], never: WIRE, because: "the bounds of an operation are nobody's own" },
     Layer {
         at: "provider/src/client/",
-        may: &["pve_schemas"],
+        may: &["terraform_provider_pve::call", "pve_schemas"],
         never: &["tonic", "prost", "prost_types", "rmp", "rmpv"],
         because: "the client knows no Terraform",
     },
     Layer {
         at: "provider/src/ssh/",
-        may: &["pve_schemas"],
+        may: &["terraform_provider_pve::call", "pve_schemas"],
         never: WIRE,
         because: "the SSH transport knows neither Terraform nor the HTTP client",
     },
@@ -94,6 +95,7 @@ const LAYERS: &[Layer] = &[
     Layer {
         at: "provider/src/resources/",
         may: &[
+            "terraform_provider_pve::call",
             "terraform_provider_pve::framework",
             "terraform_provider_pve::client",
             "terraform_provider_pve::ssh",
@@ -108,6 +110,7 @@ const LAYERS: &[Layer] = &[
     Layer {
         at: "provider/src/data_sources/",
         may: &[
+            "terraform_provider_pve::call",
             "terraform_provider_pve::framework",
             "terraform_provider_pve::client",
             "terraform_provider_pve::ssh",
@@ -122,6 +125,7 @@ const LAYERS: &[Layer] = &[
     Layer {
         at: "provider/src/config/",
         may: &[
+            "terraform_provider_pve::call",
             "terraform_provider_pve::framework",
             "terraform_provider_pve::client",
             "terraform_provider_pve::ssh",
@@ -134,13 +138,18 @@ const LAYERS: &[Layer] = &[
     },
     Layer {
         at: "provider/src/explain",
-        may: &["terraform_provider_pve::framework", "terraform_provider_pve::client"],
+        may: &["terraform_provider_pve::framework", "terraform_provider_pve::client", "terraform_provider_pve::ssh"],
         never: WIRE,
-        because: "how an error of the client is told to the user, no more",
+        because: "how an error of client or ssh is told to the user, no more",
     },
     Layer {
         at: "provider/src/session",
-        may: &["terraform_provider_pve::framework", "terraform_provider_pve::client", "terraform_provider_pve::ssh"],
+        may: &[
+            "terraform_provider_pve::call",
+            "terraform_provider_pve::framework",
+            "terraform_provider_pve::client",
+            "terraform_provider_pve::ssh",
+        ],
         never: WIRE,
         because: "a session holds the clients that the provider block became, no more",
     },

@@ -19,7 +19,7 @@ pub struct Call {
 
 /// Why a call's time is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ended {
+pub(crate) enum Ended {
     /// The stop token was cancelled.
     Stopped,
     /// The deadline passed.
@@ -60,7 +60,7 @@ impl Call {
         self.ended().is_some()
     }
 
-    pub(super) fn ended(&self) -> Option<Ended> {
+    pub(crate) fn ended(&self) -> Option<Ended> {
         if self.stop.is_cancelled() {
             Some(Ended::Stopped)
         } else if Instant::now() >= self.deadline {
@@ -71,7 +71,7 @@ impl Call {
     }
 
     /// Resolves when the call ends.
-    pub(super) async fn end(&self) -> Ended {
+    pub(crate) async fn end(&self) -> Ended {
         tokio::select! {
             biased;
             () = self.stop.cancelled() => Ended::Stopped,
@@ -80,7 +80,7 @@ impl Call {
     }
 
     /// Waits for `work` as long as this call lasts.
-    pub(super) async fn bound<T>(&self, work: impl Future<Output = T>) -> Result<T, Ended> {
+    pub(crate) async fn bound<T>(&self, work: impl Future<Output = T>) -> Result<T, Ended> {
         tokio::select! {
             biased;
             ended = self.end() => Err(ended),

@@ -1,0 +1,189 @@
+//! A file below `/etc/pve`, changed as Proxmox does it: under its cluster-wide lock, by a rename.
+//!
+//! What is between the changed sections is never touched: the caller gets the whole text and gives a whole text back.
+
+use std::time::Duration;
+
+use super::command::Command;
+use super::error::{Error, Kind};
+use super::{Output, Ssh, node_file};
+use crate::call::Call;
+
+/// Where pmxcfs has its locks: directories, so that making one succeeds for one node only.
+const LOCKS: &str = "/etc/pve/priv/lock";
+
+/// Between two tries to get a lock, as PVE::Cluster waits.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// How long the locked part may take. pmxcfs lets others have a lock that is 120 s old, and PVE::Cluster gives its own
+/// code 60 s.
+const LOCKED: Duration = Duration::from_secs(60);
+
+/// How long unlocking may take, also after a stop.
+const UNLOCK: Duration = Duration::from_secs(5);
+
+/// A file of the cluster and the lock that guards it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClusterFile {
+    path: String,
+    lock: String,
+}
+
+/// What is to become of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Edit {
+    /// Nothing: it is as it should be.
+    Keep,
+    /// It gets this content.
+    Write(String),
+}
+
+impl ClusterFile {
+    /// The file at `path`, guarded by the lock of that name (`domain-ha`, `file-corosync_conf`).
+    #[must_use]
+    pub fn new(path: impl Into<String>, lock: impl Into<String>) -> Self {
+        Self { path: path.into(), lock: lock.into() }
+    }
+
+    /// Its path.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// Reads it, without the lock; `None` if there is none.
+    ///
+    /// # Errors
+    ///
+    /// As [`node_file::read`].
+    pub async fn read(&self, ssh: &Ssh, node: &str, call: &Call) -> Result<Option<String>, Error> {
+        node_file::read(ssh, node, &self.path, call).await
+    }
+
+    /// Reads, lets `decide` compare and change, and writes, all under the lock. Returns whether something was written.
+    ///
+    /// # Errors
+    ///
+    /// What `decide` refuses, with nothing written; [`Kind::Locked`], [`Kind::NoQuorum`], and what the commands meet. The
+    /// lock is given back whatever happens.
+    pub async fn edit<E: From<Error>>(
+        &self,
+        ssh: &Ssh,
+        node: &str,
+        call: &Call,
+        decide: impl FnOnce(Option<&str>) -> Result<Edit, E>,
+    ) -> Result<bool, E> {
+        let lock = self.lock(ssh, node, call).await?;
+        let within = Call::new(call.deadline.min(tokio::time::Instant::now() + LOCKED), call.stop.clone());
+        let result = self.edit_locked(ssh, node, &within, decide).await;
+        lock.release().await;
+        result
+    }
+
+    async fn edit_locked<E: From<Error>>(
+        &self,
+        ssh: &Ssh,
+        node: &str,
+        call: &Call,
+        decide: impl FnOnce(Option<&str>) -> Result<Edit, E>,
+    ) -> Result<bool, E> {
+        let now = self.read(ssh, node, call).await?;
+        match decide(now.as_deref())? {
+            Edit::Keep => Ok(false),
+            Edit::Write(text) if now.as_deref() == Some(text.as_str()) => Ok(false),
+            Edit::Write(text) => match node_file::replace(ssh, node, &self.path, &text, call).await {
+                Ok(()) => Ok(true),
+                Err(error) => Err(explained(ssh, node, error, call).await.into()),
+            },
+        }
+    }
+
+    async fn lock(&self, ssh: &Ssh, node: &str, call: &Call) -> Result<Lock, Error> {
+        let path = format!("{LOCKS}/{}", self.lock);
+        // Held from before the first try: an mkdir whose end is not heard of may have succeeded.
+        loop {
+            let lock =
+                Lock { ssh: ssh.clone(), node: node.to_owned(), path: path.clone(), call: call.clone(), held: true };
+            let made = match ssh.run(node, &Command::new("mkdir").arg("--").arg(&path), call).await {
+                Ok(made) => made,
+                Err(error) if error.is_ambiguous() => {
+                    lock.release().await;
+                    // Only the lock was asked for: the file has not been touched.
+                    return Err(error.with_kind(Kind::Unreachable));
+                }
+                Err(error) => {
+                    lock.forget();
+                    return Err(error);
+                }
+            };
+            if made.is_success() {
+                return Ok(lock);
+            }
+            lock.forget();
+            if !made.stderr_text().ends_with("File exists") {
+                return Err(explained(ssh, node, made.failed(Kind::Failed), call).await);
+            }
+            tracing::info!(node, lock = self.lock, "waiting for the cluster's lock");
+            // pmxcfs takes this as the question whether the lock is older than 120 s, and then removes it.
+            let ask = Command::new("touch").arg("-c").arg("-d").arg("@0").arg("--").arg(&path).reading();
+            ssh.run(node, &ask, call).await?;
+            if call.bound(tokio::time::sleep(PAUSE)).await.is_err() {
+                return Err(made.failed(Kind::Locked).with_note(format!(
+                    "Another writer holds the cluster's lock `{}`. A lock that was left behind goes away 120 s after it was \
+                     taken.",
+                    self.lock
+                )));
+            }
+        }
+    }
+}
+
+/// A lock that is held, or may be.
+struct Lock {
+    ssh: Ssh,
+    node: String,
+    path: String,
+    call: Call,
+    held: bool,
+}
+
+impl Lock {
+    async fn release(mut self) {
+        self.held = false;
+        unlock(self.ssh.clone(), self.node.clone(), self.path.clone(), self.call.settling(UNLOCK)).await;
+    }
+
+    fn forget(mut self) {
+        self.held = false;
+    }
+}
+
+/// Whoever stops waiting for an edit still gives its lock back.
+impl Drop for Lock {
+    fn drop(&mut self) {
+        if let (true, Ok(runtime)) = (self.held, tokio::runtime::Handle::try_current()) {
+            runtime.spawn(unlock(self.ssh.clone(), self.node.clone(), self.path.clone(), self.call.settling(UNLOCK)));
+        }
+    }
+}
+
+async fn unlock(ssh: Ssh, node: String, path: String, call: Call) {
+    let removed = ssh.run(&node, &Command::new("rmdir").arg("--").arg(&path), &call).await.and_then(Output::success);
+    if let Err(error) = removed {
+        tracing::warn!(node, path, reason = error.message(), "the lock may be left; it goes away after 120 s");
+    }
+}
+
+/// Without quorum pmxcfs takes the write bits away from all of `/etc/pve` and answers EACCES, as for a user who isn't root.
+async fn explained(ssh: &Ssh, node: &str, error: Error, call: &Call) -> Error {
+    if !error.message().contains("Permission denied") {
+        return error;
+    }
+    let mode = ssh.run(node, &Command::new("stat").arg("-c").arg("%a").arg("/etc/pve").reading(), call).await;
+    match mode {
+        Ok(output) if output.is_success() && output.text().trim() == "555" => error.with_kind(Kind::NoQuorum),
+        _ => error.with_note(
+            "Only root may change files below /etc/pve. Log in as root, or set `sudo = true` in the `ssh` block.",
+        ),
+    }
+}

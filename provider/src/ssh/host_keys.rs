@@ -1,0 +1,354 @@
+//! Which keys are trusted to be which host's, read from lines in the form of `known_hosts`.
+//!
+//! Nothing here ever writes: who trusts a new key adds its line.
+
+use std::path::{Path, PathBuf};
+
+use aws_lc_rs::hmac;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use russh::keys::{Algorithm, HashAlg, PublicKey};
+
+use super::address::Address;
+use super::error::HostKey;
+
+/// Where trusted host keys are written down.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct HostKeys {
+    /// Lines that are given.
+    given: Vec<Entry>,
+    /// A file, read at each connect.
+    file: Option<PathBuf>,
+}
+
+/// A line of `known_hosts`.
+#[derive(Clone, Debug, PartialEq)]
+struct Entry {
+    marker: Option<Marker>,
+    hosts: String,
+    key: PublicKey,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Marker {
+    Revoked,
+    /// An authority for host certificates, which are not asked for.
+    Authority,
+}
+
+/// Why a line is no line of `known_hosts`.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LineError {
+    /// Not of the form.
+    #[error("`{0}` is not a line of known_hosts, such as `pve1.example.com ssh-ed25519 AAAAC3…`")]
+    Malformed(String),
+    /// The host is missing: a line of a `.pub` file.
+    #[error("`{0}` lacks the host: write its name or address before the key")]
+    WithoutHost(String),
+    /// A certificate authority.
+    #[error("`{0}`: host certificates are not supported; give the host's own key")]
+    Authority(String),
+}
+
+impl HostKeys {
+    /// Trusts these lines, and those of a file besides.
+    ///
+    /// # Errors
+    ///
+    /// A line that is none. Empty lines and comments are left out.
+    pub fn new<L: AsRef<str>>(lines: &[L], file: Option<PathBuf>) -> Result<Self, LineError> {
+        let mut given = Vec::new();
+        for line in lines.iter().flat_map(|lines| lines.as_ref().lines()) {
+            match Entry::parse(line)? {
+                Some(Entry { marker: Some(Marker::Authority), .. }) => {
+                    return Err(LineError::Authority(line.trim().to_owned()));
+                }
+                Some(entry) => given.push(entry),
+                None => {}
+            }
+        }
+        Ok(Self { given, file })
+    }
+
+    /// What is trusted for the host at `address`, known also as `alias`.
+    ///
+    /// # Errors
+    ///
+    /// The file is there and can't be read.
+    pub(super) fn of(&self, address: &Address, alias: Option<&str>) -> std::io::Result<Trusted> {
+        let mut entries = self.given.clone();
+        let mut consulted = Vec::new();
+        if !self.given.is_empty() {
+            consulted.push("`host_keys`".to_owned());
+        }
+        if let Some(path) = &self.file {
+            entries.extend(read(path)?);
+            consulted.push(path.display().to_string());
+        }
+        let names = [Some(address.known_as()), alias.map(|alias| Address::new(alias, address.port).known_as())];
+        let mut trusted = Trusted { consulted: consulted.join(" and "), ..Trusted::default() };
+        // A line for the address decides; lines for the node's name only where there is none.
+        for name in names.into_iter().flatten() {
+            for entry in entries.iter().filter(|entry| entry.is_for(&name)) {
+                match entry.marker {
+                    Some(Marker::Revoked) => trusted.revoked.push(entry.key.clone()),
+                    Some(Marker::Authority) => {}
+                    None => trusted.keys.push(entry.key.clone()),
+                }
+            }
+            if !trusted.keys.is_empty() {
+                break;
+            }
+        }
+        Ok(trusted)
+    }
+}
+
+/// What is trusted for one host.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Trusted {
+    keys: Vec<PublicKey>,
+    revoked: Vec<PublicKey>,
+    /// Where it was looked for.
+    pub(super) consulted: String,
+}
+
+impl Trusted {
+    /// Whether a key is the host's.
+    pub(super) fn check(&self, key: &PublicKey) -> Result<(), HostKey> {
+        let same = |other: &PublicKey| other.key_data() == key.key_data();
+        if self.revoked.iter().any(same) {
+            return Err(HostKey::Revoked);
+        }
+        if self.keys.iter().any(same) {
+            return Ok(());
+        }
+        // A key of another type was never seen; a host that shows it hides the one that is known.
+        Err(if self.keys.is_empty() { HostKey::Unknown } else { HostKey::Changed })
+    }
+
+    /// The algorithms to ask for, those of the keys that are known first: a host has several keys, and shows one.
+    /// SHA-1 signatures are never asked for.
+    pub(super) fn algorithms(&self) -> Vec<Algorithm> {
+        let (mut first, rest): (Vec<_>, Vec<_>) = ALGORITHMS.iter().cloned().partition(|algorithm| {
+            self.keys.iter().any(|key| match (key.algorithm(), algorithm) {
+                (Algorithm::Rsa { .. }, Algorithm::Rsa { .. }) => true,
+                (one, other) => one == *other,
+            })
+        });
+        first.extend(rest);
+        first
+    }
+}
+
+/// As OpenSSH prefers them.
+const ALGORITHMS: &[Algorithm] = {
+    use russh::keys::EcdsaCurve::{NistP256, NistP384, NistP521};
+    &[
+        Algorithm::Ed25519,
+        Algorithm::Ecdsa { curve: NistP256 },
+        Algorithm::Ecdsa { curve: NistP384 },
+        Algorithm::Ecdsa { curve: NistP521 },
+        Algorithm::Rsa { hash: Some(HashAlg::Sha512) },
+        Algorithm::Rsa { hash: Some(HashAlg::Sha256) },
+    ]
+};
+
+/// The line that trusts `key` for the host at `address`.
+pub(super) fn line(address: &Address, key: &PublicKey) -> String {
+    let mut key = key.clone();
+    key.set_comment("");
+    let text = key.to_openssh().unwrap_or_else(|_| key.algorithm().to_string());
+    format!("{} {}", address.known_as(), text.trim_end())
+}
+
+impl Entry {
+    fn parse(line: &str) -> Result<Option<Self>, LineError> {
+        let line = line.trim();
+        if line.is_empty() || line.starts_with('#') {
+            return Ok(None);
+        }
+        let malformed = || LineError::Malformed(line.to_owned());
+        let mut words = line.split_whitespace();
+        let mut word = || words.next().ok_or_else(malformed);
+        let first = word()?;
+        let marker = match first {
+            "@revoked" => Some(Marker::Revoked),
+            "@cert-authority" => Some(Marker::Authority),
+            _ if first.starts_with('@') => return Err(malformed()),
+            _ => None,
+        };
+        let hosts = if marker.is_some() { word()? } else { first };
+        let (kind, data) = (word()?, word().ok());
+        let Some(data) = data.filter(|_| !is_key_type(hosts)) else {
+            return Err(if is_key_type(hosts) { LineError::WithoutHost(line.to_owned()) } else { malformed() });
+        };
+        let key = PublicKey::from_openssh(&format!("{kind} {data}")).map_err(|_| malformed())?;
+        Ok(Some(Self { marker, hosts: hosts.to_owned(), key }))
+    }
+
+    /// Whether the line is for the host of this name, which is `HOST` or `[HOST]:PORT`.
+    fn is_for(&self, name: &str) -> bool {
+        if let Some(hashed) = self.hosts.strip_prefix("|1|") {
+            return is_hash_of(hashed, name).unwrap_or(false);
+        }
+        let name = name.to_lowercase();
+        let mut found = false;
+        for pattern in self.hosts.split(',') {
+            match pattern.strip_prefix('!') {
+                Some(not) if matches(&not.to_lowercase(), &name) => return false,
+                Some(_) => {}
+                None => found |= matches(&pattern.to_lowercase(), &name),
+            }
+        }
+        found
+    }
+}
+
+/// The lines of a file. Like ssh, lines that can't be read are passed over, and a file that isn't there is empty.
+fn read(path: &Path) -> std::io::Result<Vec<Entry>> {
+    match std::fs::read(path) {
+        Ok(bytes) => {
+            Ok(String::from_utf8_lossy(&bytes).lines().filter_map(|line| Entry::parse(line).ok().flatten()).collect())
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
+}
+
+fn is_key_type(word: &str) -> bool {
+    ["ssh-", "ecdsa-sha2-", "sk-ssh-", "sk-ecdsa-"].iter().any(|kind| word.starts_with(kind))
+}
+
+/// `|1|SALT|HASH`: HMAC-SHA1 of the name with the salt as key.
+fn is_hash_of(hashed: &str, name: &str) -> Option<bool> {
+    let (salt, hash) = hashed.split_once('|')?;
+    let (salt, hash) = (STANDARD.decode(salt).ok()?, STANDARD.decode(hash).ok()?);
+    let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &salt);
+    Some(hmac::verify(&key, name.as_bytes(), &hash).is_ok())
+}
+
+/// `*` stands for any text, `?` for one character.
+fn matches(pattern: &str, text: &str) -> bool {
+    let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
+    let (mut p, mut t) = (0, 0);
+    // Where the last star stands, and how much of the text it has eaten so far.
+    let mut star: Option<(usize, usize)> = None;
+    while t < text.len() {
+        match pattern.get(p) {
+            Some('*') => {
+                star = Some((p, t));
+                p += 1;
+            }
+            Some(one) if *one == '?' || *one == text[t] => (p, t) = (p + 1, t + 1),
+            _ => match star {
+                Some((at, eaten)) => {
+                    star = Some((at, eaten + 1));
+                    (p, t) = (at + 1, eaten + 1);
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern[p..].iter().all(|rest| *rest == '*')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ED: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJdD7y3aLq454yWBdwLWbieU1ebz9/cu7/QEXn9OIeZJ";
+    const OTHER: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILIG2T/B0l0gaqj3puu510tu9N1OkQ4znY3LYuEm5zCF";
+
+    fn key(text: &str) -> PublicKey {
+        PublicKey::from_openssh(text).unwrap()
+    }
+
+    fn trusted(lines: &[String], host: &str, port: u16, alias: Option<&str>) -> Trusted {
+        HostKeys::new(lines, None).unwrap().of(&Address::new(host, port), alias).unwrap()
+    }
+
+    fn check(line: &str, host: &str, port: u16) -> Result<(), HostKey> {
+        trusted(&[format!("{line} {ED}")], host, port, None).check(&key(ED))
+    }
+
+    #[test]
+    fn names_ports_and_patterns() {
+        assert_eq!(check("pve1", "pve1", 22), Ok(()));
+        assert_eq!(check("PVE1.Example.com", "pve1.example.COM", 22), Ok(()));
+        assert_eq!(check("pve1,10.0.0.1", "10.0.0.1", 22), Ok(()));
+        assert_eq!(check("10.0.0.1", "10.0.0.1", 2222), Err(HostKey::Unknown), "another port is another host");
+        assert_eq!(check("[10.0.0.1]:2222", "10.0.0.1", 2222), Ok(()));
+        assert_eq!(check("[10.0.0.1]:2222", "10.0.0.1", 22), Err(HostKey::Unknown));
+        assert_eq!(check("*.example.com", "pve1.example.com", 22), Ok(()));
+        assert_eq!(check("10.0.0.?", "10.0.0.7", 22), Ok(()));
+        assert_eq!(check("*,!10.0.0.7", "10.0.0.7", 22), Err(HostKey::Unknown));
+        assert_eq!(check("fd00::1", "fd00::1", 22), Ok(()));
+        assert_eq!(check("[fd00::1]:2222", "fd00::1", 2222), Ok(()));
+    }
+
+    #[test]
+    fn hashed_names() {
+        // Made by `ssh-keygen -H`, for example.com.
+        let line = "|1|O33ESRMWPVkMYIwJ1Uw+n877jTo=|nuuC5vEqXlEZ/8BXQR7m619W6Ak=";
+        assert_eq!(check(line, "example.com", 22), Ok(()));
+        assert_eq!(check(line, "example.org", 22), Err(HostKey::Unknown));
+        assert_eq!(check("|1|not|base64", "example.com", 22), Err(HostKey::Unknown));
+    }
+
+    #[test]
+    fn changed_revoked_unknown() {
+        let known = trusted(&[format!("pve1 {ED}")], "pve1", 22, None);
+        assert_eq!(known.check(&key(OTHER)), Err(HostKey::Changed));
+        let revoked = trusted(&[format!("* {ED}"), format!("@revoked * {ED}")], "pve1", 22, None);
+        assert_eq!(revoked.check(&key(ED)), Err(HostKey::Revoked));
+        assert_eq!(trusted(&[], "pve1", 22, None).check(&key(ED)), Err(HostKey::Unknown));
+    }
+
+    #[test]
+    fn the_nodes_name_serves_where_its_address_is_not_listed() {
+        let lines = [format!("pve1 {ED}")];
+        assert_eq!(trusted(&lines, "10.0.0.1", 22, Some("pve1")).check(&key(ED)), Ok(()));
+        let lines = [format!("pve1 {ED}"), format!("10.0.0.1 {OTHER}")];
+        assert_eq!(trusted(&lines, "10.0.0.1", 22, Some("pve1")).check(&key(ED)), Err(HostKey::Changed));
+    }
+
+    #[test]
+    fn known_algorithms_are_asked_for_first() {
+        let algorithms = trusted(&[], "pve1", 22, None).algorithms();
+        assert_eq!(algorithms.first(), Some(&Algorithm::Ed25519));
+        assert!(!algorithms.contains(&Algorithm::Rsa { hash: None }));
+    }
+
+    #[test]
+    fn lines_that_are_none() {
+        let refused = |line: &str| HostKeys::new(&[line], None).unwrap_err();
+        assert!(matches!(refused("pve1"), LineError::Malformed(_)));
+        assert!(matches!(refused("pve1 ssh-ed25519"), LineError::Malformed(_)));
+        assert!(matches!(refused("pve1 ssh-ed25519 AAAA"), LineError::Malformed(_)));
+        assert!(matches!(refused(&format!("@what pve1 {ED}")), LineError::Malformed(_)));
+        assert!(matches!(refused(ED), LineError::WithoutHost(_)));
+        assert!(matches!(refused(&format!("{ED} root@pve1")), LineError::WithoutHost(_)));
+        assert!(matches!(refused(&format!("@cert-authority * {ED}")), LineError::Authority(_)));
+        assert_eq!(HostKeys::new(&["", "# a comment", "  "], None).unwrap(), HostKeys::default());
+    }
+
+    #[test]
+    fn the_line_to_add_is_one_that_is_understood() {
+        let address = Address::new("fd00::1", 2222);
+        let text = line(&address, &key(&format!("{ED} a comment")));
+        assert_eq!(text, format!("[fd00::1]:2222 {ED}"));
+        assert_eq!(trusted(&[text], "fd00::1", 2222, None).check(&key(ED)), Ok(()));
+    }
+
+    #[test]
+    fn a_file_is_read_and_what_is_wrong_in_it_passed_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("known_hosts");
+        std::fs::write(&path, format!("# mine\nnonsense\n\n\tpve1\t{ED}  root@pve1\n")).unwrap();
+        let keys = HostKeys::new::<&str>(&[], Some(path)).unwrap();
+        assert_eq!(keys.of(&Address::new("pve1", 22), None).unwrap().check(&key(ED)), Ok(()));
+        let absent = HostKeys::new::<&str>(&[], Some(folder.path().join("absent"))).unwrap();
+        assert_eq!(absent.of(&Address::new("pve1", 22), None).unwrap().check(&key(ED)), Err(HostKey::Unknown));
+    }
+}

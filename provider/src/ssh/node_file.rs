@@ -1,0 +1,63 @@
+//! A file of one node.
+
+use super::command::Command;
+use super::error::{Error, Kind};
+use super::{Output, Ssh};
+use crate::call::Call;
+
+/// What `cat` says of a file that isn't there.
+const ABSENT: &str = "No such file or directory";
+
+/// Reads a text file; `None` if there is none.
+///
+/// # Errors
+///
+/// It can't be read, or is not UTF-8.
+pub async fn read(ssh: &Ssh, node: &str, path: &str, call: &Call) -> Result<Option<String>, Error> {
+    let output = ssh.run(node, &Command::new("cat").arg("--").arg(path).reading(), call).await?;
+    if !output.is_success() && output.stderr_text().ends_with(ABSENT) {
+        return Ok(None);
+    }
+    let output = output.success()?;
+    match std::str::from_utf8(&output.stdout) {
+        Ok(text) => Ok(Some(text.to_owned())),
+        Err(_) => Err(output.failed(Kind::Garbled).with_note(format!(
+            "{path} is not UTF-8, so that it can't be changed without damage. Convert it (`iconv`), then apply again."
+        ))),
+    }
+}
+
+/// Puts a new content in the place of a file, at once: whoever reads it sees the old one or the new one.
+///
+/// # Errors
+///
+/// Before the rename nothing has changed; a rename whose end is not heard of is [`Kind::Ambiguous`].
+pub async fn replace(ssh: &Ssh, node: &str, path: &str, content: &str, call: &Call) -> Result<(), Error> {
+    // Proxmox names its own temporary files so.
+    let beside = format!("{path}.tmp.{}", std::process::id());
+    let write = Command::script(r#"cat > "$1""#).arg(&beside).stdin(content);
+    let written = ssh.run(node, &write, call).await.and_then(Output::success);
+    if let Err(error) = written {
+        remove(ssh, node, &beside, call).await;
+        // The file itself has not been touched.
+        return Err(if error.is_ambiguous() { error.with_kind(Kind::Unreachable) } else { error });
+    }
+    let renamed = ssh.run(node, &Command::new("mv").arg("-f").arg("--").arg(&beside).arg(path), call).await;
+    match renamed.and_then(Output::success) {
+        Ok(_) => Ok(()),
+        Err(error) => {
+            if !error.is_ambiguous() {
+                remove(ssh, node, &beside, call).await;
+            }
+            Err(error)
+        }
+    }
+}
+
+/// Removes what was left half written, as well as that is possible.
+async fn remove(ssh: &Ssh, node: &str, path: &str, call: &Call) {
+    let call = call.settling(std::time::Duration::from_secs(5));
+    if let Err(error) = ssh.run(node, &Command::new("rm").arg("-f").arg("--").arg(path), &call).await {
+        tracing::warn!(node, path, reason = error.message(), "a temporary file may be left");
+    }
+}

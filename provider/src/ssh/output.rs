@@ -1,0 +1,144 @@
+//! What a command gave back.
+
+use super::error::{Error, Kind};
+
+/// The exit code and all that was printed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Output {
+    /// The exit code; 255 if a signal ended the program.
+    pub exit: u32,
+    /// What was printed to stdout.
+    pub stdout: Vec<u8>,
+    /// What was printed to stderr.
+    pub stderr: Vec<u8>,
+    pub(super) origin: Origin,
+}
+
+/// Where and what it was, for messages.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Origin {
+    pub(super) node: String,
+    pub(super) host: String,
+    pub(super) command: String,
+    pub(super) signal: Option<String>,
+}
+
+/// A line as it is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Line<'a> {
+    /// To stdout.
+    Out(&'a str),
+    /// To stderr.
+    Err(&'a str),
+}
+
+impl<'a> Line<'a> {
+    /// The text, wherever it was printed.
+    #[must_use]
+    pub fn text(self) -> &'a str {
+        match self {
+            Self::Out(text) | Self::Err(text) => text,
+        }
+    }
+}
+
+impl Output {
+    /// Whether the exit code is 0.
+    #[must_use]
+    pub fn is_success(&self) -> bool {
+        self.exit == 0
+    }
+
+    /// Turns every exit code but 0 into an error that quotes stderr.
+    ///
+    /// # Errors
+    ///
+    /// [`Kind::Failed`], with the exit code and stderr in it.
+    pub fn success(self) -> Result<Self, Error> {
+        if self.is_success() { Ok(self) } else { Err(self.failed(Kind::Failed)) }
+    }
+
+    /// Stdout as text.
+    #[must_use]
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.stdout).into_owned()
+    }
+
+    /// Stderr as text, without blanks at its end.
+    #[must_use]
+    pub fn stderr_text(&self) -> String {
+        String::from_utf8_lossy(&self.stderr).trim_end().to_owned()
+    }
+
+    /// An error about this output.
+    pub(super) fn failed(&self, kind: Kind) -> Error {
+        let Origin { node, host, command, signal } = &self.origin;
+        let message = match (self.stderr_text(), signal) {
+            (_, Some(signal)) => format!("ended by the signal {signal}"),
+            (stderr, None) if stderr.is_empty() => format!("exit code {}, nothing on stderr", self.exit),
+            (stderr, None) => stderr,
+        };
+        Error::new(kind, node, message).at(host).running(command).with_exit(self.exit)
+    }
+}
+
+/// Cuts what comes in pieces into lines.
+#[derive(Debug, Default)]
+pub(super) struct Lines {
+    rest: Vec<u8>,
+}
+
+impl Lines {
+    /// Adds a piece, and tells every line that it completes. `\r` ends a line too: that is how progress is overwritten.
+    pub(super) fn add(&mut self, piece: &[u8], mut tell: impl FnMut(&str)) {
+        for part in piece.split_inclusive(|byte| matches!(byte, b'\n' | b'\r')) {
+            self.rest.extend_from_slice(part);
+            if part.ends_with(b"\n") || part.ends_with(b"\r") {
+                self.flush(&mut tell);
+            }
+        }
+    }
+
+    /// Tells what was not ended.
+    pub(super) fn flush(&mut self, mut tell: impl FnMut(&str)) {
+        let line = std::mem::take(&mut self.rest);
+        let line = String::from_utf8_lossy(&line);
+        let line = line.trim_end_matches(['\n', '\r']);
+        if !line.is_empty() {
+            tell(line);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_become_lines() {
+        let mut lines = Lines::default();
+        let mut told = Vec::new();
+        for piece in ["INFO: a", "b\nINFO", ": c\r\n", "10%\r20%\rdone"] {
+            lines.add(piece.as_bytes(), |line| told.push(line.to_owned()));
+        }
+        lines.flush(|line| told.push(line.to_owned()));
+        assert_eq!(told, ["INFO: ab", "INFO: c", "10%", "20%", "done"]);
+    }
+
+    #[test]
+    fn a_failure_quotes_stderr() {
+        let origin = Origin {
+            node: "pve1".to_owned(),
+            host: "root@10.0.0.1:22".to_owned(),
+            command: "pvecm qdevice remove".to_owned(),
+            signal: None,
+        };
+        let output = Output { exit: 2, stdout: Vec::new(), stderr: b"No QDevice configured!\n".to_vec(), origin };
+        let error = output.success().unwrap_err();
+        assert_eq!((error.kind(), error.exit()), (Kind::Failed, Some(2)));
+        assert_eq!(
+            error.quote(),
+            "SSH: No QDevice configured! (exit code 2 of `pvecm qdevice remove` on pve1, root@10.0.0.1:22)"
+        );
+    }
+}

@@ -1,0 +1,145 @@
+//! One connection per node, for all who need it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::address::Address;
+use super::connection::{Connection, Target};
+use super::error::{Error, Kind};
+use super::login::Credentials;
+use super::{Ssh, over};
+use crate::call::Call;
+
+/// Waits before connecting again. sshd turns some away while many log in at once (`MaxStartups`).
+const DELAYS: &[Duration] = &[Duration::from_millis(200), Duration::from_secs(1)];
+
+/// The connections that there are.
+#[derive(Default)]
+pub(super) struct Pool {
+    slots: Mutex<HashMap<String, Arc<Slot>>>,
+    addresses: Mutex<HashMap<String, Address>>,
+}
+
+type Slot = tokio::sync::Mutex<State>;
+
+#[derive(Default)]
+struct State {
+    connection: Option<Arc<Connection>>,
+    /// What the last who tried to connect met, for those who waited for it meanwhile.
+    failed: Option<(Instant, Error)>,
+}
+
+/// A host's place in the pool: no node's name is empty.
+const JUMP: &str = "";
+
+impl Pool {
+    fn slot(&self, node: &str) -> Arc<Slot> {
+        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(slots.entry(node.to_owned()).or_default())
+    }
+
+    fn address(&self, node: &str) -> Option<Address> {
+        self.addresses.lock().unwrap_or_else(PoisonError::into_inner).get(node).cloned()
+    }
+}
+
+impl Ssh {
+    /// The connection to a node, the one that there is or a new one.
+    pub(super) async fn connection(&self, node: &str, call: &Call) -> Result<Arc<Connection>, Error> {
+        self.pooled(node, node, call).await
+    }
+
+    async fn pooled(&self, key: &str, node: &str, call: &Call) -> Result<Arc<Connection>, Error> {
+        let asked = Instant::now();
+        let slot = self.inner.pool.slot(key);
+        let mut state = call.bound(slot.lock()).await.map_err(|ended| over(ended, node))?;
+        if let Some(connection) = state.connection.as_ref().filter(|connection| !connection.is_dead()) {
+            return Ok(Arc::clone(connection));
+        }
+        state.connection = None;
+        if let Some((_, error)) = state.failed.as_ref().filter(|(at, _)| *at >= asked) {
+            return Err(error.clone());
+        }
+        let opened = call.bound(self.open_patiently(key, node, call)).await.map_err(|ended| over(ended, node))?;
+        match opened {
+            Ok(connection) => {
+                let connection = Arc::new(connection);
+                state.connection = Some(Arc::clone(&connection));
+                Ok(connection)
+            }
+            Err(error) => {
+                state.failed = Some((Instant::now(), error.clone()));
+                Err(error)
+            }
+        }
+    }
+
+    async fn open_patiently(&self, key: &str, node: &str, call: &Call) -> Result<Connection, Error> {
+        for delay in DELAYS {
+            match self.open(key, node, call).await {
+                Err(error) if error.kind() == Kind::Unreachable => {
+                    tracing::warn!(node, reason = error.message(), "no SSH connection; trying again");
+                    tokio::time::sleep(*delay).await;
+                }
+                result => return result,
+            }
+        }
+        self.open(key, node, call).await
+    }
+
+    async fn open(&self, key: &str, node: &str, call: &Call) -> Result<Connection, Error> {
+        let config = &self.inner.config;
+        let credentials = Credentials {
+            username: &config.username,
+            identities: &config.identities,
+            agent: config.agent.as_deref(),
+            password: config.password.as_ref(),
+        };
+        match &config.jump {
+            Some(jump) if key == JUMP => {
+                let own = if jump.identities.is_empty() { &config.identities } else { &jump.identities };
+                let credentials = Credentials { username: &jump.username, identities: own, ..credentials };
+                let (address, host_keys) = (&jump.address, &jump.host_keys);
+                Connection::open(&Target { node, address, alias: None, host_keys, credentials }, None).await
+            }
+            jump => {
+                let address = self.address(node, call).await?;
+                let through = match jump {
+                    // A node is asked for by its own slot, the jump host by another: no wait in a circle.
+                    Some(_) => Some(Box::pin(self.pooled(JUMP, node, call)).await?),
+                    None => None,
+                };
+                let (address, host_keys) = (&address, &config.host_keys);
+                let target = Target { node, address, alias: Some(node), host_keys, credentials };
+                Connection::open(&target, through.as_deref()).await
+            }
+        }
+    }
+
+    async fn address(&self, node: &str, call: &Call) -> Result<Address, Error> {
+        if let Some(address) = self.inner.config.nodes.get(node) {
+            return Ok(address.clone());
+        }
+        if let Some(address) = self.inner.pool.address(node) {
+            return Ok(address);
+        }
+        let unlocated = |message: String| {
+            Error::new(Kind::Unlocated, node, message).with_note(format!(
+                "Check the node's name, or say where it is reached in the `ssh` block: `node {{ name = \"{node}\", address = … }}`."
+            ))
+        };
+        match self.inner.locate.locate(node, call).await {
+            Ok(Some(host)) => {
+                let address = Address::new(&host, self.inner.config.port);
+                let mut addresses = self.inner.pool.addresses.lock().unwrap_or_else(PoisonError::into_inner);
+                addresses.insert(node.to_owned(), address.clone());
+                Ok(address)
+            }
+            Ok(None) => Err(unlocated("the cluster has no node of this name".to_owned())),
+            Err(reason) => Err(unlocated(reason)),
+        }
+    }
+}

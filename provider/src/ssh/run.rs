@@ -1,0 +1,263 @@
+//! One command on one connection, from its first byte to its exit code.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use russh::client::Msg;
+use russh::{ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Sig};
+use tokio::time::{Instant, timeout};
+
+use super::command::Command;
+use super::config::Config;
+use super::connection::{Connection, words};
+use super::error::{Error, Kind};
+use super::output::{Line, Lines, Origin, Output};
+use super::over;
+use crate::call::{Call, Ended};
+
+/// How long a command that changes something is waited for after a stop.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// How long the output of a program that has ended may still trickle: its children may keep it open for ever.
+const TRICKLE: Duration = Duration::from_secs(2);
+
+/// More than this is no answer to anything that is asked.
+const MAX_OUTPUT: usize = 16 << 20;
+
+/// A failure, and what it means for the connection.
+pub(super) struct Broken {
+    /// Whether the connection is of no use any more.
+    pub(super) dead: bool,
+    /// Whether the command may have begun.
+    pub(super) begun: bool,
+    pub(super) error: Error,
+}
+
+/// A command that is to run on a connection.
+pub(super) struct Task<'a> {
+    pub(super) connection: &'a Connection,
+    pub(super) node: &'a str,
+    pub(super) command: &'a Command,
+    /// The command line.
+    pub(super) sent: &'a str,
+    pub(super) config: &'a Config,
+}
+
+/// How the channel ended.
+enum End {
+    /// The program ended.
+    Exit(u32, Option<String>),
+    /// The host would not run it.
+    Refused,
+    /// No word of the program's end.
+    Cut,
+    /// It printed too much.
+    TooMuch,
+}
+
+impl Task<'_> {
+    pub(super) async fn run(&self, call: &Call, tell: &mut (dyn FnMut(Line<'_>) + Send)) -> Result<Output, Broken> {
+        let limit = self.command.limit(self.config.command_timeout);
+        let bounds = Call::new(call.deadline.min(Instant::now() + limit), call.stop.clone());
+        let open =
+            bounds.bound(self.connection.session()).await.map_err(|ended| self.unbegun(over(ended, self.node)))?;
+        let (channel, _permit) = open.map_err(|error| self.not_opened(&error))?;
+        let (mut reading, writing) = channel.split();
+        let mut hold = Hold { channel: Arc::new(writing), done: false };
+        let channel = Arc::clone(&hold.channel);
+
+        // Without waiting for an answer: sshd takes it only where AcceptEnv allows. Texts are compared with English ones.
+        let _ = channel.set_env(false, "LC_ALL", "C").await;
+        channel.exec(true, self.sent).await.map_err(|error| self.not_opened(&error))?;
+        tracing::debug!(node = self.node, command = %self.command, "begun over SSH");
+
+        let mut output = Output { exit: 0, stdout: Vec::new(), stderr: Vec::new(), origin: self.origin() };
+        let end = {
+            let feed = async {
+                // A program may end without reading all of its stdin: its exit code tells, not this.
+                let fed = channel.data_bytes(self.command.input().to_vec()).await;
+                if fed.is_ok() {
+                    let _ = channel.eof().await;
+                }
+                std::future::pending::<()>().await;
+            };
+            let work = async {
+                tokio::select! {
+                    end = collect(&mut reading, &mut output, tell) => end,
+                    () = feed => End::Cut,
+                }
+            };
+            tokio::pin!(work);
+            tokio::select! {
+                end = &mut work => Ok(end),
+                ended = bounds.end() => match ended {
+                    Ended::Stopped if !self.command.is_reading() => {
+                        timeout(GRACE, work).await.map_err(|_| Ended::Stopped)
+                    }
+                    ended => Err(ended),
+                },
+            }
+        };
+        let ended = match end {
+            Ok(End::Exit(exit, signal)) => {
+                hold.done = true;
+                output.exit = exit;
+                output.origin.signal = signal;
+                return self.checked(output);
+            }
+            Ok(other) => other,
+            Err(ended) => return Err(self.unfinished(ended, call.ended().is_none(), limit)),
+        };
+        let (kind, message) = match ended {
+            End::Refused => (Kind::Refused, "the host does not run commands for this user".to_owned()),
+            End::TooMuch => (Kind::Garbled, format!("more than {} MiB of output", MAX_OUTPUT >> 20)),
+            _ => (Kind::Ambiguous, "the connection was cut before the command ended".to_owned()),
+        };
+        let dead = kind == Kind::Ambiguous;
+        hold.done = dead;
+        Err(Broken { dead, begun: kind != Kind::Refused, error: self.error(kind, message) })
+    }
+
+    /// sudo's own refusals are not the command's: it has not been run.
+    fn checked(&self, output: Output) -> Result<Output, Broken> {
+        let asks = self.config.sudo && !output.is_success() && is_sudo_refusal(&output.stderr_text());
+        if !asks {
+            return Ok(output);
+        }
+        let user = &self.config.username;
+        let error = output.failed(Kind::Sudo).with_note(format!(
+            "sudo does not let {user} run this without a password. Allow it on every node, for example by the line \
+             `{user} ALL=(root) NOPASSWD: ALL` in /etc/sudoers.d/terraform, or log in as root."
+        ));
+        Err(Broken { dead: false, begun: false, error })
+    }
+
+    fn unfinished(&self, ended: Ended, by_limit: bool, limit: Duration) -> Broken {
+        let message = match ended {
+            Ended::Stopped => "stopped before the command ended".to_owned(),
+            Ended::Expired => "the command did not end in time".to_owned(),
+        };
+        let kind = match ended {
+            _ if !self.command.is_reading() => Kind::Ambiguous,
+            Ended::Stopped => Kind::Stopped,
+            Ended::Expired => Kind::Expired,
+        };
+        let mut error = self.error(kind, message);
+        if by_limit && ended == Ended::Expired {
+            error = error.with_note(format!("A command may take {} s (`command_timeout`).", limit.as_secs()));
+        }
+        Broken { dead: false, begun: true, error }
+    }
+
+    fn not_opened(&self, error: &russh::Error) -> Broken {
+        let refused = matches!(error, russh::Error::ChannelOpenFailure(_));
+        let kind = if refused { Kind::Refused } else { Kind::Unreachable };
+        Broken { dead: !refused, begun: false, error: self.error(kind, words(error)) }
+    }
+
+    fn unbegun(&self, error: Error) -> Broken {
+        Broken { dead: false, begun: false, error }
+    }
+
+    fn error(&self, kind: Kind, message: String) -> Error {
+        Error::new(kind, self.node, message).at(&self.connection.host).running(&self.command.to_string())
+    }
+
+    fn origin(&self) -> Origin {
+        Origin {
+            node: self.node.to_owned(),
+            host: self.connection.host.clone(),
+            command: self.command.to_string(),
+            signal: None,
+        }
+    }
+}
+
+/// Reads until the channel's end.
+async fn collect(channel: &mut ChannelReadHalf, output: &mut Output, tell: &mut (dyn FnMut(Line<'_>) + Send)) -> End {
+    let (mut out, mut err) = (Lines::default(), Lines::default());
+    let mut exit = None;
+    loop {
+        let message = match &exit {
+            None => channel.wait().await,
+            Some(_) => timeout(TRICKLE, channel.wait()).await.unwrap_or(None),
+        };
+        match message {
+            Some(ChannelMsg::Data { data }) => {
+                output.stdout.extend_from_slice(&data);
+                out.add(&data, |line| tell(Line::Out(line)));
+            }
+            // 1 is stderr; nothing else is defined.
+            Some(ChannelMsg::ExtendedData { data, ext: 1 }) => {
+                output.stderr.extend_from_slice(&data);
+                err.add(&data, |line| tell(Line::Err(line)));
+            }
+            Some(ChannelMsg::ExitStatus { exit_status }) => exit = Some((exit_status, None)),
+            Some(ChannelMsg::ExitSignal { signal_name, .. }) => exit = Some((255, Some(name(&signal_name)))),
+            Some(ChannelMsg::Failure) => return End::Refused,
+            Some(ChannelMsg::Close) | None => break,
+            Some(_) => {}
+        }
+        if output.stdout.len().max(output.stderr.len()) > MAX_OUTPUT {
+            return End::TooMuch;
+        }
+    }
+    out.flush(|line| tell(Line::Out(line)));
+    err.flush(|line| tell(Line::Err(line)));
+    match exit {
+        Some((exit, signal)) => End::Exit(exit, signal),
+        None => End::Cut,
+    }
+}
+
+fn name(signal: &Sig) -> String {
+    match signal {
+        Sig::Custom(name) => name.clone(),
+        other => format!("{other:?}"),
+    }
+}
+
+/// sudo prints these when `-n` keeps it from asking, or when sudoers doesn't have the command; in English since `LC_ALL=C`.
+fn is_sudo_refusal(stderr: &str) -> bool {
+    ["a password is required", "a terminal is required", "is not allowed to", "not in the sudoers file"]
+        .iter()
+        .any(|text| stderr.contains(text))
+        || stderr.contains("sudo: not found")
+        || stderr.contains("sudo: command not found")
+}
+
+/// Ends the command if nobody waits for it any more: on a stop, when the time is over, or when the future is dropped.
+struct Hold {
+    channel: Arc<ChannelWriteHalf<Msg>>,
+    done: bool,
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        if self.done {
+            return;
+        }
+        let channel = Arc::clone(&self.channel);
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move {
+                // sshd passes it on to the command's process group, as far as the user may signal it.
+                let _ = channel.signal(Sig::TERM).await;
+                let _ = channel.close().await;
+            });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sudos_words_and_a_commands_words() {
+        assert!(is_sudo_refusal("sudo: a password is required"));
+        assert!(is_sudo_refusal("Sorry, user ops is not allowed to execute '/usr/bin/cat x' as root on pve1."));
+        assert!(is_sudo_refusal("sh: 1: sudo: not found"));
+        assert!(!is_sudo_refusal("sudo: pvecmm: command not found"));
+        assert!(!is_sudo_refusal("cat: /etc/pve/ha/fence.cfg: No such file or directory"));
+    }
+}
