@@ -40,6 +40,8 @@ async fn metadata_names_everything() {
     let resources: Vec<_> = metadata.resources.into_iter().map(|r| r.type_name).collect();
     assert_eq!(resources, ["pve_crashing", PVE_THING]);
     assert_eq!(metadata.data_sources[0].type_name, "pve_echo");
+    let lists: Vec<_> = metadata.list_resources.into_iter().map(|list| list.type_name).collect();
+    assert_eq!(lists, [PVE_THING]);
     let capabilities = metadata.server_capabilities.unwrap();
     assert!(capabilities.plan_destroy && capabilities.get_provider_schema_optional && capabilities.move_resource_state);
 }
@@ -68,8 +70,6 @@ async fn schema_is_complete_and_stays_the_same() {
 #[tokio::test]
 async fn what_there_is_none_of_is_answered_so() {
     let (mut client, _folder) = client();
-    let identities = wire::get_resource_identity_schemas::Request {};
-    assert!(client.get_resource_identity_schemas(identities).await.unwrap().into_inner().identity_schemas.is_empty());
     assert!(client.get_functions(wire::get_functions::Request {}).await.unwrap().into_inner().functions.is_empty());
     let call = wire::call_function::Request { name: "f".to_owned(), arguments: vec![] };
     assert!(client.call_function(call).await.unwrap().into_inner().error.unwrap().text.contains("no function f"));

@@ -14,7 +14,7 @@ use crate::value::{Comment, ConfigId, Entry, NodePriorities};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct HaGroup {
     /// The group's name.
-    #[schemars(extend("tf" = {"required": true, "replace": true}))]
+    #[schemars(extend("tf" = {"required": true, "replace": true, "identity": true}))]
     pub name: ConfigId,
     /// The nodes and their priorities; **a higher number is preferred**, null counts as 0. Only the online nodes of the
     /// highest priority are considered.

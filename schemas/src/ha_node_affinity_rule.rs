@@ -15,7 +15,7 @@ use crate::value::{AsciiComment, ConfigId, Entry, NodePriorities, SidSet};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct HaNodeAffinityRule {
     /// The rule's name.
-    #[schemars(extend("tf" = {"required": true, "replace": true}))]
+    #[schemars(extend("tf" = {"required": true, "replace": true, "identity": true}))]
     pub name: ConfigId,
     /// The HA resources, such as `["vm:100"]`.
     #[schemars(extend("minItems" = 1, "tf" = {"required": true}))]

@@ -16,7 +16,7 @@ use crate::value::{Comment, ConfigId, Entry, HaState, Sid};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct HaResource {
     /// The guest: `vm:100` for a virtual machine, `ct:101` for a container. It must exist.
-    #[schemars(extend("tf" = {"required": true, "replace": true}))]
+    #[schemars(extend("tf" = {"required": true, "replace": true, "identity": true}))]
     pub sid: Sid,
     /// The state it is to be kept in. `started`: running, recovered on failure; `stopped`: stopped, but moved on failure;
     /// `disabled`: stopped and left where it is, also the only way out of the error state; `ignored`: not touched.

@@ -14,7 +14,7 @@ use crate::value::{AsciiComment, ConfigId, Entry, SidSet};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct HaResourceAffinityRule {
     /// The rule's name.
-    #[schemars(extend("tf" = {"required": true, "replace": true}))]
+    #[schemars(extend("tf" = {"required": true, "replace": true, "identity": true}))]
     pub name: ConfigId,
     /// The HA resources, at least two, such as `["vm:100", "vm:101"]`.
     #[schemars(extend("minItems" = 2, "tf" = {"required": true}))]

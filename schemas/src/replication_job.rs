@@ -15,11 +15,11 @@ use crate::value::{Comment, Entry, NodeName, Schedule};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ReplicationJob {
     /// The guest's id.
-    #[schemars(range(min = 100, max = 999_999_999), extend("tf" = {"required": true, "replace": true}))]
+    #[schemars(range(min = 100, max = 999_999_999), extend("tf" = {"required": true, "replace": true, "identity": true}))]
     pub guest: i64,
     /// The number of this job among the guest's jobs: the job's id is `GUEST-NUMBER`. Unset, the smallest free one is
     /// taken when the job is created.
-    #[schemars(range(min = 0, max = 999_999_999), extend("tf" = {"optional": true, "computed": true, "replace": true}))]
+    #[schemars(range(min = 0, max = 999_999_999), extend("tf" = {"optional": true, "computed": true, "replace": true, "identity": true}))]
     pub job_number: Option<i64>,
     /// The node that receives the copies.
     #[schemars(extend("tf" = {"required": true, "replace": true}))]

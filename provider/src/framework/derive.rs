@@ -29,11 +29,16 @@ impl Schema {
         let json = json_schema::<M>();
         let version = json["tf"]["version"].as_i64().unwrap_or(0);
         let mut block = block(&json, role);
+        let mut identity = Block::default();
         if role == Role::Resource {
             block.attributes.insert(0, id_attribute());
             block.blocks.push(timeouts_block());
+            identity.attributes = block.attributes.iter().filter(|a| a.identity).cloned().collect();
+            if identity.attributes.is_empty() {
+                identity.attributes.push(id_attribute());
+            }
         }
-        Self { version, block }
+        Self { version, identity, block }
     }
 }
 
@@ -92,6 +97,7 @@ fn attribute(name: &str, property: &Json, role: Role) -> Attribute {
         sensitive: is("sensitive"),
         default,
         replace: is("replace"),
+        identity: is("identity"),
         volatile: is("volatile"),
         local: is("local"),
         null_means,
@@ -151,6 +157,7 @@ fn plain(name: &str, description: &str) -> Attribute {
         sensitive: false,
         default: None,
         replace: false,
+        identity: false,
         volatile: false,
         local: false,
         null_means: None,
@@ -212,6 +219,19 @@ mod tests {
         assert!(failback.optional && !failback.computed && failback.null_means == Some(Value::from(true)));
         assert!(schema.block.attribute("sid").unwrap().replace);
         assert!(schema.block.nested("timeouts").is_some());
+    }
+
+    #[test]
+    fn what_names_an_object_is_what_the_noun_says_or_its_id() {
+        let names = |schema: &Schema| schema.identity.attributes.iter().map(|a| a.name.clone()).collect::<Vec<_>>();
+        let job = Schema::of::<nouns::ReplicationJob>(Role::Resource);
+        assert_eq!(names(&job), ["guest", "job_number"]);
+        let known = Value::object([("guest", Value::from(100)), ("job_number", 1.into()), ("target", "pve2".into())]);
+        assert_eq!(job.identity_of(&known), Value::object([("guest", Value::from(100)), ("job_number", 1.into())]));
+        let planned = Value::object([("guest", Value::from(100)), ("job_number", Value::Unknown)]);
+        assert!(job.identity_of(&planned).is_null());
+        assert_eq!(names(&Schema::of::<nouns::DatacenterOptions>(Role::Resource)), ["id"]);
+        assert!(names(&Schema::of::<nouns::ProviderBlock>(Role::Provider)).is_empty());
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod derive;
 mod diagnostics;
 mod equal;
 mod failure;
+mod list;
 mod model;
 mod path;
 mod plan;
@@ -25,6 +26,7 @@ pub use data_source::DataSource;
 pub use derive::{Role, json_schema};
 pub use diagnostics::{Diagnostic, Diagnostics, Severity};
 pub use failure::{Cause, Failure};
+pub use list::{Listed, Listing};
 pub use model::{from_model, to_model};
 pub use path::{Path, Step};
 pub use provider::{

@@ -5,7 +5,10 @@ use std::sync::{Mutex, PoisonError};
 
 use futures_util::future::BoxFuture;
 
-use super::{DataSource, Diagnostics, MoveSource, Path, Resource, Schema, Stop, Value, apply, plan, read, validate};
+use super::{
+    DataSource, Diagnostics, Listing, MoveSource, Path, Resource, Schema, Stop, Value, apply, list, plan, read,
+    validate,
+};
 
 /// The provider block: its schema, and what configuring does.
 pub trait Configure: Send + Sync {
@@ -224,6 +227,22 @@ impl Provider {
         match self.resource(name) {
             Ok(resource) => read::import(resource, self.stopper(), id).await,
             Err(diagnostics) => Imported { diagnostics, ..Imported::default() },
+        }
+    }
+
+    /// Starts the import of the object with that identity.
+    pub async fn import_identity(&self, name: &str, identity: &Value) -> Imported {
+        match self.resource(name) {
+            Ok(resource) => read::import_identity(resource, self.stopper(), identity).await,
+            Err(diagnostics) => Imported { diagnostics, ..Imported::default() },
+        }
+    }
+
+    /// Finds all objects of a type.
+    pub async fn list(&self, name: &str) -> Listing {
+        match self.resource(name) {
+            Ok(resource) => list::list(resource, self.stopper()).await,
+            Err(diagnostics) => Listing { diagnostics, ..Listing::default() },
         }
     }
 

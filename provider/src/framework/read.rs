@@ -104,6 +104,30 @@ pub async fn import(resource: &dyn Resource, stop: Stop, id: &str) -> Imported {
     }
 }
 
+/// Starts the import of the object with that identity.
+pub async fn import_identity(resource: &dyn Resource, stop: Stop, identity: &Value) -> Imported {
+    let schema = resource.schema();
+    let id = match schema.identity.attribute("id") {
+        Some(_) => identity.at("id").as_str().map(str::to_owned),
+        None => resource.id(identity),
+    };
+    let refuse = |problem: String| {
+        let mut diagnostics = Diagnostics::new();
+        diagnostics.error(format!("Cannot import {}", resource.title()), problem);
+        Imported { state: Value::Null, diagnostics }
+    };
+    let Some(id) = id else {
+        let names: Vec<&str> = schema.identity.attributes.iter().map(|a| a.name.as_str()).collect();
+        return refuse(format!("The identity of {} needs {}.", resource.name(), names.join(" and ")));
+    };
+    let imported = import(resource, stop, &id).await;
+    // Core holds on to what it asked for. An id that stands for a part of an object is none of the object's names.
+    if !imported.state.is_null() && schema.identity_of(&imported.state) != *identity {
+        return refuse(format!("{id} is an import id, but no identity. Write it as `id` of the import block instead."));
+    }
+    imported
+}
+
 /// Turns an object of another type into one of `resource`. Pure.
 pub fn moved(resource: &dyn Resource, source: &MoveSource) -> Imported {
     let mut diagnostics = Diagnostics::new();

@@ -131,6 +131,16 @@ pub trait Resource: Send + Sync {
         self.read(cx, object, Freshness::Shared)
     }
 
+    /// Whether `list` is supported.
+    fn is_listable(&self) -> bool {
+        false
+    }
+
+    /// Every object there is, as `read` finds it, in an order that doesn't change by itself.
+    fn list<'a>(&'a self, _cx: &'a Context) -> BoxFuture<'a, Result<Vec<Value>, Failure>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
     /// Waits, outside the turn, for effects of a finished create or update that the user asked to wait for.
     fn settle<'a>(&'a self, _cx: &'a Context, _object: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
         Box::pin(async { Ok(()) })

@@ -51,6 +51,8 @@ impl fmt::Display for Type {
 pub struct Schema {
     /// Counts the incompatible changes of stored state.
     pub version: i64,
+    /// The attributes that name an object: those of its natural id. Empty where there are no objects.
+    pub identity: Block,
     /// The attributes and blocks.
     pub block: Block,
 }
@@ -111,6 +113,8 @@ pub struct Attribute {
     pub default: Option<Value>,
     /// A change needs a new object.
     pub replace: bool,
+    /// Is part of the natural id.
+    pub identity: bool,
     /// A computed value that any change may alter: unknown in the plan of an update.
     pub volatile: bool,
     /// Is kept in the state only: Proxmox doesn't store it, so it never drifts.
@@ -129,6 +133,15 @@ impl Schema {
     /// The type of the whole object.
     pub fn ty(&self) -> Type {
         self.block.ty()
+    }
+
+    /// What names `object`; null while a part of it is not known.
+    pub fn identity_of(&self, object: &Value) -> Value {
+        let parts = self.identity.attributes.iter().map(|a| (a.name.as_str(), object.at(&a.name)));
+        if self.identity.attributes.is_empty() || parts.clone().any(|(_, part)| part.is_null() || part.is_unknown()) {
+            return Value::Null;
+        }
+        Value::object(parts.map(|(name, part)| (name, part.clone())))
     }
 }
 

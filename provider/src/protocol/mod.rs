@@ -7,6 +7,7 @@
 mod diagnostics;
 mod dynamic;
 mod guard;
+mod identity;
 mod json;
 mod malformed;
 mod msgpack;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use tokio_util::task::TaskTracker;
+use tonic::codegen::BoxStream;
 use tonic::{Request, Response, Status};
 use tracing::Instrument;
 
@@ -83,7 +84,7 @@ fn crashed(rpc: &str, subject: &str, crash: &Crash) -> Diagnostics {
 macro_rules! calls {
     ($($method:ident($message:ident)),* $(,)?) => {
         /// Calls that are not named here are answered `Unimplemented`: core makes them only of a provider that says it
-        /// has list resources, actions or identities.
+        /// has actions.
         #[tonic::async_trait]
         impl Calls for Service {
             $(
@@ -94,6 +95,14 @@ macro_rules! calls {
                     self.call(request).await
                 }
             )*
+
+            async fn list_resource(
+                &self,
+                request: Request<wire::list_resource::Request>,
+            ) -> Result<Response<BoxStream<wire::list_resource::Event>>, Status> {
+                let events = self.call(request).await?.into_inner();
+                Ok(Response::new(Box::pin(tokio_stream::iter(events.into_iter().map(Ok)))))
+            }
         }
     };
 }
@@ -106,6 +115,8 @@ calls! {
     validate_resource_type_config(validate_resource_type_config),
     validate_data_source_config(validate_data_source_config),
     upgrade_resource_state(upgrade_resource_state),
+    upgrade_resource_identity(upgrade_resource_identity),
+    validate_list_resource_config(validate_list_resource_config),
     configure(configure),
     read_resource(read_resource),
     plan_resource_change(plan_resource_change),

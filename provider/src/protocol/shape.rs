@@ -38,6 +38,10 @@ impl<'a> Shape<'a> {
         Self::Block(&schema.block)
     }
 
+    pub(super) fn of_identity(schema: &'a Schema) -> Self {
+        Self::Block(&schema.identity)
+    }
+
     pub(super) fn kind(self) -> Kind<'a> {
         match self {
             Self::Type(Type::Bool) => Kind::Bool,

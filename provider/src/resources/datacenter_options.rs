@@ -193,6 +193,21 @@ impl Resource for DatacenterOptionsResource {
         .boxed()
     }
 
+    fn is_listable(&self) -> bool {
+        true
+    }
+
+    /// The options that are set, if any is.
+    fn list<'a>(&'a self, cx: &'a Context) -> BoxFuture<'a, Result<Vec<Value>, Failure>> {
+        async move {
+            let mut object = self.options(cx, Freshness::Shared, |_| true).await?;
+            drop_defaults(self.schema(), &mut object);
+            let is_set = OPTIONS.iter().any(|option| !object.at(option.attribute).is_null());
+            Ok(if is_set { vec![object] } else { Vec::new() })
+        }
+        .boxed()
+    }
+
     /// The options always exist: a create takes over those it is configured with.
     fn occupied<'a>(&'a self, _cx: &'a Context, _object: &'a Value) -> BoxFuture<'a, Result<Option<Found>, Failure>> {
         async { Ok(None) }.boxed()

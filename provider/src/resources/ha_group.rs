@@ -13,7 +13,6 @@ use crate::framework::{Change, Diagnostics, Failure, MoveSource, Value};
 
 impl Verbs for HaGroup {
     const COLLECTION_LIST: Collection = Collection::HaGroups;
-    const IDENTITY: &'static [&'static str] = &["name"];
 
     fn parse_id(id: &str) -> Result<Value, String> {
         simple_id("name", ConfigId::FORMAT, id)
@@ -34,6 +33,12 @@ impl Verbs for HaGroup {
             diagnostics.error("HA groups are gone from this cluster", instead);
         }
         diagnostics
+    }
+
+    async fn exists(verb: &Verb<'_>) -> Result<bool, Failure> {
+        let placement =
+            verb.client().placement(&verb.call()).await.map_err(|error| explain("the HA groups", &error))?;
+        Ok(placement != Placement::Rules)
     }
 
     async fn read_instead(verb: &Verb<'_>, object: &Value) -> Result<Option<Option<Value>>, Failure> {

@@ -18,7 +18,6 @@ const POLL: Duration = Duration::from_secs(2);
 
 impl Verbs for HaResource {
     const COLLECTION_LIST: Collection = Collection::HaResources;
-    const IDENTITY: &'static [&'static str] = &["sid"];
 
     fn parse_id(id: &str) -> Result<Value, String> {
         simple_id("sid", Sid::FORMAT, id)

@@ -3,17 +3,17 @@
 use pve_schemas::value::ConfigId;
 use pve_schemas::{HaNodeAffinityRule, HaResourceAffinityRule};
 
+use super::explain;
 use super::moved::{self, Moved};
 use super::verbs::{Verb, Verbs, simple_id};
 use crate::client::{Collection, Placement};
-use crate::framework::{Change, Diagnostics, MoveSource, Value};
+use crate::framework::{Change, Diagnostics, Failure, MoveSource, Value};
 use crate::session::Configured;
 
 const RENAMED: &[(&str, &str)] = &[("rule", "name"), ("disable", "disabled")];
 
 impl Verbs for HaNodeAffinityRule {
     const COLLECTION_LIST: Collection = Collection::HaRules;
-    const IDENTITY: &'static [&'static str] = &["name"];
     const RENAMED: &'static [(&'static str, &'static str)] = RENAMED;
 
     fn parse_id(id: &str) -> Result<Value, String> {
@@ -23,6 +23,10 @@ impl Verbs for HaNodeAffinityRule {
     async fn preflight(verb: &Verb<'_>, _change: Change<'_>) -> Diagnostics {
         rules_exist(verb, "Write a `pve_ha_group` with these nodes, and name it as `group` of each `pve_ha_resource`.")
             .await
+    }
+
+    async fn exists(verb: &Verb<'_>) -> Result<bool, Failure> {
+        are_rules(verb).await
     }
 
     fn own_effects(configured: &Configured, prior: &Value) -> Value {
@@ -36,7 +40,6 @@ impl Verbs for HaNodeAffinityRule {
 
 impl Verbs for HaResourceAffinityRule {
     const COLLECTION_LIST: Collection = Collection::HaRules;
-    const IDENTITY: &'static [&'static str] = &["name"];
     const RENAMED: &'static [(&'static str, &'static str)] = RENAMED;
 
     fn parse_id(id: &str) -> Result<Value, String> {
@@ -47,6 +50,10 @@ impl Verbs for HaResourceAffinityRule {
         rules_exist(verb, "PVE 8 has nothing that keeps HA resources together or apart.").await
     }
 
+    async fn exists(verb: &Verb<'_>) -> Result<bool, Failure> {
+        are_rules(verb).await
+    }
+
     fn own_effects(configured: &Configured, prior: &Value) -> Value {
         without_purged(configured, prior)
     }
@@ -54,6 +61,11 @@ impl Verbs for HaResourceAffinityRule {
     fn moved(source: &MoveSource) -> Moved {
         moved::ha_resource_affinity_rule(source)
     }
+}
+
+async fn are_rules(verb: &Verb<'_>) -> Result<bool, Failure> {
+    let placement = verb.client().placement(&verb.call()).await.map_err(|error| explain("the HA rules", &error))?;
+    Ok(placement == Placement::Rules)
 }
 
 async fn rules_exist(verb: &Verb<'_>, on_pve8: &str) -> Diagnostics {

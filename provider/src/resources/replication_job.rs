@@ -19,7 +19,6 @@ const POLL: Duration = Duration::from_secs(2);
 
 impl Verbs for ReplicationJob {
     const COLLECTION_LIST: Collection = Collection::ReplicationJobs;
-    const IDENTITY: &'static [&'static str] = &["guest", "job_number"];
     const RENAMED: &'static [(&'static str, &'static str)] = &[("disable", "disabled")];
 
     fn parse_id(id: &str) -> Result<Value, String> {

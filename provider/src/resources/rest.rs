@@ -66,11 +66,21 @@ impl<N: Verbs> RestResource<N> {
         Ok(Some(Found { object: self.value(&noun)?, revision }))
     }
 
+    /// The natural id; none while a part of it is unknown.
+    fn key_of(&self, object: &Value) -> Option<String> {
+        let parts = self.schema().identity.attributes.iter().map(|part| match object.at(&part.name) {
+            Value::String(text) => Some(text.clone()),
+            Value::Number(number) => Some(number.to_string()),
+            _ => None,
+        });
+        parts.collect::<Option<Vec<_>>>().map(|parts| parts.join("-"))
+    }
+
     async fn look(&self, verb: &Verb<'_>, object: &Value, freshness: Freshness) -> Result<Option<Found>, Failure> {
         if let Some(instead) = N::read_instead(verb, object).await? {
             return Ok(instead.map(|object| Found { object, revision: None }));
         }
-        let key = key_of::<N>(object).ok_or_else(|| Failure::refused(format!("{}: its id is not known.", N::TITLE)))?;
+        let key = self.key_of(object).ok_or_else(|| Failure::refused(format!("{}: its id is not known.", N::TITLE)))?;
         let entry = match freshness {
             Freshness::Shared => {
                 let list = verb.client().list(N::COLLECTION_LIST, &verb.call()).await;
@@ -95,7 +105,8 @@ impl<N: Verbs> RestResource<N> {
         let mut parameters = error.errors().keys();
         let attribute = parameters.next().map(|parameter| {
             let renamed = N::RENAMED.iter().find(|(name, _)| name == parameter).map(|(_, attribute)| *attribute);
-            renamed.unwrap_or(if parameter == N::KEY { N::IDENTITY[0] } else { parameter })
+            let key = self.schema().identity.attributes.first().filter(|_| parameter == N::KEY);
+            renamed.unwrap_or(key.map_or(parameter.as_str(), |part| part.name.as_str()))
         });
         match attribute {
             Some(name) if parameters.next().is_none() && self.schema().block.attribute(name).is_some() => {
@@ -170,7 +181,7 @@ impl<N: Verbs> Resource for RestResource<N> {
     }
 
     fn id(&self, object: &Value) -> Option<String> {
-        key_of::<N>(object)
+        self.key_of(object)
     }
 
     fn import(&self, id: &str) -> Result<Value, String> {
@@ -212,12 +223,40 @@ impl<N: Verbs> Resource for RestResource<N> {
     fn occupied<'a>(&'a self, cx: &'a Context, object: &'a Value) -> BoxFuture<'a, Result<Option<Found>, Failure>> {
         async move {
             let verb = self.verb(cx)?;
-            let key = key_of::<N>(object).unwrap_or_default();
+            let key = self.key_of(object).unwrap_or_default();
             let present = verb.client().present(N::COLLECTION_LIST, &key, &verb.call()).await;
             match present.map_err(|error| self.explain(&key, &error))? {
                 true => self.look(&verb, object, Freshness::Fresh).await,
                 false => Ok(None),
             }
+        }
+        .boxed()
+    }
+
+    fn is_listable(&self) -> bool {
+        true
+    }
+
+    fn list<'a>(&'a self, cx: &'a Context) -> BoxFuture<'a, Result<Vec<Value>, Failure>> {
+        async move {
+            let verb = self.verb(cx)?;
+            if !N::exists(&verb).await? {
+                return Ok(Vec::new());
+            }
+            let list = verb.client().list(N::COLLECTION_LIST, &verb.call()).await;
+            let list = list.map_err(|error| self.explain(N::COLLECTION, &error))?;
+            let mut objects = Vec::new();
+            for key in list.ids() {
+                let entry = list.find::<Json>(key).map_err(|error| self.explain(key, &error))?.unwrap_or_default();
+                if !N::is_there(&verb, &entry).await {
+                    continue;
+                }
+                match self.found(key, &entry) {
+                    Ok(found) => objects.extend(found.map(|found| found.object)),
+                    Err(failure) => cx.warn(format!("Left out: {} {key}", N::TITLE), failure.detail),
+                }
+            }
+            Ok(objects)
         }
         .boxed()
     }
@@ -315,16 +354,6 @@ impl<N: Verbs> Resource for RestResource<N> {
     fn moved(&self, source: &MoveSource) -> Moved {
         N::moved(source)
     }
-}
-
-/// The natural id; none while a part of it is unknown.
-fn key_of<N: Verbs>(object: &Value) -> Option<String> {
-    let parts = N::IDENTITY.iter().map(|name| match object.at(name) {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        _ => None,
-    });
-    parts.collect::<Option<Vec<_>>>().map(|parts| parts.join("-"))
 }
 
 fn domain<N: Rest>() -> Domain {

@@ -17,9 +17,6 @@ pub trait Verbs: Rest {
     /// The collection that refreshes share.
     const COLLECTION_LIST: Collection;
 
-    /// The attributes of the natural id, joined by `-`.
-    const IDENTITY: &'static [&'static str];
-
     /// Parameters that are called otherwise than their attributes.
     const RENAMED: &'static [(&'static str, &'static str)] = &[];
 
@@ -40,6 +37,11 @@ pub trait Verbs: Rest {
     /// Plan-time checks against the live cluster.
     fn preflight(_verb: &Verb<'_>, _change: Change<'_>) -> impl Future<Output = Diagnostics> + Send {
         async { Diagnostics::new() }
+    }
+
+    /// Whether this cluster has such objects at all.
+    fn exists(_verb: &Verb<'_>) -> impl Future<Output = Result<bool, Failure>> + Send {
+        async { Ok(true) }
     }
 
     /// Answers a read without asking for the object, where the cluster doesn't have such objects any more.

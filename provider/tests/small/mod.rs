@@ -42,7 +42,7 @@ struct ProviderBlock {
 #[derive(JsonSchema, Serialize, Deserialize)]
 struct Thing {
     /// The name; some names do odd things.
-    #[schemars(extend("tf" = {"required": true, "replace": true}))]
+    #[schemars(extend("tf" = {"required": true, "replace": true, "identity": true}))]
     name: String,
     /// How large.
     #[schemars(extend("tf" = {"default": 1}))]
@@ -216,6 +216,26 @@ impl Resource for Things {
         Box::pin(async {
             fs::remove_file(self.file(state)).unwrap();
             Ok(())
+        })
+    }
+
+    fn is_listable(&self) -> bool {
+        !self.crashes
+    }
+
+    fn list<'a>(&'a self, cx: &'a Context) -> BoxFuture<'a, Result<Vec<Value>, Failure>> {
+        Box::pin(async {
+            let files = fs::read_dir(&self.folder).unwrap().map(|entry| entry.unwrap().path());
+            let mut files: Vec<PathBuf> = files.filter(|path| path.extension().is_some_and(|e| e == "json")).collect();
+            files.sort();
+            let mut things = Vec::new();
+            for file in files {
+                match serde_json::from_slice(&fs::read(&file).unwrap()) {
+                    Ok(json) => things.push(Value::from_json(&json, &self.schema.ty()).unwrap()),
+                    Err(_) => cx.warn("Left out", file.display().to_string()),
+                }
+            }
+            Ok(things)
         })
     }
 

@@ -6,7 +6,7 @@ use crate::framework::{ApplyRequest, Diagnostics, Value};
 use crate::protocol::shape::Shape;
 use crate::protocol::tfplugin5::DynamicValue;
 use crate::protocol::tfplugin5::apply_resource_change::{Request, Response};
-use crate::protocol::{diagnostics, dynamic};
+use crate::protocol::{diagnostics, dynamic, identity};
 
 impl Rpc for Request {
     type Response = Response;
@@ -18,7 +18,8 @@ impl Rpc for Request {
 
     async fn answer(&self, backend: &Backend) -> Result<Response, Diagnostics> {
         let provider = backend.provider();
-        let shape = Shape::of(provider.resource(&self.type_name)?.schema());
+        let schema = provider.resource(&self.type_name)?.schema();
+        let shape = Shape::of(schema);
         let request = ApplyRequest {
             prior: dynamic::decode(self.prior_state.as_ref(), shape, "the state")?,
             planned: dynamic::decode(self.planned_state.as_ref(), shape, "the planned state")?,
@@ -26,8 +27,10 @@ impl Rpc for Request {
         };
         let mut applied = provider.apply(&self.type_name, request).await;
         let new_state = dynamic::encode(&applied.state, shape, &mut applied.diagnostics);
+        let new_identity = identity::of(&applied.state, schema, &mut applied.diagnostics);
         Ok(Response {
             new_state: Some(new_state),
+            new_identity,
             private: self.planned_private.clone(),
             diagnostics: diagnostics::encode(applied.diagnostics),
             ..Response::default()
@@ -38,6 +41,7 @@ impl Rpc for Request {
         let new_state = if failed.crashed { self.after_crash(backend) } else { self.prior_state };
         Response {
             new_state,
+            new_identity: self.planned_identity,
             private: self.planned_private,
             diagnostics: diagnostics::encode(failed.diagnostics),
             ..Response::default()

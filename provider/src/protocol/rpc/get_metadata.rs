@@ -3,7 +3,9 @@
 use super::{Backend, Failed, Rpc, capabilities};
 use crate::framework::Diagnostics;
 use crate::protocol::diagnostics;
-use crate::protocol::tfplugin5::get_metadata::{DataSourceMetadata, Request, ResourceMetadata, Response};
+use crate::protocol::tfplugin5::get_metadata::{
+    DataSourceMetadata, ListResourceMetadata, Request, ResourceMetadata, Response,
+};
 
 impl Rpc for Request {
     type Response = Response;
@@ -13,10 +15,13 @@ impl Rpc for Request {
         let provider = backend.provider();
         let resources = provider.resources().map(|(name, _)| ResourceMetadata { type_name: name.to_owned() });
         let data_sources = provider.data_sources().map(|(name, _)| DataSourceMetadata { type_name: name.to_owned() });
+        let listable = provider.resources().filter(|(_, resource)| resource.is_listable());
+        let list_resources = listable.map(|(name, _)| ListResourceMetadata { type_name: name.to_owned() });
         Ok(Response {
             server_capabilities: Some(capabilities()),
             resources: resources.collect(),
             data_sources: data_sources.collect(),
+            list_resources: list_resources.collect(),
             ..Response::default()
         })
     }

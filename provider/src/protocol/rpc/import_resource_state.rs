@@ -4,7 +4,7 @@ use super::{Backend, Failed, Rpc};
 use crate::framework::Diagnostics;
 use crate::protocol::shape::Shape;
 use crate::protocol::tfplugin5::import_resource_state::{ImportedResource, Request, Response};
-use crate::protocol::{diagnostics, dynamic};
+use crate::protocol::{diagnostics, dynamic, identity};
 
 impl Rpc for Request {
     type Response = Response;
@@ -16,13 +16,19 @@ impl Rpc for Request {
 
     async fn answer(&self, backend: &Backend) -> Result<Response, Diagnostics> {
         let provider = backend.provider();
-        let shape = Shape::of(provider.resource(&self.type_name)?.schema());
-        let mut imported = provider.import(&self.type_name, &self.id).await;
+        let schema = provider.resource(&self.type_name)?.schema();
+        let mut imported = match &self.identity {
+            Some(wanted) if self.id.is_empty() => {
+                provider.import_identity(&self.type_name, &identity::decode(wanted, schema)?).await
+            }
+            _ => provider.import(&self.type_name, &self.id).await,
+        };
         let mut imported_resources = Vec::new();
         if !imported.state.is_null() {
             imported_resources.push(ImportedResource {
                 type_name: self.type_name.clone(),
-                state: Some(dynamic::encode(&imported.state, shape, &mut imported.diagnostics)),
+                state: Some(dynamic::encode(&imported.state, Shape::of(schema), &mut imported.diagnostics)),
+                identity: identity::of(&imported.state, schema, &mut imported.diagnostics),
                 ..ImportedResource::default()
             });
         }

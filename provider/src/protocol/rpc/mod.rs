@@ -9,14 +9,17 @@ mod get_metadata;
 mod get_resource_identity_schemas;
 mod get_schema;
 mod import_resource_state;
+mod list_resource;
 mod move_resource_state;
 mod plan_resource_change;
 mod prepare_provider_config;
 mod read_data_source;
 mod read_resource;
 mod stop;
+mod upgrade_resource_identity;
 mod upgrade_resource_state;
 mod validate_data_source_config;
+mod validate_list_resource_config;
 mod validate_resource_type_config;
 
 use std::sync::{LazyLock, OnceLock};

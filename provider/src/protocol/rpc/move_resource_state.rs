@@ -5,7 +5,7 @@ use super::{Backend, Failed, Rpc};
 use crate::framework::{Diagnostics, MoveRequest, MoveSource};
 use crate::protocol::shape::Shape;
 use crate::protocol::tfplugin5::move_resource_state::{Request, Response};
-use crate::protocol::{diagnostics, dynamic};
+use crate::protocol::{diagnostics, dynamic, identity};
 
 impl Rpc for Request {
     type Response = Response;
@@ -17,7 +17,7 @@ impl Rpc for Request {
 
     async fn answer(&self, backend: &Backend) -> Result<Response, Diagnostics> {
         let provider = backend.provider();
-        let shape = Shape::of(provider.resource(&self.target_type_name)?.schema());
+        let schema = provider.resource(&self.target_type_name)?.schema();
         let request = MoveRequest {
             source: MoveSource {
                 provider: self.source_provider_address.clone(),
@@ -28,8 +28,10 @@ impl Rpc for Request {
             target: self.target_type_name.clone(),
         };
         let mut moved = provider.move_state(&request);
-        let target_state = Some(dynamic::encode(&moved.state, shape, &mut moved.diagnostics));
-        Ok(Response { target_state, diagnostics: diagnostics::encode(moved.diagnostics), ..Response::default() })
+        let target_state = Some(dynamic::encode(&moved.state, Shape::of(schema), &mut moved.diagnostics));
+        let target_identity = identity::of(&moved.state, schema, &mut moved.diagnostics);
+        let diagnostics = diagnostics::encode(moved.diagnostics);
+        Ok(Response { target_state, target_identity, diagnostics, ..Response::default() })
     }
 
     fn failed(self, _: &Backend, failed: Failed) -> Response {
