@@ -14,4 +14,5 @@ pub mod protocol;
 pub mod registry;
 pub mod resources;
 pub mod session;
+pub mod simulation;
 pub mod ssh;

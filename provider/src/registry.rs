@@ -31,6 +31,7 @@ fn resources(session: &Arc<Session>) -> Vec<Box<dyn Resource>> {
 fn data_sources(session: &Arc<Session>) -> Vec<Box<dyn DataSource>> {
     vec![
         data_source::<nouns::data::DatacenterOptions>(session),
+        data_source::<nouns::data::HaFailoverSimulation>(session),
         data_source::<nouns::data::HaGroups>(session),
         data_source::<nouns::data::HaResources>(session),
         data_source::<nouns::data::HaRules>(session),
@@ -63,6 +64,15 @@ mod tests {
             }
         }
         let expected = [
+            "pve_ha_failover_simulation.failed_nodes",
+            "pve_ha_failover_simulation.depth",
+            "pve_ha_failover_simulation.max_memory_percent",
+            "pve_ha_failover_simulation.resources",
+            "pve_ha_failover_simulation.node_affinity_rules",
+            "pve_ha_failover_simulation.resource_affinity_rules",
+            "pve_ha_failover_simulation.groups",
+            "pve_ha_failover_simulation.removed",
+            "pve_ha_failover_simulation.readiness",
             "pve_ha_groups.node",
             "pve_ha_resources.type",
             "pve_ha_resources.state",

@@ -7,6 +7,7 @@ mod data_sources;
 mod datacenter_options;
 mod examples;
 mod existing_cluster;
+mod failover_simulation;
 mod ha_group;
 mod ha_node_affinity_rule;
 mod ha_resource;

@@ -5,10 +5,12 @@
 
 mod adapter;
 mod datacenter_options;
+mod failover_simulation;
 mod ha_groups;
 mod ha_resources;
 mod ha_rules;
 mod ha_status;
+mod live;
 mod nodes;
 mod quorum;
 mod replication_jobs;

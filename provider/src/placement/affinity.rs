@@ -11,6 +11,8 @@ use super::sets;
 /// The nodes that a group or a node affinity rule allows; class 0 allows all.
 #[derive(Clone, Debug, Default)]
 pub struct Class {
+    /// What made it, for explanations: `rule 'web'`, `group 'web'`; none for the class that allows all.
+    origin: Option<String>,
     entries: Vec<(NodeId, u32)>,
     strict: bool,
     /// Online nodes that are allowed, by node id.
@@ -34,6 +36,16 @@ impl Class {
     /// Whether a node is among [`Self::preferred`].
     pub fn prefers(&self, node: NodeId) -> bool {
         self.is_preferred.get(node).copied().unwrap_or(false)
+    }
+
+    /// The rule or group it comes from, in words; none for the class that allows all.
+    pub fn origin(&self) -> Option<&str> {
+        self.origin.as_deref()
+    }
+
+    /// The nodes it names, with their priorities.
+    pub fn entries(&self) -> &[(NodeId, u32)] {
+        &self.entries
     }
 
     /// Works out who is allowed and preferred among the nodes now online.
@@ -110,6 +122,7 @@ fn compile_groups(config: &Config, nodes: &mut Nodes, services: &mut [Service], 
     for (name, group) in groups {
         class_of.insert(name, classes.len());
         classes.push(Class {
+            origin: Some(format!("group '{name}'")),
             entries: group.nodes.iter().map(|(node, priority)| (nodes.intern(node), *priority)).collect(),
             strict: group.restricted,
             ..Class::default()
@@ -144,6 +157,7 @@ fn compile_rules(
                 class_of.entry(sid).or_insert(classes.len());
             }
             classes.push(Class {
+                origin: Some(format!("rule '{}'", rules[rule].id)),
                 entries: listed.iter().map(|(node, priority)| (nodes.intern(node), *priority)).collect(),
                 strict: *strict,
                 ..Class::default()

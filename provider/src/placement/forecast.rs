@@ -3,12 +3,13 @@
 //! A [`Forecast`] starts from the status of a live manager and drives a copy of that manager, with local managers that
 //! always succeed. Fencing is taken for granted, as is that nodes which fail together are recovered together.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::command::Command;
 use super::config::{Config, Name, Requested};
 use super::environment::{Action, Environment, Level, Progress};
+use super::explain::Decision;
 use super::manager::Manager;
 use super::nodes::{FENCE_DELAY, Member, NodeState};
 use super::service::{Service, State, Uid};
@@ -28,6 +29,9 @@ pub struct Forecast {
     config: Arc<Config>,
     capacity: Option<Arc<Capacity>>,
     bystanders: Vec<Bystander>,
+    /// The clock and the last order number where [`Self::settled`] left them: the manager remembers both.
+    clock: i64,
+    orders: u64,
 }
 
 impl Forecast {
@@ -38,18 +42,61 @@ impl Forecast {
         capacity: Option<Arc<Capacity>>,
         bystanders: Vec<Bystander>,
     ) -> Self {
-        let mut forecast =
-            Self { manager: Manager::default(), master: status.master_node.clone(), config, capacity, bystanders };
-        let mut manager = Manager::adopt(status);
-        manager.prepare(&mut After::new(&forecast, Name::default(), Vec::new()));
-        forecast.manager = manager;
+        Self::starting(status, config, capacity, bystanders, &BTreeMap::new())
+    }
+
+    /// As [`Self::new`], but with what the manager would do anyway done first: services that the configuration has and the
+    /// manager does not know yet join from the node in `guests`, and all go where the configuration wants them.
+    pub fn settled(
+        status: &Status,
+        config: Arc<Config>,
+        capacity: Option<Arc<Capacity>>,
+        bystanders: Vec<Bystander>,
+        guests: &BTreeMap<Name, Name>,
+    ) -> Self {
+        let mut forecast = Self::starting(status, config, capacity, bystanders, guests);
+        let (manager, clock, orders) = forecast.play(&BTreeSet::new(), forecast.manager.clone());
+        (forecast.manager, forecast.clock, forecast.orders) = (manager, clock, orders);
+        forecast.manager.explain();
         forecast
+    }
+
+    fn starting(
+        status: &Status,
+        config: Arc<Config>,
+        capacity: Option<Arc<Capacity>>,
+        bystanders: Vec<Bystander>,
+        guests: &BTreeMap<Name, Name>,
+    ) -> Self {
+        let master = status.master_node.clone();
+        let mut forecast =
+            Self { manager: Manager::default(), master, config, capacity, bystanders, clock: 0, orders: u64::MAX / 2 };
+        let mut manager = Manager::adopt(status);
+        let mut world = After::new(&forecast, Name::default(), Vec::new());
+        world.guests = Some(guests);
+        manager.prepare(&mut world);
+        (forecast.manager, forecast.orders) = (manager, world.orders);
+        forecast
+    }
+
+    /// The services as they are before any failure; by service id.
+    pub fn now(&self) -> impl Iterator<Item = Settled<'_>> {
+        settled(&self.manager)
+    }
+
+    /// The rules that the manager drops as infeasible, with the reasons.
+    pub fn dropped_rules(&self) -> &BTreeMap<Name, Vec<String>> {
+        self.manager.dropped_rules()
     }
 
     /// The settled services after these nodes failed at once, as long as the rest is quorate; by service id.
     pub fn node_failure(&self, failed: &BTreeSet<Name>) -> Outcome {
-        let mut manager = self.manager.clone();
-        let Some(own) = self.successor(failed) else { return Outcome { manager } };
+        Outcome { manager: self.play(failed, self.manager.clone()).0 }
+    }
+
+    /// Lets the manager work until nothing happens any more; tells the clock and the last order number, too.
+    fn play(&self, failed: &BTreeSet<Name>, mut manager: Manager) -> (Manager, i64, u64) {
+        let Some(own) = self.successor(failed) else { return (manager, self.clock, self.orders) };
         let mut world = After::new(self, own, self.members(failed));
         manager.round(&mut world);
         world.now += FENCE_DELAY;
@@ -62,7 +109,7 @@ impl Forecast {
                 break;
             }
         }
-        Outcome { manager }
+        (manager, world.now, world.orders)
     }
 
     /// The node that manages afterwards; which one it is does not matter to the services.
@@ -93,9 +140,13 @@ pub struct Outcome {
 impl Outcome {
     /// The services, by id.
     pub fn services(&self) -> impl Iterator<Item = Settled<'_>> {
-        let name = |id| self.manager.nodes().name(id);
-        self.manager.services().iter().map(move |service| Settled { service, node: name(service.node) })
+        settled(&self.manager)
     }
+}
+
+fn settled(manager: &Manager) -> impl Iterator<Item = Settled<'_>> {
+    let services = manager.services().iter().enumerate();
+    services.map(|(index, service)| Settled { service, node: manager.nodes().name(service.node), manager, index })
 }
 
 /// Where a service is.
@@ -104,9 +155,16 @@ pub struct Settled<'a> {
     service: &'a Service,
     /// Its node; the dead one for a service that could not be placed.
     pub node: &'a Name,
+    manager: &'a Manager,
+    index: usize,
 }
 
 impl<'a> Settled<'a> {
+    /// Why it went where it is, in order of time; empty if it stayed.
+    pub fn decisions(&self) -> &'a [Decision] {
+        self.manager.decisions(self.index)
+    }
+
     /// Its id.
     pub fn sid(&self) -> &'a Name {
         &self.service.sid
@@ -121,6 +179,8 @@ impl<'a> Settled<'a> {
 /// The world after a failure: whatever is ordered succeeds.
 struct After<'a> {
     forecast: &'a Forecast,
+    /// Where guests are that the manager doesn't know as services.
+    guests: Option<&'a BTreeMap<Name, Name>>,
     own: Name,
     members: Vec<Member>,
     now: i64,
@@ -133,7 +193,16 @@ impl<'a> After<'a> {
     fn new(forecast: &'a Forecast, own: Name, members: Vec<Member>) -> Self {
         let (working, in_maintenance) =
             (lrm(LrmMode::Active, HashMap::new()), lrm(LrmMode::Maintenance, HashMap::new()));
-        Self { forecast, own, members, now: 0, orders: u64::MAX / 2, working, in_maintenance }
+        Self {
+            forecast,
+            guests: None,
+            own,
+            members,
+            now: forecast.clock,
+            orders: forecast.orders,
+            working,
+            in_maintenance,
+        }
     }
 
     /// Reports every move and every stop of a living node as done.
@@ -240,8 +309,8 @@ impl Environment for After<'_> {
         self.forecast.bystanders.clone()
     }
 
-    fn guest_node(&self, _sid: &str) -> Option<Name> {
-        None
+    fn guest_node(&self, sid: &str) -> Option<Name> {
+        self.guests?.get(sid).cloned()
     }
 
     fn steal_guest(&mut self, _sid: &str, _from: &str, _to: &str) {}

@@ -12,6 +12,7 @@ pub mod command;
 pub mod config;
 pub mod crm;
 pub mod environment;
+pub mod explain;
 pub mod feasibility;
 pub mod forecast;
 pub mod groups;

@@ -81,13 +81,13 @@ impl Scene<'_> {
 }
 
 /// Where the mates and the opponents of a service are, by node id.
-struct Surroundings {
-    together: Vec<u32>,
-    separate: Vec<bool>,
+pub(super) struct Surroundings {
+    pub(super) together: Vec<u32>,
+    pub(super) separate: Vec<bool>,
 }
 
 impl Surroundings {
-    fn of(service: &Service, services: &[Service], nodes: &Nodes) -> Self {
+    pub(super) fn of(service: &Service, services: &[Service], nodes: &Nodes) -> Self {
         let mut around = Self { together: vec![0; nodes.len()], separate: vec![false; nodes.len()] };
         for &mate in &service.affinity.mates {
             let (here, there) = usage::used_nodes(&services[mate], nodes);
@@ -106,7 +106,7 @@ impl Surroundings {
     }
 
     /// The candidate with the most mates; the first by name among equals.
-    fn most_together(&self, candidates: &[NodeId]) -> Option<NodeId> {
+    pub(super) fn most_together(&self, candidates: &[NodeId]) -> Option<NodeId> {
         let mut best: Option<NodeId> = None;
         for &node in candidates {
             if self.together[node] > best.map_or(0, |best| self.together[best]) {

@@ -113,6 +113,17 @@ impl Usage {
     /// The best of `candidates` (sorted by name) for a service: lowest score, then name. `after` skips to the entry that
     /// follows this node, if it is listed and not the last.
     pub fn best(&self, index: usize, candidates: &[NodeId], nodes: &Nodes, after: Option<NodeId>) -> Option<NodeId> {
+        let ranked = self.ranking(index, candidates, nodes);
+        let found = after.and_then(|node| ranked.iter().position(|&(_, candidate)| candidate == node));
+        let pick = match found {
+            Some(at) if at + 1 < ranked.len() => at + 1,
+            _ => 0,
+        };
+        ranked.get(pick).map(|&(_, node)| node)
+    }
+
+    /// The candidates with their scores, best first; a lower score is better.
+    pub fn ranking(&self, index: usize, candidates: &[NodeId], nodes: &Nodes) -> Vec<(f64, NodeId)> {
         let mut ranked: Vec<(f64, usize)> = match &self.weights {
             None => candidates.iter().enumerate().map(|(i, &node)| (f64::from(self.counts[node]), i)).collect(),
             Some(weights) => {
@@ -125,12 +136,12 @@ impl Usage {
             }
         };
         ranked.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-        let found = after.and_then(|node| ranked.iter().position(|&(_, i)| candidates[i] == node));
-        let pick = match found {
-            Some(at) if at + 1 < ranked.len() => at + 1,
-            _ => 0,
-        };
-        ranked.get(pick).map(|&(_, i)| candidates[i])
+        ranked.into_iter().map(|(score, i)| (score, candidates[i])).collect()
+    }
+
+    /// Whether sizes are weighed; else services are counted.
+    pub fn weighs(&self) -> bool {
+        self.weights.is_some()
     }
 
     /// Services counted on a node.

@@ -4,12 +4,15 @@
 //! whatever order Proxmox listed their entries. What can't be derived is null.
 
 pub mod datacenter_options;
+pub mod failover_simulation;
 pub mod ha_groups;
 pub mod ha_resources;
 pub mod ha_rules;
 pub mod ha_status;
 pub mod nodes;
+pub mod planned;
 pub mod quorum;
+pub mod readiness;
 pub mod replication_jobs;
 pub mod version;
 
@@ -19,12 +22,14 @@ mod ha_problems;
 mod recorded;
 
 pub use datacenter_options::DatacenterOptions;
+pub use failover_simulation::HaFailoverSimulation;
 pub use ha_groups::HaGroups;
 pub use ha_resources::HaResources;
 pub use ha_rules::HaRules;
 pub use ha_status::HaStatus;
 pub use nodes::Nodes;
 pub use quorum::Quorum;
+pub use readiness::HaReadiness;
 pub use replication_jobs::ReplicationJobs;
 pub use version::Version;
 

@@ -67,6 +67,8 @@ pub struct Job {
     /// How many seconds ago the last successful run began, by the clock of the machine that runs Terraform: what would be
     /// lost if the source node failed now. Grows from read to read.
     pub lag_seconds: Option<i64>,
+    /// How many seconds lie between the last successful run and the next one due; null while that is not known or none is due.
+    pub interval_seconds: Option<i64>,
     /// How many runs have failed since the last successful one; null if the source node does not answer.
     pub fail_count: Option<i64>,
     /// What the last run failed of; null if it succeeded.
@@ -115,6 +117,8 @@ impl Job {
         let run = runs.iter().map(Entry).find(|run| run.text("id").as_ref() == Some(&id));
         // 0 stands for never.
         let last_sync = run.and_then(|run| run.integer("last_sync")).filter(|time| *time > 0);
+        // 0 stands for not scheduled, 1 for a job that is being removed.
+        let next_sync = run.and_then(|run| run.integer("next_sync")).filter(|time| *time > 1);
         Ok(Self {
             guest,
             job_number,
@@ -127,6 +131,7 @@ impl Job {
             removing: entry.text("remove_job"),
             last_sync: last_sync.and_then(|time| Timestamp::from_second(time).ok()).map(|time| time.to_string()),
             lag_seconds: last_sync.map(|time| (now - time).max(0)),
+            interval_seconds: last_sync.zip(next_sync).map(|(last, next)| next - last).filter(|seconds| *seconds > 0),
             fail_count: run.map(|run| run.integer("fail_count").unwrap_or(0)),
             error: run.and_then(|run| run.text("error")).map(|text| text.trim().to_owned()),
             id,

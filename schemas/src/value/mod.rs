@@ -32,6 +32,7 @@ pub fn check(format: &str, text: &str) -> Result<(), String> {
         AsciiComment::FORMAT => parses::<AsciiComment>(text),
         Schedule::FORMAT => parses::<Schedule>(text),
         "cidr" => texts::cidr(text),
+        "date" => texts::date(text),
         "email" => texts::email(text),
         "pve-http-proxy" => texts::http_proxy(text),
         "pve-line" => texts::line(text),

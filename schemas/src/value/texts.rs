@@ -13,6 +13,11 @@ pub(super) fn property_text(text: &str) -> Result<(), String> {
     demand(!bad, "must be one line without commas and without blanks at its ends")
 }
 
+/// A day, `2026-11-23`.
+pub(super) fn date(text: &str) -> Result<(), String> {
+    demand(text.parse::<jiff::civil::Date>().is_ok() && text.len() == 10, "must be a date such as \"2026-11-23\"")
+}
+
 pub(super) fn email(text: &str) -> Result<(), String> {
     let good =
         |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || "_+&*-.'".contains(c));

@@ -93,6 +93,21 @@ const LAYERS: &[Layer] = &[
         because: "placement is pure: no IO, no clock",
     },
     Layer {
+        at: "provider/src/simulation/",
+        may: &["terraform_provider_pve::placement", "pve_schemas"],
+        never: &[
+            "tokio",
+            "tonic",
+            "reqwest",
+            "hyper",
+            "std::fs",
+            "std::net::TcpStream",
+            "std::time::Instant",
+            "std::time::SystemTime",
+        ],
+        because: "a simulation is pure: answers in, verdicts out",
+    },
+    Layer {
         at: "provider/src/resources/",
         may: &[
             "terraform_provider_pve::call",
@@ -115,6 +130,8 @@ const LAYERS: &[Layer] = &[
             "terraform_provider_pve::client",
             "terraform_provider_pve::ssh",
             "terraform_provider_pve::placement",
+            "terraform_provider_pve::simulation",
+            "terraform_provider_pve::readiness",
             "terraform_provider_pve::session",
             "terraform_provider_pve::explain",
             "pve_schemas",

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use super::affinity::{self, Classes};
 use super::config::{Config, Name, Policy, Requested, Resource, Scheduler};
 use super::environment::{Environment, Level};
+use super::explain::Decision;
 use super::nodes::{NodeId, NodeState, Nodes};
 use super::select::{Preference, Scene};
 use super::service::{Pending, Service, ServiceConfig, State};
@@ -40,6 +41,8 @@ pub struct Manager {
     stats_missing: bool,
     /// A resource has no guest; once that appears, the resource is a service.
     awaits_guests: bool,
+    /// Why services went where they went, by index; only kept if asked for.
+    decisions: Option<BTreeMap<usize, Vec<Decision>>>,
 }
 
 /// Rounds after which a new manager first tries to migrate groups, and then between tries.
@@ -77,6 +80,16 @@ impl Manager {
     /// Whether disarming is complete, so that this manager no longer protects its node.
     pub fn is_disarmed(&self) -> bool {
         self.disarm.is_some_and(|disarm| disarm.done)
+    }
+
+    /// Remembers from now on why services go where they go.
+    pub fn explain(&mut self) {
+        self.decisions = Some(BTreeMap::new());
+    }
+
+    /// Why a service, by its place in [`Self::services`], went where it went, in order of time; as far as remembered.
+    pub fn decisions(&self, index: usize) -> &[Decision] {
+        self.decisions.as_ref().and_then(|decisions| decisions.get(&index)).map_or(&[], Vec::as_slice)
     }
 
     /// Takes the configuration over ahead of the first round.
@@ -242,6 +255,22 @@ impl Manager {
     fn select(&self, index: usize, preference: Preference) -> Option<NodeId> {
         let scene = Scene { nodes: &self.nodes, services: &self.services, classes: &self.classes, usage: &self.usage };
         scene.select(index, preference)
+    }
+
+    /// Remembers a choice of [`Self::select`], before the service follows it.
+    fn remember(&mut self, index: usize, preference: Preference, chosen: Option<NodeId>) {
+        if self.decisions.is_none() {
+            return;
+        }
+        let scene = Scene { nodes: &self.nodes, services: &self.services, classes: &self.classes, usage: &self.usage };
+        let decision = Decision { node: chosen, reason: scene.explain(index, preference, chosen) };
+        let Some(decisions) = &mut self.decisions else { return };
+        let known = decisions.entry(index).or_default();
+        // A service without a node is looked at again each round.
+        if known.last().is_some_and(|last| last.node.is_none()) {
+            known.pop();
+        }
+        known.push(decision);
     }
 
     /// PVE 8 recovers without regard to scores if the fenced node is back and in its group.

@@ -232,7 +232,10 @@ impl Manager {
         let chosen = self.select(index, preference);
         let node = self.services[index].node;
         match chosen.filter(|&chosen| chosen != node) {
-            Some(chosen) => self.send(env, index, chosen),
+            Some(chosen) => {
+                self.remember(index, preference, Some(chosen));
+                self.send(env, index, chosen);
+            }
             None => {
                 if preference == Preference::TryNext && chosen.is_none() {
                     let service = &self.services[index];
@@ -270,7 +273,9 @@ impl Manager {
     }
 
     fn recovery(&mut self, env: &mut impl Environment, index: usize) {
-        let chosen = self.select(index, self.recovery_preference());
+        let preference = self.recovery_preference();
+        let chosen = self.select(index, preference);
+        self.remember(index, preference, chosen);
         let service = &self.services[index];
         let (sid, from) = (service.sid.clone(), self.nodes.name(service.node).clone());
         let Some(node) = chosen else {

@@ -1,0 +1,126 @@
+//! The cluster as a simulation and the readiness checks need it: few lists, and the disks of the guests in question.
+
+use std::collections::BTreeSet;
+
+use futures_util::StreamExt as _;
+use futures_util::stream;
+use pve_schemas::data::failover_simulation::FailoverSimulationArguments;
+use pve_schemas::data::replication_jobs::ReplicationJobsArguments;
+use pve_schemas::data::{Quorum, ReplicationJobs};
+use serde_json::Value as Json;
+
+use super::adapter::{Reader, Source};
+use crate::client::{Collection, Error, Kind, Placement, path};
+use crate::framework::Failure;
+use crate::simulation::live::{Crs, Guest, Live, NodeFact, Storage, Volumes};
+use crate::simulation::{Model, Replica, Wanted};
+
+/// How many guests are asked for at once.
+const AT_ONCE: usize = 8;
+
+/// What is read anyway, and worth keeping for more than the simulation.
+#[expect(dead_code, reason = "the readiness checks will read the rest")]
+pub(super) struct Answers {
+    /// `/cluster/ha/status/current`.
+    pub(super) status: Json,
+    /// `/cluster/ha/status/manager_status`.
+    pub(super) manager: Json,
+    /// `/cluster/ha/rules`; null on PVE 8.
+    pub(super) rules: Json,
+    /// `/cluster/ha/resources`.
+    pub(super) resources: Json,
+    /// `/cluster/options`.
+    pub(super) options: Json,
+    /// `/cluster/config/nodes`.
+    pub(super) voters: Json,
+    /// The replication jobs and how they went.
+    pub(super) jobs: ReplicationJobs,
+    /// The simulation's start.
+    pub(super) live: Live,
+}
+
+/// Reads the cluster. `plans` tells which guests matter beside those that are HA resources already.
+///
+/// # Errors
+/// What the requests meet that nothing can be said without.
+pub(super) async fn read(reader: &Reader<'_>, plans: &FailoverSimulationArguments) -> Result<Answers, Failure> {
+    let placement = reader.client.placement(&reader.call).await.map_err(|error| reader.failed(&error))?;
+    let model = match placement {
+        Placement::Groups => Model::Groups,
+        Placement::GroupsUntilMigrated => Model::GroupsAsRules,
+        Placement::Rules => Model::Rules,
+    };
+    let (status, manager, resources, members, voters, qdevice, everything, options) = tokio::try_join!(
+        reader.list(Collection::HaStatus),
+        reader.object(Collection::HaManagerStatus),
+        reader.list(Collection::HaResources),
+        reader.list(Collection::ClusterStatus),
+        reader.list(Collection::ClusterVotes),
+        reader.object(Collection::Qdevice),
+        reader.list(Collection::ClusterResources),
+        reader.object(Collection::DatacenterOptions),
+    )?;
+    let rules = if model == Model::Groups { Json::Null } else { reader.list(Collection::HaRules).await? };
+    let groups = if model == Model::Rules { Json::Null } else { reader.list(Collection::HaGroups).await? };
+    let storages = optional(reader, reader.client.get::<Json>("/storage", &reader.call).await)?;
+    let jobs = <ReplicationJobs as Source>::read(reader, ReplicationJobsArguments::default()).await?;
+
+    let garbled = |problem| reader.garbled(problem);
+    let quorum = Quorum::from_answers(&members, &voters, &qdevice).map_err(garbled)?;
+    let rows = everything.as_array().map(Vec::as_slice).unwrap_or_default();
+    let mut live = Live {
+        model,
+        wanted: Wanted::from_answers(&resources, if model == Model::Rules { &rules } else { &Json::Null }, &groups)
+            .map_err(garbled)?,
+        manager: manager["manager_status"].clone(),
+        // pve-ha-manager began to count them just before it began to tell whether it is armed.
+        counts_bystanders: status.as_array().into_iter().flatten().any(|row| row["type"] == "fencing"),
+        nodes: NodeFact::all(rows, &quorum),
+        quorum,
+        guests: Guest::all(rows),
+        storages: storages.map(|storages| Storage::all(&storages, rows)),
+        replicas: Some(jobs.jobs.iter().filter_map(Replica::of).collect()),
+        crs: Crs::from_options(&options),
+    };
+    read_disks(reader, &mut live, plans).await?;
+    Ok(Answers { status, manager, rules, resources, options, voters, jobs, live })
+}
+
+/// Reads the disks of every guest that is an HA resource, or is planned to be one.
+async fn read_disks(reader: &Reader<'_>, live: &mut Live, plans: &FailoverSimulationArguments) -> Result<(), Failure> {
+    let planned = plans.plans.resources.iter().flatten().map(|planned| planned.object.sid.to_string());
+    let sids: BTreeSet<String> = live.wanted.resources.keys().cloned().chain(planned).collect();
+    let online: BTreeSet<&str> = live.nodes.iter().filter(|node| node.online).map(|node| node.name.as_str()).collect();
+    let asked = sids.iter().filter_map(|sid| live.guests.get(sid)).map(|guest| {
+        let (kind, vmid) = (if guest.sid.starts_with("vm:") { "qemu" } else { "lxc" }, guest.vmid.to_string());
+        let at = path(["nodes", &guest.node, kind, &vmid, "config"]);
+        let (sid, node, up) = (guest.sid.clone(), guest.node.clone(), online.contains(guest.node.as_str()));
+        async move {
+            if !up {
+                return (sid, Ok(Volumes::Unknown(format!("node {node} is not online"))));
+            }
+            let volumes = match reader.client.get::<Json>(&at, &reader.call).await {
+                Ok(config) => Ok(Volumes::from_config(&config)),
+                Err(error) if error.kind() == Kind::Stopped => Err(reader.failed(&error)),
+                Err(error) => Ok(Volumes::Unknown(error.quote())),
+            };
+            (sid, volumes)
+        }
+    });
+    let read: Vec<_> = stream::iter(asked.collect::<Vec<_>>()).buffer_unordered(AT_ONCE).collect().await;
+    for (sid, volumes) in read {
+        if let Some(guest) = live.guests.get_mut(&sid) {
+            guest.volumes = volumes?;
+        }
+    }
+    Ok(())
+}
+
+/// An answer that a verdict can do without: absent where Proxmox refuses or fails, unless the user wants out.
+pub(super) fn optional<T>(reader: &Reader<'_>, answer: Result<T, Error>) -> Result<Option<T>, Failure> {
+    match answer {
+        Ok(answer) => Ok(Some(answer)),
+        Err(error) if error.kind() == Kind::Stopped => Err(reader.failed(&error)),
+        Err(_) => Ok(None),
+    }
+}

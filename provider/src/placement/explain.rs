@@ -1,0 +1,242 @@
+//! Why a service goes where it goes, in words.
+
+use super::affinity::Class;
+use super::nodes::NodeId;
+use super::select::{Preference, Scene, Surroundings};
+use super::service::Service;
+use super::usage;
+
+/// A choice of the manager.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// The node; none if there is none for the service.
+    pub node: Option<NodeId>,
+    /// Why.
+    pub reason: String,
+}
+
+/// So many of a list are named; the rest is counted.
+const MOST_NAMED: usize = 4;
+
+impl Scene<'_> {
+    /// The steps that led [`Scene::select`] to `chosen`, told before anything moves.
+    pub fn explain(self, index: usize, preference: Preference, chosen: Option<NodeId>) -> String {
+        let service = &self.services[index];
+        let class = self.classes.of(service);
+        if class.preferred().is_empty() {
+            return self.nowhere(class);
+        }
+        let around = Surroundings::of(service, self.services, self.nodes);
+        let mut steps: Vec<String> = self.class_step(class).into_iter().collect();
+        let mut candidates = class.preferred().to_vec();
+        if preference == Preference::TryNext {
+            candidates.retain(|node| !service.failed_nodes.contains(node));
+        }
+        let (taken, mut candidates): (Vec<_>, Vec<_>) = candidates.into_iter().partition(|&node| around.separate[node]);
+        if !taken.is_empty() {
+            steps.push(format!("kept apart from {}", self.opponents(service, &taken)));
+        }
+        if candidates.is_empty() {
+            if class.entries().len() > class.preferred().len() && class.origin().is_some() {
+                steps.push("lower priorities are not considered while a higher one is online".to_owned());
+            }
+            return format!("no node is left: {}", steps.join("; "));
+        }
+        if let Some(home) = around.most_together(&candidates) {
+            steps.push(format!("belongs with {}", self.mates(service, home)));
+            candidates = vec![home];
+        }
+        match chosen {
+            Some(home) if service.maintenance_node == Some(home) && candidates.contains(&home) => {
+                steps.push("returns to the node it left for maintenance".to_owned());
+            }
+            Some(node) if candidates.len() > 1 => steps.push(self.score_step(index, node, &candidates)),
+            Some(_) if steps.is_empty() => steps.push("the only node left".to_owned()),
+            _ => {}
+        }
+        steps.join("; ")
+    }
+
+    fn nowhere(self, class: &Class) -> String {
+        match class.origin() {
+            Some(origin) => {
+                let listed: Vec<_> = class.entries().iter().map(|&(node, _)| self.name(node)).collect();
+                format!("{origin} allows only {}, and none of them is online", named(listed))
+            }
+            None => "no node is online".to_owned(),
+        }
+    }
+
+    /// What the rule or group contributed.
+    fn class_step(self, class: &Class) -> Option<String> {
+        let origin = class.origin()?;
+        let priority = |node: NodeId| class.entries().iter().filter(|(n, _)| *n == node).map(|&(_, p)| p).max();
+        let first = *class.preferred().first()?;
+        let nodes = named(class.preferred().iter().map(|&node| self.name(node)).collect());
+        let Some(top) = priority(first) else {
+            return Some(format!("no node of {origin} is online, so any other is allowed"));
+        };
+        let levels = class.entries().iter().any(|&(_, other)| other != top);
+        Some(if levels {
+            format!("{origin}: highest priority online is {top} ({nodes})")
+        } else {
+            format!("{origin} names {nodes}")
+        })
+    }
+
+    fn opponents(self, service: &Service, taken: &[NodeId]) -> String {
+        let on = |node: NodeId| {
+            service.affinity.apart.iter().find(move |&&other| {
+                let (here, there) = usage::used_nodes(&self.services[other], self.nodes);
+                here == Some(node) || there == Some(node)
+            })
+        };
+        let told = taken.iter().filter_map(|&node| {
+            let other = &self.services[*on(node)?].sid;
+            Some(format!("{other} on {}", self.name(node)))
+        });
+        named(told.collect())
+    }
+
+    fn mates(self, service: &Service, home: NodeId) -> String {
+        let there = service.affinity.mates.iter().filter(|&&mate| {
+            let (here, there) = usage::used_nodes(&self.services[mate], self.nodes);
+            there.or(here) == Some(home)
+        });
+        let told: Vec<_> = there.map(|&mate| self.services[mate].sid.to_string()).collect();
+        format!("{} on {}", named(told), self.name(home))
+    }
+
+    fn score_step(self, index: usize, chosen: NodeId, candidates: &[NodeId]) -> String {
+        let ranking = self.usage.ranking(index, candidates, self.nodes);
+        let score = ranking.iter().find(|(_, node)| *node == chosen).map_or(0.0, |(score, _)| *score);
+        let equal: Vec<_> =
+            ranking.iter().filter(|(other, _)| *other == score).map(|&(_, node)| self.name(node)).collect();
+        let next = ranking.iter().find(|(other, _)| *other > score);
+        let others = candidates.len() - 1;
+        match (self.usage.weighs(), equal.len()) {
+            (true, 1) => format!("best static score among {} nodes", others + 1),
+            (true, _) => format!("same static score as {}; first by name", named(without(equal, &self.name(chosen)))),
+            (false, 1) => {
+                let next = next.map(|&(score, node)| format!("; next is {} with {score}", self.name(node)));
+                format!("fewest services ({score}{})", next.unwrap_or_default())
+            }
+            (false, _) => {
+                format!("{} have {score} services each; {} is first by name", named(equal), self.name(chosen))
+            }
+        }
+    }
+
+    fn name(self, node: NodeId) -> String {
+        self.nodes.name(node).to_string()
+    }
+}
+
+fn without(mut names: Vec<String>, name: &str) -> Vec<String> {
+    names.retain(|one| one != name);
+    names
+}
+
+fn named(mut names: Vec<String>) -> String {
+    let rest = names.len().saturating_sub(MOST_NAMED);
+    names.truncate(MOST_NAMED);
+    let more = if rest == 0 { String::new() } else { format!(" and {rest} more") };
+    format!("{}{more}", names.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+    use std::sync::Arc;
+
+    use crate::placement::config::{Affinity, Config, Name, Policy, Requested, Resource, Rule, RuleKind};
+    use crate::placement::forecast::Forecast;
+    use crate::placement::nodes::NodeState;
+    use crate::placement::status::Status;
+
+    /// Where `sid` goes when node3 of three fails, and why.
+    fn told(services: &[(&str, &str)], rules: Vec<Rule>, sid: &str) -> (Option<String>, String) {
+        let resource =
+            Resource { state: Requested::Started, group: None, failback: true, max_restart: 1, max_relocate: 1 };
+        let config = Config {
+            resources: services.iter().map(|&(sid, _)| (sid.into(), resource.clone())).collect(),
+            policy: Policy::Rules(rules),
+            ..Config::default()
+        };
+        let nodes = ["node1", "node2", "node3"].map(|node| (Name::from(node), NodeState::Online));
+        let status = Status { master_node: Some("node1".into()), node_status: nodes.into(), ..Status::default() };
+        let guests: BTreeMap<Name, Name> = services.iter().map(|&(sid, node)| (sid.into(), node.into())).collect();
+        let forecast = Forecast::settled(&status, Arc::new(config), None, Vec::new(), &guests);
+        let outcome = forecast.node_failure(&BTreeSet::from(["node3".into()]));
+        let settled = outcome.services().find(|settled| &**settled.sid() == sid).unwrap();
+        let last = settled.decisions().last().unwrap();
+        (last.node.map(|_| settled.node.to_string()), last.reason.clone())
+    }
+
+    fn rule(id: &str, sids: &[&str], kind: RuleKind) -> Rule {
+        Rule { id: id.into(), resources: sids.iter().map(|&sid| sid.into()).collect(), disabled: false, kind }
+    }
+
+    fn nodes(nodes: &[(&str, u32)], strict: bool) -> RuleKind {
+        RuleKind::NodeAffinity { nodes: nodes.iter().map(|&(node, p)| (node.into(), p)).collect(), strict }
+    }
+
+    #[test]
+    fn the_least_loaded_node_and_the_tie() {
+        let services = [("vm:1", "node1"), ("vm:2", "node3")];
+        assert_eq!(
+            told(&services, vec![], "vm:2"),
+            (Some("node2".into()), "fewest services (0; next is node1 with 1)".into())
+        );
+        let services = [("vm:1", "node1"), ("vm:2", "node2"), ("vm:3", "node3")];
+        assert_eq!(
+            told(&services, vec![], "vm:3"),
+            (Some("node1".into()), "node1, node2 have 1 services each; node1 is first by name".into())
+        );
+    }
+
+    #[test]
+    fn rules_are_named() {
+        let services = [("vm:1", "node1"), ("vm:2", "node3")];
+        let prefer = rule("prefer", &["vm:2"], nodes(&[("node3", 2), ("node1", 1)], false));
+        assert_eq!(
+            told(&services, vec![prefer], "vm:2"),
+            (Some("node1".into()), "rule 'prefer': highest priority online is 1 (node1)".into())
+        );
+        let only = rule("only", &["vm:2"], nodes(&[("node3", 0)], true));
+        assert_eq!(
+            told(&services, vec![only], "vm:2"),
+            (None, "rule 'only' allows only node3, and none of them is online".into())
+        );
+        let loose = rule("loose", &["vm:2"], nodes(&[("node3", 0)], false));
+        let (node, why) = told(&services, vec![loose], "vm:2");
+        assert_eq!(node.as_deref(), Some("node2"));
+        assert!(
+            why.starts_with("no node of rule 'loose' is online, so any other is allowed; fewest services"),
+            "{why}"
+        );
+    }
+
+    #[test]
+    fn partners_are_named() {
+        let services = [("vm:1", "node1"), ("vm:2", "node3"), ("vm:3", "node2")];
+        let apart = rule("a", &["vm:2", "vm:1"], RuleKind::ResourceAffinity(Affinity::Negative));
+        assert_eq!(
+            told(&services, vec![apart], "vm:2"),
+            (Some("node2".into()), "kept apart from vm:1 on node1".into())
+        );
+        let all = rule("a", &["vm:2", "vm:1", "vm:3"], RuleKind::ResourceAffinity(Affinity::Negative));
+        assert_eq!(
+            told(&services, vec![all], "vm:2"),
+            (None, "no node is left: kept apart from vm:1 on node1, vm:3 on node2".into())
+        );
+    }
+
+    #[test]
+    fn who_follows_says_whom() {
+        let services = [("vm:1", "node3"), ("vm:2", "node3"), ("vm:3", "node2")];
+        let together = rule("t", &["vm:2", "vm:1"], RuleKind::ResourceAffinity(Affinity::Positive));
+        let (node, why) = told(&services, vec![together], "vm:2");
+        assert_eq!((node.as_deref(), why.as_str()), (Some("node1"), "belongs with vm:1 on node1"));
+    }
+}

@@ -1,0 +1,247 @@
+//! The HA configuration, live and planned, and what placement makes of it.
+
+use std::collections::BTreeMap;
+
+use pve_schemas::data::planned::Plans;
+use pve_schemas::ha_resource_affinity_rule::Affinity as RuleAffinity;
+use pve_schemas::noun::Rest;
+use pve_schemas::value::{HaState, NodePriorities, SidSet};
+use pve_schemas::{HaGroup, HaNodeAffinityRule, HaResource, HaResourceAffinityRule};
+use serde_json::Value as Json;
+
+use crate::placement::config::{Affinity, Config, Group, Name, Policy, Requested, Resource, Rule, RuleKind};
+use crate::placement::groups;
+
+use super::live::Crs;
+
+/// How this cluster binds HA resources to nodes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Model {
+    /// PVE 8: groups.
+    Groups,
+    /// PVE 9 before its groups are migrated: groups read as rules.
+    GroupsAsRules,
+    /// PVE 9: rules.
+    Rules,
+}
+
+/// HA objects by natural id.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Wanted {
+    /// HA resources.
+    pub resources: BTreeMap<String, HaResource>,
+    /// Node affinity rules.
+    pub node_rules: BTreeMap<String, HaNodeAffinityRule>,
+    /// Resource affinity rules.
+    pub resource_rules: BTreeMap<String, HaResourceAffinityRule>,
+    /// Groups.
+    pub groups: BTreeMap<String, HaGroup>,
+}
+
+impl Wanted {
+    /// From the entries of `/cluster/ha/resources`, and of `/cluster/ha/rules` or `/cluster/ha/groups`.
+    ///
+    /// # Errors
+    /// Says what of the answers has an unexpected form.
+    pub fn from_answers(resources: &Json, rules: &Json, groups: &Json) -> Result<Self, String> {
+        Ok(Self {
+            resources: parsed(resources)?,
+            node_rules: parsed(rules)?,
+            resource_rules: parsed(rules)?,
+            groups: parsed(groups)?,
+        })
+    }
+
+    /// With planned objects in the place of those of the same natural id, and without those to be removed.
+    ///
+    /// # Errors
+    /// An object is of a kind that this cluster does not have.
+    pub fn with(mut self, plans: &Plans, model: Model) -> Result<Self, String> {
+        let has_rules = plans.node_affinity_rules.as_ref().is_some_and(|rules| !rules.is_empty())
+            || plans.resource_affinity_rules.as_ref().is_some_and(|rules| !rules.is_empty());
+        if has_rules && model != Model::Rules {
+            return Err("this cluster has no HA rules yet: pass `groups` on PVE 8".to_owned());
+        }
+        if plans.groups.as_ref().is_some_and(|groups| !groups.is_empty()) && model == Model::Rules {
+            return Err("this cluster has HA rules in place of groups: pass `node_affinity_rules`".to_owned());
+        }
+        for gone in plans.removed.iter().flatten() {
+            self.resources.remove(gone);
+            self.node_rules.remove(gone);
+            self.resource_rules.remove(gone);
+            self.groups.remove(gone);
+        }
+        for planned in plans.resources.iter().flatten() {
+            self.resources.insert(planned.object.key(), planned.object.clone());
+        }
+        for planned in plans.node_affinity_rules.iter().flatten() {
+            // Both kinds share their names.
+            self.resource_rules.remove(&planned.object.key());
+            self.node_rules.insert(planned.object.key(), planned.object.clone());
+        }
+        for planned in plans.resource_affinity_rules.iter().flatten() {
+            self.node_rules.remove(&planned.object.key());
+            self.resource_rules.insert(planned.object.key(), planned.object.clone());
+        }
+        for planned in plans.groups.iter().flatten() {
+            self.groups.insert(planned.object.key(), planned.object.clone());
+        }
+        Ok(self)
+    }
+
+    /// What placement goes by.
+    pub fn config(&self, model: Model, crs: &Crs) -> Config {
+        let mut resources: BTreeMap<Name, Resource> =
+            self.resources.iter().map(|(sid, r)| (sid.as_str().into(), resource(r, model))).collect();
+        let groups: BTreeMap<Name, Group> =
+            self.groups.iter().map(|(name, g)| (name.as_str().into(), group(g))).collect();
+        let policy = match model {
+            Model::Groups => Policy::Groups(groups),
+            Model::GroupsAsRules => {
+                for resource in resources.values_mut() {
+                    resource.failback = groups::failback(resource, &groups);
+                }
+                Policy::Rules(groups::as_rules(&groups, &resources))
+            }
+            Model::Rules => Policy::Rules(self.rules()),
+        };
+        Config {
+            resources,
+            policy,
+            scheduler: crs.scheduler(),
+            rebalance_on_start: crs.rebalance_on_start,
+            ..Config::default()
+        }
+    }
+
+    /// The rules as placement knows them, by name.
+    pub fn rules(&self) -> Vec<Rule> {
+        let node = self.node_rules.values().map(|rule| Rule {
+            id: rule.name.as_str().into(),
+            resources: sids(&rule.resources),
+            disabled: rule.disabled == Some(true),
+            kind: RuleKind::NodeAffinity {
+                nodes: priorities(&rule.nodes).collect(),
+                strict: rule.strict == Some(true),
+            },
+        });
+        let resource = self.resource_rules.values().map(|rule| Rule {
+            id: rule.name.as_str().into(),
+            resources: sids(&rule.resources),
+            disabled: rule.disabled == Some(true),
+            kind: RuleKind::ResourceAffinity(match rule.affinity {
+                RuleAffinity::Positive => Affinity::Positive,
+                RuleAffinity::Negative => Affinity::Negative,
+            }),
+        });
+        let mut rules: Vec<Rule> = node.chain(resource).collect();
+        rules.sort_by(|a, b| a.id.cmp(&b.id));
+        rules
+    }
+}
+
+fn parsed<T: Rest>(answer: &Json) -> Result<BTreeMap<String, T>, String> {
+    let entries = answer.as_array().into_iter().flatten().filter(|entry| T::owns(entry));
+    entries.map(|entry| T::from_entry(entry).map(|object| (object.key(), object))).collect()
+}
+
+fn resource(resource: &HaResource, model: Model) -> Resource {
+    let limit = |limit: Option<i64>| limit.and_then(|limit| u32::try_from(limit).ok()).unwrap_or(1);
+    Resource {
+        state: match resource.state {
+            None | Some(HaState::Started | HaState::Enabled) => Requested::Started,
+            Some(HaState::Stopped) => Requested::Stopped,
+            Some(HaState::Disabled) => Requested::Disabled,
+            Some(HaState::Ignored) => Requested::Ignored,
+        },
+        group: resource.group.as_ref().filter(|_| model != Model::Rules).map(|group| group.as_str().into()),
+        failback: resource.failback.unwrap_or(true),
+        max_restart: limit(resource.max_restart),
+        max_relocate: limit(resource.max_relocate),
+    }
+}
+
+fn group(group: &HaGroup) -> Group {
+    Group {
+        nodes: priorities(&group.nodes).collect(),
+        restricted: group.restricted == Some(true),
+        nofailback: group.nofailback == Some(true),
+    }
+}
+
+fn priorities(nodes: &NodePriorities) -> impl Iterator<Item = (Name, u32)> {
+    let number = |priority: Option<i64>| u32::try_from(priority.unwrap_or(0)).unwrap_or(u32::MAX);
+    nodes.0.iter().map(move |(node, priority)| (node.as_str().into(), number(*priority)))
+}
+
+fn sids(set: &SidSet) -> std::collections::BTreeSet<Name> {
+    set.0.iter().map(|sid| sid.as_str().into()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn live() -> Wanted {
+        let resources =
+            json!([{"sid": "vm:100", "state": "started", "max_restart": 3}, {"sid": "vm:101", "state": "stopped"}]);
+        let rules = json!([
+            {"rule": "aa", "type": "node-affinity", "resources": "vm:100", "nodes": "pve1:2,pve2", "strict": 1},
+            {"rule": "bb", "type": "resource-affinity", "resources": "vm:100,vm:101", "affinity": "negative"},
+        ]);
+        Wanted::from_answers(&resources, &rules, &json!([])).unwrap()
+    }
+
+    fn plans(plans: Json) -> Plans {
+        serde_json::from_value(plans).unwrap()
+    }
+
+    #[test]
+    fn planned_objects_replace_live_ones_by_natural_id() {
+        let plans = plans(json!({
+            "resources": [{"sid": "vm:100", "max_restart": 1}, {"sid": "ct:102", "state": "enabled"}],
+            "node_affinity_rules": [{"name": "bb", "resources": ["vm:101"], "nodes": {"pve3": null}}],
+            "removed": ["vm:101", "aa"],
+        }));
+        let wanted = live().with(&plans, Model::Rules).unwrap();
+        assert_eq!(wanted.resources.keys().collect::<Vec<_>>(), ["ct:102", "vm:100"]);
+        let config = wanted.config(Model::Rules, &Crs::default());
+        assert_eq!(config.resources["vm:100"].max_restart, 1);
+        assert_eq!(config.resources["ct:102"].state, Requested::Started);
+        let Policy::Rules(rules) = config.policy else { panic!("rules") };
+        assert_eq!(rules.iter().map(|rule| &*rule.id).collect::<Vec<_>>(), ["bb"]);
+        assert!(matches!(&rules[0].kind, RuleKind::NodeAffinity { nodes, strict: false } if nodes["pve3"] == 0));
+    }
+
+    #[test]
+    fn what_is_planned_and_removed_is_planned() {
+        let plans = plans(json!({"resources": [{"sid": "vm:100"}], "removed": ["vm:100"]}));
+        assert!(live().with(&plans, Model::Rules).unwrap().resources.contains_key("vm:100"));
+    }
+
+    #[test]
+    fn objects_of_the_other_release_are_refused() {
+        let groups = plans(json!({"groups": [{"name": "gg", "nodes": {"pve1": 1}}]}));
+        assert!(live().with(&groups, Model::Rules).unwrap_err().contains("node_affinity_rules"));
+        assert!(live().with(&groups, Model::Groups).is_ok());
+        let rules = plans(
+            json!({"resource_affinity_rules": [{"name": "rr", "resources": ["vm:100", "vm:101"], "affinity": "positive"}]}),
+        );
+        assert!(live().with(&rules, Model::Groups).unwrap_err().contains("groups"));
+    }
+
+    #[test]
+    fn groups_decide_the_failback_of_their_resources() {
+        let resources = json!([{"sid": "vm:100", "group": "gg", "state": "started"}]);
+        let groups = json!([{"group": "gg", "nodes": "pve1:2,pve2", "nofailback": 1, "restricted": 1}]);
+        let wanted = Wanted::from_answers(&resources, &json!([]), &groups).unwrap();
+        let config = wanted.config(Model::GroupsAsRules, &Crs::default());
+        assert!(!config.resources["vm:100"].failback);
+        assert!(matches!(&config.policy, Policy::Rules(rules) if &*rules[0].id == "ha-group-gg"));
+        assert!(
+            matches!(wanted.config(Model::Groups, &Crs::default()).policy, Policy::Groups(groups) if groups["gg"].restricted)
+        );
+    }
+}

@@ -1,0 +1,158 @@
+//! Whether a guest's disks are there when it starts on another node.
+
+use super::live::{Guest, Live, Storage, Volume, Volumes};
+use super::replicas::{Replica, ReplicaState};
+
+/// The disks of a guest, seen from a node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Disk {
+    /// `shared`, `replica`, `none`, `missing` or `unknown`.
+    pub status: &'static str,
+    /// More about it.
+    pub detail: String,
+}
+
+impl Disk {
+    /// Whether the guest can start with it.
+    pub fn is_usable(&self) -> bool {
+        !matches!(self.status, "missing" | "unknown")
+    }
+
+    fn new(status: &'static str, detail: impl Into<String>) -> Self {
+        Self { status, detail: detail.into() }
+    }
+}
+
+/// Whether the disks of `guest` are usable on `node` after the guest was recovered there.
+pub fn usable_on(live: &Live, guest: &Guest, node: &str) -> Disk {
+    let volumes = match &guest.volumes {
+        Volumes::Known(volumes) => volumes,
+        Volumes::Unknown(why) => return Disk::new("unknown", format!("its disks are not known: {why}")),
+    };
+    let disks: Vec<&Volume> = volumes.iter().filter(|volume| !volume.cdrom && !volume.vouched).collect();
+    if disks.is_empty() {
+        return Disk::new("none", "it has no disks of its own");
+    }
+    let Some(storages) = &live.storages else { return Disk::new("unknown", "the storages can't be read") };
+    let mut local = Vec::new();
+    for volume in disks {
+        let Some(name) = volume.storage() else {
+            return Disk::new("missing", format!("{} is a path of its node: {}", volume.key, volume.source));
+        };
+        match storages.iter().find(|storage| storage.id == name) {
+            None => return Disk::new("unknown", format!("{} is on storage {name}, which can't be read", volume.key)),
+            Some(storage) if !storage.is_on(node) => {
+                return Disk::new(
+                    "missing",
+                    format!("{} is on storage {name}, which {node} does not have", volume.key),
+                );
+            }
+            Some(storage) if storage.shared && !storage.is_active_on(node) => {
+                return Disk::new(
+                    "missing",
+                    format!("{} is on storage {name}, which is not available on {node}", volume.key),
+                );
+            }
+            Some(storage) if storage.shared => {}
+            Some(storage) => local.push((volume, storage)),
+        }
+    }
+    if local.is_empty() { Disk::new("shared", "on shared storage") } else { replica(live, guest, node, &local) }
+}
+
+/// What a start elsewhere may stumble on, though no disk is missing.
+pub fn traps<'a>(live: &'a Live, sids: impl Iterator<Item = &'a String>) -> Vec<String> {
+    let mut traps = Vec::new();
+    for guest in sids.filter_map(|sid| live.guests.get(sid)) {
+        let Volumes::Known(volumes) = &guest.volumes else { continue };
+        let is_shared =
+            |name: &str| live.storages.iter().flatten().any(|storage: &Storage| storage.id == name && storage.shared);
+        let cds = volumes.iter().filter(|v| v.cdrom && v.storage().is_none_or(|name| !is_shared(name)));
+        for cd in cds {
+            traps.push(format!(
+                "{} has the CD {} in its drive, which is not on shared storage: it starts only where the same file is",
+                guest.sid, cd.source
+            ));
+        }
+    }
+    traps
+}
+
+fn replica(live: &Live, guest: &Guest, node: &str, local: &[(&Volume, &Storage)]) -> Disk {
+    let (first, storage) = local[0];
+    if let Some((volume, _)) = local.iter().find(|(volume, _)| volume.skipped) {
+        return Disk::new(
+            "missing",
+            format!("{} is on {}, which is not shared, and is left out of replication", volume.key, storage.id),
+        );
+    }
+    let Some(replicas) = &live.replicas else {
+        return Disk::new(
+            "unknown",
+            format!("{} is on {}, which is not shared; the replication jobs can't be read", first.key, storage.id),
+        );
+    };
+    let of_guest = |replica: &&Replica| replica.guest == guest.vmid;
+    match replicas.iter().filter(of_guest).find(|replica| replica.target == node).map(|replica| &replica.state) {
+        Some(ReplicaState::Copied { age, .. }) => Disk::new("replica", format!("replica {age}")),
+        Some(ReplicaState::None) => Disk::new("missing", format!("its replication to {node} has not succeeded yet")),
+        Some(ReplicaState::Unknown) => Disk::new(
+            "unknown",
+            format!("whether {node} has a replica is known to {} alone, which does not answer", guest.node),
+        ),
+        None => {
+            let others: Vec<&str> = replicas.iter().filter(of_guest).map(|replica| replica.target.as_str()).collect();
+            let elsewhere = if others.is_empty() { String::new() } else { format!(" (only on {})", others.join(", ")) };
+            Disk::new(
+                "missing",
+                format!(
+                    "{} is on {}, which is not shared, and {node} has no replica{elsewhere}",
+                    first.key, storage.id
+                ),
+            )
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Cluster, replica};
+    use super::*;
+
+    fn look(edit: impl FnOnce(&mut Cluster)) -> Disk {
+        let mut cluster = Cluster::of(3);
+        cluster.service(100, 1).disk(100, "scsi0", "zfs");
+        edit(&mut cluster);
+        let live = cluster.live();
+        usable_on(&live, &live.guests["vm:100"], "pve2")
+    }
+
+    #[test]
+    fn shared_replicated_or_missing() {
+        assert_eq!(look(|c| c.disk(100, "scsi0", "nfs")).status, "shared");
+        assert_eq!(look(|_| ()).detail, "scsi0 is on zfs, which is not shared, and pve2 has no replica");
+        let copied = look(|c| c.replicas.push(replica(100, "pve2", Some(60))));
+        assert_eq!((copied.status, copied.is_usable()), ("replica", true));
+        let elsewhere = look(|c| c.replicas.push(replica(100, "pve3", Some(60))));
+        assert!(elsewhere.detail.ends_with("(only on pve3)"), "{}", elsewhere.detail);
+        assert_eq!(look(|c| c.replicas.push(replica(100, "pve2", None))).status, "missing");
+    }
+
+    #[test]
+    fn what_can_not_be_read_is_unknown() {
+        let unread = look(|c| c.guest(100).volumes = Volumes::Unknown("node pve1 does not answer".into()));
+        assert_eq!((unread.status, unread.is_usable()), ("unknown", false));
+        assert_eq!(look(|c| c.storages = None).status, "unknown");
+    }
+
+    #[test]
+    fn a_storage_must_be_there_and_available() {
+        let away = look(|c| {
+            c.disk(100, "scsi0", "nfs");
+            c.storages.as_mut().unwrap()[1].active.retain(|node| node != "pve2");
+        });
+        assert_eq!(away.status, "missing");
+        let elsewhere = look(|c| c.storages.as_mut().unwrap()[0].nodes = Some(vec!["pve1".into()]));
+        assert!(elsewhere.detail.contains("which pve2 does not have"), "{}", elsewhere.detail);
+    }
+}

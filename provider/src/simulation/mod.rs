@@ -1,0 +1,194 @@
+//! What a failure would do to the cluster as it is, or as a plan will make it.
+//!
+//! This layer only ever computes: answers of Proxmox in, verdicts and words out. It asks for nothing, and takes the time as
+//! an argument. Where services go is [`crate::placement`]'s business alone.
+
+mod config;
+mod disks;
+mod failures;
+mod fates;
+pub mod live;
+mod markdown;
+pub mod page;
+mod replicas;
+mod status;
+#[cfg(test)]
+mod testing;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use pve_schemas::data::failover_simulation::{FailoverSimulationArguments, Placed, Scenario, Worst};
+
+use crate::placement::config::{Name, Requested};
+use crate::placement::forecast::Forecast;
+use crate::placement::service::State;
+use crate::placement::usage::{Bystander, Capacity, Size};
+
+pub use config::{Model, Wanted};
+pub use disks::{Disk, usable_on};
+use live::{Guest, Live, NodeFact};
+pub use replicas::{Replica, ReplicaState};
+
+/// What came out, but for the page.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Simulated {
+    /// Every failure.
+    pub scenarios: Vec<Scenario>,
+    /// Where services are without any.
+    pub placement: Vec<Placed>,
+    /// What else to know.
+    pub notes: Vec<String>,
+    /// All of it as Markdown.
+    pub markdown: String,
+}
+
+/// Plays every failure that is asked for.
+///
+/// # Errors
+/// Says which argument does not fit this cluster.
+pub fn simulate(live: &Live, arguments: &FailoverSimulationArguments) -> Result<Simulated, String> {
+    let failures = failures::wanted(live, arguments)?;
+    let wanted = live.wanted.clone().with(&arguments.plans, live.model)?;
+    let status = status::of(live);
+    let config = Arc::new(wanted.config(live.model, &live.crs));
+    let managed: BTreeSet<&str> =
+        config.resources.iter().filter(|(_, r)| r.state != Requested::Ignored).map(|(sid, _)| &**sid).collect();
+    let guests: BTreeMap<Name, Name> =
+        live.guests.values().map(|guest| (guest.sid.as_str().into(), guest.node.as_str().into())).collect();
+    let bystanders = if live.counts_bystanders { bystanders(live, &managed) } else { Vec::new() };
+    let forecast =
+        Forecast::settled(&status, config.clone(), live.crs.weighs().then(|| capacity(live)), bystanders, &guests);
+
+    let scene = fates::Scene {
+        live,
+        managed: &managed,
+        before: forecast.now().map(|now| (now.sid().to_string(), (now.node.to_string(), now.state()))).collect(),
+        most_memory: arguments.max_memory_percent.unwrap_or(100),
+        disarmed: status.disarm.is_some(),
+    };
+    let scenarios: Vec<Scenario> = failures.iter().map(|failed| scene.scenario(failed, &forecast)).collect();
+    let placement = placement(live, &scene);
+    let notes = notes(live, &scene, &forecast, &config);
+    let markdown = markdown::render(&scenarios, &notes);
+    Ok(Simulated { scenarios, placement, notes, markdown })
+}
+
+/// The failure that does the most harm; the first by name among equals.
+pub fn worst(scenarios: &[Scenario]) -> Option<Worst> {
+    let harm = |scenario: &Scenario| {
+        let lost = scenario.lost().count();
+        let tight = scenario.nodes.iter().filter(|node| node.overcommitted).count();
+        (
+            !scenario.survived,
+            scenario.quorate != Some(true),
+            lost,
+            tight,
+            scenario.memory_percent(),
+            scenario.services.len(),
+        )
+    };
+    let worst = scenarios.iter().rev().max_by_key(|scenario| harm(scenario))?;
+    Some(Worst {
+        scenario: worst.name.clone(),
+        survived: worst.survived,
+        quorate: worst.quorate,
+        lost: worst.lost().count() as i64,
+        moved: worst.services.iter().filter(|fate| fate.to.as_ref().is_some_and(|to| *to != fate.from)).count() as i64,
+        memory_percent: worst.memory_percent(),
+    })
+}
+
+/// Why not every failure is survived, a line for each problem.
+pub fn problems(scenarios: &[Scenario]) -> Vec<String> {
+    let line = |scenario: &Scenario, problem: &String| format!("{} fails: {problem}", scenario.name);
+    scenarios.iter().flat_map(|s| s.problems.iter().map(move |problem| line(s, problem))).collect()
+}
+
+/// What is simulated, in a word.
+pub fn id(arguments: &FailoverSimulationArguments) -> String {
+    match (&arguments.failed_nodes, arguments.depth) {
+        (Some(nodes), _) => nodes.iter().map(ToString::to_string).collect::<Vec<_>>().join("+"),
+        (None, Some(2)) => "every-pair".to_owned(),
+        (None, _) => "every-node".to_owned(),
+    }
+}
+
+fn placement(live: &Live, scene: &fates::Scene<'_>) -> Vec<Placed> {
+    let placed = scene.before.iter().map(|(sid, (node, state))| Placed {
+        sid: sid.clone(),
+        name: live.guests.get(sid).and_then(|guest| guest.name.clone()),
+        node: node.clone(),
+        state: state.as_str().to_owned(),
+    });
+    let mut placed: Vec<Placed> = placed.collect();
+    placed.sort_by_key(|placed| natural(&placed.sid));
+    placed
+}
+
+/// Running guests that the HA manager doesn't look after.
+fn bystanders(live: &Live, managed: &BTreeSet<&str>) -> Vec<Bystander> {
+    let running = live.guests.values().filter(|guest| guest.running && !managed.contains(guest.sid.as_str()));
+    running.map(|guest| Bystander { node: guest.node.as_str().into(), size: size(guest) }).collect()
+}
+
+fn capacity(live: &Live) -> Arc<Capacity> {
+    let node = |node: &NodeFact| Some(Size { cpu: node.cpus?, mem: node.memory? });
+    Arc::new(Capacity {
+        nodes: live.nodes.iter().filter_map(|n| Some((n.name.as_str().into(), node(n)?))).collect(),
+        services: live.guests.values().map(|guest| (guest.sid.as_str().into(), size(guest))).collect(),
+    })
+}
+
+fn size(guest: &Guest) -> Size {
+    Size { cpu: guest.cpus, mem: guest.memory }
+}
+
+fn notes(
+    live: &Live,
+    scene: &fates::Scene<'_>,
+    forecast: &Forecast,
+    config: &crate::placement::config::Config,
+) -> Vec<String> {
+    let mut notes = Vec::new();
+    if live.crs.is_dynamic() {
+        notes.push(
+            "the scheduler is dynamic and weighs measured loads; simulated as static, so that a choice among equal nodes may \
+             differ"
+                .to_owned(),
+        );
+    }
+    if scene.disarmed {
+        notes.push("HA is disarmed: no node is fenced, nothing is recovered".to_owned());
+    }
+    let down: Vec<&str> = live.nodes.iter().filter(|node| !node.online).map(|node| node.name.as_str()).collect();
+    if !down.is_empty() {
+        notes.push(format!("not online already: {}", down.join(", ")));
+    }
+    for (rule, why) in forecast.dropped_rules() {
+        notes.push(format!("the HA manager ignores rule '{rule}': {}", why.join(", ")));
+    }
+    for (sid, (node, state)) in &scene.before {
+        match state {
+            State::Error => notes.push(format!("{sid} is in the error state on {node}: no failure changes that")),
+            State::Recovery | State::Fence => notes.push(format!("{sid} is lost already: there is no node for it")),
+            _ => {}
+        }
+    }
+    for (sid, resource) in &config.resources {
+        if resource.state != Requested::Ignored && !scene.before.contains_key(&**sid) {
+            notes.push(format!("{sid} is left out: there is no such guest yet"));
+        }
+    }
+    notes.extend(disks::traps(live, scene.before.keys()));
+    notes
+}
+
+/// What ids are ordered by: their digits as numbers.
+pub(crate) fn natural(id: &str) -> (String, u64) {
+    let (kind, number) = id.split_once(':').unwrap_or(("", id));
+    (kind.to_owned(), number.parse().unwrap_or(u64::MAX))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,90 @@
+//! The HA manager's status document, read as the one that placement starts from.
+
+use std::collections::BTreeMap;
+
+use pve_schemas::value::Entry;
+use serde_json::Value as Json;
+
+use crate::placement::command::DisarmMode;
+use crate::placement::config::Name;
+use crate::placement::nodes::NodeState;
+use crate::placement::service::{State, Uid};
+use crate::placement::status::{Disarm, ServiceStatus, Status};
+
+use super::live::Live;
+
+/// What placement starts from. Membership has the last word on who is online: the manager looks only every 10 s, and before
+/// HA is used for the first time it knows no node at all.
+pub fn of(live: &Live) -> Status {
+    let manager = &live.manager;
+    let mut nodes: BTreeMap<Name, NodeState> = members(&manager["node_status"])
+        .filter_map(|(name, word)| Some((name.into(), node_state(word.as_str()?)?)))
+        .collect();
+    for node in &live.nodes {
+        let state = nodes.entry(node.name.as_str().into()).or_insert(NodeState::Unknown);
+        *state = match (*state, node.online) {
+            (NodeState::Unknown | NodeState::Gone, true) => NodeState::Online,
+            (NodeState::Online, false) => NodeState::Unknown,
+            (state, _) => state,
+        };
+    }
+    let services = (1..).zip(members(&manager["service_status"]));
+    Status {
+        master_node: Entry(manager).text("master_node").map(Name::from),
+        node_status: nodes,
+        disarm: disarm(&manager["disarm"]),
+        services: services
+            .filter_map(|(order, (sid, json))| Some((sid.into(), service(order, Entry(json))?)))
+            .collect(),
+        ..Status::default()
+    }
+}
+
+fn service(order: u64, entry: Entry<'_>) -> Option<ServiceStatus> {
+    let names =
+        |json: &Json| json.as_array().into_iter().flatten().filter_map(|name| Some(name.as_str()?.into())).collect();
+    let words = entry.json("cmd").as_array();
+    Some(ServiceStatus {
+        state: state(&entry.text("state")?)?,
+        node: entry.text("node")?.as_str().into(),
+        uid: Uid(order),
+        target: entry.text("target").map(Name::from),
+        running: entry.flag("running").unwrap_or(false),
+        failed_nodes: names(entry.json("failed_nodes")),
+        maintenance_node: entry.text("maintenance_node").map(Name::from),
+        cmd: words.map(|words| words.iter().map(|word| word.as_str().unwrap_or_default().to_owned()).collect()),
+        timeout: entry.integer("timeout").and_then(|seconds| seconds.try_into().ok()),
+    })
+}
+
+fn disarm(json: &Json) -> Option<Disarm> {
+    let entry = Entry(json);
+    let mode = if entry.text("mode")? == "ignore" { DisarmMode::Ignore } else { DisarmMode::Freeze };
+    Some(Disarm { mode, done: entry.text("state").as_deref() == Some("disarmed") })
+}
+
+fn members(json: &Json) -> impl Iterator<Item = (&str, &Json)> {
+    json.as_object().into_iter().flatten().map(|(name, value)| (name.as_str(), value))
+}
+
+fn node_state(word: &str) -> Option<NodeState> {
+    let all = [NodeState::Online, NodeState::Maintenance, NodeState::Unknown, NodeState::Fence, NodeState::Gone];
+    all.into_iter().find(|state| state.as_str() == word)
+}
+
+fn state(word: &str) -> Option<State> {
+    let all = [
+        State::Stopped,
+        State::RequestStop,
+        State::RequestStart,
+        State::RequestStartBalance,
+        State::Started,
+        State::Fence,
+        State::Recovery,
+        State::Migrate,
+        State::Relocate,
+        State::Freeze,
+        State::Error,
+    ];
+    all.into_iter().find(|state| state.as_str() == word)
+}

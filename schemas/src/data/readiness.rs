@@ -1,0 +1,146 @@
+//! `pve_ha_readiness`: whether a cluster is ready for production.
+
+use std::collections::BTreeSet;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::value::Sid;
+
+/// The checklist before production, as data: whether the cluster, its quorum, its fencing, its storage and its HA resources
+/// are as they should be, each with evidence in numbers and a remedy.
+///
+/// Nothing is guessed: what can't be known is `unknown`, and says how to make it known. Some checks need the provider's
+/// `ssh` block. Details hold neither dates nor ages that grow, so outputs of them change only when the cluster does.
+///
+/// Gate a phase of a rollout with it:
+///
+/// ```terraform
+/// data "pve_ha_readiness" "this" {
+///   profile = "production"
+/// }
+///
+/// resource "pve_ha_resource" "web" {
+///   sid = "vm:100"
+///
+///   lifecycle {
+///     precondition {
+///       condition     = data.pve_ha_readiness.this.ready
+///       error_message = join("\n", data.pve_ha_readiness.this.blockers)
+///     }
+///   }
+/// }
+/// ```
+///
+/// Needs `Sys.Audit` on `/` and on nodes, `VM.Audit` on the guests, `Datastore.Audit` on the storages, `Mapping.Audit` on
+/// `/mapping/notifications`. A check whose answers can't be read is `unknown`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct HaReadiness {
+    /// What to demand.
+    #[serde(flatten)]
+    pub arguments: ReadinessArguments,
+    /// Whether every mandatory check has passed or does not apply. A mandatory check that is unknown is not passed.
+    pub ready: bool,
+    /// What stands in the way: one line for each mandatory check that has failed or is unknown, with the remedy.
+    pub blockers: Vec<String>,
+    /// All checks, always the same ones in the same order.
+    pub checks: Vec<Check>,
+    /// How many checks there are of each status.
+    pub counts: Counts,
+}
+
+/// What to demand.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ReadinessArguments {
+    /// `production` (also if unset) or `lab`. In a lab only what HA can't work without is mandatory.
+    #[schemars(extend("tf" = {"optional": true}))]
+    pub profile: Option<Profile>,
+    /// How old a replica may be to count in place of shared storage, such as `"30m"`. Unset means one hour.
+    #[schemars(extend("format" = "duration", "tf" = {"optional": true}))]
+    pub max_replication_lag: Option<String>,
+    /// What must be there, beyond what every cluster needs.
+    #[schemars(extend("tf" = {"optional": true}))]
+    pub expect: Option<Expectation>,
+    /// Guests with one of these tags should be HA resources. Unset: that is not checked.
+    #[schemars(extend("tf" = {"optional": true}))]
+    pub ha_tags: Option<BTreeSet<String>>,
+    /// The day of the last test of a restore, `"2026-11-23"`: Proxmox does not know it.
+    #[schemars(extend("format" = "date", "tf" = {"optional": true}))]
+    pub last_restore_test: Option<String>,
+    /// How many days old that test may be. Unset means 90.
+    #[schemars(range(min = 1), extend("tf" = {"optional": true}))]
+    pub max_restore_test_age_days: Option<i64>,
+}
+
+/// How strict to be.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Profile {
+    /// What HA can't work without.
+    Lab,
+    /// What an operator would want to rely on.
+    #[default]
+    Production,
+}
+
+/// What must be there.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Expectation {
+    /// That many nodes, all of them online.
+    #[schemars(range(min = 1))]
+    pub nodes: Option<i64>,
+    /// These HA resources, in their requested state: those of the phase before this one.
+    pub services: Option<BTreeSet<Sid>>,
+    /// A QDevice, or none.
+    pub qdevice: Option<bool>,
+}
+
+/// One item of the checklist.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Check {
+    /// What it is called, such as `quorum_margin`.
+    pub id: String,
+    /// What is demanded, in a few words.
+    pub title: String,
+    /// `mandatory` or `recommended`, by profile.
+    pub level: String,
+    /// `pass`, `fail`, `unknown`, or `skipped` where it does not apply.
+    pub status: String,
+    /// The evidence.
+    pub detail: String,
+    /// What to do; null if there is nothing to do.
+    pub remedy: Option<String>,
+}
+
+/// How many checks there are of each status.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Counts {
+    /// Fulfilled.
+    pub pass: i64,
+    /// Not fulfilled.
+    pub fail: i64,
+    /// Can't be known.
+    pub unknown: i64,
+    /// Do not apply.
+    pub skipped: i64,
+}
+
+impl HaReadiness {
+    /// The verdict over the checks.
+    pub fn of(arguments: ReadinessArguments, checks: Vec<Check>) -> Self {
+        let count = |status: &str| checks.iter().filter(|check| check.status == status).count() as i64;
+        let counts =
+            Counts { pass: count("pass"), fail: count("fail"), unknown: count("unknown"), skipped: count("skipped") };
+        let blocks = |check: &&Check| check.level == "mandatory" && matches!(check.status.as_str(), "fail" | "unknown");
+        let blockers: Vec<String> = checks.iter().filter(blocks).map(Check::line).collect();
+        Self { ready: blockers.is_empty(), blockers, checks, counts, arguments }
+    }
+}
+
+impl Check {
+    /// The check in one line.
+    pub fn line(&self) -> String {
+        let remedy = self.remedy.as_deref().map(|remedy| format!(" {remedy}")).unwrap_or_default();
+        format!("{} ({}): {}{remedy}", self.id, self.status, self.detail)
+    }
+}
