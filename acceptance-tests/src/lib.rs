@@ -12,6 +12,7 @@ pub mod output;
 pub mod plan;
 pub mod replay;
 pub mod runtime;
+pub mod sshd;
 mod trust;
 pub mod workspace;
 

@@ -52,7 +52,7 @@ pub struct ProviderBlock {
     /// Names of plan-time checks to be silent about. No check has a name yet. Environment: `PROXMOX_VE_IGNORE_PREFLIGHT`, separated by commas.
     #[schemars(extend("uniqueItems" = true))]
     pub ignore_preflight: Option<Vec<String>>,
-    /// How to log in to nodes for what Proxmox has no HTTP API for. No resource needs it yet.
+    /// How to log in to nodes, for the resources that Proxmox has no HTTP API for.
     #[schemars(extend("tf" = {"block": "single"}))]
     pub ssh: Option<Ssh>,
 }
@@ -62,32 +62,34 @@ pub struct ProviderBlock {
 pub struct Ssh {
     /// The user on the nodes. Unset means `root`. Environment: `PROXMOX_VE_SSH_USERNAME`.
     pub username: Option<String>,
-    /// A private key in PEM or OpenSSH form. Environment: `PROXMOX_VE_SSH_PRIVATE_KEY`.
+    /// A private key in PEM or OpenSSH form, unless `private_key_file` is given. Environment: `PROXMOX_VE_SSH_PRIVATE_KEY`.
     #[schemars(extend("tf" = {"sensitive": true}))]
     pub private_key: Option<String>,
-    /// The path of a private key. Environment: `PROXMOX_VE_SSH_PRIVATE_KEY_FILE`.
+    /// The path of a private key; `~` stands for the home folder. Environment: `PROXMOX_VE_SSH_PRIVATE_KEY_FILE`.
     pub private_key_file: Option<String>,
     /// The passphrase of the private key. Environment: `PROXMOX_VE_SSH_PRIVATE_KEY_PASSPHRASE`.
     #[schemars(extend("tf" = {"sensitive": true}))]
     pub private_key_passphrase: Option<String>,
-    /// Whether to use the SSH agent. Environment: `PROXMOX_VE_SSH_AGENT`.
+    /// Whether to use the SSH agent, after the private key. Unset means: if there is one, and no private key is given.
+    /// Environment: `PROXMOX_VE_SSH_AGENT`.
     pub agent: Option<bool>,
     /// The socket of the SSH agent. Environment: `PROXMOX_VE_SSH_AUTH_SOCK`, else `SSH_AUTH_SOCK`.
     pub agent_socket: Option<String>,
-    /// The user's password. Environment: `PROXMOX_VE_SSH_PASSWORD`.
+    /// The user's password, tried last. Environment: `PROXMOX_VE_SSH_PASSWORD`.
     #[schemars(extend("tf" = {"sensitive": true}))]
     pub password: Option<String>,
     /// The port of SSH. Unset means 22. Environment: `PROXMOX_VE_SSH_PORT`.
     #[schemars(range(min = 1, max = 65535))]
     pub port: Option<i64>,
-    /// Whether commands run through `sudo`, for a user other than root. Environment: `PROXMOX_VE_SSH_SUDO`.
+    /// Whether commands run through `sudo`, for a user other than root, who needs `NOPASSWD` for them. Environment: `PROXMOX_VE_SSH_SUDO`.
     pub sudo: Option<bool>,
-    /// How long one command may take, such as `"1m"`. Environment: `PROXMOX_VE_SSH_COMMAND_TIMEOUT`.
+    /// How long one command may take, such as `"5m"`. Unset means one minute, more for commands known to take long. Environment: `PROXMOX_VE_SSH_COMMAND_TIMEOUT`.
     #[schemars(extend("format" = "duration"))]
     pub command_timeout: Option<String>,
-    /// Host keys to accept, in the form of lines of `known_hosts`. Environment: `PROXMOX_VE_SSH_HOST_KEYS`, by lines.
+    /// Host keys to accept, in the form of lines of `known_hosts`: `pve1.example.com ssh-ed25519 AAAA…`. A node is looked up by
+    /// its address, then by its name. Any other key is refused. Environment: `PROXMOX_VE_SSH_HOST_KEYS`, by lines.
     pub host_keys: Option<Vec<String>>,
-    /// The path of a `known_hosts` file; it is only read. Environment: `PROXMOX_VE_SSH_KNOWN_HOSTS_FILE`.
+    /// The path of a `known_hosts` file; it is only read. Unset means `~/.ssh/known_hosts`, unless `host_keys` are given. Environment: `PROXMOX_VE_SSH_KNOWN_HOSTS_FILE`.
     pub known_hosts_file: Option<String>,
     /// Where a node is reached, if not at its address in the cluster.
     #[schemars(extend("tf" = {"block": "list"}))]
@@ -122,9 +124,9 @@ pub struct JumpHost {
     pub port: Option<i64>,
     /// The user on it. Unset means the one of the `ssh` block.
     pub username: Option<String>,
-    /// The private key for it. Unset means the one of the `ssh` block.
+    /// The private key for it. Unset means the ways to log in of the `ssh` block.
     #[schemars(extend("tf" = {"sensitive": true}))]
     pub private_key: Option<String>,
-    /// Host keys to accept, in the form of lines of `known_hosts`.
+    /// Host keys to accept, in the form of lines of `known_hosts`. Unset means those of the `ssh` block.
     pub host_keys: Option<Vec<String>>,
 }

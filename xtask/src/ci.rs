@@ -2,6 +2,8 @@
 //!
 //! A failed check doesn't end the run: one run tells everything that is wrong.
 
+mod packages;
+
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -12,7 +14,7 @@ use crate::{Outcome, Workspace, docs, schemas, tidy};
 /// Run every check: format, generated files, tidy, clippy, tests, dependencies
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Install cargo-deny, if it is missing, while the other checks run
+    /// Install what is missing: cargo-deny, while the other checks run, and Debian's SSH server for the tests
     #[arg(long)]
     install_tools: bool,
 }
@@ -25,6 +27,9 @@ pub fn run(workspace: &Workspace, args: &Args) -> Outcome {
     let catalogue = Catalogue::of_this_build();
     let mut run = Run { workspace, steps: Vec::new(), tests: Tests::default() };
     let mut tools = if args.install_tools { run.install_deny()? } else { None };
+    if args.install_tools {
+        run.step("packages", |_| packages::install_missing());
+    }
 
     run.step("format", |run| run.cargo(&["fmt", "--all", "--check"]));
     run.step("docs", |_| docs::generate(workspace, &catalogue)?.write_or_check(workspace, true, "cargo xtask docs"));

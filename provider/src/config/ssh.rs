@@ -224,3 +224,157 @@ impl<'a> Reader<'a> {
 fn path(argument: &str) -> Path {
     Path::attribute("ssh").field(argument)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::framework::{Value, to_model};
+
+    /// Made for these tests, and known to nobody.
+    const KEY: &str = "-----BEGIN OPENSSH PRIVATE KEY-----
+b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQAAAAAAAAABAAAAMwAAAAtzc2gtZW
+QyNTUxOQAAACCw2XKWT8EeBvGytH9cZa0vNTxpKX75bBR5Y5KvYl50QwAAAIiZ50Y+medG
+PgAAAAtzc2gtZWQyNTUxOQAAACCw2XKWT8EeBvGytH9cZa0vNTxpKX75bBR5Y5KvYl50Qw
+AAAEC/I84s6UgYN63bvSxUiRb2aE+hMQmUKGBnJPCFfPbotLDZcpZPwR4G8bK0f1xlrS81
+PGkpfvlsFHljkq9iXnRDAAAABHRlc3QB
+-----END OPENSSH PRIVATE KEY-----
+";
+
+    /// Its passphrase is `correct horse`.
+    const ENCRYPTED: &str = "-----BEGIN OPENSSH PRIVATE KEY-----
+b3BlbnNzaC1rZXktdjEAAAAACmFlczI1Ni1jdHIAAAAGYmNyeXB0AAAAGAAAABDsFNZJI8
+braC3NV3Ikqsz4AAAAAQAAAAEAAAAzAAAAC3NzaC1lZDI1NTE5AAAAIGSrHtW7arChjbCN
+xhoh0XUNX439u1TnrlxUkFBiuaZoAAAAkFpTMAwyal8u3tNblsAVn3xagbX5IXNa00oDuF
+xNzptFwcXMs4yOn6nUEUNJ2lcQeQEEh5apa+imIGBjl/lh7IxI95eoNW9efvuccJUf2mF1
+k+qElHHEdbE1cm2KAz2/pk0Brfv3EIAMPwnkFc30cXiZ9Z9NGRQUlP21ymkQ/+vYAQ6Brh
+KQ8SLdzJxUiu1DRQ==
+-----END OPENSSH PRIVATE KEY-----
+";
+
+    const HOST_KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILDZcpZPwR4G8bK0f1xlrS81PGkpfvlsFHljkq9iXnRD";
+
+    fn text(text: &str) -> Value {
+        Value::from(text)
+    }
+
+    fn texts(texts: &[&str]) -> Value {
+        Value::List(texts.iter().copied().map(Value::from).collect())
+    }
+
+    /// What becomes of an `ssh` block of these members and this environment; where something is wrong, the paths of it.
+    fn read(members: &[(&str, Value)], variables: &[(&str, &str)], files: bool) -> Result<Option<Config>, Vec<String>> {
+        let block = match members {
+            [] => ProviderBlock::default(),
+            members => to_model(&Value::object([("ssh", Value::object(members.iter().cloned()))])).unwrap(),
+        };
+        let variables: BTreeMap<String, String> =
+            variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let environment = Environment::from(variables);
+        let mut diagnostics = Diagnostics::new();
+        let config = Reader::new(&environment, files, &mut diagnostics).read(&block);
+        let paths: Vec<String> =
+            diagnostics.iter().map(|one| one.path.as_ref().map(ToString::to_string).unwrap_or_default()).collect();
+        assert!(!diagnostics.iter().any(|one| one.detail.contains("PRIVATE KEY-----")), "no key in a message");
+        if paths.is_empty() { Ok(config) } else { Err(paths) }
+    }
+
+    fn ready(members: &[(&str, Value)], variables: &[(&str, &str)]) -> Config {
+        read(members, variables, true).unwrap().unwrap()
+    }
+
+    #[test]
+    fn nothing_is_said_of_ssh() {
+        let variables = [("SSH_AUTH_SOCK", "/run/agent"), ("HOME", "/root"), ("PROXMOX_VE_USERNAME", "root@pam")];
+        assert!(read(&[], &variables, true).unwrap().is_none());
+        assert!(read(&[], &[("PROXMOX_VE_SSH_USERNAME", "ops")], true).unwrap().is_some());
+    }
+
+    #[test]
+    fn what_is_written_here_wins_over_the_environment() {
+        let variables = [
+            ("PROXMOX_VE_SSH_USERNAME", "ops"),
+            ("PROXMOX_VE_SSH_PASSWORD", "hunter2"),
+            ("PROXMOX_VE_SSH_PORT", "2222"),
+            ("PROXMOX_VE_SSH_SUDO", "true"),
+            ("PROXMOX_VE_SSH_COMMAND_TIMEOUT", "90s"),
+            ("PROXMOX_VE_SSH_PRIVATE_KEY", KEY),
+        ];
+        let config = ready(&[], &variables);
+        assert_eq!((config.username.as_str(), config.port, config.sudo), ("ops", 2222, true));
+        assert_eq!((config.command_timeout.as_secs(), config.identities.len()), (90, 1));
+        assert!(config.password.is_some());
+        let config = ready(&[("username", text("root")), ("sudo", Value::Bool(false))], &variables);
+        assert_eq!((config.username.as_str(), config.port, config.sudo), ("root", 2222, false));
+        let wrong =
+            [("PROXMOX_VE_SSH_PORT", "0"), ("PROXMOX_VE_SSH_SUDO", "ja"), ("PROXMOX_VE_SSH_COMMAND_TIMEOUT", "soon")];
+        assert_eq!(read(&[], &wrong, true).unwrap_err(), ["ssh.port", "ssh.command_timeout", "ssh.sudo"]);
+    }
+
+    #[test]
+    fn keys_that_are_none() {
+        let refused = |members: &[(&str, Value)]| read(members, &[], false).unwrap_err();
+        assert_eq!(refused(&[("private_key", text("nonsense"))]), ["ssh.private_key"]);
+        assert_eq!(refused(&[("private_key", text(&KEY[..120]))]), ["ssh.private_key"]);
+        assert_eq!(refused(&[("private_key", text(ENCRYPTED))]), ["ssh.private_key"]);
+        let wrong = [("private_key", text(ENCRYPTED)), ("private_key_passphrase", text("battery staple"))];
+        assert_eq!(refused(&wrong), ["ssh.private_key"]);
+        let right = [("private_key", text(ENCRYPTED)), ("private_key_passphrase", text("correct horse"))];
+        assert_eq!(ready(&right, &[]).identities.len(), 1);
+        let both = [("private_key", text(KEY)), ("private_key_file", text("~/.ssh/id_ed25519"))];
+        assert_eq!(refused(&both), ["ssh.private_key", "ssh.private_key_file"]);
+    }
+
+    #[test]
+    fn files_are_looked_for_at_home_and_only_when_they_are_needed() {
+        let home = tempfile::tempdir().unwrap();
+        std::fs::write(home.path().join("key"), KEY).unwrap();
+        let variables = [("HOME", home.path().to_str().unwrap())];
+        let config = ready(&[("private_key_file", text("~/key"))], &variables);
+        assert_eq!(config.identities.len(), 1);
+        assert_eq!(config.host_keys, HostKeys::new::<&str>(&[], Some(home.path().join(".ssh/known_hosts"))).unwrap());
+        let absent = [("private_key_file", text("~/absent")), ("known_hosts_file", text("~/absent"))];
+        assert_eq!(read(&absent, &variables, true).unwrap_err(), ["ssh.private_key_file", "ssh.known_hosts_file"]);
+        assert!(read(&absent, &variables, false).is_ok(), "a validation doesn't need the files");
+    }
+
+    #[test]
+    fn the_agent_is_asked_where_that_is_wanted() {
+        let agent = |members: &[(&str, Value)], variables: &[(&str, &str)]| {
+            ready(members, variables).agent.map(|path| path.display().to_string())
+        };
+        let socket = [("SSH_AUTH_SOCK", "/run/agent")];
+        let here = Some("/run/agent".to_owned());
+        assert_eq!(agent(&[("username", text("root"))], &socket), here);
+        assert_eq!(agent(&[("private_key", text(KEY))], &socket), None);
+        assert_eq!(agent(&[("private_key", text(KEY)), ("agent", Value::Bool(true))], &socket), here);
+        assert_eq!(agent(&[("agent", Value::Bool(false))], &socket), None);
+        assert_eq!(agent(&[("agent_socket", text("/mine"))], &socket), Some("/mine".to_owned()));
+        assert_eq!(
+            agent(&[("agent", Value::Bool(true))], &[("PROXMOX_VE_SSH_AUTH_SOCK", "/mine")]),
+            Some("/mine".to_owned())
+        );
+        assert_eq!(read(&[("agent", Value::Bool(true))], &[], false).unwrap_err(), ["ssh.agent"]);
+    }
+
+    #[test]
+    fn host_keys_nodes_and_the_jump_host() {
+        assert_eq!(read(&[("host_keys", texts(&[HOST_KEY]))], &[], false).unwrap_err(), ["ssh.host_keys"]);
+        let line = format!("pve1 {HOST_KEY}");
+        let node = |name: &str| Value::object([("name", text(name)), ("address", text("10.0.0.1"))]);
+        let jump = Value::object([("address", text("jump.example.com")), ("host_keys", texts(&["nonsense"]))]);
+        let members = [
+            ("host_keys", texts(&[&line])),
+            ("node", Value::List(vec![node("pve1"), node("pve2"), node("pve1")])),
+            ("jump_host", jump),
+        ];
+        assert_eq!(read(&members, &[], false).unwrap_err(), ["ssh.jump_host.host_keys", "ssh.node[2]"]);
+
+        let jump = Value::object([("address", text("jump.example.com")), ("private_key", text(KEY))]);
+        let config = ready(&[("host_keys", texts(&[&line])), ("username", text("ops")), ("jump_host", jump)], &[]);
+        let jump = config.jump.unwrap();
+        assert_eq!((jump.address, jump.username.as_str()), (Address::new("jump.example.com", 22), "ops"));
+        assert_eq!((jump.identities.len(), jump.host_keys), (1, config.host_keys));
+    }
+}

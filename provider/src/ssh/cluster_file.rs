@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::command::Command;
 use super::error::{Error, Kind};
-use super::{Output, Ssh, node_file};
+use super::{Output, Ssh, node_file, over};
 use crate::call::Call;
 
 /// Where pmxcfs has its locks: directories, so that making one succeeds for one node only.
@@ -100,20 +100,25 @@ impl ClusterFile {
 
     async fn lock(&self, ssh: &Ssh, node: &str, call: &Call) -> Result<Lock, Error> {
         let path = format!("{LOCKS}/{}", self.lock);
-        // Held from before the first try: an mkdir whose end is not heard of may have succeeded.
+        let mut held: Option<Error> = None;
         loop {
             let lock =
                 Lock { ssh: ssh.clone(), node: node.to_owned(), path: path.clone(), call: call.clone(), held: true };
             let made = match ssh.run(node, &Command::new("mkdir").arg("--").arg(&path), call).await {
                 Ok(made) => made,
                 Err(error) if error.is_ambiguous() => {
-                    lock.release().await;
+                    // It may have been made, and nobody else may be holding it.
+                    if held.is_none() {
+                        lock.release().await
+                    } else {
+                        lock.forget()
+                    }
                     // Only the lock was asked for: the file has not been touched.
-                    return Err(error.with_kind(Kind::Unreachable));
+                    return Err(held.unwrap_or_else(|| error.with_kind(Kind::Unreachable)));
                 }
                 Err(error) => {
                     lock.forget();
-                    return Err(error);
+                    return Err(in_vain(error, held));
                 }
             };
             if made.is_success() {
@@ -124,17 +129,28 @@ impl ClusterFile {
                 return Err(explained(ssh, node, made.failed(Kind::Failed), call).await);
             }
             tracing::info!(node, lock = self.lock, "waiting for the cluster's lock");
+            held = Some(made.failed(Kind::Locked).with_note(format!(
+                "Another writer holds the cluster's lock `{}`. A lock that was left behind goes away 120 s after it was taken.",
+                self.lock
+            )));
             // pmxcfs takes this as the question whether the lock is older than 120 s, and then removes it.
             let ask = Command::new("touch").arg("-c").arg("-d").arg("@0").arg("--").arg(&path).reading();
-            ssh.run(node, &ask, call).await?;
-            if call.bound(tokio::time::sleep(PAUSE)).await.is_err() {
-                return Err(made.failed(Kind::Locked).with_note(format!(
-                    "Another writer holds the cluster's lock `{}`. A lock that was left behind goes away 120 s after it was \
-                     taken.",
-                    self.lock
-                )));
+            let asked = match ssh.run(node, &ask, call).await {
+                Ok(_) => call.bound(tokio::time::sleep(PAUSE)).await.map_err(|ended| over(ended, node)),
+                Err(error) => Err(error),
+            };
+            if let Err(error) = asked {
+                return Err(in_vain(error, held));
             }
         }
+    }
+}
+
+/// What ended the wait for a lock: if it was the time, then the one who holds it.
+fn in_vain(error: Error, held: Option<Error>) -> Error {
+    match held {
+        Some(held) if error.kind() == Kind::Expired => held,
+        _ => error,
     }
 }
 

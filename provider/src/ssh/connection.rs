@@ -27,6 +27,10 @@ const KEEP_ALIVE_MAX: usize = 3;
 /// sshd allows ten sessions per connection (`MaxSessions`).
 const SESSIONS: usize = 8;
 
+/// How often, and how soon again, a session is asked for when the host says that it has no more.
+const FULL_TRIES: u32 = 5;
+const FULL_PAUSE: Duration = Duration::from_millis(50);
+
 /// A host one is logged in to.
 pub(super) struct Connection {
     handle: Handle<Peer>,
@@ -78,7 +82,23 @@ impl Connection {
     /// As russh tells; nothing has been run.
     pub(super) async fn session(&self) -> Result<(Channel<client::Msg>, SemaphorePermit<'_>), russh::Error> {
         let permit = self.sessions.acquire().await.map_err(|_| russh::Error::Disconnect)?;
-        Ok((self.handle.channel_open_session().await?, permit))
+        let mut tries = 0;
+        loop {
+            match self.handle.channel_open_session().await {
+                Ok(channel) => return Ok((channel, permit)),
+                // sshd frees a session a moment after it has told its end; it may also allow fewer than usual.
+                Err(russh::Error::ChannelOpenFailure(_)) if tries < FULL_TRIES || self.is_shared() => {
+                    tries += 1;
+                    tokio::time::sleep(FULL_PAUSE).await;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Whether another command is under way on it.
+    fn is_shared(&self) -> bool {
+        self.sessions.available_permits() + 1 < SESSIONS
     }
 }
 

@@ -100,8 +100,11 @@ impl Ssh {
         };
         match &config.jump {
             Some(jump) if key == JUMP => {
-                let own = if jump.identities.is_empty() { &config.identities } else { &jump.identities };
-                let credentials = Credentials { username: &jump.username, identities: own, ..credentials };
+                // A key of its own is the only way in: the nodes' password is none of the jump host's business.
+                let credentials = match jump.identities.as_slice() {
+                    [] => Credentials { username: &jump.username, ..credentials },
+                    own => Credentials { username: &jump.username, identities: own, agent: None, password: None },
+                };
                 let (address, host_keys) = (&jump.address, &jump.host_keys);
                 Connection::open(&Target { node, address, alias: None, host_keys, credentials }, None).await
             }
