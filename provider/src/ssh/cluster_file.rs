@@ -109,9 +109,9 @@ impl ClusterFile {
                 Err(error) if error.is_ambiguous() => {
                     // It may have been made, and nobody else may be holding it.
                     if held.is_none() {
-                        lock.release().await
+                        lock.release().await;
                     } else {
-                        lock.forget()
+                        lock.forget();
                     }
                     // Only the lock was asked for: the file has not been touched.
                     return Err(held.unwrap_or_else(|| error.with_kind(Kind::Unreachable)));
