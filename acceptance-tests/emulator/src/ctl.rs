@@ -154,18 +154,27 @@ enum InitialState {
 /// When nobody answers, or the emulator refuses.
 pub(crate) async fn run(ctl: Ctl) -> Result<(), Failure> {
     let (path, body) = request(ctl.action)?;
-    let url = format!("{}/emulator/{path}", ctl.endpoint.trim_end_matches('/'));
+    let answer = post(&ctl.endpoint, path, &body).await?;
+    writeln!(std::io::stdout(), "{answer:#}")?;
+    Ok(())
+}
+
+/// One call of the control plane.
+///
+/// # Errors
+/// When nobody answers, or the emulator refuses.
+pub(crate) async fn post(endpoint: &str, path: &str, body: &Value) -> Result<Value, Failure> {
+    let url = format!("{}/emulator/{path}", endpoint.trim_end_matches('/'));
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     // The control plane answers on the loopback interface only, and nothing secret is sent.
     let client = reqwest::Client::builder().tls_danger_accept_invalid_certs(true).no_proxy().build()?;
-    let answer = client.post(url).json(&body).send().await?;
+    let answer = client.post(url).json(body).send().await?;
     let refused = !answer.status().is_success();
     let answer: Value = answer.json().await?;
     if refused {
         return Err(answer["error"].as_str().unwrap_or("refused").into());
     }
-    writeln!(std::io::stdout(), "{answer:#}")?;
-    Ok(())
+    Ok(answer)
 }
 
 fn request(action: Action) -> Result<(&'static str, Value), Failure> {

@@ -1,6 +1,7 @@
 //! The program: starts one cluster, says where, and ends on SIGTERM.
 
 mod ctl;
+mod forced;
 
 use std::io::Write as _;
 use std::net::SocketAddr;
@@ -26,6 +27,7 @@ struct Program {
 #[derive(Subcommand)]
 enum Command {
     Ctl(ctl::Ctl),
+    Shell(forced::Shell),
 }
 
 #[derive(Args)]
@@ -45,7 +47,7 @@ struct Arguments {
     /// Added to every answer.
     #[arg(long, default_value_t = 0)]
     latency_ms: u64,
-    /// Offer SSH as well (not available yet).
+    /// Offer SSH as well: one port for each node.
     #[arg(long)]
     ssh: bool,
 }
@@ -67,6 +69,7 @@ async fn main() -> ExitCode {
     let program = Program::parse();
     let outcome = match program.command {
         Some(Command::Ctl(ctl)) => ctl::run(ctl).await,
+        Some(Command::Shell(shell)) => return forced::run(shell).await,
         None => run(program.arguments).await,
     };
     match outcome {
@@ -79,13 +82,10 @@ async fn main() -> ExitCode {
 }
 
 async fn run(arguments: Arguments) -> Result<(), Failure> {
-    if arguments.ssh {
-        return Err("--ssh: this version has no SSH server; leave the flag out".into());
-    }
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let handle = Emulator::start(options(&arguments)?).await?;
-    let ready = json!({
+    let mut ready = json!({
         "endpoint": handle.endpoint(),
         "api_token": handle.api_token(),
         "username": handle.username(),
@@ -93,6 +93,12 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
         "ca_certificate_file": handle.ca_file(),
         "tls_fingerprint": handle.fingerprint(),
     });
+    if let Some(ssh) = handle.ssh() {
+        ready["ssh_port"] = json!(ssh.ports.values().next());
+        ready["ssh_ports"] = json!(ssh.ports);
+        ready["ssh_host_key"] = json!(ssh.host_key);
+        ready["ssh_private_key_file"] = json!(ssh.private_key_file);
+    }
     writeln!(std::io::stdout(), "{ready}")?;
     tokio::select! {
         _ = terminate.recv() => {}
@@ -118,6 +124,7 @@ fn options(arguments: &Arguments) -> Result<Options, Failure> {
         state: arguments.state.clone(),
         latency: Duration::from_millis(arguments.latency_ms),
         failed_login_delay: Duration::from_secs(3),
+        ssh: arguments.ssh,
         log: true,
         ..Options::default()
     })

@@ -85,14 +85,35 @@ impl Cluster {
     ///
     /// # Errors
     /// Whatever the API says no with.
-    pub fn call_as_root(&self, method: Method, path: &str, mut params: Map<String, Value>) -> ApiResult<Reply> {
-        let mut world = self.world();
+    pub fn call_as_root(&self, method: Method, path: &str, params: Map<String, Value>) -> ApiResult<Reply> {
+        self.call_in(&mut self.world(), method, path, params)
+    }
+
+    /// The same for who has the world in hand already: a command on a node.
+    ///
+    /// # Errors
+    /// Whatever the API says no with.
+    pub fn call_in(
+        &self,
+        world: &mut World,
+        method: Method,
+        path: &str,
+        mut params: Map<String, Value>,
+    ) -> ApiResult<Reply> {
         let (route, in_path) =
             self.router.find(method, path).ok_or_else(|| ApiError::not_implemented(method.as_str(), path))?;
         merge_path(&mut params, in_path)?;
+        self.run_route(world, route, params)
+    }
+
+    /// Runs a route as root@pam; the parameters in its path are given like all others.
+    ///
+    /// # Errors
+    /// Whatever the API says no with.
+    pub fn run_route(&self, world: &mut World, route: &Route, params: Map<String, Value>) -> ApiResult<Reply> {
         let params = route.params.verify(params)?;
         let caller = Caller::User("root@pam".into());
-        (route.handler)(&mut Call { world: &mut world, params, caller, lock_fault: None })
+        (route.handler)(&mut Call { world, params, caller, lock_fault: None })
     }
 
     fn authenticate(&self, world: &World, request: &Request) -> ApiResult<Caller> {

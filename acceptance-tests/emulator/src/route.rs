@@ -115,7 +115,8 @@ impl Call<'_> {
         if !self.world.is_quorate() || self.lock_fault == Some(LockFault::NoQuorum) {
             return Err(ApiError::die(format!("cfs-lock '{name}' error: no quorum!")));
         }
-        match self.lock_fault {
+        let fault = self.lock_fault.or_else(|| self.world.is_locked(name).then_some(LockFault::Timeout));
+        match fault {
             Some(LockFault::Timeout) => {
                 Err(ApiError::die(format!("cfs-lock '{name}' error: got lock request timeout")))
             }

@@ -76,13 +76,10 @@ pub enum Action {
     },
     /// Compare configuration files.
     Files(ExpectedFiles),
-    /// A command on a node: only what it does to the cluster counts, not what it prints.
-    Command {
-        /// The command and its arguments.
-        argv: Vec<String>,
-        /// The exit code recorded.
-        exit: i32,
-    },
+    /// A command on a node, with what it printed.
+    Command(Box<Command>),
+    /// A text of fence.cfg, and how Proxmox reads it.
+    Fence(Box<Fence>),
     /// A kind that the replay doesn't play.
     Unplayed(String),
 }
@@ -146,6 +143,33 @@ pub struct ExpectedFiles {
     /// Files whose sections may stand in another order.
     #[serde(default)]
     pub(super) free_order: Vec<String>,
+}
+
+/// A command and its recorded end.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Command {
+    pub(super) node: String,
+    pub(super) argv: Vec<String>,
+    #[serde(default)]
+    pub(super) stdin: Option<String>,
+    pub(super) exit: i32,
+    pub(super) stdout: String,
+    pub(super) stderr: String,
+    #[serde(default)]
+    pub(super) volatile: Vec<String>,
+}
+
+/// A text of fence.cfg: what is recorded of it besides the text is everything but `n`, `kind` and `name`.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Fence {
+    pub(super) text: String,
+    #[serde(default)]
+    pub(super) name: String,
+    pub(super) error: Option<Value>,
+    pub(super) parsed: Option<Value>,
+    pub(super) warnings: Option<Value>,
+    pub(super) written: Option<Value>,
+    pub(super) commands: Option<Vec<Value>>,
 }
 
 /// Why a recording can't be read.
@@ -220,10 +244,8 @@ fn parse_step(line: &str) -> Result<Step, serde_json::Error> {
             let args = guest.args.iter().map(super::pointer::as_text).collect();
             Action::Guest { action: guest.action, args }
         }
-        Some("command") => {
-            let command: Command = serde_json::from_value(value)?;
-            Action::Command { argv: command.argv, exit: command.exit }
-        }
+        Some("command") => Action::Command(serde_json::from_value(value)?),
+        Some("fence") => Action::Fence(serde_json::from_value(value)?),
         Some(other) => Action::Unplayed(other.to_owned()),
     };
     Ok(Step { n, action })
@@ -240,12 +262,6 @@ struct Until {
     path: String,
     pointer: String,
     equals: Option<Value>,
-}
-
-#[derive(Deserialize)]
-struct Command {
-    argv: Vec<String>,
-    exit: i32,
 }
 
 #[derive(Deserialize)]
@@ -288,7 +304,8 @@ mod tests {
             kind(r#"{"n":1,"kind":"guest","action":"move","args":[100,"pve1","pve2"]}"#),
             Action::Guest { args, .. } if args == ["100", "pve1", "pve2"]
         ));
-        assert!(matches!(kind(r#"{"n":1,"kind":"fence","text":""}"#), Action::Unplayed(kind) if kind == "fence"));
+        assert!(matches!(kind(r#"{"n":1,"kind":"fence","text":"x"}"#), Action::Fence(fence) if fence.text == "x"));
+        assert!(matches!(kind(r#"{"n":1,"kind":"dance"}"#), Action::Unplayed(kind) if kind == "dance"));
         assert!(matches!(kind(r#"{"files":{"/x":null}}"#), Action::Files(files) if files.files.len() == 1));
     }
 }

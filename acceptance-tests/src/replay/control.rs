@@ -1,7 +1,6 @@
 //! What recordings do to a cluster that no client of its API can do: time, power, guests, files.
 
 use pve_emulator::Handle;
-use pve_emulator::api::ha::files;
 use pve_emulator::world::World;
 
 /// The cluster behind the API.
@@ -43,8 +42,11 @@ impl<'e> Control<'e> {
     /// Adds or removes a QDevice, which changes corosync's configuration.
     pub(super) fn qdevice(&self, on: bool) {
         let mut world = self.world();
-        world.qdevice = on.then(|| world.clock.now());
-        world.config_version += 1;
+        if on {
+            world.add_qdevice(None);
+        } else {
+            world.remove_qdevice();
+        }
     }
 
     /// Makes every start of a guest fail or work again, moves its configuration, or removes it.
@@ -64,14 +66,14 @@ impl<'e> Control<'e> {
         Ok(())
     }
 
-    /// Queues a command for the CRM, as `ha-manager` does.
-    pub(super) fn queue_command(&self, line: &str) {
-        files::queue_command(&mut self.world(), line);
+    /// The emulator itself.
+    pub(super) fn emulator(&self) -> &'e Handle {
+        self.0
     }
 
     /// The text of a configuration file; nothing if it doesn't exist.
     pub(super) fn file(&self, path: &str) -> Option<String> {
-        self.world().file_opt(path).map(str::to_owned)
+        self.world().read_shared(path)
     }
 
     fn world(&self) -> std::sync::MutexGuard<'_, World> {

@@ -2,7 +2,7 @@
 
 use super::case::{Action, Case, Exchange, ExpectedFiles};
 use super::client::{Answer, Client, ClientError};
-use super::command::{Effect, effect};
+use super::command;
 use super::compare::differences;
 use super::control::{Control, ControlError};
 use super::files::difference;
@@ -102,7 +102,8 @@ fn title(action: &Action) -> String {
         Action::Qdevice(action) => format!("QDevice {action}"),
         Action::Guest { action, args } => format!("guest {action} {}", args.join(" ")),
         Action::Files(_) => "files".to_owned(),
-        Action::Command { argv, .. } => argv.join(" "),
+        Action::Command(command) => format!("{}: {}", command.node, command.argv.join(" ")),
+        Action::Fence(fence) => format!("fence.cfg: {}", fence.name),
         Action::Unplayed(kind) => kind.clone(),
     }
 }
@@ -130,14 +131,8 @@ impl Player<'_> {
             Action::Node { action, node } => self.control.node(action, node)?,
             Action::Qdevice(action) => self.control.qdevice(action == "on"),
             Action::Guest { action, args } => self.control.guest(action, args)?,
-            Action::Command { argv, exit } => {
-                match effect(argv, *exit) {
-                    Effect::None => {}
-                    Effect::Queue(line) => self.control.queue_command(&line),
-                    Effect::Unknown => self.played_all = false,
-                }
-                return Ok(Verdict::OutOfScope);
-            }
+            Action::Command(command) => return Ok(verdict(command::play(self.control.emulator(), command))),
+            Action::Fence(fence) => return Ok(verdict(command::fence(fence))),
             Action::Unplayed(_) => {
                 self.played_all = false;
                 return Ok(Verdict::OutOfScope);
@@ -156,7 +151,7 @@ impl Player<'_> {
             }
         }
         let found = judge(exchange, &answer, &body);
-        Ok(if found.is_empty() { Verdict::Equal } else { Verdict::Different(found) })
+        Ok(verdict(found))
     }
 
     /// Repeats the GET once a second of the emulator's time.
@@ -262,6 +257,10 @@ impl Player<'_> {
         self.tickets.insert(who.to_owned(), pair.clone());
         Ok(pair)
     }
+}
+
+fn verdict(found: Vec<String>) -> Verdict {
+    if found.is_empty() { Verdict::Equal } else { Verdict::Different(found) }
 }
 
 /// The body as the recordings write it: null for none, an object with `#text` for what isn't JSON.

@@ -5,12 +5,13 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use super::faults::Fault;
+use super::machines;
 use crate::route::Method;
 use crate::server::Shared;
 use crate::world::World;
 use crate::world::seed::{Initial, Seed};
 
-type Outcome = Result<Value, String>;
+pub(super) type Outcome = Result<Value, String>;
 
 /// Runs an action.
 ///
@@ -36,11 +37,11 @@ pub(super) fn run(shared: &Shared, action: &str, body: Value) -> Outcome {
             shared.control.counters.reset();
             Ok(json!({}))
         }
-        other => Err(format!("no such action: {other}")),
+        other => machines::run(shared, other, &body).unwrap_or_else(|| Err(format!("no such action: {other}"))),
     }
 }
 
-fn read<T: DeserializeOwned>(body: Value) -> Result<T, String> {
+pub(super) fn read<T: DeserializeOwned>(body: Value) -> Result<T, String> {
     serde_json::from_value(body).map_err(|error| error.to_string())
 }
 
@@ -138,13 +139,16 @@ fn guest(shared: &Shared, of: &OfGuest) -> Outcome {
 #[derive(Deserialize)]
 struct Qdevice {
     on: bool,
+    #[serde(default)]
+    host: Option<String>,
 }
 
 fn qdevice(shared: &Shared, qdevice: &Qdevice) -> Value {
     let mut world = shared.cluster.world();
-    if qdevice.on != world.qdevice.is_some() {
-        world.qdevice = qdevice.on.then(|| world.clock.now());
-        world.config_version += 1;
+    match (qdevice.on, world.qdevice.is_some()) {
+        (true, false) => world.add_qdevice(qdevice.host.as_deref()),
+        (false, true) => world.remove_qdevice(),
+        _ => {}
     }
     let (present, needed) = world.votes();
     json!({"votes": present, "needed": needed})
@@ -183,6 +187,9 @@ enum Edit {
     File {
         file: String,
         text: Option<String>,
+        /// Whose own file it is; the cluster's without.
+        #[serde(default)]
+        node: Option<String>,
     },
     Call {
         method: String,
@@ -195,10 +202,20 @@ enum Edit {
 /// What somebody else does to the cluster behind a client's back.
 fn edit(shared: &Shared, edit: Edit) -> Outcome {
     match edit {
-        Edit::File { file, text } => {
+        Edit::File { file, text, node: Some(node) } => {
+            let mut world = shared.cluster.world();
+            let now = world.clock.now();
+            let machine = world.machines.get_mut(&node).ok_or_else(|| format!("no such machine: {node}"))?;
+            match text {
+                Some(text) => machine.disk.write(&file, &text, now),
+                None => machine.disk.remove_tree(&file),
+            }
+            Ok(json!({}))
+        }
+        Edit::File { file, text, node: None } => {
             let mut world = shared.cluster.world();
             match text {
-                Some(text) => world.write_file(&file, text),
+                Some(text) => world.put_shared(&file, &text),
                 None => world.remove_file(&file),
             }
             Ok(json!({"digest": world.digest(&file)}))
@@ -214,11 +231,17 @@ fn edit(shared: &Shared, edit: Edit) -> Outcome {
 #[derive(Deserialize)]
 struct File {
     file: String,
+    #[serde(default)]
+    node: Option<String>,
 }
 
 fn file(shared: &Shared, file: &File) -> Outcome {
     let world = shared.cluster.world();
-    Ok(json!({"text": world.file_opt(&file.file), "digest": world.digest(&file.file)}))
+    if let Some(node) = &file.node {
+        let machine = world.machines.get(node).ok_or_else(|| format!("no such machine: {node}"))?;
+        return Ok(json!({"text": machine.disk.read(&file.file)}));
+    }
+    Ok(json!({"text": world.read_shared(&file.file), "digest": world.digest(&file.file)}))
 }
 
 #[derive(Deserialize)]
@@ -239,6 +262,7 @@ fn seed(shared: &Shared, anew: Anew) -> Outcome {
         world.clock.stop();
     }
     shared.control.faults.clear();
+    shared.control.commands.clear();
     shared.control.counters.reset();
     Ok(time(&world))
 }

@@ -7,19 +7,29 @@
 //! | `fail`, `restore` | `{"node":NAME}` | cuts or restores a node's power |
 //! | `guest` | `{"action":"fail"\|"cure"\|"move"\|"remove"\|"start"\|"stop","vmid":N,"node":NAME?}` | changes a guest behind the API |
 //! | `backup` | `{"action":"fail"\|"cure","vmid":N}` or `{"action":"run","job":ID}` | makes backups of a guest fail or work again; runs a job at once |
-//! | `qdevice` | `{"on":BOOL}` | adds or removes a QDevice |
+//! | `reboot` | `{"node":NAME}` | a node boots again: services that are enabled, the watchdog module that is configured |
+//! | `qdevice` | `{"on":BOOL,"host":ADDRESS?}` | adds or removes a QDevice |
 //! | `fault` | see [`faults::Fault`] | puts a fault in wait |
 //! | `faults`, `faults/clear` | – | how many requests met one; takes all away |
-//! | `edit` | `{"file":PATH,"text":TEXT\|null}` or `{"method":M,"path":P,"params":{…}?}` | writes a file, or makes an API call as root@pam |
-//! | `file` | `{"file":PATH}` | reads a file |
+//! | `edit` | `{"file":PATH,"text":TEXT\|null,"node":NAME?}` or `{"method":M,"path":P,"params":{…}?}` | writes a file, or makes an API call as root@pam |
+//! | `file` | `{"file":PATH,"node":NAME?}` | reads a file |
+//! | `run` | `{"node":NAME,"command":LINE,"user":NAME?,"stdin":TEXT?}` | runs a command line on a machine |
+//! | `command-fault` | see [`commands::CommandFault`] | puts a fault in wait for a command |
+//! | `agent` | see [`commands::Scripted`] | says what a fence agent answers |
+//! | `commands`, `commands/reset`, `commands/clear` | – | what was run; forgets that; forgets faults and answers, too |
+//! | `machine` | `{"machine":NAME,"reachable":BOOL?,"trusts":[NODE]?,"sudo":BOOL?,"packages":{…}?,"units":{…}?,"files":{…}?}` | changes a node's own things, or those of a host that a QDevice can be on |
+//! | `authorise` | `{"key":LINE}` | lets the owner of a public key in |
+//! | `fence` | `{"text":TEXT,"attempts":[[NODE,N]]?}` | tells how Proxmox reads a text of fence.cfg |
 //! | `seed` | `{"initial":"seed"\|"fresh","seed":{…}?}` | begins anew |
 //! | `counters`, `counters/reset` | – | what was asked of the API |
 //!
 //! Invariant: nothing here is part of Proxmox's API, and nothing of Proxmox's API is here. Only local callers get in.
 
 mod actions;
+pub mod commands;
 pub mod counters;
 pub mod faults;
+mod machines;
 
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -32,12 +42,18 @@ use crate::world::seed::Seed;
 pub(crate) struct Control {
     pub(crate) counters: counters::Counters,
     pub(crate) faults: faults::Faults,
+    pub(crate) commands: commands::Commands,
     pub(crate) seed: Seed,
 }
 
 impl Control {
     pub(crate) fn new(seed: Seed) -> Self {
-        Self { counters: counters::Counters::default(), faults: faults::Faults::default(), seed }
+        Self {
+            counters: counters::Counters::default(),
+            faults: faults::Faults::default(),
+            commands: commands::Commands::default(),
+            seed,
+        }
     }
 }
 

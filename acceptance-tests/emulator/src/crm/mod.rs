@@ -182,6 +182,9 @@ impl Crm {
             for guest in world.guests.values_mut().filter(|guest| *guest.node == *node) {
                 guest.stopped();
             }
+            if let Some(machine) = world.machines.get_mut(&*node) {
+                machine.boot();
+            }
             if let Some(daemons) = self.nodes.get_mut(&*node) {
                 *daemons = Daemons::new(daemons.booted, second, 0);
             }

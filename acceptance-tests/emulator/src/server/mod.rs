@@ -20,9 +20,9 @@ use tokio_util::task::TaskTracker;
 use crate::auth::ticket::uuid;
 use crate::clock::Clock;
 use crate::pipeline::Cluster;
-use crate::tls;
 use crate::world::seed::{Initial, Seed};
 use crate::world::{Pve, RestoreError, World};
+use crate::{ssh, tls};
 
 /// Which cluster to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -53,6 +53,8 @@ pub struct Options {
     pub latency: Duration,
     /// How long a failed login takes while the clock runs by itself.
     pub failed_login_delay: Duration,
+    /// Offer SSH as well.
+    pub ssh: bool,
     /// Log requests to stderr.
     pub log: bool,
 }
@@ -68,6 +70,7 @@ impl Default for Options {
             state: None,
             latency: Duration::ZERO,
             failed_login_delay: Duration::ZERO,
+            ssh: false,
             log: false,
         }
     }
@@ -85,6 +88,9 @@ pub enum StartError {
     /// The saved state.
     #[error(transparent)]
     State(#[from] RestoreError),
+    /// SSH.
+    #[error("SSH: {0}")]
+    Ssh(#[from] ssh::SshError),
 }
 
 /// The emulator.
@@ -98,6 +104,7 @@ pub struct Handle {
     ca_pem: String,
     ca_file: PathBuf,
     fingerprint: String,
+    ssh: Option<ssh::Access>,
     shared: Arc<Shared>,
     tracker: TaskTracker,
     _folder: TempDir,
@@ -109,6 +116,7 @@ pub(crate) struct Shared {
     pub(crate) options: Options,
     pub(crate) control: crate::control::Control,
     pub(crate) fingerprints: Vec<(String, String)>,
+    pub(crate) accounts: ssh::Accounts,
     pub(crate) stop: CancellationToken,
 }
 
@@ -185,18 +193,24 @@ impl Emulator {
         let ca_file = folder.path().join("pve-root-ca.pem");
         std::fs::write(&ca_file, &identity.ca_pem)?;
         let listener = TcpListener::bind(options.listen).await?;
-        let endpoint = format!("https://{}", listener.local_addr()?);
+        let address = listener.local_addr()?;
+        let endpoint = format!("https://{address}");
         let shared = Arc::new(Shared {
             cluster: Cluster::new(world),
             options,
             control: crate::control::Control::new(seed.clone()),
             fingerprints,
+            accounts: ssh::Accounts::default(),
             stop: CancellationToken::new(),
         });
         let (api_token, password) = shared.prepare(&seed)?;
         let tracker = TaskTracker::new();
         tracker.spawn(accept(listener, TlsAcceptor::from(identity.server), shared.clone(), tracker.clone()));
         tracker.spawn(daemons(shared.clone()));
+        let ssh = match shared.options.ssh {
+            true => Some(ssh::start(&shared, &tracker, address, folder.path()).await?),
+            false => None,
+        };
         Ok(Handle {
             endpoint,
             api_token,
@@ -204,6 +218,7 @@ impl Emulator {
             ca_pem: identity.ca_pem,
             ca_file,
             fingerprint: identity.fingerprints.first().cloned().unwrap_or_default(),
+            ssh,
             shared,
             tracker,
             _folder: folder,
@@ -252,6 +267,31 @@ impl Handle {
     #[must_use]
     pub fn fingerprint(&self) -> &str {
         &self.fingerprint
+    }
+
+    /// How its nodes are reached over SSH, if they are.
+    #[must_use]
+    pub fn ssh(&self) -> Option<&ssh::Access> {
+        self.ssh.as_ref()
+    }
+
+    /// The commands that were run on its machines, and what is to go wrong with them.
+    #[must_use]
+    pub fn commands(&self) -> &crate::control::commands::Commands {
+        &self.shared.control.commands
+    }
+
+    /// Runs a command line on a machine as root, past SSH.
+    #[must_use]
+    pub fn execute(&self, machine: &str, line: &str, stdin: &str) -> crate::shell::Outcome {
+        let request = crate::shell::Request {
+            machine: machine.to_owned(),
+            user: "root".to_owned(),
+            line: line.to_owned(),
+            stdin: stdin.to_owned(),
+            environment: Default::default(),
+        };
+        crate::shell::execute(&self.shared.cluster, &self.shared.control.commands, &request)
     }
 
     /// The cluster, for tests that look behind the API.

@@ -4,9 +4,13 @@
 //! Invariant: there is one world behind one lock, and every handler sees it quiet; only [`World::catch_up`] moves time.
 
 pub mod access;
+pub mod corosync;
+pub mod disk;
 pub mod files;
 pub mod guests;
+pub mod machines;
 pub mod nodes;
+pub mod pmxcfs;
 mod saved;
 pub mod seed;
 pub mod storage;
@@ -21,7 +25,9 @@ use crate::error::{ApiError, ApiResult};
 use crate::section_config::{Cache, Sections};
 
 pub use access::Access;
+pub use corosync::{Algorithm, Qdevice};
 pub use guests::{Guest, GuestKind};
+pub use machines::Machine;
 pub use nodes::Node;
 pub use saved::RestoreError;
 pub use tasks::Tasks;
@@ -83,8 +89,14 @@ pub struct World {
     pub tasks: Tasks,
     /// The clock.
     pub clock: Clock,
-    /// Whether a QDevice (net, LMS or ffsplit) is part of the cluster, and when it was added.
-    pub qdevice: Option<f64>,
+    /// The QDevice in corosync's configuration.
+    pub qdevice: Option<Qdevice>,
+    /// What `pvecm expected` said.
+    pub expected: Option<u32>,
+    /// The nodes by name and the hosts outside the cluster by address, as machines.
+    pub machines: BTreeMap<String, Machine>,
+    /// Folders below `/etc/pve` that somebody made, cluster locks among them, and when they were changed last.
+    pub folders: BTreeMap<String, f64>,
     /// The CRM, the LRMs and their schedule.
     pub crm: Crm,
     /// The replication jobs' runtime state.
@@ -135,26 +147,6 @@ impl World {
         self.clock.stop();
         self.clock.advance(seconds);
         self.catch_up();
-    }
-
-    /// Votes present and votes needed.
-    #[must_use]
-    pub fn votes(&self) -> (u32, u32) {
-        let nodes: u32 = self.nodes.values().map(|n| n.votes).sum();
-        let device = self.qdevice_votes();
-        let present: u32 = self.nodes.values().filter(|n| self.is_member(&n.name)).map(|n| n.votes).sum();
-        (present + device, (nodes + device) / 2 + 1)
-    }
-
-    /// The votes of the QDevice: one with an even number of nodes (ffsplit), else nodes − 1 (LMS).
-    #[must_use]
-    pub fn qdevice_votes(&self) -> u32 {
-        let nodes = u32::try_from(self.nodes.len()).unwrap_or(u32::MAX);
-        match (self.qdevice, nodes % 2) {
-            (None, _) => 0,
-            (Some(_), 0) => 1,
-            (Some(_), _) => nodes - 1,
-        }
     }
 
     /// Whether the partition that answers has quorum.

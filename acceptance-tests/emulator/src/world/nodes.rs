@@ -54,6 +54,9 @@ impl World {
         if entry.up != up {
             entry.up = up;
             entry.since = now;
+            if let Some(machine) = self.machines.get_mut(node).filter(|_| up) {
+                machine.boot();
+            }
         }
         if !up {
             for guest in self.guests.values_mut().filter(|g| g.node == node) {

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::access::USER_CFG;
-use super::{Guest, Node, Pve, World};
+use super::{Guest, Machine, Node, Pve, Qdevice, World};
 
 #[derive(Serialize, Deserialize)]
 struct Saved {
@@ -18,7 +18,8 @@ struct Saved {
     answering_node: String,
     nodes: BTreeMap<String, Node>,
     guests: BTreeMap<u32, Guest>,
-    qdevice: Option<f64>,
+    qdevice: Option<Qdevice>,
+    machines: BTreeMap<String, Machine>,
     files: BTreeMap<String, String>,
     secrets: BTreeMap<String, Secrets>,
 }
@@ -58,7 +59,8 @@ impl World {
             answering_node: self.answering_node.clone(),
             nodes: self.nodes.clone(),
             guests: self.guests.clone(),
-            qdevice: self.qdevice,
+            qdevice: self.qdevice.clone(),
+            machines: self.machines.clone(),
             files: self.files.clone(),
             secrets: secrets.collect(),
         };
@@ -81,6 +83,7 @@ impl World {
         self.nodes = saved.nodes;
         self.guests = saved.guests;
         self.qdevice = saved.qdevice;
+        self.machines = saved.machines;
         self.files = saved.files;
         self.access.load(self.files.get(USER_CFG).map_or("", String::as_str));
         for (id, secrets) in saved.secrets {

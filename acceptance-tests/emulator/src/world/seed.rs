@@ -172,6 +172,9 @@ impl Seed {
             ticked: clock.now() as i64,
             clock,
             qdevice: None,
+            expected: None,
+            machines: BTreeMap::new(),
+            folders: BTreeMap::new(),
             crm: Crm::default(),
             replication: crate::api::replication::State::default(),
             backup: crate::api::backup::State::default(),
@@ -188,6 +191,7 @@ impl Seed {
                 None => world.remove_file(path),
             }
         }
+        world.install_machines();
         crate::crm::initialise(&mut world, initial);
         world
     }

@@ -7,8 +7,8 @@ use crate::error::{ApiError, ApiResult};
 use crate::route::{Call, Permission, Route};
 use crate::schema::formats::{Format, NODE};
 use crate::schema::{Prop, Schema};
-use crate::world::World;
 use crate::world::files::sha1_hex;
+use crate::world::{Algorithm, World};
 
 /// The answer before corosync-qdevice has connected, and how long it takes.
 const QDEVICE_CONNECTS: f64 = 3.0;
@@ -135,18 +135,24 @@ fn join_information(call: &mut Call<'_>) -> ApiResult<Value> {
     Ok(json!({"nodelist": nodes, "totem": totem, "preferred_node": preferred, "config_digest": digest}))
 }
 
-/// What corosync-qdevice-tool knows, or nothing where there is no device.
+/// What corosync-qdevice-tool knows, or nothing where its daemon doesn't run.
 fn qdevice(call: &mut Call<'_>) -> ApiResult<Value> {
     let world = &*call.world;
-    let Some(since) = world.qdevice else { return Ok(Value::Object(Map::new())) };
-    let connected = world.clock.now() - since >= QDEVICE_CONNECTS;
-    let algorithm = if world.nodes.len().is_multiple_of(2) { "Fifty-Fifty split" } else { "LMS" };
+    let Some(device) = world.qdevice.as_ref().filter(|_| world.qdevice_runs(&world.answering_node)) else {
+        return Ok(Value::Object(Map::new()));
+    };
+    let connected = world.clock.now() - device.since >= QDEVICE_CONNECTS;
+    let connected = connected && world.qdevice_is_connected(&world.answering_node);
+    let algorithm = match device.algorithm {
+        Algorithm::Ffsplit => "Fifty-Fifty split",
+        Algorithm::Lms => "LMS",
+    };
     let polled = Timestamp::from_second(world.now()).unwrap_or(Timestamp::UNIX_EPOCH).to_string();
     Ok(json!({
         "Model": "Net",
         "Algorithm": algorithm,
         "Tie-breaker": "Node with lowest node ID",
-        "QNetd host": "10.99.0.100:5403",
+        "QNetd host": format!("{}:5403", device.host),
         "State": if connected { "Connected" } else { "Connect failed" },
         "Last poll call": format!("{} (cast vote)", polled.trim_end_matches('Z')),
     }))

@@ -16,6 +16,7 @@ mod rules;
 mod sid;
 mod status;
 
+pub use resources::is_managed;
 use serde_json::{Value, json};
 
 use crate::error::{ApiError, ApiResult};

@@ -158,7 +158,8 @@ fn move_to(call: &mut Call<'_>, verb: &str) -> ApiResult {
 }
 
 /// `service_is_ha_managed`: configured, not ignored, and HA isn't disarmed in such a way that resources are left alone.
-fn is_managed(world: &World, sid: &str) -> bool {
+#[must_use]
+pub fn is_managed(world: &World, sid: &str) -> bool {
     let resources = files::resources(world);
     let state = resources.find(sid).map(|resource| resource.text("state"));
     let ignoring = files::manager_status(world).pointer("/disarm/mode").and_then(Value::as_str) == Some("ignore");

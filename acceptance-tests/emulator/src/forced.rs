@@ -1,0 +1,68 @@
+//! `pve-emulator shell`: what a real sshd runs as its forced command, so that a client speaks with OpenSSH and finds the
+//! emulated cluster behind it.
+
+use std::io::{Read as _, Write as _};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use crate::Failure;
+
+/// Run the command of `SSH_ORIGINAL_COMMAND` on a node of a running emulator
+#[derive(Args)]
+pub(crate) struct Shell {
+    /// Where it listens, e.g. `https://127.0.0.1:8006`
+    #[arg(long, env = "PVE_EMULATOR_ENDPOINT")]
+    endpoint: String,
+    /// On which node
+    #[arg(long)]
+    node: String,
+    /// As whom
+    #[arg(long, default_value = "root")]
+    user: String,
+}
+
+/// Hands the command over and ends as it does.
+pub(crate) async fn run(shell: Shell) -> ExitCode {
+    match hand_over(&shell).await {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "pve-emulator: {error}");
+            ExitCode::from(255)
+        }
+    }
+}
+
+async fn hand_over(shell: &Shell) -> Result<u8, Failure> {
+    let command = std::env::var("SSH_ORIGINAL_COMMAND").unwrap_or_else(|_| "bash -s".to_owned());
+    let mut stdin = Vec::new();
+    if pve_emulator::shell::reads_stdin(&command) {
+        std::io::stdin().read_to_end(&mut stdin)?;
+    }
+    let locale = std::env::vars().filter(|(name, _)| name == "LANG" || name.starts_with("LC_"));
+    let environment: std::collections::BTreeMap<String, String> = locale.collect();
+    let body = json!({
+        "node": shell.node, "user": shell.user, "command": command, "environment": environment,
+        "stdin": String::from_utf8_lossy(&stdin),
+    });
+    let answer = crate::ctl::post(&shell.endpoint, "run", &body).await?;
+    match answer["end"].as_str() {
+        Some("exit") => {}
+        // A connection that breaks is the server's end: whoever called sees no exit code, only that it is over.
+        Some("cut") => {
+            std::process::abort();
+        }
+        Some("hang") => {
+            std::future::pending::<()>().await;
+        }
+        _ => return Err(format!("node {} can't be reached", shell.node).into()),
+    }
+    let seconds = answer["seconds"].as_f64().unwrap_or(0.0);
+    tokio::time::sleep(Duration::from_secs_f64(seconds.clamp(0.0, 3600.0))).await;
+    let text = |key: &str| answer.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    std::io::stdout().write_all(text("stdout").as_bytes())?;
+    std::io::stderr().write_all(text("stderr").as_bytes())?;
+    Ok(answer["exit"].as_u64().and_then(|code| u8::try_from(code).ok()).unwrap_or(255))
+}

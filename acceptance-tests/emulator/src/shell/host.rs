@@ -1,0 +1,195 @@
+//! A machine as its programs see it.
+
+use std::collections::BTreeMap;
+
+use super::interpreter::{Flavour, Run, Shell};
+use super::{Io, Request, Stop, programs};
+use crate::control::commands::{Commands, Plan};
+use crate::pipeline::Cluster;
+use crate::world::{Machine, World};
+
+/// A machine with somebody at work on it.
+pub(crate) struct Host<'w> {
+    pub(super) cluster: &'w Cluster,
+    pub(super) world: &'w mut World,
+    pub(super) commands: &'w Commands,
+    pub(super) machine: String,
+    pub(super) user: String,
+    pub(super) seconds: f64,
+    /// The program that runs.
+    pub(super) program: String,
+    variables: BTreeMap<String, String>,
+    /// The programs that have started one another, each with its machine.
+    running: Vec<(String, String)>,
+    depth: usize,
+}
+
+/// Scripts that call themselves end here.
+const MAX_DEPTH: usize = 40;
+
+impl<'w> Host<'w> {
+    pub(super) fn new(cluster: &'w Cluster, world: &'w mut World, commands: &'w Commands, request: &Request) -> Self {
+        Self {
+            cluster,
+            world,
+            commands,
+            machine: request.machine.clone(),
+            user: request.user.clone(),
+            seconds: 0.0,
+            program: String::new(),
+            variables: request.environment.clone(),
+            running: Vec::new(),
+            depth: 0,
+        }
+    }
+
+    /// Runs a program with whatever fault is in wait for it; nothing if there is no such program.
+    pub(super) fn run(&mut self, argv: &[String], io: &mut Io) -> Run<Option<i32>> {
+        let Some((name, arguments)) = argv.split_first() else { return Ok(Some(0)) };
+        if self.depth >= MAX_DEPTH {
+            io.err.push_str("fork: retry: Resource temporarily unavailable\n");
+            return Ok(Some(254));
+        }
+        let fault = self.commands.faults.next(&self.machine, &argv.join(" "));
+        if let Some(plan) = &fault {
+            self.seconds += plan.delay;
+            if let Some(code) = before(plan, io)? {
+                return Ok(Some(code));
+            }
+        }
+        let Some(program) = programs::find(self, name) else { return Ok(None) };
+        self.program = programs::base_name(name).to_owned();
+        self.commands.count(&self.program);
+        self.running.push((self.machine.clone(), self.program.clone()));
+        self.depth += 1;
+        // Where it hangs, what has started it stays on the list.
+        let code = program(self, io, arguments)?;
+        self.depth -= 1;
+        self.running.pop();
+        match fault {
+            Some(plan) => after(&plan, io, code).map(Some),
+            None => Ok(Some(code)),
+        }
+    }
+
+    /// What hangs keeps running on its machine, with everything that waits for it.
+    pub(super) fn leave_running(&mut self) {
+        for (machine, program) in std::mem::take(&mut self.running) {
+            if let Some(machine) = self.world.machines.get_mut(&machine) {
+                machine.processes.insert(program);
+            }
+        }
+    }
+
+    /// Runs a program that another one starts; one that isn't there is what `PVE::Tools::run_command` says of it.
+    pub(super) fn call(&mut self, argv: &[&str], io: &mut Io) -> Run {
+        let argv: Vec<String> = argv.iter().map(|word| (*word).to_owned()).collect();
+        match self.run(&argv, io)? {
+            Some(code) => Ok(code),
+            None => {
+                io.err.push_str(&format!("unable to open file '{}': No such file or directory\n", argv[0]));
+                Ok(255)
+            }
+        }
+    }
+
+    /// A command line on another machine, as ssh runs it there.
+    pub(super) fn on(&mut self, machine: &str, user: &str, line: &str, io: &mut Io) -> Run {
+        let back = (self.machine.clone(), self.user.clone(), self.world.answering_node.clone());
+        self.machine = machine.to_owned();
+        self.user = user.to_owned();
+        if self.world.nodes.contains_key(machine) {
+            self.world.answering_node = machine.to_owned();
+        }
+        self.depth += 1;
+        let outcome = Shell::new(self, Flavour::Bash, "bash", Vec::new()).script(line, io);
+        self.depth -= 1;
+        (self.machine, self.user, self.world.answering_node) = back;
+        outcome
+    }
+
+    /// The machine itself.
+    pub(super) fn here(&self) -> &Machine {
+        // A command runs on a machine that exists; a node that was taken out of the cluster keeps its machine.
+        &self.world.machines[&self.machine]
+    }
+
+    /// The same, to be changed.
+    pub(super) fn here_mut(&mut self) -> Option<&mut Machine> {
+        self.world.machines.get_mut(&self.machine)
+    }
+
+    pub(super) fn is_root(&self) -> bool {
+        self.user == "root"
+    }
+
+    pub(super) fn is_node(&self) -> bool {
+        self.here().is_node
+    }
+
+    /// The environment that sshd gives.
+    pub(super) fn environment(&self, name: &str) -> Option<String> {
+        match name {
+            "USER" | "LOGNAME" => Some(self.user.clone()),
+            "HOME" => Some(if self.is_root() { "/root".to_owned() } else { format!("/home/{}", self.user) }),
+            "PATH" => Some("/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".to_owned()),
+            "HOSTNAME" => Some(self.here().name.clone()),
+            "PWD" => Some("/".to_owned()),
+            other => self.variables.get(other).cloned(),
+        }
+    }
+
+    /// A text in the quotes of the locale, as some tools write names.
+    pub(super) fn quoted(&self, text: &str) -> String {
+        let locale = ["LC_ALL", "LC_MESSAGES", "LANG"].iter().find_map(|name| self.variables.get(*name));
+        match locale.map(String::as_str) {
+            Some("C" | "POSIX") => format!("'{text}'"),
+            _ => format!("‘{text}’"),
+        }
+    }
+
+    /// Whether a TCP connection to a port is possible, and if not, why.
+    pub(super) fn tcp(&self, host: &str, port: &str) -> Result<(), &'static str> {
+        let machine = self.world.machine_at(host).ok_or("No route to host")?;
+        if !self.world.is_reachable(machine) {
+            return Err("No route to host");
+        }
+        let listens = match port {
+            "22" => machine.is_active("ssh"),
+            "5403" => self.world.qnetd_listens(&machine.address),
+            "8006" => machine.is_node,
+            _ => false,
+        };
+        if listens { Ok(()) } else { Err("Connection refused") }
+    }
+}
+
+fn before(plan: &Plan, io: &mut Io) -> Run<Option<i32>> {
+    if plan.cut_before {
+        return Err(Stop::Cut);
+    }
+    if plan.hang_before {
+        return Err(Stop::Hang);
+    }
+    if !plan.fails_before {
+        return Ok(None);
+    }
+    io.out.push_str(&plan.stdout);
+    io.err.push_str(&plan.stderr);
+    Ok(Some(plan.exit))
+}
+
+fn after(plan: &Plan, io: &mut Io, code: i32) -> Run {
+    if plan.cut_after {
+        return Err(Stop::Cut);
+    }
+    if plan.hang_after {
+        return Err(Stop::Hang);
+    }
+    if !plan.fails_after {
+        return Ok(code);
+    }
+    io.out.push_str(&plan.stdout);
+    io.err.push_str(&plan.stderr);
+    Ok(plan.exit)
+}

@@ -1,0 +1,133 @@
+//! A shell on the cluster's machines: what `ssh NODE COMMAND` finds there.
+//!
+//! ```text
+//!  lexer → syntax     a command line becomes a tree
+//!  interpreter        runs it: lists, pipes, redirections, variables
+//!    expand           words
+//!    host             the machine: files (its own, and /etc/pve), programs, faults
+//!      programs/…     one function each, on the same world as the API
+//! ```
+//!
+//! Invariant: a command line is carried out at once and alone, like an API call; what takes a program time is only told
+//! (`Outcome::seconds`), and whoever started the command waits.
+
+mod expand;
+mod fs;
+mod host;
+mod interpreter;
+mod lexer;
+mod programs;
+mod stdin;
+mod syntax;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::control::commands::Commands;
+use crate::pipeline::Cluster;
+pub(crate) use host::Host;
+use interpreter::{Flavour, Shell};
+pub use stdin::reads_stdin;
+
+/// A command line for a machine.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The node's name, or the address of a host outside the cluster.
+    pub machine: String,
+    /// Who runs it.
+    pub user: String,
+    /// The command line as ssh sends it.
+    pub line: String,
+    /// What it reads.
+    pub stdin: String,
+    /// The environment the client sends: its locale.
+    pub environment: BTreeMap<String, String>,
+}
+
+/// What came of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outcome {
+    /// How it ended.
+    pub end: End,
+    /// What it wrote.
+    pub stdout: String,
+    /// What it complained.
+    pub stderr: String,
+    /// How long it takes on a real machine, as far as somebody asked for it.
+    pub seconds: f64,
+}
+
+/// How a command ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// With an exit code.
+    Exit(i32),
+    /// The connection breaks.
+    Cut,
+    /// Never.
+    Hang,
+}
+
+/// Why a script ends before its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stop {
+    Exit(i32),
+    Cut,
+    Hang,
+}
+
+/// The standard streams of a command.
+#[derive(Clone, Debug, Default)]
+struct Io {
+    stdin: String,
+    out: String,
+    err: String,
+}
+
+impl Outcome {
+    /// The exit code, if there is one.
+    #[must_use]
+    pub fn exit(&self) -> Option<i32> {
+        match self.end {
+            End::Exit(code) => Some(code),
+            End::Cut | End::Hang => None,
+        }
+    }
+
+    /// How long whoever started it has to wait.
+    #[must_use]
+    pub fn delay(&self) -> Duration {
+        Duration::from_secs_f64(self.seconds.clamp(0.0, 3600.0))
+    }
+}
+
+/// Runs a command line on a machine of the cluster.
+#[must_use]
+pub fn execute(cluster: &Cluster, commands: &Commands, request: &Request) -> Outcome {
+    let mut world = cluster.world();
+    let answering = world.answering_node.clone();
+    if world.nodes.contains_key(&request.machine) {
+        world.answering_node.clone_from(&request.machine);
+    }
+    let mut io = Io { stdin: request.stdin.clone(), ..Io::default() };
+    let mut host = Host::new(cluster, &mut world, commands, request);
+    let ended = Shell::new(&mut host, Flavour::Bash, "bash", Vec::new()).script(&request.line, &mut io);
+    let seconds = host.seconds;
+    if ended == Err(Stop::Hang) {
+        // It goes on running there, whether anybody listens or not.
+        host.leave_running();
+    }
+    if world.nodes.contains_key(&answering) {
+        world.answering_node = answering;
+    }
+    let end = match ended {
+        Ok(code) | Err(Stop::Exit(code)) => End::Exit(code & 0xff),
+        Err(Stop::Cut) => End::Cut,
+        Err(Stop::Hang) => End::Hang,
+    };
+    let outcome = Outcome { end, stdout: io.out, stderr: io.err, seconds };
+    commands.note(request, &outcome, world.now());
+    outcome
+}

@@ -1,0 +1,322 @@
+//! Programs that work on files.
+
+use super::{Host, Io, Program, Run, options, stat};
+use crate::world::pmxcfs::Errno;
+
+pub(super) fn find(name: &str) -> Option<Program> {
+    Some(match name {
+        "cat" => cat,
+        "mkdir" => mkdir,
+        "rmdir" => rmdir,
+        "mv" => mv,
+        "cp" => cp,
+        "rm" => rm,
+        "touch" => touch,
+        "tee" => tee,
+        "ls" => ls,
+        "stat" => stat::run,
+        "test" | "[" => stat::test,
+        "chmod" => chmod,
+        "chown" | "sync" | "fsync" => |_, _, _| Ok(0),
+        "basename" => |_, io, arguments| {
+            let path = arguments.first().map_or("", String::as_str).trim_end_matches('/');
+            io.out.push_str(&format!("{}\n", path.rsplit('/').next().unwrap_or(path)));
+            Ok(0)
+        },
+        "dirname" => |_, io, arguments| {
+            let path = arguments.first().map_or(".", String::as_str);
+            io.out.push_str(&format!("{}\n", crate::world::pmxcfs::parent(path)));
+            Ok(0)
+        },
+        "readlink" | "realpath" => |host, io, arguments| {
+            let (_, paths) = options(arguments);
+            for path in paths {
+                io.out.push_str(&format!("{}\n", host.resolve(path)));
+            }
+            Ok(0)
+        },
+        _ => return None,
+    })
+}
+
+fn cat(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run {
+    let (_, paths) = options(arguments);
+    if paths.is_empty() {
+        io.out.push_str(&std::mem::take(&mut io.stdin));
+        return Ok(0);
+    }
+    let mut code = 0;
+    for path in paths {
+        if path == "-" {
+            io.out.push_str(&std::mem::take(&mut io.stdin));
+            continue;
+        }
+        match host.read(path) {
+            Ok(text) => io.out.push_str(&text),
+            Err(why) => {
+                io.err.push_str(&format!("cat: {path}: {why}\n"));
+                code = 1;
+            }
+        }
+    }
+    Ok(code)
+}
+
+fn mkdir(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run {
+    let arguments = without_value(arguments, "-m");
+    let (letters, paths) = options(&arguments);
+    if paths.is_empty() {
+        return missing("mkdir", io);
+    }
+    let mut code = 0;
+    for path in paths {
+        let made = if letters.contains(&'p') { make_all(host, path) } else { host.make_folder(path) };
+        if let Err(why) = made {
+            // This is one of the few tools that quote as the locale does.
+            io.err.push_str(&format!("mkdir: cannot create directory {}: {why}\n", host.quoted(path)));
+            code = 1;
+        }
+    }
+    Ok(code)
+}
+
+fn make_all(host: &mut Host<'_>, path: &str) -> Result<(), Errno> {
+    let path = host.resolve(path);
+    for end in path.match_indices('/').map(|(at, _)| at).skip(1).chain([path.len()]) {
+        match host.stat(&path[..end]) {
+            Ok(stat) if stat.is_folder => {}
+            Ok(_) => return Err(if end == path.len() { Errno::Exists } else { Errno::NotFolder }),
+            Err(Errno::NotFound) => host.make_folder(&path[..end])?,
+            Err(other) => return Err(other),
+        }
+    }
+    Ok(())
+}
+
+fn rmdir(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run {
+    each(arguments, io, "rmdir", |path| {
+        host.remove(path, true).map_err(|why| format!("failed to remove '{path}': {why}"))
+    })
+}
+
+fn rm(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run {
+    let (letters, paths) = options(arguments);
+    let (force, recursive) = (letters.contains(&'f'), letters.contains(&'r') || letters.contains(&'R'));
+    if paths.is_empty() && force {
+        return Ok(0);
+    }
+    each(arguments, io, "rm", |path| {
+        let removed = if recursive { host.remove_tree(path) } else { host.remove(path, false) };
+        match removed {
+            Err(Errno::NotFound) if force => Ok(()),
+            Err(why) => Err(format!("cannot remove '{path}': {why}")),
+            Ok(()) => Ok(()),
+        }
+    })
+}
+
+fn mv(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run {
+    let (letters, paths) = options(arguments);
+    let [from @ .., to] = paths.as_slice() else { return missing("mv", io) };
+    if from.is_empty() {
+        io.err.push_str(&format!("mv: missing destination file operand after '{to}'\n"));
+        return Ok(1);
+    }
+    let into = !letters.contains(&'T') && host.stat(to).is_ok_and(|stat| stat.is_folder);
+    let mut code = 0;
+    for from in from {
+        let target = target(from, to, into);
+        if letters.contains(&'n') && host.stat(&target).is_ok() {
+            continue;
+        }
+        if let Err(why) = host.stat(from) {
+            io.err.push_str(&format!("mv: cannot stat '{from}': {why}\n"));
+            code = 1;
+        } else if let Err(why) = host.rename(from, &target) {
+            io.err.push_str(&format!("mv: cannot move '{from}' to '{target}': {why}\n"));
+            code = 1;
+        }
+    }
+    Ok(code)
+}
+
+fn cp(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run {
+    let (_, paths) = options(arguments);
+    let [from @ .., to] = paths.as_slice() else { return missing("cp", io) };
+    let into = host.stat(to).is_ok_and(|stat| stat.is_folder);
+    let mut code = 0;
+    for from in from {
+        let target = target(from, to, into);
+        let outcome = match host.read(from) {
+            Ok(text) => {
+                host.write(&target, &text).map_err(|why| format!("cannot create regular file '{target}': {why}"))
+            }
+            Err(why) => Err(format!("cannot stat '{from}': {why}")),
+        };
+        if let Err(why) = outcome {
+            io.err.push_str(&format!("cp: {why}\n"));
+            code = 1;
+        }
+    }
+    Ok(code)
+}
+
+fn target(from: &str, to: &str, into: bool) -> String {
+    if !into {
+        return to.to_owned();
+    }
+    let name = from.trim_end_matches('/').rsplit('/').next().unwrap_or(from);
+    format!("{}/{name}", to.trim_end_matches('/'))
+}
+
+fn touch(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run {
+    let mut time = None;
+    let (mut rest, mut words) = (Vec::new(), arguments.iter());
+    while let Some(word) = words.next() {
+        let value = match word.as_str() {
+            "-d" | "--date" | "-t" => words.next().cloned(),
+            other => match other.strip_prefix("--date=").or_else(|| other.strip_prefix("-d")) {
+                Some(value) => Some(value.to_owned()),
+                None => {
+                    rest.push(word.clone());
+                    None
+                }
+            },
+        };
+        if let Some(value) = value {
+            let parsed = value.strip_prefix('@').and_then(|seconds| seconds.parse().ok());
+            let parsed = parsed.or_else(|| (value == "now").then(|| host.world.clock.now()));
+            match parsed {
+                Some(seconds) => time = Some(seconds),
+                None => {
+                    io.err.push_str(&format!("touch: invalid date format ‘{value}’\n"));
+                    return Ok(1);
+                }
+            }
+        }
+    }
+    let (letters, paths) = options(&rest);
+    if paths.is_empty() {
+        io.err.push_str("touch: missing file operand\nTry 'touch --help' for more information.\n");
+        return Ok(1);
+    }
+    let mut code = 0;
+    for path in paths {
+        if letters.contains(&'c') && host.stat(path).is_err() {
+            continue;
+        }
+        if let Err(why) = host.touch(path, time) {
+            io.err.push_str(&format!("touch: cannot touch '{path}': {why}\n"));
+            code = 1;
+        }
+    }
+    Ok(code)
+}
+
+fn tee(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run {
+    let (letters, paths) = options(arguments);
+    let text = std::mem::take(&mut io.stdin);
+    let mut code = 0;
+    for path in paths {
+        let written = if letters.contains(&'a') { host.append(path, &text) } else { host.write(path, &text) };
+        if let Err(why) = written {
+            io.err.push_str(&format!("tee: {path}: {why}\n"));
+            code = 1;
+        }
+    }
+    io.out.push_str(&text);
+    Ok(code)
+}
+
+fn ls(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run {
+    let (letters, mut paths) = options(arguments);
+    if paths.is_empty() {
+        paths.push(".");
+    }
+    let (several, mut code) = (paths.len() > 1, 0);
+    for path in paths {
+        let stat = match host.stat(path) {
+            Ok(stat) => stat,
+            Err(why) => {
+                io.err.push_str(&format!("ls: cannot access '{path}': {why}\n"));
+                code = 2;
+                continue;
+            }
+        };
+        let names = if stat.is_folder && !letters.contains(&'d') {
+            if several {
+                io.out.push_str(&format!("{path}:\n"));
+            }
+            host.list_folder(path).unwrap_or_default()
+        } else {
+            vec![path.to_owned()]
+        };
+        let hidden = letters.contains(&'a') || letters.contains(&'A');
+        for name in names.iter().filter(|name| hidden || !name.starts_with('.')) {
+            if letters.contains(&'l') {
+                let full = if name == path { name.clone() } else { format!("{path}/{name}") };
+                let stat = host.stat(&full).unwrap_or_else(|_| stat.clone());
+                io.out.push_str(&format!(
+                    "{} 1 root {} {:>6} {name}\n",
+                    stat::mode_text(&stat),
+                    stat::group(&full),
+                    stat.size
+                ));
+            } else {
+                io.out.push_str(&format!("{name}\n"));
+            }
+        }
+    }
+    Ok(code)
+}
+
+fn chmod(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run {
+    let (_, words) = options(arguments);
+    let [mode, paths @ ..] = words.as_slice() else { return missing("chmod", io) };
+    let Ok(mode) = u32::from_str_radix(mode, 8) else {
+        io.err.push_str(&format!("chmod: invalid mode: ‘{mode}’\n"));
+        return Ok(1);
+    };
+    let mut code = 0;
+    for path in paths {
+        if let Err(why) = host.change_mode(path, mode) {
+            io.err.push_str(&format!("chmod: changing permissions of '{path}': {why}\n"));
+            code = 1;
+        }
+    }
+    Ok(code)
+}
+
+fn each(arguments: &[String], io: &mut Io, name: &str, mut action: impl FnMut(&str) -> Result<(), String>) -> Run {
+    let (_, paths) = options(arguments);
+    if paths.is_empty() {
+        return missing(name, io);
+    }
+    let mut code = 0;
+    for path in paths {
+        if let Err(why) = action(path) {
+            io.err.push_str(&format!("{name}: {why}\n"));
+            code = 1;
+        }
+    }
+    Ok(code)
+}
+
+fn missing(name: &str, io: &mut Io) -> Run {
+    io.err.push_str(&format!("{name}: missing operand\nTry '{name} --help' for more information.\n"));
+    Ok(1)
+}
+
+/// The arguments without an option and its value.
+fn without_value(arguments: &[String], option: &str) -> Vec<String> {
+    let mut rest = Vec::new();
+    let mut words = arguments.iter();
+    while let Some(word) = words.next() {
+        if word == option {
+            words.next();
+        } else {
+            rest.push(word.clone());
+        }
+    }
+    rest
+}

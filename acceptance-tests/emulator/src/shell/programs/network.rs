@@ -1,0 +1,264 @@
+//! Programs that reach other machines.
+
+use super::{Host, Io, Program, Run, options};
+
+pub(super) fn find(name: &str) -> Option<Program> {
+    Some(match name {
+        "ssh" => ssh,
+        "scp" => scp,
+        "ssh-copy-id" => ssh_copy_id,
+        "nc" | "ncat" => nc,
+        "ping" => ping,
+        "getent" => getent,
+        _ => return None,
+    })
+}
+
+/// Where `ssh` is to go, and what it is to run there.
+struct Destination {
+    user: String,
+    host: String,
+    command: Vec<String>,
+}
+
+fn parse(host: &Host<'_>, arguments: &[String]) -> Option<Destination> {
+    const WITH_VALUE: &str = "bcDEeFIiJLlmOopQRSWw";
+    let (mut user, mut target, mut words) = (host.user.clone(), None, arguments.iter());
+    while let Some(word) = words.next() {
+        let Some(letters) = word.strip_prefix('-').filter(|letters| !letters.is_empty()) else {
+            target = Some(word.clone());
+            break;
+        };
+        if letters == "-" {
+            target = words.next().cloned();
+            break;
+        }
+        let letter = letters.chars().next().unwrap_or_default();
+        if WITH_VALUE.contains(letter) {
+            let value = if letters.len() > 1 { Some(letters[1..].to_owned()) } else { words.next().cloned() };
+            if letter == 'l' {
+                user = value.unwrap_or_default();
+            }
+        }
+    }
+    let target = target?;
+    let (user, host) = match target.split_once('@') {
+        Some((user, host)) => (user.to_owned(), host.to_owned()),
+        None => (user, target),
+    };
+    let mut command: Vec<String> = words.cloned().collect();
+    if command.first().is_some_and(|first| first == "--") {
+        command.remove(0);
+    }
+    Some(Destination { user, host: host.trim_matches(['[', ']']).to_owned(), command })
+}
+
+/// The key under which the machine is known, or ssh's complaint.
+fn connect(host: &Host<'_>, user: &str, name: &str) -> Result<String, String> {
+    let Some((key, machine)) = host
+        .world
+        .machines
+        .iter()
+        .find(|(key, machine)| *key == name || machine.address == name || machine.name == name)
+    else {
+        return Err(if name.parse::<std::net::IpAddr>().is_ok() {
+            format!("ssh: connect to host {name} port 22: No route to host\r\n")
+        } else {
+            format!("ssh: Could not resolve hostname {name}: Name or service not known\r\n")
+        });
+    };
+    if let Err(why) = host.tcp(&machine.address, "22") {
+        return Err(format!("ssh: connect to host {name} port 22: {why}\r\n"));
+    }
+    // Nodes trust each other's root; a host outside trusts whom it was told to.
+    let trusted = host.is_node()
+        && host.is_root()
+        && user == "root"
+        && (machine.is_node || machine.trusts.contains(&host.machine));
+    if !trusted {
+        return Err(format!("{user}@{name}: Permission denied (publickey,password).\r\n"));
+    }
+    Ok(key.clone())
+}
+
+fn ssh(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run {
+    let Some(destination) = parse(host, arguments) else {
+        io.err.push_str("usage: ssh [-46AaCfGgKkMNnqsTtVvXxYy] destination [command [argument ...]]\n");
+        return Ok(255);
+    };
+    match connect(host, &destination.user, &destination.host) {
+        // The words are joined by blanks and read again by the shell over there.
+        Ok(machine) => host.on(&machine, &destination.user, &destination.command.join(" "), io),
+        Err(why) => {
+            io.err.push_str(&why);
+            Ok(255)
+        }
+    }
+}
+
+fn scp(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run {
+    let mut paths = Vec::new();
+    let mut words = arguments.iter();
+    while let Some(word) = words.next() {
+        match word.as_str() {
+            "-o" | "-i" | "-P" | "-l" | "-F" => drop(words.next()),
+            option if option.starts_with('-') => {}
+            path => paths.push(path),
+        }
+    }
+    let [from, to] = paths.as_slice() else {
+        io.err.push_str("usage: scp [-346ABCOpqRrsTv] source ... target\n");
+        return Ok(1);
+    };
+    let text = match remote(from) {
+        Some((user, name, path)) => match connect(host, user, name) {
+            Ok(machine) => on(host, &machine, |host| host.read(path)),
+            Err(why) => return refused(io, &why),
+        },
+        None => host.read(from),
+    };
+    let text = match text {
+        Ok(text) => text,
+        Err(why) => {
+            let path = remote(from).map_or(*from, |(_, _, path)| path);
+            let prefix = if remote(from).is_some() { "scp" } else { "scp: stat local" };
+            io.err.push_str(&if prefix == "scp" {
+                format!("scp: {path}: {why}\n")
+            } else {
+                format!("{prefix} \"{path}\": {why}\n")
+            });
+            return Ok(1);
+        }
+    };
+    let name = from.rsplit('/').next().unwrap_or(from).to_owned();
+    let put = |host: &mut Host<'_>, path: &str| {
+        let path = match host.stat(path) {
+            Ok(stat) if stat.is_folder => format!("{}/{name}", path.trim_end_matches('/')),
+            _ => path.to_owned(),
+        };
+        host.write(&path, &text).map_err(|why| format!("scp: dest open \"{path}\": {why}\n"))
+    };
+    let outcome = match remote(to) {
+        Some((user, name, path)) => match connect(host, user, name) {
+            Ok(machine) => on(host, &machine, |host| put(host, path)),
+            Err(why) => return refused(io, &why),
+        },
+        None => put(host, to),
+    };
+    match outcome {
+        Ok(()) => Ok(0),
+        Err(why) => {
+            io.err.push_str(&why);
+            Ok(1)
+        }
+    }
+}
+
+fn refused(io: &mut Io, why: &str) -> Run {
+    io.err.push_str(&format!("{why}scp: Connection closed\r\n"));
+    Ok(255)
+}
+
+/// Does something as if on the other machine.
+fn on<T>(host: &mut Host<'_>, machine: &str, code: impl FnOnce(&mut Host<'_>) -> T) -> T {
+    let back = std::mem::replace(&mut host.machine, machine.to_owned());
+    let outcome = code(host);
+    host.machine = back;
+    outcome
+}
+
+/// `user@[host]:path`
+fn remote(text: &str) -> Option<(&str, &str, &str)> {
+    let (place, path) = match text.rfind("]:") {
+        Some(at) => (&text[..=at], &text[at + 2..]),
+        None => text.split_once(':').filter(|(place, _)| !place.contains('/'))?,
+    };
+    let (user, host) = place.split_once('@').unwrap_or(("root", place));
+    Some((user, host.trim_matches(['[', ']']), path))
+}
+
+/// Without a terminal nobody can type the password it asks for where the key isn't known yet.
+fn ssh_copy_id(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run {
+    const NAME: &str = "/usr/bin/ssh-copy-id";
+    let Some(destination) = parse(host, arguments) else {
+        io.err.push_str("Usage: /usr/bin/ssh-copy-id [-h|-?|-f|-n|-s|-x] [-i [identity_file]] [user@]hostname\n");
+        return Ok(1);
+    };
+    io.err.push_str(&format!("{NAME}: INFO: Source of key(s) to be installed: \"/root/.ssh/id_rsa.pub\"\n"));
+    io.err.push_str(&format!(
+        "{NAME}: INFO: attempting to log in with the new key(s), to filter out any that are already installed\n"
+    ));
+    match connect(host, &destination.user, &destination.host) {
+        Ok(_) => {
+            io.err.push_str(&format!(
+                "\n{NAME}: WARNING: All keys were skipped because they already exist on the remote system.\n\t\t(if you think this is a mistake, you may want to use -f option)\n\n"
+            ));
+            Ok(0)
+        }
+        Err(why) => {
+            io.err.push_str(&format!("\n{NAME}: ERROR: {why}\n"));
+            Ok(1)
+        }
+    }
+}
+
+fn nc(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run {
+    let mut rest = Vec::new();
+    let mut words = arguments.iter();
+    let mut verbose = false;
+    while let Some(word) = words.next() {
+        if word == "-w" {
+            words.next();
+        } else if let Some(letters) = word.strip_prefix('-') {
+            verbose |= letters.contains('v');
+        } else {
+            rest.push(word.clone());
+        }
+    }
+    let [address, port, ..] = rest.as_slice() else {
+        io.err.push_str("usage: nc [-46CDdFhklNnrStUuvZz] [destination] [port]\n");
+        return Ok(1);
+    };
+    match host.tcp(address, port) {
+        Ok(()) => {
+            if verbose {
+                io.err.push_str(&format!("Connection to {address} {port} port [tcp/*] succeeded!\n"));
+            }
+            Ok(0)
+        }
+        Err(why) => {
+            if verbose {
+                io.err.push_str(&format!("nc: connect to {address} port {port} (tcp) failed: {why}\n"));
+            }
+            Ok(1)
+        }
+    }
+}
+
+fn ping(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run {
+    let target = arguments.iter().rfind(|word| !word.starts_with('-')).cloned().unwrap_or_default();
+    let Some(machine) = host.world.machine_at(&target) else {
+        io.err.push_str(&format!("ping: {target}: Name or service not known\n"));
+        return Ok(2);
+    };
+    let there = host.world.is_reachable(machine);
+    let (received, loss) = if there { (1, 0) } else { (0, 100) };
+    io.out.push_str(&format!(
+        "PING {target} ({}) 56(84) bytes of data.\n\n--- {target} ping statistics ---\n",
+        machine.address
+    ));
+    io.out.push_str(&format!("1 packets transmitted, {received} received, {loss}% packet loss, time 0ms\n"));
+    Ok(i32::from(!there))
+}
+
+fn getent(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run {
+    let (_, words) = options(arguments);
+    let found = words.get(1).and_then(|name| host.world.machine_at(name));
+    match found {
+        Some(machine) => {
+            io.out.push_str(&format!("{:<15} {}\n", machine.address, machine.name));
+            Ok(0)
+        }
+        None => Ok(2),
+    }
+}

@@ -1,0 +1,378 @@
+//! How Proxmox's own programs read their arguments and complain: `PVE::CLIHandler` and `PVE::JSONSchema::get_options`.
+
+use serde_json::{Map, Value, json};
+
+use super::{Host, Io, Run};
+use crate::error::ApiError;
+use crate::route::Method;
+use crate::schema::{Kind, Params, Prop, Schema};
+use crate::world::Pve;
+
+/// A program: its commands, in the groups its usage shows.
+pub(super) struct Cli {
+    pub(super) name: &'static str,
+    pub(super) groups: Vec<Vec<Entry>>,
+}
+
+/// One command.
+pub(super) struct Entry {
+    /// Its words.
+    pub(super) words: &'static [&'static str],
+    /// What its usage says after the words.
+    pub(super) usage: &'static str,
+    /// The parameters that are given by place.
+    pub(super) fixed: &'static [&'static str],
+    pub(super) action: Action,
+}
+
+/// What a command does.
+pub(super) enum Action {
+    /// It is a call of the API; what is printed of the answer.
+    Api(Method, &'static str, Print),
+    /// It does something itself.
+    Own(Schema, OwnAction),
+}
+
+/// What is done with an answer of the API; the text is the output format asked for.
+pub(super) type Print = fn(&mut Host<'_>, &mut Io, &Value, &str) -> i32;
+
+/// A command of its own.
+pub(super) type OwnAction = fn(&mut Host<'_>, &mut Io, &Params) -> Run<Result<i32, String>>;
+
+/// Nothing is printed.
+pub(super) fn quiet(_: &mut Host<'_>, _: &mut Io, _: &Value, _: &str) -> i32 {
+    0
+}
+
+impl Entry {
+    pub(super) fn api(
+        words: &'static [&'static str],
+        usage: &'static str,
+        fixed: &'static [&'static str],
+        method: Method,
+        path: &'static str,
+    ) -> Self {
+        Self { words, usage, fixed, action: Action::Api(method, path, quiet) }
+    }
+
+    pub(super) fn printed(self, print: Print) -> Self {
+        let action = match self.action {
+            Action::Api(method, path, _) => Action::Api(method, path, print),
+            own @ Action::Own(..) => own,
+        };
+        Self { action, ..self }
+    }
+
+    pub(super) fn own(
+        words: &'static [&'static str],
+        usage: &'static str,
+        fixed: &'static [&'static str],
+        schema: Schema,
+        action: OwnAction,
+    ) -> Self {
+        Self { words, usage, fixed, action: Action::Own(schema, action) }
+    }
+}
+
+impl Cli {
+    /// Runs a command line.
+    pub(super) fn run(&self, host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run {
+        if !host.is_root() {
+            io.err.push_str("please run as root\n");
+            return Ok(255);
+        }
+        let mut candidates: Vec<&Entry> = self.groups.iter().flatten().collect();
+        let mut said = self.name.to_owned();
+        for (depth, word) in arguments.iter().enumerate() {
+            said.push_str(&format!(" {word}"));
+            let exact: Vec<&Entry> =
+                candidates.iter().copied().filter(|e| e.words.get(depth) == Some(&word.as_str())).collect();
+            let mut found = if exact.is_empty() {
+                candidates
+                    .iter()
+                    .copied()
+                    .filter(|e| e.words.get(depth).is_some_and(|w| w.starts_with(word.as_str())))
+                    .collect()
+            } else {
+                exact
+            };
+            let mut names: Vec<&str> = found.iter().filter_map(|e| e.words.get(depth).copied()).collect();
+            names.dedup();
+            if names.len() != 1 {
+                found.clear();
+            }
+            if word == "help" && depth == 0 {
+                io.out.push_str(&self.usage());
+                return Ok(0);
+            }
+            match found.as_slice() {
+                [] => {
+                    io.err.push_str(&format!("ERROR: unknown command '{said}'\n{}", self.usage()));
+                    return Ok(255);
+                }
+                [entry] if entry.words.len() == depth + 1 => {
+                    return self.start(host, io, entry, &arguments[depth + 1..]);
+                }
+                _ => candidates = found,
+            }
+        }
+        let what = if arguments.is_empty() {
+            "no command specified".to_owned()
+        } else {
+            format!("incomplete command '{said}'")
+        };
+        io.err.push_str(&format!("ERROR: {what}\n{}", self.usage()));
+        Ok(255)
+    }
+
+    fn usage(&self) -> String {
+        let mut text = format!("USAGE: {} <COMMAND> [ARGS] [OPTIONS]\n", self.name);
+        for group in &self.groups {
+            text.push('\n');
+            for entry in group {
+                text.push_str(&format!("       {}", self.usage_of(entry)));
+            }
+        }
+        text + &format!("\n       {} help [<extra-args>] [OPTIONS]\n", self.name)
+    }
+
+    fn usage_of(&self, entry: &Entry) -> String {
+        format!("{} {} {}\n", self.name, entry.words.join(" "), entry.usage)
+    }
+
+    fn start(&self, host: &mut Host<'_>, io: &mut Io, entry: &Entry, arguments: &[String]) -> Run {
+        let refuse = |io: &mut Io, text: &str| {
+            io.err.push_str(text);
+            io.err.push_str(&self.usage_of(entry));
+            Ok(255)
+        };
+        let cluster = host.cluster;
+        let found = match &entry.action {
+            Action::Api(method, path, _) => cluster.router.find(*method, path),
+            Action::Own(..) => None,
+        };
+        let schema = match &entry.action {
+            Action::Own(schema, _) => schema,
+            Action::Api(..) => match &found {
+                Some((route, _)) => &route.params,
+                None => return refuse(io, "501 not implemented\n"),
+            },
+        };
+        let (mut given, format) = match read(arguments, schema, entry.fixed, io) {
+            Ok(read) => read,
+            Err(text) => return refuse(io, &text),
+        };
+        given.entry("node").or_insert_with(|| json!(host.machine));
+        if schema.find("node").is_none() {
+            given.shift_remove("node");
+        }
+        if let (Action::Api(Method::Post, "/cluster/replication", _), None) = (&entry.action, given.get("type")) {
+            given.insert("type".to_owned(), json!("local"));
+        }
+        let outcome = match &entry.action {
+            Action::Own(schema, action) => match schema.verify(given) {
+                Ok(params) => match action(host, io, &params)? {
+                    Ok(code) => return Ok(code),
+                    Err(text) => Err(ApiError::die(text)),
+                },
+                Err(error) => Err(error),
+            },
+            Action::Api(_, _, print) => match found {
+                Some((route, _)) => match cluster.run_route(host.world, route, given) {
+                    Ok(reply) => return Ok(print(host, io, &reply.data, &format)),
+                    Err(error) => Err(error),
+                },
+                None => Ok(()),
+            },
+        };
+        match outcome {
+            Err(error) if !error.errors.is_empty() => refuse(io, &error.stringified()),
+            Err(error) => {
+                io.err.push_str(&error.stringified());
+                Ok(errno(host, &error))
+            }
+            Ok(()) => Ok(0),
+        }
+    }
+}
+
+/// Perl's `die` ends with `errno` if it is set, else with 255. It is set where the last thing done was to look for a file
+/// that isn't there, as for the groups once they are rules.
+fn errno(host: &Host<'_>, error: &ApiError) -> i32 {
+    const GROUPS: &str = "/etc/pve/ha/groups.cfg";
+    let of_groups = error.message.contains("ha groups have been migrated to rules");
+    if of_groups && host.world.profile.pve == Pve::V9 && host.world.file_opt(GROUPS).is_none() { 2 } else { 255 }
+}
+
+type Given = (Map<String, Value>, String);
+
+/// Options anywhere, the rest by place.
+fn read(arguments: &[String], schema: &Schema, fixed: &[&str], io: &mut Io) -> Result<Given, String> {
+    let mut given = Map::new();
+    let mut format = "text".to_owned();
+    let mut rest = Vec::new();
+    let mut words = arguments.iter().peekable();
+    while let Some(word) = words.next() {
+        let Some(option) = word.strip_prefix("--").or_else(|| word.strip_prefix('-')).filter(|rest| !rest.is_empty())
+        else {
+            rest.push(word.clone());
+            continue;
+        };
+        let (name, mut value) = match option.split_once('=') {
+            Some((name, value)) => (name, Some(value.to_owned())),
+            None => (option, None),
+        };
+        let prop = schema.find(name);
+        if prop.is_none() && !matches!(name, "output-format" | "noborder" | "human-readable" | "noheader" | "quiet") {
+            io.err.push_str(&format!("Unknown option: {name}\n"));
+            return Err("400 unable to parse option\n".to_owned());
+        }
+        let is_flag = prop.map_or(name != "output-format", |prop| matches!(prop.kind, Kind::Boolean));
+        if value.is_none() && (!is_flag || words.peek().is_some_and(|next| !next.starts_with('-') && is_boolean(next)))
+        {
+            value = words.next().cloned();
+        }
+        let value = match value {
+            Some(value) if is_flag => boolean(&value).unwrap_or(value),
+            Some(value) => value,
+            None if is_flag => "1".to_owned(),
+            None => {
+                io.err.push_str(&format!("Option {name} requires an argument\n"));
+                return Err("400 unable to parse option\n".to_owned());
+            }
+        };
+        if name == "output-format" {
+            format = value;
+        } else if prop.is_some() {
+            given.insert(name.to_owned(), json!(value));
+        }
+    }
+    let mut rest = rest.into_iter();
+    for name in fixed {
+        let value = rest.next().ok_or("400 not enough arguments\n")?;
+        given.insert((*name).to_owned(), json!(value));
+    }
+    if rest.next().is_some() {
+        return Err("400 too many arguments\n".to_owned());
+    }
+    Ok((given, format))
+}
+
+fn is_boolean(text: &str) -> bool {
+    boolean(text).is_some()
+}
+
+fn boolean(text: &str) -> Option<String> {
+    match text.to_ascii_lowercase().as_str() {
+        "1" | "on" | "yes" | "true" => Some("1".to_owned()),
+        "0" | "off" | "no" | "false" => Some("0".to_owned()),
+        _ => None,
+    }
+}
+
+/// A parameter that any text will do for.
+pub(super) fn text() -> Prop {
+    Prop::string()
+}
+
+/// JSON in one line, keys in order.
+pub(super) fn compact(value: &Value) -> String {
+    match value {
+        Value::Object(members) => {
+            let members: Vec<String> = sorted(members)
+                .into_iter()
+                .map(|(name, member)| format!("{}:{}", json!(name), compact(member)))
+                .collect();
+            format!("{{{}}}", members.join(","))
+        }
+        Value::Array(items) => format!("[{}]", items.iter().map(compact).collect::<Vec<_>>().join(",")),
+        scalar => scalar.to_string(),
+    }
+}
+
+/// JSON as Perl's module prints it for people.
+pub(super) fn pretty(value: &Value) -> String {
+    format!("{}\n", indented(value, 0))
+}
+
+fn indented(value: &Value, depth: usize) -> String {
+    let (inner, outer) = ("   ".repeat(depth + 1), "   ".repeat(depth));
+    match value {
+        Value::Object(members) if members.is_empty() => "{}".to_owned(),
+        Value::Array(items) if items.is_empty() => "[]".to_owned(),
+        Value::Object(members) => {
+            let lines: Vec<String> = sorted(members)
+                .into_iter()
+                .map(|(name, member)| format!("{inner}{} : {}", json!(name), indented(member, depth + 1)))
+                .collect();
+            format!("{{\n{}\n{outer}}}", lines.join(",\n"))
+        }
+        Value::Array(items) => {
+            let lines: Vec<String> = items.iter().map(|item| format!("{inner}{}", indented(item, depth + 1))).collect();
+            format!("[\n{}\n{outer}]", lines.join(",\n"))
+        }
+        scalar => scalar.to_string(),
+    }
+}
+
+fn sorted(members: &Map<String, Value>) -> Vec<(&String, &Value)> {
+    let mut members: Vec<_> = members.iter().collect();
+    members.sort_unstable_by_key(|(name, _)| *name);
+    members
+}
+
+/// A table as `PVE::CLIFormatter` draws it.
+pub(super) fn table(columns: &[&str], rows: &[Value]) -> String {
+    let cell = |row: &Value, column: &str| match row.get(column) {
+        None | Some(Value::Null) => String::new(),
+        Some(value @ (Value::Object(_) | Value::Array(_))) => compact(value),
+        Some(value) => crate::schema::check::perl_text(value),
+    };
+    let width = |column: &&str| {
+        let cells = rows.iter().map(|row| cell(row, column).chars().count());
+        cells.chain([column.chars().count()]).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = columns.iter().map(width).collect();
+    let rule = |left: &str, fill: &str, middle: &str, right: &str| {
+        let parts: Vec<String> = widths.iter().map(|width| fill.repeat(width + 2)).collect();
+        format!("{left}{}{right}\n", parts.join(middle))
+    };
+    let line = |cells: Vec<String>| {
+        let cells: Vec<String> = cells.iter().zip(&widths).map(|(cell, width)| format!(" {cell:<width$} ")).collect();
+        format!("│{}│\n", cells.join("│"))
+    };
+    let mut text = rule("┌", "─", "┬", "┐") + &line(columns.iter().map(|column| (*column).to_owned()).collect());
+    text.push_str(&rule("╞", "═", "╪", "╡"));
+    for (i, row) in rows.iter().enumerate() {
+        if i > 0 {
+            text.push_str(&rule("├", "─", "┼", "┤"));
+        }
+        text.push_str(&line(columns.iter().map(|column| cell(row, column)).collect()));
+    }
+    text + &rule("└", "─", "┴", "┘")
+}
+
+/// Prints an answer in the format asked for; `columns` are those of the table.
+pub(super) fn print(io: &mut Io, value: &Value, format: &str, columns: Option<&[&str]>) {
+    match format {
+        "json" => io.out.push_str(&format!("{}\n", compact(value))),
+        "json-pretty" => io.out.push_str(&pretty(value)),
+        _ => match value {
+            Value::Array(rows) if rows.is_empty() => {}
+            Value::Array(rows) => {
+                let mut all: Vec<&str> =
+                    rows.iter().filter_map(Value::as_object).flat_map(|row| row.keys().map(String::as_str)).collect();
+                all.sort_unstable();
+                all.dedup();
+                io.out.push_str(&table(columns.unwrap_or(&all), rows));
+            }
+            Value::Object(members) => {
+                let rows: Vec<Value> =
+                    sorted(members).into_iter().map(|(key, value)| json!({"key": key, "value": value})).collect();
+                io.out.push_str(&table(&["key", "value"], &rows));
+            }
+            Value::Null => {}
+            scalar => io.out.push_str(&format!("{}\n", crate::schema::check::perl_text(scalar))),
+        },
+    }
+}

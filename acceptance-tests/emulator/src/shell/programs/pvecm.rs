@@ -1,0 +1,102 @@
+//! `pvecm`: the cluster's membership.
+
+use serde_json::Value;
+
+use super::perl_cli::{Cli, Entry, text};
+use super::{Host, Io, Run, qdevice};
+use crate::route::Method;
+use crate::schema::formats::{CIDR, Format, Named};
+use crate::schema::{Params, Prop, Schema};
+
+/// `ip`
+const IP: Named = Named {
+    name: "ip",
+    check: |value| match value.parse::<std::net::IpAddr>() {
+        Ok(_) => Ok(()),
+        Err(_) => Err("value does not look like a valid IP address".to_owned()),
+    },
+};
+
+pub(super) fn run(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run {
+    cli().run(host, io, arguments)
+}
+
+fn cli() -> Cli {
+    let setup = Schema::new()
+        .req("address", Prop::string().format(Format::One(IP)))
+        .opt("network", Prop::string().format(Format::One(CIDR)))
+        .opt("force", Prop::boolean());
+    let none = Schema::new;
+    let expected = Schema::new().req("expected", Prop::integer().min(1.0));
+    let add = Schema::new()
+        .req("hostname", text())
+        .opt("force", Prop::boolean())
+        .opt("use_ssh", Prop::boolean())
+        .opt("fingerprint", text())
+        .opt("link0", text())
+        .opt("link1", text());
+    let updatecerts = none().opt("force", Prop::boolean()).opt("silent", Prop::boolean());
+    Cli {
+        name: "pvecm",
+        groups: vec![
+            vec![
+                Entry::own(&["qdevice", "remove"], "", &[], none(), |host, io, _| qdevice::remove(host, io)),
+                Entry::own(&["qdevice", "setup"], "<address> [OPTIONS]", &["address"], setup, qdevice::setup),
+            ],
+            vec![
+                Entry::api(&["addnode"], "<node> [OPTIONS]", &["node"], Method::Post, "/cluster/config/nodes/{node}"),
+                Entry::api(&["apiver"], "", &[], Method::Get, "/cluster/config/apiversion").printed(scalar),
+                Entry::api(&["create"], "<clustername> [OPTIONS]", &["clustername"], Method::Post, "/cluster/config"),
+                Entry::api(&["delnode"], "<node>", &["node"], Method::Delete, "/cluster/config/nodes/{node}"),
+            ],
+            vec![
+                Entry::own(&["add"], "<hostname> [OPTIONS]", &["hostname"], add, |_, _, _| {
+                    // It asks for a password first, and there is nobody to type it.
+                    Ok(Err("no password provided".to_owned()))
+                }),
+                Entry::own(&["expected"], "<expected>", &["expected"], expected, |host, io, params| {
+                    Ok(Ok(host.call(&["corosync-quorumtool", "-e", &params.text("expected")], io)?))
+                }),
+                Entry::own(&["keygen"], "<filename>", &["filename"], none().req("filename", text()), keygen),
+                Entry::own(&["mtunnel"], "[<extra-args>] [OPTIONS]", &[], none(), |host, io, _| {
+                    io.out.push_str(if host.world.is_quorate() { "tunnel online\n" } else { "no quorum\n" });
+                    Ok(Ok(0))
+                }),
+                Entry::own(&["nodes"], "", &[], none(), |host, io, _| {
+                    Ok(Ok(host.call(&["corosync-quorumtool", "-l"], io)?))
+                }),
+                Entry::own(&["status"], "", &[], none(), status),
+                Entry::own(&["updatecerts"], " [OPTIONS]", &[], updatecerts, |_, _, _| Ok(Ok(0))),
+            ],
+        ],
+    }
+}
+
+fn scalar(_: &mut Host<'_>, io: &mut Io, value: &Value, _: &str) -> i32 {
+    io.out.push_str(&format!("{}\n", crate::schema::check::perl_text(value)));
+    0
+}
+
+fn status(host: &mut Host<'_>, io: &mut Io, _: &Params) -> Run<Result<i32, String>> {
+    let world = &*host.world;
+    io.out.push_str("Cluster information\n-------------------\n");
+    let facts = [
+        ("Name:", world.cluster_name.clone()),
+        ("Config Version:", world.config_version.to_string()),
+        ("Transport:", "knet".to_owned()),
+        ("Secure auth:", "on".to_owned()),
+    ];
+    for (label, value) in facts {
+        io.out.push_str(&format!("{label:<17} {value}\n"));
+    }
+    io.out.push('\n');
+    Ok(Ok(host.call(&["corosync-quorumtool", "-siH"], io)?))
+}
+
+fn keygen(host: &mut Host<'_>, _: &mut Io, params: &Params) -> Run<Result<i32, String>> {
+    let path = params.text("filename");
+    if host.stat(&path).is_ok() {
+        return Ok(Err(format!("key file '{path}' already exists")));
+    }
+    Ok(host.write(&path, "key\n").map(|()| 0).map_err(|why| format!("unable to open file '{path}' - {why}")))
+}

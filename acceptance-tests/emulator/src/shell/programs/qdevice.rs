@@ -1,0 +1,300 @@
+//! `pvecm qdevice`, and the tools of corosync-qdevice and corosync-qnetd it works with.
+//!
+//! Every step is a command of its own, as in Proxmox's program, so that each can be made to fail, and what a failed set-up
+//! leaves behind is what the steps before it have done.
+
+use super::{Host, Io, Run};
+use crate::schema::Params;
+use crate::world::corosync::{Algorithm, Qdevice};
+use crate::world::machines::{QDEVICE_STORE, QNETD_STORE};
+
+const CA: &str = "qnetd-cacert.crt";
+const REQUEST: &str = "qdevice-net-node.crq";
+const BUNDLE: &str = "qdevice-net-node.p12";
+const LOCK: &str = "file-corosync_conf";
+
+/// What `die` says, or that it went well.
+type Done = Result<i32, String>;
+
+/// Ends the program with what `die` says if the step failed.
+macro_rules! step {
+    ($outcome:expr) => {
+        if let Err(why) = $outcome? {
+            return Ok(Err(why));
+        }
+    };
+}
+
+/// `pvecm qdevice setup`
+pub(super) fn setup(host: &mut Host<'_>, io: &mut Io, params: &Params) -> Run<Done> {
+    let force = params.bool("force").unwrap_or(false);
+    let address = params.text("address");
+    if let Err(why) = all_online(host) {
+        return Ok(Err(why));
+    }
+    if host.world.qdevice.is_some() && !force {
+        return Ok(Err("QDevice already configured!".to_owned()));
+    }
+    let algorithm = Algorithm::of(host.world.nodes.len());
+    if algorithm == Algorithm::Lms && !force {
+        return Ok(Err("Clusters with an odd node count are not officially supported!".to_owned()));
+    }
+    let cluster = host.world.cluster_name.clone();
+    let mut steps = Steps { host, io, address: address.clone() };
+    let login = format!("root@{address}");
+    step!(steps.local(&["ssh-copy-id", "-i", "/root/.ssh/id_rsa", &login]));
+    if steps.host.stat(QDEVICE_STORE).is_ok() {
+        if !force {
+            return Ok(Err("QDevice certificate store already initialised, set force to delete!".to_owned()));
+        }
+        let _ = steps.host.remove_tree(QDEVICE_STORE);
+    }
+    steps.say("initializing qnetd server");
+    // It fails where that has been done before, and nobody minds.
+    let _ = steps.qnetd(&["corosync-qnetd-certutil", "-i"])?;
+    steps.say("copying CA cert and initializing on all nodes");
+    let (from, to) = (format!("root@[{address}]:{QNETD_STORE}/{CA}"), format!("/etc/pve/{CA}"));
+    step!(steps.local(&["scp", "-o", "BatchMode=yes", &from, &to]));
+    for node in steps.nodes() {
+        let _ = steps.node(&node, &["corosync-qdevice-net-certutil", "-i", "-c", &to])?;
+    }
+    let _ = steps.host.remove(&to, false);
+    steps.say("generating cert request");
+    step!(steps.local(&["corosync-qdevice-net-certutil", "-r", "-n", &cluster]));
+    steps.say("copying exported cert request to qnetd server");
+    let (from, to) = (format!("{QDEVICE_STORE}/{REQUEST}"), format!("root@[{address}]:/tmp"));
+    step!(steps.local(&["scp", "-o", "BatchMode=yes", &from, &to]));
+    steps.say("sign and export cluster cert");
+    let request = format!("/tmp/{REQUEST}");
+    step!(steps.qnetd(&["corosync-qnetd-certutil", "-s", "-c", &request, "-n", &cluster]));
+    steps.say("copy exported CRT");
+    let from = format!("root@[{address}]:{QNETD_STORE}/cluster-{cluster}.crt");
+    step!(steps.local(&["scp", "-o", "BatchMode=yes", &from, QDEVICE_STORE]));
+    steps.say("import certificate");
+    let certificate = format!("{QDEVICE_STORE}/cluster-{cluster}.crt");
+    step!(steps.local(&["corosync-qdevice-net-certutil", "-M", "-c", &certificate]));
+    steps.say("copy and import pk12 cert to all nodes");
+    let (from, to) = (format!("{QDEVICE_STORE}/{BUNDLE}"), format!("/etc/pve/{BUNDLE}"));
+    step!(steps.local(&["scp", "-o", "BatchMode=yes", &from, "/etc/pve/"]));
+    for node in steps.nodes() {
+        step!(steps.node(&node, &["corosync-qdevice-net-certutil", "-m", "-c", &to]));
+    }
+    let _ = steps.host.remove(&to, false);
+    steps.say("add QDevice to cluster configuration");
+    let since = steps.host.world.clock.now();
+    if let Err(why) = configure(steps.host, Some(Qdevice { host: address, algorithm, since })) {
+        return Ok(Err(why));
+    }
+    for node in steps.nodes() {
+        steps.say(&format!("start and enable corosync qdevice daemon on node '{node}'..."));
+        step!(steps.node(&node, &["systemctl", "start", "corosync-qdevice"]));
+        step!(steps.node(&node, &["systemctl", "enable", "corosync-qdevice"]));
+    }
+    step!(steps.local(&["corosync-cfgtool", "-R"]));
+    Ok(Ok(0))
+}
+
+/// `pvecm qdevice remove`
+pub(super) fn remove(host: &mut Host<'_>, io: &mut Io) -> Run<Done> {
+    if let Err(why) = all_online(host) {
+        return Ok(Err(why));
+    }
+    if host.world.qdevice.is_none() {
+        return Ok(Err("No QDevice configured!".to_owned()));
+    }
+    if let Err(why) = configure(host, None) {
+        return Ok(Err(why));
+    }
+    let mut steps = Steps { host, io, address: String::new() };
+    for node in steps.nodes() {
+        step!(steps.node(&node, &["rm", "-rf", "/etc/corosync/qdevice"]));
+    }
+    for node in steps.nodes() {
+        step!(steps.node(&node, &["systemctl", "stop", "corosync-qdevice"]));
+        step!(steps.node(&node, &["systemctl", "disable", "corosync-qdevice"]));
+    }
+    step!(steps.local(&["corosync-cfgtool", "-R"]));
+    steps.io.out.push_str("\nRemoved Qdevice.\n");
+    Ok(Ok(0))
+}
+
+/// The commands that make up a set-up.
+struct Steps<'h, 'w> {
+    host: &'h mut Host<'w>,
+    io: &'h mut Io,
+    address: String,
+}
+
+impl Steps<'_, '_> {
+    fn say(&mut self, what: &str) {
+        self.io.out.push_str(&format!("\nINFO: {what}\n"));
+    }
+
+    fn nodes(&self) -> Vec<String> {
+        self.host.world.nodes.keys().cloned().collect()
+    }
+
+    /// `run_command`: an exit code that isn't 0 is an error with the command in it.
+    fn local(&mut self, argv: &[&str]) -> Run<Result<(), String>> {
+        let code = self.host.call(argv, self.io)?;
+        Ok(if code == 0 { Ok(()) } else { Err(format!("command '{}' failed: exit code {code}", argv.join(" "))) })
+    }
+
+    fn qnetd(&mut self, argv: &[&str]) -> Run<Result<(), String>> {
+        let address = self.address.clone();
+        let all: Vec<&str> =
+            ["ssh", "-o", "BatchMode=yes", "-lroot", &address].into_iter().chain(argv.iter().copied()).collect();
+        self.local(&all)
+    }
+
+    /// On a node, this one included; what it prints is shown with the node's name.
+    fn node(&mut self, node: &str, argv: &[&str]) -> Run<Result<(), String>> {
+        let login = self.host.world.nodes.get(node).map(|node| format!("root@{}", node.address)).unwrap_or_default();
+        let alias = format!("HostKeyAlias={node}");
+        let head = ["ssh", "-e", "none", "-o", "BatchMode=yes", "-o", &alias, &login, "--"];
+        let all: Vec<&str> = head.into_iter().chain(argv.iter().copied()).collect();
+        let before = std::mem::take(&mut self.io.out);
+        let outcome = self.local(&all);
+        let printed = std::mem::replace(&mut self.io.out, before);
+        for line in printed.lines() {
+            self.io.out.push_str(&format!("\nnode '{node}': {line}"));
+        }
+        outcome
+    }
+}
+
+fn all_online(host: &Host<'_>) -> Result<(), String> {
+    match host.world.nodes.keys().find(|node| !host.world.is_member(node)) {
+        Some(node) => Err(format!("All nodes must be online! Node {node} is offline, aborting.")),
+        None => Ok(()),
+    }
+}
+
+/// Writes the device section, under the file's lock.
+fn configure(host: &mut Host<'_>, device: Option<Qdevice>) -> Result<(), String> {
+    if !host.world.is_quorate() {
+        return Err(format!("cfs-lock '{LOCK}' error: no quorum!"));
+    }
+    if host.world.is_locked(LOCK) {
+        return Err(format!("cfs-lock '{LOCK}' error: got lock request timeout"));
+    }
+    if device.is_some() && host.world.qdevice.is_some() {
+        return Err("Qdevice already configured, must be removed before setting up new one!".to_owned());
+    }
+    host.world.configure_qdevice(device);
+    Ok(())
+}
+
+/// `corosync-qnetd-certutil`: `-i` makes the authority, `-s` signs a request.
+pub(super) fn qnetd_certutil(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run {
+    let ca = format!("{QNETD_STORE}/{CA}");
+    let value =
+        |option: &str| arguments.iter().position(|word| word == option).and_then(|at| arguments.get(at + 1)).cloned();
+    if arguments.iter().any(|word| word == "-i") {
+        if host.stat(&ca).is_ok() {
+            io.err.push_str(&format!(
+                "Certificate database ({QNETD_STORE}) already exists. Delete it to initialize new db\n"
+            ));
+            return Ok(1);
+        }
+        make(host, QNETD_STORE);
+        put(host, &ca, "-----BEGIN CERTIFICATE-----\n");
+        io.out.push_str("Creating new key and cert db\nCreating new noise file\nCreating new CA\n");
+        return Ok(0);
+    }
+    let (Some(request), Some(name)) = (value("-c"), value("-n")) else {
+        io.err.push_str("corosync-qnetd-certutil: missing -c or -n\n");
+        return Ok(1);
+    };
+    if host.stat(&ca).is_err() {
+        io.err.push_str("Can't open certificate database\n");
+        return Ok(1);
+    }
+    if host.stat(&request).is_err() {
+        io.err.push_str(&format!("Can't open certificate request {request}\n"));
+        return Ok(1);
+    }
+    let exported = format!("{QNETD_STORE}/cluster-{name}.crt");
+    put(host, &exported, "-----BEGIN CERTIFICATE-----\n");
+    io.out.push_str(&format!("Signing cluster certificate\nCertificate stored in {exported}\n"));
+    Ok(0)
+}
+
+/// `corosync-qdevice-net-certutil`: `-i` makes the store, `-r` a request, `-M` and `-m` import what was signed.
+pub(super) fn qdevice_certutil(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run {
+    let given = arguments.iter().position(|word| word == "-c").and_then(|at| arguments.get(at + 1)).cloned();
+    let has = |option: &str| arguments.iter().any(|word| word == option);
+    let exists = host.stat(QDEVICE_STORE).is_ok();
+    if let Some(path) = given.filter(|path| host.stat(path).is_err()) {
+        io.err.push_str(&format!("Can't open certificate file {path}\n"));
+        return Ok(1);
+    }
+    if has("-i") {
+        if exists {
+            io.err.push_str(&format!(
+                "Certificate database ({QDEVICE_STORE}) already exists. Delete it to initialize new db\n"
+            ));
+            return Ok(1);
+        }
+        make(host, QDEVICE_STORE);
+        io.out.push_str("Creating new key and cert db\n");
+        return Ok(0);
+    }
+    if !exists {
+        io.err.push_str(&format!("Can't open certificate database ({QDEVICE_STORE})\n"));
+        return Ok(1);
+    }
+    if has("-r") {
+        put(host, &format!("{QDEVICE_STORE}/{REQUEST}"), "-----BEGIN NEW CERTIFICATE REQUEST-----\n");
+        io.out.push_str(&format!(
+            "Creating new certificate request\nCertificate request stored in {QDEVICE_STORE}/{REQUEST}\n"
+        ));
+    } else if has("-M") || has("-m") {
+        put(host, &format!("{QDEVICE_STORE}/{BUNDLE}"), "PKCS12\n");
+        io.out.push_str("Importing signed cluster certificate\n");
+    }
+    Ok(0)
+}
+
+/// `corosync-qdevice-tool -s`
+pub(super) fn qdevice_tool(host: &mut Host<'_>, io: &mut Io, _: &[String]) -> Run {
+    let world = &*host.world;
+    let Some(device) = world.qdevice.as_ref().filter(|_| world.qdevice_runs(&host.machine)) else {
+        io.err.push_str("Can't connect to QDevice socket (is QDevice running?): No such file or directory\n");
+        return Ok(1);
+    };
+    let state = if world.qdevice_is_connected(&host.machine) { "Connected" } else { "Connect failed" };
+    let id = world.nodes.get(&host.machine).map_or(0, |node| node.id);
+    io.out.push_str("Qdevice information\n-------------------\nModel:                  Net\n");
+    io.out.push_str(&format!("Node ID:                {id}\nQNetd host:             {}:5403\n", device.host));
+    let algorithm = if device.algorithm == Algorithm::Lms { "LMS" } else { "Fifty-Fifty split" };
+    io.out.push_str(&format!("Algorithm:              {algorithm}\nState:                  {state}\n"));
+    Ok(0)
+}
+
+/// `corosync-qnetd-tool -s`
+pub(super) fn qnetd_tool(host: &mut Host<'_>, io: &mut Io, _: &[String]) -> Run {
+    if !host.here().is_active("corosync-qnetd") {
+        io.err.push_str("Can't connect to QNetd socket (is QNetd running?): No such file or directory\n");
+        return Ok(1);
+    }
+    let world = &*host.world;
+    let clients = world.nodes.keys().filter(|node| world.is_up(node) && world.qdevice_is_connected(node)).count();
+    io.out.push_str("QNetd address:\t\t\t*:5403\nTLS:\t\t\t\tSupported (client certificate required)\n");
+    io.out.push_str(&format!("Connected clients:\t\t{clients}\nConnected clusters:\t\t{}\n", usize::from(clients > 0)));
+    Ok(0)
+}
+
+fn make(host: &mut Host<'_>, folder: &str) {
+    let now = host.world.clock.now();
+    if let Some(machine) = host.here_mut() {
+        machine.disk.make_dirs(folder, now);
+    }
+}
+
+fn put(host: &mut Host<'_>, path: &str, text: &str) {
+    let now = host.world.clock.now();
+    if let Some(machine) = host.here_mut() {
+        machine.disk.write(path, text, now);
+    }
+}

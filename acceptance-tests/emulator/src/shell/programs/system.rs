@@ -1,0 +1,388 @@
+//! Programs about the machine itself, and those that start others.
+
+use jiff::Timestamp;
+
+use super::super::interpreter::{Flavour, Shell};
+use crate::world::machines::WATCHDOG_MODULES;
+
+use super::{Host, Io, Program, Run, base_name, options};
+
+pub(super) fn find(name: &str) -> Option<Program> {
+    Some(match name {
+        "sh" | "dash" => |host, io, arguments| shell(host, io, arguments, Flavour::Dash),
+        "bash" => |host, io, arguments| shell(host, io, arguments, Flavour::Bash),
+        "sudo" => sudo,
+        "hostname" => |host, io, _| say(io, &host.here().name.clone()),
+        "uname" => uname,
+        "whoami" => |host, io, _| say(io, &host.user.clone()),
+        "id" => |host, io, arguments| match (arguments.first().map(String::as_str), host.is_root()) {
+            (Some("-u"), true) => say(io, "0"),
+            (Some("-u"), false) => say(io, "1000"),
+            (Some("-un"), _) => say(io, &host.user.clone()),
+            (_, true) => say(io, "uid=0(root) gid=0(root) groups=0(root)"),
+            (_, false) => say(io, &format!("uid=1000({0}) gid=1000({0}) groups=1000({0}),27(sudo)", host.user)),
+        },
+        "date" => date,
+        "sleep" => |host, _, arguments| {
+            host.seconds +=
+                arguments.iter().filter_map(|word| word.trim_end_matches('s').parse::<f64>().ok()).sum::<f64>();
+            Ok(0)
+        },
+        "systemctl" => systemctl,
+        "dpkg-query" | "dpkg" => dpkg,
+        "command" | "which" | "type" => which,
+        "lsmod" => lsmod,
+        "modinfo" => modinfo,
+        "pgrep" => |host, _, arguments| {
+            let (_, names) = options(arguments);
+            Ok(i32::from(!names.iter().any(|name| host.here().processes.contains(*name))))
+        },
+        "pkill" | "killall" => |host, _, arguments| {
+            let (_, names) = options(arguments);
+            let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+            let ended = host.here_mut().map_or(0, |machine| {
+                let before = machine.processes.len();
+                machine.processes.retain(|process| !names.contains(process));
+                before - machine.processes.len()
+            });
+            Ok(i32::from(ended == 0))
+        },
+        "modprobe" | "logger" | "apt-get" => |_, _, _| Ok(0),
+        "timeout" => timeout,
+        "flock" => flock,
+        "env" | "nohup" | "nice" | "ionice" | "stdbuf" => |host, io, arguments| {
+            let skip = |word: &&String| word.contains('=') || word.starts_with('-');
+            let rest: Vec<String> = arguments.iter().skip_while(skip).cloned().collect();
+            start(host, io, &rest)
+        },
+        "reboot" => |host, _, _| {
+            let node = host.machine.clone();
+            host.world.reboot(&node);
+            Ok(0)
+        },
+        "poweroff" | "shutdown" => shutdown,
+        _ => return None,
+    })
+}
+
+fn say(io: &mut Io, text: &str) -> Run {
+    io.out.push_str(&format!("{text}\n"));
+    Ok(0)
+}
+
+/// Runs what stands in the arguments; 127 if there is no such program.
+fn start(host: &mut Host<'_>, io: &mut Io, argv: &[String]) -> Run {
+    match host.run(argv, io)? {
+        Some(code) => Ok(code),
+        None => {
+            let name = argv.first().map_or("", String::as_str);
+            io.err.push_str(&format!("{name}: No such file or directory\n"));
+            Ok(127)
+        }
+    }
+}
+
+fn shell(host: &mut Host<'_>, io: &mut Io, arguments: &[String], flavour: Flavour) -> Run {
+    let own = if flavour == Flavour::Dash { "sh" } else { "bash" };
+    let mut words = arguments.iter().peekable();
+    let (mut exits, mut from_argument) = (false, false);
+    while let Some(word) = words.next_if(|word| word.starts_with('-') && word.len() > 1) {
+        match word.as_str() {
+            "--" => break,
+            "-s" => {}
+            letters => {
+                exits |= letters.contains('e');
+                from_argument |= letters.contains('c');
+            }
+        }
+    }
+    let script = if from_argument {
+        match words.next() {
+            Some(script) => script.clone(),
+            None => {
+                io.err.push_str(&format!("{own}: 0: -c requires an argument\n"));
+                return Ok(2);
+            }
+        }
+    } else {
+        std::mem::take(&mut io.stdin)
+    };
+    let name = if from_argument { words.next().cloned() } else { None };
+    let script = if exits { format!("set -e\n{script}") } else { script };
+    let name = name.unwrap_or_else(|| own.to_owned());
+    Shell::new(host, flavour, &name, words.cloned().collect()).script(&script, io)
+}
+
+fn sudo(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run {
+    let mut words = arguments.iter().peekable();
+    while let Some(word) = words.next_if(|word| word.starts_with('-')) {
+        match word.as_str() {
+            "--" => break,
+            "-u" | "-g" => drop(words.next()),
+            _ => {}
+        }
+    }
+    let argv: Vec<String> = words.cloned().collect();
+    if !host.is_root() && !host.here().sudo {
+        io.err.push_str("sudo: a password is required\n");
+        return Ok(1);
+    }
+    if argv.is_empty() {
+        return Ok(0);
+    }
+    let user = std::mem::replace(&mut host.user, "root".to_owned());
+    let outcome = host.run(&argv, io);
+    host.user = user;
+    match outcome? {
+        Some(code) => Ok(code),
+        None => {
+            io.err.push_str(&format!("sudo: {}: command not found\n", argv[0]));
+            Ok(1)
+        }
+    }
+}
+
+fn uname(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run {
+    let kernel = kernel(host);
+    let text = match arguments.first().map(String::as_str) {
+        Some("-r") => kernel.to_owned(),
+        Some("-n") => host.here().name.clone(),
+        Some("-m") => "x86_64".to_owned(),
+        Some("-a") => format!("Linux {} {kernel} #1 SMP PREEMPT_DYNAMIC x86_64 GNU/Linux", host.here().name),
+        _ => "Linux".to_owned(),
+    };
+    say(io, &text)
+}
+
+fn date(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run {
+    let now = host.world.now();
+    if arguments.iter().any(|word| word == "+%s") {
+        return say(io, &now.to_string());
+    }
+    let format =
+        arguments.iter().find_map(|word| word.strip_prefix('+')).unwrap_or("%a %b %e %H:%M:%S UTC %Y").to_owned();
+    let time = Timestamp::from_second(now).unwrap_or(Timestamp::UNIX_EPOCH);
+    let text = time.strftime(&format).to_string();
+    say(io, &text)
+}
+
+fn systemctl(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run {
+    let (letters, words) = options(arguments);
+    let quiet = letters.contains(&'q');
+    let Some((verb, names)) = words.split_first() else { return Ok(0) };
+    let mut code = 0;
+    for name in names {
+        let name = name.trim_end_matches(".service");
+        let found = host.here().units.get(name).copied();
+        let unit = found.unwrap_or_default();
+        match *verb {
+            "is-active" => {
+                if !quiet {
+                    io.out.push_str(if unit.active { "active\n" } else { "inactive\n" });
+                }
+                // systemd 257 tells a unit that isn't there from one that doesn't run.
+                code = if unit.active { 0 } else { 3 + i32::from(found.is_none()) };
+            }
+            "is-enabled" => {
+                let word = match (found, unit.enabled) {
+                    (None, _) => "not-found\n",
+                    (_, true) => "enabled\n",
+                    (_, false) => "disabled\n",
+                };
+                if !quiet {
+                    io.out.push_str(word);
+                }
+                code = if unit.enabled {
+                    0
+                } else if found.is_none() {
+                    4
+                } else {
+                    1
+                };
+            }
+            "start" | "stop" | "restart" | "reload" | "enable" | "disable" | "status" | "daemon-reload" => {
+                if found.is_none() {
+                    io.err.push_str(&format!("Failed to {verb} {name}.service: Unit {name}.service not found.\n"));
+                    code = 5;
+                    continue;
+                }
+                if !host.is_root() && *verb != "status" {
+                    io.err.push_str(&format!("Failed to {verb} {name}.service: Access denied\n"));
+                    code = 4;
+                    continue;
+                }
+                if name == "watchdog-mux" && matches!(*verb, "restart" | "stop") {
+                    // Its clients, the managers, hold it.
+                    io.err.push_str("Failed to stop watchdog-mux.service: Operation refused, unit watchdog-mux.service may be requested by dependency only\n");
+                    code = 4;
+                    continue;
+                }
+                let now = letters.contains(&'n');
+                let (active, enabled) = match *verb {
+                    "start" | "restart" => (true, unit.enabled),
+                    "stop" => (false, unit.enabled),
+                    "enable" => (unit.active || now, true),
+                    "disable" => (unit.active && !now, false),
+                    _ => (unit.active, unit.enabled),
+                };
+                if let Some(machine) = host.here_mut() {
+                    machine.set_unit(name, active, enabled);
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(code)
+}
+
+fn dpkg(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run {
+    let (mut format, mut names, mut status, mut words) = (None, Vec::new(), false, arguments.iter());
+    while let Some(word) = words.next() {
+        match word.as_str() {
+            "-W" | "--show" => {}
+            "-f" => format = words.next().cloned(),
+            "-s" | "-l" | "--status" => status = true,
+            other => match other
+                .strip_prefix("-f=")
+                .or_else(|| other.strip_prefix("--showformat="))
+                .or_else(|| other.strip_prefix("-f"))
+            {
+                Some(value) => format = Some(value.to_owned()),
+                None => names.push(word.clone()),
+            },
+        }
+    }
+    let mut code = 0;
+    for name in names {
+        let Some(version) = host.here().packages.get(&name).cloned() else {
+            if status {
+                io.err.push_str(&format!(
+                    "dpkg-query: package '{name}' is not installed and no information is available\n"
+                ));
+            } else {
+                io.err.push_str(&format!("dpkg-query: no packages found matching {name}\n"));
+            }
+            code = 1;
+            continue;
+        };
+        let text = match (&format, status) {
+            (Some(format), _) => format
+                .replace("${Package}", &name)
+                .replace("${binary:Package}", &name)
+                .replace("${Version}", &version)
+                .replace("${db:Status-Status}", "installed")
+                .replace("${db:Status-Abbrev}", "ii ")
+                .replace("${Status}", "install ok installed")
+                .replace("\\n", "\n")
+                .replace("\\t", "\t"),
+            (None, true) => format!("Package: {name}\nStatus: install ok installed\nVersion: {version}\n"),
+            (None, false) => format!("{name}\t{version}\n"),
+        };
+        io.out.push_str(&text);
+    }
+    Ok(code)
+}
+
+/// `command -v`, `which`, `type`; `command` without `-v` runs what follows.
+fn which(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run {
+    let looks = arguments.first().is_none_or(|first| matches!(first.as_str(), "-v" | "-V") || !first.starts_with('-'));
+    let names: Vec<String> = arguments.iter().filter(|word| !word.starts_with('-')).cloned().collect();
+    if !looks {
+        return start(host, io, &names);
+    }
+    let mut code = 0;
+    for name in names {
+        if super::find(host, &name).is_some() {
+            io.out.push_str(&format!("/usr/bin/{}\n", base_name(&name)));
+        } else {
+            code = 1;
+        }
+    }
+    Ok(code)
+}
+
+fn lsmod(host: &mut Host<'_>, io: &mut Io, _: &[String]) -> Run {
+    io.out.push_str("Module                  Size  Used by\n");
+    let modules = host.read("/proc/modules").unwrap_or_default();
+    for line in modules.lines() {
+        let words: Vec<&str> = line.split(' ').collect();
+        io.out.push_str(&format!("{:<20} {:>8}  {}\n", words[0], words[1], words[2]));
+    }
+    Ok(0)
+}
+
+/// `modinfo -F filename MODULE`
+fn modinfo(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run {
+    let Some(module) = arguments.last() else { return Ok(1) };
+    if !WATCHDOG_MODULES.contains(&module.as_str()) {
+        io.err.push_str(&format!("modinfo: ERROR: Module {module} not found.\n"));
+        return Ok(1);
+    }
+    let kernel = kernel(host);
+    let path = format!("/lib/modules/{kernel}/kernel/drivers/watchdog/{module}.ko");
+    let field = arguments.iter().position(|word| word == "-F").and_then(|at| arguments.get(at + 1));
+    match field.map(String::as_str) {
+        Some("filename") | None => say(io, &path),
+        Some(_) => Ok(0),
+    }
+}
+
+fn kernel(host: &Host<'_>) -> &'static str {
+    match host.world.profile.pve {
+        crate::world::Pve::V8 => "6.8.12-15-pve",
+        crate::world::Pve::V9 => "6.17.2-1-pve",
+    }
+}
+
+fn timeout(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run {
+    let mut words = arguments.iter().peekable();
+    while let Some(word) = words.next_if(|word| word.starts_with('-')) {
+        if matches!(word.as_str(), "-k" | "-s") {
+            words.next();
+        }
+    }
+    let limit: f64 = words.next().and_then(|limit| limit.trim_end_matches('s').parse().ok()).unwrap_or(f64::MAX);
+    let before = host.seconds;
+    let argv: Vec<String> = words.cloned().collect();
+    let code = start(host, io, &argv)?;
+    if host.seconds - before > limit {
+        host.seconds = before + limit;
+        return Ok(124);
+    }
+    Ok(code)
+}
+
+/// Commands run one at a time here, so that the lock is always free.
+fn flock(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run {
+    let mut words = arguments.iter().peekable();
+    while let Some(word) = words.next_if(|word| word.starts_with('-')) {
+        if matches!(word.as_str(), "-w" | "--timeout" | "-E") {
+            words.next();
+        }
+    }
+    let Some(file) = words.next() else {
+        io.err.push_str("flock: not enough arguments\n");
+        return Ok(64);
+    };
+    if host.stat(file).is_err()
+        && let Err(why) = host.write(file, "")
+    {
+        io.err.push_str(&format!("flock: cannot open lock file {file}: {why}\n"));
+        return Ok(66);
+    }
+    let argv: Vec<String> = words.cloned().collect();
+    match argv.first().map(String::as_str) {
+        Some("-c") => shell(host, io, &argv, Flavour::Dash),
+        _ => start(host, io, &argv),
+    }
+}
+
+fn shutdown(host: &mut Host<'_>, _: &mut Io, arguments: &[String]) -> Run {
+    let node = host.machine.clone();
+    if arguments.iter().any(|word| word == "-r") {
+        host.world.reboot(&node);
+    } else {
+        host.world.power(&node, false);
+    }
+    Ok(0)
+}

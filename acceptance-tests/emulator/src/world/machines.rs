@@ -1,0 +1,199 @@
+//! What is on the machines themselves: local files, services, packages, the watchdog. Machines are the nodes, and hosts
+//! outside the cluster on which a QDevice's network daemon can run.
+//!
+//! Invariant: nothing below `/etc/pve` is here; that is the cluster's.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::disk::Disk;
+use super::{Node, Profile, Pve, World};
+
+/// Where a node keeps the certificates its QDevice connects with.
+pub const QDEVICE_STORE: &str = "/etc/corosync/qdevice/net/nssdb";
+/// Where corosync-qnetd keeps its own.
+pub const QNETD_STORE: &str = "/etc/corosync/qnetd/nssdb";
+/// What tells watchdog-mux which module to load.
+pub const HA_DEFAULTS: &str = "/etc/default/pve-ha-manager";
+
+const HA_DEFAULTS_TEXT: &str = "# select watchdog module (default is softdog)\n#WATCHDOG_MODULE=ipmi_watchdog\n";
+
+/// The watchdog drivers that a kernel of Proxmox VE brings along.
+pub const WATCHDOG_MODULES: [&str; 8] =
+    ["softdog", "ipmi_watchdog", "iTCO_wdt", "hpwdt", "sp5100_tco", "wdat_wdt", "i6300esb", "ib700wdt"];
+
+/// A machine.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Machine {
+    /// Its name.
+    pub name: String,
+    /// Its address.
+    pub address: String,
+    /// Whether it is a node of the cluster.
+    pub is_node: bool,
+    /// Whether it has power and network; a node's power is the node's.
+    pub reachable: bool,
+    /// Its files.
+    pub disk: Disk,
+    /// Its services.
+    pub units: BTreeMap<String, Unit>,
+    /// Its packages with their versions.
+    pub packages: BTreeMap<String, String>,
+    /// The watchdog module that has been loaded since it booted.
+    pub watchdog: Option<String>,
+    /// Programs that hang.
+    #[serde(skip)]
+    pub processes: BTreeSet<String>,
+    /// The nodes whose root may log in as root without a password; nodes trust each other.
+    pub trusts: BTreeSet<String>,
+    /// Whether other users than root may use sudo without a password.
+    pub sudo: bool,
+}
+
+/// A service.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unit {
+    /// It runs.
+    pub active: bool,
+    /// It is started at boot.
+    pub enabled: bool,
+}
+
+impl Machine {
+    /// A node as it is installed.
+    #[must_use]
+    pub fn node(node: &Node, profile: &Profile, now: f64) -> Self {
+        let mut machine = Self::bare(&node.name, &node.address, now);
+        machine.is_node = true;
+        machine.disk.write(HA_DEFAULTS, HA_DEFAULTS_TEXT, now);
+        machine.disk.write("/etc/hostname", &format!("{}\n", node.name), now);
+        machine.disk.make_dirs("/etc/corosync/qdevice/net", now);
+        for unit in
+            ["corosync", "pve-cluster", "pve-ha-crm", "pve-ha-lrm", "pvedaemon", "pveproxy", "pvestatd", "watchdog-mux"]
+        {
+            machine.set_unit(unit, true, true);
+        }
+        // Debian's package starts nothing before it is configured.
+        machine.set_unit("corosync-qdevice", false, false);
+        let (ha_manager, cluster, corosync, agents) = match profile.pve {
+            Pve::V8 => ("4.0.7", "8.1.2", "3.1.9-pve1", "4.12.1-2~deb12u1"),
+            Pve::V9 => ("5.2.0", "9.1.6", "3.1.9-pve2", "4.16.0-3"),
+        };
+        let packages = [
+            ("pve-manager", profile.version.as_str()),
+            ("pve-ha-manager", ha_manager),
+            ("pve-cluster", cluster),
+            ("corosync", corosync),
+            ("corosync-qdevice", "3.0.3-2"),
+            ("fence-agents", agents),
+            ("openssh-server", "1:10.0p1-7"),
+        ];
+        machine.packages = packages.map(|(name, version)| (name.to_owned(), version.to_owned())).into();
+        machine.boot();
+        machine
+    }
+
+    /// A host outside the cluster that is ready to be a QDevice's: corosync-qnetd runs, root of every node may log in.
+    #[must_use]
+    pub fn qnetd(address: &str, nodes: impl IntoIterator<Item = String>, now: f64) -> Self {
+        let mut machine = Self::bare("qnetd", address, now);
+        machine.trusts = nodes.into_iter().collect();
+        machine.packages.insert("corosync-qnetd".to_owned(), "3.0.3-2".to_owned());
+        machine.packages.insert("openssh-server".to_owned(), "1:10.0p1-7".to_owned());
+        machine.set_unit("corosync-qnetd", true, true);
+        machine.disk.make_dirs(QNETD_STORE, now);
+        machine.disk.write(&format!("{QNETD_STORE}/qnetd-cacert.crt"), "-----BEGIN CERTIFICATE-----\n", now);
+        machine
+    }
+
+    fn bare(name: &str, address: &str, now: f64) -> Self {
+        let mut disk = Disk::default();
+        for folder in ["/etc/default", "/root", "/tmp", "/home/terraform", "/dev", "/run", "/var/lib", "/var/lock"] {
+            disk.make_dirs(folder, now);
+        }
+        Self {
+            name: name.to_owned(),
+            address: address.to_owned(),
+            is_node: false,
+            reachable: true,
+            disk,
+            units: BTreeMap::from([("ssh".to_owned(), Unit { active: true, enabled: true })]),
+            packages: BTreeMap::new(),
+            watchdog: None,
+            processes: BTreeSet::new(),
+            trusts: BTreeSet::new(),
+            sudo: true,
+        }
+    }
+
+    /// Whether a service runs.
+    #[must_use]
+    pub fn is_active(&self, unit: &str) -> bool {
+        self.units.get(unit).is_some_and(|unit| unit.active)
+    }
+
+    /// Puts a service into a state.
+    pub fn set_unit(&mut self, unit: &str, active: bool, enabled: bool) {
+        self.units.insert(unit.to_owned(), Unit { active, enabled });
+    }
+
+    /// What happens at boot: services that are enabled start, watchdog-mux loads its module.
+    pub fn boot(&mut self) {
+        self.processes.clear();
+        for unit in self.units.values_mut() {
+            unit.active = unit.enabled;
+        }
+        if self.is_node {
+            let wanted = self.watchdog_configured();
+            self.watchdog = WATCHDOG_MODULES.contains(&wanted.as_str()).then_some(wanted);
+            // Without a device watchdog-mux ends.
+            if self.watchdog.is_none() {
+                self.set_unit("watchdog-mux", false, true);
+            }
+        }
+    }
+
+    /// The module that `/etc/default/pve-ha-manager` names; systemd reads it as assignments, the last one counts.
+    #[must_use]
+    pub fn watchdog_configured(&self) -> String {
+        let text = self.disk.read(HA_DEFAULTS).unwrap_or_default();
+        let assigned = text.lines().filter_map(|line| line.trim().strip_prefix("WATCHDOG_MODULE="));
+        let last = assigned.last().map(|value| value.trim().trim_matches(['"', '\'']));
+        last.filter(|value| !value.is_empty()).unwrap_or("softdog").to_owned()
+    }
+}
+
+impl World {
+    /// The machine with that name or address.
+    #[must_use]
+    pub fn machine_at(&self, name: &str) -> Option<&Machine> {
+        self.machines.get(name).or_else(|| self.machines.values().find(|machine| machine.address == name))
+    }
+
+    /// Whether a machine has power and network.
+    #[must_use]
+    pub fn is_reachable(&self, machine: &Machine) -> bool {
+        machine.reachable && (!machine.is_node || self.is_up(&machine.name))
+    }
+
+    /// A node boots again: services that are enabled, the watchdog module that is configured now.
+    pub fn reboot(&mut self, node: &str) {
+        self.power(node, false);
+        self.power(node, true);
+    }
+
+    /// The machines of a cluster that was just installed.
+    pub(super) fn install_machines(&mut self) {
+        let now = self.clock.now();
+        let mut machines: BTreeMap<String, Machine> =
+            self.nodes.values().map(|node| (node.name.clone(), Machine::node(node, &self.profile, now))).collect();
+        let network = self.nodes.values().next().and_then(|node| node.address.rsplit_once('.'));
+        if let Some((network, _)) = network {
+            let address = format!("{network}.100");
+            let host = Machine::qnetd(&address, self.nodes.keys().cloned(), now);
+            machines.insert(address, host);
+        }
+        self.machines = machines;
+    }
+}
