@@ -80,6 +80,28 @@ impl Cluster {
         }
     }
 
+    /// The `ssh` block of a provider block that reaches the nodes of this cluster, host key and private key included.
+    ///
+    /// # Panics
+    /// The cluster was not started with [`Options::ssh`].
+    #[track_caller]
+    pub fn ssh_block(&self) -> String {
+        let access = self.emulator().ssh().expect("a cluster with SSH");
+        let file = access.private_key_file.display().to_string();
+        let mut block = format!("  ssh {{\n    private_key_file = {file:?}\n");
+        block.push_str("    host_keys = [\n");
+        for port in access.ports.values() {
+            block.push_str(&format!("      \"[127.0.0.1]:{port} {}\",\n", access.host_key));
+        }
+        block.push_str("    ]\n");
+        for (node, port) in &access.ports {
+            block.push_str(&format!(
+                "    node {{\n      name = {node:?}\n      address = \"127.0.0.1\"\n      port = {port}\n    }}\n"
+            ));
+        }
+        block + "  }\n"
+    }
+
     fn existing() -> Self {
         Self::named(&env::vars().collect::<Vec<_>>())
     }

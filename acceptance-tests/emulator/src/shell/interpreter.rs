@@ -352,9 +352,8 @@ impl<'h, 'w> Shell<'h, 'w> {
                 };
                 let ended = line.is_empty() && rest.is_empty();
                 io.stdin = rest;
-                let names = arguments.iter().filter(|argument| !argument.starts_with('-'));
-                for name in names.last().iter() {
-                    self.variables.insert((*name).clone(), line.clone());
+                if let Some(name) = arguments.iter().rfind(|argument| !argument.starts_with('-')) {
+                    self.variables.insert(name.clone(), line);
                 }
                 return Ok(i32::from(ended));
             }

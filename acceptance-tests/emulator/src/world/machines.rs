@@ -158,8 +158,8 @@ impl Machine {
     #[must_use]
     pub fn watchdog_configured(&self) -> String {
         let text = self.disk.read(HA_DEFAULTS).unwrap_or_default();
-        let assigned = text.lines().filter_map(|line| line.trim().strip_prefix("WATCHDOG_MODULE="));
-        let last = assigned.last().map(|value| value.trim().trim_matches(['"', '\'']));
+        let mut assigned = text.lines().rev().filter_map(|line| line.trim().strip_prefix("WATCHDOG_MODULE="));
+        let last = assigned.next().map(|value| value.trim().trim_matches(['"', '\'']));
         last.filter(|value| !value.is_empty()).unwrap_or("softdog").to_owned()
     }
 }

@@ -1,4 +1,4 @@
-//! `corosync-quorumtool` and `corosync-cfgtool`.
+//! `corosync-quorumtool`, `corosync-cfgtool` and `corosync-cmapctl`.
 
 use jiff::Timestamp;
 
@@ -121,6 +121,20 @@ pub(super) fn cfgtool(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) ->
             (false, false) => "disconnected",
         };
         io.out.push_str(&format!("\t\tnodeid: {:>10}:\t{state}\n", node.id));
+    }
+    Ok(0)
+}
+
+/// `corosync-cmapctl -m stats`: how the links to the other nodes are.
+pub(super) fn cmapctl(host: &mut Host<'_>, io: &mut Io, _: &[String]) -> Run {
+    let world = &*host.world;
+    for node in world.nodes.values() {
+        let own = node.name == host.machine;
+        let connected = u8::from(own || world.is_member(&node.name));
+        let key = format!("stats.knet.node{}.link0", node.id);
+        io.out.push_str(&format!(
+            "{key}.connected (u8) = {connected}\n{key}.down_count (u32) = 0\n{key}.enabled (u8) = 1\n"
+        ));
     }
     Ok(0)
 }

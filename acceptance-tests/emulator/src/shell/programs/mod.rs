@@ -37,6 +37,7 @@ pub(super) fn find(host: &Host<'_>, name: &str) -> Option<Program> {
         agent if agent.starts_with("fence_") && has("fence-agents") => Some(fence_agent::run),
         _ if !host.is_node() => None,
         "corosync-quorumtool" => Some(corosync::quorumtool),
+        "corosync-cmapctl" => Some(corosync::cmapctl),
         "corosync-cfgtool" => Some(corosync::cfgtool),
         "pvecm" => Some(pvecm::run),
         "ha-manager" => Some(ha_manager::run),

@@ -10,6 +10,7 @@ pub(super) fn find(name: &str) -> Option<Program> {
         "nc" | "ncat" => nc,
         "ping" => ping,
         "getent" => getent,
+        "ip" => ip,
         _ => return None,
     })
 }
@@ -261,4 +262,29 @@ fn getent(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run {
         }
         None => Ok(2),
     }
+}
+
+/// `ip -o address show [to CIDR] [up]`: a node has one address, in a network of 24 bits.
+fn ip(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run {
+    let address = host.here().address.clone();
+    let network = arguments.iter().position(|word| word == "to").and_then(|at| arguments.get(at + 1));
+    if network.is_none_or(|network| contains(network, &address)) {
+        let wide = address.rsplit_once('.').map_or("", |(network, _)| network).to_owned();
+        io.out.push_str(&format!(
+            "2: vmbr0    inet {address}/24 brd {wide}.255 scope global vmbr0\\       valid_lft forever preferred_lft forever\n"
+        ));
+    }
+    Ok(0)
+}
+
+fn contains(network: &str, address: &str) -> bool {
+    let parsed = network.split_once('/').and_then(|(base, bits)| {
+        let base: std::net::Ipv4Addr = base.parse().ok()?;
+        let address: std::net::Ipv4Addr = address.parse().ok()?;
+        Some((u32::from(base), u32::from(address), bits.parse::<u32>().ok().filter(|bits| *bits <= 32)?))
+    });
+    parsed.is_some_and(|(base, address, bits)| {
+        let mask = u32::MAX.checked_shl(32 - bits).unwrap_or(0);
+        base & mask == address & mask
+    })
 }
