@@ -2,6 +2,7 @@
 
 use std::env;
 use std::fs;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -10,6 +11,17 @@ use tempfile::TempDir;
 
 use super::cluster::{Cluster, FIRST};
 use crate::Outcome;
+
+/// How many instances a resource block has at most: the CLI's own time grows with their square.
+const PART: usize = 1000;
+
+/// A resource block of the configuration.
+struct Part {
+    number: usize,
+    /// Its first guest's id.
+    first: usize,
+    count: usize,
+}
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
@@ -24,6 +36,31 @@ pub struct Folder {
     program: PathBuf,
     folder: TempDir,
     environment: Vec<(&'static str, String)>,
+}
+
+fn parts(count: usize) -> impl Iterator<Item = Part> {
+    (0..count).step_by(PART).enumerate().map(move |(number, from)| Part {
+        number,
+        first: FIRST + from,
+        count: PART.min(count - from),
+    })
+}
+
+impl Part {
+    fn name(&self) -> String {
+        format!("part_{}", self.number)
+    }
+
+    fn guests(&self) -> Range<usize> {
+        self.first..self.first + self.count
+    }
+
+    fn block(&self, kind: &str, attribute: &str) -> String {
+        let (name, first, count) = (self.name(), self.first, self.count);
+        format!(
+            "resource {kind:?} {name:?} {{\n  count = {count}\n  {attribute} = \"vm:${{{first} + count.index}}\"\n}}\n"
+        )
+    }
 }
 
 impl Cli {
@@ -50,11 +87,11 @@ impl Cli {
 impl Folder {
     /// `count` HA resources on `cluster`.
     pub fn of_resources(cli: &Cli, programs: &Path, cluster: &Cluster, count: usize) -> Result<Self> {
+        let blocks: String = parts(count).map(|part| part.block("pve_ha_resource", "sid")).collect();
         let mut this = Self::of(
             cli,
             &format!(
-                "terraform {{\n  required_providers {{\n    pve = {{ source = \"pve-ha/pve\" }}\n  }}\n}}\n\
-             resource \"pve_ha_resource\" \"all\" {{\n  count = {count}\n  sid   = \"vm:${{{FIRST} + count.index}}\"\n}}\n"
+                "terraform {{\n  required_providers {{\n    pve = {{ source = \"pve-ha/pve\" }}\n  }}\n}}\n{blocks}"
             ),
         )?;
         let overrides = this.folder.path().join("cli.tfrc");
@@ -74,12 +111,8 @@ impl Folder {
 
     /// `count` resources that no provider process serves.
     pub fn of_nothing(cli: &Cli, count: usize) -> Result<Self> {
-        let this = Self::of(
-            cli,
-            &format!(
-                "resource \"terraform_data\" \"all\" {{\n  count = {count}\n  input = \"vm:${{{FIRST} + count.index}}\"\n}}\n"
-            ),
-        )?;
+        let blocks: String = parts(count).map(|part| part.block("terraform_data", "input")).collect();
+        let this = Self::of(cli, &blocks)?;
         this.run(&["init", "-input=false"])?;
         Ok(this)
     }
@@ -100,7 +133,7 @@ impl Folder {
         self.run(&["plan", "-detailed-exitcode", "-input=false", "-no-color", "-lock=false"])
     }
 
-    /// The resource as it stands in the state, with all its instances.
+    /// The first resource as it stands in the state, with all its instances.
     pub fn resource(&self) -> Result<Json> {
         let state: Json = serde_json::from_str(&fs::read_to_string(self.state())?)?;
         Ok(state["resources"][0].clone())
@@ -111,17 +144,22 @@ impl Folder {
         let first = &resource["instances"][0];
         let original = format!("\"vm:{FIRST}\"");
         let text = first["attributes"].to_string();
-        let copy = |index: usize| {
+        let copy = |part: &Part, guest: usize| {
             let mut instance = first.clone();
-            instance["index_key"] = json!(index);
-            instance["attributes"] = text.replace(&original, &format!("\"vm:{}\"", FIRST + index)).parse()?;
+            instance["index_key"] = json!(guest - part.first);
+            instance["attributes"] = text.replace(&original, &format!("\"vm:{guest}\"")).parse()?;
             Ok(instance)
         };
-        let mut resource = resource.clone();
-        resource["instances"] = Json::Array((0..count).map(copy).collect::<Result<_>>()?);
+        let of_part = |part: Part| {
+            let mut resource = resource.clone();
+            resource["name"] = json!(part.name());
+            resource["instances"] = Json::Array(part.guests().map(|index| copy(&part, index)).collect::<Result<_>>()?);
+            Ok(resource)
+        };
+        let resources = parts(count).map(of_part).collect::<Result<Vec<Json>>>()?;
         let state = json!({
             "version": 4, "terraform_version": "1.0.0", "serial": 1, "lineage": "bench",
-            "outputs": {}, "resources": [resource], "check_results": null,
+            "outputs": {}, "resources": resources, "check_results": null,
         });
         fs::write(self.state(), serde_json::to_string(&state)?)?;
         Ok(())

@@ -1,7 +1,7 @@
 //! What the provider's processes use, read from `/proc` while they live.
 //!
 //! `VmHWM` and the CPU times only grow, so what the last look before a process ends misses is what it used since: a few
-//! milliseconds. CPU times come in ticks of 10 ms.
+//! milliseconds. More looks would take from the CPU that is measured. CPU times come in ticks of 10 ms.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -18,13 +18,6 @@ pub struct Usage {
     pub peak_rss: u64,
     /// User and system time of all processes together.
     pub cpu: Duration,
-}
-
-impl Usage {
-    /// The greater of each.
-    pub fn max(self, other: Self) -> Self {
-        Self { peak_rss: self.peak_rss.max(other.peak_rss), cpu: self.cpu.max(other.cpu) }
-    }
 }
 
 /// A thread that looks.
@@ -45,7 +38,7 @@ impl Watch {
         let thread = thread::Builder::new().name("watch".to_owned()).spawn(move || {
             while !stop.load(Ordering::Relaxed) {
                 eye.look();
-                thread::sleep(Duration::from_millis(5));
+                thread::sleep(Duration::from_millis(20));
             }
             eye.sum()
         })?;
@@ -77,7 +70,8 @@ impl Eye {
             if fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|executable| executable == self.executable) {
                 let usage = usage(pid).unwrap_or_default();
                 let before = self.seen.entry(pid).or_default();
-                *before = before.max(usage);
+                before.peak_rss = before.peak_rss.max(usage.peak_rss);
+                before.cpu = before.cpu.max(usage.cpu);
             }
         }
     }

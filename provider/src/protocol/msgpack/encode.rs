@@ -9,19 +9,40 @@ use crate::protocol::shape::{Kind, Members, Shape};
 
 /// `value` written as `shape`, and the first thing about it that doesn't fit.
 pub(in crate::protocol) fn encode(value: &Value, shape: Shape<'_>) -> (Vec<u8>, Option<Malformed>) {
-    let mut writer = Writer { out: ByteBuf::new(), misfit: None, path: Vec::new() };
+    let mut writer = Writer { out: ByteBuf::with_capacity(ADVANCE), misfit: None, path: Vec::new() };
     writer.value(value, shape);
     (writer.out.into_vec(), writer.misfit)
 }
 
-struct Writer {
-    out: ByteBuf,
-    misfit: Option<Malformed>,
-    path: Vec<Step>,
+/// One step down, borrowed: nearly all values fit, and nobody asks for their path.
+#[derive(Clone, Copy)]
+enum Down<'a> {
+    Attribute(&'a str),
+    Key(&'a str),
+    Index(usize),
 }
 
-impl Writer {
-    fn value(&mut self, value: &Value, shape: Shape<'_>) {
+impl From<Down<'_>> for Step {
+    fn from(down: Down<'_>) -> Self {
+        match down {
+            Down::Attribute(name) => Self::Attribute(name.to_owned()),
+            Down::Key(key) => Self::Key(key.to_owned()),
+            Down::Index(index) => Self::Index(i64::try_from(index).unwrap_or(i64::MAX)),
+        }
+    }
+}
+
+/// Most objects fit in it.
+const ADVANCE: usize = 512;
+
+struct Writer<'a> {
+    out: ByteBuf,
+    misfit: Option<Malformed>,
+    path: Vec<Down<'a>>,
+}
+
+impl<'a> Writer<'a> {
+    fn value(&mut self, value: &'a Value, shape: Shape<'a>) {
         if self.path.len() > MAX_DEPTH {
             return self.misfit();
         }
@@ -42,7 +63,7 @@ impl Writer {
                 self.map_header(members.len());
                 for (key, value) in members {
                     self.text(key);
-                    self.member(value, element, Step::Key(key.clone()));
+                    self.member(value, element, Down::Key(key));
                 }
             }
             (Kind::Object(members), Value::Map(_)) => self.object(value, members),
@@ -50,23 +71,23 @@ impl Writer {
         }
     }
 
-    fn elements(&mut self, elements: &[Value], shape: Shape<'_>) {
+    fn elements(&mut self, elements: &'a [Value], shape: Shape<'a>) {
         self.array_header(elements.len());
         for (index, element) in elements.iter().enumerate() {
-            self.member(element, shape, Step::Index(i64::try_from(index).unwrap_or(i64::MAX)));
+            self.member(element, shape, Down::Index(index));
         }
     }
 
     /// Core wants every attribute of the schema, and none besides.
-    fn object(&mut self, object: &Value, members: Members<'_>) {
+    fn object(&mut self, object: &'a Value, members: Members<'a>) {
         self.map_header(members.len());
         for (name, shape) in members.iter() {
             self.text(name);
-            self.member(object.at(name), shape, Step::Attribute(name.to_owned()));
+            self.member(object.at(name), shape, Down::Attribute(name));
         }
     }
 
-    fn member(&mut self, value: &Value, shape: Shape<'_>, step: Step) {
+    fn member(&mut self, value: &'a Value, shape: Shape<'a>, step: Down<'a>) {
         self.path.push(step);
         self.value(value, shape);
         self.path.pop();
@@ -107,7 +128,7 @@ impl Writer {
     fn misfit(&mut self) {
         if self.misfit.is_none() {
             let problem = Malformed::new("is not of the type that the schema says");
-            self.misfit = Some(self.path.drain(..).rev().fold(problem, Malformed::within));
+            self.misfit = Some(self.path.iter().rev().fold(problem, |problem, step| problem.within((*step).into())));
         }
         self.null();
     }
