@@ -43,6 +43,14 @@ pub(super) fn refusal(error: &rustls::Error) -> Option<Certificate> {
     })
 }
 
+/// What there is to say of a refused certificate beside the kind: rustls shows an error that isn't its own as a dump.
+pub(super) fn words(error: &rustls::Error) -> String {
+    match error {
+        rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(other))) => other.to_string(),
+        error => error.to_string(),
+    }
+}
+
 /// The server's certificate is another one than the pinned.
 #[derive(Debug, thiserror::Error)]
 #[error("the server's certificate has the SHA-256 fingerprint {found}, not {pinned}")]

@@ -213,11 +213,11 @@ impl Failure {
             Self::Http(error) => error.without_url(),
         };
         let kind = if error.is_connect() {
-            match tls_error(&error) {
-                Some(tls) => tls::refusal(tls).map_or(Kind::Unreachable(Obstacle::Tls), Kind::Certificate),
-                None if error.is_dns() => Kind::Unreachable(Obstacle::Dns),
-                None => Kind::Unreachable(Obstacle::Connect),
+            if let Some(tls) = tls_error(&error) {
+                let kind = tls::refusal(tls).map_or(Kind::Unreachable(Obstacle::Tls), Kind::Certificate);
+                return Error::new(kind, method, path, format!("{endpoint}: {}", tls::words(tls)));
             }
+            Kind::Unreachable(if error.is_dns() { Obstacle::Dns } else { Obstacle::Connect })
         } else {
             Kind::Ambiguous
         };

@@ -1,8 +1,12 @@
 //! The environment's part: `PROXMOX_VE_*` as users of the bpg provider have it, then Telmate's `PM_*`.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use pve_schemas::ProviderBlock;
+
+use super::given::Given;
+use crate::framework::Diagnostics;
 
 /// The variables that matter, read once.
 #[derive(Debug, Default)]
@@ -17,6 +21,16 @@ pub struct Login {
     pub(super) username: Option<String>,
     pub(super) password: Option<String>,
     pub(super) otp: Option<String>,
+    place: Place,
+}
+
+/// Where a way to log in is written.
+#[derive(Default)]
+enum Place {
+    #[default]
+    Block,
+    Ours,
+    Telmate,
 }
 
 impl From<BTreeMap<String, String>> for Environment {
@@ -43,8 +57,14 @@ impl Environment {
 
     /// The value of `PROXMOX_VE_<name>`, else of the first of `others`; an empty value is none.
     pub fn get(&self, name: &str, others: &[&str]) -> Option<String> {
-        let ours = self.plain(&format!("PROXMOX_VE_{name}"));
-        ours.or_else(|| others.iter().find_map(|name| self.plain(name)))
+        self.find(name, others).map(|given| given.text)
+    }
+
+    /// As [`Environment::get`], with the variable's name.
+    pub fn find(&self, name: &str, others: &[&str]) -> Option<Given> {
+        let ours = format!("PROXMOX_VE_{name}");
+        let mut names = std::iter::once(ours.as_str()).chain(others.iter().copied());
+        names.find_map(|name| self.plain(name).map(|text| Given::from_variable(name, text)))
     }
 
     /// The value of a variable that isn't the provider's own; an empty value is none.
@@ -66,6 +86,7 @@ impl Environment {
             username: self.plain("PROXMOX_VE_USERNAME"),
             password: self.plain("PROXMOX_VE_PASSWORD"),
             otp: self.plain("PROXMOX_VE_OTP"),
+            place: Place::Ours,
         };
         if !own.is_empty() {
             return own;
@@ -76,6 +97,7 @@ impl Environment {
             username: self.plain("PM_USER"),
             password: self.plain("PM_PASS"),
             otp: self.plain("PM_OTP"),
+            place: Place::Telmate,
             ..Login::default()
         }
     }
@@ -95,7 +117,19 @@ impl Login {
             username: block.username.clone(),
             password: block.password.clone(),
             otp: block.otp.clone(),
+            place: Place::Block,
         }
+    }
+
+    /// Reports that `argument`, one of this way's, has no good value.
+    pub fn blame(&self, diagnostics: &mut Diagnostics, argument: &str, problem: &dyn fmt::Display) {
+        let given = match (&self.place, argument) {
+            (Place::Block, _) => Given::written(""),
+            (Place::Telmate, "api_token") => Given::from_variable("PM_API_TOKEN_ID with PM_API_TOKEN_SECRET", ""),
+            (Place::Telmate, _) => Given::from_variable("PM_USER", ""),
+            (Place::Ours, _) => Given::from_variable(format!("PROXMOX_VE_{}", argument.to_uppercase()), ""),
+        };
+        given.blame(diagnostics, argument, problem);
     }
 
     /// Whether this is no way to log in.

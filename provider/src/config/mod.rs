@@ -1,6 +1,7 @@
 //! From the provider block and the environment to a client.
 
 mod environment;
+mod given;
 mod locate;
 mod ssh;
 
@@ -13,14 +14,13 @@ use futures_util::future::BoxFuture;
 use pve_schemas::ProviderBlock;
 use secrecy::SecretString;
 
-use crate::client::{
-    Client, Credentials, DEFAULT_REQUEST_TIMEOUT, Endpoint, Fingerprint, Settings, SettingsError, Trust,
-};
+use crate::client::{Client, Credentials, DEFAULT_REQUEST_TIMEOUT, Endpoint, Fingerprint, Kind, Settings, Trust};
 use crate::explain::explain;
 use crate::framework::{Configure, Context, Diagnostics, Path, Role, Schema, Stop, Value, to_model};
 use crate::session::{Configured, Session, SshAccess, call};
 use crate::ssh::Ssh;
 use environment::{Environment, Login, flag, list};
+use given::Given;
 use locate::ClusterAddresses;
 
 /// How long configuring may take to find out that the cluster doesn't answer.
@@ -57,6 +57,14 @@ impl Configuration {
         // One question, so that an unreachable host, a certificate or a token that is wrong is told once and here.
         match configured.client.version(&call(&cx)).await {
             Ok(_) => self.session.ready_with(configured),
+            Err(error) if error.kind() == Kind::NotImplemented => diagnostics.error(
+                "Cannot use the Proxmox VE API",
+                format!(
+                    "{endpoint}: there is a server, but not the Proxmox VE API at this path. Check `endpoint`: a node's is \
+                     https://NODE:8006, with or without /api2/json. Nothing was changed.\n{}",
+                    error.quote()
+                ),
+            ),
             Err(error) => {
                 diagnostics.push(explain(&endpoint, &error).into_error("Cannot use the Proxmox VE API"));
             }
@@ -81,21 +89,24 @@ impl Configuration {
         let endpoint = self.endpoint(&block, diagnostics);
         let credentials = self.credentials(&block, diagnostics);
         let trust = self.trust(&block, diagnostics);
-        let fallbacks =
-            block.fallback_endpoints.clone().or_else(|| environment.get("FALLBACK_ENDPOINTS", &[]).map(|v| list(&v)));
-        let fallback_endpoints = fallbacks.unwrap_or_default().into_iter().filter_map(|text| {
-            Endpoint::parse(&text).map_err(|error| blame(diagnostics, "fallback_endpoints", &error)).ok()
-        });
-        let fallback_endpoints: Vec<Endpoint> = fallback_endpoints.collect();
-        let timeout = block.request_timeout.clone().or_else(|| environment.get("REQUEST_TIMEOUT", &[]));
-        let request_timeout = timeout.map_or(Some(DEFAULT_REQUEST_TIMEOUT), |text| pve_schemas::value::duration(&text));
-        if request_timeout.is_none() {
-            diagnostics.error_at(
-                Path::attribute("request_timeout"),
-                "Invalid request_timeout",
-                "PROXMOX_VE_REQUEST_TIMEOUT must be a duration such as 30s.",
-            );
-        }
+        let fallbacks: Vec<Given> = match &block.fallback_endpoints {
+            Some(urls) => urls.iter().map(Given::written).collect(),
+            None => {
+                let given = environment.find("FALLBACK_ENDPOINTS", &[]);
+                given.iter().flat_map(|given| list(&given.text).into_iter().map(|url| given.with(url))).collect()
+            }
+        };
+        let parse = |given: &Given| {
+            Endpoint::parse(&given.text).map_err(|e| given.blame(diagnostics, "fallback_endpoints", &e)).ok()
+        };
+        let fallback_endpoints: Vec<Endpoint> = fallbacks.iter().filter_map(parse).collect();
+        let request_timeout = match self.given(block.request_timeout.as_ref(), "REQUEST_TIMEOUT", &[]) {
+            None => Some(DEFAULT_REQUEST_TIMEOUT),
+            Some(given) => pve_schemas::value::duration(&given.text).or_else(|| {
+                given.blame(diagnostics, "request_timeout", &"it must be a duration such as 30s");
+                None
+            }),
+        };
         let adopt = self.switch(block.adopt_existing, "adopt_existing", &[], diagnostics);
         let ignore =
             block.ignore_preflight.clone().or_else(|| environment.get("IGNORE_PREFLIGHT", &[]).map(|v| list(&v)));
@@ -130,8 +141,8 @@ impl Configuration {
     }
 
     fn endpoint(&self, block: &ProviderBlock, diagnostics: &mut Diagnostics) -> Option<Endpoint> {
-        let text = block.endpoint.clone().or_else(|| self.environment.get("ENDPOINT", &["PM_API_URL"]));
-        let Some(text) = text.filter(|text| !text.is_empty()) else {
+        let given = self.given(block.endpoint.as_ref(), "ENDPOINT", &["PM_API_URL"]);
+        let Some(given) = given.filter(|given| !given.text.is_empty()) else {
             diagnostics.error_at(
                 Path::attribute("endpoint"),
                 "Missing endpoint",
@@ -140,7 +151,12 @@ impl Configuration {
             );
             return None;
         };
-        Endpoint::parse(&text).map_err(|error| blame(diagnostics, "endpoint", &error)).ok()
+        Endpoint::parse(&given.text).map_err(|error| given.blame(diagnostics, "endpoint", &error)).ok()
+    }
+
+    /// What is written in the provider block, else what the environment says.
+    fn given(&self, written: Option<&String>, name: &str, others: &[&str]) -> Option<Given> {
+        written.map(Given::written).or_else(|| self.environment.find(name, others))
     }
 
     /// A truth value: the explicit one, else the environment's, which has to be one.
@@ -148,22 +164,18 @@ impl Configuration {
         if given.is_some() {
             return given;
         }
-        let text = self.environment.get(&name.to_uppercase(), others)?;
-        let value = flag(&text);
+        let given = self.environment.find(&name.to_uppercase(), others)?;
+        let value = flag(&given.text);
         if value.is_none() {
-            diagnostics.error_at(
-                Path::attribute(name),
-                format!("Invalid {name}"),
-                format!("The environment says {text:?} for `{name}`; it must be true or false."),
-            );
+            given.blame(diagnostics, name, &format!("it is {:?} and must be true or false", given.text));
         }
         value
     }
 
     fn trust(&self, block: &ProviderBlock, diagnostics: &mut Diagnostics) -> Option<Trust> {
         let insecure = self.switch(block.insecure, "insecure", &["PM_TLS_INSECURE"], diagnostics);
-        let pin = block.tls_fingerprint.clone().or_else(|| self.environment.get("TLS_FINGERPRINT", &[]));
-        let ca = block.ca_certificate.clone().or_else(|| self.environment.get("CA_CERTIFICATE", &[]));
+        let pin = self.given(block.tls_fingerprint.as_ref(), "TLS_FINGERPRINT", &[]);
+        let ca = self.given(block.ca_certificate.as_ref(), "CA_CERTIFICATE", &[]);
         if insecure == Some(true) {
             diagnostics.warning_at(
                 Path::attribute("insecure"),
@@ -174,13 +186,13 @@ impl Configuration {
             return Some(Trust::Anyone);
         }
         if let Some(pin) = pin {
-            return Fingerprint::parse(&pin)
+            return Fingerprint::parse(&pin.text)
                 .map(Trust::Pin)
-                .map_err(|error| blame(diagnostics, "tls_fingerprint", &error))
+                .map_err(|error| pin.blame(diagnostics, "tls_fingerprint", &error))
                 .ok();
         }
         match ca {
-            Some(ca) => Trust::with_ca(&ca).map_err(|error| blame(diagnostics, "ca_certificate", &error)).ok(),
+            Some(ca) => Trust::with_ca(&ca.text).map_err(|error| ca.blame(diagnostics, "ca_certificate", &error)).ok(),
             None => Some(Trust::system()),
         }
     }
@@ -191,7 +203,9 @@ impl Configuration {
         let login = if explicit.is_empty() { self.environment.login() } else { explicit };
         let secret = |text: &str| SecretString::from(text.to_owned());
         if let Some(token) = &login.api_token {
-            return Credentials::token(secret(token)).map_err(|error| blame(diagnostics, "api_token", &error)).ok();
+            return Credentials::token(secret(token))
+                .map_err(|error| login.blame(diagnostics, "api_token", &error))
+                .ok();
         }
         if let Some(ticket) = &login.auth_ticket {
             let csrf = login.csrf_prevention_token.as_deref().unwrap_or_default();
@@ -204,7 +218,7 @@ impl Configuration {
                 return None;
             }
             return Credentials::ticket(secret(ticket), secret(csrf))
-                .map_err(|error| blame(diagnostics, "auth_ticket", &error))
+                .map_err(|error| login.blame(diagnostics, "auth_ticket", &error))
                 .ok();
         }
         if let Some(username) = &login.username {
@@ -222,7 +236,7 @@ impl Configuration {
             }
             let otp = login.otp.as_deref().map(secret);
             return Credentials::password(username, secret(password), otp)
-                .map_err(|error| blame(diagnostics, "username", &error))
+                .map_err(|error| login.blame(diagnostics, "username", &error))
                 .ok();
         }
         diagnostics.error_at(
@@ -241,14 +255,11 @@ impl Configure for Configuration {
     }
 
     fn validate(&self, config: &Value, diagnostics: &mut Diagnostics) {
-        for text in ["endpoint"].into_iter().filter_map(|name| config.at(name).as_str()) {
-            if let Err(error) = Endpoint::parse(text) {
-                blame(diagnostics, "endpoint", &error);
-            }
-        }
-        for text in config.at("fallback_endpoints").elements().unwrap_or_default().iter().filter_map(Value::as_str) {
-            if let Err(error) = Endpoint::parse(text) {
-                blame(diagnostics, "fallback_endpoints", &error);
+        let fallbacks = config.at("fallback_endpoints").elements().unwrap_or_default();
+        let urls = fallbacks.iter().map(|url| ("fallback_endpoints", url)).chain([("endpoint", config.at("endpoint"))]);
+        for (argument, url) in urls.filter_map(|(argument, url)| Some((argument, url.as_str()?))) {
+            if let Err(error) = Endpoint::parse(url) {
+                Given::written(url).blame(diagnostics, argument, &error);
             }
         }
         let given: Vec<&str> =
@@ -304,14 +315,6 @@ fn unknown_arguments(config: &Value) -> Vec<String> {
         .filter(|(name, value)| *name != "ssh" && !value.is_wholly_known())
         .map(|(name, _)| format!("`{name}`"))
         .collect()
-}
-
-fn blame(diagnostics: &mut Diagnostics, argument: &str, error: &SettingsError) {
-    diagnostics.error_at(
-        Path::attribute(argument),
-        format!("Invalid {argument}"),
-        format!("{error}. Nothing was sent."),
-    );
 }
 
 #[cfg(test)]

@@ -91,3 +91,24 @@ async fn unknown_arguments_do_not_fail_before_they_are_needed() {
     let failure = configuration.session.ready().err().unwrap();
     assert!(failure.detail.contains("`api_token`"), "{}", failure.detail);
 }
+
+#[test]
+fn a_bad_variable_is_blamed_by_its_name() {
+    let told = |variables: &[(&str, &str)]| {
+        let mut diagnostics = Diagnostics::new();
+        configuration(variables).configured(&Value::object([] as [(&str, Value); 0]), &mut diagnostics);
+        let told = diagnostics.iter().map(|d| (d.summary.clone(), d.path.is_some()));
+        told.filter(|(summary, _)| summary.starts_with("Invalid")).collect::<Vec<_>>()
+    };
+    for (variable, text) in [
+        ("PROXMOX_VE_ENDPOINT", "ftp://x"),
+        ("PM_API_URL", "ftp://x"),
+        ("PROXMOX_VE_FALLBACK_ENDPOINTS", "https://ok:8006, nonsense"),
+        ("PROXMOX_VE_TLS_FINGERPRINT", "abc"),
+        ("PROXMOX_VE_REQUEST_TIMEOUT", "soon"),
+        ("PROXMOX_VE_INSECURE", "ja"),
+        ("PROXMOX_VE_API_TOKEN", "abc"),
+    ] {
+        assert_eq!(told(&[(variable, text)]), [(format!("Invalid {variable}"), false)], "{variable}");
+    }
+}

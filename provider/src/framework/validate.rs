@@ -44,6 +44,13 @@ fn nested(schema: &NestedBlock, value: &Value, path: &Path, diagnostics: &mut Di
 
 fn attribute(attribute: &Attribute, value: &Value, path: &Path, diagnostics: &mut Diagnostics) {
     if !(attribute.required || attribute.optional) {
+        if !value.is_null() {
+            diagnostics.error_at(
+                path.clone(),
+                format!("{} can't be configured", attribute.name),
+                format!("{path} is what the provider says of the object; remove it from the configuration."),
+            );
+        }
         return;
     }
     let mut report = |path: &Path, problem: String| {

@@ -99,6 +99,20 @@ impl<N: Verbs> RestResource<N> {
         Ok(found)
     }
 
+    /// Says so if the collection has an entry of that key which is another noun's.
+    async fn refuse_other_noun(&self, verb: &Verb<'_>, object: &Value) -> Result<(), Failure> {
+        let key = key_of::<N>(object).unwrap_or_default();
+        let list = verb.client().list(N::COLLECTION_LIST, &verb.call()).await;
+        match list.and_then(|list| list.find::<Json>(&key)) {
+            Ok(Some(entry)) if !N::owns(&entry) => {
+                let kind = entry["type"].as_str().unwrap_or_default();
+                let resource = format!("pve_ha_{}_rule", kind.replace('-', "_"));
+                Err(Failure::refused(format!("{key} is a {kind} rule. Import it as {resource}. Nothing was imported.")))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The failure, on the attribute whose parameter Proxmox complains of.
     fn explain(&self, key: &str, error: &Error) -> Failure {
         let failure = explain(key, error);
@@ -257,6 +271,17 @@ impl<N: Verbs> Resource for RestResource<N> {
                 }
             }
             Ok(objects)
+        }
+        .boxed()
+    }
+
+    fn read_import<'a>(&'a self, cx: &'a Context, object: &'a Value) -> BoxFuture<'a, Result<Option<Found>, Failure>> {
+        async move {
+            let found = self.read(cx, object, Freshness::Shared).await?;
+            if found.is_none() {
+                self.refuse_other_noun(&self.verb(cx)?, object).await?;
+            }
+            Ok(found)
         }
         .boxed()
     }

@@ -127,3 +127,11 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_the_provider_says_of_an_object_cannot_be_configured() {
+    let config = Value::object([("name", Value::from("a")), ("id", Value::from("b"))]);
+    let diagnostics = Things::new().provider().validate_resource("pve_thing", &config);
+    let told: Vec<_> = diagnostics.iter().filter_map(|d| d.path.as_ref().map(ToString::to_string)).collect();
+    assert_eq!(told, ["id"]);
+}
