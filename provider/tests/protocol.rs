@@ -169,8 +169,8 @@ async fn a_state_of_the_same_version_comes_back_with_every_digit() {
         client.upgrade_resource_state(request).await.unwrap().into_inner()
     };
     let same = upgrade(0, Some(RawState { json: json.clone(), ..RawState::default() })).await;
-    let state = value(same.upgraded_state.as_ref());
-    assert_eq!((&state["size"], &state["name"]), (&json!("18446744073709551616123"), &json!("a")));
+    let upgraded = value(same.upgraded_state.as_ref());
+    assert_eq!((&upgraded["size"], &upgraded["name"]), (&json!("18446744073709551616123"), &json!("a")));
 
     let other = upgrade(7, state(&json!({}))).await;
     assert!(only(&other.diagnostics).detail.contains('7'));

@@ -101,7 +101,7 @@ impl<N: Verbs> RestResource<N> {
 
     /// Says so if the collection has an entry of that key which is another noun's.
     async fn refuse_other_noun(&self, verb: &Verb<'_>, object: &Value) -> Result<(), Failure> {
-        let key = key_of::<N>(object).unwrap_or_default();
+        let key = self.key_of(object).unwrap_or_default();
         let list = verb.client().list(N::COLLECTION_LIST, &verb.call()).await;
         match list.and_then(|list| list.find::<Json>(&key)) {
             Ok(Some(entry)) if !N::owns(&entry) => {
