@@ -41,6 +41,8 @@ mod output;
 mod pool;
 mod quote;
 mod run;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::sync::Arc;
