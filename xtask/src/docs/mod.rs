@@ -2,9 +2,10 @@
 
 mod attributes;
 mod limits;
+mod overview;
 mod page;
 
-use std::io;
+use std::{fs, io};
 
 use crate::catalogue::Catalogue;
 use crate::{Generated, Outcome, Workspace};
@@ -33,7 +34,8 @@ pub fn generate(workspace: &Workspace, catalogue: &Catalogue) -> io::Result<Gene
     let mut generated = Generated::owning(&["docs/resources", "docs/data-sources"]);
     if let Some(schema) = &catalogue.provider {
         let example = workspace.text("examples/provider/provider.tf")?;
-        generated.file("docs/index.md".to_owned(), page::provider(schema, example.as_deref()));
+        let overview = overview::overview(catalogue, &guides(workspace)?);
+        generated.file("docs/index.md".to_owned(), page::provider(schema, example.as_deref(), &overview));
     }
     for entry in &catalogue.resources {
         let folder = format!("examples/resources/{}", entry.name);
@@ -48,6 +50,18 @@ pub fn generate(workspace: &Workspace, catalogue: &Catalogue) -> io::Result<Gene
         generated.file(format!("docs/data-sources/{}.md", entry.short_name()), text);
     }
     Ok(generated)
+}
+
+fn guides(workspace: &Workspace) -> io::Result<Vec<overview::Guide>> {
+    let mut guides = Vec::new();
+    for entry in fs::read_dir(workspace.path("docs/guides"))? {
+        let path = entry?.path();
+        if let Some(name) = path.file_stem().and_then(|name| name.to_str()) {
+            guides.push((name.to_owned(), fs::read_to_string(&path)?));
+        }
+    }
+    guides.sort();
+    Ok(guides)
 }
 
 #[cfg(test)]

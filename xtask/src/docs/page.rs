@@ -5,11 +5,13 @@ use terraform_provider_pve::framework::Schema;
 use super::attributes;
 use crate::catalogue::Entry;
 
-/// The page of the provider block.
-pub fn provider(schema: &Schema, example: Option<&str>) -> String {
+/// The page of the provider block, with an `overview` of all others.
+pub fn provider(schema: &Schema, example: Option<&str>, overview: &str) -> String {
     let mut page = front_matter("Provider: pve", "", &schema.block.description);
     page += "# pve Provider\n\n";
-    page += &body(schema, example);
+    page += &lead(schema, example);
+    page += overview;
+    page += &attributes::section(&schema.block);
     page
 }
 
@@ -40,12 +42,15 @@ fn noun(entry: &Entry, kind: &str, example: Option<&str>) -> String {
 }
 
 fn body(schema: &Schema, example: Option<&str>) -> String {
-    let mut body = format!("{}\n", schema.block.description.trim());
+    lead(schema, example) + &attributes::section(&schema.block)
+}
+
+fn lead(schema: &Schema, example: Option<&str>) -> String {
+    let mut lead = format!("{}\n", schema.block.description.trim());
     if let Some(example) = example {
-        body += &format!("\n## Example Usage\n\n```terraform\n{}\n```\n", example.trim());
+        lead += &format!("\n## Example Usage\n\n```terraform\n{}\n```\n", example.trim());
     }
-    body += &attributes::section(&schema.block);
-    body
+    lead
 }
 
 fn front_matter(title: &str, subcategory: &str, description: &str) -> String {
@@ -53,7 +58,8 @@ fn front_matter(title: &str, subcategory: &str, description: &str) -> String {
     format!("---\npage_title: \"{title}\"\nsubcategory: \"{subcategory}\"\ndescription: |-\n  {summary}\n---\n\n")
 }
 
-fn first_paragraph(text: &str) -> String {
+/// The first paragraph of a description, on one line.
+pub fn first_paragraph(text: &str) -> String {
     let lines = text.trim().lines().take_while(|line| !line.trim().is_empty());
     lines.map(str::trim).collect::<Vec<_>>().join(" ")
 }
