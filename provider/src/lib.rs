@@ -8,6 +8,7 @@ pub mod config;
 pub mod data_sources;
 pub mod explain;
 pub mod framework;
+pub mod import_config;
 pub mod placement;
 pub mod plugin;
 pub mod protocol;

@@ -12,6 +12,7 @@ mod ha_group;
 mod ha_node_affinity_rule;
 mod ha_resource;
 mod ha_resource_affinity_rule;
+mod import_config;
 mod interrupts;
 mod moved;
 mod nothing_is_lost;

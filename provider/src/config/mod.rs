@@ -308,6 +308,11 @@ impl Configure for Configuration {
     }
 }
 
+/// The endpoint that the environment of this process names.
+pub fn environment_endpoint() -> Option<String> {
+    Environment::of_process().get("ENDPOINT", &["PM_API_URL"])
+}
+
 /// The arguments that reaching the cluster needs and that aren't known yet. What only SSH needs doesn't matter here.
 fn unknown_arguments(config: &Value) -> Vec<String> {
     let members = config.as_map().into_iter().flatten();

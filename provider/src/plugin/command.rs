@@ -23,6 +23,9 @@ It is started by `terraform` or `tofu`, not by hand: name it in a configuration,
 
 and run `terraform init` or `tofu init`.
 
+Commands:
+  import-config  write configuration that imports an existing cluster; --help says more
+
 Options:
   --debug        wait for a debugger: serve until interrupted, and print the TF_REATTACH_PROVIDERS
                  that makes terraform or tofu use this very process

@@ -1,6 +1,6 @@
 //! One page: front matter, description, example, schema, import.
 
-use terraform_provider_pve::framework::Schema;
+use terraform_provider_pve::framework::{Schema, Type};
 
 use super::attributes;
 use crate::catalogue::Entry;
@@ -24,8 +24,30 @@ pub fn resource(entry: &Entry, example: Option<&str>, import: Option<&str>) -> S
              ```terraform\nimport {{\n  to = {address}\n  id = \"{id}\"\n}}\n```\n\n\
              or from the command line:\n\n```shell\nterraform import {address} {id}\n```\n"
         );
+        if let Some(identity) = identity(&entry.schema, id) {
+            page += &format!(
+                "\nTerraform 1.12 and later also know it by its identity:\n\n```terraform\nimport {{\n  to = {address}\n  identity = \
+                 {{\n{identity}  }}\n}}\n```\n"
+            );
+        }
     }
     page
+}
+
+/// The lines of the identity that the import id `id` stands for; none if it is no plain list of its parts.
+fn identity(schema: &Schema, id: &str) -> Option<String> {
+    if id.contains('/') {
+        // A part of the object, which has no identity of its own.
+        return None;
+    }
+    let attributes = &schema.identity.attributes;
+    let parts: Vec<&str> = if attributes.len() == 1 { vec![id] } else { id.split('-').collect() };
+    let width = attributes.iter().map(|attribute| attribute.name.len()).max()?;
+    let lines = attributes.iter().zip(&parts).map(|(attribute, part)| {
+        let value = if attribute.ty == Type::Number { (*part).to_owned() } else { format!("{part:?}") };
+        format!("    {:width$} = {value}\n", attribute.name)
+    });
+    (attributes.len() == parts.len()).then(|| lines.collect())
 }
 
 /// The page of a data source.

@@ -171,6 +171,12 @@ const LAYERS: &[Layer] = &[
         because: "a session holds the clients that the provider block became, no more",
     },
     Layer {
+        at: "provider/src/import_config/",
+        may: &["terraform_provider_pve::framework", "terraform_provider_pve::config"],
+        never: WIRE,
+        because: "the import of a cluster asks what core could ask, and writes it down",
+    },
+    Layer {
         at: "acceptance-tests/emulator/",
         may: &["terraform_provider_pve::placement"],
         never: &["tonic", "prost"],

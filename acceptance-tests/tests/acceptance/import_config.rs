@@ -1,0 +1,238 @@
+//! `import-config`: what it writes is formatted, imports the cluster, and changes nothing in it.
+
+use std::env::consts::{ARCH, EXE_SUFFIX, OS};
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+
+use acceptance_tests::output::Run;
+use acceptance_tests::plan::Plan;
+use acceptance_tests::{Cluster, cli};
+use pve_emulator::{Options, Release};
+
+/// What must come out of a configuration as it went in.
+const HOSTILE: &str = r#"say "hi" ${x} %{ if y } $${z} \n \ 'it' <%= end %> # // /* => "$"#;
+
+/// A folder for what is written, and a CLI that finds the provider by `init`.
+struct Folder {
+    folder: tempfile::TempDir,
+    cluster: Arc<Cluster>,
+}
+
+impl Folder {
+    fn new(cluster: &Arc<Cluster>) -> Self {
+        let folder = tempfile::Builder::new().prefix("tfacc-").tempdir().unwrap();
+        let (arch, version) = (if ARCH == "x86_64" { "amd64" } else { "arm64" }, env!("CARGO_PKG_VERSION"));
+        for registry in ["registry.terraform.io", "registry.opentofu.org"] {
+            let at = folder.path().join(format!("mirror/{registry}/pve-ha/pve/{version}/{OS}_{arch}"));
+            fs::create_dir_all(&at).unwrap();
+            symlink(program(), at.join(format!("terraform-provider-pve_v{version}{EXE_SUFFIX}"))).unwrap();
+        }
+        let mirror = folder.path().join("mirror");
+        let rc = format!("provider_installation {{\n  filesystem_mirror {{\n    path = {mirror:?}\n  }}\n}}\n");
+        fs::write(folder.path().join("cli.tfrc"), rc).unwrap();
+        Self { folder, cluster: cluster.clone() }
+    }
+
+    fn written(&self) -> PathBuf {
+        self.folder.path().join("written")
+    }
+
+    fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.written().join(name)).unwrap()
+    }
+
+    fn names(&self) -> Vec<String> {
+        let files = fs::read_dir(self.written()).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap());
+        let mut names: Vec<String> = files.collect();
+        names.sort();
+        names
+    }
+
+    /// Runs `import-config`.
+    fn write(&self) -> Run {
+        let out = self.written();
+        let arguments = ["import-config", "--out", out.to_str().unwrap()];
+        import_config(&arguments, &self.cluster.environment)
+    }
+
+    #[track_caller]
+    fn expect(&self, arguments: &[&str]) -> Run {
+        let mut command = cli::command(&self.written(), &self.folder.path().join("cli.tfrc"));
+        command.args(arguments).envs(self.cluster.environment.iter().cloned());
+        let run = Run::new(&command.output().unwrap());
+        assert_eq!(run.code, Some(0), "{arguments:?}\n{}", run.text);
+        run
+    }
+
+    /// Goes the way of a person with what was written: it has to import `objects`, and to change nothing.
+    #[track_caller]
+    fn takes_over(&self, objects: usize) {
+        let before = self.cluster.inventory();
+        self.expect(&["fmt", "-check", "-diff"]);
+        self.expect(&["init", "-no-color"]);
+        self.expect(&["plan", "-json", "-out=plan"]);
+        let mut show = cli::command(&self.written(), &self.folder.path().join("cli.tfrc"));
+        let shown = show.args(["show", "-json", "plan"]).output().unwrap();
+        let plan = Plan(serde_json::from_slice(&shown.stdout).unwrap());
+        assert_eq!((plan.imports(), plan.changes()), (objects, vec![]));
+        self.expect(&["apply", "-json", "plan"]);
+        self.expect(&["plan", "-detailed-exitcode", "-no-color"]);
+        assert_eq!(self.cluster.inventory(), before);
+    }
+}
+
+fn program() -> PathBuf {
+    cli::provider_folder().join(format!("terraform-provider-pve{EXE_SUFFIX}"))
+}
+
+/// Runs the provider by hand, with this environment and no other.
+fn import_config(arguments: &[&str], environment: &[(String, String)]) -> Run {
+    let mut command = Command::new(program());
+    command.args(arguments).env_clear().envs(environment.iter().cloned());
+    Run::new(&command.output().unwrap())
+}
+
+fn cluster(test: &str, release: Release) -> Option<Arc<Cluster>> {
+    Cluster::own(test, Options { release, ..Options::default() }).map(Arc::new)
+}
+
+/// What both releases have: resources, replication, options.
+fn furnish(cluster: &Cluster) {
+    let api = &cluster.api;
+    api.post("/cluster/ha/resources", &[("sid", "vm:100"), ("comment", HOSTILE), ("max_restart", "3")]);
+    api.post("/cluster/ha/resources", &[("sid", "vm:101"), ("state", "stopped"), ("comment", "ünïcödé ✓")]);
+    api.post("/cluster/ha/resources", &[("sid", "ct:950"), ("state", "ignored"), ("max_relocate", "0")]);
+    let job = [("id", "100-0"), ("type", "local"), ("target", "pve3"), ("rate", "10.5"), ("comment", HOSTILE)];
+    api.post("/cluster/replication", &job);
+    api.post(
+        "/cluster/replication",
+        &[("id", "102-7"), ("type", "local"), ("target", "pve2"), ("schedule", "mon..fri 2:30")],
+    );
+    let options = [
+        ("ha", "shutdown_policy=migrate"),
+        ("crs", "ha=basic"),
+        ("description", "# Notes\n\n```\n${not} %{a} template\n```\n\\ \"end\"\n"),
+        ("tag-style", "color-map=web-1:ff0000:ffffff;1st:00ff00,shape=full"),
+        ("bwlimit", "clone=100,default=5000.5"),
+        ("registered-tags", "b;a"),
+    ];
+    api.put("/cluster/options", &options);
+}
+
+#[test]
+fn a_pve_9_cluster_becomes_configuration_that_plans_empty() {
+    let name = "import_config::a_pve_9_cluster_becomes_configuration_that_plans_empty";
+    let Some(cluster) = cluster(name, Release::V9) else { return };
+    furnish(&cluster);
+    let many: Vec<String> = (900..908).map(|id| format!("vm:{id}")).collect();
+    for sid in &many {
+        cluster.api.post("/cluster/ha/resources", &[("sid", sid), ("state", "ignored"), ("failback", "0")]);
+    }
+    let ascii = HOSTILE.to_owned();
+    let rule = |more: &[(&str, &str)]| cluster.api.post("/cluster/ha/rules", more);
+    let (near, far) = ("vm:100,vm:101", many.join(","));
+    rule(&[
+        ("rule", "near"),
+        ("type", "node-affinity"),
+        ("resources", near),
+        ("nodes", "pve1:2,pve2"),
+        ("comment", &ascii),
+    ]);
+    rule(&[
+        ("rule", "apart"),
+        ("type", "resource-affinity"),
+        ("resources", &far),
+        ("affinity", "positive"),
+        ("disable", "1"),
+    ]);
+    let folder = Folder::new(&cluster);
+    let run = folder.write();
+    assert_eq!(run.code, Some(0), "{}", run.text);
+    assert!(run.text.contains("11 x HA resource") && run.text.contains("2 x replication job"), "{}", run.text);
+    let expected = [
+        "datacenter_options.tf",
+        "ha_node_affinity_rule.tf",
+        "ha_resource.tf",
+        "ha_resource_affinity_rule.tf",
+        "provider.tf",
+        "replication_job.tf",
+    ];
+    assert_eq!(folder.names(), expected);
+    let rules = folder.read("ha_node_affinity_rule.tf");
+    assert!(rules.contains("resources = [pve_ha_resource.vm_100.sid, pve_ha_resource.vm_101.sid]"), "{rules}");
+    assert!(rules.contains("nodes     = { pve1 = 2, pve2 = 0 }"), "{rules}");
+    let resources = folder.read("ha_resource.tf");
+    assert!(!resources.contains("max_restart = 1") && !resources.contains("purge_rules"), "defaults go without saying");
+    folder.takes_over(16);
+
+    // What is there is never overwritten, not even by the same.
+    let again = folder.write();
+    assert_eq!(again.code, Some(1));
+    assert!(again.text.contains("exists already in") && again.text.contains("Nothing was written"), "{}", again.text);
+}
+
+#[test]
+fn a_pve_8_cluster_becomes_configuration_that_plans_empty() {
+    let name = "import_config::a_pve_8_cluster_becomes_configuration_that_plans_empty";
+    let Some(cluster) = cluster(name, Release::V8) else { return };
+    let groups = [
+        [("group", "all-3"), ("nodes", "pve1:2,pve2:1,pve3"), ("restricted", "1"), ("comment", HOSTILE)],
+        [("group", "two_2"), ("nodes", "pve3,pve1"), ("nofailback", "1"), ("comment", "x")],
+    ];
+    for group in groups {
+        cluster.api.post("/cluster/ha/groups", &group);
+    }
+    furnish(&cluster);
+    cluster.api.put("/cluster/ha/resources/vm:100", &[("group", "all-3")]);
+    let folder = Folder::new(&cluster);
+    assert_eq!(folder.write().code, Some(0));
+    assert!(folder.read("ha_resource.tf").contains("= pve_ha_group.all-3.name"));
+    folder.takes_over(8);
+}
+
+#[test]
+fn what_cannot_be_configured_is_left_to_the_cluster() {
+    let name = "import_config::what_cannot_be_configured_is_left_to_the_cluster";
+    let Some(cluster) = cluster(name, Release::V9) else { return };
+    cluster.api.post("/cluster/ha/resources", &[("sid", "vm:100"), ("state", "ignored")]);
+    // Somebody's editor: the API would have refused it, and reads it back as U+FFFD.
+    let rules = "node-affinity: odd\n\tcomment %FC\n\tnodes pve1\n\tresources vm:100\n\n";
+    cluster.emulator().cluster().world().write_file("/etc/pve/ha/rules.cfg", rules);
+    let folder = Folder::new(&cluster);
+    assert_eq!(folder.write().code, Some(0));
+    let text = folder.read("ha_node_affinity_rule.tf");
+    assert!(text.contains("ignore_changes = [comment]") && !text.contains("\n  comment "), "{text}");
+    folder.takes_over(3);
+}
+
+#[test]
+fn nothing_is_written_where_something_is_wrong_or_there_is_nothing() {
+    let name = "import_config::nothing_is_written_where_something_is_wrong_or_there_is_nothing";
+    let Some(cluster) = cluster(name, Release::V9) else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    let run = |environment: &[(String, String)]| {
+        let run = import_config(&["import-config", "--out", out.to_str().unwrap()], environment);
+        assert!(!Path::new(&out).exists());
+        (run.code, run.text)
+    };
+    let (code, text) = run(&[]);
+    assert!(code == Some(1) && text.contains("Missing endpoint"), "{text}");
+    let mut wrong = cluster.environment.clone();
+    wrong.iter_mut().filter(|(name, _)| name.ends_with("API_TOKEN")).for_each(|(_, token)| token.push('0'));
+    let (code, text) = run(&wrong);
+    assert!(code == Some(1) && text.starts_with("Error: Cannot use the Proxmox VE API"), "{text}");
+    assert!(!text.contains(cluster.variable("PROXMOX_VE_API_TOKEN").split('=').nth(1).unwrap()), "{text}");
+
+    cluster.emulator().cluster().world().write_file("/etc/pve/datacenter.cfg", "");
+    let (code, text) = run(&cluster.environment);
+    assert!(code == Some(0) && text.starts_with("There is nothing to import"), "{text}");
+
+    let help = import_config(&["import-config", "--help"], &[]);
+    assert!(help.code == Some(0) && help.text.starts_with("Usage: "), "{}", help.text);
+    let wrong = import_config(&["import-config", "--force"], &[]);
+    assert!(wrong.code == Some(2) && wrong.text.contains("Unknown argument \"--force\""), "{}", wrong.text);
+}
