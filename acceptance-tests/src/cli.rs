@@ -31,11 +31,19 @@ pub fn path() -> PathBuf {
 /// # Panics
 /// The provider isn't there.
 pub fn provider_folder() -> PathBuf {
+    program(PROVIDER).parent().expect("a file lies in a folder").to_owned()
+}
+
+/// A program of this workspace as cargo has built it, named like its package.
+///
+/// # Panics
+/// It isn't there.
+pub fn program(name: &str) -> PathBuf {
     let me = env::current_exe().expect("this program has a path");
-    let folder = me.parent().and_then(Path::parent).expect("tests lie in target/PROFILE/deps").to_owned();
-    let provider = folder.join(PROVIDER).with_extension(env::consts::EXE_EXTENSION);
-    assert!(provider.is_file(), "{} is missing; run `cargo build --package {PROVIDER}` first", provider.display());
-    folder
+    let folder = me.parent().and_then(Path::parent).expect("tests lie in target/PROFILE/deps");
+    let program = folder.join(name).with_extension(env::consts::EXE_EXTENSION);
+    assert!(program.is_file(), "{} is missing; run `cargo build --package {name}` first", program.display());
+    program
 }
 
 /// The CLI, to be run in `folder` with nothing of the user's settings.

@@ -5,13 +5,14 @@
 use std::collections::BTreeSet;
 use std::env;
 use std::io::Write as _;
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Condvar, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use pve_emulator::{Emulator, Handle, Options, Release};
 use serde_json::Value as Json;
 
 use crate::api::Api;
+use crate::nodes::{Nodes, THROUGH_SSHD};
 use crate::runtime;
 use crate::trust::Trust;
 
@@ -29,6 +30,7 @@ pub struct Cluster {
     pub api: Api,
     emulator: Option<Handle>,
     leased: Mutex<Vec<String>>,
+    nodes: OnceLock<Nodes>,
 }
 
 /// Guests of the existing cluster that a test is using right now.
@@ -77,15 +79,30 @@ impl Cluster {
             api,
             emulator: Some(handle),
             leased: Mutex::default(),
+            nodes: OnceLock::new(),
         }
     }
 
-    /// The `ssh` block of a provider block that reaches the nodes of this cluster, host key and private key included.
+    /// Real OpenSSH servers in front of its nodes.
+    ///
+    /// # Panics
+    /// The cluster was not started with [`Options::ssh`].
+    #[track_caller]
+    pub fn sshd(&self) -> &Nodes {
+        let access = self.emulator().ssh().expect("a cluster with SSH");
+        self.nodes.get_or_init(|| Nodes::start(self.emulator().endpoint(), access.ports.keys()))
+    }
+
+    /// The `ssh` block of a provider block that reaches the nodes of this cluster, host key and private key included: through
+    /// the emulator's own servers, or through real ones if `PVE_ACC_SSHD=1`.
     ///
     /// # Panics
     /// The cluster was not started with [`Options::ssh`].
     #[track_caller]
     pub fn ssh_block(&self) -> String {
+        if env::var(THROUGH_SSHD).is_ok_and(|value| value == "1") {
+            return self.sshd().block();
+        }
         let access = self.emulator().ssh().expect("a cluster with SSH");
         let file = access.private_key_file.display().to_string();
         let mut block = format!("  ssh {{\n    private_key_file = {file:?}\n");
@@ -132,6 +149,7 @@ impl Cluster {
             api: Api::new(&endpoint, &token, &trust),
             emulator: None,
             leased: Mutex::default(),
+            nodes: OnceLock::new(),
         }
     }
 

@@ -181,24 +181,6 @@ impl Sshd {
             kill(process);
         }
     }
-
-    /// An `ssh` block of the provider that reaches all of `nodes` here, logging in with `key`.
-    pub fn block(&self, key: &Key, nodes: &[&str]) -> String {
-        let mut block = format!(
-            "  ssh {{\n    username         = \"{}\"\n    private_key_file = \"{}\"\n    host_keys        = [\"{}\"]\n",
-            Self::user(),
-            key.file().display(),
-            self.known(),
-        );
-        for node in nodes {
-            block.push_str(&format!(
-                "    node {{\n      name    = \"{node}\"\n      address = \"127.0.0.1\"\n      port    = {}\n    }}\n",
-                self.port
-            ));
-        }
-        block.push_str("  }\n");
-        block
-    }
 }
 
 impl Drop for Sshd {

@@ -50,8 +50,10 @@ async fn hand_over(shell: &Shell) -> Result<u8, Failure> {
     let answer = crate::ctl::post(&shell.endpoint, "run", &body).await?;
     match answer["end"].as_str() {
         Some("exit") => {}
-        // A connection that breaks is the server's end: whoever called sees no exit code, only that it is over.
+        // The session's own process ends: whoever called sees no exit code, only that the connection is over.
         Some("cut") => {
+            let session = std::os::unix::process::parent_id().to_string();
+            let _ = std::process::Command::new("kill").args(["-KILL", &session]).status();
             std::process::abort();
         }
         Some("hang") => {

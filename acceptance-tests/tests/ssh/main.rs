@@ -4,6 +4,7 @@
 
 mod commands;
 mod edits;
+mod emulated;
 mod host_keys;
 mod jump;
 mod logins;
