@@ -51,6 +51,11 @@ impl Core {
         Self { provider }
     }
 
+    /// The provider, for what core asks besides.
+    pub fn provider(&self) -> &Provider {
+        &self.provider
+    }
+
     /// The user's Ctrl-C.
     pub fn stop(&self) {
         self.provider.stop();

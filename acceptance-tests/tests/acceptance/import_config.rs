@@ -100,7 +100,7 @@ fn cluster(test: &str, release: Release) -> Option<Arc<Cluster>> {
 }
 
 /// What both releases have: resources, replication, options.
-fn furnish(cluster: &Cluster) {
+pub fn furnish(cluster: &Cluster) {
     let api = &cluster.api;
     api.post("/cluster/ha/resources", &[("sid", "vm:100"), ("comment", HOSTILE), ("max_restart", "3")]);
     api.post("/cluster/ha/resources", &[("sid", "vm:101"), ("state", "stopped"), ("comment", "ünïcödé ✓")]);
