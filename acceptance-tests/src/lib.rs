@@ -11,6 +11,8 @@ pub mod life;
 pub mod nodes;
 pub mod output;
 pub mod plan;
+pub mod process;
+pub mod promise;
 pub mod replay;
 pub mod runtime;
 pub mod sshd;

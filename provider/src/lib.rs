@@ -8,6 +8,8 @@ pub mod config;
 pub mod data_sources;
 pub mod explain;
 pub mod framework;
+#[cfg(test)]
+mod fuzz;
 pub mod import_config;
 pub mod placement;
 pub mod plugin;

@@ -11,6 +11,7 @@ pub mod demo;
 pub mod dist;
 pub mod docs;
 pub mod placement;
+pub mod promises;
 pub mod replay;
 pub mod schemas;
 pub mod tidy;

@@ -14,6 +14,7 @@ mod ha_resource;
 mod ha_resource_affinity_rule;
 mod import_config;
 mod interrupts;
+mod kills;
 mod lists;
 mod moved;
 mod nothing_is_lost;

@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use xtask::{Outcome, Workspace, bench, ci, dist, docs, placement, replay, schemas, tidy};
+use xtask::{Outcome, Workspace, bench, ci, dist, docs, placement, promises, replay, schemas, tidy};
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "Every command that CI runs", disable_help_subcommand = true)]
@@ -21,6 +21,7 @@ enum Command {
     Dist(dist::Args),
     Docs(docs::Args),
     Placement(placement::Args),
+    Promises(promises::Args),
     Replay(replay::Args),
     Schemas(schemas::Args),
     Tidy(tidy::Args),
@@ -44,6 +45,7 @@ fn run(command: Command) -> Outcome {
         Command::Dist(args) => dist::run(&workspace, &args),
         Command::Docs(args) => docs::run(&workspace, &args),
         Command::Placement(args) => placement::run(&args),
+        Command::Promises(args) => promises::run(&workspace, &args),
         Command::Replay(args) => replay::run(&workspace, &args),
         Command::Schemas(args) => schemas::run(&workspace, &args),
         Command::Tidy(args) => tidy::run(&workspace, &args),

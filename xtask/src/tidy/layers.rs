@@ -23,6 +23,9 @@ const PROVIDER: &str = "terraform_provider_pve";
 /// Tests of any layer may try it in the whole provider.
 const REGISTRY: &str = "terraform_provider_pve::registry";
 
+/// What tests of any layer may share.
+const SHARED_BY_TESTS: &str = "terraform_provider_pve::fuzz";
+
 /// The crates whose modules have a direction among each other.
 const OURS: &[&str] = &[PROVIDER, "pve_schemas", "pve_emulator", "acceptance_tests", "xtask"];
 
@@ -217,7 +220,7 @@ fn wrong_ways(layer: &Layer, file: &str, text: &str) -> Vec<Finding> {
         let ours = OURS.iter().any(|ours| path.strip_prefix(ours).is_some_and(|rest| rest.starts_with("::")));
         let root_item = path.split("::").nth(1).is_some_and(|name| name.starts_with(char::is_uppercase));
         let allowed = if ours {
-            let whole = in_tests && within(REGISTRY);
+            let whole = in_tests && (within(REGISTRY) || within(SHARED_BY_TESTS));
             whole || root_item || within(&own) || layer.may.iter().any(|may| within(may))
         } else {
             !layer.never.iter().any(|never| within(never))

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::{decode, encode};
 use crate::framework::{Block, NestedBlock, Nesting, Number, Role, Schema, Type, Value};
+use crate::fuzz::cases;
 use crate::protocol::malformed::Malformed;
 use crate::protocol::shape::Shape;
 
@@ -234,14 +235,13 @@ fn sample() -> Value {
 }
 
 const SEED: u64 = 0x5eed_0001;
-const CASES: usize = 10_000;
 
 #[test]
 fn fuzzed_msgpack_never_panics_and_means_something_or_nothing() {
     let (ty, mut random) = (everything(), Random(SEED));
     let valid = write(&sample(), &ty);
     let mut understood = 0;
-    for case in 0..CASES * 2 {
+    for case in 0..cases() * 2 {
         let bytes = if case % 2 == 0 { random.bytes(200) } else { random.damaged(&valid) };
         if let Ok(value) = read(&bytes, &ty) {
             understood += 1;
@@ -256,7 +256,7 @@ fn fuzzed_json_never_panics_and_means_something_or_nothing() {
     let (ty, mut random) = (everything(), Random(SEED));
     let valid = crate::protocol::json::tests::text(&sample()).into_bytes();
     let mut understood = 0;
-    for case in 0..CASES * 2 {
+    for case in 0..cases() * 2 {
         let bytes = if case % 2 == 0 { random.bytes(200) } else { random.damaged(&valid) };
         if let Ok(value) = crate::protocol::json::decode(&bytes, Shape::Type(&ty)) {
             understood += 1;

@@ -1,0 +1,68 @@
+//! `cargo xtask promises`: the long promises, put to the proof alone: what is interrupted, killed, and answered by rubbish.
+//!
+//! The ordinary suite proves each by a sample; `--full` takes the whole figure.
+
+use std::process::Command;
+use std::time::Instant;
+
+use crate::{Outcome, Workspace};
+
+/// Put the long promises to the proof: interrupts, kills, faults, hostile input, repeated runs
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Whole figures instead of samples
+    #[arg(long)]
+    full: bool,
+    /// Run the whole suite this many times after that: no test may ever fail
+    #[arg(long, default_value_t = 0)]
+    repeat: u32,
+}
+
+/// What is run: what it proves, and the arguments of `cargo test`.
+const PROOFS: [(&str, &[&str]); 2] = [
+    (
+        "interrupts, kills and faults",
+        &[
+            "-p",
+            "acceptance-tests",
+            "--test",
+            "acceptance",
+            "--",
+            "interrupts::",
+            "kills::",
+            "nothing_is_lost::",
+            "--nocapture",
+        ],
+    ),
+    (
+        "hostile input",
+        &["-p", "terraform-provider-pve", "--lib", "--", "protocol::msgpack::tests::fuzzed", "client::answer::"],
+    ),
+];
+
+/// Runs the command.
+///
+/// # Errors
+/// A promise is broken.
+pub fn run(workspace: &Workspace, args: &Args) -> Outcome {
+    for (what, arguments) in PROOFS {
+        println!("── {what}");
+        test(workspace, args.full, arguments)?;
+    }
+    for number in 1..=args.repeat {
+        let start = Instant::now();
+        test(workspace, false, &["--workspace", "--quiet"])?;
+        println!("── run {number} of {}: no failure, {:.0} s", args.repeat, start.elapsed().as_secs_f64());
+    }
+    Ok(())
+}
+
+fn test(workspace: &Workspace, full: bool, arguments: &[&str]) -> Outcome {
+    let mut cargo = Command::new("cargo");
+    cargo.arg("test").args(arguments).current_dir(workspace.root());
+    if full {
+        cargo.env(acceptance_tests::promise::VARIABLE, "full");
+    }
+    let status = cargo.status()?;
+    if status.success() { Ok(()) } else { Err(format!("`cargo test {}`: {status}", arguments.join(" ")).into()) }
+}
