@@ -119,6 +119,13 @@ impl Cluster {
         block + "  }\n"
     }
 
+    /// Ends a cluster of our own, when everything of it that is to be kept has been written.
+    pub fn end(mut self) {
+        if let Some(emulator) = self.emulator.take() {
+            runtime::block_on(emulator.stop());
+        }
+    }
+
     fn existing() -> Self {
         Self::named(&env::vars().collect::<Vec<_>>())
     }

@@ -2,7 +2,7 @@
 //! lost follows core's own rules.
 
 use serde_json::{Value as Json, json};
-use terraform_provider_pve::framework::{ApplyRequest, Diagnostics, PlanRequest, Provider, Severity, Value};
+use terraform_provider_pve::framework::{ApplyRequest, Diagnostics, PlanRequest, Planned, Provider, Severity, Value};
 use terraform_provider_pve::registry;
 
 use crate::Cluster;
@@ -36,6 +36,15 @@ impl Core {
     /// # Panics
     /// It refuses to be.
     pub async fn new(cluster: &Cluster, arguments: &[(&str, &str)]) -> Self {
+        let arguments: Vec<_> = arguments.iter().map(|(name, value)| (*name, Json::from(*value))).collect();
+        Self::with(cluster, &arguments).await
+    }
+
+    /// As [`Core::new`], with arguments of any type.
+    ///
+    /// # Panics
+    /// It refuses to be.
+    pub async fn with(cluster: &Cluster, arguments: &[(&str, Json)]) -> Self {
         let provider = registry::provider();
         let mut block = json!({
             "endpoint": cluster.variable("PROXMOX_VE_ENDPOINT"),
@@ -43,7 +52,7 @@ impl Core {
             "ca_certificate": cluster.variable("PROXMOX_VE_CA_CERTIFICATE"),
         });
         for (name, value) in arguments {
-            block[*name] = Json::from(*value);
+            block[*name] = value.clone();
         }
         let config = Value::from_json(&block, &provider.schema().ty()).expect("the provider block has these arguments");
         let diagnostics = provider.configure(&config).await;
@@ -115,6 +124,14 @@ impl Core {
         !object.is_tainted && planned.is_some_and(|(planned, _)| planned == now.state)
     }
 
+    /// What a plan of an object says: from `prior` (null: it is created) to `config`, of which parts may be unknown (null: it
+    /// is destroyed).
+    pub async fn plan_of(&self, kind: &'static str, prior: &Value, config: &Value) -> Planned {
+        let object = Object { kind, state: prior.clone(), is_tainted: false };
+        let proposed = if config.is_null() { Value::Null } else { self.proposed(&object, config) };
+        self.provider.plan(kind, PlanRequest { prior: prior.clone(), proposed, config: config.clone() }).await
+    }
+
     async fn plan(&self, object: &Object, config: &Value, said: &mut Diagnostics) -> Option<(Value, bool)> {
         let proposed = self.proposed(object, config);
         let request = PlanRequest { prior: object.state.clone(), proposed, config: config.clone() };
@@ -162,7 +179,11 @@ impl Core {
         !failed
     }
 
-    fn value(&self, kind: &str, json: &Json) -> Value {
+    /// The object of type `kind` that `json` stands for.
+    ///
+    /// # Panics
+    /// It is not of the type.
+    pub fn value(&self, kind: &str, json: &Json) -> Value {
         let resource = self.provider.resource(kind).expect("the type exists");
         Value::from_json(json, &resource.schema().ty()).expect("the configuration is of the type")
     }

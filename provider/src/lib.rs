@@ -13,6 +13,7 @@ mod fuzz;
 pub mod import_config;
 pub mod placement;
 pub mod plugin;
+pub mod preflight;
 pub mod protocol;
 pub mod registry;
 pub mod resources;

@@ -8,6 +8,7 @@ use arc_swap::ArcSwap;
 use crate::call::Call;
 use crate::client::Client;
 use crate::framework::{Context, Failure};
+use crate::preflight::Preflight;
 use crate::ssh::Ssh;
 
 /// The place where the configured client is found.
@@ -38,8 +39,8 @@ pub struct Configured {
     pub ssh: SshAccess,
     /// Whether a create takes over what exists already and is equal.
     pub adopt_existing: bool,
-    /// The plan-time checks the user wants to hear nothing of.
-    pub ignore_preflight: BTreeSet<String>,
+    /// The plan-time checks, and what they have seen of this plan.
+    pub preflight: Preflight,
     /// HA resources whose removal by this process had Proxmox edit rules.
     purged: Mutex<BTreeSet<String>>,
 }
@@ -59,7 +60,7 @@ pub enum SshAccess {
 impl Configured {
     /// A configured provider that has not written anything yet.
     pub fn new(client: Client, ssh: SshAccess, adopt_existing: bool, ignore_preflight: BTreeSet<String>) -> Self {
-        Self { client, ssh, adopt_existing, ignore_preflight, purged: Mutex::default() }
+        Self { client, ssh, adopt_existing, preflight: Preflight::new(ignore_preflight), purged: Mutex::default() }
     }
 
     /// The nodes' shells.

@@ -49,7 +49,8 @@ pub struct ProviderBlock {
     /// Whether creating an object that exists already and equals its configuration takes it over, with a warning, instead of
     /// failing. Environment: `PROXMOX_VE_ADOPT_EXISTING`.
     pub adopt_existing: Option<bool>,
-    /// Names of plan-time checks to be silent about. No check has a name yet. Environment: `PROXMOX_VE_IGNORE_PREFLIGHT`, separated by commas.
+    /// Names of plan-time checks to be silent about, such as `["single-node-placement"]`; the guide on plan-time checks lists
+    /// them. Environment: `PROXMOX_VE_IGNORE_PREFLIGHT`, separated by commas.
     #[schemars(extend("uniqueItems" = true))]
     pub ignore_preflight: Option<Vec<String>>,
     /// How to log in to nodes, for the resources that Proxmox has no HTTP API for.

@@ -60,6 +60,8 @@ enum Action {
         /// Which of them
         switch: Switch,
     },
+    /// Upgrade the last node that still runs PVE 8, so that HA groups are migrated to rules
+    Upgrade,
     /// Put a fault in wait
     Fault {
         /// What happens: 595, 596-before, 596-after, 597, 599, reset-before, reset-after, hang, lock-timeout,
@@ -192,6 +194,7 @@ fn request(action: Action) -> Result<(&'static str, Value), Failure> {
             let vmid: u32 = which.parse()?;
             ("backup", json!({"action": word(&|| action.to_possible_value()), "vmid": vmid}))
         }
+        Action::Upgrade => ("upgrade", json!({})),
         Action::Qdevice { switch } => ("qdevice", json!({"on": matches!(switch, Switch::On)})),
         Action::Fault { kind, method, path, skip, count, ms } => {
             ("fault", json!({"kind": kind, "method": method, "path": path, "skip": skip, "count": count, "ms": ms}))

@@ -102,6 +102,44 @@ fn a_cluster_can_outlive_its_process() {
 }
 
 #[test]
+fn an_upgraded_cluster_migrates_its_groups_by_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("cluster.json");
+    let state = state.to_str().unwrap();
+    let eight = Running::start(&["--pve", "8", "--state", state]);
+    eight.ctl(&["edit", "POST", "/cluster/ha/groups", "group=web", "nodes=pve1:2,pve2", "nofailback=1"]);
+    eight.ctl(&["edit", "POST", "/cluster/ha/resources", "sid=vm:100", "group=web"]);
+    eight.end();
+    let nine = Running::start(&["--pve", "9-unmigrated", "--state", state]);
+    nine.ctl(&["clock", "virtual"]);
+    let groups = "/etc/pve/ha/groups.cfg";
+    assert!(nine.ctl(&["file", groups])["text"].as_str().is_some_and(|text| text.contains("group: web")));
+    nine.ctl(&["advance", "90"]);
+    assert!(nine.ctl(&["file", groups])["text"].is_null());
+    let rules = nine.ctl(&["file", "/etc/pve/ha/rules.cfg"]);
+    assert!(rules["text"].as_str().unwrap().contains("node-affinity: ha-group-web"), "{rules}");
+    let resources = nine.ctl(&["file", "/etc/pve/ha/resources.cfg"]);
+    assert_eq!(resources["text"], "vm: 100\n\tfailback 0\n\n");
+    nine.end();
+    // There is no way back.
+    let output = Command::new(PROGRAM).args(["--pve", "8", "--state", state]).output().unwrap();
+    assert!(!output.status.success() && String::from_utf8_lossy(&output.stderr).contains("Proxmox VE 9 cluster"));
+}
+
+#[test]
+fn a_cluster_in_the_middle_of_its_upgrade_waits_for_the_last_node() {
+    let running = Running::start(&["--pve", "9-unmigrated"]);
+    running.ctl(&["edit", "POST", "/cluster/ha/resources", "sid=vm:100", "group=legacy"]);
+    let groups = ["file", "/etc/pve/ha/groups.cfg"];
+    running.ctl(&["advance", "300"]);
+    assert!(!running.ctl(&groups)["text"].is_null());
+    running.ctl(&["upgrade"]);
+    running.ctl(&["advance", "90"]);
+    assert!(running.ctl(&groups)["text"].is_null());
+    running.end();
+}
+
+#[test]
 fn what_it_cannot_do_it_says() {
     let output = Command::new(PROGRAM).arg("--ssh").output().unwrap();
     assert!(!output.status.success());

@@ -212,13 +212,14 @@ fn what_the_cluster_knows_is_told_before_anything_is_sent() {
         return;
     };
     let w = Workspace::new(&cluster);
-    // The API's own words, on the attribute, with nothing half done.
-    w.configure(
-        "resource \"pve_ha_resource\" \"a\" {\n  sid = \"vm:77777\"\n}\n\
-         resource \"pve_replication_job\" \"a\" {\n  guest = 900\n  target = \"nowhere\"\n}\n",
-    );
+    // What can't be mended by anything else is an error at plan.
+    w.configure("resource \"pve_replication_job\" \"a\" {\n  guest = 900\n  target = \"nowhere\"\n}\n");
+    assert_eq!(w.plan_fails().only_error().line, "target = \"nowhere\"");
+    // What another provider may mend in the same apply is warned of; then the API's own words, on the attribute, with
+    // nothing half done.
+    w.configure("resource \"pve_ha_resource\" \"a\" {\n  sid = \"vm:77777\"\n}\n");
     let run = w.apply_fails();
-    assert_eq!(run.errors().len(), 2, "{}", run.text);
-    assert!(run.errors().iter().any(|error| error.flat().contains("there is no such guest")), "{}", run.text);
+    assert!(run.warnings().iter().any(|warning| warning.flat().contains("there is no guest 77777")), "{}", run.text);
+    assert!(run.only_error().flat().contains("there is no such guest"), "{}", run.text);
     assert!(w.state().is_empty());
 }

@@ -53,6 +53,8 @@ pub enum Collection {
     Guests,
     /// Nodes, guests, storages by `id`.
     ClusterResources,
+    /// What the user or token may do: one object.
+    Permissions,
 }
 
 impl Collection {
@@ -72,6 +74,7 @@ impl Collection {
             Self::ClusterVotes => "/cluster/config/nodes",
             Self::Qdevice => "/cluster/config/qdevice",
             Self::Guests | Self::ClusterResources => "/cluster/resources",
+            Self::Permissions => "/access/permissions",
         }
     }
 
@@ -86,7 +89,7 @@ impl Collection {
             Self::HaStatus | Self::ReplicationJobs | Self::ClusterStatus | Self::Guests | Self::ClusterResources => {
                 Some("id")
             }
-            Self::HaManagerStatus | Self::DatacenterOptions | Self::Qdevice => None,
+            Self::HaManagerStatus | Self::DatacenterOptions | Self::Qdevice | Self::Permissions => None,
         }
     }
 

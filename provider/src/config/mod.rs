@@ -17,6 +17,7 @@ use secrecy::SecretString;
 use crate::client::{Client, Credentials, DEFAULT_REQUEST_TIMEOUT, Endpoint, Fingerprint, Kind, Settings, Trust};
 use crate::explain::explain;
 use crate::framework::{Configure, Context, Diagnostics, Path, Role, Schema, Stop, Value, to_model};
+use crate::preflight;
 use crate::session::{Configured, Session, SshAccess, call};
 use crate::ssh::Ssh;
 use environment::{Environment, Login, flag, list};
@@ -110,6 +111,10 @@ impl Configuration {
         let adopt = self.switch(block.adopt_existing, "adopt_existing", &[], diagnostics);
         let ignore =
             block.ignore_preflight.clone().or_else(|| environment.get("IGNORE_PREFLIGHT", &[]).map(|v| list(&v)));
+        let ignore = ignore.unwrap_or_default();
+        for problem in ignore.iter().filter_map(|name| preflight::unknown(name)) {
+            diagnostics.error_at(Path::attribute("ignore_preflight"), "Unknown check", problem);
+        }
         let login = if ssh_is_known { ssh::Reader::new(environment, true, diagnostics).read(&block) } else { None };
         if diagnostics.has_error() {
             return None;
@@ -130,7 +135,7 @@ impl Configuration {
                     Some(login) => SshAccess::Ready(Ssh::new(login, Arc::new(ClusterAddresses(client.clone())))),
                     None => SshAccess::Absent,
                 };
-                let ignore = ignore.unwrap_or_default().into_iter().collect();
+                let ignore = ignore.into_iter().collect();
                 Some((Configured::new(client, access, adopt == Some(true), ignore), shown))
             }
             Err(error) => {
@@ -261,6 +266,10 @@ impl Configure for Configuration {
             if let Err(error) = Endpoint::parse(url) {
                 Given::written(url).blame(diagnostics, argument, &error);
             }
+        }
+        let ignored = config.at("ignore_preflight").elements().unwrap_or_default();
+        for problem in ignored.iter().filter_map(Value::as_str).filter_map(preflight::unknown) {
+            diagnostics.error_at(Path::attribute("ignore_preflight"), "Unknown check", problem);
         }
         let given: Vec<&str> =
             ["api_token", "auth_ticket", "username"].into_iter().filter(|name| !config.at(name).is_null()).collect();

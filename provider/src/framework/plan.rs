@@ -10,11 +10,12 @@ use super::{
 
 /// Plans a create, update, replace or destroy of an object of type `resource`.
 pub async fn plan(resource: &dyn Resource, stop: Stop, request: PlanRequest) -> Planned {
+    let prior = (!request.prior.is_null()).then_some(&request.prior);
     if request.proposed.is_null() {
-        return Planned::default();
+        return Planned { diagnostics: destroy(resource, stop, prior).await, ..Planned::default() };
     }
     let (state, requires_replace) = values(resource, &request);
-    let prior = (!request.prior.is_null()).then_some(&request.prior);
+    resource.planned(prior, Some(&state));
     let mut diagnostics = Diagnostics::new();
     if prior != Some(&state) {
         let cx = Context::new(timeout(resource, &state, "read"), stop);
@@ -23,6 +24,15 @@ pub async fn plan(resource: &dyn Resource, stop: Stop, request: PlanRequest) -> 
         diagnostics.extend(cx.into_warnings());
     }
     Planned { state, requires_replace, diagnostics }
+}
+
+async fn destroy(resource: &dyn Resource, stop: Stop, prior: Option<&Value>) -> Diagnostics {
+    let Some(prior) = prior else { return Diagnostics::new() };
+    resource.planned(Some(prior), None);
+    let cx = Context::new(timeout(resource, prior, "read"), stop);
+    let mut diagnostics = resource.preflight_destroy(&cx, prior).await;
+    diagnostics.extend(cx.into_warnings());
+    diagnostics
 }
 
 /// The planned values, and the paths that need a new object.

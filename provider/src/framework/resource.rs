@@ -78,6 +78,14 @@ pub trait Resource: Send + Sync {
     /// Changes to the plan that the schema can't express. Pure: the same request always gives the same answer.
     fn modify_plan(&self, _prior: Option<&Value>, _config: &Value, _planned: &mut Value) {}
 
+    /// Takes note of a planned object, whether it changes or not; without `planned` it is to be destroyed.
+    fn planned(&self, _prior: Option<&Value>, _planned: Option<&Value>) {}
+
+    /// Checks of a destroy against the live cluster.
+    fn preflight_destroy<'a>(&'a self, _cx: &'a Context, _prior: &'a Value) -> BoxFuture<'a, Diagnostics> {
+        Box::pin(async { Diagnostics::new() })
+    }
+
     /// Checks of a create, update or replace against the live cluster: adds diagnostics, never changes the plan.
     fn preflight<'a>(&'a self, _cx: &'a Context, _change: Change<'a>) -> BoxFuture<'a, Diagnostics> {
         Box::pin(async { Diagnostics::new() })

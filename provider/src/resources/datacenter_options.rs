@@ -125,6 +125,9 @@ impl Resource for DatacenterOptionsResource {
         async move {
             let mut diagnostics = Diagnostics::new();
             let Some(configured) = self.session.if_ready() else { return diagnostics };
+            let checks = &configured.preflight;
+            diagnostics
+                .extend(checks.change(&configured.client, &call(cx), self.name(), change.prior, change.planned).await);
             let Ok(version) = configured.client.version(&call(cx)).await else { return diagnostics };
             if version.is_at_least(9, 0) {
                 return diagnostics;

@@ -85,6 +85,12 @@ fn instead(name: &str, group: &Value, migrated: Option<HaNodeAffinityRule>) -> S
     };
     let rule = rule_name(name);
     let resources = migrated.resources.0.iter().map(|sid| format!("\"{sid}\"")).collect::<Vec<_>>().join(", ");
+    let failback = if group.at("nofailback").as_bool() == Some(true) {
+        "\n\nIts `nofailback` has become a property of its HA resources: write `failback = false` in each `pve_ha_resource` of it, and \
+         remove `group` there."
+    } else {
+        "\n\nRemove `group` from its HA resources."
+    };
     let nodes = migrated.nodes.0.iter().map(|(node, priority)| (node.to_string(), Value::from(priority.unwrap_or(0))));
     let comment = migrated.comment.map(Value::from).unwrap_or_else(|| group.at("comment").clone());
     let found = Value::object([
@@ -94,7 +100,7 @@ fn instead(name: &str, group: &Value, migrated: Option<HaNodeAffinityRule>) -> S
     ]);
     format!(
         "The HA group {name} has become the HA rule {rule}. Write this instead; it plans empty:\n\n\
-         moved {{\n  from = pve_ha_group.<name>\n  to   = pve_ha_node_affinity_rule.<name>\n}}\n\n{}",
+         moved {{\n  from = pve_ha_group.<name>\n  to   = pve_ha_node_affinity_rule.<name>\n}}\n\n{}{failback}",
         block(&rule, &found, &format!("[{resources}]"))
     )
 }

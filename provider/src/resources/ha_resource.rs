@@ -25,6 +25,9 @@ impl Verbs for HaResource {
 
     async fn preflight(verb: &Verb<'_>, change: Change<'_>) -> Diagnostics {
         let mut diagnostics = Diagnostics::new();
+        if !newly_set(&change, "failback") && !newly_set(&change, "group") {
+            return diagnostics;
+        }
         let Ok(placement) = verb.client().placement(&verb.call()).await else { return diagnostics };
         if placement == Placement::Groups && newly_set(&change, "failback") {
             diagnostics.error_at(
@@ -51,18 +54,25 @@ impl Verbs for HaResource {
             return Ok(());
         }
         let placement = verb.client().placement(&verb.call()).await.map_err(|e| explain("the HA groups", &e))?;
-        if placement == Placement::Rules {
-            verb.cx.warn_at(
-                Path::attribute("group"),
-                "HA groups have been migrated to rules",
-                format!(
-                    "{}: the cluster has moved the HA group {group} into the HA rule {}. The group stays in the state until it is \
-                     removed from the configuration; nothing else has to change.",
-                    state.at("sid").as_str().unwrap_or_default(),
-                    ha_group::rule_name(group),
-                ),
-            );
-            found.insert("group", Value::from(group));
+        if placement != Placement::Rules {
+            return Ok(());
+        }
+        // `nofailback` of the group has become the resource's own: as long as it has its group in the state, nothing changed.
+        let stays = state.at("failback").is_null() && found.at("failback").as_bool() == Some(false);
+        let instead = if stays { "Remove `group` and write `failback = false`" } else { "Remove `group`" };
+        verb.cx.warn_at(
+            Path::attribute("group"),
+            "HA groups have been migrated to rules",
+            format!(
+                "{}: the cluster has moved the HA group {group} into the HA rule {}. {instead} in the configuration of this HA \
+                 resource; until then the group stays in the state. That changes nothing in the cluster.",
+                state.at("sid").as_str().unwrap_or_default(),
+                ha_group::rule_name(group),
+            ),
+        );
+        found.insert("group", Value::from(group));
+        if stays {
+            found.insert("failback", Value::Null);
         }
         Ok(())
     }

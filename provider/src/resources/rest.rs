@@ -206,12 +206,33 @@ impl<N: Verbs> Resource for RestResource<N> {
         N::validate(config, diagnostics);
     }
 
+    fn planned(&self, prior: Option<&Value>, planned: Option<&Value>) {
+        if let Some(configured) = self.session.if_ready() {
+            configured.preflight.record(N::NAME, prior, planned);
+        }
+    }
+
     fn preflight<'a>(&'a self, cx: &'a Context, change: Change<'a>) -> BoxFuture<'a, Diagnostics> {
         async move {
-            match self.session.if_ready() {
-                Some(configured) => N::preflight(&Verb { configured, cx }, change).await,
-                None => Diagnostics::new(),
+            let Some(configured) = self.session.if_ready() else { return Diagnostics::new() };
+            let verb = Verb { configured, cx };
+            let diagnostics = N::preflight(&verb, change).await;
+            if diagnostics.has_error() {
+                return diagnostics;
             }
+            let checks = &verb.configured.preflight;
+            let mut all = checks.change(verb.client(), &verb.call(), N::NAME, change.prior, change.planned).await;
+            all.extend(diagnostics);
+            all
+        }
+        .boxed()
+    }
+
+    fn preflight_destroy<'a>(&'a self, cx: &'a Context, prior: &'a Value) -> BoxFuture<'a, Diagnostics> {
+        async move {
+            let Some(configured) = self.session.if_ready() else { return Diagnostics::new() };
+            let verb = Verb { configured, cx };
+            verb.configured.preflight.destroy(verb.client(), &verb.call(), N::NAME, prior).await
         }
         .boxed()
     }
@@ -219,6 +240,7 @@ impl<N: Verbs> Resource for RestResource<N> {
     fn turn<'a>(&'a self, cx: &'a Context) -> BoxFuture<'a, Result<Turn, Failure>> {
         async move {
             let verb = self.verb(cx)?;
+            verb.configured.preflight.writing();
             let turn = verb.client().turn(domain::<N>(), &verb.call()).await.map_err(|e| explain(N::TITLE, &e))?;
             Ok(Box::new(Slot::new(Some(turn))) as Turn)
         }

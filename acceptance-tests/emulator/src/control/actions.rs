@@ -26,6 +26,7 @@ pub(super) fn run(shared: &Shared, action: &str, body: Value) -> Outcome {
         "guest" => guest(shared, &read(body)?),
         "backup" => backup(shared, read(body)?),
         "qdevice" => Ok(qdevice(shared, &read(body)?)),
+        "upgrade" => Ok(upgrade(shared)),
         "fault" => fault(shared, read(body)?),
         "faults" => Ok(json!({"met": shared.control.faults.met()})),
         "faults/clear" => Ok(json!({"met": shared.control.faults.clear()})),
@@ -174,6 +175,13 @@ fn backup(shared: &Shared, backup: Backup) -> Outcome {
         Backup::Run { .. } => {}
     }
     Ok(json!({}))
+}
+
+/// The last node comes to run the new release, too.
+fn upgrade(shared: &Shared) -> Value {
+    let mut world = shared.cluster.world();
+    crate::crm::finish_upgrade(&mut world);
+    json!({"version": world.profile.version})
 }
 
 fn fault(shared: &Shared, fault: Fault) -> Outcome {

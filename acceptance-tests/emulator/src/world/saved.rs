@@ -37,7 +37,7 @@ pub enum RestoreError {
     /// It isn't one.
     #[error("not a saved state: {0}")]
     Malformed(#[from] serde_json::Error),
-    /// It is another release's.
+    /// It is a newer release's: there is no way back.
     #[error("the saved state is that of a Proxmox VE {0} cluster")]
     OtherRelease(u8),
 }
@@ -68,14 +68,18 @@ impl World {
         serde_json::to_string(&saved).unwrap_or_default()
     }
 
-    /// Becomes the cluster that was saved.
+    /// Becomes the cluster that was saved. One of an older release is upgraded, all nodes at once: what it has in `/etc/pve`
+    /// stays, and its HA groups are migrated by the HA manager as soon as that finds every node ready.
     ///
     /// # Errors
-    /// The text is no saved state, or one of another release.
+    /// The text is no saved state, or one of a newer release.
     pub fn restore(&mut self, text: &str) -> Result<(), RestoreError> {
         let saved: Saved = serde_json::from_str(text)?;
-        if saved.release != release(self.profile.pve) {
+        if saved.release > release(self.profile.pve) {
             return Err(RestoreError::OtherRelease(saved.release));
+        }
+        if saved.release < release(self.profile.pve) {
+            crate::crm::finish_upgrade(self);
         }
         self.cluster_name = saved.cluster_name;
         self.config_version = saved.config_version;

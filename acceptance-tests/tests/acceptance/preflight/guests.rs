@@ -1,0 +1,141 @@
+//! Guests, their HA resources and groups, and what the user may do with them.
+
+use pve_emulator::{Options, Release};
+use serde_json::{Value as Json, json};
+
+use super::{Bench, GROUP, JOB, NODE_RULE, RESOURCE, node_rule, two_nodes, with};
+
+fn bench(test: &str, release: Release) -> Option<Bench> {
+    Bench::new(&format!("preflight::guests::{test}"), release)
+}
+
+#[test]
+fn guests_that_do_not_exist() {
+    let Some(b) = bench("guests_that_do_not_exist", Release::V9) else { return };
+    let check = "missing-guest";
+    b.create(RESOURCE, json!({"sid": "vm:777"})).warns(check, "sid", &["no guest 777", "Unless this apply makes it"]);
+    b.create(RESOURCE, json!({"sid": "vm:100"})).not(check);
+    b.create(RESOURCE, json!({"sid": "ct:100"})).warns(check, "sid", &["a virtual machine", "`vm:100`"]);
+    b.create(RESOURCE, json!({"sid": "vm:950"})).warns(check, "sid", &["a container", "`ct:950`"]);
+    b.create(JOB, json!({"guest": 777, "target": "pve2"})).warns(check, "guest", &["no guest 777"]);
+    b.create(JOB, json!({"guest": 950, "target": "pve2"})).not(check);
+    b.create_partly(RESOURCE, json!({}), &["sid"]).nothing();
+}
+
+#[test]
+fn a_guest_that_the_user_can_not_see_is_not_said_to_be_missing() {
+    let name = "preflight::guests::a_guest_that_the_user_can_not_see_is_not_said_to_be_missing";
+    let options = Options { seed: Some(two_nodes(&[("/vms/100", "PVEAuditor")])), ..Options::default() };
+    let Some(b) = Bench::on(name, options, &[("api_token", json!("a@pve!t=s"))]) else { return };
+    b.create(RESOURCE, json!({"sid": "vm:101"})).not("missing-guest");
+    b.create(RESOURCE, json!({"sid": "ct:100"})).warns("missing-guest", "sid", &["`vm:100`"]);
+}
+
+#[test]
+fn services_in_error() {
+    let Some(b) = bench("services_in_error", Release::V9) else { return };
+    let check = "service-in-error";
+    {
+        let mut world = b.cluster.emulator().cluster().world();
+        world.clock.stop();
+        world.guests.get_mut(&100).unwrap().start_fails = true;
+    }
+    b.cluster.api.post("/cluster/ha/resources", &[("sid", "vm:100"), ("max_restart", "0"), ("max_relocate", "0")]);
+    b.manage("vm:101");
+    b.cluster.emulator().cluster().world().advance(120.0);
+    let prior = json!({"sid": "vm:100", "max_restart": 0, "max_relocate": 0});
+    let said = b.change(RESOURCE, prior.clone(), with(prior.clone(), json!({"comment": "x"})));
+    said.warns(check, "state", &["vm:100: it is in the error state", "`state = \"disabled\"`"]);
+    b.change(RESOURCE, prior.clone(), with(prior, json!({"state": "disabled"}))).not(check);
+    b.change(RESOURCE, json!({"sid": "vm:101"}), json!({"sid": "vm:101", "comment": "x"})).not(check);
+    let two = json!({"pve1": 1, "pve2": 1});
+    b.create(NODE_RULE, node_rule("aa", &["vm:100", "vm:101"], two.clone())).warns(
+        check,
+        "resources",
+        &["vm:100 is in"],
+    );
+    b.create(NODE_RULE, node_rule("aa", &["vm:101"], two)).not(check);
+}
+
+#[test]
+fn no_relocation() {
+    let Some(b) = bench("no_relocation", Release::V9) else { return };
+    let check = "no-relocation";
+    b.create(RESOURCE, json!({"sid": "vm:100", "max_relocate": 0})).warns(check, "max_relocate", &["vm:100"]);
+    b.create(RESOURCE, json!({"sid": "vm:100", "max_relocate": 1})).not(check);
+    b.create(RESOURCE, json!({"sid": "vm:100", "max_relocate": 0, "state": "ignored"})).not(check);
+    b.create_partly(RESOURCE, json!({"sid": "vm:100"}), &["max_relocate"]).not(check);
+}
+
+#[test]
+fn groups_that_do_not_exist() {
+    let Some(b) = bench("groups_that_do_not_exist", Release::V8) else { return };
+    let check = "missing-group";
+    b.cluster.api.post("/cluster/ha/groups", &[("group", "live"), ("nodes", "pve1")]);
+    b.create(RESOURCE, json!({"sid": "vm:100", "group": "web"})).warns(check, "group", &["no HA group web"]);
+    b.create(RESOURCE, json!({"sid": "vm:100", "group": "live"})).not(check);
+    b.create(GROUP, json!({"name": "web", "nodes": {"pve1": 1}}));
+    b.create(RESOURCE, json!({"sid": "vm:100", "group": "web"})).not(check);
+    b.create_partly(RESOURCE, json!({"sid": "vm:100"}), &["group"]).not(check);
+}
+
+#[test]
+fn groups_that_are_still_in_use() {
+    let Some(b) = bench("groups_that_are_still_in_use", Release::V8) else { return };
+    let check = "group-in-use";
+    let group = json!({"name": "web", "nodes": {"pve1": 1}});
+    b.cluster.api.post("/cluster/ha/groups", &[("group", "web"), ("nodes", "pve1")]);
+    b.destroy(GROUP, group.clone()).not(check);
+    b.cluster.api.post("/cluster/ha/resources", &[("sid", "vm:100"), ("group", "web")]);
+    let b = b.anew();
+    b.destroy(GROUP, group.clone()).warns(check, "", &["web: it is the group of vm:100"]);
+    b.change(RESOURCE, json!({"sid": "vm:100", "group": "web"}), json!({"sid": "vm:100"}));
+    b.destroy(GROUP, group).not(check);
+}
+
+#[test]
+fn a_rule_that_goes_on_naming_what_is_destroyed() {
+    let Some(b) = bench("a_rule_that_goes_on_naming_what_is_destroyed", Release::V9) else { return };
+    let check = "named-by-rule";
+    let web = json!({"sid": "vm:100"});
+    b.manage("vm:100");
+    b.manage("vm:101");
+    b.rule("aa", "node-affinity", "vm:100,vm:101", ("nodes", "pve1"));
+    b.destroy(RESOURCE, web.clone()).warns(check, "", &["vm:100: the rule aa still names it"]);
+    b.destroy(RESOURCE, with(web.clone(), json!({"purge_rules": true}))).not(check);
+    b.destroy(RESOURCE, json!({"sid": "vm:102"})).not(check);
+    let rule = node_rule("aa", &["vm:100", "vm:101"], json!({"pve1": 0}));
+    let b = b.anew();
+    b.change(NODE_RULE, rule.clone(), with(rule.clone(), json!({"resources": ["vm:101"]})));
+    b.destroy(RESOURCE, web.clone()).not(check);
+    let b = b.anew();
+    b.destroy(NODE_RULE, rule);
+    b.destroy(RESOURCE, web).not(check);
+}
+
+#[test]
+fn missing_privileges() {
+    let check = "missing-privileges";
+    let with_roles = |release, roles: &[(&str, &str)]| {
+        let options = Options { release, seed: Some(two_nodes(roles)), ..Options::default() };
+        Bench::on("preflight::guests::missing_privileges", options, &[("api_token", Json::from("a@pve!t=s"))])
+    };
+    let web = json!({"sid": "vm:100"});
+    let job = json!({"guest": 100, "target": "pve2"});
+    let Some(b) = with_roles(Release::V9, &[("/", "PVEAuditor")]) else { return };
+    b.create(RESOURCE, web.clone()).warns(check, "", &["Sys.Console on /"]);
+    // Told once.
+    b.create(RESOURCE, json!({"sid": "vm:101"})).not(check);
+    b.create(JOB, job.clone()).warns(check, "", &["VM.Replicate on /vms/100"]);
+    b.create("pve_datacenter_options", json!({"keyboard": "de"})).warns(check, "", &["Sys.Modify on /"]);
+
+    let Some(b) = with_roles(Release::V9, &[("/", "Administrator")]) else { return };
+    b.create(RESOURCE, web).not(check);
+    b.create(JOB, job.clone()).not(check);
+    b.create("pve_datacenter_options", json!({"keyboard": "de"})).not(check);
+
+    let Some(b) = with_roles(Release::V8, &[("/", "PVEAuditor")]) else { return };
+    b.create(JOB, job.clone()).warns(check, "", &["Datastore.Allocate on /storage"]);
+    let Some(b) = with_roles(Release::V8, &[("/", "PVEAuditor"), ("/storage", "PVEDatastoreAdmin")]) else { return };
+    b.create(JOB, job).not(check);
+}

@@ -1,0 +1,113 @@
+//! Where resources may be.
+
+use pve_emulator::{Options, Release};
+use serde_json::json;
+
+use super::{Bench, GROUP, JOB, NODE_RULE, RESOURCE, RESOURCE_RULE, node_rule, resource_rule, two_nodes, with};
+
+fn bench(test: &str, release: Release) -> Option<Bench> {
+    Bench::new(&format!("preflight::placement::{test}"), release)
+}
+
+#[test]
+fn unknown_nodes() {
+    let Some(b) = bench("unknown_nodes", Release::V9) else { return };
+    let check = "unknown-node";
+    let said = b.create(NODE_RULE, node_rule("aa", &["vm:100"], json!({"pve1": 1, "pve7": 1})));
+    said.errs(check, "nodes[\"pve7\"]", &["no node pve7", "pve1, pve2 and pve3"]);
+    b.create(NODE_RULE, node_rule("aa", &["vm:100"], json!({"pve1": 1, "pve2": 1}))).not(check);
+    b.create(JOB, json!({"guest": 100, "target": "pve7"})).errs(check, "target", &["pve7"]);
+    b.create(JOB, json!({"guest": 100, "target": "pve2"})).not(check);
+
+    let Some(b) = bench("unknown_nodes", Release::V8) else { return };
+    let said = b.create(GROUP, json!({"name": "web", "nodes": {"pve1": 1, "pve7": 1}}));
+    said.warns(check, "nodes[\"pve7\"]", &["nothing ever runs there"]);
+    b.create(GROUP, json!({"name": "web", "nodes": {"pve1": 1}})).not(check);
+}
+
+#[test]
+fn a_single_node() {
+    let Some(b) = bench("a_single_node", Release::V9) else { return };
+    let check = "single-node-placement";
+    let strict = |nodes| with(node_rule("aa", &["vm:100"], nodes), json!({"strict": true}));
+    b.create(NODE_RULE, strict(json!({"pve1": 1}))).warns(check, "nodes", &["aa: with `strict = true` and pve1"]);
+    b.create(NODE_RULE, strict(json!({"pve1": 1, "pve2": 1}))).not(check);
+    b.create(NODE_RULE, node_rule("aa", &["vm:100"], json!({"pve1": 1}))).not(check);
+    b.create(NODE_RULE, with(strict(json!({"pve1": 1})), json!({"disabled": true}))).not(check);
+
+    let Some(b) = bench("a_single_node", Release::V8) else { return };
+    let group = |restricted| json!({"name": "web", "nodes": {"pve1": 1}, "restricted": restricted});
+    b.create(GROUP, group(true)).warns(check, "nodes", &["web: with `restricted = true`"]);
+    b.create(GROUP, group(false)).not(check);
+}
+
+#[test]
+fn a_node_that_takes_resources_along() {
+    let Some(b) = bench("a_node_that_takes_resources_along", Release::V9) else { return };
+    let check = "failback-flapping";
+    let lonely = |sids: &[&str]| node_rule("aa", sids, json!({"pve1": 2, "pve2": 1, "pve3": 1}));
+    b.create(RESOURCE, json!({"sid": "vm:100"})).not(check);
+    b.create(RESOURCE, json!({"sid": "vm:101", "failback": false})).not(check);
+    b.create(RESOURCE, json!({"sid": "vm:102", "state": "ignored"})).not(check);
+    let said = b.create(NODE_RULE, lonely(&["vm:100", "vm:101", "vm:102"]));
+    said.warns(check, "nodes", &["aa: pve1 is the only node of the highest priority, so vm:100 goes back"]);
+    // Told once.
+    b.create(NODE_RULE, lonely(&["vm:100", "vm:101", "vm:102"])).not(check);
+    b.create(NODE_RULE, node_rule("bb", &["vm:100"], json!({"pve1": 2, "pve2": 2, "pve3": 1}))).not(check);
+    b.create(NODE_RULE, lonely(&["vm:101", "vm:102"])).not(check);
+    // The rule stands already, the resource changes.
+    b.manage("vm:103");
+    b.rule("live", "node-affinity", "vm:103", ("nodes", "pve1:2,pve2"));
+    let b = b.anew();
+    let still = json!({"sid": "vm:103", "failback": false});
+    b.change(RESOURCE, still.clone(), json!({"sid": "vm:103"})).warns(check, "failback", &["live: pve1"]);
+    b.change(RESOURCE, still.clone(), with(still, json!({"comment": "x"}))).not(check);
+
+    let Some(b) = bench("a_node_that_takes_resources_along", Release::V8) else { return };
+    let group = |nofailback| json!({"name": "web", "nodes": {"pve1": 2, "pve2": 1}, "nofailback": nofailback});
+    b.create(GROUP, group(false)).not(check);
+    let said = b.create(RESOURCE, json!({"sid": "vm:100", "group": "web"}));
+    said.warns(check, "group", &["nofailback = true"]);
+    b.create(GROUP, group(true)).not(check);
+    b.create(RESOURCE, json!({"sid": "vm:101", "group": "web"})).not(check);
+}
+
+#[test]
+fn two_nodes_and_nothing_that_decides() {
+    let check = "two-nodes-without-qdevice";
+    let name = "preflight::placement::two_nodes_and_nothing_that_decides";
+    let options = Options { seed: Some(two_nodes(&[])), ..Options::default() };
+    let Some(b) = Bench::on(name, options, &[]) else { return };
+    b.create(RESOURCE, json!({"sid": "vm:100", "state": "ignored"})).not(check);
+    b.create(RESOURCE, json!({"sid": "vm:100"})).warns(check, "", &["no QDevice"]);
+    b.create(RESOURCE, json!({"sid": "vm:101"})).not(check);
+    b.cluster.emulator().cluster().world().add_qdevice(None);
+    b.anew().create(RESOURCE, json!({"sid": "vm:100"})).not(check);
+
+    let Some(b) = bench("two_nodes_and_nothing_that_decides", Release::V9) else { return };
+    b.create(RESOURCE_RULE, resource_rule("aa", &["vm:100", "vm:101"], "positive")).not(check);
+}
+
+#[test]
+fn a_copy_where_the_guest_never_runs() {
+    let Some(b) = bench("a_copy_where_the_guest_never_runs", Release::V9) else { return };
+    let check = "replication-outside-placement";
+    let strict = |nodes| with(node_rule("aa", &["vm:100"], nodes), json!({"strict": true}));
+    b.manage("vm:100");
+    b.create(NODE_RULE, strict(json!({"pve1": 1, "pve2": 1}))).not(check);
+    b.create(JOB, json!({"guest": 100, "target": "pve2"})).not(check);
+    b.create(JOB, json!({"guest": 100, "target": "pve3"})).warns(check, "target", &["aa binds it to other nodes"]);
+    b.create(JOB, json!({"guest": 101, "target": "pve3"})).not(check);
+    // The other way round: the jobs come first.
+    let b = b.anew();
+    b.create(JOB, json!({"guest": 100, "target": "pve3"})).not(check);
+    b.create(JOB, json!({"guest": 101, "target": "pve3", "disabled": true})).not(check);
+    b.create(NODE_RULE, node_rule("aa", &["vm:100"], json!({"pve1": 1, "pve2": 1}))).not(check);
+    b.create(NODE_RULE, strict(json!({"pve1": 1, "pve2": 1}))).warns(check, "nodes", &["vm:100", "pve3"]);
+
+    let Some(b) = bench("a_copy_where_the_guest_never_runs", Release::V8) else { return };
+    b.create(GROUP, json!({"name": "web", "nodes": {"pve1": 1, "pve2": 1}, "restricted": true})).not(check);
+    b.create(JOB, json!({"guest": 100, "target": "pve3"})).not(check);
+    b.create(RESOURCE, json!({"sid": "vm:100", "group": "web"})).warns(check, "sid", &["pve3"]);
+    b.create(RESOURCE, json!({"sid": "vm:101", "group": "web"})).not(check);
+}

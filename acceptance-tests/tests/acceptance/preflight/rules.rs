@@ -1,0 +1,144 @@
+//! Rules against each other: an error between two that are planned, a warning against one that is only seen.
+
+use pve_emulator::Release;
+use serde_json::json;
+
+use super::{Bench, NODE_RULE, RESOURCE, RESOURCE_RULE, node_rule, resource_rule, with};
+
+fn bench(test: &str) -> Option<Bench> {
+    let bench = Bench::new(&format!("preflight::rules::{test}"), Release::V9)?;
+    for sid in ["vm:100", "vm:101", "vm:102", "vm:103"] {
+        bench.manage(sid);
+    }
+    Some(bench)
+}
+
+#[test]
+fn a_resource_in_two_node_affinity_rules() {
+    let Some(b) = bench("a_resource_in_two_node_affinity_rules") else { return };
+    let check = "node-affinity-overlap";
+    let both = json!({"pve1": 1, "pve2": 1});
+    b.create(NODE_RULE, node_rule("aa", &["vm:100"], both.clone())).not(check);
+    b.create(NODE_RULE, node_rule("bb", &["vm:101"], both.clone())).not(check);
+    let said = b.create(NODE_RULE, node_rule("cc", &["vm:100", "vm:102"], both.clone()));
+    said.errs(check, "resources", &["cc: vm:100 is also in the node affinity rule aa", "PVE: resource 'vm:100'"]);
+
+    b.rule("live", "node-affinity", "vm:100", ("nodes", "pve1,pve2"));
+    let b = b.anew();
+    let said = b.create(NODE_RULE, node_rule("aa", &["vm:100"], both.clone()));
+    said.warns(check, "resources", &["unless this plan changes live"]);
+    // One that is switched off, or changed by this very plan, is in nobody's way.
+    let b = b.anew();
+    let live = node_rule("live", &["vm:100"], both.clone());
+    b.change(NODE_RULE, live.clone(), with(live.clone(), json!({"disabled": true}))).nothing();
+    b.create(NODE_RULE, node_rule("aa", &["vm:100"], both.clone())).not(check);
+    let b = b.anew();
+    b.create(NODE_RULE, with(node_rule("aa", &["vm:100"], both.clone()), json!({"disabled": true}))).not(check);
+    let b = b.anew();
+    b.destroy(NODE_RULE, live).nothing();
+    b.create(NODE_RULE, node_rule("aa", &["vm:100"], both)).not(check);
+}
+
+#[test]
+fn one_resource_is_too_few() {
+    let Some(b) = bench("one_resource_is_too_few") else { return };
+    let check = "too-few-resources";
+    b.create(RESOURCE_RULE, resource_rule("aa", &["vm:100"], "positive")).errs(check, "resources", &["aa: "]);
+    b.create(RESOURCE_RULE, resource_rule("aa", &["vm:100", "vm:101"], "positive")).not(check);
+}
+
+#[test]
+fn more_resources_to_keep_apart_than_nodes() {
+    let Some(b) = bench("more_resources_to_keep_apart_than_nodes") else { return };
+    let check = "more-resources-than-nodes";
+    let four = ["vm:100", "vm:101", "vm:102", "vm:103"];
+    let said = b.create(RESOURCE_RULE, resource_rule("aa", &four, "negative"));
+    said.errs(check, "resources", &["4 resources can't be kept apart on 3 nodes", "PVE: rule defines more resources"]);
+    b.create(RESOURCE_RULE, resource_rule("aa", &four[..3], "negative")).not(check);
+    b.create(RESOURCE_RULE, resource_rule("aa", &four, "positive")).not(check);
+}
+
+#[test]
+fn together_and_apart() {
+    let Some(b) = bench("together_and_apart") else { return };
+    let check = "together-and-apart";
+    b.create(RESOURCE_RULE, resource_rule("one", &["vm:100", "vm:101"], "positive")).not(check);
+    b.create(RESOURCE_RULE, resource_rule("two", &["vm:101", "vm:102"], "positive")).not(check);
+    b.create(RESOURCE_RULE, resource_rule("far", &["vm:101", "vm:103"], "negative")).not(check);
+    // 100 and 102 are together by way of 101.
+    let said = b.create(RESOURCE_RULE, resource_rule("apart", &["vm:100", "vm:102"], "negative"));
+    said.errs(check, "resources", &["keeps resources apart that the rule", "one"]);
+
+    b.rule("live", "resource-affinity", "vm:100,vm:101", ("affinity", "negative"));
+    let said = b.anew().create(RESOURCE_RULE, resource_rule("one", &["vm:100", "vm:101"], "positive"));
+    said.warns(check, "resources", &["it keeps resources together that the rule live keeps apart"]);
+}
+
+#[test]
+fn priorities_and_a_rule_between_resources() {
+    let Some(b) = bench("priorities_and_a_rule_between_resources") else { return };
+    let check = "affinity-with-priorities";
+    b.create(NODE_RULE, node_rule("near", &["vm:100"], json!({"pve1": 2, "pve2": 1}))).not(check);
+    b.create(RESOURCE_RULE, resource_rule("other", &["vm:101", "vm:102"], "positive")).not(check);
+    let said = b.create(RESOURCE_RULE, resource_rule("pair", &["vm:100", "vm:103"], "positive"));
+    said.errs(check, "resources", &["near", "several priorities"]);
+
+    b.rule("live", "resource-affinity", "vm:100,vm:101", ("affinity", "negative"));
+    let b = b.anew();
+    let said = b.create(NODE_RULE, node_rule("near", &["vm:100"], json!({"pve1": 2, "pve2": 1})));
+    said.warns(check, "resources", &["live"]);
+    b.create(NODE_RULE, node_rule("even", &["vm:102"], json!({"pve1": 2, "pve2": 2}))).not(check);
+}
+
+#[test]
+fn together_in_several_node_rules() {
+    let Some(b) = bench("together_in_several_node_rules") else { return };
+    let check = "together-in-several-node-rules";
+    b.create(NODE_RULE, node_rule("left", &["vm:100"], json!({"pve1": 1, "pve2": 1}))).not(check);
+    b.create(RESOURCE_RULE, resource_rule("pair", &["vm:100", "vm:101"], "positive")).not(check);
+    let said = b.create(NODE_RULE, node_rule("right", &["vm:101"], json!({"pve3": 1, "pve2": 1})));
+    said.errs(check, "resources", &["left", "pair"]);
+
+    b.rule("live", "node-affinity", "vm:102", ("nodes", "pve1,pve2"));
+    let b = b.anew();
+    b.create(NODE_RULE, node_rule("right", &["vm:103"], json!({"pve3": 1, "pve2": 1}))).not(check);
+    let said = b.create(RESOURCE_RULE, resource_rule("pair", &["vm:102", "vm:103"], "positive"));
+    said.warns(check, "resources", &["live", "right"]);
+}
+
+#[test]
+fn apart_on_too_few_nodes() {
+    let Some(b) = bench("apart_on_too_few_nodes") else { return };
+    let check = "apart-on-too-few-nodes";
+    let sids = ["vm:100", "vm:101"];
+    b.create(RESOURCE_RULE, resource_rule("apart", &sids, "negative")).not(check);
+    b.create(NODE_RULE, node_rule("wide", &sids, json!({"pve1": 1, "pve2": 1}))).not(check);
+    let said = b.create(NODE_RULE, node_rule("wide", &sids, json!({"pve1": 1})));
+    said.errs(check, "resources", &["apart"]);
+
+    b.rule("live", "node-affinity", "vm:102,vm:103", ("nodes", "pve1"));
+    let said = b.anew().create(RESOURCE_RULE, resource_rule("apart", &["vm:102", "vm:103"], "negative"));
+    said.warns(check, "resources", &["live"]);
+}
+
+#[test]
+fn rules_over_unmanaged_guests() {
+    let Some(b) = bench("rules_over_unmanaged_guests") else { return };
+    let check = "unmanaged-resource";
+    let two = json!({"pve1": 1, "pve2": 1});
+    let said = b.create(NODE_RULE, node_rule("aa", &["vm:100", "vm:104", "vm:105"], two.clone()));
+    said.warns(check, "resources", &["aa: vm:104 and vm:105 are no HA resources", "pve_ha_resource.NAME.sid"]);
+    b.create(NODE_RULE, node_rule("aa", &["vm:100"], two.clone())).not(check);
+    // One that this plan makes is one, and one that it removes is none.
+    b.create(RESOURCE, json!({"sid": "vm:104"}));
+    b.create(NODE_RULE, node_rule("aa", &["vm:104"], two.clone())).not(check);
+    b.destroy(RESOURCE, json!({"sid": "vm:100"}));
+    b.create(NODE_RULE, node_rule("aa", &["vm:100"], two.clone())).warns(
+        check,
+        "resources",
+        &["vm:100 is no HA resource"],
+    );
+    // One whose id isn't known may be any.
+    b.create_partly(RESOURCE, json!({}), &["sid"]);
+    b.create(NODE_RULE, node_rule("aa", &["vm:105"], two)).not(check);
+}

@@ -1,0 +1,96 @@
+//! What is checked at all, and what silences a check.
+
+use acceptance_tests::core::{Core, errors};
+use acceptance_tests::{Cluster, runtime};
+use pve_emulator::{Options, Release};
+use serde_json::{Value as Json, json};
+use terraform_provider_pve::framework::Value;
+use terraform_provider_pve::preflight::CHECKS;
+use terraform_provider_pve::registry;
+
+use super::{Bench, NODE_RULE, RESOURCE, node_rule, with};
+
+fn lonely() -> Json {
+    with(node_rule("aa", &["vm:777"], json!({"pve7": 1})), json!({"strict": true}))
+}
+
+#[test]
+fn what_does_not_change_is_not_checked() {
+    let name = "preflight::scope::what_does_not_change_is_not_checked";
+    let Some(b) = Bench::new(name, Release::V9) else { return };
+    b.keep(NODE_RULE, lonely()).nothing();
+    b.keep(RESOURCE, json!({"sid": "vm:777", "max_relocate": 0})).nothing();
+    let asked = b.cluster.emulator().counters();
+    asked.reset();
+    let b = b.anew();
+    b.keep(RESOURCE, json!({"sid": "vm:777", "max_relocate": 0})).nothing();
+    let report = b.cluster.emulator().counters().report();
+    // The state above was made by a plan of its own: its lists are not these.
+    assert!(report["requests"].as_object().unwrap().keys().all(|call| call.starts_with("GET ")), "{report}");
+}
+
+#[test]
+fn each_check_is_silenced_by_its_name() {
+    let name = "preflight::scope::each_check_is_silenced_by_its_name";
+    let all: Vec<&str> = CHECKS.iter().map(|check| check.name).collect();
+    let Some(b) = Bench::on(name, Options::default(), &[("ignore_preflight", json!(all))]) else { return };
+    b.create(NODE_RULE, lonely()).nothing();
+    let some = [("ignore_preflight", json!(["single-node-placement", "unknown-node"]))];
+    let Some(b) = Bench::on(name, Options::default(), &some) else { return };
+    let said = b.create(NODE_RULE, lonely());
+    said.not("single-node-placement").not("unknown-node");
+    said.warns("unmanaged-resource", "resources", &["vm:777"]);
+}
+
+#[test]
+fn a_name_that_is_no_check_s_is_refused_with_the_list() {
+    let provider = registry::provider();
+    let block = json!({"ignore_preflight": ["single-node-placement", "single-node"]});
+    let block = Value::from_json(&block, &provider.schema().ty()).unwrap();
+    let said = provider.validate(&block);
+    let found: Vec<_> = said.iter().filter(|diagnostic| diagnostic.summary == "Unknown check").collect();
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].path.as_ref().unwrap().to_string(), "ignore_preflight");
+    assert!(CHECKS.iter().all(|check| found[0].detail.contains(check.name)), "{}", found[0].detail);
+}
+
+#[test]
+fn without_an_answer_from_the_cluster_nothing_is_claimed() {
+    let name = "preflight::scope::without_an_answer_from_the_cluster_nothing_is_claimed";
+    let Some(cluster) = Cluster::own(name, Options::default()) else { return };
+    let core = runtime::block_on(Core::with(&cluster, &[]));
+    // From now on nobody may read anything.
+    let fault = json!({"method": "GET", "kind": "401", "count": null});
+    cluster.emulator().faults().add(serde_json::from_value(fault).unwrap()).unwrap();
+    let config = core.value(NODE_RULE, &node_rule("aa", &["vm:777"], json!({"pve7": 1, "pve8": 1})));
+    let planned = runtime::block_on(core.plan_of(NODE_RULE, &Value::Null, &config));
+    assert!(planned.diagnostics.is_empty(), "{:?}", planned.diagnostics);
+}
+
+#[test]
+fn while_the_provider_block_is_unknown_nothing_is_checked() {
+    let provider = registry::provider();
+    let mut block = Value::from_json(&json!({"api_token": "a@pve!t=s"}), &provider.schema().ty()).unwrap();
+    block.insert("endpoint", Value::Unknown);
+    assert!(runtime::block_on(provider.configure(&block)).is_empty());
+    let ty = provider.resource(NODE_RULE).unwrap().schema().ty();
+    let config = Value::from_json(&lonely(), &ty).unwrap();
+    let request =
+        terraform_provider_pve::framework::PlanRequest { prior: Value::Null, proposed: config.clone(), config };
+    let planned = runtime::block_on(provider.plan(NODE_RULE, request));
+    assert!(planned.diagnostics.is_empty(), "{:?}", planned.diagnostics);
+}
+
+#[test]
+fn an_apply_repeats_no_warning_once_it_writes() {
+    let name = "preflight::scope::an_apply_repeats_no_warning_once_it_writes";
+    let Some(cluster) = Cluster::own(name, Options::default()) else { return };
+    let core = runtime::block_on(Core::with(&cluster, &[]));
+    let mut first = acceptance_tests::core::Object::new(RESOURCE);
+    let wanted = json!({"sid": "vm:100", "max_relocate": 0});
+    let said = runtime::block_on(core.apply(&mut first, Some(&wanted)));
+    assert!(said.iter().any(|diagnostic| diagnostic.detail.contains("no-relocation")) && errors(&said).is_empty());
+    let mut second = acceptance_tests::core::Object::new(RESOURCE);
+    let said = runtime::block_on(core.apply(&mut second, Some(&json!({"sid": "vm:101", "max_relocate": 0}))));
+    assert!(said.is_empty(), "{said:?}");
+}

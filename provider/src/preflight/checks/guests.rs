@@ -1,0 +1,102 @@
+//! Guests and their HA resources.
+
+use pve_schemas::value::HaState;
+
+use crate::framework::Path;
+use crate::preflight::Finding;
+use crate::preflight::ledger::Family;
+use crate::preflight::view::{Case, list, warning};
+
+/// Guests that don't exist, or are of the other kind.
+pub fn missing_guest(case: &Case<'_>) -> Vec<Finding> {
+    let view = &case.view;
+    let Some(cluster) = view.cluster else { return Vec::new() };
+    let (id, name, at) = match (case.resource(), case.job()) {
+        (Some((sid, _)), _) => (case.any().guest(), sid.to_string(), "sid"),
+        (_, Some((name, job))) => (job.guest, name, "guest"),
+        _ => return Vec::new(),
+    };
+    let Some(id) = id else { return Vec::new() };
+    let path = Some(Path::attribute(at));
+    match cluster.guests.get(&id) {
+        None if view.sees(id) => vec![warning(
+            path,
+            format!(
+                "{name}: there is no guest {id} in the cluster. Unless this apply makes it first, Proxmox refuses this.\nRefer to the id of the resource that makes it, so that Terraform keeps that order."
+            ),
+        )],
+        Some(guest) if case.resource().is_some() && guest.is_container != name.starts_with("ct:") => {
+            let (is, right) = if guest.is_container { ("a container", "ct") } else { ("a virtual machine", "vm") };
+            vec![warning(
+                path,
+                format!(
+                    "{name}: guest {id} is {is}, so its HA resource is `{right}:{id}`. Proxmox refuses the other one."
+                ),
+            )]
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// HA resources in the error state.
+pub fn service_in_error(case: &Case<'_>) -> Vec<Finding> {
+    let is_in_error = |sid: &str| case.view.guest(sid).is_some_and(|guest| guest.is_in_error);
+    if let Some((sid, resource)) = case.resource() {
+        if !is_in_error(sid) || matches!(resource.state, None | Some(HaState::Disabled)) {
+            return Vec::new();
+        }
+        return vec![warning(
+            Some(Path::attribute("state")),
+            format!(
+                "{sid}: it is in the error state, and Proxmox refuses every change of it but `state = \"disabled\"`.\nSet that, apply, \
+                 repair the guest, and set the state back."
+            ),
+        )];
+    }
+    let Some((name, rule)) = case.rule() else { return Vec::new() };
+    let broken: Vec<&str> =
+        rule.resources.iter().flatten().map(|sid| sid.as_ref()).filter(|sid| is_in_error(sid)).collect();
+    if broken.is_empty() || !rule.is_enabled() {
+        return Vec::new();
+    }
+    let (is, they, it) = if broken.len() == 1 { ("is", "it follows", "it") } else { ("are", "they follow", "them") };
+    let detail = format!(
+        "{name}: {} {is} in the error state; {they} no rule until that is cleared.\nSet `state = \"disabled\"` in the HA resource, \
+         apply, repair the guest, and set the state back: then the HA manager moves {it} where the rule says.",
+        list(broken)
+    );
+    vec![warning(Some(Path::attribute("resources")), detail)]
+}
+
+/// `max_relocate = 0`.
+pub fn no_relocation(case: &Case<'_>) -> Vec<Finding> {
+    let Some((sid, resource)) = case.resource() else { return Vec::new() };
+    if resource.max_relocate != Some(0) || !resource.is_managed() {
+        return Vec::new();
+    }
+    vec![warning(
+        Some(Path::attribute("max_relocate")),
+        format!(
+            "{sid}: with `max_relocate = 0` a guest that can't be started on one node is not tried on another. It ends in the error \
+             state, also when that happens after the failure of a node.\nLeave `max_relocate` at 1 or more."
+        ),
+    )]
+}
+
+/// A group that doesn't exist.
+pub fn missing_group(case: &Case<'_>) -> Vec<Finding> {
+    let view = &case.view;
+    let Some((sid, resource)) = case.resource() else { return Vec::new() };
+    let Some(Some(group)) = &resource.group else { return Vec::new() };
+    let can_tell = view.live.placed().is_some_and(|placed| placed.are_groups);
+    if !can_tell || view.planned.has_nameless(Family::Group) || view.group(group).is_some() {
+        return Vec::new();
+    }
+    vec![warning(
+        Some(Path::attribute("group")),
+        format!(
+            "{sid}: there is no HA group {group}. Unless this plan makes it, the resource is treated as if it were in none.\nRefer to \
+             `pve_ha_group.NAME.name`, so that Terraform creates the group first."
+        ),
+    )]
+}

@@ -1,0 +1,115 @@
+//! Where resources may be: nodes that don't exist, and placements that help nobody when a node fails.
+
+use crate::framework::Path;
+use crate::placement::config::Name;
+use crate::preflight::Finding;
+use crate::preflight::objects::{Kind, Nodes, Object, Rule};
+use crate::preflight::view::{Case, error, list, warning};
+
+/// Nodes that the cluster doesn't have.
+pub fn unknown_node(case: &Case<'_>) -> Vec<Finding> {
+    let Some(cluster) = case.view.cluster else { return Vec::new() };
+    let known = || list(cluster.nodes.iter().map(|node| node.as_ref()));
+    let unknown = |nodes: &Nodes| -> Vec<Name> {
+        let named = nodes.priorities.iter().flatten().map(|(node, _)| node);
+        named.filter(|node| !cluster.nodes.contains(*node)).cloned().collect()
+    };
+    let at = |node: &Name| Some(Path::attribute("nodes").key(node.as_ref()));
+    if let Some((name, Rule { kind: Kind::Nodes(nodes), .. })) = case.rule() {
+        let tell = |node: Name| {
+            error(
+                at(&node),
+                format!(
+                    "{name}: the cluster has no node {node}, and Proxmox refuses a rule that names one.\nIts nodes are {}.",
+                    known()
+                ),
+            )
+        };
+        return unknown(nodes).into_iter().map(tell).collect();
+    }
+    if let Some((name, group)) = case.group() {
+        let tell = |node: Name| {
+            warning(
+                at(&node),
+                format!(
+                    "{name}: the cluster has no node {node}. Proxmox accepts the group, but nothing ever runs there.\nIts nodes are {}.",
+                    known()
+                ),
+            )
+        };
+        return unknown(&group.nodes).into_iter().map(tell).collect();
+    }
+    if let Some((name, job)) = case.job()
+        && let Some(target) = job.target.as_ref().filter(|target| !cluster.nodes.contains(*target))
+    {
+        let detail = format!(
+            "{name}: the cluster has no node {target}, and Proxmox refuses a job to it.\nIts nodes are {}.",
+            known()
+        );
+        return vec![error(Some(Path::attribute("target")), detail)];
+    }
+    Vec::new()
+}
+
+/// Resources that may run on one node only.
+pub fn single_node_placement(case: &Case<'_>) -> Vec<Finding> {
+    let (name, nodes, switch) = match (case.rule(), case.group()) {
+        (Some((name, rule)), _) => (name, rule.enabled_nodes(), "strict"),
+        (_, Some((name, group))) => (name, Some(&group.nodes), "restricted"),
+        _ => return Vec::new(),
+    };
+    let Some(node) = nodes.and_then(Nodes::only_node) else { return Vec::new() };
+    vec![warning(
+        Some(Path::attribute("nodes")),
+        format!(
+            "{name}: with `{switch} = true` and {node} as the only node, nothing is recovered when {node} fails: its resources wait \
+             until it is back.\nName a second node, or leave `{switch}` out."
+        ),
+    )]
+}
+
+/// One best node, to which resources go back each time it comes online.
+pub fn failback_flapping(case: &Case<'_>) -> Vec<Finding> {
+    let view = &case.view;
+    let news = |place: &str, sid: &Name| case.is_news(format!("failback-flapping {place} {sid}"));
+    let told = |place: &str, nodes: &Nodes, sids: Vec<&Name>, at: &str, remedy: &str| -> Vec<Finding> {
+        let Some(top) = nodes.lonely_top() else { return Vec::new() };
+        let sids: Vec<&str> = sids.into_iter().filter(|sid| news(place, sid)).map(|sid| sid.as_ref()).collect();
+        if sids.is_empty() {
+            return Vec::new();
+        }
+        let go = if sids.len() == 1 { "goes" } else { "go" };
+        let detail = format!(
+            "{place}: {top} is the only node of the highest priority, so {} {go} back to it each time it comes online. A node that \
+             comes and goes takes them along every time.\nGive a second node the same priority, or {remedy}.",
+            list(sids)
+        );
+        vec![warning(Some(Path::attribute(at)), detail)]
+    };
+    const OF_RESOURCE: &str = "set `failback = false` in the HA resources that should stay where they are";
+    const OF_GROUP: &str = "set `nofailback = true` in the group";
+    match case.changed() {
+        Some(Object::Rule(rule)) => {
+            let (Some(name), Some(nodes), Some(sids)) = (&rule.name, rule.enabled_nodes(), &rule.resources) else {
+                return Vec::new();
+            };
+            let returns = |sid: &&Name| view.resource(sid).is_some_and(|resource| view.returns(resource.object));
+            told(name, nodes, sids.iter().filter(returns).collect(), "nodes", OF_RESOURCE)
+        }
+        Some(Object::Group(group)) => {
+            let Some(name) = &group.name else { return Vec::new() };
+            let users = view.users_of(name);
+            let sids =
+                users.iter().filter(|user| view.returns(user.object)).filter_map(|user| user.object.sid.as_ref());
+            told(name, &group.nodes, sids.collect(), "nodes", OF_GROUP)
+        }
+        Some(Object::Resource(resource)) if view.returns(resource) => {
+            let Some(sid) = &resource.sid else { return Vec::new() };
+            let in_group = resource.group.as_ref().is_some_and(Option::is_some);
+            let (at, remedy) = if in_group { ("group", OF_GROUP) } else { ("failback", "set `failback = false` here") };
+            let places = view.places_of(sid).into_iter();
+            places.flat_map(|(place, nodes)| told(place, nodes, vec![sid], at, remedy)).collect()
+        }
+        _ => Vec::new(),
+    }
+}

@@ -1,0 +1,54 @@
+//! Copies of a guest where the HA manager never puts it.
+
+use crate::framework::Path;
+use crate::placement::config::Name;
+use crate::preflight::Finding;
+use crate::preflight::objects::{Job, Nodes, Object, guest_of};
+use crate::preflight::view::{Case, warning};
+
+/// A replication target outside of the nodes that the guest is bound to.
+pub fn replication_outside_placement(case: &Case<'_>) -> Vec<Finding> {
+    let view = &case.view;
+    let tell = |sid: &str, place: &Name, nodes: &Nodes, job: &Job, at: &str| -> Option<Finding> {
+        let target = job.target.as_ref().filter(|target| nodes.excludes(target) && job.disabled == Some(false))?;
+        if !case.is_news(format!("replication-outside-placement {place} {sid} {target}")) {
+            return None;
+        }
+        Some(warning(
+            Some(Path::attribute(at)),
+            format!(
+                "{sid}: it is replicated to {target}, but {place} binds it to other nodes, so the copy there is never used for recovery, \
+                 and on a node without a copy it can't be started.\nAdd {target} to the nodes of {place}, or replicate to one of them."
+            ),
+        ))
+    };
+    let jobs = |sid: &Name| guest_of(sid).map(|guest| view.jobs_of(guest)).unwrap_or_default();
+    let of_place = |place: &Name, nodes: &Nodes, sids: Vec<&Name>| -> Vec<Finding> {
+        let pairs = sids.into_iter().flat_map(|sid| jobs(sid).into_iter().map(move |job| (sid, job.object)));
+        pairs.filter_map(|(sid, job)| tell(sid, place, nodes, job, "nodes")).collect()
+    };
+    match case.changed() {
+        Some(Object::Job(job @ Job { guest: Some(guest), .. })) => {
+            let sids = ["vm", "ct"].map(|kind| Name::from(format!("{kind}:{guest}")));
+            let places = sids.iter().flat_map(|sid| view.places_of(sid).into_iter().map(move |place| (sid, place)));
+            places.filter_map(|(sid, (place, nodes))| tell(sid, place, nodes, job, "target")).collect()
+        }
+        Some(Object::Rule(rule)) => match (&rule.name, rule.enabled_nodes(), &rule.resources) {
+            (Some(name), Some(nodes), Some(sids)) => of_place(name, nodes, sids.iter().collect()),
+            _ => Vec::new(),
+        },
+        Some(Object::Group(group)) => {
+            let Some(name) = &group.name else { return Vec::new() };
+            let users = view.users_of(name);
+            of_place(name, &group.nodes, users.iter().filter_map(|user| user.object.sid.as_ref()).collect())
+        }
+        Some(Object::Resource(resource)) => {
+            let Some(sid) = &resource.sid else { return Vec::new() };
+            let places = view.places_of(sid);
+            let jobs = jobs(sid);
+            let pairs = places.iter().flat_map(|place| jobs.iter().map(move |job| (place, job.object)));
+            pairs.filter_map(|((place, nodes), job)| tell(sid, place, nodes, job, "sid")).collect()
+        }
+        _ => Vec::new(),
+    }
+}

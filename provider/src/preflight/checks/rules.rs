@@ -1,0 +1,184 @@
+//! Rules that contradict each other or the cluster: the seven checks of `PVE::HA::Rules`. One that a rule fails whatever
+//! else is changed is an error, and so is one that two rules of this plan fail together.
+
+use crate::framework::Path;
+use crate::placement::config::Affinity;
+use crate::placement::feasibility::{
+    IN_MULTIPLE_NODE_RULES, IN_RULES_WITH_PRIORITIES, INEFFECTIVE, NODE_RULE_WITH_PRIORITIES, POSITIVE_ELSEWHERE,
+    RESTRICTED, RESTRICTING, SHARED_WITH_NEGATIVE, SHARED_WITH_POSITIVE, TOO_FEW_NODES, already_used,
+};
+use crate::preflight::Finding;
+use crate::preflight::ledger::Family;
+use crate::preflight::objects::{Kind, Object, Rule};
+use crate::preflight::view::{Case, error, list, warning};
+
+/// A resource in more than one enabled node affinity rule.
+pub fn node_affinity_overlap(case: &Case<'_>) -> Vec<Finding> {
+    let Some(sids) = case.rule().and_then(|(_, rule)| rule.resources.as_ref()) else { return Vec::new() };
+    let shared = |text: &str| sids.iter().find(|sid| text == already_used(sid));
+    conflict(
+        case,
+        |text| shared(text).is_some(),
+        |partners, words| {
+            let sid = shared(words).map_or("a resource", |sid| sid);
+            (
+                format!(
+                    "{sid} is also in the node affinity rule {partners}, and a resource may be in one enabled node affinity rule only."
+                ),
+                "Take it out of one of them, or switch one of them off by `disabled = true`.",
+            )
+        },
+    )
+}
+
+/// A resource affinity rule of fewer than two resources.
+pub fn too_few_resources(case: &Case<'_>) -> Vec<Finding> {
+    conflict(
+        case,
+        |text| text == INEFFECTIVE,
+        |_, _| {
+            (
+                "a rule that keeps resources together or apart needs at least two of them.".to_owned(),
+                "Name another one in `resources`.",
+            )
+        },
+    )
+}
+
+/// More resources to keep apart than there are nodes.
+pub fn more_resources_than_nodes(case: &Case<'_>) -> Vec<Finding> {
+    let counts = || {
+        let cluster = case.view.cluster?;
+        let (_, rule) = case.rule()?;
+        Some(format!(
+            "{} resources can't be kept apart on {} nodes.",
+            rule.resources.as_ref()?.len(),
+            cluster.nodes.len()
+        ))
+    };
+    conflict(
+        case,
+        |text| text == TOO_FEW_NODES,
+        |_, _| {
+            (
+                counts().unwrap_or_default(),
+                "Name at most as many resources as there are nodes; one less, if the cluster is to survive the failure of a node.",
+            )
+        },
+    )
+}
+
+/// Two resources that are to be together by one rule and apart by another.
+pub fn together_and_apart(case: &Case<'_>) -> Vec<Finding> {
+    let apart = is_negative(case);
+    conflict(
+        case,
+        |text| text == SHARED_WITH_NEGATIVE || text == SHARED_WITH_POSITIVE,
+        |partners, _| {
+            let (here, there) = if apart { ("apart", "together") } else { ("together", "apart") };
+            (
+                format!("it keeps resources {here} that the rule {partners} keeps {there}."),
+                "No two resources may be in a positive and in a negative rule; positive rules that share a resource count as one.",
+            )
+        },
+    )
+}
+
+/// A resource affinity rule over resources whose node affinity rule has several priorities.
+pub fn affinity_with_priorities(case: &Case<'_>) -> Vec<Finding> {
+    conflict(
+        case,
+        |text| text == IN_RULES_WITH_PRIORITIES || text == NODE_RULE_WITH_PRIORITIES,
+        |partners, _| {
+            (
+                format!(
+                    "together with {partners}, a rule between resources meets a node affinity rule with several priorities."
+                ),
+                "Give all nodes of the node affinity rule the same priority, or take the resources out of one of the rules.",
+            )
+        },
+    )
+}
+
+/// Resources that are to be together, in different node affinity rules.
+pub fn together_in_several_node_rules(case: &Case<'_>) -> Vec<Finding> {
+    conflict(
+        case,
+        |text| text == IN_MULTIPLE_NODE_RULES || text == POSITIVE_ELSEWHERE,
+        |partners, _| {
+            (
+                format!(
+                    "together with {partners}, resources that are to be on one node are in different node affinity rules."
+                ),
+                "Put all resources that are kept together into one node affinity rule.",
+            )
+        },
+    )
+}
+
+/// Resources that are to be apart, on too few nodes.
+pub fn apart_on_too_few_nodes(case: &Case<'_>) -> Vec<Finding> {
+    conflict(
+        case,
+        |text| text == RESTRICTED || text == RESTRICTING,
+        |partners, _| {
+            (
+                format!(
+                    "together with {partners}, resources that are to be kept apart are bound to fewer nodes than there are resources."
+                ),
+                "Name more nodes in the node affinity rule, or keep fewer of its resources apart. `strict` makes no difference here.",
+            )
+        },
+    )
+}
+
+/// A rule over guests that the HA manager doesn't look after.
+pub fn unmanaged_resource(case: &Case<'_>) -> Vec<Finding> {
+    let view = &case.view;
+    let Some((name, Rule { resources: Some(resources), .. })) = case.rule() else { return Vec::new() };
+    if view.live.resources().is_none() || view.planned.has_nameless(Family::Resource) {
+        return Vec::new();
+    }
+    let unmanaged: Vec<&str> =
+        resources.iter().filter(|sid| view.resource(sid).is_none()).map(|sid| sid.as_ref()).collect();
+    if unmanaged.is_empty() {
+        return Vec::new();
+    }
+    let (is, a) = if unmanaged.len() == 1 { ("is", "no HA resource") } else { ("are", "no HA resources") };
+    let unmanaged = list(unmanaged);
+    vec![warning(
+        Some(Path::attribute("resources")),
+        format!(
+            "{name}: {unmanaged} {is} {a}. Unless this plan makes a `pve_ha_resource` of it, Proxmox refuses the rule.\nRefer to \
+             `pve_ha_resource.NAME.sid` in `resources`, so that Terraform creates the HA resource first."
+        ),
+    )]
+}
+
+/// One of Proxmox's complaints, in the words that `tell` finds for the partners and Proxmox's text.
+fn conflict(
+    case: &Case<'_>,
+    is_it: impl Fn(&str) -> bool,
+    tell: impl FnOnce(&str, &str) -> (String, &'static str),
+) -> Vec<Finding> {
+    let Some((name, _)) = case.rule() else { return Vec::new() };
+    let Some(complaint) = case.conflicts().and_then(|conflicts| conflicts.complaint(is_it)) else { return Vec::new() };
+    let partners = list(complaint.partners.iter().map(|partner| partner.as_ref()));
+    let (what, remedy) = tell(&partners, &complaint.words);
+    let path = Some(Path::attribute("resources"));
+    vec![if complaint.is_certain {
+        error(path, format!("{name}: {what} Proxmox refuses that.\n{remedy}\nPVE: {}", complaint.words))
+    } else {
+        warning(
+            path,
+            format!(
+                "{name}: {what} Proxmox refuses that, unless this plan changes {partners} first.\n{remedy}\nPVE: {}",
+                complaint.words
+            ),
+        )
+    }]
+}
+
+fn is_negative(case: &Case<'_>) -> bool {
+    matches!(case.any(), Object::Rule(Rule { kind: Kind::Affinity(Some(Affinity::Negative)), .. }))
+}

@@ -1,0 +1,112 @@
+//! What Proxmox's feasibility checks say of a planned rule: alone, beside the rules that this plan has come to, and beside
+//! all that will be there as far as is known now.
+//!
+//! Rules have to do with each other only through common resources, so that only the rules are looked at that are linked
+//! with this one.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::objects::Rule;
+use super::view::View;
+use crate::placement::config::{Name, Rule as PlacementRule};
+use crate::placement::feasibility::infeasible;
+
+/// The feasibility of one rule.
+pub struct Conflicts {
+    rule: PlacementRule,
+    node_count: usize,
+    others: Vec<Other>,
+    /// The texts on this rule when it stands alone.
+    alone: Vec<String>,
+    /// The texts on every rule when there are only those of this plan.
+    planned: BTreeMap<Name, Vec<String>>,
+    /// The texts on every rule.
+    all: BTreeMap<Name, Vec<String>>,
+}
+
+struct Other {
+    rule: PlacementRule,
+    is_planned: bool,
+}
+
+/// One of Proxmox's complaints.
+#[derive(Debug)]
+pub struct Complaint {
+    /// Whether Proxmox refuses the rule whatever else is changed.
+    pub is_certain: bool,
+    /// The rules that stand against it.
+    pub partners: Vec<Name>,
+    /// Proxmox's words.
+    pub words: String,
+}
+
+impl Conflicts {
+    /// The feasibility of `rule`; none while a part of it isn't known, or where it is switched off.
+    pub fn of(rule: &Rule, view: &View<'_>) -> Option<Self> {
+        let rule = rule.known().filter(|rule| !rule.disabled)?;
+        // The HA manager learns of nodes only once it is active; a rule that comes too early for that is sent again.
+        let node_count = view.cluster.map_or(usize::MAX, |cluster| cluster.ha_nodes.max(cluster.nodes.len()));
+        let others = linked(&rule, view);
+        let of = |planned_only: bool| {
+            let beside =
+                others.iter().filter(|other| other.is_planned || !planned_only).map(|other| other.rule.clone());
+            let rules: Vec<_> = std::iter::once(rule.clone()).chain(beside).collect();
+            infeasible(&rules, node_count)
+        };
+        let alone = infeasible(std::slice::from_ref(&rule), node_count).remove(&rule.id).unwrap_or_default();
+        let (planned, all) = (of(true), of(false));
+        Some(Self { rule, node_count, others, alone, planned, all })
+    }
+
+    /// The complaint whose text is one that `is_it` knows.
+    pub fn complaint(&self, is_it: impl Fn(&str) -> bool) -> Option<Complaint> {
+        let own = |texts: &BTreeMap<Name, Vec<String>>| {
+            texts.get(&self.rule.id).into_iter().flatten().find(|text| is_it(text)).cloned()
+        };
+        if let Some(words) = self.alone.iter().find(|text| is_it(text)) {
+            return Some(Complaint { is_certain: true, partners: Vec::new(), words: words.clone() });
+        }
+        let (is_certain, words, texts) = match own(&self.planned) {
+            Some(words) => (true, words, &self.planned),
+            None => (false, own(&self.all)?, &self.all),
+        };
+        let candidates: Vec<&Other> = self.others.iter().filter(|other| other.is_planned || !is_certain).collect();
+        let mut partners: Vec<Name> = candidates
+            .iter()
+            .filter(|other| {
+                let pair = [self.rule.clone(), other.rule.clone()];
+                infeasible(&pair, self.node_count)
+                    .get(&self.rule.id)
+                    .is_some_and(|texts| texts.iter().any(|t| is_it(t)))
+            })
+            .map(|other| other.rule.id.clone())
+            .collect();
+        if partners.is_empty() {
+            // It takes more than two: all that have a complaint of their own are in it.
+            partners =
+                candidates.iter().map(|other| &other.rule.id).filter(|id| texts.contains_key(*id)).cloned().collect();
+        }
+        partners.sort();
+        Some(Complaint { is_certain, partners, words })
+    }
+}
+
+/// The enabled and wholly known rules that are linked with `rule` by common resources, directly or through others.
+fn linked(rule: &PlacementRule, view: &View<'_>) -> Vec<Other> {
+    let mut found: BTreeMap<Name, Other> = BTreeMap::new();
+    let mut seen: BTreeSet<Name> = rule.resources.clone();
+    let mut open: Vec<Name> = seen.iter().cloned().collect();
+    while let Some(sid) = open.pop() {
+        for other in view.rules_naming(&sid) {
+            let Some(known) = other.object.known().filter(|known| !known.disabled && known.id != rule.id) else {
+                continue;
+            };
+            if found.contains_key(&known.id) {
+                continue;
+            }
+            open.extend(known.resources.iter().filter(|sid| seen.insert((*sid).clone())).cloned());
+            found.insert(known.id.clone(), Other { rule: known, is_planned: other.is_planned });
+        }
+    }
+    found.into_values().collect()
+}

@@ -1,0 +1,193 @@
+//! What was planned in this process, and a shelf of objects that finds them by what they speak of.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use super::objects::{Group, Job, Object, Resource, Rule};
+use crate::placement::config::Name;
+
+/// Objects by their natural ids, and by what they name.
+#[derive(Debug, Default)]
+pub struct Shelf {
+    pub resources: HashMap<Name, Resource>,
+    pub rules: HashMap<Name, Rule>,
+    pub groups: HashMap<Name, Group>,
+    pub jobs: HashMap<Name, Job>,
+    rules_naming: HashMap<Name, BTreeSet<Name>>,
+    users_of: HashMap<Name, BTreeSet<Name>>,
+    jobs_of: HashMap<u64, BTreeSet<Name>>,
+}
+
+/// The families of objects that share one space of names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Family {
+    Resource,
+    Rule,
+    Group,
+    Job,
+}
+
+/// What was planned so far.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    pub shelf: Shelf,
+    removed: HashSet<(Family, Name)>,
+    nameless: HashSet<Family>,
+    pub has_qdevice: bool,
+}
+
+impl Ledger {
+    /// Takes note of an object: what it was, and what it will be.
+    pub fn record(&mut self, prior: Option<Object>, planned: Option<Object>) {
+        let old = prior.as_ref().and_then(id);
+        let new = planned.as_ref().and_then(id);
+        if let Some(old) = old.filter(|old| new.as_ref() != Some(old))
+            && !self.plans(old.0, &old.1)
+        {
+            self.removed.insert(old);
+        }
+        match (planned, new) {
+            (Some(object), Some(new)) => {
+                self.shelf.put(&new.1, object);
+                self.removed.remove(&new);
+            }
+            (Some(Object::Qdevice), None) => self.has_qdevice = true,
+            (Some(object), None) => self.nameless.extend(family(&object)),
+            (None, _) => {}
+        }
+    }
+
+    /// Whether an object is to exist.
+    pub fn plans(&self, family: Family, id: &Name) -> bool {
+        match family {
+            Family::Resource => self.shelf.resources.contains_key(id),
+            Family::Rule => self.shelf.rules.contains_key(id),
+            Family::Group => self.shelf.groups.contains_key(id),
+            Family::Job => self.shelf.jobs.contains_key(id),
+        }
+    }
+
+    /// Whether the cluster's object of this id counts no more: it is planned otherwise, or to be removed.
+    pub fn overrides(&self, family: Family, id: &Name) -> bool {
+        self.plans(family, id) || self.removed.contains(&(family, id.clone()))
+    }
+
+    /// Whether an object is planned whose id isn't known: it may be any.
+    pub fn has_nameless(&self, family: Family) -> bool {
+        self.nameless.contains(&family)
+    }
+}
+
+impl Shelf {
+    /// Puts an object in, in place of another one with its id.
+    pub fn put(&mut self, id: &Name, object: Object) {
+        match object {
+            Object::Resource(resource) => {
+                let group = |resource: &Resource| resource.group.clone().flatten();
+                if let Some(old) = self.resources.get(id).and_then(group) {
+                    self.users_of.entry(old).or_default().remove(id);
+                }
+                if let Some(new) = group(&resource) {
+                    self.users_of.entry(new).or_default().insert(id.clone());
+                }
+                self.resources.insert(id.clone(), resource);
+            }
+            Object::Rule(rule) => {
+                for sid in self.rules.get(id).and_then(|old| old.resources.as_ref()).into_iter().flatten() {
+                    if let Some(rules) = self.rules_naming.get_mut(sid) {
+                        rules.remove(id);
+                    }
+                }
+                for sid in rule.resources.iter().flatten() {
+                    self.rules_naming.entry(sid.clone()).or_default().insert(id.clone());
+                }
+                self.rules.insert(id.clone(), rule);
+            }
+            Object::Group(group) => {
+                self.groups.insert(id.clone(), group);
+            }
+            Object::Job(job) => {
+                if let Some(guest) = job.guest {
+                    self.jobs_of.entry(guest).or_default().insert(id.clone());
+                }
+                self.jobs.insert(id.clone(), job);
+            }
+            Object::Options | Object::Qdevice => {}
+        }
+    }
+
+    /// The names of the rules that name `sid`, sorted.
+    pub fn rules_naming(&self, sid: &str) -> impl Iterator<Item = &Name> {
+        self.rules_naming.get(sid).into_iter().flatten()
+    }
+
+    /// The resources of `group`, sorted.
+    pub fn users_of(&self, group: &str) -> impl Iterator<Item = &Name> {
+        self.users_of.get(group).into_iter().flatten()
+    }
+
+    /// The replication jobs of `guest`, sorted.
+    pub fn jobs_of(&self, guest: u64) -> impl Iterator<Item = &Name> {
+        self.jobs_of.get(&guest).into_iter().flatten()
+    }
+}
+
+/// The id of an object; none while it isn't known.
+pub fn id(object: &Object) -> Option<(Family, Name)> {
+    let name = match object {
+        Object::Resource(resource) => resource.sid.clone()?,
+        Object::Rule(rule) => rule.name.clone()?,
+        Object::Group(group) => group.name.clone()?,
+        // A job whose number is chosen later is none that exists; one guest has one job to each target.
+        Object::Job(Job { guest: Some(guest), number, target, .. }) => match (number, target) {
+            (Some(number), _) => format!("{guest}-{number}").into(),
+            (None, Some(target)) => format!("{guest} to {target}").into(),
+            (None, None) => return None,
+        },
+        Object::Job(_) | Object::Options | Object::Qdevice => return None,
+    };
+    family(object).map(|family| (family, name))
+}
+
+fn family(object: &Object) -> Option<Family> {
+    match object {
+        Object::Resource(_) => Some(Family::Resource),
+        Object::Rule(_) => Some(Family::Rule),
+        Object::Group(_) => Some(Family::Group),
+        Object::Job(_) => Some(Family::Job),
+        Object::Options | Object::Qdevice => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::framework::Value;
+
+    fn rule(name: Value, sids: &[&str]) -> Option<Object> {
+        let sids = Value::set(sids.iter().map(|sid| Value::from(*sid)));
+        let rule = Value::object([("name", name), ("resources", sids), ("affinity", Value::from("positive"))]);
+        Object::of("pve_ha_resource_affinity_rule", &rule)
+    }
+
+    #[test]
+    fn a_renamed_object_removes_the_old_one_unless_another_takes_its_name() {
+        let mut ledger = Ledger::default();
+        ledger.record(rule("a".into(), &["vm:100"]), rule("b".into(), &["vm:100"]));
+        assert!(ledger.overrides(Family::Rule, &"a".into()) && !ledger.plans(Family::Rule, &"a".into()));
+        ledger.record(None, rule("a".into(), &["vm:101"]));
+        ledger.record(rule("a".into(), &["vm:100"]), None);
+        assert!(ledger.plans(Family::Rule, &"a".into()));
+    }
+
+    #[test]
+    fn an_object_planned_again_is_found_by_what_it_names_now() {
+        let mut ledger = Ledger::default();
+        ledger.record(None, rule("a".into(), &["vm:100", "vm:101"]));
+        ledger.record(None, rule("a".into(), &["vm:101"]));
+        assert_eq!(ledger.shelf.rules_naming("vm:100").count(), 0);
+        assert_eq!(ledger.shelf.rules_naming("vm:101").count(), 1);
+        assert!(!ledger.has_nameless(Family::Rule));
+        ledger.record(None, rule(Value::Unknown, &["vm:102"]));
+        assert!(ledger.has_nameless(Family::Rule));
+    }
+}

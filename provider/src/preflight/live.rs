@@ -1,0 +1,250 @@
+//! The cluster as it was when the first object was checked that needed to know: a handful of lists, each indexed once.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwapOption;
+use pve_schemas::noun::Rest;
+use pve_schemas::replication_job::is_being_removed;
+use pve_schemas::{HaGroup, HaNodeAffinityRule, HaResource, HaResourceAffinityRule, ReplicationJob};
+use serde::Deserialize;
+use serde_json::Value as Json;
+use tokio::sync::OnceCell;
+
+use super::ledger::{Shelf, id};
+use super::objects::Object;
+use super::permissions::Permissions;
+use crate::call::Call;
+use crate::client::{Client, Collection, Placement, Version, wire};
+use crate::placement::config::Name;
+
+/// How long a list of guests may say that one is missing.
+const FRESH: Duration = Duration::from_secs(5);
+
+/// Lists of the cluster, each read when the first object comes that needs it. What is not there was not needed, or not
+/// answered: nothing can be said of it.
+#[derive(Debug, Default)]
+pub struct Live {
+    resources: OnceCell<Option<Shelf>>,
+    placed: OnceCell<Option<Placed>>,
+    jobs: OnceCell<Option<Shelf>>,
+    permissions: OnceCell<Option<Permissions>>,
+    qdevice: OnceCell<Option<bool>>,
+    version: OnceCell<Option<Version>>,
+    /// Apart from the rest, since guests may be made by others while an apply runs.
+    cluster: ArcSwapOption<Cluster>,
+    is_cluster_read: OnceCell<()>,
+}
+
+/// Which lists an object needs; the privileges all of them do.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Needs {
+    pub cluster: bool,
+    pub resources: bool,
+    pub placed: bool,
+    pub jobs: bool,
+}
+
+/// Groups or rules, whichever are in force.
+#[derive(Debug)]
+pub struct Placed {
+    pub are_groups: bool,
+    pub shelf: Shelf,
+}
+
+/// Nodes and guests.
+#[derive(Debug)]
+pub struct Cluster {
+    taken: Instant,
+    pub nodes: BTreeSet<Name>,
+    /// How many nodes the HA manager knows: nodes that are gone stay with it for an hour.
+    pub ha_nodes: usize,
+    pub guests: HashMap<u64, Guest>,
+}
+
+/// A guest that the user may see.
+#[derive(Debug, Clone)]
+pub struct Guest {
+    pub is_container: bool,
+    pub is_in_error: bool,
+}
+
+impl Live {
+    /// Reads what is needed and has not been read yet.
+    pub async fn read(&self, client: &Client, call: &Call, needs: Needs) {
+        tokio::join!(
+            async {
+                if needs.cluster {
+                    self.read_cluster(client, call).await;
+                }
+            },
+            self.permissions.get_or_init(async || {
+                Permissions::parse(&client.list(Collection::Permissions, call).await.ok()?.object::<Json>().ok()?)
+            }),
+            self.version.get_or_init(async || client.version(call).await.ok()),
+            async {
+                if needs.resources {
+                    self.resources.get_or_init(|| resources(client, call)).await;
+                }
+            },
+            async {
+                if needs.placed {
+                    self.placed.get_or_init(|| placed(client, call)).await;
+                }
+            },
+            async {
+                if needs.jobs {
+                    self.jobs.get_or_init(|| jobs(client, call)).await;
+                }
+            },
+        );
+    }
+
+    /// Reads nodes and guests anew if `guest` is missing in a list that is not fresh: in an apply another provider may have
+    /// made it a moment ago.
+    pub async fn refresh(&self, client: &Client, call: &Call, guest: Option<u64>) {
+        let Some(now) = self.cluster() else { return };
+        let is_missing = guest.is_some_and(|guest| !now.guests.contains_key(&guest));
+        if is_missing
+            && !now.is_fresh()
+            && let Some(anew) = Cluster::read(client, call).await
+        {
+            self.cluster.store(Some(Arc::new(anew)));
+        }
+    }
+
+    /// Nodes and guests.
+    pub fn cluster(&self) -> Option<Arc<Cluster>> {
+        self.cluster.load_full()
+    }
+
+    /// The HA resources.
+    pub fn resources(&self) -> Option<&Shelf> {
+        self.resources.get()?.as_ref()
+    }
+
+    /// The groups or rules.
+    pub fn placed(&self) -> Option<&Placed> {
+        self.placed.get()?.as_ref()
+    }
+
+    /// The replication jobs.
+    pub fn jobs(&self) -> Option<&Shelf> {
+        self.jobs.get()?.as_ref()
+    }
+
+    /// What the user or token may do.
+    pub fn permissions(&self) -> Option<&Permissions> {
+        self.permissions.get()?.as_ref()
+    }
+
+    /// Whether a QDevice takes part; asked only where there are two nodes.
+    pub fn has_qdevice(&self) -> Option<bool> {
+        *self.qdevice.get()?
+    }
+
+    /// Whether this is PVE 8.
+    pub fn is_pve_8(&self) -> Option<bool> {
+        self.version.get()?.as_ref().map(|version| version.major < 9)
+    }
+
+    async fn read_cluster(&self, client: &Client, call: &Call) {
+        let read = async || self.cluster.store(Cluster::read(client, call).await.map(Arc::new));
+        self.is_cluster_read.get_or_init(read).await;
+        // Everywhere else a QDevice makes no difference to what is checked.
+        if self.cluster().is_some_and(|cluster| cluster.nodes.len() == 2) {
+            let ask = async || {
+                let answer = client.list(Collection::Qdevice, call).await.ok()?.object::<Json>().ok()?;
+                Some(answer.as_object().is_some_and(|members| !members.is_empty()))
+            };
+            self.qdevice.get_or_init(ask).await;
+        }
+    }
+}
+
+async fn list(client: &Client, call: &Call, collection: Collection) -> Option<Vec<Json>> {
+    client.list(collection, call).await.ok()?.all().ok()
+}
+
+async fn resources(client: &Client, call: &Call) -> Option<Shelf> {
+    let entries = list(client, call, Collection::HaResources).await?;
+    let resources = entries.iter().filter_map(|entry| HaResource::from_entry(entry).ok());
+    Some(shelf(resources.map(|resource| Object::Resource(resource.into()))))
+}
+
+async fn placed(client: &Client, call: &Call) -> Option<Placed> {
+    if client.placement(call).await.ok()? != Placement::Rules {
+        let entries = list(client, call, Collection::HaGroups).await?;
+        let groups = entries.iter().filter_map(|entry| HaGroup::from_entry(entry).ok());
+        return Some(Placed { are_groups: true, shelf: shelf(groups.map(|group| Object::Group(group.into()))) });
+    }
+    let entries = list(client, call, Collection::HaRules).await?;
+    let rules = entries.iter().filter_map(|entry| {
+        if HaNodeAffinityRule::owns(entry) {
+            HaNodeAffinityRule::from_entry(entry).ok().map(|rule| Object::Rule(rule.into()))
+        } else {
+            HaResourceAffinityRule::from_entry(entry).ok().map(|rule| Object::Rule(rule.into()))
+        }
+    });
+    Some(Placed { are_groups: false, shelf: shelf(rules) })
+}
+
+async fn jobs(client: &Client, call: &Call) -> Option<Shelf> {
+    let entries = list(client, call, Collection::ReplicationJobs).await?;
+    let jobs = entries.iter().filter(|entry| !is_being_removed(entry));
+    Some(shelf(jobs.filter_map(|entry| ReplicationJob::from_entry(entry).ok()).map(|job| Object::Job(job.into()))))
+}
+
+fn shelf(objects: impl Iterator<Item = Object>) -> Shelf {
+    let mut shelf = Shelf::default();
+    for object in objects {
+        if let Some((_, id)) = id(&object) {
+            shelf.put(&id, object);
+        }
+    }
+    shelf
+}
+
+impl Cluster {
+    /// Reads it; none if there is no answer.
+    pub async fn read(client: &Client, call: &Call) -> Option<Self> {
+        let rows: Vec<Row> = client.list(Collection::ClusterResources, call).await.ok()?.all().ok()?;
+        let mut cluster = Self {
+            taken: Instant::now(),
+            nodes: BTreeSet::new(),
+            ha_nodes: 0,
+            guests: HashMap::with_capacity(rows.len()),
+        };
+        for row in rows {
+            match (row.kind.as_str(), row.node, row.vmid.and_then(|vmid| u64::try_from(vmid).ok())) {
+                ("node", Some(node), _) => {
+                    cluster.ha_nodes += usize::from(row.hastate.is_some());
+                    cluster.nodes.insert(node.as_str().into());
+                }
+                (kind @ ("qemu" | "lxc"), _, Some(vmid)) => {
+                    let is_in_error = row.hastate.as_deref() == Some("error");
+                    cluster.guests.insert(vmid, Guest { is_container: kind == "lxc", is_in_error });
+                }
+                _ => {}
+            }
+        }
+        // A list without any node is none that can be relied upon.
+        (!cluster.nodes.is_empty()).then_some(cluster)
+    }
+
+    /// Whether something it doesn't have is missing, and not just new.
+    pub fn is_fresh(&self) -> bool {
+        self.taken.elapsed() < FRESH
+    }
+}
+
+#[derive(Deserialize)]
+struct Row {
+    #[serde(rename = "type")]
+    kind: String,
+    node: Option<String>,
+    #[serde(default, deserialize_with = "wire::optional::integer")]
+    vmid: Option<i64>,
+    hastate: Option<String>,
+}

@@ -1,0 +1,164 @@
+//! What Proxmox would refuse, and what an operator would want to know, told at plan.
+//!
+//! This layer only ever adds diagnostics: it changes no planned value and writes nothing. It looks at the cluster through a
+//! few lists, taken once per process, and at the other objects that were planned in the same process; what is not known of
+//! either is never guessed: the check that needs it says nothing.
+
+mod checks;
+mod conflicts;
+mod ledger;
+mod live;
+mod objects;
+mod permissions;
+mod table;
+mod view;
+
+use std::collections::{BTreeSet, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::call::Call;
+use crate::client::Client;
+use crate::framework::{Diagnostic, Diagnostics, Severity, Value};
+use ledger::Ledger;
+use live::{Live, Needs};
+use objects::Object;
+use view::{Case, View};
+
+pub use table::{CHECKS, Check};
+
+/// How long the lists may take: a plan doesn't wait for what only serves to warn.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The checks of one process. Core starts one process for each walk, so that what is planned in a process is one plan; a
+/// process that serves several walks is configured anew for each, and that begins with a new one of these.
+#[derive(Debug, Default)]
+pub struct Preflight {
+    ignored: BTreeSet<String>,
+    ledger: Mutex<Ledger>,
+    live: Live,
+    /// What is to be said once, whichever object comes to it.
+    told: Mutex<HashSet<String>>,
+    is_writing: AtomicBool,
+}
+
+impl Preflight {
+    /// Nothing planned yet; the checks named in `ignored` are silent.
+    pub fn new(ignored: BTreeSet<String>) -> Self {
+        Self { ignored, ..Self::default() }
+    }
+
+    /// Takes note of a planned object, changed or not; without `planned` it is to be destroyed.
+    pub fn record(&self, kind: &str, prior: Option<&Value>, planned: Option<&Value>) {
+        let parse = |value: Option<&Value>| value.and_then(|value| Object::of(kind, value));
+        self.ledger().record(parse(prior), parse(planned));
+    }
+
+    /// Takes note that a write is about to be sent. From then on this is no plan but an apply, whose plan has told all
+    /// warnings, and what the lists say has been overtaken by own writes.
+    pub fn writing(&self) {
+        self.is_writing.store(true, Ordering::Relaxed);
+    }
+
+    /// Checks an object of type `kind` that is to be created (there is no `prior`), changed or replaced.
+    pub async fn change(
+        &self,
+        client: &Client,
+        call: &Call,
+        kind: &str,
+        prior: Option<&Value>,
+        planned: &Value,
+    ) -> Diagnostics {
+        let task = if prior.is_none() { Task::Create } else { Task::Change };
+        self.run(client, call, Object::of(kind, planned), task).await
+    }
+
+    /// Checks an object of type `kind` that is to be destroyed.
+    pub async fn destroy(&self, client: &Client, call: &Call, kind: &str, prior: &Value) -> Diagnostics {
+        self.run(client, call, Object::of(kind, prior), Task::Destroy).await
+    }
+
+    async fn run(&self, client: &Client, call: &Call, object: Option<Object>, task: Task) -> Diagnostics {
+        let mut diagnostics = Diagnostics::new();
+        let Some(object) = object else { return diagnostics };
+        let call = &Call::within(call.left().min(PATIENCE), call.stop.clone());
+        self.live.read(client, call, needs(&object, task)).await;
+        self.live.refresh(client, call, object.guest()).await;
+        let cluster = self.live.cluster();
+        let ledger = self.ledger();
+        let view = View { live: &self.live, cluster: cluster.as_deref(), planned: &ledger };
+        let case = Case::new(&object, task == Task::Destroy, view, &self.told);
+        let is_writing = self.is_writing.load(Ordering::Relaxed);
+        for check in CHECKS.iter().filter(|check| !self.ignored.contains(check.name)) {
+            let found = (check.run)(&case).into_iter();
+            for finding in found.filter(|finding| finding.severity == Severity::Error || !is_writing) {
+                diagnostics.push(finding.into_diagnostic(check));
+            }
+        }
+        diagnostics
+    }
+
+    fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What is to happen to an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Task {
+    Create,
+    Change,
+    Destroy,
+}
+
+/// The lists that the checks of an object look at.
+fn needs(object: &Object, task: Task) -> Needs {
+    let cluster = task != Task::Destroy;
+    match object {
+        Object::Resource(resource) => {
+            // No rule names what is no HA resource yet.
+            let has_group = resource.group.as_ref().is_some_and(Option::is_some);
+            let placed = task != Task::Create || has_group;
+            Needs { cluster, placed, jobs: placed && cluster, resources: false }
+        }
+        Object::Rule(_) | Object::Group(_) => Needs { cluster, placed: cluster, jobs: cluster, resources: true },
+        Object::Job(_) => Needs { cluster, placed: cluster, resources: cluster, jobs: false },
+        Object::Options | Object::Qdevice => Needs::default(),
+    }
+}
+
+/// What a check has found.
+#[derive(Debug)]
+struct Finding {
+    severity: Severity,
+    path: Option<crate::framework::Path>,
+    detail: String,
+}
+
+impl Finding {
+    fn into_diagnostic(self, check: &Check) -> Diagnostic {
+        let mut detail = self.detail;
+        if self.severity == Severity::Warning {
+            detail.push_str(&format!(
+                "\nSilence this with `ignore_preflight = [{:?}]` in the provider block.",
+                check.name
+            ));
+        }
+        Diagnostic { severity: self.severity, summary: check.summary.to_owned(), detail, path: self.path }
+    }
+}
+
+/// The names of all checks, sorted.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    CHECKS.iter().map(|check| check.name)
+}
+
+/// Why `name` can't be ignored, if it is the name of no check.
+pub fn unknown(name: &str) -> Option<String> {
+    if names().any(|known| known == name) {
+        return None;
+    }
+    let known = names().collect::<Vec<_>>().join(", ");
+    Some(format!("There is no plan-time check {name:?}. The checks are: {known}."))
+}

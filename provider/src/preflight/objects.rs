@@ -1,0 +1,318 @@
+//! The objects that checks speak of, as they are planned and as the cluster has them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use pve_schemas::ha_resource_affinity_rule::Affinity as AffinityWord;
+use pve_schemas::value::{HaState, NodePriorities, SidSet};
+use pve_schemas::{
+    DatacenterOptions, HaGroup, HaNodeAffinityRule, HaResource, HaResourceAffinityRule, ReplicationJob, noun::Noun,
+};
+
+use crate::framework::{Number, Value};
+use crate::placement::config::{Affinity, Name, Rule as PlacementRule, RuleKind};
+
+/// A part of a planned object; none while it isn't known.
+pub type Known<T> = Option<T>;
+
+/// Any object that is checked.
+#[derive(Debug, Clone)]
+pub enum Object {
+    Resource(Resource),
+    Rule(Rule),
+    Group(Group),
+    Job(Job),
+    Options,
+    Qdevice,
+}
+
+/// An HA resource.
+#[derive(Debug, Clone)]
+pub struct Resource {
+    pub sid: Known<Name>,
+    pub state: Known<HaState>,
+    pub group: Known<Option<Name>>,
+    pub failback: Known<bool>,
+    pub max_relocate: Known<i64>,
+    pub purge_rules: Known<bool>,
+}
+
+/// An HA rule of either type.
+#[derive(Debug, Clone)]
+pub struct Rule {
+    pub name: Known<Name>,
+    pub resources: Known<BTreeSet<Name>>,
+    pub disabled: Known<bool>,
+    pub kind: Kind,
+}
+
+/// What a rule says.
+#[derive(Debug, Clone)]
+pub enum Kind {
+    Nodes(Nodes),
+    Affinity(Known<Affinity>),
+}
+
+/// Where a node affinity rule or a group puts its resources.
+#[derive(Debug, Clone)]
+pub struct Nodes {
+    pub priorities: Known<BTreeMap<Name, u32>>,
+    /// `strict` of a rule, `restricted` of a group.
+    pub strict: Known<bool>,
+}
+
+/// An HA group.
+#[derive(Debug, Clone)]
+pub struct Group {
+    pub name: Known<Name>,
+    pub nodes: Nodes,
+    pub nofailback: Known<bool>,
+}
+
+/// A replication job.
+#[derive(Debug, Clone)]
+pub struct Job {
+    pub guest: Known<u64>,
+    pub number: Known<u64>,
+    pub target: Known<Name>,
+    pub disabled: Known<bool>,
+}
+
+impl Object {
+    /// The object of type `kind` in `value`; none for types without checks.
+    pub fn of(kind: &str, value: &Value) -> Option<Self> {
+        let flag = |name: &str, default: bool| flag(value.at(name), default);
+        Some(match kind {
+            HaResource::NAME => Self::Resource(Resource {
+                sid: name(value.at("sid")).flatten(),
+                state: state(value.at("state")),
+                group: name(value.at("group")),
+                failback: flag("failback", true),
+                max_relocate: number(value.at("max_relocate"), 1),
+                purge_rules: flag("purge_rules", false),
+            }),
+            HaNodeAffinityRule::NAME => Self::Rule(Rule {
+                name: name(value.at("name")).flatten(),
+                resources: names(value.at("resources")),
+                disabled: flag("disabled", false),
+                kind: Kind::Nodes(Nodes { priorities: priorities(value.at("nodes")), strict: flag("strict", false) }),
+            }),
+            HaResourceAffinityRule::NAME => Self::Rule(Rule {
+                name: name(value.at("name")).flatten(),
+                resources: names(value.at("resources")),
+                disabled: flag("disabled", false),
+                kind: Kind::Affinity(value.at("affinity").as_str().map(|word| match word {
+                    "negative" => Affinity::Negative,
+                    _ => Affinity::Positive,
+                })),
+            }),
+            HaGroup::NAME => Self::Group(Group {
+                name: name(value.at("name")).flatten(),
+                nodes: Nodes { priorities: priorities(value.at("nodes")), strict: flag("restricted", false) },
+                nofailback: flag("nofailback", false),
+            }),
+            ReplicationJob::NAME => Self::Job(Job {
+                guest: id(value.at("guest")),
+                number: id(value.at("job_number")),
+                target: name(value.at("target")).flatten(),
+                disabled: flag("disabled", false),
+            }),
+            DatacenterOptions::NAME => Self::Options,
+            "pve_qdevice" => Self::Qdevice,
+            _ => return None,
+        })
+    }
+
+    /// The guest that must exist for it.
+    pub fn guest(&self) -> Option<u64> {
+        match self {
+            Self::Resource(resource) => resource.sid.as_deref().and_then(guest_of),
+            Self::Job(job) => job.guest,
+            _ => None,
+        }
+    }
+}
+
+impl Resource {
+    /// Whether the HA manager has anything to do with it, as far as is known.
+    pub fn is_managed(&self) -> bool {
+        !matches!(self.state, Some(HaState::Ignored))
+    }
+
+    /// Whether it is moved back to a better node.
+    pub fn returns(&self) -> bool {
+        self.failback == Some(true) && !matches!(self.state, None | Some(HaState::Ignored | HaState::Disabled))
+    }
+}
+
+impl Rule {
+    /// Whether it counts, as far as is known.
+    pub fn is_enabled(&self) -> bool {
+        self.disabled == Some(false)
+    }
+
+    /// The nodes, if it is an enabled node affinity rule.
+    pub fn enabled_nodes(&self) -> Option<&Nodes> {
+        match &self.kind {
+            Kind::Nodes(nodes) if self.is_enabled() => Some(nodes),
+            _ => None,
+        }
+    }
+
+    /// The rule for the placement algorithm; none while a part of it is unknown.
+    pub fn known(&self) -> Option<PlacementRule> {
+        let kind = match &self.kind {
+            Kind::Nodes(Nodes { priorities, strict }) => {
+                RuleKind::NodeAffinity { nodes: priorities.clone()?, strict: (*strict)? }
+            }
+            Kind::Affinity(affinity) => RuleKind::ResourceAffinity((*affinity)?),
+        };
+        Some(PlacementRule {
+            id: self.name.clone()?,
+            resources: self.resources.clone()?,
+            disabled: self.disabled?,
+            kind,
+        })
+    }
+}
+
+impl Nodes {
+    /// The only node, if no other one will do.
+    pub fn only_node(&self) -> Option<&Name> {
+        let priorities = self.priorities.as_ref()?;
+        if self.strict == Some(true) && priorities.len() == 1 { priorities.keys().next() } else { None }
+    }
+
+    /// The node that alone has the highest priority, where there are others to come from.
+    pub fn lonely_top(&self) -> Option<&Name> {
+        let priorities = self.priorities.as_ref()?;
+        let top = *priorities.values().max()?;
+        let mut best = priorities.iter().filter(|(_, priority)| **priority == top).map(|(node, _)| node);
+        let (first, second) = (best.next(), best.next());
+        let elsewhere = self.strict? && priorities.len() == 1;
+        if second.is_some() || elsewhere { None } else { first }
+    }
+
+    /// Whether the HA manager never puts its resources on `node`.
+    pub fn excludes(&self, node: &str) -> bool {
+        self.strict == Some(true) && self.priorities.as_ref().is_some_and(|priorities| !priorities.contains_key(node))
+    }
+}
+
+impl From<HaResource> for Resource {
+    fn from(live: HaResource) -> Self {
+        Self {
+            sid: Some(live.sid.as_str().into()),
+            state: Some(live.state.unwrap_or(HaState::Started)),
+            group: Some(live.group.map(|group| group.as_str().into())),
+            failback: Some(live.failback.unwrap_or(true)),
+            max_relocate: Some(live.max_relocate.unwrap_or(1)),
+            purge_rules: None,
+        }
+    }
+}
+
+impl From<HaNodeAffinityRule> for Rule {
+    fn from(live: HaNodeAffinityRule) -> Self {
+        Self {
+            name: Some(live.name.as_str().into()),
+            resources: Some(sids(&live.resources)),
+            disabled: Some(live.disabled == Some(true)),
+            kind: Kind::Nodes(nodes(&live.nodes, live.strict)),
+        }
+    }
+}
+
+impl From<HaResourceAffinityRule> for Rule {
+    fn from(live: HaResourceAffinityRule) -> Self {
+        Self {
+            name: Some(live.name.as_str().into()),
+            resources: Some(sids(&live.resources)),
+            disabled: Some(live.disabled == Some(true)),
+            kind: Kind::Affinity(Some(match live.affinity {
+                AffinityWord::Positive => Affinity::Positive,
+                AffinityWord::Negative => Affinity::Negative,
+            })),
+        }
+    }
+}
+
+impl From<HaGroup> for Group {
+    fn from(live: HaGroup) -> Self {
+        Self {
+            name: Some(live.name.as_str().into()),
+            nodes: nodes(&live.nodes, live.restricted),
+            nofailback: Some(live.nofailback == Some(true)),
+        }
+    }
+}
+
+impl From<ReplicationJob> for Job {
+    fn from(live: ReplicationJob) -> Self {
+        Self {
+            guest: u64::try_from(live.guest).ok(),
+            number: live.job_number.and_then(|number| u64::try_from(number).ok()),
+            target: Some(live.target.as_str().into()),
+            disabled: Some(live.disabled == Some(true)),
+        }
+    }
+}
+
+/// The guest's id in `vm:100`.
+pub fn guest_of(sid: &str) -> Option<u64> {
+    sid.split_once(':').and_then(|(_, id)| id.parse().ok())
+}
+
+fn nodes(live: &NodePriorities, strict: Option<bool>) -> Nodes {
+    let priorities = live.0.iter().map(|(node, priority)| (node.as_str().into(), capped(priority.unwrap_or(0))));
+    Nodes { priorities: Some(priorities.collect()), strict: Some(strict == Some(true)) }
+}
+
+fn sids(live: &SidSet) -> BTreeSet<Name> {
+    live.0.iter().map(|sid| sid.as_str().into()).collect()
+}
+
+fn capped(priority: i64) -> u32 {
+    u32::try_from(priority.max(0)).unwrap_or(u32::MAX)
+}
+
+/// A text that may be unset.
+fn name(value: &Value) -> Known<Option<Name>> {
+    match value {
+        Value::Unknown => None,
+        value => Some(value.as_str().map(Name::from)),
+    }
+}
+
+fn names(value: &Value) -> Known<BTreeSet<Name>> {
+    value.elements()?.iter().map(|element| element.as_str().map(Name::from)).collect()
+}
+
+fn flag(value: &Value, default: bool) -> Known<bool> {
+    match value {
+        Value::Null => Some(default),
+        value => value.as_bool(),
+    }
+}
+
+fn number(value: &Value, default: i64) -> Known<i64> {
+    match value {
+        Value::Null => Some(default),
+        value => value.as_number().and_then(Number::as_i64),
+    }
+}
+
+fn id(value: &Value) -> Known<u64> {
+    value.as_number().and_then(Number::as_i64).and_then(|id| u64::try_from(id).ok())
+}
+
+fn state(value: &Value) -> Known<HaState> {
+    match value {
+        Value::Null => Some(HaState::Started),
+        value => serde_json::from_value(value.as_str()?.into()).ok(),
+    }
+}
+
+fn priorities(value: &Value) -> Known<BTreeMap<Name, u32>> {
+    let entry = |(node, priority): (&String, &Value)| Some((node.as_str().into(), capped(number(priority, 0)?)));
+    value.as_map()?.iter().map(entry).collect()
+}

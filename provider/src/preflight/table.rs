@@ -1,0 +1,197 @@
+//! The table of all checks.
+
+use super::Finding;
+use super::checks::{cluster, destroy, guests, nodes, replication, rules};
+use super::view::Case;
+
+/// A check.
+pub struct Check {
+    /// What `ignore_preflight` calls it.
+    pub name: &'static str,
+    /// Whether it errs or warns.
+    pub level: &'static str,
+    /// The head line of what it says.
+    pub summary: &'static str,
+    /// What it finds.
+    pub doc: &'static str,
+    pub(super) run: fn(&Case<'_>) -> Vec<Finding>,
+}
+
+const WARNS: &str = "warning";
+const ERRS: &str = "error";
+/// An error between two objects of one plan, a warning against what is only seen in the cluster.
+const EITHER: &str = "error or warning";
+
+/// All checks, sorted by name.
+pub const CHECKS: &[Check] = &[
+    Check {
+        name: "affinity-with-priorities",
+        level: EITHER,
+        summary: "Priorities stand against a rule between resources",
+        doc: "A rule between resources meets a node affinity rule with several priorities.",
+        run: rules::affinity_with_priorities,
+    },
+    Check {
+        name: "apart-on-too-few-nodes",
+        level: EITHER,
+        summary: "Too few nodes to keep resources apart",
+        doc: "Resources that are kept apart are bound to fewer nodes than there are resources.",
+        run: rules::apart_on_too_few_nodes,
+    },
+    Check {
+        name: "failback-flapping",
+        level: WARNS,
+        summary: "Resources follow a single node",
+        doc: "One node alone has the highest priority, and resources with failback go back to it each time it comes online.",
+        run: nodes::failback_flapping,
+    },
+    Check {
+        name: "group-in-use",
+        level: WARNS,
+        summary: "The HA group is still in use",
+        doc: "A group is destroyed while HA resources name it (PVE 8).",
+        run: destroy::group_in_use,
+    },
+    Check {
+        name: "missing-group",
+        level: WARNS,
+        summary: "The HA group does not exist",
+        doc: "An HA resource names a group that does not exist (PVE 8).",
+        run: guests::missing_group,
+    },
+    Check {
+        name: "missing-guest",
+        level: WARNS,
+        summary: "The guest does not exist",
+        doc: "There is no such guest, or it is a container where a virtual machine is named, or the other way round.",
+        run: guests::missing_guest,
+    },
+    Check {
+        name: "missing-privileges",
+        level: WARNS,
+        summary: "A privilege is missing",
+        doc: "The user or token may not do what the plan needs. Said once for each privilege.",
+        run: cluster::missing_privileges,
+    },
+    Check {
+        name: "more-resources-than-nodes",
+        level: ERRS,
+        summary: "More resources than nodes",
+        doc: "A rule keeps more resources apart than the cluster has nodes.",
+        run: rules::more_resources_than_nodes,
+    },
+    Check {
+        name: "named-by-rule",
+        level: WARNS,
+        summary: "A rule still names the HA resource",
+        doc: "An HA resource is destroyed while a rule names it.",
+        run: destroy::named_by_rule,
+    },
+    Check {
+        name: "no-relocation",
+        level: WARNS,
+        summary: "Failed starts are not tried elsewhere",
+        doc: "`max_relocate = 0`.",
+        run: guests::no_relocation,
+    },
+    Check {
+        name: "node-affinity-overlap",
+        level: EITHER,
+        summary: "A resource in two node affinity rules",
+        doc: "A resource is in more than one enabled node affinity rule.",
+        run: rules::node_affinity_overlap,
+    },
+    Check {
+        name: "replication-outside-placement",
+        level: WARNS,
+        summary: "A copy where the guest never runs",
+        doc: "A guest is replicated to a node that its strict rule or restricted group excludes.",
+        run: replication::replication_outside_placement,
+    },
+    Check {
+        name: "service-in-error",
+        level: WARNS,
+        summary: "The HA resource is in the error state",
+        doc: "An HA resource that is changed, or that a changed rule names, is in the error state.",
+        run: guests::service_in_error,
+    },
+    Check {
+        name: "single-node-placement",
+        level: WARNS,
+        summary: "No failover",
+        doc: "A strict rule or restricted group names one node only.",
+        run: nodes::single_node_placement,
+    },
+    Check {
+        name: "together-and-apart",
+        level: EITHER,
+        summary: "Resources are kept together and apart",
+        doc: "One rule keeps two resources together, another one keeps them apart.",
+        run: rules::together_and_apart,
+    },
+    Check {
+        name: "together-in-several-node-rules",
+        level: EITHER,
+        summary: "Resources that are kept together are bound to different nodes",
+        doc: "Resources that are kept together are in different node affinity rules.",
+        run: rules::together_in_several_node_rules,
+    },
+    Check {
+        name: "too-few-resources",
+        level: ERRS,
+        summary: "Fewer than two resources",
+        doc: "A rule between resources names fewer than two.",
+        run: rules::too_few_resources,
+    },
+    Check {
+        name: "two-nodes-without-qdevice",
+        level: WARNS,
+        summary: "Two nodes without a QDevice",
+        doc: "In a cluster of two nodes without a QDevice nothing is recovered. Said once.",
+        run: cluster::two_nodes_without_qdevice,
+    },
+    Check {
+        name: "unknown-node",
+        level: "error; of a group a warning",
+        summary: "Unknown node",
+        doc: "A rule, group or replication job names a node that the cluster does not have.",
+        run: nodes::unknown_node,
+    },
+    Check {
+        name: "unmanaged-resource",
+        level: WARNS,
+        summary: "No HA resource",
+        doc: "A rule names a guest that is no HA resource.",
+        run: rules::unmanaged_resource,
+    },
+];
+
+impl std::fmt::Debug for Check {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_sorted() {
+        assert!(CHECKS.is_sorted_by(|a, b| a.name < b.name));
+    }
+
+    #[test]
+    fn the_guide_lists_every_check() {
+        let guide = include_str!("../../../docs/guides/preflight.md");
+        let told: Vec<&str> = guide.lines().filter(|line| line.starts_with("| `")).collect();
+        let table: Vec<String> =
+            CHECKS.iter().map(|check| format!("| `{}` | {} | {} |", check.name, check.level, check.doc)).collect();
+        assert_eq!(
+            told,
+            table,
+            "docs/guides/preflight.md has other lines than the table of checks:\n{}",
+            table.join("\n")
+        );
+    }
+}

@@ -1,0 +1,223 @@
+//! What will be: the cluster's objects, with those in their place that this plan has come to.
+
+use std::cell::OnceCell;
+use std::collections::{BTreeSet, HashSet};
+use std::sync::{Mutex, PoisonError};
+
+use super::Finding;
+use super::conflicts::Conflicts;
+use super::ledger::{Family, Ledger};
+use super::live::{Cluster, Guest, Live};
+use super::objects::{Group, Job, Nodes, Object, Resource, Rule, guest_of};
+use crate::framework::{Path, Severity};
+use crate::placement::config::Name;
+
+/// The cluster and the plan.
+#[derive(Clone, Copy)]
+pub struct View<'a> {
+    pub live: &'a Live,
+    /// None where the cluster gave no answer.
+    pub cluster: Option<&'a Cluster>,
+    pub planned: &'a Ledger,
+}
+
+/// An object, and whether this plan has come to it.
+#[derive(Debug)]
+pub struct Seen<'a, T> {
+    pub object: &'a T,
+    pub is_planned: bool,
+}
+
+impl<'a> View<'a> {
+    /// An HA resource.
+    pub fn resource(&self, sid: &Name) -> Option<Seen<'a, Resource>> {
+        let planned = self.planned.shelf.resources.get(sid);
+        let live = || self.live.resources()?.resources.get(sid).filter(|_| self.still(Family::Resource, sid));
+        seen(planned, live)
+    }
+
+    /// An HA group.
+    pub fn group(&self, name: &Name) -> Option<Seen<'a, Group>> {
+        let planned = self.planned.shelf.groups.get(name);
+        let live = || self.live.placed()?.shelf.groups.get(name).filter(|_| self.still(Family::Group, name));
+        seen(planned, live)
+    }
+
+    /// The rules that name an HA resource.
+    pub fn rules_naming(&self, sid: &str) -> Vec<Seen<'a, Rule>> {
+        let planned = &self.planned.shelf;
+        let ours = planned.rules_naming(sid).filter_map(|name| planned.rules.get(name));
+        let live = self.live.placed().into_iter().map(|placed| &placed.shelf);
+        let theirs = live.flat_map(|live| live.rules_naming(sid).filter_map(|name| live.rules.get(name)));
+        let theirs = theirs.filter(|rule| rule.name.as_ref().is_some_and(|name| self.still(Family::Rule, name)));
+        both(ours, theirs)
+    }
+
+    /// The HA resources of a group.
+    pub fn users_of(&self, group: &str) -> Vec<Seen<'a, Resource>> {
+        let planned = &self.planned.shelf;
+        let ours = planned.users_of(group).filter_map(|sid| planned.resources.get(sid));
+        let live = self.live.resources().into_iter();
+        let theirs = live.flat_map(|live| live.users_of(group).filter_map(|sid| live.resources.get(sid)));
+        let theirs = theirs.filter(|user| user.sid.as_ref().is_some_and(|sid| self.still(Family::Resource, sid)));
+        both(ours, theirs)
+    }
+
+    /// The replication jobs of a guest.
+    pub fn jobs_of(&self, guest: u64) -> Vec<Seen<'a, Job>> {
+        let planned = &self.planned.shelf;
+        let ours = planned.jobs_of(guest).filter_map(|id| planned.jobs.get(id));
+        let live = self.live.jobs().into_iter();
+        let theirs = live.flat_map(|live| {
+            let ids = live.jobs_of(guest).filter(|id| self.still(Family::Job, id));
+            ids.filter_map(|id| live.jobs.get(id))
+        });
+        both(ours, theirs)
+    }
+
+    /// Where an HA resource may be, each with the name of the rule or group that says so.
+    pub fn places_of(&self, sid: &Name) -> Vec<(&'a Name, &'a Nodes)> {
+        let rules = self.rules_naming(sid).into_iter().filter_map(|rule| {
+            let nodes = rule.object.enabled_nodes()?;
+            Some((rule.object.name.as_ref()?, nodes))
+        });
+        let group = || {
+            let group = self.resource(sid)?.object.group.clone()??;
+            let group = self.group(&group)?.object;
+            Some((group.name.as_ref()?, &group.nodes))
+        };
+        rules.chain(group()).collect()
+    }
+
+    /// Whether an HA resource moves back to a better node; on PVE 8 its group decides.
+    pub fn returns(&self, resource: &Resource) -> bool {
+        let group = resource.group.clone().flatten().and_then(|name| self.group(&name));
+        resource.returns() && group.is_none_or(|group| group.object.nofailback == Some(false))
+    }
+
+    /// A guest that exists.
+    pub fn guest(&self, sid: &str) -> Option<&'a Guest> {
+        self.cluster?.guests.get(&guest_of(sid)?)
+    }
+
+    /// Whether the user would see the guest if it existed.
+    pub fn sees(&self, guest: u64) -> bool {
+        self.live.permissions().is_some_and(|held| held.holds(&format!("/vms/{guest}"), "VM.Audit"))
+    }
+
+    fn still(&self, family: Family, id: &Name) -> bool {
+        !self.planned.overrides(family, id)
+    }
+}
+
+fn seen<'a, T>(planned: Option<&'a T>, live: impl FnOnce() -> Option<&'a T>) -> Option<Seen<'a, T>> {
+    match planned {
+        Some(object) => Some(Seen { object, is_planned: true }),
+        None => live().map(|object| Seen { object, is_planned: false }),
+    }
+}
+
+fn both<'a, T>(planned: impl Iterator<Item = &'a T>, live: impl Iterator<Item = &'a T>) -> Vec<Seen<'a, T>> {
+    let planned = planned.map(|object| Seen { object, is_planned: true });
+    planned.chain(live.map(|object| Seen { object, is_planned: false })).collect()
+}
+
+/// One object to be checked.
+pub struct Case<'a> {
+    object: &'a Object,
+    destroys: bool,
+    pub view: View<'a>,
+    told: &'a Mutex<HashSet<String>>,
+    conflicts: OnceCell<Option<Conflicts>>,
+}
+
+impl<'a> Case<'a> {
+    pub fn new(object: &'a Object, destroys: bool, view: View<'a>, told: &'a Mutex<HashSet<String>>) -> Self {
+        Self { object, destroys, view, told, conflicts: OnceCell::new() }
+    }
+
+    /// The object, whatever is to happen to it.
+    pub fn any(&self) -> &'a Object {
+        self.object
+    }
+
+    /// The object that is to be destroyed.
+    pub fn destroyed(&self) -> Option<&'a Object> {
+        self.destroys.then_some(self.object)
+    }
+
+    /// The object that is to be created, changed or replaced.
+    pub fn changed(&self) -> Option<&'a Object> {
+        (!self.destroys).then_some(self.object)
+    }
+
+    /// The HA resource that is to be created, changed or replaced, and its id.
+    pub fn resource(&self) -> Option<(&'a Name, &'a Resource)> {
+        match self.changed()? {
+            Object::Resource(resource) => Some((resource.sid.as_ref()?, resource)),
+            _ => None,
+        }
+    }
+
+    /// The rule that is to be created, changed or replaced, and its name for messages.
+    pub fn rule(&self) -> Option<(&'a str, &'a Rule)> {
+        match self.changed()? {
+            Object::Rule(rule) => Some((rule.name.as_deref().unwrap_or("the rule"), rule)),
+            _ => None,
+        }
+    }
+
+    /// The group that is to be created, changed or replaced, and its name for messages.
+    pub fn group(&self) -> Option<(&'a str, &'a Group)> {
+        match self.changed()? {
+            Object::Group(group) => Some((group.name.as_deref().unwrap_or("the group"), group)),
+            _ => None,
+        }
+    }
+
+    /// The replication job that is to be created, changed or replaced, and its name for messages.
+    pub fn job(&self) -> Option<(String, &'a Job)> {
+        match self.changed()? {
+            Object::Job(job) => {
+                let guest = job.guest.map_or_else(|| "a guest".to_owned(), |guest| format!("guest {guest}"));
+                Some((format!("Replication of {guest}"), job))
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether this is said for the first time in this process.
+    pub fn is_news(&self, what: String) -> bool {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).insert(what)
+    }
+
+    /// What stands against the rule.
+    pub fn conflicts(&self) -> Option<&Conflicts> {
+        let find = || Conflicts::of(self.rule()?.1, &self.view);
+        self.conflicts.get_or_init(find).as_ref()
+    }
+}
+
+pub(super) fn warning(path: Option<Path>, detail: String) -> Finding {
+    Finding { severity: Severity::Warning, path, detail }
+}
+
+pub(super) fn error(path: Option<Path>, detail: String) -> Finding {
+    Finding { severity: Severity::Error, path, detail }
+}
+
+/// `vm:100`, `vm:100 and vm:101`, `vm:100, vm:101 and 3 more`.
+pub fn list<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    const SHOWN: usize = 6;
+    let names: BTreeSet<&str> = names.into_iter().collect();
+    let more = names.len().saturating_sub(SHOWN);
+    let mut words: Vec<String> = names.into_iter().take(SHOWN).map(str::to_owned).collect();
+    if more > 0 {
+        words.push(format!("{more} more"));
+    }
+    match words.split_last() {
+        None => "nothing".to_owned(),
+        Some((only, [])) => only.clone(),
+        Some((last, others)) => format!("{} and {last}", others.join(", ")),
+    }
+}
