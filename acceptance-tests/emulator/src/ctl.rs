@@ -59,6 +59,100 @@ enum Action {
     Qdevice {
         /// Which of them
         switch: Switch,
+        /// The address of its host
+        #[arg(long)]
+        host: Option<String>,
+    },
+    /// Have a node boot again at once
+    Reboot {
+        /// Which
+        node: String,
+    },
+    /// Run a command line on a machine as root, its input from stdin if it reads any
+    Run {
+        /// On which
+        node: String,
+        /// The command line
+        command: Vec<String>,
+    },
+    /// Tell what was run over SSH, forget it, or forget faults and answers as well
+    Commands {
+        /// Forget what was run
+        #[arg(long, conflicts_with = "clear")]
+        reset: bool,
+        /// Forget faults and answers as well
+        #[arg(long)]
+        clear: bool,
+    },
+    /// Put a fault in wait for a command over SSH
+    CommandFault {
+        /// What happens: fail, fail-after, cut-before, cut-after, hang-before, hang-after, latency
+        kind: String,
+        /// Only on this machine
+        #[arg(long)]
+        node: Option<String>,
+        /// Only commands this regular expression matches
+        #[arg(long)]
+        command: Option<String>,
+        /// How many matching commands go by before it
+        #[arg(long, default_value_t = 0)]
+        skip: u64,
+        /// How many matching commands meet it
+        #[arg(long, default_value_t = 1)]
+        count: u64,
+        /// The exit code
+        #[arg(long, default_value_t = 1)]
+        exit: i32,
+        /// What it complains
+        #[arg(long, default_value = "")]
+        stderr: String,
+        /// For latency: how long
+        #[arg(long, default_value_t = 0)]
+        ms: u64,
+    },
+    /// Say what a fence agent answers
+    Agent {
+        /// Only this agent
+        #[arg(long)]
+        agent: Option<String>,
+        /// Only this action
+        #[arg(long)]
+        action: Option<String>,
+        /// Its exit code
+        #[arg(long, default_value_t = 0)]
+        exit: i32,
+        /// What it prints
+        #[arg(long, default_value = "")]
+        stdout: String,
+        /// What it complains
+        #[arg(long, default_value = "")]
+        stderr: String,
+    },
+    /// Change a machine's own things; a host that isn't known is added
+    Machine {
+        /// A node's name, or the address of a host
+        machine: String,
+        /// Whether it has power and network (hosts)
+        #[arg(long)]
+        reachable: Option<bool>,
+        /// The nodes whose root may log in (hosts); an empty text is none
+        #[arg(long, value_delimiter = ',')]
+        trusts: Option<Vec<String>>,
+        /// Whether other users than root may use sudo
+        #[arg(long)]
+        sudo: Option<bool>,
+        /// Install a package
+        #[arg(long)]
+        install: Vec<String>,
+        /// Remove a package
+        #[arg(long)]
+        remove: Vec<String>,
+        /// Start a service
+        #[arg(long)]
+        start: Vec<String>,
+        /// Stop a service
+        #[arg(long)]
+        stop: Vec<String>,
     },
     /// Upgrade the last node that still runs PVE 8, so that HA groups are migrated to rules
     Upgrade,
@@ -195,7 +289,44 @@ fn request(action: Action) -> Result<(&'static str, Value), Failure> {
             ("backup", json!({"action": word(&|| action.to_possible_value()), "vmid": vmid}))
         }
         Action::Upgrade => ("upgrade", json!({})),
-        Action::Qdevice { switch } => ("qdevice", json!({"on": matches!(switch, Switch::On)})),
+        Action::Qdevice { switch, host } => ("qdevice", json!({"on": matches!(switch, Switch::On), "host": host})),
+        Action::Reboot { node } => ("reboot", json!({"node": node})),
+        Action::Run { node, command } => {
+            let command = command.join(" ");
+            let mut stdin = String::new();
+            if pve_emulator::shell::reads_stdin(&command) {
+                std::io::stdin().read_to_string(&mut stdin)?;
+            }
+            ("run", json!({"node": node, "command": command, "stdin": stdin}))
+        }
+        Action::Commands { reset: false, clear: false } => ("commands", json!({})),
+        Action::Commands { clear: true, .. } => ("commands/clear", json!({})),
+        Action::Commands { .. } => ("commands/reset", json!({})),
+        Action::CommandFault { kind, node, command, skip, count, exit, stderr, ms } => {
+            let fault = json!({
+                "kind": kind, "node": node, "command": command, "skip": skip, "count": count, "exit": exit,
+                "stderr": line(&stderr), "ms": ms,
+            });
+            ("command-fault", fault)
+        }
+        Action::Agent { agent, action, exit, stdout, stderr } => {
+            let answer = json!({
+                "agent": agent, "action": action, "exit": exit, "stdout": line(&stdout), "stderr": line(&stderr),
+            });
+            ("agent", answer)
+        }
+        Action::Machine { machine, reachable, trusts, sudo, install, remove, start, stop } => {
+            let trusts = trusts.map(|nodes| nodes.into_iter().filter(|node| !node.is_empty()).collect::<Vec<_>>());
+            let installed = install.into_iter().map(|name| (name, json!("1.0")));
+            let packages: Map<_, _> = installed.chain(remove.into_iter().map(|name| (name, Value::Null))).collect();
+            let started = start.into_iter().map(|name| (name, json!(true)));
+            let units: Map<_, _> = started.chain(stop.into_iter().map(|name| (name, json!(false)))).collect();
+            let change = json!({
+                "machine": machine, "reachable": reachable, "trusts": trusts, "sudo": sudo, "packages": packages,
+                "units": units,
+            });
+            ("machine", change)
+        }
         Action::Fault { kind, method, path, skip, count, ms } => {
             ("fault", json!({"kind": kind, "method": method, "path": path, "skip": skip, "count": count, "ms": ms}))
         }
@@ -215,6 +346,11 @@ fn request(action: Action) -> Result<(&'static str, Value), Failure> {
         Action::Counters { reset: false } => ("counters", json!({})),
         Action::Counters { reset: true } => ("counters/reset", json!({})),
     })
+}
+
+/// A text as a program prints it.
+fn line(text: &str) -> String {
+    if text.is_empty() { String::new() } else { format!("{text}\n") }
 }
 
 fn api_call(words: &[String]) -> Result<Value, Failure> {

@@ -1,6 +1,6 @@
 //! `/etc/pve/ha/fence.cfg`: read, written, and turned into commands as `PVE::HA::FenceConfig` does it.
 //!
-//! Proxmox's managers never call it; whoever writes the file is told by this what they would read in it.
+//! Proxmox's managers never act on it; whoever writes the file is told by this what they would read in it.
 
 use serde_json::{Map, Value, json};
 
@@ -43,7 +43,7 @@ pub fn parse(text: &str) -> Parsed {
     let mut reader = Reader::default();
     let mut warnings = Vec::new();
     let mut errors = Vec::new();
-    for (number, line) in (1..).zip(text.lines()) {
+    for (number, line) in (1..).zip(text.split('\n')) {
         let line = line.trim_matches([' ', '\t']);
         if line.is_empty() || line == "0" || line.starts_with('#') {
             continue;
@@ -88,7 +88,8 @@ impl<'l> Line<'l> {
         };
         let (name, rest) = word(rest)?;
         let (third, rest) = word(rest)?;
-        // Perl gives a blank back if nothing else is left, so that one blank more does for an argument.
+        // Only blanks and TABs are cut from the line before, so that a carriage return behind a blank does for the
+        // argument that there has to be.
         let has_more = !rest.is_empty() || line.len() - (line.trim_end_matches(blank).len()) > 1;
         has_more.then_some(Self { declares, name, third, rest })
     }

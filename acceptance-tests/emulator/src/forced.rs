@@ -50,12 +50,7 @@ async fn hand_over(shell: &Shell) -> Result<u8, Failure> {
     let answer = crate::ctl::post(&shell.endpoint, "run", &body).await?;
     match answer["end"].as_str() {
         Some("exit") => {}
-        // The session's own process ends: whoever called sees no exit code, only that the connection is over.
-        Some("cut") => {
-            let session = std::os::unix::process::parent_id().to_string();
-            let _ = std::process::Command::new("kill").args(["-KILL", &session]).status();
-            std::process::abort();
-        }
+        Some("cut") => return Err(cut().into()),
         Some("hang") => {
             std::future::pending::<()>().await;
         }
@@ -67,4 +62,25 @@ async fn hand_over(shell: &Shell) -> Result<u8, Failure> {
     std::io::stdout().write_all(text("stdout").as_bytes())?;
     std::io::stderr().write_all(text("stderr").as_bytes())?;
     Ok(answer["exit"].as_u64().and_then(|code| u8::try_from(code).ok()).unwrap_or(255))
+}
+
+/// Breaks the connection: ends the process of sshd that carries it, and this one with it.
+fn cut() -> &'static str {
+    let mut process = std::process::id().to_string();
+    while let Some((name, parent)) = stat(&process) {
+        if name.starts_with("sshd") {
+            let _ = std::process::Command::new("kill").args(["-KILL", &process]).status();
+            return "the connection is cut";
+        }
+        process = parent;
+    }
+    "there is no connection to cut"
+}
+
+/// The name and the parent of a process.
+fn stat(process: &str) -> Option<(String, String)> {
+    let text = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    let (head, tail) = text.rsplit_once(')')?;
+    let name = head.split_once('(')?.1.to_owned();
+    Some((name, tail.split_whitespace().nth(1)?.to_owned()))
 }

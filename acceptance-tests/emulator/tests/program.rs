@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a helper of a test may fail as the test does")]
 
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
@@ -140,8 +140,52 @@ fn a_cluster_in_the_middle_of_its_upgrade_waits_for_the_last_node() {
 }
 
 #[test]
-fn what_it_cannot_do_it_says() {
-    let output = Command::new(PROGRAM).arg("--ssh").output().unwrap();
-    assert!(!output.status.success());
-    assert!(String::from_utf8_lossy(&output.stderr).contains("no SSH server"));
+fn a_forced_command_hands_over_to_the_cluster() {
+    let running = Running::start(&["--ssh"]);
+    let ports = running.ready["ssh_ports"].as_object().unwrap();
+    assert_eq!((ports.len(), &running.ready["ssh_port"]), (3, &ports["pve1"]));
+    assert!(running.text("ssh_host_key").starts_with("ssh-ed25519 AAAA"));
+    let key = std::fs::read_to_string(running.text("ssh_private_key_file")).unwrap();
+    assert!(key.starts_with("-----BEGIN OPENSSH PRIVATE KEY-----"));
+    let forced = |command: &str| {
+        let arguments = ["shell", "--endpoint", running.text("endpoint"), "--node", "pve2"];
+        let mut command = Command::new(PROGRAM)
+            .args(arguments)
+            .env("SSH_ORIGINAL_COMMAND", command)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        command.stdin.take().unwrap().write_all(b"text\n").unwrap();
+        let output = command.wait_with_output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        (output.status.code(), text(&output.stdout), text(&output.stderr))
+    };
+    assert_eq!(forced("sh -c 'cat > \"$1\"' sh /etc/pve/ha/a"), (Some(0), String::new(), String::new()));
+    assert_eq!(forced("hostname; cat /etc/pve/ha/a"), (Some(0), "pve2\ntext\n".into(), String::new()));
+    assert_eq!(
+        forced("cat /nosuch; exit 7"),
+        (Some(7), String::new(), "cat: /nosuch: No such file or directory\n".into())
+    );
+    running.ctl(&["command-fault", "fail", "--command", "^hostname", "--exit", "9", "--stderr", "no"]);
+    assert_eq!(forced("hostname"), (Some(9), String::new(), "no\n".into()));
+    running.ctl(&["fail", "pve2"]);
+    assert_eq!(forced("hostname").0, Some(255));
+    assert_eq!(running.ctl(&["commands"])["commands"].as_array().unwrap().len(), 4);
+    running.end();
+}
+
+#[test]
+fn machines_can_be_changed_from_the_command_line() {
+    let running = Running::start(&[]);
+    running.ctl(&["machine", "10.0.0.100", "--reachable", "false", "--trusts", "", "--remove", "corosync-qnetd"]);
+    let probe = running.ctl(&["run", "pve1", "ssh root@10.0.0.100 true"]);
+    assert_eq!((&probe["exit"], &probe["end"]), (&255.into(), &"exit".into()));
+    running.ctl(&["agent", "--agent", "fence_x", "--exit", "2", "--stdout", "Status: OFF"]);
+    assert_eq!(running.ctl(&["run", "pve1", "fence_x --ip=1"])["stdout"], "Status: OFF\n");
+    running.ctl(&["qdevice", "on", "--host", "10.0.0.77"]);
+    assert!(running.ctl(&["file", "/etc/pve/corosync.conf"])["text"].as_str().unwrap().contains("host: 10.0.0.77"));
+    running.ctl(&["reboot", "pve3"]);
+    running.end();
 }

@@ -189,7 +189,7 @@ impl Environment for At<'_> {
     }
 
     fn shutting_down(&self) -> Option<bool> {
-        None
+        self.world.nodes.get(&*self.node)?.shutdown
     }
 }
 

@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
 use terraform_provider_pve::placement::config::{Config, Name};
-use terraform_provider_pve::placement::crm::Crm as ClusterManager;
+use terraform_provider_pve::placement::crm::{After, Crm as ClusterManager};
 use terraform_provider_pve::placement::locks::Locks;
 use terraform_provider_pve::placement::lrm::Lrm as LocalManager;
 use terraform_provider_pve::placement::nodes::NodeState;
@@ -35,6 +35,8 @@ pub const MANAGER_STATUS: &str = "/etc/pve/ha/manager_status";
 const ROUND: i64 = 10;
 /// Seconds from look to look of a manager that waits for something to do.
 const LOOK: i64 = 5;
+/// Seconds a node takes to boot.
+const BOOT: i64 = 40;
 /// Lines of the managers' log that are kept.
 const LOG_LINES: usize = 2000;
 
@@ -56,6 +58,16 @@ struct Daemons {
     lrm: LocalManager,
     /// When the local one does.
     lrm_due: i64,
+    /// How far they are in going down with their node.
+    leaving: Leaving,
+}
+
+/// Managers whose node goes down in order.
+#[derive(Debug, Default)]
+struct Leaving {
+    told: bool,
+    lrm_gone: bool,
+    crm_gone: bool,
 }
 
 /// What the managers share by way of `/etc/pve`, and what they have going on.
@@ -141,19 +153,51 @@ impl Crm {
         self.start_and_stop(world);
         self.reset_expired(world, second);
         for (node, daemons) in &mut self.nodes {
-            if second >= daemons.crm_due {
+            if !daemons.leaving.told && world.nodes.get(node).is_some_and(|node| node.shutdown.is_some()) {
+                daemons.leaving.told = true;
                 self.shared.read_config(world);
-                daemons.crm.round(&mut At::new(world, &mut self.shared, node));
+                daemons.lrm.stop(&mut At::new(world, &mut self.shared, node));
+            }
+            if second >= daemons.crm_due && !daemons.leaving.crm_gone {
+                self.shared.read_config(world);
+                let after = daemons.crm.round(&mut At::new(world, &mut self.shared, node));
                 daemons.crm_due = second + if daemons.crm.manager().is_some() { ROUND } else { LOOK };
+                daemons.leaving.crm_gone = after == After::Exit;
+            }
+            if daemons.leaving.lrm_gone {
+                continue;
             }
             if second >= daemons.lrm_due {
                 self.shared.read_config(world);
-                daemons.lrm.round(&mut At::new(world, &mut self.shared, node));
+                let after = daemons.lrm.round(&mut At::new(world, &mut self.shared, node));
                 let idle = daemons.lrm.state() == LrmState::WaitForAgentLock;
                 daemons.lrm_due = second + if idle { LOOK } else { ROUND };
+                if after == After::Exit {
+                    daemons.leaving.lrm_gone = true;
+                    daemons.crm.stop();
+                }
             } else if daemons.lrm.is_busy() {
                 daemons.lrm.poll(&mut At::new(world, &mut self.shared, node));
             }
+        }
+        self.power_off_and_on(world, second);
+    }
+
+    /// A node whose managers are gone loses its power; one that is to come back boots.
+    fn power_off_and_on(&mut self, world: &mut World, second: i64) {
+        let gone = |daemons: &Daemons| daemons.leaving.lrm_gone && daemons.leaving.crm_gone;
+        let off: Vec<String> = self.nodes.iter().filter(|(_, d)| gone(d)).map(|(node, _)| node.clone()).collect();
+        for node in off {
+            let reboot = world.nodes.get(&node).and_then(|node| node.shutdown);
+            world.power(&node, false);
+            if let Some(entry) = world.nodes.get_mut(&node).filter(|_| reboot == Some(true)) {
+                entry.boots_at = Some((second + BOOT) as f64);
+            }
+        }
+        let due = |node: &crate::world::Node| !node.up && node.boots_at.is_some_and(|at| at <= second as f64);
+        let on: Vec<String> = world.nodes.values().filter(|node| due(node)).map(|node| node.name.clone()).collect();
+        for node in on {
+            world.power(&node, true);
         }
     }
 
@@ -198,7 +242,7 @@ impl Daemons {
     fn new(booted: f64, now: i64, index: i64) -> Self {
         let shift = index % 4;
         let (crm, lrm) = (ClusterManager::default(), LocalManager::default());
-        Self { booted, crm, crm_due: now + 1 + shift, lrm, lrm_due: now + 5 + shift }
+        Self { booted, crm, crm_due: now + 1 + shift, lrm, lrm_due: now + 5 + shift, leaving: Leaving::default() }
     }
 }
 

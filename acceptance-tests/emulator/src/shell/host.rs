@@ -51,6 +51,15 @@ impl<'w> Host<'w> {
             return Ok(Some(254));
         }
         let fault = self.commands.faults.next(&self.machine, &argv.join(" "));
+        self.program = programs::base_name(name).to_owned();
+        // Where it hangs, it stays on the list together with whatever has started it.
+        self.running.push((self.machine.clone(), self.program.clone()));
+        let code = self.run_with(fault, name, arguments, io)?;
+        self.running.pop();
+        Ok(code)
+    }
+
+    fn run_with(&mut self, fault: Option<Plan>, name: &str, arguments: &[String], io: &mut Io) -> Run<Option<i32>> {
         if let Some(plan) = &fault {
             self.seconds += plan.delay;
             if let Some(code) = before(plan, io)? {
@@ -58,14 +67,10 @@ impl<'w> Host<'w> {
             }
         }
         let Some(program) = programs::find(self, name) else { return Ok(None) };
-        self.program = programs::base_name(name).to_owned();
         self.commands.count(&self.program);
-        self.running.push((self.machine.clone(), self.program.clone()));
         self.depth += 1;
-        // Where it hangs, what has started it stays on the list.
         let code = program(self, io, arguments)?;
         self.depth -= 1;
-        self.running.pop();
         match fault {
             Some(plan) => after(&plan, io, code).map(Some),
             None => Ok(Some(code)),

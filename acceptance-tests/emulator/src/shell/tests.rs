@@ -1,1 +1,396 @@
+//! The shell on an emulated cluster.
 
+use super::*;
+use crate::clock::Clock;
+use crate::world::seed::{Initial, Seed};
+use crate::world::{Pve, World};
+
+struct Rig {
+    cluster: Cluster,
+    commands: Commands,
+}
+
+/// A cluster of so many nodes.
+fn rig(nodes: usize) -> Rig {
+    let nodes: Vec<_> = (1..=nodes)
+        .map(|i| serde_json::json!({"node": format!("pve{i}"), "nodeid": i, "ring0_addr": format!("10.0.0.{i}")}))
+        .collect();
+    let seed = Seed::parse(&serde_json::json!({"cluster": {"name": "test"}, "nodes": nodes}).to_string()).unwrap();
+    let world = seed.build(Pve::V9, Initial::Seed, Clock::standing(1_795_395_964.0));
+    Rig { cluster: Cluster::new(world), commands: Commands::default() }
+}
+
+impl Rig {
+    fn run(&self, line: &str) -> Outcome {
+        self.run_as("root", line, "")
+    }
+
+    fn run_as(&self, user: &str, line: &str, stdin: &str) -> Outcome {
+        let request = Request {
+            machine: "pve1".into(),
+            user: user.into(),
+            line: line.into(),
+            stdin: stdin.into(),
+            environment: [("LC_ALL".to_owned(), "C".to_owned())].into(),
+        };
+        execute(&self.cluster, &self.commands, &request)
+    }
+
+    /// What a command that must succeed prints.
+    #[track_caller]
+    fn out(&self, line: &str) -> String {
+        let outcome = self.run(line);
+        assert_eq!(outcome.exit(), Some(0), "{line}: {outcome:?}");
+        outcome.stdout
+    }
+
+    /// Exit code and complaint of a command that must fail.
+    #[track_caller]
+    fn fails(&self, line: &str) -> (i32, String) {
+        let outcome = self.run(line);
+        let code = outcome.exit().unwrap();
+        assert_ne!(code, 0, "{line}: {outcome:?}");
+        (code, outcome.stderr)
+    }
+
+    fn world<T>(&self, code: impl FnOnce(&mut World) -> T) -> T {
+        code(&mut self.cluster.world())
+    }
+
+    fn fault(&self, fault: serde_json::Value) {
+        self.commands.fault(serde_json::from_value(fault).unwrap()).unwrap();
+    }
+}
+
+#[test]
+fn words_come_out_as_a_shell_makes_them() {
+    let rig = rig(1);
+    for (script, expected) in [
+        (r#"printf '%s\n' a "b  c" 'd $x' e\ f"#, "a\nb  c\nd $x\ne f\n"),
+        (r#"x='1 2'; printf '<%s>' $x "$x""#, "<1><2><1 2>"),
+        (r#"sh -c 'printf "<%s>" "$@"; echo $#' sh 'a b' '' '$(id)'"#, "<a b><><$(id)>3\n"),
+        (r#"sh -c 'printf "<%s>" "$@"' sh"#, "<>"),
+        (r#"echo "$(echo "a b" | grep -o b)" `echo c`"#, "b c\n"),
+        ("f=/a/b.cfg; echo ${f##*/} ${f%.cfg} ${g:-none} ${f:+set}", "b.cfg /a/b none set\n"),
+        ("false || echo no && echo yes; true && ! false && echo ok", "no\nyes\nok\n"),
+        ("for i in 1 2; do case $i in 1) echo one ;; *) echo more; esac; done", "one\nmore\n"),
+        ("if test -e /nosuch; then echo a; else echo b; fi", "b\n"),
+        ("echo out; echo err >&2", "out\n"),
+        ("{ echo a; echo b; } | (read x; echo $x; cat)", "a\nb\n"),
+        ("cat <<'E'\n$x\nE\necho after", "$x\nafter\n"),
+        ("echo a#b # comment", "a#b\n"),
+        ("sh -ec 'true; echo a; false; echo b' || echo $?", "a\n1\n"),
+        ("echo x > /tmp/f; echo y >> /tmp/f; cat < /tmp/f; cat /nosuch 2>/dev/null; echo $?", "x\ny\n1\n"),
+    ] {
+        assert_eq!(rig.run(script).stdout, expected, "{script}");
+    }
+}
+
+#[test]
+fn shells_complain_in_their_own_words() {
+    let rig = rig(1);
+    assert_eq!(rig.fails("nosuch a"), (127, "bash: line 1: nosuch: command not found\n".into()));
+    assert_eq!(rig.fails("sh -c 'nosuch'"), (127, "sh: 1: nosuch: not found\n".into()));
+    assert_eq!(rig.fails("echo > /no/f"), (1, "bash: line 1: /no/f: No such file or directory\n".into()));
+    assert_eq!(rig.fails("sh -c 'echo > /no/f' sh"), (2, "sh: 1: cannot create /no/f: Directory nonexistent\n".into()));
+    assert_eq!(rig.fails("echo 'a").0, 2);
+}
+
+#[test]
+fn a_cluster_file_is_edited_under_its_lock() {
+    let rig = rig(3);
+    rig.out("mkdir -- /etc/pve/priv/lock/domain-ha");
+    let held = rig.fails("mkdir -- /etc/pve/priv/lock/domain-ha");
+    assert_eq!(held, (1, "mkdir: cannot create directory '/etc/pve/priv/lock/domain-ha': File exists\n".into()));
+    rig.out("touch -c -d @0 -- /etc/pve/priv/lock/domain-ha");
+    assert_eq!(rig.fails("mkdir -- /etc/pve/priv/lock/domain-ha").0, 1);
+    let absent = rig.fails("cat -- /etc/pve/ha/fence.cfg");
+    assert_eq!(absent, (1, "cat: /etc/pve/ha/fence.cfg: No such file or directory\n".into()));
+    let written = rig.run_as("root", "sh -c 'cat > \"$1\"' sh /etc/pve/ha/fence.cfg.tmp.1", "device d fence_x a=1\n");
+    assert_eq!(written.exit(), Some(0));
+    rig.out("mv -f -- /etc/pve/ha/fence.cfg.tmp.1 /etc/pve/ha/fence.cfg");
+    rig.out("rmdir -- /etc/pve/priv/lock/domain-ha");
+    assert_eq!(rig.out("cat -- /etc/pve/ha/fence.cfg"), "device d fence_x a=1\n");
+    assert_eq!(rig.out("ls /etc/pve/ha | grep fence"), "fence.cfg\n");
+    assert_eq!(rig.out("stat -c '%a %U:%G' /etc/pve/ha/fence.cfg"), "640 root:www-data\n");
+}
+
+#[test]
+fn a_lock_held_by_hand_stops_the_api_until_it_has_expired() {
+    let rig = rig(3);
+    rig.out("mkdir /etc/pve/priv/lock/domain-ha");
+    let (_, error) = rig.fails("ha-manager crm-command node-maintenance enable pve2");
+    assert_eq!(error, "cfs-lock 'domain-ha' error: got lock request timeout\n");
+    rig.world(|world| world.advance(121.0));
+    rig.out("ha-manager crm-command node-maintenance enable pve2");
+}
+
+#[test]
+fn without_quorum_files_are_read_only() {
+    let rig = rig(3);
+    rig.world(|world| {
+        world.power("pve2", false);
+        world.power("pve3", false);
+        world.advance(30.0);
+    });
+    assert!(rig.fails("mkdir /etc/pve/priv/lock/domain-ha").1.ends_with("Permission denied\n"));
+    assert_eq!(rig.out("stat -c %a /etc/pve"), "555\n");
+    let (code, _) = rig.fails("pvecm status");
+    assert_eq!(code, 2);
+    assert!(rig.run("pvecm status").stdout.contains("Quorum:           2 Activity blocked\nFlags:            \n"));
+}
+
+#[test]
+fn a_user_needs_sudo() {
+    let rig = rig(1);
+    let denied = rig.run_as("terraform", "cat /etc/pve/corosync.conf", "");
+    assert_eq!(denied.stderr, "cat: /etc/pve/corosync.conf: Permission denied\n");
+    let allowed = rig.run_as("terraform", "sudo -n -- cat /etc/pve/corosync.conf", "");
+    assert!(allowed.stdout.contains("cluster_name: test"));
+    let script = "sudo -n -- sh -c 'cat > \"$1\"' sh /etc/default/pve-ha-manager";
+    assert_eq!(rig.run_as("terraform", script, "WATCHDOG_MODULE=ipmi_watchdog\n").exit(), Some(0));
+    rig.world(|world| world.machines.get_mut("pve1").unwrap().sudo = false);
+    let refused = rig.run_as("terraform", "sudo -n -- true", "");
+    assert_eq!((refused.exit(), refused.stderr.as_str()), (Some(1), "sudo: a password is required\n"));
+}
+
+#[test]
+fn the_watchdog_module_changes_at_boot() {
+    let rig = rig(3);
+    assert!(rig.out("cat -- /proc/modules").starts_with("softdog 16384 2 "));
+    rig.out("echo WATCHDOG_MODULE=ipmi_watchdog > /etc/default/pve-ha-manager");
+    assert!(rig.out("cat /proc/modules").starts_with("softdog "));
+    let boot = rig.out("cat /proc/sys/kernel/random/boot_id");
+    rig.world(|world| {
+        world.advance(5.0);
+        world.reboot("pve1");
+    });
+    assert!(rig.out("cat /proc/modules").starts_with("ipmi_watchdog 16384 2 "));
+    assert_ne!(rig.out("cat /proc/sys/kernel/random/boot_id"), boot);
+    rig.out("echo WATCHDOG_MODULE=nosuch > /etc/default/pve-ha-manager && test -e /dev/watchdog");
+    rig.world(|world| world.reboot("pve1"));
+    assert_eq!(rig.fails("test -e /dev/watchdog").0, 1);
+    assert_eq!(rig.fails("systemctl is-active watchdog-mux").0, 3);
+    assert!(rig.fails("modinfo -F filename nosuch").1.contains("Module nosuch not found."));
+    assert!(rig.out("modinfo -F filename softdog").ends_with("/softdog.ko\n"));
+}
+
+#[test]
+fn a_qdevice_is_set_up_and_removed() {
+    let rig = rig(2);
+    rig.out("timeout 10 bash -c 'exec 3<>\"/dev/tcp/$1/$2\"' bash 10.0.0.100 5403");
+    rig.out("ssh -o BatchMode=yes -o ConnectTimeout=10 root@10.0.0.100 dpkg -s corosync-qnetd");
+    let printed = rig.out("pvecm qdevice setup 10.0.0.100");
+    let steps: Vec<&str> = printed.lines().filter_map(|line| line.strip_prefix("INFO: ")).collect();
+    assert_eq!(
+        steps,
+        [
+            "initializing qnetd server",
+            "copying CA cert and initializing on all nodes",
+            "generating cert request",
+            "copying exported cert request to qnetd server",
+            "sign and export cluster cert",
+            "copy exported CRT",
+            "import certificate",
+            "copy and import pk12 cert to all nodes",
+            "add QDevice to cluster configuration",
+            "start and enable corosync qdevice daemon on node 'pve1'...",
+            "start and enable corosync qdevice daemon on node 'pve2'...",
+        ]
+    );
+    assert_eq!(rig.world(|world| (world.votes(), world.expected_votes())), ((3, 2), 3));
+    assert!(rig.out("cat /etc/pve/corosync.conf").contains("algorithm: ffsplit\n      host: 10.0.0.100\n"));
+    assert!(rig.out("pvecm status").contains("Flags:            Quorate Qdevice \n"));
+    assert!(rig.out("ls /etc/pve").lines().all(|name| !name.contains("crt") && !name.contains("p12")));
+    assert_eq!(rig.fails("pvecm qdevice setup 10.0.0.100").1, "QDevice already configured!\n");
+    assert!(
+        rig.fails("pvecm qdevice setup 10.0.0.100 --force")
+            .1
+            .ends_with("Qdevice already configured, must be removed before setting up new one!\n")
+    );
+    rig.world(|world| world.power("pve2", false));
+    rig.world(|world| world.advance(30.0));
+    assert!(rig.world(|world| world.is_quorate()), "one of two nodes and the QDevice");
+    assert!(rig.fails("pvecm qdevice remove").1.starts_with("All nodes must be online! Node pve2 is offline"));
+    rig.world(|world| world.power("pve2", true));
+    rig.out("pvecm qdevice remove");
+    assert_eq!(rig.world(|world| world.votes()), (2, 2));
+    assert_eq!(rig.fails("test -e /etc/corosync/qdevice").0, 1);
+}
+
+#[test]
+fn a_set_up_that_fails_leaves_what_was_done_before() {
+    let steps = [
+        ("ssh-copy-id", false, false),
+        ("^scp .*qnetd-cacert", false, false),
+        ("qdevice-net-certutil -r", true, false),
+        ("^scp .*crq", true, false),
+        ("qnetd-certutil -s", true, false),
+        ("^scp .*cluster-test.crt", true, false),
+        ("qdevice-net-certutil -M", true, false),
+        ("^scp .*p12", true, false),
+        ("qdevice-net-certutil -m", true, false),
+        ("systemctl start corosync-qdevice", true, true),
+        ("systemctl enable corosync-qdevice", true, true),
+        ("corosync-cfgtool -R", true, true),
+    ];
+    for (step, has_store, has_section) in steps {
+        let rig = rig(2);
+        rig.fault(serde_json::json!({"command": step, "kind": "fail", "exit": 1}));
+        let (_, error) = rig.fails("pvecm qdevice setup 10.0.0.100");
+        assert!(error.contains("failed: exit code"), "{step}: {error}");
+        assert_eq!(rig.run("test -d /etc/corosync/qdevice/net/nssdb").exit() == Some(0), has_store, "{step}");
+        assert_eq!(rig.world(|world| world.qdevice.is_some()), has_section, "{step}");
+        let again = rig.run("pvecm qdevice setup 10.0.0.100");
+        let expected = match (has_store, has_section) {
+            (_, true) => "QDevice already configured!\n",
+            (true, _) => "QDevice certificate store already initialised, set force to delete!\n",
+            _ => "",
+        };
+        assert!(again.stderr.ends_with(expected), "{step}: {again:?}");
+        if has_store && !has_section {
+            rig.out("pvecm qdevice setup 10.0.0.100 --force 1");
+            assert_eq!(rig.world(|world| world.votes()), (3, 2), "{step}");
+        }
+    }
+}
+
+#[test]
+fn a_device_without_its_daemon_casts_no_vote() {
+    let rig = rig(2);
+    rig.fault(
+        serde_json::json!({"command": "^systemctl start corosync-qdevice", "kind": "cut-before", "node": "pve2"}),
+    );
+    assert_eq!(rig.run("pvecm qdevice setup 10.0.0.100").end, End::Cut);
+    assert!(rig.world(|world| world.qdevice_runs("pve1") && !world.qdevice_runs("pve2")));
+    assert!(rig.out("pvecm status").contains("0x00000002          1         NR 10.0.0.2\n"));
+    rig.world(|world| world.machines.get_mut("10.0.0.100").unwrap().reachable = false);
+    let status = rig.out("pvecm status");
+    assert!(status.contains("0x00000001          1   A,NV,NMW 10.0.0.1 (local)\n"), "{status}");
+    assert!(status.contains("0x00000000          0            Qdevice (votes 1)\n"), "{status}");
+    assert!(status.contains("Total votes:      2\n"));
+}
+
+#[test]
+fn what_stands_in_the_way_of_a_qdevice_is_told() {
+    let rig = rig(2);
+    let host = |change: &dyn Fn(&mut crate::world::Machine)| {
+        rig.world(|world| change(world.machines.get_mut("10.0.0.100").unwrap()));
+    };
+    host(&|machine| machine.trusts.clear());
+    let (code, error) = rig.fails("ssh -o BatchMode=yes root@10.0.0.100 dpkg -s corosync-qnetd");
+    assert_eq!((code, error.trim_end()), (255, "root@10.0.0.100: Permission denied (publickey,password)."));
+    assert!(rig.fails("pvecm qdevice setup 10.0.0.100").1.contains("ssh-copy-id"));
+    host(&|machine| {
+        machine.trusts.insert("pve1".into());
+        machine.packages.remove("corosync-qnetd");
+        machine.set_unit("corosync-qnetd", false, false);
+    });
+    assert_eq!(
+        rig.fails("ssh root@10.0.0.100 dpkg -s corosync-qnetd").1,
+        "dpkg-query: package 'corosync-qnetd' is not installed and no information is available\n"
+    );
+    let probe = "timeout 10 bash -c 'exec 3<>\"/dev/tcp/$1/$2\"' bash 10.0.0.100 5403";
+    assert!(rig.fails(probe).1.starts_with("bash: connect: Connection refused\n"));
+    host(&|machine| machine.reachable = false);
+    assert!(rig.fails(probe).1.contains("No route to host"));
+    rig.world(|world| world.machines.get_mut("pve1").unwrap().packages.remove("corosync-qdevice"));
+    assert_eq!(rig.fails("dpkg -s corosync-qdevice").0, 1);
+}
+
+#[test]
+fn a_command_that_hangs_keeps_running() {
+    let rig = rig(2);
+    rig.fault(serde_json::json!({"command": "qdevice-net-certutil -r", "kind": "hang-before"}));
+    assert_eq!(rig.run("pvecm qdevice setup 10.0.0.100").end, End::Hang);
+    rig.out("pgrep -x pvecm");
+    assert_eq!(rig.fails("pgrep -x ha-manager").0, 1);
+    rig.out("pkill -x pvecm");
+    assert_eq!(rig.fails("pgrep -x pvecm").0, 1);
+}
+
+#[test]
+fn faults_meet_the_commands_they_were_made_for() {
+    let rig = rig(1);
+    rig.fault(serde_json::json!({"command": "^mv ", "kind": "cut-after"}));
+    rig.fault(serde_json::json!({"command": "^cat", "skip": 1, "kind": "fail", "exit": 5, "stderr": "no\n"}));
+    assert_eq!(rig.run("echo a > /tmp/a; mv /tmp/a /tmp/b; echo never > /tmp/c").end, End::Cut);
+    assert_eq!(rig.out("cat /tmp/b; ls /tmp"), "a\nb\n");
+    assert_eq!(rig.fails("cat /tmp/b"), (5, "no\n".into()));
+    assert_eq!(rig.out("cat /tmp/b"), "a\n");
+    assert_eq!(rig.commands.report()["met"], 2);
+}
+
+#[test]
+fn fence_agents_answer_as_they_are_told() {
+    let rig = rig(1);
+    let ask = |rig: &Rig| rig.run_as("root", "fence_ipmilan", "ip=10.0.0.9\npassword=secret\naction=status\n");
+    assert_eq!(ask(&rig).stdout, "Status: ON\n");
+    rig.commands.script(
+        serde_json::from_value(serde_json::json!({"agent": "fence_ipmilan", "exit": 2, "stdout": "Status: OFF\n"}))
+            .unwrap(),
+    );
+    let off = ask(&rig);
+    assert_eq!((off.exit(), off.stdout.as_str()), (Some(2), "Status: OFF\n"));
+    let calls = rig.commands.agent_calls();
+    assert_eq!(
+        (calls[1]["options"]["password"].as_str(), calls[1]["arguments"].as_array().unwrap().len()),
+        (Some("secret"), 0)
+    );
+    assert_eq!(rig.fails("fence_ipmilan --action=status --ip=").0, 2);
+    rig.world(|world| world.machines.get_mut("pve1").unwrap().packages.remove("fence-agents"));
+    assert_eq!(rig.fails("fence_ipmilan").0, 127);
+}
+
+#[test]
+fn maintenance_is_the_crm_s_to_carry_out() {
+    let rig = rig(3);
+    rig.out("ha-manager crm-command node-maintenance enable pve3");
+    rig.world(|world| world.advance(40.0));
+    assert!(rig.out("ha-manager status").contains("lrm pve3 (maintenance mode"));
+    rig.out("ha-manager crm-command node-maintenance disable pve3");
+    rig.world(|world| world.advance(40.0));
+    assert!(!rig.out("ha-manager status").contains("maintenance"));
+}
+
+#[test]
+fn a_node_reboots_in_order() {
+    let rig = rig(3);
+    rig.out("ssh pve2 -- reboot");
+    rig.world(|world| world.advance(20.0));
+    assert!(rig.world(|world| !world.is_up("pve2")));
+    assert!(rig.fails("ssh root@10.0.0.2 true").1.contains("No route to host"));
+    rig.world(|world| world.advance(60.0));
+    assert_eq!(rig.out("ssh root@10.0.0.2 hostname"), "pve2\n");
+}
+
+#[test]
+fn commands_may_be_abbreviated_but_not_left_open() {
+    let rig = rig(3);
+    assert_eq!(rig.out("ha-manager stat"), rig.out("ha-manager status"));
+    assert_eq!(
+        rig.fails("pvecm qdevice").1,
+        "ERROR: incomplete command 'pvecm qdevice'\nUSAGE: pvecm <COMMAND> [ARGS] [OPTIONS]\n\n       \
+         pvecm qdevice remove \n       pvecm qdevice setup <address> [OPTIONS]\n"
+    );
+    assert!(rig.fails("pvecm").1.starts_with("ERROR: no command specified\nUSAGE: pvecm "));
+    let (_, error) = rig.fails("pvecm qdevice setup 10.0.0.100 --bogus 1");
+    assert_eq!(error, "Unknown option: bogus\n400 unable to parse option\npvecm qdevice setup <address> [OPTIONS]\n");
+    let (_, error) = rig.fails("pvecm qdevice setup 10.0.0.100 --force maybe");
+    assert_eq!(error, "400 unable to parse boolean option\npvecm qdevice setup <address> [OPTIONS]\n");
+    assert_eq!(rig.run_as("terraform", "pvecm status", "").stderr, "please run as root\n");
+}
+
+#[test]
+fn expected_votes_are_taken_only_if_they_can_be_had() {
+    let rig = rig(3);
+    rig.world(|world| {
+        world.power("pve2", false);
+        world.power("pve3", false);
+        world.advance(30.0);
+    });
+    assert!(!rig.world(|world| world.is_quorate()));
+    rig.out("pvecm expected 1");
+    assert!(rig.world(|world| world.is_quorate()));
+    assert_eq!(rig.fails("pvecm expected 5"), (1, "Unable to set expected votes: CS_ERR_INVALID_PARAM\n".into()));
+}

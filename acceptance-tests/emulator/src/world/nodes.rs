@@ -22,6 +22,12 @@ pub struct Node {
     pub up: bool,
     /// When `up` changed last.
     pub since: f64,
+    /// Whether it is going down in order, and if so, whether it is to come back.
+    #[serde(default)]
+    pub shutdown: Option<bool>,
+    /// When it is to get its power back by itself.
+    #[serde(default)]
+    pub boots_at: Option<f64>,
     /// CPUs.
     pub cpus: u32,
     /// Memory in bytes.
@@ -45,6 +51,13 @@ impl World {
         self.nodes.get(node).is_some_and(|n| n.up)
     }
 
+    /// Has a node go down in order: its managers see to the services first, as the shutdown policy says.
+    pub fn shut_down(&mut self, node: &str, reboot: bool) {
+        if let Some(entry) = self.nodes.get_mut(node).filter(|entry| entry.up) {
+            entry.shutdown = Some(reboot);
+        }
+    }
+
     /// Cuts the power of a node (`up = false`) or boots it. Guests on it stop.
     pub fn power(&mut self, node: &str, up: bool) {
         let now = self.clock.now();
@@ -54,6 +67,8 @@ impl World {
         if entry.up != up {
             entry.up = up;
             entry.since = now;
+            entry.shutdown = None;
+            entry.boots_at = None;
             if let Some(machine) = self.machines.get_mut(node).filter(|_| up) {
                 machine.boot();
             }

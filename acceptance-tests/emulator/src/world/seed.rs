@@ -228,6 +228,8 @@ impl SeedNode {
             address: self.ring0_addr.clone(),
             up: true,
             since: now - 4500.0,
+            shutdown: None,
+            boots_at: None,
             cpus: self.cpus.unwrap_or(2),
             memory: self.memory.unwrap_or(25_276_510_208),
             disk: 270_553_174_016,

@@ -22,6 +22,8 @@ pub(super) struct Entry {
     pub(super) usage: &'static str,
     /// The parameters that are given by place.
     pub(super) fixed: &'static [&'static str],
+    /// A parameter that it always has.
+    pub(super) preset: Option<(&'static str, &'static str)>,
     pub(super) action: Action,
 }
 
@@ -52,7 +54,11 @@ impl Entry {
         method: Method,
         path: &'static str,
     ) -> Self {
-        Self { words, usage, fixed, action: Action::Api(method, path, quiet) }
+        Self { words, usage, fixed, preset: None, action: Action::Api(method, path, quiet) }
+    }
+
+    pub(super) fn preset(self, name: &'static str, value: &'static str) -> Self {
+        Self { preset: Some((name, value)), ..self }
     }
 
     pub(super) fn printed(self, print: Print) -> Self {
@@ -70,7 +76,7 @@ impl Entry {
         schema: Schema,
         action: OwnAction,
     ) -> Self {
-        Self { words, usage, fixed, action: Action::Own(schema, action) }
+        Self { words, usage, fixed, preset: None, action: Action::Own(schema, action) }
     }
 }
 
@@ -83,28 +89,14 @@ impl Cli {
         }
         let mut candidates: Vec<&Entry> = self.groups.iter().flatten().collect();
         let mut said = self.name.to_owned();
+        if arguments.first().is_some_and(|word| word == "help") {
+            io.out.push_str(&self.usage());
+            return Ok(0);
+        }
         for (depth, word) in arguments.iter().enumerate() {
-            said.push_str(&format!(" {word}"));
-            let exact: Vec<&Entry> =
-                candidates.iter().copied().filter(|e| e.words.get(depth) == Some(&word.as_str())).collect();
-            let mut found = if exact.is_empty() {
-                candidates
-                    .iter()
-                    .copied()
-                    .filter(|e| e.words.get(depth).is_some_and(|w| w.starts_with(word.as_str())))
-                    .collect()
-            } else {
-                exact
-            };
-            let mut names: Vec<&str> = found.iter().filter_map(|e| e.words.get(depth).copied()).collect();
-            names.dedup();
-            if names.len() != 1 {
-                found.clear();
-            }
-            if word == "help" && depth == 0 {
-                io.out.push_str(&self.usage());
-                return Ok(0);
-            }
+            let found = narrow(&candidates, depth, word);
+            let name = found.first().and_then(|entry| entry.words.get(depth)).map_or(word.as_str(), |name| name);
+            said.push_str(&format!(" {name}"));
             match found.as_slice() {
                 [] => {
                     io.err.push_str(&format!("ERROR: unknown command '{said}'\n{}", self.usage()));
@@ -116,17 +108,23 @@ impl Cli {
                 _ => candidates = found,
             }
         }
-        let what = if arguments.is_empty() {
-            "no command specified".to_owned()
-        } else {
-            format!("incomplete command '{said}'")
-        };
-        io.err.push_str(&format!("ERROR: {what}\n{}", self.usage()));
+        if arguments.is_empty() {
+            io.err.push_str(&format!("ERROR: no command specified\n{}", self.usage()));
+            return Ok(255);
+        }
+        io.err.push_str(&format!("ERROR: incomplete command '{said}'\n{}\n", self.head()));
+        for entry in candidates {
+            io.err.push_str(&format!("       {}", self.usage_of(entry)));
+        }
         Ok(255)
     }
 
+    fn head(&self) -> String {
+        format!("USAGE: {} <COMMAND> [ARGS] [OPTIONS]\n", self.name)
+    }
+
     fn usage(&self) -> String {
-        let mut text = format!("USAGE: {} <COMMAND> [ARGS] [OPTIONS]\n", self.name);
+        let mut text = self.head();
         for group in &self.groups {
             text.push('\n');
             for entry in group {
@@ -166,8 +164,8 @@ impl Cli {
         if schema.find("node").is_none() {
             given.shift_remove("node");
         }
-        if let (Action::Api(Method::Post, "/cluster/replication", _), None) = (&entry.action, given.get("type")) {
-            given.insert("type".to_owned(), json!("local"));
+        if let Some((name, value)) = entry.preset {
+            given.insert(name.to_owned(), json!(value));
         }
         let outcome = match &entry.action {
             Action::Own(schema, action) => match schema.verify(given) {
@@ -196,6 +194,21 @@ impl Cli {
     }
 }
 
+/// The commands that a word names: exactly, or as the beginning of one name only.
+fn narrow<'e>(candidates: &[&'e Entry], depth: usize, word: &str) -> Vec<&'e Entry> {
+    let by = |fits: &dyn Fn(&str) -> bool| -> Vec<&'e Entry> {
+        candidates.iter().copied().filter(|entry| entry.words.get(depth).is_some_and(|name| fits(name))).collect()
+    };
+    let exact = by(&|name| name == word);
+    if !exact.is_empty() {
+        return exact;
+    }
+    let begun = by(&|name| name.starts_with(word));
+    let first = begun.first().and_then(|entry| entry.words.get(depth)).copied();
+    let is_one = begun.iter().all(|entry| entry.words.get(depth).copied() == first);
+    if is_one { begun } else { Vec::new() }
+}
+
 /// Perl's `die` ends with `errno` if it is set, else with 255. It is set where the last thing done was to look for a file
 /// that isn't there, as for the groups once they are rules.
 fn errno(host: &Host<'_>, error: &ApiError) -> i32 {
@@ -222,18 +235,18 @@ fn read(arguments: &[String], schema: &Schema, fixed: &[&str], io: &mut Io) -> R
             Some((name, value)) => (name, Some(value.to_owned())),
             None => (option, None),
         };
-        let prop = schema.find(name);
-        if prop.is_none() && !matches!(name, "output-format" | "noborder" | "human-readable" | "noheader" | "quiet") {
+        let Some(name) = full_name(schema, name) else {
             io.err.push_str(&format!("Unknown option: {name}\n"));
             return Err("400 unable to parse option\n".to_owned());
-        }
+        };
+        let prop = schema.find(name);
         let is_flag = prop.map_or(name != "output-format", |prop| matches!(prop.kind, Kind::Boolean));
-        if value.is_none() && (!is_flag || words.peek().is_some_and(|next| !next.starts_with('-') && is_boolean(next)))
-        {
+        // A flag takes the next word as well, unless it is an option.
+        if value.is_none() && (!is_flag || words.peek().is_some_and(|next| !next.starts_with('-'))) {
             value = words.next().cloned();
         }
         let value = match value {
-            Some(value) if is_flag => boolean(&value).unwrap_or(value),
+            Some(value) if is_flag => boolean(&value).ok_or("400 unable to parse boolean option\n")?,
             Some(value) => value,
             None if is_flag => "1".to_owned(),
             None => {
@@ -258,8 +271,20 @@ fn read(arguments: &[String], schema: &Schema, fixed: &[&str], io: &mut Io) -> R
     Ok((given, format))
 }
 
-fn is_boolean(text: &str) -> bool {
-    boolean(text).is_some()
+/// The options that only say how the answer is printed.
+const FORMAT_OPTIONS: [&str; 5] = ["output-format", "noborder", "human-readable", "noheader", "quiet"];
+
+/// The option that a name or the beginning of one means.
+fn full_name<'s>(schema: &'s Schema, given: &str) -> Option<&'s str> {
+    let typed = schema.variants.iter().flat_map(|v| v.cases.iter().flat_map(|(_, props)| props));
+    let mut names: Vec<&str> = schema.props.iter().chain(typed).map(|(name, _)| *name).chain(FORMAT_OPTIONS).collect();
+    names.sort_unstable();
+    names.dedup();
+    if let Some(exact) = names.iter().find(|name| **name == given) {
+        return Some(exact);
+    }
+    let begun: Vec<&str> = names.into_iter().filter(|name| name.starts_with(given)).collect();
+    if let [one] = begun.as_slice() { Some(one) } else { None }
 }
 
 fn boolean(text: &str) -> Option<String> {

@@ -47,7 +47,7 @@ fn cli() -> Cli {
                 Entry::api(&["addnode"], "<node> [OPTIONS]", &["node"], Method::Post, "/cluster/config/nodes/{node}"),
                 Entry::api(&["apiver"], "", &[], Method::Get, "/cluster/config/apiversion").printed(scalar),
                 Entry::api(&["create"], "<clustername> [OPTIONS]", &["clustername"], Method::Post, "/cluster/config"),
-                Entry::api(&["delnode"], "<node>", &["node"], Method::Delete, "/cluster/config/nodes/{node}"),
+                Entry::own(&["delnode"], "<node>", &["node"], none().req("node", text()), delnode),
             ],
             vec![
                 Entry::own(&["add"], "<hostname> [OPTIONS]", &["hostname"], add, |_, _, _| {
@@ -91,6 +91,20 @@ fn status(host: &mut Host<'_>, io: &mut Io, _: &Params) -> Run<Result<i32, Strin
     }
     io.out.push('\n');
     Ok(Ok(host.call(&["corosync-quorumtool", "-siH"], io)?))
+}
+
+fn delnode(host: &mut Host<'_>, io: &mut Io, params: &Params) -> Run<Result<i32, String>> {
+    let name = params.text("node");
+    let id = host.world.nodes.values().find(|node| node.name == name || node.address == name).map(|node| node.id);
+    let path = format!("/cluster/config/nodes/{name}");
+    let outcome = host.cluster.call_in(host.world, Method::Delete, &path, serde_json::Map::new());
+    Ok(match outcome {
+        Ok(_) => {
+            io.out.push_str(&format!("Killing node {}\n", id.unwrap_or(0)));
+            Ok(0)
+        }
+        Err(error) => Err(error.stringified().trim_end_matches('\n').to_owned()),
+    })
 }
 
 fn keygen(host: &mut Host<'_>, _: &mut Io, params: &Params) -> Run<Result<i32, String>> {

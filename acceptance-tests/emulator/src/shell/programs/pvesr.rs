@@ -19,24 +19,43 @@ fn cli() -> Cli {
     let run = Schema::new().opt("id", text()).opt("mail", Prop::boolean()).opt("verbose", Prop::boolean());
     Cli {
         name: "pvesr",
-        groups: vec![vec![
-            Entry::api(&["create-local-job"], "<id> <target> [OPTIONS]", &["id", "target"], Method::Post, LIST),
-            Entry::api(&["delete"], "<id> [OPTIONS]", &["id"], Method::Delete, JOB),
-            Entry::own(&["disable"], "<id>", &["id"], id(), |host, _, params| Ok(change(host, params, "disable", "1"))),
-            Entry::own(&["enable"], "<id>", &["id"], id(), |host, _, params| {
-                Ok(change(host, params, "delete", "disable"))
-            }),
-            Entry::api(&["list"], "", &[], Method::Get, LIST).printed(list),
-            Entry::api(&["read"], "<id>", &["id"], Method::Get, JOB).printed(|_, io, value, _| {
-                io.out.push_str(&perl_cli::pretty(value));
-                0
-            }),
-            Entry::own(&["run"], " [OPTIONS]", &[], run, run_now),
-            Entry::api(&["schedule-now"], "<id>", &["id"], Method::Post, "/nodes/{node}/replication/{id}/schedule_now"),
-            Entry::api(&["status"], " [OPTIONS]", &[], Method::Get, "/nodes/{node}/replication").printed(status),
-            Entry::api(&["update"], "<id> [OPTIONS]", &["id"], Method::Put, JOB),
-        ]],
+        groups: vec![
+            vec![
+                Entry::api(
+                    &["schedule-now"],
+                    "<id>",
+                    &["id"],
+                    Method::Post,
+                    "/nodes/{node}/replication/{id}/schedule_now",
+                ),
+                Entry::api(&["status"], " [OPTIONS]", &[], Method::Get, "/nodes/{node}/replication").printed(status),
+            ],
+            vec![
+                Entry::api(&["create-local-job"], "<id> <target> [OPTIONS]", &["id", "target"], Method::Post, LIST)
+                    .preset("type", "local"),
+                Entry::api(&["delete"], "<id> [OPTIONS]", &["id"], Method::Delete, JOB),
+                Entry::api(&["list"], "", &[], Method::Get, LIST).printed(list),
+                Entry::api(&["read"], "<id>", &["id"], Method::Get, JOB).printed(|_, io, value, _| {
+                    io.out.push_str(&perl_cli::pretty(value));
+                    0
+                }),
+                Entry::api(&["update"], "<id> [OPTIONS]", &["id"], Method::Put, JOB),
+            ],
+            vec![
+                Entry::own(&["disable"], "<id>", &["id"], id(), |host, _, params| Ok(disable(host, params, "1"))),
+                Entry::own(&["enable"], "<id>", &["id"], id(), |host, _, params| Ok(disable(host, params, "0"))),
+                Entry::own(&["finalize-local-job"], "<id> [<extra-args>] [OPTIONS]", &["id"], id(), internal),
+                Entry::own(&["prepare-local-job"], "<id> [<extra-args>] [OPTIONS]", &["id"], id(), internal),
+                Entry::own(&["run"], " [OPTIONS]", &[], run, run_now),
+                Entry::own(&["set-state"], "<vmid> <state>", &["id", "state"], id().req("state", text()), internal),
+            ],
+        ],
     }
+}
+
+/// What nodes call on one another while they replicate.
+fn internal(_: &mut Host<'_>, _: &mut Io, _: &Params) -> Run<Result<i32, String>> {
+    Ok(Err("no volumes specified".to_owned()))
 }
 
 fn call(host: &mut Host<'_>, method: Method, path: &str, params: &[(&str, &str)]) -> Result<Value, String> {
@@ -45,8 +64,8 @@ fn call(host: &mut Host<'_>, method: Method, path: &str, params: &[(&str, &str)]
     reply.map(|reply| reply.data).map_err(|error| error.stringified().trim_end_matches('\n').to_owned())
 }
 
-fn change(host: &mut Host<'_>, params: &Params, name: &str, value: &str) -> Result<i32, String> {
-    call(host, Method::Put, &format!("/cluster/replication/{}", params.text("id")), &[(name, value)]).map(|_| 0)
+fn disable(host: &mut Host<'_>, params: &Params, flag: &str) -> Result<i32, String> {
+    call(host, Method::Put, &format!("/cluster/replication/{}", params.text("id")), &[("disable", flag)]).map(|_| 0)
 }
 
 fn field(row: &Value, name: &str) -> Option<String> {
@@ -66,7 +85,7 @@ fn list(_: &mut Host<'_>, io: &mut Io, value: &Value, _: &str) -> i32 {
         io.out.push_str(&format!("{id:<20} {target:<20} {schedule:>10} {rate:>5} {enabled:>8}\n"));
     };
     line("JobID", "Target", "Schedule", "Rate", "Enabled");
-    for row in value.as_array().into_iter().flatten() {
+    for row in by_guest(value) {
         let or = |name: &str, other: &str| field(row, name).unwrap_or_else(|| other.to_owned());
         let enabled = if is_disabled(row) { "no" } else { "yes" };
         line(&or("id", ""), &target(row), &or("schedule", "*/15"), &or("rate", "-"), enabled);
@@ -83,9 +102,7 @@ fn status(host: &mut Host<'_>, io: &mut Io, value: &Value, _: &str) -> i32 {
         ));
     };
     line(["JobID", "Enabled", "Target", "LastSync", "NextSync", "Duration", "FailCount", "State"]);
-    let mut rows: Vec<&Value> = value.as_array().into_iter().flatten().collect();
-    rows.sort_by_key(|row| row.get("guest").and_then(|guest| field(&json!({"g": guest}), "g")?.parse::<u32>().ok()));
-    for row in rows {
+    for row in by_guest(value) {
         let second =
             |name: &str| field(row, name).and_then(|text| text.parse::<f64>().ok()).map_or(0, |time| time as i64);
         let last = if second("last_sync") > 0 { time(second("last_sync")) } else { "-".to_owned() };
@@ -107,6 +124,12 @@ fn status(host: &mut Host<'_>, io: &mut Io, value: &Value, _: &str) -> i32 {
         ]);
     }
     0
+}
+
+fn by_guest(value: &Value) -> Vec<&Value> {
+    let mut rows: Vec<&Value> = value.as_array().into_iter().flatten().collect();
+    rows.sort_by_key(|row| field(row, "guest").and_then(|guest| guest.parse::<u32>().ok()));
+    rows
 }
 
 fn time(second: i64) -> String {

@@ -55,12 +55,12 @@ pub(super) fn find(name: &str) -> Option<Program> {
             let rest: Vec<String> = arguments.iter().skip_while(skip).cloned().collect();
             start(host, io, &rest)
         },
-        "reboot" => |host, _, _| {
-            let node = host.machine.clone();
-            host.world.reboot(&node);
-            Ok(0)
+        "reboot" => |host, io, _| shut_down(host, io, true),
+        "poweroff" | "halt" => |host, io, _| shut_down(host, io, false),
+        "shutdown" => |host, io, arguments| {
+            let reboot = arguments.iter().any(|word| word == "-r");
+            shut_down(host, io, reboot)
         },
-        "poweroff" | "shutdown" => shutdown,
         _ => return None,
     })
 }
@@ -170,6 +170,9 @@ fn systemctl(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run {
     let (letters, words) = options(arguments);
     let quiet = letters.contains(&'q');
     let Some((verb, names)) = words.split_first() else { return Ok(0) };
+    if matches!(*verb, "reboot" | "poweroff") {
+        return shut_down(host, io, *verb == "reboot");
+    }
     let mut code = 0;
     for name in names {
         let name = name.trim_end_matches(".service");
@@ -377,12 +380,12 @@ fn flock(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run {
     }
 }
 
-fn shutdown(host: &mut Host<'_>, _: &mut Io, arguments: &[String]) -> Run {
-    let node = host.machine.clone();
-    if arguments.iter().any(|word| word == "-r") {
-        host.world.reboot(&node);
-    } else {
-        host.world.power(&node, false);
+fn shut_down(host: &mut Host<'_>, io: &mut Io, reboot: bool) -> Run {
+    if !host.is_root() {
+        io.err.push_str("Call to Reboot failed: Interactive authentication required.\n");
+        return Ok(1);
     }
+    let node = host.machine.clone();
+    host.world.shut_down(&node, reboot);
     Ok(0)
 }
