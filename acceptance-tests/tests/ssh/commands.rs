@@ -78,6 +78,17 @@ async fn lines_are_told_while_it_runs() {
 }
 
 #[tokio::test]
+async fn a_child_that_keeps_the_output_open_is_not_waited_for() {
+    let node = Node::with(|options| options.lines.push("MaxSessions 1".to_owned()));
+    let ssh = node.ssh();
+    let output = ssh.run("pve1", &Command::script("sleep 300 & echo started"), &call()).await.unwrap();
+    assert_eq!((output.exit, output.text().as_str()), (0, "started\n"));
+    // And its session is free for the next.
+    let output = ssh.run("pve1", &Command::new("echo").arg("next"), &call()).await.unwrap();
+    assert_eq!((output.text().as_str(), node.sshd.accepted()), ("next\n", 1));
+}
+
+#[tokio::test]
 async fn texts_are_english_where_the_server_lets_choose() {
     let node = Node::new();
     let output = node.ssh().run("pve1", &Command::new("printenv").arg("LC_ALL"), &call()).await.unwrap();

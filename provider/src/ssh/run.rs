@@ -45,8 +45,8 @@ pub(super) struct Task<'a> {
 
 /// How the channel ended.
 enum End {
-    /// The program ended.
-    Exit(u32, Option<String>),
+    /// The program ended; whether the channel did too.
+    Exit { exit: u32, signal: Option<String>, closed: bool },
     /// The host would not run it.
     Refused,
     /// No word of the program's end.
@@ -99,8 +99,8 @@ impl Task<'_> {
             }
         };
         let ended = match end {
-            Ok(End::Exit(exit, signal)) => {
-                hold.done = true;
+            Ok(End::Exit { exit, signal, closed }) => {
+                hold.done = closed;
                 output.exit = exit;
                 output.origin.signal = signal;
                 return self.checked(output);
@@ -111,9 +111,12 @@ impl Task<'_> {
         let (kind, message) = match ended {
             End::Refused => (Kind::Refused, "the host does not run commands for this user".to_owned()),
             End::TooMuch => (Kind::Garbled, format!("more than {} MiB of output", MAX_OUTPUT >> 20)),
-            _ => (Kind::Ambiguous, "the connection was cut before the command ended".to_owned()),
+            _ => {
+                let kind = if self.command.is_reading() { Kind::Unreachable } else { Kind::Ambiguous };
+                (kind, "the connection was cut before the command ended".to_owned())
+            }
         };
-        let dead = kind == Kind::Ambiguous;
+        let dead = matches!(kind, Kind::Ambiguous | Kind::Unreachable);
         hold.done = dead;
         Err(Broken { dead, begun: kind != Kind::Refused, error: self.error(kind, message) })
     }
@@ -177,10 +180,13 @@ impl Task<'_> {
 async fn collect(channel: &mut ChannelReadHalf, output: &mut Output, tell: &mut (dyn FnMut(Line<'_>) + Send)) -> End {
     let (mut out, mut err) = (Lines::default(), Lines::default());
     let mut exit = None;
-    loop {
+    let closed = loop {
         let message = match &exit {
             None => channel.wait().await,
-            Some(_) => timeout(TRICKLE, channel.wait()).await.unwrap_or(None),
+            Some(_) => match timeout(TRICKLE, channel.wait()).await {
+                Ok(message) => message,
+                Err(_) => break false,
+            },
         };
         match message {
             Some(ChannelMsg::Data { data }) => {
@@ -195,17 +201,17 @@ async fn collect(channel: &mut ChannelReadHalf, output: &mut Output, tell: &mut 
             Some(ChannelMsg::ExitStatus { exit_status }) => exit = Some((exit_status, None)),
             Some(ChannelMsg::ExitSignal { signal_name, .. }) => exit = Some((255, Some(name(&signal_name)))),
             Some(ChannelMsg::Failure) => return End::Refused,
-            Some(ChannelMsg::Close) | None => break,
+            Some(ChannelMsg::Close) | None => break true,
             Some(_) => {}
         }
         if output.stdout.len().max(output.stderr.len()) > MAX_OUTPUT {
             return End::TooMuch;
         }
-    }
+    };
     out.flush(|line| tell(Line::Out(line)));
     err.flush(|line| tell(Line::Err(line)));
     match exit {
-        Some((exit, signal)) => End::Exit(exit, signal),
+        Some((exit, signal)) => End::Exit { exit, signal, closed },
         None => End::Cut,
     }
 }
