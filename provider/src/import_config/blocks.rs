@@ -14,6 +14,7 @@ use crate::framework::{
 /// Attributes that name objects of another type: by `resource.attribute`, the type they name, and the attribute there.
 /// A reference instead of the name makes Terraform create and destroy them in the right order.
 const REFERENCES: &[(&str, &str, &str, &str)] = &[
+    ("pve_fence_device", "after", "pve_fence_device", "name"),
     ("pve_ha_node_affinity_rule", "resources", "pve_ha_resource", "sid"),
     ("pve_ha_resource", "group", "pve_ha_group", "name"),
     ("pve_ha_resource_affinity_rule", "resources", "pve_ha_resource", "sid"),
@@ -147,8 +148,8 @@ impl Writer<'_> {
     }
 
     fn value(&mut self, attribute: &Attribute, value: &Value, place: &Place<'_>) -> Expr {
-        if attribute.sensitive {
-            return self.variable(&attribute.ty, place);
+        if attribute.sensitive && !is_empty(value) {
+            return self.variable(&attribute.ty, value, place);
         }
         let reference = REFERENCES.iter().find(|(kind, name, ..)| *kind == place.kind && place.path == [*name]);
         let refer = |value: &Value| {
@@ -159,12 +160,15 @@ impl Writer<'_> {
         expression(value, &refer)
     }
 
-    /// A variable without a value, in the place of a secret.
-    fn variable(&mut self, ty: &Type, place: &Place<'_>) -> Expr {
+    /// A variable without a value, in the place of a secret. The keys of a map are no secret.
+    fn variable(&mut self, ty: &Type, value: &Value, place: &Place<'_>) -> Expr {
         let kind = place.kind.trim_start_matches("pve_");
         let name = self.names.give("secret", &format!("{kind}_{}_{}", place.label, place.path.join("_")));
+        let keys: Vec<&str> = value.as_map().into_iter().flatten().map(|(key, _)| key.as_str()).collect();
+        let keys = if keys.is_empty() { String::new() } else { format!(", with {}", keys.join(", ")) };
+        let description = format!("{} of {}.{}{keys}", place.path.join("."), place.kind, place.label);
         let body = vec![
-            Item::text("description", &format!("{} of {}.{}", place.path.join("."), place.kind, place.label)),
+            Item::text("description", &description),
             Item::raw("type", ty.to_string()),
             Item::raw("sensitive", "true"),
         ];
@@ -228,6 +232,11 @@ fn expression(value: &Value, refer: &dyn Fn(&Value) -> Option<Expr>) -> Expr {
         }
         scalar => refer(scalar).unwrap_or_else(|| Expr::Scalar(scalar.clone())),
     }
+}
+
+/// A collection in which there can't be a secret.
+fn is_empty(value: &Value) -> bool {
+    value.as_map().is_some_and(|members| members.is_empty()) || value.elements().is_some_and(<[Value]>::is_empty)
 }
 
 fn top(path: &Path) -> Option<String> {

@@ -4,9 +4,11 @@
 //! secret ever gets into a file.
 
 mod blocks;
+mod command_line;
 mod files;
 mod hcl;
 mod labels;
+mod provider_block;
 #[cfg(test)]
 mod tests;
 
@@ -14,61 +16,35 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::io;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use blocks::Written;
-use hcl::Item;
+use command_line::{Command, HELP};
+use provider_block::Node;
 
-use crate::config;
-use crate::framework::{Diagnostics, Listed, Provider, Severity, Value};
+use crate::framework::{Diagnostics, Listed, Provider, Severity};
 
 /// The command's name.
 pub const NAME: &str = "import-config";
 
-const HELP: &str = "\
-Usage: terraform-provider-pve import-config [--out DIR]
-
-Reads a Proxmox VE cluster and writes configuration for everything this provider manages:
-`import` blocks, the resources as they are, and a provider block without credentials. The plan
-of what is written imports all of it and changes nothing.
-
-The cluster is found as the provider finds it, in the environment: PROXMOX_VE_ENDPOINT,
-PROXMOX_VE_API_TOKEN and so on; see the documentation of the provider block.
-
-Options:
-  --out DIR   write into this folder, which is made if it doesn't exist; without it, the current one
-  --help, -h  print this text
-
-Files that exist are never overwritten. Secrets are never written: they become sensitive
-variables. The exit code is 0 when the files are written or there is nothing to import, 1 when
-something went wrong, and 2 when the command line can't be understood.";
-
 /// The exit code of a command line that can't be understood.
 const USAGE: u8 = 2;
 
-#[derive(Debug, PartialEq, Eq)]
-enum Command {
-    Help,
-    Write(PathBuf),
-    Wrong(String),
-}
-
 /// Does what the arguments after `import-config` ask for.
 pub fn run(arguments: impl IntoIterator<Item = OsString>, provider: impl FnOnce() -> Provider) -> ExitCode {
-    let folder = match Command::parse(arguments) {
+    let (folder, nodes) = match Command::parse(arguments) {
         Command::Help => return said(&mut io::stdout(), HELP, ExitCode::SUCCESS),
         Command::Wrong(problem) => {
             return said(&mut io::stderr(), &format!("{problem}\n\n{HELP}"), ExitCode::from(USAGE));
         }
-        Command::Write(folder) => folder,
+        Command::Write { folder, nodes } => (folder, nodes),
     };
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return failed(&format!("The command could not start: {error}")),
     };
     let provider = provider();
-    let (written, diagnostics) = runtime.block_on(read(&provider));
+    let (written, diagnostics) = runtime.block_on(read(&provider, &nodes));
     if !diagnostics.is_empty() {
         said(&mut io::stderr(), &shown(&diagnostics), ExitCode::SUCCESS);
     }
@@ -76,38 +52,16 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, provider: impl FnOnce(
     if written.files.is_empty() {
         return said(&mut io::stdout(), "There is nothing to import; nothing was written.", ExitCode::SUCCESS);
     }
-    written.files.insert("provider.tf".to_owned(), hcl::file(&provider_file()));
+    written.files.insert("provider.tf".to_owned(), provider_block::file(&nodes));
     match files::create(&folder, &written.files) {
         Ok(()) => said(&mut io::stdout(), &summary(&folder, &written), ExitCode::SUCCESS),
         Err(error) => failed(&error.to_string()),
     }
 }
 
-impl Command {
-    fn parse(arguments: impl IntoIterator<Item = OsString>) -> Self {
-        let mut folder = None;
-        let mut arguments = arguments.into_iter();
-        while let Some(argument) = arguments.next() {
-            let text = argument.to_string_lossy().into_owned();
-            let given = match text.as_str() {
-                "--help" | "-help" | "-h" => return Self::Help,
-                "--out" | "-out" => arguments.next(),
-                _ => text.strip_prefix("--out=").or_else(|| text.strip_prefix("-out=")).map(OsString::from),
-            };
-            match given.filter(|given| !given.is_empty()) {
-                Some(given) if folder.is_none() => folder = Some(PathBuf::from(given)),
-                Some(_) => return Self::Wrong("--out is given twice.".to_owned()),
-                None if text.contains("-out") => return Self::Wrong("--out needs a folder.".to_owned()),
-                None => return Self::Wrong(format!("Unknown argument {text:?}.")),
-            }
-        }
-        Self::Write(folder.unwrap_or_else(|| PathBuf::from(".")))
-    }
-}
-
 /// Everything that is to be written, unless something went wrong, and what there is to say.
-async fn read(provider: &Provider) -> (Option<Written>, Diagnostics) {
-    let block = Value::object::<String>([]);
+async fn read(provider: &Provider, nodes: &[Node]) -> (Option<Written>, Diagnostics) {
+    let block = provider_block::value(provider.schema(), nodes);
     let mut diagnostics = provider.validate(&block);
     if !diagnostics.has_error() {
         diagnostics.extend(provider.configure(&block).await);
@@ -128,24 +82,6 @@ async fn read(provider: &Provider) -> (Option<Written>, Diagnostics) {
     let mut written = blocks::write(provider, cluster);
     diagnostics.extend(std::mem::take(&mut written.diagnostics));
     (Some(written), diagnostics)
-}
-
-fn provider_file() -> Vec<Item> {
-    let source = hcl::Expr::Map(vec![("source".to_owned(), hcl::Expr::Scalar(Value::from("pve-ha/pve")))]);
-    let required = vec![Item::Attribute("pve".to_owned(), source)];
-    // Import blocks came with 1.5.
-    let terraform = vec![Item::text("required_version", ">= 1.5"), Item::block("required_providers", &[], required)];
-    let endpoint = config::environment_endpoint().map(|endpoint| Item::text("endpoint", &endpoint));
-    vec![
-        Item::block("terraform", &[], terraform),
-        Item::Gap,
-        Item::Comment(
-            "Credentials, and whom to trust, come from the environment: PROXMOX_VE_API_TOKEN and so on, as they did when this was \
-             written."
-                .to_owned(),
-        ),
-        Item::block("provider", &["pve"], endpoint.into_iter().collect()),
-    ]
 }
 
 fn summary(folder: &std::path::Path, written: &Written) -> String {
@@ -180,31 +116,4 @@ fn failed(text: &str) -> ExitCode {
 
 fn said(to: &mut dyn io::Write, text: &str, code: ExitCode) -> ExitCode {
     if writeln!(to, "{text}").is_ok() { code } else { ExitCode::FAILURE }
-}
-
-#[cfg(test)]
-mod command_line {
-    use super::*;
-
-    fn parse(arguments: &[&str]) -> Command {
-        Command::parse(arguments.iter().map(OsString::from))
-    }
-
-    #[test]
-    fn the_folder_may_be_named_and_nothing_else() {
-        assert_eq!(parse(&[]), Command::Write(".".into()));
-        assert_eq!(parse(&["--out", "a b"]), Command::Write("a b".into()));
-        assert_eq!(parse(&["-out=x"]), Command::Write("x".into()));
-        assert_eq!(parse(&["--out", "x", "-h"]), Command::Help);
-        for wrong in [&["--out"] as &[&str], &["--out="], &["--out", "x", "--out", "y"], &["x"], &["--force"]] {
-            assert!(matches!(parse(wrong), Command::Wrong(_)), "{wrong:?}");
-        }
-    }
-
-    #[test]
-    fn the_provider_block_names_no_secret() {
-        let text = hcl::file(&provider_file());
-        assert!(text.contains("provider \"pve\" {"), "{text}");
-        assert!(!text.contains("api_token") && !text.contains("password"), "{text}");
-    }
 }

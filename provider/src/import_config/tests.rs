@@ -142,6 +142,9 @@ fn a_secret_becomes_a_variable_wherever_it_stands() {
         Value::object([("node", Value::from(node)), ("password", password.map_or(Value::Null, Value::from))])
     };
     let secrets = Value::object([("login", Value::from("hunter2"))]);
+    let empty = Value::object::<String>([]);
+    let open = written(vec![device("open", &[("secrets", empty)])]);
+    assert!(open.files["device.tf"].contains("  secrets = {}\n") && open.secrets == 0, "{:?}", open.files);
     let connects = vec![connect("a", Some("hunter3")), connect("b", None)];
     let written = written(vec![device("ipmi", &[("secrets", secrets), ("connect", Value::List(connects))])]);
     assert_eq!(
@@ -152,7 +155,7 @@ fn a_secret_becomes_a_variable_wherever_it_stands() {
     );
     assert_eq!(
         written.files["variables.tf"],
-        "variable \"device_ipmi_secrets\" {\n  description = \"secrets of pve_device.ipmi\"\n  type        = map(string)\n  \
+        "variable \"device_ipmi_secrets\" {\n  description = \"secrets of pve_device.ipmi, with login\"\n  type        = map(string)\n  \
          sensitive   = true\n}\n\nvariable \"device_ipmi_connect_1_password\" {\n  description = \"connect.1.password of \
          pve_device.ipmi\"\n  type        = string\n  sensitive   = true\n}\n"
     );

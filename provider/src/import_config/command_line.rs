@@ -1,0 +1,107 @@
+//! The arguments after `import-config`.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use super::provider_block::Node;
+
+/// What `--help` prints.
+pub(super) const HELP: &str = "\
+Usage: terraform-provider-pve import-config [--out DIR] [--ssh-node NAME=ADDRESS[:PORT]]...
+
+Reads a Proxmox VE cluster and writes configuration for everything this provider manages:
+`import` blocks, the resources as they are, and a provider block without credentials. The plan
+of what is written imports all of it and changes nothing.
+
+The cluster is found as the provider finds it, in the environment: PROXMOX_VE_ENDPOINT,
+PROXMOX_VE_API_TOKEN and so on; see the documentation of the provider block. What only nodes know
+(fence devices, QDevice, maintenance, watchdogs) is read if PROXMOX_VE_SSH_* says how to log in.
+
+Options:
+  --out DIR   write into this folder, which is made if it doesn't exist; without it, the current one
+  --ssh-node NAME=ADDRESS[:PORT]
+              where a node is reached over SSH, if not at its address in the cluster
+  --help, -h  print this text
+
+Files that exist are never overwritten. Secrets are never written: they become sensitive
+variables. The exit code is 0 when the files are written or there is nothing to import, 1 when
+something went wrong, and 2 when the command line can't be understood.";
+
+/// What the caller wants.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Command {
+    Help,
+    Write {
+        /// Into where.
+        folder: PathBuf,
+        /// Nodes that are reached elsewhere.
+        nodes: Vec<Node>,
+    },
+    Wrong(String),
+}
+
+impl Command {
+    pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Self {
+        match parse(arguments) {
+            Ok(command) => command,
+            Err(problem) => Self::Wrong(problem),
+        }
+    }
+}
+
+fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, String> {
+    let (mut folder, mut nodes) = (None, Vec::new());
+    let mut arguments = arguments.into_iter();
+    while let Some(argument) = arguments.next() {
+        let text = argument.to_string_lossy().into_owned();
+        // Go programs take their flags with one dash as well.
+        let flag = text.strip_prefix('-').map(|flag| flag.strip_prefix('-').unwrap_or(flag));
+        let (name, value) = flag.unwrap_or_default().split_once('=').unzip();
+        let mut value = || value.map(OsString::from).or_else(|| arguments.next()).filter(|value| !value.is_empty());
+        match name.or(flag) {
+            Some("help" | "h") => return Ok(Command::Help),
+            Some("out") if folder.is_some() => return Err("--out is given twice.".to_owned()),
+            Some("out") => folder = Some(PathBuf::from(value().ok_or("--out needs a folder.")?)),
+            Some("ssh-node") => {
+                let node = value().and_then(|value| Node::parse(&value.to_string_lossy()));
+                nodes.push(node.ok_or("--ssh-node needs NAME=ADDRESS or NAME=ADDRESS:PORT.")?);
+            }
+            _ => return Err(format!("Unknown argument {text:?}.")),
+        }
+    }
+    Ok(Command::Write { folder: folder.unwrap_or_else(|| PathBuf::from(".")), nodes })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(arguments: &[&str]) -> Command {
+        Command::parse(arguments.iter().map(OsString::from))
+    }
+
+    fn write(folder: &str, nodes: &[&str]) -> Command {
+        Command::Write { folder: folder.into(), nodes: nodes.iter().filter_map(|node| Node::parse(node)).collect() }
+    }
+
+    #[test]
+    fn folder_and_nodes_may_be_named_and_nothing_else() {
+        assert_eq!(parse(&[]), write(".", &[]));
+        assert_eq!(parse(&["--out", "a b"]), write("a b", &[]));
+        assert_eq!(parse(&["-out=x=y"]), write("x=y", &[]));
+        assert_eq!(parse(&["--ssh-node", "a=1.2.3.4", "--ssh-node=b=h:22"]), write(".", &["a=1.2.3.4", "b=h:22"]));
+        assert_eq!(parse(&["--out", "x", "-h"]), Command::Help);
+        let wrong: [&[&str]; 7] = [
+            &["--out"],
+            &["--out="],
+            &["--out", "x", "--out", "y"],
+            &["x"],
+            &["--force"],
+            &["--ssh-node", "a"],
+            &["-"],
+        ];
+        for wrong in wrong {
+            assert!(matches!(parse(wrong), Command::Wrong(_)), "{wrong:?}");
+        }
+    }
+}
