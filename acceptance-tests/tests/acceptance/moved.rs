@@ -4,7 +4,7 @@ use std::os::unix::fs::symlink;
 use std::sync::Arc;
 
 use acceptance_tests::{Cluster, Workspace, cli};
-use pve_emulator::Release;
+use pve_emulator::{Options, Release};
 use serde_json::{Value as Json, json};
 
 #[test]
@@ -63,6 +63,208 @@ fn what_another_provider_has_made_plans_empty() {
     let kinds: Vec<String> = w.state().into_iter().map(|(address, _)| address).collect();
     assert!(kinds.len() == 4 && kinds.iter().all(|address| address.starts_with("pve_")), "{kinds:?}");
     w.destroy();
+}
+
+/// The types of the other provider, each under its short and its long name.
+const PREFIXES: [&str; 2] = ["proxmox_", "proxmox_virtual_environment_"];
+
+/// An object of the other provider, what it becomes, and how that is written.
+struct Move {
+    /// Its type without the prefix, and its attributes.
+    was: (String, Json),
+    becomes: &'static str,
+    body: &'static str,
+}
+
+impl Move {
+    fn new(kind: &str, was: Json, becomes: &'static str, body: &'static str) -> Self {
+        Self { was: (kind.to_owned(), was), becomes, body }
+    }
+
+    /// The instance at `index` of a state that the other provider has written.
+    fn of(states: &str, index: usize, becomes: &'static str, body: &'static str) -> Self {
+        let states: Json = serde_json::from_str(states).unwrap();
+        let kind = states[index]["type"].as_str().unwrap();
+        let kind = PREFIXES.iter().rev().find_map(|prefix| kind.strip_prefix(prefix)).unwrap();
+        Self::new(kind, states[index]["attributes"].clone(), becomes, body)
+    }
+}
+
+const OF_8: &str = include_str!("states/bpg-pve8.json");
+const OF_9: &str = include_str!("states/bpg-pve9.json");
+
+/// Plans all moves under both names of their types: nothing is to change, and nothing but state is written.
+#[track_caller]
+fn plan_empty(cluster: &Arc<Cluster>, moves: &[Move]) {
+    for shift in 0..PREFIXES.len() {
+        let w = Workspace::new(cluster);
+        let kinds: Vec<String> =
+            (0..).zip(moves).map(|(i, m)| format!("{}{}", PREFIXES[(i + shift) % 2], m.was.0)).collect();
+        let names: Vec<String> = (0..moves.len()).map(|i| format!("m{i}")).collect();
+        let objects: Vec<(&str, &str, Json)> = kinds
+            .iter()
+            .zip(&names)
+            .zip(moves)
+            .map(|((kind, name), m)| (kind.as_str(), name.as_str(), m.was.1.clone()))
+            .collect();
+        write_state(&w, &objects);
+        let blocks = kinds.iter().zip(&names).zip(moves).map(|((kind, name), m)| {
+            format!(
+                "moved {{\n  from = {kind}.{name}\n  to   = {becomes}.{name}\n}}\nresource \"{becomes}\" \"{name}\" {{\n{}}}\n",
+                m.body,
+                becomes = m.becomes
+            )
+        });
+        w.configure(&blocks.collect::<String>());
+        let before = cluster.inventory();
+        let plan = w.plan();
+        assert!(plan.changes().is_empty(), "{kinds:?}: {:?}\n{}", plan.changes(), plan.0["resource_changes"]);
+        w.apply_plan();
+        w.plan_is_empty();
+        assert_eq!(cluster.inventory(), before);
+        assert!(w.state().iter().all(|(address, _)| address.starts_with("pve_")) && w.state().len() == moves.len());
+    }
+}
+
+/// A job and options as the other provider has them, on either release.
+fn on_both() -> [Move; 2] {
+    let job = json!({"id": "900-0", "target": "pve2", "type": "local", "source": "pve1", "guest": 900, "jobnum": 0,
+                     "schedule": "*/30", "rate": 10.5, "disable": null, "comment": "nightly"});
+    let options = json!({
+        "id": "cluster", "bandwidth_limit_clone": null, "bandwidth_limit_default": 666666, "bandwidth_limit_migration": 555555,
+        "bandwidth_limit_move": null, "bandwidth_limit_restore": null, "console": null, "crs_ha": "static",
+        "crs_ha_rebalance_on_start": true, "description": null, "email_from": "a@example.com", "ha_shutdown_policy": "migrate",
+        "http_proxy": null, "keyboard": "pl", "language": "en", "mac_prefix": null, "max_workers": 5,
+        "migration_cidr": "10.0.0.0/8", "migration_type": "secure", "next_id": {"lower": 200, "upper": 5000},
+        "notify": {"ha_fencing_mode": "never", "ha_fencing_target": null, "package_updates": "always",
+                   "package_updates_target": null, "replication": null, "replication_target": null}
+    });
+    [
+        Move::new(
+            "replication",
+            job,
+            "pve_replication_job",
+            "  guest = 900\n  target = \"pve2\"\n  schedule = \"*/30\"\n  rate = 10.5\n  comment = \"nightly\"\n",
+        ),
+        Move::new(
+            "cluster_options",
+            options,
+            "pve_datacenter_options",
+            "  email_from = \"a@example.com\"\n  keyboard = \"pl\"\n  language = \"en\"\n  max_workers = 5\n  bwlimit {\n    \
+             default = 666666\n    migration = 555555\n  }\n  crs {\n    ha = \"static\"\n    ha_rebalance_on_start = true\n  }\n  \
+             ha {\n    shutdown_policy = \"migrate\"\n  }\n  migration {\n    type = \"secure\"\n    network = \"10.0.0.0/8\"\n  }\n  \
+             next_id {\n    lower = 200\n    upper = 5000\n  }\n  notify {\n    fencing = \"never\"\n    package_updates = \
+             \"always\"\n  }\n",
+        ),
+    ]
+}
+
+/// What the objects of [`on_both`] have made of the cluster.
+fn set_up(cluster: &Cluster) {
+    cluster.emulator().cluster().world().clock.stop();
+    let job = [
+        ("id", "900-0"),
+        ("type", "local"),
+        ("target", "pve2"),
+        ("schedule", "*/30"),
+        ("rate", "10.5"),
+        ("comment", "nightly"),
+    ];
+    cluster.api.post("/cluster/replication", &job);
+    cluster.api.put(
+        "/cluster/options",
+        &[
+            ("bwlimit", "default=666666,migration=555555"),
+            ("crs", "ha=static,ha-rebalance-on-start=1"),
+            ("email_from", "a@example.com"),
+            ("ha", "shutdown_policy=migrate"),
+            ("keyboard", "pl"),
+            ("language", "en"),
+            ("max_workers", "5"),
+            ("migration", "secure,network=10.0.0.0/8"),
+            ("next-id", "lower=200,upper=5000"),
+            ("notify", "fencing=never,package-updates=always"),
+        ],
+    );
+}
+
+#[test]
+fn every_type_of_another_provider_on_pve_8() {
+    let options = Options { release: Release::V8, ..Options::default() };
+    let Some(cluster) = Cluster::own("moved::every_type_of_another_provider_on_pve_8", options).map(Arc::new) else {
+        return;
+    };
+    set_up(&cluster);
+    let group = [
+        ("group", "web"),
+        ("nodes", "pve1:2,pve2:1,pve3"),
+        ("nofailback", "1"),
+        ("restricted", "1"),
+        ("comment", "tier 1"),
+    ];
+    cluster.api.post("/cluster/ha/groups", &group);
+    cluster.api.post("/cluster/ha/groups", &[("group", "old"), ("nodes", "pve1")]);
+    let web = [("sid", "vm:100"), ("group", "web"), ("max_relocate", "2"), ("max_restart", "3"), ("comment", "c")];
+    cluster.api.post("/cluster/ha/resources", &web);
+    let moves = [
+        Move::of(
+            OF_8,
+            0,
+            "pve_ha_group",
+            "  name = \"web\"\n  nodes = { pve1 = 2, pve2 = 1, pve3 = null }\n  restricted = true\n  nofailback = true\n  comment = \
+             \"tier 1\"\n",
+        ),
+        Move::of(
+            OF_8,
+            1,
+            "pve_ha_resource",
+            "  sid = \"vm:100\"\n  group = \"web\"\n  max_relocate = 2\n  max_restart = 3\n  comment = \"c\"\n",
+        ),
+        Move::of(OF_8, 2, "pve_ha_group", "  name = \"old\"\n  nodes = { pve1 = null }\n"),
+    ];
+    plan_empty(&cluster, &moves.into_iter().chain(on_both()).collect::<Vec<_>>());
+}
+
+#[test]
+fn every_type_of_another_provider_on_pve_9() {
+    let name = "moved::every_type_of_another_provider_on_pve_9";
+    let Some(cluster) = Cluster::own(name, Options::default()).map(Arc::new) else { return };
+    set_up(&cluster);
+    {
+        // As a cluster is that has been at work for longer than its rules are checked.
+        let mut world = cluster.emulator().cluster().world();
+        let resources = "vm: 100\n\tfailback 0\n\tstate stopped\n\nct: 101\n\n";
+        let rules = "node-affinity: na\n\tcomment x\n\tnodes pve1:2,pve2\n\tresources vm:100\n\tstrict 1\n\n\
+                     resource-affinity: ra\n\taffinity negative\n\tresources ct:101,vm:100\n\n\
+                     node-affinity: ha-group-web\n\tcomment tier 1\n\tnodes pve1:2,pve2:1,pve3\n\tresources vm:102\n\tstrict 1\n\n";
+        world.write_file("/etc/pve/ha/resources.cfg", resources.to_owned());
+        world.write_file("/etc/pve/ha/rules.cfg", rules.to_owned());
+    }
+    let moves = [
+        Move::of(OF_9, 0, "pve_ha_resource", "  sid = \"vm:100\"\n  state = \"stopped\"\n  failback = false\n"),
+        Move::of(
+            OF_9,
+            1,
+            "pve_ha_node_affinity_rule",
+            "  name = \"na\"\n  resources = [\"vm:100\"]\n  nodes = { pve1 = 2, pve2 = null }\n  strict = true\n  comment = \"x\"\n",
+        ),
+        Move::of(
+            OF_9,
+            2,
+            "pve_ha_resource_affinity_rule",
+            "  name = \"ra\"\n  resources = [\"vm:100\", \"ct:101\"]\n  affinity = \"negative\"\n",
+        ),
+        Move::of(OF_9, 3, "pve_ha_resource", "  sid = \"ct:101\"\n"),
+        // A group of before the cluster's upgrade.
+        Move::of(
+            OF_8,
+            0,
+            "pve_ha_node_affinity_rule",
+            "  name = \"ha-group-web\"\n  resources = [\"vm:102\"]\n  nodes = { pve1 = 2, pve2 = 1, pve3 = null }\n  strict = true\n  \
+             comment = \"tier 1\"\n",
+        ),
+    ];
+    plan_empty(&cluster, &moves.into_iter().chain(on_both()).collect::<Vec<_>>());
 }
 
 /// A state as the other provider leaves it. Core wants that provider at hand, although it never asks it anything.

@@ -11,11 +11,12 @@ use pve_schemas::noun::Noun;
 use serde_json::Value as Json;
 
 use super::explain;
+use super::moved::{self, Moved};
 use super::verbs::newly_set;
 use crate::client::{Collection, Domain, Params, Turn as ClientTurn};
 use crate::framework::{
-    Change, Context, Diagnostics, Failure, Found, Freshness, Path, Resource, Role, Schema, Turn, Value, from_model,
-    to_model,
+    Change, Context, Diagnostics, Failure, Found, Freshness, MoveSource, Path, Resource, Role, Schema, Turn, Value,
+    from_model, to_model,
 };
 use crate::session::{Session, call};
 
@@ -238,6 +239,10 @@ impl Resource for DatacenterOptionsResource {
 
     fn delete<'a>(&'a self, cx: &'a Context, turn: &'a Turn, state: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
         async move { self.put(cx, turn, state, &Value::object([("id", Value::from(ID))])).await }.boxed()
+    }
+
+    fn moved(&self, source: &MoveSource) -> Moved {
+        moved::datacenter_options(source, &self.schema().ty())
     }
 }
 

@@ -1,10 +1,10 @@
 //! Moves from other resource types: our own of PVE 8, and those of the bpg provider. Pure, since core asks this of an
 //! unconfigured provider; what can't be known stays empty and is filled by the read that follows.
 
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 
 use super::ha_group::rule_name;
-use crate::framework::{MoveSource, Value};
+use crate::framework::{MoveSource, Type, Value};
 
 /// None: nothing is known of such a move.
 pub type Moved = Option<Result<Value, String>>;
@@ -13,7 +13,7 @@ pub type Moved = Option<Result<Value, String>>;
 pub(super) fn ha_group(source: &MoveSource) -> Moved {
     let state = bpg(source, "hagroup")?;
     Some(Ok(Value::object([
-        ("name", text(state, "group")),
+        ("name", text_or_id(state, "group")),
         ("nodes", numbers(state, "nodes")),
         ("restricted", flag(state, "restricted")),
         ("nofailback", flag(state, "no_failback")),
@@ -25,7 +25,7 @@ pub(super) fn ha_group(source: &MoveSource) -> Moved {
 pub(super) fn ha_resource(source: &MoveSource) -> Moved {
     let state = bpg(source, "haresource")?;
     Some(Ok(Value::object([
-        ("sid", text(state, "resource_id")),
+        ("sid", text_or_id(state, "resource_id")),
         ("state", text(state, "state")),
         ("group", text(state, "group")),
         ("failback", flag(state, "failback")),
@@ -40,7 +40,7 @@ pub(super) fn ha_node_affinity_rule(source: &MoveSource) -> Moved {
     if let Some(state) = bpg(source, "harule") {
         return Some(of_type(state, "node-affinity").map(|()| {
             Value::object([
-                ("name", text(state, "rule")),
+                ("name", text_or_id(state, "rule")),
                 ("resources", texts(state, "resources")),
                 ("nodes", numbers(state, "nodes")),
                 ("strict", flag(state, "strict")),
@@ -54,7 +54,8 @@ pub(super) fn ha_node_affinity_rule(source: &MoveSource) -> Moved {
         (None, Some(state)) => (state, "group"),
         (None, None) => return None,
     };
-    let Some(group) = state[name].as_str() else { return Some(Err(format!("{name} is missing"))) };
+    let group = text_or_id(state, name);
+    let Some(group) = group.as_str() else { return Some(Err(format!("{name} is missing"))) };
     // The rule's resources were properties of the resources, not of the group: the read fills them in.
     Some(Ok(Value::object([
         ("name", Value::from(rule_name(group))),
@@ -69,7 +70,7 @@ pub(super) fn ha_resource_affinity_rule(source: &MoveSource) -> Moved {
     let state = bpg(source, "harule")?;
     Some(of_type(state, "resource-affinity").map(|()| {
         Value::object([
-            ("name", text(state, "rule")),
+            ("name", text_or_id(state, "rule")),
             ("resources", texts(state, "resources")),
             ("affinity", text(state, "affinity")),
             ("disabled", flag(state, "disable")),
@@ -81,9 +82,15 @@ pub(super) fn ha_resource_affinity_rule(source: &MoveSource) -> Moved {
 /// `pve_replication_job`
 pub(super) fn replication_job(source: &MoveSource) -> Moved {
     let state = bpg(source, "replication")?;
+    // The id is GUEST-NUMBER; the parts of it stand beside it since a later version.
+    let (guest, job) = state["id"].as_str().and_then(|id| id.split_once('-')).unwrap_or_default();
+    let part = |name: &str, part: &str| match number(state, name) {
+        Value::Null => part.parse().map_or(Value::Null, Value::Number),
+        number => number,
+    };
     Some(Ok(Value::object([
-        ("guest", number(state, "guest")),
-        ("job_number", number(state, "jobnum")),
+        ("guest", part("guest", guest)),
+        ("job_number", part("jobnum", job)),
         ("target", text(state, "target")),
         ("schedule", text(state, "schedule")),
         ("rate", number(state, "rate")),
@@ -91,6 +98,43 @@ pub(super) fn replication_job(source: &MoveSource) -> Moved {
         ("disabled", flag(state, "disable")),
         ("source", text(state, "source")),
     ])))
+}
+
+/// `pve_datacenter_options`, of the type `ty`
+pub(super) fn datacenter_options(source: &MoveSource, ty: &Type) -> Moved {
+    const SAME: [&str; 8] =
+        ["console", "description", "email_from", "http_proxy", "keyboard", "language", "mac_prefix", "max_workers"];
+    /// Block, attribute in it, and what it was called.
+    const NESTED: [(&str, &str, &str); 18] = [
+        ("bwlimit", "clone", "/bandwidth_limit_clone"),
+        ("bwlimit", "default", "/bandwidth_limit_default"),
+        ("bwlimit", "migration", "/bandwidth_limit_migration"),
+        ("bwlimit", "move", "/bandwidth_limit_move"),
+        ("bwlimit", "restore", "/bandwidth_limit_restore"),
+        ("crs", "ha", "/crs_ha"),
+        ("crs", "ha_rebalance_on_start", "/crs_ha_rebalance_on_start"),
+        ("ha", "shutdown_policy", "/ha_shutdown_policy"),
+        ("migration", "type", "/migration_type"),
+        ("migration", "network", "/migration_cidr"),
+        ("next_id", "lower", "/next_id/lower"),
+        ("next_id", "upper", "/next_id/upper"),
+        ("notify", "fencing", "/notify/ha_fencing_mode"),
+        ("notify", "target_fencing", "/notify/ha_fencing_target"),
+        ("notify", "package_updates", "/notify/package_updates"),
+        ("notify", "target_package_updates", "/notify/package_updates_target"),
+        ("notify", "replication", "/notify/replication"),
+        ("notify", "target_replication", "/notify/replication_target"),
+    ];
+    let state = bpg(source, "cluster_options")?;
+    let set = |value: &Json| !value.is_null() && value != "";
+    let mut options: Map<String, Json> =
+        SAME.iter().filter(|name| set(&state[**name])).map(|name| ((*name).to_owned(), state[*name].clone())).collect();
+    for (block, attribute, was) in NESTED {
+        if let Some(value) = state.pointer(was).filter(|value| set(value)) {
+            options.entry(block).or_insert_with(|| Json::Object(Map::new()))[attribute] = value.clone();
+        }
+    }
+    Some(Value::from_json(&Json::Object(options), ty))
 }
 
 /// The state, if it is of the bpg provider's type `name`: each exists under a short and a long name, and the provider under
@@ -114,6 +158,14 @@ fn of_type(state: &Json, wanted: &str) -> Result<(), String> {
 
 fn text(state: &Json, name: &str) -> Value {
     state[name].as_str().map_or(Value::Null, Value::from)
+}
+
+/// The natural id, which is the `id` as well.
+fn text_or_id(state: &Json, name: &str) -> Value {
+    match text(state, name) {
+        Value::Null => text(state, "id"),
+        text => text,
+    }
 }
 
 fn flag(state: &Json, name: &str) -> Value {
