@@ -15,6 +15,7 @@ pub mod placement;
 pub mod plugin;
 pub mod preflight;
 pub mod protocol;
+pub mod readiness;
 pub mod registry;
 pub mod resources;
 pub mod session;

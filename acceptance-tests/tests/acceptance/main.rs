@@ -22,6 +22,7 @@ mod parallel;
 mod preflight;
 mod provider_block;
 mod quorum;
+mod readiness;
 mod replication_job;
 mod tls;
 mod upgrade;

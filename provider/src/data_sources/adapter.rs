@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 use crate::client::{Call, Client, Collection, Error};
 use crate::explain::explain;
 use crate::framework::{Context, DataSource, Failure, Role, Schema, Value, from_model, to_model};
-use crate::session::{Session, call};
+use crate::session::{Session, SshAccess, call};
 
 /// A noun that is read as a whole.
 pub trait Source: Noun {
@@ -31,6 +31,8 @@ pub fn data_source<N: Source>(session: &Arc<Session>) -> Box<dyn DataSource> {
 pub struct Reader<'a> {
     /// Proxmox.
     pub client: Client,
+    /// The nodes' shells, if the user wants them used.
+    pub ssh: SshAccess,
     /// The bounds of this read.
     pub call: Call,
     /// Where warnings go.
@@ -95,7 +97,9 @@ impl<N: Source> DataSource for Adapter<N> {
     fn read<'a>(&'a self, cx: &'a Context, config: &'a Value) -> BoxFuture<'a, Result<Value, Failure>> {
         Box::pin(async move {
             let arguments = to_model(config).map_err(Failure::refused)?;
-            let reader = Reader { client: self.session.client()?, call: call(cx), cx, title: N::TITLE };
+            let configured = self.session.ready()?;
+            let (client, ssh) = (configured.client.clone(), configured.ssh.clone());
+            let reader = Reader { client, ssh, call: call(cx), cx, title: N::TITLE };
             let noun = N::read(&reader, arguments).await?;
             from_model(&noun, &self.schema().ty()).map_err(|problem| reader.garbled(problem))
         })

@@ -2,10 +2,12 @@
 
 use pve_schemas::data::HaFailoverSimulation;
 use pve_schemas::data::failover_simulation::FailoverSimulationArguments;
+use pve_schemas::data::readiness::ReadinessArguments;
 
 use super::adapter::{Reader, Source};
 use super::live;
 use crate::framework::Failure;
+use crate::readiness::{self, Demands};
 use crate::simulation;
 
 impl Source for HaFailoverSimulation {
@@ -27,7 +29,13 @@ impl Source for HaFailoverSimulation {
             report_html: String::new(),
             arguments,
         };
-        let checks = result.arguments.readiness.clone().unwrap_or_default();
+        let checks = match &result.arguments.readiness {
+            Some(checks) => checks.clone(),
+            None => {
+                let facts = super::readiness::gather(reader, answers).await?;
+                readiness::checks(&facts, &Demands::new(ReadinessArguments::default()))
+            }
+        };
         result.report_html = simulation::page::render(&result, &checks);
         Ok(result)
     }

@@ -19,7 +19,6 @@ use crate::simulation::{Model, Replica, Wanted};
 const AT_ONCE: usize = 8;
 
 /// What is read anyway, and worth keeping for more than the simulation.
-#[expect(dead_code, reason = "the readiness checks will read the rest")]
 pub(super) struct Answers {
     /// `/cluster/ha/status/current`.
     pub(super) status: Json,
@@ -33,8 +32,6 @@ pub(super) struct Answers {
     pub(super) options: Json,
     /// `/cluster/config/nodes`.
     pub(super) voters: Json,
-    /// The replication jobs and how they went.
-    pub(super) jobs: ReplicationJobs,
     /// The simulation's start.
     pub(super) live: Live,
 }
@@ -83,7 +80,7 @@ pub(super) async fn read(reader: &Reader<'_>, plans: &FailoverSimulationArgument
         crs: Crs::from_options(&options),
     };
     read_disks(reader, &mut live, plans).await?;
-    Ok(Answers { status, manager, rules, resources, options, voters, jobs, live })
+    Ok(Answers { status, manager, rules, resources, options, voters, live })
 }
 
 /// Reads the disks of every guest that is an HA resource, or is planned to be one.

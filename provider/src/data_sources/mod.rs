@@ -13,6 +13,8 @@ mod ha_status;
 mod live;
 mod nodes;
 mod quorum;
+mod readiness;
+mod readiness_shell;
 mod replication_jobs;
 mod version;
 

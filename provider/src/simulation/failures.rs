@@ -84,14 +84,14 @@ mod tests {
         assert_eq!(left(&Cluster::of(3).live(), &failed(&["pve1", "pve2"])).quorate, Some(false));
         assert_eq!(left(&Cluster::of(2).live(), &failed(&["pve1"])).quorate, Some(false));
         let mut two = Cluster::of(2);
-        two.qdevice(1, true);
+        two.qdevice(true);
         let rest = left(&two.live(), &failed(&["pve1"]));
         assert_eq!((rest.votes, rest.needed, rest.expected, rest.quorate), (Some(2), Some(2), Some(3), Some(true)));
-        two.qdevice(1, false);
+        two.qdevice(false);
         assert_eq!(left(&two.live(), &failed(&["pve1"])).quorate, Some(false));
         // Four nodes with a QDevice survive two failures, without it one.
         let mut four = Cluster::of(4);
-        four.qdevice(1, true);
+        four.qdevice(true);
         assert_eq!(left(&four.live(), &failed(&["pve1", "pve2"])).quorate, Some(true));
     }
 

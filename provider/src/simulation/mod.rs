@@ -13,7 +13,7 @@ pub mod page;
 mod replicas;
 mod status;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -102,7 +102,13 @@ impl Cluster {
         volumes.push(volume);
     }
 
-    pub(crate) fn qdevice(&mut self, _votes: i64, up: bool) {
+    /// A QDevice as an odd number of nodes has it.
+    pub(crate) fn lms(&mut self) {
+        self.qdevice = json!({"Algorithm": "LMS", "State": "Connected", "Last poll call": "now (cast vote)"});
+    }
+
+    /// A QDevice as an even number of nodes has it.
+    pub(crate) fn qdevice(&mut self, up: bool) {
         let (state, poll) = if up { ("Connected", "now (cast vote)") } else { ("Connect failed", "never") };
         self.qdevice = json!({"Algorithm": "Fifty-Fifty split", "State": state, "Last poll call": poll});
     }

@@ -79,14 +79,14 @@ fn without_quorum_everything_stops() {
     assert_eq!((scenario.quorate, scenario.survived, scenario.lost().count()), (Some(false), false, 2));
     assert_eq!(scenario.problems.len(), 1);
     assert!(scenario.problems[0].starts_with("no quorum (1 of 2 votes left, 2 needed)"), "{}", scenario.problems[0]);
-    cluster.qdevice(1, true);
+    cluster.qdevice(true);
     assert!(run(&cluster).scenarios.iter().all(|scenario| scenario.survived));
 }
 
 #[test]
 fn memory_is_promised_only_once() {
     let mut cluster = Cluster::of(2);
-    cluster.qdevice(1, true);
+    cluster.qdevice(true);
     for vmid in 100..105 {
         cluster.service(vmid, 1);
     }

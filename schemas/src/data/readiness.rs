@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::noun::Noun;
 use crate::value::Sid;
 
 /// The checklist before production, as data: whether the cluster, its quorum, its fencing, its storage and its HA resources
@@ -123,6 +124,11 @@ pub struct Counts {
     pub unknown: i64,
     /// Do not apply.
     pub skipped: i64,
+}
+
+impl Noun for HaReadiness {
+    const NAME: &'static str = "pve_ha_readiness";
+    const TITLE: &'static str = "HA readiness";
 }
 
 impl HaReadiness {

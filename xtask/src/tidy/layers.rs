@@ -111,6 +111,21 @@ const LAYERS: &[Layer] = &[
         because: "a simulation is pure: answers in, verdicts out",
     },
     Layer {
+        at: "provider/src/readiness/",
+        may: &["terraform_provider_pve::placement", "terraform_provider_pve::simulation", "pve_schemas"],
+        never: &[
+            "tokio",
+            "tonic",
+            "reqwest",
+            "hyper",
+            "std::fs",
+            "std::net::TcpStream",
+            "std::time::Instant",
+            "std::time::SystemTime",
+        ],
+        because: "a check only judges what was gathered",
+    },
+    Layer {
         at: "provider/src/resources/",
         may: &[
             "terraform_provider_pve::call",

@@ -1,0 +1,151 @@
+//! `pve_ha_readiness`: what stands in the way, and that it goes away once it is put right.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use acceptance_tests::{Cluster, Workspace};
+use pve_emulator::{Options, Release};
+use serde_json::Value as Json;
+
+const OUTPUTS: &str = r#"
+output "ready" { value = data.pve_ha_readiness.this.ready }
+output "blockers" { value = data.pve_ha_readiness.this.blockers }
+output "checks" { value = data.pve_ha_readiness.this.checks }
+"#;
+
+fn cluster(test: &str, release: Release) -> Option<Arc<Cluster>> {
+    let cluster = Cluster::own(test, Options { release, ..Options::default() })?;
+    let mut world = cluster.emulator().cluster().world();
+    world.write_file("/etc/pve/ha/resources.cfg", "vm: 100\n\tstate started\n\nvm: 101\n\tstate started\n");
+    world.advance(120.0);
+    drop(world);
+    Some(Arc::new(cluster))
+}
+
+/// Puts the disks of the HA guests on shared storage.
+fn share_disks(cluster: &Cluster) {
+    let mut world = cluster.emulator().cluster().world();
+    for vmid in [100, 101] {
+        for (_, value) in world.guests.get_mut(&vmid).unwrap().config.iter_mut().filter(|(key, _)| key == "scsi0") {
+            *value = format!("shared-nfs:vm-{vmid}-disk-0,size=8G");
+        }
+    }
+}
+
+/// A backup job of all guests that runs within minutes, and its first run.
+fn back_up(cluster: &Cluster) {
+    let job = [("schedule", "*:0/5"), ("all", "1"), ("storage", "shared-nfs"), ("enabled", "1")];
+    cluster.api.send("POST", "/cluster/backup", &job).unwrap_or_else(|refused| panic!("{refused}"));
+    for _ in 0..60 {
+        cluster.emulator().cluster().world().advance(30.0);
+    }
+}
+
+/// Each check's status and detail.
+fn checks(w: &Workspace) -> BTreeMap<String, (String, String)> {
+    let outputs: Json = serde_json::from_str(&w.run(&["output", "-json"]).text).unwrap();
+    let text = |json: &Json| json.as_str().unwrap().to_owned();
+    let checks = outputs["checks"]["value"].as_array().unwrap().iter();
+    checks.map(|check| (text(&check["id"]), (text(&check["status"]), text(&check["detail"])))).collect()
+}
+
+fn status<'a>(checks: &'a BTreeMap<String, (String, String)>, id: &str) -> &'a str {
+    &checks[id].0
+}
+
+#[test]
+fn on_pve_9() {
+    story("readiness::on_pve_9", Release::V9);
+}
+
+#[test]
+fn on_pve_8() {
+    story("readiness::on_pve_8", Release::V8);
+}
+
+fn story(test: &str, release: Release) {
+    let Some(cluster) = cluster(test, release) else { return };
+    let w = Workspace::new(&cluster);
+    w.configure(
+        &(String::from("data \"pve_ha_readiness\" \"this\" {\n  expect = { nodes = 3, services = [\"vm:100\"] }\n}\n")
+            + OUTPUTS),
+    );
+    w.apply();
+    let before = checks(&w);
+    for (id, expected) in [
+        ("cluster_formed", "pass"),
+        ("expected", "pass"),
+        ("versions_equal", "pass"),
+        ("quorum", "pass"),
+        ("quorum_margin", "pass"),
+        ("qdevice", "skipped"),
+        ("storage", "fail"),
+        ("fence_devices", "unknown"),
+        ("fencing_mode", "pass"),
+        ("watchdog", "unknown"),
+        ("master_active", "pass"),
+        ("lrm_active", "pass"),
+        ("clocks", "pass"),
+        ("maintenance", "pass"),
+        ("services", "pass"),
+        ("rules_valid", "pass"),
+        ("failover", "fail"),
+        ("unmanaged_guests", "skipped"),
+        ("backup", "fail"),
+        ("restore_test", "unknown"),
+        ("notification_target", "pass"),
+        ("notification_matcher", "pass"),
+        ("restart_loops", "pass"),
+    ] {
+        assert_eq!(status(&before, id), expected, "{id}: {}", before[id].1);
+    }
+    // Nothing in it differs from read to read.
+    cluster.emulator().cluster().world().advance(45.0);
+    w.plan_is_empty();
+
+    share_disks(&cluster);
+    back_up(&cluster);
+    w.apply();
+    let after = checks(&w);
+    for id in ["storage", "failover", "backup"] {
+        assert_eq!(status(&after, id), "pass", "{id}: {}", after[id].1);
+    }
+    let outputs: Json = serde_json::from_str(&w.run(&["output", "-json"]).text).unwrap();
+    assert_eq!(outputs["blockers"]["value"], serde_json::json!([]));
+    assert_eq!(outputs["ready"]["value"], true);
+    cluster.emulator().cluster().world().advance(45.0);
+    w.plan_is_empty();
+    w.destroy();
+}
+
+#[test]
+fn a_gate_holds_a_phase_until_the_one_before_it_runs() {
+    let name = "readiness::a_gate_holds_a_phase_until_the_one_before_it_runs";
+    let Some(cluster) = cluster(name, Release::V9) else { return };
+    let w = Workspace::new(&cluster);
+    w.configure(
+        r#"
+data "pve_ha_readiness" "this" {
+  profile = "lab"
+  expect  = { services = ["vm:102"] }
+}
+resource "pve_ha_resource" "next" {
+  sid = "vm:103"
+  lifecycle {
+    precondition {
+      condition     = data.pve_ha_readiness.this.ready
+      error_message = join("\n", data.pve_ha_readiness.this.blockers)
+    }
+  }
+}
+"#,
+    );
+    let refused = w.plan_fails();
+    let text = refused.only_error().flat();
+    assert!(text.contains("expected (fail): vm:102 is no HA resource"), "{text}");
+    let resource = [("sid", "vm:102")];
+    cluster.api.send("POST", "/cluster/ha/resources", &resource).unwrap_or_else(|refused| panic!("{refused}"));
+    cluster.emulator().cluster().world().advance(120.0);
+    w.apply();
+    w.destroy();
+}

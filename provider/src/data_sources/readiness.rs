@@ -1,0 +1,187 @@
+//! `pve_ha_readiness`: gathers the facts, and lets the checks judge them.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use pve_schemas::data::ha_resources::HaResourcesArguments;
+use pve_schemas::data::ha_rules::HaRulesArguments;
+use pve_schemas::data::readiness::ReadinessArguments;
+use pve_schemas::data::{HaReadiness, HaResources, HaRules, HaStatus};
+use pve_schemas::value::Entry;
+use serde::de::DeserializeOwned;
+use serde_json::Value as Json;
+
+use super::adapter::{Reader, Source};
+use super::live::{self, Answers, optional};
+use super::readiness_shell;
+use super::replication_jobs::now;
+use crate::client::{Call, Kind, Params, path};
+use crate::framework::Failure;
+use crate::readiness::{Demands, Facts, Task, checks};
+use crate::simulation;
+
+impl Source for HaReadiness {
+    type Arguments = ReadinessArguments;
+
+    async fn read(reader: &Reader<'_>, arguments: ReadinessArguments) -> Result<Self, Failure> {
+        let answers = live::read(reader, &Default::default()).await?;
+        let facts = gather(reader, answers).await?;
+        let checks = checks(&facts, &Demands::new(arguments.clone()));
+        Ok(Self::of(arguments, checks))
+    }
+}
+
+/// How long a node may take to answer: it may be dead without the cluster having noticed.
+const PATIENCE: Duration = Duration::from_secs(10);
+const HOUR: i64 = 3600;
+
+/// Finds out what the checks go by.
+///
+/// # Errors
+/// The user wants out, or an answer can't be understood.
+pub(super) async fn gather(reader: &Reader<'_>, answers: Answers) -> Result<Facts, Failure> {
+    let Answers { status, manager, rules, resources, options, voters, live } = answers;
+    let garbled = |problem| reader.garbled(problem);
+    let now = now();
+    let online: Vec<&str> = live.nodes.iter().filter(|node| node.online).map(|node| node.name.as_str()).collect();
+    let (nodes, backups, targets, matchers, shell) = tokio::join!(
+        join_all(online.iter().map(|node| NodeAnswers::ask(reader, node, now))),
+        list(reader, "/cluster/backup"),
+        list(reader, "/cluster/notifications/targets"),
+        list(reader, "/cluster/notifications/matchers"),
+        readiness_shell::ask(reader, &online, &options),
+    );
+    let mut facts = Facts {
+        now,
+        status: HaStatus::from_answers(&status, &manager).map_err(garbled)?,
+        links: links(&voters),
+        versions: BTreeMap::new(),
+        complaints: complaints(&rules, &resources, if rules.is_null() { 8 } else { 9 }).map_err(garbled)?,
+        options,
+        scenarios: simulation::simulate(&live, &Default::default()).map_err(Failure::refused)?.scenarios,
+        backups: backups?,
+        backup_runs: BTreeMap::new(),
+        recent: BTreeMap::new(),
+        targets: targets?,
+        matchers: matchers?,
+        shell: shell?,
+        live,
+    };
+    for answers in nodes {
+        let NodeAnswers { node, version, backups, recent } = answers?;
+        facts.versions.insert(node.clone(), version);
+        facts.backup_runs.insert(node.clone(), backups);
+        facts.recent.insert(node, recent);
+    }
+    Ok(facts)
+}
+
+struct NodeAnswers {
+    node: String,
+    version: Option<String>,
+    backups: Option<Vec<Task>>,
+    recent: Option<Vec<Task>>,
+}
+
+impl NodeAnswers {
+    async fn ask(reader: &Reader<'_>, node: &str, now: i64) -> Result<Self, Failure> {
+        let tasks = |name: &'static str, value: String| {
+            let mut params = Params::new();
+            params.set(name, value).set("source", "all").set("limit", 500);
+            async move { get::<Vec<Json>>(reader, &path(["nodes", node, "tasks"]), &params).await }
+        };
+        let at = path(["nodes", node, "version"]);
+        let none = Params::new();
+        let (version, backups, recent) = tokio::try_join!(
+            get::<Json>(reader, &at, &none),
+            tasks("typefilter", "vzdump".to_owned()),
+            tasks("since", (now - HOUR).to_string()),
+        )?;
+        Ok(Self {
+            node: node.to_owned(),
+            version: version.and_then(|version| Entry(&version).text("version")),
+            backups: backups.map(newest_first),
+            recent: recent.map(newest_first),
+        })
+    }
+}
+
+async fn get<T: DeserializeOwned>(reader: &Reader<'_>, path: &str, params: &Params) -> Result<Option<T>, Failure> {
+    let soon = tokio::time::Instant::now() + PATIENCE;
+    let call = Call::new(reader.call.deadline.min(soon), reader.call.stop.clone());
+    optional(reader, reader.client.get_with(path, params, &call).await)
+}
+
+/// A list that the user may not be allowed to read, or that this release does not have.
+async fn list(reader: &Reader<'_>, path: &str) -> Result<Option<Vec<Json>>, Failure> {
+    match reader.client.get::<Option<Vec<Json>>>(path, &reader.call).await {
+        Ok(list) => Ok(Some(list.unwrap_or_default())),
+        Err(error) if error.kind() == Kind::Stopped => Err(reader.failed(&error)),
+        Err(_) => Ok(None),
+    }
+}
+
+fn newest_first(mut rows: Vec<Json>) -> Vec<Task> {
+    rows.sort_by_key(|row| std::cmp::Reverse(Entry(row).integer("starttime")));
+    rows.iter()
+        .map(Entry)
+        .map(|row| Task {
+            kind: row.text("type").unwrap_or_default(),
+            id: row.text("id").unwrap_or_default(),
+            // A task that runs has no end, whatever its status says.
+            status: row.text("status").filter(|_| row.integer("endtime").is_some()),
+        })
+        .collect()
+}
+
+/// The links of each node in corosync.conf: `ring0_addr` and on.
+fn links(voters: &Json) -> BTreeMap<String, usize> {
+    let is_link = |key: &str| key.starts_with("ring") && key.ends_with("_addr");
+    let rows = voters.as_array().into_iter().flatten().filter_map(Json::as_object);
+    let links = |row: &serde_json::Map<String, Json>| row.keys().filter(|key| is_link(key)).count();
+    rows.filter_map(|row| Some((row.get("node")?.as_str()?.to_owned(), links(row)))).collect()
+}
+
+fn complaints(rules: &Json, resources: &Json, major: i64) -> Result<Vec<(String, String)>, String> {
+    let mut complaints = Vec::new();
+    if !rules.is_null() {
+        for rule in HaRules::from_answer(HaRulesArguments::default(), Some(rules))?.rules {
+            let name = format!("rule {}", rule.name);
+            complaints.extend(rule.errors.into_iter().map(|error| (name.clone(), error)));
+        }
+    }
+    for resource in HaResources::from_answer(HaResourcesArguments::default(), resources, major)?.resources {
+        let sid = resource.sid.to_string();
+        complaints.extend(resource.errors.into_iter().map(|error| (sid.clone(), error)));
+    }
+    Ok(complaints)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn links_are_counted_and_tasks_sorted() {
+        let voters = json!([{"node": "pve1", "ring0_addr": "10.0.0.1", "ring1_addr": "10.1.0.1", "nodeid": "1"}, {"node": "pve2", "ring0_addr": "x"}]);
+        assert_eq!(links(&voters), BTreeMap::from([("pve1".to_owned(), 2), ("pve2".to_owned(), 1)]));
+        let rows = vec![
+            json!({"type": "vzdump", "id": "", "starttime": 5, "endtime": 6, "status": "OK"}),
+            json!({"type": "vzdump", "id": "100", "starttime": 9, "status": "running"}),
+            json!({"type": "vzdump", "id": "", "starttime": 7, "endtime": 8, "status": "job errors"}),
+        ];
+        let statuses: Vec<_> = newest_first(rows).into_iter().map(|task| task.status).collect();
+        assert_eq!(statuses, [None, Some("job errors".to_owned()), Some("OK".to_owned())]);
+    }
+
+    #[test]
+    fn what_proxmox_complains_of_is_told_of_rules_and_resources() {
+        let rules = json!([{"rule": "rr", "type": "resource-affinity", "resources": "vm:100", "affinity": "negative", "errors": {"resources": ["x"]}}]);
+        let resources = json!([{"sid": "vm:100", "state": "started", "group": "nosuch", "errors": {"group": "gone"}}]);
+        let told = complaints(&rules, &resources, 9).unwrap();
+        assert_eq!(told, [("rule rr".into(), "resources: x".into()), ("vm:100".into(), "group: gone".into())]);
+    }
+}

@@ -1,0 +1,171 @@
+//! What the readiness checks ask the nodes themselves, over SSH. Every command only reads.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use pve_schemas::value::Entry;
+use serde_json::Value as Json;
+
+use super::adapter::Reader;
+use crate::client::Call;
+use crate::framework::Failure;
+use crate::readiness::{FenceDevice, NodeShell, Shell, devices_of};
+use crate::session::SshAccess;
+use crate::ssh::{Command, Kind, Output, Ssh};
+
+/// How long all questions together may take.
+const PATIENCE: Duration = Duration::from_secs(45);
+/// Beyond so many nodes each reaches for the next one only.
+const MOST_FOR_ALL_PAIRS: usize = 8;
+
+/// Asks every node that is online.
+///
+/// # Errors
+/// The user wants out.
+pub(super) async fn ask(reader: &Reader<'_>, nodes: &[&str], options: &Json) -> Result<Shell, Failure> {
+    let SshAccess::Ready(ssh) = &reader.ssh else { return Ok(Shell::Absent) };
+    let soon = tokio::time::Instant::now() + PATIENCE;
+    let call = Call::new(reader.call.deadline.min(soon), reader.call.stop.clone());
+    let asker = Asker { ssh, call };
+    let network = Entry(&options["migration"]).text("network").filter(|network| !network.is_empty());
+    let (told, fences) =
+        tokio::join!(join_all(nodes.iter().map(|node| asker.node(node, network.as_deref()))), asker.fences(nodes));
+    let mut told: BTreeMap<String, NodeShell> = nodes.iter().map(|node| (*node).to_owned()).zip(told).collect();
+    asker.pings(&mut told).await;
+    if reader.call.stop.is_cancelled() {
+        return Err(Failure::refused("Stopped. Nothing was changed."));
+    }
+    Ok(Shell::Asked { nodes: told, fences })
+}
+
+struct Asker<'a> {
+    ssh: &'a Ssh,
+    call: Call,
+}
+
+impl Asker<'_> {
+    async fn node(&self, node: &str, network: Option<&str>) -> NodeShell {
+        let links = Command::new("corosync-cfgtool").arg("-s");
+        let counters = Command::new("corosync-cmapctl").args(["-m", "stats"]);
+        let modules = Command::new("cat").args(["--", "/proc/modules"]);
+        let device = Command::new("test").args(["-e", "/dev/watchdog"]);
+        let (links, counters, modules, device, address) = tokio::join!(
+            self.text(node, links),
+            self.text(node, counters),
+            self.text(node, modules),
+            self.run(node, device),
+            self.address(node, network),
+        );
+        NodeShell {
+            links: Some(links),
+            counters: Some(counters),
+            modules: Some(modules),
+            device: Some(device.map(|output| output.is_success())),
+            address,
+            pings: BTreeMap::new(),
+        }
+    }
+
+    /// The node's address in the migration network.
+    async fn address(&self, node: &str, network: Option<&str>) -> Option<Result<Option<String>, String>> {
+        let command = Command::new("ip").args(["-o", "address", "show", "to", network?, "up"]);
+        Some(self.text(node, command).await.map(|text| first_address(&text)))
+    }
+
+    /// Lets the nodes reach for each other.
+    async fn pings(&self, nodes: &mut BTreeMap<String, NodeShell>) {
+        let addresses: Vec<(String, String)> = nodes
+            .iter()
+            .filter_map(|(node, shell)| match &shell.address {
+                Some(Ok(Some(address))) => Some((node.clone(), address.clone())),
+                _ => None,
+            })
+            .collect();
+        let count = addresses.len();
+        let steps = if count > MOST_FOR_ALL_PAIRS { 1 } else { count.saturating_sub(1) };
+        let pairs = (0..count).flat_map(|from| (1..=steps).map(move |step| (from, (from + step) % count)));
+        let asked = pairs.map(|(from, to)| {
+            let (from, (peer, address)) = (&addresses[from].0, &addresses[to]);
+            let command = Command::new("ping").args(["-c", "1", "-W", "2", address]);
+            async move {
+                let answer = self.run(from, command).await.map(|output| output.is_success());
+                (from.clone(), peer.clone(), answer)
+            }
+        });
+        for (from, peer, answer) in join_all(asked).await {
+            if let Some(shell) = nodes.get_mut(&from) {
+                shell.pings.insert(peer, answer);
+            }
+        }
+    }
+
+    /// Asks every fence device for the status of its node, from another node.
+    async fn fences(&self, nodes: &[&str]) -> Result<BTreeMap<(String, String), Result<(), String>>, String> {
+        let Some(first) = nodes.first() else { return Err("no node is online".to_owned()) };
+        let command = Command::new("cat").args(["--", "/etc/pve/ha/fence.cfg"]);
+        let output = self.run(first, command).await.map_err(|why| format!("{first}: {why}"))?;
+        let text = match output.is_success() {
+            true => output.text(),
+            false if output.stderr_text().contains("No such file") => return Ok(BTreeMap::new()),
+            false => return Err(format!("{first}: fence.cfg: {}", first_line(&output.stderr_text()))),
+        };
+        let devices = devices_of(&text);
+        let asked = devices.iter().map(|device| async {
+            let from = nodes.iter().find(|node| **node != device.node).unwrap_or(first);
+            ((device.name.clone(), device.node.clone()), self.fence(from, device).await)
+        });
+        Ok(join_all(asked).await.into_iter().collect())
+    }
+
+    async fn fence(&self, from: &str, device: &FenceDevice) -> Result<(), String> {
+        // Options may hold passwords: agents read them from stdin, where `ps` doesn't show them.
+        let stdin = device.options.iter().map(String::as_str).chain(["action=status"]).collect::<Vec<_>>().join("\n");
+        let output = self.run(from, Command::new(&device.agent).stdin(stdin + "\n")).await?;
+        // 2 says that the node is off: an answer, too.
+        match output.exit {
+            0 | 2 => Ok(()),
+            127 => Err(format!("{} is not installed on {from}", device.agent)),
+            code => Err(format!("exit code {code}")),
+        }
+    }
+
+    async fn text(&self, node: &str, command: Command) -> Result<String, String> {
+        let name = command.to_string();
+        let output = self.run(node, command).await?;
+        if output.is_success() {
+            return Ok(output.text());
+        }
+        Err(format!("{name}: {}", first_line(&output.stderr_text())))
+    }
+
+    async fn run(&self, node: &str, command: Command) -> Result<Output, String> {
+        self.ssh.run(node, &command.reading(), &self.call).await.map_err(|error| match error.kind() {
+            Kind::Expired => "the time ran out".to_owned(),
+            _ => error.message().to_owned(),
+        })
+    }
+}
+
+/// `2: vmbr0    inet 10.0.0.1/24 brd …`
+fn first_address(text: &str) -> Option<String> {
+    let mut words = text.split_whitespace().skip_while(|word| !matches!(*word, "inet" | "inet6")).skip(1);
+    words.next()?.split('/').next().map(str::to_owned)
+}
+
+fn first_line(text: &str) -> &str {
+    text.trim().lines().next().unwrap_or("it failed without a word")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_found_in_what_ip_prints() {
+        let line = "2: vmbr0    inet 10.0.0.1/24 brd 10.0.0.255 scope global vmbr0\\       valid_lft forever preferred_lft forever\n";
+        assert_eq!(first_address(line).as_deref(), Some("10.0.0.1"));
+        assert_eq!(first_address("3: e1    inet6 fd00::1/64 scope global").as_deref(), Some("fd00::1"));
+        assert_eq!(first_address(""), None);
+    }
+}

@@ -1,0 +1,185 @@
+//! Membership, versions, votes.
+
+use super::verdict::{Verdict, fail, named, pass, skipped, unknown};
+use super::{Demands, Facts};
+
+pub(super) fn formed(facts: &Facts, _: &Demands) -> Verdict {
+    let nodes = facts.live.nodes.len();
+    match &facts.live.quorum.cluster_name {
+        Some(name) if nodes >= 2 => pass(format!("cluster {name} of {nodes} nodes")),
+        Some(name) => fail(format!("cluster {name} has one node"), "Join more nodes with `pvecm add`."),
+        None => fail("the node is in no cluster", "Create one with `pvecm create`, and join nodes with `pvecm add`."),
+    }
+}
+
+pub(super) fn expected(facts: &Facts, demands: &Demands) -> Verdict {
+    let Some(expect) = &demands.arguments.expect else { return skipped("nothing is expected: `expect` is not set") };
+    let mut missing = Vec::new();
+    if let Some(wanted) = expect.nodes {
+        let (all, online) = (facts.live.nodes.len() as i64, facts.online().count() as i64);
+        if all != wanted || online != wanted {
+            missing.push(format!("{online} of {all} nodes are online, expected are {wanted}"));
+        }
+    }
+    if let Some(wanted) = expect.qdevice
+        && facts.live.quorum.qdevice.configured != wanted
+    {
+        missing.push(if wanted { "there is no QDevice" } else { "there is a QDevice" }.to_owned());
+    }
+    for sid in expect.services.iter().flatten() {
+        let service = facts.status.services.iter().find(|service| service.sid == sid.as_str());
+        match service {
+            None => missing.push(format!("{sid} is no HA resource")),
+            Some(service) => missing.extend(super::services::off(service)),
+        }
+    }
+    if missing.is_empty() {
+        return pass("all that is expected is there");
+    }
+    fail(named(missing), "Finish what this phase stands on, then plan again.")
+}
+
+pub(super) fn versions_equal(facts: &Facts, _: &Demands) -> Verdict {
+    let silent: Vec<&str> = facts.versions.iter().filter(|(_, v)| v.is_none()).map(|(node, _)| node.as_str()).collect();
+    let known: Vec<(&str, &str)> =
+        facts.versions.iter().filter_map(|(node, version)| Some((node.as_str(), version.as_deref()?))).collect();
+    let Some((_, first)) = known.first() else {
+        return unknown("no node told its version", "Bring the nodes online.");
+    };
+    if known.iter().any(|(_, version)| version != first) {
+        let each = known.iter().map(|(node, version)| format!("{node} {version}"));
+        return fail(named(each), "Upgrade all nodes to the same version of pve-manager.");
+    }
+    let offline = facts.live.nodes.iter().filter(|node| !node.online).map(|node| node.name.as_str());
+    let unheard: Vec<&str> = silent.into_iter().chain(offline).collect();
+    if unheard.is_empty() {
+        pass(format!("pve-manager {first} on {} nodes", known.len()))
+    } else {
+        unknown(
+            format!("pve-manager {first} on {} nodes; not known of {}", known.len(), unheard.join(", ")),
+            "Bring these nodes online.",
+        )
+    }
+}
+
+pub(super) fn quorum(facts: &Facts, _: &Demands) -> Verdict {
+    let quorum = &facts.live.quorum;
+    let votes = match (quorum.total_votes, quorum.expected_votes, quorum.needed_votes) {
+        (Some(total), Some(expected), Some(needed)) => format!("{total} of {expected} votes, {needed} needed"),
+        _ => "the votes are not known".to_owned(),
+    };
+    match quorum.quorate {
+        Some(true) => pass(votes),
+        Some(false) => fail(votes, "Bring nodes back, or run `pvecm expected` if they are gone for good."),
+        None => unknown("the node is in no cluster", "Form a cluster first."),
+    }
+}
+
+pub(super) fn quorum_margin(facts: &Facts, _: &Demands) -> Verdict {
+    match facts.live.quorum.tolerated_node_failures {
+        Some(0) => fail(
+            "no further node may fail",
+            "Bring offline nodes back; with an even number of nodes add a QDevice, or add a node.",
+        ),
+        Some(count) => pass(format!("{count} more of the nodes online may fail")),
+        None => unknown(
+            "it does not follow from the votes that the API tells",
+            "See `pvecm status`; give each node one vote, and let `pvecm qdevice setup` choose the algorithm.",
+        ),
+    }
+}
+
+pub(super) fn qdevice(facts: &Facts, _: &Demands) -> Verdict {
+    let quorum = &facts.live.quorum;
+    let nodes = facts.live.nodes.len();
+    let device = &quorum.qdevice;
+    if !device.configured {
+        return if nodes.is_multiple_of(2) {
+            fail(
+                format!("{nodes} nodes without a QDevice: half of them are no majority"),
+                "Set one up with `pve_qdevice` or `pvecm qdevice setup`, on a host outside the cluster.",
+            )
+        } else {
+            skipped(format!("{nodes} nodes need none"))
+        };
+    }
+    let online: Option<i64> = quorum.nodes.iter().filter(|node| node.online).map(|node| node.votes).sum();
+    let state = device.state.as_deref().unwrap_or("unknown");
+    match quorum.total_votes.zip(online).map(|(total, online)| total - online) {
+        Some(cast) if cast > 0 => {
+            pass(format!("{cast} votes ({}), {state}", device.algorithm.as_deref().unwrap_or("?")))
+        }
+        Some(_) => fail(
+            format!("it casts no vote: {state}"),
+            "See that the QNetd host runs and that TCP port 5403 reaches it.",
+        ),
+        None => unknown(format!("whether it votes is not known: {state}"), "See `pvecm status`."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pve_schemas::data::readiness::{Expectation, ReadinessArguments};
+
+    use super::super::testing::{Good, status};
+    use super::*;
+
+    #[test]
+    fn a_cluster_has_a_name_and_more_than_one_node() {
+        assert_eq!(status(formed, |_| ()), "pass");
+        assert_eq!(status(formed, |facts| facts.live.quorum.cluster_name = None), "fail");
+        assert_eq!(status(formed, |facts| facts.live.nodes.truncate(1)), "fail");
+    }
+
+    #[test]
+    fn what_is_expected_is_there_or_not() {
+        let verdict = |expect: Expectation, edit: fn(&mut Facts)| {
+            let mut facts = Good::facts();
+            edit(&mut facts);
+            expected(&facts, &Demands::new(ReadinessArguments { expect: Some(expect), ..Default::default() }))
+        };
+        let nodes = |nodes| Expectation { nodes: Some(nodes), ..Expectation::default() };
+        assert_eq!(verdict(nodes(3), |_| ()).status, "pass");
+        assert_eq!(verdict(nodes(4), |_| ()).detail, "3 of 3 nodes are online, expected are 4");
+        let services =
+            |sid: &str| Expectation { services: Some([sid.parse().unwrap()].into()), ..Expectation::default() };
+        assert_eq!(verdict(services("vm:100"), |_| ()).status, "pass");
+        assert_eq!(verdict(services("vm:999"), |_| ()).detail, "vm:999 is no HA resource");
+        let queued = verdict(services("vm:100"), |facts| facts.status.services[0].state = "queued".into());
+        assert_eq!(queued.status, "fail");
+        assert_eq!(verdict(Expectation { qdevice: Some(false), ..Expectation::default() }, |_| ()).status, "fail");
+        assert_eq!(expected(&Good::facts(), &Demands::new(ReadinessArguments::default())).status, "skipped");
+    }
+
+    #[test]
+    fn versions_differ_or_are_not_told() {
+        assert_eq!(status(versions_equal, |_| ()), "pass");
+        let other = |facts: &mut Facts| drop(facts.versions.insert("pve2".into(), Some("9.1.0".into())));
+        assert_eq!(status(versions_equal, other), "fail");
+        assert_eq!(status(versions_equal, |facts| drop(facts.versions.insert("pve2".into(), None))), "unknown");
+    }
+
+    #[test]
+    fn quorum_and_its_margin() {
+        assert_eq!(status(quorum, |_| ()), "pass");
+        assert_eq!(status(quorum, |facts| facts.live.quorum.quorate = Some(false)), "fail");
+        assert_eq!(status(quorum_margin, |_| ()), "pass");
+        assert_eq!(status(quorum_margin, |facts| facts.live.quorum.tolerated_node_failures = Some(0)), "fail");
+        assert_eq!(status(quorum_margin, |facts| facts.live.quorum.tolerated_node_failures = None), "unknown");
+    }
+
+    #[test]
+    fn an_even_number_of_nodes_needs_a_qdevice_that_votes() {
+        let two = |up: Option<bool>| {
+            let mut cluster = crate::simulation::testing::Cluster::of(2);
+            if let Some(up) = up {
+                cluster.qdevice(up);
+            }
+            let facts = Facts { live: cluster.live(), ..Good::facts() };
+            qdevice(&facts, &Good::demands()).status
+        };
+        assert_eq!((two(None), two(Some(true)), two(Some(false))), ("fail", "pass", "fail"));
+        let plain = |facts: &mut Facts| facts.live = crate::simulation::testing::Cluster::of(3).live();
+        assert_eq!(status(qdevice, plain), "skipped");
+    }
+}

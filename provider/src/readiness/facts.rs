@@ -1,0 +1,77 @@
+//! What was found out about the cluster.
+
+use std::collections::BTreeMap;
+
+use pve_schemas::data::HaStatus;
+use pve_schemas::data::failover_simulation::Scenario;
+use serde_json::Value as Json;
+
+use crate::simulation::live::Live;
+
+use super::shell::Shell;
+
+/// Everything that the checks go by. What could not be read is none.
+#[derive(Debug, Clone)]
+pub struct Facts {
+    /// The time, in seconds since 1970.
+    pub now: i64,
+    /// Nodes, votes, guests, storages, replicas, HA configuration.
+    pub live: Live,
+    /// What the HA manager does.
+    pub status: HaStatus,
+    /// The Corosync links of each node, as configured.
+    pub links: BTreeMap<String, usize>,
+    /// The version of each online node; none if it did not answer.
+    pub versions: BTreeMap<String, Option<String>>,
+    /// What Proxmox finds wrong with rules and resources: object and complaint.
+    pub complaints: Vec<(String, String)>,
+    /// The datacenter options.
+    pub options: Json,
+    /// What single failures do.
+    pub scenarios: Vec<Scenario>,
+    /// The backup jobs.
+    pub backups: Option<Vec<Json>>,
+    /// The backup runs of each online node, the newest first; none if it did not answer.
+    pub backup_runs: BTreeMap<String, Option<Vec<Task>>>,
+    /// What each online node did in the last hour; none if it did not answer.
+    pub recent: BTreeMap<String, Option<Vec<Task>>>,
+    /// The notification targets.
+    pub targets: Option<Vec<Json>>,
+    /// The notification matchers.
+    pub matchers: Option<Vec<Json>>,
+    /// What was found out on the nodes themselves.
+    pub shell: Shell,
+}
+
+/// A task of a node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Task {
+    /// Its type, such as `vzdump`.
+    pub kind: String,
+    /// What it was about, such as the number of a guest.
+    pub id: String,
+    /// How it ended; none while it runs.
+    pub status: Option<String>,
+}
+
+impl Facts {
+    /// Whether there is any HA resource.
+    pub(super) fn uses_ha(&self) -> bool {
+        !self.live.wanted.resources.is_empty()
+    }
+
+    /// The guests that HA would recover, with their HA resource ids.
+    pub(super) fn ha_guests(&self) -> impl Iterator<Item = &crate::simulation::live::Guest> {
+        let ignored = |sid: &str| {
+            let state = self.live.wanted.resources.get(sid).and_then(|resource| resource.state);
+            state == Some(pve_schemas::value::HaState::Ignored)
+        };
+        let sids = self.live.wanted.resources.keys().filter(move |sid| !ignored(sid));
+        sids.filter_map(|sid| self.live.guests.get(sid))
+    }
+
+    /// The nodes that are online.
+    pub(super) fn online(&self) -> impl Iterator<Item = &str> {
+        self.live.nodes.iter().filter(|node| node.online).map(|node| node.name.as_str())
+    }
+}

@@ -1,0 +1,180 @@
+//! What an operator has to have done: backups, a restore, and a look at what was started again and again.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use pve_schemas::value::Entry;
+use serde_json::Value as Json;
+
+use crate::simulation::live::Guest;
+
+use super::verdict::{Verdict, fail, named, pass, skipped, unknown};
+use super::{Demands, Facts};
+
+/// Starts within an hour beyond which a guest is in a loop.
+const MOST_STARTS: usize = 3;
+const DAY: i64 = 86_400;
+
+pub(super) fn backup(facts: &Facts, _: &Demands) -> Verdict {
+    let guests: Vec<&Guest> = facts.ha_guests().collect();
+    if guests.is_empty() {
+        return skipped("there is no HA guest yet");
+    }
+    let Some(jobs) = &facts.backups else {
+        return unknown("the backup jobs can't be read", "Give the user Sys.Audit on /.");
+    };
+    let left: Vec<&str> = guests
+        .iter()
+        .filter(|guest| !jobs.iter().any(|job| covers(job, guest)))
+        .map(|guest| guest.sid.as_str())
+        .collect();
+    if !left.is_empty() {
+        return fail(
+            format!("in no backup job that is switched on: {}", named(left)),
+            "Add them to a job under Datacenter → Backup.",
+        );
+    }
+    let nodes: BTreeSet<&str> = guests.iter().map(|guest| guest.node.as_str()).collect();
+    let (mut bad, mut dark) = (Vec::new(), Vec::new());
+    for node in nodes {
+        let Some(Some(runs)) = facts.backup_runs.get(node) else {
+            dark.push(format!("{node} does not tell its runs"));
+            continue;
+        };
+        match runs.iter().find_map(|run| run.status.as_deref()) {
+            Some("OK") => {}
+            Some(status) => bad.push(format!("the last run on {node} ended with: {status}")),
+            None => bad.push(format!("no run has ended on {node} yet")),
+        }
+    }
+    if !bad.is_empty() {
+        return fail(named(bad), "Run the job now under Datacenter → Backup, and see its log.");
+    }
+    if !dark.is_empty() {
+        return unknown(named(dark), "Bring these nodes online, and give the user Sys.Audit on them.");
+    }
+    pass(format!("{} HA guests are in backup jobs, and the last run on each of their nodes ended OK", guests.len()))
+}
+
+/// Whether a job that is switched on backs the guest up where it is now.
+fn covers(job: &Json, guest: &Guest) -> bool {
+    let job = Entry(job);
+    let list = |name: &str| job.text(name).unwrap_or_default();
+    let names = |list: &str| list.split([',', ';', ' ']).any(|id| id == guest.vmid.to_string());
+    let here = job.text("node").is_none_or(|node| node == guest.node);
+    let chosen = if job.flag("all").unwrap_or(false) {
+        !names(&list("exclude"))
+    } else if let Some(pool) = job.text("pool") {
+        guest.pool.as_ref() == Some(&pool)
+    } else {
+        names(&list("vmid"))
+    };
+    job.flag("enabled").unwrap_or(true) && here && chosen
+}
+
+pub(super) fn restore_test(facts: &Facts, demands: &Demands) -> Verdict {
+    let most = demands.arguments.max_restore_test_age_days.unwrap_or(90);
+    let remedy =
+        format!("Restore a backup of an HA guest, and set `last_restore_test` to that day; every {most} days.");
+    let Some(day) = &demands.arguments.last_restore_test else {
+        return unknown("`last_restore_test` is not set, and Proxmox does not know", remedy);
+    };
+    let Ok(date) = day.parse::<jiff::civil::Date>() else {
+        return unknown(format!("`last_restore_test` = {day:?} is no date"), remedy);
+    };
+    let Ok(time) = date.to_zoned(jiff::tz::TimeZone::UTC) else {
+        return unknown(format!("`last_restore_test` = {day:?} is no date"), remedy);
+    };
+    let age = facts.now - time.timestamp().as_second();
+    if age < -DAY {
+        return fail(format!("{day} is yet to come"), remedy);
+    }
+    if age > most * DAY {
+        return fail(format!("{day}: more than {most} days ago"), remedy);
+    }
+    pass(format!("{day}: within {most} days"))
+}
+
+pub(super) fn restart_loops(facts: &Facts, _: &Demands) -> Verdict {
+    let guests: BTreeMap<String, &str> =
+        facts.ha_guests().map(|guest| (guest.vmid.to_string(), guest.sid.as_str())).collect();
+    if guests.is_empty() {
+        return skipped("there is no HA guest yet");
+    }
+    let silent: Vec<&str> =
+        facts.recent.iter().filter(|(_, tasks)| tasks.is_none()).map(|(node, _)| node.as_str()).collect();
+    let mut starts: BTreeMap<&str, usize> = BTreeMap::new();
+    for task in facts.recent.values().flatten().flatten() {
+        if let Some(sid) = guests.get(&task.id).filter(|_| matches!(task.kind.as_str(), "qmstart" | "vzstart")) {
+            *starts.entry(sid).or_default() += 1;
+        }
+    }
+    let loops: Vec<&str> = starts.iter().filter(|(_, count)| **count > MOST_STARTS).map(|(sid, _)| *sid).collect();
+    if !loops.is_empty() {
+        return fail(
+            format!("started more than {MOST_STARTS} times within the last hour: {}", named(loops)),
+            "See the tasks of these guests; set their state to disabled until they are repaired.",
+        );
+    }
+    if !silent.is_empty() {
+        return unknown(
+            format!("{} does not tell its tasks", silent.join(", ")),
+            "Give the user Sys.Audit on these nodes.",
+        );
+    }
+    pass(format!("no HA guest was started more than {MOST_STARTS} times within the last hour"))
+}
+
+#[cfg(test)]
+mod tests {
+    use pve_schemas::data::readiness::ReadinessArguments;
+    use serde_json::json;
+
+    use super::super::Task;
+    use super::super::testing::{Good, NOW, status};
+    use super::*;
+
+    #[test]
+    fn every_guest_is_in_a_job_that_ran() {
+        assert_eq!(status(backup, |_| ()), "pass");
+        let job = |job: Json| status(backup, move |facts| facts.backups = Some(vec![job.clone()]));
+        assert_eq!(job(json!({"vmid": "100,101,102"})), "pass");
+        assert_eq!(job(json!({"vmid": "100,101"})), "fail");
+        assert_eq!(job(json!({"all": 1, "exclude": "102"})), "fail");
+        assert_eq!(job(json!({"all": 1, "enabled": 0})), "fail");
+        assert_eq!(job(json!({"all": 1, "node": "pve1"})), "fail");
+        assert_eq!(job(json!({"pool": "web"})), "fail");
+        let ended = |text: &'static str| {
+            status(backup, move |facts| {
+                let run = Task { kind: "vzdump".into(), id: String::new(), status: Some(text.into()) };
+                facts.backup_runs.insert("pve1".into(), Some(vec![run]));
+            })
+        };
+        assert_eq!((ended("OK"), ended("job errors")), ("pass", "fail"));
+        assert_eq!(status(backup, |facts| drop(facts.backup_runs.insert("pve1".into(), Some(vec![])))), "fail");
+        assert_eq!(status(backup, |facts| drop(facts.backup_runs.insert("pve1".into(), None))), "unknown");
+        assert_eq!(status(backup, |facts| facts.backups = None), "unknown");
+    }
+
+    #[test]
+    fn a_restore_was_tested_not_long_ago() {
+        let on = |day: Option<&str>| {
+            let arguments = ReadinessArguments { last_restore_test: day.map(str::to_owned), ..Default::default() };
+            restore_test(&Good::facts(), &Demands::new(arguments)).status
+        };
+        let day = |ago: i64| jiff::Timestamp::from_second(NOW - ago * DAY).unwrap().to_string()[..10].to_owned();
+        assert_eq!((on(Some(&day(10))), on(Some(&day(100))), on(None)), ("pass", "fail", "unknown"));
+        assert_eq!(on(Some("2999-01-01")), "fail");
+    }
+
+    #[test]
+    fn a_guest_that_starts_again_and_again_is_in_a_loop() {
+        let starts = |count: usize| {
+            status(restart_loops, move |facts| {
+                let task = Task { kind: "qmstart".into(), id: "100".into(), status: Some("OK".into()) };
+                facts.recent.insert("pve1".into(), Some(vec![task; count]));
+            })
+        };
+        assert_eq!((starts(3), starts(4)), ("pass", "fail"));
+        assert_eq!(status(restart_loops, |facts| drop(facts.recent.insert("pve1".into(), None))), "unknown");
+    }
+}

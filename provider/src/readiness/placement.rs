@@ -1,0 +1,177 @@
+//! Rules, groups, limits, and what a failure would do.
+
+use pve_schemas::value::{HaState, NodePriorities};
+
+use super::verdict::{Verdict, fail, named, pass, skipped};
+use super::{Demands, Facts};
+
+/// Beyond these a failing guest is restarted or thrown about for long.
+const MOST_RESTARTS: i64 = 5;
+const MOST_RELOCATES: i64 = 5;
+
+pub(super) fn valid(facts: &Facts, _: &Demands) -> Verdict {
+    if facts.complaints.is_empty() {
+        let wanted = &facts.live.wanted;
+        let count = wanted.node_rules.len() + wanted.resource_rules.len() + wanted.groups.len();
+        return pass(format!("{count} rules and groups without errors"));
+    }
+    let all = facts.complaints.iter().map(|(object, complaint)| format!("{object}: {complaint}"));
+    fail(named(all), "The HA manager ignores these: resolve the contradiction.")
+}
+
+pub(super) fn priorities(facts: &Facts, _: &Demands) -> Verdict {
+    let wanted = &facts.live.wanted;
+    let rules = wanted.node_rules.values().filter(|rule| rule.disabled != Some(true));
+    let rules = rules.map(|rule| (format!("rule {}", rule.name), &rule.nodes, rule.strict == Some(true)));
+    let groups = wanted.groups.values().map(|g| (format!("group {}", g.name), &g.nodes, g.restricted == Some(true)));
+    let all: Vec<_> = rules.chain(groups).collect();
+    if all.is_empty() {
+        return skipped("there are no node affinity rules or groups");
+    }
+    let online: Vec<&str> = facts.online().collect();
+    let mut troubles = Vec::new();
+    for (name, nodes, strict) in &all {
+        if *strict && nodes.0.len() < 2 {
+            troubles.push(format!("{name} allows a single node: no failover"));
+        }
+        let top = top(nodes);
+        if !top.iter().any(|node| online.contains(node)) {
+            troubles.push(format!("{name}: none of its preferred nodes ({}) is online", top.join(", ")));
+        }
+    }
+    if troubles.is_empty() {
+        return pass(format!("{} rules and groups, the best nodes of each online", all.len()));
+    }
+    fail(named(troubles), "Name a second node, and bring the preferred nodes online. A higher number is preferred.")
+}
+
+/// The nodes of the highest priority.
+fn top(nodes: &NodePriorities) -> Vec<&str> {
+    let most = nodes.0.values().map(|priority| priority.unwrap_or(0)).max();
+    let top = nodes.0.iter().filter(|(_, priority)| Some(priority.unwrap_or(0)) == most);
+    top.map(|(node, _)| node.as_str()).collect()
+}
+
+pub(super) fn limits(facts: &Facts, _: &Demands) -> Verdict {
+    let resources = &facts.live.wanted.resources;
+    if resources.is_empty() {
+        return skipped("there is no HA resource yet");
+    }
+    let out = resources.iter().filter_map(|(sid, resource)| {
+        let (restart, relocate) = (resource.max_restart.unwrap_or(1), resource.max_relocate.unwrap_or(1));
+        let good = (0..=MOST_RESTARTS).contains(&restart) && (1..=MOST_RELOCATES).contains(&relocate);
+        (!good).then(|| format!("{sid}: max_restart {restart}, max_relocate {relocate}"))
+    });
+    let out: Vec<String> = out.collect();
+    if out.is_empty() {
+        return pass(format!(
+            "{} HA resources within 0–{MOST_RESTARTS} restarts and 1–{MOST_RELOCATES} relocates",
+            resources.len()
+        ));
+    }
+    fail(
+        named(out),
+        "With max_relocate = 0 a guest that can't start on its node goes into the error state; high numbers throw a broken guest \
+         about for long. The defaults are 1 and 1.",
+    )
+}
+
+pub(super) fn failover(facts: &Facts, _: &Demands) -> Verdict {
+    if facts.scenarios.is_empty() {
+        return skipped("there is no node whose failure could be simulated");
+    }
+    let problems = crate::simulation::problems(&facts.scenarios);
+    if problems.is_empty() {
+        return pass(format!("all {} single failures are survived", facts.scenarios.len()));
+    }
+    fail(named(problems), "See `pve_ha_failover_simulation` for where each HA resource would go, and why.")
+}
+
+pub(super) fn unmanaged(facts: &Facts, demands: &Demands) -> Verdict {
+    let Some(tags) = &demands.arguments.ha_tags else {
+        return skipped("`ha_tags` is not set: which guests should be HA resources is not known");
+    };
+    let managed = |sid: &str| {
+        let resource = facts.live.wanted.resources.get(sid);
+        resource.is_some_and(|resource| resource.state != Some(HaState::Ignored))
+    };
+    let tagged: Vec<_> = facts
+        .live
+        .guests
+        .values()
+        .filter(|guest| !guest.template && guest.tags.iter().any(|tag| tags.contains(tag)))
+        .collect();
+    let left: Vec<&str> = tagged.iter().map(|guest| guest.sid.as_str()).filter(|sid| !managed(sid)).collect();
+    if left.is_empty() {
+        return pass(format!("{} tagged guests are HA resources", tagged.len()));
+    }
+    fail(format!("no HA resources: {}", named(left)), "Add a `pve_ha_resource` for each, or take the tag away.")
+}
+
+#[cfg(test)]
+mod tests {
+    use pve_schemas::data::readiness::ReadinessArguments;
+    use serde_json::json;
+
+    use super::super::testing::{Good, status};
+    use super::*;
+    use crate::simulation::testing::Cluster;
+
+    #[test]
+    fn complaints_of_proxmox_are_told() {
+        assert_eq!(status(valid, |_| ()), "pass");
+        assert_eq!(status(valid, |facts| facts.complaints.push(("rule a".into(), "x".into()))), "fail");
+    }
+
+    fn ruled(nodes: &str, strict: u8) -> &'static str {
+        let mut cluster = Cluster::of(3);
+        cluster.service(100, 1);
+        cluster.nodes[2].online = false;
+        let rule =
+            json!({"rule": "rr", "type": "node-affinity", "resources": "vm:100", "nodes": nodes, "strict": strict});
+        cluster.rules.push(rule);
+        priorities(&Facts { live: cluster.live(), ..Good::facts() }, &Good::demands()).status
+    }
+
+    #[test]
+    fn the_best_nodes_are_online_and_not_alone() {
+        assert_eq!(ruled("pve1:2,pve2:1", 1), "pass");
+        assert_eq!(ruled("pve3:2,pve2:1", 0), "fail");
+        assert_eq!((ruled("pve1", 1), ruled("pve1", 0)), ("fail", "pass"));
+        assert_eq!(status(priorities, |facts| facts.live = Cluster::of(3).live()), "skipped");
+    }
+
+    #[test]
+    fn limits_have_a_range() {
+        let with = |restart: i64, relocate: i64| {
+            status(limits, |facts| {
+                let resource = facts.live.wanted.resources.get_mut("vm:100").unwrap();
+                (resource.max_restart, resource.max_relocate) = (Some(restart), Some(relocate));
+            })
+        };
+        assert_eq!(
+            (with(1, 1), with(0, 1), with(1, 0), with(9, 1), with(1, 50)),
+            ("pass", "pass", "fail", "fail", "fail")
+        );
+    }
+
+    #[test]
+    fn failures_are_survived_or_not() {
+        assert_eq!(status(failover, |_| ()), "pass");
+        assert_eq!(status(failover, |facts| facts.scenarios[0].problems.push("vm:100 can't be placed".into())), "fail");
+        assert_eq!(status(failover, |facts| facts.scenarios.clear()), "skipped");
+    }
+
+    #[test]
+    fn tagged_guests_are_ha_resources() {
+        let demands =
+            Demands::new(ReadinessArguments { ha_tags: Some(["ha".to_owned()].into()), ..Default::default() });
+        let verdict = |tagged: u64| {
+            let mut cluster = Cluster::of(3);
+            cluster.service(100, 1).vm(200, 2).guest(tagged).tags = vec!["ha".into()];
+            unmanaged(&Facts { live: cluster.live(), ..Good::facts() }, &demands).status
+        };
+        assert_eq!((verdict(100), verdict(200)), ("pass", "fail"));
+        assert_eq!(unmanaged(&Good::facts(), &Demands::new(ReadinessArguments::default())).status, "skipped");
+    }
+}

@@ -1,0 +1,104 @@
+//! Whether the disks of HA guests are where HA may start them.
+
+use crate::placement::config::{Policy, RuleKind};
+use crate::simulation::live::Guest;
+use crate::simulation::{ReplicaState, usable_on};
+
+use super::verdict::{Verdict, fail, named, pass, skipped, unknown};
+use super::{Demands, Facts};
+
+pub(super) fn disks(facts: &Facts, demands: &Demands) -> Verdict {
+    let (mut missing, mut dark, mut looked) = (Vec::new(), Vec::new(), 0);
+    for guest in facts.ha_guests() {
+        looked += 1;
+        for node in may_run(facts, guest) {
+            let disk = usable_on(&facts.live, guest, &node);
+            let at = format!("{} on {node}: {}", guest.sid, disk.detail);
+            match disk.status {
+                "missing" => missing.push(at),
+                "unknown" => dark.push(at),
+                "replica" if is_late(facts, guest, &node, demands.max_lag) => missing.push(format!("{at}, too old")),
+                _ => {}
+            }
+        }
+    }
+    if looked == 0 {
+        return skipped("there is no HA guest yet");
+    }
+    if !missing.is_empty() {
+        return fail(
+            named(missing),
+            "Move the disks to shared storage, add a `pve_replication_job` to each of these nodes, or keep the guests from them \
+             by a strict rule or a restricted group.",
+        );
+    }
+    if !dark.is_empty() {
+        return unknown(named(dark), "Bring these nodes online, and give the user VM.Audit and Datastore.Audit.");
+    }
+    pass(format!("the disks of {looked} HA guests are on every node that may run them"))
+}
+
+/// The other nodes that the guest may be started on, online or not.
+fn may_run(facts: &Facts, guest: &Guest) -> Vec<String> {
+    let config = facts.live.wanted.config(facts.live.model, &facts.live.crs);
+    let only: Option<Vec<String>> = match &config.policy {
+        Policy::Rules(rules) => rules
+            .iter()
+            .filter(|rule| !rule.disabled && rule.resources.contains(guest.sid.as_str()))
+            .find_map(|rule| match &rule.kind {
+                RuleKind::NodeAffinity { nodes, strict: true } => Some(nodes.keys().map(ToString::to_string).collect()),
+                _ => None,
+            }),
+        Policy::Groups(groups) => {
+            let group = config.resources.get(guest.sid.as_str()).and_then(|resource| resource.group.as_ref());
+            let group = group.and_then(|group| groups.get(group)).filter(|group| group.restricted);
+            group.map(|group| group.nodes.iter().map(|(node, _)| node.to_string()).collect())
+        }
+    };
+    let all = facts.live.nodes.iter().filter(|node| node.online).map(|node| node.name.clone());
+    all.filter(|node| *node != guest.node && only.as_ref().is_none_or(|only| only.contains(node))).collect()
+}
+
+fn is_late(facts: &Facts, guest: &Guest, node: &str, most: i64) -> bool {
+    let replicas = facts.live.replicas.iter().flatten();
+    let mut here = replicas.filter(|replica| replica.guest == guest.vmid && replica.target == node);
+    here.any(|replica| matches!(replica.state, ReplicaState::Copied { seconds, .. } if seconds > most))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::Good;
+    use super::*;
+    use crate::simulation::testing::{Cluster, replica};
+
+    fn with(edit: impl FnOnce(&mut Cluster)) -> Verdict {
+        let mut cluster = Cluster::of(3);
+        cluster.service(100, 1).disk(100, "scsi0", "zfs");
+        edit(&mut cluster);
+        disks(&Facts { live: cluster.live(), ..Good::facts() }, &Good::demands())
+    }
+
+    #[test]
+    fn shared_or_replicated_everywhere_it_may_run() {
+        assert_eq!(with(|c| c.disk(100, "scsi0", "nfs")).status, "pass");
+        let bare = with(|_| ());
+        assert_eq!(bare.status, "fail");
+        assert!(bare.detail.contains("vm:100 on pve2") && bare.detail.contains("vm:100 on pve3"), "{}", bare.detail);
+        let both = |c: &mut Cluster| c.replicas = vec![replica(100, "pve2", Some(60)), replica(100, "pve3", Some(60))];
+        assert_eq!(with(both).status, "pass");
+        let late =
+            |c: &mut Cluster| c.replicas = vec![replica(100, "pve2", Some(60)), replica(100, "pve3", Some(7200))];
+        assert!(with(late).detail.ends_with("too old"));
+        let one = with(|c| {
+            c.replicas = vec![replica(100, "pve2", Some(60))];
+            c.rules.push(serde_json::json!({"rule": "pin", "type": "node-affinity", "resources": "vm:100", "nodes": "pve1,pve2", "strict": 1}));
+        });
+        assert_eq!(one.status, "pass");
+    }
+
+    #[test]
+    fn nothing_to_look_at_and_nothing_to_be_seen() {
+        assert_eq!(with(|c| c.resources.clear()).status, "skipped");
+        assert_eq!(with(|c| c.storages = None).status, "unknown");
+    }
+}
