@@ -28,6 +28,9 @@ pub fn run(workspace: &Workspace, args: &Args) -> Outcome {
     let mut run = Run { workspace, steps: Vec::new(), tests: Tests::default() };
     let mut tools = if args.install_tools { run.install_deny()? } else { None };
     if args.install_tools {
+        run.step("browser", |run| run.install_browser());
+    }
+    if args.install_tools {
         run.step("packages", |_| packages::install_missing());
     }
 
@@ -79,7 +82,9 @@ impl Run<'_> {
     }
 
     fn tests(&mut self) -> Outcome {
-        let mut cargo = self.command(&["test", "--workspace", "--no-fail-fast"]).stdout(Stdio::piped()).spawn()?;
+        let mut cargo = self.command(&["test", "--workspace", "--no-fail-fast"]);
+        // The report page has to be seen by a browser here; elsewhere that test may be skipped.
+        let mut cargo = cargo.env("PVE_REQUIRE_BROWSER", "1").stdout(Stdio::piped()).spawn()?;
         if let Some(output) = cargo.stdout.take() {
             for line in BufReader::new(output).lines() {
                 let line = line?;
@@ -100,6 +105,23 @@ impl Run<'_> {
         let target = self.workspace.path("target/tools");
         let mut install = self.command(&["install", "--quiet", "--locked", "cargo-deny", "--target-dir"]);
         install.arg(target).spawn().map(Some)
+    }
+
+    /// The browser that the report page is looked at with.
+    fn install_browser(&self) -> Outcome {
+        let there = Command::new("chromium").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+        if there.is_ok_and(|status| status.success()) {
+            return Ok(());
+        }
+        println!("chromium is missing: it is installed");
+        for arguments in [&["update", "-qq"][..], &["install", "-y", "-qq", "--no-install-recommends", "chromium"]] {
+            let mut apt = Command::new("apt-get");
+            let status = apt.args(arguments).env("DEBIAN_FRONTEND", "noninteractive").stdout(Stdio::null()).status()?;
+            if !status.success() {
+                return Err(format!("`apt-get {}`: {status}; install chromium by hand", arguments.join(" ")).into());
+            }
+        }
+        Ok(())
     }
 
     fn command(&self, arguments: &[&str]) -> Command {

@@ -59,6 +59,14 @@ fn planned(w: &Workspace, output: &str) -> Json {
     w.plan().0["planned_values"]["outputs"][output]["value"].clone()
 }
 
+/// The readiness checks on the page see that HA works now; after that nothing changes any more.
+fn settle(cluster: &Cluster, w: &Workspace) {
+    cluster.emulator().cluster().world().advance(120.0);
+    w.apply();
+    cluster.emulator().cluster().world().advance(45.0);
+    w.plan_is_empty();
+}
+
 /// Service to node after the failure of `node`.
 fn foretold(w: &Workspace, node: &str) -> BTreeMap<String, String> {
     let outputs: Json = serde_json::from_str(&w.run(&["output", "-json"]).text).unwrap();
@@ -78,8 +86,7 @@ fn a_plan_knows_what_will_happen_and_it_happens() {
     // Nothing exists yet.
     assert_eq!(planned(&w, "survivable"), true);
     w.apply();
-    cluster.emulator().cluster().world().advance(60.0);
-    w.plan_is_empty();
+    settle(&cluster, &w);
     let foretold = foretold(&w, "pve1");
     assert_eq!(foretold.keys().collect::<Vec<_>>(), ["vm:100"]);
     let mut world = cluster.emulator().cluster().world();
@@ -180,7 +187,7 @@ data "pve_ha_failover_simulation" "this" {
     assert_eq!((&fate["to"], &fate["disk"]), (&"pve3".into(), &"shared".into()), "{fate}");
     assert_eq!(fate["reason"], "group 'web': highest priority online is 1 (pve3)");
     w.apply();
-    w.plan_is_empty();
+    settle(&cluster, &w);
     w.destroy();
 }
 
@@ -221,6 +228,7 @@ resource "pve_ha_resource" "web" {
     let scenarios = planned(&w, "scenarios");
     assert_eq!(scenarios[0]["services"][0]["disk_detail"], "replica at most 30 minutes old");
     w.apply();
+    settle(&cluster, &w);
     // The age of a replica grows; the page and the summary stay.
     let copies = cluster.emulator().cluster();
     for _ in 0..3 {

@@ -149,3 +149,47 @@ resource "pve_ha_resource" "next" {
     w.apply();
     w.destroy();
 }
+
+#[test]
+fn the_nodes_themselves_are_asked_where_ssh_is_configured() {
+    let name = "readiness::the_nodes_themselves_are_asked_where_ssh_is_configured";
+    let Some(cluster) = Cluster::own(name, Options { ssh: true, ..Options::default() }).map(Arc::new) else { return };
+    {
+        let mut world = cluster.emulator().cluster().world();
+        world.write_file("/etc/pve/datacenter.cfg", "migration: secure,network=10.0.0.0/24\n");
+        world.write_file(
+            "/etc/pve/ha/fence.cfg",
+            "device ipmi fence_ipmilan login=admin\nconnect ipmi node=pve1 ip=10.9.0.1\n",
+        );
+    }
+    let w = Workspace::new(&cluster);
+    w.configure(&format!(
+        "provider \"pve\" {{\n{}}}\ndata \"pve_ha_readiness\" \"this\" {{}}\n{OUTPUTS}",
+        cluster.ssh_block()
+    ));
+    w.apply();
+    let told = checks(&w);
+    for (id, expected) in [("watchdog", "pass"), ("fence_devices", "pass"), ("migration_network", "pass")] {
+        assert_eq!(status(&told, id), expected, "{id}: {}", told[id].1);
+    }
+    // The emulated nodes have one link each.
+    assert_eq!(status(&told, "corosync_links"), "fail", "{}", told["corosync_links"].1);
+    w.plan_is_empty();
+
+    cluster
+        .emulator()
+        .cluster()
+        .world()
+        .write_file("/etc/pve/datacenter.cfg", "migration: secure,network=10.99.0.0/24\n");
+    cluster
+        .emulator()
+        .cluster()
+        .world()
+        .write_file("/etc/pve/ha/fence.cfg", "device ipmi fence_ipmilan login=admin\nconnect ipmi node=pve1 port=3\n");
+    w.apply();
+    let told = checks(&w);
+    for id in ["fence_devices", "migration_network"] {
+        assert_eq!(status(&told, id), "fail", "{id}: {}", told[id].1);
+    }
+    w.destroy();
+}

@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 use super::adapter::Reader;
 use crate::client::Call;
 use crate::framework::Failure;
-use crate::readiness::{FenceDevice, NodeShell, Shell, devices_of};
+use crate::readiness::{FenceAnswers, FenceDevice, NodeShell, Shell, devices_of};
 use crate::session::SshAccess;
 use crate::ssh::{Command, Kind, Output, Ssh};
 
@@ -101,13 +101,13 @@ impl Asker<'_> {
     }
 
     /// Asks every fence device for the status of its node, from another node.
-    async fn fences(&self, nodes: &[&str]) -> Result<BTreeMap<(String, String), Result<(), String>>, String> {
+    async fn fences(&self, nodes: &[&str]) -> Result<FenceAnswers, String> {
         let Some(first) = nodes.first() else { return Err("no node is online".to_owned()) };
         let command = Command::new("cat").args(["--", "/etc/pve/ha/fence.cfg"]);
         let output = self.run(first, command).await.map_err(|why| format!("{first}: {why}"))?;
         let text = match output.is_success() {
             true => output.text(),
-            false if output.stderr_text().contains("No such file") => return Ok(BTreeMap::new()),
+            false if output.stderr_text().contains("No such file") => return Ok(FenceAnswers::new()),
             false => return Err(format!("{first}: fence.cfg: {}", first_line(&output.stderr_text()))),
         };
         let devices = devices_of(&text);

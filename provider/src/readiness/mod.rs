@@ -22,7 +22,7 @@ use pve_schemas::value::duration;
 
 pub use facts::{Facts, Task};
 pub use fencing::{FenceDevice, devices_of};
-pub use shell::{NodeShell, Shell};
+pub use shell::{Answers as FenceAnswers, NodeShell, Shell};
 
 use verdict::Verdict;
 

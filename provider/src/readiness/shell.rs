@@ -13,10 +13,13 @@ pub enum Shell {
     Asked {
         /// By node.
         nodes: BTreeMap<String, NodeShell>,
-        /// By device and the node it fences: whether it answered, or what went wrong. An error if `fence.cfg` can't be read.
-        fences: Result<BTreeMap<(String, String), Result<(), String>>, String>,
+        /// By device and the node it fences. An error if `fence.cfg` can't be read.
+        fences: Result<Answers, String>,
     },
 }
+
+/// By device and the node it fences: whether the device answered, or what went wrong.
+pub type Answers = BTreeMap<(String, String), Result<(), String>>;
 
 /// What one node said; an error where it could not be asked.
 #[derive(Debug, Clone, Default)]

@@ -49,22 +49,26 @@ pub(super) fn version(binary: &Path) -> Result<String, Failure> {
 }
 
 impl Cli {
+    /// A CLI in a copy of an example topology, `three-node` or another one.
     pub(super) fn new(
         binary: PathBuf,
         root: &Path,
+        topology: &str,
         folder: &Path,
         provider: &Path,
         cluster: &Cluster,
     ) -> Result<Self, Failure> {
-        let work = folder.join("three-node");
-        copy(&root.join("examples/topologies/three-node"), &work)?;
+        let work = folder.join(topology);
+        copy(&root.join("examples/topologies").join(topology), &work)?;
         let mirror = folder.join("mirror");
         for host in ["registry.terraform.io", "registry.opentofu.org"] {
             let version = env!("CARGO_PKG_VERSION");
             let place = mirror.join(host).join("pve-ha/pve").join(version).join(platform());
             fs::create_dir_all(&place)?;
             let installed = place.join(format!("terraform-provider-pve_v{version}"));
-            fs::hard_link(provider, &installed).or_else(|_| fs::copy(provider, &installed).map(|_| ()))?;
+            if !installed.exists() {
+                fs::hard_link(provider, &installed).or_else(|_| fs::copy(provider, &installed).map(|_| ()))?;
+            }
         }
         let rc = folder.join("cli.tfrc");
         let installation =

@@ -3,6 +3,7 @@
 
 mod cli;
 mod cluster;
+mod foresight;
 mod report;
 mod three_node;
 
@@ -67,7 +68,9 @@ fn run(arguments: &Arguments, report: &mut Report) -> Outcome {
     let cluster = report.step("start", "an emulated cluster of three nodes answers", || {
         Cluster::start(&binaries, arguments.pve.name(), arguments.keep)
     })?;
-    let cli = Cli::new(binary, root, folder.path(), &binaries.provider, &cluster)?;
+    let topology = |name: &str| Cli::new(binary.clone(), root, name, folder.path(), &binaries.provider, &cluster);
+    foresight::tell(report, &topology("gated-rollout")?, &cluster, &root.join("target/demo"))?;
+    let cli = topology("three-node")?;
     let told = three_node::tell(report, &cli, &cluster, arguments.pve == Pve::Nine, arguments.keep);
     if arguments.keep {
         let folder = folder.keep();

@@ -26,7 +26,7 @@ pub(super) fn render(page: &mut String, simulation: &HaFailoverSimulation) {
         .collect();
     page.push_str(
         "<section id=\"matrix\">\n<h2>Who goes where</h2>\n<p class=\"key\"><span class=\"stays\">stays</span> \
-         <span class=\"moves\">→ node</span> recovered there <span class=\"replica\">→ node ⧉</span> from a replica \
+         <span class=\"moves\">→ node</span> recovered there <span class=\"replica\">→ node (copy)</span> from a replica \
          <span class=\"shifts\">⇢ node</span> moves along <span class=\"lost\">✕ lost</span></p>\n\
          <div class=\"scroll\" role=\"region\" aria-label=\"Failover matrix\" tabindex=\"0\">\n<table>\n<thead><tr>\
          <th scope=\"col\">HA resource</th><th scope=\"col\">now on</th>",
@@ -80,7 +80,9 @@ fn cell(page: &mut String, fate: &Fate, scenario: &Scenario) {
     let (class, mark) = match (&fate.to, &fate.problem) {
         (_, Some(_)) => ("lost", "✕ lost".to_owned()),
         (Some(node), None) if !hit => ("shifts", format!("⇢ {}", Text(node))),
-        (Some(node), None) if fate.disk.as_deref() == Some("replica") => ("replica", format!("→ {} ⧉", Text(node))),
+        (Some(node), None) if fate.disk.as_deref() == Some("replica") => {
+            ("replica", format!("→ {} (copy)", Text(node)))
+        }
         (Some(node), None) => ("moves", format!("→ {}", Text(node))),
         (None, None) => ("stays", "stays down".to_owned()),
     };

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use pve_schemas::data::readiness::Check;
 
-use super::text::Text;
+use super::text::{Prose, Text};
 
 /// Status, what it is called here, and its sign.
 const ORDER: [(&str, &str, &str); 4] =
@@ -22,10 +22,10 @@ pub(super) fn render(page: &mut String, checks: &[Check]) {
                 "<li class=\"{status}\"><span class=\"chip\">{sign} {word}</span><div><h3>{} <small>{}</small></h3><p>{}</p>",
                 Text(&check.title),
                 Text(&check.level),
-                Text(&check.detail),
+                Prose(&check.detail),
             );
             if let Some(remedy) = &check.remedy {
-                let _ = write!(page, "<p class=\"remedy\">{}</p>", Text(remedy));
+                let _ = write!(page, "<p class=\"remedy\">{}</p>", Prose(remedy));
             }
             page.push_str("</div></li>\n");
         }

@@ -21,3 +21,35 @@ impl fmt::Display for Text<'_> {
         Ok(())
     }
 }
+
+/// A sentence of ours: as [`Text`], with what stands between backticks as code.
+pub(super) struct Prose<'a>(pub(super) &'a str);
+
+impl fmt::Display for Prose<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // An odd one out is an ordinary character.
+        let pairs = self.0.matches('`').count() / 2;
+        let mut rest = self.0;
+        for _ in 0..pairs {
+            let mut parts = rest.splitn(3, '`');
+            let (before, code, after) = (parts.next(), parts.next(), parts.next());
+            write!(f, "{}<code>{}</code>", Text(before.unwrap_or_default()), Text(code.unwrap_or_default()))?;
+            rest = after.unwrap_or_default();
+        }
+        write!(f, "{}", Text(rest))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn backticks_are_code_and_nothing_else_is_markup() {
+        assert_eq!(
+            Prose("run `a<b>` or `c`, not `").to_string(),
+            "run <code>a&lt;b&gt;</code> or <code>c</code>, not `"
+        );
+        assert_eq!(Text("\u{7}<&>\"'").to_string(), " &lt;&amp;&gt;&quot;&#39;");
+    }
+}
