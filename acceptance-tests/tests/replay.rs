@@ -40,6 +40,7 @@ fn complaint(outcome: &Outcome, step: &Played) -> Option<String> {
     match (&step.verdict, UNEQUAL.iter().find(excused)) {
         (Verdict::Different(differences), None) => Some(format!("{name}\n    {}", differences.join("\n    "))),
         (Verdict::Different(_), Some(_)) => None,
+        (Verdict::OutOfScope, None) => Some(format!("{name} was not played")),
         (_, Some((.., why))) => Some(format!("{name} needs no excuse any more ({why})")),
         (_, None) => None,
     }

@@ -107,6 +107,9 @@ impl Outcome {
 #[must_use]
 pub fn execute(cluster: &Cluster, commands: &Commands, request: &Request) -> Outcome {
     let mut world = cluster.world();
+    if !world.machines.contains_key(&request.machine) {
+        return Outcome { end: End::Cut, stdout: String::new(), stderr: String::new(), seconds: 0.0 };
+    }
     let answering = world.answering_node.clone();
     if world.nodes.contains_key(&request.machine) {
         world.answering_node.clone_from(&request.machine);

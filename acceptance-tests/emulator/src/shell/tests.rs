@@ -86,6 +86,35 @@ fn words_come_out_as_a_shell_makes_them() {
     }
 }
 
+/// All texts of up to `length` characters of an alphabet.
+fn texts(alphabet: &str, length: usize) -> Vec<String> {
+    let mut all = vec![String::new()];
+    let mut last = all.clone();
+    for _ in 0..length {
+        last = last.iter().flat_map(|text| alphabet.chars().map(move |c| format!("{text}{c}"))).collect();
+        all.extend(last.iter().cloned());
+    }
+    all
+}
+
+#[test]
+fn no_script_is_too_strange_to_be_read() {
+    for script in texts("'\"\\$`(){<>|&;#! \na", 4) {
+        let _ = syntax::parse(&script);
+    }
+}
+
+#[test]
+fn what_is_quoted_arrives_as_it_was() {
+    let rig = rig(1);
+    let hostile = texts("'\"\\$`(;\n *", 3);
+    for chunk in hostile.chunks(50) {
+        let words: Vec<String> = chunk.iter().map(|word| format!("'{}'", word.replace('\'', r"'\''"))).collect();
+        let expected: String = chunk.iter().map(|word| format!("<{word}>")).collect();
+        assert_eq!(rig.out(&format!("printf '<%s>' {}", words.join(" "))), expected);
+    }
+}
+
 #[test]
 fn shells_complain_in_their_own_words() {
     let rig = rig(1);
@@ -365,6 +394,31 @@ fn a_node_reboots_in_order() {
 }
 
 #[test]
+fn the_shutdown_policy_decides_what_becomes_of_services() {
+    let guest = |rig: &Rig| rig.world(|world| (world.guests[&101].node.clone(), world.guests[&101].is_running()));
+    for (policy, meanwhile) in [("conditional", ("pve2", false)), ("migrate", ("pve1", true))] {
+        let seed = Seed::default_cluster("p", "s").build(Pve::V9, Initial::Seed, Clock::standing(1_795_395_964.0));
+        let rig = Rig { cluster: Cluster::new(seed), commands: Commands::default() };
+        rig.out(&format!("echo 'ha: shutdown_policy={policy}' > /etc/pve/datacenter.cfg"));
+        rig.out("ha-manager add vm:101 --state started");
+        rig.world(|world| world.advance(60.0));
+        assert_eq!(guest(&rig), ("pve2".to_owned(), true), "{policy}");
+        rig.out("ssh pve2 -- systemctl reboot");
+        for _ in 0..120 {
+            if !rig.world(|world| world.is_up("pve2")) {
+                break;
+            }
+            rig.world(|world| world.advance(1.0));
+        }
+        assert!(!rig.world(|world| world.is_up("pve2")), "{policy}");
+        let (node, runs) = guest(&rig);
+        assert_eq!((node.as_str(), runs), meanwhile, "{policy}");
+        rig.world(|world| world.advance(240.0));
+        assert_eq!(guest(&rig), ("pve2".to_owned(), true), "{policy}: {}", rig.out("ha-manager status"));
+    }
+}
+
+#[test]
 fn commands_may_be_abbreviated_but_not_left_open() {
     let rig = rig(3);
     assert_eq!(rig.out("ha-manager stat"), rig.out("ha-manager status"));
@@ -392,5 +446,7 @@ fn expected_votes_are_taken_only_if_they_can_be_had() {
     assert!(!rig.world(|world| world.is_quorate()));
     rig.out("pvecm expected 1");
     assert!(rig.world(|world| world.is_quorate()));
+    rig.world(|world| world.power("pve2", true));
+    assert_eq!(rig.world(|world| (world.expected_votes(), world.votes())), (2, (2, 2)));
     assert_eq!(rig.fails("pvecm expected 5"), (1, "Unable to set expected votes: CS_ERR_INVALID_PARAM\n".into()));
 }

@@ -53,16 +53,23 @@ impl World {
     /// Votes present and votes needed.
     #[must_use]
     pub fn votes(&self) -> (u32, u32) {
-        let present: u32 = self.nodes.values().filter(|n| self.is_member(&n.name)).map(|n| n.votes).sum();
-        let device = if self.qdevice_votes_now() { self.qdevice_votes() } else { 0 };
-        (present + device, self.expected_votes() / 2 + 1)
+        (self.present_votes(), self.expected_votes() / 2 + 1)
     }
 
-    /// The votes expected: those of all nodes and of the QDevice, or what `pvecm expected` said.
+    /// The votes expected: those of all nodes and of the QDevice, or what `pvecm expected` said, which is forgotten as far as
+    /// more votes come.
     #[must_use]
     pub fn expected_votes(&self) -> u32 {
         let nodes: u32 = self.nodes.values().map(|n| n.votes).sum();
-        self.expected.unwrap_or(nodes + self.qdevice_votes())
+        match self.expected {
+            Some(expected) => expected.max(self.present_votes()),
+            None => nodes + self.qdevice_votes(),
+        }
+    }
+
+    fn present_votes(&self) -> u32 {
+        let nodes: u32 = self.nodes.values().filter(|n| self.is_member(&n.name)).map(|n| n.votes).sum();
+        nodes + if self.qdevice_votes_now() { self.qdevice_votes() } else { 0 }
     }
 
     /// The votes of the QDevice: one with ffsplit, nodes − 1 with LMS.

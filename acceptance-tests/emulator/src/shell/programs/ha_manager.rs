@@ -80,7 +80,8 @@ fn cli(pve: Pve) -> Cli {
             .printed(rules_in_use),
         Entry::api(&["rules", "list"], " [OPTIONS] [FORMAT_OPTIONS]", &[], Method::Get, "/cluster/ha/rules").printed(
             |_, io, value, format| {
-                perl_cli::print(io, value, format, None);
+                // The index' schema knows of no more than the name.
+                perl_cli::print(io, value, format, Some(&["rule"]));
                 0
             },
         ),

@@ -377,6 +377,17 @@ pub(super) fn table(columns: &[&str], rows: &[Value]) -> String {
     text + &rule("└", "─", "┴", "┘")
 }
 
+/// Tables are sorted by their first column that no row lacks.
+fn sorted_rows(columns: &[&str], rows: &[Value]) -> Vec<Value> {
+    let mut rows = rows.to_vec();
+    let full =
+        columns.iter().find(|column| rows.iter().all(|row| row.get(**column).is_some_and(|cell| !cell.is_null())));
+    if let Some(column) = full {
+        rows.sort_by_key(|row| row.get(*column).map(crate::schema::check::perl_text));
+    }
+    rows
+}
+
 /// Prints an answer in the format asked for; `columns` are those of the table.
 pub(super) fn print(io: &mut Io, value: &Value, format: &str, columns: Option<&[&str]>) {
     match format {
@@ -389,7 +400,8 @@ pub(super) fn print(io: &mut Io, value: &Value, format: &str, columns: Option<&[
                     rows.iter().filter_map(Value::as_object).flat_map(|row| row.keys().map(String::as_str)).collect();
                 all.sort_unstable();
                 all.dedup();
-                io.out.push_str(&table(columns.unwrap_or(&all), rows));
+                let columns = columns.unwrap_or(&all);
+                io.out.push_str(&table(columns, &sorted_rows(columns, rows)));
             }
             Value::Object(members) => {
                 let rows: Vec<Value> =

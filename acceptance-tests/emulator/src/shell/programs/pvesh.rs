@@ -42,7 +42,7 @@ pub(super) fn run(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run
     }
     if host.cluster.router.find(method, path).is_none() {
         io.err.push_str(&format!("No '{verb}' handler defined for '{path}'\n"));
-        return Ok(255);
+        return Ok(1);
     }
     match host.cluster.call_in(host.world, method, path, params) {
         Ok(reply) => {
