@@ -111,7 +111,7 @@ impl Shelf {
                 }
                 self.jobs.insert(id.clone(), job);
             }
-            Object::Options | Object::Qdevice => {}
+            Object::Options | Object::Qdevice | Object::Hosted(_) => {}
         }
     }
 
@@ -143,7 +143,7 @@ pub fn id(object: &Object) -> Option<(Family, Name)> {
             (None, Some(target)) => format!("{guest} to {target}").into(),
             (None, None) => return None,
         },
-        Object::Job(_) | Object::Options | Object::Qdevice => return None,
+        Object::Job(_) | Object::Options | Object::Qdevice | Object::Hosted(_) => return None,
     };
     family(object).map(|family| (family, name))
 }
@@ -154,7 +154,7 @@ fn family(object: &Object) -> Option<Family> {
         Object::Rule(_) => Some(Family::Rule),
         Object::Group(_) => Some(Family::Group),
         Object::Job(_) => Some(Family::Job),
-        Object::Options | Object::Qdevice => None,
+        Object::Options | Object::Qdevice | Object::Hosted(_) => None,
     }
 }
 

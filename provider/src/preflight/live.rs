@@ -37,10 +37,11 @@ pub struct Live {
     is_cluster_read: OnceCell<()>,
 }
 
-/// Which lists an object needs; the privileges all of them do.
+/// Which lists an object needs.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Needs {
     pub cluster: bool,
+    pub permissions: bool,
     pub resources: bool,
     pub placed: bool,
     pub jobs: bool,
@@ -79,9 +80,11 @@ impl Live {
                     self.read_cluster(client, call).await;
                 }
             },
-            self.permissions.get_or_init(async || {
-                Permissions::parse(&client.list(Collection::Permissions, call).await.ok()?.object::<Json>().ok()?)
-            }),
+            async {
+                if needs.permissions {
+                    self.permissions.get_or_init(|| permissions(client, call)).await;
+                }
+            },
             self.version.get_or_init(async || client.version(call).await.ok()),
             async {
                 if needs.resources {
@@ -167,6 +170,10 @@ async fn list(client: &Client, call: &Call, collection: Collection) -> Option<Ve
     client.list(collection, call).await.ok()?.all().ok()
 }
 
+async fn permissions(client: &Client, call: &Call) -> Option<Permissions> {
+    Permissions::parse(&client.list(Collection::Permissions, call).await.ok()?.object::<Json>().ok()?)
+}
+
 async fn resources(client: &Client, call: &Call) -> Option<Shelf> {
     let entries = list(client, call, Collection::HaResources).await?;
     let resources = entries.iter().filter_map(|entry| HaResource::from_entry(entry).ok());
@@ -231,6 +238,13 @@ impl Cluster {
         }
         // A list without any node is none that can be relied upon.
         (!cluster.nodes.is_empty()).then_some(cluster)
+    }
+
+    /// A cluster of the given nodes, without guests.
+    #[cfg(test)]
+    pub fn of(nodes: &[&str]) -> Self {
+        let nodes: BTreeSet<Name> = nodes.iter().map(|node| Name::from(*node)).collect();
+        Self { taken: Instant::now(), ha_nodes: nodes.len(), nodes, guests: HashMap::new() }
     }
 
     /// Whether something it doesn't have is missing, and not just new.

@@ -120,11 +120,15 @@ fn needs(object: &Object, task: Task) -> Needs {
             // No rule names what is no HA resource yet.
             let has_group = resource.group.as_ref().is_some_and(Option::is_some);
             let placed = task != Task::Create || has_group;
-            Needs { cluster, placed, jobs: placed && cluster, resources: false }
+            Needs { cluster, permissions: true, placed, jobs: placed && cluster, resources: false }
         }
-        Object::Rule(_) | Object::Group(_) => Needs { cluster, placed: cluster, jobs: cluster, resources: true },
-        Object::Job(_) => Needs { cluster, placed: cluster, resources: cluster, jobs: false },
-        Object::Options | Object::Qdevice => Needs::default(),
+        Object::Rule(_) | Object::Group(_) => {
+            Needs { cluster, permissions: true, placed: cluster, jobs: cluster, resources: true }
+        }
+        Object::Job(_) => Needs { cluster, permissions: true, placed: cluster, resources: cluster, jobs: false },
+        Object::Options => Needs { permissions: true, ..Needs::default() },
+        Object::Hosted(_) => Needs { cluster, ..Needs::default() },
+        Object::Qdevice => Needs::default(),
     }
 }
 

@@ -8,7 +8,7 @@ use pve_schemas::{
     DatacenterOptions, HaGroup, HaNodeAffinityRule, HaResource, HaResourceAffinityRule, ReplicationJob, noun::Noun,
 };
 
-use crate::framework::{Number, Value};
+use crate::framework::{Number, Path, Value};
 use crate::placement::config::{Affinity, Name, Rule as PlacementRule, RuleKind};
 
 /// A part of a planned object; none while it isn't known.
@@ -23,6 +23,16 @@ pub enum Object {
     Job(Job),
     Options,
     Qdevice,
+    Hosted(Hosted),
+}
+
+/// What is managed on nodes, over SSH.
+#[derive(Debug, Clone)]
+pub struct Hosted {
+    /// The nodes it names, and where.
+    pub nodes: Vec<(Path, Known<Name>)>,
+    /// Whether it can't be made while one of them doesn't exist.
+    pub is_on_them: bool,
 }
 
 /// An HA resource.
@@ -118,6 +128,15 @@ impl Object {
             }),
             DatacenterOptions::NAME => Self::Options,
             "pve_qdevice" => Self::Qdevice,
+            "pve_node_maintenance" | "pve_node_watchdog" => {
+                Self::Hosted(Hosted { nodes: vec![named(value, Path::root())], is_on_them: true })
+            }
+            "pve_fence_device" => {
+                let connections = value.at("connect").elements().unwrap_or_default().iter().enumerate();
+                let at = |index| Path::attribute("connect").index(index);
+                let nodes = connections.map(|(index, connection)| named(connection, at(index))).collect();
+                Self::Hosted(Hosted { nodes, is_on_them: false })
+            }
             _ => return None,
         })
     }
@@ -255,6 +274,10 @@ impl From<ReplicationJob> for Job {
             disabled: Some(live.disabled == Some(true)),
         }
     }
+}
+
+fn named(value: &Value, at: Path) -> (Path, Known<Name>) {
+    (at.field("node"), name(value.at("node")).flatten())
 }
 
 /// The guest's id in `vm:100`.

@@ -152,9 +152,9 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         name: "unknown-node",
-        level: "error; of a group a warning",
+        level: EITHER,
         summary: "Unknown node",
-        doc: "A rule, group or replication job names a node that the cluster does not have.",
+        doc: "A rule, replication job, maintenance or watchdog (errors), group or fence device (warnings) names a node that the cluster does not have.",
         run: nodes::unknown_node,
     },
     Check {

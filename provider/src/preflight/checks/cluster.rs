@@ -45,7 +45,7 @@ pub fn missing_privileges(case: &Case<'_>) -> Vec<Finding> {
             };
             vec![(guest, "VM.Audit"), write]
         }
-        Object::Qdevice => return Vec::new(),
+        Object::Qdevice | Object::Hosted(_) => return Vec::new(),
     };
     let missing = needed.into_iter().filter(|(path, privilege)| !held.holds(path, privilege));
     let news = missing.filter(|(path, privilege)| case.is_news(format!("missing-privileges {path} {privilege}")));

@@ -39,6 +39,18 @@ pub fn unknown_node(case: &Case<'_>) -> Vec<Finding> {
         };
         return unknown(&group.nodes).into_iter().map(tell).collect();
     }
+    if let Some(Object::Hosted(hosted)) = case.changed() {
+        let tell = |(path, node): &(Path, Option<Name>)| {
+            let node = node.as_ref().filter(|node| !cluster.nodes.contains(*node))?;
+            let detail = format!("The cluster has no node {node}.\nIts nodes are {}.", known());
+            Some(if hosted.is_on_them {
+                error(Some(path.clone()), detail)
+            } else {
+                warning(Some(path.clone()), detail)
+            })
+        };
+        return hosted.nodes.iter().filter_map(tell).collect();
+    }
     if let Some((name, job)) = case.job()
         && let Some(target) = job.target.as_ref().filter(|target| !cluster.nodes.contains(*target))
     {
@@ -78,10 +90,10 @@ pub fn failback_flapping(case: &Case<'_>) -> Vec<Finding> {
         if sids.is_empty() {
             return Vec::new();
         }
-        let go = if sids.len() == 1 { "goes" } else { "go" };
+        let (go, them) = if sids.len() == 1 { ("goes", "it") } else { ("go", "them") };
         let detail = format!(
             "{place}: {top} is the only node of the highest priority, so {} {go} back to it each time it comes online. A node that \
-             comes and goes takes them along every time.\nGive a second node the same priority, or {remedy}.",
+             comes and goes takes {them} along every time.\nGive a second node the same priority, or {remedy}.",
             list(sids)
         );
         vec![warning(Some(Path::attribute(at)), detail)]
@@ -111,5 +123,39 @@ pub fn failback_flapping(case: &Case<'_>) -> Vec<Finding> {
             places.flat_map(|(place, nodes)| told(place, nodes, vec![sid], at, remedy)).collect()
         }
         _ => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::framework::{Severity, Value};
+    use crate::preflight::ledger::Ledger;
+    use crate::preflight::live::{Cluster, Live};
+    use crate::preflight::view::View;
+
+    fn unknown(kind: &str, object: &Value) -> Vec<(Severity, String)> {
+        let object = Object::of(kind, object).unwrap();
+        let (live, cluster, planned, told) =
+            (Live::default(), Cluster::of(&["pve1"]), Ledger::default(), Mutex::default());
+        let view = View { live: &live, cluster: Some(&cluster), planned: &planned };
+        let found = unknown_node(&Case::new(&object, false, view, &told));
+        found.into_iter().map(|finding| (finding.severity, finding.path.unwrap().to_string())).collect()
+    }
+
+    #[test]
+    fn what_is_managed_on_nodes_names_nodes_that_exist() {
+        let on = |node: Value| Value::object([("node", node)]);
+        for kind in ["pve_node_maintenance", "pve_node_watchdog"] {
+            assert_eq!(unknown(kind, &on("pve7".into())), [(Severity::Error, "node".to_owned())]);
+            assert!(unknown(kind, &on("pve1".into())).is_empty());
+            assert!(unknown(kind, &on(Value::Unknown)).is_empty());
+        }
+        let device = |nodes: Vec<Value>| Value::object([("connect", Value::List(nodes))]);
+        let found = unknown("pve_fence_device", &device(vec![on("pve1".into()), on("pve7".into())]));
+        assert_eq!(found, [(Severity::Warning, "connect[1].node".to_owned())]);
+        assert!(unknown("pve_fence_device", &device(vec![on("pve1".into())])).is_empty());
     }
 }

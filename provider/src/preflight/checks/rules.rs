@@ -92,7 +92,7 @@ pub fn affinity_with_priorities(case: &Case<'_>) -> Vec<Finding> {
         |partners, _| {
             (
                 format!(
-                    "together with {partners}, a rule between resources meets a node affinity rule with several priorities."
+                    "it shares resources with {partners}: what a rule keeps together or apart can't be in a node affinity rule with several priorities."
                 ),
                 "Give all nodes of the node affinity rule the same priority, or take the resources out of one of the rules.",
             )
@@ -108,7 +108,7 @@ pub fn together_in_several_node_rules(case: &Case<'_>) -> Vec<Finding> {
         |partners, _| {
             (
                 format!(
-                    "together with {partners}, resources that are to be on one node are in different node affinity rules."
+                    "it shares resources with {partners}: what is kept together can't be in different node affinity rules."
                 ),
                 "Put all resources that are kept together into one node affinity rule.",
             )
@@ -124,7 +124,7 @@ pub fn apart_on_too_few_nodes(case: &Case<'_>) -> Vec<Finding> {
         |partners, _| {
             (
                 format!(
-                    "together with {partners}, resources that are to be kept apart are bound to fewer nodes than there are resources."
+                    "it shares resources with {partners}: what is kept apart is bound to fewer nodes than there are resources."
                 ),
                 "Name more nodes in the node affinity rule, or keep fewer of its resources apart. `strict` makes no difference here.",
             )
