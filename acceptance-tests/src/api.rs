@@ -110,6 +110,25 @@ impl Api {
         request.send().await?.error_for_status().map(drop)
     }
 
+    /// An action of the emulator's control plane, which stands beside the API.
+    ///
+    /// # Panics
+    /// It refuses.
+    #[track_caller]
+    pub fn control(&self, action: &str, body: &Json) {
+        let url = format!("{}/emulator/{action}", self.base.trim_end_matches("/api2/json"));
+        let send = || self.http.post(&url).body(body.to_string()).send();
+        let (status, text) = runtime::block_on(async {
+            // A connection of the pool may have been closed from the other side just now.
+            let answer = match send().await {
+                Ok(answer) => answer,
+                Err(_) => send().await.expect("the control plane answers"),
+            };
+            (answer.status().as_u16(), answer.text().await.unwrap_or_default())
+        });
+        assert_eq!(status, 200, "{action}: {text}");
+    }
+
     /// The entries of a list by the member `key`, without what changes with every write to the same file.
     #[track_caller]
     pub fn list(&self, path: &str, key: &str) -> BTreeMap<String, Json> {

@@ -51,6 +51,9 @@ impl Core {
             "api_token": cluster.variable("PROXMOX_VE_API_TOKEN"),
             "ca_certificate": cluster.variable("PROXMOX_VE_CA_CERTIFICATE"),
         });
+        if let Some(ssh) = cluster.ssh() {
+            block["ssh"] = ssh;
+        }
         for (name, value) in arguments {
             block[*name] = value.clone();
         }

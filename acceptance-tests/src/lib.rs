@@ -8,6 +8,7 @@ pub mod cli;
 pub mod cluster;
 pub mod core;
 pub mod life;
+pub mod machines;
 pub mod nodes;
 pub mod output;
 pub mod plan;

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value as Json;
 
+use crate::plan::Plan;
 use crate::{Cluster, Workspace};
 
 /// A resource type's life.
@@ -29,6 +30,14 @@ pub struct Life {
     pub always: Vec<(&'static str, String)>,
     /// Parameters of a DELETE that is done at once.
     pub deleting: Vec<(&'static str, String)>,
+    /// Where there is no collection: how somebody else removes the object with that id.
+    pub removes: Option<fn(&Cluster, &str)>,
+    /// Where there is no collection: the ids of the objects that are there.
+    pub lists: Option<fn(&Cluster) -> BTreeSet<String>>,
+    /// Computed attributes that follow whatever is changed.
+    pub follows: &'static [&'static str],
+    /// Whether a create has something to tell.
+    pub warns: bool,
     /// Whether the collection itself is the only object there is, of which each of the objects manages a part.
     pub is_singleton: bool,
 }
@@ -46,6 +55,10 @@ pub struct Object {
     pub changed: Option<String>,
     /// What somebody else makes of that attribute; empty where Proxmox doesn't store it.
     pub drift: Vec<(&'static str, String)>,
+    /// Whether it has secrets, which the CLI leaves out of a configuration that it writes.
+    pub is_secret: bool,
+    /// How somebody else changes that attribute where there is no collection.
+    pub edit: Option<Box<dyn Fn(&Cluster)>>,
 }
 
 /// A change that needs a new object.
@@ -80,18 +93,15 @@ impl Life {
             assert_eq!(cluster.inventory(), before, "something is left behind");
         } else if !self.is_singleton {
             // Other tests are at work there.
-            let left = cluster.api.list(self.collection, self.key);
-            assert!(
-                self.objects.iter().all(|object| !left.contains_key(&object.id)),
-                "something is left behind: {left:?}"
-            );
+            let left = self.there(cluster);
+            assert!(self.objects.iter().all(|object| !left.contains(&object.id)), "something is left behind: {left:?}");
         }
     }
 
     fn create(&self, w: &Workspace) {
         w.configure(&self.configuration(|object| object.base.clone()));
         let run = w.apply();
-        assert!(run.warnings().is_empty(), "{}", run.text);
+        assert_eq!(!run.warnings().is_empty(), self.warns, "{}", run.text);
         w.plan_is_empty();
     }
 
@@ -101,7 +111,7 @@ impl Life {
         let all: Vec<String> = self.sorted(|object| format!("{} update", self.address(object)));
         assert_eq!(plan.changes(), all);
         for object in &self.objects {
-            assert_eq!(plan.changed(&self.address(object)), set(object.attribute()), "update of {}", object.name);
+            assert_eq!(self.changed(&plan, object), set(object.attribute()), "update of {}", object.name);
         }
         w.apply_plan();
         w.plan_is_empty();
@@ -110,33 +120,35 @@ impl Life {
     fn import(&self, w: &Workspace, cluster: &std::sync::Arc<Cluster>) {
         // All of them by blocks, their configuration written by the CLI.
         let fresh = Workspace::new(cluster);
-        let blocks = self
-            .objects
-            .iter()
-            .map(|object| format!("import {{\n  to = {}\n  id = {:?}\n}}\n", self.address(object), object.id));
+        let open = || self.objects.iter().filter(|object| !object.is_secret);
+        let blocks =
+            open().map(|object| format!("import {{\n  to = {}\n  id = {:?}\n}}\n", self.address(object), object.id));
         fresh.configure(&blocks.collect::<String>());
         let plan = fresh.plan_with(&["-generate-config-out=generated.tf"]);
         assert!(plan.changes().is_empty(), "{:?}", plan.changes());
-        assert_eq!(plan.imports(), self.objects.len());
-        for object in &self.objects {
+        assert_eq!(plan.imports(), open().count());
+        for object in open() {
             let address = self.address(object);
             self.assert_same(object, &w.attributes(&address), plan.after(&address));
         }
-        // One by its id.
-        let Some(object) = self.objects.iter().find(|object| !object.drift.is_empty()) else { return };
-        let address = self.address(object);
-        let created = w.attributes(&address);
-        w.expect(0, &["state", "rm", &address]);
-        w.expect(0, &["import", "-no-color", &address, &object.id]);
-        self.assert_same(object, &created, &w.attributes(&address));
-        w.plan_is_empty();
+        // One by its id, and those that have secrets.
+        let first = open().find(|object| object.is_stored());
+        for object in first.into_iter().chain(self.objects.iter().filter(|object| object.is_secret)) {
+            let address = self.address(object);
+            let created = w.attributes(&address);
+            w.expect(0, &["state", "rm", &address]);
+            w.expect(0, &["import", "-no-color", &address, &object.id]);
+            self.assert_same(object, &created, &w.attributes(&address));
+            w.plan_is_empty();
+        }
     }
 
     /// Attributes that Proxmox doesn't store are at their default after an import; of the rest none is different.
     #[track_caller]
     fn assert_same(&self, object: &Object, created: &Json, imported: &Json) {
         for (name, value) in created.as_object().into_iter().flatten() {
-            let local = object.drift.is_empty() && name == object.attribute();
+            let own = name == object.attribute();
+            let local = (!object.is_stored() && own) || (!own && self.follows.contains(&name.as_str()));
             let same = means(value) == means(&imported[name]);
             assert!(local || same, "{}.{name}: {value} was created, {} imported", object.name, imported[name]);
         }
@@ -148,19 +160,25 @@ impl Life {
             Some((last, others)) if !self.is_singleton => (Some(last), others),
             _ => (None, self.objects.as_slice()),
         };
-        for object in others.iter().filter(|object| !object.drift.is_empty()) {
-            cluster.api.put(&self.path(&object.id), &borrowed(self.always.iter().chain(&object.drift)));
+        for object in others.iter().filter(|object| object.is_stored()) {
+            match &object.edit {
+                Some(edit) => edit(cluster),
+                None => cluster.api.put(&self.path(&object.id), &borrowed(self.always.iter().chain(&object.drift))),
+            }
             expected.push(format!("{} update", self.address(object)));
         }
         if let Some(last) = last {
-            cluster.api.delete(&self.path(&last.id), &borrowed(&self.deleting));
+            match self.removes {
+                Some(remove) => remove(cluster, &last.id),
+                None => cluster.api.delete(&self.path(&last.id), &borrowed(&self.deleting)),
+            }
             expected.push(format!("{} create", self.address(last)));
         }
         expected.sort();
         let plan = w.plan();
         assert_eq!(plan.changes(), expected);
-        for object in others.iter().filter(|object| !object.drift.is_empty()) {
-            assert_eq!(plan.changed(&self.address(object)), set(object.attribute()), "drift of {}", object.name);
+        for object in others.iter().filter(|object| object.is_stored()) {
+            assert_eq!(self.changed(&plan, object), set(object.attribute()), "drift of {}", object.name);
         }
         w.apply_plan();
         w.plan_is_empty();
@@ -192,7 +210,7 @@ impl Life {
         }
         w.apply_plan();
         w.plan_is_empty();
-        let now: BTreeSet<String> = cluster.api.list(self.collection, self.key).into_keys().collect();
+        let now = self.there(cluster);
         for replacement in &self.replacements {
             let old = self.objects.iter().find(|object| object.name == replacement.object).expect("the table names it");
             assert!(now.contains(&replacement.id) && (!now.contains(&old.id) || old.id == replacement.id), "{now:?}");
@@ -202,6 +220,21 @@ impl Life {
     fn configuration(&self, attributes: impl Fn(&Object) -> Vec<(&'static str, String)>) -> String {
         let blocks = self.objects.iter().map(|object| block(self.kind, object.name, &attributes(object)));
         format!("{}\n{}", self.needs, blocks.collect::<String>())
+    }
+
+    /// What the plan changes, without what only follows.
+    fn changed(&self, plan: &Plan, object: &Object) -> BTreeSet<String> {
+        let mut changed = plan.changed(&self.address(object));
+        changed.retain(|name| name == object.attribute() || !self.follows.contains(&name.as_str()));
+        changed
+    }
+
+    /// The ids of the objects that are there.
+    fn there(&self, cluster: &Cluster) -> BTreeSet<String> {
+        match self.lists {
+            Some(list) => list(cluster),
+            None => cluster.api.list(self.collection, self.key).into_keys().collect(),
+        }
     }
 
     fn address(&self, object: &Object) -> String {
@@ -235,6 +268,23 @@ impl Object {
     #[must_use]
     pub fn drifts(self, parameters: &[(&'static str, &str)]) -> Self {
         Self { drift: owned(parameters), ..self }
+    }
+
+    /// Somebody else does this to that attribute.
+    #[must_use]
+    pub fn edited(self, edit: impl Fn(&Cluster) + 'static) -> Self {
+        Self { edit: Some(Box::new(edit)), ..self }
+    }
+
+    /// It has secrets.
+    #[must_use]
+    pub fn secret(self) -> Self {
+        Self { is_secret: true, ..self }
+    }
+
+    /// Whether Proxmox stores the attribute it is here for.
+    fn is_stored(&self) -> bool {
+        self.edit.is_some() || !self.drift.is_empty()
     }
 
     /// The attribute it is here for: its name up to the first two underscores.

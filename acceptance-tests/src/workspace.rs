@@ -28,6 +28,9 @@ impl Workspace {
         let workspace = Self { folder, cluster: cluster.clone() };
         workspace.write("cli.tfrc", &cli::configuration(&cli::provider_folder()));
         workspace.write("terraform.tf", REQUIRED);
+        if let Some(block) = cluster.provider_block() {
+            workspace.write("provider.tf", &block);
+        }
         workspace
     }
 

@@ -5,19 +5,27 @@
 
 pub mod data;
 pub mod datacenter_options;
+pub mod fence_device;
 pub mod ha_group;
 pub mod ha_node_affinity_rule;
 pub mod ha_resource;
 pub mod ha_resource_affinity_rule;
+pub mod node_maintenance;
+pub mod node_watchdog;
 pub mod noun;
 pub mod provider_block;
+pub mod qdevice;
 pub mod replication_job;
 pub mod value;
 
 pub use datacenter_options::DatacenterOptions;
+pub use fence_device::FenceDevice;
 pub use ha_group::HaGroup;
 pub use ha_node_affinity_rule::HaNodeAffinityRule;
 pub use ha_resource::HaResource;
 pub use ha_resource_affinity_rule::HaResourceAffinityRule;
+pub use node_maintenance::NodeMaintenance;
+pub use node_watchdog::NodeWatchdog;
 pub use provider_block::ProviderBlock;
+pub use qdevice::Qdevice;
 pub use replication_job::ReplicationJob;

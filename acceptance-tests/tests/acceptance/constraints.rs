@@ -54,6 +54,20 @@ const fn job(name: &'static str, value: &'static str, says: &'static str) -> Cas
     case("pve_replication_job", JOB, name, value, says)
 }
 
+const DEVICE: &[(&str, &str)] = &[
+    ("name", "\"ipmi\""),
+    ("agent", "\"fence_x\""),
+    ("options", "{ ip = \"1\" }"),
+    ("connect", "block {\n    node = \"pve1\"\n    options = { plug = \"1\" }\n  }"),
+];
+const MAINTENANCE: &[(&str, &str)] = &[("node", "\"pve1\"")];
+const WATCHDOG: &[(&str, &str)] = &[("node", "\"pve1\""), ("module", "\"softdog\"")];
+const QDEVICE: &[(&str, &str)] = &[("address", "\"10.0.0.100\""), ("force", "true")];
+
+const fn device(name: &'static str, value: &'static str, says: &'static str) -> Case {
+    case("pve_fence_device", DEVICE, name, value, says)
+}
+
 const fn options(name: &'static str, value: &'static str, says: &'static str) -> Case {
     case("pve_datacenter_options", OPTIONS, name, value, says)
 }
@@ -154,6 +168,36 @@ const CASES: &[Case] = &[
     options("language", "\"xx\"", "must be one of ar, ca"),
     options("mac_prefix", "\"BD:24:11\"", "unicast MAC address"),
     options("registered_tags", "[\"-a\"]", "must be a tag"),
+    device("name", "\"my-dev\"", "Proxmox cuts the name of a fence device"),
+    device("name", "\"\"", "must be letters, digits and _ only"),
+    device("instance", "0", "must be at least 1"),
+    device("agent", "\"fence_x; reboot\"", "must be the name of a fence agent"),
+    device("options", "{ ip = \"a=b\" }", "can't contain ="),
+    device("options", "{ ip = \"it's\" }", "can't contain '"),
+    device("options", "{ ip = \"a\\nb\" }", "must be one line"),
+    device("options", "{ \"a b\" = \"1\" }", "must be the name of an option"),
+    device("options", "{}", "A device without options"),
+    device("secret_options", "{ password = \"a=b\" }", "can't contain ="),
+    device("secret_options", "{ ip = \"2\" }", "An option is given twice"),
+    device("after", "\"my-dev\"", "Proxmox cuts the name of a fence device"),
+    device("after", "\"ipmi\"", "A device can't stand behind itself"),
+    device(
+        "connect",
+        "block {\n    node = \"pve-1\"\n    options = { plug = \"1\" }\n  }",
+        "Proxmox cuts node names at a dash",
+    ),
+    device("connect", "block {\n    node = \"pve1\"\n    options = { plug = \"a=1\" }\n  }", "can't contain ="),
+    device("connect", "block {\n    node = \"pve1\"\n    options = {}\n  }", "A connection without options"),
+    device(
+        "connect",
+        "block {\n    node = \"pve1\"\n    options = { a = \"1\" }\n  }\n  connect {\n    node = \"pve1\"\n    options = { a = \
+         \"2\" }\n  }",
+        "A node is connected twice",
+    ),
+    case("pve_node_maintenance", MAINTENANCE, "node", "\"pve.1\"", NODE),
+    case("pve_node_watchdog", WATCHDOG, "node", "\"pve.1\"", NODE),
+    case("pve_node_watchdog", WATCHDOG, "module", "\"soft dog\"", "must be the name of a kernel module"),
+    case("pve_qdevice", QDEVICE, "address", "\"qnetd.example.com\"", "must be an IP address, not a host name"),
 ];
 
 #[test]

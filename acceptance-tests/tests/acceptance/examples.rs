@@ -10,6 +10,12 @@ use pve_emulator::{Options, Release};
 /// What only PVE 8 has.
 const ONLY_ON_PVE_8: [&str; 1] = ["pve_ha_group"];
 
+/// What the examples leave to the user.
+const SECRETS: &str = "ipmi_password = \"secret\"\n";
+
+/// What is done over SSH, on either release.
+const OVER_SSH: [&str; 4] = ["pve_fence_device", "pve_node_maintenance", "pve_node_watchdog", "pve_qdevice"];
+
 #[test]
 fn on_pve_9() {
     each_on("examples::on_pve_9", Release::V9, |name| !ONLY_ON_PVE_8.contains(&name));
@@ -17,7 +23,7 @@ fn on_pve_9() {
 
 #[test]
 fn on_pve_8() {
-    each_on("examples::on_pve_8", Release::V8, |name| ONLY_ON_PVE_8.contains(&name));
+    each_on("examples::on_pve_8", Release::V8, |name| ONLY_ON_PVE_8.contains(&name) || OVER_SSH.contains(&name));
 }
 
 fn each_on(test: &str, release: Release, fits: impl Fn(&str) -> bool) {
@@ -25,15 +31,23 @@ fn each_on(test: &str, release: Release, fits: impl Fn(&str) -> bool) {
     assert!(!examples.is_empty());
     for example in examples {
         // Each begins with the same cluster: guests stay where HA has moved them.
-        let Some(cluster) = Cluster::own(test, Options { release, ..Options::default() }).map(Arc::new) else { return };
+        let cluster = match name(&example) {
+            "pve_qdevice" => Cluster::of_nodes(test, release, 2),
+            kind if OVER_SSH.contains(&kind) => Cluster::with_ssh(test, release),
+            _ => Cluster::own(test, Options { release, ..Options::default() }),
+        };
+        let Some(cluster) = cluster.map(Arc::new) else { return };
         let before = cluster.inventory();
         let _hurry = cluster.hurry();
         let file = |name: &str| fs::read_to_string(example.join(name)).unwrap();
-        let w = Workspace::new(&cluster);
+        let [w, fresh] = [(); 2].map(|()| {
+            let w = Workspace::new(&cluster);
+            w.write("terraform.tfvars", SECRETS);
+            w
+        });
         w.configure(&file("resource.tf"));
         w.apply();
         w.plan_is_empty();
-        let fresh = Workspace::new(&cluster);
         fresh.configure(&file("resource.tf"));
         fresh.write("import.tf", &file("import.tf"));
         let plan = fresh.plan();
@@ -46,7 +60,7 @@ fn each_on(test: &str, release: Release, fits: impl Fn(&str) -> bool) {
         assert!(shell.lines().any(said), "{shell}");
         // What Proxmox doesn't store can't be imported.
         let changed = plan.changed(address);
-        assert!(changed.iter().all(|name| name == "timeouts"), "{address}: {changed:?}");
+        assert!(changed.iter().all(|name| name == "timeouts" || name == "verify"), "{address}: {changed:?}");
         w.destroy();
         assert_eq!(cluster.inventory(), before, "{}", name(&example));
     }

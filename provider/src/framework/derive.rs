@@ -3,6 +3,8 @@
 //! The keywords of JSON Schema carry types and constraints, the doc comments carry the documentation, and the `tf`
 //! extension of a property carries what only Terraform has words for.
 
+use std::time::Duration;
+
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::Value as Json;
@@ -32,7 +34,7 @@ impl Schema {
         let mut identity = Block::default();
         if role == Role::Resource {
             block.attributes.insert(0, id_attribute());
-            block.blocks.push(timeouts_block());
+            block.blocks.push(timeouts_block(&json));
             identity.attributes = block.attributes.iter().filter(|a| a.identity).cloned().collect();
             if identity.attributes.is_empty() {
                 identity.attributes.push(id_attribute());
@@ -171,21 +173,30 @@ fn id_attribute() -> Attribute {
     Attribute { computed: true, ..plain("id", "The natural id, the one that `import` takes.") }
 }
 
-fn timeouts_block() -> NestedBlock {
-    let entry = |verb: &str, what: &str, unset: &str| Attribute {
+/// How long `verb` may take where an object's `timeouts` doesn't say, from the schema of its noun.
+pub fn default_timeout(schema: &Json, verb: &str) -> Duration {
+    let minutes = schema["tf"]["timeouts"][verb].as_u64().unwrap_or(if verb == "read" { 2 } else { 5 });
+    Duration::from_mins(minutes)
+}
+
+fn timeouts_block(schema: &Json) -> NestedBlock {
+    let entry = |verb: &str, what: &str| Attribute {
         optional: true,
         local: true,
         constraints: serde_json::json!({"format": "duration"}),
         ..plain(
             verb,
-            &format!("How long {what} may take, retries and waits included, such as `\"10m\"`. Unset means {unset}."),
+            &format!(
+                "How long {what} may take, retries and waits included, such as `\"10m\"`. Unset means {} minutes.",
+                default_timeout(schema, verb).as_secs() / 60
+            ),
         )
     };
     let attributes = vec![
-        entry("create", "a create", "5 minutes"),
-        entry("read", "a read", "2 minutes"),
-        entry("update", "an update", "5 minutes"),
-        entry("delete", "a delete", "5 minutes"),
+        entry("create", "a create"),
+        entry("read", "a read"),
+        entry("update", "an update"),
+        entry("delete", "a delete"),
     ];
     NestedBlock {
         name: super::read::TIMEOUTS.to_owned(),

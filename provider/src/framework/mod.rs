@@ -23,7 +23,7 @@ mod value;
 
 pub use context::{Context, Stop};
 pub use data_source::DataSource;
-pub use derive::{Role, json_schema};
+pub use derive::{Role, default_timeout, json_schema};
 pub use diagnostics::{Diagnostic, Diagnostics, Severity};
 pub use failure::{Cause, Failure};
 pub use list::{Listed, Listing};

@@ -48,6 +48,11 @@ fn values(resource: &dyn Resource, request: &PlanRequest) -> (Value, Vec<Path>) 
     if changed {
         mark_unknown(schema, prior, &request.config, &mut planned);
     }
+    if prior.is_some()
+        && let Some(sign) = resource.ailing(&planned)
+    {
+        planned.insert(sign, Value::Unknown);
+    }
     if schema.attribute("id").is_some() {
         planned.insert("id", id(resource, prior, &planned));
     }

@@ -86,6 +86,12 @@ pub trait Resource: Send + Sync {
         Box::pin(async { Diagnostics::new() })
     }
 
+    /// The computed attribute that shows that `object`, though it is as configured, doesn't do its work, and that an update would
+    /// mend it: the plan then has a change. Pure.
+    fn ailing(&self, _object: &Value) -> Option<&'static str> {
+        None
+    }
+
     /// Checks of a create, update or replace against the live cluster: adds diagnostics, never changes the plan.
     fn preflight<'a>(&'a self, _cx: &'a Context, _change: Change<'a>) -> BoxFuture<'a, Diagnostics> {
         Box::pin(async { Diagnostics::new() })

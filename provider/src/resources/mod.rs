@@ -5,10 +5,15 @@
 //! a file of its own has what is particular to one noun.
 
 mod datacenter_options;
+mod fence_device;
 mod ha_group;
 mod ha_resource;
 mod ha_rules;
+mod hosted;
 mod moved;
+mod node_maintenance;
+mod node_watchdog;
+mod qdevice;
 mod replication_job;
 mod rest;
 mod verbs;
@@ -16,6 +21,7 @@ mod verbs;
 use std::sync::Arc;
 
 pub use datacenter_options::DatacenterOptionsResource;
+pub use hosted::{Hosted, HostedResource};
 pub use rest::RestResource;
 pub use verbs::{Verb, Verbs};
 
@@ -26,4 +32,9 @@ use crate::session::Session;
 /// A boxed resource type, for the registry.
 pub fn rest<N: Verbs>(session: &Arc<Session>) -> Box<dyn Resource> {
     Box::new(RestResource::<N>::new(session.clone()))
+}
+
+/// A boxed resource type of what is managed on the nodes, for the registry.
+pub fn hosted<N: Hosted>(session: &Arc<Session>) -> Box<dyn Resource> {
+    Box::new(HostedResource::<N>::new(session.clone()))
 }

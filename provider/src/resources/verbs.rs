@@ -11,6 +11,7 @@ use super::moved::Moved;
 use crate::client::{Client, Collection, Params};
 use crate::framework::{Change, Context, Diagnostics, Failure, MoveSource, Value};
 use crate::session::{Configured, call};
+use crate::ssh::Ssh;
 
 /// What a REST-shaped noun adds to the generic verbs. Most add only where they are found.
 pub trait Verbs: Rest {
@@ -112,6 +113,14 @@ impl Verb<'_> {
     /// The client.
     pub fn client(&self) -> &Client {
         &self.configured.client
+    }
+
+    /// The nodes' shells.
+    ///
+    /// # Errors
+    /// SSH is not configured.
+    pub fn ssh(&self) -> Result<Ssh, Failure> {
+        self.configured.ssh()
     }
 
     /// The bounds of the operation in the client's terms.

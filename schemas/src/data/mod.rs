@@ -19,7 +19,7 @@ pub mod version;
 mod answer;
 mod ha_problems;
 #[cfg(test)]
-mod recorded;
+pub(crate) mod recorded;
 
 pub use datacenter_options::DatacenterOptions;
 pub use failover_simulation::HaFailoverSimulation;

@@ -1,7 +1,7 @@
 //! `pve_quorum`: who votes, how many votes it takes, and how many nodes may still fail.
 //!
 //! Proxmox's API shows votes of nodes and the state of the QDevice daemon, but neither the votes of the QDevice nor the
-//! sums. They follow from votequorum's own rules, as `pvecm status` prints them.
+//! sums. They follow from votequorum's own rules, as `pvecm status` prints them; where that can be asked over SSH, it counts.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -9,13 +9,15 @@ use serde_json::Value as Json;
 
 use super::answer::list;
 use crate::noun::Noun;
+use crate::qdevice::Votes;
 use crate::value::Entry;
 
 /// The quorum of the cluster: whether it has it, the votes, and how many nodes may still fail.
 ///
-/// Everything is taken from the API of the node that answers, without SSH. What can't be derived from it is null: all
-/// votes on a node that is in no cluster, or the votes of a QDevice with an algorithm that Proxmox doesn't set up. An
-/// expectation lowered by `pvecm expected` at run time is not visible to the API.
+/// Everything is taken from the API of the node that answers. What can't be derived from it is null: all votes on a node
+/// that is in no cluster, or the votes of a QDevice with an algorithm that Proxmox doesn't set up. An expectation lowered by
+/// `pvecm expected` at run time is not visible to the API. Where the provider has an `ssh` block, the votes come from
+/// `pvecm status` on that node, which knows all of this.
 ///
 /// Needs the privilege `Sys.Audit` on `/`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -105,6 +107,33 @@ impl Quorum {
             qdevice,
             nodes,
         })
+    }
+
+    /// With the votes as votequorum counts them, where they could be asked for.
+    #[must_use]
+    pub fn counted(self, votes: &Votes) -> Self {
+        let mut nodes = self.nodes;
+        for node in &mut nodes {
+            let member = votes.members.iter().find(|member| Some(member.id) == node.id);
+            node.votes = member.map(|member| member.votes).or(node.votes);
+        }
+        let device = votes.qdevice();
+        let qdevice = Qdevice {
+            configured: self.qdevice.configured || votes.has_qdevice(),
+            votes: device.map(|device| device.configured_votes).or(self.qdevice.votes),
+            ..self.qdevice
+        };
+        let (total, needed) = (Some(votes.total), Some(votes.needed));
+        Self {
+            quorate: Some(votes.quorate),
+            expected_votes: Some(votes.expected),
+            total_votes: total,
+            needed_votes: needed,
+            tolerated_node_failures: tolerated(Some(votes.quorate), total, needed, &nodes),
+            qdevice,
+            nodes,
+            ..self
+        }
     }
 }
 
@@ -229,6 +258,41 @@ mod tests {
             assert_eq!(quorum.qdevice.algorithm.as_deref(), Some("lms"));
             assert_eq!((quorum.qdevice.votes, quorum.qdevice.state.as_deref()), (Some(2), Some("Connected")));
         }
+    }
+
+    #[test]
+    fn what_votequorum_counts_is_what_follows_from_the_api() {
+        for case in ["pve8-qdevice", "pve9-qdevice"] {
+            let voters = answer("pve9-version-index", 41);
+            for (status, device, printed) in [(14, 12, 15), (14, if case == "pve8-qdevice" { 1 } else { 22 }, 2)] {
+                let derived = Quorum::from_answers(&answer(case, status), &voters, &answer(case, device)).unwrap();
+                let votes = Votes::parse(step(case, printed)["stdout"].as_str().unwrap()).unwrap();
+                assert_eq!(derived.clone().counted(&votes), derived, "{case} {printed}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_lowered_expectation_and_a_silent_qdevice_are_counted() {
+        let voters = answer("pve9-version-index", 41);
+        let derived = Quorum::from_answers(&answer("pve9-qdevice", 14), &voters, &answer("pve9-qdevice", 12)).unwrap();
+        let text = step("pve9-qdevice", 15)["stdout"].as_str().unwrap().to_owned();
+        let silent = text
+            .replace("Total votes:      5", "Total votes:      3")
+            .replace("2            Qdevice\n", "0            Qdevice (votes 2)\n");
+        let quorum = derived.clone().counted(&Votes::parse(&silent).unwrap());
+        assert_eq!(
+            (quorum.total_votes, quorum.qdevice.votes, quorum.tolerated_node_failures),
+            (Some(3), Some(2), Some(0))
+        );
+        let lowered = text
+            .replace("Expected votes:   5", "Expected votes:   1")
+            .replace("Quorum:           3", "Quorum:           1");
+        let quorum = derived.counted(&Votes::parse(&lowered).unwrap());
+        assert_eq!(
+            (quorum.expected_votes, quorum.needed_votes, quorum.tolerated_node_failures),
+            (Some(1), Some(1), Some(2))
+        );
     }
 
     #[test]

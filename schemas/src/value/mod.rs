@@ -3,7 +3,9 @@
 mod comment;
 mod duration;
 mod entry;
+mod fence;
 mod ident;
+mod options;
 mod parsed;
 mod schedule;
 mod texts;
@@ -11,7 +13,10 @@ mod texts;
 pub use comment::{AsciiComment, Comment};
 pub use duration::duration;
 pub use entry::Entry;
+pub(crate) use fence::is_word;
+pub use fence::{FenceAgent, FenceName, FenceNode};
 pub use ident::{ConfigId, HaState, NodeName, NodePriorities, Sid, SidSet};
+pub use options::{Options, SecretOptions};
 pub use parsed::Malformed;
 pub use schedule::Schedule;
 
@@ -31,9 +36,16 @@ pub fn check(format: &str, text: &str) -> Result<(), String> {
         Comment::FORMAT => parses::<Comment>(text),
         AsciiComment::FORMAT => parses::<AsciiComment>(text),
         Schedule::FORMAT => parses::<Schedule>(text),
+        FenceAgent::FORMAT => parses::<FenceAgent>(text),
+        FenceName::FORMAT => parses::<FenceName>(text),
+        FenceNode::FORMAT => parses::<FenceNode>(text),
         "cidr" => texts::cidr(text),
         "date" => texts::date(text),
         "email" => texts::email(text),
+        "ip" => texts::ip(text),
+        "kernel-module" => texts::kernel_module(text),
+        "pve-fence-option" => fence::option_name(text),
+        "pve-fence-value" => fence::option_value(text),
         "pve-http-proxy" => texts::http_proxy(text),
         "pve-line" => texts::line(text),
         "pve-mac-prefix" => texts::mac_prefix(text),

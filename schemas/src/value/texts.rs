@@ -18,6 +18,16 @@ pub(super) fn date(text: &str) -> Result<(), String> {
     demand(text.parse::<jiff::civil::Date>().is_ok() && text.len() == 10, "must be a date such as \"2026-11-23\"")
 }
 
+pub(super) fn ip(text: &str) -> Result<(), String> {
+    demand(text.parse::<IpAddr>().is_ok(), "must be an IP address, not a host name")
+}
+
+pub(super) fn kernel_module(text: &str) -> Result<(), String> {
+    let good = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
+    let module = !text.is_empty() && text.bytes().all(good) && !text.starts_with('-');
+    demand(module, "must be the name of a kernel module, such as softdog or ipmi_watchdog")
+}
+
 pub(super) fn email(text: &str) -> Result<(), String> {
     let good =
         |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || "_+&*-.'".contains(c));

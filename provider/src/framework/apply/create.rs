@@ -1,7 +1,7 @@
 //! Create: absent? → send → (unknown fate: look and compare) → from here on there is a state → read back.
 
 use super::{Applied, Cause, Diagnostics, Failure, Found, Job, Value, guarded, settled};
-use crate::framework::read::{relative, with_id};
+use crate::framework::read::with_id;
 use crate::framework::resource::Turn;
 
 pub(super) async fn create(job: &Job<'_>, planned: Value) -> Applied {
@@ -20,14 +20,14 @@ pub(super) async fn create(job: &Job<'_>, planned: Value) -> Applied {
     }
     match send(job, &turn, &planned).await {
         Sent::Done => {}
-        Sent::Found(found) => return settle(job, complete(job, &planned, &found)).await,
+        Sent::Found(found) => return settle(job, &planned, &found).await,
         Sent::Unsure(failure) => return unsure(job, &planned, failure),
         Sent::Occupied(found) => return occupied(job, &planned, &found),
         Sent::Refused(failure) => return job.failed("create", Value::Null, failure),
     }
     drop(turn);
     match job.look(&planned).await {
-        Ok(Some(found)) => settle(job, complete(job, &planned, &found)).await,
+        Ok(Some(found)) => settle(job, &planned, &found).await,
         Ok(None) => vanished(job, &planned),
         Err(failure) => unread(job, &planned, &failure),
     }
@@ -87,7 +87,7 @@ fn occupied(job: &Job<'_>, planned: &Value, found: &Found) -> Applied {
             format!("Adopted an existing {title}"),
             format!("{id} existed before this apply and equals the configuration. It is managed from now on (adopt_existing)."),
         );
-        return Applied { state: complete(job, planned, found), diagnostics };
+        return Applied { state: job.complete(planned, found), diagnostics };
     }
     let differs = match (job.resource.adopts(), unlike.as_slice()) {
         (false, _) => String::new(),
@@ -104,20 +104,14 @@ fn occupied(job: &Job<'_>, planned: &Value, found: &Found) -> Applied {
     Applied { state: Value::Null, diagnostics }
 }
 
-fn complete(job: &Job<'_>, planned: &Value, found: &Found) -> Value {
-    with_id(job.resource, settled(planned, &relative(&job.resource.schema().block, planned, &found.object)))
-}
-
-async fn settle(job: &Job<'_>, state: Value) -> Applied {
-    match guarded(job.resource.settle(job.cx, &state)).await {
-        Ok(()) => Applied { state, diagnostics: Diagnostics::new() },
-        Err(failure) => {
-            let mut diagnostics = Diagnostics::new();
-            // The object is as planned: an error here would taint it, and the next apply would replace it.
-            diagnostics.warning(format!("The {} is not where it should be yet", job.resource.title()), failure.detail);
-            Applied { state, diagnostics }
-        }
+async fn settle(job: &Job<'_>, planned: &Value, found: &Found) -> Applied {
+    let state = job.complete(planned, found);
+    let mut diagnostics = Diagnostics::new();
+    if let Err(failure) = guarded(job.resource.settle(job.cx, &state)).await {
+        // The object is as planned: an error here would taint it, and the next apply would replace it.
+        diagnostics.warning(format!("The {} is not where it should be yet", job.resource.title()), failure.detail);
     }
+    Applied { state: job.after_waiting(planned, state).await, diagnostics }
 }
 
 fn unsure(job: &Job<'_>, planned: &Value, failure: Failure) -> Applied {

@@ -13,9 +13,9 @@ use std::time::{Duration, Instant};
 use futures_util::FutureExt;
 
 use super::{
-    Applied, ApplyRequest, Cause, Context, Diagnostics, Failure, Found, Freshness, Number, Resource, Stop, Value,
+    Applied, ApplyRequest, Block, Cause, Context, Diagnostics, Failure, Found, Freshness, Number, Resource, Stop, Value,
 };
-use crate::framework::read::TIMEOUTS;
+use crate::framework::read::{TIMEOUTS, relative, with_id};
 
 /// How often a write whose fate stayed unknown is looked up and, if it left no trace, sent again.
 const ATTEMPTS: usize = 3;
@@ -108,6 +108,27 @@ impl Job<'_> {
         .collect()
     }
 
+    /// Whether what was found doesn't do the work that is planned for it.
+    fn is_ailing(&self, planned: &Value, found: &Value) -> bool {
+        self.resource.ailing(&relative(&self.resource.schema().block, planned, found)).is_some()
+    }
+
+    /// The state once all that was to be waited for is done: what the waiting was for shows in computed values.
+    async fn after_waiting(&self, planned: &Value, state: Value) -> Value {
+        if self.resource.ailing(&state).is_none() {
+            return state;
+        }
+        match self.look(planned).await {
+            Ok(Some(found)) => self.complete(planned, &found),
+            _ => state,
+        }
+    }
+
+    /// The planned object, with what only the cluster knows out of what was found.
+    fn complete(&self, planned: &Value, found: &Found) -> Value {
+        with_id(self.resource, settled(planned, &relative(&self.resource.schema().block, planned, &found.object)))
+    }
+
     /// The names of the attributes in which what was found differs from what the plan knows.
     fn unlike(&self, planned: &Value, found: &Value) -> Vec<&str> {
         self.differences(planned, found).into_iter().filter(|name| planned.at(name).is_wholly_known()).collect()
@@ -135,6 +156,29 @@ fn settled(planned: &Value, found: &Value) -> Value {
     }
 }
 
+/// What stands for a value that nobody may see.
+const HIDDEN: &str = "(sensitive value)";
+
+/// The value of the attribute or block `name`, without what nobody may see.
+fn visible(block: &Block, name: &str, value: &Value) -> Value {
+    let hidden = |value: &Value| if value.is_null() { Value::Null } else { Value::from(HIDDEN) };
+    if let Some(attribute) = block.attribute(name) {
+        return if attribute.sensitive { hidden(value) } else { value.clone() };
+    }
+    let Some(nested) = block.nested(name) else { return value.clone() };
+    let inside = |item: &Value| match item {
+        Value::Map(members) => {
+            Value::Map(members.iter().map(|(name, v)| (name.clone(), visible(&nested.block, name, v))).collect())
+        }
+        item => item.clone(),
+    };
+    match value {
+        Value::List(items) => Value::List(items.iter().map(inside).collect()),
+        Value::Set(items) => Value::set(items.iter().map(inside)),
+        value => inside(value),
+    }
+}
+
 /// A value in a message; what is long is cut, what is composed is named by its shape only.
 fn shown(value: &Value) -> String {
     match value {
@@ -142,6 +186,7 @@ fn shown(value: &Value) -> String {
         Value::Unknown => "(known after apply)".to_owned(),
         Value::Bool(value) => value.to_string(),
         Value::Number(number) => Number::to_string(number),
+        Value::String(text) if text == HIDDEN => text.clone(),
         Value::String(text) => format!("{text:?}"),
         Value::List(items) | Value::Set(items) => {
             format!("[{}]", items.iter().map(shown).collect::<Vec<_>>().join(", "))

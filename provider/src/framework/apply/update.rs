@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::{Applied, Cause, Diagnostics, Failure, Found, Job, Value, guarded, settled, shown};
+use super::{Applied, Cause, Diagnostics, Failure, Found, Job, Value, guarded, settled, shown, visible};
 use crate::framework::Path;
 use crate::framework::read::{relative, with_id};
 use crate::framework::resource::Turn;
@@ -16,7 +16,7 @@ pub(super) async fn update(job: &Job<'_>, prior: Value, planned: Value) -> Appli
         Ok(turn) => turn,
         Err(failure) => return job.failed("update", prior, failure),
     };
-    if job.differences(&prior, &planned).is_empty() {
+    if job.differences(&prior, &planned).is_empty() && !job.is_ailing(&planned, &prior) {
         // Only what Proxmox doesn't store has changed.
         return done(job, &prior, &planned, None).await;
     }
@@ -44,7 +44,7 @@ async fn send(job: &Job<'_>, turn: &Turn, prior: &Value, planned: &Value) -> Res
             Ok(None) => return Err(Box::new(gone(job, prior))),
             Err(failure) => return Err(Box::new(job.failed("update", prior.clone(), failure))),
         };
-        if job.unlike(planned, &found.object).is_empty() {
+        if job.unlike(planned, &found.object).is_empty() && !job.is_ailing(planned, &found.object) {
             return Ok(Some(found));
         }
         let edited = edits(job, prior, planned, &found);
@@ -84,10 +84,11 @@ async fn done(job: &Job<'_>, prior: &Value, planned: &Value, found: Option<Found
     if let Err(failure) = guarded(job.resource.settle(job.cx, &state)).await {
         diagnostics.push(failure.into_error(format!("The {} is not where it should be yet", job.resource.title())));
     }
-    Applied { state, diagnostics }
+    Applied { state: job.after_waiting(planned, state).await, diagnostics }
 }
 
 fn conflict(job: &Job<'_>, prior: &Value, found: &Found, edited: &[&str]) -> Applied {
+    let block = &job.resource.schema().block;
     let mut diagnostics = Diagnostics::new();
     for name in edited {
         diagnostics.error_at(
@@ -97,12 +98,12 @@ fn conflict(job: &Job<'_>, prior: &Value, found: &Found, edited: &[&str]) -> App
                 "{}: {name} was {} when the plan was made and is {} now. Nothing was changed. Plan again and decide on what \
                  the new plan shows.",
                 job.name(prior),
-                shown(prior.at(name)),
-                shown(found.object.at(name)),
+                shown(&visible(block, name, prior.at(name))),
+                shown(&visible(block, name, found.object.at(name))),
             ),
         );
     }
-    let state = relative(&job.resource.schema().block, prior, &found.object);
+    let state = relative(block, prior, &found.object);
     Applied { state: with_id(job.resource, state), diagnostics }
 }
 

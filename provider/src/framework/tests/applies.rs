@@ -37,6 +37,33 @@ async fn a_create_comes_back_complete() {
 }
 
 #[tokio::test]
+async fn what_does_not_do_its_work_is_mended_by_an_update() {
+    let things = Things::new();
+    create(&things, 3).await;
+    things.edit("a", "serial", Value::from(13));
+    let prior = things.object("a").unwrap();
+    let mut planned = prior.clone();
+    planned.insert("serial", Value::Unknown);
+    let request = ApplyRequest { prior, config: thing("a", 3), planned };
+    let applied = things.provider().apply("pve_thing", request).await;
+    assert!(applied.diagnostics.is_empty(), "{:?}", applied.diagnostics);
+    assert_eq!((applied.state.at("serial"), things.writes()), (&Value::from(7), 2));
+}
+
+#[tokio::test]
+async fn somebody_elses_edit_of_a_secret_is_told_without_it() {
+    let things = Things::new();
+    let prior = create(&things, 3).await.state;
+    things.edit("a", "secret", Value::from("hunter2"));
+    let mut planned = prior.clone();
+    planned.insert("secret", Value::from("canary"));
+    let request = ApplyRequest { prior, config: thing("a", 3), planned };
+    let applied = things.provider().apply("pve_thing", request).await;
+    let told = format!("{:?}", applied.diagnostics);
+    assert!(told.contains("(sensitive value)") && !told.contains("hunter2") && !told.contains("canary"), "{told}");
+}
+
+#[tokio::test]
 async fn a_lost_answer_loses_and_doubles_nothing() {
     for faults in
         [vec![Fault::LostAfter], vec![Fault::LostBefore], vec![Fault::LostBefore, Fault::LostAfter], vec![Fault::Panic]]

@@ -6,7 +6,7 @@ use crate::framework::{PlanRequest, Planned, Value};
 
 /// As core does: what the configuration sets, else what was there for what is computed.
 async fn plan(things: &Things, prior: Value, config: Value) -> Planned {
-    let names = ["id", "name", "size", "comment", "state", "tags", "serial", "note", "timeouts"];
+    let names = ["id", "name", "size", "comment", "state", "secret", "tags", "serial", "note", "timeouts"];
     let computed = ["id", "size", "serial", "note"];
     let full = |object: &Value| Value::object(names.map(|n| (n, object.at(n).clone())));
     let config = full(&config);
@@ -43,6 +43,16 @@ async fn nothing_to_do_is_the_prior_state() {
     let planned = plan(&Things::new(), prior.clone(), config).await;
     assert!(planned.requires_replace.is_empty());
     assert_eq!(planned.state.at("serial"), &Value::from(7));
+}
+
+#[tokio::test]
+async fn what_does_not_do_its_work_is_a_change() {
+    let config = Value::object([("name", Value::from("a"))]);
+    let mut prior = state();
+    prior.insert("serial", Value::from(13));
+    let planned = plan(&Things::new(), prior, config).await;
+    assert!(planned.requires_replace.is_empty());
+    assert!(planned.state.at("serial").is_unknown());
 }
 
 #[tokio::test]

@@ -1,0 +1,124 @@
+//! The nodes of a cluster of our own as machines: reached over SSH by the provider under test, and past it by the test.
+
+use pve_emulator::world::seed::Seed;
+use pve_emulator::{Options, Release};
+use serde_json::{Value as Json, json};
+
+use crate::Cluster;
+
+impl Cluster {
+    /// A cluster of our own whose nodes can be logged in to.
+    pub fn with_ssh(test: &str, release: Release) -> Option<Self> {
+        Self::own(test, Options { release, ssh: true, ..Options::default() })
+    }
+
+    /// The same with that many nodes, `pve1`, `pve2`, …
+    pub fn of_nodes(test: &str, release: Release, count: u32) -> Option<Self> {
+        Self::own(test, Options { release, ssh: true, seed: Some(seed(count)), ..Options::default() })
+    }
+
+    /// The `ssh` block of the provider; none where the nodes can't be logged in to.
+    pub fn ssh(&self) -> Option<Json> {
+        let access = self.is_own().then(|| self.emulator().ssh()).flatten()?;
+        let host = |port: &u16| format!("[127.0.0.1]:{port} {}", access.host_key);
+        let nodes = access.ports.iter();
+        Some(json!({
+            "private_key_file": access.private_key_file,
+            "host_keys": access.ports.values().map(host).collect::<Vec<_>>(),
+            "node": nodes.map(|(name, port)| json!({"name": name, "address": "127.0.0.1", "port": port})).collect::<Vec<_>>(),
+        }))
+    }
+
+    /// The provider block that says how to log in.
+    pub fn provider_block(&self) -> Option<String> {
+        let ssh = self.ssh()?;
+        let nodes = ssh["node"].as_array().into_iter().flatten().map(|node| {
+            format!(
+                "    node {{\n      name = {}\n      address = {}\n      port = {}\n    }}\n",
+                node["name"], node["address"], node["port"]
+            )
+        });
+        Some(format!(
+            "provider \"pve\" {{\n  ssh {{\n    private_key_file = {}\n    host_keys = {}\n{}  }}\n}}\n",
+            ssh["private_key_file"],
+            ssh["host_keys"],
+            nodes.collect::<String>()
+        ))
+    }
+
+    /// What a command prints on a node, run past SSH.
+    ///
+    /// # Panics
+    /// It fails.
+    #[track_caller]
+    pub fn run(&self, node: &str, line: &str) -> String {
+        let outcome = self.emulator().execute(node, line, "");
+        assert_eq!(outcome.exit(), Some(0), "{line} on {node}: {}", outcome.stderr);
+        outcome.stdout
+    }
+
+    /// A file of the cluster; none if there is none.
+    pub fn shared_file(&self, path: &str) -> Option<String> {
+        self.emulator().cluster().world().read_shared(path)
+    }
+
+    /// Somebody else writes a file of the cluster.
+    pub fn write_shared_file(&self, path: &str, text: &str) {
+        self.emulator().cluster().world().put_shared(path, text);
+    }
+
+    /// A file of one node; none if there is none.
+    pub fn node_file(&self, node: &str, path: &str) -> Option<String> {
+        self.emulator().cluster().world().machines[node].disk.read(path).map(str::to_owned)
+    }
+
+    /// Somebody else writes a file of one node.
+    pub fn write_node_file(&self, node: &str, path: &str, text: &str) {
+        let cluster = self.emulator().cluster();
+        let mut world = cluster.world();
+        let now = world.clock.now();
+        if let Some(machine) = world.machines.get_mut(node) {
+            machine.disk.write(path, text, now);
+        }
+    }
+
+    /// Makes the next command that fits go wrong: the control plane's own words.
+    #[track_caller]
+    pub fn command_fault(&self, fault: Json) {
+        let fault = serde_json::from_value(fault).expect("a fault");
+        self.emulator().commands().fault(fault).expect("a pattern");
+    }
+
+    /// Takes all faults of commands away; how many were met.
+    #[track_caller]
+    pub fn clear_command_faults(&self) -> u64 {
+        let met = self.emulator().commands().report()["met"].as_u64().unwrap_or_default();
+        self.api.control("commands/clear", &json!({}));
+        met
+    }
+
+    /// Changes a machine: the control plane's own words.
+    #[track_caller]
+    pub fn machine(&self, change: Json) {
+        self.api.control("machine", &change);
+    }
+}
+
+/// A cluster of `count` nodes with two guests for each.
+fn seed(count: u32) -> Seed {
+    let nodes = (1..=count).map(|i| {
+        json!({"node": format!("pve{i}"), "nodeid": i, "ring0_addr": format!("10.0.0.{i}"), "cpus": 8, "memory": 34_359_738_368_u64})
+    });
+    let guests = (0..count * 2).map(|i| {
+        json!({"vmid": 100 + i, "type": "qemu", "node": format!("pve{}", i % count + 1), "name": format!("tfacc-vm{i}")})
+    });
+    let seed = json!({
+        "cluster": {"name": "emulated"},
+        "nodes": nodes.collect::<Vec<_>>(),
+        "guests": guests.collect::<Vec<_>>(),
+        "storages": [{"storage": "shared", "type": "nfs", "path": "/mnt/pve/shared", "server": "10.0.0.9", "export": "/srv", "content": "images"}],
+        "users": [{"userid": "root@pam", "email": "root@example.com", "password": "secret-of-root",
+                   "tokens": [{"tokenid": "terraform", "privsep": 0, "secret": "11111111-2222-4333-8444-555555555555"}]}],
+    });
+    Seed::parse(&seed.to_string()).expect("a seed")
+}

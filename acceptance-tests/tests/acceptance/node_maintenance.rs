@@ -1,0 +1,184 @@
+//! `pve_node_maintenance`
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use acceptance_tests::life::{Life, Object, Replacement};
+use acceptance_tests::{Cluster, Workspace};
+use pve_emulator::{Options, Release};
+
+fn requested(cluster: &Cluster) -> BTreeSet<String> {
+    let status = cluster.api.read("/cluster/ha/status/manager_status");
+    let nodes = status["manager_status"]["node_request"].as_object().cloned().unwrap_or_default();
+    nodes.into_iter().filter(|(_, request)| request["maintenance"] == 1).map(|(node, _)| node).collect()
+}
+
+fn until(what: &str, done: impl Fn() -> bool) {
+    let start = std::time::Instant::now();
+    while !done() {
+        assert!(start.elapsed() < std::time::Duration::from_secs(60), "{what}");
+        std::thread::yield_now();
+    }
+}
+
+fn end(cluster: &Cluster, node: &str) {
+    cluster.run("pve1", &format!("ha-manager crm-command node-maintenance disable {node}"));
+    until("the maintenance doesn't end", || !requested(cluster).contains(node));
+}
+
+fn life(release: Release, test: &str) {
+    let Some(cluster) = Cluster::of_nodes(test, release, 5).map(Arc::new) else { return };
+    let _hurry = cluster.hurry();
+    for vm in ["vm:100", "vm:101", "vm:102"] {
+        cluster.api.post("/cluster/ha/resources", &[("sid", vm)]);
+    }
+    let object = |name, node: &str| Object::new(name, node, &[("node", &format!("{node:?}"))]);
+    let objects = vec![
+        object("wait_for_evacuation", "pve1").becomes("false"),
+        object("timeouts__gone", "pve2").becomes("block {\n    delete = \"3m\"\n  }"),
+    ];
+    let replacements = vec![Replacement {
+        object: "wait_for_evacuation",
+        attribute: "node",
+        value: "\"pve3\"".to_owned(),
+        id: "pve3".to_owned(),
+    }];
+    Life {
+        kind: "pve_node_maintenance",
+        objects,
+        replacements,
+        removes: Some(end),
+        lists: Some(requested),
+        ..Life::default()
+    }
+    .live(&cluster);
+    assert!(requested(&cluster).is_empty());
+}
+
+#[test]
+fn a_life_on_pve_9() {
+    life(Release::V9, "node_maintenance::a_life_on_pve_9");
+}
+
+#[test]
+fn a_life_on_pve_8() {
+    life(Release::V8, "node_maintenance::a_life_on_pve_8");
+}
+
+fn maintenance(node: &str, more: &str) -> String {
+    format!("resource \"pve_node_maintenance\" \"a\" {{\n  node = \"{node}\"\n{more}}}\n")
+}
+
+fn node_of(cluster: &Cluster, sid: &str) -> String {
+    let status = cluster.api.read("/cluster/ha/status/manager_status");
+    status["manager_status"]["service_status"][sid]["node"].as_str().unwrap_or_default().to_owned()
+}
+
+fn state_of(cluster: &Cluster, sid: &str) -> String {
+    let status = cluster.api.read("/cluster/ha/status/manager_status");
+    status["manager_status"]["service_status"][sid]["state"].as_str().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn services_leave_the_node_and_come_back() {
+    let name = "node_maintenance::services_leave_the_node_and_come_back";
+    let Some(cluster) = Cluster::with_ssh(name, Release::V9).map(Arc::new) else { return };
+    let _hurry = cluster.hurry();
+    let vms = cluster.guests(3, 0).vms;
+    let sids: Vec<String> = vms.iter().map(|vm| format!("vm:{vm}")).collect();
+    for sid in &sids {
+        cluster.api.post("/cluster/ha/resources", &[("sid", sid)]);
+    }
+    until("the services don't start", || sids.iter().all(|sid| state_of(&cluster, sid) == "started"));
+    let there: Vec<&String> = sids.iter().filter(|sid| node_of(&cluster, sid) == "pve2").collect();
+    assert!(!there.is_empty());
+    let w = Workspace::new(&cluster);
+    w.configure(&maintenance("pve2", ""));
+    assert!(w.apply().warnings().is_empty());
+    assert!(there.iter().all(|sid| node_of(&cluster, sid) != "pve2"));
+    assert_eq!(w.attributes("pve_node_maintenance.a")["evacuated"], true);
+    w.plan_is_empty();
+    w.destroy();
+    until("the services don't come back", || there.iter().all(|sid| node_of(&cluster, sid) == "pve2"));
+}
+
+#[test]
+fn what_can_not_leave_is_named_and_waited_for_again() {
+    let name = "node_maintenance::what_can_not_leave_is_named_and_waited_for_again";
+    let Some(cluster) = Cluster::with_ssh(name, Release::V9).map(Arc::new) else { return };
+    let _hurry = cluster.hurry();
+    let vm = cluster.guests(3, 0).vms[1].clone();
+    let (sid, node) = (format!("vm:{vm}"), cluster.node_of(&vm));
+    cluster.api.post("/cluster/ha/resources", &[("sid", &sid)]);
+    let bound = [
+        ("rule", "bound"),
+        ("type", "node-affinity"),
+        ("resources", sid.as_str()),
+        ("nodes", node.as_str()),
+        ("strict", "1"),
+    ];
+    cluster.api.post("/cluster/ha/rules", &bound);
+    until("the service doesn't start", || state_of(&cluster, &sid) == "started");
+    let w = Workspace::new(&cluster);
+    w.configure(&maintenance(&node, "  timeouts {\n    create = \"4s\"\n    update = \"4s\"\n  }\n"));
+    let told = w.apply().warnings().iter().map(|warning| warning.flat()).collect::<String>();
+    assert!(told.contains(&format!("- {sid} is started")) && told.contains("look at its rules"), "{told}");
+    assert!(!w.is_tainted("pve_node_maintenance.a"));
+    assert_eq!(w.plan().changed("pve_node_maintenance.a"), BTreeSet::from(["evacuated".to_owned()]));
+    let run = w.apply_fails();
+    assert!(run.only_error().flat().contains(&format!("- {sid} is started")), "{}", run.text);
+    // Whoever doesn't wait has nothing to do.
+    let kept = maintenance(&node, "  wait_for_evacuation = false\n");
+    w.configure(&kept);
+    w.apply();
+    w.plan_is_empty();
+    assert_eq!(w.attributes("pve_node_maintenance.a")["evacuated"], false);
+    // Once the rule is gone, the waiting has an end.
+    w.configure(&maintenance(&node, ""));
+    cluster.api.delete("/cluster/ha/rules/bound", &[]);
+    w.apply();
+    w.plan_is_empty();
+    assert_eq!(w.attributes("pve_node_maintenance.a")["evacuated"], true);
+    w.destroy();
+}
+
+#[test]
+fn what_the_ha_manager_would_ignore_is_refused() {
+    let name = "node_maintenance::what_the_ha_manager_would_ignore_is_refused";
+    let Some(cluster) = Cluster::with_ssh(name, Release::V9).map(Arc::new) else { return };
+    let w = Workspace::new(&cluster);
+    w.configure(&maintenance("nosuch", ""));
+    let run = w.apply_fails();
+    assert!(run.only_error().flat().contains("Its nodes are pve1, pve2, pve3"), "{}", run.text);
+    {
+        let mut world = cluster.emulator().cluster().world();
+        world.power("pve3", false);
+        world.advance(30.0);
+    }
+    w.configure(&maintenance("pve3", ""));
+    let run = w.apply_fails();
+    assert!(run.only_error().flat().contains("is not online"), "{}", run.text);
+    assert!(run.only_error().line.starts_with("node"), "{}", run.text);
+    cluster.emulator().cluster().world().power("pve3", true);
+    let _hurry = cluster.hurry();
+    cluster.run("pve1", "ha-manager crm-command disarm-ha freeze");
+    until("it isn't disarmed", || {
+        cluster.api.read("/cluster/ha/status/manager_status")["manager_status"]["disarm"].is_object()
+    });
+    let run = w.apply_fails();
+    assert!(run.only_error().flat().contains("HA is disarmed"), "{}", run.text);
+    assert!(w.state().is_empty() && requested(&cluster).is_empty());
+}
+
+#[test]
+fn a_cluster_that_never_used_ha_takes_it_too() {
+    let name = "node_maintenance::a_cluster_that_never_used_ha_takes_it_too";
+    let fresh = Options { ssh: true, initial: pve_emulator::Initial::Fresh, ..Options::default() };
+    let Some(cluster) = Cluster::own(name, fresh).map(Arc::new) else { return };
+    let _hurry = cluster.hurry();
+    let w = Workspace::new(&cluster);
+    w.configure(&maintenance("pve1", ""));
+    w.apply();
+    assert_eq!(requested(&cluster), BTreeSet::from(["pve1".to_owned()]));
+    w.destroy();
+}

@@ -1,0 +1,1 @@
+terraform import pve_fence_device.ipmi ipmi

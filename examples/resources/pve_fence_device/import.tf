@@ -1,0 +1,4 @@
+import {
+  to = pve_fence_device.ipmi
+  id = "ipmi"
+}

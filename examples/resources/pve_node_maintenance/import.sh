@@ -1,0 +1,1 @@
+terraform import pve_node_maintenance.pve2 pve2

@@ -1,0 +1,4 @@
+import {
+  to = pve_node_maintenance.pve2
+  id = "pve2"
+}

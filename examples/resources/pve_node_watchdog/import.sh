@@ -1,0 +1,1 @@
+terraform import pve_node_watchdog.pve1 pve1

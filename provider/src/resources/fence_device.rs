@@ -1,0 +1,242 @@
+//! Fence devices: sections of `fence.cfg`, edited under Proxmox's own lock and never beyond their own lines.
+
+mod plan;
+mod verify;
+
+use pve_schemas::FenceDevice;
+use pve_schemas::fence_device::{DeviceId, FenceCfg, Known, PATH};
+
+use super::explain;
+use super::hosted::{Hosted, any_node, members, told, unsure};
+use super::verbs::Verb;
+use crate::client::Domain;
+use crate::framework::{Cause, Diagnostics, Failure, Freshness, Number, Path, Turn, Value};
+use crate::ssh::{ClusterFile, Edit, Error};
+
+/// What the file is called in messages.
+const FILE: &str = "the fence devices";
+
+impl Hosted for FenceDevice {
+    fn id(object: &Value) -> Option<String> {
+        let name = object.at("name").as_str()?;
+        Some(match object.at("instance") {
+            Value::Unknown => return None,
+            Value::Number(number) if number.as_i64() != Some(1) => format!("{name}:{number}"),
+            _ => name.to_owned(),
+        })
+    }
+
+    fn parse_id(id: &str) -> Result<Value, String> {
+        let (name, instance) = id.split_once(':').unwrap_or((id, "1"));
+        pve_schemas::value::check("pve-fence-name", name)?;
+        let number = instance.parse::<i64>().ok().filter(|n| *n >= 1 && n.to_string() == instance);
+        let number = number.ok_or("must be NAME, or NAME:NUMBER for a parallel device, such as power:2")?;
+        Ok(Value::object([("name", Value::from(name)), ("instance", Value::from(number))]))
+    }
+
+    fn validate(config: &Value, diagnostics: &mut Diagnostics) {
+        plan::validate(config, diagnostics);
+    }
+
+    fn modify_plan(prior: Option<&Value>, planned: &mut Value) {
+        plan::keep_order(prior, planned);
+    }
+
+    async fn turn(verb: &Verb<'_>) -> Result<Turn, Failure> {
+        let turn = verb.client().turn(Domain::Ha, &verb.call()).await.map_err(|e| explain(FILE, &e))?;
+        Ok(Box::new(turn) as Turn)
+    }
+
+    async fn find(verb: &Verb<'_>, object: &Value, _: Freshness) -> Result<Option<(Self, Option<String>)>, Failure> {
+        let device = device_of(object);
+        let file = read(verb).await?;
+        let garbled = |problem: String| {
+            Failure::refused(format!("{device} in {PATH}: {problem}. Nothing was changed.\nCorrect the file by hand."))
+        };
+        let Some(section) = file.section(&device).map_err(garbled)? else { return Ok(None) };
+        let wanted = object.at("after").as_str().filter(|other| file.stands_after(device.name(), other));
+        let after = wanted.or_else(|| file.before(device.name())).map(str::to_owned);
+        let known = known_of(object);
+        let found = Self::from_section(&device, &section, after, &known).map_err(garbled)?;
+        Ok(Some((found, Some(revision(&file, &device)))))
+    }
+
+    async fn create(verb: &Verb<'_>, planned: &Self) -> Result<(), Failure> {
+        warn_of_no_effect(verb, planned);
+        edit(verb, planned, |file, device| {
+            if file.section(device).is_ok_and(|found| found.is_some()) {
+                return Err(Failure::new(Cause::Exists, format!("{device} exists already in {PATH}.")));
+            }
+            file.put(device, &planned.section());
+            place(file, planned)
+        })
+        .await
+    }
+
+    async fn update(verb: &Verb<'_>, from: &Self, revision: Option<&str>, to: &Self) -> Result<(), Failure> {
+        warn_of_no_effect(verb, to);
+        edit(verb, to, |file, device| {
+            if Some(self::revision(file, device).as_str()) != revision {
+                return Err(Failure::new(Cause::Stale, format!("{device} was changed by somebody else just now.")));
+            }
+            file.put(device, &to.section());
+            if from.after == to.after { Ok(()) } else { place(file, to) }
+        })
+        .await
+    }
+
+    async fn delete(verb: &Verb<'_>, state: &Self) -> Result<(), Failure> {
+        edit(verb, state, |file, device| {
+            if file.own_text(device).is_empty() {
+                return Err(Failure::new(Cause::Absent, format!("{device} is not in {PATH}.")));
+            }
+            file.remove(device);
+            Ok(())
+        })
+        .await
+    }
+
+    async fn list(verb: &Verb<'_>) -> Result<Vec<Self>, Failure> {
+        let file = read(verb).await?;
+        let mut found = Vec::new();
+        for device in file.devices() {
+            let after = file.before(device.name()).map(str::to_owned);
+            let section = file.section(&device).and_then(|section| {
+                section.map(|section| Self::from_section(&device, &section, after, &Known::default())).transpose()
+            });
+            match section {
+                Ok(noun) => found.extend(noun),
+                Err(problem) => verb.cx.warn(format!("Left out: fence device {device}"), format!("{PATH}: {problem}.")),
+            }
+        }
+        Ok(found)
+    }
+
+    async fn settle(verb: &Verb<'_>, object: &Self) -> Result<(), Failure> {
+        if object.verify == Some(true) { verify::run(verb, object).await } else { Ok(()) }
+    }
+}
+
+/// Why an edit did not come about.
+enum Failed {
+    Ssh(Error),
+    Told(Failure),
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        Self::Ssh(error)
+    }
+}
+
+fn file() -> ClusterFile {
+    ClusterFile::new(PATH, Domain::Ha.lock_name())
+}
+
+async fn read(verb: &Verb<'_>) -> Result<FenceCfg, Failure> {
+    let node = any_node(&members(verb).await?, None)?.to_owned();
+    let text = file().read(&verb.ssh()?, &node, &verb.call()).await.map_err(told(FILE))?;
+    Ok(FenceCfg::parse(text.unwrap_or_default().as_bytes()))
+}
+
+/// Changes the file under the lock. Whatever `change` refuses leaves it as it is.
+async fn edit(
+    verb: &Verb<'_>,
+    device: &FenceDevice,
+    change: impl FnOnce(&mut FenceCfg, &DeviceId) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let node = any_node(&members(verb).await?, None)?.to_owned();
+    let id = device.device();
+    let mut complaints = Vec::new();
+    let decide = |text: Option<&str>| {
+        let mut cfg = FenceCfg::parse(text.unwrap_or_default().as_bytes());
+        change(&mut cfg, &id).map_err(Failed::Told)?;
+        complaints = cfg.complaints();
+        // The text was read as UTF-8, and what is added is.
+        Ok(Edit::Write(String::from_utf8_lossy(&cfg.text()).into_owned()))
+    };
+    let done = file().edit(&verb.ssh()?, &node, &verb.call(), decide).await;
+    match done {
+        Ok(_) => {}
+        Err(Failed::Ssh(error)) => return Err(unsure(&id.to_string())(error)),
+        Err(Failed::Told(failure)) => return Err(failure),
+    }
+    if !complaints.is_empty() {
+        verb.cx.warn(
+            "Proxmox can't read the fence devices",
+            format!(
+                "{PATH} has errors in lines of others; Proxmox then reads nothing of it at all. Correct them by hand:\n{}",
+                complaints.join("\n")
+            ),
+        );
+    }
+    Ok(())
+}
+
+/// Brings a device behind the one that it has to stand behind.
+fn place(file: &mut FenceCfg, device: &FenceDevice) -> Result<(), Failure> {
+    let Some(other) = &device.after else { return Ok(()) };
+    let id = device.device();
+    file.move_after(&id, other).map_err(|problem| {
+        Failure::refused(format!(
+            "{id} can't stand behind {other}: {problem}. Nothing was changed.\nRefer to the other device as \
+             `pve_fence_device.NAME.name`, so that it is made first."
+        ))
+        .at(Path::attribute("after"))
+    })
+}
+
+fn warn_of_no_effect(verb: &Verb<'_>, device: &FenceDevice) {
+    verb.cx.warn(
+        "Proxmox VE does not use fence devices",
+        format!(
+            "{}: it stands in {PATH} now, but the HA manager of Proxmox VE 8 and 9 never runs a fence agent. What protects the \
+             cluster is the watchdog: a node that loses quorum resets itself before its guests are started elsewhere. Look at \
+             `pve_node_watchdog`, and at `watchdog` of `pve_ha_status`.",
+            device.device()
+        ),
+    );
+}
+
+/// What an update is compared by: the lines of this device and its place.
+fn revision(file: &FenceCfg, device: &DeviceId) -> String {
+    let own = String::from_utf8_lossy(&file.own_text(device)).into_owned();
+    format!("{}\n{own}", file.before(device.name()).unwrap_or_default())
+}
+
+/// The device that a state, plan or import is about.
+fn device_of(object: &Value) -> DeviceId {
+    let instance = object.at("instance").as_number().and_then(Number::as_i64).unwrap_or(1);
+    DeviceId::new(object.at("name").as_str().unwrap_or_default(), instance)
+}
+
+/// Which options are secret in a state or plan; after an import nothing is known.
+fn known_of(object: &Value) -> Known {
+    use pve_schemas::fence_device::KnownOptions;
+    let names = |value: &Value| value.as_map().map(|map| map.keys().cloned().collect());
+    let options =
+        |value: &Value| KnownOptions { open: names(value.at("options")), secret: names(value.at("secret_options")) };
+    let connects = object.at("connect").elements().unwrap_or_default().iter();
+    Known {
+        device: options(object),
+        connects: connects
+            .filter_map(|connect| Some((connect.at("node").as_str()?.to_owned(), options(connect))))
+            .collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_name_the_instance_where_it_is_not_the_first() {
+        for (text, id) in [("power", "power"), ("power:1", "power"), ("power:2", "power:2")] {
+            assert_eq!(FenceDevice::id(&FenceDevice::parse_id(text).unwrap()).as_deref(), Some(id));
+        }
+        for text in ["", "my-dev", "power:", "power:0", "power:02", "power:x", "a b"] {
+            assert!(FenceDevice::parse_id(text).is_err(), "{text}");
+        }
+        assert_eq!(FenceDevice::id(&Value::object([("name", Value::Unknown)])), None);
+    }
+}

@@ -1,0 +1,173 @@
+//! What of a fence device can be said at plan time.
+
+use std::collections::BTreeSet;
+
+use crate::framework::{Diagnostics, Path, Value};
+
+/// Checks that go over several attributes: what `PVE::HA::FenceConfig` would skip, refuse or read otherwise.
+pub(super) fn validate(config: &Value, diagnostics: &mut Diagnostics) {
+    options(config, &Path::root(), "device", diagnostics);
+    let mut nodes = BTreeSet::new();
+    let verifies = config.at("verify") == &Value::Bool(true);
+    let mut short = short_names(config);
+    for (index, connect) in config.at("connect").elements().unwrap_or_default().iter().enumerate() {
+        let path = Path::attribute("connect").index(index);
+        options(connect, &path, "connection", diagnostics);
+        short.extend(short_names(connect));
+        if let Some(node) = connect.at("node").as_str()
+            && !nodes.insert(node)
+        {
+            diagnostics.error_at(
+                path.field("node"),
+                "A node is connected twice",
+                format!("{node} has a `connect` block already. Proxmox refuses the whole file then: put all options into one block."),
+            );
+        }
+    }
+    if verifies && let Some(name) = short.first() {
+        diagnostics.error_at(
+            Path::attribute("verify"),
+            "Short options can't be verified",
+            format!("To verify, the agent gets its options on stdin, where it knows long names only. Write the long name of {name:?}."),
+        );
+    }
+    if let (Some(name), true) = (config.at("name").as_str(), config.at("name") == config.at("after")) {
+        diagnostics.error_at(
+            Path::attribute("after"),
+            "A device can't stand behind itself",
+            format!("{name} is tried in one place of the file. Name another device, or none."),
+        );
+    }
+}
+
+/// A list that only has its order changed is kept in the order of the state: connections are told apart by their nodes.
+pub(super) fn keep_order(prior: Option<&Value>, planned: &mut Value) {
+    let Some(prior) = prior.map(|prior| prior.at("connect")) else { return };
+    let (Some(old), Some(new)) = (prior.elements(), planned.at("connect").elements()) else { return };
+    let same = old.len() == new.len()
+        && planned.at("connect").is_wholly_known()
+        && new.iter().all(|connect| old.iter().filter(|known| *known == connect).count() == 1);
+    if same {
+        planned.insert("connect", prior.clone());
+    }
+}
+
+/// At least one option, and none of them both open and secret.
+fn options(object: &Value, path: &Path, what: &str, diagnostics: &mut Diagnostics) {
+    let (open, secret) = (object.at("options"), object.at("secret_options"));
+    if open.is_unknown() || secret.is_unknown() {
+        return;
+    }
+    let is_empty = |map: &Value| map.as_map().is_none_or(|members| members.is_empty());
+    if is_empty(open) && is_empty(secret) {
+        diagnostics.error_at(
+            path.field("options"),
+            format!("A {what} without options"),
+            format!(
+                "Proxmox skips a {what} that has not at least one option without a word. Give one, open or secret."
+            ),
+        );
+    }
+    for name in open.as_map().into_iter().flatten().map(|(name, _)| name) {
+        if secret.as_map().is_some_and(|members| members.contains_key(name)) {
+            diagnostics.error_at(
+                path.field("secret_options").key(name),
+                "An option is given twice",
+                format!("{name:?} stands in `options` and in `secret_options`. Keep one of them."),
+            );
+        }
+    }
+    for (map, name) in [(open, "options"), (secret, "secret_options")] {
+        for (key, value) in map.as_map().into_iter().flatten() {
+            if value.is_null() {
+                diagnostics.error_at(
+                    path.field(name).key(key),
+                    "An option is null",
+                    format!("{key:?} has no value. An empty text makes a bare word; leave the option out otherwise."),
+                );
+            }
+        }
+    }
+}
+
+/// The options with a name of one letter, which become `-x`.
+fn short_names(object: &Value) -> Vec<&str> {
+    let maps = [object.at("options"), object.at("secret_options")];
+    let names = maps.into_iter().filter_map(Value::as_map).flatten().map(|(name, _)| name.as_str());
+    names.filter(|name| name.len() == 1).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn map(pairs: &[(&str, &str)]) -> Value {
+        Value::object(pairs.iter().map(|(name, value)| (*name, Value::from(*value))))
+    }
+
+    fn connect(node: &str, options: Value) -> Value {
+        Value::object([("node", Value::from(node)), ("options", options), ("secret_options", Value::Null)])
+    }
+
+    fn device(connects: Vec<Value>) -> Value {
+        Value::object([
+            ("name", Value::from("ipmi")),
+            ("options", map(&[("ip", "10.0.0.1")])),
+            ("secret_options", map(&[("password", "x")])),
+            ("connect", Value::List(connects)),
+        ])
+    }
+
+    fn paths(config: &Value) -> Vec<String> {
+        let mut diagnostics = Diagnostics::new();
+        validate(config, &mut diagnostics);
+        diagnostics.iter().filter_map(|d| d.path.as_ref()).map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_good_device_passes() {
+        assert!(
+            paths(&device(vec![connect("pve1", map(&[("plug", "1")])), connect("pve2", map(&[("plug", "2")]))]))
+                .is_empty()
+        );
+    }
+
+    #[test]
+    fn what_proxmox_would_skip_or_refuse_is_named() {
+        let twice = device(vec![connect("pve1", map(&[("plug", "1")])), connect("pve1", map(&[("plug", "2")]))]);
+        assert_eq!(paths(&twice), ["connect[1].node"]);
+        assert_eq!(paths(&device(vec![connect("pve1", Value::Null)])), ["connect[0].options"]);
+        let mut bare = device(vec![connect("pve1", map(&[("plug", "1")]))]);
+        bare.insert("options", Value::Null);
+        bare.insert("secret_options", map(&[]));
+        assert_eq!(paths(&bare), ["options"]);
+        bare.insert("options", Value::Unknown);
+        assert!(paths(&bare).is_empty());
+    }
+
+    #[test]
+    fn contradictions_are_named() {
+        let mut both = device(vec![connect("pve1", map(&[("plug", "1")]))]);
+        both.insert("options", map(&[("password", "x")]));
+        assert_eq!(paths(&both), ["secret_options[\"password\"]"]);
+        let mut itself = device(vec![connect("pve1", map(&[("plug", "1")]))]);
+        itself.insert("after", Value::from("ipmi"));
+        assert_eq!(paths(&itself), ["after"]);
+        let mut short = device(vec![connect("pve1", map(&[("n", "1")]))]);
+        short.insert("verify", Value::Bool(true));
+        assert_eq!(paths(&short), ["verify"]);
+    }
+
+    #[test]
+    fn another_order_of_connections_is_no_change() {
+        let (a, b) = (connect("pve1", map(&[("plug", "1")])), connect("pve2", map(&[("plug", "2")])));
+        let prior = device(vec![a.clone(), b.clone()]);
+        let mut planned = device(vec![b.clone(), a.clone()]);
+        keep_order(Some(&prior), &mut planned);
+        assert_eq!(planned, prior);
+        let other = device(vec![b.clone(), connect("pve1", map(&[("plug", "9")]))]);
+        let mut planned = other.clone();
+        keep_order(Some(&prior), &mut planned);
+        assert_eq!(planned, other);
+    }
+}

@@ -1,0 +1,103 @@
+//! Asking a fence device for the state of every node it is connected to, with its agent's `status` action. Options go to the
+//! agent's stdin, as fence agents take them: what stands in a command line is seen by every user of the node.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use pve_schemas::FenceDevice;
+use pve_schemas::fence_device::Connect;
+
+use crate::framework::Failure;
+use crate::resources::hosted::{any_node, members};
+use crate::resources::verbs::Verb;
+use crate::ssh::{Command, Output};
+
+/// A management controller may be slow to log in to.
+const LIMIT: Duration = Duration::from_mins(1);
+
+pub(super) async fn run(verb: &Verb<'_>, device: &FenceDevice) -> Result<(), Failure> {
+    let members = members(verb).await?;
+    let (mut lines, mut all_well) = (Vec::new(), true);
+    for connect in &device.connect {
+        // Asked from where it would be fenced from.
+        let node = any_node(&members, Some(connect.node.as_str()))?;
+        let command = Command::new(device.agent.as_str()).stdin(input(device, connect)).may_take(LIMIT).reading();
+        let answer = match verb.ssh()?.run(node, &command, &verb.call()).await {
+            Ok(output) => result(device.agent.as_str(), &output),
+            Err(error) => Err(error.quote()),
+        };
+        all_well &= answer.is_ok();
+        let answer = without_secrets(device, answer.unwrap_or_else(|problem| problem));
+        tracing::info!(device = %device.device(), node = connect.node.as_str(), asked_from = node, "{answer}");
+        lines.push(format!("- {}, asked from {node}: {answer}", connect.node));
+    }
+    if all_well {
+        return Ok(());
+    }
+    Err(Failure::refused(format!(
+        "{}: it is configured, but not every node's state can be got from it:\n{}\nCorrect the options, or set `verify = false`.",
+        device.device(),
+        lines.join("\n")
+    )))
+}
+
+/// The agent's input: a line for each option, those of the connection before those of the device, and the action last.
+fn input(device: &FenceDevice, connect: &Connect) -> String {
+    let mut options: BTreeMap<String, &str> = BTreeMap::new();
+    let of_device = device.options.iter().chain(device.secret_options.iter());
+    for (name, value) in of_device.chain(connect.options.iter()).chain(connect.secret_options.iter()) {
+        // On stdin the names have underscores, and a bare word is a switch.
+        options.insert(name.replace('-', "_"), if value.is_empty() { "1" } else { value });
+    }
+    options.remove("action");
+    let lines = options.into_iter().map(|(name, value)| format!("{name}={value}\n"));
+    lines.chain(["action=status\n".to_owned()]).collect()
+}
+
+/// What the exit code of a fence agent's `status` says.
+fn result(agent: &str, output: &Output) -> Result<String, String> {
+    match output.exit {
+        0 => Ok("on".to_owned()),
+        2 => Ok("off".to_owned()),
+        126 | 127 => Err(format!("{agent} can't be run there; install it (`apt install fence-agents`)")),
+        exit => {
+            let words = [output.stderr_text(), output.text()].into_iter().find(|text| !text.trim().is_empty());
+            Err(format!("exit code {exit}: {}", words.unwrap_or_default().trim().replace('\n', " ")))
+        }
+    }
+}
+
+/// An agent that quotes its options must not spread a secret.
+fn without_secrets(device: &FenceDevice, text: String) -> String {
+    let connects = device.connect.iter().flat_map(|connect| connect.secret_options.iter());
+    let secrets = device.secret_options.iter().chain(connects).map(|(_, value)| value);
+    secrets.filter(|secret| !secret.is_empty()).fold(text, |text, secret| text.replace(secret, "…"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn device() -> FenceDevice {
+        serde_json::from_str(
+            r#"{"name": "ipmi", "agent": "fence_ipmilan", "options": {"ip": "10.0.0.1", "lanplus": "", "power-wait": "4"},
+                "secret_options": {"password": "hunter2"},
+                "connect": [{"node": "pve1", "options": {"action": "off", "ip": "10.0.0.2"}, "secret_options": null}]}"#,
+        )
+        .unwrap()
+    }
+
+    #[test]
+    fn options_become_lines_and_the_action_is_harmless() {
+        let device = device();
+        assert_eq!(
+            input(&device, &device.connect[0]),
+            "ip=10.0.0.2\nlanplus=1\npassword=hunter2\npower_wait=4\naction=status\n"
+        );
+    }
+
+    #[test]
+    fn an_agent_that_quotes_a_secret_does_not_spread_it() {
+        assert_eq!(without_secrets(&device(), "login hunter2 failed".to_owned()), "login … failed");
+    }
+}

@@ -1,0 +1,316 @@
+//! The verbs of what is managed on the nodes, over SSH: a noun says how it is found, made, changed and removed; the rest is the
+//! same for all of them.
+
+use std::future::Future;
+use std::marker::PhantomData;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use pve_schemas::noun::Noun;
+use serde_json::Value as Json;
+
+use super::explain;
+use super::verbs::Verb;
+use crate::client::Collection;
+use crate::explain;
+use crate::framework::{
+    Cause, Change, Context, Diagnostics, Failure, Found, Freshness, Resource, Role, Schema, Turn, Value,
+    default_timeout, from_model, json_schema, to_model,
+};
+use crate::session::{Session, SshAccess};
+
+/// What a noun on the nodes knows of itself.
+pub trait Hosted: Noun {
+    /// The natural id; none while a part of it is unknown.
+    fn id(object: &Value) -> Option<String>;
+
+    /// The attributes that the natural id `id` stands for.
+    ///
+    /// # Errors
+    /// Says what form is demanded.
+    fn parse_id(id: &str) -> Result<Value, String>;
+
+    /// Checks that go over several attributes.
+    fn validate(_config: &Value, _diagnostics: &mut Diagnostics) {}
+
+    /// Changes to the plan that the schema can't express. Pure.
+    fn modify_plan(_prior: Option<&Value>, _planned: &mut Value) {}
+
+    /// The computed attribute that shows that the object doesn't do its work.
+    fn ailing(_object: &Value) -> Option<&'static str> {
+        None
+    }
+
+    /// Plan-time checks against the live cluster.
+    fn preflight(_verb: &Verb<'_>, _change: Change<'_>) -> impl Future<Output = Diagnostics> + Send {
+        async { Diagnostics::new() }
+    }
+
+    /// Waits for the right to write.
+    fn turn(_verb: &Verb<'_>) -> impl Future<Output = Result<Turn, Failure>> + Send {
+        async { Ok(Box::new(()) as Turn) }
+    }
+
+    /// Looks for the object that has the same natural id as `object`, and what guards a write based on this.
+    fn find(
+        verb: &Verb<'_>,
+        object: &Value,
+        freshness: Freshness,
+    ) -> impl Future<Output = Result<Option<(Self, Option<String>)>, Failure>> + Send;
+
+    /// Looks before a create whether the object exists already, wholly made.
+    fn occupied(
+        verb: &Verb<'_>,
+        object: &Value,
+    ) -> impl Future<Output = Result<Option<(Self, Option<String>)>, Failure>> + Send {
+        Self::find(verb, object, Freshness::Fresh)
+    }
+
+    /// Makes it.
+    fn create(verb: &Verb<'_>, planned: &Self) -> impl Future<Output = Result<(), Failure>> + Send;
+
+    /// Makes `to` of what was found, as long as it still is what was found.
+    fn update(
+        verb: &Verb<'_>,
+        from: &Self,
+        revision: Option<&str>,
+        to: &Self,
+    ) -> impl Future<Output = Result<(), Failure>> + Send;
+
+    /// Removes it.
+    fn delete(verb: &Verb<'_>, state: &Self) -> impl Future<Output = Result<(), Failure>> + Send;
+
+    /// Every object there is, in an order that doesn't change by itself.
+    fn list(verb: &Verb<'_>) -> impl Future<Output = Result<Vec<Self>, Failure>> + Send;
+
+    /// Waits until a create or update has its effect.
+    fn settle(_verb: &Verb<'_>, _object: &Self) -> impl Future<Output = Result<(), Failure>> + Send {
+        async { Ok(()) }
+    }
+
+    /// Waits until a removed object is gone.
+    fn vanish(_verb: &Verb<'_>, _state: &Self) -> impl Future<Output = Result<(), Failure>> + Send {
+        async { Ok(()) }
+    }
+}
+
+/// A resource type made of the noun `N`.
+pub struct HostedResource<N> {
+    session: Arc<Session>,
+    schema: OnceLock<Schema>,
+    noun: PhantomData<fn() -> N>,
+}
+
+impl<N: Hosted> HostedResource<N> {
+    /// A resource type that finds its client in `session`.
+    pub fn new(session: Arc<Session>) -> Self {
+        Self { session, schema: OnceLock::new(), noun: PhantomData }
+    }
+
+    fn verb<'a>(&self, cx: &'a Context) -> Result<Verb<'a>, Failure> {
+        Ok(Verb { configured: self.session.ready()?, cx })
+    }
+
+    fn model(object: &Value) -> Result<N, Failure> {
+        to_model(object).map_err(|problem| Failure::refused(format!("{} can't be understood: {problem}.", N::TITLE)))
+    }
+
+    fn found(&self, found: Option<(N, Option<String>)>) -> Result<Option<Found>, Failure> {
+        let Some((noun, revision)) = found else { return Ok(None) };
+        let object = from_model(&noun, &self.schema().ty());
+        let object = object.map_err(|problem| Failure::refused(format!("{}: {problem}.", N::TITLE)))?;
+        Ok(Some(Found { object, revision }))
+    }
+}
+
+impl<N: Hosted> Resource for HostedResource<N> {
+    fn name(&self) -> &'static str {
+        N::NAME
+    }
+
+    fn title(&self) -> &'static str {
+        N::TITLE
+    }
+
+    fn schema(&self) -> &Schema {
+        self.schema.get_or_init(|| Schema::of::<N>(Role::Resource))
+    }
+
+    fn timeout(&self, verb: &str) -> Duration {
+        default_timeout(&json_schema::<N>(), verb)
+    }
+
+    fn adopts(&self) -> bool {
+        self.session.if_ready().is_some_and(|configured| configured.adopt_existing)
+    }
+
+    fn id(&self, object: &Value) -> Option<String> {
+        N::id(object)
+    }
+
+    fn import(&self, id: &str) -> Result<Value, String> {
+        N::parse_id(id)
+    }
+
+    fn validate(&self, config: &Value, diagnostics: &mut Diagnostics) {
+        N::validate(config, diagnostics);
+    }
+
+    fn modify_plan(&self, prior: Option<&Value>, _config: &Value, planned: &mut Value) {
+        N::modify_plan(prior, planned);
+    }
+
+    fn ailing(&self, object: &Value) -> Option<&'static str> {
+        N::ailing(object)
+    }
+
+    fn preflight<'a>(&'a self, cx: &'a Context, change: Change<'a>) -> BoxFuture<'a, Diagnostics> {
+        async move {
+            let Some(configured) = self.session.if_ready() else { return Diagnostics::new() };
+            if let (SshAccess::Absent, Err(failure)) = (&configured.ssh, configured.ssh()) {
+                let mut diagnostics = Diagnostics::new();
+                diagnostics.push(failure.into_error(format!("{} needs SSH", N::NAME)));
+                return diagnostics;
+            }
+            N::preflight(&Verb { configured, cx }, change).await
+        }
+        .boxed()
+    }
+
+    fn turn<'a>(&'a self, cx: &'a Context) -> BoxFuture<'a, Result<Turn, Failure>> {
+        async move { N::turn(&self.verb(cx)?).await }.boxed()
+    }
+
+    fn read<'a>(
+        &'a self,
+        cx: &'a Context,
+        object: &'a Value,
+        freshness: Freshness,
+    ) -> BoxFuture<'a, Result<Option<Found>, Failure>> {
+        async move { self.found(N::find(&self.verb(cx)?, object, freshness).await?) }.boxed()
+    }
+
+    fn occupied<'a>(&'a self, cx: &'a Context, object: &'a Value) -> BoxFuture<'a, Result<Option<Found>, Failure>> {
+        async move { self.found(N::occupied(&self.verb(cx)?, object).await?) }.boxed()
+    }
+
+    fn create<'a>(&'a self, cx: &'a Context, _: &'a Turn, planned: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
+        async move { N::create(&self.verb(cx)?, &Self::model(planned)?).await }.boxed()
+    }
+
+    fn update<'a>(
+        &'a self,
+        cx: &'a Context,
+        _: &'a Turn,
+        from: &'a Found,
+        to: &'a Value,
+    ) -> BoxFuture<'a, Result<(), Failure>> {
+        async move {
+            let (before, after) = (Self::model(&from.object)?, Self::model(to)?);
+            N::update(&self.verb(cx)?, &before, from.revision.as_deref(), &after).await
+        }
+        .boxed()
+    }
+
+    fn delete<'a>(&'a self, cx: &'a Context, _: &'a Turn, state: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
+        async move { N::delete(&self.verb(cx)?, &Self::model(state)?).await }.boxed()
+    }
+
+    fn is_listable(&self) -> bool {
+        true
+    }
+
+    fn list<'a>(&'a self, cx: &'a Context) -> BoxFuture<'a, Result<Vec<Value>, Failure>> {
+        async move {
+            let verb = self.verb(cx)?;
+            if verb.ssh().is_err() {
+                return Ok(Vec::new());
+            }
+            let nouns = N::list(&verb).await?.into_iter();
+            let found = nouns.map(|noun| self.found(Some((noun, None)))).collect::<Result<Vec<_>, _>>()?;
+            Ok(found.into_iter().flatten().map(|found| found.object).collect())
+        }
+        .boxed()
+    }
+
+    fn settle<'a>(&'a self, cx: &'a Context, object: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
+        async move { N::settle(&self.verb(cx)?, &Self::model(object)?).await }.boxed()
+    }
+
+    fn vanish<'a>(&'a self, cx: &'a Context, state: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
+        async move { N::vanish(&self.verb(cx)?, &Self::model(state)?).await }.boxed()
+    }
+}
+
+/// The nodes of the cluster, as the node that answers sees them.
+pub async fn members(verb: &Verb<'_>) -> Result<Vec<Member>, Failure> {
+    let listing = verb.client().list(Collection::ClusterStatus, &verb.call()).await;
+    let rows: Vec<Json> = listing.and_then(|listing| listing.all()).map_err(|error| explain("the nodes", &error))?;
+    let nodes = rows.iter().filter(|row| row["type"] == "node");
+    let mut members: Vec<Member> = nodes
+        .filter_map(|row| {
+            let is = |name: &str| row[name].as_i64() == Some(1);
+            Some(Member { name: row["name"].as_str()?.to_owned(), online: is("online"), local: is("local") })
+        })
+        .collect();
+    members.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(members)
+}
+
+/// A node of the cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// Its name.
+    pub name: String,
+    /// Whether it is in the same part of the cluster as the node that answers.
+    pub online: bool,
+    /// Whether it is the node that answers.
+    pub local: bool,
+}
+
+/// The node on which to do what concerns the whole cluster: the one that answers the API, since it is up.
+///
+/// # Errors
+/// None is online.
+pub fn any_node<'a>(members: &'a [Member], but: Option<&str>) -> Result<&'a str, Failure> {
+    let online = || members.iter().filter(|member| member.online);
+    let wanted = || online().filter(|member| Some(member.name.as_str()) != but);
+    let node = wanted().find(|member| member.local).or_else(|| wanted().next()).or_else(|| online().next());
+    node.map(|member| member.name.as_str())
+        .ok_or_else(|| Failure::refused("No node of the cluster is online. Nothing was changed."))
+}
+
+/// What a failed command means for the object called `object`.
+pub fn told(object: &str) -> impl Fn(crate::ssh::Error) -> Failure + '_ {
+    move |error| explain::ssh::explain(object, &error)
+}
+
+/// What a failed write means: an exit code tells that something went wrong, not that nothing was changed before.
+pub fn unsure(object: &str) -> impl Fn(crate::ssh::Error) -> Failure + '_ {
+    move |error| {
+        let failure = explain::ssh::explain(object, &error);
+        if error.kind() == crate::ssh::Kind::Failed { Failure { cause: Cause::Ambiguous, ..failure } } else { failure }
+    }
+}
+
+/// A read of the API, typed as JSON.
+pub async fn get(verb: &Verb<'_>, object: &str, collection: Collection) -> Result<Json, Failure> {
+    verb.client().get(collection.path(), &verb.call()).await.map_err(|error| explain(object, &error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_concerns_all_is_done_where_the_api_answers() {
+        let member = |name: &str, online, local| Member { name: name.to_owned(), online, local };
+        let members = [member("pve1", false, false), member("pve2", true, false), member("pve3", true, true)];
+        assert_eq!(any_node(&members, None).unwrap(), "pve3");
+        assert_eq!(any_node(&members, Some("pve3")).unwrap(), "pve2");
+        assert_eq!(any_node(&members[2..], Some("pve3")).unwrap(), "pve3");
+        assert!(any_node(&members[..1], None).is_err());
+    }
+}

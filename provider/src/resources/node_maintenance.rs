@@ -1,0 +1,246 @@
+//! Node maintenance: a request in the HA manager's own state, asked for by `ha-manager crm-command`, and what follows from it.
+
+mod status;
+
+use std::time::Duration;
+
+use pve_schemas::NodeMaintenance;
+use pve_schemas::value::NodeName;
+
+use self::status::{Holding, Status};
+use super::hosted::{Hosted, any_node, get, members, told, unsure};
+use super::verbs::{Verb, simple_id};
+use crate::client::Collection;
+use crate::framework::{Cause, Failure, Freshness, Path, Value};
+use crate::ssh::Command;
+
+/// How often the HA manager's progress is looked at; it works in rounds of 10 s.
+const POLL: Duration = Duration::from_secs(1);
+
+/// How long the HA manager may take to notice a request: a round, or the change of its master before.
+const NOTICE: Duration = Duration::from_mins(4);
+
+impl Hosted for NodeMaintenance {
+    fn id(object: &Value) -> Option<String> {
+        object.at("node").as_str().map(str::to_owned)
+    }
+
+    fn parse_id(id: &str) -> Result<Value, String> {
+        simple_id("node", NodeName::FORMAT, id)
+    }
+
+    fn ailing(object: &Value) -> Option<&'static str> {
+        let waits = object.at("wait_for_evacuation") != &Value::Bool(false);
+        (waits && object.at("evacuated") == &Value::Bool(false)).then_some("evacuated")
+    }
+
+    async fn find(
+        verb: &Verb<'_>,
+        object: &Value,
+        freshness: Freshness,
+    ) -> Result<Option<(Self, Option<String>)>, Failure> {
+        let node = object.at("node").as_str().unwrap_or_default();
+        let answer = match freshness {
+            Freshness::Fresh => get(verb, node, Collection::HaManagerStatus).await?,
+            Freshness::Shared => {
+                let list = verb.client().list(Collection::HaManagerStatus, &verb.call()).await;
+                list.and_then(|list| list.object()).map_err(|error| super::explain(node, &error))?
+            }
+        };
+        let status = Status::new(&answer);
+        if !status.is_requested(node) {
+            return Ok(None);
+        }
+        let node: NodeName = node.parse().map_err(|e| Failure::refused(format!("{node:?}: {e}.")))?;
+        let evacuated = Some(status.holds(node.as_str()).is_empty());
+        Ok(Some((Self { node, wait_for_evacuation: None, evacuated }, None)))
+    }
+
+    async fn create(verb: &Verb<'_>, planned: &Self) -> Result<(), Failure> {
+        let node = planned.node.as_str();
+        let status = status(verb, node).await?;
+        refuse_what_would_be_ignored(verb, node, &status).await?;
+        request(verb, "enable", node).await?;
+        wait(verb, NOTICE, node, "The HA manager has not taken the request yet", |status| status.is_requested(node))
+            .await
+    }
+
+    /// Nothing of it can be changed; what there is to do is the waiting.
+    async fn update(_: &Verb<'_>, _: &Self, _: Option<&str>, _: &Self) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    async fn delete(verb: &Verb<'_>, state: &Self) -> Result<(), Failure> {
+        let node = state.node.as_str();
+        if !status(verb, node).await?.is_requested(node) || !members(verb).await?.iter().any(|m| m.name == node) {
+            return Err(Failure::new(Cause::Absent, format!("{node} is not in maintenance.")));
+        }
+        request(verb, "disable", node).await
+    }
+
+    async fn list(verb: &Verb<'_>) -> Result<Vec<Self>, Failure> {
+        let status = status(verb, "the HA manager").await?;
+        let requested = status.requested().into_iter().filter_map(|node| node.parse::<NodeName>().ok());
+        let noun = |node: NodeName| {
+            let evacuated = Some(status.holds(node.as_str()).is_empty());
+            Self { node, wait_for_evacuation: None, evacuated }
+        };
+        Ok(requested.map(noun).collect())
+    }
+
+    async fn settle(verb: &Verb<'_>, object: &Self) -> Result<(), Failure> {
+        let node = object.node.as_str();
+        if object.wait_for_evacuation == Some(false) {
+            return Ok(());
+        }
+        let mut left = usize::MAX;
+        loop {
+            let status = status(verb, node).await?;
+            let holds = status.holds(node);
+            if holds.is_empty() && (status.is_in_maintenance(node) || status.is_down(node)) {
+                warn_of_broken(verb, node, &status);
+                tracing::info!(node, "no HA service is left on the node");
+                return Ok(());
+            }
+            if holds.len() != left {
+                left = holds.len();
+                tracing::info!(node, left, "waiting for HA services to leave the node: {}", listed(&holds));
+            }
+            pause(verb, || stuck(node, &status, &holds)).await?;
+        }
+    }
+
+    async fn vanish(verb: &Verb<'_>, state: &Self) -> Result<(), Failure> {
+        let node = state.node.as_str();
+        loop {
+            let status = status(verb, node).await?;
+            if !status.is_requested(node) && status.is_online(node) {
+                return Ok(());
+            }
+            if !status.is_requested(node) && status.is_down(node) {
+                verb.cx.warn(
+                    "The node is not online",
+                    format!(
+                        "{node}: its maintenance has ended, but it is down. It takes part in HA again when it is back."
+                    ),
+                );
+                return Ok(());
+            }
+            pause(verb, || {
+                Failure::refused(format!(
+                    "{node}: the end of its maintenance was asked for, and the HA manager has it as {} still. Look at \
+                     `pve_ha_status`: it works only while a master is active. Apply again then.",
+                    status.state(node)
+                ))
+            })
+            .await?;
+        }
+    }
+}
+
+async fn status(verb: &Verb<'_>, node: &str) -> Result<Status, Failure> {
+    get(verb, node, Collection::HaManagerStatus).await.map(|answer| Status::new(&answer))
+}
+
+async fn request(verb: &Verb<'_>, what: &str, node: &str) -> Result<(), Failure> {
+    let host = any_node(&members(verb).await?, None)?.to_owned();
+    let command = Command::new("ha-manager").args(["crm-command", "node-maintenance", what, node]);
+    let output = verb.ssh()?.run(&host, &command, &verb.call()).await.map_err(told(node))?;
+    output.success().map(|_| ()).map_err(unsure(node))
+}
+
+/// The HA manager only logs such requests and drops them.
+async fn refuse_what_would_be_ignored(verb: &Verb<'_>, node: &str, status: &Status) -> Result<(), Failure> {
+    let members = members(verb).await?;
+    let Some(member) = members.iter().find(|member| member.name == node) else {
+        let names = members.iter().map(|member| member.name.as_str()).collect::<Vec<_>>().join(", ");
+        return Err(Failure::refused(format!(
+            "{node}: the cluster has no such node. Its nodes are {names}. Nothing was changed."
+        ))
+        .at(Path::attribute("node")));
+    };
+    if !member.online {
+        return Err(Failure::refused(format!(
+            "{node}: it is not online, and the HA manager only takes online nodes into maintenance. Nothing was changed."
+        ))
+        .at(Path::attribute("node")));
+    }
+    if status.is_disarmed() {
+        return Err(Failure::refused(format!(
+            "{node}: HA is disarmed on this cluster, and the HA manager takes no node into maintenance then. Nothing was \
+             changed.\nArm it again first: `ha-manager crm-command arm-ha`."
+        )));
+    }
+    Ok(())
+}
+
+/// Waits until `is_done`, at most for `limit`. The request is on its way, so that running out of time leaves its fate open.
+async fn wait(
+    verb: &Verb<'_>,
+    limit: Duration,
+    node: &str,
+    problem: &str,
+    is_done: impl Fn(&Status) -> bool,
+) -> Result<(), Failure> {
+    let end = tokio::time::Instant::now() + limit;
+    let failed = || {
+        Failure::new(
+            Cause::Ambiguous,
+            format!(
+                "{node}: {problem}. It works only while a master is active; look at `pve_ha_status`, then apply again."
+            ),
+        )
+    };
+    // It is asked for already: whatever happens from here on, it may come about.
+    let open = |failure: Failure| Failure { cause: Cause::Ambiguous, ..failure };
+    while !is_done(&status(verb, node).await.map_err(open)?) {
+        if tokio::time::Instant::now() >= end {
+            return Err(failed());
+        }
+        pause(verb, failed).await?;
+    }
+    Ok(())
+}
+
+/// Waits until it is time for another look, or fails because the operation ends before.
+async fn pause(verb: &Verb<'_>, over: impl FnOnce() -> Failure) -> Result<(), Failure> {
+    let call = verb.call();
+    if call.is_over() || call.left() < POLL {
+        return Err(over());
+    }
+    tokio::select! {
+        () = verb.cx.stop.cancelled() => Err(over()),
+        () = tokio::time::sleep(POLL) => Ok(()),
+    }
+}
+
+fn stuck(node: &str, status: &Status, holds: &[Holding]) -> Failure {
+    let what = if holds.is_empty() {
+        format!("the HA manager has it as {} still, though no HA service is on it", status.state(node))
+    } else {
+        format!("HA services are still on it:\n{}", listed(holds))
+    };
+    Failure::refused(format!(
+        "{node}: its maintenance is requested and goes on, but {what}\nA service that stays `started` may run on no other node that \
+         is online: look at its rules or group, and at the memory of the other nodes. Apply again to go on waiting, or set \
+         `wait_for_evacuation = false`."
+    ))
+}
+
+fn listed(holds: &[Holding]) -> String {
+    holds.iter().map(|holding| format!("- {holding}")).collect::<Vec<_>>().join("\n")
+}
+
+fn warn_of_broken(verb: &Verb<'_>, node: &str, status: &Status) {
+    let broken = status.broken(node);
+    if broken.is_empty() {
+        return;
+    }
+    verb.cx.warn(
+        "HA resources in the error state stay on the node",
+        format!(
+            "{node}: the HA manager doesn't move {}. Their guests may run there: look before the node is shut down.",
+            broken.join(", ")
+        ),
+    );
+}

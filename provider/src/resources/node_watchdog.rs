@@ -1,0 +1,158 @@
+//! Node watchdogs: one line of `/etc/default/pve-ha-manager` on the node, and what the kernel has in use.
+
+use pve_schemas::NodeWatchdog;
+use pve_schemas::node_watchdog::{DEFAULT, Defaults, PATH, active_module, is_same_module};
+use pve_schemas::value::NodeName;
+
+use super::hosted::{Hosted, members, told, unsure};
+use super::verbs::{Verb, simple_id};
+use crate::framework::{Cause, Failure, Freshness, Path, Value, to_model};
+use crate::ssh::{Command, node_file};
+
+const MODULES: &str = "/proc/modules";
+
+impl Hosted for NodeWatchdog {
+    fn id(object: &Value) -> Option<String> {
+        object.at("node").as_str().map(str::to_owned)
+    }
+
+    fn parse_id(id: &str) -> Result<Value, String> {
+        simple_id("node", NodeName::FORMAT, id)
+    }
+
+    async fn find(
+        verb: &Verb<'_>,
+        object: &Value,
+        freshness: Freshness,
+    ) -> Result<Option<(Self, Option<String>)>, Failure> {
+        let node = object.at("node").as_str().unwrap_or_default();
+        let members = members(verb).await?;
+        let Some(member) = members.iter().find(|member| member.name == node) else { return Ok(None) };
+        if let (false, Freshness::Shared, Ok(prior)) = (member.online, freshness, to_model::<Self>(object)) {
+            verb.cx.warn(
+                "A node's watchdog could not be read",
+                format!("{node}: the node is down. What the state says of its watchdog is kept."),
+            );
+            return Ok(Some((prior, None)));
+        }
+        let ssh = verb.ssh()?;
+        let text = node_file::read(&ssh, node, PATH, &verb.call()).await.map_err(told(node))?.unwrap_or_default();
+        let defaults = Defaults::parse(&text);
+        let Some(module) = defaults.module() else { return Ok(None) };
+        // Whoever writes a dash means the same module.
+        let known = object.at("module").as_str().filter(|known| is_same_module(known, module));
+        let modules = node_file::read(&ssh, node, MODULES, &verb.call()).await.map_err(told(node))?;
+        let active = active_module(&modules.unwrap_or_default(), module);
+        let noun = Self {
+            node: node.parse().map_err(|e| Failure::refused(format!("{node:?}: {e}.")))?,
+            module: known.unwrap_or(module).to_owned(),
+            reboot_required: Some(active.as_deref().is_none_or(|active| !is_same_module(active, module))),
+            active_module: active,
+        };
+        Ok(Some((noun, Some(text))))
+    }
+
+    async fn create(verb: &Verb<'_>, planned: &Self) -> Result<(), Failure> {
+        refuse_what_does_not_exist(verb, planned).await?;
+        edit(verb, planned.node.as_str(), None, |defaults| {
+            if let Some(module) = defaults.module() {
+                return Err(Failure::new(Cause::Exists, format!("{}: {PATH} names {module} already.", planned.node)));
+            }
+            defaults.set(&planned.module);
+            Ok(())
+        })
+        .await?;
+        warn_of_reboot(verb, planned.node.as_str(), &planned.module).await
+    }
+
+    async fn update(verb: &Verb<'_>, _: &Self, revision: Option<&str>, to: &Self) -> Result<(), Failure> {
+        refuse_what_does_not_exist(verb, to).await?;
+        edit(verb, to.node.as_str(), revision, |defaults| {
+            defaults.set(&to.module);
+            Ok(())
+        })
+        .await?;
+        warn_of_reboot(verb, to.node.as_str(), &to.module).await
+    }
+
+    async fn delete(verb: &Verb<'_>, state: &Self) -> Result<(), Failure> {
+        let node = state.node.as_str();
+        if !members(verb).await?.iter().any(|member| member.name == node) {
+            return Err(Failure::new(Cause::Absent, format!("{node} is not in the cluster any more.")));
+        }
+        edit(verb, node, None, |defaults| {
+            if defaults.module().is_none() {
+                return Err(Failure::new(Cause::Absent, format!("{node}: {PATH} names no module.")));
+            }
+            defaults.unset();
+            Ok(())
+        })
+        .await?;
+        warn_of_reboot(verb, node, DEFAULT).await
+    }
+
+    async fn list(verb: &Verb<'_>) -> Result<Vec<Self>, Failure> {
+        let mut found = Vec::new();
+        for member in members(verb).await?.into_iter().filter(|member| member.online) {
+            let object = Value::object([("node", Value::from(member.name))]);
+            found.extend(Self::find(verb, &object, Freshness::Fresh).await?.map(|(noun, _)| noun));
+        }
+        Ok(found)
+    }
+}
+
+/// Changes the file, as long as it still is `revision` if that is given.
+async fn edit(
+    verb: &Verb<'_>,
+    node: &str,
+    revision: Option<&str>,
+    change: impl FnOnce(&mut Defaults) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let ssh = verb.ssh()?;
+    let text = node_file::read(&ssh, node, PATH, &verb.call()).await.map_err(told(node))?.unwrap_or_default();
+    if revision.is_some_and(|revision| revision != text) {
+        return Err(Failure::new(Cause::Stale, format!("{node}: {PATH} was changed by somebody else just now.")));
+    }
+    let mut defaults = Defaults::parse(&text);
+    change(&mut defaults)?;
+    let new = defaults.text();
+    if new == text {
+        return Ok(());
+    }
+    node_file::replace(&ssh, node, PATH, &new, &verb.call()).await.map_err(unsure(node))
+}
+
+/// With a module that isn't there the node has no watchdog after its next boot, and HA doesn't work on it.
+async fn refuse_what_does_not_exist(verb: &Verb<'_>, watchdog: &NodeWatchdog) -> Result<(), Failure> {
+    let node = watchdog.node.as_str();
+    let command = Command::new("modinfo").args(["-F", "filename", &watchdog.module]).reading();
+    let output = verb.ssh()?.run(node, &command, &verb.call()).await.map_err(told(node))?;
+    if output.is_success() {
+        return Ok(());
+    }
+    Err(Failure::refused(format!(
+        "{node}: its kernel has no module {}, and with one that isn't there the node would have no watchdog after its next boot. \
+         Nothing was changed.\n{}",
+        watchdog.module,
+        output.stderr_text()
+    ))
+    .at(Path::attribute("module")))
+}
+
+async fn warn_of_reboot(verb: &Verb<'_>, node: &str, module: &str) -> Result<(), Failure> {
+    // The change is made: what can't be told now is told by the next plan.
+    let Ok(modules) = node_file::read(&verb.ssh()?, node, MODULES, &verb.call()).await else { return Ok(()) };
+    let active = active_module(&modules.unwrap_or_default(), module);
+    if active.as_deref().is_some_and(|active| is_same_module(active, module)) {
+        return Ok(());
+    }
+    let now = active.map_or_else(|| "no watchdog that is known".to_owned(), |active| format!("the watchdog {active}"));
+    verb.cx.warn(
+        "The node has to be rebooted",
+        format!(
+            "{node}: {module} is set and gets loaded at the next boot; until then the node has {now}. Put it under \
+             `pve_node_maintenance`, reboot it, and end the maintenance."
+        ),
+    );
+    Ok(())
+}

@@ -1,0 +1,274 @@
+//! The QDevice: `pvecm` sets it up and removes it in many steps and can't go on in the middle. What there is already is looked
+//! for first, so that an interrupted set-up is completed, and a daemon that doesn't run is started.
+
+mod checks;
+mod look;
+
+use std::time::Duration;
+
+use pve_schemas::Qdevice;
+use pve_schemas::qdevice::{CONNECTED, is_same_address};
+
+use self::look::Look;
+use super::hosted::{Hosted, any_node, members, told};
+use super::verbs::Verb;
+use crate::client::Domain;
+use crate::framework::{Cause, Change, Diagnostics, Failure, Freshness, Path, Turn, Value};
+use crate::ssh::{Command, Line};
+
+const SUBJECT: &str = "the QDevice";
+
+/// How often the connection is looked at.
+const POLL: Duration = Duration::from_secs(1);
+
+/// How long the daemons may take to connect after their start; they try every 8 s.
+const CONNECT: Duration = Duration::from_secs(45);
+
+/// How long `pvecm` may take: a few seconds for each node.
+const SETUP: Duration = Duration::from_mins(4);
+
+impl Hosted for Qdevice {
+    fn id(object: &Value) -> Option<String> {
+        object.at("address").as_str().map(str::to_owned)
+    }
+
+    fn parse_id(id: &str) -> Result<Value, String> {
+        pve_schemas::value::check("ip", id)?;
+        Ok(Value::object([("address", Value::from(id))]))
+    }
+
+    fn ailing(object: &Value) -> Option<&'static str> {
+        object.at("state").as_str().is_some_and(|state| state != CONNECTED).then_some("state")
+    }
+
+    async fn preflight(verb: &Verb<'_>, change: Change<'_>) -> Diagnostics {
+        let mut diagnostics = Diagnostics::new();
+        let Ok(members) = members(verb).await else { return diagnostics };
+        let force = change.planned.at("force");
+        if members.len() % 2 == 1 && !force.is_unknown() && force != &Value::Bool(true) {
+            diagnostics.error_at(Path::attribute("force"), "An odd number of nodes", odd(members.len()));
+        }
+        diagnostics
+    }
+
+    /// Two applies of one process would get in each other's way: `pvecm` changes what all nodes share.
+    async fn turn(verb: &Verb<'_>) -> Result<Turn, Failure> {
+        let turn = verb.client().turn(Domain::Other, &verb.call()).await.map_err(|e| super::explain(SUBJECT, &e))?;
+        Ok(Box::new(turn) as Turn)
+    }
+
+    async fn find(verb: &Verb<'_>, object: &Value, _: Freshness) -> Result<Option<(Self, Option<String>)>, Failure> {
+        let Some(found) = Look::new(verb).await?.found(verb).await? else { return Ok(None) };
+        // IPv6 has several spellings of one address.
+        let known = object.at("address").as_str().filter(|known| is_same_address(known, &found.address));
+        let address = known.map_or_else(|| found.address.clone(), str::to_owned);
+        Ok(Some((Self { address, ..found }, None)))
+    }
+
+    /// A set-up that stopped half-way is no QDevice yet: create completes it.
+    async fn occupied(verb: &Verb<'_>, object: &Value) -> Result<Option<(Self, Option<String>)>, Failure> {
+        let look = Look::new(verb).await?;
+        let Some(device) = &look.device else { return Ok(None) };
+        let (host, wanted) = (device.host.as_deref().unwrap_or_default(), object.at("address").as_str());
+        if !wanted.is_some_and(|wanted| is_same_address(wanted, host)) {
+            return Err(Failure::refused(format!(
+                "The cluster has a QDevice at {host} already, and can have one only. Nothing was changed.\nImport that one by the \
+                 id {host:?}, or remove it first: `pvecm qdevice remove`."
+            ))
+            .at(Path::attribute("address")));
+        }
+        if look.idle(verb).await?.is_empty() { Self::find(verb, object, Freshness::Fresh).await } else { Ok(None) }
+    }
+
+    async fn create(verb: &Verb<'_>, planned: &Self) -> Result<(), Failure> {
+        let look = Look::new(verb).await?;
+        if look.device.is_some() {
+            tracing::info!("the QDevice is in the configuration of the cluster: the set-up is completed");
+            return start(verb, &look, false).await.map_err(ambiguous);
+        }
+        let leftover = checks::run(verb, &look, planned).await?;
+        if leftover {
+            tracing::info!("certificates of an interrupted set-up are there: it is done anew");
+        }
+        let mut command = Command::new("pvecm").args(["qdevice", "setup", &planned.address]);
+        if leftover || look.members.len() % 2 == 1 {
+            command = command.arg("--force");
+        }
+        let done = pvecm(verb, &look, command).await;
+        match done {
+            // It failed after the QDevice was in the configuration: from there on it can be completed.
+            Err(failure) if failure.cause != Cause::Ambiguous => {
+                let look = Look::new(verb).await.map_err(ambiguous)?;
+                if look.device.is_none() {
+                    return Err(failure);
+                }
+                tracing::warn!(reason = failure.detail, "pvecm failed half-way; the set-up is completed");
+                start(verb, &look, false).await.map_err(ambiguous)
+            }
+            done => done,
+        }
+    }
+
+    /// What is to be mended: daemons that don't run, or don't find the QNetd host.
+    async fn update(verb: &Verb<'_>, _: &Self, _: Option<&str>, _: &Self) -> Result<(), Failure> {
+        start(verb, &Look::new(verb).await?, true).await
+    }
+
+    async fn delete(verb: &Verb<'_>, _: &Self) -> Result<(), Failure> {
+        let look = Look::new(verb).await?;
+        if look.device.is_none() {
+            return Err(Failure::new(Cause::Absent, "The cluster has no QDevice."));
+        }
+        look.demand_all_online()?;
+        look.wait_for_others(verb).await?;
+        let command = Command::new("pvecm").args(["qdevice", "remove"]);
+        let done = pvecm(verb, &look, command).await;
+        match done {
+            // It failed after it had taken the QDevice out of the configuration: the rest is done by hand.
+            Err(failure) if failure.cause != Cause::Ambiguous && Look::new(verb).await?.device.is_none() => {
+                tracing::warn!(reason = failure.detail, "pvecm failed half-way; what is left is removed");
+                Ok(())
+            }
+            done => done,
+        }
+    }
+
+    async fn list(verb: &Verb<'_>) -> Result<Vec<Self>, Failure> {
+        Ok(Look::new(verb).await?.found(verb).await?.into_iter().collect())
+    }
+
+    /// An interrupted removal leaves daemons and certificates behind; what is left is removed as `pvecm` would have done.
+    async fn vanish(verb: &Verb<'_>, _: &Self) -> Result<(), Failure> {
+        let look = Look::new(verb).await?;
+        if look.device.is_none() {
+            look.wait_for_others(verb).await?;
+            clean_up(verb, &look).await?;
+        }
+        Ok(())
+    }
+
+    async fn settle(verb: &Verb<'_>, object: &Self) -> Result<(), Failure> {
+        let end = tokio::time::Instant::now() + CONNECT;
+        let mut state = object.state.clone().unwrap_or_default();
+        loop {
+            let look = Look::new(verb).await?;
+            if let Some(found) = look.found(verb).await? {
+                state = found.state.unwrap_or_default();
+                if state == CONNECTED && look.votes(verb).await?.has_qdevice() {
+                    return Ok(());
+                }
+                // A set-up whose end nobody heard of may have stopped before all daemons were started.
+                if !look.idle(verb).await?.is_empty() {
+                    look.wait_for_others(verb).await?;
+                    start(verb, &look, false).await?;
+                }
+            }
+            tracing::info!(state, "waiting for the QDevice to connect");
+            let call = verb.call();
+            if call.is_over() || call.left() < POLL || tokio::time::Instant::now() >= end {
+                return Err(unconnected(&object.address, &state));
+            }
+            tokio::select! {
+                () = verb.cx.stop.cancelled() => return Err(unconnected(&object.address, &state)),
+                () = tokio::time::sleep(POLL) => {}
+            }
+        }
+    }
+}
+
+/// A failure after something was changed.
+fn ambiguous(failure: Failure) -> Failure {
+    Failure { cause: Cause::Ambiguous, ..failure }
+}
+
+/// Runs `pvecm`, its progress in the log. If it fails, what it did before is left to the next look.
+async fn pvecm(verb: &Verb<'_>, look: &Look, command: Command) -> Result<(), Failure> {
+    let node = look.node()?.to_owned();
+    let mut steps = Vec::new();
+    let mut tell = |line: Line<'_>| {
+        tracing::info!(node, "pvecm: {}", line.text());
+        if let Line::Out(text) = line {
+            steps.push(text.to_owned());
+        }
+    };
+    let command = command.may_take(SETUP);
+    let output = verb.ssh()?.run_with(&node, &command, &verb.call(), &mut tell).await.map_err(told(SUBJECT))?;
+    let Err(error) = output.success() else { return Ok(()) };
+    let mut failure = told(SUBJECT)(error);
+    if let Some(last) = steps.last() {
+        failure.detail = format!(
+            "The last step that `pvecm` began is: {last}\nWhat was done before is there; the next apply goes on from it.\n{}",
+            failure.detail
+        );
+    }
+    Err(failure)
+}
+
+/// Starts the daemon on the nodes where it doesn't run, and anew on those that aren't connected.
+async fn start(verb: &Verb<'_>, look: &Look, mend: bool) -> Result<(), Failure> {
+    let ssh = verb.ssh()?;
+    let idle = look.idle(verb).await?;
+    for node in &idle {
+        tracing::info!(node, "corosync-qdevice is started");
+        let command = Command::new("systemctl").args(["enable", "--now", "corosync-qdevice"]);
+        ssh.run(node, &command, &verb.call()).await.and_then(crate::ssh::Output::success).map_err(told(node))?;
+    }
+    if !mend {
+        // All nodes have to read the configuration with the QDevice in it.
+        let node = look.node()?;
+        let command = Command::new("corosync-cfgtool").arg("-R");
+        ssh.run(node, &command, &verb.call()).await.and_then(crate::ssh::Output::success).map_err(told(node))?;
+    }
+    if idle.is_empty() && mend {
+        let node = look.node()?;
+        tracing::info!(node, "corosync-qdevice is started anew");
+        let command = Command::new("systemctl").args(["restart", "corosync-qdevice"]);
+        ssh.run(node, &command, &verb.call()).await.and_then(crate::ssh::Output::success).map_err(told(node))?;
+    }
+    Ok(())
+}
+
+/// Stops daemons and removes certificates where there are any.
+async fn clean_up(verb: &Verb<'_>, look: &Look) -> Result<(), Failure> {
+    let ssh = verb.ssh()?;
+    let idle = look.idle(verb).await?;
+    for node in look.members.iter().filter(|member| member.online).map(|member| member.name.as_str()) {
+        let run = async |command: Command| {
+            let output = ssh.run(node, &command, &verb.call()).await;
+            output.and_then(crate::ssh::Output::success).map_err(told(node))
+        };
+        if !idle.contains(&node) {
+            run(Command::new("systemctl").args(["disable", "--now", "corosync-qdevice"])).await?;
+        }
+        let store = Command::new("test").args(["-e", checks::CERTIFICATES]).reading();
+        if ssh.run(node, &store, &verb.call()).await.map_err(told(node))?.is_success() {
+            run(Command::new("rm").args(["-rf", "--", checks::FOLDER])).await?;
+        }
+    }
+    Ok(())
+}
+
+fn unconnected(address: &str, state: &str) -> Failure {
+    Failure::refused(format!(
+        "The QDevice is set up, but not connected to {address}: its state is {state:?}, and its vote is missing. The next plan shows \
+         it.\nCheck that the QNetd host is up, that `corosync-qnetd` runs there (`systemctl status corosync-qnetd`), and that its \
+         port {} can be reached from every node.",
+        pve_schemas::qdevice::PORT
+    ))
+}
+
+fn odd(nodes: usize) -> String {
+    format!(
+        "The cluster has {nodes} nodes. With an odd number a QDevice has {} votes, more than any node: while it is up, all nodes but \
+         one may fail, and when it is down, none more than now. Proxmox doesn't support that officially. Set `force = true` if it \
+         is what you want, or leave the QDevice out: {nodes} nodes need none.",
+        nodes.saturating_sub(1)
+    )
+}
+
+/// The node to work on: the one that answers the API.
+impl Look {
+    fn node(&self) -> Result<&str, Failure> {
+        any_node(&self.members, None)
+    }
+}

@@ -1,0 +1,95 @@
+//! What has to be so before a QDevice can be set up. `pvecm` finds out about most of it half-way, with certificates on some
+//! nodes and none on others; here all of it is found out first, and all of it is told at once.
+
+use pve_schemas::Qdevice;
+use pve_schemas::qdevice::{PATH, PORT};
+
+use super::look::Look;
+use super::{odd, told};
+use crate::framework::{Failure, Path};
+use crate::resources::verbs::Verb;
+use crate::ssh::{Command, Error, Output};
+
+/// Where corosync-qdevice keeps its certificates; `pvecm` refuses to begin where it exists.
+pub(super) const CERTIFICATES: &str = "/etc/corosync/qdevice/net/nssdb";
+
+/// What `pvecm` removes with a QDevice.
+pub(super) const FOLDER: &str = "/etc/corosync/qdevice";
+
+/// Opens a connection and closes it. bash can do that alone, so that nothing has to be installed for it.
+const PROBE: &str = r#"exec 3<>"/dev/tcp/$1/$2""#;
+
+/// Whether everything is as it has to be; then, whether an interrupted set-up has left certificates.
+pub(super) async fn run(verb: &Verb<'_>, look: &Look, planned: &Qdevice) -> Result<bool, Failure> {
+    if !look.is_clustered {
+        let node = look.node()?;
+        return Err(Failure::refused(format!(
+            "{node} is in no cluster: it has no {PATH}. A QDevice needs a cluster (`pvecm create`). Nothing was changed."
+        )));
+    }
+    look.demand_all_online()?;
+    let count = look.members.len();
+    if count % 2 == 1 && planned.force != Some(true) {
+        return Err(Failure::refused(odd(count)).at(Path::attribute("force")));
+    }
+    look.wait_for_others(verb).await?;
+    let mut missing = Vec::new();
+    let mut leftover = false;
+    for member in &look.members {
+        let node = member.name.as_str();
+        let installed = ask(verb, node, Command::new("dpkg").args(["-s", "corosync-qdevice"])).await?;
+        if !is_installed(&installed) {
+            missing.push(format!(
+                "{node}: the package corosync-qdevice is missing. `apt install corosync-qdevice` on it."
+            ));
+        }
+        leftover |= ask(verb, node, Command::new("test").args(["-e", CERTIFICATES])).await?.is_success();
+    }
+    missing.extend(host(verb, look.node()?, &planned.address).await?);
+    if missing.is_empty() {
+        return Ok(leftover);
+    }
+    let list = missing.iter().map(|line| format!("- {line}")).collect::<Vec<_>>().join("\n");
+    Err(Failure::refused(format!(
+        "The QDevice can't be set up yet. Nothing was changed. What is missing:\n{list}\nThen apply again."
+    )))
+}
+
+/// What the QNetd host lacks, as seen from `node`.
+async fn host(verb: &Verb<'_>, node: &str, address: &str) -> Result<Vec<String>, Failure> {
+    let mut missing = Vec::new();
+    let login = format!("root@{address}");
+    // As pvecm logs in: without anybody to ask.
+    let over = ["-o", "BatchMode=yes", "-o", "ConnectTimeout=10", &login, "dpkg", "-s", "corosync-qnetd"];
+    let package = ask(verb, node, Command::new("ssh").args(over)).await?;
+    let installed = is_installed(&package);
+    if package.exit == 255 {
+        missing.push(format!(
+            "{node}: root can't log in to {login} without a password. Run `ssh-copy-id {login}` on {node} once ({}).",
+            package.stderr_text().replace('\n', " ")
+        ));
+    } else if !installed {
+        missing.push(format!("{address}: the package corosync-qnetd is missing. `apt install corosync-qnetd` on it."));
+    }
+    let port = PORT.to_string();
+    let probe = ["10", "bash", "-c", PROBE, "bash", address, &port];
+    let reached = ask(verb, node, Command::new("timeout").args(probe)).await?;
+    // Without the package nobody listens there.
+    if !reached.is_success() && (installed || package.exit == 255) {
+        missing.push(format!(
+            "{address}: its TCP port {PORT} can't be reached from {node}. Start `corosync-qnetd` on it, and open the port in the \
+             firewalls between."
+        ));
+    }
+    Ok(missing)
+}
+
+async fn ask(verb: &Verb<'_>, node: &str, command: Command) -> Result<Output, Failure> {
+    let answer: Result<Output, Error> = verb.ssh()?.run(node, &command.reading(), &verb.call()).await;
+    answer.map_err(told(node))
+}
+
+/// dpkg also knows packages that were removed and left their configuration.
+fn is_installed(answer: &Output) -> bool {
+    answer.is_success() && answer.text().lines().any(|line| line.trim() == "Status: install ok installed")
+}

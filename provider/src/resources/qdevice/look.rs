@@ -1,0 +1,128 @@
+//! What there is of a QDevice: in the configuration of the cluster, in the votes, and on each node.
+
+use std::time::Duration;
+
+use pve_schemas::Qdevice;
+use pve_schemas::qdevice::{Device, PATH, Votes};
+use serde_json::Value as Json;
+
+use super::SUBJECT;
+use crate::client::Collection;
+use crate::framework::{Cause, Failure};
+use crate::resources::hosted::{Member, any_node, get, members, told};
+use crate::resources::verbs::Verb;
+use crate::ssh::{Command, node_file};
+
+/// How often it is looked whether another `pvecm` is still at work.
+const POLL: Duration = Duration::from_secs(1);
+
+/// The nodes, and the device in `corosync.conf`.
+pub(super) struct Look {
+    pub(super) members: Vec<Member>,
+    pub(super) device: Option<Device>,
+    /// Whether the node that answers is in a cluster at all.
+    pub(super) is_clustered: bool,
+}
+
+impl Look {
+    pub(super) async fn new(verb: &Verb<'_>) -> Result<Self, Failure> {
+        let members = members(verb).await?;
+        let node = any_node(&members, None)?;
+        let text = node_file::read(&verb.ssh()?, node, PATH, &verb.call()).await.map_err(told(SUBJECT))?;
+        Ok(Self { device: text.as_deref().and_then(Device::find), is_clustered: text.is_some(), members })
+    }
+
+    /// The QDevice as the API of the node that answers and `pvecm status` show it.
+    pub(super) async fn found(&self, verb: &Verb<'_>) -> Result<Option<Qdevice>, Failure> {
+        let Some(device) = &self.device else { return Ok(None) };
+        let answer: Json = get(verb, SUBJECT, Collection::Qdevice).await?;
+        let votes = match device.votes {
+            Some(votes) => Some(votes),
+            // With `lms` Proxmox writes none, and corosync takes one less than there are nodes.
+            None => self.votes(verb).await?.qdevice().map(|member| member.configured_votes).filter(|votes| *votes > 0),
+        };
+        let idle = self.idle(verb).await?;
+        let state = match answer["State"].as_str() {
+            Some(state) if idle.is_empty() => state.to_owned(),
+            _ => format!("Not running on {}", idle.join(", ")),
+        };
+        let none_less = || i64::try_from(self.members.len()).ok().map(|count| count - 1);
+        Ok(Some(Qdevice {
+            address: device.host.clone().unwrap_or_default(),
+            force: None,
+            algorithm: device.algorithm.clone(),
+            votes: votes.or_else(none_less),
+            state: Some(state),
+        }))
+    }
+
+    /// The votes as votequorum counts them.
+    pub(super) async fn votes(&self, verb: &Verb<'_>) -> Result<Votes, Failure> {
+        votes(verb, any_node(&self.members, None)?).await
+    }
+
+    /// The online nodes whose daemon doesn't run.
+    pub(super) async fn idle(&self, verb: &Verb<'_>) -> Result<Vec<&str>, Failure> {
+        let ssh = verb.ssh()?;
+        let mut idle = Vec::new();
+        for member in self.members.iter().filter(|member| member.online) {
+            let command = Command::new("systemctl").args(["is-active", "corosync-qdevice"]).reading();
+            let output = ssh.run(&member.name, &command, &verb.call()).await.map_err(told(&member.name))?;
+            if !output.is_success() {
+                idle.push(member.name.as_str());
+            }
+        }
+        Ok(idle)
+    }
+
+    /// `pvecm` changes something on every node, and refuses without all of them.
+    pub(super) fn demand_all_online(&self) -> Result<(), Failure> {
+        let down: Vec<&str> = self.members.iter().filter(|m| !m.online).map(|m| m.name.as_str()).collect();
+        if down.is_empty() {
+            return Ok(());
+        }
+        Err(Failure::refused(format!(
+            "All nodes have to be online to set up or remove a QDevice, and {} is not. Nothing was changed.\nBring it back, or \
+             remove it from the cluster if it is gone for good (`pvecm delnode`).",
+            down.join(", ")
+        )))
+    }
+
+    /// A `pvecm` whose connection was cut may go on for a while; two of them would get in each other's way.
+    pub(super) async fn wait_for_others(&self, verb: &Verb<'_>) -> Result<(), Failure> {
+        let node = any_node(&self.members, None)?;
+        loop {
+            let command = Command::new("pgrep").args(["-x", "pvecm"]).reading();
+            let output = verb.ssh()?.run(node, &command, &verb.call()).await.map_err(told(node))?;
+            // pgrep answers 1 where nothing is found, and has more codes for trouble of its own.
+            if !output.is_success() {
+                return Ok(());
+            }
+            tracing::info!(node, "waiting for another pvecm");
+            if verb.call().is_over() || verb.call().left() < POLL {
+                return Err(Failure::new(
+                    Cause::Refused,
+                    format!(
+                        "{node}: another `pvecm` is still at work there. Nothing was changed. Apply again when it has ended."
+                    ),
+                ));
+            }
+            tokio::select! {
+                () = verb.cx.stop.cancelled() => {}
+                () = tokio::time::sleep(POLL) => {}
+            }
+        }
+    }
+}
+
+/// The votes as `node` sees them.
+pub(super) async fn votes(verb: &Verb<'_>, node: &str) -> Result<Votes, Failure> {
+    let command = Command::new("pvecm").arg("status").reading();
+    let output = verb.ssh()?.run(node, &command, &verb.call()).await.and_then(crate::ssh::Output::success);
+    let text = output.map_err(told(SUBJECT))?.text();
+    Votes::parse(&text).map_err(|problem| {
+        Failure::refused(format!(
+            "{node}: what `pvecm status` printed can't be understood: {problem}. Nothing was changed."
+        ))
+    })
+}

@@ -1,0 +1,79 @@
+//! `pve_qdevice`: an external vote that decides when the nodes can't.
+
+mod corosync;
+mod status;
+
+use std::net::IpAddr;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use corosync::Device;
+pub use status::{Member, Votes};
+
+use crate::noun::Noun;
+
+/// Where Proxmox keeps the configuration of the cluster's communication, and in it the QDevice.
+pub const PATH: &str = "/etc/pve/corosync.conf";
+
+/// The port of the QNetd host.
+pub const PORT: u16 = 5403;
+
+/// The state of a QDevice that takes part in the votes.
+pub const CONNECTED: &str = "Connected";
+
+/// A QDevice: a small host outside of the cluster, the QNetd host, that has a vote. It lets a cluster of two nodes survive the
+/// failure of one, and decides between two halves of any cluster with an even number of nodes.
+///
+/// Needs the `ssh` block of the provider with root's rights: Proxmox has no HTTP API for this. Apply checks before it changes
+/// anything: all nodes are online; `corosync-qdevice` is installed on every node and `corosync-qnetd` on the QNetd host; root
+/// of the node that sets up can log in to root of the QNetd host without a password; port 5403 of it can be reached.
+///
+/// A set-up that was interrupted is completed by the next apply. A QDevice that doesn't work, such as one whose daemon was
+/// stopped, is a change in the plan: apply starts its daemons and waits for the connection. Before nodes are added to or
+/// removed from the cluster, destroy the QDevice, and set it up again afterwards: its votes depend on the number of nodes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Qdevice {
+    /// The IP address of the QNetd host.
+    #[schemars(extend("format" = "ip", "tf" = {"required": true, "replace": true, "identity": true}))]
+    pub address: String,
+    /// Whether a cluster with an odd number of nodes gets a QDevice, too. It then has one vote less than there are nodes: any
+    /// number of them may fail as long as it is up, but none more than before when it isn't.
+    #[schemars(extend("tf" = {"default": false, "local": true}))]
+    pub force: Option<bool>,
+    /// `ffsplit` (even number of nodes) or `lms` (odd number of nodes).
+    #[schemars(extend("tf" = {"computed": true}))]
+    pub algorithm: Option<String>,
+    /// How many votes it has.
+    #[schemars(extend("tf" = {"computed": true}))]
+    pub votes: Option<i64>,
+    /// The state of the connection to the QNetd host: `Connected` while it works, `Not running on …` while a node's daemon doesn't
+    /// run, else what the daemon of the node that was asked says.
+    #[schemars(extend("tf" = {"computed": true}))]
+    pub state: Option<String>,
+}
+
+impl Noun for Qdevice {
+    const NAME: &'static str = "pve_qdevice";
+    const TITLE: &'static str = "QDevice";
+}
+
+/// Whether two texts are the same address; IPv6 has several spellings.
+pub fn is_same_address(a: &str, b: &str) -> bool {
+    match (a.parse::<IpAddr>(), b.parse::<IpAddr>()) {
+        (Ok(a), Ok(b)) => a == b,
+        _ => a == b,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_have_spellings() {
+        assert!(is_same_address("fd00::1", "fd00:0:0:0:0:0:0:1"));
+        assert!(!is_same_address("10.0.0.1", "10.0.0.2"));
+        assert!(is_same_address("qnetd", "qnetd"));
+    }
+}
