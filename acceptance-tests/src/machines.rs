@@ -17,7 +17,7 @@ impl Cluster {
         Self::own(test, Options { release, ssh: true, seed: Some(seed(count)), ..Options::default() })
     }
 
-    /// The `ssh` block of the provider; none where the nodes can't be logged in to.
+    /// The `ssh` block of the provider as a value; none where the nodes can't be logged in to.
     pub fn ssh(&self) -> Option<Json> {
         let access = self.is_own().then(|| self.emulator().ssh()).flatten()?;
         let host = |port: &u16| format!("[127.0.0.1]:{port} {}", access.host_key);
@@ -29,21 +29,9 @@ impl Cluster {
         }))
     }
 
-    /// The provider block that says how to log in.
+    /// The provider block that says how to log in; none where the nodes can't be logged in to.
     pub fn provider_block(&self) -> Option<String> {
-        let ssh = self.ssh()?;
-        let nodes = ssh["node"].as_array().into_iter().flatten().map(|node| {
-            format!(
-                "    node {{\n      name = {}\n      address = {}\n      port = {}\n    }}\n",
-                node["name"], node["address"], node["port"]
-            )
-        });
-        Some(format!(
-            "provider \"pve\" {{\n  ssh {{\n    private_key_file = {}\n    host_keys = {}\n{}  }}\n}}\n",
-            ssh["private_key_file"],
-            ssh["host_keys"],
-            nodes.collect::<String>()
-        ))
+        self.ssh().map(|_| format!("provider \"pve\" {{\n{}}}\n", self.ssh_block()))
     }
 
     /// What a command prints on a node, run past SSH.

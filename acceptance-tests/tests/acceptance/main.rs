@@ -28,6 +28,5 @@ mod qdevice;
 mod quorum;
 mod readiness;
 mod replication_job;
-mod ssh_steps;
 mod tls;
 mod upgrade;

@@ -20,7 +20,8 @@ impl Source for Quorum {
             reader.object(Collection::Qdevice),
         )?;
         let quorum = Self::from_answers(&status, &voters, &qdevice).map_err(|problem| reader.garbled(problem))?;
-        let (SshAccess::Ready(ssh), Some(node), Some(_)) = (&reader.ssh, answering(&status), &quorum.cluster_name) else {
+        let (SshAccess::Ready(ssh), Some(node), Some(_)) = (&reader.ssh, answering(&status), &quorum.cluster_name)
+        else {
             return Ok(quorum);
         };
         match votes(reader, ssh, node).await {

@@ -16,12 +16,12 @@ use crate::value::{FenceAgent, FenceName, FenceNode, Options, SecretOptions};
 /// Where Proxmox keeps fence devices.
 pub const PATH: &str = "/etc/pve/ha/fence.cfg";
 
-/// A fence device: hardware that can cut a node's power, and how each node hangs on it, in `/etc/pve/ha/fence.cfg`.
+/// **A fence device protects nothing by itself:** the HA manager of Proxmox VE 8 and 9 never acts on `/etc/pve/ha/fence.cfg`.
 ///
-/// **This alone protects nothing.** The HA manager of Proxmox VE 8 and 9 parses this file and never acts on it: hardware
-/// fencing is not wired in. What protects a cluster against two copies of a guest is the watchdog: a node that loses quorum
-/// resets itself within about a minute, and only then its guests are started elsewhere (see `pve_node_watchdog`). Write fence
-/// devices to keep them under review, to have them tested by `verify`, and to be ready when Proxmox uses them.
+/// Hardware fencing is not wired in there. What protects a cluster against two copies of a guest is the watchdog: a node that
+/// loses quorum resets itself within about a minute, and only then its guests are started elsewhere (see `pve_node_watchdog`).
+/// Write fence devices, hardware that can cut a node's power and how each node hangs on it, to keep them under review, to have
+/// them tested by `verify`, and to be ready when Proxmox uses them.
 ///
 /// Needs the `ssh` block of the provider: Proxmox has no HTTP API for this file. Lines of other devices, comments and the order
 /// of the file are kept byte by byte. Devices are tried in the order of the file; several instances of one name are parallel:
