@@ -58,8 +58,11 @@ pub struct Object {
     /// Whether it has secrets, which the CLI leaves out of a configuration that it writes.
     pub is_secret: bool,
     /// How somebody else changes that attribute where there is no collection.
-    pub edit: Option<Box<dyn Fn(&Cluster)>>,
+    pub edit: Option<Edit>,
 }
+
+/// What somebody else does to a cluster.
+pub type Edit = Box<dyn Fn(&Cluster)>;
 
 /// A change that needs a new object.
 #[derive(Default)]
