@@ -86,16 +86,10 @@ impl<'w> Host<'w> {
         }
     }
 
-    /// Runs a program that another one starts; one that isn't there is what `PVE::Tools::run_command` says of it.
+    /// Becomes another program of the same package.
     pub(super) fn call(&mut self, argv: &[&str], io: &mut Io) -> Run {
         let argv: Vec<String> = argv.iter().map(|word| (*word).to_owned()).collect();
-        match self.run(&argv, io)? {
-            Some(code) => Ok(code),
-            None => {
-                io.err.push_str(&format!("unable to open file '{}': No such file or directory\n", argv[0]));
-                Ok(255)
-            }
-        }
+        Ok(self.run(&argv, io)?.unwrap_or(255))
     }
 
     /// A command line on another machine, as ssh runs it there.

@@ -323,8 +323,11 @@ fn what_stands_in_the_way_of_a_qdevice_is_told() {
     assert!(rig.fails(probe).1.starts_with("bash: connect: Connection refused\n"));
     host(&|machine| machine.reachable = false);
     assert!(rig.fails(probe).1.contains("No route to host"));
+    host(&|machine| machine.reachable = true);
+    assert!(rig.fails("systemctl start corosync-qdevice").1.starts_with("Job for corosync-qdevice.service failed"));
     rig.world(|world| world.machines.get_mut("pve1").unwrap().packages.remove("corosync-qdevice"));
     assert_eq!(rig.fails("dpkg -s corosync-qdevice").0, 1);
+    assert!(rig.fails("pvecm qdevice setup 10.0.0.100").1.contains("failed: "));
 }
 
 #[test]

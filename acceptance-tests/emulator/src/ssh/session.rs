@@ -67,9 +67,9 @@ impl Session {
 async fn run(shared: Arc<Shared>, request: Request, cut: CancellationToken, channel: ChannelId, handle: Handle) {
     let outcome = shell::execute(&shared.cluster, &shared.control.commands, &request);
     if shared.options.log {
-        // The words only: what goes in and out may be secret.
-        let first = request.line.split_whitespace().take(4).collect::<Vec<_>>().join(" ");
-        let line = format!("ssh {}@{} {first} … {:?}\n", request.user, request.machine, outcome.end);
+        // No more of it than which program: the rest may be secret.
+        let first = request.line.split_whitespace().next().unwrap_or_default();
+        let line = format!("ssh {}@{} {first} {:?}\n", request.user, request.machine, outcome.end);
         let _ = std::io::stderr().lock().write_all(line.as_bytes());
     }
     if shared.cluster.world().clock.is_running() {

@@ -136,8 +136,13 @@ impl Steps<'_, '_> {
 
     /// `run_command`: an exit code that isn't 0 is an error with the command in it.
     fn local(&mut self, argv: &[&str]) -> Run<Result<(), String>> {
-        let code = self.host.call(argv, self.io)?;
-        Ok(if code == 0 { Ok(()) } else { Err(format!("command '{}' failed: exit code {code}", argv.join(" "))) })
+        let words: Vec<String> = argv.iter().map(|word| (*word).to_owned()).collect();
+        let why = match self.host.run(&words, self.io)? {
+            Some(0) => return Ok(Ok(())),
+            Some(code) => format!("exit code {code}"),
+            None => format!("open3: exec of {} failed: No such file or directory", argv.join(" ")),
+        };
+        Ok(Err(format!("command '{}' failed: {why}", argv.join(" "))))
     }
 
     fn qnetd(&mut self, argv: &[&str]) -> Run<Result<(), String>> {

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::super::interpreter::{Flavour, Shell};
-use crate::world::machines::WATCHDOG_MODULES;
+use crate::world::machines::{QDEVICE_STORE, WATCHDOG_MODULES};
 
 use super::{Host, Io, Program, Run, base_name, options};
 
@@ -221,6 +221,15 @@ fn systemctl(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run {
                     continue;
                 }
                 let now = letters.contains(&'n');
+                let starts = matches!(*verb, "start" | "restart") || (*verb == "enable" && now);
+                if name == "corosync-qdevice" && starts && !can_run_qdevice(host) {
+                    io.err.push_str(&format!(
+                        "Job for {name}.service failed because the control process exited with error code.\nSee \"systemctl \
+                         status {name}.service\" and \"journalctl -xeu {name}.service\" for details.\n"
+                    ));
+                    code = 1;
+                    continue;
+                }
                 let (active, enabled) = match *verb {
                     "start" | "restart" => (true, unit.enabled),
                     "stop" => (false, unit.enabled),
@@ -236,6 +245,11 @@ fn systemctl(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run {
         }
     }
     Ok(code)
+}
+
+/// The daemon ends at once without a device in corosync's configuration, and without its certificates.
+fn can_run_qdevice(host: &Host<'_>) -> bool {
+    host.world.qdevice.is_some() && host.here().disk.is_dir(QDEVICE_STORE)
 }
 
 fn dpkg(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run {
