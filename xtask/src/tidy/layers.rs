@@ -185,6 +185,7 @@ const LAYERS: &[Layer] = &[
         never: WIRE,
         because: "the provider block becomes clients, no more",
     },
+    Layer { at: "provider/src/fuzz", may: &[], never: WIRE, because: "how much tests try, no more" },
     Layer {
         at: "provider/src/explain",
         may: &["terraform_provider_pve::framework", "terraform_provider_pve::client", "terraform_provider_pve::ssh"],
