@@ -19,6 +19,8 @@ const HOSTILE: &str = r#"say "hi" ${x} %{ if y } $${z} \n \ 'it' <%= end %> # //
 struct Folder {
     folder: tempfile::TempDir,
     cluster: Arc<Cluster>,
+    /// Beside what the cluster needs.
+    environment: Vec<(String, String)>,
 }
 
 impl Folder {
@@ -33,7 +35,7 @@ impl Folder {
         let mirror = folder.path().join("mirror");
         let rc = format!("provider_installation {{\n  filesystem_mirror {{\n    path = {mirror:?}\n  }}\n}}\n");
         fs::write(folder.path().join("cli.tfrc"), rc).unwrap();
-        Self { folder, cluster: cluster.clone() }
+        Self { folder, cluster: cluster.clone(), environment: Vec::new() }
     }
 
     fn written(&self) -> PathBuf {
@@ -53,16 +55,25 @@ impl Folder {
 
     /// Runs `import-config`.
     fn write(&self) -> Run {
+        self.write_with(&[])
+    }
+
+    fn write_with(&self, more: &[&str]) -> Run {
         let out = self.written();
-        let arguments = ["import-config", "--out", out.to_str().unwrap()];
-        import_config(&arguments, &self.cluster.environment)
+        let arguments = [&["import-config", "--out", out.to_str().unwrap()], more].concat();
+        import_config(&arguments, &[self.cluster.environment.as_slice(), &self.environment].concat())
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = cli::command(&self.written(), &self.folder.path().join("cli.tfrc"));
+        let environment = self.cluster.environment.iter().chain(&self.environment).cloned();
+        command.args(arguments).envs(environment);
+        command
     }
 
     #[track_caller]
     fn expect(&self, arguments: &[&str]) -> Run {
-        let mut command = cli::command(&self.written(), &self.folder.path().join("cli.tfrc"));
-        command.args(arguments).envs(self.cluster.environment.iter().cloned());
-        let run = Run::new(&command.output().unwrap());
+        let run = Run::new(&self.command(arguments).output().unwrap());
         assert_eq!(run.code, Some(0), "{arguments:?}\n{}", run.text);
         run
     }
@@ -74,8 +85,7 @@ impl Folder {
         self.expect(&["fmt", "-check", "-diff"]);
         self.expect(&["init", "-no-color"]);
         self.expect(&["plan", "-json", "-out=plan"]);
-        let mut show = cli::command(&self.written(), &self.folder.path().join("cli.tfrc"));
-        let shown = show.args(["show", "-json", "plan"]).output().unwrap();
+        let shown = self.command(&["show", "-json", "plan"]).output().unwrap();
         let plan = Plan(serde_json::from_slice(&shown.stdout).unwrap());
         assert_eq!((plan.imports(), plan.changes()), (objects, vec![]));
         self.expect(&["apply", "-json", "plan"]);
@@ -206,6 +216,50 @@ fn what_cannot_be_configured_is_left_to_the_cluster() {
     let text = folder.read("ha_node_affinity_rule.tf");
     assert!(text.contains("ignore_changes = [comment]") && !text.contains("\n  comment "), "{text}");
     folder.takes_over(3);
+}
+
+#[test]
+fn what_only_nodes_know_is_imported_without_its_secrets() {
+    let name = "import_config::what_only_nodes_know_is_imported_without_its_secrets";
+    let Some(cluster) = Cluster::with_ssh(name, Release::V9).map(Arc::new) else { return };
+    let fence = "# by hand\ndevice power fence_ipmilan ip=10.0.9.1 'password=hunter2 ${x}' lanplus\nconnect power node=pve1 plug=1\n\
+                 connect power node=pve2 passwd=hunter3\ndevice second fence_apc ip=10.0.9.2\nconnect second node=pve3 plug=3\n";
+    cluster.write_shared_file("/etc/pve/ha/fence.cfg", fence);
+    cluster.write_node_file("pve2", "/etc/default/pve-ha-manager", "WATCHDOG_MODULE=ipmi_watchdog\n");
+    cluster.run("pve1", "ha-manager crm-command node-maintenance enable pve3");
+    cluster.api.control("qdevice", &serde_json::json!({"on": true}));
+    cluster.emulator().cluster().world().advance(30.0);
+
+    let access = cluster.ssh().unwrap();
+    let host_keys: Vec<&str> =
+        access["host_keys"].as_array().unwrap().iter().map(|key| key.as_str().unwrap()).collect();
+    let mut folder = Folder::new(&cluster);
+    let variables = [
+        ("PROXMOX_VE_SSH_PRIVATE_KEY_FILE", access["private_key_file"].as_str().unwrap().to_owned()),
+        ("PROXMOX_VE_SSH_HOST_KEYS", host_keys.join("\n")),
+        // A map in the environment is an expression.
+        ("TF_VAR_fence_device_power_secret_options", r#"{"password": "hunter2 $${x}"}"#.to_owned()),
+        ("TF_VAR_fence_device_power_connect_2_secret_options", r#"{"passwd": "hunter3"}"#.to_owned()),
+    ];
+    folder.environment = variables.map(|(name, value)| (name.to_owned(), value)).to_vec();
+    let place = |node: &serde_json::Value| {
+        let text = |name: &str| node[name].as_str().unwrap().to_owned();
+        ["--ssh-node".to_owned(), format!("{}={}:{}", text("name"), text("address"), node["port"])]
+    };
+    let nodes: Vec<String> = access["node"].as_array().unwrap().iter().flat_map(place).collect();
+    let run = folder.write_with(&nodes.iter().map(String::as_str).collect::<Vec<_>>());
+    assert_eq!(run.code, Some(0), "{}", run.text);
+    assert!(run.text.contains("give the 2 variables of variables.tf a value"), "{}", run.text);
+    for name in folder.names() {
+        assert!(!folder.read(&name).contains("hunter"), "{name}");
+    }
+    let devices = folder.read("fence_device.tf");
+    assert!(devices.contains("= pve_fence_device.power.name"), "{devices}");
+    assert!(folder.read("node_maintenance.tf").contains("\"pve3\""));
+    assert!(folder.read("node_watchdog.tf").contains("ipmi_watchdog"));
+    // Two devices, a node in maintenance, a watchdog, the QDevice, the keyboard layout.
+    folder.takes_over(6);
+    assert_eq!(cluster.shared_file("/etc/pve/ha/fence.cfg").as_deref(), Some(fence));
 }
 
 #[test]
