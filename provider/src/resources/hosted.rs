@@ -166,6 +166,12 @@ impl<N: Hosted> Resource for HostedResource<N> {
         N::ailing(object)
     }
 
+    fn planned(&self, prior: Option<&Value>, planned: Option<&Value>) {
+        if let Some(configured) = self.session.if_ready() {
+            configured.preflight.record(N::NAME, prior, planned);
+        }
+    }
+
     fn preflight<'a>(&'a self, cx: &'a Context, change: Change<'a>) -> BoxFuture<'a, Diagnostics> {
         async move {
             let Some(configured) = self.session.if_ready() else { return Diagnostics::new() };
@@ -174,7 +180,11 @@ impl<N: Hosted> Resource for HostedResource<N> {
                 diagnostics.push(failure.into_error(format!("{} needs SSH", N::NAME)));
                 return diagnostics;
             }
-            N::preflight(&Verb { configured, cx }, change).await
+            let verb = Verb { configured, cx };
+            let checks = &verb.configured.preflight;
+            let mut all = checks.change(verb.client(), &verb.call(), N::NAME, change.prior, change.planned).await;
+            all.extend(N::preflight(&verb, change).await);
+            all
         }
         .boxed()
     }

@@ -90,7 +90,7 @@ impl Bench<'_> {
         let before = cluster.counts()?;
         let (took, usage) = self.watched(|| folder.apply())?;
         let counts = cluster.counts()? - before;
-        // In the long run: the few requests that a run makes once don't count.
+        // In the long run: what a run asks once, some ten requests, doesn't count.
         let per_resource = (counts.requests as f64 / self.count as f64 * 10.0).round() / 10.0;
 
         report.section(format!("apply of {} new", self.count));
