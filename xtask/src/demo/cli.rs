@@ -88,6 +88,11 @@ impl Cli {
         [("TF_CLI_CONFIG_FILE", &self.configuration)]
     }
 
+    /// Writes a file into the working folder.
+    pub(super) fn write(&self, name: &str, text: &str) -> Result<(), Failure> {
+        Ok(fs::write(self.folder.join(name), text)?)
+    }
+
     pub(super) fn init(&self) -> Result<(), Failure> {
         self.run(["init", "-input=false"]).map(|_| ())
     }

@@ -1,13 +1,15 @@
 //! The emulated cluster as a process of its own, steered through its control plane and read through its API.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde::Deserialize;
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 use terraform_provider_pve::client::{Call, Client, Credentials, DEFAULT_REQUEST_TIMEOUT, Endpoint, Settings, Trust};
 
 use super::Binaries;
@@ -28,10 +30,13 @@ struct Ready {
     endpoint: String,
     api_token: String,
     ca_certificate_file: String,
+    ssh_ports: Option<BTreeMap<String, u16>>,
+    ssh_host_key: Option<String>,
+    ssh_private_key_file: Option<String>,
 }
 
 impl Cluster {
-    pub(super) fn start(binaries: &Binaries, pve: &str, outlives: bool) -> Result<Self, Failure> {
+    pub(super) fn start(binaries: &Binaries, pve: &str, more: &[&str], outlives: bool) -> Result<Self, Failure> {
         let mut command = Command::new(&binaries.emulator);
         // A process group of its own: the Ctrl-C that ends this program is not meant for a cluster that stays.
         #[cfg(unix)]
@@ -40,6 +45,7 @@ impl Cluster {
         }
         let mut process = command
             .args(["--listen", "127.0.0.1:0", "--pve", pve])
+            .args(more)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()?;
@@ -60,6 +66,32 @@ impl Cluster {
             ("PROXMOX_VE_API_TOKEN", &self.ready.api_token),
             ("PROXMOX_VE_CA_CERTIFICATE", &self.ready.ca_certificate_file),
         ]
+    }
+
+    /// How its nodes are reached over SSH, in the words of the example topology's variable `ssh`.
+    pub(super) fn ssh(&self) -> Option<Json> {
+        let (ports, key) = (self.ready.ssh_ports.as_ref()?, self.ready.ssh_host_key.as_ref()?);
+        let nodes = ports.iter().map(|(node, port)| (node.clone(), json!({"address": "127.0.0.1", "port": port})));
+        Some(json!({
+            "private_key_file": self.ready.ssh_private_key_file,
+            "host_keys": ports.values().map(|port| format!("[127.0.0.1]:{port} {key}")).collect::<Vec<_>>(),
+            "nodes": nodes.collect::<serde_json::Map<_, _>>(),
+        }))
+    }
+
+    /// Lets time pass while `work` waits for what the cluster does in its own time.
+    pub(super) fn meanwhile<T>(&self, work: impl FnOnce() -> T) -> T {
+        let done = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) && self.advance(2).is_ok() {
+                    std::thread::sleep(Duration::from_millis(100));
+                }
+            });
+            let result = work();
+            done.store(true, Ordering::Relaxed);
+            result
+        })
     }
 
     /// Lets time pass in the cluster.

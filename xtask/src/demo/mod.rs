@@ -6,6 +6,7 @@ mod cluster;
 mod foresight;
 mod report;
 mod three_node;
+mod two_node;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -66,10 +67,11 @@ fn run(arguments: &Arguments, report: &mut Report) -> Outcome {
     let binaries = report.step("build", "the provider and the emulated cluster compile", || build(root))?;
     let folder = tempfile::Builder::new().prefix("pve-demo-").tempdir()?;
     let cluster = report.step("start", "an emulated cluster of three nodes answers", || {
-        Cluster::start(&binaries, arguments.pve.name(), arguments.keep)
+        Cluster::start(&binaries, arguments.pve.name(), &[], arguments.keep)
     })?;
     let topology = |name: &str| Cli::new(binary.clone(), root, name, folder.path(), &binaries.provider, &cluster);
     foresight::tell(report, &topology("gated-rollout")?, &cluster, &root.join("target/demo"))?;
+    small(arguments, report, &binary, root, folder.path(), &binaries)?;
     let cli = topology("three-node")?;
     let told = three_node::tell(report, &cli, &cluster, arguments.pve == Pve::Nine, arguments.keep);
     if arguments.keep {
@@ -77,6 +79,23 @@ fn run(arguments: &Arguments, report: &mut Report) -> Outcome {
         report.last(cluster.keep(&cli, &folder)?);
     }
     told
+}
+
+/// Two nodes have a cluster of their own.
+fn small(
+    arguments: &Arguments,
+    report: &mut Report,
+    binary: &Path,
+    root: &Path,
+    folder: &Path,
+    binaries: &Binaries,
+) -> Outcome {
+    let seed = folder.join("two-nodes.json");
+    std::fs::write(&seed, two_node::seed().to_string())?;
+    let seed = seed.to_string_lossy();
+    let cluster = Cluster::start(binaries, arguments.pve.name(), &["--ssh", "--seed", &seed], false)?;
+    let cli = Cli::new(binary.to_owned(), root, "two-node-qdevice", folder, &binaries.provider, &cluster)?;
+    two_node::tell(report, &cli, &cluster)
 }
 
 /// What the build made.
