@@ -94,13 +94,13 @@ impl Cluster {
     }
 
     /// The `ssh` block of a provider block that reaches the nodes of this cluster, host key and private key included: through
-    /// the emulator's own servers, or through real ones if `PVE_ACC_SSHD=1`.
+    /// the emulator's own servers or, once [`Cluster::sshd`] has started them or if `PVE_ACC_SSHD=1`, through real ones.
     ///
     /// # Panics
     /// The cluster was not started with [`Options::ssh`].
     #[track_caller]
     pub fn ssh_block(&self) -> String {
-        if env::var(THROUGH_SSHD).is_ok_and(|value| value == "1") {
+        if self.is_through_sshd() {
             return self.sshd().block();
         }
         let access = self.emulator().ssh().expect("a cluster with SSH");
@@ -117,6 +117,11 @@ impl Cluster {
             ));
         }
         block + "  }\n"
+    }
+
+    /// Whether the provider is to go through real servers.
+    pub(crate) fn is_through_sshd(&self) -> bool {
+        self.nodes.get().is_some() || env::var(THROUGH_SSHD).is_ok_and(|value| value == "1")
     }
 
     /// Ends a cluster of our own, when everything of it that is to be kept has been written.

@@ -20,6 +20,9 @@ impl Cluster {
     /// The `ssh` block of the provider as a value; none where the nodes can't be logged in to.
     pub fn ssh(&self) -> Option<Json> {
         let access = self.is_own().then(|| self.emulator().ssh()).flatten()?;
+        if self.is_through_sshd() {
+            return Some(self.sshd().value());
+        }
         let host = |port: &u16| format!("[127.0.0.1]:{port} {}", access.host_key);
         let nodes = access.ports.iter();
         Some(json!({

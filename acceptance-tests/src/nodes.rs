@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::{Value as Json, json};
+
 use crate::cli;
 use crate::sshd::{Key, KeyType, Options, Sshd};
 
@@ -51,6 +53,17 @@ impl Nodes {
     /// The key that opens all of them.
     pub fn key(&self) -> &Key {
         &self.key
+    }
+
+    /// The same as a value.
+    pub fn value(&self) -> Json {
+        let node = |(name, server): (&str, &Sshd)| json!({"name": name, "address": "127.0.0.1", "port": server.port});
+        json!({
+            "username": Sshd::user(),
+            "private_key_file": self.key.file(),
+            "host_keys": self.all().map(|(_, server)| server.known()).collect::<Vec<_>>(),
+            "node": self.all().map(node).collect::<Vec<_>>(),
+        })
     }
 
     /// The `ssh` block of a provider block that reaches them.

@@ -50,11 +50,11 @@ async fn hand_over(shell: &Shell) -> Result<u8, Failure> {
     let answer = crate::ctl::post(&shell.endpoint, "run", &body).await?;
     match answer["end"].as_str() {
         Some("exit") => {}
-        Some("cut") => return Err(cut().into()),
         Some("hang") => {
             std::future::pending::<()>().await;
         }
-        _ => return Err(format!("node {} can't be reached", shell.node).into()),
+        // A node that has lost its power has lost its connections, too.
+        _ => return Err(cut().into()),
     }
     let seconds = answer["seconds"].as_f64().unwrap_or(0.0);
     tokio::time::sleep(Duration::from_secs_f64(seconds.clamp(0.0, 3600.0))).await;

@@ -28,5 +28,6 @@ mod qdevice;
 mod quorum;
 mod readiness;
 mod replication_job;
+mod through_sshd;
 mod tls;
 mod upgrade;

@@ -10,9 +10,9 @@ use pve_schemas::value::NodeName;
 use self::status::{Holding, Status};
 use super::hosted::{Hosted, any_node, get, members, told, unsure};
 use super::verbs::{Verb, simple_id};
-use crate::client::Collection;
+use crate::client::{Collection, Domain};
 use crate::framework::{Cause, Failure, Freshness, Path, Value};
-use crate::ssh::Command;
+use crate::ssh::{Command, Kind};
 
 /// How often the HA manager's progress is looked at; it works in rounds of 10 s.
 const POLL: Duration = Duration::from_secs(1);
@@ -145,8 +145,21 @@ async fn status(verb: &Verb<'_>, node: &str) -> Result<Status, Failure> {
 async fn request(verb: &Verb<'_>, what: &str, node: &str) -> Result<(), Failure> {
     let host = any_node(&members(verb).await?, None)?.to_owned();
     let command = Command::new("ha-manager").args(["crm-command", "node-maintenance", what, node]);
-    let output = verb.ssh()?.run(&host, &command, &verb.call()).await.map_err(told(node))?;
-    output.success().map(|_| ()).map_err(unsure(node))
+    let (ssh, call) = (verb.ssh()?, verb.call());
+    // The request goes into a file that the lock of all HA configuration guards.
+    let _turn = verb.client().turn(Domain::Ha, &call).await.map_err(|error| super::explain(node, &error))?;
+    loop {
+        let output = ssh.run(&host, &command, &call).await.map_err(told(node))?;
+        match output.success() {
+            Ok(_) => return Ok(()),
+            // ha-manager waits 10 s for that lock, and has done nothing then.
+            Err(error) if error.kind() == Kind::Locked && !call.is_over() => {
+                tracing::warn!(node, reason = error.message(), "asking again");
+                let _ = call.bound(tokio::time::sleep(POLL)).await;
+            }
+            Err(error) => return Err(unsure(node)(error)),
+        }
+    }
 }
 
 /// The HA manager only logs such requests and drops them.

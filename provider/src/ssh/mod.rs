@@ -43,6 +43,7 @@ mod quote;
 mod run;
 #[cfg(test)]
 mod tests;
+mod texts;
 
 use std::fmt;
 use std::sync::Arc;

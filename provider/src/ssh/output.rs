@@ -1,6 +1,7 @@
 //! What a command gave back.
 
 use super::error::{Error, Kind};
+use super::texts;
 
 /// The exit code and all that was printed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,9 +54,10 @@ impl Output {
     ///
     /// # Errors
     ///
-    /// [`Kind::Failed`], with the exit code and stderr in it.
+    /// [`Kind::Failed`], with the exit code and stderr in it; [`Kind::Locked`] and [`Kind::NoQuorum`] where Proxmox' own
+    /// programs say so.
     pub fn success(self) -> Result<Self, Error> {
-        if self.is_success() { Ok(self) } else { Err(self.failed(Kind::Failed)) }
+        if self.is_success() { Ok(self) } else { Err(self.failed(texts::meaning(&self.stderr_text()))) }
     }
 
     /// Stdout as text.

@@ -1,0 +1,29 @@
+//! What Proxmox' own programs print when they have done nothing; each text once, with its emitter.
+
+use super::error::Kind;
+
+/// What a failed command's stderr means.
+pub(super) fn meaning(stderr: &str) -> Kind {
+    // PVE::Cluster::cfs_lock, after 10 s: the locked code was not run.
+    if stderr.contains("got lock request timeout") {
+        return Kind::Locked;
+    }
+    // PVE::Cluster::cfs_lock ("error: no quorum!") and check_cfs_quorum ("cluster not ready - no quorum?").
+    if stderr.contains("no quorum!") || stderr.contains("cluster not ready - no quorum?") {
+        return Kind::NoQuorum;
+    }
+    Kind::Failed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_not_run_is_told_from_what_failed() {
+        assert_eq!(meaning("cfs-lock 'domain-ha' error: got lock request timeout"), Kind::Locked);
+        assert_eq!(meaning("cfs-lock 'file-corosync_conf' error: no quorum!"), Kind::NoQuorum);
+        assert_eq!(meaning("cluster not ready - no quorum?"), Kind::NoQuorum);
+        assert_eq!(meaning("no such cluster node 'x'"), Kind::Failed);
+    }
+}
