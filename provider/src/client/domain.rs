@@ -68,6 +68,11 @@ impl Turn {
         self.domain
     }
 
+    /// Says that something of the domain was changed by other means than this client: what was read before is stale.
+    pub fn changed(&self) {
+        self.queue.bump();
+    }
+
     /// Begins a write: what was read before is stale from now on.
     pub(super) fn begin(&self) -> Writing<'_> {
         self.queue.bump();

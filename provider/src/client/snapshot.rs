@@ -102,6 +102,8 @@ impl Collection {
             }
             Self::ReplicationJobs => Some(Domain::ReplicationCfg),
             Self::DatacenterOptions => Some(Domain::DatacenterCfg),
+            // `pvecm` changes them, in a turn of this domain.
+            Self::Qdevice | Self::ClusterVotes => Some(Domain::Other),
             _ => None,
         }
     }

@@ -1,6 +1,7 @@
 //! The verbs of what is managed on the nodes, over SSH: a noun says how it is found, made, changed and removed; the rest is the
 //! same for all of them.
 
+use std::any::Any;
 use std::future::Future;
 use std::marker::PhantomData;
 use std::sync::{Arc, OnceLock};
@@ -13,7 +14,7 @@ use serde_json::Value as Json;
 
 use super::explain;
 use super::verbs::Verb;
-use crate::client::Collection;
+use crate::client::{Collection, Turn as ClientTurn};
 use crate::explain;
 use crate::framework::{
     Cause, Change, Context, Diagnostics, Failure, Found, Freshness, Resource, Role, Schema, Turn, Value,
@@ -206,8 +207,13 @@ impl<N: Hosted> Resource for HostedResource<N> {
         async move { self.found(N::occupied(&self.verb(cx)?, object).await?) }.boxed()
     }
 
-    fn create<'a>(&'a self, cx: &'a Context, _: &'a Turn, planned: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
-        async move { N::create(&self.verb(cx)?, &Self::model(planned)?).await }.boxed()
+    fn create<'a>(&'a self, cx: &'a Context, turn: &'a Turn, planned: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
+        async move {
+            let done = N::create(&self.verb(cx)?, &Self::model(planned)?).await;
+            forget(turn);
+            done
+        }
+        .boxed()
     }
 
     fn update<'a>(
@@ -224,8 +230,13 @@ impl<N: Hosted> Resource for HostedResource<N> {
         .boxed()
     }
 
-    fn delete<'a>(&'a self, cx: &'a Context, _: &'a Turn, state: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
-        async move { N::delete(&self.verb(cx)?, &Self::model(state)?).await }.boxed()
+    fn delete<'a>(&'a self, cx: &'a Context, turn: &'a Turn, state: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
+        async move {
+            let done = N::delete(&self.verb(cx)?, &Self::model(state)?).await;
+            forget(turn);
+            done
+        }
+        .boxed()
     }
 
     fn is_listable(&self) -> bool {
@@ -251,6 +262,14 @@ impl<N: Hosted> Resource for HostedResource<N> {
 
     fn vanish<'a>(&'a self, cx: &'a Context, state: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
         async move { N::vanish(&self.verb(cx)?, &Self::model(state)?).await }.boxed()
+    }
+}
+
+/// Drops the lists of what was changed over SSH, where they are of a lock domain.
+fn forget(turn: &Turn) {
+    let any: &(dyn Any + Send + Sync) = turn.as_ref();
+    if let Some(turn) = any.downcast_ref::<ClientTurn>() {
+        turn.changed();
     }
 }
 
