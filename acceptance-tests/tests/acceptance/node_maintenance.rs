@@ -149,7 +149,7 @@ fn what_the_ha_manager_would_ignore_is_refused() {
     let w = Workspace::new(&cluster);
     w.configure(&maintenance("nosuch", ""));
     let run = w.apply_fails();
-    assert!(run.only_error().flat().contains("Its nodes are pve1, pve2, pve3"), "{}", run.text);
+    assert!(run.only_error().flat().contains("Its nodes are pve1, pve2 and pve3"), "{}", run.text);
     {
         let mut world = cluster.emulator().cluster().world();
         world.power("pve3", false);
