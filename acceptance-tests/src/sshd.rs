@@ -274,8 +274,9 @@ fn free_port() -> u16 {
 
 fn spawn(folder: &Path) -> Child {
     let log = File::create(folder.join("log")).expect("a file can be written");
-    let mut command = Command::new(SSHD);
-    command.arg("-D").arg("-e").arg("-f").arg(folder.join("sshd_config"));
+    // It ends with the test's thread, whoever else may still hold it: a task of the runtime is not dropped at the process's end.
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL", SSHD]).arg("-D").arg("-e").arg("-f").arg(folder.join("sshd_config"));
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().expect("sshd can be started")
 }
 
