@@ -34,7 +34,7 @@ pub fn kill_providers(cli: &Child) -> usize {
 ///
 /// # Panics
 /// It hasn't come for a minute.
-pub fn until(what: &str, condition: impl Fn() -> bool) {
+pub fn until(what: &str, mut condition: impl FnMut() -> bool) {
     let start = Instant::now();
     while !condition() {
         assert!(start.elapsed() < Duration::from_secs(60), "{what}: never");

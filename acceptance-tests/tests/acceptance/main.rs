@@ -28,6 +28,7 @@ mod qdevice;
 mod quorum;
 mod readiness;
 mod replication_job;
+mod ssh_interrupts;
 mod ssh_steps;
 mod through_sshd;
 mod tls;

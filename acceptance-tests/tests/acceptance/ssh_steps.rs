@@ -13,13 +13,13 @@ use serde_json::{Value as Json, json};
 
 /// A resource type under fire.
 #[derive(Clone, Copy)]
-struct Target {
-    kind: &'static str,
-    nodes: u32,
-    create: fn() -> Json,
+pub struct Target {
+    pub kind: &'static str,
+    pub nodes: u32,
+    pub create: fn() -> Json,
     update: Option<fn() -> Json>,
     /// What of it is on the cluster.
-    there: fn(&Cluster) -> bool,
+    pub there: fn(&Cluster) -> bool,
     /// What is left behind when it is gone.
     left: fn(&Cluster) -> String,
 }
@@ -58,7 +58,7 @@ fn locks(cluster: &Cluster) -> String {
 const FENCE: &str = "/etc/pve/ha/fence.cfg";
 const WATCHDOG: &str = "/etc/default/pve-ha-manager";
 
-const TARGETS: [Target; 4] = [
+pub const TARGETS: [Target; 4] = [
     Target {
         kind: "pve_fence_device",
         nodes: 3,
