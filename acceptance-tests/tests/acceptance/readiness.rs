@@ -163,10 +163,7 @@ fn the_nodes_themselves_are_asked_where_ssh_is_configured() {
         );
     }
     let w = Workspace::new(&cluster);
-    w.configure(&format!(
-        "provider \"pve\" {{\n{}}}\ndata \"pve_ha_readiness\" \"this\" {{}}\n{OUTPUTS}",
-        cluster.ssh_block()
-    ));
+    w.configure(&format!("data \"pve_ha_readiness\" \"this\" {{}}\n{OUTPUTS}"));
     w.apply();
     let told = checks(&w);
     for (id, expected) in [("watchdog", "pass"), ("fence_devices", "pass"), ("migration_network", "pass")] {
