@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 use super::adapter::Reader;
 use crate::client::Call;
 use crate::framework::Failure;
-use crate::readiness::{FenceAnswers, FenceDevice, NodeShell, Shell, devices_of};
+use crate::readiness::{FenceAnswers, FenceConnection, NodeShell, Shell, connections_of};
 use crate::session::SshAccess;
 use crate::ssh::{Command, Kind, Output, Ssh};
 
@@ -110,22 +110,22 @@ impl Asker<'_> {
             false if output.stderr_text().contains("No such file") => return Ok(FenceAnswers::new()),
             false => return Err(format!("{first}: fence.cfg: {}", first_line(&output.stderr_text()))),
         };
-        let devices = devices_of(&text);
-        let asked = devices.iter().map(|device| async {
-            let from = nodes.iter().find(|node| **node != device.node).unwrap_or(first);
-            ((device.name.clone(), device.node.clone()), self.fence(from, device).await)
+        let connections = connections_of(&text);
+        let asked = connections.iter().map(|connection| async {
+            let from = nodes.iter().find(|node| **node != connection.node).unwrap_or(first);
+            ((connection.device.clone(), connection.node.clone()), self.fence(from, connection).await)
         });
         Ok(join_all(asked).await.into_iter().collect())
     }
 
-    async fn fence(&self, from: &str, device: &FenceDevice) -> Result<(), String> {
-        // Options may hold passwords: agents read them from stdin, where `ps` doesn't show them.
-        let stdin = device.options.iter().map(String::as_str).chain(["action=status"]).collect::<Vec<_>>().join("\n");
-        let output = self.run(from, Command::new(&device.agent).stdin(stdin + "\n")).await?;
+    async fn fence(&self, from: &str, connection: &FenceConnection) -> Result<(), String> {
+        let question = connection.question.as_ref().map_err(Clone::clone)?;
+        let command = Command::new(&question.agent).stdin(question.input.as_bytes().to_vec());
+        let output = self.run(from, command).await?;
         // 2 says that the node is off: an answer, too.
         match output.exit {
             0 | 2 => Ok(()),
-            127 => Err(format!("{} is not installed on {from}", device.agent)),
+            127 => Err(format!("{} is not installed on {from}", question.agent)),
             code => Err(format!("exit code {code}")),
         }
     }

@@ -1,52 +1,68 @@
 //! Fence devices, fencing mode, watchdogs.
 
+use std::fmt;
+
+use pve_schemas::fence_device::{DeviceId, FenceCfg, Section, status_input};
 use pve_schemas::value::Entry;
 
 use super::shell::{Shell, needs_ssh, unasked};
 use super::verdict::{Verdict, fail, named, pass, skipped};
 use super::{Demands, Facts};
 
-/// A device in `fence.cfg` as connected to one node: what its agent is asked with.
+/// A device in `fence.cfg` as connected to one node, and how to ask it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FenceDevice {
-    /// Its name, with its number where that is not 1.
-    pub name: String,
+pub struct FenceConnection {
+    /// The device, with its number where that is not 1.
+    pub device: String,
     /// The node it fences.
     pub node: String,
+    /// Agent and input that tell the node's state; or why there is nothing to ask.
+    pub question: Result<FenceQuestion, String>,
+}
+
+/// What to run, and what to tell it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct FenceQuestion {
     /// The program.
     pub agent: String,
-    /// What the agent reads, a `key=value` a line, but for the action.
-    pub options: Vec<String>,
+    /// Its stdin; may hold a password.
+    pub input: String,
+}
+
+impl fmt::Debug for FenceQuestion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FenceQuestion").field("agent", &self.agent).finish_non_exhaustive()
+    }
 }
 
 /// The connected devices of `fence.cfg`, in the order of the file.
-pub fn devices_of(text: &str) -> Vec<FenceDevice> {
-    let words = |line: &str| -> Vec<String> {
-        line.split_whitespace().map(|w| w.trim_matches(['\'', '"']).to_owned()).collect()
-    };
-    let lines: Vec<Vec<String>> =
-        text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')).map(words).collect();
-    let device = |name: &str| lines.iter().find(|w| w.len() > 3 && w[0] == "device" && same(&w[1], name));
-    let connects = lines.iter().filter(|w| w.len() > 3 && w[0] == "connect");
-    connects
-        .filter_map(|connect| {
-            let device = device(&connect[1])?;
-            let options = device[3..].iter().chain(&connect[3..]);
-            Some(FenceDevice {
-                name: connect[1].strip_suffix(":1").unwrap_or(&connect[1]).to_owned(),
-                node: connect[2].strip_prefix("node=")?.to_owned(),
-                agent: device[2].clone(),
-                options: options
-                    .map(|word| if word.contains('=') { word.clone() } else { format!("{word}=1") })
-                    .collect(),
-            })
-        })
-        .collect()
+pub fn connections_of(text: &str) -> Vec<FenceConnection> {
+    let file = FenceCfg::parse(text.as_bytes());
+    file.devices().iter().flat_map(|id| connections(id, file.section(id))).collect()
 }
 
-/// `power` is `power:1`.
-fn same(a: &str, b: &str) -> bool {
-    a.strip_suffix(":1").unwrap_or(a) == b.strip_suffix(":1").unwrap_or(b)
+fn connections(id: &DeviceId, section: Result<Option<Section>, String>) -> Vec<FenceConnection> {
+    let device = if id.number() == 1 { id.name().to_owned() } else { id.to_string() };
+    let connection = |node: &str, question| FenceConnection { device: device.clone(), node: node.to_owned(), question };
+    match section {
+        Ok(None) => Vec::new(),
+        Err(why) => vec![connection("any node", Err(why))],
+        Ok(Some(section)) => {
+            let connects = section.connects.iter();
+            connects.map(|(node, arguments)| connection(node, question(&section, arguments))).collect()
+        }
+    }
+}
+
+/// The file may name any program, and only a fence agent may be run for a question.
+fn question(section: &Section, connect: &[String]) -> Result<FenceQuestion, String> {
+    let agent = section.agent.clone();
+    if !agent.starts_with("fence_") || agent.contains('/') {
+        return Err(format!("{agent:?} isn't called like a fence agent, so it wasn't run"));
+    }
+    let arguments = section.arguments.iter().chain(connect);
+    let options = arguments.map(|argument| argument.split_once('=').unwrap_or((argument, "")));
+    Ok(FenceQuestion { agent, input: status_input(options) })
 }
 
 pub(super) fn devices(facts: &Facts, _: &Demands) -> Verdict {
@@ -149,14 +165,14 @@ mod tests {
 
     #[test]
     fn the_file_names_device_agent_and_node() {
-        let text = "# x\ndevice ipmi fence_ipmilan 'login=admin' lanplus\nconnect ipmi node=pve1 ip=10.0.0.1\ndevice lost fence_x\n";
-        let device = FenceDevice {
-            name: "ipmi".into(),
-            node: "pve1".into(),
-            agent: "fence_ipmilan".into(),
-            options: vec!["login=admin".into(), "lanplus=1".into(), "ip=10.0.0.1".into()],
-        };
-        assert_eq!(devices_of(text), [device]);
+        let text = "# x\ndevice ipmi fence_ipmilan 'login=ad min' lanplus\nconnect ipmi node=pve1 ip=10.0.0.1 action=off\n\
+                    device lost fence_x a=1\ndevice odd reboot a=1\nconnect odd:1 node=pve2 b=2\n";
+        let told: Vec<_> = connections_of(text).into_iter().map(|c| (c.device, c.node, c.question)).collect();
+        let [(ipmi, first, Ok(question)), (odd, second, Err(_))] = told.as_slice() else { panic!("{told:?}") };
+        assert_eq!([ipmi, first, odd, second], ["ipmi", "pve1", "odd", "pve2"]);
+        assert_eq!(question.agent, "fence_ipmilan");
+        // Quotes are read as Proxmox reads them, and nothing but the state is ever asked for.
+        assert_eq!(question.input, "ip=10.0.0.1\nlanplus=1\nlogin=ad min\naction=status\n");
     }
 
     #[test]

@@ -21,7 +21,7 @@ use pve_schemas::data::readiness::{Check, Profile, ReadinessArguments};
 use pve_schemas::value::duration;
 
 pub use facts::{Facts, Task};
-pub use fencing::{FenceDevice, devices_of};
+pub use fencing::{FenceConnection, connections_of};
 pub use shell::{Answers as FenceAnswers, NodeShell, Shell};
 
 use verdict::Verdict;

@@ -1,6 +1,7 @@
 //! `pve_fence_device`: a fence device in `/etc/pve/ha/fence.cfg`, with the nodes it is connected to.
 
 mod file;
+mod status;
 mod words;
 
 use std::collections::BTreeMap;
@@ -9,6 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use file::{DeviceId, FenceCfg, Section};
+pub use status::status_input;
 
 use crate::noun::Noun;
 use crate::value::{FenceAgent, FenceName, FenceNode, Options, SecretOptions};

@@ -1,11 +1,10 @@
 //! Asking a fence device for the state of every node it is connected to, with its agent's `status` action. Options go to the
 //! agent's stdin, as fence agents take them: what stands in a command line is seen by every user of the node.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use pve_schemas::FenceDevice;
-use pve_schemas::fence_device::Connect;
+use pve_schemas::fence_device::{Connect, status_input};
 
 use crate::framework::Failure;
 use crate::resources::hosted::{any_node, members};
@@ -41,17 +40,10 @@ pub(super) async fn run(verb: &Verb<'_>, device: &FenceDevice) -> Result<(), Fai
     )))
 }
 
-/// The agent's input: a line for each option, those of the connection before those of the device, and the action last.
+/// The agent's input: the options of the connection go before those of the device.
 fn input(device: &FenceDevice, connect: &Connect) -> String {
-    let mut options: BTreeMap<String, &str> = BTreeMap::new();
     let of_device = device.options.iter().chain(device.secret_options.iter());
-    for (name, value) in of_device.chain(connect.options.iter()).chain(connect.secret_options.iter()) {
-        // On stdin the names have underscores, and a bare word is a switch.
-        options.insert(name.replace('-', "_"), if value.is_empty() { "1" } else { value });
-    }
-    options.remove("action");
-    let lines = options.into_iter().map(|(name, value)| format!("{name}={value}\n"));
-    lines.chain(["action=status\n".to_owned()]).collect()
+    status_input(of_device.chain(connect.options.iter()).chain(connect.secret_options.iter()))
 }
 
 /// What the exit code of a fence agent's `status` says.

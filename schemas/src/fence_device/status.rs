@@ -1,0 +1,29 @@
+//! What a fence agent is told on its stdin when it is asked for a node's state.
+
+use std::collections::BTreeMap;
+
+/// The agent's input: a line for each option, a later one in place of an earlier one of that name, and the action last.
+///
+/// Only the state is ever asked for, whatever action the options name: a question must not switch a node off.
+pub fn status_input<'a>(options: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+    let mut lines: BTreeMap<String, &str> = BTreeMap::new();
+    for (name, value) in options {
+        // On stdin the names have underscores, and a bare word is a switch.
+        lines.insert(name.replace('-', "_"), if value.is_empty() { "1" } else { value });
+    }
+    // `option` is what old agents call the action.
+    lines.retain(|name, _| name != "action" && name != "option");
+    let lines = lines.into_iter().map(|(name, value)| format!("{name}={value}\n"));
+    lines.chain(["action=status\n".to_owned()]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_become_lines_and_the_action_is_harmless() {
+        let options = [("ip", "10.0.0.1"), ("lanplus", ""), ("power-wait", "4"), ("action", "off"), ("ip", "10.0.0.2")];
+        assert_eq!(status_input(options.into_iter()), "ip=10.0.0.2\nlanplus=1\npower_wait=4\naction=status\n");
+    }
+}
