@@ -24,10 +24,13 @@ resource "pve_ha_node_affinity_rule" "web" {
 "#,
     );
     let run = w.expect(0, &["plan", "-json"]);
-    let told: Vec<_> = run.warnings().iter().map(|m| (m.address.clone(), m.summary.clone(), m.line.clone())).collect();
+    // Core tells the warnings of two objects in no order.
+    let mut told: Vec<_> =
+        run.warnings().iter().map(|m| (m.address.clone(), m.summary.clone(), m.line.clone())).collect();
+    told.sort();
     let expected = [
-        ("pve_ha_resource.web", "Failed starts are not tried elsewhere", "max_relocate = 0"),
         ("pve_ha_node_affinity_rule.web", "No failover", "nodes     = { pve1 = 1 }"),
+        ("pve_ha_resource.web", "Failed starts are not tried elsewhere", "max_relocate = 0"),
     ];
     assert_eq!(told, expected.map(|(a, s, l)| (a.to_owned(), s.to_owned(), l.to_owned())));
     // What the plan has told, the apply goes on with.
