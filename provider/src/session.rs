@@ -135,22 +135,6 @@ impl Session {
             State::Unconfigured => Err(Failure::refused("The provider has not been configured.")),
         }
     }
-
-    /// The nodes' shells.
-    ///
-    /// # Errors
-    /// As [`Session::ready`] and [`Configured::ssh`].
-    pub fn ssh(&self) -> Result<Ssh, Failure> {
-        self.ready()?.ssh()
-    }
-
-    /// The client.
-    ///
-    /// # Errors
-    /// As [`Session::ready`].
-    pub fn client(&self) -> Result<Client, Failure> {
-        self.ready().map(|configured| configured.client.clone())
-    }
 }
 
 /// The bounds of an operation, in the client's terms.

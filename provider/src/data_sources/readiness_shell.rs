@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use pve_schemas::fence_device::AgentStatus;
 use pve_schemas::value::Entry;
 use serde_json::Value as Json;
 
@@ -122,11 +123,10 @@ impl Asker<'_> {
         let question = connection.question.as_ref().map_err(Clone::clone)?;
         let command = Command::new(&question.agent).stdin(question.input.as_bytes().to_vec());
         let output = self.run(from, command).await?;
-        // 2 says that the node is off: an answer, too.
-        match output.exit {
-            0 | 2 => Ok(()),
-            127 => Err(format!("{} is not installed on {from}", question.agent)),
-            code => Err(format!("exit code {code}")),
+        match output.exit.into() {
+            AgentStatus::On | AgentStatus::Off => Ok(()),
+            AgentStatus::Missing => Err(format!("{} can't be run on {from}", question.agent)),
+            AgentStatus::Failed(code) => Err(format!("exit code {code}")),
         }
     }
 

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::Value as Json;
 
-use super::{Attribute, Block, NestedBlock, Nesting, Schema, Type, Value};
+use super::{Attribute, Block, NestedBlock, Nesting, Schema, Timeouts, Type, Value};
 
 /// What a schema is made for: it decides what an unmarked property is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,15 +32,16 @@ impl Schema {
         let version = json["tf"]["version"].as_i64().unwrap_or(0);
         let mut block = block(&json, role);
         let mut identity = Block::default();
+        let timeouts = timeouts(&json);
         if role == Role::Resource {
             block.attributes.insert(0, id_attribute());
-            block.blocks.push(timeouts_block(&json));
+            block.blocks.push(timeouts_block(&timeouts));
             identity.attributes = block.attributes.iter().filter(|a| a.identity).cloned().collect();
             if identity.attributes.is_empty() {
                 identity.attributes.push(id_attribute());
             }
         }
-        Self { version, identity, block }
+        Self { version, identity, block, timeouts }
     }
 }
 
@@ -173,13 +174,14 @@ fn id_attribute() -> Attribute {
     Attribute { computed: true, ..plain("id", "The natural id, the one that `import` takes.") }
 }
 
-/// How long `verb` may take where an object's `timeouts` doesn't say, from the schema of its noun.
-pub fn default_timeout(schema: &Json, verb: &str) -> Duration {
-    let minutes = schema["tf"]["timeouts"][verb].as_u64().unwrap_or(if verb == "read" { 2 } else { 5 });
-    Duration::from_mins(minutes)
+/// How long the verbs may take: what the noun says, in minutes, else the usual.
+fn timeouts(schema: &Json) -> Timeouts {
+    let usual = Timeouts::default();
+    let of = |verb: &str| schema["tf"]["timeouts"][verb].as_u64().map_or(usual.of(verb), Duration::from_mins);
+    Timeouts { create: of("create"), read: of("read"), update: of("update"), delete: of("delete") }
 }
 
-fn timeouts_block(schema: &Json) -> NestedBlock {
+fn timeouts_block(timeouts: &Timeouts) -> NestedBlock {
     let entry = |verb: &str, what: &str| Attribute {
         optional: true,
         local: true,
@@ -188,7 +190,7 @@ fn timeouts_block(schema: &Json) -> NestedBlock {
             verb,
             &format!(
                 "How long {what} may take, retries and waits included, such as `\"10m\"`. Unset means {} minutes.",
-                default_timeout(schema, verb).as_secs() / 60
+                timeouts.of(verb).as_secs() / 60
             ),
         )
     };

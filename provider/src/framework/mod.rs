@@ -23,7 +23,7 @@ mod value;
 
 pub use context::{Context, Stop};
 pub use data_source::DataSource;
-pub use derive::{Role, default_timeout, json_schema};
+pub use derive::{Role, json_schema};
 pub use diagnostics::{Diagnostic, Diagnostics, Severity};
 pub use failure::{Cause, Failure};
 pub use list::{Listed, Listing};
@@ -33,7 +33,7 @@ pub use provider::{
     Applied, ApplyRequest, Configure, Imported, MoveRequest, PlanRequest, Planned, Provider, ReadOutcome,
 };
 pub use resource::{Change, Found, Freshness, MoveSource, Resource, Turn};
-pub use schema::{Attribute, Block, NestedBlock, Nesting, Schema, Type};
+pub use schema::{Attribute, Block, NestedBlock, Nesting, Schema, Timeouts, Type};
 pub use value::{Number, Value};
 
 #[cfg(test)]

@@ -2,7 +2,6 @@
 //! becomes state, is decided by `apply` alone.
 
 use std::any::Any;
-use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
@@ -52,11 +51,6 @@ pub trait Resource: Send + Sync {
 
     /// Its attributes and blocks, with `id` and `timeouts`.
     fn schema(&self) -> &Schema;
-
-    /// How long the verb `create`, `read`, `update` or `delete` may take where `timeouts` doesn't say.
-    fn timeout(&self, verb: &str) -> Duration {
-        if verb == "read" { Duration::from_mins(2) } else { Duration::from_mins(5) }
-    }
 
     /// Whether an object that exists already and equals the configuration is taken over by a create.
     fn adopts(&self) -> bool {

@@ -1,6 +1,7 @@
 //! Schemas: what attributes and blocks an object has, and what the planner has to know of each.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde_json::Value as Json;
 
@@ -47,7 +48,7 @@ impl fmt::Display for Type {
 }
 
 /// The schema of a resource, a data source or the provider block.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Schema {
     /// Counts the incompatible changes of stored state.
     pub version: i64,
@@ -55,6 +56,40 @@ pub struct Schema {
     pub identity: Block,
     /// The attributes and blocks.
     pub block: Block,
+    /// How long the verbs of a resource may take where its `timeouts` block doesn't say.
+    pub timeouts: Timeouts,
+}
+
+/// How long each verb may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeouts {
+    /// A create.
+    pub create: Duration,
+    /// A read.
+    pub read: Duration,
+    /// An update.
+    pub update: Duration,
+    /// A delete.
+    pub delete: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        let write = Duration::from_mins(5);
+        Self { create: write, read: Duration::from_mins(2), update: write, delete: write }
+    }
+}
+
+impl Timeouts {
+    /// That of the verb called `verb` in a `timeouts` block.
+    pub fn of(&self, verb: &str) -> Duration {
+        match verb {
+            "create" => self.create,
+            "read" => self.read,
+            "update" => self.update,
+            _ => self.delete,
+        }
+    }
 }
 
 /// Attributes and nested blocks.

@@ -1,7 +1,6 @@
 //! Datacenter options: one object of the cluster that several resources may share, each managing the options in its state.
 
-use std::any::Any;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -12,13 +11,13 @@ use serde_json::Value as Json;
 
 use super::explain;
 use super::moved::{self, Moved};
+use super::typed::{Typed, turn_of};
 use super::verbs::newly_set;
 use crate::client::{Collection, Domain, Params, Turn as ClientTurn};
 use crate::framework::{
-    Change, Context, Diagnostics, Failure, Found, Freshness, MoveSource, Path, Resource, Role, Schema, Turn, Value,
-    from_model, to_model,
+    Change, Context, Diagnostics, Failure, Found, Freshness, MoveSource, Path, Resource, Schema, Turn, Value,
 };
-use crate::session::{Session, call};
+use crate::session::Session;
 
 /// The natural id of the only object there is.
 const ID: &str = "datacenter";
@@ -30,23 +29,22 @@ const SINCE_PVE_9: [&str; 2] = ["location", "replication"];
 
 /// `pve_datacenter_options`
 pub struct DatacenterOptionsResource {
-    session: Arc<Session>,
-    schema: OnceLock<Schema>,
+    noun: Typed<DatacenterOptions>,
 }
 
 impl DatacenterOptionsResource {
     /// A resource type that finds its client in `session`.
     pub fn new(session: Arc<Session>) -> Self {
-        Self { session, schema: OnceLock::new() }
+        Self { noun: Typed::new(session) }
     }
 
     /// The options as they are; those that `keep` doesn't want are null.
     async fn options(&self, cx: &Context, freshness: Freshness, keep: impl Fn(&Opt) -> bool) -> Result<Value, Failure> {
-        let client = self.session.client()?;
+        let verb = self.noun.verb(cx)?;
         let answer = match freshness {
-            Freshness::Fresh => client.get::<Json>(Collection::DatacenterOptions.path(), &call(cx)).await,
+            Freshness::Fresh => verb.client().get::<Json>(Collection::DatacenterOptions.path(), &verb.call()).await,
             Freshness::Shared => {
-                let list = client.list(Collection::DatacenterOptions, &call(cx)).await;
+                let list = verb.client().list(Collection::DatacenterOptions, &verb.call()).await;
                 list.and_then(|list| list.object())
             }
         };
@@ -59,7 +57,7 @@ impl DatacenterOptionsResource {
             )));
         }
         let options = from_api(&answer).map_err(|problem| Failure::refused(format!("{SUBJECT}: {problem}.")))?;
-        let mut object = from_model(&options, &self.schema().ty()).map_err(Failure::refused)?;
+        let mut object = self.noun.value(&options)?;
         for option in OPTIONS.iter().filter(|option| !keep(option)) {
             object.insert(option.attribute, Value::Null);
         }
@@ -68,7 +66,8 @@ impl DatacenterOptionsResource {
 
     /// PUT of what makes `to` out of `from`.
     async fn put(&self, cx: &Context, turn: &Turn, from: &Value, to: &Value) -> Result<(), Failure> {
-        let client = self.session.client()?;
+        let verb = self.noun.verb(cx)?;
+        let params = |object| self.noun.model(object).map(|options| to_params(&options));
         let (old, new) = (params(from)?, params(to)?);
         let (set, delete) = new.since(&old);
         if set.is_empty() && delete.is_empty() {
@@ -78,7 +77,8 @@ impl DatacenterOptionsResource {
         for name in delete {
             params.delete(name);
         }
-        let result = client.put(Collection::DatacenterOptions.path(), &params, client_turn(turn)?, &call(cx)).await;
+        let turn: &ClientTurn = turn_of(turn)?;
+        let result = verb.client().put(Collection::DatacenterOptions.path(), &params, turn, &verb.call()).await;
         result.map(|_| ()).map_err(|error| {
             let failure = explain(SUBJECT, &error);
             let mut names = error.errors().keys();
@@ -101,7 +101,7 @@ impl Resource for DatacenterOptionsResource {
     }
 
     fn schema(&self) -> &Schema {
-        self.schema.get_or_init(|| Schema::of::<DatacenterOptions>(Role::Resource))
+        self.noun.schema()
     }
 
     fn id(&self, _object: &Value) -> Option<String> {
@@ -124,12 +124,9 @@ impl Resource for DatacenterOptionsResource {
 
     fn preflight<'a>(&'a self, cx: &'a Context, change: Change<'a>) -> BoxFuture<'a, Diagnostics> {
         async move {
-            let mut diagnostics = Diagnostics::new();
-            let Some(configured) = self.session.if_ready() else { return diagnostics };
-            let checks = &configured.preflight;
-            diagnostics
-                .extend(checks.change(&configured.client, &call(cx), self.name(), change.prior, change.planned).await);
-            let Ok(version) = configured.client.version(&call(cx)).await else { return diagnostics };
+            let Ok(verb) = self.noun.verb(cx) else { return Diagnostics::new() };
+            let mut diagnostics = self.noun.check(&verb, change).await;
+            let Ok(version) = verb.client().version(&verb.call()).await else { return diagnostics };
             if version.is_at_least(9, 0) {
                 return diagnostics;
             }
@@ -164,7 +161,8 @@ impl Resource for DatacenterOptionsResource {
 
     fn turn<'a>(&'a self, cx: &'a Context) -> BoxFuture<'a, Result<Turn, Failure>> {
         async move {
-            let turn = self.session.client()?.turn(Domain::DatacenterCfg, &call(cx)).await;
+            let verb = self.noun.writing_verb(cx)?;
+            let turn = verb.client().turn(Domain::DatacenterCfg, &verb.call()).await;
             Ok(Box::new(turn.map_err(|error| explain(SUBJECT, &error))?) as Turn)
         }
         .boxed()
@@ -242,7 +240,7 @@ impl Resource for DatacenterOptionsResource {
     }
 
     fn moved(&self, source: &MoveSource) -> Moved {
-        moved::datacenter_options(source, &self.schema().ty())
+        moved::datacenter_options(source, self.noun.ty())
     }
 }
 
@@ -270,18 +268,6 @@ fn only_set_in(now: &Value, planned: &Value) -> Value {
     Value::object(
         members.filter(|(name, _)| !planned.at(name).is_null()).map(|(name, value)| (name.clone(), value.clone())),
     )
-}
-
-fn params(object: &Value) -> Result<pve_schemas::noun::Params, Failure> {
-    let options: DatacenterOptions =
-        to_model(object).map_err(|problem| Failure::refused(format!("{SUBJECT} can't be understood: {problem}.")))?;
-    Ok(to_params(&options))
-}
-
-fn client_turn(turn: &Turn) -> Result<&ClientTurn, Failure> {
-    let any: &(dyn Any + Send + Sync) = turn.as_ref();
-    any.downcast_ref()
-        .ok_or_else(|| Failure::refused("The provider hit a bug: a turn of another resource type. Please report it."))
 }
 
 fn rebalance_needs_its_switch(config: &Value, diagnostics: &mut Diagnostics) {

@@ -1,11 +1,8 @@
 //! The verbs of what is managed on the nodes, over SSH: a noun says how it is found, made, changed and removed; the rest is the
 //! same for all of them.
 
-use std::any::Any;
 use std::future::Future;
-use std::marker::PhantomData;
-use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::sync::Arc;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -13,13 +10,11 @@ use pve_schemas::noun::Noun;
 use serde_json::Value as Json;
 
 use super::explain;
+use super::typed::{Typed, turn_of};
 use super::verbs::Verb;
 use crate::client::{Collection, Turn as ClientTurn};
 use crate::explain;
-use crate::framework::{
-    Cause, Change, Context, Diagnostics, Failure, Found, Freshness, Resource, Role, Schema, Turn, Value,
-    default_timeout, from_model, json_schema, to_model,
-};
+use crate::framework::{Cause, Change, Context, Diagnostics, Failure, Found, Freshness, Resource, Schema, Turn, Value};
 use crate::session::{Session, SshAccess};
 
 /// What a noun on the nodes knows of itself.
@@ -99,30 +94,18 @@ pub trait Hosted: Noun {
 
 /// A resource type made of the noun `N`.
 pub struct HostedResource<N> {
-    session: Arc<Session>,
-    schema: OnceLock<Schema>,
-    noun: PhantomData<fn() -> N>,
+    noun: Typed<N>,
 }
 
 impl<N: Hosted> HostedResource<N> {
     /// A resource type that finds its client in `session`.
     pub fn new(session: Arc<Session>) -> Self {
-        Self { session, schema: OnceLock::new(), noun: PhantomData }
-    }
-
-    fn verb<'a>(&self, cx: &'a Context) -> Result<Verb<'a>, Failure> {
-        Ok(Verb { configured: self.session.ready()?, cx })
-    }
-
-    fn model(object: &Value) -> Result<N, Failure> {
-        to_model(object).map_err(|problem| Failure::refused(format!("{} can't be understood: {problem}.", N::TITLE)))
+        Self { noun: Typed::new(session) }
     }
 
     fn found(&self, found: Option<(N, Option<String>)>) -> Result<Option<Found>, Failure> {
         let Some((noun, revision)) = found else { return Ok(None) };
-        let object = from_model(&noun, &self.schema().ty());
-        let object = object.map_err(|problem| Failure::refused(format!("{}: {problem}.", N::TITLE)))?;
-        Ok(Some(Found { object, revision }))
+        Ok(Some(Found { object: self.noun.value(&noun)?, revision }))
     }
 }
 
@@ -136,15 +119,11 @@ impl<N: Hosted> Resource for HostedResource<N> {
     }
 
     fn schema(&self) -> &Schema {
-        self.schema.get_or_init(|| Schema::of::<N>(Role::Resource))
-    }
-
-    fn timeout(&self, verb: &str) -> Duration {
-        default_timeout(&json_schema::<N>(), verb)
+        self.noun.schema()
     }
 
     fn adopts(&self) -> bool {
-        self.session.if_ready().is_some_and(|configured| configured.adopt_existing)
+        self.noun.adopts()
     }
 
     fn id(&self, object: &Value) -> Option<String> {
@@ -168,22 +147,18 @@ impl<N: Hosted> Resource for HostedResource<N> {
     }
 
     fn planned(&self, prior: Option<&Value>, planned: Option<&Value>) {
-        if let Some(configured) = self.session.if_ready() {
-            configured.preflight.record(N::NAME, prior, planned);
-        }
+        self.noun.record(prior, planned);
     }
 
     fn preflight<'a>(&'a self, cx: &'a Context, change: Change<'a>) -> BoxFuture<'a, Diagnostics> {
         async move {
-            let Some(configured) = self.session.if_ready() else { return Diagnostics::new() };
-            if let (SshAccess::Absent, Err(failure)) = (&configured.ssh, configured.ssh()) {
+            let Ok(verb) = self.noun.verb(cx) else { return Diagnostics::new() };
+            if let (SshAccess::Absent, Err(failure)) = (&verb.configured.ssh, verb.ssh()) {
                 let mut diagnostics = Diagnostics::new();
                 diagnostics.push(failure.into_error(format!("{} needs SSH", N::NAME)));
                 return diagnostics;
             }
-            let verb = Verb { configured, cx };
-            let checks = &verb.configured.preflight;
-            let mut all = checks.change(verb.client(), &verb.call(), N::NAME, change.prior, change.planned).await;
+            let mut all = self.noun.check(&verb, change).await;
             all.extend(N::preflight(&verb, change).await);
             all
         }
@@ -191,7 +166,7 @@ impl<N: Hosted> Resource for HostedResource<N> {
     }
 
     fn turn<'a>(&'a self, cx: &'a Context) -> BoxFuture<'a, Result<Turn, Failure>> {
-        async move { N::turn(&self.verb(cx)?).await }.boxed()
+        async move { N::turn(&self.noun.writing_verb(cx)?).await }.boxed()
     }
 
     fn read<'a>(
@@ -200,16 +175,16 @@ impl<N: Hosted> Resource for HostedResource<N> {
         object: &'a Value,
         freshness: Freshness,
     ) -> BoxFuture<'a, Result<Option<Found>, Failure>> {
-        async move { self.found(N::find(&self.verb(cx)?, object, freshness).await?) }.boxed()
+        async move { self.found(N::find(&self.noun.verb(cx)?, object, freshness).await?) }.boxed()
     }
 
     fn occupied<'a>(&'a self, cx: &'a Context, object: &'a Value) -> BoxFuture<'a, Result<Option<Found>, Failure>> {
-        async move { self.found(N::occupied(&self.verb(cx)?, object).await?) }.boxed()
+        async move { self.found(N::occupied(&self.noun.verb(cx)?, object).await?) }.boxed()
     }
 
     fn create<'a>(&'a self, cx: &'a Context, turn: &'a Turn, planned: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
         async move {
-            let done = N::create(&self.verb(cx)?, &Self::model(planned)?).await;
+            let done = N::create(&self.noun.verb(cx)?, &self.noun.model(planned)?).await;
             forget(turn);
             done
         }
@@ -224,15 +199,15 @@ impl<N: Hosted> Resource for HostedResource<N> {
         to: &'a Value,
     ) -> BoxFuture<'a, Result<(), Failure>> {
         async move {
-            let (before, after) = (Self::model(&from.object)?, Self::model(to)?);
-            N::update(&self.verb(cx)?, &before, from.revision.as_deref(), &after).await
+            let (before, after) = (self.noun.model(&from.object)?, self.noun.model(to)?);
+            N::update(&self.noun.verb(cx)?, &before, from.revision.as_deref(), &after).await
         }
         .boxed()
     }
 
     fn delete<'a>(&'a self, cx: &'a Context, turn: &'a Turn, state: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
         async move {
-            let done = N::delete(&self.verb(cx)?, &Self::model(state)?).await;
+            let done = N::delete(&self.noun.verb(cx)?, &self.noun.model(state)?).await;
             forget(turn);
             done
         }
@@ -245,7 +220,7 @@ impl<N: Hosted> Resource for HostedResource<N> {
 
     fn list<'a>(&'a self, cx: &'a Context) -> BoxFuture<'a, Result<Vec<Value>, Failure>> {
         async move {
-            let verb = self.verb(cx)?;
+            let verb = self.noun.verb(cx)?;
             if verb.ssh().is_err() {
                 return Ok(Vec::new());
             }
@@ -257,18 +232,17 @@ impl<N: Hosted> Resource for HostedResource<N> {
     }
 
     fn settle<'a>(&'a self, cx: &'a Context, object: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
-        async move { N::settle(&self.verb(cx)?, &Self::model(object)?).await }.boxed()
+        async move { N::settle(&self.noun.verb(cx)?, &self.noun.model(object)?).await }.boxed()
     }
 
     fn vanish<'a>(&'a self, cx: &'a Context, state: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
-        async move { N::vanish(&self.verb(cx)?, &Self::model(state)?).await }.boxed()
+        async move { N::vanish(&self.noun.verb(cx)?, &self.noun.model(state)?).await }.boxed()
     }
 }
 
 /// Drops the lists of what was changed over SSH, where they are of a lock domain.
 fn forget(turn: &Turn) {
-    let any: &(dyn Any + Send + Sync) = turn.as_ref();
-    if let Some(turn) = any.downcast_ref::<ClientTurn>() {
+    if let Ok(turn) = turn_of::<ClientTurn>(turn) {
         turn.changed();
     }
 }

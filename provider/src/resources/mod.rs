@@ -16,6 +16,7 @@ mod node_watchdog;
 mod qdevice;
 mod replication_job;
 mod rest;
+mod typed;
 mod verbs;
 
 use std::sync::Arc;

@@ -1,10 +1,7 @@
 //! The verbs of every noun that is one object of a REST collection.
 
-use std::any::Any;
 use std::future::Future;
-use std::marker::PhantomData;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -13,21 +10,17 @@ use serde_json::Value as Json;
 
 use super::explain;
 use super::moved::Moved;
+use super::typed::{Typed, turn_of};
 use super::verbs::{Verb, Verbs};
 use crate::client::{Client, Domain, Error, Kind, Params, Turn as ClientTurn};
 use crate::framework::{
-    Change, Context, Diagnostics, Failure, Found, Freshness, MoveSource, Path, Resource, Role, Schema, Turn, Type,
-    Value, from_model, to_model,
+    Change, Context, Diagnostics, Failure, Found, Freshness, MoveSource, Path, Resource, Schema, Turn, Value,
 };
 use crate::session::Session;
 
 /// A resource type made of the noun `N`.
 pub struct RestResource<N> {
-    session: Arc<Session>,
-    schema: OnceLock<Schema>,
-    /// The type of its objects, made once: a refresh reads thousands.
-    ty: OnceLock<Type>,
-    noun: PhantomData<fn() -> N>,
+    noun: Typed<N>,
 }
 
 /// A turn that can be given back to let others write first.
@@ -36,20 +29,7 @@ type Slot = Mutex<Option<ClientTurn>>;
 impl<N: Verbs> RestResource<N> {
     /// A resource type that finds its client in `session`.
     pub fn new(session: Arc<Session>) -> Self {
-        Self { session, schema: OnceLock::new(), ty: OnceLock::new(), noun: PhantomData }
-    }
-
-    fn verb<'a>(&self, cx: &'a Context) -> Result<Verb<'a>, Failure> {
-        Ok(Verb { configured: self.session.ready()?, cx })
-    }
-
-    fn model(&self, object: &Value) -> Result<N, Failure> {
-        to_model(object).map_err(|problem| Failure::refused(format!("{} can't be understood: {problem}.", N::TITLE)))
-    }
-
-    fn value(&self, noun: &N) -> Result<Value, Failure> {
-        let ty = self.ty.get_or_init(|| self.schema().ty());
-        from_model(noun, ty).map_err(|problem| Failure::refused(format!("{}: {problem}.", noun.key())))
+        Self { noun: Typed::new(session) }
     }
 
     /// What Proxmox answered about the object called `key`, as the framework sees it.
@@ -63,12 +43,12 @@ impl<N: Verbs> RestResource<N> {
             ))
         })?;
         let revision = entry["digest"].as_str().map(str::to_owned);
-        Ok(Some(Found { object: self.value(&noun)?, revision }))
+        Ok(Some(Found { object: self.noun.value(&noun)?, revision }))
     }
 
     /// The natural id; none while a part of it is unknown.
     fn key_of(&self, object: &Value) -> Option<String> {
-        let parts = self.schema().identity.attributes.iter().map(|part| match object.at(&part.name) {
+        let parts = self.noun.schema().identity.attributes.iter().map(|part| match object.at(&part.name) {
             Value::String(text) => Some(text.clone()),
             Value::Number(number) => Some(number.to_string()),
             _ => None,
@@ -119,11 +99,11 @@ impl<N: Verbs> RestResource<N> {
         let mut parameters = error.errors().keys();
         let attribute = parameters.next().map(|parameter| {
             let renamed = N::RENAMED.iter().find(|(name, _)| name == parameter).map(|(_, attribute)| *attribute);
-            let key = self.schema().identity.attributes.first().filter(|_| parameter == N::KEY);
+            let key = self.noun.schema().identity.attributes.first().filter(|_| parameter == N::KEY);
             renamed.unwrap_or(key.map_or(parameter.as_str(), |part| part.name.as_str()))
         });
         match attribute {
-            Some(name) if parameters.next().is_none() && self.schema().block.attribute(name).is_some() => {
+            Some(name) if parameters.next().is_none() && self.noun.schema().block.attribute(name).is_some() => {
                 failure.at(Path::attribute(name))
             }
             _ => failure,
@@ -142,7 +122,7 @@ impl<N: Verbs> RestResource<N> {
     where
         F: Future<Output = Result<Json, Error>> + Send + 'a,
     {
-        let slot = slot(turn)?;
+        let slot: &Slot = turn_of(turn)?;
         loop {
             let taken = slot.lock().unwrap_or_else(PoisonError::into_inner).take();
             let held = Arc::new(match taken {
@@ -183,15 +163,11 @@ impl<N: Verbs> Resource for RestResource<N> {
     }
 
     fn schema(&self) -> &Schema {
-        self.schema.get_or_init(|| Schema::of::<N>(Role::Resource))
-    }
-
-    fn timeout(&self, verb: &str) -> Duration {
-        N::timeout(verb)
+        self.noun.schema()
     }
 
     fn adopts(&self) -> bool {
-        self.session.if_ready().is_some_and(|configured| configured.adopt_existing)
+        self.noun.adopts()
     }
 
     fn id(&self, object: &Value) -> Option<String> {
@@ -207,21 +183,17 @@ impl<N: Verbs> Resource for RestResource<N> {
     }
 
     fn planned(&self, prior: Option<&Value>, planned: Option<&Value>) {
-        if let Some(configured) = self.session.if_ready() {
-            configured.preflight.record(N::NAME, prior, planned);
-        }
+        self.noun.record(prior, planned);
     }
 
     fn preflight<'a>(&'a self, cx: &'a Context, change: Change<'a>) -> BoxFuture<'a, Diagnostics> {
         async move {
-            let Some(configured) = self.session.if_ready() else { return Diagnostics::new() };
-            let verb = Verb { configured, cx };
+            let Ok(verb) = self.noun.verb(cx) else { return Diagnostics::new() };
             let diagnostics = N::preflight(&verb, change).await;
             if diagnostics.has_error() {
                 return diagnostics;
             }
-            let checks = &verb.configured.preflight;
-            let mut all = checks.change(verb.client(), &verb.call(), N::NAME, change.prior, change.planned).await;
+            let mut all = self.noun.check(&verb, change).await;
             all.extend(diagnostics);
             all
         }
@@ -229,18 +201,12 @@ impl<N: Verbs> Resource for RestResource<N> {
     }
 
     fn preflight_destroy<'a>(&'a self, cx: &'a Context, prior: &'a Value) -> BoxFuture<'a, Diagnostics> {
-        async move {
-            let Some(configured) = self.session.if_ready() else { return Diagnostics::new() };
-            let verb = Verb { configured, cx };
-            verb.configured.preflight.destroy(verb.client(), &verb.call(), N::NAME, prior).await
-        }
-        .boxed()
+        self.noun.check_destroy(cx, prior).boxed()
     }
 
     fn turn<'a>(&'a self, cx: &'a Context) -> BoxFuture<'a, Result<Turn, Failure>> {
         async move {
-            let verb = self.verb(cx)?;
-            verb.configured.preflight.writing();
+            let verb = self.noun.writing_verb(cx)?;
             let turn = verb.client().turn(domain::<N>(), &verb.call()).await.map_err(|e| explain(N::TITLE, &e))?;
             Ok(Box::new(Slot::new(Some(turn))) as Turn)
         }
@@ -253,12 +219,12 @@ impl<N: Verbs> Resource for RestResource<N> {
         object: &'a Value,
         freshness: Freshness,
     ) -> BoxFuture<'a, Result<Option<Found>, Failure>> {
-        async move { self.look(&self.verb(cx)?, object, freshness).await }.boxed()
+        async move { self.look(&self.noun.verb(cx)?, object, freshness).await }.boxed()
     }
 
     fn occupied<'a>(&'a self, cx: &'a Context, object: &'a Value) -> BoxFuture<'a, Result<Option<Found>, Failure>> {
         async move {
-            let verb = self.verb(cx)?;
+            let verb = self.noun.verb(cx)?;
             let key = self.key_of(object).unwrap_or_default();
             let present = verb.client().present(N::COLLECTION_LIST, &key, &verb.call()).await;
             match present.map_err(|error| self.explain(&key, &error))? {
@@ -275,7 +241,7 @@ impl<N: Verbs> Resource for RestResource<N> {
 
     fn list<'a>(&'a self, cx: &'a Context) -> BoxFuture<'a, Result<Vec<Value>, Failure>> {
         async move {
-            let verb = self.verb(cx)?;
+            let verb = self.noun.verb(cx)?;
             if !N::exists(&verb).await? {
                 return Ok(Vec::new());
             }
@@ -301,7 +267,7 @@ impl<N: Verbs> Resource for RestResource<N> {
         async move {
             let found = self.read(cx, object, Freshness::Shared).await?;
             if found.is_none() {
-                self.refuse_other_noun(&self.verb(cx)?, object).await?;
+                self.refuse_other_noun(&self.noun.verb(cx)?, object).await?;
             }
             Ok(found)
         }
@@ -309,17 +275,17 @@ impl<N: Verbs> Resource for RestResource<N> {
     }
 
     fn own_effects(&self, prior: &Value) -> Value {
-        self.session.if_ready().map_or_else(|| prior.clone(), |configured| N::own_effects(&configured, prior))
+        self.noun.configured().map_or_else(|| prior.clone(), |configured| N::own_effects(&configured, prior))
     }
 
     fn identify<'a>(&'a self, cx: &'a Context, planned: Value) -> BoxFuture<'a, Result<Value, Failure>> {
-        async move { N::identify(&self.verb(cx)?, planned).await }.boxed()
+        async move { N::identify(&self.noun.verb(cx)?, planned).await }.boxed()
     }
 
     fn create<'a>(&'a self, cx: &'a Context, turn: &'a Turn, planned: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
         async move {
-            let verb = self.verb(cx)?;
-            let noun = self.model(planned)?;
+            let verb = self.noun.verb(cx)?;
+            let noun = self.noun.model(planned)?;
             let key = noun.key();
             let mut params = Params::new();
             params.set(N::KEY, &key);
@@ -344,8 +310,8 @@ impl<N: Verbs> Resource for RestResource<N> {
         to: &'a Value,
     ) -> BoxFuture<'a, Result<(), Failure>> {
         async move {
-            let verb = self.verb(cx)?;
-            let (before, after) = (self.model(&from.object)?, self.model(to)?);
+            let verb = self.noun.verb(cx)?;
+            let (before, after) = (self.noun.model(&from.object)?, self.noun.model(to)?);
             let key = after.key();
             let (old, new) = (before.params(), after.params());
             let (set, delete) = new.since(&old);
@@ -371,11 +337,11 @@ impl<N: Verbs> Resource for RestResource<N> {
 
     fn delete<'a>(&'a self, cx: &'a Context, turn: &'a Turn, state: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
         async move {
-            let verb = self.verb(cx)?;
+            let verb = self.noun.verb(cx)?;
             if N::read_instead(&verb, state).await?.is_some() {
                 return Ok(());
             }
-            let noun = self.model(state)?;
+            let noun = self.noun.model(state)?;
             let key = noun.key();
             let params = N::delete_params(&verb, &noun).await?;
             let (path, bounds) = (N::COLLECTION_LIST.object(&key), verb.call());
@@ -391,11 +357,11 @@ impl<N: Verbs> Resource for RestResource<N> {
     }
 
     fn settle<'a>(&'a self, cx: &'a Context, object: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
-        async move { N::settle(&self.verb(cx)?, &self.model(object)?).await }.boxed()
+        async move { N::settle(&self.noun.verb(cx)?, &self.noun.model(object)?).await }.boxed()
     }
 
     fn vanish<'a>(&'a self, cx: &'a Context, state: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
-        async move { N::vanish(&self.verb(cx)?, &self.model(state)?).await }.boxed()
+        async move { N::vanish(&self.noun.verb(cx)?, &self.noun.model(state)?).await }.boxed()
     }
 
     fn moved(&self, source: &MoveSource) -> Moved {
@@ -409,10 +375,4 @@ fn domain<N: Rest>() -> Domain {
         Store::Replication => Domain::ReplicationCfg,
         Store::Datacenter => Domain::DatacenterCfg,
     }
-}
-
-fn slot(turn: &Turn) -> Result<&Slot, Failure> {
-    let any: &(dyn Any + Send + Sync) = turn.as_ref();
-    any.downcast_ref()
-        .ok_or_else(|| Failure::refused("The provider hit a bug: a turn of another resource type. Please report it."))
 }

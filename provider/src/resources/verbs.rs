@@ -2,7 +2,6 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
 
 use pve_schemas::noun::Rest;
 use serde_json::Value as Json;
@@ -20,11 +19,6 @@ pub trait Verbs: Rest {
 
     /// Parameters that are called otherwise than their attributes.
     const RENAMED: &'static [(&'static str, &'static str)] = &[];
-
-    /// How long a verb may take where `timeouts` doesn't say.
-    fn timeout(verb: &str) -> Duration {
-        if verb == "read" { Duration::from_mins(2) } else { Duration::from_mins(5) }
-    }
 
     /// The attributes of the natural id `id`.
     ///

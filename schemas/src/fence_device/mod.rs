@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use file::{DeviceId, FenceCfg, Section};
-pub use status::status_input;
+pub use status::{AgentStatus, status_input};
 
 use crate::noun::Noun;
 use crate::value::{FenceAgent, FenceName, FenceNode, Options, SecretOptions};

@@ -17,6 +17,30 @@ pub fn status_input<'a>(options: impl Iterator<Item = (&'a str, &'a str)>) -> St
     lines.chain(["action=status\n".to_owned()]).collect()
 }
 
+/// What the exit code of a fence agent's `status` says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AgentStatus {
+    /// The node is on.
+    On,
+    /// The node is off: an answer, too.
+    Off,
+    /// The shell can't run the agent.
+    Missing,
+    /// The agent got no answer.
+    Failed(u32),
+}
+
+impl From<u32> for AgentStatus {
+    fn from(exit: u32) -> Self {
+        match exit {
+            0 => Self::On,
+            2 => Self::Off,
+            126 | 127 => Self::Missing,
+            code => Self::Failed(code),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -95,7 +95,7 @@ mod tests {
     fn each_missing_piece_is_named() {
         let folder = tempfile::tempdir().unwrap();
         let workspace = Workspace::at(folder.path());
-        let schema = Schema { version: 0, identity: Default::default(), block: Default::default() };
+        let schema = Schema::default();
         let entry = Entry { name: "pve_thing".into(), title: "thing".into(), schema };
         let catalogue = Catalogue { resources: vec![entry], ..Catalogue::default() };
         assert_eq!(findings(&workspace, &catalogue).unwrap().len(), 5);

@@ -48,7 +48,7 @@ pub async fn apply(resource: &dyn Resource, stop: Stop, request: ApplyRequest) -
 /// When the entry `verb` of the object's `timeouts` block runs out, counted from now.
 pub fn timeout(resource: &dyn Resource, object: &Value, verb: &str) -> Instant {
     let given = object.at(TIMEOUTS).at(verb).as_str().and_then(pve_schemas::value::duration);
-    Instant::now() + given.unwrap_or_else(|| resource.timeout(verb))
+    Instant::now() + given.unwrap_or_else(|| resource.schema().timeouts.of(verb))
 }
 
 /// What a panic inside a verb means: nobody knows how far it came.

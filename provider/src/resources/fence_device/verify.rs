@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use pve_schemas::FenceDevice;
-use pve_schemas::fence_device::{Connect, status_input};
+use pve_schemas::fence_device::{AgentStatus, Connect, status_input};
 
 use crate::framework::Failure;
 use crate::resources::hosted::{any_node, members};
@@ -48,11 +48,11 @@ fn input(device: &FenceDevice, connect: &Connect) -> String {
 
 /// What the exit code of a fence agent's `status` says.
 fn result(agent: &str, output: &Output) -> Result<String, String> {
-    match output.exit {
-        0 => Ok("on".to_owned()),
-        2 => Ok("off".to_owned()),
-        126 | 127 => Err(format!("{agent} can't be run there; install it (`apt install fence-agents`)")),
-        exit => {
+    match output.exit.into() {
+        AgentStatus::On => Ok("on".to_owned()),
+        AgentStatus::Off => Ok("off".to_owned()),
+        AgentStatus::Missing => Err(format!("{agent} can't be run there; install it (`apt install fence-agents`)")),
+        AgentStatus::Failed(exit) => {
             let words = [output.stderr_text(), output.text()].into_iter().find(|text| !text.trim().is_empty());
             Err(format!("exit code {exit}: {}", words.unwrap_or_default().trim().replace('\n', " ")))
         }

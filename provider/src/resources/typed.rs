@@ -1,0 +1,112 @@
+//! What the resource types of all nouns have in common, whatever their verbs: the schema, the noun read from a value and made
+//! into one, and the part in the checks of the plan.
+
+use std::any::Any;
+use std::marker::PhantomData;
+use std::sync::{Arc, OnceLock};
+
+use pve_schemas::noun::Noun;
+
+use super::verbs::Verb;
+use crate::framework::{Change, Context, Diagnostics, Failure, Role, Schema, Turn, Type, Value, from_model, to_model};
+use crate::session::{Configured, Session};
+
+/// The resource type of the noun `N`, without its verbs.
+pub struct Typed<N> {
+    session: Arc<Session>,
+    schema: OnceLock<Schema>,
+    /// The type of its objects, made once: a refresh reads thousands.
+    ty: OnceLock<Type>,
+    noun: PhantomData<fn() -> N>,
+}
+
+impl<N: Noun> Typed<N> {
+    /// A resource type that finds its client in `session`.
+    pub fn new(session: Arc<Session>) -> Self {
+        Self { session, schema: OnceLock::new(), ty: OnceLock::new(), noun: PhantomData }
+    }
+
+    /// Its attributes and blocks; made when somebody asks, since the process starts in front of a waiting user.
+    pub fn schema(&self) -> &Schema {
+        self.schema.get_or_init(|| Schema::of::<N>(Role::Resource))
+    }
+
+    /// The type of its objects.
+    pub fn ty(&self) -> &Type {
+        self.ty.get_or_init(|| self.schema().ty())
+    }
+
+    /// What the provider was configured with, if it is ready: for what is silent otherwise.
+    pub fn configured(&self) -> Option<Arc<Configured>> {
+        self.session.if_ready()
+    }
+
+    /// A verb at work.
+    ///
+    /// # Errors
+    /// The provider is not ready.
+    pub fn verb<'a>(&self, cx: &'a Context) -> Result<Verb<'a>, Failure> {
+        Ok(Verb { configured: self.session.ready()?, cx })
+    }
+
+    /// A verb that is about to write: what the plan had to tell has been told.
+    ///
+    /// # Errors
+    /// The provider is not ready.
+    pub fn writing_verb<'a>(&self, cx: &'a Context) -> Result<Verb<'a>, Failure> {
+        let verb = self.verb(cx)?;
+        verb.configured.preflight.writing();
+        Ok(verb)
+    }
+
+    /// Whether a create takes over what exists already and is equal.
+    pub fn adopts(&self) -> bool {
+        self.configured().is_some_and(|configured| configured.adopt_existing)
+    }
+
+    /// The noun of a wholly known object.
+    ///
+    /// # Errors
+    /// It is no such noun.
+    pub fn model(&self, object: &Value) -> Result<N, Failure> {
+        to_model(object).map_err(|problem| Failure::refused(format!("{} can't be understood: {problem}.", N::TITLE)))
+    }
+
+    /// The object of a noun.
+    ///
+    /// # Errors
+    /// It doesn't fit the schema.
+    pub fn value(&self, noun: &N) -> Result<Value, Failure> {
+        from_model(noun, self.ty()).map_err(|problem| Failure::refused(format!("{}: {problem}.", N::TITLE)))
+    }
+
+    /// Lets the checks of other objects know of a planned one.
+    pub fn record(&self, prior: Option<&Value>, planned: Option<&Value>) {
+        if let Some(configured) = self.configured() {
+            configured.preflight.record(N::NAME, prior, planned);
+        }
+    }
+
+    /// The checks of a create, update or replace that go over more than one noun.
+    pub async fn check(&self, verb: &Verb<'_>, change: Change<'_>) -> Diagnostics {
+        let checks = &verb.configured.preflight;
+        checks.change(verb.client(), &verb.call(), N::NAME, change.prior, change.planned).await
+    }
+
+    /// The checks of a destroy that go over more than one noun.
+    pub async fn check_destroy(&self, cx: &Context, prior: &Value) -> Diagnostics {
+        let Some(configured) = self.configured() else { return Diagnostics::new() };
+        let verb = Verb { configured, cx };
+        verb.configured.preflight.destroy(verb.client(), &verb.call(), N::NAME, prior).await
+    }
+}
+
+/// A turn as what it was made of.
+///
+/// # Errors
+/// It is the turn of another resource type.
+pub fn turn_of<T: Any>(turn: &Turn) -> Result<&T, Failure> {
+    let any: &(dyn Any + Send + Sync) = turn.as_ref();
+    any.downcast_ref()
+        .ok_or_else(|| Failure::refused("The provider hit a bug: a turn of another resource type. Please report it."))
+}
