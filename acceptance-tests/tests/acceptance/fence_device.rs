@@ -198,6 +198,22 @@ fn a_secret_is_nowhere_but_in_the_file_and_the_state() {
 }
 
 #[test]
+fn a_refresh_reads_the_file_once_for_all_devices() {
+    let name = "fence_device::a_refresh_reads_the_file_once_for_all_devices";
+    let Some(cluster) = Cluster::with_ssh(name, Release::V9).map(Arc::new) else { return };
+    let w = Workspace::new(&cluster);
+    let ten: String = "abcdefghij".chars().map(|letter| device(&letter.to_string(), "")).collect();
+    w.configure(&ten);
+    w.apply();
+    let commands = cluster.emulator().commands();
+    commands.reset();
+    w.plan_is_empty();
+    let log = commands.log();
+    let reads = log.iter().filter(|entry| entry["command"].to_string().contains("fence.cfg")).count();
+    assert_eq!(reads, 1, "{log:?}");
+}
+
+#[test]
 fn verify_tells_each_result() {
     let Some(cluster) = Cluster::with_ssh("fence_device::verify_tells_each_result", Release::V9).map(Arc::new) else {
         return;

@@ -114,4 +114,7 @@ fn from_8_to_9_without_surgery() {
     assert_eq!((&attributes["failback"], &attributes["group"]), (&false.into(), &serde_json::Value::Null));
     w.destroy();
     assert!(nine.api.list("/cluster/ha/rules", "rule").is_empty());
+    // Its last save goes into the folder.
+    drop(w);
+    Arc::into_inner(nine).unwrap().end();
 }

@@ -3,6 +3,8 @@
 mod plan;
 mod verify;
 
+use std::sync::Arc;
+
 use pve_schemas::FenceDevice;
 use pve_schemas::fence_device::{DeviceId, FenceCfg, Known, PATH};
 
@@ -47,9 +49,13 @@ impl Hosted for FenceDevice {
         Ok(Box::new(turn) as Turn)
     }
 
-    async fn find(verb: &Verb<'_>, object: &Value, _: Freshness) -> Result<Option<(Self, Option<String>)>, Failure> {
+    async fn find(
+        verb: &Verb<'_>,
+        object: &Value,
+        freshness: Freshness,
+    ) -> Result<Option<(Self, Option<String>)>, Failure> {
         let device = device_of(object);
-        let file = read(verb).await?;
+        let file = read(verb, freshness).await?;
         let garbled = |problem: String| {
             Failure::refused(format!("{device} in {PATH}: {problem}. Nothing was changed.\nCorrect the file by hand."))
         };
@@ -97,7 +103,7 @@ impl Hosted for FenceDevice {
     }
 
     async fn list(verb: &Verb<'_>) -> Result<Vec<Self>, Failure> {
-        let file = read(verb).await?;
+        let file = read(verb, Freshness::Shared).await?;
         let mut found = Vec::new();
         for device in file.devices() {
             let after = file.before(device.name()).map(str::to_owned);
@@ -133,10 +139,14 @@ fn file() -> ClusterFile {
     ClusterFile::new(PATH, Domain::Ha.lock_name())
 }
 
-async fn read(verb: &Verb<'_>) -> Result<FenceCfg, Failure> {
+async fn read(verb: &Verb<'_>, freshness: Freshness) -> Result<FenceCfg, Failure> {
     let node = any_node(&members(verb).await?, None)?.to_owned();
-    let text = file().read(&verb.ssh()?, &node, &verb.call()).await.map_err(told(FILE))?;
-    Ok(FenceCfg::parse(text.unwrap_or_default().as_bytes()))
+    let (ssh, call) = (verb.ssh()?, verb.call());
+    let text = match freshness {
+        Freshness::Shared => file().read_shared(&ssh, &node, &call).await,
+        Freshness::Fresh => file().read(&ssh, &node, &call).await.map(|text| text.map(Arc::from)),
+    };
+    Ok(FenceCfg::parse(text.map_err(told(FILE))?.unwrap_or_default().as_bytes()))
 }
 
 /// Changes the file under the lock. Whatever `change` refuses leaves it as it is.

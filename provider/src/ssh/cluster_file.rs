@@ -2,6 +2,7 @@
 //!
 //! What is between the changed sections is never touched: the caller gets the whole text and gives a whole text back.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::command::Command;
@@ -60,6 +61,15 @@ impl ClusterFile {
         node_file::read(ssh, node, &self.path, call).await
     }
 
+    /// Reads it as [`ClusterFile::read`] does, once for all who ask at about the same time.
+    ///
+    /// # Errors
+    ///
+    /// As [`node_file::read`].
+    pub async fn read_shared(&self, ssh: &Ssh, node: &str, call: &Call) -> Result<Option<Arc<str>>, Error> {
+        ssh.inner.reads.get(&self.path, node, call, self.read(ssh, node, call)).await
+    }
+
     /// Reads, lets `decide` compare and change, and writes, all under the lock. Returns whether something was written.
     ///
     /// # Errors
@@ -75,7 +85,9 @@ impl ClusterFile {
     ) -> Result<bool, E> {
         let lock = self.lock(ssh, node, call).await?;
         let within = Call::new(call.deadline.min(tokio::time::Instant::now() + LOCKED), call.stop.clone());
+        ssh.inner.reads.forget(&self.path);
         let result = self.edit_locked(ssh, node, &within, decide).await;
+        ssh.inner.reads.forget(&self.path);
         lock.release().await;
         result
     }

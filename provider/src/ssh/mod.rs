@@ -41,6 +41,7 @@ mod output;
 mod pool;
 mod quote;
 mod run;
+mod shared_reads;
 #[cfg(test)]
 mod tests;
 mod texts;
@@ -61,6 +62,7 @@ pub use quote::{Nul, quote};
 use crate::call::{Call, Ended};
 use pool::Pool;
 use run::Broken;
+use shared_reads::SharedReads;
 
 /// How often a command is begun anew after its connection turned out dead.
 const TRIES: u32 = 3;
@@ -75,13 +77,14 @@ struct Inner {
     config: Config,
     pool: Pool,
     locate: Arc<dyn Locate>,
+    reads: SharedReads,
 }
 
 impl Ssh {
     /// Nodes' shells, reached as `config` says; addresses that it doesn't name are asked of `locate`. Nothing is sent yet.
     #[must_use]
     pub fn new(config: Config, locate: Arc<dyn Locate>) -> Self {
-        Self { inner: Arc::new(Inner { config, pool: Pool::default(), locate }) }
+        Self { inner: Arc::new(Inner { config, pool: Pool::default(), locate, reads: SharedReads::default() }) }
     }
 
     /// Runs a command on a node, whatever its exit code.
