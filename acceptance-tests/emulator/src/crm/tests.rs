@@ -120,6 +120,24 @@ fn machines_migrate_running_and_containers_restart() {
 }
 
 #[test]
+fn what_was_configured_while_disarmed_counts_once_armed() {
+    for mode in ["freeze", "ignore"] {
+        let mut world = cluster(Pve::V9, Initial::Seed);
+        manage(&mut world, "vm: 100\n\nvm: 101\n\n");
+        until_service(&mut world, 30, "vm:100", "started@pve1 running");
+        command(&mut world, &format!("disarm-ha {mode}"));
+        until(&mut world, 40, |world| world.file(MANAGER_STATUS).contains("disarmed"));
+        manage(&mut world, "vm: 100\n\nvm: 102\n\n");
+        world.advance(30.0);
+        assert_eq!(service(&world, "vm:102"), "-");
+        assert_ne!(service(&world, "vm:101"), "-");
+        command(&mut world, "arm-ha");
+        until_service(&mut world, 50, "vm:102", "started@pve3 running");
+        assert_eq!((service(&world, "vm:101").as_str(), runs(&world, 101)), ("-", true));
+    }
+}
+
+#[test]
 fn a_dead_node_is_fenced_and_its_services_recovered() {
     let mut world = cluster(Pve::V9, Initial::Seed);
     manage(&mut world, "vm: 102\n\nct: 200\n\tstate disabled\n\n");
