@@ -17,7 +17,7 @@ use crate::schema::check::perl_text;
 use crate::schema::{Kind, Params, Prop, perl};
 
 pub use cache::Cache;
-pub use codec::{Codec, node_priorities};
+pub use codec::{Codec, escape, node_priorities};
 
 /// Options of a section by name. Values of boolean, integer and number options are JSON numbers, those of array options
 /// arrays of strings, all others strings.
