@@ -40,11 +40,11 @@ impl Config {
     pub fn read(world: &World) -> Self {
         let pve = world.profile.pve;
         let mut config = Self { pve, known: table::options(pve), description: String::new(), values: BTreeMap::new() };
-        for line in world.file(DATACENTER_CFG).lines().map(str::trim).filter(|line| !line.is_empty()) {
+        for line in world.file(DATACENTER_CFG).lines() {
             if let Some(text) = line.strip_prefix('#') {
-                config.description.push_str(&percent_decode_str(text.trim_end()).decode_utf8_lossy());
+                config.description.push_str(&percent_decode_str(text).decode_utf8_lossy());
                 config.description.push('\n');
-            } else if let Some((name, value)) = line.split_once(':') {
+            } else if let Some((name, value)) = line.trim().split_once(':') {
                 config.load(name, value.trim());
             }
         }
