@@ -39,6 +39,22 @@ fn while_ha_is_told_to_ignore_its_resources_guests_are_acted_on_directly() {
 }
 
 #[test]
+fn without_quorum_nothing_is_asked_of_the_ha_managers() {
+    let cluster = cluster();
+    let post = |path: &str, params: Value| call(&cluster, Method::Post, path, params).unwrap();
+    post("/cluster/ha/resources", json!({"sid": "vm:100", "state": "stopped"}));
+    cluster.world().power("pve2", false);
+    cluster.world().power("pve3", false);
+    cluster.world().advance(10.0);
+    let upid = post("/nodes/pve1/qemu/100/status/start", json!({}));
+    cluster.world().advance(5.0);
+    let path = format!("/nodes/pve1/tasks/{}/status", upid.as_str().unwrap());
+    let status = call(&cluster, Method::Get, &path, json!({})).unwrap();
+    assert_eq!(status["exitstatus"], "command 'ha-manager set vm:100 --state started' failed: exit code 255");
+    assert_eq!(call(&cluster, Method::Get, "/cluster/ha/resources/vm:100", json!({})).unwrap()["state"], "stopped");
+}
+
+#[test]
 fn a_upid_is_parsed_before_it_is_looked_for() {
     let cluster = cluster();
     let status = |upid: &str| call(&cluster, Method::Get, &format!("/nodes/pve1/tasks/{upid}/status"), json!({}));
