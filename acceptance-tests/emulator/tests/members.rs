@@ -64,3 +64,18 @@ fn a_new_node_needs_an_address_of_its_own() {
     let new = rows.as_array().unwrap().iter().find(|row| row["name"] == "pve4").unwrap();
     assert_eq!((&new["online"], &new["nodeid"]), (&json!(0), &json!(4)));
 }
+
+#[test]
+fn a_node_is_taken_out_by_its_name_or_its_address() {
+    let cluster = cluster(Pve::V9);
+    let address = |node: &str| cluster.world().nodes[node].address.clone();
+    let (own, other) = (address("pve1"), address("pve3"));
+    let delete = |node: &str| call(&cluster, Method::Delete, &format!("/cluster/config/nodes/{node}"), json!({}));
+    assert_eq!(delete(&own), Err("Cannot delete myself from cluster!\n".into()));
+    assert_eq!(delete("10.9.9.9"), Err("Node/IP: 10.9.9.9 is not a known host of the cluster.\n".into()));
+    assert!(
+        delete("bad_name").unwrap_err().contains("node: invalid format - value does not look like a valid node name")
+    );
+    assert_eq!(delete(&other), Ok(Value::Null));
+    assert!(!cluster.world().nodes.contains_key("pve3"));
+}

@@ -4,13 +4,17 @@ use serde_json::{Value, json};
 
 use crate::error::{ApiError, ApiResult};
 use crate::route::{Call, Route};
-use crate::schema::formats::{Format, IP, NODE};
+use crate::schema::formats::{Format, IP, NODE, Named};
 use crate::schema::{Prop, Schema};
 use crate::world::tasks::{Effect, NewTask};
 use crate::world::{Node, Pve, World};
 
 /// The addresses a node can be reached under by corosync.
 const LINKS: [&str; 8] = ["link0", "link1", "link2", "link3", "link4", "link5", "link6", "link7"];
+
+/// A node to be taken out may be named by the address of its link.
+const NODE_OR_ADDRESS: Named =
+    Named { name: NODE.name, check: |value| (IP.check)(value).or_else(|_| (NODE.check)(value)) };
 
 pub(super) fn routes(pve: Pve) -> Vec<Route> {
     let node = || Prop::string().format(Format::One(NODE));
@@ -41,7 +45,8 @@ pub(super) fn routes(pve: Pve) -> Vec<Route> {
     vec![
         Route::post("/cluster/config", create_cluster).params(with_links(create)),
         Route::post("/cluster/config/nodes/{node}", add_node).params(with_links(add)),
-        Route::delete("/cluster/config/nodes/{node}", delete_node).params(Schema::new().req("node", node())),
+        Route::delete("/cluster/config/nodes/{node}", delete_node)
+            .params(Schema::new().req("node", Prop::string().format(Format::One(NODE_OR_ADDRESS)))),
         Route::post("/cluster/config/join", join_cluster).params(with_links(join)),
     ]
 }
