@@ -171,6 +171,24 @@ fn a_dead_master_is_followed_by_another_one_first() {
 }
 
 #[test]
+fn the_master_may_be_any_node_from_the_start() {
+    let seed = r#"{"master": "pve3", "nodes": [
+        {"node": "pve1", "nodeid": 1, "ring0_addr": "10.0.0.1"},
+        {"node": "pve2", "nodeid": 2, "ring0_addr": "10.0.0.2"},
+        {"node": "pve3", "nodeid": 3, "ring0_addr": "10.0.0.3"}
+    ]}"#;
+    let mut world = Seed::parse(seed).unwrap().build(Pve::V9, Initial::Seed, Clock::standing(1_000_000.0));
+    let master = |world: &World| {
+        let status: serde_json::Value = serde_json::from_str(world.file(MANAGER_STATUS)).unwrap();
+        (status["master_node"].as_str().unwrap().to_owned(), status["timestamp"].as_i64().unwrap())
+    };
+    let before = master(&world);
+    world.advance(60.0);
+    let after = master(&world);
+    assert_eq!((before.0.as_str(), after.0.as_str(), after.1 > before.1), ("pve3", "pve3", true));
+}
+
+#[test]
 fn maintenance_sends_services_away_and_takes_them_back() {
     let mut world = cluster(Pve::V9, Initial::Seed);
     manage(&mut world, "vm: 102\n\n");
