@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests may")]
 
+mod support;
+
 use pve_emulator::clock::Clock;
 use pve_emulator::pipeline::Cluster;
 use pve_emulator::route::Method;
@@ -110,4 +112,19 @@ fn only_local_disks_on_zfs_can_be_replicated() {
     assert_eq!(attempt("shared-nfs:100/a.raw"), "No replicatable volumes found\n");
     assert_eq!(attempt("local-zfs:vm-100-disk-0,replicate=0"), "No replicatable volumes found\n");
     assert_eq!(attempt("local-zfs:vm-100-disk-0"), "");
+}
+
+#[tokio::test]
+async fn who_may_not_replicate_a_guest_does_not_learn_of_its_jobs() {
+    let handle = support::start().await;
+    let form = "Content-Type: application/x-www-form-urlencoded";
+    support::call(&handle, "POST", "/access/users", "userid=a%40pve").await.unwrap();
+    let token = support::call(&handle, "POST", "/access/users/a@pve/token/t1", "").await.unwrap().data();
+    let header = format!("Authorization: PVEAPIToken=a@pve!t1={}\r\n{form}", token["value"].as_str().unwrap());
+    for (method, path) in
+        [("POST", "/nodes/pve1/replication/100-0/schedule_now"), ("DELETE", "/cluster/replication/100-0")]
+    {
+        let answer = support::call_with(&handle, method, path, &header, "").await.unwrap();
+        assert_eq!((answer.status, answer.reason.as_str()), (403, "Permission check failed (/vms/100, VM.Replicate)"));
+    }
 }

@@ -10,6 +10,7 @@ mod command;
 mod compare;
 mod control;
 mod files;
+mod master;
 mod play;
 mod pointer;
 mod report;

@@ -1,6 +1,7 @@
 //! Starts an emulator in the state in which a case was recorded.
 
 use super::case::Case;
+use super::master;
 use pve_emulator::{Emulator, Handle, Initial, Options, Release, Seed, StartError};
 use serde::Deserialize;
 use serde_json::Value;
@@ -79,6 +80,7 @@ fn seed_of(case: &Case, path: &Path) -> Result<(Value, Credentials), SeedError> 
     }
     // The guests of the recorded clusters were but configurations.
     seed["silent_guests"] = true.into();
+    seed["master"] = master::of(case).into();
     let credentials = seed.get("credentials").cloned().unwrap_or_default();
     let credentials = serde_json::from_value(credentials).map_err(malformed)?;
     Ok((seed, credentials))

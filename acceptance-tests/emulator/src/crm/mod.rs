@@ -90,16 +90,19 @@ pub fn lrm_status(node: &str) -> String {
     format!("/etc/pve/nodes/{node}/lrm_status")
 }
 
-/// Writes the status files of a cluster that starts.
-pub fn initialise(world: &mut World, initial: Initial) {
+/// Writes the status files of a cluster that starts. `master` names the node whose manager is active; without it that is the
+/// first one's.
+pub fn initialise(world: &mut World, initial: Initial, master: Option<&str>) {
     if initial == Initial::Fresh {
         return;
     }
     let now = world.now();
     let mut crm = Crm::default();
+    crm.start_and_stop(world);
     let names: Vec<Name> = world.nodes.keys().map(|node| node.as_str().into()).collect();
+    let master = master.and_then(|master| names.iter().find(|name| ***name == *master)).or(names.first()).cloned();
     let status = Status {
-        master_node: names.first().cloned(),
+        master_node: master.clone(),
         timestamp: now,
         node_status: names.iter().map(|node| (node.clone(), NodeState::Online)).collect(),
         ..Status::default()
@@ -111,10 +114,11 @@ pub fn initialise(world: &mut World, initial: Initial) {
         world.write_file(&lrm_status(node), document::lrm_status(&lrm));
         crm.shared.lrm_status.insert(node.clone(), Arc::new(lrm));
     }
-    crm.start_and_stop(world);
-    if let Some((master, daemons)) = names.first().zip(crm.nodes.values_mut().next()) {
+    if let Some(master) = master
+        && let Some(daemons) = crm.nodes.get_mut(&*master)
+    {
         daemons.crm = ClusterManager::active(&status);
-        crm.shared.locks.manager(master, now);
+        crm.shared.locks.manager(&master, now);
     }
     crm.shared.status = Arc::new(status);
     world.crm = crm;

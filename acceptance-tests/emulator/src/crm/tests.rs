@@ -120,6 +120,24 @@ fn machines_migrate_running_and_containers_restart() {
 }
 
 #[test]
+fn what_was_configured_while_disarmed_counts_once_armed() {
+    for mode in ["freeze", "ignore"] {
+        let mut world = cluster(Pve::V9, Initial::Seed);
+        manage(&mut world, "vm: 100\n\nvm: 101\n\n");
+        until_service(&mut world, 30, "vm:100", "started@pve1 running");
+        command(&mut world, &format!("disarm-ha {mode}"));
+        until(&mut world, 40, |world| world.file(MANAGER_STATUS).contains("disarmed"));
+        manage(&mut world, "vm: 100\n\nvm: 102\n\n");
+        world.advance(30.0);
+        assert_eq!(service(&world, "vm:102"), "-");
+        assert_ne!(service(&world, "vm:101"), "-");
+        command(&mut world, "arm-ha");
+        until_service(&mut world, 50, "vm:102", "started@pve3 running");
+        assert_eq!((service(&world, "vm:101").as_str(), runs(&world, 101)), ("-", true));
+    }
+}
+
+#[test]
 fn a_dead_node_is_fenced_and_its_services_recovered() {
     let mut world = cluster(Pve::V9, Initial::Seed);
     manage(&mut world, "vm: 102\n\nct: 200\n\tstate disabled\n\n");
@@ -150,6 +168,24 @@ fn a_dead_master_is_followed_by_another_one_first() {
     until(&mut world, 200, |world| service(world, "vm:100").starts_with("started@pve2"));
     let took = world.now() - killed;
     assert!((175..=205).contains(&took), "{took}");
+}
+
+#[test]
+fn the_master_may_be_any_node_from_the_start() {
+    let seed = r#"{"master": "pve3", "nodes": [
+        {"node": "pve1", "nodeid": 1, "ring0_addr": "10.0.0.1"},
+        {"node": "pve2", "nodeid": 2, "ring0_addr": "10.0.0.2"},
+        {"node": "pve3", "nodeid": 3, "ring0_addr": "10.0.0.3"}
+    ]}"#;
+    let mut world = Seed::parse(seed).unwrap().build(Pve::V9, Initial::Seed, Clock::standing(1_000_000.0));
+    let master = |world: &World| {
+        let status: serde_json::Value = serde_json::from_str(world.file(MANAGER_STATUS)).unwrap();
+        (status["master_node"].as_str().unwrap().to_owned(), status["timestamp"].as_i64().unwrap())
+    };
+    let before = master(&world);
+    world.advance(60.0);
+    let after = master(&world);
+    assert_eq!((before.0.as_str(), after.0.as_str(), after.1 > before.1), ("pve3", "pve3", true));
 }
 
 #[test]

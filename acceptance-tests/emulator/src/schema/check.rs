@@ -174,6 +174,7 @@ pub fn perl_text(value: &Value) -> String {
         Value::String(text) => text.clone(),
         Value::Bool(flag) => (if *flag { "1" } else { "0" }).into(),
         Value::Null => String::new(),
+        Value::Number(number) => super::perl::print(number),
         other => other.to_string(),
     }
 }
@@ -220,6 +221,9 @@ mod tests {
             errors(&schema, json!({"n": true})),
             json!({"n": "type check ('integer') failed - got JSON::PP::Boolean"})
         );
+        // What is a whole number in JSON is one to Perl, however it is written.
+        assert_eq!(errors(&schema, json!({"n": 100.0})), Value::Null);
+        assert_eq!(errors(&schema, json!({"n": 1.5})), json!({"n": "type check ('integer') failed - got '1.5'"}));
         assert_eq!(errors(&schema, json!({"n": 0})), json!({"n": "value must have a minimum value of 1"}));
         assert_eq!(
             errors(&schema, json!({"n": 1, "b": "01"})),

@@ -87,6 +87,15 @@ pub const TAG: Named = Named {
     check: |v| matches(v, r"^(?i)[a-z0-9_][a-z0-9_\-+.]*\n?$", || "invalid characters in tag".to_owned()),
 };
 
+/// `ip`, IPv4 or IPv6.
+pub const IP: Named = Named {
+    name: "ip",
+    check: |v| {
+        let refuse = |_| "value does not look like a valid IP address".to_owned();
+        v.parse::<std::net::IpAddr>().map(drop).map_err(refuse)
+    },
+};
+
 /// `CIDR`, IPv4 or IPv6.
 pub const CIDR: Named = Named { name: "CIDR", check: check_cidr };
 

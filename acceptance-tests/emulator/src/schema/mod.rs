@@ -5,6 +5,7 @@
 pub mod check;
 pub mod formats;
 pub mod params;
+pub mod perl;
 pub mod property_string;
 
 use std::sync::Arc;

@@ -95,8 +95,8 @@ pub fn node_priorities(text: &str) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// Escapes control characters, everything beyond ASCII, and the colon.
-fn escape(bytes: impl Iterator<Item = u8>) -> String {
+/// `encode_text`: escapes control characters, everything beyond ASCII, and the colon, but not the percent sign.
+pub fn escape(bytes: impl Iterator<Item = u8>) -> String {
     bytes
         .map(|byte| match byte {
             0x20..=0x39 | 0x3b..=0x7e => char::from(byte).to_string(),

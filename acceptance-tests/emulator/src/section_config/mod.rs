@@ -7,7 +7,6 @@ pub mod bytes;
 mod cache;
 mod codec;
 mod parse;
-mod perl;
 mod render;
 
 use std::collections::BTreeMap;
@@ -15,10 +14,10 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::schema::check::perl_text;
-use crate::schema::{Kind, Params, Prop};
+use crate::schema::{Kind, Params, Prop, perl};
 
 pub use cache::Cache;
-pub use codec::{Codec, node_priorities};
+pub use codec::{Codec, escape, node_priorities};
 
 /// Options of a section by name. Values of boolean, integer and number options are JSON numbers, those of array options
 /// arrays of strings, all others strings.

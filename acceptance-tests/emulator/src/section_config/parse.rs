@@ -17,7 +17,7 @@ impl FileType {
         let mut lines = text.lines();
         while let Some(line) = lines.next() {
             let Some((kind, id)) = header(line) else { continue };
-            let body: Vec<&str> = lines.by_ref().take_while(|line| !line.trim().is_empty()).collect();
+            let body: Vec<&str> = lines.by_ref().take_while(|line| !trim(line).is_empty()).collect();
             let Some(plugin) = self.plugin(kind) else { continue };
             let id = if self.typed_ids { format!("{kind}:{id}") } else { id.to_owned() };
             let values = values(plugin, &body);
@@ -41,11 +41,20 @@ fn header(line: &str) -> Option<(&str, &str)> {
         .then_some((kind, id))
 }
 
+/// `\s` of a Perl that looks at bytes: those of a letter like `à` or `х` are no blanks, though characters of these numbers are.
+fn is_blank(character: char) -> bool {
+    matches!(character, '\t'..='\r' | ' ')
+}
+
+fn trim(text: &str) -> &str {
+    text.trim_matches(is_blank)
+}
+
 fn values(plugin: &Plugin, lines: &[&str]) -> Values {
     let mut values = Values::new();
     for line in lines.iter().filter(|line| !line.starts_with('#')) {
-        let line = line.trim();
-        let (name, text) = line.split_once(char::is_whitespace).map_or((line, ""), |(name, text)| (name, text.trim()));
+        let line = trim(line);
+        let (name, text) = line.split_once(is_blank).map_or((line, ""), |(name, text)| (name, trim(text)));
         let Some(option) = plugin.option(name) else { continue };
         if option.is_array() {
             // One line for each element.
@@ -132,6 +141,12 @@ mod tests {
         let sections = file(false).parse(text);
         assert_eq!(json!(sections.list[0].values["path"]), json!(["/one", "/two words"]));
         assert_eq!(file(false).render(&sections).as_deref(), Ok(text));
+    }
+
+    #[test]
+    fn only_ascii_blanks_are_cut_off() {
+        let text = "a: x\n\tnodes b\n\tpath  \u{a0}d1\u{85} \t\n\n";
+        assert_eq!(json!(file(false).parse(text).list[0].values["path"]), json!(["\u{a0}d1\u{85}"]));
     }
 
     #[test]

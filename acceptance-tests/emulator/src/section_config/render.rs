@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use super::{FileType, Opt, Plugin, Section, Sections, bytes, perl};
+use super::{FileType, Opt, Plugin, Section, Sections, bytes};
+use crate::schema::perl;
 
 impl FileType {
     /// The text of a file with these sections.

@@ -25,6 +25,9 @@ pub struct Seed {
     guests: Vec<Map<String, Value>>,
     #[serde(default)]
     silent_guests: bool,
+    /// The node whose CRM is the master, if HA was used before; without one it is the first.
+    #[serde(default)]
+    master: Option<String>,
     #[serde(default)]
     storages: Vec<Map<String, Value>>,
     #[serde(default)]
@@ -192,7 +195,7 @@ impl Seed {
             }
         }
         world.install_machines();
-        crate::crm::initialise(&mut world, initial);
+        crate::crm::initialise(&mut world, initial, self.master.as_deref());
         world
     }
 

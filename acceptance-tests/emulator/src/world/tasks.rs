@@ -159,7 +159,19 @@ pub(super) fn tick(world: &mut World, second: i64) {
     }
 }
 
+fn ha_command(effect: &Effect) -> Option<String> {
+    match effect {
+        Effect::RequestStart(sid) => Some(format!("set {sid} --state started")),
+        Effect::Command(line) => Some(format!("crm-command {line}")),
+        _ => None,
+    }
+}
+
 fn apply(world: &mut World, effect: Effect) -> Result<(), String> {
+    // What is asked of the HA managers is asked by their own program, which can't write anything without quorum.
+    if let (false, Some(arguments)) = (world.is_quorate(), ha_command(&effect)) {
+        return Err(format!("command 'ha-manager {arguments}' failed: exit code 255"));
+    }
     match effect {
         Effect::None => {}
         Effect::Start(vmid) if !world.start_guest(vmid) => {

@@ -144,11 +144,8 @@ fn set(text: &str) -> BTreeSet<String> {
     crate::schema::params::split_list(text).into_iter().collect()
 }
 
-/// `encode_text` of `PVE::Tools`: what would break a line or a field is percent-encoded.
 fn encode(text: &str) -> String {
-    use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
-    const SET: &AsciiSet = &CONTROLS.add(b':').add(b'%');
-    utf8_percent_encode(text, SET).to_string()
+    crate::section_config::escape(text.bytes())
 }
 
 fn decode(text: &str) -> String {

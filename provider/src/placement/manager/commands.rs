@@ -108,6 +108,8 @@ impl Manager {
         if disarm.mode == DisarmMode::Ignore {
             self.rediscover(env);
         }
+        // Services that came and went meanwhile are taken up in the next round.
+        self.compiled_for = None;
         Ok(())
     }
 }

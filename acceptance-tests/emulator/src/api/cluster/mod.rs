@@ -2,6 +2,7 @@
 
 mod config;
 mod jobs;
+mod members;
 mod next_id;
 mod resources;
 mod status;
@@ -24,6 +25,7 @@ pub(super) fn routes(pve: Pve) -> Vec<Route> {
         own,
         config::routes(),
         jobs::routes(),
+        members::routes(pve),
         next_id::routes(),
         resources::routes(),
         status::routes(),

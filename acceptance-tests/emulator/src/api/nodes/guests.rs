@@ -175,7 +175,7 @@ fn status(call: &mut Call<'_>, paths: &Paths) -> ApiResult<Value> {
 
 fn power_on(call: &mut Call<'_>, paths: &Paths) -> ApiResult<Value> {
     let guest = find(call, paths)?.clone();
-    if ha::guests::is_managed(call.world, &guest.sid()) {
+    if ha::is_managed(call.world, &guest.sid()) {
         let log = format!("Requesting HA start for {} {}", guest.kind.label(), guest.vmid);
         return Ok(start(call, &guest, "hastart", 1, vec![log], Effect::RequestStart(guest.sid())));
     }
@@ -189,7 +189,7 @@ fn power_on(call: &mut Call<'_>, paths: &Paths) -> ApiResult<Value> {
 
 fn power_off(call: &mut Call<'_>, paths: &Paths, how: &str) -> ApiResult<Value> {
     let guest = find(call, paths)?.clone();
-    if ha::guests::is_managed(call.world, &guest.sid()) {
+    if ha::is_managed(call.world, &guest.sid()) {
         let seconds = if how == "stop" { 0 } else { call.params.int("timeout").unwrap_or(60) };
         let log = format!("Requesting HA stop for {} {}", guest.kind.label(), guest.vmid);
         let command = Effect::Command(format!("stop {} {seconds}", guest.sid()));
@@ -217,7 +217,7 @@ fn move_away(call: &mut Call<'_>, paths: &Paths) -> ApiResult<Value> {
         return Err(ApiError::die(format!("no such cluster node '{target}'")));
     }
     let label = guest.kind.label();
-    if ha::guests::is_managed(call.world, &guest.sid()) {
+    if ha::is_managed(call.world, &guest.sid()) {
         let log = format!("Requesting HA migration for {label} {} to node {target}", guest.vmid);
         let command = Effect::Command(format!("migrate {} {target}", guest.sid()));
         return Ok(start(call, &guest, "hamigrate", 1, vec![log], command));

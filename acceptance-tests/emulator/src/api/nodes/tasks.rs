@@ -5,9 +5,12 @@ use serde_json::{Map, Value, json};
 use crate::error::{ApiError, ApiResult};
 use crate::route::{Call, Permission, Reply, Route};
 use crate::schema::Prop;
-use crate::schema::formats::{Format, VMID};
+use crate::schema::formats::{Format, VMID, matches};
 use crate::world::access::Caller;
 use crate::world::tasks::Task;
+
+/// `UPID:NODE:PID:PSTART:STARTTIME:TYPE:ID:USER:`, the numbers in hexadecimal; only the id may be empty.
+const UPID: &str = r"^UPID:[a-zA-Z0-9]([a-zA-Z0-9\-]*[a-zA-Z0-9])?:[0-9A-Fa-f]{8}:[0-9A-Fa-f]{8,9}:[0-9A-Fa-f]{8}:[^:\s]+:[^:\s]*:[^:\s]+:$";
 
 pub(super) fn routes() -> Vec<Route> {
     let count = || Prop::integer().min(0.0);
@@ -151,10 +154,7 @@ fn stop(call: &mut Call<'_>) -> ApiResult<Value> {
 fn find(call: &Call<'_>, privilege: &'static str) -> ApiResult<Task> {
     let upid = call.params.text("upid");
     let node = call.params.text("node");
-    let parts: Vec<&str> = upid.split(':').collect();
-    if parts.len() != 9 || parts[0] != "UPID" {
-        return Err(ApiError::param("upid", "unable to parse worker upid"));
-    }
+    matches(&upid, UPID, || "unable to parse worker upid".to_owned()).map_err(|text| ApiError::param("upid", text))?;
     let task = call.world.tasks.find(&upid).filter(|t| t.node == node);
     if task.is_none_or(|task| !is_own(&call.caller, task)) {
         call.check(&format!("/nodes/{node}"), &[privilege])?;

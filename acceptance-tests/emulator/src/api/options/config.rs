@@ -4,19 +4,18 @@
 
 use std::collections::BTreeMap;
 
-use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
+use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value, json};
 
 use super::table;
 use crate::schema::check::perl_text;
 use crate::schema::{Kind, Schema, property_string};
+use crate::section_config::escape;
 use crate::world::{Pve, World};
 
 /// The file.
 pub const DATACENTER_CFG: &str = "/etc/pve/datacenter.cfg";
 const MAC_PREFIX: &str = "BC:24:11";
-/// `encode_text` leaves printable ASCII alone, but for `%` and `:`.
-const ENCODE: &AsciiSet = &CONTROLS.add(b'%').add(b':');
 
 /// The options as they are set.
 #[derive(Clone, Debug)]
@@ -41,11 +40,11 @@ impl Config {
     pub fn read(world: &World) -> Self {
         let pve = world.profile.pve;
         let mut config = Self { pve, known: table::options(pve), description: String::new(), values: BTreeMap::new() };
-        for line in world.file(DATACENTER_CFG).lines().map(str::trim).filter(|line| !line.is_empty()) {
+        for line in world.file(DATACENTER_CFG).lines() {
             if let Some(text) = line.strip_prefix('#') {
-                config.description.push_str(&percent_decode_str(text.trim_end()).decode_utf8_lossy());
+                config.description.push_str(&percent_decode_str(text).decode_utf8_lossy());
                 config.description.push('\n');
-            } else if let Some((name, value)) = line.split_once(':') {
+            } else if let Some((name, value)) = line.trim().split_once(':') {
                 config.load(name, value.trim());
             }
         }
@@ -180,7 +179,7 @@ impl Config {
         for line in
             self.description.split('\n').rev().skip_while(|line| line.is_empty()).collect::<Vec<_>>().iter().rev()
         {
-            text.push_str(&format!("#{}\n", utf8_percent_encode(line, ENCODE)));
+            text.push_str(&format!("#{}\n", escape(line.bytes())));
         }
         text.push('\n');
         for (name, stored) in &self.values {

@@ -71,8 +71,9 @@ fn log(call: &mut Call<'_>) -> ApiResult<Reply> {
 /// Forgets the last attempt, so that the job is due at the scheduler's next pass.
 fn schedule_now(call: &mut Call<'_>) -> ApiResult {
     let node = node(call);
+    let guest = super::parse_job_id(&call.params.text("id")).map_or(0, |(guest, _)| guest);
+    super::check_may_write(call, guest)?;
     let job = find(call, &node)?;
-    super::check_may_write(call, job.guest)?;
     let known = call.world.replication.nodes.entry(node).or_default();
     if let Some(state) = known.jobs.get_mut(&job.config.id) {
         state.last_try = 0;

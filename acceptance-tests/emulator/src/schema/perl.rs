@@ -4,7 +4,7 @@ use serde_json::{Number, Value};
 
 /// `$text + 0`.
 #[must_use]
-pub(super) fn number(text: &str) -> Value {
+pub fn number(text: &str) -> Value {
     let text = text.trim();
     let digits = text.strip_prefix('+').unwrap_or(text);
     if let Ok(integer) = digits.parse::<i64>() {
@@ -22,7 +22,7 @@ pub(super) fn number(text: &str) -> Value {
 
 /// A number as Perl prints it: `%.15g`.
 #[must_use]
-pub(super) fn print(number: &Number) -> String {
+pub fn print(number: &Number) -> String {
     let Some(float) = number.as_f64().filter(|_| number.is_f64()) else { return number.to_string() };
     if float != 0.0 && !(1e-4..1e15).contains(&float.abs()) {
         let text = format!("{float:e}");
