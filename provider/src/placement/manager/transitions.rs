@@ -210,7 +210,7 @@ impl Manager {
                 service.running = true;
                 return Judgement::Place(Preference::Stay);
             }
-            Exit::Error => {
+            Exit::Error | Exit::WrongNode => {
                 service.running = false;
                 service.failed_nodes.push(service.node);
                 if service.failed_nodes.len() <= service.config.max_relocate as usize {
@@ -219,7 +219,7 @@ impl Manager {
                     return Judgement::Place(Preference::TryNext);
                 }
             }
-            Exit::WrongNode | Exit::UnknownService | Exit::Ignored => service.failed_nodes.push(service.node),
+            Exit::UnknownService | Exit::Ignored => service.failed_nodes.push(service.node),
         }
         let nodes = names(&self.nodes, &service.failed_nodes);
         let text = format!("recovery policy for service {sid} failed, entering error state. Failed nodes: {nodes}");
