@@ -207,7 +207,7 @@ impl World {
     /// What stands at a path.
     #[must_use]
     pub fn stat_shared(&self, path: &str) -> Option<Stat> {
-        let is_private = path.starts_with("/etc/pve/priv");
+        let is_private = is_private(path);
         if self.is_shared_folder(path) {
             let changed = self.folders.get(path).copied().unwrap_or(0.0);
             let mode = if is_private { 0o700 } else { 0o755 };
@@ -290,6 +290,15 @@ impl World {
     }
 }
 
+/// What only root sees: `priv`, the cluster's and every node's.
+fn is_private(path: &str) -> bool {
+    let mut parts = path.strip_prefix("/etc/pve/").unwrap_or_default().split('/');
+    match parts.next() {
+        Some("nodes") => parts.nth(1) == Some("priv"),
+        first => first == Some("priv"),
+    }
+}
+
 fn guest_path(guest: &super::Guest) -> String {
     format!("/etc/pve/nodes/{}/{}/{}.conf", guest.node, guest.kind.folder(), guest.vmid)
 }
@@ -338,6 +347,16 @@ mod tests {
         assert_eq!(world.write_shared(path, "x"), Err(Errno::Denied));
         assert_eq!(world.make_shared_folder("/etc/pve/x"), Err(Errno::Denied));
         assert_eq!(world.stat_shared("/etc/pve/datacenter.cfg").map(|stat| stat.mode), Some(0o440));
+    }
+
+    #[test]
+    fn only_what_is_below_priv_is_private() {
+        let mut world = world();
+        for (path, mode) in [("priv/x", 0o600), ("nodes/pve1/priv/x", 0o600), ("private", 0o640), ("ha/priv", 0o640)] {
+            let path = format!("{ROOT}/{path}");
+            world.write_shared(&path, "x").unwrap();
+            assert_eq!(world.stat_shared(&path).map(|stat| stat.mode), Some(mode), "{path}");
+        }
     }
 
     #[test]
