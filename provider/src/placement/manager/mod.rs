@@ -110,7 +110,7 @@ impl Manager {
         self.rounds += 1;
         let since_first = self.rounds.checked_sub(FIRST_GROUP_MIGRATION);
         if since_first.is_some_and(|rounds| rounds.is_multiple_of(GROUP_MIGRATION_EVERY)) {
-            env.migrate_groups();
+            env.migrate_groups(&self.nodes);
         }
         self.configure(env);
         self.recount(env);
