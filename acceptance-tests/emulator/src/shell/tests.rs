@@ -205,6 +205,14 @@ fn the_watchdog_module_changes_at_boot() {
 }
 
 #[test]
+fn watchdog_mux_has_a_marker_while_it_has_clients() {
+    let rig = rig(3);
+    assert_eq!(rig.out("ls /run"), "watchdog-mux.active\nwatchdog-mux.sock\n", "pve1 is master");
+    rig.out("test -d /run/watchdog-mux.active && ls /run/watchdog-mux.active");
+    assert_eq!(rig.fails("ssh pve2 -- test -e /run/watchdog-mux.active").0, 1);
+}
+
+#[test]
 fn a_qdevice_is_set_up_and_removed() {
     let rig = rig(2);
     rig.out("timeout 10 bash -c 'exec 3<>\"/dev/tcp/$1/$2\"' bash 10.0.0.100 5403");
