@@ -210,6 +210,16 @@ fn watchdog_mux_has_a_marker_while_it_has_clients() {
     assert_eq!(rig.out("ls /run"), "watchdog-mux.active\nwatchdog-mux.sock\n", "pve1 is master");
     rig.out("test -d /run/watchdog-mux.active && ls /run/watchdog-mux.active");
     assert_eq!(rig.fails("ssh pve2 -- test -e /run/watchdog-mux.active").0, 1);
+    rig.out("ha-manager crm-command disarm-ha freeze");
+    for _ in 0..4 {
+        rig.world(|world| world.advance(15.0));
+        let disarmed = rig.out("ha-manager status").contains("(CRM watchdog released)");
+        assert_eq!(rig.run("test -e /run/watchdog-mux.active").exit(), Some(i32::from(disarmed)));
+    }
+    assert!(rig.out("ha-manager status").contains("(CRM watchdog released)"));
+    rig.out("ha-manager crm-command arm-ha");
+    rig.world(|world| world.advance(30.0));
+    rig.out("test -e /run/watchdog-mux.active");
 }
 
 #[test]
