@@ -138,6 +138,8 @@ fn a_cluster_file_is_edited_under_its_lock() {
     let written = rig.run_as("root", "sh -c 'cat > \"$1\"' sh /etc/pve/ha/fence.cfg.tmp.1", "device d fence_x a=1\n");
     assert_eq!(written.exit(), Some(0));
     rig.out("mv -f -- /etc/pve/ha/fence.cfg.tmp.1 /etc/pve/ha/fence.cfg");
+    let same = "mv: '/etc/pve/ha/fence.cfg' and '/etc/pve//ha/fence.cfg' are the same file\n";
+    assert_eq!(rig.fails("mv /etc/pve/ha/fence.cfg /etc/pve//ha/fence.cfg"), (1, same.into()));
     rig.out("rmdir -- /etc/pve/priv/lock/domain-ha");
     assert_eq!(rig.out("cat -- /etc/pve/ha/fence.cfg"), "device d fence_x a=1\n");
     assert_eq!(rig.out("ls /etc/pve/ha | grep fence"), "fence.cfg\n");

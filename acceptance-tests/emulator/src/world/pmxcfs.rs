@@ -157,6 +157,9 @@ impl World {
     pub fn rename_shared(&mut self, from: &str, to: &str) -> Result<(), Errno> {
         let stat = self.stat_shared(from).ok_or(Errno::NotFound)?;
         self.writable()?;
+        if from == to {
+            return Ok(());
+        }
         if stat.is_folder {
             if self.stat_shared(to).is_some() {
                 return Err(Errno::Exists);
@@ -365,6 +368,7 @@ mod tests {
         world.write_shared("/etc/pve/ha/a", "new").unwrap();
         world.write_shared("/etc/pve/ha/b", "old").unwrap();
         world.rename_shared("/etc/pve/ha/a", "/etc/pve/ha/b").unwrap();
+        assert_eq!(world.rename_shared("/etc/pve/ha/b", "/etc/pve/ha/b"), Ok(()));
         assert_eq!((world.file_opt("/etc/pve/ha/a"), world.file_opt("/etc/pve/ha/b")), (None, Some("new")));
         let much = "x".repeat(MAX_SIZE + 1);
         assert_eq!(world.write_shared("/etc/pve/ha/b", &much), Err(Errno::TooLarge));
