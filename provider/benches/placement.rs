@@ -18,21 +18,38 @@ use terraform_provider_pve::placement::usage::{Capacity, Size};
 
 const NODES: usize = 32;
 const SERVICES: usize = 10_000;
+const RULES: usize = 1000;
+/// Services in a rule; all services are in one.
+const MEMBERS: usize = SERVICES / RULES;
 const RUNS: usize = 5;
+
+/// What kinds of rules there are.
+#[derive(Clone, Copy, Debug)]
+enum Rules {
+    None,
+    /// Services of one node that belong together.
+    Together,
+    /// Services of different nodes that are kept apart.
+    Apart,
+    /// Services that prefer the node they are on.
+    Prefer,
+    /// Each of these in turn.
+    Mixed,
+}
 
 fn main() {
     println!("{NODES} nodes, {SERVICES} services, all {NODES} single-node failures; median of {RUNS} runs");
     for scheduler in [Scheduler::Basic, Scheduler::Static] {
-        for rules in [0, 1000] {
+        for rules in [Rules::None, Rules::Together, Rules::Apart, Rules::Prefer, Rules::Mixed] {
             let mut took: Vec<f64> = (0..RUNS).map(|_| measure(scheduler, rules)).collect();
             took.sort_by(f64::total_cmp);
-            println!("  {scheduler:?}, {rules:>4} rules  {:.2} s", took[RUNS / 2]);
+            println!("  {:<6} {:<8} {:.2} s", format!("{scheduler:?}"), format!("{rules:?}"), took[RUNS / 2]);
         }
     }
 }
 
 /// Seconds for all failures; each must have moved what was on the node.
-fn measure(scheduler: Scheduler, rules: usize) -> f64 {
+fn measure(scheduler: Scheduler, rules: Rules) -> f64 {
     let config = Arc::new(config(scheduler, rules));
     let capacity = (scheduler == Scheduler::Static).then(|| Arc::new(capacity()));
     let status = status();
@@ -41,7 +58,8 @@ fn measure(scheduler: Scheduler, rules: usize) -> f64 {
     let mut moved = 0;
     for failed in 0..NODES {
         let outcome = forecast.node_failure(&BTreeSet::from([node(failed)]));
-        moved += outcome.services().filter(|service| service.node != &status.services[service.sid()].node).count();
+        moved +=
+            outcome.services().zip(status.services.values()).filter(|(now, before)| *now.node != before.node).count();
     }
     let took = start.elapsed().as_secs_f64();
     assert!(moved >= SERVICES, "only {moved} services were recovered");
@@ -76,27 +94,34 @@ fn status() -> Status {
     }
 }
 
-fn config(scheduler: Scheduler, rules: usize) -> Config {
+fn config(scheduler: Scheduler, rules: Rules) -> Config {
     let resource = Resource { state: Requested::Started, group: None, failback: true, max_restart: 1, max_relocate: 1 };
     Config {
         resources: (0..SERVICES).map(|number| (sid(number), resource.clone())).collect(),
-        policy: Policy::Rules((0..rules).map(rule).collect()),
+        policy: Policy::Rules((0..RULES).filter_map(|number| rule(rules, number)).collect()),
         scheduler,
         rebalance_on_start: false,
         shutdown_policy: ShutdownPolicy::Conditional,
     }
 }
 
-/// Every other rule keeps two services apart, the others prefer the node that their service is on.
-fn rule(number: usize) -> Rule {
-    let (first, second) = (number * 7, number * 7 + 1);
-    let (resources, kind) = if number.is_multiple_of(2) {
-        (BTreeSet::from([sid(first), sid(second)]), RuleKind::ResourceAffinity(Affinity::Negative))
-    } else {
-        let nodes = BTreeMap::from([(node(first % NODES), 2), (node((first + 1) % NODES), 1)]);
-        (BTreeSet::from([sid(first)]), RuleKind::NodeAffinity { nodes, strict: false })
+fn rule(rules: Rules, number: usize) -> Option<Rule> {
+    let home = number % NODES;
+    // Service n is on node n mod NODES: with that step all are on one node, with step 1 all are on different ones.
+    let of_one_node = (0..MEMBERS).map(|i| (number / NODES * MEMBERS + i) * NODES + home);
+    let of_many = (0..MEMBERS).map(|i| number * MEMBERS + i);
+    let (services, kind): (Vec<usize>, _) = match rules {
+        Rules::None => return None,
+        Rules::Together => (of_one_node.collect(), RuleKind::ResourceAffinity(Affinity::Positive)),
+        Rules::Apart => (of_many.collect(), RuleKind::ResourceAffinity(Affinity::Negative)),
+        Rules::Prefer => {
+            let nodes = BTreeMap::from([(node(home), 2), (node((home + 1) % NODES), 1)]);
+            (of_one_node.collect(), RuleKind::NodeAffinity { nodes, strict: false })
+        }
+        Rules::Mixed => return rule([Rules::Together, Rules::Apart, Rules::Prefer][number % 3], number),
     };
-    Rule { id: format!("rule{number}").into(), resources, disabled: false, kind }
+    let resources = services.into_iter().filter(|&number| number < SERVICES).map(sid).collect();
+    Some(Rule { id: format!("rule{number}").into(), resources, disabled: false, kind })
 }
 
 fn capacity() -> Capacity {

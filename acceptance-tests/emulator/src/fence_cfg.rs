@@ -139,10 +139,8 @@ impl Reader {
         let device = device.ok_or_else(|| format!("device '{name}' must be declared before you can connect to it"))?;
         let part = device.parts.iter_mut().find(|(other, _)| *other == number);
         let (_, part) = part.ok_or_else(|| format!("No parallel device '{name}:{number}' found"))?;
-        let node = target
-            .split_once("node=")
-            .map(|(_, rest)| leading_word(rest))
-            .filter(|node| !node.is_empty() && *node != "0");
+        let mut named = target.match_indices("node=").map(|(at, found)| leading_word(&target[at + found.len()..]));
+        let node = named.find(|node| !node.is_empty()).filter(|node| *node != "0");
         let node = node.ok_or_else(|| format!("node=nodename needed to connect device '{name}' to node"))?;
         if part.nodes.iter().any(|(other, _)| other == node) {
             return Err(format!("node '{node}' already connected to device '{name}:{number}'"));
@@ -306,6 +304,13 @@ mod tests {
         assert!(split_arguments("a=1 'b").is_empty());
         assert_eq!(quote("it's"), r"'it'\''s'");
         assert_eq!((quote("lanplus"), quote("")), ("lanplus".to_owned(), "''".to_owned()));
+    }
+
+    #[test]
+    fn the_node_is_the_first_word_behind_an_equals_sign() {
+        let config = read("device d fence_a a=1\nconnect d x-node=-node=pve1.lan p=1\n");
+        assert_eq!(config.as_json()["d"]["sub_devs"]["1"]["node_args"], json!({"pve1": ["p=1"]}));
+        assert!(parse("device d fence_a a=1\nconnect d node=- p=1\n").config.is_err());
     }
 
     #[test]

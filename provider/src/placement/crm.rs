@@ -71,6 +71,10 @@ impl Crm {
         if manager.round(env) {
             env.write_manager_status(manager.status(&env.node(), env.now()));
         }
+        // Renewing the lock feeds the watchdog, which a disarmed manager has released.
+        if manager.is_disarmed() {
+            env.release_manager_watchdog();
+        }
         After::Continue
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::command::Command;
 use super::config::{Config, Name, Requested};
-use super::nodes::Member;
+use super::nodes::{Member, Nodes};
 use super::service::Uid;
 use super::status::{LrmStatus, SharedLrmStatus, Status};
 use super::usage::{Bystander, Capacity};
@@ -60,7 +60,7 @@ pub trait Environment {
     /// Running guests without HA.
     fn bystanders(&self) -> Vec<Bystander>;
     /// Migrates groups to rules if that is due and possible (PVE 9 only).
-    fn migrate_groups(&mut self) {}
+    fn migrate_groups(&mut self, _nodes: &Nodes) {}
 
     /// The node that has a guest's configuration.
     fn guest_node(&self, sid: &str) -> Option<Name>;

@@ -77,6 +77,11 @@ impl Locks {
         self.watchdogs.retain(|(owner, _), _| owner != node);
     }
 
+    /// Whether a manager of the node has its watchdog open.
+    pub fn is_watched(&self, node: &str) -> bool {
+        self.watchdogs.keys().any(|(owner, _)| **owner == *node)
+    }
+
     /// Nodes that a watchdog resets now.
     pub fn expired(&self, now: i64) -> Vec<Name> {
         let mut nodes: Vec<Name> = self
@@ -109,7 +114,7 @@ mod tests {
         let (mut locks, one, two) = (Locks::default(), Name::from("one"), Name::from("two"));
         assert!(locks.agent(&one, &one, 0));
         assert!(!locks.agent(&one, &two, 120));
-        assert!(locks.expired(60).is_empty());
+        assert!(locks.expired(60).is_empty() && locks.is_watched("one") && !locks.is_watched("two"));
         assert_eq!(locks.expired(61), std::slice::from_ref(&one));
         assert!(locks.agent(&one, &two, 121));
         assert!(!locks.agent(&one, &one, 121));

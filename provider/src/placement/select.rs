@@ -39,8 +39,7 @@ impl Scene<'_> {
         }
         let stay = preference == Preference::Stay;
         // Most services, most of the time.
-        let free = service.affinity.mates.is_empty() && service.maintenance_node.is_none();
-        if stay && free && class.prefers(service.node) && !self.is_contested(service) {
+        if stay && class.prefers(service.node) && self.is_at_rest(service) {
             return Some(service.node);
         }
 
@@ -71,12 +70,19 @@ impl Scene<'_> {
         self.usage.best(index, &candidates, self.nodes, after)
     }
 
-    /// Whether one that must be apart from this service is, or is about to be, on its node.
-    fn is_contested(self, service: &Service) -> bool {
-        service.affinity.apart.iter().any(|&opponent| {
-            let (here, there) = usage::used_nodes(&self.services[opponent], self.nodes);
-            here == Some(service.node) || there == Some(service.node)
-        })
+    /// Whether nothing calls a service away from a node that its class prefers: no return from maintenance, no opponent
+    /// that is or is about to be there, and no mate elsewhere.
+    fn is_at_rest(self, service: &Service) -> bool {
+        let used = |&other: &usize| usage::used_nodes(&self.services[other], self.nodes);
+        let is_here = |node: Option<NodeId>| node == Some(service.node);
+        service.maintenance_node.is_none()
+            && service.affinity.apart.iter().map(used).all(|(here, there)| !is_here(here) && !is_here(there))
+            && service
+                .affinity
+                .mates
+                .iter()
+                .map(used)
+                .all(|(here, there)| there.or(here).is_none_or(|n| n == service.node))
     }
 }
 

@@ -16,29 +16,57 @@ pub struct Load {
 /// Weights of average CPU, highest CPU, average memory, highest memory.
 const WEIGHTS: [f64; 4] = [1.0, 2.0, 5.0, 10.0];
 
+/// All nodes' load of one kind, relative to what they offer, before the service is placed.
+struct Column {
+    loads: Vec<f64>,
+    squares: Vec<f64>,
+    /// The sum of the squares of the nodes before each, in their order: what follows a target has to be added anew, so
+    /// that scores are rounded as in one sum over all nodes.
+    sums: Vec<f64>,
+    /// The node with the highest load, and the highest of the others.
+    highest: (usize, f64),
+    second: f64,
+}
+
+impl Column {
+    fn new(loads: Vec<f64>) -> Self {
+        let squares: Vec<f64> = loads.iter().map(|load| load * load).collect();
+        let before = |sum: &mut f64, square: &f64| Some(std::mem::replace(sum, *sum + square));
+        let sums = squares.iter().scan(0.0, before).collect();
+        let (mut highest, mut second) = ((0, 0.0_f64), 0.0_f64);
+        for (node, &load) in loads.iter().enumerate() {
+            if load > highest.1 {
+                (second, highest) = (highest.1, (node, load));
+            } else {
+                second = second.max(load);
+            }
+        }
+        Self { loads, squares, sums, highest, second }
+    }
+
+    /// The average and the highest load if `target` had this one. 1 is added so that tiny loads don't look like doublings.
+    fn criteria(&self, target: usize, load: f64) -> [f64; 2] {
+        let squares =
+            self.squares[target + 1..].iter().fold(self.sums[target] + load * load, |sum, square| sum + square);
+        let others = if self.highest.0 == target { self.second } else { self.highest.1 };
+        [1.0 + (squares / self.loads.len() as f64).sqrt(), 1.0 + load.max(others)]
+    }
+}
+
 /// The score of every node as target of a service that needs `cpu` CPUs (0: all of the node) and `mem` bytes; the
 /// highest is best.
 pub fn scores(loads: &[Load], cpu: f64, mem: f64) -> Vec<f64> {
-    let mut alternatives: Vec<[f64; 4]> = (0..loads.len()).map(|target| criteria(loads, target, cpu, mem)).collect();
+    let cpus = Column::new(loads.iter().map(|load| load.cpu / load.max_cpu).collect());
+    let mems = Column::new(loads.iter().map(|load| load.mem / load.max_mem).collect());
+    let alternative = |(target, load): (usize, &Load)| {
+        let added = if cpu == 0.0 { load.max_cpu } else { cpu };
+        let [average_cpu, highest_cpu] = cpus.criteria(target, (load.cpu + added) / load.max_cpu);
+        let [average_mem, highest_mem] = mems.criteria(target, (load.mem + mem) / load.max_mem);
+        [average_cpu, highest_cpu, average_mem, highest_mem]
+    };
+    let mut alternatives: Vec<[f64; 4]> = loads.iter().enumerate().map(alternative).collect();
     normalise(&mut alternatives);
     closeness(&alternatives)
-}
-
-/// The four criteria of one target over *all* online nodes. 1 is added so that tiny loads don't look like doublings.
-fn criteria(loads: &[Load], target: usize, cpu: f64, mem: f64) -> [f64; 4] {
-    let (mut squares_cpu, mut highest_cpu, mut squares_mem, mut highest_mem) = (0.0, 0.0_f64, 0.0, 0.0_f64);
-    for (index, load) in loads.iter().enumerate() {
-        let here = index == target;
-        let added_cpu = if cpu == 0.0 { load.max_cpu } else { cpu };
-        let cpu = (load.cpu + if here { added_cpu } else { 0.0 }) / load.max_cpu;
-        let mem = (load.mem + if here { mem } else { 0.0 }) / load.max_mem;
-        squares_cpu += cpu * cpu;
-        squares_mem += mem * mem;
-        highest_cpu = highest_cpu.max(cpu);
-        highest_mem = highest_mem.max(mem);
-    }
-    let count = loads.len() as f64;
-    [1.0 + (squares_cpu / count).sqrt(), 1.0 + highest_cpu, 1.0 + (squares_mem / count).sqrt(), 1.0 + highest_mem]
 }
 
 fn normalise(alternatives: &mut [[f64; 4]]) {
@@ -91,6 +119,24 @@ mod tests {
     fn the_roomier_node_wins() {
         let scores = scores(&[node(100e9), node(300e9)], 4.0, 16e9);
         assert!(scores[1] > scores[0]);
+    }
+
+    /// Every target's criteria are what one sum over all nodes comes to, to the last bit.
+    #[test]
+    fn shared_sums_change_no_bit() {
+        let loads: Vec<f64> = (1..=40).map(|i| f64::from(i * 7919 % 41) / 13.7).collect();
+        let column = Column::new(loads.clone());
+        for target in 0..loads.len() {
+            let with = |load: f64| -> Vec<f64> {
+                loads.iter().enumerate().map(|(node, &other)| if node == target { load } else { other }).collect()
+            };
+            for load in [loads[target], loads[target] + 0.3, 9.9] {
+                let squares: f64 = with(load).iter().fold(0.0, |sum, load| sum + load * load);
+                let highest = with(load).into_iter().fold(0.0, f64::max);
+                let expected = [1.0 + (squares / loads.len() as f64).sqrt(), 1.0 + highest];
+                assert_eq!(column.criteria(target, load).map(f64::to_bits), expected.map(f64::to_bits));
+            }
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! How loaded every online node is, and the score that makes of it.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::config::Name;
 use super::nodes::{NodeId, Nodes};
@@ -54,6 +55,7 @@ pub fn used_nodes(service: &Service, nodes: &Nodes) -> (Option<NodeId>, Option<N
 pub struct Usage {
     counts: Vec<u32>,
     weights: Option<Weights>,
+    sizes: Option<Sizes>,
 }
 
 #[derive(Clone, Debug)]
@@ -62,24 +64,32 @@ struct Weights {
     cpu: Vec<i64>,
     mem: Vec<i64>,
     /// Of every service by index.
-    sizes: Vec<Size>,
+    sizes: Arc<[Size]>,
+}
+
+/// The sizes of all services by index, kept for as long as they are those of the same [`Capacity`].
+#[derive(Clone, Debug)]
+struct Sizes {
+    of: Arc<Capacity>,
+    found: Result<Arc<[Size]>, String>,
 }
 
 const CPU_UNIT: f64 = 1e6;
 
 impl Usage {
     /// Counts afresh. `capacity` selects the static scheduler; `Err` names what is missing for it, and then only services
-    /// are counted, as Proxmox's manager falls back to `basic`.
+    /// are counted, as Proxmox's manager falls back to `basic`. A change of the services, or of their order, needs a new
+    /// [`Usage`].
     pub fn recount(
         &mut self,
         nodes: &Nodes,
         services: &[Service],
         bystanders: &[Bystander],
-        capacity: Option<&Capacity>,
+        capacity: Option<&Arc<Capacity>>,
     ) -> Result<(), String> {
         self.counts.clear();
         self.counts.resize(nodes.len(), 0);
-        let weights = capacity.map(|capacity| Weights::new(nodes, services, capacity)).transpose();
+        let weights = capacity.map(|capacity| self.weigh(nodes, services, capacity)).transpose();
         let result = weights.as_ref().map(|_| ()).map_err(Clone::clone);
         self.weights = weights.unwrap_or_default();
         for (index, service) in services.iter().enumerate() {
@@ -149,6 +159,13 @@ impl Usage {
         self.counts[node]
     }
 
+    fn weigh(&mut self, nodes: &Nodes, services: &[Service], capacity: &Arc<Capacity>) -> Result<Weights, String> {
+        let max = maxima(nodes, capacity)?;
+        let known = self.sizes.take().filter(|sizes| Arc::ptr_eq(&sizes.of, capacity));
+        let sizes = self.sizes.insert(known.unwrap_or_else(|| Sizes::new(services, capacity)));
+        Ok(Weights { cpu: vec![0; max.len()], mem: vec![0; max.len()], max, sizes: sizes.found.clone()? })
+    }
+
     fn add(&mut self, index: usize, (here, there): (Option<NodeId>, Option<NodeId>), sign: i64) {
         for node in [here, there.filter(|_| there != here)].into_iter().flatten() {
             self.counts[node] = self.counts[node].saturating_add_signed(sign as i32);
@@ -160,27 +177,28 @@ impl Usage {
     }
 }
 
-impl Weights {
-    fn new(nodes: &Nodes, services: &[Service], capacity: &Capacity) -> Result<Self, String> {
-        let mut max = vec![Size::default(); nodes.len()];
-        for &node in nodes.online() {
-            let name = nodes.name(node);
-            let known = capacity.nodes.get(name).filter(|size| size.cpu > 0.0 && size.mem > 0);
-            max[node] = *known.ok_or_else(|| format!("did not get static node usage information for '{name}'"))?;
-        }
-        let sizes = services
-            .iter()
-            .map(|service| {
-                capacity
-                    .services
-                    .get(&service.sid)
-                    .copied()
-                    .ok_or_else(|| format!("did not get static service usage information for '{}'", service.sid))
-            })
-            .collect::<Result<_, _>>()?;
-        Ok(Self { cpu: vec![0; max.len()], mem: vec![0; max.len()], max, sizes })
+/// What every online node offers.
+fn maxima(nodes: &Nodes, capacity: &Capacity) -> Result<Vec<Size>, String> {
+    let mut max = vec![Size::default(); nodes.len()];
+    for &node in nodes.online() {
+        let name = nodes.name(node);
+        let known = capacity.nodes.get(name).filter(|size| size.cpu > 0.0 && size.mem > 0);
+        max[node] = *known.ok_or_else(|| format!("did not get static node usage information for '{name}'"))?;
     }
+    Ok(max)
+}
 
+impl Sizes {
+    fn new(services: &[Service], capacity: &Arc<Capacity>) -> Self {
+        let size = |service: &Service| {
+            let known = capacity.services.get(&service.sid).copied();
+            known.ok_or_else(|| format!("did not get static service usage information for '{}'", service.sid))
+        };
+        Self { of: capacity.clone(), found: services.iter().map(size).collect() }
+    }
+}
+
+impl Weights {
     fn add(&mut self, node: NodeId, size: Size, sign: i64) {
         let cpu = if size.cpu == 0.0 { self.max[node].cpu } else { size.cpu };
         self.cpu[node] += sign * (cpu * CPU_UNIT).round() as i64;

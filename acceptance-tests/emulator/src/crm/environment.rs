@@ -5,7 +5,7 @@ use std::sync::Arc;
 use terraform_provider_pve::placement::command::Command;
 use terraform_provider_pve::placement::config::{Config, Name, Requested};
 use terraform_provider_pve::placement::environment::{Action, Environment, Level, Progress};
-use terraform_provider_pve::placement::nodes::Member;
+use terraform_provider_pve::placement::nodes::{Member, Nodes};
 use terraform_provider_pve::placement::service::Uid;
 use terraform_provider_pve::placement::status::{LrmStatus, SharedLrmStatus, Status};
 use terraform_provider_pve::placement::usage::{Bystander, Capacity, Size};
@@ -157,11 +157,11 @@ impl Environment for At<'_> {
         running.map(|guest| Bystander { node: guest.node.as_str().into(), size: size(guest) }).collect()
     }
 
-    fn migrate_groups(&mut self) {
+    fn migrate_groups(&mut self, nodes: &Nodes) {
         if self.world.profile.pve == Pve::V8 || files::groups_are_migrated(self.world) {
             return;
         }
-        let outcome = migration::check(self.world, self.shared).and_then(|()| migration::migrate(self.world));
+        let outcome = migration::check(self.world, self.shared, nodes).and_then(|()| migration::migrate(self.world));
         match outcome {
             Ok(()) => self.log(Level::Notice, "ha groups migration: migration to rules was successful"),
             Err(why) => self.log(Level::Notice, &format!("abort ha groups migration: {why}")),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 use terraform_provider_pve::placement::config::Name;
-use terraform_provider_pve::placement::nodes::NodeState;
+use terraform_provider_pve::placement::nodes::{NodeState, Nodes};
 use terraform_provider_pve::placement::status::{LrmMode, LrmState};
 
 use super::Shared;
@@ -16,15 +16,15 @@ use crate::world::World;
 const NEEDED: &str = "9.0.0~16";
 
 /// Whether every node can do with rules.
-pub(super) fn check(world: &World, shared: &Shared) -> Result<(), String> {
+pub(super) fn check(world: &World, shared: &Shared, nodes: &Nodes) -> Result<(), String> {
     if !world.is_quorate() {
         return Err("cluster is not quorate".to_owned());
     }
-    if shared.status.node_status.is_empty() {
+    if nodes.states().next().is_none() {
         return Err("node list is empty".to_owned());
     }
-    for (node, state) in &shared.status.node_status {
-        if *state != NodeState::Online {
+    for (node, state) in nodes.states() {
+        if state != NodeState::Online {
             return Err(format!("node '{node}' is not online"));
         }
         check_lrm(shared, node)?;

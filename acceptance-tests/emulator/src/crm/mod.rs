@@ -153,6 +153,11 @@ impl Crm {
         self.shared.log.iter().map(String::as_str)
     }
 
+    /// Whether a manager of the node is a client of its watchdog-mux.
+    pub fn is_watched(&self, node: &str) -> bool {
+        self.shared.locks.is_watched(node)
+    }
+
     fn tick(&mut self, world: &mut World, second: i64) {
         self.start_and_stop(world);
         self.reset_expired(world, second);

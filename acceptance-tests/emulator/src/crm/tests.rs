@@ -217,6 +217,20 @@ fn a_start_that_always_fails_ends_in_error_until_disabled() {
     assert!(until_service(&mut world, 20, "vm:101", "stopped@pve2") <= 10);
 }
 
+/// A guest that isn't where its service is counts as one that can't be started there.
+#[test]
+fn a_guest_that_was_moved_by_hand_is_a_failed_start() {
+    for (max_relocate, tries) in [(0, 0), (1, 1)] {
+        let mut world = cluster(Pve::V9, Initial::Seed);
+        manage(&mut world, &format!("vm: 100\n\tmax_relocate {max_relocate}\n\n"));
+        until_service(&mut world, 30, "vm:100", "started@pve1 running");
+        world.move_guest(100, "pve2");
+        until_service(&mut world, 60, "vm:100", "error@pve1");
+        let moved = |line: &&str| line.contains("migration failed: service registered on wrong node!");
+        assert_eq!(world.crm.log().filter(moved).count(), tries);
+    }
+}
+
 #[test]
 fn without_quorum_nothing_is_decided_and_the_watchdog_strikes() {
     let mut world = cluster(Pve::V9, Initial::Seed);

@@ -221,8 +221,9 @@ impl Host<'_> {
         names.extend(
             self.kernel_files()
                 .into_iter()
-                .filter(|(file, _)| parent(file) == path)
-                .filter_map(|(file, _)| file.rsplit('/').next().map(str::to_owned)),
+                .map(|(file, _)| file.trim_end_matches('/').to_owned())
+                .filter(|file| parent(file) == path)
+                .filter_map(|file| file.rsplit('/').next().map(str::to_owned)),
         );
         names.sort();
         Ok(names)
@@ -277,6 +278,10 @@ impl Host<'_> {
                 ("/sys/class/watchdog/watchdog0/timeout".to_owned(), "10\n".to_owned()),
                 ("/run/watchdog-mux.sock".to_owned(), String::new()),
             ]);
+            if self.world.crm.is_watched(&self.machine) {
+                // A folder; its being there says that watchdog-mux has clients.
+                files.push(("/run/watchdog-mux.active/".to_owned(), String::new()));
+            }
         }
         files
     }

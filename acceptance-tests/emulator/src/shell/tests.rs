@@ -1,5 +1,7 @@
 //! The shell on an emulated cluster.
 
+mod programs;
+
 use super::*;
 use crate::clock::Clock;
 use crate::world::seed::{Initial, Seed};
@@ -138,6 +140,8 @@ fn a_cluster_file_is_edited_under_its_lock() {
     let written = rig.run_as("root", "sh -c 'cat > \"$1\"' sh /etc/pve/ha/fence.cfg.tmp.1", "device d fence_x a=1\n");
     assert_eq!(written.exit(), Some(0));
     rig.out("mv -f -- /etc/pve/ha/fence.cfg.tmp.1 /etc/pve/ha/fence.cfg");
+    let same = "mv: '/etc/pve/ha/fence.cfg' and '/etc/pve//ha/fence.cfg' are the same file\n";
+    assert_eq!(rig.fails("mv /etc/pve/ha/fence.cfg /etc/pve//ha/fence.cfg"), (1, same.into()));
     rig.out("rmdir -- /etc/pve/priv/lock/domain-ha");
     assert_eq!(rig.out("cat -- /etc/pve/ha/fence.cfg"), "device d fence_x a=1\n");
     assert_eq!(rig.out("ls /etc/pve/ha | grep fence"), "fence.cfg\n");
@@ -202,6 +206,24 @@ fn the_watchdog_module_changes_at_boot() {
     assert_eq!(rig.fails("systemctl is-active watchdog-mux").0, 3);
     assert!(rig.fails("modinfo -F filename nosuch").1.contains("Module nosuch not found."));
     assert!(rig.out("modinfo -F filename softdog").ends_with("/softdog.ko\n"));
+}
+
+#[test]
+fn watchdog_mux_has_a_marker_while_it_has_clients() {
+    let rig = rig(3);
+    assert_eq!(rig.out("ls /run"), "watchdog-mux.active\nwatchdog-mux.sock\n", "pve1 is master");
+    rig.out("test -d /run/watchdog-mux.active && ls /run/watchdog-mux.active");
+    assert_eq!(rig.fails("ssh pve2 -- test -e /run/watchdog-mux.active").0, 1);
+    rig.out("ha-manager crm-command disarm-ha freeze");
+    for _ in 0..4 {
+        rig.world(|world| world.advance(15.0));
+        let disarmed = rig.out("ha-manager status").contains("(CRM watchdog released)");
+        assert_eq!(rig.run("test -e /run/watchdog-mux.active").exit(), Some(i32::from(disarmed)));
+    }
+    assert!(rig.out("ha-manager status").contains("(CRM watchdog released)"));
+    rig.out("ha-manager crm-command arm-ha");
+    rig.world(|world| world.advance(30.0));
+    rig.out("test -e /run/watchdog-mux.active");
 }
 
 #[test]
@@ -419,37 +441,4 @@ fn the_shutdown_policy_decides_what_becomes_of_services() {
         rig.world(|world| world.advance(240.0));
         assert_eq!(guest(&rig), ("pve2".to_owned(), true), "{policy}: {}", rig.out("ha-manager status"));
     }
-}
-
-#[test]
-fn commands_may_be_abbreviated_but_not_left_open() {
-    let rig = rig(3);
-    assert_eq!(rig.out("ha-manager stat"), rig.out("ha-manager status"));
-    assert_eq!(
-        rig.fails("pvecm qdevice").1,
-        "ERROR: incomplete command 'pvecm qdevice'\nUSAGE: pvecm <COMMAND> [ARGS] [OPTIONS]\n\n       \
-         pvecm qdevice remove \n       pvecm qdevice setup <address> [OPTIONS]\n"
-    );
-    assert!(rig.fails("pvecm").1.starts_with("ERROR: no command specified\nUSAGE: pvecm "));
-    let (_, error) = rig.fails("pvecm qdevice setup 10.0.0.100 --bogus 1");
-    assert_eq!(error, "Unknown option: bogus\n400 unable to parse option\npvecm qdevice setup <address> [OPTIONS]\n");
-    let (_, error) = rig.fails("pvecm qdevice setup 10.0.0.100 --force maybe");
-    assert_eq!(error, "400 unable to parse boolean option\npvecm qdevice setup <address> [OPTIONS]\n");
-    assert_eq!(rig.run_as("terraform", "pvecm status", "").stderr, "please run as root\n");
-}
-
-#[test]
-fn expected_votes_are_taken_only_if_they_can_be_had() {
-    let rig = rig(3);
-    rig.world(|world| {
-        world.power("pve2", false);
-        world.power("pve3", false);
-        world.advance(30.0);
-    });
-    assert!(!rig.world(|world| world.is_quorate()));
-    rig.out("pvecm expected 1");
-    assert!(rig.world(|world| world.is_quorate()));
-    rig.world(|world| world.power("pve2", true));
-    assert_eq!(rig.world(|world| (world.expected_votes(), world.votes())), (2, (2, 2)));
-    assert_eq!(rig.fails("pvecm expected 5"), (1, "Unable to set expected votes: CS_ERR_INVALID_PARAM\n".into()));
 }

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::World;
 
-/// Corosync needs a few seconds to notice that a member is gone.
-const MEMBERSHIP_DELAY: f64 = 4.0;
+/// Seconds until corosync has noticed that a member is gone, as measured.
+const MEMBERSHIP_DELAY: f64 = 7.0;
 
 /// One node of the cluster.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -157,6 +157,9 @@ impl World {
     pub fn rename_shared(&mut self, from: &str, to: &str) -> Result<(), Errno> {
         let stat = self.stat_shared(from).ok_or(Errno::NotFound)?;
         self.writable()?;
+        if from == to {
+            return Ok(());
+        }
         if stat.is_folder {
             if self.stat_shared(to).is_some() {
                 return Err(Errno::Exists);
@@ -207,7 +210,7 @@ impl World {
     /// What stands at a path.
     #[must_use]
     pub fn stat_shared(&self, path: &str) -> Option<Stat> {
-        let is_private = path.starts_with("/etc/pve/priv");
+        let is_private = is_private(path);
         if self.is_shared_folder(path) {
             let changed = self.folders.get(path).copied().unwrap_or(0.0);
             let mode = if is_private { 0o700 } else { 0o755 };
@@ -290,6 +293,15 @@ impl World {
     }
 }
 
+/// What only root sees: `priv`, the cluster's and every node's.
+fn is_private(path: &str) -> bool {
+    let mut parts = path.strip_prefix("/etc/pve/").unwrap_or_default().split('/');
+    match parts.next() {
+        Some("nodes") => parts.nth(1) == Some("priv"),
+        first => first == Some("priv"),
+    }
+}
+
 fn guest_path(guest: &super::Guest) -> String {
     format!("/etc/pve/nodes/{}/{}/{}.conf", guest.node, guest.kind.folder(), guest.vmid)
 }
@@ -341,11 +353,22 @@ mod tests {
     }
 
     #[test]
+    fn only_what_is_below_priv_is_private() {
+        let mut world = world();
+        for (path, mode) in [("priv/x", 0o600), ("nodes/pve1/priv/x", 0o600), ("private", 0o640), ("ha/priv", 0o640)] {
+            let path = format!("{ROOT}/{path}");
+            world.write_shared(&path, "x").unwrap();
+            assert_eq!(world.stat_shared(&path).map(|stat| stat.mode), Some(mode), "{path}");
+        }
+    }
+
+    #[test]
     fn a_rename_replaces_and_a_file_has_a_limit() {
         let mut world = world();
         world.write_shared("/etc/pve/ha/a", "new").unwrap();
         world.write_shared("/etc/pve/ha/b", "old").unwrap();
         world.rename_shared("/etc/pve/ha/a", "/etc/pve/ha/b").unwrap();
+        assert_eq!(world.rename_shared("/etc/pve/ha/b", "/etc/pve/ha/b"), Ok(()));
         assert_eq!((world.file_opt("/etc/pve/ha/a"), world.file_opt("/etc/pve/ha/b")), (None, Some("new")));
         let much = "x".repeat(MAX_SIZE + 1);
         assert_eq!(world.write_shared("/etc/pve/ha/b", &much), Err(Errno::TooLarge));

@@ -22,7 +22,6 @@ impl Manager {
         let in_flight = self.services.iter().any(|service| is_in_flight(service.state));
         if !disarm.done && !in_flight && self.all_let_go() {
             env.log(Level::Info, "all LRMs disarmed, HA stack is now fully disarmed");
-            env.release_manager_watchdog();
             self.disarm = Some(Disarm { done: true, ..disarm });
         }
     }

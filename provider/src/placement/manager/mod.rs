@@ -95,6 +95,7 @@ impl Manager {
     /// Takes the configuration over ahead of the first round.
     pub fn prepare(&mut self, env: &mut impl Environment) {
         self.configure(env);
+        self.recount(env);
     }
 
     /// One round; false if this node is in no state to manage, and nothing was done.
@@ -109,7 +110,7 @@ impl Manager {
         self.rounds += 1;
         let since_first = self.rounds.checked_sub(FIRST_GROUP_MIGRATION);
         if since_first.is_some_and(|rounds| rounds.is_multiple_of(GROUP_MIGRATION_EVERY)) {
-            env.migrate_groups();
+            env.migrate_groups(&self.nodes);
         }
         self.configure(env);
         self.recount(env);
@@ -198,6 +199,7 @@ impl Manager {
             env.log(Level::Warning, &format!("Drop rule '{rule}', because {}.", texts.join(", ")));
         }
         self.classes = classes;
+        self.usage = Usage::default();
         self.dropped_rules = dropped;
         self.compiled_for = Some(known);
         self.lrms.resize(self.nodes.len(), None);
@@ -207,7 +209,7 @@ impl Manager {
         let wanted = self.config.as_ref().is_some_and(|config| config.scheduler == Scheduler::Static);
         let capacity = if wanted { env.capacity() } else { None };
         let bystanders = env.bystanders();
-        let counted = self.usage.recount(&self.nodes, &self.services, &bystanders, capacity.as_deref());
+        let counted = self.usage.recount(&self.nodes, &self.services, &bystanders, capacity.as_ref());
         let missing = match counted {
             Err(text) => Some(text),
             Ok(()) if wanted && capacity.is_none() => Some("no usage statistics".to_owned()),

@@ -194,12 +194,12 @@ impl Manager {
 
     /// Applies the relocation policy to what a start came to.
     fn judge_start(&mut self, env: &mut impl Environment, index: usize, result: Option<Exit>) -> Judgement {
+        let Some(exit) = result else { return Judgement::Place(Preference::Stay) };
         let name = self.nodes.name(self.services[index].node).clone();
         let service = &mut self.services[index];
         let sid = service.sid.clone();
-        match result {
-            None => return Judgement::Place(Preference::Stay),
-            Some(Exit::Success) => {
+        match exit {
+            Exit::Success => {
                 if !service.failed_nodes.is_empty() {
                     let nodes = names(&self.nodes, &service.failed_nodes);
                     let text =
@@ -210,7 +210,7 @@ impl Manager {
                 service.running = true;
                 return Judgement::Place(Preference::Stay);
             }
-            Some(Exit::Error) => {
+            Exit::Error | Exit::WrongNode => {
                 service.running = false;
                 service.failed_nodes.push(service.node);
                 if service.failed_nodes.len() <= service.config.max_relocate as usize {
@@ -219,7 +219,7 @@ impl Manager {
                     return Judgement::Place(Preference::TryNext);
                 }
             }
-            Some(Exit::WrongNode | Exit::UnknownService | Exit::Ignored) => service.failed_nodes.push(service.node),
+            Exit::UnknownService | Exit::Ignored => service.failed_nodes.push(service.node),
         }
         let nodes = names(&self.nodes, &service.failed_nodes);
         let text = format!("recovery policy for service {sid} failed, entering error state. Failed nodes: {nodes}");

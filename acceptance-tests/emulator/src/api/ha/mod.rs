@@ -46,7 +46,7 @@ const AUDIT: Permission = Permission::Check("/", &["Sys.Audit"]);
 const CONSOLE: Permission = Permission::Check("/", &["Sys.Console"]);
 
 /// `pve-ha-resource-or-vm-id`.
-const RESOURCE_OR_VMID: Named = Named {
+pub(crate) const RESOURCE_OR_VMID: Named = Named {
     name: "pve-ha-resource-or-vm-id",
     check: |value| matches(value, r"^([a-z]+:\S+|[0-9]+)$", not_a_resource_id),
 };
@@ -54,6 +54,14 @@ const RESOURCE_OR_VMID: Named = Named {
 /// `pve-ha-resource-id`.
 const RESOURCE_ID: Named =
     Named { name: "pve-ha-resource-id", check: |value| matches(value, r"^[a-z]+:\S+$", not_a_resource_id) };
+
+/// The whole id of a resource or a guest.
+///
+/// # Errors
+/// There is no guest of that number.
+pub(crate) fn full_sid(world: &World, text: &str) -> ApiResult<String> {
+    sid::Sid::parse(world, text).map(|sid| sid.id())
+}
 
 fn not_a_resource_id() -> String {
     "value does not look like a valid ha resource id".to_owned()

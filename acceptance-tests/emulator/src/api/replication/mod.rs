@@ -29,7 +29,7 @@ pub fn routes(pve: Pve) -> Vec<Route> {
 }
 
 /// `pve-replication-job-id`: a guest and a number of its own.
-const JOB_ID: Named = Named {
+pub(crate) const JOB_ID: Named = Named {
     name: "pve-replication-job-id",
     check: |value| match parse_job_id(value) {
         Some((guest, _)) if guest < 100 => {

@@ -132,6 +132,9 @@ fn mv(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run {
         if let Err(why) = host.stat(from) {
             io.err.push_str(&format!("mv: cannot stat '{from}': {why}\n"));
             code = 1;
+        } else if host.resolve(from) == host.resolve(&target) {
+            io.err.push_str(&format!("mv: '{from}' and '{target}' are the same file\n"));
+            code = 1;
         } else if let Err(why) = host.rename(from, &target) {
             io.err.push_str(&format!("mv: cannot move '{from}' to '{target}': {why}\n"));
             code = 1;

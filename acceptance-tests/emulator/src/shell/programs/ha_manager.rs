@@ -6,6 +6,7 @@ use super::perl_cli::{self, Cli, Entry, text};
 use super::{Host, Io, Run};
 use crate::api::ha;
 use crate::route::Method;
+use crate::schema::formats::Format;
 use crate::schema::{Params, Prop, Schema};
 use crate::world::Pve;
 
@@ -25,7 +26,8 @@ fn cli(pve: Pve) -> Cli {
     const GROUP: &str = "/cluster/ha/groups/{group}";
     const RULE: &str = "/cluster/ha/rules/{rule}";
     let node = || Schema::new().req("node", text());
-    let stop = Schema::new().req("sid", text()).req("timeout", Prop::integer().min(0.0));
+    let sid = Prop::string().format(Format::One(ha::RESOURCE_OR_VMID));
+    let stop = Schema::new().req("sid", sid).req("timeout", Prop::integer().min(0.0));
     let mut commands = vec![
         Entry::own(&["crm-command", "node-maintenance", "disable"], "<node>", &["node"], node(), |host, _, params| {
             Ok(maintenance(host, params, "disable"))
@@ -67,7 +69,10 @@ fn cli(pve: Pve) -> Cli {
         &["sid", "timeout"],
         stop,
         |host, _, params| {
-            let sid = params.text("sid");
+            let sid = match ha::full_sid(host.world, &params.text("sid")) {
+                Ok(sid) => sid,
+                Err(error) => return Ok(Err(error.stringified().trim_end_matches('\n').to_owned())),
+            };
             if !ha::is_managed(host.world, &sid) {
                 return Ok(Err(format!("resource '{sid}' is not HA managed")));
             }
