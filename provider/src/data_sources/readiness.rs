@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use pve_schemas::data::ha_resources::HaResourcesArguments;
 use pve_schemas::data::ha_rules::HaRulesArguments;
-use pve_schemas::data::readiness::ReadinessArguments;
+use pve_schemas::data::readiness::{Expectation, ReadinessArguments};
 use pve_schemas::data::{HaReadiness, HaResources, HaRules, HaStatus};
 use pve_schemas::value::Entry;
 use serde::de::DeserializeOwned;
@@ -25,6 +25,14 @@ impl Source for HaReadiness {
     type Arguments = ReadinessArguments;
 
     async fn read(reader: &Reader<'_>, arguments: ReadinessArguments) -> Result<Self, Failure> {
+        if arguments.expect == Some(Expectation::default()) {
+            // Terraform drops attributes that an object's type doesn't have: this may be a misspelt one.
+            reader.cx.warn(
+                "Nothing is expected",
+                "`expect` is written and demands nothing, so that the check `expected` passes whatever there is. It takes `nodes`, \
+                 `services` and `qdevice`; Terraform drops a misspelt attribute without a word.",
+            );
+        }
         let answers = live::read(reader, &Default::default()).await?;
         let facts = gather(reader, answers).await?;
         let checks = checks(&facts, &Demands::new(arguments.clone()));

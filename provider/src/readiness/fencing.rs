@@ -130,6 +130,8 @@ pub(super) fn watchdog(facts: &Facts, _: &Demands) -> Verdict {
     if !troubles.is_empty() {
         return fail(named(troubles), "See `systemctl status watchdog-mux`; set the module with `pve_node_watchdog`.");
     }
+    // A node that could not be asked for the one could not be asked for the other either, mostly.
+    silent.dedup();
     if !silent.is_empty() {
         return unasked(named(silent));
     }

@@ -53,7 +53,9 @@ impl Verbs for HaGroup {
                 rule_name(name)
             )));
         }
-        verb.cx.warn("HA groups have been migrated to rules", instead(name, object, migrated(verb, name).await));
+        // The name is in the summary, since the CLI folds warnings of one summary into the first: each says what to write.
+        let summary = format!("HA group {name}: groups have been migrated to rules");
+        verb.cx.warn(summary, instead(name, object, migrated(verb, name).await));
         Ok(Some(Some(object.clone())))
     }
 

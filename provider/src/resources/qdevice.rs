@@ -48,6 +48,16 @@ impl Hosted for Qdevice {
         if members.len() % 2 == 1 && !force.is_unknown() && force != &Value::Bool(true) {
             diagnostics.error_at(Path::attribute("force"), "An odd number of nodes", odd(members.len()));
         }
+        if let Some(missing) = replaced_too_early(verb, change).await {
+            diagnostics.warning_at(
+                Path::attribute("address"),
+                "The new QNetd host is not ready",
+                format!(
+                    "The QDevice that works now is removed before the new one is set up, and that can't be set up yet: the cluster \
+                     would be left without. What is missing:\n{missing}"
+                ),
+            );
+        }
         diagnostics
     }
 
@@ -174,6 +184,17 @@ impl Hosted for Qdevice {
             }
         }
     }
+}
+
+/// What the host lacks that is to take the place of another one. What can't be found out is for apply to find out.
+async fn replaced_too_early(verb: &Verb<'_>, change: Change<'_>) -> Option<String> {
+    let address = |object: &Value| object.at("address").as_str().map(str::to_owned);
+    let (old, new) = (address(change.prior?)?, address(change.planned)?);
+    if is_same_address(&old, &new) {
+        return None;
+    }
+    let look = Look::new(verb).await.ok().filter(|look| look.demand_all_online().is_ok())?;
+    checks::missing(verb, &look, &new).await.ok()?
 }
 
 /// A failure after something was changed.

@@ -22,6 +22,8 @@ pub(super) struct Origin {
     pub(super) host: String,
     pub(super) command: String,
     pub(super) signal: Option<String>,
+    /// The user, if it is another one than root and commands don't run through sudo.
+    pub(super) unprivileged: Option<String>,
 }
 
 /// A line as it is printed.
@@ -57,7 +59,18 @@ impl Output {
     /// [`Kind::Failed`], with the exit code and stderr in it; [`Kind::Locked`] and [`Kind::NoQuorum`] where Proxmox' own
     /// programs say so.
     pub fn success(self) -> Result<Self, Error> {
-        if self.is_success() { Ok(self) } else { Err(self.failed(texts::meaning(&self.stderr_text()))) }
+        if self.is_success() {
+            return Ok(self);
+        }
+        let stderr = self.stderr_text();
+        let error = self.failed(texts::meaning(&stderr));
+        match &self.origin.unprivileged {
+            Some(user) if texts::is_denial(&stderr) => Err(error.with_note(format!(
+                "{user} may not do this, and commands don't run through sudo. Set `sudo = true` in the `ssh` block, with a line such \
+                 as `{user} ALL=(root) NOPASSWD: ALL` in /etc/sudoers.d/terraform on every node, or log in as root."
+            ))),
+            _ => Err(error),
+        }
     }
 
     /// Stdout as text.
@@ -74,7 +87,7 @@ impl Output {
 
     /// An error about this output.
     pub(super) fn failed(&self, kind: Kind) -> Error {
-        let Origin { node, host, command, signal } = &self.origin;
+        let Origin { node, host, command, signal, .. } = &self.origin;
         let message = match (self.stderr_text(), signal) {
             (_, Some(signal)) => format!("ended by the signal {signal}"),
             (stderr, None) if stderr.is_empty() => format!("exit code {}, nothing on stderr", self.exit),
@@ -134,13 +147,29 @@ mod tests {
             host: "root@10.0.0.1:22".to_owned(),
             command: "pvecm qdevice remove".to_owned(),
             signal: None,
+            unprivileged: None,
         };
         let output = Output { exit: 2, stdout: Vec::new(), stderr: b"No QDevice configured!\n".to_vec(), origin };
         let error = output.success().unwrap_err();
+        assert_eq!(error.note(), None);
         assert_eq!((error.kind(), error.exit()), (Kind::Failed, Some(2)));
         assert_eq!(
             error.quote(),
             "SSH: No QDevice configured! (exit code 2 of `pvecm qdevice remove` on pve1, root@10.0.0.1:22)"
         );
+    }
+
+    #[test]
+    fn who_lacks_rights_without_sudo_is_told_of_it() {
+        let note = |unprivileged: Option<&str>, stderr: &str| {
+            let origin = Origin { unprivileged: unprivileged.map(str::to_owned), ..Origin::default() };
+            let output = Output { exit: 1, stdout: Vec::new(), stderr: stderr.as_bytes().to_vec(), origin };
+            output.success().unwrap_err().note().map(str::to_owned)
+        };
+        let denied = "cat: /etc/pve/ha/fence.cfg: Permission denied\n";
+        let told = note(Some("terraform"), denied).unwrap();
+        assert!(told.contains("`sudo = true`") && told.contains("`terraform ALL=(root) NOPASSWD: ALL`"), "{told}");
+        assert_eq!(note(None, denied), None);
+        assert_eq!(note(Some("terraform"), "no such cluster node 'x'\n"), None);
     }
 }

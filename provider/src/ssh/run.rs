@@ -167,11 +167,13 @@ impl Task<'_> {
     }
 
     fn origin(&self) -> Origin {
+        let unprivileged = !self.config.sudo && self.config.username != "root";
         Origin {
             node: self.node.to_owned(),
             host: self.connection.host.clone(),
             command: self.command.to_string(),
             signal: None,
+            unprivileged: unprivileged.then(|| self.config.username.clone()),
         }
     }
 }

@@ -15,6 +15,11 @@ pub(super) fn meaning(stderr: &str) -> Kind {
     Kind::Failed
 }
 
+/// Whether a failed command lacked rights: the texts of the kernel (EACCES, EPERM), and of PVE::CLIHandler.
+pub(super) fn is_denial(stderr: &str) -> bool {
+    ["Permission denied", "Operation not permitted", "please run as root"].iter().any(|text| stderr.contains(text))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -25,5 +30,11 @@ mod tests {
         assert_eq!(meaning("cfs-lock 'file-corosync_conf' error: no quorum!"), Kind::NoQuorum);
         assert_eq!(meaning("cluster not ready - no quorum?"), Kind::NoQuorum);
         assert_eq!(meaning("no such cluster node 'x'"), Kind::Failed);
+    }
+
+    #[test]
+    fn what_lacked_rights_is_told_from_what_went_wrong() {
+        assert!(is_denial("cat: /etc/pve/ha/fence.cfg: Permission denied") && is_denial("please run as root"));
+        assert!(!is_denial("cat: /etc/pve/ha/fence.cfg: No such file or directory"));
     }
 }

@@ -61,7 +61,8 @@ pub struct HaFailoverSimulation {
     pub placement: Vec<Placed>,
     /// All of it as Markdown: a table and a Mermaid diagram.
     pub summary_markdown: String,
-    /// All of it as one self-contained HTML page, with the readiness checks. Write it to a file with `local_file`.
+    /// All of it as one self-contained HTML page, with the readiness checks. Write it to a file with `local_file`, or
+    /// by `terraform output -raw`; `sensitive = true` keeps an output of it out of what plan prints.
     pub report_html: String,
 }
 

@@ -146,7 +146,7 @@ impl HaReadiness {
 impl Check {
     /// The check in one line.
     pub fn line(&self) -> String {
-        let remedy = self.remedy.as_deref().map(|remedy| format!(" {remedy}")).unwrap_or_default();
+        let remedy = self.remedy.as_deref().map(|remedy| format!(". {remedy}")).unwrap_or_default();
         format!("{} ({}): {}{remedy}", self.id, self.status, self.detail)
     }
 }

@@ -28,6 +28,9 @@ pub const PATH: &str = "/etc/pve/ha/fence.cfg";
 /// Needs the `ssh` block of the provider: Proxmox has no HTTP API for this file. Lines of other devices, comments and the order
 /// of the file are kept byte by byte. Devices are tried in the order of the file; several instances of one name are parallel:
 /// all of them have to succeed.
+///
+/// The id of a further instance has its number: `ipmi:2`. Configuration that Terraform generates for an import holds no secret:
+/// fill in its `secret_options` before the apply, or the plan takes them out of the file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct FenceDevice {
     /// The device's name: letters, digits and `_`.

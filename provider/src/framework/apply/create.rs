@@ -116,8 +116,13 @@ async fn settle(job: &Job<'_>, planned: &Value, found: &Found) -> Applied {
 
 fn unsure(job: &Job<'_>, planned: &Value, failure: Failure) -> Applied {
     let id = job.name(planned);
+    let why = if job.cx.stop.is_cancelled() {
+        "the apply was interrupted before its effect was seen"
+    } else {
+        "its answer was lost"
+    };
     let detail = format!(
-        "{id}: the create was sent, its answer was lost, and nobody can tell now whether it was or will be carried out. \
+        "{id}: the create was sent, {why}, and nobody can tell now whether it was or will be carried out. \
          It is in the state, tainted. If it exists, `untaint` it; else the next apply creates it anew.\n{}",
         failure.detail
     );

@@ -33,8 +33,21 @@ pub(super) async fn run(verb: &Verb<'_>, look: &Look, planned: &Qdevice) -> Resu
         return Err(Failure::refused(odd(count)).at(Path::attribute("force")));
     }
     look.wait_for_others(verb).await?;
-    let mut missing = Vec::new();
     let mut leftover = false;
+    for member in &look.members {
+        leftover |= ask(verb, &member.name, Command::new("test").args(["-e", CERTIFICATES])).await?.is_success();
+    }
+    match missing(verb, look, &planned.address).await? {
+        None => Ok(leftover),
+        Some(list) => Err(Failure::refused(format!(
+            "The QDevice can't be set up yet. Nothing was changed. What is missing:\n{list}\nThen apply again."
+        ))),
+    }
+}
+
+/// What nodes and the QNetd host at `address` lack, a line each; none if that is nothing.
+pub(super) async fn missing(verb: &Verb<'_>, look: &Look, address: &str) -> Result<Option<String>, Failure> {
+    let mut missing = Vec::new();
     for member in &look.members {
         let node = member.name.as_str();
         let installed = ask(verb, node, Command::new("dpkg").args(["-s", "corosync-qdevice"])).await?;
@@ -43,16 +56,10 @@ pub(super) async fn run(verb: &Verb<'_>, look: &Look, planned: &Qdevice) -> Resu
                 "{node}: the package corosync-qdevice is missing. `apt install corosync-qdevice` on it."
             ));
         }
-        leftover |= ask(verb, node, Command::new("test").args(["-e", CERTIFICATES])).await?.is_success();
     }
-    missing.extend(host(verb, look.node()?, &planned.address).await?);
-    if missing.is_empty() {
-        return Ok(leftover);
-    }
+    missing.extend(host(verb, look.node()?, address).await?);
     let list = missing.iter().map(|line| format!("- {line}")).collect::<Vec<_>>().join("\n");
-    Err(Failure::refused(format!(
-        "The QDevice can't be set up yet. Nothing was changed. What is missing:\n{list}\nThen apply again."
-    )))
+    Ok((!list.is_empty()).then_some(list))
 }
 
 /// What the QNetd host lacks, as seen from `node`.
