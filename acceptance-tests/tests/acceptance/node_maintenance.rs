@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use acceptance_tests::core::{self, Core};
 use acceptance_tests::life::{Life, Object, Replacement};
-use acceptance_tests::{Cluster, Workspace};
+use acceptance_tests::{Cluster, Workspace, runtime};
 use pve_emulator::{Options, Release};
+use serde_json::json;
 
 fn requested(cluster: &Cluster) -> BTreeSet<String> {
     let status = cluster.api.read("/cluster/ha/status/manager_status");
@@ -133,6 +135,10 @@ fn what_can_not_leave_is_named_and_waited_for_again() {
     w.apply();
     w.plan_is_empty();
     assert_eq!(w.attributes("pve_node_maintenance.a")["evacuated"], false);
+    // Whoever imports it has nothing to do either.
+    let listing =
+        runtime::block_on(async { Core::new(&cluster, &[]).await.provider().list("pve_node_maintenance").await });
+    assert_eq!(listing.objects[0].object.at("wait_for_evacuation"), &false.into());
     // Once the rule is gone, the waiting has an end.
     w.configure(&maintenance(&node, ""));
     cluster.api.delete("/cluster/ha/rules/bound", &[]);
@@ -140,6 +146,33 @@ fn what_can_not_leave_is_named_and_waited_for_again() {
     w.plan_is_empty();
     assert_eq!(w.attributes("pve_node_maintenance.a")["evacuated"], true);
     w.destroy();
+}
+
+#[test]
+fn what_the_ha_manager_has_not_taken_yet_is_not_lost() {
+    let name = "node_maintenance::what_the_ha_manager_has_not_taken_yet_is_not_lost";
+    let Some(cluster) = Cluster::with_ssh(name, Release::V9).map(Arc::new) else { return };
+    // No round passes.
+    cluster.emulator().cluster().world().clock.stop();
+    let wanted = json!({"node": "pve1"});
+    let mut object = core::Object::new("pve_node_maintenance");
+    let said = runtime::block_on(async {
+        let core = Core::new(&cluster, &[]).await;
+        let interrupt = async {
+            while !cluster.shared_file("/etc/pve/ha/crm_commands").unwrap_or_default().contains("enable") {
+                tokio::task::yield_now().await;
+            }
+            core.stop();
+        };
+        tokio::join!(core.apply(&mut object, Some(&wanted)), interrupt).0
+    });
+    assert!(!said.has_error() && !object.is_tainted && !object.state.is_null(), "{said:?}");
+    assert!(requested(&cluster).is_empty());
+    // Whoever ends it at once, ends it.
+    let said = runtime::block_on(async { Core::new(&cluster, &[]).await.apply(&mut object, None).await });
+    assert!(!said.has_error() && object.state.is_null(), "{said:?}");
+    cluster.emulator().cluster().world().advance(60.0);
+    assert!(requested(&cluster).is_empty());
 }
 
 #[test]

@@ -42,7 +42,7 @@ fn next_step(kind: Kind) -> Option<&'static str> {
     Some(match kind {
         Kind::Unreachable => {
             "Check that the node is up and its SSH server answers there; the `ssh` block can name another address \
-             (`node { name = …, address = … }`), port or `jump_host`."
+             (a `node` block with `name` and `address`), port or `jump_host`."
         }
         Kind::NoQuorum => "Bring nodes back until more than half of the votes are there, then apply again.",
         Kind::Locked => "Apply again.",

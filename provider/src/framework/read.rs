@@ -60,7 +60,7 @@ fn relative_attribute(schema: &Attribute, prior: &Value, found: &Value) -> Value
         _ => value.clone(),
     };
     if schema.local {
-        return or_default(prior);
+        return or_default(if prior.is_null() { found } else { prior });
     }
     let found = or_default(found);
     // A null that stands for the default stays, except where the plan would fill the default in.

@@ -32,7 +32,28 @@ pub struct Ledger {
     pub shelf: Shelf,
     removed: HashSet<(Family, Name)>,
     nameless: HashSet<Family>,
+    creates: HashMap<Created, usize>,
     pub has_qdevice: bool,
+}
+
+/// What is to be created: the space of names, and the natural id in it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Created {
+    space: String,
+    id: String,
+}
+
+impl Created {
+    /// The object of type `kind` called `id`. Both types of rules share their names.
+    pub fn new(kind: &str, id: &str) -> Self {
+        let space = if kind.ends_with("_affinity_rule") { "rule" } else { kind };
+        Self { space: space.to_owned(), id: id.to_owned() }
+    }
+
+    /// The natural id.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
 }
 
 impl Ledger {
@@ -54,6 +75,16 @@ impl Ledger {
             (Some(object), None) => self.nameless.extend(family(&object)),
             (None, _) => {}
         }
+    }
+
+    /// Takes note that something is to be created.
+    pub fn record_create(&mut self, created: Created) {
+        *self.creates.entry(created).or_default() += 1;
+    }
+
+    /// Whether more than one resource is to create the same.
+    pub fn creates_twice(&self, created: &Created) -> bool {
+        self.creates.get(created).is_some_and(|count| *count > 1)
     }
 
     /// Whether an object is to exist.

@@ -21,7 +21,7 @@ use std::time::Duration;
 use crate::call::Call;
 use crate::client::Client;
 use crate::framework::{Diagnostic, Diagnostics, Severity, Value};
-use ledger::Ledger;
+use ledger::{Created, Ledger};
 use live::{Live, Needs};
 use objects::Object;
 use view::{Case, View};
@@ -52,7 +52,11 @@ impl Preflight {
     /// Takes note of a planned object, changed or not; without `planned` it is to be destroyed.
     pub fn record(&self, kind: &str, prior: Option<&Value>, planned: Option<&Value>) {
         let parse = |value: Option<&Value>| value.and_then(|value| Object::of(kind, value));
-        self.ledger().record(parse(prior), parse(planned));
+        let mut ledger = self.ledger();
+        ledger.record(parse(prior), parse(planned));
+        if let (None, Some(created)) = (prior, planned.and_then(|planned| created(kind, planned))) {
+            ledger.record_create(created);
+        }
     }
 
     /// Takes note that a write is about to be sent. From then on this is no plan but an apply, whose plan has told all
@@ -71,15 +75,23 @@ impl Preflight {
         planned: &Value,
     ) -> Diagnostics {
         let task = if prior.is_none() { Task::Create } else { Task::Change };
-        self.run(client, call, Object::of(kind, planned), task).await
+        let created = prior.is_none().then(|| created(kind, planned)).flatten();
+        self.run(client, call, Object::of(kind, planned), created, task).await
     }
 
     /// Checks an object of type `kind` that is to be destroyed.
     pub async fn destroy(&self, client: &Client, call: &Call, kind: &str, prior: &Value) -> Diagnostics {
-        self.run(client, call, Object::of(kind, prior), Task::Destroy).await
+        self.run(client, call, Object::of(kind, prior), None, Task::Destroy).await
     }
 
-    async fn run(&self, client: &Client, call: &Call, object: Option<Object>, task: Task) -> Diagnostics {
+    async fn run(
+        &self,
+        client: &Client,
+        call: &Call,
+        object: Option<Object>,
+        created: Option<Created>,
+        task: Task,
+    ) -> Diagnostics {
         let mut diagnostics = Diagnostics::new();
         let Some(object) = object else { return diagnostics };
         let call = &Call::within(call.left().min(PATIENCE), call.stop.clone());
@@ -88,7 +100,7 @@ impl Preflight {
         let cluster = self.live.cluster();
         let ledger = self.ledger();
         let view = View { live: &self.live, cluster: cluster.as_deref(), planned: &ledger };
-        let case = Case::new(&object, task == Task::Destroy, view, &self.told);
+        let case = Case::new(&object, created.as_ref(), task == Task::Destroy, view, &self.told);
         let is_writing = self.is_writing.load(Ordering::Relaxed);
         for check in CHECKS.iter().filter(|check| !self.ignored.contains(check.name)) {
             let found = (check.run)(&case).into_iter();
@@ -102,6 +114,11 @@ impl Preflight {
     fn ledger(&self) -> MutexGuard<'_, Ledger> {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What a create makes; none while its id isn't known.
+fn created(kind: &str, planned: &Value) -> Option<Created> {
+    planned.at("id").as_str().map(|id| Created::new(kind, id))
 }
 
 /// What is to happen to an object.

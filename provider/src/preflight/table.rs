@@ -102,6 +102,13 @@ pub const CHECKS: &[Check] = &[
         run: rules::node_affinity_overlap,
     },
     Check {
+        name: "planned-twice",
+        level: ERRS,
+        summary: "Two resources create the same",
+        doc: "Two resources of the configuration are to create one and the same object.",
+        run: cluster::planned_twice,
+    },
+    Check {
         name: "replication-outside-placement",
         level: WARNS,
         summary: "A copy where the guest never runs",

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::Finding;
 use super::conflicts::Conflicts;
-use super::ledger::{Family, Ledger};
+use super::ledger::{Created, Family, Ledger};
 use super::live::{Cluster, Guest, Live};
 use super::objects::{Group, Job, Nodes, Object, Resource, Rule, guest_of};
 use crate::framework::{Path, Severity};
@@ -125,6 +125,7 @@ fn both<'a, T>(planned: impl Iterator<Item = &'a T>, live: impl Iterator<Item = 
 /// One object to be checked.
 pub struct Case<'a> {
     object: &'a Object,
+    created: Option<&'a Created>,
     destroys: bool,
     pub view: View<'a>,
     told: &'a Mutex<HashSet<String>>,
@@ -132,8 +133,19 @@ pub struct Case<'a> {
 }
 
 impl<'a> Case<'a> {
-    pub fn new(object: &'a Object, destroys: bool, view: View<'a>, told: &'a Mutex<HashSet<String>>) -> Self {
-        Self { object, destroys, view, told, conflicts: OnceCell::new() }
+    pub fn new(
+        object: &'a Object,
+        created: Option<&'a Created>,
+        destroys: bool,
+        view: View<'a>,
+        told: &'a Mutex<HashSet<String>>,
+    ) -> Self {
+        Self { object, created, destroys, view, told, conflicts: OnceCell::new() }
+    }
+
+    /// What is to be created, where its id is known.
+    pub fn created(&self) -> Option<&'a Created> {
+        self.created
     }
 
     /// The object, whatever is to happen to it.

@@ -1,18 +1,21 @@
 //! Node maintenance: a request in the HA manager's own state, asked for by `ha-manager crm-command`, and what follows from it.
 
+mod queue;
 mod status;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use pve_schemas::NodeMaintenance;
 use pve_schemas::value::NodeName;
 
+use self::queue::Queue;
 use self::status::{Holding, Status};
 use super::hosted::{Hosted, any_node, get, members, told, unsure};
 use super::verbs::{Verb, simple_id};
 use crate::client::{Collection, Domain};
 use crate::framework::{Cause, Failure, Freshness, Path, Value};
-use crate::ssh::{Command, Kind};
+use crate::ssh::{ClusterFile, Command, Kind};
 
 /// How often the HA manager's progress is looked at; it works in rounds of 10 s.
 const POLL: Duration = Duration::from_secs(1);
@@ -48,12 +51,11 @@ impl Hosted for NodeMaintenance {
             }
         };
         let status = Status::new(&answer);
-        if !status.is_requested(node) {
+        if !status.is_requested(node) && !queue(verb, node, freshness).await?.asks_for(node) {
             return Ok(None);
         }
         let node: NodeName = node.parse().map_err(|e| Failure::refused(format!("{node:?}: {e}.")))?;
-        let evacuated = Some(status.holds(node.as_str()).is_empty());
-        Ok(Some((Self { node, wait_for_evacuation: None, evacuated }, None)))
+        Ok(Some((in_maintenance(node, &status), None)))
     }
 
     async fn create(verb: &Verb<'_>, planned: &Self) -> Result<(), Failure> {
@@ -72,20 +74,22 @@ impl Hosted for NodeMaintenance {
 
     async fn delete(verb: &Verb<'_>, state: &Self) -> Result<(), Failure> {
         let node = state.node.as_str();
-        if !status(verb, node).await?.is_requested(node) || !members(verb).await?.iter().any(|m| m.name == node) {
-            return Err(Failure::new(Cause::Absent, format!("{node} is not in maintenance.")));
+        if !members(verb).await?.iter().any(|member| member.name == node) {
+            return Err(Failure::new(Cause::Absent, format!("{node} is no node of the cluster any more.")));
         }
+        // Also where nothing shows a maintenance: the HA manager may be about to take the request, and to end what isn't is
+        // nothing to it.
         request(verb, "disable", node).await
     }
 
     async fn list(verb: &Verb<'_>) -> Result<Vec<Self>, Failure> {
         let status = status(verb, "the HA manager").await?;
-        let requested = status.requested().into_iter().filter_map(|node| node.parse::<NodeName>().ok());
-        let noun = |node: NodeName| {
-            let evacuated = Some(status.holds(node.as_str()).is_empty());
-            Self { node, wait_for_evacuation: None, evacuated }
-        };
-        Ok(requested.map(noun).collect())
+        let queue = queue(verb, "the HA manager", Freshness::Shared).await?;
+        let mut nodes = [status.requested(), queue.asked_for()].concat();
+        nodes.sort_unstable();
+        nodes.dedup();
+        let nodes = nodes.into_iter().filter_map(|node| node.parse::<NodeName>().ok());
+        Ok(nodes.map(|node| in_maintenance(node, &status)).collect())
     }
 
     async fn settle(verb: &Verb<'_>, object: &Self) -> Result<(), Failure> {
@@ -136,6 +140,25 @@ impl Hosted for NodeMaintenance {
             .await?;
         }
     }
+}
+
+/// The maintenance of a node, as an import finds it: one that waits for nothing where the node is not empty.
+fn in_maintenance(node: NodeName, status: &Status) -> NodeMaintenance {
+    let is_empty = status.is_requested(node.as_str()) && status.holds(node.as_str()).is_empty();
+    NodeMaintenance { node, wait_for_evacuation: (!is_empty).then_some(false), evacuated: Some(is_empty) }
+}
+
+/// What the HA manager has been asked for and has not taken yet.
+async fn queue(verb: &Verb<'_>, object: &str, freshness: Freshness) -> Result<Queue, Failure> {
+    // Without SSH nothing can have been asked for by us.
+    let Ok(ssh) = verb.ssh() else { return Ok(Queue::default()) };
+    let file = ClusterFile::new(queue::PATH, Domain::Ha.lock_name());
+    let node = any_node(&members(verb).await?, None)?.to_owned();
+    let text = match freshness {
+        Freshness::Shared => file.read_shared(&ssh, &node, &verb.call()).await,
+        Freshness::Fresh => file.read(&ssh, &node, &verb.call()).await.map(|text| text.map(Arc::from)),
+    };
+    Ok(Queue::new(&text.map_err(told(object))?.unwrap_or_default()))
 }
 
 async fn status(verb: &Verb<'_>, node: &str) -> Result<Status, Failure> {

@@ -87,7 +87,19 @@ impl Ssh {
                 result => return result,
             }
         }
-        self.open(key, node, call).await
+        self.open(key, node, call).await.map_err(|error| self.with_named_nodes(error, node))
+    }
+
+    /// A node that the configuration doesn't name, while it names others, may be a slip of the pen.
+    fn with_named_nodes(&self, error: Error, node: &str) -> Error {
+        let named = &self.inner.config.nodes;
+        if error.kind() != Kind::Unreachable || named.is_empty() || named.contains_key(node) {
+            return error;
+        }
+        let names = named.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+        error.with_note(format!(
+            "The `ssh` block has no `node` of this name, so that it was tried at its address in the cluster. It names {names}."
+        ))
     }
 
     async fn open(&self, key: &str, node: &str, call: &Call) -> Result<Connection, Error> {
@@ -131,7 +143,7 @@ impl Ssh {
         }
         let unlocated = |message: String| {
             Error::new(Kind::Unlocated, node, message).with_note(format!(
-                "Check the node's name, or say where it is reached in the `ssh` block: `node {{ name = \"{node}\", address = … }}`."
+                "Check the node's name, or say where it is reached in the `ssh` block, in a `node` block with `name = \"{node}\"` and its `address`."
             ))
         };
         match self.inner.locate.locate(node, call).await {

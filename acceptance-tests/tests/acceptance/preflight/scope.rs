@@ -8,7 +8,7 @@ use terraform_provider_pve::framework::Value;
 use terraform_provider_pve::preflight::CHECKS;
 use terraform_provider_pve::registry;
 
-use super::{Bench, NODE_RULE, RESOURCE, node_rule, with};
+use super::{Bench, NODE_RULE, RESOURCE, RESOURCE_RULE, node_rule, resource_rule, with};
 
 fn lonely() -> Json {
     with(node_rule("aa", &["vm:777"], json!({"pve7": 1})), json!({"strict": true}))
@@ -27,6 +27,23 @@ fn what_does_not_change_is_not_checked() {
     let report = b.cluster.emulator().counters().report();
     // The state above was made by a plan of its own: its lists are not these.
     assert!(report["requests"].as_object().unwrap().keys().all(|call| call.starts_with("GET ")), "{report}");
+}
+
+#[test]
+fn two_resources_that_create_the_same_are_told() {
+    let name = "preflight::scope::two_resources_that_create_the_same_are_told";
+    let Some(b) = Bench::new(name, Release::V9) else { return };
+    let vm = json!({"sid": "vm:100"});
+    b.create(RESOURCE, vm.clone()).not("planned-twice");
+    b.create(RESOURCE, vm.clone()).errs("planned-twice", "sid", &["vm:100: another resource"]);
+    // Both types of rules have one space of names.
+    b.create(NODE_RULE, node_rule("aa", &["vm:100"], json!({"pve1": 1, "pve2": 1}))).not("planned-twice");
+    let rule = resource_rule("aa", &["vm:100", "vm:101"], "negative");
+    b.create(RESOURCE_RULE, rule).errs("planned-twice", "name", &["aa: another"]);
+    // A replacement is planned twice, as what it was and anew.
+    let b = b.anew();
+    b.keep(RESOURCE, vm.clone());
+    b.create(RESOURCE, vm).not("planned-twice");
 }
 
 #[test]

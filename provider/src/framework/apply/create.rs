@@ -109,7 +109,7 @@ async fn settle(job: &Job<'_>, planned: &Value, found: &Found) -> Applied {
     let mut diagnostics = Diagnostics::new();
     if let Err(failure) = guarded(job.resource.settle(job.cx, &state)).await {
         // The object is as planned: an error here would taint it, and the next apply would replace it.
-        diagnostics.warning(format!("The {} is not where it should be yet", job.resource.title()), failure.detail);
+        diagnostics.warning(format!("The {} is not ready yet", job.resource.title()), failure.detail);
     }
     Applied { state: job.after_waiting(planned, state).await, diagnostics }
 }

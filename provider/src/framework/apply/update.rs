@@ -82,7 +82,7 @@ async fn done(job: &Job<'_>, prior: &Value, planned: &Value, found: Option<Found
     let state = with_id(job.resource, settled(planned, &read));
     let mut diagnostics = Diagnostics::new();
     if let Err(failure) = guarded(job.resource.settle(job.cx, &state)).await {
-        diagnostics.push(failure.into_error(format!("The {} is not where it should be yet", job.resource.title())));
+        diagnostics.push(failure.into_error(format!("The {} is not ready yet", job.resource.title())));
     }
     Applied { state: job.after_waiting(planned, state).await, diagnostics }
 }

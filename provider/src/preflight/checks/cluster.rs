@@ -1,8 +1,9 @@
-//! What concerns the cluster as a whole, or the user who logs in.
+//! What concerns the cluster as a whole, the user who logs in, or every type of object.
 
+use crate::framework::Path;
 use crate::preflight::Finding;
 use crate::preflight::objects::Object;
-use crate::preflight::view::{Case, warning};
+use crate::preflight::view::{Case, error, warning};
 
 /// Two nodes and nothing that decides between them.
 pub fn two_nodes_without_qdevice(case: &Case<'_>) -> Vec<Finding> {
@@ -25,6 +26,26 @@ pub fn two_nodes_without_qdevice(case: &Case<'_>) -> Vec<Finding> {
          recovered, and it resets itself after a minute if HA resources run on it.\nUnless this plan adds one, set up a QDevice \
          (`pvecm qdevice setup`) on a third machine, or add a node."
             .to_owned(),
+    )]
+}
+
+/// An object that two resources of the configuration are to create.
+pub fn planned_twice(case: &Case<'_>) -> Vec<Finding> {
+    let Some(created) = case.created().filter(|created| case.view.planned.creates_twice(created)) else {
+        return Vec::new();
+    };
+    let attribute = match case.any() {
+        Object::Resource(_) => Some("sid"),
+        Object::Rule(_) | Object::Group(_) => Some("name"),
+        _ => None,
+    };
+    vec![error(
+        attribute.map(Path::attribute),
+        format!(
+            "{}: another resource of this configuration creates it, too. Apply would make it once and fail for the other, and what is \
+             one object can't be managed twice.\nRemove one of the two, or give it a name of its own.",
+            created.id()
+        ),
     )]
 }
 

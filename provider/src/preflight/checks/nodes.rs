@@ -141,7 +141,7 @@ mod tests {
         let (live, cluster, planned, told) =
             (Live::default(), Cluster::of(&["pve1"]), Ledger::default(), Mutex::default());
         let view = View { live: &live, cluster: Some(&cluster), planned: &planned };
-        let found = unknown_node(&Case::new(&object, false, view, &told));
+        let found = unknown_node(&Case::new(&object, None, false, view, &told));
         found.into_iter().map(|finding| (finding.severity, finding.path.unwrap().to_string())).collect()
     }
 
