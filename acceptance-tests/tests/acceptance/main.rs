@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
+// It takes longest and mostly waits: tests begin in the order of their names.
+mod broken_steps;
 mod constraints;
 mod data_sources;
 mod datacenter_options;
@@ -29,7 +31,6 @@ mod quorum;
 mod readiness;
 mod replication_job;
 mod ssh_interrupts;
-mod ssh_steps;
 mod through_sshd;
 mod tls;
 mod upgrade;

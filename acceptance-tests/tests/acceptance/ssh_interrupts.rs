@@ -12,7 +12,7 @@ use acceptance_tests::{Cluster, Workspace};
 use pve_emulator::Release;
 use serde_json::{Value as Json, json};
 
-use crate::ssh_steps::{TARGETS, Target};
+use crate::broken_steps::{TARGETS, Target};
 
 /// What befalls an apply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

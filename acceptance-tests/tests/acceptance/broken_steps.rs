@@ -83,8 +83,13 @@ pub const TARGETS: [Target; 4] = [
         create: || json!({"node": "pve2"}),
         update: None,
         there: |cluster| {
-            cluster.api.read("/cluster/ha/status/manager_status")["manager_status"]["node_request"]["pve2"]["maintenance"]
-                == 1
+            // The queue first: the manager empties it before it shows what it took.
+            let queue = shared(cluster, "/etc/pve/ha/crm_commands");
+            let status = cluster.api.read("/cluster/ha/status/manager_status");
+            match queue.lines().rfind(|line| line.ends_with("-node-maintenance pve2")) {
+                Some(last) => last.starts_with("enable"),
+                None => status["manager_status"]["node_request"]["pve2"]["maintenance"] == 1,
+            }
         },
         left: |_| String::new(),
     },
@@ -107,7 +112,7 @@ pub const TARGETS: [Target; 4] = [
 
 #[test]
 fn whatever_happens_to_any_step() {
-    let name = "ssh_steps::whatever_happens_to_any_step";
+    let name = "broken_steps::whatever_happens_to_any_step";
     if is_existing() {
         return skipped(name, "needs the control plane of an emulator");
     }
