@@ -244,13 +244,18 @@ fn arguments_that_do_not_fit_the_cluster_say_so() {
     let Some(cluster) = cluster(name, Release::V9) else { return };
     let w = Workspace::new(&cluster);
     for (argument, expected) in [
-        ("failed_nodes = [\"pve9\"]", "the nodes of this cluster are pve1, pve2, pve3"),
-        ("groups = [{ name = \"web\", nodes = { pve1 = 1 } }]", "pass `node_affinity_rules`"),
+        ("failed_nodes = [\"pve9\"]", "the cluster has no node pve9. Its nodes are pve1, pve2, pve3"),
+        ("groups = [{ name = \"web\", nodes = { pve1 = 1 } }]", "Pass `node_affinity_rules`"),
         ("depth = 3", "must be at most 2"),
         ("resources = [{ sid = \"100\" }]", "must be vm:ID or ct:ID"),
     ] {
         w.configure(&format!("data \"pve_ha_failover_simulation\" \"this\" {{\n  {argument}\n}}\n"));
-        let text = w.plan_fails().only_error().flat();
-        assert!(text.contains(expected), "{argument}: {text}");
+        let run = w.plan_fails();
+        let error = run.only_error();
+        assert!(error.flat().contains(expected), "{argument}: {}", run.text);
+        // Core finds no line for what is inside of a value.
+        let line =
+            if argument.starts_with("resources") { "data \"pve_ha_failover_simulation\" \"this\" {" } else { argument };
+        assert_eq!(error.line.trim(), line, "{}", run.text);
     }
 }

@@ -6,7 +6,7 @@ use pve_schemas::data::readiness::ReadinessArguments;
 
 use super::adapter::{Reader, Source};
 use super::live;
-use crate::framework::Failure;
+use crate::framework::{Failure, Path};
 use crate::readiness::{self, Demands};
 use crate::simulation;
 
@@ -15,7 +15,9 @@ impl Source for HaFailoverSimulation {
 
     async fn read(reader: &Reader<'_>, arguments: FailoverSimulationArguments) -> Result<Self, Failure> {
         let answers = live::read(reader, &arguments).await?;
-        let simulated = simulation::simulate(&answers.live, &arguments).map_err(Failure::refused)?;
+        let simulated = simulation::simulate(&answers.live, &arguments).map_err(|misfit| {
+            Failure::refused(format!("{}: {}", misfit.argument, misfit.problem)).at(Path::attribute(misfit.argument))
+        })?;
         let problems = simulation::problems(&simulated.scenarios);
         let mut result = Self {
             id: simulation::id(&arguments),

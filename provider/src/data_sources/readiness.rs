@@ -67,7 +67,9 @@ pub(super) async fn gather(reader: &Reader<'_>, answers: Answers) -> Result<Fact
         versions: BTreeMap::new(),
         complaints: complaints(&rules, &resources, if rules.is_null() { 8 } else { 9 }).map_err(garbled)?,
         options,
-        scenarios: simulation::simulate(&live, &Default::default()).map_err(Failure::refused)?.scenarios,
+        scenarios: simulation::simulate(&live, &Default::default())
+            .map_err(|misfit| Failure::refused(misfit.problem))?
+            .scenarios,
         backups: backups?,
         backup_runs: BTreeMap::new(),
         recent: BTreeMap::new(),

@@ -48,7 +48,12 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, provider: impl FnOnce(
     if !diagnostics.is_empty() {
         said(&mut io::stderr(), &shown(&diagnostics), ExitCode::SUCCESS);
     }
-    let Some(mut written) = written else { return ExitCode::FAILURE };
+    let Some(mut written) = written else {
+        return failed(
+            "Nothing was written: half a cluster would look like all of it. Where a node is reached over SSH elsewhere than at its \
+             address in the cluster, say so with --ssh-node NAME=ADDRESS[:PORT].",
+        );
+    };
     if written.files.is_empty() {
         return said(&mut io::stdout(), "There is nothing to import; nothing was written.", ExitCode::SUCCESS);
     }

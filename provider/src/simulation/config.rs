@@ -12,6 +12,7 @@ use serde_json::Value as Json;
 use crate::placement::config::{Affinity, Config, Group, Name, Policy, Requested, Resource, Rule, RuleKind};
 use crate::placement::groups;
 
+use super::Misfit;
 use super::live::Crs;
 
 /// How this cluster binds HA resources to nodes.
@@ -56,14 +57,18 @@ impl Wanted {
     ///
     /// # Errors
     /// An object is of a kind that this cluster does not have.
-    pub fn with(mut self, plans: &Plans, model: Model) -> Result<Self, String> {
-        let has_rules = plans.node_affinity_rules.as_ref().is_some_and(|rules| !rules.is_empty())
-            || plans.resource_affinity_rules.as_ref().is_some_and(|rules| !rules.is_empty());
-        if has_rules && model != Model::Rules {
-            return Err("this cluster has no HA rules yet: pass `groups` on PVE 8".to_owned());
+    pub fn with(mut self, plans: &Plans, model: Model) -> Result<Self, Misfit> {
+        let misfit = |argument, problem: &str| Err(Misfit { argument, problem: problem.to_owned() });
+        let no_rules = "this cluster has no HA rules yet. Pass `groups` on PVE 8.";
+        let has_rules = model == Model::Rules;
+        if !has_rules && plans.node_affinity_rules.as_ref().is_some_and(|rules| !rules.is_empty()) {
+            return misfit("node_affinity_rules", no_rules);
         }
-        if plans.groups.as_ref().is_some_and(|groups| !groups.is_empty()) && model == Model::Rules {
-            return Err("this cluster has HA rules in place of groups: pass `node_affinity_rules`".to_owned());
+        if !has_rules && plans.resource_affinity_rules.as_ref().is_some_and(|rules| !rules.is_empty()) {
+            return misfit("resource_affinity_rules", no_rules);
+        }
+        if has_rules && plans.groups.as_ref().is_some_and(|groups| !groups.is_empty()) {
+            return misfit("groups", "this cluster has HA rules in place of groups. Pass `node_affinity_rules`.");
         }
         for gone in plans.removed.iter().flatten() {
             self.resources.remove(gone);
@@ -224,12 +229,12 @@ mod tests {
     #[test]
     fn objects_of_the_other_release_are_refused() {
         let groups = plans(json!({"groups": [{"name": "gg", "nodes": {"pve1": 1}}]}));
-        assert!(live().with(&groups, Model::Rules).unwrap_err().contains("node_affinity_rules"));
+        assert!(live().with(&groups, Model::Rules).unwrap_err().problem.contains("node_affinity_rules"));
         assert!(live().with(&groups, Model::Groups).is_ok());
         let rules = plans(
             json!({"resource_affinity_rules": [{"name": "rr", "resources": ["vm:100", "vm:101"], "affinity": "positive"}]}),
         );
-        assert!(live().with(&rules, Model::Groups).unwrap_err().contains("groups"));
+        assert!(live().with(&rules, Model::Groups).unwrap_err().problem.contains("groups"));
     }
 
     #[test]

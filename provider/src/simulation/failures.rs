@@ -6,17 +6,19 @@ use pve_schemas::data::failover_simulation::FailoverSimulationArguments;
 
 use crate::placement::config::Name;
 
+use super::Misfit;
 use super::live::Live;
 
 /// The nodes of each failure.
 ///
 /// # Errors
 /// A node is named that the cluster does not have.
-pub(super) fn wanted(live: &Live, arguments: &FailoverSimulationArguments) -> Result<Vec<BTreeSet<Name>>, String> {
+pub(super) fn wanted(live: &Live, arguments: &FailoverSimulationArguments) -> Result<Vec<BTreeSet<Name>>, Misfit> {
     if let Some(named) = &arguments.failed_nodes {
         let known: Vec<&str> = live.nodes.iter().map(|node| node.name.as_str()).collect();
         if let Some(stranger) = named.iter().find(|node| !known.contains(&node.as_str())) {
-            return Err(format!("failed_nodes names {stranger}; the nodes of this cluster are {}", known.join(", ")));
+            let problem = format!("the cluster has no node {stranger}. Its nodes are {}.", known.join(", "));
+            return Err(Misfit { argument: "failed_nodes", problem });
         }
         return Ok(vec![named.iter().map(|node| node.as_str().into()).collect()]);
     }
@@ -75,7 +77,7 @@ mod tests {
         let named =
             |node: &str| FailoverSimulationArguments { failed_nodes: Some([node.parse().unwrap()].into()), ..none() };
         assert_eq!(of(&named("pve2")), Ok(1));
-        assert!(of(&named("pve9")).unwrap_err().contains("pve1, pve2, pve3, pve4"));
+        assert!(of(&named("pve9")).unwrap_err().problem.contains("pve1, pve2, pve3, pve4"));
     }
 
     #[test]

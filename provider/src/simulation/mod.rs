@@ -43,11 +43,20 @@ pub struct Simulated {
     pub markdown: String,
 }
 
+/// An argument that does not fit this cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Misfit {
+    /// Its name.
+    pub argument: &'static str,
+    /// Why, and what to pass instead.
+    pub problem: String,
+}
+
 /// Plays every failure that is asked for.
 ///
 /// # Errors
 /// Says which argument does not fit this cluster.
-pub fn simulate(live: &Live, arguments: &FailoverSimulationArguments) -> Result<Simulated, String> {
+pub fn simulate(live: &Live, arguments: &FailoverSimulationArguments) -> Result<Simulated, Misfit> {
     let failures = failures::wanted(live, arguments)?;
     let wanted = live.wanted.clone().with(&arguments.plans, live.model)?;
     let status = status::of(live);
