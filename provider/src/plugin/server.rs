@@ -47,9 +47,9 @@ pub(super) enum NoServer {
 /// # Errors
 /// It could not start.
 pub(super) fn run(mode: Mode, provider: impl FnOnce() -> Provider + Send + 'static) -> Result<(), NoServer> {
-    // Ten calls at once, all waiting for the network most of the time: two threads are plenty, and each costs memory
-    // in each of the processes that core starts.
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    // One thread: calls wait for the network most of the time, and a second one would have to be woken for every call, in each
+    // of the processes that core starts. What computes for longer is the failover simulation, and nobody waits beside it.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let served = runtime.block_on(serve(mode, Service::new(provider)));
     // What is still running has had its time.
     runtime.shutdown_background();
