@@ -51,17 +51,30 @@ async fn hand_over(shell: &Shell) -> Result<u8, Failure> {
     match answer["end"].as_str() {
         Some("exit") => {}
         Some("hang") => {
-            std::future::pending::<()>().await;
+            orphaned().await;
+            return Err("the connection is gone".into());
         }
         // A node that has lost its power has lost its connections, too.
         _ => return Err(cut().into()),
     }
     let seconds = answer["seconds"].as_f64().unwrap_or(0.0);
-    tokio::time::sleep(Duration::from_secs_f64(seconds.clamp(0.0, 3600.0))).await;
+    tokio::select! {
+        () = tokio::time::sleep(Duration::from_secs_f64(seconds.clamp(0.0, 3600.0))) => {}
+        () = orphaned() => return Err("the connection is gone".into()),
+    }
     let text = |key: &str| answer.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
     std::io::stdout().write_all(text("stdout").as_bytes())?;
     std::io::stderr().write_all(text("stderr").as_bytes())?;
     Ok(answer["exit"].as_u64().and_then(|code| u8::try_from(code).ok()).unwrap_or(255))
+}
+
+/// Waits until the process that started this one has ended: sshd doesn't end a command whose connection is gone.
+async fn orphaned() {
+    let parent = || stat(&std::process::id().to_string()).map(|(_, parent)| parent);
+    let sshd = parent();
+    while parent() == sshd {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
 }
 
 /// Breaks the connection: ends the process of sshd that carries it, and this one with it.
