@@ -3,13 +3,11 @@
 mod plan;
 mod verify;
 
-use std::sync::Arc;
-
 use pve_schemas::FenceDevice;
 use pve_schemas::fence_device::{DeviceId, FenceCfg, Known, PATH};
 
 use super::explain;
-use super::hosted::{Hosted, any_node, members, told, unsure};
+use super::hosted::{Hosted, any_node, cluster_file, members, unsure};
 use super::verbs::Verb;
 use crate::client::Domain;
 use crate::framework::{Cause, Diagnostics, Failure, Freshness, Number, Path, Turn, Value};
@@ -140,13 +138,8 @@ fn file() -> ClusterFile {
 }
 
 async fn read(verb: &Verb<'_>, freshness: Freshness) -> Result<FenceCfg, Failure> {
-    let node = any_node(&members(verb).await?, None)?.to_owned();
-    let (ssh, call) = (verb.ssh()?, verb.call());
-    let text = match freshness {
-        Freshness::Shared => file().read_shared(&ssh, &node, &call).await,
-        Freshness::Fresh => file().read(&ssh, &node, &call).await.map(|text| text.map(Arc::from)),
-    };
-    Ok(FenceCfg::parse(text.map_err(told(FILE))?.unwrap_or_default().as_bytes()))
+    let text = cluster_file(verb, FILE, &file(), freshness).await?;
+    Ok(FenceCfg::parse(text.unwrap_or_default().as_bytes()))
 }
 
 /// Changes the file under the lock. Whatever `change` refuses leaves it as it is.

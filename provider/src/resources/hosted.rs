@@ -16,6 +16,7 @@ use crate::client::{Collection, Turn as ClientTurn};
 use crate::explain;
 use crate::framework::{Cause, Change, Context, Diagnostics, Failure, Found, Freshness, Resource, Schema, Turn, Value};
 use crate::session::{Session, SshAccess};
+use crate::ssh::ClusterFile;
 
 /// What a noun on the nodes knows of itself.
 pub trait Hosted: Noun {
@@ -283,6 +284,22 @@ pub fn any_node<'a>(members: &'a [Member], but: Option<&str>) -> Result<&'a str,
     let node = wanted().find(|member| member.local).or_else(|| wanted().next()).or_else(|| online().next());
     node.map(|member| member.name.as_str())
         .ok_or_else(|| Failure::refused("No node of the cluster is online. Nothing was changed."))
+}
+
+/// A file of the cluster, as any of its nodes has it; none if there is no such file.
+pub async fn cluster_file(
+    verb: &Verb<'_>,
+    object: &str,
+    file: &ClusterFile,
+    freshness: Freshness,
+) -> Result<Option<Arc<str>>, Failure> {
+    let node = any_node(&members(verb).await?, None)?.to_owned();
+    let (ssh, call) = (verb.ssh()?, verb.call());
+    let text = match freshness {
+        Freshness::Shared => file.read_shared(&ssh, &node, &call).await,
+        Freshness::Fresh => file.read(&ssh, &node, &call).await.map(|text| text.map(Arc::from)),
+    };
+    text.map_err(told(object))
 }
 
 /// What a failed command means for the object called `object`.

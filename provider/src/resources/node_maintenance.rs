@@ -3,7 +3,6 @@
 mod queue;
 mod status;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use pve_schemas::NodeMaintenance;
@@ -11,7 +10,7 @@ use pve_schemas::value::NodeName;
 
 use self::queue::Queue;
 use self::status::{Holding, Status};
-use super::hosted::{Hosted, any_node, get, members, told, unsure};
+use super::hosted::{Hosted, any_node, cluster_file, get, members, told, unsure};
 use super::verbs::{Verb, simple_id};
 use crate::client::{Collection, Domain};
 use crate::framework::{Cause, Failure, Freshness, Path, Value};
@@ -151,14 +150,12 @@ fn in_maintenance(node: NodeName, status: &Status) -> NodeMaintenance {
 /// What the HA manager has been asked for and has not taken yet.
 async fn queue(verb: &Verb<'_>, object: &str, freshness: Freshness) -> Result<Queue, Failure> {
     // Without SSH nothing can have been asked for by us.
-    let Ok(ssh) = verb.ssh() else { return Ok(Queue::default()) };
+    if verb.ssh().is_err() {
+        return Ok(Queue::default());
+    }
     let file = ClusterFile::new(queue::PATH, Domain::Ha.lock_name());
-    let node = any_node(&members(verb).await?, None)?.to_owned();
-    let text = match freshness {
-        Freshness::Shared => file.read_shared(&ssh, &node, &verb.call()).await,
-        Freshness::Fresh => file.read(&ssh, &node, &verb.call()).await.map(|text| text.map(Arc::from)),
-    };
-    Ok(Queue::new(&text.map_err(told(object))?.unwrap_or_default()))
+    let text = cluster_file(verb, object, &file, freshness).await?;
+    Ok(Queue::new(&text.unwrap_or_default()))
 }
 
 async fn status(verb: &Verb<'_>, node: &str) -> Result<Status, Failure> {
