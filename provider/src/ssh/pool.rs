@@ -87,7 +87,9 @@ impl Ssh {
                 result => return result,
             }
         }
-        self.open(key, node, call).await.map_err(|error| self.with_named_nodes(error, node))
+        self.open(key, node, call)
+            .await
+            .map_err(|error| if key == JUMP { error } else { self.with_named_nodes(error, node) })
     }
 
     /// A node that the configuration doesn't name, while it names others, may be a slip of the pen.
