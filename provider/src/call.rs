@@ -79,6 +79,12 @@ impl Call {
         }
     }
 
+    /// Waits until it is time for another look at what changes in its own time. `false` where this call ends before that,
+    /// or would end in the middle of the look.
+    pub(crate) async fn pause(&self, period: Duration) -> bool {
+        self.left() >= 2 * period && self.bound(tokio::time::sleep(period)).await.is_ok()
+    }
+
     /// Waits for `work` as long as this call lasts.
     pub(crate) async fn bound<T>(&self, work: impl Future<Output = T>) -> Result<T, Ended> {
         tokio::select! {

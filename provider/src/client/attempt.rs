@@ -90,8 +90,11 @@ impl Client {
         let mut hops = 0;
         let mut last: Option<Error> = None;
         loop {
-            if let Some(ended) = call.ended() {
-                return Err(after(last, over(ended, request.method, request.path)));
+            match (call.ended(), last.take()) {
+                (None, before) => last = before,
+                // The pause took all that was left: what stood in the way is still the last failure.
+                (Some(Ended::Expired), Some(failure)) => return Err(failure.with_effort(tries, started.elapsed())),
+                (Some(ended), before) => return Err(after(before, over(ended, request.method, request.path))),
             }
             let stamp = match nature {
                 Nature::Login => None,

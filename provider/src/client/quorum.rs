@@ -123,6 +123,11 @@ impl Client {
                 break ended;
             }
             let membership = Membership::read(self, call).await;
+            if membership.is_none()
+                && let Some(ended) = call.ended()
+            {
+                break ended;
+            }
             // Who may not read the status finds out by writing again.
             if membership.as_ref().is_none_or(|members| members.quorate) {
                 return Ok(());

@@ -112,9 +112,7 @@ impl Verbs for HaResource {
                      guest, and set the state back."
                 )));
             }
-            let over = verb.call();
-            let over = over.is_over() || over.left() < POLL;
-            if over {
+            if !verb.call().pause(POLL).await {
                 let node =
                     row.and_then(|row| row["node"].as_str()).map_or_else(String::new, |node| format!(" on {node}"));
                 return Err(Failure::refused(format!(
@@ -122,10 +120,6 @@ impl Verbs for HaResource {
                      the task list of that node.",
                     object.state.unwrap_or(HaState::Started).as_str()
                 )));
-            }
-            tokio::select! {
-                () = verb.cx.stop.cancelled() => {}
-                () = tokio::time::sleep(POLL) => {}
             }
         }
     }

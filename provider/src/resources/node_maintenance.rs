@@ -237,14 +237,7 @@ async fn wait(
 
 /// Waits until it is time for another look, or fails because the operation ends before.
 async fn pause(verb: &Verb<'_>, over: impl FnOnce() -> Failure) -> Result<(), Failure> {
-    let call = verb.call();
-    if call.is_over() || call.left() < POLL {
-        return Err(over());
-    }
-    tokio::select! {
-        () = verb.cx.stop.cancelled() => Err(over()),
-        () = tokio::time::sleep(POLL) => Ok(()),
-    }
+    if verb.call().pause(POLL).await { Ok(()) } else { Err(over()) }
 }
 
 fn stuck(node: &str, status: &Status, holds: &[Holding]) -> Failure {

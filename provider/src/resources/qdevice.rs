@@ -174,13 +174,8 @@ impl Hosted for Qdevice {
                 }
             }
             tracing::info!(state, "waiting for the QDevice to connect");
-            let call = verb.call();
-            if call.is_over() || call.left() < POLL || tokio::time::Instant::now() >= end {
+            if tokio::time::Instant::now() >= end || !verb.call().pause(POLL).await {
                 return Err(unconnected(&object.address, &state));
-            }
-            tokio::select! {
-                () = verb.cx.stop.cancelled() => return Err(unconnected(&object.address, &state)),
-                () = tokio::time::sleep(POLL) => {}
             }
         }
     }

@@ -70,13 +70,8 @@ impl Verbs for ReplicationJob {
             let entry = verb.client().find::<Json>(&path, &verb.call()).await.map_err(|error| explain(&key, &error))?;
             let Some(entry) = entry else { return Ok(()) };
             let source = entry["source"].as_str().unwrap_or_default();
-            let over = verb.call();
-            if over.is_over() || over.left() < POLL || is_down(verb, source).await {
+            if is_down(verb, source).await || !verb.call().pause(POLL).await {
                 return Err(stuck(&key, source));
-            }
-            tokio::select! {
-                () = verb.cx.stop.cancelled() => {}
-                () = tokio::time::sleep(POLL) => {}
             }
         }
     }

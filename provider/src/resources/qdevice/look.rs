@@ -99,17 +99,13 @@ impl Look {
                 return Ok(());
             }
             tracing::info!(node, "waiting for another pvecm");
-            if verb.call().is_over() || verb.call().left() < POLL {
+            if !verb.call().pause(POLL).await {
                 return Err(Failure::new(
                     Cause::Refused,
                     format!(
                         "{node}: another `pvecm` is still at work there. Nothing was changed. Apply again when it has ended."
                     ),
                 ));
-            }
-            tokio::select! {
-                () = verb.cx.stop.cancelled() => {}
-                () = tokio::time::sleep(POLL) => {}
             }
         }
     }
