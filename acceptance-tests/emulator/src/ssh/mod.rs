@@ -7,7 +7,7 @@ mod link;
 mod session;
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ use russh::keys::ssh_key::{LineEnding, PublicKey};
 use russh::keys::{PrivateKey, ssh_key};
 use russh::server::Config;
 use russh::{MethodKind, MethodSet};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -27,6 +27,7 @@ use crate::server::Shared;
 
 /// How often a listener looks whether its node has power.
 const LOOK: Duration = Duration::from_millis(25);
+const BACKLOG: u32 = 1024;
 
 /// How nodes are reached over SSH.
 #[derive(Clone, Debug)]
@@ -50,7 +51,7 @@ pub(crate) struct Accounts {
 pub enum SshError {
     /// A port or a file.
     #[error("cannot start: {0}")]
-    Io(#[from] std::io::Error),
+    Io(#[from] io::Error),
     /// A key.
     #[error("cannot make a key: {0}")]
     Key(#[from] ssh_key::Error),
@@ -129,16 +130,26 @@ impl Server {
         while !self.shared.stop.is_cancelled() {
             match listener.take() {
                 Some(listener) => self.serve(listener, &tracker).await,
-                None => {
-                    self.wait_for_power(true).await;
-                    // The port may be somebody else's by now; then it is tried again.
-                    listener = TcpListener::bind(self.at).await.ok();
-                    if listener.is_none() {
-                        tokio::time::sleep(LOOK).await;
+                None => match self.bind() {
+                    // Nobody is there, and nobody else gets the port meanwhile.
+                    Ok(port) => {
+                        self.wait_for_power(true).await;
+                        listener = port.listen(BACKLOG).ok();
                     }
-                }
+                    // Somebody else has it already; then it is tried again.
+                    Err(_) => tokio::time::sleep(LOOK).await,
+                },
             }
         }
+    }
+
+    /// The port without anybody who listens there.
+    fn bind(&self) -> io::Result<TcpSocket> {
+        let socket = if self.at.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        // Connections that were cut may linger there.
+        socket.set_reuseaddr(true)?;
+        socket.bind(self.at)?;
+        Ok(socket)
     }
 
     /// Takes connections until the node loses power, and cuts them then.
