@@ -3,6 +3,7 @@
 //! Invariant: nothing of the provider under test is in here.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde_json::Value as Json;
 
@@ -33,6 +34,8 @@ impl Api {
     /// A client for `endpoint`, which is trusted by `trust`.
     pub fn new(endpoint: &str, token: &str, trust: &Trust) -> Self {
         let http = reqwest::Client::builder().tls_backend_preconfigured(trust.config()).no_proxy();
+        // pveproxy closes what is idle for 5 s, and a request on its way then is lost.
+        let http = http.pool_idle_timeout(Duration::from_secs(4));
         let base = endpoint.trim_end_matches('/').trim_end_matches("/api2/json");
         Self {
             base: format!("{base}/api2/json"),

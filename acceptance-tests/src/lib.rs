@@ -9,6 +9,7 @@ pub mod cluster;
 pub mod core;
 pub mod life;
 pub mod machines;
+pub mod nobody;
 pub mod nodes;
 pub mod output;
 pub mod plan;

@@ -142,6 +142,10 @@ impl Sshd {
             }
             let _ = process.kill();
             let _ = process.wait();
+            if fixed != 0 {
+                // Whoever had it is still leaving.
+                std::thread::sleep(Duration::from_millis(200));
+            }
         }
         panic!("sshd does not come up:\n{}", fs::read_to_string(folder.path().join("log")).unwrap_or_default());
     }

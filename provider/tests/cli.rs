@@ -310,7 +310,7 @@ fn reattach(cli: &Path) {
     let start = Instant::now();
     assert!(Command::new("kill").args(["-INT", &provider.id().to_string()]).status().unwrap().success());
     assert!(provider.wait().unwrap().success());
-    assert!(start.elapsed() < Duration::from_secs(2));
+    assert!(start.elapsed() < Duration::from_secs(8));
 }
 
 /// A provider process that waits for whoever comes, and what to tell them.

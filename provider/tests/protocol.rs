@@ -6,7 +6,7 @@
 mod small;
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 use small::wire::{UNKNOWN, dynamic, only, state, thing, value};
@@ -380,10 +380,9 @@ async fn stop_ends_a_read_that_hangs() {
     let hanging = tokio::spawn(async move { other.read_data_source(request).await });
     let hangs = folder.path().join("hanging");
     tokio::task::spawn_blocking(move || small::wait_for("the read hangs", || hangs.exists())).await.unwrap();
-    let start = Instant::now();
     assert_eq!(client.stop(wire::stop::Request {}).await.unwrap().into_inner().error, "");
-    let answer = hanging.await.unwrap().unwrap().into_inner();
-    assert!(start.elapsed() < Duration::from_secs(1));
+    let answer = tokio::time::timeout(Duration::from_secs(60), hanging).await.expect("it goes on hanging");
+    let answer = answer.unwrap().unwrap().into_inner();
     assert!(only(&answer.diagnostics).detail.contains("interrupted"));
     // The process goes on answering.
     assert!(client.get_metadata(wire::get_metadata::Request {}).await.is_ok());

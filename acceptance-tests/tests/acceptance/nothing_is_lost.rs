@@ -166,9 +166,8 @@ impl Case<'_> {
         // One request that hangs is given up soon; a fault that stays ends the operation at its timeout.
         let patience = if fault == "hang" { "700ms" } else { "20s" };
         // Proxmox removes a replication job in its own time.
-        let delete = if target.kind == "pve_replication_job" { "5s" } else { "1500ms" };
-        let timeouts = json!({"create": "1500ms", "update": "1500ms", "delete": delete, "read": "20s"});
-        let timeouts = if count.is_none() { timeouts } else { json!({"delete": "60s"}) };
+        let short = if target.kind == "pve_replication_job" && verb == "delete" { "6s" } else { "2500ms" };
+        let timeouts = if count.is_none() { json!({"read": "20s", verb: short}) } else { json!({"delete": "60s"}) };
         let with = |config: &Json| {
             let mut config = config.clone();
             config["timeouts"] = timeouts.clone();
@@ -277,7 +276,7 @@ fn with_the_real_cli() {
     // Carried out, and the answer is lost: nobody notices.
     fault(json!({"method": "POST", "path": "resources$", "kind": "reset-after"}));
     w.configure(
-        "resource \"pve_ha_resource\" \"a\" {\n  sid = \"vm:900\"\n  timeouts {\n    create = \"2s\"\n  }\n}\n",
+        "resource \"pve_ha_resource\" \"a\" {\n  sid = \"vm:900\"\n  timeouts {\n    create = \"6s\"\n  }\n}\n",
     );
     w.apply();
     w.plan_is_empty();

@@ -1,8 +1,8 @@
 //! The provider block: what is wrong with it is told once, with what to do; and what it is good for.
 
-use std::net::TcpListener;
 use std::sync::Arc;
 
+use acceptance_tests::nobody::Nobody;
 use acceptance_tests::{Cluster, Workspace};
 use pve_emulator::{Options, Release};
 
@@ -27,7 +27,7 @@ fn what_is_wrong_is_told_once_with_what_to_do() {
     let endpoint = cluster.variable("PROXMOX_VE_ENDPOINT");
     let token = cluster.variable("PROXMOX_VE_API_TOKEN");
     let ca = cluster.variable("PROXMOX_VE_CA_CERTIFICATE");
-    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let closed = Nobody::new();
     let nobody = format!("https://{closed}");
     let http = endpoint.replace("https://", "http://");
     type Arguments<'a> = &'a [(&'a str, &'a str)];
@@ -161,7 +161,7 @@ fn the_next_endpoint_is_tried_where_nobody_answers() {
         return;
     };
     let w = Workspace::new(&cluster);
-    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let closed = Nobody::new();
     let endpoint = cluster.variable("PROXMOX_VE_ENDPOINT");
     w.configure(&format!(
         "provider \"pve\" {{\n  endpoint = \"https://{closed}\"\n  fallback_endpoints = [{endpoint:?}]\n}}\n{TWO}"

@@ -101,7 +101,7 @@ fn drift_is_seen_and_mended() {
     }
     // The host is down: nothing can mend that from here, and it is told.
     cluster.machine(json!({"machine": HOST, "reachable": false}));
-    w.configure(&qdevice(HOST, "  timeouts {\n    update = \"4s\"\n  }\n"));
+    w.configure(&qdevice(HOST, "  timeouts {\n    update = \"8s\"\n  }\n"));
     let run = w.apply_fails();
     assert!(run.only_error().flat().contains("not connected to 10.0.0.100"), "{}", run.text);
     assert_ne!(attributes(&w)["state"], "Connected");

@@ -121,7 +121,7 @@ async fn a_lock_that_is_held_is_waited_for() {
     let pve = Pmxcfs::new();
     let lock = pve.path("priv/lock/domain-ha");
     fs::create_dir(&lock).unwrap();
-    let short = Call::within(Duration::from_secs(6), CancellationToken::new());
+    let short = Call::within(Duration::from_secs(15), CancellationToken::new());
     let error = pve.edit(&short, |_| unreachable!("the lock is somebody else's")).await.unwrap_err();
     assert_eq!(error.kind(), Kind::Locked, "{error}");
     assert!(pve.is_locked(), "somebody else's lock is left alone");

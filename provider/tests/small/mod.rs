@@ -274,9 +274,9 @@ impl DataSource for Echo {
     }
 }
 
-/// Waits for `condition`, at most ten seconds.
+/// Waits for `condition`, at most two minutes.
 pub fn wait_for(what: &str, condition: impl Fn() -> bool) {
-    let end = Instant::now() + Duration::from_secs(10);
+    let end = Instant::now() + Duration::from_secs(120);
     while !condition() {
         assert!(Instant::now() < end, "waited in vain: {what}");
         std::thread::sleep(Duration::from_millis(20));

@@ -1,0 +1,35 @@
+//! An address where nobody listens, and nobody else comes to listen meanwhile.
+
+use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr};
+
+use tokio::net::TcpSocket;
+
+/// Bound and never listening: whoever connects is refused.
+#[derive(Debug)]
+pub struct Nobody {
+    _socket: TcpSocket,
+    address: SocketAddr,
+}
+
+impl Nobody {
+    /// Takes a free port of the loopback interface.
+    #[expect(clippy::new_without_default, reason = "it takes something of the machine's")]
+    pub fn new() -> Self {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.bind((Ipv4Addr::LOCALHOST, 0).into()).expect("the loopback interface has a free port");
+        let address = socket.local_addr().expect("it is bound");
+        Self { _socket: socket, address }
+    }
+
+    /// Its port.
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+}
+
+impl fmt::Display for Nobody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.address.fmt(f)
+    }
+}
