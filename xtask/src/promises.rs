@@ -3,7 +3,7 @@
 //! The ordinary suite proves each by a sample; `--full` takes the whole figure.
 
 use std::process::Command;
-use std::time::Instant;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use crate::{Outcome, Workspace};
 
@@ -19,7 +19,7 @@ pub struct Args {
 }
 
 /// What is run: what it proves, and the arguments of `cargo test`.
-const PROOFS: [(&str, &[&str]); 2] = [
+const PROOFS: [(&str, &[&str]); 3] = [
     (
         "interrupts, kills and faults",
         &[
@@ -37,6 +37,10 @@ const PROOFS: [(&str, &[&str]); 2] = [
     (
         "hostile input",
         &["-p", "terraform-provider-pve", "--lib", "--", "protocol::msgpack::tests::fuzzed", "client::answer::"],
+    ),
+    (
+        "properties",
+        &["-p", "terraform-provider-pve", "--", "properties", "quote::", "ssh::tests::", "framework::tests::plans::"],
     ),
 ];
 
@@ -62,6 +66,10 @@ fn test(workspace: &Workspace, full: bool, arguments: &[&str]) -> Outcome {
     cargo.arg("test").args(arguments).current_dir(workspace.root());
     if full {
         cargo.env(acceptance_tests::promise::VARIABLE, "full");
+        // Cases that no run has tried before; proptest tells what made one fail.
+        let seed = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
+        println!("PROPTEST_RNG_SEED={seed}");
+        cargo.env("PROPTEST_RNG_SEED", seed.to_string());
     }
     let status = cargo.status()?;
     if status.success() { Ok(()) } else { Err(format!("`cargo test {}`: {status}", arguments.join(" ")).into()) }
