@@ -1,4 +1,5 @@
-//! `cargo xtask dist`: the release binary for this machine, as a filesystem mirror, an archive and a checksum in `dist/`.
+//! `cargo xtask dist`: the release binary for this machine, as a filesystem mirror, an archive with its bill of materials, and
+//! checksums in `dist/`.
 
 use std::env::consts;
 use std::fs;
@@ -11,17 +12,20 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// OpenTofu and Terraform look under their own registry's name.
 const REGISTRIES: [&str; 2] = ["registry.opentofu.org", "registry.terraform.io"];
 
-/// Build a release: a filesystem mirror, an archive of it, and its checksum in dist/
+/// Build a release in dist/: a filesystem mirror, an archive of it with its bill of materials (SBOM), and checksums
 #[derive(Debug, clap::Args)]
 pub struct Args {}
 
 /// Runs the command.
 ///
 /// # Errors
-/// The build, `tar` or `sha256sum` failed.
+/// `cargo cyclonedx` is missing, or it, the build, `tar` or `sha256sum` failed.
 pub fn run(workspace: &Workspace, _args: &Args) -> Outcome {
     let dist = workspace.path("dist");
     let platform = platform(consts::OS, consts::ARCH);
+    if !Command::new("cargo").args(["cyclonedx", "--version"]).output()?.status.success() {
+        return Err("the bill of materials needs `cargo install --locked cargo-cyclonedx`".into());
+    }
     command(workspace, "cargo", &["build", "--release", "--locked", "--package", "terraform-provider-pve"])?;
     if dist.exists() {
         fs::remove_dir_all(&dist)?;
@@ -35,15 +39,38 @@ pub fn run(workspace: &Workspace, _args: &Args) -> Outcome {
     for text in ["LICENSE", "README.md", "CHANGELOG.md"] {
         fs::copy(workspace.path(text), dist.join("mirror").join(text))?;
     }
-    let archive = format!("terraform-provider-pve_{VERSION}_{platform}.tar.gz");
+    let name = format!("terraform-provider-pve_{VERSION}_{platform}");
+    let (archive, bill) = (format!("{name}.tar.gz"), format!("{name}.cdx.json"));
+    fs::write(dist.join(&bill), bill_of_materials(workspace)?)?;
     let script = format!(
-        "cd dist && tar --owner=0 --group=0 --sort=name -czf {archive} -C mirror . && sha256sum {archive} > SHA256SUMS"
+        "cd dist && tar --owner=0 --group=0 --sort=name -czf {archive} -C mirror . && \
+         sha256sum {archive} {bill} > SHA256SUMS"
     );
     command(workspace, "sh", &["-c", &script])?;
     println!(
-        "dist/{archive}\ndist/SHA256SUMS\ndist/mirror: name it in a `filesystem_mirror` of the CLI's configuration"
+        "dist/{archive}\ndist/{bill}\ndist/SHA256SUMS\n\
+         dist/mirror: name it in a `filesystem_mirror` of the CLI's configuration"
     );
     Ok(())
+}
+
+/// What the binary is made of, in CycloneDX's JSON, without the path of this checkout.
+fn bill_of_materials(workspace: &Workspace) -> Result<String, Box<dyn std::error::Error>> {
+    const NAME: &str = "bill-of-materials";
+    let format =
+        ["--format", "json", "--spec-version", "1.5", "--override-filename", NAME, "--no-build-deps", "--quiet"];
+    let outcome = command(workspace, "cargo", &[&["cyclonedx"], &format[..]].concat());
+    // It writes one for each package of the workspace, beside its manifest.
+    let mut ours = None;
+    for file in workspace.files("")?.iter().filter(|file| file.ends_with(&format!("/{NAME}.json"))) {
+        if file.starts_with("provider/") {
+            ours = workspace.text(file)?;
+        }
+        fs::remove_file(workspace.path(file))?;
+    }
+    outcome?;
+    let root = format!("file://{}", workspace.root().display());
+    Ok(ours.ok_or("`cargo cyclonedx` wrote nothing about the provider")?.replace(&root, "file://."))
 }
 
 fn command(workspace: &Workspace, program: &str, arguments: &[&str]) -> Outcome {
