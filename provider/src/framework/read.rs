@@ -8,14 +8,14 @@ use futures_util::FutureExt;
 use super::apply::{panicked, timeout};
 use super::equal::{same, same_block};
 use super::{
-    Attribute, Block, Context, DataSource, Diagnostics, Freshness, Imported, MoveSource, Nesting, ReadOutcome,
-    Resource, Stop, Value,
+    Attribute, Block, Context, DataSource, Diagnostics, Failure, Found, Freshness, Imported, MoveSource, Nesting,
+    ReadOutcome, Resource, Stop, Value,
 };
 
 /// Refreshes the object in `state`.
 pub async fn read(resource: &dyn Resource, stop: Stop, state: Value) -> ReadOutcome {
     let cx = Context::new(timeout(resource, &state, "read"), stop);
-    let found = AssertUnwindSafe(resource.read(&cx, &state, Freshness::Shared)).catch_unwind().await;
+    let found = AssertUnwindSafe(look(resource, &cx, &state)).catch_unwind().await;
     let found = found.unwrap_or_else(|panic| Err(panicked(&*panic)));
     let mut diagnostics = cx.into_warnings();
     let state = match found {
@@ -27,6 +27,15 @@ pub async fn read(resource: &dyn Resource, stop: Stop, state: Value) -> ReadOutc
         }
     };
     ReadOutcome { state, diagnostics }
+}
+
+/// What drops an object from the state has to be certain: a list is some seconds old, and Proxmox leaves out of some lists
+/// what the user may not see, so that only a look at the object itself tells that it is gone.
+async fn look(resource: &dyn Resource, cx: &Context, state: &Value) -> Result<Option<Found>, Failure> {
+    match resource.read(cx, state, Freshness::Shared).await? {
+        None => resource.read(cx, state, Freshness::Fresh).await,
+        found => Ok(found),
+    }
 }
 
 /// The found object in the words of the prior state: what is equal in meaning keeps its spelling, what has drifted

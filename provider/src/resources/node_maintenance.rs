@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use pve_schemas::NodeMaintenance;
 use pve_schemas::value::NodeName;
+use serde_json::Value as Json;
 
 use self::queue::Queue;
 use self::status::{Holding, Status};
@@ -42,15 +43,19 @@ impl Hosted for NodeMaintenance {
         freshness: Freshness,
     ) -> Result<Option<(Self, Option<String>)>, Failure> {
         let node = object.at("node").as_str().unwrap_or_default();
-        let answer = match freshness {
-            Freshness::Fresh => get(verb, node, Collection::HaManagerStatus).await?,
+        let (status, is_asked_for) = match freshness {
+            // The queue first: what the HA manager takes from it meanwhile is in the status then.
+            Freshness::Fresh => {
+                let is_asked_for = queue(verb, node, freshness).await?.asks_for(node);
+                (status(verb, node).await?, is_asked_for)
+            }
             Freshness::Shared => {
-                let list = verb.client().list(Collection::HaManagerStatus, &verb.call()).await;
-                list.and_then(|list| list.object()).map_err(|error| super::explain(node, &error))?
+                let status = shared_status(verb, node).await?;
+                let is_asked_for = !status.is_requested(node) && queue(verb, node, freshness).await?.asks_for(node);
+                (status, is_asked_for)
             }
         };
-        let status = Status::new(&answer);
-        if !status.is_requested(node) && !queue(verb, node, freshness).await?.asks_for(node) {
+        if !status.is_requested(node) && !is_asked_for {
             return Ok(None);
         }
         let node: NodeName = node.parse().map_err(|e| Failure::refused(format!("{node:?}: {e}.")))?;
@@ -82,8 +87,8 @@ impl Hosted for NodeMaintenance {
     }
 
     async fn list(verb: &Verb<'_>) -> Result<Vec<Self>, Failure> {
-        let status = status(verb, "the HA manager").await?;
         let queue = queue(verb, "the HA manager", Freshness::Shared).await?;
+        let status = status(verb, "the HA manager").await?;
         let mut nodes = [status.requested(), queue.asked_for()].concat();
         nodes.sort_unstable();
         nodes.dedup();
@@ -160,6 +165,12 @@ async fn queue(verb: &Verb<'_>, object: &str, freshness: Freshness) -> Result<Qu
 
 async fn status(verb: &Verb<'_>, node: &str) -> Result<Status, Failure> {
     get(verb, node, Collection::HaManagerStatus).await.map(|answer| Status::new(&answer))
+}
+
+async fn shared_status(verb: &Verb<'_>, node: &str) -> Result<Status, Failure> {
+    let list = verb.client().list(Collection::HaManagerStatus, &verb.call()).await;
+    let answer: Json = list.and_then(|list| list.object()).map_err(|error| super::explain(node, &error))?;
+    Ok(Status::new(&answer))
 }
 
 async fn request(verb: &Verb<'_>, what: &str, node: &str) -> Result<(), Failure> {

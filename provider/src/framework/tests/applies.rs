@@ -197,6 +197,10 @@ async fn a_refresh_sees_drift_keeps_spelling_and_notices_removal() {
     assert_eq!(provider.read("pve_thing", state.clone()).await.state, state);
     things.edit("a", "size", Value::from(8));
     assert_eq!(provider.read("pve_thing", state.clone()).await.state.at("size"), &Value::from(8));
+    things.edit("a", "size", Value::from(3));
+    // What a list leaves out is not gone for that.
+    things.server.lock().unwrap().hidden = true;
+    assert_eq!(provider.read("pve_thing", state.clone()).await.state, state);
     delete(&things, &state).await;
     assert!(provider.read("pve_thing", state).await.state.is_null());
 }

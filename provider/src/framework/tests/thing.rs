@@ -68,6 +68,8 @@ pub struct Server {
     pub writes: Vec<String>,
     pub faults: VecDeque<Fault>,
     pub dead_reads: usize,
+    /// Left out of what all share.
+    pub hidden: bool,
     /// What somebody else makes of an object right before the next look.
     pub adopts: bool,
 }
@@ -187,13 +189,16 @@ impl Resource for Things {
         &'a self,
         _: &'a Context,
         object: &'a Value,
-        _: Freshness,
+        freshness: Freshness,
     ) -> BoxFuture<'a, Result<Option<Found>, Failure>> {
         async move {
             let mut server = self.server.lock().unwrap();
             if server.dead_reads > 0 && !server.writes.is_empty() {
                 server.dead_reads -= 1;
                 return Err(Failure::refused("the server is gone"));
+            }
+            if server.hidden && matches!(freshness, Freshness::Shared) {
+                return Ok(None);
             }
             Ok(server.objects.get(&name(object)).map(|object| Found { object: object.clone(), revision: None }))
         }
