@@ -45,6 +45,7 @@ fn happened(kind: Kind) -> &'static str {
         Kind::Unreachable(_) => "the endpoint can't be reached. Nothing was sent.",
         Kind::Certificate(_) => "the server's certificate is not trusted. Nothing was sent.",
         Kind::Ambiguous => "the answer was lost, so the request may or may not have been carried out.",
+        Kind::Unanswered => "Proxmox was asked and did not answer.",
         Kind::LockTimeout => "another writer holds the cluster's lock on this configuration. Nothing was changed.",
         Kind::NoQuorum => "the cluster has no quorum, so /etc/pve is read-only. Nothing was changed.",
         Kind::StaleDigest => {
@@ -100,6 +101,7 @@ fn next_step(kind: Kind) -> Option<&'static str> {
             "If the node's certificate was renewed, take the new fingerprint from its web interface (Node > System > \
              Certificates). If it was not, somebody is in between."
         }
+        Kind::Unanswered => "Check that the node and its services are up, or apply again.",
         Kind::NoQuorum => "Bring nodes back until more than half of the votes are there, then apply again.",
         Kind::LockTimeout | Kind::StaleDigest => "Apply again.",
         Kind::InUse => "Remove what refers to it first.",

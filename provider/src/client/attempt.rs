@@ -83,6 +83,14 @@ impl Delays {
 impl Client {
     /// Sends a request, again where the table says so, until the call ends.
     pub(super) async fn run(&self, nature: Nature, request: Request<'_>, call: &Call) -> Result<Success, Error> {
+        self.try_all(nature, request, call).await.map_err(|error| match (nature, error.kind()) {
+            // What changes nothing leaves nothing in the dark, whether it was carried out or not.
+            (Nature::Read | Nature::Login, Kind::Ambiguous) => error.with_kind(Kind::Unanswered),
+            _ => error,
+        })
+    }
+
+    async fn try_all(&self, nature: Nature, request: Request<'_>, call: &Call) -> Result<Success, Error> {
         let started = Instant::now();
         let mut delays = Delays::new();
         let mut tries = 0;

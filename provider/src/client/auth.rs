@@ -260,6 +260,19 @@ fn age(ticket: &str) -> Duration {
         .split(':')
         .nth(2)
         .and_then(|time| u64::from_str_radix(time, 16).ok())
-        .map(|seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
+        .and_then(|seconds| SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds)));
     issued.and_then(|issued| SystemTime::now().duration_since(issued).ok()).unwrap_or(Duration::ZERO)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ticket_whose_time_is_no_time_is_new() {
+        for ticket in ["PVE:root@pam:FFFFFFFFFFFFFFFF::x", "PVE:root@pam:x::x", "PVE", ""] {
+            assert_eq!(age(ticket), Duration::ZERO, "{ticket}");
+        }
+        assert!(age("PVE:root@pam:00000001::x") > Duration::from_secs(1_000_000_000));
+    }
 }

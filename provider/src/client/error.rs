@@ -18,6 +18,8 @@ pub enum Kind {
     Certificate(Certificate),
     /// The request may or may not have been executed: read, compare, then decide.
     Ambiguous,
+    /// The answer to a read did not come.
+    Unanswered,
     /// The cluster-wide lock was not to be had: not executed.
     LockTimeout,
     /// The cluster has no quorum, `/etc/pve` is read-only: not executed.

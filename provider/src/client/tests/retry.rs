@@ -54,6 +54,14 @@ async fn a_read_survives_whatever_passes() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_read_that_is_never_answered_leaves_nothing_in_the_dark() {
+    let server = Fake::start(|_| status(596, "Connection timed out"));
+    let error = server.client().get::<Value>(PATH, &call()).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Unanswered, "{error}");
+    assert!(error.tries() > 10, "{}", error.tries());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_write_that_was_not_executed_is_sent_again() {
     for reply in [
         status(595, "No route to host"),

@@ -23,7 +23,7 @@ fn slow() -> (Fake, Arc<Notify>, Arc<Notify>) {
             async move {
                 asked.notify_one();
                 answer.notified().await;
-                ok("null")
+                ok("[]")
             }
         }
     });
