@@ -30,6 +30,7 @@ impl Pmxcfs {
         let root = folder.path().display().to_string();
         fs::create_dir_all(folder.path().join("priv/lock")).unwrap();
         fs::create_dir_all(folder.path().join("ha")).unwrap();
+        fs::write(folder.path().join(".members"), "{}").unwrap();
         // Every command line is logged, then run with /etc/pve replaced.
         let script = format!(
             "#!/bin/sh\nprintf '%s\\n' \"$SSH_ORIGINAL_COMMAND\" >>{root}/commands\n\
@@ -85,6 +86,7 @@ async fn written_under_the_lock_beside_and_renamed() {
         [
             "mkdir -- /etc/pve/priv/lock/domain-ha",
             "cat -- /etc/pve/ha/fence.cfg",
+            "test -e /etc/pve/.members",
             "sh -c 'cat > \"$1\"' sh /etc/pve/ha/fence.cfg.tmp.PID",
             "mv -f -- /etc/pve/ha/fence.cfg.tmp.PID /etc/pve/ha/fence.cfg",
             "rmdir -- /etc/pve/priv/lock/domain-ha",
@@ -97,6 +99,17 @@ async fn written_under_the_lock_beside_and_renamed() {
         Ok(Edit::Write(text.to_owned()))
     });
     assert!(!wrote.await.unwrap(), "the same text is not written again");
+}
+
+#[tokio::test]
+async fn while_etc_pve_is_not_mounted_nothing_is_absent() {
+    let pve = Pmxcfs::new();
+    fs::remove_file(pve.path(".members")).unwrap();
+    let error = file().read(&pve.node.ssh(), "pve1", &call()).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Failed, "{error}");
+    assert!(error.note().unwrap().contains("pve-cluster"), "{error}");
+    fs::write(pve.path(".members"), "{}").unwrap();
+    assert_eq!(file().read(&pve.node.ssh(), "pve1", &call()).await.unwrap(), None);
 }
 
 #[tokio::test]

@@ -8,6 +8,10 @@ use crate::call::Call;
 /// What `cat` says of a file that isn't there.
 const ABSENT: &str = "No such file or directory";
 
+/// Where pmxcfs keeps the files of the cluster, and what is always among them.
+const PMXCFS: &str = "/etc/pve/";
+const ALWAYS: &str = "/etc/pve/.members";
+
 /// Reads a text file; `None` if there is none.
 ///
 /// # Errors
@@ -16,6 +20,9 @@ const ABSENT: &str = "No such file or directory";
 pub async fn read(ssh: &Ssh, node: &str, path: &str, call: &Call) -> Result<Option<String>, Error> {
     let output = ssh.run(node, &Command::new("cat").arg("--").arg(path).reading(), call).await?;
     if !output.is_success() && output.stderr_text().ends_with(ABSENT) {
+        if path.starts_with(PMXCFS) {
+            demand_pmxcfs(ssh, node, call).await?;
+        }
         return Ok(None);
     }
     let output = output.success()?;
@@ -25,6 +32,18 @@ pub async fn read(ssh: &Ssh, node: &str, path: &str, call: &Call) -> Result<Opti
             "{path} is not UTF-8, so that it can't be changed without damage. Convert it (`iconv`), then apply again."
         ))),
     }
+}
+
+/// While `pve-cluster` restarts, `/etc/pve` is an empty folder: what isn't there then is not gone.
+async fn demand_pmxcfs(ssh: &Ssh, node: &str, call: &Call) -> Result<(), Error> {
+    let output = ssh.run(node, &Command::new("test").args(["-e", ALWAYS]).reading(), call).await?;
+    if output.is_success() {
+        return Ok(());
+    }
+    Err(output.failed(Kind::Failed).with_note(
+        "/etc/pve is not mounted there: `pve-cluster` is down or about to start. Nothing was changed. Try again when \
+         `systemctl status pve-cluster` says that it runs.",
+    ))
 }
 
 /// Puts a new content in the place of a file, at once: whoever reads it sees the old one or the new one.
