@@ -87,17 +87,15 @@ impl HostKeys {
         }
         let names = [Some(address.known_as()), alias.map(|alias| Address::new(alias, address.port).known_as())];
         let mut trusted = Trusted { consulted: consulted.join(" and "), ..Trusted::default() };
-        // A line for the address decides; lines for the node's name only where there is none.
         for name in names.into_iter().flatten() {
-            for entry in entries.iter().filter(|entry| entry.is_for(&name)) {
-                match entry.marker {
-                    Some(Marker::Revoked) => trusted.revoked.push(entry.key.clone()),
-                    Some(Marker::Authority) => {}
-                    None => trusted.keys.push(entry.key.clone()),
-                }
-            }
-            if !trusted.keys.is_empty() {
-                break;
+            let of_name = |marker| {
+                let lines = entries.iter().filter(|entry| entry.is_for(&name) && entry.marker == marker);
+                lines.map(|entry| entry.key.clone()).collect::<Vec<_>>()
+            };
+            trusted.revoked.extend(of_name(Some(Marker::Revoked)));
+            // A line for the address decides; lines for the node's name only where there is none.
+            if trusted.keys.is_empty() {
+                trusted.keys = of_name(None);
             }
         }
         Ok(trusted)
@@ -302,6 +300,8 @@ mod tests {
         assert_eq!(known.check(&key(OTHER)), Err(HostKey::Changed));
         let revoked = trusted(&[format!("* {ED}"), format!("@revoked * {ED}")], "pve1", 22, None);
         assert_eq!(revoked.check(&key(ED)), Err(HostKey::Revoked));
+        let by_name = [format!("10.0.0.1 {ED}"), format!("@revoked pve1 {ED}")];
+        assert_eq!(trusted(&by_name, "10.0.0.1", 22, Some("pve1")).check(&key(ED)), Err(HostKey::Revoked));
         assert_eq!(trusted(&[], "pve1", 22, None).check(&key(ED)), Err(HostKey::Unknown));
     }
 

@@ -226,12 +226,16 @@ fn name(signal: &Sig) -> String {
 }
 
 /// sudo prints these when `-n` keeps it from asking, or when sudoers doesn't have the command; in English since `LC_ALL=C`.
+/// The command's own words, which may be those of yet another host, are not taken for them.
 fn is_sudo_refusal(stderr: &str) -> bool {
-    ["a password is required", "a terminal is required", "is not allowed to", "not in the sudoers file"]
-        .iter()
-        .any(|text| stderr.contains(text))
-        || stderr.contains("sudo: not found")
-        || stderr.contains("sudo: command not found")
+    stderr.lines().any(|line| {
+        let asks = ["a password is required", "a terminal is required"];
+        line.strip_prefix("sudo: ").is_some_and(|said| asks.iter().any(|text| said.starts_with(text)))
+            || line.starts_with("Sorry, user ") && line.contains(" is not allowed to ")
+            || line.split_once(' ').is_some_and(|(_user, said)| said.starts_with("is not in the sudoers file"))
+            || line.ends_with("sudo: not found")
+            || line.ends_with("sudo: command not found")
+    })
 }
 
 /// Ends the command if nobody waits for it any more: on a stop, when the time is over, or when the future is dropped.
@@ -264,7 +268,11 @@ mod tests {
     fn sudos_words_and_a_commands_words() {
         assert!(is_sudo_refusal("sudo: a password is required"));
         assert!(is_sudo_refusal("Sorry, user ops is not allowed to execute '/usr/bin/cat x' as root on pve1."));
+        assert!(is_sudo_refusal("ops is not in the sudoers file.  This incident will be reported."));
         assert!(is_sudo_refusal("sh: 1: sudo: not found"));
+        assert!(!is_sudo_refusal(
+            "Whoever is not allowed to be here leaves now.\nroot@qnetd: Permission denied (publickey)."
+        ));
         assert!(!is_sudo_refusal("sudo: pvecmm: command not found"));
         assert!(!is_sudo_refusal("cat: /etc/pve/ha/fence.cfg: No such file or directory"));
     }
