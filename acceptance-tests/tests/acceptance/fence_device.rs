@@ -310,6 +310,22 @@ fn two_at_once_both_come_about() {
 }
 
 #[test]
+fn what_stands_in_front_may_go_in_the_same_apply() {
+    let name = "fence_device::what_stands_in_front_may_go_in_the_same_apply";
+    let Some(cluster) = Cluster::with_ssh(name, Release::V9).map(Arc::new) else { return };
+    let w = Workspace::new(&cluster);
+    w.configure(&[device("a", ""), device("b", "  depends_on = [pve_fence_device.a]\n")].concat());
+    w.apply();
+    assert_eq!(w.attributes("pve_fence_device.b")["after"], "a");
+    // What it stands behind then is for apply to find out.
+    w.configure(&device("b", "  connect {\n    node = \"pve2\"\n    options = { plug = \"2\" }\n  }\n"));
+    w.apply();
+    w.plan_is_empty();
+    assert_eq!(w.attributes("pve_fence_device.b")["after"], serde_json::Value::Null);
+    w.destroy();
+}
+
+#[test]
 fn the_order_of_connections_means_nothing() {
     let name = "fence_device::the_order_of_connections_means_nothing";
     let Some(cluster) = Cluster::with_ssh(name, Release::V9).map(Arc::new) else { return };

@@ -52,7 +52,7 @@ pub struct FenceDevice {
     pub secret_options: SecretOptions,
     /// The device that this one has to stand behind: devices are tried in the order of the file. Unset makes no demand; the
     /// state then has the device that stands in front of it.
-    #[schemars(extend("format" = FenceName::FORMAT, "tf" = {"optional": true, "computed": true}))]
+    #[schemars(extend("format" = FenceName::FORMAT, "tf" = {"optional": true, "computed": true, "volatile": true}))]
     pub after: Option<String>,
     /// Whether apply asks the device for its state, for every node that is connected, by running the agent's `status` action on
     /// a node of the cluster. It cuts nobody's power.
