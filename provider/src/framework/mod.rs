@@ -11,6 +11,7 @@ mod diagnostics;
 mod equal;
 mod failure;
 mod list;
+mod literal;
 mod model;
 mod path;
 mod plan;
@@ -27,6 +28,7 @@ pub use derive::{Role, json_schema};
 pub use diagnostics::{Diagnostic, Diagnostics, Severity};
 pub use failure::{Cause, Failure};
 pub use list::{Listed, Listing};
+pub use literal::quoted;
 pub use model::{from_model, to_model};
 pub use path::{Path, Step};
 pub use provider::{

@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use crate::framework::Value;
+use crate::framework::{Value, quoted};
 
 /// The longest value that stands on one line.
 const LINE: usize = 80;
@@ -180,43 +180,12 @@ fn key(name: &str) -> String {
     if name.starts_with(is_start) && name.chars().all(is_part) && !is_word { name.to_owned() } else { quoted(name) }
 }
 
-/// `text` as a literal: nothing in it is taken for the end of it, for an escape, or for the start of a template.
-pub(super) fn quoted(text: &str) -> String {
-    let mut literal = String::from("\"");
-    let mut characters = text.chars().peekable();
-    while let Some(character) = characters.next() {
-        match character {
-            '"' => literal.push_str("\\\""),
-            '\\' => literal.push_str("\\\\"),
-            '\n' => literal.push_str("\\n"),
-            '\r' => literal.push_str("\\r"),
-            '\t' => literal.push_str("\\t"),
-            '$' | '%' if characters.peek() == Some(&'{') => literal.extend([character, character]),
-            _ if character.is_control() || is_invisible(character) => {
-                let code = u32::from(character);
-                let _ = if code > 0xffff { write!(literal, "\\U{code:08x}") } else { write!(literal, "\\u{code:04x}") };
-            }
-            _ => literal.push(character),
-        }
-    }
-    literal.push('"');
-    literal
-}
-
-/// What changes how a line looks without being seen: line separators, joiners, marks of direction.
-fn is_invisible(character: char) -> bool {
-    matches!(character, '\u{2028}'..='\u{202e}' | '\u{200b}'..='\u{200f}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn what_a_text_holds_never_becomes_syntax() {
-        assert_eq!(quoted("${a} %{b} $x $${c}"), r#""$${a} %%{b} $x $$${c}""#);
-        assert_eq!(quoted("say \"hi\"\\\n\tend\u{1b}\u{202e}"), r#""say \"hi\"\\\n\tend\u001b\u202e""#);
-        assert_eq!(quoted("über ✓ 🎉"), "\"über ✓ 🎉\"");
+    fn keys_are_bare_where_they_may_be() {
         assert_eq!([key("pve-1"), key("1a"), key("a b"), key("true")], ["pve-1", "\"1a\"", "\"a b\"", "\"true\""]);
     }
 

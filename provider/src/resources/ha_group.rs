@@ -9,7 +9,7 @@ use super::explain;
 use super::moved::{self, Moved};
 use super::verbs::{Verb, Verbs, simple_id};
 use crate::client::{Collection, Placement};
-use crate::framework::{Change, Diagnostics, Failure, MoveSource, Value};
+use crate::framework::{Change, Diagnostics, Failure, MoveSource, Value, quoted};
 
 impl Verbs for HaGroup {
     const COLLECTION_LIST: Collection = Collection::HaGroups;
@@ -115,9 +115,23 @@ fn block(rule: &str, group: &Value, resources: &str) -> String {
     });
     let nodes = nodes.collect::<Vec<_>>().join(", ");
     let strict = if group.at("restricted").as_bool() == Some(true) { "\n  strict    = true" } else { "" };
-    let comment = group.at("comment").as_str().map_or_else(String::new, |text| format!("\n  comment   = {text:?}"));
+    let comment =
+        group.at("comment").as_str().map_or_else(String::new, |text| format!("\n  comment   = {}", quoted(text)));
     format!(
         "resource \"pve_ha_node_affinity_rule\" \"<name>\" {{\n  name      = \"{rule}\"\n  resources = {resources}\n  \
          nodes     = {{ {nodes} }}{strict}{comment}\n}}"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_comment_stays_a_text() {
+        let nodes = Value::object([("pve1", Value::from(2))]);
+        let group = Value::object([("nodes", nodes), ("comment", Value::from("cost ${x} \"y\""))]);
+        let block = block("ha-group-a", &group, "[]");
+        assert!(block.contains(r#"comment   = "cost $${x} \"y\"""#), "{block}");
+    }
 }
