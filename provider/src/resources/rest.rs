@@ -14,7 +14,7 @@ use super::typed::{Typed, turn_of};
 use super::verbs::{Verb, Verbs};
 use crate::client::{Client, Domain, Error, Kind, Params, Turn as ClientTurn};
 use crate::framework::{
-    Change, Context, Diagnostics, Failure, Found, Freshness, MoveSource, Path, Resource, Schema, Turn, Value,
+    Cause, Change, Context, Diagnostics, Failure, Found, Freshness, MoveSource, Path, Resource, Schema, Turn, Value,
 };
 use crate::session::Session;
 
@@ -345,13 +345,17 @@ impl<N: Verbs> Resource for RestResource<N> {
             let key = noun.key();
             let params = N::delete_params(&verb, &noun).await?;
             let (path, bounds) = (N::COLLECTION_LIST.object(&key), verb.call());
-            self.write(&verb, turn, &key, |client, turn| {
-                let (path, params, bounds) = (path.clone(), params.clone(), bounds.clone());
-                async move { client.delete(&path, &params, &turn, &bounds).await }
-            })
-            .await?;
-            N::deleted(&verb.configured, &noun);
-            Ok(())
+            let sent = self
+                .write(&verb, turn, &key, |client, turn| {
+                    let (path, params, bounds) = (path.clone(), params.clone(), bounds.clone());
+                    async move { client.delete(&path, &params, &turn, &bounds).await }
+                })
+                .await;
+            // Whose answer was lost may have been carried out, with all that it does to others.
+            if sent.as_ref().err().is_none_or(|failure| failure.cause == Cause::Ambiguous) {
+                N::deleted(&verb.configured, &noun);
+            }
+            sent
         }
         .boxed()
     }
