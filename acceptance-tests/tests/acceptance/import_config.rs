@@ -259,6 +259,12 @@ fn what_only_nodes_know_is_imported_without_its_secrets() {
     assert!(folder.read("node_watchdog.tf").contains("ipmi_watchdog"));
     // Two devices, a node in maintenance, a watchdog, the QDevice, the keyboard layout.
     folder.takes_over(6);
+    // What is left out is named.
+    cluster.emulator().cluster().world().power("pve2", false);
+    cluster.emulator().cluster().world().advance(30.0);
+    let again = Folder { environment: folder.environment.clone(), ..Folder::new(&cluster) };
+    let run = again.write_with(&nodes.iter().map(String::as_str).collect::<Vec<_>>());
+    assert!(run.text.contains("Left out: the watchdog of pve2"), "{}", run.text);
     assert_eq!(cluster.shared_file("/etc/pve/ha/fence.cfg").as_deref(), Some(fence));
 }
 

@@ -93,7 +93,12 @@ impl Hosted for NodeWatchdog {
 
     async fn list(verb: &Verb<'_>) -> Result<Vec<Self>, Failure> {
         let mut found = Vec::new();
-        for member in members(verb).await?.into_iter().filter(|member| member.online) {
+        for member in members(verb).await? {
+            if !member.online {
+                let node = member.name;
+                verb.cx.warn(format!("Left out: the watchdog of {node}"), format!("{node}: the node is down."));
+                continue;
+            }
             let object = Value::object([("node", Value::from(member.name))]);
             found.extend(Self::find(verb, &object, Freshness::Fresh).await?.map(|(noun, _)| noun));
         }
