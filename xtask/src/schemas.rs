@@ -91,7 +91,11 @@ fn attribute(attribute: &Attribute) -> Json {
 }
 
 fn nested(nested: &NestedBlock) -> Json {
-    let inner = Json::Object(object(&nested.block));
+    let mut inner = object(&nested.block);
+    if nested.min_members > 0 {
+        inner.insert("minProperties".into(), nested.min_members.into());
+    }
+    let inner = Json::Object(inner);
     match nested.nesting {
         Nesting::Single => inner,
         Nesting::List => json!({"type": "array", "items": inner, "minItems": nested.min_items}),

@@ -73,7 +73,13 @@ fn nested(name: &str, property: &Json, nesting: &str, role: Role) -> NestedBlock
     let inner = if nesting == Nesting::Single { non_null(property) } else { &property["items"] };
     let mut block = block(inner, role);
     block.description = description(property);
-    NestedBlock { name: name.to_owned(), nesting, block, min_items: property["tf"]["min_items"].as_i64().unwrap_or(0) }
+    NestedBlock {
+        name: name.to_owned(),
+        nesting,
+        block,
+        min_items: property["tf"]["min_items"].as_i64().unwrap_or(0),
+        min_members: inner["minProperties"].as_u64().unwrap_or(0),
+    }
 }
 
 fn attribute(name: &str, property: &Json, role: Role) -> Attribute {
@@ -209,6 +215,7 @@ fn timeouts_block(timeouts: &Timeouts) -> NestedBlock {
             blocks: Vec::new(),
         },
         min_items: 0,
+        min_members: 0,
     }
 }
 

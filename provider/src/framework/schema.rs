@@ -114,6 +114,8 @@ pub struct NestedBlock {
     pub block: Block,
     /// The fewest that must be given.
     pub min_items: i64,
+    /// The fewest attributes that must be set inside of each.
+    pub min_members: u64,
 }
 
 /// What a nested block's value is.

@@ -22,17 +22,17 @@ fn block(schema: &Block, value: &Value, path: &Path, diagnostics: &mut Diagnosti
 
 fn nested(schema: &NestedBlock, value: &Value, path: &Path, diagnostics: &mut Diagnostics) {
     match (schema.nesting, value) {
-        (Nesting::Single, Value::Map(_)) => block(&schema.block, value, path, diagnostics),
+        (Nesting::Single, Value::Map(_)) => one(schema, value, path, diagnostics),
         (Nesting::List, Value::List(items)) => {
             for (index, item) in items.iter().enumerate() {
-                block(&schema.block, item, &path.index(index), diagnostics);
+                one(schema, item, &path.index(index), diagnostics);
             }
         }
         // A path can't point into a set.
         (Nesting::Set, Value::Set(items)) => {
             for item in items {
                 let mut inner = Diagnostics::new();
-                block(&schema.block, item, &Path::root(), &mut inner);
+                one(schema, item, &Path::root(), &mut inner);
                 for diagnostic in inner {
                     diagnostics.error_at(path.clone(), diagnostic.summary, diagnostic.detail);
                 }
@@ -40,6 +40,15 @@ fn nested(schema: &NestedBlock, value: &Value, path: &Path, diagnostics: &mut Di
         }
         _ => {}
     }
+}
+
+/// One nested block: how much is set inside of it, and what.
+fn one(schema: &NestedBlock, value: &Value, path: &Path, diagnostics: &mut Diagnostics) {
+    let set = schema.block.attributes.iter().filter(|a| !value.at(&a.name).is_null()).count();
+    if let Some(problem) = too_few(Some(schema.min_members), set, ["attribute", "attributes"]) {
+        diagnostics.error_at(path.clone(), format!("Empty block {}", schema.name), format!("{path}: {problem}"));
+    }
+    block(&schema.block, value, path, diagnostics);
 }
 
 fn attribute(attribute: &Attribute, value: &Value, path: &Path, diagnostics: &mut Diagnostics) {
@@ -92,10 +101,8 @@ fn constraints(schema: &Json, ty: &Type, value: &Value, path: &Path, report: &mu
             }
         }
         Value::Map(members) => {
-            if let Some(least) = schema["minProperties"].as_u64()
-                && (members.len() as u64) < least
-            {
-                report(path, format!("needs at least {least} {}", if least == 1 { "entry" } else { "entries" }));
+            if let Some(problem) = too_few(schema["minProperties"].as_u64(), members.len(), ["entry", "entries"]) {
+                report(path, problem);
             }
             for (key, member) in members {
                 if let Err(problem) = self::text(&schema["propertyNames"], key) {
@@ -118,10 +125,10 @@ fn text(schema: &Json, text: &str) -> Result<(), String> {
         return Err(format!("must be one of {}", allowed.join(", ")));
     }
     let length = text.chars().count() as u64;
-    if let Some(least) = schema["minLength"].as_u64()
-        && length < least
-    {
-        return Err(format!("must be at least {least} characters long"));
+    match schema["minLength"].as_u64() {
+        Some(1) if length == 0 => return Err("must not be empty".to_owned()),
+        Some(least) if length < least => return Err(format!("must be at least {least} characters long")),
+        _ => {}
     }
     if let Some(most) = schema["maxLength"].as_u64()
         && length > most
@@ -170,15 +177,19 @@ fn number(schema: &Json, number: &Number) -> Result<(), String> {
 
 fn count(schema: &Json, elements: &[Value], path: &Path, report: &mut dyn FnMut(&Path, String)) {
     let known = elements.iter().all(|e| !e.is_unknown());
-    if let Some(least) = schema["minItems"].as_u64()
+    if let Some(problem) = too_few(schema["minItems"].as_u64(), elements.len(), ["element", "elements"])
         && known
-        && (elements.len() as u64) < least
     {
-        report(path, format!("needs at least {least} {}", if least == 1 { "element" } else { "elements" }));
+        report(path, problem);
     }
     if elements.iter().any(Value::is_null) {
         report(path, "an element is null".to_owned());
     }
+}
+
+fn too_few(least: Option<u64>, count: usize, [one, many]: [&str; 2]) -> Option<String> {
+    let least = least.filter(|least| (count as u64) < *least)?;
+    Some(format!("needs at least {least} {}", if least == 1 { one } else { many }))
 }
 
 fn has_type(schema: &Json, name: &str) -> bool {

@@ -73,7 +73,7 @@ pub struct DatacenterOptions {
     #[schemars(extend("enum" = ["vv", "html5", "xtermjs"]))]
     pub console: Option<String>,
     /// A text that users must agree to before they log in. The web interface decodes it as base64.
-    #[schemars(length(max = 65536), extend("format" = "pve-line"))]
+    #[schemars(length(min = 1, max = 65536), extend("format" = "pve-line"))]
     pub consent_text: Option<String>,
     /// Notes on the datacenter.
     #[schemars(length(max = 65536), extend("tf" = {"lines": true, "null_means": ""}))]
@@ -100,7 +100,7 @@ pub struct DatacenterOptions {
     #[schemars(extend("format" = "pve-mac-prefix", "tf" = {"null_means": "BC:24:11"}))]
     pub mac_prefix: Option<String>,
     /// Tags that only privileged users may set.
-    #[schemars(extend("items" = {"type": "string", "format": "pve-tag"}))]
+    #[schemars(extend("minItems" = 1, "items" = {"type": "string", "format": "pve-tag"}))]
     pub registered_tags: Option<BTreeSet<String>>,
 }
 
@@ -116,6 +116,7 @@ pub struct Ha {
 
 /// `crs`
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(extend("minProperties" = 1))]
 pub struct Crs {
     /// `basic` counts resources per node, `static` weighs their configured CPU and memory, `dynamic` their measured usage
     /// (PVE 9.2 and later).
@@ -153,6 +154,7 @@ pub struct Transfer {
 
 /// `bwlimit`
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(extend("minProperties" = 1))]
 pub struct Bwlimit {
     /// Where nothing else is said.
     #[schemars(range(min = 0))]
@@ -173,6 +175,7 @@ pub struct Bwlimit {
 
 /// `next_id`
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(extend("minProperties" = 1))]
 pub struct NextId {
     /// The first id.
     #[schemars(range(min = 0), extend("tf" = {"null_means": 100}))]
@@ -184,6 +187,7 @@ pub struct NextId {
 
 /// `notify`
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(extend("minProperties" = 1))]
 pub struct Notify {
     /// On available package updates.
     #[schemars(extend("enum" = ["auto", "always", "never"]))]
@@ -207,13 +211,15 @@ pub struct Notify {
 
 /// `tag_style`
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(extend("minProperties" = 1))]
 pub struct TagStyle {
     /// The shape in the tree.
     #[schemars(extend("enum" = ["full", "circle", "dense", "none"], "tf" = {"null_means": "circle"}))]
     pub shape: Option<String>,
     /// The colors by tag: `RRGGBB` for the background, or `RRGGBB:RRGGBB` for background and text.
     #[schemars(extend(
-        "propertyNames" = {"format": "pve-tag"}, "additionalProperties" = {"type": "string", "format": "pve-tag-color"}
+        "minProperties" = 1, "propertyNames" = {"format": "pve-tag"},
+        "additionalProperties" = {"type": "string", "format": "pve-tag-color"}
     ))]
     pub color_map: Option<BTreeMap<String, String>>,
     /// The order of tags: as configured, or by the alphabet.
@@ -226,17 +232,19 @@ pub struct TagStyle {
 
 /// `user_tag_access`
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(extend("minProperties" = 1))]
 pub struct UserTagAccess {
     /// Which tags users may set on guests they may configure.
     #[schemars(extend("enum" = ["none", "list", "existing", "free"], "tf" = {"null_means": "free"}))]
     pub user_allow: Option<String>,
     /// The tags of `list`, and those allowed beside `existing`.
-    #[schemars(extend("items" = {"type": "string", "format": "pve-tag"}))]
+    #[schemars(extend("minItems" = 1, "items" = {"type": "string", "format": "pve-tag"}))]
     pub user_allow_list: Option<BTreeSet<String>>,
 }
 
 /// `webauthn`
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(extend("minProperties" = 1))]
 pub struct Webauthn {
     /// The name of the relying party.
     #[schemars(extend("format" = "pve-property-text"))]
@@ -254,6 +262,7 @@ pub struct Webauthn {
 
 /// `u2f`
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(extend("minProperties" = 1))]
 pub struct U2f {
     /// The application id, a URL.
     #[schemars(extend("format" = "pve-property-text"))]

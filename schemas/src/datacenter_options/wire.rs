@@ -210,9 +210,10 @@ fn read(kind: Kind, entry: Entry<'_>, name: &str) -> Json {
                 }
                 _ => return Json::Null,
             };
-            Json::Object(
-                members.iter().map(|m| (m.attribute.to_owned(), read(m.kind, Entry(object), m.name))).collect(),
-            )
+            let members: Map<String, Json> =
+                members.iter().map(|m| (m.attribute.to_owned(), read(m.kind, Entry(object), m.name))).collect();
+            // A block without a member can't be configured.
+            if members.values().all(Json::is_null) { Json::Null } else { Json::Object(members) }
         }
     }
 }
@@ -262,6 +263,12 @@ mod tests {
             from_api(&json!({"migration": "insecure,network=::/0"})).unwrap().migration.unwrap().r#type,
             "insecure"
         );
+    }
+
+    #[test]
+    fn an_option_without_any_property_is_not_set() {
+        let options = from_api(&json!({"crs": {}, "bwlimit": "", "notify": {"new-in-the-next-release": "1"}})).unwrap();
+        assert_eq!(options, DatacenterOptions::default());
     }
 
     #[test]

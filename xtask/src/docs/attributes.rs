@@ -35,7 +35,8 @@ fn lists(block: &Block, path: &str, out: &mut String, nested: &mut String) {
         }
         for block in blocks {
             let anchor = format!("nestedblock--{}", below(path, &block.name));
-            out.push_str(&item(&block.name, &shape(block), &block.block.description, Some(&anchor)));
+            let text = joined(&block.block.description, limits::members(block));
+            out.push_str(&item(&block.name, &shape(block), &text, Some(&anchor)));
         }
     };
     let attributes = |pick: fn(&&Attribute) -> bool| block.attributes.iter().filter(pick).collect::<Vec<_>>();
@@ -100,8 +101,13 @@ fn facts(attribute: &Attribute) -> String {
 }
 
 fn text(attribute: &Attribute) -> String {
-    let mut parts = vec![attribute.description.trim().to_owned()];
-    parts.extend(limits::sentences(attribute));
+    joined(&attribute.description, limits::sentences(attribute))
+}
+
+/// A description and the sentences that follow it.
+fn joined(description: &str, sentences: impl IntoIterator<Item = String>) -> String {
+    let mut parts = vec![description.trim().to_owned()];
+    parts.extend(sentences);
     parts.retain(|part| !part.is_empty());
     parts.join(" ")
 }

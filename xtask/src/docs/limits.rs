@@ -2,7 +2,7 @@
 
 use pve_schemas::value;
 use serde_json::Value as Json;
-use terraform_provider_pve::framework::{Attribute, Value};
+use terraform_provider_pve::framework::{Attribute, NestedBlock, Value};
 
 /// The sentences on `attribute` beside its description.
 pub fn sentences(attribute: &Attribute) -> Vec<String> {
@@ -14,6 +14,12 @@ pub fn sentences(attribute: &Attribute) -> Vec<String> {
         sentences.push(format!("Defaults to `{}`.", literal(default)));
     }
     sentences
+}
+
+/// The sentence on how much must be set inside `block`.
+pub fn members(block: &NestedBlock) -> Option<String> {
+    let least = Some(block.min_members).filter(|least| *least > 0)?;
+    Some(format!("At least {least} {}.", if least == 1 { "attribute" } else { "attributes" }))
 }
 
 fn constraints(property: &Json, sentences: &mut Vec<String>) {

@@ -58,7 +58,13 @@ fn objects_are_complete_both_ways() {
 
 #[test]
 fn an_absent_block_is_an_empty_collection() {
-    let rule = |nesting| NestedBlock { name: "rule".to_owned(), nesting, block: Block::default(), min_items: 0 };
+    let rule = |nesting| NestedBlock {
+        name: "rule".to_owned(),
+        nesting,
+        block: Block::default(),
+        min_items: 0,
+        min_members: 0,
+    };
     let block = |nesting| Block { blocks: vec![rule(nesting)], ..Block::default() };
     let empty = Value::object::<String>([]);
     for nesting in [Nesting::List, Nesting::Set] {
