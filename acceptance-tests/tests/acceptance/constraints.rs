@@ -118,6 +118,7 @@ const CASES: &[Case] = &[
     job("schedule", "\"every day\"", "must be a calendar event"),
     job("schedule", "\"\"", "must not be empty"),
     job("rate", "0.5", "must be at least 1"),
+    job("rate", "1e400", "must be in the range of a 64-bit float"),
     options("ha", "block { shutdown_policy = \"run\" }", "must be one of freeze, failover, conditional, migrate"),
     options("crs", "block { ha = \"best\" }", "must be one of basic, static, dynamic"),
     options("crs", "block {}", "crs: needs at least 1 attribute"),

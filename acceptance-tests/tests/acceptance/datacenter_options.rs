@@ -170,6 +170,28 @@ fn what_is_not_managed_is_not_touched() {
 }
 
 #[test]
+fn a_number_may_have_more_digits_than_proxmox_keeps() {
+    let name = "datacenter_options::a_number_may_have_more_digits_than_proxmox_keeps";
+    let Some(cluster) = Cluster::of(name, Release::V9).map(Arc::new) else { return };
+    let _kept = Kept::new(&cluster);
+    cluster.api.put(PATH, &[("delete", "bwlimit")]);
+    let w = Workspace::new(&cluster);
+    let limit = |clone: &str| {
+        format!(
+            "resource \"{KIND}\" \"a\" {{\n  bwlimit {{\n    clone   = {clone}\n    default = 9007199254740993\n  }}\n}}\n"
+        )
+    };
+    w.configure(&limit("100 / 3"));
+    w.apply();
+    w.plan_is_empty();
+    w.configure(&limit("200 / 3"));
+    w.apply();
+    w.plan_is_empty();
+    assert!(cluster.api.read(PATH)["bwlimit"].as_str().unwrap().contains("clone=66.66666666666667"));
+    w.destroy();
+}
+
+#[test]
 fn an_import_takes_all_options_or_those_it_names() {
     let name = "datacenter_options::an_import_takes_all_options_or_those_it_names";
     let Some(cluster) = Cluster::of(name, Release::V9).map(Arc::new) else { return };

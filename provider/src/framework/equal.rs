@@ -1,5 +1,6 @@
 //! Equality in meaning: what Proxmox takes for the same although it is written differently.
 
+use super::validate::has_type;
 use super::{Attribute, Block, Nesting, Type, Value};
 
 /// Whether `a` and `b` mean the same as values of `attribute`.
@@ -28,6 +29,10 @@ fn canonical(attribute: &Attribute, value: &Value) -> Value {
             Value::Map(filled.collect())
         }
         (Some(means), ty, Value::Null) if !matches!(ty, Type::Map(_)) => means.clone(),
+        // Typed models and Proxmox keep a float; core computes with more digits.
+        (_, _, Value::Number(number)) if has_type(&attribute.constraints, "number") => {
+            number.rounded().map_or_else(|| value.clone(), Value::Number)
+        }
         (_, _, Value::String(text)) if attribute.lines => Value::from(text.strip_suffix('\n').unwrap_or(text)),
         (_, _, Value::String(text)) => {
             let alias = attribute.aliases.iter().find(|(spelling, _)| spelling == text);
@@ -53,4 +58,24 @@ fn canonical_object(block: &Block, value: &Value) -> Value {
     let blocks =
         block.blocks.iter().map(|b| (b.name.clone(), canonical_nested(&b.block, b.nesting, value.at(&b.name))));
     Value::Map(attributes.chain(blocks).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Role, Schema};
+    use super::*;
+
+    #[test]
+    fn digits_beyond_a_float_make_no_difference_where_a_float_is_kept() {
+        let schema = Schema::of::<pve_schemas::ReplicationJob>(Role::Resource);
+        let same = |name: &str, a: &str, b: &str| {
+            let number = |text: &str| Value::Number(text.parse().unwrap());
+            super::same(schema.block.attribute(name).unwrap(), &number(a), &number(b))
+        };
+        assert!(same("rate", "33.33333333333333333333333333", "33.333333333333336"));
+        assert!(same("rate", "9007199254740993", "9007199254740992"));
+        assert!(!same("rate", "33.3333333333333", "33.333333333333336"));
+        assert!(!same("rate", "1e400", "1e401"));
+        assert!(!same("guest", "9007199254740993", "9007199254740992"));
+    }
 }

@@ -164,6 +164,9 @@ fn number(schema: &Json, number: &Number) -> Result<(), String> {
     if has_type(schema, "integer") && number.as_i64().is_none() {
         return Err("must be a whole number".to_owned());
     }
+    if has_type(schema, "number") && number.as_f64().is_none() {
+        return Err("must be in the range of a 64-bit float".to_owned());
+    }
     if let Some(least) = bound("minimum")
         && *number < least
     {
@@ -192,7 +195,8 @@ fn too_few(least: Option<u64>, count: usize, [one, many]: [&str; 2]) -> Option<S
     Some(format!("needs at least {least} {}", if least == 1 { one } else { many }))
 }
 
-fn has_type(schema: &Json, name: &str) -> bool {
+/// Whether the JSON type of a property is, or may be, `name`.
+pub fn has_type(schema: &Json, name: &str) -> bool {
     let types = &schema["type"];
     types == name || types.as_array().is_some_and(|types| types.iter().any(|t| t == name))
 }

@@ -40,6 +40,11 @@ impl Number {
         value.is_finite().then_some(value)
     }
 
+    /// The number that is left of this one where it is kept as an f64; none beyond its range.
+    pub fn rounded(&self) -> Option<Self> {
+        self.as_f64().and_then(Self::from_f64)
+    }
+
     /// A number from a float; none for infinities and NaN.
     pub fn from_f64(value: f64) -> Option<Self> {
         if !value.is_finite() {
