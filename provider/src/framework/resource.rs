@@ -57,6 +57,11 @@ pub trait Resource: Send + Sync {
         false
     }
 
+    /// Whether the object is always there, so that finding it says nothing of a create.
+    fn always_exists(&self) -> bool {
+        false
+    }
+
     /// The natural id; none while a part of it is unknown.
     fn id(&self, object: &Value) -> Option<String>;
 
@@ -105,7 +110,7 @@ pub trait Resource: Send + Sync {
     /// Looks before a create whether the object exists already. One list may serve all creates of a walk, as long as own
     /// writes are applied to it; Proxmox's "already defined" remains the guard.
     fn occupied<'a>(&'a self, cx: &'a Context, object: &'a Value) -> BoxFuture<'a, Result<Option<Found>, Failure>> {
-        self.read(cx, object, Freshness::Shared)
+        if self.always_exists() { Box::pin(async { Ok(None) }) } else { self.read(cx, object, Freshness::Shared) }
     }
 
     /// What other writes of this process, such as a purge, have made of an object that was `prior` in the plan; null where

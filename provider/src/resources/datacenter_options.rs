@@ -104,6 +104,10 @@ impl Resource for DatacenterOptionsResource {
         self.noun.schema()
     }
 
+    fn always_exists(&self) -> bool {
+        true
+    }
+
     fn id(&self, _object: &Value) -> Option<String> {
         Some(ID.to_owned())
     }
@@ -208,11 +212,6 @@ impl Resource for DatacenterOptionsResource {
             Ok(if is_set { vec![object] } else { Vec::new() })
         }
         .boxed()
-    }
-
-    /// The options always exist: a create takes over those it is configured with.
-    fn occupied<'a>(&'a self, _cx: &'a Context, _object: &'a Value) -> BoxFuture<'a, Result<Option<Found>, Failure>> {
-        async { Ok(None) }.boxed()
     }
 
     fn create<'a>(&'a self, cx: &'a Context, turn: &'a Turn, planned: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {

@@ -64,11 +64,11 @@ async fn send(job: &Job<'_>, turn: &Turn, planned: &Value) -> Sent {
             Ok(Some(found)) if unknown_fate && job.unlike(planned, &found.object).is_empty() => {
                 return Sent::Found(found);
             }
-            Ok(Some(found)) => return Sent::Occupied(found),
-            Ok(None) if job.may_try_again(attempt) => attempt += 1,
+            Ok(Some(found)) if !job.resource.always_exists() => return Sent::Occupied(found),
+            Ok(_) if job.may_try_again(attempt) => attempt += 1,
             // After an interrupt nobody waits until the request has run out of time: it may yet be carried out.
-            Ok(None) if unknown_fate && job.cx.stop.is_cancelled() => return Sent::Unsure(failure),
-            Ok(None) => return Sent::Refused(failure),
+            Ok(_) if unknown_fate && job.cx.stop.is_cancelled() => return Sent::Unsure(failure),
+            Ok(_) => return Sent::Refused(failure),
             Err(dead) if unknown_fate => {
                 return Sent::Unsure(Failure { detail: format!("{}\n{}", failure.detail, dead.detail), ..failure });
             }

@@ -77,6 +77,19 @@ async fn a_lost_answer_loses_and_doubles_nothing() {
 }
 
 #[tokio::test]
+async fn a_lost_create_of_what_always_exists_is_sent_again_and_in_the_end_told_as_it_is() {
+    for (lost, succeeds) in [(1, true), (2, true), (9, false)] {
+        let things = Things::new();
+        create(&things, 3).await;
+        things.server.lock().unwrap().always_exists = true;
+        let applied = create(things.faults(&vec![Fault::LostBefore; lost]), 5).await;
+        assert_eq!(applied.diagnostics.is_empty(), succeeds, "{lost}: {:?}", applied.diagnostics);
+        assert!(applied.diagnostics.iter().all(|d| d.detail == "the answer was lost"), "{:?}", applied.diagnostics);
+        assert_eq!(things.object("a").unwrap().at("size") == &Value::from(5), succeeds);
+    }
+}
+
+#[tokio::test]
 async fn a_create_of_unknown_fate_is_in_the_state_and_tainted() {
     let things = Things::new();
     let applied = create(things.faults(&[Fault::LostAfter]).dead_reads(9), 3).await;

@@ -72,6 +72,8 @@ pub struct Server {
     pub hidden: bool,
     /// What somebody else makes of an object right before the next look.
     pub adopts: bool,
+    /// Whether every object is always there, and a create sets what it is.
+    pub always_exists: bool,
 }
 
 /// The resource type.
@@ -169,6 +171,10 @@ impl Resource for Things {
         self.server.lock().unwrap().adopts
     }
 
+    fn always_exists(&self) -> bool {
+        self.server.lock().unwrap().always_exists
+    }
+
     fn id(&self, object: &Value) -> Option<String> {
         object.at("name").as_str().map(str::to_owned)
     }
@@ -208,7 +214,7 @@ impl Resource for Things {
     fn create<'a>(&'a self, _: &'a Context, _: &'a Turn, planned: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
         async move {
             self.request("create", |server| {
-                if server.objects.contains_key(&name(planned)) {
+                if server.objects.contains_key(&name(planned)) && !server.always_exists {
                     return Err(Failure::new(Cause::Exists, "already defined"));
                 }
                 let mut object = planned.clone();
