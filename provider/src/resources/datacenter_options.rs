@@ -1,5 +1,7 @@
 //! Datacenter options: one object of the cluster that several resources may share, each managing the options in its state.
 
+mod plan;
+
 use std::sync::Arc;
 
 use futures_util::FutureExt;
@@ -12,7 +14,6 @@ use serde_json::Value as Json;
 use super::explain;
 use super::moved::{self, Moved};
 use super::typed::{Typed, turn_of};
-use super::verbs::newly_set;
 use crate::client::{Collection, Domain, Params, Turn as ClientTurn};
 use crate::framework::{
     Change, Context, Diagnostics, Failure, Found, Freshness, MoveSource, Path, Resource, Schema, Turn, Value,
@@ -23,9 +24,6 @@ use crate::session::Session;
 const ID: &str = "datacenter";
 
 const SUBJECT: &str = "the datacenter options";
-
-/// Options that only PVE 9 has.
-const SINCE_PVE_9: [&str; 2] = ["location", "replication"];
 
 /// `pve_datacenter_options`
 pub struct DatacenterOptionsResource {
@@ -122,41 +120,15 @@ impl Resource for DatacenterOptionsResource {
     }
 
     fn validate(&self, config: &Value, diagnostics: &mut Diagnostics) {
-        rebalance_needs_its_switch(config, diagnostics);
-        bounds_in_order(config, diagnostics);
+        plan::validate(config, diagnostics);
     }
 
     fn preflight<'a>(&'a self, cx: &'a Context, change: Change<'a>) -> BoxFuture<'a, Diagnostics> {
         async move {
             let Ok(verb) = self.noun.verb(cx) else { return Diagnostics::new() };
             let mut diagnostics = self.noun.check(&verb, change).await;
-            let Ok(version) = verb.client().version(&verb.call()).await else { return diagnostics };
-            if version.is_at_least(9, 0) {
-                return diagnostics;
-            }
-            for name in SINCE_PVE_9.into_iter().filter(|name| newly_set(&change, name)) {
-                diagnostics.error_at(
-                    Path::attribute(name),
-                    "Option needs PVE 9",
-                    format!("This cluster runs PVE {version}, which has no option {name}."),
-                );
-            }
-            let crs = change.planned.at("crs");
-            if newly_set(&change, "crs") && crs.at("ha").as_str() == Some("dynamic") {
-                diagnostics.error_at(
-                    Path::attribute("crs").field("ha"),
-                    "Option needs PVE 9",
-                    format!("This cluster runs PVE {version}, whose scheduler is basic or static."),
-                );
-            }
-            for (name, value) in crs.as_map().into_iter().flatten() {
-                if name.starts_with("ha_auto_rebalance") && !value.is_null() {
-                    diagnostics.error_at(
-                        Path::attribute("crs").field(name),
-                        "Option needs PVE 9",
-                        format!("This cluster runs PVE {version}, which doesn't rebalance running resources."),
-                    );
-                }
+            if let Ok(version) = verb.client().version(&verb.call()).await {
+                plan::needs_version(&version, &change, &mut diagnostics);
             }
             diagnostics
         }
@@ -267,33 +239,4 @@ fn only_set_in(now: &Value, planned: &Value) -> Value {
     Value::object(
         members.filter(|(name, _)| !planned.at(name).is_null()).map(|(name, value)| (name.clone(), value.clone())),
     )
-}
-
-fn rebalance_needs_its_switch(config: &Value, diagnostics: &mut Diagnostics) {
-    let crs = config.at("crs");
-    if !crs.at("ha_auto_rebalance").is_null() {
-        return;
-    }
-    for (name, value) in crs.as_map().into_iter().flatten() {
-        if name.starts_with("ha_auto_rebalance_") && !value.is_null() {
-            diagnostics.error_at(
-                Path::attribute("crs").field(name),
-                "Missing ha_auto_rebalance",
-                format!("crs.{name} has a meaning only beside ha_auto_rebalance, and Proxmox refuses it alone."),
-            );
-        }
-    }
-}
-
-fn bounds_in_order(config: &Value, diagnostics: &mut Diagnostics) {
-    let range = config.at("next_id");
-    if let (Some(lower), Some(upper)) = (range.at("lower").as_number(), range.at("upper").as_number())
-        && lower > upper
-    {
-        diagnostics.error_at(
-            Path::attribute("next_id").field("upper"),
-            "Invalid range of ids",
-            format!("next_id: upper = {upper} is below lower = {lower}, which Proxmox refuses."),
-        );
-    }
 }

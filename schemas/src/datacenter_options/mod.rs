@@ -60,7 +60,7 @@ pub struct DatacenterOptions {
     /// Settings of U2F.
     #[schemars(extend("tf" = {"block": "single"}))]
     pub u2f: Option<U2f>,
-    /// Where the datacenter is. **PVE 9 only.**
+    /// Where the datacenter is. PVE 9.2 and later.
     #[schemars(extend("tf" = {"block": "single"}))]
     pub location: Option<Location>,
     /// The fencing mode. Only the watchdog protects: the HA manager does not act on `hardware` or `both`.

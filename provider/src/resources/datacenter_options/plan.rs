@@ -1,0 +1,131 @@
+//! What of datacenter options is refused at plan.
+
+use crate::client::Version;
+use crate::framework::{Change, Diagnostics, Path, Value};
+
+/// What not every supported version has: an option or a property of one, or just one value of it.
+struct Since {
+    option: &'static str,
+    property: Option<&'static str>,
+    value: Option<&'static str>,
+    major: u32,
+    minor: u32,
+}
+
+const SINCE: [Since; 8] = [
+    Since::option("replication", 9, 0),
+    // pve-cluster has it a little later than the dynamic scheduler.
+    Since::option("location", 9, 2),
+    Since { value: Some("dynamic"), ..Since::scheduler("ha") },
+    Since::scheduler("ha_auto_rebalance"),
+    Since::scheduler("ha_auto_rebalance_threshold"),
+    Since::scheduler("ha_auto_rebalance_method"),
+    Since::scheduler("ha_auto_rebalance_hold_duration"),
+    Since::scheduler("ha_auto_rebalance_margin"),
+];
+
+impl Since {
+    const fn option(option: &'static str, major: u32, minor: u32) -> Self {
+        Self { option, property: None, value: None, major, minor }
+    }
+
+    const fn scheduler(property: &'static str) -> Self {
+        Self { property: Some(property), ..Self::option("crs", 9, 2) }
+    }
+
+    fn path(&self) -> Path {
+        let path = Path::attribute(self.option);
+        match self.property {
+            Some(property) => path.field(property),
+            None => path,
+        }
+    }
+
+    fn of<'a>(&self, object: &'a Value) -> &'a Value {
+        let option = object.at(self.option);
+        self.property.map_or(option, |property| option.at(property))
+    }
+
+    /// Whether the plan sets it. What the state has already, the cluster has taken.
+    fn is_newly_set(&self, change: &Change<'_>) -> bool {
+        let planned = self.of(change.planned);
+        let is_meant = self.value.is_none_or(|value| planned.as_str() == Some(value));
+        let is_set = !planned.is_null() && !planned.is_unknown();
+        is_set && is_meant && change.prior.is_none_or(|prior| self.of(prior) != planned)
+    }
+}
+
+/// Refuses what comes with a later version than the cluster's.
+pub(super) fn needs_version(version: &Version, change: &Change<'_>, diagnostics: &mut Diagnostics) {
+    let too_new = SINCE.iter().filter(|since| !version.is_at_least(since.major, since.minor));
+    for since in too_new.filter(|since| since.is_newly_set(change)) {
+        let path = since.path();
+        let value = since.value.map_or_else(String::new, |value| format!(" = {value:?}"));
+        let detail = format!("This cluster runs PVE {version}, which has no {path}{value}.");
+        diagnostics.error_at(path, format!("Option needs PVE {}.{}", since.major, since.minor), detail);
+    }
+}
+
+/// Checks that go over several attributes.
+pub(super) fn validate(config: &Value, diagnostics: &mut Diagnostics) {
+    rebalance_needs_its_switch(config, diagnostics);
+    bounds_in_order(config, diagnostics);
+}
+
+fn rebalance_needs_its_switch(config: &Value, diagnostics: &mut Diagnostics) {
+    let crs = config.at("crs");
+    if !crs.at("ha_auto_rebalance").is_null() {
+        return;
+    }
+    for (name, value) in crs.as_map().into_iter().flatten() {
+        if name.starts_with("ha_auto_rebalance_") && !value.is_null() {
+            diagnostics.error_at(
+                Path::attribute("crs").field(name),
+                "Missing ha_auto_rebalance",
+                format!("crs.{name} has a meaning only beside ha_auto_rebalance, and Proxmox refuses it alone."),
+            );
+        }
+    }
+}
+
+fn bounds_in_order(config: &Value, diagnostics: &mut Diagnostics) {
+    let range = config.at("next_id");
+    if let (Some(lower), Some(upper)) = (range.at("lower").as_number(), range.at("upper").as_number())
+        && lower > upper
+    {
+        diagnostics.error_at(
+            Path::attribute("next_id").field("upper"),
+            "Invalid range of ids",
+            format!("next_id: upper = {upper} is below lower = {lower}, which Proxmox refuses."),
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(minor: u32, prior: Option<&Value>, planned: &Value) -> Vec<String> {
+        let text = String::new();
+        let version = Version { major: 9, minor, patch: 0, version: text.clone(), release: text.clone(), repoid: text };
+        let mut diagnostics = Diagnostics::new();
+        needs_version(&version, &Change { prior, config: planned, planned }, &mut diagnostics);
+        diagnostics.iter().filter_map(|d| d.path.as_ref().map(ToString::to_string)).collect()
+    }
+
+    fn options(crs: &[(&str, Value)]) -> Value {
+        let place = Value::object([("latitude", Value::from(1)), ("longitude", Value::from(2))]);
+        Value::object([("location", place), ("crs", Value::object(crs.iter().cloned()))])
+    }
+
+    #[test]
+    fn what_came_with_9_2_is_refused_on_9_1() {
+        let crs =
+            [("ha", "dynamic".into()), ("ha_auto_rebalance", true.into()), ("ha_rebalance_on_start", true.into())];
+        let planned = options(&crs);
+        assert_eq!(refused(1, None, &planned), ["location", "crs.ha", "crs.ha_auto_rebalance"]);
+        assert!(refused(2, None, &planned).is_empty());
+        assert_eq!(refused(1, None, &options(&[("ha", "static".into())])), ["location"]);
+        assert!(refused(1, Some(&planned), &planned).is_empty());
+    }
+}
