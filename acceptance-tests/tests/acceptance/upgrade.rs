@@ -118,3 +118,37 @@ fn from_8_to_9_without_surgery() {
     drop(w);
     Arc::into_inner(nine).unwrap().end();
 }
+
+#[test]
+fn a_group_that_is_just_removed_takes_its_nofailback_along() {
+    let name = "upgrade::a_group_that_is_just_removed_takes_its_nofailback_along";
+    let options = Options { release: Release::V9Unmigrated, ..Options::default() };
+    let Some(nine) = Cluster::own(name, options).map(Arc::new) else { return };
+    let sid = &nine.guests(1, 0).sids()[0];
+    let failback = || nine.api.read(&format!("/cluster/ha/resources/{sid}"))["failback"].clone();
+    let sticky = group("sticky", "  nofailback = true\n");
+    let w = Workspace::new(&nine);
+    w.configure(&(sticky.clone() + &resource("a", sid, "  group = pve_ha_group.sticky.name\n")));
+    w.apply();
+    // What the CRM does once all nodes run PVE 9.
+    {
+        let mut world = nine.emulator().cluster().world();
+        world.remove_file("/etc/pve/ha/groups.cfg");
+        let resources = world.file("/etc/pve/ha/resources.cfg").replace("group tfacc-sticky", "failback 0");
+        world.write_file("/etc/pve/ha/resources.cfg", resources);
+    }
+    assert_eq!(failback(), 0);
+    w.plan_is_empty();
+    // Another change leaves it alone.
+    w.configure(&(sticky.clone() + &resource("a", sid, "  group = pve_ha_group.sticky.name\n  comment = \"new\"\n")));
+    w.apply();
+    assert_eq!(failback(), 0);
+    w.configure(&(sticky + &resource("a", sid, "  comment = \"new\"\n")));
+    let run = w.expect(2, &["plan", "-json", "-detailed-exitcode", "-out=plan"]);
+    let warnings = run.warnings();
+    assert!(warnings.iter().any(|warning| warning.summary == "Failback is switched on"), "{}", run.text);
+    w.expect(0, &["apply", "-json", "plan"]);
+    // Unset, which means on.
+    assert!(failback().is_null());
+    w.plan_is_empty();
+}

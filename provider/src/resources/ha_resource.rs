@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pve_schemas::HaResource;
-use pve_schemas::value::{HaState, Sid};
+use pve_schemas::value::{Entry, HaState, Sid};
 use serde_json::Value as Json;
 
 use super::moved::{self, Moved};
@@ -25,7 +25,8 @@ impl Verbs for HaResource {
 
     async fn preflight(verb: &Verb<'_>, change: Change<'_>) -> Diagnostics {
         let mut diagnostics = Diagnostics::new();
-        if !newly_set(&change, "failback") && !newly_set(&change, "group") {
+        let gives_up = change.prior.is_some_and(|prior| gives_up_group(prior, change.planned));
+        if !gives_up && !newly_set(&change, "failback") && !newly_set(&change, "group") {
             return diagnostics;
         }
         let Ok(placement) = verb.client().placement(&verb.call()).await else { return diagnostics };
@@ -43,6 +44,17 @@ impl Verbs for HaResource {
                 "HA groups are gone from this cluster",
                 "This cluster has HA rules instead of groups. Remove `group` and write a `pve_ha_node_affinity_rule` with this \
                  resource in `resources`.",
+            );
+        }
+        if placement == Placement::Rules && gives_up && !has_failback(verb, change.planned).await {
+            diagnostics.warning_at(
+                Path::attribute("failback"),
+                "Failback is switched on",
+                format!(
+                    "{}: `nofailback` of its HA group has become `failback = false` of this HA resource. With neither `group` nor \
+                     `failback` in the configuration, apply switches failback on. Write `failback = false` to leave it off.",
+                    change.planned.at("sid").as_str().unwrap_or_default(),
+                ),
             );
         }
         diagnostics
@@ -73,6 +85,18 @@ impl Verbs for HaResource {
         found.insert("group", Value::from(group));
         if stays {
             found.insert("failback", Value::Null);
+        }
+        Ok(())
+    }
+
+    async fn before_update(verb: &Verb<'_>, from: &mut Value, to: &Value) -> Result<(), Failure> {
+        if !gives_up_group(from, to) {
+            return Ok(());
+        }
+        let placement = verb.client().placement(&verb.call()).await.map_err(|e| explain("the HA groups", &e))?;
+        if placement == Placement::Rules {
+            // What `adjust` has hidden; if it hasn't, Proxmox deletes what is not set without a word.
+            from.insert("failback", Value::from(false));
         }
         Ok(())
     }
@@ -127,6 +151,21 @@ impl Verbs for HaResource {
     fn moved(source: &MoveSource) -> Moved {
         moved::ha_resource(source)
     }
+}
+
+/// Whether the group goes, and with it what made `failback = false` stand for an unset one.
+fn gives_up_group(from: &Value, to: &Value) -> bool {
+    !from.at("group").is_null()
+        && ["group", "failback"].iter().all(|name| to.at(name).is_null())
+        && from.at("failback").is_null()
+}
+
+/// Whether the HA resource fails back on the cluster; if that can't be learnt, nothing is to be said of it.
+async fn has_failback(verb: &Verb<'_>, object: &Value) -> bool {
+    let sid = object.at("sid").as_str().unwrap_or_default();
+    let list = verb.client().list(Collection::HaResources, &verb.call()).await;
+    let entry = list.and_then(|list| list.find::<Json>(sid)).ok().flatten();
+    entry.and_then(|entry| Entry(&entry).flag("failback")).unwrap_or(true)
 }
 
 fn has_reached(wanted: HaState, state: &str) -> bool {

@@ -311,7 +311,9 @@ impl<N: Verbs> Resource for RestResource<N> {
     ) -> BoxFuture<'a, Result<(), Failure>> {
         async move {
             let verb = self.noun.verb(cx)?;
-            let (before, after) = (self.noun.model(&from.object)?, self.noun.model(to)?);
+            let mut object = from.object.clone();
+            N::before_update(&verb, &mut object, to).await?;
+            let (before, after) = (self.noun.model(&object)?, self.noun.model(to)?);
             let key = after.key();
             let (old, new) = (before.params(), after.params());
             let (set, delete) = new.since(&old);

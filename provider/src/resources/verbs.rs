@@ -61,6 +61,15 @@ pub trait Verbs: Rest {
         async { Ok(()) }
     }
 
+    /// Corrects what an update starts from, where [`Verbs::adjust`] has kept a word of the state that `to` gives up.
+    fn before_update(
+        _verb: &Verb<'_>,
+        _from: &mut Value,
+        _to: &Value,
+    ) -> impl Future<Output = Result<(), Failure>> + Send {
+        async { Ok(()) }
+    }
+
     /// Completes what the plan left to be chosen of the identity.
     fn identify(_verb: &Verb<'_>, planned: Value) -> impl Future<Output = Result<Value, Failure>> + Send {
         async { Ok(planned) }
