@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 /// The Proxmox VE cluster to manage, and how to log in.
 ///
 /// Every argument can also come from the environment. Of the ways to log in (API token; ticket; user name and password) one
-/// is chosen whole: the one written here, else the one in `PROXMOX_VE_*`, else the one in Telmate's `PM_*`.
+/// is chosen whole: the one written here, else the one in `PROXMOX_VE_*`, else the one in Telmate's `PM_*`. Whom to trust is
+/// chosen in the same way: if `ca_certificate`, `tls_fingerprint` or `insecure` is written here, the environment is not asked
+/// for any of them.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ProviderBlock {
     /// URL of one node's API, `https://pve1.example.com:8006`, with or without `/api2/json`. Environment:

@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use super::environment::flag;
 use crate::framework::{Diagnostics, Path};
 
 /// What was given for an argument.
@@ -27,6 +28,15 @@ impl Given {
     /// The same place, for a part of the text.
     pub(super) fn with(&self, text: impl Into<String>) -> Self {
         Self { text: text.into(), variable: self.variable.clone() }
+    }
+
+    /// The truth value of `argument`; none if it isn't one, which is reported.
+    pub(super) fn truth(&self, argument: &str, diagnostics: &mut Diagnostics) -> Option<bool> {
+        let value = flag(&self.text);
+        if value.is_none() {
+            self.blame(diagnostics, argument, &format!("it is {:?} and must be true or false", self.text));
+        }
+        value
     }
 
     /// Reports that this is no good value of `argument`.

@@ -4,6 +4,7 @@ mod environment;
 mod given;
 mod locate;
 mod ssh;
+mod trust;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
@@ -14,15 +15,16 @@ use futures_util::future::BoxFuture;
 use pve_schemas::ProviderBlock;
 use secrecy::SecretString;
 
-use crate::client::{Client, Credentials, DEFAULT_REQUEST_TIMEOUT, Endpoint, Fingerprint, Kind, Settings, Trust};
+use crate::client::{Client, Credentials, DEFAULT_REQUEST_TIMEOUT, Endpoint, Kind, Settings};
 use crate::explain::explain;
 use crate::framework::{Configure, Context, Diagnostics, Path, Role, Schema, Stop, Value, to_model};
 use crate::preflight;
 use crate::session::{Configured, Session, SshAccess, call};
 use crate::ssh::Ssh;
-use environment::{Environment, Login, flag, list};
+use environment::{Environment, Login, list};
 use given::Given;
 use locate::ClusterAddresses;
+use trust::Anchors;
 
 /// How long configuring may take to find out that the cluster doesn't answer.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -89,7 +91,7 @@ impl Configuration {
         let environment = &self.environment;
         let endpoint = self.endpoint(&block, diagnostics);
         let credentials = self.credentials(&block, diagnostics);
-        let trust = self.trust(&block, diagnostics);
+        let trust = Anchors::choose(&block, environment).trust(diagnostics);
         let fallbacks: Vec<Given> = match &block.fallback_endpoints {
             Some(urls) => urls.iter().map(Given::written).collect(),
             None => {
@@ -108,7 +110,9 @@ impl Configuration {
                 None
             }),
         };
-        let adopt = self.switch(block.adopt_existing, "adopt_existing", &[], diagnostics);
+        let adopt = block.adopt_existing.or_else(|| {
+            environment.find("ADOPT_EXISTING", &[]).and_then(|given| given.truth("adopt_existing", diagnostics))
+        });
         let ignore =
             block.ignore_preflight.clone().or_else(|| environment.get("IGNORE_PREFLIGHT", &[]).map(|v| list(&v)));
         let ignore = ignore.unwrap_or_default();
@@ -162,44 +166,6 @@ impl Configuration {
     /// What is written in the provider block, else what the environment says.
     fn given(&self, written: Option<&String>, name: &str, others: &[&str]) -> Option<Given> {
         written.map(Given::written).or_else(|| self.environment.find(name, others))
-    }
-
-    /// A truth value: the explicit one, else the environment's, which has to be one.
-    fn switch(&self, given: Option<bool>, name: &str, others: &[&str], diagnostics: &mut Diagnostics) -> Option<bool> {
-        if given.is_some() {
-            return given;
-        }
-        let given = self.environment.find(&name.to_uppercase(), others)?;
-        let value = flag(&given.text);
-        if value.is_none() {
-            given.blame(diagnostics, name, &format!("it is {:?} and must be true or false", given.text));
-        }
-        value
-    }
-
-    fn trust(&self, block: &ProviderBlock, diagnostics: &mut Diagnostics) -> Option<Trust> {
-        let insecure = self.switch(block.insecure, "insecure", &["PM_TLS_INSECURE"], diagnostics);
-        let pin = self.given(block.tls_fingerprint.as_ref(), "TLS_FINGERPRINT", &[]);
-        let ca = self.given(block.ca_certificate.as_ref(), "CA_CERTIFICATE", &[]);
-        if insecure == Some(true) {
-            diagnostics.warning_at(
-                Path::attribute("insecure"),
-                "The server's certificate is not checked",
-                "With `insecure = true` whoever sits between here and the cluster can read the credentials and change the cluster. \
-                 Pin the certificate by `tls_fingerprint`, or trust the cluster's CA by `ca_certificate`.",
-            );
-            return Some(Trust::Anyone);
-        }
-        if let Some(pin) = pin {
-            return Fingerprint::parse(&pin.text)
-                .map(Trust::Pin)
-                .map_err(|error| pin.blame(diagnostics, "tls_fingerprint", &error))
-                .ok();
-        }
-        match ca {
-            Some(ca) => Trust::with_ca(&ca.text).map_err(|error| ca.blame(diagnostics, "ca_certificate", &error)).ok(),
-            None => Some(Trust::system()),
-        }
     }
 
     /// One way to log in, chosen whole: the explicit one, then `PROXMOX_VE_*`, then `PM_*`.

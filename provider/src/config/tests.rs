@@ -64,18 +64,6 @@ fn a_one_time_password_is_accepted_with_a_warning() {
 }
 
 #[test]
-fn a_truth_value_of_the_environment_has_to_be_one() {
-    let insecure = |text: &str| {
-        let mut diagnostics = Diagnostics::new();
-        let trust = configuration(&[("PROXMOX_VE_INSECURE", text)]).trust(&ProviderBlock::default(), &mut diagnostics);
-        (trust == Some(Trust::Anyone), diagnostics.has_error())
-    };
-    assert_eq!(insecure("True"), (true, false));
-    assert_eq!(insecure("0"), (false, false));
-    assert_eq!(insecure("ja"), (false, true));
-}
-
-#[test]
 fn http_is_refused_before_anything_is_sent() {
     let mut diagnostics = Diagnostics::new();
     configuration(&[]).validate(&Value::object([("endpoint", Value::from("http://pve1:8006"))]), &mut diagnostics);
