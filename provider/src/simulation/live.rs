@@ -216,8 +216,7 @@ impl Volume {
         let source = source.strip_prefix("file=").or(source.strip_prefix("volume=")).unwrap_or(source).to_owned();
         let options: Vec<&str> = parts.collect();
         let has = |option: &str| options.contains(&option);
-        // An empty drive; and cloud-init's disk, which is made anew on each start.
-        if source == "none" || source == "cdrom" || source.contains("cloudinit") {
+        if source == "none" || source == "cdrom" || is_cloudinit(&source) {
             return None;
         }
         Some(Self {
@@ -233,6 +232,15 @@ impl Volume {
     pub fn storage(&self) -> Option<&str> {
         if self.source.starts_with('/') { None } else { self.source.split_once(':').map(|(storage, _)| storage) }
     }
+}
+
+/// Whether it is cloud-init's disk, which is made anew on each start: `nfs:100/vm-100-cloudinit.qcow2`, or `nfs:cloudinit`
+/// before the first. A storage may be called so, too.
+fn is_cloudinit(source: &str) -> bool {
+    let name = source.rsplit([':', '/']).next().unwrap_or_default();
+    let stem = name.split_once('.').map_or(name, |(stem, _)| stem);
+    let of_guest = stem.strip_prefix("vm-").and_then(|rest| rest.strip_suffix("-cloudinit"));
+    stem == "cloudinit" || of_guest.is_some_and(|vmid| vmid.parse::<u64>().is_ok())
 }
 
 fn is_disk(key: &str) -> bool {
@@ -306,6 +314,14 @@ mod tests {
                 ("efidisk0", Some("nfs"), false, false, false),
             ]
         );
+    }
+
+    #[test]
+    fn only_the_volume_tells_cloud_inits_disk() {
+        let made_anew = ["zfs:cloudinit", "zfs:vm-100-cloudinit", "nfs:100/vm-100-cloudinit.qcow2"];
+        assert!(made_anew.iter().all(|source| is_cloudinit(source)));
+        let kept = ["cloudinit-zfs:vm-100-disk-0", "local:iso/cloudinit-tools.iso", "/srv/cloudinit/vm-100-disk-0.raw"];
+        assert!(!kept.iter().any(|source| is_cloudinit(source)));
     }
 
     #[test]
