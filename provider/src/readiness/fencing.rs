@@ -3,6 +3,7 @@
 use std::fmt;
 
 use pve_schemas::fence_device::{DeviceId, FenceCfg, Section, status_input};
+use pve_schemas::node_watchdog::{DEFAULT, active_module};
 use pve_schemas::value::Entry;
 
 use super::shell::{Shell, needs_ssh, unasked};
@@ -99,10 +100,6 @@ pub(super) fn mode(facts: &Facts, _: &Demands) -> Verdict {
     )
 }
 
-/// Modules that drive a watchdog.
-const DRIVERS: [&str; 9] =
-    ["softdog", "ipmi_watchdog", "iTCO_wdt", "hpwdt", "i6300esb", "sp5100_tco", "wdat_wdt", "mei_wdt", "xen_wdt"];
-
 pub(super) fn watchdog(facts: &Facts, _: &Demands) -> Verdict {
     let told: Vec<String> =
         facts.status.lrm.iter().filter_map(|lrm| Some(format!("{} {}", lrm.node, lrm.watchdog.as_deref()?))).collect();
@@ -119,7 +116,7 @@ pub(super) fn watchdog(facts: &Facts, _: &Demands) -> Verdict {
             None => silent.push(format!("{node} was not asked")),
         }
         match &shell.modules {
-            Some(Ok(modules)) => match driver(modules) {
+            Some(Ok(modules)) => match active_module(modules, DEFAULT) {
                 Some(name) => drivers.push(format!("{node} {name}")),
                 None => troubles.push(format!("{node} has no watchdog module in use")),
             },
@@ -136,12 +133,6 @@ pub(super) fn watchdog(facts: &Facts, _: &Demands) -> Verdict {
         return unasked(named(silent));
     }
     pass(drivers.join(", "))
-}
-
-/// The watchdog's module of `/proc/modules`: the one that is held open.
-fn driver(modules: &str) -> Option<&str> {
-    let rows = modules.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
-    rows.filter(|row| row.len() > 2 && DRIVERS.contains(&row[0])).find(|row| row[2] != "0").map(|row| row[0])
 }
 
 #[cfg(test)]
@@ -187,6 +178,8 @@ mod tests {
     fn a_watchdog_is_a_device_and_a_module_in_use() {
         assert_eq!(status(watchdog, |_| ()), "pass");
         assert_eq!(status(watchdog, |facts| shell_of(facts, "pve1").device = Some(Ok(false))), "fail");
+        let other = "w83627hf_wdt 16384 1 - Live 0x0\n";
+        assert_eq!(status(watchdog, |facts| shell_of(facts, "pve1").modules = Some(Ok(other.into()))), "pass");
         let idle = "softdog 16384 0 - Live 0x0\n";
         assert_eq!(status(watchdog, |facts| shell_of(facts, "pve1").modules = Some(Ok(idle.into()))), "fail");
         assert_eq!(status(watchdog, |facts| shell_of(facts, "pve1").device = Some(Err("x".into()))), "unknown");
