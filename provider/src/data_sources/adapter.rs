@@ -37,7 +37,8 @@ pub struct Reader<'a> {
     pub call: Call,
     /// Where warnings go.
     pub cx: &'a Context,
-    title: &'static str,
+    /// What is read, for messages.
+    pub title: &'static str,
 }
 
 impl Reader<'_> {
@@ -58,6 +59,17 @@ impl Reader<'_> {
     pub async fn object(&self, collection: Collection) -> Result<Json, Failure> {
         let listing = self.client.list(collection, &self.call).await;
         listing.and_then(|listing| listing.object()).map_err(|error| self.failed(&error))
+    }
+
+    /// Whether to go on with what sends no request.
+    ///
+    /// # Errors
+    /// The user wants out.
+    pub fn go_on(&self) -> Result<(), Failure> {
+        if self.call.stop.is_cancelled() {
+            return Err(Failure::refused(format!("{}: interrupted. Nothing was changed.", self.title)));
+        }
+        Ok(())
     }
 
     /// What the user is told of a failed request.

@@ -6,7 +6,8 @@ use pve_schemas::data::readiness::ReadinessArguments;
 
 use super::adapter::{Reader, Source};
 use super::live;
-use crate::framework::{Failure, Path};
+use super::simulated::simulate;
+use crate::framework::Failure;
 use crate::readiness::{self, Demands};
 use crate::simulation;
 
@@ -15,9 +16,7 @@ impl Source for HaFailoverSimulation {
 
     async fn read(reader: &Reader<'_>, arguments: FailoverSimulationArguments) -> Result<Self, Failure> {
         let answers = live::read(reader, &arguments).await?;
-        let simulated = simulation::simulate(&answers.live, &arguments).map_err(|misfit| {
-            Failure::refused(format!("{}: {}", misfit.argument, misfit.problem)).at(Path::attribute(misfit.argument))
-        })?;
+        let simulated = simulate(reader, &answers.live, &arguments).await?;
         let problems = simulation::problems(&simulated.scenarios);
         let mut result = Self {
             id: simulation::id(&arguments),

@@ -16,6 +16,7 @@ mod quorum;
 mod readiness;
 mod readiness_shell;
 mod replication_jobs;
+mod simulated;
 mod version;
 
 pub use adapter::{Source, data_source};

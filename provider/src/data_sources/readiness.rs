@@ -16,10 +16,10 @@ use super::adapter::{Reader, Source};
 use super::live::{self, Answers, optional};
 use super::readiness_shell;
 use super::replication_jobs::now;
+use super::simulated::simulate;
 use crate::client::{Call, Kind, Params, path};
 use crate::framework::Failure;
 use crate::readiness::{Demands, Facts, Task, checks};
-use crate::simulation;
 
 impl Source for HaReadiness {
     type Arguments = ReadinessArguments;
@@ -67,9 +67,7 @@ pub(super) async fn gather(reader: &Reader<'_>, answers: Answers) -> Result<Fact
         versions: BTreeMap::new(),
         complaints: complaints(&rules, &resources, if rules.is_null() { 8 } else { 9 }).map_err(garbled)?,
         options,
-        scenarios: simulation::simulate(&live, &Default::default())
-            .map_err(|misfit| Failure::refused(misfit.problem))?
-            .scenarios,
+        scenarios: simulate(reader, &live, &Default::default()).await?.scenarios,
         backups: backups?,
         backup_runs: BTreeMap::new(),
         recent: BTreeMap::new(),

@@ -34,9 +34,7 @@ pub(super) async fn ask(reader: &Reader<'_>, nodes: &[&str], options: &Json) -> 
         tokio::join!(join_all(nodes.iter().map(|node| asker.node(node, network.as_deref()))), asker.fences(nodes));
     let mut told: BTreeMap<String, NodeShell> = nodes.iter().map(|node| (*node).to_owned()).zip(told).collect();
     asker.pings(&mut told).await;
-    if reader.call.stop.is_cancelled() {
-        return Err(Failure::refused("Stopped. Nothing was changed."));
-    }
+    reader.go_on()?;
     Ok(Shell::Asked { nodes: told, fences })
 }
 

@@ -48,7 +48,7 @@ pub(super) enum NoServer {
 /// It could not start.
 pub(super) fn run(mode: Mode, provider: impl FnOnce() -> Provider + Send + 'static) -> Result<(), NoServer> {
     // One thread: calls wait for the network most of the time, and a second one would have to be woken for every call, in each
-    // of the processes that core starts. What computes for longer is the failover simulation, and nobody waits beside it.
+    // of the processes that core starts. What computes for longer is the failover simulation, which pauses after each failure.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let served = runtime.block_on(serve(mode, Service::new(provider)));
     // What is still running has had its time.

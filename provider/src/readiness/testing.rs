@@ -9,8 +9,7 @@ use serde_json::{Value as Json, json};
 
 use super::verdict::Verdict;
 use super::{Demands, Facts, NodeShell, Shell, Task};
-use crate::simulation::simulate;
-use crate::simulation::testing::Cluster;
+use crate::simulation::testing::{Cluster, simulate};
 
 pub(super) const NOW: i64 = 1_800_000_000;
 const NODES: [&str; 3] = ["pve1", "pve2", "pve3"];

@@ -16,7 +16,7 @@ use super::{disks, natural};
 pub(super) struct Scene<'a> {
     pub(super) live: &'a Live,
     /// What the HA manager looks after.
-    pub(super) managed: &'a BTreeSet<&'a str>,
+    pub(super) managed: BTreeSet<Name>,
     /// Node and state of each service.
     pub(super) before: BTreeMap<String, (String, State)>,
     /// In percent of what a node has.

@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 use pve_schemas::data::failover_simulation::{FailoverSimulationArguments, Placed, Scenario, Worst};
 
-use crate::placement::config::{Name, Requested};
+use crate::placement::config::{Config, Name, Requested};
 use crate::placement::forecast::Forecast;
 use crate::placement::service::State;
 use crate::placement::usage::{Bystander, Capacity, Size};
@@ -52,35 +52,56 @@ pub struct Misfit {
     pub problem: String,
 }
 
-/// Plays every failure that is asked for.
-///
-/// # Errors
-/// Says which argument does not fit this cluster.
-pub fn simulate(live: &Live, arguments: &FailoverSimulationArguments) -> Result<Simulated, Misfit> {
-    let failures = failures::wanted(live, arguments)?;
-    let wanted = live.wanted.clone().with(&arguments.plans, live.model)?;
-    let status = status::of(live);
-    let config = Arc::new(wanted.config(live.model, &live.crs));
-    let managed: BTreeSet<&str> =
-        config.resources.iter().filter(|(_, r)| r.state != Requested::Ignored).map(|(sid, _)| &**sid).collect();
-    let guests: BTreeMap<Name, Name> =
-        live.guests.values().map(|guest| (guest.sid.as_str().into(), guest.node.as_str().into())).collect();
-    let bystanders = if live.counts_bystanders { bystanders(live, &managed) } else { Vec::new() };
-    let forecast =
-        Forecast::settled(&status, config.clone(), live.crs.weighs().then(|| capacity(live)), bystanders, &guests);
+/// Failures to be played, one after the other: there may be hundreds, and whoever plays them has other things to attend to.
+pub struct Simulation<'a> {
+    failures: std::vec::IntoIter<BTreeSet<Name>>,
+    scene: fates::Scene<'a>,
+    config: Arc<Config>,
+    forecast: Forecast,
+    scenarios: Vec<Scenario>,
+}
 
-    let scene = fates::Scene {
-        live,
-        managed: &managed,
-        before: forecast.now().map(|now| (now.sid().to_string(), (now.node.to_string(), now.state()))).collect(),
-        most_memory: arguments.max_memory_percent.unwrap_or(100),
-        disarmed: status.disarm.is_some(),
-    };
-    let scenarios: Vec<Scenario> = failures.iter().map(|failed| scene.scenario(failed, &forecast)).collect();
-    let placement = placement(live, &scene);
-    let notes = notes(live, &scene, &forecast, &config);
-    let markdown = markdown::render(&scenarios, &notes);
-    Ok(Simulated { scenarios, placement, notes, markdown })
+impl<'a> Simulation<'a> {
+    /// Every failure that is asked for, none of them played yet.
+    ///
+    /// # Errors
+    /// Says which argument does not fit this cluster.
+    pub fn new(live: &'a Live, arguments: &FailoverSimulationArguments) -> Result<Self, Misfit> {
+        let failures = failures::wanted(live, arguments)?;
+        let wanted = live.wanted.clone().with(&arguments.plans, live.model)?;
+        let status = status::of(live);
+        let config = Arc::new(wanted.config(live.model, &live.crs));
+        let looked_after = config.resources.iter().filter(|(_, resource)| resource.state != Requested::Ignored);
+        let managed: BTreeSet<Name> = looked_after.map(|(sid, _)| sid.clone()).collect();
+        let guests: BTreeMap<Name, Name> =
+            live.guests.values().map(|guest| (guest.sid.as_str().into(), guest.node.as_str().into())).collect();
+        let bystanders = if live.counts_bystanders { bystanders(live, &managed) } else { Vec::new() };
+        let capacity = live.crs.weighs().then(|| capacity(live));
+        let forecast = Forecast::settled(&status, config.clone(), capacity, bystanders, &guests);
+        let scene = fates::Scene {
+            live,
+            managed,
+            before: forecast.now().map(|now| (now.sid().to_string(), (now.node.to_string(), now.state()))).collect(),
+            most_memory: arguments.max_memory_percent.unwrap_or(100),
+            disarmed: status.disarm.is_some(),
+        };
+        Ok(Self { failures: failures.into_iter(), scene, config, forecast, scenarios: Vec::new() })
+    }
+
+    /// Plays the next failure. `false` when all have been played.
+    pub fn play_next(&mut self) -> bool {
+        let Some(failed) = self.failures.next() else { return false };
+        self.scenarios.push(self.scene.scenario(&failed, &self.forecast));
+        true
+    }
+
+    /// What came out of the failures that were played.
+    pub fn finish(self) -> Simulated {
+        let placement = placement(&self.scene);
+        let notes = notes(&self.scene, &self.forecast, &self.config);
+        let markdown = markdown::render(&self.scenarios, &notes);
+        Simulated { scenarios: self.scenarios, placement, notes, markdown }
+    }
 }
 
 /// The failure that does the most harm; the first by name among equals.
@@ -123,10 +144,10 @@ pub fn id(arguments: &FailoverSimulationArguments) -> String {
     }
 }
 
-fn placement(live: &Live, scene: &fates::Scene<'_>) -> Vec<Placed> {
+fn placement(scene: &fates::Scene<'_>) -> Vec<Placed> {
     let placed = scene.before.iter().map(|(sid, (node, state))| Placed {
         sid: sid.clone(),
-        name: live.guests.get(sid).and_then(|guest| guest.name.clone()),
+        name: scene.live.guests.get(sid).and_then(|guest| guest.name.clone()),
         node: node.clone(),
         state: state.as_str().to_owned(),
     });
@@ -136,7 +157,7 @@ fn placement(live: &Live, scene: &fates::Scene<'_>) -> Vec<Placed> {
 }
 
 /// Running guests that the HA manager doesn't look after.
-fn bystanders(live: &Live, managed: &BTreeSet<&str>) -> Vec<Bystander> {
+fn bystanders(live: &Live, managed: &BTreeSet<Name>) -> Vec<Bystander> {
     let running = live.guests.values().filter(|guest| guest.running && !managed.contains(guest.sid.as_str()));
     running.map(|guest| Bystander { node: guest.node.as_str().into(), size: size(guest) }).collect()
 }
@@ -153,12 +174,8 @@ fn size(guest: &Guest) -> Size {
     Size { cpu: guest.cpus, mem: guest.memory }
 }
 
-fn notes(
-    live: &Live,
-    scene: &fates::Scene<'_>,
-    forecast: &Forecast,
-    config: &crate::placement::config::Config,
-) -> Vec<String> {
+fn notes(scene: &fates::Scene<'_>, forecast: &Forecast, config: &Config) -> Vec<String> {
+    let live = scene.live;
     let mut notes = Vec::new();
     if live.crs.is_dynamic() {
         notes.push(

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use pve_schemas::data::Quorum;
+use pve_schemas::data::failover_simulation::FailoverSimulationArguments;
 use serde_json::{Value as Json, json};
 
 use super::live::{Crs, Guest, Live, NodeFact, Storage, Volume, Volumes};
 use super::replicas::{Replica, ReplicaState};
-use super::{Model, Wanted};
+use super::{Misfit, Model, Simulated, Simulation, Wanted};
 
 const GIB: u64 = 1 << 30;
 
@@ -141,6 +142,13 @@ impl Cluster {
             crs: self.crs.clone(),
         }
     }
+}
+
+/// What comes out when every failure that is asked for is played.
+pub(crate) fn simulate(live: &Live, arguments: &FailoverSimulationArguments) -> Result<Simulated, Misfit> {
+    let mut simulation = Simulation::new(live, arguments)?;
+    while simulation.play_next() {}
+    Ok(simulation.finish())
 }
 
 /// A copy of a guest, `seconds` old; none if no run succeeded.

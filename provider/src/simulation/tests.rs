@@ -2,7 +2,7 @@ use pve_schemas::data::failover_simulation::{FailoverSimulationArguments, Fate};
 use serde_json::json;
 
 use super::live::Volumes;
-use super::testing::Cluster;
+use super::testing::{Cluster, simulate};
 use super::*;
 
 fn arguments(json: serde_json::Value) -> FailoverSimulationArguments {

@@ -109,8 +109,8 @@ fn is(count: usize) -> &'static str {
 mod tests {
     use pve_schemas::data::failover_simulation::FailoverSimulationArguments;
 
-    use super::super::testing::Cluster;
-    use super::super::{problems, simulate, worst};
+    use super::super::testing::{Cluster, simulate};
+    use super::super::{problems, worst};
     use super::*;
 
     fn page(cluster: &Cluster, checks: &[Check]) -> String {
