@@ -1,6 +1,6 @@
 //! Whether the disks of HA guests are where HA may start them.
 
-use crate::placement::config::{Policy, RuleKind};
+use crate::placement::config::{Config, Policy, RuleKind};
 use crate::simulation::live::Guest;
 use crate::simulation::{ReplicaState, usable_on};
 
@@ -9,9 +9,10 @@ use super::{Demands, Facts};
 
 pub(super) fn disks(facts: &Facts, demands: &Demands) -> Verdict {
     let (mut missing, mut dark, mut looked) = (Vec::new(), Vec::new(), 0);
+    let config = facts.live.wanted.config(facts.live.model, &facts.live.crs);
     for guest in facts.ha_guests() {
         looked += 1;
-        for node in may_run(facts, guest) {
+        for node in may_run(facts, &config, guest) {
             let disk = usable_on(&facts.live, guest, &node);
             let at = format!("{} on {node}: {}", guest.sid, disk.detail);
             match disk.status {
@@ -39,8 +40,7 @@ pub(super) fn disks(facts: &Facts, demands: &Demands) -> Verdict {
 }
 
 /// The other nodes that the guest may be started on, online or not.
-fn may_run(facts: &Facts, guest: &Guest) -> Vec<String> {
-    let config = facts.live.wanted.config(facts.live.model, &facts.live.crs);
+fn may_run(facts: &Facts, config: &Config, guest: &Guest) -> Vec<String> {
     let only: Option<Vec<String>> = match &config.policy {
         Policy::Rules(rules) => rules
             .iter()
