@@ -88,7 +88,7 @@ pub(super) fn restore_test(facts: &Facts, demands: &Demands) -> Verdict {
     if age < -DAY {
         return fail(format!("{day} is yet to come"), remedy);
     }
-    if age > most * DAY {
+    if age > most.saturating_mul(DAY) {
         return fail(format!("{day}: more than {most} days ago"), remedy);
     }
     pass(format!("{day}: within {most} days"))
@@ -164,6 +164,12 @@ mod tests {
         let day = |ago: i64| jiff::Timestamp::from_second(NOW - ago * DAY).unwrap().to_string()[..10].to_owned();
         assert_eq!((on(Some(&day(10))), on(Some(&day(100))), on(None)), ("pass", "fail", "unknown"));
         assert_eq!(on(Some("2999-01-01")), "fail");
+        let arguments = ReadinessArguments {
+            last_restore_test: Some(day(100)),
+            max_restore_test_age_days: Some(i64::MAX),
+            ..Default::default()
+        };
+        assert_eq!(restore_test(&Good::facts(), &Demands::new(arguments)).status, "pass");
     }
 
     #[test]

@@ -69,7 +69,7 @@ pub struct ReadinessArguments {
     #[schemars(extend("format" = "date", "tf" = {"optional": true}))]
     pub last_restore_test: Option<String>,
     /// How many days old that test may be. Unset means 90.
-    #[schemars(range(min = 1), extend("tf" = {"optional": true}))]
+    #[schemars(range(min = 1, max = 3650), extend("tf" = {"optional": true}))]
     pub max_restore_test_age_days: Option<i64>,
 }
 
