@@ -39,7 +39,7 @@ pub(super) fn disks(facts: &Facts, demands: &Demands) -> Verdict {
     pass(format!("the disks of {looked} HA guests are on every node that may run them"))
 }
 
-/// The other nodes that the guest may be started on, online or not.
+/// The other nodes that the guest may be started on; also those that are offline now, and will be back.
 fn may_run(facts: &Facts, config: &Config, guest: &Guest) -> Vec<String> {
     let only: Option<Vec<String>> = match &config.policy {
         Policy::Rules(rules) => rules
@@ -55,7 +55,7 @@ fn may_run(facts: &Facts, config: &Config, guest: &Guest) -> Vec<String> {
             group.map(|group| group.nodes.iter().map(|(node, _)| node.to_string()).collect())
         }
     };
-    let all = facts.live.nodes.iter().filter(|node| node.online).map(|node| node.name.clone());
+    let all = facts.live.nodes.iter().map(|node| node.name.clone());
     all.filter(|node| *node != guest.node && only.as_ref().is_none_or(|only| only.contains(node))).collect()
 }
 
@@ -100,5 +100,20 @@ mod tests {
     fn nothing_to_look_at_and_nothing_to_be_seen() {
         assert_eq!(with(|c| c.resources.clear()).status, "skipped");
         assert_eq!(with(|c| c.storages = None).status, "unknown");
+    }
+
+    #[test]
+    fn a_node_that_is_offline_is_looked_at_too() {
+        let bare = with(|c| {
+            c.replicas = vec![replica(100, "pve2", Some(60))];
+            c.nodes[2].online = false;
+        });
+        assert_eq!(bare.status, "fail");
+        let shared = with(|c| {
+            c.disk(100, "scsi0", "nfs");
+            c.nodes[2].online = false;
+        });
+        assert_eq!(shared.status, "unknown");
+        assert!(shared.detail.starts_with("vm:100 on pve3: "), "{}", shared.detail);
     }
 }

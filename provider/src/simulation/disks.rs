@@ -47,6 +47,16 @@ pub fn usable_on(live: &Live, guest: &Guest, node: &str) -> Disk {
                     format!("{} is on storage {name}, which {node} does not have", volume.key),
                 );
             }
+            // What Proxmox shows of a node that doesn't report is unavailable, or old.
+            Some(storage) if storage.shared && !live.is_online(node) => {
+                return Disk::new(
+                    "unknown",
+                    format!(
+                        "{} is on storage {name}, and whether {node} reaches it is not known: it is offline",
+                        volume.key
+                    ),
+                );
+            }
             Some(storage) if storage.shared && !storage.is_active_on(node) => {
                 return Disk::new(
                     "missing",
@@ -143,6 +153,11 @@ mod tests {
         let unread = look(|c| c.guest(100).volumes = Volumes::Unknown("node pve1 does not answer".into()));
         assert_eq!((unread.status, unread.is_usable()), ("unknown", false));
         assert_eq!(look(|c| c.storages = None).status, "unknown");
+        let offline = look(|c| {
+            c.disk(100, "scsi0", "nfs");
+            c.nodes[1].online = false;
+        });
+        assert_eq!(offline.status, "unknown");
     }
 
     #[test]

@@ -197,7 +197,7 @@ impl Scene<'_> {
     }
 
     fn is_alive(&self, node: &str, failed: &BTreeSet<Name>) -> bool {
-        let online = self.live.nodes.iter().any(|fact| fact.name == node && fact.online);
+        let online = self.live.is_online(node);
         online && !failed.iter().any(|failed| **failed == *node)
     }
 }

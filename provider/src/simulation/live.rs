@@ -151,6 +151,13 @@ impl Crs {
     }
 }
 
+impl Live {
+    /// Whether `node` is a member right now.
+    pub fn is_online(&self, node: &str) -> bool {
+        self.nodes.iter().any(|fact| fact.name == node && fact.online)
+    }
+}
+
 impl NodeFact {
     /// The nodes of `/cluster/resources`, and whether `/cluster/status` has them online; by name.
     pub fn all(resources: &[Json], quorum: &Quorum) -> Vec<Self> {
