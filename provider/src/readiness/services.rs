@@ -1,13 +1,9 @@
 //! The HA managers and what they look after.
 
-use pve_schemas::data::ha_status::Service;
+use pve_schemas::data::ha_status::{DEAD, DRIFT, Service};
 
 use super::verdict::{Verdict, fail, named, pass, skipped};
 use super::{Demands, Facts};
-
-// Words of PVE::API2::HA::Status.
-const DEAD: &str = "old timestamp - dead?";
-const DRIFT: &str = "detected time drift!";
 
 pub(super) fn master(facts: &Facts, _: &Demands) -> Verdict {
     if !facts.uses_ha() {

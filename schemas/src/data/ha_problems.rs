@@ -1,6 +1,6 @@
 //! What is wrong with a cluster's HA, in words.
 
-use super::ha_status::{HaNode, HaStatus, Lrm, Service};
+use super::ha_status::{DEAD, DRIFT, HaNode, HaStatus, Lrm, Service};
 
 /// One line for each problem, in the order of causes: what is wrong further up explains what follows.
 pub fn problems(status: &HaStatus) -> Vec<String> {
@@ -100,10 +100,6 @@ fn is_down(status: &HaStatus, name: &str) -> bool {
 fn is_disarmed(status: &HaStatus) -> bool {
     status.fencing.as_ref().is_some_and(|fencing| matches!(&*fencing.armed_state, "disarming" | "disarmed"))
 }
-
-// Words of PVE::API2::HA::Status.
-const DEAD: &str = "old timestamp - dead?";
-const DRIFT: &str = "detected time drift!";
 
 #[cfg(test)]
 mod tests {

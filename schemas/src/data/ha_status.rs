@@ -11,6 +11,12 @@ use super::ha_problems::problems;
 use crate::noun::Noun;
 use crate::value::Entry;
 
+/// The state of who has not reported for more than 30 s, in the words of PVE::API2::HA::Status.
+pub const DEAD: &str = "old timestamp - dead?";
+
+/// The state of whose clock is ahead of that of the node that answers, in the words of PVE::API2::HA::Status.
+pub const DRIFT: &str = "detected time drift!";
+
 /// What the HA manager does right now: its master, the local resource managers (LRM), the state of every node and of
 /// every HA resource, and whether anything is wrong.
 ///
