@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use pve_schemas::fence_device::AgentStatus;
+use pve_schemas::fence_device::{AgentStatus, PATH};
 use pve_schemas::value::Entry;
 use serde_json::Value as Json;
 
 use super::adapter::Reader;
-use crate::client::Call;
+use crate::client::{Call, Domain};
 use crate::framework::Failure;
 use crate::readiness::{FenceAnswers, FenceConnection, NodeShell, Shell, connections_of};
 use crate::session::SshAccess;
-use crate::ssh::{Command, Kind, Output, Ssh};
+use crate::ssh::{ClusterFile, Command, Error, Kind, Output, Ssh};
 
 /// How long all questions together may take.
 const PATIENCE: Duration = Duration::from_secs(45);
@@ -102,13 +102,10 @@ impl Asker<'_> {
     /// Asks every fence device for the status of its node, from another node.
     async fn fences(&self, nodes: &[&str]) -> Result<FenceAnswers, String> {
         let Some(first) = nodes.first() else { return Err("no node is online".to_owned()) };
-        let command = Command::new("cat").args(["--", "/etc/pve/ha/fence.cfg"]);
-        let output = self.run(first, command).await.map_err(|why| format!("{first}: {why}"))?;
-        let text = match output.is_success() {
-            true => output.text(),
-            false if output.stderr_text().contains("No such file") => return Ok(FenceAnswers::new()),
-            false => return Err(format!("{first}: fence.cfg: {}", first_line(&output.stderr_text()))),
-        };
+        let file = ClusterFile::new(PATH, Domain::Ha.lock_name());
+        let text = file.read_shared(self.ssh, first, &self.call).await;
+        let text = text.map_err(|error| format!("{first}: fence.cfg: {}", first_line(&words(&error))))?;
+        let Some(text) = text else { return Ok(FenceAnswers::new()) };
         let connections = connections_of(&text);
         let asked = connections.iter().map(|connection| async {
             let from = nodes.iter().find(|node| **node != connection.node).unwrap_or(first);
@@ -138,10 +135,14 @@ impl Asker<'_> {
     }
 
     async fn run(&self, node: &str, command: Command) -> Result<Output, String> {
-        self.ssh.run(node, &command.reading(), &self.call).await.map_err(|error| match error.kind() {
-            Kind::Expired => "the time ran out".to_owned(),
-            _ => error.message().to_owned(),
-        })
+        self.ssh.run(node, &command.reading(), &self.call).await.map_err(|error| words(&error))
+    }
+}
+
+fn words(error: &Error) -> String {
+    match error.kind() {
+        Kind::Expired => "the time ran out".to_owned(),
+        _ => error.message().to_owned(),
     }
 }
 
