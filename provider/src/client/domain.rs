@@ -30,13 +30,11 @@ pub enum Domain {
     ReplicationCfg,
     /// Datacenter options.
     DatacenterCfg,
-    /// Backup jobs.
-    JobsCfg,
     /// Everything else that is written.
     Other,
 }
 
-const DOMAINS: usize = 5;
+const DOMAINS: usize = 4;
 
 impl Domain {
     /// The name of Proxmox's lock.
@@ -46,7 +44,6 @@ impl Domain {
             Self::Ha => "domain-ha",
             Self::ReplicationCfg => "file-replication_cfg",
             Self::DatacenterCfg => "file-datacenter_cfg",
-            Self::JobsCfg => "file-jobs_cfg",
             Self::Other => "other",
         }
     }

@@ -52,7 +52,6 @@ mod presence;
 mod quorum;
 mod settings;
 mod snapshot;
-mod task;
 #[cfg(test)]
 mod tests;
 mod texts;
@@ -77,7 +76,6 @@ pub use settings::{
     Credentials, DEFAULT_REQUEST_TIMEOUT, Endpoint, Fingerprint, Settings, SettingsError, Ticket, Token, Trust,
 };
 pub use snapshot::{Collection, Listing};
-pub use task::{TaskEnd, Upid};
 pub use version::{Placement, Version};
 
 use answer::Success;
