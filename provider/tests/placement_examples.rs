@@ -86,8 +86,8 @@ impl Example {
     }
 
     fn run(self) -> Running {
+        let nodes = self.setup.nodes.clone();
         let mut simulation = Simulation::new(self.setup, self.config);
-        let nodes: Vec<Name> = simulation.votes().nodes.iter().enumerate().map(|(i, _)| node(i + 1)).collect();
         nodes.iter().for_each(|name| simulation.power_on(name));
         simulation.advance(SETTLE);
         Running(simulation)

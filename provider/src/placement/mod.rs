@@ -20,7 +20,6 @@ pub mod locks;
 pub mod lrm;
 pub mod manager;
 pub mod nodes;
-pub mod quorum;
 pub mod scenario;
 pub mod select;
 pub mod service;

@@ -323,23 +323,22 @@ mod tests {
     #[test]
     fn the_table_of_tolerated_failures() {
         let (ffsplit, lms) = ("Fifty-Fifty split", "LMS");
-        for (count, device, expected, tolerated) in [
-            (2, None, 2, 0),
-            (3, None, 3, 1),
-            (4, None, 4, 1),
-            (5, None, 5, 2),
-            (6, None, 6, 2),
-            (2, Some(ffsplit), 3, 1),
-            (3, Some(lms), 5, 2),
-            (4, Some(ffsplit), 5, 2),
-            (5, Some(lms), 9, 4),
-            (6, Some(ffsplit), 7, 3),
+        // Expected, needed and tolerated without a QDevice and with one that votes; tolerated with one that is away.
+        for (count, without, algorithm, with, away) in [
+            (2, [2, 2, 0], ffsplit, [3, 2, 1], 0),
+            (3, [3, 2, 1], lms, [5, 3, 2], 0),
+            (4, [4, 3, 1], ffsplit, [5, 3, 2], 1),
+            (5, [5, 3, 2], lms, [9, 5, 4], 0),
+            (6, [6, 4, 2], ffsplit, [7, 4, 3], 2),
         ] {
             let (status, voters) = cluster(count, true);
-            let device = device.map_or(json!({}), |name| qdevice(name, "Connected", "2026-11-23T01:54:49 (cast vote)"));
-            let quorum = Quorum::from_answers(&status, &voters, &device).unwrap();
-            assert_eq!(quorum.expected_votes, Some(expected), "{count} nodes");
-            assert_eq!(quorum.tolerated_node_failures, Some(tolerated), "{count} nodes, {device}");
+            let figures = |device: Json| {
+                let quorum = Quorum::from_answers(&status, &voters, &device).unwrap();
+                [quorum.expected_votes, quorum.needed_votes, quorum.tolerated_node_failures].map(Option::unwrap)
+            };
+            assert_eq!(figures(json!({})), without, "{count} nodes");
+            assert_eq!(figures(qdevice(algorithm, "Connected", "x (cast vote)")), with, "{count} nodes");
+            assert_eq!(figures(qdevice(algorithm, "Connect failed", "x"))[2], away, "{count} nodes");
         }
     }
 

@@ -13,7 +13,6 @@ use super::config::{Config, Name, Resource};
 use super::crm::{After, Crm};
 use super::lrm::Lrm;
 use super::manager::Manager;
-use super::quorum::Votes;
 use super::status::Status;
 use super::usage::Capacity;
 
@@ -182,11 +181,6 @@ impl Simulation {
     /// The log so far.
     pub fn log(&self) -> &[String] {
         &self.world.log
-    }
-
-    /// The votes of the cluster.
-    pub fn votes(&self) -> Votes {
-        Votes { nodes: vec![1; self.nodes.len()], qdevice: 0 }
     }
 
     fn crm_round(&mut self, name: &Name, step: i64) {
