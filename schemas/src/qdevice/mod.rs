@@ -48,7 +48,7 @@ pub struct Qdevice {
     #[schemars(extend("tf" = {"computed": true}))]
     pub votes: Option<i64>,
     /// The state of the connection to the QNetd host: `Connected` while it works, `Not running on …` while a node's daemon doesn't
-    /// run, else what the daemon of the node that was asked says.
+    /// run, `No answer from the daemon` while it runs and says nothing, else what the daemon of the node that was asked says.
     #[schemars(extend("tf" = {"computed": true}))]
     pub state: Option<String>,
 }

@@ -41,11 +41,7 @@ impl Look {
             // With `lms` Proxmox writes none, and corosync takes one less than there are nodes.
             None => self.votes(verb).await?.qdevice().map(|member| member.configured_votes).filter(|votes| *votes > 0),
         };
-        let idle = self.idle(verb).await?;
-        let state = match answer["State"].as_str() {
-            Some(state) if idle.is_empty() => state.to_owned(),
-            _ => format!("Not running on {}", idle.join(", ")),
-        };
+        let state = state(answer["State"].as_str(), &self.idle(verb).await?);
         let none_less = || i64::try_from(self.members.len()).ok().map(|count| count - 1);
         Ok(Some(Qdevice {
             address: device.host.clone().unwrap_or_default(),
@@ -111,6 +107,16 @@ impl Look {
     }
 }
 
+/// What the daemon of the node that answers says, unless one doesn't run.
+fn state(said: Option<&str>, idle: &[&str]) -> String {
+    match said {
+        _ if !idle.is_empty() => format!("Not running on {}", idle.join(", ")),
+        Some(said) => said.to_owned(),
+        // PVE::API2::ClusterConfig answers {} where the daemon runs and its socket isn't there yet.
+        None => "No answer from the daemon".to_owned(),
+    }
+}
+
 /// The votes as `node` sees them.
 pub(super) async fn votes(verb: &Verb<'_>, node: &str) -> Result<Votes, Failure> {
     let command = Command::new("pvecm").arg("status").reading();
@@ -121,4 +127,16 @@ pub(super) async fn votes(verb: &Verb<'_>, node: &str) -> Result<Votes, Failure>
             "{node}: what `pvecm status` printed can't be understood: {problem}. Nothing was changed."
         ))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::state;
+
+    #[test]
+    fn the_state_is_the_daemons_word_or_says_why_there_is_none() {
+        assert_eq!(state(Some("Connected"), &[]), "Connected");
+        assert_eq!(state(Some("Connected"), &["pve2", "pve3"]), "Not running on pve2, pve3");
+        assert_eq!(state(None, &[]), "No answer from the daemon");
+    }
 }
