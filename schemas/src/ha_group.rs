@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use crate::noun::{Noun, Params, Rest, Store};
-use crate::value::{Comment, ConfigId, Entry, NodePriorities};
+use crate::value::{ConfigId, Entry, Latin1Comment, NodePriorities};
 
 /// A group of nodes on which HA resources may or should run. **PVE 8 only**: PVE 9 migrates groups to HA rules; write a
 /// `pve_ha_node_affinity_rule` there.
@@ -27,7 +27,7 @@ pub struct HaGroup {
     #[schemars(extend("tf" = {"default": false}))]
     pub nofailback: Option<bool>,
     /// A comment of one line.
-    #[schemars(extend("format" = Comment::FORMAT, "tf" = {"null_means": ""}))]
+    #[schemars(extend("format" = Latin1Comment::FORMAT, "tf" = {"null_means": ""}))]
     pub comment: Option<String>,
 }
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use crate::noun::{Noun, Params, Rest, Store};
-use crate::value::{Comment, ConfigId, Entry, HaState, Sid};
+use crate::value::{ConfigId, Entry, HaState, Latin1Comment, Sid};
 
 /// A guest that the HA manager looks after: it is kept in the requested state, and recovered on another node when its
 /// node fails.
@@ -37,7 +37,7 @@ pub struct HaResource {
     #[schemars(range(min = 0), extend("tf" = {"default": 1}))]
     pub max_relocate: Option<i64>,
     /// A comment of one line.
-    #[schemars(extend("format" = Comment::FORMAT, "tf" = {"null_means": ""}))]
+    #[schemars(extend("format" = Latin1Comment::FORMAT, "tf" = {"null_means": ""}))]
     pub comment: Option<String>,
     /// What destroy does with HA rules that name this resource, on PVE 9: `false` leaves them to their own resources,
     /// `true` has Proxmox remove this resource from every rule, and rules that become empty.

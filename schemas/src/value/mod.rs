@@ -10,7 +10,7 @@ mod parsed;
 mod schedule;
 mod texts;
 
-pub use comment::{AsciiComment, Comment};
+pub use comment::{AsciiComment, Comment, Latin1Comment};
 pub use duration::duration;
 pub use entry::Entry;
 pub(crate) use fence::is_word;
@@ -34,6 +34,7 @@ pub fn check(format: &str, text: &str) -> Result<(), String> {
         NodeName::FORMAT => parses::<NodeName>(text),
         Sid::FORMAT => parses::<Sid>(text),
         Comment::FORMAT => parses::<Comment>(text),
+        Latin1Comment::FORMAT => parses::<Latin1Comment>(text),
         AsciiComment::FORMAT => parses::<AsciiComment>(text),
         Schedule::FORMAT => parses::<Schedule>(text),
         FenceAgent::FORMAT => parses::<FenceAgent>(text),
