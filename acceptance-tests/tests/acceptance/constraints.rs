@@ -82,7 +82,30 @@ const COMMENTS: [(&str, &str); 4] = [
     ("format(\"%04097d\", 1)", "must be at most 4096 characters long"),
 ];
 
+const REQUIRED: &str = "is required, and its value is null";
+const LATIN: &str = "must consist of characters up to U+00FF";
+const DECODED: &str = "can't contain %20";
+
 const CASES: &[Case] = &[
+    group("name", "null", REQUIRED),
+    group("nodes", "null", REQUIRED),
+    group("comment", "\"a – b\"", LATIN),
+    resource("sid", "null", REQUIRED),
+    resource("comment", "\"a – b\"", LATIN),
+    node_rule("name", "null", REQUIRED),
+    node_rule("resources", "null", REQUIRED),
+    node_rule("nodes", "null", REQUIRED),
+    node_rule("comment", "\"a%20b\"", DECODED),
+    resource_rule("resources", "null", REQUIRED),
+    resource_rule("affinity", "null", REQUIRED),
+    job("guest", "null", REQUIRED),
+    job("target", "null", REQUIRED),
+    job("comment", "\"a%20b\"", DECODED),
+    device("name", "null", REQUIRED),
+    device("agent", "null", REQUIRED),
+    case("pve_node_maintenance", MAINTENANCE, "node", "null", REQUIRED),
+    case("pve_node_watchdog", WATCHDOG, "module", "null", REQUIRED),
+    case("pve_qdevice", QDEVICE, "address", "null", REQUIRED),
     group("name", "\"w\"", NAME),
     group("name", "\"1a\"", NAME),
     group("nodes", "{}", "needs at least 1 entry"),

@@ -248,6 +248,7 @@ fn arguments_that_do_not_fit_the_cluster_say_so() {
         ("groups = [{ name = \"web\", nodes = { pve1 = 1 } }]", "Pass `node_affinity_rules`"),
         ("depth = 3", "must be at most 2"),
         ("resources = [{ sid = \"100\" }]", "must be vm:ID or ct:ID"),
+        ("resources = [{ sid = null }]", "is required"),
     ] {
         w.configure(&format!("data \"pve_ha_failover_simulation\" \"this\" {{\n  {argument}\n}}\n"));
         let run = w.plan_fails();

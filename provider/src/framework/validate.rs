@@ -62,6 +62,14 @@ fn attribute(attribute: &Attribute, value: &Value, path: &Path, diagnostics: &mu
         }
         return;
     }
+    if attribute.required && value.is_null() {
+        // Core only demands that it is written; an expression may make a null of it.
+        diagnostics.error_at(
+            path.clone(),
+            "Missing required argument",
+            format!("{path} is required, and its value is null."),
+        );
+    }
     let mut report = |path: &Path, problem: String| {
         let shown = if attribute.sensitive { String::new() } else { shown(value_at(value, path)) };
         diagnostics.error_at(
@@ -103,6 +111,12 @@ fn constraints(schema: &Json, ty: &Type, value: &Value, path: &Path, report: &mu
         Value::Map(members) => {
             if let Some(problem) = too_few(schema["minProperties"].as_u64(), members.len(), ["entry", "entries"]) {
                 report(path, problem);
+            }
+            if let Type::Object(_) = ty {
+                let required = schema["required"].as_array().into_iter().flatten().filter_map(Json::as_str);
+                for name in required.filter(|name| members.get(*name).is_none_or(Value::is_null)) {
+                    report(&path.key(name), "is required".to_owned());
+                }
             }
             for (key, member) in members {
                 if let Err(problem) = self::text(&schema["propertyNames"], key) {
