@@ -196,8 +196,9 @@ impl Client {
             biased;
             ended = call.end() => return Err(match ended {
                 Ended::Expired if self.inner.quorum.is_missed() => quorum::lost(name),
-                _ => over(ended, &Method::PUT, name)
-                    .with_note("Other writes of this run were not finished in time."),
+                Ended::Expired => over(ended, &Method::PUT, name)
+                    .with_note("Other writes of this run were not finished in time. Nothing was sent for this one."),
+                Ended::Stopped => over(ended, &Method::PUT, name).with_note("Nothing was sent for it."),
             }),
             guard = lock.lock_owned() => guard,
             () = self.inner.quorum.given_up() => return Err(quorum::lost(name)),

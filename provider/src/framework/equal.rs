@@ -1,5 +1,6 @@
 //! Equality in meaning: what Proxmox takes for the same although it is written differently.
 
+use super::read::TIMEOUTS;
 use super::validate::has_type;
 use super::{Attribute, Block, Nesting, Type, Value};
 
@@ -11,6 +12,12 @@ pub fn same(attribute: &Attribute, a: &Value, b: &Value) -> bool {
 /// Whether `a` and `b` mean the same as values of a nested block.
 pub fn same_block(block: &Block, nesting: Nesting, a: &Value, b: &Value) -> bool {
     a == b || canonical_nested(block, nesting, a) == canonical_nested(block, nesting, b)
+}
+
+/// The names of what Proxmox stores of an object in which `a` and `b` differ in meaning.
+pub fn stored_differences<'a>(block: &'a Block, a: &Value, b: &Value) -> Vec<&'a str> {
+    let is_stored = |attribute: &Attribute| !attribute.local && (attribute.required || attribute.optional);
+    differences(block, a, b, is_stored).into_iter().filter(|name| *name != TIMEOUTS).collect()
 }
 
 /// The names of the top-level attributes and blocks in which `a` and `b` differ in meaning.
@@ -33,7 +40,7 @@ fn canonical(attribute: &Attribute, value: &Value) -> Value {
         (_, _, Value::Number(number)) if has_type(&attribute.constraints, "number") => {
             number.rounded().map_or_else(|| value.clone(), Value::Number)
         }
-        (_, _, Value::String(text)) if attribute.lines => Value::from(text.strip_suffix('\n').unwrap_or(text)),
+        (_, _, Value::String(text)) if attribute.lines => Value::from(text.trim_end_matches('\n')),
         (_, _, Value::String(text)) => {
             let alias = attribute.aliases.iter().find(|(spelling, _)| spelling == text);
             alias.map_or_else(|| value.clone(), |(_, meaning)| Value::from(meaning.as_str()))

@@ -22,10 +22,12 @@ mod schema;
 mod validate;
 mod value;
 
+pub use apply::shown;
 pub use context::{Context, Stop};
 pub use data_source::DataSource;
 pub use derive::{Role, json_schema};
 pub use diagnostics::{Diagnostic, Diagnostics, Severity};
+pub use equal::differences;
 pub use failure::{Cause, Failure};
 pub use list::{Listed, Listing};
 pub use literal::quoted;
@@ -34,6 +36,7 @@ pub use path::{Path, Step};
 pub use provider::{
     Applied, ApplyRequest, Configure, Imported, MoveRequest, PlanRequest, Planned, Provider, ReadOutcome,
 };
+pub use read::TIMEOUTS;
 pub use resource::{Change, Found, Freshness, MoveSource, Resource, Turn};
 pub use schema::{Attribute, Block, NestedBlock, Nesting, Schema, Timeouts, Type};
 pub use value::{Number, Value};

@@ -1,7 +1,7 @@
 //! The planner. Planned values are a pure function of the request; only the diagnostics of `preflight` look further.
 
 use super::apply::timeout;
-use super::equal::{same, same_block};
+use super::equal::{same, same_block, stored_differences};
 use super::resource::Change;
 use super::{
     Attribute, Block, Context, Diagnostics, NestedBlock, Nesting, Path, PlanRequest, Planned, Resource, Step, Stop,
@@ -123,11 +123,12 @@ fn configurable(attribute: &Attribute, prior: &Value, planned: &Value) -> bool {
     (attribute.required || attribute.optional) && !same(attribute, prior.at(name), planned.at(name))
 }
 
-/// What only apply can know: computed values of a new object, volatile ones of a changed object.
+/// What only apply can know: computed values of a new object, volatile ones of an object that is changed on the cluster.
 fn mark_unknown(schema: &Block, prior: Option<&Value>, config: &Value, planned: &mut Value) {
+    let is_written = prior.is_none_or(|prior| !stored_differences(schema, prior, planned).is_empty());
     for attribute in schema.attributes.iter().filter(|a| a.computed && a.default.is_none()) {
         let unset = config.at(&attribute.name).is_null();
-        if unset && (prior.is_none() || attribute.volatile) {
+        if unset && (prior.is_none() || attribute.volatile && is_written) {
             planned.insert(&*attribute.name, Value::Unknown);
         }
     }

@@ -23,6 +23,9 @@ pub struct RestResource<N> {
     noun: Typed<N>,
 }
 
+/// What was waited for when there is no turn.
+const TURN: &str = "before its turn to write";
+
 /// A turn that can be given back to let others write first.
 type Slot = Mutex<Option<ClientTurn>>;
 
@@ -207,7 +210,7 @@ impl<N: Verbs> Resource for RestResource<N> {
     fn turn<'a>(&'a self, cx: &'a Context) -> BoxFuture<'a, Result<Turn, Failure>> {
         async move {
             let verb = self.noun.writing_verb(cx)?;
-            let turn = verb.client().turn(domain::<N>(), &verb.call()).await.map_err(|e| explain(N::TITLE, &e))?;
+            let turn = verb.client().turn(domain::<N>(), &verb.call()).await.map_err(|e| explain(TURN, &e))?;
             Ok(Box::new(Slot::new(Some(turn))) as Turn)
         }
         .boxed()

@@ -5,7 +5,7 @@ use crate::framework::read::with_id;
 use crate::framework::resource::Turn;
 
 pub(super) async fn create(job: &Job<'_>, planned: Value) -> Applied {
-    let turn = match guarded(job.resource.turn(job.cx)).await {
+    let turn = match job.turn(&planned).await {
         Ok(turn) => turn,
         Err(failure) => return job.failed("create", Value::Null, failure),
     };

@@ -10,7 +10,7 @@ pub(super) async fn delete(job: &Job<'_>, state: Value) -> Applied {
 }
 
 async fn gone(job: &Job<'_>, state: &Value) -> Result<(), Failure> {
-    let turn = guarded(job.resource.turn(job.cx)).await?;
+    let turn = job.turn(state).await?;
     let mut attempt = 1;
     loop {
         match guarded(job.resource.delete(job.cx, &turn, state)).await {

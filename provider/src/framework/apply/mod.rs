@@ -16,6 +16,7 @@ use super::{
     Applied, ApplyRequest, Block, Cause, Context, Diagnostics, Failure, Found, Freshness, Number, Resource, Stop, Value,
 };
 use crate::framework::read::{TIMEOUTS, relative, with_id};
+use crate::framework::resource::Turn;
 
 /// How often a write whose fate stayed unknown is looked up and, if it left no trace, sent again.
 const ATTEMPTS: usize = 3;
@@ -97,15 +98,15 @@ impl Job<'_> {
         self.resource.id(object).unwrap_or_else(|| self.resource.name().to_owned())
     }
 
+    /// The right to write about `object`; who doesn't get it is told what it was about.
+    async fn turn(&self, object: &Value) -> Result<Turn, Failure> {
+        let turn = guarded(self.resource.turn(self.cx)).await;
+        turn.map_err(|failure| Failure { detail: format!("{}: {}", self.name(object), failure.detail), ..failure })
+    }
+
     /// The names of the stored attributes in which `a` and `b` differ in meaning.
     fn differences(&self, a: &Value, b: &Value) -> Vec<&str> {
-        let block = &self.resource.schema().block;
-        super::equal::differences(block, a, b, |attribute| {
-            !attribute.local && (attribute.required || attribute.optional)
-        })
-        .into_iter()
-        .filter(|name| *name != TIMEOUTS)
-        .collect()
+        super::equal::stored_differences(&self.resource.schema().block, a, b)
     }
 
     /// Whether what was found doesn't do the work that is planned for it.
@@ -179,8 +180,8 @@ fn visible(block: &Block, name: &str, value: &Value) -> Value {
     }
 }
 
-/// A value in a message; what is long is cut, what is composed is named by its shape only.
-fn shown(value: &Value) -> String {
+/// A value as messages show it.
+pub fn shown(value: &Value) -> String {
     match value {
         Value::Null => "unset".to_owned(),
         Value::Unknown => "(known after apply)".to_owned(),

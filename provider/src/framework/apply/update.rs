@@ -12,7 +12,7 @@ use crate::framework::resource::Turn;
 const RESPITE: Duration = Duration::from_millis(100);
 
 pub(super) async fn update(job: &Job<'_>, prior: Value, planned: Value) -> Applied {
-    let turn = match guarded(job.resource.turn(job.cx)).await {
+    let turn = match job.turn(&prior).await {
         Ok(turn) => turn,
         Err(failure) => return job.failed("update", prior, failure),
     };
