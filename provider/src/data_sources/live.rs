@@ -1,6 +1,7 @@
 //! The cluster as a simulation and the readiness checks need it: few lists, and the disks of the guests in question.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream;
@@ -10,13 +11,16 @@ use pve_schemas::data::{Quorum, ReplicationJobs};
 use serde_json::Value as Json;
 
 use super::adapter::{Reader, Source};
-use crate::client::{Collection, Error, Kind, Placement, path};
+use crate::client::{Call, Collection, Error, Kind, Placement, path};
 use crate::framework::Failure;
 use crate::simulation::live::{Crs, Guest, Live, NodeFact, Storage, Volumes};
 use crate::simulation::{Model, Replica, Wanted};
 
 /// How many guests are asked for at once.
 const AT_ONCE: usize = 8;
+
+/// How long a guest's node may take to tell of its disks, which a verdict can do without.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What is read anyway, and worth keeping for more than the simulation.
 pub(super) struct Answers {
@@ -96,7 +100,9 @@ async fn read_disks(reader: &Reader<'_>, live: &mut Live, plans: &FailoverSimula
             if !up {
                 return (sid, Ok(Volumes::Unknown(format!("node {node} is not online"))));
             }
-            let volumes = match reader.client.get::<Json>(&at, &reader.call).await {
+            // A node that has just failed is taken for online until its silence is noticed.
+            let call = Call::within(reader.call.left().min(PATIENCE), reader.call.stop.clone());
+            let volumes = match reader.client.get::<Json>(&at, &call).await {
                 Ok(config) => Ok(Volumes::from_config(&config)),
                 Err(error) if error.kind() == Kind::Stopped => Err(reader.failed(&error)),
                 Err(error) => Ok(Volumes::Unknown(error.quote())),
