@@ -98,7 +98,7 @@ fn summary(folder: &std::path::Path, written: &Written) -> String {
     let _ = write!(text, "\n\nImported by the next apply: {}.", counts.join(", "));
     if written.secrets > 0 {
         let _ =
-            write!(text, "\nSecrets were left out; give the {} variables of variables.tf a value.", written.secrets);
+            write!(text, "\nSecrets were left out; give each variable of variables.tf ({}) a value.", written.secrets);
     }
     text.push_str(
         "\nRun init and plan there: the plan has to show imports only. The import blocks can go after the apply.",
