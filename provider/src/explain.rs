@@ -104,7 +104,10 @@ fn next_step(kind: Kind) -> Option<&'static str> {
         Kind::Unanswered => "Check that the node and its services are up, or apply again.",
         Kind::NoQuorum => "Bring nodes back until more than half of the votes are there, then apply again.",
         Kind::LockTimeout | Kind::StaleDigest => "Apply again.",
-        Kind::InUse => "Remove what refers to it first.",
+        Kind::InUse => {
+            "Remove what refers to it first. To give it another name, let the new one come first: `lifecycle { create_before_destroy = \
+             true }`."
+        }
         Kind::TargetTaken => {
             "Import that job, or choose another target. A job that is being removed counts until it is gone."
         }

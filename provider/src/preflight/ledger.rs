@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
+use super::key::Key;
 use super::objects::{Group, Job, Object, Resource, Rule};
 use crate::placement::config::Name;
 
@@ -32,28 +33,9 @@ pub struct Ledger {
     pub shelf: Shelf,
     removed: HashSet<(Family, Name)>,
     nameless: HashSet<Family>,
-    creates: HashMap<Created, usize>,
+    creates: HashMap<Key, usize>,
+    destroys: HashSet<Key>,
     pub has_qdevice: bool,
-}
-
-/// What is to be created: the space of names, and the natural id in it.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Created {
-    space: String,
-    id: String,
-}
-
-impl Created {
-    /// The object of type `kind` called `id`. Both types of rules share their names.
-    pub fn new(kind: &str, id: &str) -> Self {
-        let space = if kind.ends_with("_affinity_rule") { "rule" } else { kind };
-        Self { space: space.to_owned(), id: id.to_owned() }
-    }
-
-    /// The natural id.
-    pub fn id(&self) -> &str {
-        &self.id
-    }
 }
 
 impl Ledger {
@@ -78,13 +60,23 @@ impl Ledger {
     }
 
     /// Takes note that something is to be created.
-    pub fn record_create(&mut self, created: Created) {
-        *self.creates.entry(created).or_default() += 1;
+    pub fn record_create(&mut self, key: Key) {
+        *self.creates.entry(key).or_default() += 1;
+    }
+
+    /// Takes note that something is to be destroyed, and not created anew by the same resource.
+    pub fn record_destroy(&mut self, key: Key) {
+        self.destroys.insert(key);
     }
 
     /// Whether more than one resource is to create the same.
-    pub fn creates_twice(&self, created: &Created) -> bool {
-        self.creates.get(created).is_some_and(|count| *count > 1)
+    pub fn creates_twice(&self, key: &Key) -> bool {
+        self.creates.get(key).is_some_and(|count| *count > 1)
+    }
+
+    /// Whether one resource is to create what another one is to destroy.
+    pub fn destroys_and_creates(&self, key: &Key) -> bool {
+        self.creates.contains_key(key) && self.destroys.contains(key)
     }
 
     /// Whether an object is to exist.

@@ -6,6 +6,7 @@
 
 mod checks;
 mod conflicts;
+mod key;
 mod ledger;
 mod live;
 mod objects;
@@ -20,8 +21,9 @@ use std::time::Duration;
 
 use crate::call::Call;
 use crate::client::Client;
-use crate::framework::{Diagnostic, Diagnostics, Severity, Value};
-use ledger::{Created, Ledger};
+use crate::framework::{Diagnostic, Diagnostics, Path, Severity, Value};
+use key::Key;
+use ledger::Ledger;
 use live::{Live, Needs};
 use objects::Object;
 use view::{Case, View};
@@ -54,8 +56,10 @@ impl Preflight {
         let parse = |value: Option<&Value>| value.and_then(|value| Object::of(kind, value));
         let mut ledger = self.ledger();
         ledger.record(parse(prior), parse(planned));
-        if let (None, Some(created)) = (prior, planned.and_then(|planned| created(kind, planned))) {
-            ledger.record_create(created);
+        match (prior, planned) {
+            (None, Some(planned)) => Key::of(kind, planned).into_iter().for_each(|key| ledger.record_create(key)),
+            (Some(prior), None) => Key::of(kind, prior).into_iter().for_each(|key| ledger.record_destroy(key)),
+            _ => {}
         }
     }
 
@@ -75,37 +79,40 @@ impl Preflight {
         planned: &Value,
     ) -> Diagnostics {
         let task = if prior.is_none() { Task::Create } else { Task::Change };
-        let created = prior.is_none().then(|| created(kind, planned)).flatten();
-        self.run(client, call, Object::of(kind, planned), created, task).await
+        let subject =
+            Subject { keys: Key::of(kind, planned), prior: prior.and_then(|prior| Object::of(kind, prior)), task };
+        self.run(client, call, Object::of(kind, planned), subject).await
     }
 
     /// Checks an object of type `kind` that is to be destroyed.
     pub async fn destroy(&self, client: &Client, call: &Call, kind: &str, prior: &Value) -> Diagnostics {
-        self.run(client, call, Object::of(kind, prior), None, Task::Destroy).await
+        let subject = Subject { keys: Key::of(kind, prior), prior: None, task: Task::Destroy };
+        self.run(client, call, Object::of(kind, prior), subject).await
     }
 
-    async fn run(
-        &self,
-        client: &Client,
-        call: &Call,
-        object: Option<Object>,
-        created: Option<Created>,
-        task: Task,
-    ) -> Diagnostics {
+    /// The warning of the check called `name`, unless it is ignored, or this is no plan any more.
+    pub fn warning(&self, name: &str, path: Path, detail: String) -> Option<Diagnostic> {
+        let is_told = !self.ignored.contains(name) && !self.is_writing.load(Ordering::Relaxed);
+        let check = CHECKS.iter().find(|check| check.name == name).filter(|_| is_told)?;
+        let subject = path.to_string();
+        Some(view::warning(Some(path), detail).into_diagnostic(check, Some(&subject)))
+    }
+
+    async fn run(&self, client: &Client, call: &Call, object: Option<Object>, subject: Subject) -> Diagnostics {
         let mut diagnostics = Diagnostics::new();
         let Some(object) = object else { return diagnostics };
         let call = &Call::within(call.left().min(PATIENCE), call.stop.clone());
-        self.live.read(client, call, needs(&object, task)).await;
+        self.live.read(client, call, needs(&object, subject.task)).await;
         self.live.refresh(client, call, object.guest()).await;
         let cluster = self.live.cluster();
         let ledger = self.ledger();
         let view = View { live: &self.live, cluster: cluster.as_deref(), planned: &ledger };
-        let case = Case::new(&object, created.as_ref(), task == Task::Destroy, view, &self.told);
+        let case = Case::new(&object, &subject, view, &self.told);
         let is_writing = self.is_writing.load(Ordering::Relaxed);
         for check in CHECKS.iter().filter(|check| !self.ignored.contains(check.name)) {
             let found = (check.run)(&case).into_iter();
             for finding in found.filter(|finding| finding.severity == Severity::Error || !is_writing) {
-                diagnostics.push(finding.into_diagnostic(check));
+                diagnostics.push(finding.into_diagnostic(check, case.subject()));
             }
         }
         diagnostics
@@ -116,9 +123,14 @@ impl Preflight {
     }
 }
 
-/// What a create makes; none while its id isn't known.
-fn created(kind: &str, planned: &Value) -> Option<Created> {
-    planned.at("id").as_str().map(|id| Created::new(kind, id))
+/// What is to happen to the object that is checked.
+#[derive(Debug)]
+struct Subject {
+    /// What it is about.
+    keys: Vec<Key>,
+    /// What it was, where it is changed or replaced.
+    prior: Option<Object>,
+    task: Task,
 }
 
 /// What is to happen to an object.
@@ -153,12 +165,15 @@ fn needs(object: &Object, task: Task) -> Needs {
 #[derive(Debug)]
 struct Finding {
     severity: Severity,
-    path: Option<crate::framework::Path>,
+    path: Option<Path>,
     detail: String,
+    /// Whether it is about the whole cluster rather than about the object that has led to it.
+    is_general: bool,
 }
 
 impl Finding {
-    fn into_diagnostic(self, check: &Check) -> Diagnostic {
+    /// The CLI shows one of all warnings that have a head line in common, so that it names the object.
+    fn into_diagnostic(self, check: &Check, subject: Option<&str>) -> Diagnostic {
         let mut detail = self.detail;
         if self.severity == Severity::Warning {
             detail.push_str(&format!(
@@ -166,7 +181,11 @@ impl Finding {
                 check.name
             ));
         }
-        Diagnostic { severity: self.severity, summary: check.summary.to_owned(), detail, path: self.path }
+        let summary = match subject.filter(|_| !self.is_general) {
+            Some(subject) => format!("{}: {subject}", check.summary),
+            None => check.summary.to_owned(),
+        };
+        Diagnostic { severity: self.severity, summary, detail, path: self.path }
     }
 }
 

@@ -39,6 +39,13 @@ pub const CHECKS: &[Check] = &[
         run: rules::apart_on_too_few_nodes,
     },
     Check {
+        name: "destroyed-and-created",
+        level: ERRS,
+        summary: "One object is destroyed and created",
+        doc: "One resource of the configuration is to destroy what another one is to create, as after a renaming without `moved`.",
+        run: cluster::destroyed_and_created,
+    },
+    Check {
         name: "failback-flapping",
         level: WARNS,
         summary: "Resources follow a single node",
@@ -49,7 +56,7 @@ pub const CHECKS: &[Check] = &[
         name: "group-in-use",
         level: WARNS,
         summary: "The HA group is still in use",
-        doc: "A group is destroyed while HA resources name it (PVE 8).",
+        doc: "A group is destroyed or replaced while HA resources name it (PVE 8).",
         run: destroy::group_in_use,
     },
     Check {
@@ -102,10 +109,18 @@ pub const CHECKS: &[Check] = &[
         run: rules::node_affinity_overlap,
     },
     Check {
+        name: "option-already-set",
+        level: WARNS,
+        summary: "The option is set already",
+        doc: "A datacenter option that this plan begins to manage is set to something else on the cluster.",
+        // The resource tells it: it knows the options in its own words.
+        run: |_| Vec::new(),
+    },
+    Check {
         name: "planned-twice",
         level: ERRS,
         summary: "Two resources create the same",
-        doc: "Two resources of the configuration are to create one and the same object.",
+        doc: "Two resources of the configuration are to create one and the same object, or to set one and the same datacenter option.",
         run: cluster::planned_twice,
     },
     Check {

@@ -4,11 +4,12 @@ use std::cell::OnceCell;
 use std::collections::{BTreeSet, HashSet};
 use std::sync::{Mutex, PoisonError};
 
-use super::Finding;
 use super::conflicts::Conflicts;
-use super::ledger::{Created, Family, Ledger};
+use super::key::Key;
+use super::ledger::{Family, Ledger};
 use super::live::{Cluster, Guest, Live};
 use super::objects::{Group, Job, Nodes, Object, Resource, Rule, guest_of};
+use super::{Finding, Subject, Task};
 use crate::framework::{Path, Severity};
 use crate::placement::config::Name;
 
@@ -125,27 +126,35 @@ fn both<'a, T>(planned: impl Iterator<Item = &'a T>, live: impl Iterator<Item = 
 /// One object to be checked.
 pub struct Case<'a> {
     object: &'a Object,
-    created: Option<&'a Created>,
-    destroys: bool,
+    subject: &'a Subject,
     pub view: View<'a>,
     told: &'a Mutex<HashSet<String>>,
     conflicts: OnceCell<Option<Conflicts>>,
 }
 
 impl<'a> Case<'a> {
-    pub fn new(
-        object: &'a Object,
-        created: Option<&'a Created>,
-        destroys: bool,
-        view: View<'a>,
-        told: &'a Mutex<HashSet<String>>,
-    ) -> Self {
-        Self { object, created, destroys, view, told, conflicts: OnceCell::new() }
+    pub fn new(object: &'a Object, subject: &'a Subject, view: View<'a>, told: &'a Mutex<HashSet<String>>) -> Self {
+        Self { object, subject, view, told, conflicts: OnceCell::new() }
     }
 
-    /// What is to be created, where its id is known.
-    pub fn created(&self) -> Option<&'a Created> {
-        self.created
+    /// What the object is about, if it is to be created or destroyed.
+    pub fn keys(&self) -> &'a [Key] {
+        if self.subject.task == Task::Change { &[] } else { &self.subject.keys }
+    }
+
+    /// What the object was, if it is to be changed or replaced.
+    pub fn prior(&self) -> Option<&'a Object> {
+        self.subject.prior.as_ref()
+    }
+
+    /// The object's name, as far as it is known.
+    pub fn subject(&self) -> Option<&'a str> {
+        match self.object {
+            Object::Resource(resource) => resource.sid.as_deref(),
+            Object::Rule(rule) => rule.name.as_deref(),
+            Object::Group(group) => group.name.as_deref(),
+            _ => self.subject.keys.last().map(Key::name),
+        }
     }
 
     /// The object, whatever is to happen to it.
@@ -155,12 +164,12 @@ impl<'a> Case<'a> {
 
     /// The object that is to be destroyed.
     pub fn destroyed(&self) -> Option<&'a Object> {
-        self.destroys.then_some(self.object)
+        (self.subject.task == Task::Destroy).then_some(self.object)
     }
 
     /// The object that is to be created, changed or replaced.
     pub fn changed(&self) -> Option<&'a Object> {
-        (!self.destroys).then_some(self.object)
+        (self.subject.task != Task::Destroy).then_some(self.object)
     }
 
     /// The HA resource that is to be created, changed or replaced, and its id.
@@ -211,11 +220,16 @@ impl<'a> Case<'a> {
 }
 
 pub(super) fn warning(path: Option<Path>, detail: String) -> Finding {
-    Finding { severity: Severity::Warning, path, detail }
+    Finding { severity: Severity::Warning, path, detail, is_general: false }
+}
+
+/// What is said once, whichever object has led to it.
+pub(super) fn general_warning(detail: String) -> Finding {
+    Finding { is_general: true, ..warning(None, detail) }
 }
 
 pub(super) fn error(path: Option<Path>, detail: String) -> Finding {
-    Finding { severity: Severity::Error, path, detail }
+    Finding { severity: Severity::Error, path, detail, is_general: false }
 }
 
 /// `vm:100`, `vm:100 and vm:101`, `vm:100, vm:101 and 3 more`.

@@ -14,9 +14,11 @@ use serde_json::Value as Json;
 use super::explain;
 use super::moved::{self, Moved};
 use super::typed::{Typed, turn_of};
+use super::verbs::Verb;
 use crate::client::{Collection, Domain, Params, Turn as ClientTurn};
 use crate::framework::{
     Change, Context, Diagnostics, Failure, Found, Freshness, MoveSource, Path, Resource, Schema, Turn, Value,
+    differences, shown,
 };
 use crate::session::Session;
 
@@ -60,6 +62,30 @@ impl DatacenterOptionsResource {
             object.insert(option.attribute, Value::Null);
         }
         Ok(object)
+    }
+
+    /// What this plan begins to manage and somebody has set: the plan shows it as an addition, and apply would replace it unseen.
+    async fn set_already(&self, verb: &Verb<'_>, change: &Change<'_>) -> Diagnostics {
+        let mut diagnostics = Diagnostics::new();
+        let begins =
+            |option: &Opt| is_set(change.planned, option) && !change.prior.is_some_and(|prior| is_set(prior, option));
+        let Ok(mut now) = self.options(verb.cx, Freshness::Shared, begins).await else { return diagnostics };
+        drop_defaults(self.schema(), &mut now);
+        for name in differences(&self.schema().block, &now, change.planned, |_| true) {
+            let (old, new) = (now.at(name), change.planned.at(name));
+            if old.is_null() || !new.is_wholly_known() {
+                continue;
+            }
+            let detail = format!(
+                "{name}: the cluster has {} there, and nothing in the state says so. Apply puts {} in its place.\nTo see what \
+                 changes and begin from what is there, import it first: id {ID}/{name}.",
+                shown(old),
+                shown(new),
+            );
+            let told = verb.configured.preflight.warning("option-already-set", Path::attribute(name), detail);
+            told.into_iter().for_each(|warning| diagnostics.push(warning));
+        }
+        diagnostics
     }
 
     /// PUT of what makes `to` out of `from`.
@@ -123,16 +149,25 @@ impl Resource for DatacenterOptionsResource {
         plan::validate(config, diagnostics);
     }
 
+    fn planned(&self, prior: Option<&Value>, planned: Option<&Value>) {
+        self.noun.record(prior, planned);
+    }
+
     fn preflight<'a>(&'a self, cx: &'a Context, change: Change<'a>) -> BoxFuture<'a, Diagnostics> {
         async move {
             let Ok(verb) = self.noun.verb(cx) else { return Diagnostics::new() };
             let mut diagnostics = self.noun.check(&verb, change).await;
+            diagnostics.extend(self.set_already(&verb, &change).await);
             if let Ok(version) = verb.client().version(&verb.call()).await {
                 plan::needs_version(&version, &change, &mut diagnostics);
             }
             diagnostics
         }
         .boxed()
+    }
+
+    fn preflight_destroy<'a>(&'a self, cx: &'a Context, prior: &'a Value) -> BoxFuture<'a, Diagnostics> {
+        self.noun.check_destroy(cx, prior).boxed()
     }
 
     fn turn<'a>(&'a self, cx: &'a Context) -> BoxFuture<'a, Result<Turn, Failure>> {
@@ -151,7 +186,7 @@ impl Resource for DatacenterOptionsResource {
         freshness: Freshness,
     ) -> BoxFuture<'a, Result<Option<Found>, Failure>> {
         async move {
-            let managed = |option: &Opt| !object.at(option.attribute).is_null();
+            let managed = |option: &Opt| is_set(object, option);
             let object = self.options(cx, freshness, managed).await?;
             Ok(Some(Found { object, revision: None }))
         }
@@ -180,7 +215,7 @@ impl Resource for DatacenterOptionsResource {
         async move {
             let mut object = self.options(cx, Freshness::Shared, |_| true).await?;
             drop_defaults(self.schema(), &mut object);
-            let is_set = OPTIONS.iter().any(|option| !object.at(option.attribute).is_null());
+            let is_set = OPTIONS.iter().any(|option| is_set(&object, option));
             Ok(if is_set { vec![object] } else { Vec::new() })
         }
         .boxed()
@@ -189,7 +224,7 @@ impl Resource for DatacenterOptionsResource {
     fn create<'a>(&'a self, cx: &'a Context, turn: &'a Turn, planned: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
         async move {
             // The write replaces whole property strings, so what is equal already need not be sent.
-            let managed = |option: &Opt| !planned.at(option.attribute).is_null();
+            let managed = |option: &Opt| is_set(planned, option);
             let now = self.options(cx, Freshness::Fresh, managed).await?;
             self.put(cx, turn, &only_set_in(&now, planned), planned).await
         }
@@ -213,6 +248,10 @@ impl Resource for DatacenterOptionsResource {
     fn moved(&self, source: &MoveSource) -> Moved {
         moved::datacenter_options(source, self.noun.ty())
     }
+}
+
+fn is_set(object: &Value, option: &Opt) -> bool {
+    !object.at(option.attribute).is_null()
 }
 
 /// The options an import id names; none means all that are set.

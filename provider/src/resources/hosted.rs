@@ -166,6 +166,10 @@ impl<N: Hosted> Resource for HostedResource<N> {
         .boxed()
     }
 
+    fn preflight_destroy<'a>(&'a self, cx: &'a Context, prior: &'a Value) -> BoxFuture<'a, Diagnostics> {
+        self.noun.check_destroy(cx, prior).boxed()
+    }
+
     fn turn<'a>(&'a self, cx: &'a Context) -> BoxFuture<'a, Result<Turn, Failure>> {
         async move { N::turn(&self.noun.writing_verb(cx)?).await }.boxed()
     }

@@ -89,6 +89,8 @@ fn groups_that_are_still_in_use() {
     b.cluster.api.post("/cluster/ha/resources", &[("sid", "vm:100"), ("group", "web")]);
     let b = b.anew();
     b.destroy(GROUP, group.clone()).warns(check, "", &["web: it is the group of vm:100"]);
+    let renamed = json!({"name": "www", "nodes": {"pve1": 1}});
+    b.change(GROUP, group.clone(), renamed).warns(check, "", &["web: it is", "create_before_destroy"]);
     b.change(RESOURCE, json!({"sid": "vm:100", "group": "web"}), json!({"sid": "vm:100"}));
     b.destroy(GROUP, group).not(check);
 }

@@ -29,8 +29,8 @@ resource "pve_ha_node_affinity_rule" "web" {
         run.warnings().iter().map(|m| (m.address.clone(), m.summary.clone(), m.line.clone())).collect();
     told.sort();
     let expected = [
-        ("pve_ha_node_affinity_rule.web", "No failover", "nodes     = { pve1 = 1 }"),
-        ("pve_ha_resource.web", "Failed starts are not tried elsewhere", "max_relocate = 0"),
+        ("pve_ha_node_affinity_rule.web", "No failover: web", "nodes     = { pve1 = 1 }"),
+        ("pve_ha_resource.web", "Failed starts are not tried elsewhere: vm:100", "max_relocate = 0"),
     ];
     assert_eq!(told, expected.map(|(a, s, l)| (a.to_owned(), s.to_owned(), l.to_owned())));
     // What the plan has told, the apply goes on with.
@@ -79,8 +79,8 @@ resource "pve_ha_node_affinity_rule" "typo" {
     let mut told: Vec<_> = run.errors().iter().map(|m| (m.address.clone(), m.summary.clone())).collect();
     told.sort();
     let expected = [
-        ("pve_ha_node_affinity_rule.typo", "Unknown node"),
-        ("pve_ha_resource_affinity_rule.far", "Resources are kept together and apart"),
+        ("pve_ha_node_affinity_rule.typo", "Unknown node: typo"),
+        ("pve_ha_resource_affinity_rule.far", "Resources are kept together and apart: far"),
     ];
     assert_eq!(told, expected.map(|(a, s)| (a.to_owned(), s.to_owned())), "{}", run.text);
     let asked = cluster.emulator().counters().report();
@@ -118,5 +118,5 @@ fn on_pve_8_groups_are_checked() {
     );
     let run = w.expect(0, &["plan", "-json"]);
     let told: Vec<_> = run.warnings().iter().map(|m| m.summary.clone()).collect();
-    assert_eq!(told, ["No failover"], "{}", run.text);
+    assert_eq!(told, ["No failover: web"], "{}", run.text);
 }

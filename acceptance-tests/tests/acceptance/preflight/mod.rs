@@ -19,6 +19,7 @@ pub const NODE_RULE: &str = "pve_ha_node_affinity_rule";
 pub const RESOURCE_RULE: &str = "pve_ha_resource_affinity_rule";
 pub const GROUP: &str = "pve_ha_group";
 pub const JOB: &str = "pve_replication_job";
+pub const OPTIONS: &str = "pve_datacenter_options";
 
 /// A configured provider beside an emulated cluster, and what was planned with it.
 pub struct Bench {
@@ -113,7 +114,8 @@ impl Said {
     #[track_caller]
     pub fn of(&self, name: &str) -> Option<&Diagnostic> {
         let check = CHECKS.iter().find(|check| check.name == name).unwrap_or_else(|| panic!("no check {name}"));
-        self.0.iter().find(|diagnostic| diagnostic.summary == check.summary)
+        let is_it = |rest: &str| rest.is_empty() || rest.starts_with(": ");
+        self.0.iter().find(|diagnostic| diagnostic.summary.strip_prefix(check.summary).is_some_and(is_it))
     }
 
     #[track_caller]

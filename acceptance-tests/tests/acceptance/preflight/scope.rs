@@ -8,7 +8,7 @@ use terraform_provider_pve::framework::Value;
 use terraform_provider_pve::preflight::CHECKS;
 use terraform_provider_pve::registry;
 
-use super::{Bench, NODE_RULE, RESOURCE, RESOURCE_RULE, node_rule, resource_rule, with};
+use super::{Bench, JOB, NODE_RULE, OPTIONS, RESOURCE, RESOURCE_RULE, node_rule, resource_rule, with};
 
 fn lonely() -> Json {
     with(node_rule("aa", &["vm:777"], json!({"pve7": 1})), json!({"strict": true}))
@@ -44,6 +44,59 @@ fn two_resources_that_create_the_same_are_told() {
     let b = b.anew();
     b.keep(RESOURCE, vm.clone());
     b.create(RESOURCE, vm).not("planned-twice");
+}
+
+#[test]
+fn what_one_resource_destroys_and_another_one_creates_is_told() {
+    let name = "preflight::scope::what_one_resource_destroys_and_another_one_creates_is_told";
+    let Some(b) = Bench::new(name, Release::V9) else { return };
+    let check = "destroyed-and-created";
+    let (vm, other) = (json!({"sid": "vm:100"}), json!({"sid": "vm:101"}));
+    b.destroy(RESOURCE, vm.clone()).not(check);
+    b.create(RESOURCE, other.clone()).not(check);
+    b.create(RESOURCE, vm).errs(check, "sid", &["vm:100", "moved {"]);
+    // In whichever order core comes to them.
+    b.destroy(RESOURCE, other).errs(check, "", &["vm:101", "moved {"]);
+    let job = json!({"guest": 100, "target": "pve2"});
+    b.destroy(JOB, job.clone());
+    b.create(JOB, job).errs(check, "target", &["100 to pve2"]);
+    let options = json!({"console": "html5", "max_workers": 3});
+    b.destroy(OPTIONS, options);
+    b.create(OPTIONS, json!({"language": "de"})).not(check);
+    b.create(OPTIONS, json!({"max_workers": 4})).errs(check, "max_workers", &["max_workers"]);
+    // A replacement is no such thing.
+    let b = b.anew();
+    b.change(RESOURCE, json!({"sid": "vm:100"}), json!({"sid": "vm:101"})).not(check);
+    b.create(RESOURCE, json!({"sid": "vm:101"})).not(check);
+}
+
+#[test]
+fn options_that_two_resources_set_or_somebody_else_has_set_are_told() {
+    let name = "preflight::scope::options_that_two_resources_set_or_somebody_else_has_set_are_told";
+    let Some(b) = Bench::new(name, Release::V9) else { return };
+    b.create(OPTIONS, json!({"max_workers": 3})).not("planned-twice");
+    b.create(OPTIONS, json!({"language": "de"})).not("planned-twice");
+    b.create(OPTIONS, json!({"max_workers": 4})).errs("planned-twice", "max_workers", &["undo the other"]);
+
+    let set = [("max_workers", "10"), ("migration", "insecure,network=10.0.0.0/24"), ("console", "vv")];
+    b.cluster.api.put("/cluster/options", &set);
+    let check = "option-already-set";
+    let b = b.anew();
+    b.create(OPTIONS, json!({"max_workers": 3})).warns(
+        check,
+        "max_workers",
+        &["has 10 there", "datacenter/max_workers"],
+    );
+    b.create(OPTIONS, json!({"console": "vv"})).not(check);
+    b.create(OPTIONS, json!({"language": "de"})).not(check);
+    b.create(OPTIONS, json!({"migration": {"type": "secure"}})).warns(check, "migration", &["network", "secure"]);
+    // What was managed before shows as drift.
+    b.change(OPTIONS, json!({"max_workers": 3}), json!({"max_workers": 4})).not(check);
+    b.change(OPTIONS, json!({"language": "de"}), json!({"language": "de", "max_workers": 4})).warns(
+        check,
+        "max_workers",
+        &[],
+    );
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use crate::framework::Path;
 use crate::preflight::Finding;
 use crate::preflight::objects::Object;
-use crate::preflight::view::{Case, error, warning};
+use crate::preflight::view::{Case, error, general_warning};
 
 /// Two nodes and nothing that decides between them.
 pub fn two_nodes_without_qdevice(case: &Case<'_>) -> Vec<Finding> {
@@ -20,8 +20,7 @@ pub fn two_nodes_without_qdevice(case: &Case<'_>) -> Vec<Finding> {
     if !case.is_news("two-nodes-without-qdevice".to_owned()) {
         return Vec::new();
     }
-    vec![warning(
-        None,
+    vec![general_warning(
         "This cluster has two nodes and no QDevice: when one fails, the other has one of two votes and no quorum, so that nothing is \
          recovered, and it resets itself after a minute if HA resources run on it.\nUnless this plan adds one, set up a QDevice \
          (`pvecm qdevice setup`) on a third machine, or add a node."
@@ -31,22 +30,51 @@ pub fn two_nodes_without_qdevice(case: &Case<'_>) -> Vec<Finding> {
 
 /// An object that two resources of the configuration are to create.
 pub fn planned_twice(case: &Case<'_>) -> Vec<Finding> {
-    let Some(created) = case.created().filter(|created| case.view.planned.creates_twice(created)) else {
+    let Some(key) = case.keys().iter().find(|key| case.changed().is_some() && case.view.planned.creates_twice(key))
+    else {
         return Vec::new();
     };
-    let attribute = match case.any() {
-        Object::Resource(_) => Some("sid"),
-        Object::Rule(_) | Object::Group(_) => Some("name"),
-        _ => None,
+    let name = key.name();
+    let detail = match case.any() {
+        Object::Options => format!(
+            "{name}: another resource of this configuration sets this option, too, so that each apply would undo the other.\nKeep it in \
+             one of the two."
+        ),
+        object => format!(
+            "{name}: another resource of this configuration creates it, too. Apply would make it once and fail for the other, and what \
+             is one object can't be managed twice.\nRemove one of the two{}.",
+            if matches!(object, Object::Rule(_) | Object::Group(_)) { ", or give it a name of its own" } else { "" },
+        ),
+    };
+    vec![error(at(case, name), detail)]
+}
+
+/// An object that one resource of the configuration is to destroy and another one to create.
+pub fn destroyed_and_created(case: &Case<'_>) -> Vec<Finding> {
+    let Some(key) = case.keys().iter().find(|key| case.view.planned.destroys_and_creates(key)) else {
+        return Vec::new();
     };
     vec![error(
-        attribute.map(Path::attribute),
+        at(case, key.name()),
         format!(
-            "{}: another resource of this configuration creates it, too. Apply would make it once and fail for the other, and what is \
-             one object can't be managed twice.\nRemove one of the two, or give it a name of its own.",
-            created.id()
+            "{}: one resource of this plan creates it and another one destroys it. Nothing says which comes first, and it may be gone in \
+             the end.\nIf the resource has another address now, say so, and nothing is destroyed:\n\nmoved {{\n  from = <old \
+             address>\n  to   = <new address>\n}}\n\nIf it hasn't, destroy it in an apply of its own first.",
+            key.name()
         ),
     )]
+}
+
+/// The attribute that tells what a new object is about.
+fn at(case: &Case<'_>, key: &str) -> Option<Path> {
+    let attribute = match case.changed()? {
+        Object::Resource(_) => "sid",
+        Object::Rule(_) | Object::Group(_) => "name",
+        Object::Job(_) => "target",
+        Object::Options => key,
+        Object::Qdevice | Object::Hosted(_) => return None,
+    };
+    Some(Path::attribute(attribute))
 }
 
 /// Privileges that the writes of this plan will need.
@@ -71,8 +99,7 @@ pub fn missing_privileges(case: &Case<'_>) -> Vec<Finding> {
     let missing = needed.into_iter().filter(|(path, privilege)| !held.holds(path, privilege));
     let news = missing.filter(|(path, privilege)| case.is_news(format!("missing-privileges {path} {privilege}")));
     news.map(|(path, privilege)| {
-        warning(
-            None,
+        general_warning(
             format!(
                 "The user or token of the provider block does not have {privilege} on {path}, and this change needs it. Unless this \
                  plan gives it, apply will fail with 403 Permission check failed.\nAdd a role with {privilege} on {path}; for a token \

@@ -1,5 +1,6 @@
 //! Objects that are to be destroyed while others name them.
 
+use crate::placement::config::Name;
 use crate::preflight::Finding;
 use crate::preflight::objects::Object;
 use crate::preflight::view::{Case, list, warning};
@@ -30,8 +31,12 @@ pub fn named_by_rule(case: &Case<'_>) -> Vec<Finding> {
 
 /// An HA group that resources go on naming.
 pub fn group_in_use(case: &Case<'_>) -> Vec<Finding> {
-    let Some(Object::Group(group)) = case.destroyed() else { return Vec::new() };
-    let Some(name) = &group.name else { return Vec::new() };
+    let Some(name) = case.destroyed().or_else(|| replaced(case)).and_then(name_of_group) else { return Vec::new() };
+    let advice = if case.destroyed().is_some() {
+        ""
+    } else {
+        "\nTo give it another name, let the new group come first: `lifecycle { create_before_destroy = true }`."
+    };
     let users = case.view.users_of(name);
     let users: Vec<&str> = users.iter().filter_map(|user| user.object.sid.as_deref()).collect();
     if users.is_empty() {
@@ -41,8 +46,20 @@ pub fn group_in_use(case: &Case<'_>) -> Vec<Finding> {
         None,
         format!(
             "{name}: it is the group of {}. Unless this plan takes them out of it or removes them first, Proxmox refuses to remove the \
-             group.",
+             group.{advice}",
             list(users)
         ),
     )]
+}
+
+/// What the object was, if it gets another name.
+fn replaced<'a>(case: &Case<'a>) -> Option<&'a Object> {
+    case.prior().filter(|prior| name_of_group(prior) != case.changed().and_then(name_of_group))
+}
+
+fn name_of_group(object: &Object) -> Option<&Name> {
+    match object {
+        Object::Group(group) => group.name.as_ref(),
+        _ => None,
+    }
 }

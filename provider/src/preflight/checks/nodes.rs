@@ -135,13 +135,15 @@ mod tests {
     use crate::preflight::ledger::Ledger;
     use crate::preflight::live::{Cluster, Live};
     use crate::preflight::view::View;
+    use crate::preflight::{Subject, Task};
 
     fn unknown(kind: &str, object: &Value) -> Vec<(Severity, String)> {
         let object = Object::of(kind, object).unwrap();
         let (live, cluster, planned, told) =
             (Live::default(), Cluster::of(&["pve1"]), Ledger::default(), Mutex::default());
         let view = View { live: &live, cluster: Some(&cluster), planned: &planned };
-        let found = unknown_node(&Case::new(&object, None, false, view, &told));
+        let subject = Subject { keys: Vec::new(), prior: None, task: Task::Create };
+        let found = unknown_node(&Case::new(&object, &subject, view, &told));
         found.into_iter().map(|finding| (finding.severity, finding.path.unwrap().to_string())).collect()
     }
 

@@ -1,0 +1,64 @@
+//! What two resources of a configuration can't both be about.
+
+use pve_schemas::noun::Noun;
+use pve_schemas::{DatacenterOptions, ReplicationJob};
+
+use crate::framework::{TIMEOUTS, Value};
+
+/// One thing on the cluster: the space of names, and the name in it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Key {
+    space: String,
+    name: String,
+}
+
+impl Key {
+    fn new(space: &str, name: impl Into<String>) -> Self {
+        Self { space: space.to_owned(), name: name.into() }
+    }
+
+    /// All that `object` of type `kind` is about, as far as it is known.
+    pub fn of(kind: &str, object: &Value) -> Vec<Self> {
+        let text = |name: &str| object.at(name).as_str().map(str::to_owned);
+        let id = text("id").map(|id| Self::new(space(kind), id));
+        if kind == DatacenterOptions::NAME {
+            // Several resources may each have options of their own.
+            let set = object.as_map().into_iter().flatten().filter(|(_, value)| !value.is_null());
+            let options = set.filter(|(name, _)| !["id", TIMEOUTS].contains(&name.as_str()));
+            return options.map(|(name, _)| Self::new(kind, name.as_str())).collect();
+        }
+        // The number of a job may be chosen by apply; a guest has one job to each target.
+        let guest = object.at("guest").as_number().filter(|_| kind == ReplicationJob::NAME);
+        let pair = guest.zip(text("target")).map(|(guest, target)| Self::new(kind, format!("{guest} to {target}")));
+        id.into_iter().chain(pair).collect()
+    }
+
+    /// What people know it by.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+/// Both types of rules share their names.
+fn space(kind: &str) -> &str {
+    if kind.ends_with("_affinity_rule") { "rule" } else { kind }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_each_type_is_about() {
+        let names =
+            |kind, object: &Value| Key::of(kind, object).iter().map(|key| key.name().to_owned()).collect::<Vec<_>>();
+        let options = Value::object([("id", "datacenter".into()), ("console", "html5".into()), ("crs", Value::Null)]);
+        assert_eq!(names(DatacenterOptions::NAME, &options), ["console"]);
+        let job = Value::object([("id", Value::Unknown), ("guest", 100.into()), ("target", "pve2".into())]);
+        assert_eq!(names(ReplicationJob::NAME, &job), ["100 to pve2"]);
+        let rule = Value::object([("id", "web".into())]);
+        let [node, resource] = ["pve_ha_node_affinity_rule", "pve_ha_resource_affinity_rule"];
+        assert_eq!(Key::of(node, &rule), Key::of(resource, &rule));
+        assert!(Key::of(node, &Value::object([("id", Value::Unknown)])).is_empty());
+    }
+}
