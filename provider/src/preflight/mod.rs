@@ -79,14 +79,18 @@ impl Preflight {
         planned: &Value,
     ) -> Diagnostics {
         let task = if prior.is_none() { Task::Create } else { Task::Change };
-        let subject =
-            Subject { keys: Key::of(kind, planned), prior: prior.and_then(|prior| Object::of(kind, prior)), task };
+        let subject = Subject {
+            kind: kind.to_owned(),
+            keys: Key::of(kind, planned),
+            prior: prior.and_then(|prior| Object::of(kind, prior)),
+            task,
+        };
         self.run(client, call, Object::of(kind, planned), subject).await
     }
 
     /// Checks an object of type `kind` that is to be destroyed.
     pub async fn destroy(&self, client: &Client, call: &Call, kind: &str, prior: &Value) -> Diagnostics {
-        let subject = Subject { keys: Key::of(kind, prior), prior: None, task: Task::Destroy };
+        let subject = Subject { kind: kind.to_owned(), keys: Key::of(kind, prior), prior: None, task: Task::Destroy };
         self.run(client, call, Object::of(kind, prior), subject).await
     }
 
@@ -126,6 +130,8 @@ impl Preflight {
 /// What is to happen to the object that is checked.
 #[derive(Debug)]
 struct Subject {
+    /// Its type.
+    kind: String,
     /// What it is about.
     keys: Vec<Key>,
     /// What it was, where it is changed or replaced.

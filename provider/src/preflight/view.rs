@@ -137,6 +137,11 @@ impl<'a> Case<'a> {
         Self { object, subject, view, told, conflicts: OnceCell::new() }
     }
 
+    /// The resource type.
+    pub fn kind(&self) -> &'a str {
+        &self.subject.kind
+    }
+
     /// What the object is about, if it is to be created or destroyed.
     pub fn keys(&self) -> &'a [Key] {
         if self.subject.task == Task::Change { &[] } else { &self.subject.keys }
@@ -153,6 +158,7 @@ impl<'a> Case<'a> {
             Object::Resource(resource) => resource.sid.as_deref(),
             Object::Rule(rule) => rule.name.as_deref(),
             Object::Group(group) => group.name.as_deref(),
+            Object::Options => None,
             _ => self.subject.keys.last().map(Key::name),
         }
     }

@@ -56,7 +56,8 @@ fn what_one_resource_destroys_and_another_one_creates_is_told() {
     b.create(RESOURCE, other.clone()).not(check);
     b.create(RESOURCE, vm).errs(check, "sid", &["vm:100", "moved {"]);
     // In whichever order core comes to them.
-    b.destroy(RESOURCE, other).errs(check, "", &["vm:101", "moved {"]);
+    b.destroy(RESOURCE, other.clone()).errs(check, "", &["vm:101", "from = pve_ha_resource.<old>"]);
+    b.create(RESOURCE, other).not(check);
     let job = json!({"guest": 100, "target": "pve2"});
     b.destroy(JOB, job.clone());
     b.create(JOB, job).errs(check, "target", &["100 to pve2"]);

@@ -2,8 +2,9 @@
 
 use crate::framework::Path;
 use crate::preflight::Finding;
+use crate::preflight::key::Key;
 use crate::preflight::objects::Object;
-use crate::preflight::view::{Case, error, general_warning};
+use crate::preflight::view::{Case, error, general_warning, list};
 
 /// Two nodes and nothing that decides between them.
 pub fn two_nodes_without_qdevice(case: &Case<'_>) -> Vec<Finding> {
@@ -30,39 +31,49 @@ pub fn two_nodes_without_qdevice(case: &Case<'_>) -> Vec<Finding> {
 
 /// An object that two resources of the configuration are to create.
 pub fn planned_twice(case: &Case<'_>) -> Vec<Finding> {
-    let Some(key) = case.keys().iter().find(|key| case.changed().is_some() && case.view.planned.creates_twice(key))
-    else {
-        return Vec::new();
-    };
-    let name = key.name();
+    let twice = names(case, |key| case.changed().is_some() && case.view.planned.creates_twice(key));
+    let Some(first) = twice.first() else { return Vec::new() };
     let detail = match case.any() {
         Object::Options => format!(
-            "{name}: another resource of this configuration sets this option, too, so that each apply would undo the other.\nKeep it in \
-             one of the two."
+            "{}: set by another resource of this configuration, too, so that each apply would undo the other.\nKeep each option in one \
+             of the two.",
+            list(twice.iter().copied())
         ),
         object => format!(
-            "{name}: another resource of this configuration creates it, too. Apply would make it once and fail for the other, and what \
+            "{first}: another resource of this configuration creates it, too. Apply would make it once and fail for the other, and what \
              is one object can't be managed twice.\nRemove one of the two{}.",
             if matches!(object, Object::Rule(_) | Object::Group(_)) { ", or give it a name of its own" } else { "" },
         ),
     };
-    vec![error(at(case, name), detail)]
+    vec![error(at(case, first), detail)]
 }
 
 /// An object that one resource of the configuration is to destroy and another one to create.
 pub fn destroyed_and_created(case: &Case<'_>) -> Vec<Finding> {
-    let Some(key) = case.keys().iter().find(|key| case.view.planned.destroys_and_creates(key)) else {
+    let both = names(case, |key| case.view.planned.destroys_and_creates(key));
+    let Some(first) = both.first() else { return Vec::new() };
+    // Of the two the one that is planned first says so.
+    if !case.is_news(format!("destroyed-and-created {} {first}", case.kind())) {
         return Vec::new();
+    }
+    let what = match case.any() {
+        Object::Options => format!("The options {}", list(both.iter().copied())),
+        _ => (*first).to_owned(),
     };
     vec![error(
-        at(case, key.name()),
+        at(case, first),
         format!(
-            "{}: one resource of this plan creates it and another one destroys it. Nothing says which comes first, and it may be gone in \
-             the end.\nIf the resource has another address now, say so, and nothing is destroyed:\n\nmoved {{\n  from = <old \
-             address>\n  to   = <new address>\n}}\n\nIf it hasn't, destroy it in an apply of its own first.",
-            key.name()
+            "{what}: one resource of this plan creates it, and another one destroys it. Nothing says which comes first, and it may be \
+             gone in the end.\nIf the resource has another address now, say so, and nothing is destroyed:\n\nmoved {{\n  from = \
+             {kind}.<old>\n  to   = {kind}.<new>\n}}\n\nIf it hasn't, destroy it in an apply of its own first.",
+            kind = case.kind(),
         ),
     )]
+}
+
+/// The names of what the object is about, as far as `is_wrong` says so.
+fn names<'a>(case: &Case<'a>, is_wrong: impl Fn(&Key) -> bool) -> Vec<&'a str> {
+    case.keys().iter().filter(|key| is_wrong(key)).map(Key::name).collect()
 }
 
 /// The attribute that tells what a new object is about.
