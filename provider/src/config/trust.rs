@@ -26,12 +26,15 @@ impl Anchors {
         };
         let insecure = |text| Given::from_variable("PM_TLS_INSECURE", text);
         let telmate = || Self { insecure: environment.variable("PM_TLS_INSECURE").map(insecure), ..Self::default() };
-        Self::of_block(block).or_else(ours).or_else(telmate)
+        let chosen = Self::of_block(block).or_else(ours).or_else(telmate);
+        // That the certificate is to be checked says nothing of by what.
+        let checked = block.insecure == Some(false);
+        Self { insecure: if checked { None } else { chosen.insecure }, ..chosen }
     }
 
     fn of_block(block: &ProviderBlock) -> Self {
         Self {
-            insecure: block.insecure.map(|insecure| Given::written(insecure.to_string())),
+            insecure: block.insecure.filter(|insecure| *insecure).map(|insecure| Given::written(insecure.to_string())),
             tls_fingerprint: block.tls_fingerprint.as_ref().map(Given::written),
             ca_certificate: block.ca_certificate.as_ref().map(Given::written),
         }
@@ -95,6 +98,7 @@ mod tests {
         assert_eq!(trust(&own_ca, &[("PROXMOX_VE_TLS_FINGERPRINT", PIN)]), Trust::with_ca(&ca).ok());
         let checked = ProviderBlock { insecure: Some(false), ..ProviderBlock::default() };
         assert_eq!(trust(&checked, &[("PM_TLS_INSECURE", "true")]), Some(Trust::system()));
+        assert_eq!(trust(&checked, &[("PROXMOX_VE_TLS_FINGERPRINT", PIN), ("PROXMOX_VE_INSECURE", "true")]), pin);
     }
 
     #[test]

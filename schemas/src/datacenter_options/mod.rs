@@ -16,7 +16,8 @@ pub use wire::{OPTIONS, Opt, from_api, to_params};
 /// Only what is configured here is managed: other options keep their value when this resource is created, updated and
 /// destroyed. An option that is removed from the configuration, and every managed option on destroy, returns to Proxmox's
 /// default. Inside a configured block everything is managed: what others set there shows as drift. Several of these
-/// resources may exist, as long as they manage different options.
+/// resources may exist, as long as they manage different options. Where the cluster has set an option to something else that a
+/// plan begins to manage, the plan warns of it and names both values.
 ///
 /// Import takes `datacenter` for every option that is set, or `datacenter/ha,migration` for just the named ones.
 ///
