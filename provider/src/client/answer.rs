@@ -42,7 +42,7 @@ pub(super) fn judge(method: &Method, path: &str, answer: Answer) -> Result<Succe
             .collect(),
         _ => BTreeMap::new(),
     };
-    let kind = texts::meaning(method, status, &message, errors.values().map(String::as_str));
+    let kind = texts::meaning(method, status, &message);
     let message = message.trim().to_owned();
     Err(Error::new(kind, method, path, message).with_answer(status, errors))
 }

@@ -89,18 +89,9 @@ const TEXTS: &[Text] = &[
     text(&["Parameter verification failed."], Kind::Invalid),
 ];
 
-/// `errors[upid]` of PVE::API2::Tasks, the one absence that Proxmox answers as 400.
-const NO_SUCH_TASK: &str = "no such task";
-
 /// What an answer with a status of 400 or more means.
-pub(super) fn meaning<'a>(
-    method: &Method,
-    status: u16,
-    message: &str,
-    mut errors: impl Iterator<Item = &'a str>,
-) -> Kind {
+pub(super) fn meaning(method: &Method, status: u16, message: &str) -> Kind {
     match status {
-        400 if errors.any(|text| text.contains(NO_SUCH_TASK)) => Kind::Absent,
         400 => Kind::Invalid,
         401 => Kind::Unauthorized,
         403 => Kind::Forbidden,
@@ -158,7 +149,7 @@ mod tests {
     use super::*;
 
     fn of(method: Method, message: &str) -> Kind {
-        meaning(&method, 500, message, [].into_iter())
+        meaning(&method, 500, message)
     }
 
     #[test]
@@ -216,7 +207,7 @@ mod tests {
 
     #[test]
     fn statuses_that_speak_for_themselves() {
-        let of = |status| meaning(&Method::GET, status, "no such resource 'x'", [].into_iter());
+        let of = |status| meaning(&Method::GET, status, "no such resource 'x'");
         assert_eq!(of(400), Kind::Invalid);
         assert_eq!(of(401), Kind::Unauthorized);
         assert_eq!(of(403), Kind::Forbidden);
@@ -224,6 +215,5 @@ mod tests {
         assert_eq!(of(595), Kind::Unreachable(Obstacle::Proxy));
         assert_eq!(of(596), Kind::Ambiguous);
         assert_eq!(of(599), Kind::Ambiguous);
-        assert_eq!(meaning(&Method::GET, 400, "", ["no such task"].into_iter()), Kind::Absent);
     }
 }
