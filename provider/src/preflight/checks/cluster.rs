@@ -63,8 +63,8 @@ pub fn destroyed_and_created(case: &Case<'_>) -> Vec<Finding> {
     vec![error(
         at(case, first),
         format!(
-            "{what}: one resource of this plan creates it, and another one destroys it. Nothing says which comes first, and it may be \
-             gone in the end.\nIf the resource has another address now, say so, and nothing is destroyed:\n\nmoved {{\n  from = \
+            "{what}: created by one resource of this plan, and destroyed by another one. Nothing says which comes first, and in the end \
+             nothing may be left.\nIf the resource has another address now, say so, and nothing is destroyed:\n\nmoved {{\n  from = \
              {kind}.<old>\n  to   = {kind}.<new>\n}}\n\nIf it hasn't, destroy it in an apply of its own first.",
             kind = case.kind(),
         ),
