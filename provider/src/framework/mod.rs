@@ -37,7 +37,7 @@ pub use provider::{
     Applied, ApplyRequest, Configure, Imported, MoveRequest, PlanRequest, Planned, Provider, ReadOutcome,
 };
 pub use read::TIMEOUTS;
-pub use resource::{Change, Found, Freshness, MoveSource, Resource, Turn};
+pub use resource::{Change, Found, Freshness, MoveSource, Permit, Resource, WritePermit};
 pub use schema::{Attribute, Block, NestedBlock, Nesting, Schema, Timeouts, Type};
 pub use value::{Number, Value};
 

@@ -1,14 +1,25 @@
 //! What a resource brings along: the few verbs that only it can know. The order in which they are called, and what
 //! becomes state, is decided by `apply` alone.
 
-use std::any::Any;
-
 use futures_util::future::BoxFuture;
 
 use super::{Context, Diagnostics, Failure, Schema, Value};
 
-/// The right to write, held from the read before a write until after it. Opaque to the framework.
-pub type Turn = Box<dyn Any + Send + Sync>;
+/// The right to write to what an object is stored in, and the only way to do so. Held from the read before a write until the
+/// write is over, and never while something is waited for: other objects wait for it.
+pub trait WritePermit: Send {
+    /// Sends the create.
+    fn create<'a>(&'a mut self, planned: &'a Value) -> BoxFuture<'a, Result<(), Failure>>;
+
+    /// Sends what differs between `from` and `to`, guarded by the revision of `from`.
+    fn update<'a>(&'a mut self, from: &'a Found, to: &'a Value) -> BoxFuture<'a, Result<(), Failure>>;
+
+    /// Sends the delete of the object in the state.
+    fn delete<'a>(&'a mut self, state: &'a Value) -> BoxFuture<'a, Result<(), Failure>>;
+}
+
+/// A permit for as long as the operation lasts.
+pub type Permit<'a> = Box<dyn WritePermit + 'a>;
 
 /// How fresh a read must be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,7 +108,7 @@ pub trait Resource: Send + Sync {
     }
 
     /// Waits for the right to write to whatever this object is stored in.
-    fn turn<'a>(&'a self, cx: &'a Context) -> BoxFuture<'a, Result<Turn, Failure>>;
+    fn permit<'a>(&'a self, cx: &'a Context) -> BoxFuture<'a, Result<Permit<'a>, Failure>>;
 
     /// Looks for the object that has the same natural id as `object`.
     fn read<'a>(
@@ -119,25 +130,10 @@ pub trait Resource: Send + Sync {
         prior.clone()
     }
 
-    /// Completes what the plan left to be chosen of the object's identity, inside the turn.
+    /// Completes what the plan left to be chosen of the object's identity; asked while the permit is held.
     fn identify<'a>(&'a self, _cx: &'a Context, planned: Value) -> BoxFuture<'a, Result<Value, Failure>> {
         Box::pin(async { Ok(planned) })
     }
-
-    /// Sends the create.
-    fn create<'a>(&'a self, cx: &'a Context, turn: &'a Turn, planned: &'a Value) -> BoxFuture<'a, Result<(), Failure>>;
-
-    /// Sends what differs between `from` and `to`, guarded by `revision`.
-    fn update<'a>(
-        &'a self,
-        cx: &'a Context,
-        turn: &'a Turn,
-        from: &'a Found,
-        to: &'a Value,
-    ) -> BoxFuture<'a, Result<(), Failure>>;
-
-    /// Sends the delete of the object in the state.
-    fn delete<'a>(&'a self, cx: &'a Context, turn: &'a Turn, state: &'a Value) -> BoxFuture<'a, Result<(), Failure>>;
 
     /// What an import of the object with the given natural id finds.
     fn read_import<'a>(&'a self, cx: &'a Context, object: &'a Value) -> BoxFuture<'a, Result<Option<Found>, Failure>> {
@@ -154,12 +150,12 @@ pub trait Resource: Send + Sync {
         Box::pin(async { Ok(Vec::new()) })
     }
 
-    /// Waits, outside the turn, for effects of a finished create or update that the user asked to wait for.
+    /// Waits, without a permit, for effects of a finished create or update that the user asked to wait for.
     fn settle<'a>(&'a self, _cx: &'a Context, _object: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
         Box::pin(async { Ok(()) })
     }
 
-    /// Waits, outside the turn, until a deleted object is really gone.
+    /// Waits, without a permit, until a deleted object is really gone.
     fn vanish<'a>(&'a self, _cx: &'a Context, _state: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
         Box::pin(async { Ok(()) })
     }

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 
 use super::blocks::{Written, write};
 use crate::framework::{
-    Configure, Context, Diagnostics, Failure, Found, Freshness, Listed, Provider, Resource, Role, Schema, Stop, Turn,
+    Configure, Context, Diagnostics, Failure, Found, Freshness, Listed, Permit, Provider, Resource, Role, Schema, Stop,
     Value,
 };
 
@@ -86,29 +86,11 @@ impl Resource for Devices {
         Err("never".to_owned())
     }
 
-    fn turn<'a>(&'a self, _: &'a Context) -> BoxFuture<'a, Result<Turn, Failure>> {
+    fn permit<'a>(&'a self, _: &'a Context) -> BoxFuture<'a, Result<Permit<'a>, Failure>> {
         never()
     }
 
     fn read<'a>(&'a self, _: &'a Context, _: &'a Value, _: Freshness) -> BoxFuture<'a, Result<Option<Found>, Failure>> {
-        never()
-    }
-
-    fn create<'a>(&'a self, _: &'a Context, _: &'a Turn, _: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
-        never()
-    }
-
-    fn update<'a>(
-        &'a self,
-        _: &'a Context,
-        _: &'a Turn,
-        _: &'a Found,
-        _: &'a Value,
-    ) -> BoxFuture<'a, Result<(), Failure>> {
-        never()
-    }
-
-    fn delete<'a>(&'a self, _: &'a Context, _: &'a Turn, _: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
         never()
     }
 }

@@ -13,12 +13,12 @@ use serde_json::Value as Json;
 
 use super::explain;
 use super::moved::{self, Moved};
-use super::typed::{Typed, turn_of};
+use super::typed::Typed;
 use super::verbs::Verb;
-use crate::client::{Collection, Domain, Params, Turn as ClientTurn};
+use crate::client::{Collection, Domain, Params, Turn};
 use crate::framework::{
-    Change, Context, Diagnostics, Failure, Found, Freshness, MoveSource, Path, Resource, Schema, Turn, Value,
-    differences, shown,
+    Change, Context, Diagnostics, Failure, Found, Freshness, MoveSource, Path, Permit, Resource, Schema, Value,
+    WritePermit, differences, shown,
 };
 use crate::session::Session;
 
@@ -87,32 +87,6 @@ impl DatacenterOptionsResource {
         }
         diagnostics
     }
-
-    /// PUT of what makes `to` out of `from`.
-    async fn put(&self, cx: &Context, turn: &Turn, from: &Value, to: &Value) -> Result<(), Failure> {
-        let verb = self.noun.verb(cx)?;
-        let params = |object| self.noun.model(object).map(|options| to_params(&options));
-        let (old, new) = (params(from)?, params(to)?);
-        let (set, delete) = new.since(&old);
-        if set.is_empty() && delete.is_empty() {
-            return Ok(());
-        }
-        let mut params: Params = set.into_iter().collect();
-        for name in delete {
-            params.delete(name);
-        }
-        let turn: &ClientTurn = turn_of(turn)?;
-        let result = verb.client().put(Collection::DatacenterOptions.path(), &params, turn, &verb.call()).await;
-        result.map(|_| ()).map_err(|error| {
-            let failure = explain(SUBJECT, &error);
-            let mut names = error.errors().keys();
-            let option = names.next().and_then(|name| OPTIONS.iter().find(|option| option.name == name));
-            match option {
-                Some(option) if names.next().is_none() => failure.at(Path::attribute(option.attribute)),
-                _ => failure,
-            }
-        })
-    }
 }
 
 impl Resource for DatacenterOptionsResource {
@@ -170,11 +144,12 @@ impl Resource for DatacenterOptionsResource {
         self.noun.check_destroy(cx, prior).boxed()
     }
 
-    fn turn<'a>(&'a self, cx: &'a Context) -> BoxFuture<'a, Result<Turn, Failure>> {
+    fn permit<'a>(&'a self, cx: &'a Context) -> BoxFuture<'a, Result<Permit<'a>, Failure>> {
         async move {
             let verb = self.noun.writing_verb(cx)?;
             let turn = verb.client().turn(Domain::DatacenterCfg, &verb.call()).await;
-            Ok(Box::new(turn.map_err(|error| explain(SUBJECT, &error))?) as Turn)
+            let turn = turn.map_err(|error| explain(SUBJECT, &error))?;
+            Ok(Box::new(Writer { resource: self, verb, turn }) as Permit<'a>)
         }
         .boxed()
     }
@@ -221,32 +196,62 @@ impl Resource for DatacenterOptionsResource {
         .boxed()
     }
 
-    fn create<'a>(&'a self, cx: &'a Context, turn: &'a Turn, planned: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
+    fn moved(&self, source: &MoveSource) -> Moved {
+        moved::datacenter_options(source, self.noun.ty())
+    }
+}
+
+/// The turn in the domain of datacenter.cfg, and what is written in it.
+struct Writer<'a> {
+    resource: &'a DatacenterOptionsResource,
+    verb: Verb<'a>,
+    turn: Turn,
+}
+
+impl Writer<'_> {
+    /// PUT of what makes `to` out of `from`.
+    async fn put(&self, from: &Value, to: &Value) -> Result<(), Failure> {
+        let params = |object| self.resource.noun.model(object).map(|options| to_params(&options));
+        let (old, new) = (params(from)?, params(to)?);
+        let (set, delete) = new.since(&old);
+        if set.is_empty() && delete.is_empty() {
+            return Ok(());
+        }
+        let mut params: Params = set.into_iter().collect();
+        for name in delete {
+            params.delete(name);
+        }
+        let (client, call) = (self.verb.client(), self.verb.call());
+        let result = client.put(Collection::DatacenterOptions.path(), &params, &self.turn, &call).await;
+        result.map(|_| ()).map_err(|error| {
+            let failure = explain(SUBJECT, &error);
+            let mut names = error.errors().keys();
+            let option = names.next().and_then(|name| OPTIONS.iter().find(|option| option.name == name));
+            match option {
+                Some(option) if names.next().is_none() => failure.at(Path::attribute(option.attribute)),
+                _ => failure,
+            }
+        })
+    }
+}
+
+impl WritePermit for Writer<'_> {
+    fn create<'a>(&'a mut self, planned: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
         async move {
             // The write replaces whole property strings, so what is equal already need not be sent.
             let managed = |option: &Opt| is_set(planned, option);
-            let now = self.options(cx, Freshness::Fresh, managed).await?;
-            self.put(cx, turn, &only_set_in(&now, planned), planned).await
+            let now = self.resource.options(self.verb.cx, Freshness::Fresh, managed).await?;
+            self.put(&only_set_in(&now, planned), planned).await
         }
         .boxed()
     }
 
-    fn update<'a>(
-        &'a self,
-        cx: &'a Context,
-        turn: &'a Turn,
-        from: &'a Found,
-        to: &'a Value,
-    ) -> BoxFuture<'a, Result<(), Failure>> {
-        async move { self.put(cx, turn, &from.object, to).await }.boxed()
+    fn update<'a>(&'a mut self, from: &'a Found, to: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
+        async move { self.put(&from.object, to).await }.boxed()
     }
 
-    fn delete<'a>(&'a self, cx: &'a Context, turn: &'a Turn, state: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
-        async move { self.put(cx, turn, state, &Value::object([("id", Value::from(ID))])).await }.boxed()
-    }
-
-    fn moved(&self, source: &MoveSource) -> Moved {
-        moved::datacenter_options(source, self.noun.ty())
+    fn delete<'a>(&'a mut self, state: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
+        async move { self.put(state, &Value::object([("id", Value::from(ID))])).await }.boxed()
     }
 }
 

@@ -9,8 +9,8 @@ use pve_schemas::fence_device::{DeviceId, FenceCfg, Known, PATH};
 use super::explain;
 use super::hosted::{Hosted, any_node, cluster_file, members, unsure};
 use super::verbs::Verb;
-use crate::client::Domain;
-use crate::framework::{Cause, Diagnostics, Failure, Freshness, Number, Path, Turn, Value};
+use crate::client::{Domain, Turn};
+use crate::framework::{Cause, Diagnostics, Failure, Freshness, Number, Path, Value};
 use crate::ssh::{ClusterFile, Edit, Error};
 
 /// What the file is called in messages.
@@ -42,9 +42,9 @@ impl Hosted for FenceDevice {
         plan::keep_order(prior, planned);
     }
 
-    async fn turn(verb: &Verb<'_>) -> Result<Turn, Failure> {
+    async fn turn(verb: &Verb<'_>) -> Result<Option<Turn>, Failure> {
         let turn = verb.client().turn(Domain::Ha, &verb.call()).await.map_err(|e| explain(FILE, &e))?;
-        Ok(Box::new(turn) as Turn)
+        Ok(Some(turn))
     }
 
     async fn find(

@@ -10,11 +10,13 @@ use pve_schemas::noun::Noun;
 use serde_json::Value as Json;
 
 use super::explain;
-use super::typed::{Typed, turn_of};
+use super::typed::Typed;
 use super::verbs::Verb;
-use crate::client::{Collection, Turn as ClientTurn};
+use crate::client::{Collection, Turn};
 use crate::explain;
-use crate::framework::{Cause, Change, Context, Diagnostics, Failure, Found, Freshness, Resource, Schema, Turn, Value};
+use crate::framework::{
+    Cause, Change, Context, Diagnostics, Failure, Found, Freshness, Permit, Resource, Schema, Value, WritePermit,
+};
 use crate::session::{Session, SshAccess};
 use crate::ssh::ClusterFile;
 
@@ -45,9 +47,9 @@ pub trait Hosted: Noun {
         async { Diagnostics::new() }
     }
 
-    /// Waits for the right to write.
-    fn turn(_verb: &Verb<'_>) -> impl Future<Output = Result<Turn, Failure>> + Send {
-        async { Ok(Box::new(()) as Turn) }
+    /// Waits for the turn in the lock domain of what is written; none where no other write of this process can be in the way.
+    fn turn(_verb: &Verb<'_>) -> impl Future<Output = Result<Option<Turn>, Failure>> + Send {
+        async { Ok(None) }
     }
 
     /// Looks for the object that has the same natural id as `object`, and what guards a write based on this.
@@ -170,8 +172,13 @@ impl<N: Hosted> Resource for HostedResource<N> {
         self.noun.check_destroy(cx, prior).boxed()
     }
 
-    fn turn<'a>(&'a self, cx: &'a Context) -> BoxFuture<'a, Result<Turn, Failure>> {
-        async move { N::turn(&self.noun.writing_verb(cx)?).await }.boxed()
+    fn permit<'a>(&'a self, cx: &'a Context) -> BoxFuture<'a, Result<Permit<'a>, Failure>> {
+        async move {
+            let verb = self.noun.writing_verb(cx)?;
+            let turn = N::turn(&verb).await?;
+            Ok(Box::new(Writer { noun: &self.noun, verb, turn }) as Permit<'a>)
+        }
+        .boxed()
     }
 
     fn read<'a>(
@@ -185,38 +192,6 @@ impl<N: Hosted> Resource for HostedResource<N> {
 
     fn occupied<'a>(&'a self, cx: &'a Context, object: &'a Value) -> BoxFuture<'a, Result<Option<Found>, Failure>> {
         async move { self.found(N::occupied(&self.noun.verb(cx)?, object).await?) }.boxed()
-    }
-
-    fn create<'a>(&'a self, cx: &'a Context, turn: &'a Turn, planned: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
-        async move {
-            let done = N::create(&self.noun.verb(cx)?, &self.noun.model(planned)?).await;
-            forget(turn);
-            done
-        }
-        .boxed()
-    }
-
-    fn update<'a>(
-        &'a self,
-        cx: &'a Context,
-        _: &'a Turn,
-        from: &'a Found,
-        to: &'a Value,
-    ) -> BoxFuture<'a, Result<(), Failure>> {
-        async move {
-            let (before, after) = (self.noun.model(&from.object)?, self.noun.model(to)?);
-            N::update(&self.noun.verb(cx)?, &before, from.revision.as_deref(), &after).await
-        }
-        .boxed()
-    }
-
-    fn delete<'a>(&'a self, cx: &'a Context, turn: &'a Turn, state: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
-        async move {
-            let done = N::delete(&self.noun.verb(cx)?, &self.noun.model(state)?).await;
-            forget(turn);
-            done
-        }
-        .boxed()
     }
 
     fn is_listable(&self) -> bool {
@@ -245,10 +220,49 @@ impl<N: Hosted> Resource for HostedResource<N> {
     }
 }
 
-/// Drops the lists of what was changed over SSH, where they are of a lock domain.
-fn forget(turn: &Turn) {
-    if let Ok(turn) = turn_of::<ClientTurn>(turn) {
-        turn.changed();
+/// The turn, where there is one, and what is written in it.
+struct Writer<'a, N> {
+    noun: &'a Typed<N>,
+    verb: Verb<'a>,
+    turn: Option<Turn>,
+}
+
+impl<N> Writer<'_, N> {
+    /// Drops the lists of what was changed over SSH.
+    fn changed(&self) {
+        if let Some(turn) = &self.turn {
+            turn.changed();
+        }
+    }
+}
+
+impl<N: Hosted> WritePermit for Writer<'_, N> {
+    fn create<'a>(&'a mut self, planned: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
+        async move {
+            let done = N::create(&self.verb, &self.noun.model(planned)?).await;
+            self.changed();
+            done
+        }
+        .boxed()
+    }
+
+    fn update<'a>(&'a mut self, from: &'a Found, to: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
+        async move {
+            let (before, after) = (self.noun.model(&from.object)?, self.noun.model(to)?);
+            let done = N::update(&self.verb, &before, from.revision.as_deref(), &after).await;
+            self.changed();
+            done
+        }
+        .boxed()
+    }
+
+    fn delete<'a>(&'a mut self, state: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
+        async move {
+            let done = N::delete(&self.verb, &self.noun.model(state)?).await;
+            self.changed();
+            done
+        }
+        .boxed()
     }
 }
 

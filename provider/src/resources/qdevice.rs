@@ -12,8 +12,8 @@ use pve_schemas::qdevice::{CONNECTED, is_same_address};
 use self::look::Look;
 use super::hosted::{Hosted, any_node, members, told};
 use super::verbs::Verb;
-use crate::client::Domain;
-use crate::framework::{Cause, Change, Diagnostics, Failure, Freshness, Path, Turn, Value};
+use crate::client::{Domain, Turn};
+use crate::framework::{Cause, Change, Diagnostics, Failure, Freshness, Path, Value};
 use crate::ssh::{Command, Line};
 
 const SUBJECT: &str = "the QDevice";
@@ -62,9 +62,9 @@ impl Hosted for Qdevice {
     }
 
     /// Two applies of one process would get in each other's way: `pvecm` changes what all nodes share.
-    async fn turn(verb: &Verb<'_>) -> Result<Turn, Failure> {
+    async fn turn(verb: &Verb<'_>) -> Result<Option<Turn>, Failure> {
         let turn = verb.client().turn(Domain::Other, &verb.call()).await.map_err(|e| super::explain(SUBJECT, &e))?;
-        Ok(Box::new(turn) as Turn)
+        Ok(Some(turn))
     }
 
     async fn find(verb: &Verb<'_>, object: &Value, _: Freshness) -> Result<Option<(Self, Option<String>)>, Failure> {

@@ -1,20 +1,21 @@
 //! The verbs of every noun that is one object of a REST collection.
 
-use std::future::Future;
-use std::sync::{Arc, Mutex, PoisonError};
+mod writer;
+
+use std::sync::Arc;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use pve_schemas::noun::{Rest, Store};
 use serde_json::Value as Json;
 
+use self::writer::Writer;
 use super::explain;
 use super::moved::Moved;
-use super::typed::{Typed, turn_of};
+use super::typed::Typed;
 use super::verbs::{Verb, Verbs};
-use crate::client::{Client, Domain, Error, Kind, Params, Turn as ClientTurn};
+use crate::client::Error;
 use crate::framework::{
-    Cause, Change, Context, Diagnostics, Failure, Found, Freshness, MoveSource, Path, Resource, Schema, Turn, Value,
+    Change, Context, Diagnostics, Failure, Found, Freshness, MoveSource, Path, Permit, Resource, Schema, Value,
 };
 use crate::session::Session;
 
@@ -22,12 +23,6 @@ use crate::session::Session;
 pub struct RestResource<N> {
     noun: Typed<N>,
 }
-
-/// What was waited for when there is no turn.
-const TURN: &str = "before its turn to write";
-
-/// A turn that can be given back to let others write first.
-type Slot = Mutex<Option<ClientTurn>>;
 
 impl<N: Verbs> RestResource<N> {
     /// A resource type that finds its client in `session`.
@@ -112,48 +107,6 @@ impl<N: Verbs> RestResource<N> {
             _ => failure,
         }
     }
-
-    /// Sends a write. A rule that another rule stands against is sent again after each further write of this process, since
-    /// the order inside one apply may be the only trouble.
-    async fn write<'a, F>(
-        &self,
-        verb: &Verb<'_>,
-        turn: &Turn,
-        key: &str,
-        send: impl Fn(Client, Arc<ClientTurn>) -> F,
-    ) -> Result<(), Failure>
-    where
-        F: Future<Output = Result<Json, Error>> + Send + 'a,
-    {
-        let slot: &Slot = turn_of(turn)?;
-        loop {
-            let taken = slot.lock().unwrap_or_else(PoisonError::into_inner).take();
-            let held = Arc::new(match taken {
-                Some(turn) => turn,
-                None => verb.client().turn(domain::<N>(), &verb.call()).await.map_err(|e| self.explain(key, &e))?,
-            });
-            let result = send(verb.client().clone(), held.clone()).await;
-            let mut held = Arc::into_inner(held);
-            let error = match result {
-                Ok(_) => {
-                    *slot.lock().unwrap_or_else(PoisonError::into_inner) = held;
-                    return Ok(());
-                }
-                Err(error) => error,
-            };
-            if matches!(error.kind(), Kind::RuleConflict | Kind::Unmanaged)
-                && let Some(turn) = held.take()
-            {
-                let passed = verb.client().pass(turn, &verb.call()).await.map_err(|e| self.explain(key, &e))?;
-                if let Some(turn) = passed {
-                    *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(turn);
-                    continue;
-                }
-            }
-            *slot.lock().unwrap_or_else(PoisonError::into_inner) = held;
-            return Err(self.explain(key, &error));
-        }
-    }
 }
 
 impl<N: Verbs> Resource for RestResource<N> {
@@ -207,13 +160,8 @@ impl<N: Verbs> Resource for RestResource<N> {
         self.noun.check_destroy(cx, prior).boxed()
     }
 
-    fn turn<'a>(&'a self, cx: &'a Context) -> BoxFuture<'a, Result<Turn, Failure>> {
-        async move {
-            let verb = self.noun.writing_verb(cx)?;
-            let turn = verb.client().turn(domain::<N>(), &verb.call()).await.map_err(|e| explain(TURN, &e))?;
-            Ok(Box::new(Slot::new(Some(turn))) as Turn)
-        }
-        .boxed()
+    fn permit<'a>(&'a self, cx: &'a Context) -> BoxFuture<'a, Result<Permit<'a>, Failure>> {
+        async move { Ok(Box::new(Writer::new(self, cx).await?) as Permit<'a>) }.boxed()
     }
 
     fn read<'a>(
@@ -285,86 +233,6 @@ impl<N: Verbs> Resource for RestResource<N> {
         async move { N::identify(&self.noun.verb(cx)?, planned).await }.boxed()
     }
 
-    fn create<'a>(&'a self, cx: &'a Context, turn: &'a Turn, planned: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
-        async move {
-            let verb = self.noun.verb(cx)?;
-            let noun = self.noun.model(planned)?;
-            let key = noun.key();
-            let mut params = Params::new();
-            params.set(N::KEY, &key);
-            for (name, value) in N::ALWAYS.iter().copied().chain(noun.params().iter()) {
-                params.set(name, value);
-            }
-            let bounds = verb.call();
-            self.write(&verb, turn, &key, |client, turn| {
-                let (params, bounds) = (params.clone(), bounds.clone());
-                async move { client.post(N::COLLECTION, &params, &turn, &bounds).await }
-            })
-            .await
-        }
-        .boxed()
-    }
-
-    fn update<'a>(
-        &'a self,
-        cx: &'a Context,
-        turn: &'a Turn,
-        from: &'a Found,
-        to: &'a Value,
-    ) -> BoxFuture<'a, Result<(), Failure>> {
-        async move {
-            let verb = self.noun.verb(cx)?;
-            let mut object = from.object.clone();
-            N::before_update(&verb, &mut object, to).await?;
-            let (before, after) = (self.noun.model(&object)?, self.noun.model(to)?);
-            let key = after.key();
-            let (old, new) = (before.params(), after.params());
-            let (set, delete) = new.since(&old);
-            if set.is_empty() && delete.is_empty() {
-                return Ok(());
-            }
-            let mut params: Params = N::ALWAYS.iter().copied().chain(set).collect();
-            for name in delete {
-                params.delete(name);
-            }
-            if let Some(digest) = &from.revision {
-                params.set("digest", digest);
-            }
-            let (path, bounds) = (N::COLLECTION_LIST.object(&key), verb.call());
-            self.write(&verb, turn, &key, |client, turn| {
-                let (path, params, bounds) = (path.clone(), params.clone(), bounds.clone());
-                async move { client.put(&path, &params, &turn, &bounds).await }
-            })
-            .await
-        }
-        .boxed()
-    }
-
-    fn delete<'a>(&'a self, cx: &'a Context, turn: &'a Turn, state: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
-        async move {
-            let verb = self.noun.verb(cx)?;
-            if N::read_instead(&verb, state).await?.is_some() {
-                return Ok(());
-            }
-            let noun = self.noun.model(state)?;
-            let key = noun.key();
-            let params = N::delete_params(&verb, &noun).await?;
-            let (path, bounds) = (N::COLLECTION_LIST.object(&key), verb.call());
-            let sent = self
-                .write(&verb, turn, &key, |client, turn| {
-                    let (path, params, bounds) = (path.clone(), params.clone(), bounds.clone());
-                    async move { client.delete(&path, &params, &turn, &bounds).await }
-                })
-                .await;
-            // Whose answer was lost may have been carried out, with all that it does to others.
-            if sent.as_ref().err().is_none_or(|failure| failure.cause == Cause::Ambiguous) {
-                N::deleted(&verb.configured, &noun);
-            }
-            sent
-        }
-        .boxed()
-    }
-
     fn settle<'a>(&'a self, cx: &'a Context, object: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
         async move { N::settle(&self.noun.verb(cx)?, &self.noun.model(object)?).await }.boxed()
     }
@@ -375,13 +243,5 @@ impl<N: Verbs> Resource for RestResource<N> {
 
     fn moved(&self, source: &MoveSource) -> Moved {
         N::moved(source)
-    }
-}
-
-fn domain<N: Rest>() -> Domain {
-    match N::STORE {
-        Store::Ha => Domain::Ha,
-        Store::Replication => Domain::ReplicationCfg,
-        Store::Datacenter => Domain::DatacenterCfg,
     }
 }

@@ -1,14 +1,13 @@
 //! What the resource types of all nouns have in common, whatever their verbs: the schema, the noun read from a value and made
 //! into one, and the part in the checks of the plan.
 
-use std::any::Any;
 use std::marker::PhantomData;
 use std::sync::{Arc, OnceLock};
 
 use pve_schemas::noun::Noun;
 
 use super::verbs::Verb;
-use crate::framework::{Change, Context, Diagnostics, Failure, Role, Schema, Turn, Type, Value, from_model, to_model};
+use crate::framework::{Change, Context, Diagnostics, Failure, Role, Schema, Type, Value, from_model, to_model};
 use crate::session::{Configured, Session};
 
 /// The resource type of the noun `N`, without its verbs.
@@ -99,14 +98,4 @@ impl<N: Noun> Typed<N> {
         let verb = Verb { configured, cx };
         verb.configured.preflight.destroy(verb.client(), &verb.call(), N::NAME, prior).await
     }
-}
-
-/// A turn as what it was made of.
-///
-/// # Errors
-/// It is the turn of another resource type.
-pub fn turn_of<T: Any>(turn: &Turn) -> Result<&T, Failure> {
-    let any: &(dyn Any + Send + Sync) = turn.as_ref();
-    any.downcast_ref()
-        .ok_or_else(|| Failure::refused("The provider hit a bug: a turn of another resource type. Please report it."))
 }

@@ -14,8 +14,8 @@ use futures_util::future::BoxFuture;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use terraform_provider_pve::framework::{
-    Configure, Context, DataSource, Diagnostics, Failure, Found, Freshness, MoveSource, Path as At, Provider, Resource,
-    Role, Schema, Stop, Turn, Value,
+    Configure, Context, DataSource, Diagnostics, Failure, Found, Freshness, MoveSource, Path as At, Permit, Provider,
+    Resource, Role, Schema, Stop, Value, WritePermit,
 };
 
 /// A provider whose objects are in `folder`.
@@ -139,6 +139,32 @@ pub fn file(folder: &Path, name: &str) -> PathBuf {
     folder.join(format!("{name}.json"))
 }
 
+/// Writes files.
+struct Writer<'a>(&'a Things);
+
+impl WritePermit for Writer<'_> {
+    fn create<'a>(&'a mut self, planned: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
+        Box::pin(async {
+            self.0.store(planned);
+            Ok(())
+        })
+    }
+
+    fn update<'a>(&'a mut self, _: &'a Found, to: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
+        Box::pin(async {
+            self.0.store(to);
+            Ok(())
+        })
+    }
+
+    fn delete<'a>(&'a mut self, state: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
+        Box::pin(async {
+            fs::remove_file(self.0.file(state)).unwrap();
+            Ok(())
+        })
+    }
+}
+
 impl Resource for Things {
     fn name(&self) -> &'static str {
         self.name
@@ -169,9 +195,9 @@ impl Resource for Things {
     }
 
     /// What happens before there is a future is outside the framework's own guard.
-    fn turn<'a>(&'a self, _: &'a Context) -> BoxFuture<'a, Result<Turn, Failure>> {
+    fn permit<'a>(&'a self, _: &'a Context) -> BoxFuture<'a, Result<Permit<'a>, Failure>> {
         assert!(!self.crashes, "injected");
-        Box::pin(async { Ok(Box::new(()) as Turn) })
+        Box::pin(async { Ok(Box::new(Writer(self)) as Permit<'a>) })
     }
 
     fn read<'a>(
@@ -185,33 +211,6 @@ impl Resource for Things {
             let json = serde_json::from_slice(&text).unwrap();
             let object = Value::from_json(&json, &self.schema.ty()).unwrap();
             Ok(Some(Found { object, revision: None }))
-        })
-    }
-
-    fn create<'a>(&'a self, _: &'a Context, _: &'a Turn, planned: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
-        Box::pin(async {
-            self.store(planned);
-            Ok(())
-        })
-    }
-
-    fn update<'a>(
-        &'a self,
-        _: &'a Context,
-        _: &'a Turn,
-        _: &'a Found,
-        to: &'a Value,
-    ) -> BoxFuture<'a, Result<(), Failure>> {
-        Box::pin(async {
-            self.store(to);
-            Ok(())
-        })
-    }
-
-    fn delete<'a>(&'a self, _: &'a Context, _: &'a Turn, state: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
-        Box::pin(async {
-            fs::remove_file(self.file(state)).unwrap();
-            Ok(())
         })
     }
 

@@ -1,35 +1,24 @@
 //! Create: absent? → send → (unknown fate: look and compare) → from here on there is a state → read back.
 
-use super::{Applied, Cause, Diagnostics, Failure, Found, Job, Value, guarded, settled};
-use crate::framework::read::with_id;
-use crate::framework::resource::Turn;
+use super::job::{Job, Permit};
+use super::settled;
+use crate::framework::{Applied, Cause, Diagnostics, Failure, Found, Value};
 
-pub(super) async fn create(job: &Job<'_>, planned: Value) -> Applied {
-    let turn = match job.turn(&planned).await {
-        Ok(turn) => turn,
-        Err(failure) => return job.failed("create", Value::Null, failure),
+pub(super) async fn create(mut job: Job<'_>, planned: Value) -> Applied {
+    let (planned, sent) = match job.permit(&planned).await {
+        Ok(permit) => send(permit, planned).await,
+        Err(failure) => (planned, Sent::Refused(failure)),
     };
-    let planned = match guarded(job.resource.identify(job.cx, planned)).await {
-        Ok(planned) => with_id(job.resource, planned),
-        Err(failure) => return job.failed("create", Value::Null, failure),
-    };
-    match guarded(job.resource.occupied(job.cx, &planned)).await {
-        Ok(None) => {}
-        Ok(Some(found)) => return occupied(job, &planned, &found),
-        Err(failure) => return job.failed("create", Value::Null, failure),
-    }
-    match send(job, &turn, &planned).await {
-        Sent::Done => {}
-        Sent::Found(found) => return settle(job, &planned, &found).await,
-        Sent::Unsure(failure) => return unsure(job, &planned, failure),
-        Sent::Occupied(found) => return occupied(job, &planned, &found),
-        Sent::Refused(failure) => return job.failed("create", Value::Null, failure),
-    }
-    drop(turn);
-    match job.look(&planned).await {
-        Ok(Some(found)) => settle(job, &planned, &found).await,
-        Ok(None) => vanished(job, &planned),
-        Err(failure) => unread(job, &planned, &failure),
+    match sent {
+        Sent::Done => match job.look(&planned).await {
+            Ok(Some(found)) => settle(job, &planned, &found).await,
+            Ok(None) => vanished(&job, &planned),
+            Err(failure) => unread(&job, &planned, &failure),
+        },
+        Sent::Found(found) => settle(job, &planned, &found).await,
+        Sent::Unsure(failure) => unsure(&job, &planned, failure),
+        Sent::Occupied(found) => occupied(&job, &planned, &found),
+        Sent::Refused(failure) => job.failed("create", Value::Null, failure),
     }
 }
 
@@ -39,7 +28,7 @@ enum Sent {
     Done,
     /// It was carried out, and this is what was found.
     Found(Found),
-    /// Nobody knows: the answer was lost, and so was the look that followed.
+    /// The answer was lost, and so was that of the look that followed.
     Unsure(Failure),
     /// Another object of that id exists.
     Occupied(Found),
@@ -47,11 +36,25 @@ enum Sent {
     Refused(Failure),
 }
 
-async fn send(job: &Job<'_>, turn: &Turn, planned: &Value) -> Sent {
+/// All that needs the permit; the object as it was sent comes back, with its whole identity.
+async fn send(mut permit: Permit<'_, '_>, planned: Value) -> (Value, Sent) {
+    let planned = match permit.identify(planned).await {
+        Ok(planned) => planned,
+        Err(failure) => return (Value::Null, Sent::Refused(failure)),
+    };
+    let sent = match permit.occupied(&planned).await {
+        Ok(None) => post(permit, &planned).await,
+        Ok(Some(found)) => Sent::Occupied(found),
+        Err(failure) => Sent::Refused(failure),
+    };
+    (planned, sent)
+}
+
+async fn post(mut permit: Permit<'_, '_>, planned: &Value) -> Sent {
     let mut unknown_fate = false;
     let mut attempt = 1;
     loop {
-        let failure = match guarded(job.resource.create(job.cx, turn, planned)).await {
+        let failure = match permit.create(planned).await {
             Ok(()) => return Sent::Done,
             Err(failure) => failure,
         };
@@ -60,14 +63,14 @@ async fn send(job: &Job<'_>, turn: &Turn, planned: &Value) -> Sent {
             Cause::Exists => {}
             _ => return Sent::Refused(failure),
         }
-        match job.look(planned).await {
-            Ok(Some(found)) if unknown_fate && job.unlike(planned, &found.object).is_empty() => {
+        match permit.look(planned).await {
+            Ok(Some(found)) if unknown_fate && permit.unlike(planned, &found.object).is_empty() => {
                 return Sent::Found(found);
             }
-            Ok(Some(found)) if !job.resource.always_exists() => return Sent::Occupied(found),
-            Ok(_) if job.may_try_again(attempt) => attempt += 1,
-            // After an interrupt nobody waits until the request has run out of time: it may yet be carried out.
-            Ok(_) if unknown_fate && job.cx.stop.is_cancelled() => return Sent::Unsure(failure),
+            Ok(Some(found)) if !permit.always_exists() => return Sent::Occupied(found),
+            Ok(_) if permit.may_try_again(attempt) => attempt += 1,
+            // After an interrupt the request is not waited for until it has run out of time: it may yet be carried out.
+            Ok(_) if unknown_fate && permit.is_interrupted() => return Sent::Unsure(failure),
             Ok(_) => return Sent::Refused(failure),
             Err(dead) if unknown_fate => {
                 return Sent::Unsure(Failure { detail: format!("{}\n{}", failure.detail, dead.detail), ..failure });
@@ -79,17 +82,17 @@ async fn send(job: &Job<'_>, turn: &Turn, planned: &Value) -> Sent {
 
 /// The object exists without us: adopted if that is allowed and nothing differs, else an error with the way out.
 fn occupied(job: &Job<'_>, planned: &Value, found: &Found) -> Applied {
-    let (title, type_name, id) = (job.resource.title(), job.resource.name(), job.name(planned));
+    let (title, type_name, id) = (job.title(), job.type_name(), job.name(planned));
     let unlike = job.unlike(planned, &found.object);
     let mut diagnostics = Diagnostics::new();
-    if job.resource.adopts() && unlike.is_empty() {
+    if job.adopts() && unlike.is_empty() {
         diagnostics.warning(
             format!("Adopted an existing {title}"),
             format!("{id} existed before this apply and equals the configuration. It is managed from now on (adopt_existing)."),
         );
-        return Applied { state: job.complete(planned, found), diagnostics };
+        return Applied { state: job.complete(planned, &job.relative(planned, &found.object)), diagnostics };
     }
-    let differs = match (job.resource.adopts(), unlike.as_slice()) {
+    let differs = match (job.adopts(), unlike.as_slice()) {
         (false, _) => String::new(),
         (true, names) => format!(" It was not adopted, since it differs in {}.", names.join(", ")),
     };
@@ -104,19 +107,19 @@ fn occupied(job: &Job<'_>, planned: &Value, found: &Found) -> Applied {
     Applied { state: Value::Null, diagnostics }
 }
 
-async fn settle(job: &Job<'_>, planned: &Value, found: &Found) -> Applied {
-    let state = job.complete(planned, found);
+async fn settle(mut job: Job<'_>, planned: &Value, found: &Found) -> Applied {
+    let state = job.complete(planned, &job.relative(planned, &found.object));
     let mut diagnostics = Diagnostics::new();
-    if let Err(failure) = guarded(job.resource.settle(job.cx, &state)).await {
+    if let Err(failure) = job.settle(&state).await {
         // The object is as planned: an error here would taint it, and the next apply would replace it.
-        diagnostics.warning(format!("The {} is not ready yet", job.resource.title()), failure.detail);
+        diagnostics.warning(format!("The {} is not ready yet", job.title()), failure.detail);
     }
     Applied { state: job.after_waiting(planned, state).await, diagnostics }
 }
 
 fn unsure(job: &Job<'_>, planned: &Value, failure: Failure) -> Applied {
     let id = job.name(planned);
-    let why = if job.cx.stop.is_cancelled() {
+    let why = if job.is_interrupted() {
         "the apply was interrupted before its effect was seen"
     } else {
         "its answer was lost"
@@ -132,7 +135,7 @@ fn unsure(job: &Job<'_>, planned: &Value, failure: Failure) -> Applied {
 fn unread(job: &Job<'_>, planned: &Value, failure: &Failure) -> Applied {
     let mut diagnostics = Diagnostics::new();
     diagnostics.warning(
-        format!("The {} was created but could not be read back", job.resource.title()),
+        format!("The {} was created but could not be read back", job.title()),
         format!("{} is in the state as planned; the next plan reads it.\n{}", job.name(planned), failure.detail),
     );
     Applied { state: settled(planned, &Value::Null), diagnostics }
@@ -141,7 +144,7 @@ fn unread(job: &Job<'_>, planned: &Value, failure: &Failure) -> Applied {
 fn vanished(job: &Job<'_>, planned: &Value) -> Applied {
     let mut diagnostics = Diagnostics::new();
     diagnostics.warning(
-        format!("The {} was created and is gone again", job.resource.title()),
+        format!("The {} was created and is gone again", job.title()),
         format!(
             "{} was created by this apply; somebody removed it right after. The next plan shows it.",
             job.name(planned)

@@ -178,6 +178,41 @@ async fn a_failed_update_leaves_the_prior_state() {
     assert_eq!(applied.state, prior);
 }
 
+/// What an object is waited for would otherwise hold up every other write of the apply.
+#[tokio::test]
+async fn nothing_is_waited_for_while_a_permit_is_held() {
+    let lost = [vec![], vec![Fault::LostAfter], vec![Fault::LostBefore], vec![Fault::LostAfter; 9], vec![Fault::Panic]];
+    for faults in lost {
+        let things = Things::new();
+        let prior = create(things.faults(&faults), 3).await.state;
+        update(things.faults(&faults), &prior, 5).await;
+        // The cluster has what is planned already, then only what is kept here changes.
+        update(things.faults(&[]), &prior, 5).await;
+        let mut planned = things.object("a").unwrap();
+        planned.insert("note", Value::from(true));
+        let prior = things.object("a").unwrap();
+        let request = ApplyRequest { prior: prior.clone(), config: thing("a", 5), planned };
+        things.provider().apply("pve_thing", request).await;
+        delete(things.faults(&faults), &prior).await;
+        let server = things.server.lock().unwrap();
+        assert_eq!(server.waits, [0; 5], "{faults:?}");
+        assert_eq!(server.permits, 0, "{faults:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_permit_is_given_back_whatever_happens() {
+    for faults in [vec![Fault::Refused], vec![Fault::LostBefore; 9]] {
+        let things = Things::new();
+        create(things.faults(&faults), 3).await;
+        let prior = create(things.faults(&[]), 3).await.state;
+        update(things.faults(&faults), &prior, 5).await;
+        delete(things.faults(&faults), &prior).await;
+        create(&things, 3).await;
+        assert_eq!(things.server.lock().unwrap().permits, 0, "{faults:?}");
+    }
+}
+
 #[tokio::test]
 async fn an_attribute_that_is_only_kept_here_is_not_sent() {
     let things = Things::new();

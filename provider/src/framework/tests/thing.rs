@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
 use crate::framework::{
-    Cause, Configure, Context, DataSource, Diagnostics, Failure, Found, Freshness, Provider, Resource, Role, Schema,
-    Stop, Turn, Value,
+    Cause, Configure, Context, DataSource, Diagnostics, Failure, Found, Freshness, Permit, Provider, Resource, Role,
+    Schema, Stop, Value, WritePermit,
 };
 
 /// A thing.
@@ -74,6 +74,10 @@ pub struct Server {
     pub adopts: bool,
     /// Whether every object is always there, and a create sets what it is.
     pub always_exists: bool,
+    /// Permits that are held.
+    pub permits: usize,
+    /// For each time that something was waited for, the permits that were held meanwhile.
+    pub waits: Vec<usize>,
 }
 
 /// The resource type.
@@ -116,6 +120,13 @@ impl Things {
 
     pub fn writes(&self) -> usize {
         self.server.lock().unwrap().writes.len()
+    }
+
+    fn wait(&self) -> Result<(), Failure> {
+        let mut server = self.server.lock().unwrap();
+        let held = server.permits;
+        server.waits.push(held);
+        Ok(())
     }
 
     /// One request: its fault decides.
@@ -187,8 +198,12 @@ impl Resource for Things {
         (object.at("serial") == &Value::from(13)).then_some("serial")
     }
 
-    fn turn<'a>(&'a self, _: &'a Context) -> BoxFuture<'a, Result<Turn, Failure>> {
-        async { Ok(Box::new(()) as Turn) }.boxed()
+    fn permit<'a>(&'a self, _: &'a Context) -> BoxFuture<'a, Result<Permit<'a>, Failure>> {
+        async {
+            self.server.lock().unwrap().permits += 1;
+            Ok(Box::new(Held(self)) as Permit<'a>)
+        }
+        .boxed()
     }
 
     fn read<'a>(
@@ -211,9 +226,40 @@ impl Resource for Things {
         .boxed()
     }
 
-    fn create<'a>(&'a self, _: &'a Context, _: &'a Turn, planned: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
+    fn settle<'a>(&'a self, _: &'a Context, _: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
+        async { self.wait() }.boxed()
+    }
+
+    fn vanish<'a>(&'a self, _: &'a Context, _: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
+        async { self.wait() }.boxed()
+    }
+
+    /// Version 0 called the name `id`; version 1 counted the size in tens.
+    fn upgrade(&self, from: i64, mut state: Json) -> Result<Json, String> {
+        if from == 0 {
+            state["name"] = state["id"].clone();
+        }
+        if from <= 1 {
+            let tens = state["tens"].as_i64().ok_or("tens is missing")?;
+            state["size"] = json!(tens * 10);
+        }
+        Ok(state)
+    }
+}
+
+/// The right to write, counted.
+struct Held<'a>(&'a Things);
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.0.server.lock().unwrap_or_else(std::sync::PoisonError::into_inner).permits -= 1;
+    }
+}
+
+impl WritePermit for Held<'_> {
+    fn create<'a>(&'a mut self, planned: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
         async move {
-            self.request("create", |server| {
+            self.0.request("create", |server| {
                 if server.objects.contains_key(&name(planned)) && !server.always_exists {
                     return Err(Failure::new(Cause::Exists, "already defined"));
                 }
@@ -227,15 +273,9 @@ impl Resource for Things {
         .boxed()
     }
 
-    fn update<'a>(
-        &'a self,
-        _: &'a Context,
-        _: &'a Turn,
-        from: &'a Found,
-        to: &'a Value,
-    ) -> BoxFuture<'a, Result<(), Failure>> {
+    fn update<'a>(&'a mut self, from: &'a Found, to: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
         async move {
-            self.request("update", |server| {
+            self.0.request("update", |server| {
                 let mut object = to.clone();
                 let mended = from.object.at("serial") == &Value::from(13);
                 object.insert("serial", if mended { Value::from(7) } else { from.object.at("serial").clone() });
@@ -246,26 +286,14 @@ impl Resource for Things {
         .boxed()
     }
 
-    fn delete<'a>(&'a self, _: &'a Context, _: &'a Turn, state: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
+    fn delete<'a>(&'a mut self, state: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
         async move {
-            self.request("delete", |server| match server.objects.remove(&name(state)) {
+            self.0.request("delete", |server| match server.objects.remove(&name(state)) {
                 Some(_) => Ok(()),
                 None => Err(Failure::new(Cause::Absent, "no such thing")),
             })
         }
         .boxed()
-    }
-
-    /// Version 0 called the name `id`; version 1 counted the size in tens.
-    fn upgrade(&self, from: i64, mut state: Json) -> Result<Json, String> {
-        if from == 0 {
-            state["name"] = state["id"].clone();
-        }
-        if from <= 1 {
-            let tens = state["tens"].as_i64().ok_or("tens is missing")?;
-            state["size"] = json!(tens * 10);
-        }
-        Ok(state)
     }
 }
 

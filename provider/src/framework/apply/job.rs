@@ -1,0 +1,191 @@
+//! One object of one apply: the verbs of its resource, each guarded against panics.
+//!
+//! Whatever waits for the cluster needs the job to itself (`&mut self`), and so does a [`Permit`]: the compiler refuses to wait
+//! while other writers are kept waiting.
+
+use std::future::Future;
+use std::ops::Deref;
+use std::panic::AssertUnwindSafe;
+use std::time::{Duration, Instant};
+
+use futures_util::FutureExt;
+
+use super::{Applied, panicked, settled};
+use crate::framework::read::{relative, with_id};
+use crate::framework::{self, Block, Context, Diagnostics, Failure, Found, Freshness, Resource, Stop, Value};
+
+/// How often a write whose fate stayed unknown is looked up and, if it left no trace, sent again.
+const ATTEMPTS: usize = 3;
+
+/// What settling a write in flight may take once the user has interrupted.
+const GRACE: Duration = Duration::from_secs(4);
+
+/// The resource and the frame of the operation.
+pub(super) struct Job<'a> {
+    resource: &'a dyn Resource,
+    cx: &'a Context,
+}
+
+impl<'a> Job<'a> {
+    pub(super) fn new(resource: &'a dyn Resource, cx: &'a Context) -> Self {
+        Self { resource, cx }
+    }
+
+    /// The right to write about `object`; who doesn't get it is told what it was about.
+    pub(super) async fn permit(&mut self, object: &Value) -> Result<Permit<'_, 'a>, Failure> {
+        let permit = guarded(self.resource.permit(self.cx)).await;
+        match permit {
+            Ok(writer) => Ok(Permit { job: self, writer }),
+            Err(failure) => Err(Failure { detail: format!("{}: {}", self.name(object), failure.detail), ..failure }),
+        }
+    }
+
+    /// Waits for the effects of a finished create or update that the user asked to wait for.
+    pub(super) async fn settle(&mut self, state: &Value) -> Result<(), Failure> {
+        guarded(self.resource.settle(self.cx, state)).await
+    }
+
+    /// Waits until a deleted object is really gone.
+    pub(super) async fn vanish(&mut self, state: &Value) -> Result<(), Failure> {
+        guarded(self.resource.vanish(self.cx, state)).await
+    }
+
+    /// Looks the object up by a request of its own. After an interrupt there still is a short grace for it, so that a
+    /// write in flight ends up in the state.
+    pub(super) async fn look(&self, object: &Value) -> Result<Option<Found>, Failure> {
+        if !self.cx.stop.is_cancelled() {
+            let found = guarded(self.resource.read(self.cx, object, Freshness::Fresh)).await;
+            if found.is_ok() || !self.cx.stop.is_cancelled() {
+                return found;
+            }
+        }
+        let grace = Context::new(Instant::now() + GRACE, Stop::new());
+        guarded(self.resource.read(&grace, object, Freshness::Fresh)).await
+    }
+
+    /// Whether the user has interrupted.
+    pub(super) fn is_interrupted(&self) -> bool {
+        self.cx.stop.is_cancelled()
+    }
+
+    /// Whether another attempt of a write whose fate stayed unknown makes sense.
+    pub(super) fn may_try_again(&self, attempt: usize) -> bool {
+        attempt < ATTEMPTS && !self.cx.stop.is_cancelled() && Instant::now() < self.cx.deadline
+    }
+
+    pub(super) fn title(&self) -> &'static str {
+        self.resource.title()
+    }
+
+    pub(super) fn type_name(&self) -> &'static str {
+        self.resource.name()
+    }
+
+    pub(super) fn block(&self) -> &'a Block {
+        &self.resource.schema().block
+    }
+
+    pub(super) fn adopts(&self) -> bool {
+        self.resource.adopts()
+    }
+
+    pub(super) fn always_exists(&self) -> bool {
+        self.resource.always_exists()
+    }
+
+    /// What other writes of this process have made of an object that was `prior` in the plan.
+    pub(super) fn own_effects(&self, prior: &Value) -> Value {
+        self.resource.own_effects(prior)
+    }
+
+    pub(super) fn failed(&self, verb: &str, state: Value, failure: Failure) -> Applied {
+        let mut diagnostics = Diagnostics::new();
+        diagnostics.push(failure.into_error(format!("Cannot {verb} {}", self.title())));
+        Applied { state, diagnostics }
+    }
+
+    /// The object's natural id for messages.
+    pub(super) fn name(&self, object: &Value) -> String {
+        self.resource.id(object).unwrap_or_else(|| self.resource.name().to_owned())
+    }
+
+    /// The names of the stored attributes in which `a` and `b` differ in meaning.
+    pub(super) fn differences(&self, a: &Value, b: &Value) -> Vec<&'a str> {
+        crate::framework::equal::stored_differences(self.block(), a, b)
+    }
+
+    /// The names of the attributes in which what was found differs from what the plan knows.
+    pub(super) fn unlike(&self, planned: &Value, found: &Value) -> Vec<&'a str> {
+        self.differences(planned, found).into_iter().filter(|name| planned.at(name).is_wholly_known()).collect()
+    }
+
+    /// Whether what was found doesn't do the work that is planned for it.
+    pub(super) fn is_ailing(&self, planned: &Value, found: &Value) -> bool {
+        self.resource.ailing(&relative(self.block(), planned, found)).is_some()
+    }
+
+    /// What was found, in the words of `object`.
+    pub(super) fn relative(&self, object: &Value, found: &Value) -> Value {
+        with_id(self.resource, relative(self.block(), object, found))
+    }
+
+    /// The planned object, with what only the cluster knows out of what was found.
+    pub(super) fn complete(&self, planned: &Value, found: &Value) -> Value {
+        with_id(self.resource, settled(planned, found))
+    }
+
+    /// The state once all that was to be waited for is done: what the waiting was for shows in computed values.
+    pub(super) async fn after_waiting(&self, planned: &Value, state: Value) -> Value {
+        if self.resource.ailing(&state).is_none() {
+            return state;
+        }
+        match self.look(planned).await {
+            Ok(Some(found)) => self.complete(planned, &relative(self.block(), planned, &found.object)),
+            _ => state,
+        }
+    }
+}
+
+/// The right to write, and the job it is for. Held from the read before a write until the write is over.
+pub(super) struct Permit<'j, 'a> {
+    job: &'j mut Job<'a>,
+    writer: framework::Permit<'a>,
+}
+
+impl Permit<'_, '_> {
+    /// Completes what the plan left to be chosen of the object's identity: nothing of this process can take it meanwhile.
+    pub(super) async fn identify(&mut self, planned: Value) -> Result<Value, Failure> {
+        let planned = guarded(self.job.resource.identify(self.job.cx, planned)).await?;
+        Ok(with_id(self.job.resource, planned))
+    }
+
+    /// Looks before a create whether the object exists already.
+    pub(super) async fn occupied(&mut self, planned: &Value) -> Result<Option<Found>, Failure> {
+        guarded(self.job.resource.occupied(self.job.cx, planned)).await
+    }
+
+    pub(super) async fn create(&mut self, planned: &Value) -> Result<(), Failure> {
+        guarded(self.writer.create(planned)).await
+    }
+
+    pub(super) async fn update(&mut self, from: &Found, to: &Value) -> Result<(), Failure> {
+        guarded(self.writer.update(from, to)).await
+    }
+
+    pub(super) async fn delete(&mut self, state: &Value) -> Result<(), Failure> {
+        guarded(self.writer.delete(state)).await
+    }
+}
+
+/// What needs no more than to read.
+impl<'a> Deref for Permit<'_, 'a> {
+    type Target = Job<'a>;
+
+    fn deref(&self) -> &Job<'a> {
+        self.job
+    }
+}
+
+async fn guarded<T>(verb: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    AssertUnwindSafe(verb).catch_unwind().await.unwrap_or_else(|panic| Err(panicked(&*panic)))
+}

@@ -1,0 +1,137 @@
+//! The writes of an object of a REST collection, one at a time in its lock domain.
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use pve_schemas::noun::{Rest, Store};
+use serde_json::Value as Json;
+
+use super::RestResource;
+use crate::client::{Domain, Error, Kind, Params, Turn};
+use crate::framework::{Cause, Context, Failure, Found, Value, WritePermit};
+use crate::resources::explain;
+use crate::resources::verbs::{Verb, Verbs};
+
+/// What was waited for when there is no turn.
+const TURN: &str = "before its turn to write";
+
+/// The turn in the lock domain of `N`, and what is written in it.
+pub(super) struct Writer<'a, N> {
+    resource: &'a RestResource<N>,
+    verb: Verb<'a>,
+    /// None after others were let write first and none of them did.
+    turn: Option<Turn>,
+}
+
+/// What is sent.
+enum Request<'a> {
+    Post(&'a str, &'a Params),
+    Put(&'a str, &'a Params),
+    Delete(&'a str, &'a Params),
+}
+
+impl<'a, N: Verbs> Writer<'a, N> {
+    /// Waits for the turn.
+    pub(super) async fn new(resource: &'a RestResource<N>, cx: &'a Context) -> Result<Self, Failure> {
+        let verb = resource.noun.writing_verb(cx)?;
+        let turn = verb.client().turn(domain::<N>(), &verb.call()).await.map_err(|e| explain(TURN, &e))?;
+        Ok(Self { resource, verb, turn: Some(turn) })
+    }
+
+    /// Sends a write. What another rule stands in the way of is sent again after each further write of this process, since
+    /// the order inside one apply may be the only trouble.
+    async fn write(&mut self, key: &str, request: Request<'_>) -> Result<(), Failure> {
+        let explain = |error| self.resource.explain(key, &error);
+        let call = self.verb.call();
+        loop {
+            let turn = match self.turn.take() {
+                Some(turn) => turn,
+                None => self.verb.client().turn(domain::<N>(), &call).await.map_err(explain)?,
+            };
+            let error = match self.send(&request, &turn).await {
+                Err(error) if matches!(error.kind(), Kind::RuleConflict | Kind::Unmanaged) => error,
+                done => {
+                    self.turn = Some(turn);
+                    return done.map(|_| ()).map_err(explain);
+                }
+            };
+            self.turn = self.verb.client().pass(turn, &call).await.map_err(explain)?;
+            if self.turn.is_none() {
+                return Err(explain(error));
+            }
+        }
+    }
+
+    async fn send(&self, request: &Request<'_>, turn: &Turn) -> Result<Json, Error> {
+        let (client, call) = (self.verb.client(), self.verb.call());
+        match request {
+            Request::Post(path, params) => client.post(path, params, turn, &call).await,
+            Request::Put(path, params) => client.put(path, params, turn, &call).await,
+            Request::Delete(path, params) => client.delete(path, params, turn, &call).await,
+        }
+    }
+}
+
+impl<N: Verbs> WritePermit for Writer<'_, N> {
+    fn create<'a>(&'a mut self, planned: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
+        async move {
+            let noun = self.resource.noun.model(planned)?;
+            let key = noun.key();
+            let mut params = Params::new();
+            params.set(N::KEY, &key);
+            for (name, value) in N::ALWAYS.iter().copied().chain(noun.params().iter()) {
+                params.set(name, value);
+            }
+            self.write(&key, Request::Post(N::COLLECTION, &params)).await
+        }
+        .boxed()
+    }
+
+    fn update<'a>(&'a mut self, from: &'a Found, to: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
+        async move {
+            let mut object = from.object.clone();
+            N::before_update(&self.verb, &mut object, to).await?;
+            let (before, after) = (self.resource.noun.model(&object)?, self.resource.noun.model(to)?);
+            let key = after.key();
+            let (old, new) = (before.params(), after.params());
+            let (set, delete) = new.since(&old);
+            if set.is_empty() && delete.is_empty() {
+                return Ok(());
+            }
+            let mut params: Params = N::ALWAYS.iter().copied().chain(set).collect();
+            for name in delete {
+                params.delete(name);
+            }
+            if let Some(digest) = &from.revision {
+                params.set("digest", digest);
+            }
+            self.write(&key, Request::Put(&N::COLLECTION_LIST.object(&key), &params)).await
+        }
+        .boxed()
+    }
+
+    fn delete<'a>(&'a mut self, state: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
+        async move {
+            if N::read_instead(&self.verb, state).await?.is_some() {
+                return Ok(());
+            }
+            let noun = self.resource.noun.model(state)?;
+            let key = noun.key();
+            let params = N::delete_params(&self.verb, &noun).await?;
+            let sent = self.write(&key, Request::Delete(&N::COLLECTION_LIST.object(&key), &params)).await;
+            // Whose answer was lost may have been carried out, with all that it does to others.
+            if sent.as_ref().err().is_none_or(|failure| failure.cause == Cause::Ambiguous) {
+                N::deleted(&self.verb.configured, &noun);
+            }
+            sent
+        }
+        .boxed()
+    }
+}
+
+fn domain<N: Rest>() -> Domain {
+    match N::STORE {
+        Store::Ha => Domain::Ha,
+        Store::Replication => Domain::ReplicationCfg,
+        Store::Datacenter => Domain::DatacenterCfg,
+    }
+}
