@@ -72,3 +72,17 @@ fn a_upid_is_parsed_before_it_is_looked_for() {
         assert_eq!(status(upid), garbled, "{upid}");
     }
 }
+
+#[test]
+fn a_migration_is_a_task_of_its_own_kind() {
+    let cluster = cluster();
+    let post = |path: &str, params: Value| call(&cluster, Method::Post, path, params).unwrap();
+    for (vmid, kind, task) in [(100, "qemu", "qmigrate"), (950, "lxc", "vzmigrate")] {
+        let from = cluster.world().guests[&vmid].node.clone();
+        let to = if from == "pve2" { "pve3" } else { "pve2" };
+        let upid = post(&format!("/nodes/{from}/{kind}/{vmid}/migrate"), json!({"target": to}));
+        assert!(upid.as_str().unwrap().contains(&format!(":{task}:{vmid}:")), "{upid}");
+        cluster.world().advance(10.0);
+        assert_eq!(cluster.world().guests[&vmid].node, to);
+    }
+}

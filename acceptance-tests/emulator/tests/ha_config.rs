@@ -119,3 +119,39 @@ fn in_error_only_disabling_is_accepted() {
     assert_eq!(post(&cluster, "/cluster/ha/resources/vm:100/migrate", json!({"node": "pve2"})), refused);
     assert_eq!(put(json!({"state": "disabled"})), Ok(Value::Null));
 }
+
+#[test]
+fn a_comment_that_an_editor_wrote_is_read_as_perl_reads_it() {
+    let cluster = cluster(Initial::Seed);
+    let comment = |path: &str| get(&cluster, path).unwrap()["comment"].clone();
+    // An editor writes UTF-8; HA comments are read as bytes, comments of replication jobs as text.
+    cluster.world().put_shared("/etc/pve/ha/resources.cfg", "vm: 100\n\tcomment ünï\n\n");
+    assert_eq!(comment("/cluster/ha/resources/vm:100"), "Ã¼nÃ¯");
+    cluster.world().put_shared("/etc/pve/replication.cfg", "local: 100-0\n\ttarget pve2\n\tcomment ünï\n\n");
+    assert_eq!(comment("/cluster/replication/100-0"), "ünï");
+    cluster.world().put_shared("/etc/pve/datacenter.cfg", "#ünï\n\nkeyboard: de\n");
+    assert_eq!(get(&cluster, "/cluster/options").unwrap()["description"], "ünï\n");
+    // What the API wrote as one byte is no UTF-8 for a program on a node; what it had to write as UTF-8 is.
+    let write = |text: &str| {
+        call(&cluster, Method::Put, "/cluster/ha/resources/vm:100", json!({"comment": text})).unwrap();
+        cluster.world().read_shared("/etc/pve/ha/resources.cfg").unwrap()
+    };
+    assert!(write("ü").contains("comment \u{fffd}\n"));
+    assert!(write("ü✓").contains("comment ü✓\n"));
+}
+
+#[test]
+fn the_state_of_a_service_is_shown_until_the_crm_has_dropped_it() {
+    let cluster = cluster(Initial::Seed);
+    let state = || {
+        let rows = get(&cluster, "/cluster/resources").unwrap();
+        rows.as_array().unwrap().iter().find(|row| row["id"] == "qemu/100").unwrap().get("hastate").cloned()
+    };
+    post(&cluster, "/cluster/ha/resources", json!({"sid": "vm:100", "state": "stopped"})).unwrap();
+    assert_eq!(state(), Some(json!("stopped")), "requested");
+    cluster.world().advance(30.0);
+    call(&cluster, Method::Delete, "/cluster/ha/resources/vm:100", json!({})).unwrap();
+    assert_eq!(state(), Some(json!("stopped")), "the CRM has not come to it yet");
+    cluster.world().advance(30.0);
+    assert_eq!(state(), None);
+}

@@ -1,5 +1,7 @@
 //! What recordings do to a cluster that no client of its API can do: time, power, guests, files.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use pve_emulator::Handle;
 use pve_emulator::world::World;
 
@@ -12,15 +14,19 @@ pub(super) struct Control<'e>(&'e Handle);
 pub struct ControlError(String);
 
 /// Recordings that depend on the minute begin in second 4 or later of one; where it doesn't matter this does as well.
-const FIRST_SECOND: i64 = 5;
+const FIRST_SECOND: f64 = 5.0;
+
+/// The time to begin with: a second before a recording does, so that every manager's rounds come at the same distance from its
+/// first step whenever it is played.
+pub(super) fn before_the_first_step() -> f64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    (now - now % 60) as f64 + FIRST_SECOND - 1.0
+}
 
 impl<'e> Control<'e> {
-    /// Takes the clock over and stops it in the second of a minute in which a recording begins.
+    /// Takes the clock to the second of a minute in which a recording begins.
     pub(super) fn new(emulator: &'e Handle) -> Self {
-        let mut world = emulator.cluster().world();
-        world.clock.stop();
-        let second = world.now().rem_euclid(60);
-        world.advance((FIRST_SECOND - second).rem_euclid(60) as f64);
+        emulator.cluster().world().advance(1.0);
         Self(emulator)
     }
 

@@ -93,7 +93,8 @@ pub(super) async fn start(case: &Case, path: &Path) -> Result<Stage, SeedError> 
         Seed::parse(&seed.to_string()).map_err(|source| SeedError::Malformed { path: path.to_owned(), source })?;
     let release = if case.header.pve == 8 { Release::V8 } else { Release::V9 };
     let initial = if case.header.initial == "fresh" { Initial::Fresh } else { Initial::Seed };
-    let options = Options { release, seed: Some(seed), initial, ..Options::default() };
+    let clock = Some(super::control::before_the_first_step());
+    let options = Options { release, seed: Some(seed), initial, clock, ..Options::default() };
     let emulator = Emulator::start(options).await?;
     Ok(Stage { emulator, credentials })
 }

@@ -14,14 +14,31 @@ pub fn written(text: String) -> String {
     text.bytes().map(char::from).collect()
 }
 
+/// The bytes of a text that comes from outside of Perl, one character each.
+#[must_use]
+pub fn from_utf8(text: &str) -> String {
+    if text.is_ascii() { text.to_owned() } else { text.bytes().map(char::from).collect() }
+}
+
+/// What a reader outside of Perl makes of a file: bytes that are no UTF-8 are replaced.
+#[must_use]
+pub fn to_utf8(text: &str) -> String {
+    if text.is_ascii() { text.to_owned() } else { String::from_utf8_lossy(&raw(text)).into_owned() }
+}
+
 /// SHA-1 of a text of which each character is one byte.
 #[must_use]
 pub fn digest(text: &str) -> String {
     if text.is_ascii() {
         return hex(text.as_bytes());
     }
-    let bytes: Vec<u8> = text.chars().map(|c| u8::try_from(u32::from(c)).unwrap_or(b'?')).collect();
-    hex(&bytes)
+    hex(&raw(text))
+}
+
+/// The bytes that the characters stand for.
+#[must_use]
+pub fn raw(text: &str) -> Vec<u8> {
+    text.chars().map(|c| u8::try_from(u32::from(c)).unwrap_or(b'?')).collect()
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -37,6 +54,13 @@ mod tests {
         assert_eq!(written("ü".into()), "ü");
         assert_eq!(written("ü✓".into()), "Ã¼â\u{9c}\u{93}");
         assert_eq!(written(written("ü✓".into())), written("ü✓".into()));
+    }
+
+    #[test]
+    fn what_is_written_as_utf8_is_read_as_bytes_and_shown_as_utf8() {
+        assert_eq!(from_utf8("ü"), "Ã¼");
+        assert_eq!(to_utf8(&from_utf8("ü✓")), "ü✓");
+        assert_eq!(to_utf8("ü"), "\u{fffd}", "what Perl wrote as one byte is no UTF-8");
     }
 
     #[test]

@@ -57,10 +57,7 @@ impl Codec {
     #[must_use]
     pub(super) fn read(self, text: &str) -> String {
         match self {
-            Codec::Text | Codec::Bytes => {
-                let bytes: Vec<u8> = text.chars().map(|c| u8::try_from(u32::from(c)).unwrap_or(b'?')).collect();
-                percent_decode(&bytes).decode_utf8_lossy().into_owned()
-            }
+            Codec::Text | Codec::Bytes => percent_decode(&super::bytes::raw(text)).decode_utf8_lossy().into_owned(),
             other => other.decode(text),
         }
     }

@@ -47,6 +47,8 @@ pub struct Options {
     pub seed: Option<Seed>,
     /// Whether HA was used before.
     pub initial: Initial,
+    /// The time at which its clock stands; without one it runs from now on.
+    pub clock: Option<f64>,
     /// The file the cluster is kept in; without one it lives in memory only.
     pub state: Option<PathBuf>,
     /// Added to every answer of the API.
@@ -67,12 +69,19 @@ impl Default for Options {
             release: Release::default(),
             seed: None,
             initial: Initial::Seed,
+            clock: None,
             state: None,
             latency: Duration::ZERO,
             failed_login_delay: Duration::ZERO,
             ssh: false,
             log: false,
         }
+    }
+}
+
+impl Options {
+    fn clock(&self) -> Clock {
+        self.clock.map_or_else(Clock::real, Clock::standing)
     }
 }
 
@@ -121,9 +130,9 @@ pub(crate) struct Shared {
 }
 
 impl Release {
-    fn build(self, seed: &Seed, initial: Initial) -> World {
+    fn build(self, seed: &Seed, initial: Initial, clock: Clock) -> World {
         let pve = if self == Release::V8 { Pve::V8 } else { Pve::V9 };
-        let mut world = seed.build(pve, initial, Clock::real());
+        let mut world = seed.build(pve, initial, clock);
         if self == Release::V9Unmigrated {
             crate::crm::leave_unmigrated(&mut world);
         }
@@ -134,7 +143,7 @@ impl Release {
 impl Shared {
     /// A new world; its nodes keep their certificates.
     pub(crate) fn build_world(&self, seed: &Seed, initial: Initial) -> World {
-        let mut world = self.options.release.build(seed, initial);
+        let mut world = self.options.release.build(seed, initial, self.options.clock());
         self.sign(&mut world);
         world
     }
@@ -185,7 +194,7 @@ impl Emulator {
     /// When the port is taken or no certificate can be made.
     pub async fn start(options: Options) -> Result<Handle, StartError> {
         let seed = options.seed.clone().unwrap_or_else(|| Seed::default_cluster(&uuid(), &uuid()));
-        let world = options.release.build(&seed, options.initial);
+        let world = options.release.build(&seed, options.initial, options.clock());
         let names: Vec<&str> = seed.node_names().collect();
         let identity = tls::make(&world.cluster_name, &names)?;
         let fingerprints = names.iter().map(|n| (*n).to_owned()).zip(identity.fingerprints.iter().cloned()).collect();

@@ -82,6 +82,15 @@ pub struct Token {
     pub secret: String,
 }
 
+/// A group of users.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Group {
+    /// The users in it.
+    pub members: BTreeSet<String>,
+    /// Comment.
+    pub comment: String,
+}
+
 /// One line of the ACL: what a user, token or group may below a path.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Acl {
@@ -104,8 +113,8 @@ pub struct Access {
     pub pve: Pve,
     /// Users by id.
     pub users: BTreeMap<String, User>,
-    /// Groups: name → members.
-    pub groups: BTreeMap<String, BTreeSet<String>>,
+    /// Groups by name.
+    pub groups: BTreeMap<String, Group>,
     /// Roles that are not built in.
     pub roles: BTreeMap<String, BTreeSet<String>>,
     /// The ACL.
@@ -199,7 +208,7 @@ impl Access {
             };
             let own = at(&|a| a.kind != "group" && a.subject == subject);
             let of_groups = at(&|a| {
-                a.kind == "group" && self.groups.get(&a.subject).is_some_and(|members| members.contains(subject))
+                a.kind == "group" && self.groups.get(&a.subject).is_some_and(|group| group.members.contains(subject))
             });
             if let Some(new) = [own, of_groups].into_iter().find(|set| !set.is_empty()) {
                 roles = new;
@@ -215,6 +224,18 @@ impl Access {
     #[must_use]
     pub fn role(&self, name: &str) -> Option<&BTreeSet<String>> {
         self.roles.get(name).or_else(|| builtin_roles(self.pve).get(name))
+    }
+
+    /// The names of a user's groups.
+    pub fn groups_of<'a>(&'a self, user: &'a str) -> impl Iterator<Item = &'a str> {
+        self.groups.iter().filter(move |(_, group)| group.members.contains(user)).map(|(name, _)| name.as_str())
+    }
+
+    /// Takes a user out of all groups.
+    pub fn leave_groups(&mut self, user: &str) {
+        for group in self.groups.values_mut() {
+            group.members.remove(user);
+        }
     }
 
     /// All paths the ACL speaks of.

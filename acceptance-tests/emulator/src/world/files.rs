@@ -1,4 +1,4 @@
-//! The files below `/etc/pve`, as texts.
+//! The files below `/etc/pve`, as texts of which each character is one byte.
 
 use sha1::{Digest, Sha1};
 
@@ -44,7 +44,7 @@ impl World {
     /// SHA-1 of the file's text; of the empty text where there is no file.
     #[must_use]
     pub fn digest(&self, path: &str) -> String {
-        sha1_hex(self.file(path).as_bytes())
+        crate::section_config::bytes::digest(self.file(path))
     }
 }
 

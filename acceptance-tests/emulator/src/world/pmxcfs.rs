@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::World;
 use super::corosync::COROSYNC_CONF;
+use crate::section_config::bytes;
 
 /// The folder it is mounted on.
 pub const ROOT: &str = "/etc/pve";
@@ -68,7 +69,7 @@ impl World {
         path == ROOT || path.starts_with("/etc/pve/")
     }
 
-    /// The text of a file as `node` sees it.
+    /// The text of a file as a program on a node sees it.
     #[must_use]
     pub fn read_shared(&self, path: &str) -> Option<String> {
         match path {
@@ -76,7 +77,7 @@ impl World {
             MEMBERS => Some(self.members_text()),
             _ => match self.guest_at(path) {
                 Some(vmid) => self.guests.get(&vmid).map(super::Guest::config_text),
-                None => self.file_opt(path).map(str::to_owned),
+                None => self.file_opt(path).map(bytes::to_utf8),
             },
         }
     }
@@ -105,7 +106,11 @@ impl World {
 
     /// Writes a file past pmxcfs' rules, as somebody does behind everybody's back.
     pub fn put_shared(&mut self, path: &str, text: &str) {
-        if path == COROSYNC_CONF { self.load_corosync_conf(text) } else { self.write_file(path, text) }
+        if path == COROSYNC_CONF {
+            self.load_corosync_conf(text);
+        } else {
+            self.write_file(path, bytes::from_utf8(text));
+        }
     }
 
     /// Makes a folder. Making one below `priv/lock` takes a lock, and only one can.
@@ -177,6 +182,9 @@ impl World {
         }
         let text = self.read_shared(from).ok_or(Errno::NotFound)?;
         self.write_shared(to, &text)?;
+        if let Some(bytes) = self.file_opt(from).filter(|_| to != COROSYNC_CONF).map(str::to_owned) {
+            self.write_file(to, bytes);
+        }
         self.remove_file(from);
         Ok(())
     }

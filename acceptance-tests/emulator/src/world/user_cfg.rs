@@ -3,12 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::World;
-use super::access::{Access, Acl, Token, USER_CFG, User};
+use super::access::{Access, Acl, Group, Token, USER_CFG, User};
+use crate::section_config::bytes;
 
 impl World {
-    /// Writes the file after a change of users, tokens, roles or ACLs.
+    /// Writes the file after a change of users, tokens, groups, roles or ACLs, and reads it again: Proxmox drops what speaks of
+    /// tokens and roles that are gone only when it reads, so that the file keeps such a line until the next write.
     pub fn write_access(&mut self) {
         let text = self.access.render();
+        self.access.load(&text);
         self.put_file(USER_CFG, text);
     }
 }
@@ -28,8 +31,8 @@ impl Access {
             }
         }
         text.push('\n');
-        for (name, members) in &self.groups {
-            text.push_str(&format!("group:{name}:{}::\n", list(members)));
+        for (name, group) in &self.groups {
+            text.push_str(&format!("group:{name}:{}:{}:\n", list(&group.members), encode(&group.comment)));
         }
         // Pools would stand between these two blank lines.
         text.push_str("\n\n");
@@ -70,8 +73,11 @@ impl Access {
             match fields.as_slice() {
                 ["user", id, enable, expire, rest @ ..] => self.load_user(&old, id, enable, expire, rest),
                 ["token", id, expire, privsep, rest @ ..] => self.load_token(&old, id, expire, privsep, rest),
-                ["group", name, members, ..] => {
-                    self.groups.insert((*name).to_owned(), set(members));
+                ["group", name, members, rest @ ..] => {
+                    let mut members = set(members);
+                    members.retain(|user| self.users.contains_key(user));
+                    let comment = rest.first().map(|f| decode(f)).unwrap_or_default();
+                    self.groups.insert((*name).to_owned(), Group { members, comment });
                 }
                 ["role", name, privileges, ..] => {
                     self.roles.insert((*name).to_owned(), set(privileges));
@@ -123,12 +129,19 @@ impl Access {
 
     fn load_acl(&mut self, propagate: &str, path: &str, subjects: &str, roles: &str) {
         for subject in set(subjects) {
-            for role in set(roles) {
-                let (kind, subject) = match subject.strip_prefix('@') {
-                    Some(group) => ("group", group.to_owned()),
-                    None if subject.contains('!') => ("token", subject.clone()),
-                    None => ("user", subject.clone()),
-                };
+            let (kind, subject) = match (subject.strip_prefix('@'), subject.split_once('!')) {
+                (Some(group), _) => ("group", group.to_owned()),
+                (None, Some((user, token))) => {
+                    let known = self.users.get(user).is_some_and(|user| user.tokens.contains_key(token));
+                    if !known {
+                        continue;
+                    }
+                    ("token", subject.clone())
+                }
+                (None, None) => ("user", subject.clone()),
+            };
+            for role in set(roles).into_iter().filter(|role| self.role(role).is_some()).collect::<Vec<_>>() {
+                let subject = subject.clone();
                 let propagate = propagate == "1";
                 self.acl.insert(Acl { path: path.to_owned(), kind, subject, role, propagate });
             }
@@ -149,7 +162,7 @@ fn encode(text: &str) -> String {
 }
 
 fn decode(text: &str) -> String {
-    percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned()
+    percent_encoding::percent_decode(&bytes::raw(text)).decode_utf8_lossy().into_owned()
 }
 
 #[cfg(test)]
@@ -157,7 +170,8 @@ mod tests {
     use super::super::Pve;
     use super::*;
 
-    const TEXT: &str = "user:audit@pve:1:0::::::\ntoken:audit@pve!sep:0:1::\nuser:root@pam:1:0:::r@x:::\n\n\n\nrole:R:VM.Audit:\n\nacl:1:/:audit@pve:R:\nacl:0:/vms/100:@g:R:\n";
+    const TEXT: &str = "user:audit@pve:1:0::::::\ntoken:audit@pve!sep:0:1::\nuser:root@pam:1:0:::r@x:::\n\n\
+        group:g:audit@pve:on%3Acall:\n\n\nrole:R:VM.Audit:\n\nacl:1:/:audit@pve:R:\nacl:0:/vms/100:@g:R:\n";
 
     #[test]
     fn reads_what_it_writes() {
@@ -170,5 +184,18 @@ mod tests {
         assert_eq!(other.render(), again);
         assert_eq!(other.acl, access.acl);
         assert_eq!(again, TEXT);
+    }
+
+    #[test]
+    fn what_speaks_of_tokens_roles_and_members_that_are_gone_is_not_read() {
+        let mut access = Access::new(Pve::V9);
+        access.load(
+            "user:a@pve:1:0::::::\ngroup:g:a@pve,b@pve::\nacl:1:/:a@pve!x,a@pve,b@pve,@nosuch:PVEAuditor,Gone:\n",
+        );
+        assert_eq!(access.groups["g"].members, set("a@pve"));
+        // Of users and groups Proxmox only warns.
+        let subjects: Vec<&str> = access.acl.iter().map(|acl| acl.subject.as_str()).collect();
+        assert_eq!(subjects, ["nosuch", "a@pve", "b@pve"]);
+        assert!(access.acl.iter().all(|acl| acl.role == "PVEAuditor"));
     }
 }

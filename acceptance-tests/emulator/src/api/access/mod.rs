@@ -1,6 +1,7 @@
 //! `/access`: who may what.
 
 mod acl;
+mod groups;
 mod permissions;
 mod roles;
 pub mod ticket;
@@ -21,11 +22,11 @@ pub(super) fn routes(pve: Pve) -> Vec<Route> {
     let own = vec![
         Route::get("/access", |call| Ok(index(call))).permission(Permission::AnyUser),
         Route::get("/access/domains", |call| Ok(domains(call))).permission(Permission::World),
-        Route::get("/access/groups", groups).permission(Permission::AnyUser),
     ];
     let parts = [
         own,
         acl::routes(),
+        groups::routes(),
         permissions::routes(),
         roles::routes(pve),
         ticket::routes(),
@@ -51,19 +52,6 @@ fn domains(call: &mut Call<'_>) -> Value {
     Value::Array(call.world.any_order(realms))
 }
 
-fn groups(call: &mut Call<'_>) -> ApiResult<Value> {
-    let visible = call.world.access.groups.iter().filter(|(name, _)| {
-        let path = format!("/access/groups/{name}");
-        call.world.access.allows(&call.caller, &path, &["Sys.Audit", "User.Modify", "Group.Allocate"], true)
-    });
-    let row = |(name, members): (&String, &std::collections::BTreeSet<String>)| {
-        let members: Vec<&str> = members.iter().map(String::as_str).collect();
-        json!({"groupid": name, "users": members.join(",")})
-    };
-    let rows = visible.map(row).collect();
-    Ok(Value::Array(call.world.any_order(rows)))
-}
-
 /// The parameter `userid`.
 fn user_id() -> Prop {
     Prop::string().format(Format::One(USER_ID)).max_length(64)
@@ -72,28 +60,65 @@ fn user_id() -> Prop {
 /// Runs `code` under the lock of the users' file and writes the file; `prefix` goes before whatever fails.
 fn change<T>(call: &mut Call<'_>, prefix: &str, code: impl FnOnce(&mut Call<'_>) -> ApiResult<T>) -> ApiResult<T> {
     let changed = call.locked("file-user_cfg", |call| {
-        let answer = code(call)?;
+        let before = call.world.access.clone();
+        let answer = code(call).inspect_err(|_| call.world.access = before)?;
         call.world.write_access();
         Ok(answer)
     });
     changed.map_err(|error| error.prefixed(&format!("{prefix}: ")))
 }
 
-/// `userid-group`: the caller may change that user. An unknown user is reported before anything else.
-fn may_modify(call: &Call<'_>, user: &str) -> ApiResult<()> {
-    if !call.world.access.users.contains_key(user) {
-        return Err(ApiError::die(format!("no such user ('{user}')")));
-    }
-    call.check("/access/groups", &["User.Modify"])
+/// `userid-param` with `Realm.AllocateUser`: the caller may make and remove users of that user's realm.
+fn check_realm(call: &Call<'_>, user: &str) -> ApiResult<()> {
+    let realm = user.rsplit('@').next().unwrap_or_default();
+    call.check(&format!("/access/realm/{realm}"), &["Realm.AllocateUser"])
 }
 
-/// The same, but everybody may change themselves.
-fn is_self_or_may_modify(call: &Call<'_>, user: &str) -> ApiResult<()> {
-    if matches!(&call.caller, Caller::User(caller) if caller == user) {
-        return Ok(());
-    }
-    if !call.world.access.users.contains_key(user) {
+/// Which groups a call is about, beside those its user is in already (`groups_param` of `userid-group`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Groups {
+    /// None.
+    Unnamed,
+    /// Those that a new user is to be in.
+    OfNewUser,
+    /// Those that a user is to be in.
+    OfUser,
+}
+
+/// `userid-group`: the caller holds one of the privileges on all groups, or on the ones that the user is and will be in. An
+/// unknown user is reported before anything else.
+fn userid_group(call: &Call<'_>, user: &str, privileges: &[&str], groups: Groups) -> ApiResult<()> {
+    let exists = groups != Groups::OfNewUser;
+    if exists && !call.world.access.users.contains_key(user) {
         return Err(ApiError::die(format!("no such user ('{user}')")));
     }
-    if call.may("/access/groups", &["User.Modify"]) { Ok(()) } else { Err(ApiError::permission(None)) }
+    let holds = |path: &str| call.world.access.allows(&call.caller, path, privileges, true);
+    if holds("/access/groups") {
+        return Ok(());
+    }
+    let holds_group = |group: &str| holds(&format!("/access/groups/{group}"));
+    let refuse = |path: &str| Err(ApiError::permission(Some(&format!("{path}, {}", privileges.join("|")))));
+    if groups != Groups::Unnamed {
+        let named = call.params.list("groups");
+        if named.is_empty() {
+            return refuse("/access/groups");
+        }
+        if let Some(group) = named.iter().find(|group| !holds_group(group)) {
+            return refuse(&format!("/access/groups/{group}"));
+        }
+    }
+    if exists && !call.world.access.groups_of(user).any(holds_group) {
+        return Err(ApiError::permission(None));
+    }
+    Ok(())
+}
+
+/// The user themselves, or whoever may modify them. Of several conditions none says why it failed: an unknown user is refused
+/// like any other.
+fn is_self_or_may_modify(call: &Call<'_>, user: &str) -> ApiResult<()> {
+    let is_self = matches!(&call.caller, Caller::User(caller) if caller == user);
+    if is_self || userid_group(call, user, &["User.Modify"], Groups::Unnamed).is_ok() {
+        return Ok(());
+    }
+    Err(ApiError::permission(None))
 }

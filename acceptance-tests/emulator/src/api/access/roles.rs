@@ -91,7 +91,7 @@ fn update(call: &mut Call<'_>) -> ApiResult<Value> {
     })
 }
 
-/// The ACL keeps speaking of it.
+/// The file's ACL speaks of it until it is read and written again.
 fn delete(call: &mut Call<'_>) -> ApiResult<Value> {
     let name = call.params.text("roleid");
     refuse_builtin(call, &name, "deleted")?;

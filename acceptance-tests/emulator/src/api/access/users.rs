@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{change, is_self_or_may_modify, may_modify, user_id};
+use super::{Groups, change, check_realm, is_self_or_may_modify, user_id, userid_group};
 use crate::error::{ApiError, ApiResult};
 use crate::route::{Call, Permission, Route};
 use crate::schema::formats::{EMAIL, Format};
@@ -62,6 +62,8 @@ fn users(call: &mut Call<'_>) -> ApiResult<Value> {
             let tokens =
                 tokens.map(|(name, t)| json!({"tokenid": name, "privsep": u8::from(t.privsep), "expire": t.expire}));
             row.insert("tokens".into(), Value::Array(tokens.collect()));
+            let groups: Vec<&str> = call.world.access.groups_of(id).collect();
+            row.insert("groups".into(), json!(groups.join(",")));
         }
         Value::Object(row)
     };
@@ -88,15 +90,10 @@ fn show(user: &User) -> Map<String, Value> {
 
 fn read(call: &mut Call<'_>) -> ApiResult<Value> {
     let id = call.params.text("userid");
-    if !matches!(&call.caller, Caller::User(user) if *user == id)
-        && !call.world.access.allows(&call.caller, "/access/groups", &["User.Modify", "Sys.Audit"], true)
-    {
-        return Err(ApiError::permission(Some("/access/groups, User.Modify|Sys.Audit")));
-    }
+    userid_group(call, &id, &["User.Modify", "Sys.Audit"], Groups::Unnamed)?;
     let user = call.world.access.users.get(&id).ok_or_else(|| ApiError::die(format!("no such user ('{id}')")))?;
     let mut row = show(user);
-    let groups = call.world.access.groups.iter().filter(|(_, members)| members.contains(&id)).map(|(name, _)| name);
-    row.insert("groups".into(), json!(groups.collect::<Vec<_>>()));
+    row.insert("groups".into(), call.world.access.groups_of(&id).collect());
     let tokens = user.tokens.iter();
     let tokens: Map<String, Value> =
         tokens.map(|(name, t)| (name.clone(), json!({"privsep": u8::from(t.privsep), "expire": t.expire}))).collect();
@@ -106,9 +103,8 @@ fn read(call: &mut Call<'_>) -> ApiResult<Value> {
 
 fn create(call: &mut Call<'_>) -> ApiResult<Value> {
     let id = call.params.text("userid");
-    let realm = id.rsplit('@').next().unwrap_or_default().to_owned();
-    call.check(&format!("/access/realm/{realm}"), &["Realm.AllocateUser"])?;
-    call.check("/access/groups", &["User.Modify"])?;
+    check_realm(call, &id)?;
+    userid_group(call, &id, &["User.Modify"], Groups::OfNewUser)?;
     change(call, "create user failed", |call| {
         if call.world.access.users.contains_key(&id) {
             return Err(ApiError::die(format!("user '{id}' already exists")));
@@ -117,8 +113,22 @@ fn create(call: &mut Call<'_>) -> ApiResult<Value> {
         set(&mut user, &call.params);
         user.password = call.params.str("password");
         call.world.access.users.insert(id.clone(), user);
+        join_groups(call, &id)?;
         Ok(Value::Null)
     })
+}
+
+/// Puts a user into the groups that the call names; all of them must exist.
+fn join_groups(call: &mut Call<'_>, user: &str) -> ApiResult<()> {
+    let named = call.params.list("groups");
+    let groups = &mut call.world.access.groups;
+    if let Some(unknown) = named.iter().find(|name| !groups.contains_key(*name)) {
+        return Err(ApiError::die(format!("no such group '{unknown}'")));
+    }
+    for name in named {
+        groups.entry(name).or_default().members.insert(user.to_owned());
+    }
+    Ok(())
 }
 
 fn set(user: &mut User, params: &Params) {
@@ -138,30 +148,30 @@ fn set(user: &mut User, params: &Params) {
 
 fn update(call: &mut Call<'_>) -> ApiResult<Value> {
     let id = call.params.text("userid");
-    may_modify(call, &id)?;
+    userid_group(call, &id, &["User.Modify"], Groups::OfUser)?;
     change(call, "update user failed", |call| {
         let params = &call.params;
         if let Some(user) = call.world.access.users.get_mut(&id) {
             set(user, params);
         }
+        if params.str("groups").is_some() && params.bool("append") != Some(true) {
+            call.world.access.leave_groups(&id);
+        }
+        join_groups(call, &id)?;
         Ok(Value::Null)
     })
 }
 
-/// Its tokens and its lines in the ACL go with it.
+/// Its tokens and its own lines in the ACL go with it; those of its tokens stay in the file until it is read and written again.
 fn delete(call: &mut Call<'_>) -> ApiResult<Value> {
     let id = call.params.text("userid");
-    may_modify(call, &id)?;
-    let realm = id.rsplit('@').next().unwrap_or_default().to_owned();
-    call.check(&format!("/access/realm/{realm}"), &["Realm.AllocateUser"])?;
+    check_realm(call, &id)?;
+    userid_group(call, &id, &["User.Modify"], Groups::Unnamed)?;
     change(call, "delete user failed", |call| {
         let access = &mut call.world.access;
         access.users.remove(&id);
-        let tokens = format!("{id}!");
-        access.acl.retain(|acl| acl.subject != id && !acl.subject.starts_with(&tokens));
-        for members in access.groups.values_mut() {
-            members.remove(&id);
-        }
+        access.acl.retain(|acl| acl.subject != id);
+        access.leave_groups(&id);
         Ok(Value::Null)
     })
 }

@@ -1,5 +1,7 @@
 //! `/` and `/cluster`, as far as no file of their own deals with them.
 
+mod bulk_action;
+mod ceph;
 mod config;
 mod jobs;
 mod members;
@@ -23,6 +25,8 @@ pub(super) fn routes(pve: Pve) -> Vec<Route> {
     ];
     let parts = [
         own,
+        bulk_action::routes(pve),
+        ceph::routes(),
         config::routes(),
         jobs::routes(),
         members::routes(pve),

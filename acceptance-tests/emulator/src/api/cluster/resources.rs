@@ -100,20 +100,15 @@ fn storages(call: &mut Call<'_>) -> Vec<Value> {
     call.world.any_order(rows)
 }
 
-/// The CRM's state of every HA resource; the requested one where the CRM has not come to it yet.
+/// The CRM's state of every service that it knows, also of one that was removed since its last round; the requested state of
+/// those that it has not come to yet.
 fn service_states(world: &World) -> BTreeMap<String, Value> {
     let status = files::manager_status(world);
-    let known = status["service_status"].as_object();
-    let state = |sid: &str| known.and_then(|k| Some(k.get(sid)?.get("state")?.clone()));
+    let known = status["service_status"].as_object().into_iter().flatten();
+    let known = known.map(|(sid, service)| (sid.clone(), service.get("state").cloned().unwrap_or(Value::Null)));
     let sections = files::resources(world);
-    sections
-        .list
-        .iter()
-        .map(|s| {
-            let requested = || s.values.get("state").cloned().unwrap_or(Value::Null);
-            (s.id.clone(), state(&s.id).unwrap_or_else(requested))
-        })
-        .collect()
+    let requested = sections.list.iter().map(|s| (s.id.clone(), s.values.get("state").cloned().unwrap_or(Value::Null)));
+    requested.chain(known).collect()
 }
 
 /// The CRM's state of every node it knows.

@@ -25,6 +25,7 @@ struct Paths {
     shutdown: &'static str,
     migrate: &'static str,
     task: &'static str,
+    migrate_task: &'static str,
 }
 
 const QEMU: Paths = Paths {
@@ -38,6 +39,8 @@ const QEMU: Paths = Paths {
     shutdown: "/nodes/{node}/qemu/{vmid}/status/shutdown",
     migrate: "/nodes/{node}/qemu/{vmid}/migrate",
     task: "qm",
+    // Not `qm` and `migrate`, as the others are made.
+    migrate_task: "qmigrate",
 };
 const LXC: Paths = Paths {
     kind: GuestKind::Lxc,
@@ -50,6 +53,7 @@ const LXC: Paths = Paths {
     shutdown: "/nodes/{node}/lxc/{vmid}/status/shutdown",
     migrate: "/nodes/{node}/lxc/{vmid}/migrate",
     task: "vz",
+    migrate_task: "vzmigrate",
 };
 
 pub(super) fn routes(_pve: Pve) -> Vec<Route> {
@@ -233,7 +237,7 @@ fn move_away(call: &mut Call<'_>, paths: &Paths) -> ApiResult<Value> {
     } else {
         Effect::Fail("migration aborted".to_owned())
     };
-    Ok(start(call, &guest, &format!("{}migrate", paths.task), 5, log, effect))
+    Ok(start(call, &guest, paths.migrate_task, 5, log, effect))
 }
 
 fn remove(call: &mut Call<'_>, paths: &Paths) -> ApiResult<Value> {

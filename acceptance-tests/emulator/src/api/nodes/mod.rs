@@ -2,6 +2,7 @@
 
 pub(super) mod figures;
 mod guests;
+mod services;
 mod storage;
 pub(super) mod tasks;
 
@@ -23,7 +24,7 @@ pub(super) fn routes(pve: Pve) -> Vec<Route> {
             .params(node_param())
             .proxied(),
     ];
-    let parts = [own, guests::routes(pve), storage::routes(), tasks::routes()];
+    let parts = [own, guests::routes(pve), services::routes(), storage::routes(), tasks::routes()];
     parts.into_iter().flatten().collect()
 }
 

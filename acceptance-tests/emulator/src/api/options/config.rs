@@ -4,13 +4,13 @@
 
 use std::collections::BTreeMap;
 
-use percent_encoding::percent_decode_str;
+use percent_encoding::percent_decode;
 use serde_json::{Map, Value, json};
 
 use super::table;
 use crate::schema::check::perl_text;
 use crate::schema::{Kind, Schema, property_string};
-use crate::section_config::escape;
+use crate::section_config::{bytes, escape};
 use crate::world::{Pve, World};
 
 /// The file.
@@ -42,7 +42,7 @@ impl Config {
         let mut config = Self { pve, known: table::options(pve), description: String::new(), values: BTreeMap::new() };
         for line in world.file(DATACENTER_CFG).lines() {
             if let Some(text) = line.strip_prefix('#') {
-                config.description.push_str(&percent_decode_str(text).decode_utf8_lossy());
+                config.description.push_str(&percent_decode(&bytes::raw(text)).decode_utf8_lossy());
                 config.description.push('\n');
             } else if let Some((name, value)) = line.trim().split_once(':') {
                 config.load(name, value.trim());
@@ -195,7 +195,7 @@ impl Config {
             };
             text.push_str(&format!("{name}: {value}\n"));
         }
-        world.write_file(DATACENTER_CFG, text);
+        world.write_file(DATACENTER_CFG, bytes::written(text));
     }
 
     fn print(&self, name: &str, object: &Map<String, Value>) -> String {

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{JOB_ID, check_may_write, config, parse_job_id, volumes, write_permission};
+use super::{check_may_write, config, job_id, parse_job_id, volumes, write_permission};
 use crate::error::{ApiError, ApiResult};
 use crate::route::{Call, Permission, Route};
 use crate::schema::formats::{CONFIG_ID, Format};
@@ -14,7 +14,7 @@ use crate::world::{Pve, World};
 pub(super) fn routes(pve: Pve) -> Vec<Route> {
     const LIST: &str = "/cluster/replication";
     const ONE: &str = "/cluster/replication/{id}";
-    let id = || Schema::new().req("id", Prop::string().format(Format::One(JOB_ID)));
+    let id = || Schema::new().req("id", job_id());
     let options = |schema: Schema| {
         schema
             .opt("source", config::node())

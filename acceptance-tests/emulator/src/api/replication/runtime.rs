@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::state::{LocalJob, local_jobs};
-use super::{JOB_ID, config, write_permission};
+use super::{config, job_id, write_permission};
 use crate::error::{ApiError, ApiResult};
 use crate::route::{Call, Permission, Reply, Route};
 use crate::schema::formats::{Format, NODE, VMID};
@@ -13,7 +13,7 @@ use crate::world::Pve;
 /// `/nodes/{node}/replication`
 pub(super) fn routes(pve: Pve) -> Vec<Route> {
     let node = || Schema::new().req("node", Prop::string().format(Format::One(NODE)));
-    let one = || node().req("id", Prop::string().format(Format::One(JOB_ID)));
+    let one = || node().req("id", job_id());
     let index = json!([{"name": "schedule_now"}, {"name": "log"}, {"name": "status"}]);
     let vmid = Prop::integer().format(Format::One(VMID));
     let page = one().opt("start", Prop::integer().min(0.0)).opt("limit", Prop::integer().min(0.0));
@@ -98,6 +98,8 @@ fn find(call: &mut Call<'_>, node: &str) -> ApiResult<LocalJob> {
 
 fn entry(call: &Call<'_>, node: &str, job: &LocalJob) -> Value {
     let mut entry: Map<String, Value> = config::entry(&job.config);
+    // A node lists the jobs of its own guests, and says so where the job's section doesn't.
+    entry.entry("source").or_insert_with(|| json!(node));
     entry.extend([
         ("vmtype".to_owned(), json!(job.vmtype)),
         ("next_sync".to_owned(), json!(job.next_sync)),

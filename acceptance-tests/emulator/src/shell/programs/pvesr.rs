@@ -5,9 +5,8 @@ use serde_json::{Map, Value, json};
 
 use super::perl_cli::{self, Cli, Entry, text};
 use super::{Host, Io, Run};
-use crate::api::replication::JOB_ID;
+use crate::api::replication::job_id;
 use crate::route::Method;
-use crate::schema::formats::Format;
 use crate::schema::{Params, Prop, Schema};
 
 pub(super) fn run(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run {
@@ -17,9 +16,8 @@ pub(super) fn run(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run
 fn cli() -> Cli {
     const LIST: &str = "/cluster/replication";
     const JOB: &str = "/cluster/replication/{id}";
-    let job = || Prop::string().format(Format::One(JOB_ID));
-    let id = || Schema::new().req("id", job());
-    let run = Schema::new().opt("id", job()).opt("mail", Prop::boolean()).opt("verbose", Prop::boolean());
+    let id = || Schema::new().req("id", job_id());
+    let run = Schema::new().opt("id", job_id()).opt("mail", Prop::boolean()).opt("verbose", Prop::boolean());
     Cli {
         name: "pvesr",
         groups: vec![
