@@ -12,6 +12,11 @@ use crate::value::{Comment, Entry, NodeName, Schedule};
 ///
 /// HA does not prefer the replication target by itself: write a node affinity rule (PVE 9) or group (PVE 8) for that. One
 /// guest has at most one job to each target.
+///
+/// A job follows its guest. When the guest runs on `target`, by a migration, a recovery or during maintenance, Proxmox turns
+/// the job round: it keeps its id, and the copies go to the node that the guest came from. That is no change of the
+/// configuration, and nothing is planned: `source` and `copies_to` show which way the copies go. A new `target` replaces
+/// the job, unless it is one of these two nodes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ReplicationJob {
     /// The guest's id.
@@ -21,7 +26,8 @@ pub struct ReplicationJob {
     /// taken when the job is created.
     #[schemars(range(min = 0, max = 999_999_999), extend("tf" = {"optional": true, "computed": true, "replace": true, "identity": true}))]
     pub job_number: Option<i64>,
-    /// The node that receives the copies.
+    /// The node that receives the copies while the guest is where it is when the job is created. While the guest is on this
+    /// node, the other node of the pair receives them.
     #[schemars(extend("tf" = {"required": true, "replace": true}))]
     pub target: NodeName,
     /// When it runs, as a calendar event of Proxmox such as `*/15`, `mon..fri 22:00` or `daily`.
@@ -43,9 +49,12 @@ pub struct ReplicationJob {
     /// is gone for good: without it destroy waits for that node to clean up.
     #[schemars(extend("tf" = {"default": false, "local": true}))]
     pub force_destroy: Option<bool>,
-    /// The node that the guest is on. Proxmox keeps it up to date.
+    /// The node that the guest is on. It changes when the guest moves.
     #[schemars(extend("tf" = {"computed": true}))]
     pub source: Option<String>,
+    /// The node that receives the copies now: `target`, or the other node of the pair while the guest is on `target`.
+    #[schemars(extend("tf" = {"computed": true}))]
+    pub copies_to: Option<String>,
 }
 
 impl Noun for ReplicationJob {
@@ -77,6 +86,7 @@ impl Rest for ReplicationJob {
         let entry = Entry(entry);
         let id = entry.required("id")?;
         let (guest, number) = id.split_once('-').ok_or_else(|| format!("id {id:?} is not GUEST-NUMBER"))?;
+        let ends = Ends::of(entry);
         Ok(Self {
             guest: guest.parse().map_err(|_| format!("id {id:?} is not GUEST-NUMBER"))?,
             job_number: Some(number.parse().map_err(|_| format!("id {id:?} is not GUEST-NUMBER"))?),
@@ -87,8 +97,45 @@ impl Rest for ReplicationJob {
             disabled: entry.flag("disable"),
             keep_replica: None,
             force_destroy: None,
-            source: entry.text("source"),
+            source: ends.source,
+            copies_to: ends.copies_to,
         })
+    }
+}
+
+/// The two nodes of a job at one moment.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Ends {
+    /// The node that the guest is on.
+    pub source: Option<String>,
+    /// The node that gets the copies.
+    pub copies_to: Option<String>,
+}
+
+impl Ends {
+    /// The ends of a job whose entry has this source and target.
+    pub fn of(entry: Entry<'_>) -> Self {
+        Self { source: entry.text("source"), copies_to: entry.text("target") }
+    }
+
+    /// These ends while the guest is on the node `home`.
+    ///
+    /// Proxmox turns a job round at the end of a migration, or else when the scheduler of the guest's node wakes
+    /// (`PVE::ReplicationState::job_status`, once a minute): until then the entry has the ends as they were.
+    #[must_use]
+    pub fn at(self, home: Option<&str>) -> Self {
+        let Some(home) = home else { return self };
+        let copies_to = match self.copies_to {
+            // Without a source Proxmox doesn't know where the guest came from, and copies nothing.
+            Some(target) if target == home => self.source.filter(|source| source != home),
+            target => target,
+        };
+        Self { source: Some(home.to_owned()), copies_to }
+    }
+
+    /// Whether `node` is one of them.
+    pub fn has(&self, node: &str) -> bool {
+        [&self.source, &self.copies_to].into_iter().flatten().any(|end| end == node)
     }
 }
 
@@ -112,5 +159,22 @@ mod tests {
         .unwrap();
         assert_eq!((job.guest, job.job_number, job.rate, job.disabled), (100, Some(3), Some(10.5), Some(true)));
         assert_eq!(job.key(), "100-3");
+        assert_eq!((job.source.as_deref(), job.copies_to.as_deref()), (Some("pve1"), Some("pve2")));
+    }
+
+    #[test]
+    fn the_ends_follow_the_guest() {
+        let job = json!({"id": "100-0", "source": "pve1", "target": "pve2"});
+        let ends = |entry: &Json, home| {
+            let Ends { source, copies_to } = Ends::of(Entry(entry)).at(home);
+            [source, copies_to].map(|end| end.unwrap_or_default())
+        };
+        assert_eq!(ends(&job, None), ["pve1", "pve2"]);
+        assert_eq!(ends(&job, Some("pve1")), ["pve1", "pve2"]);
+        assert_eq!(ends(&job, Some("pve2")), ["pve2", "pve1"]);
+        assert_eq!(ends(&job, Some("pve3")), ["pve3", "pve2"]);
+        let sourceless = json!({"id": "100-0", "target": "pve2"});
+        assert_eq!(ends(&sourceless, Some("pve1")), ["pve1", "pve2"]);
+        assert_eq!(ends(&sourceless, Some("pve2")), ["pve2", ""]);
     }
 }

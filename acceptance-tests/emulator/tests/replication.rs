@@ -80,20 +80,79 @@ fn a_deleted_job_stays_while_its_source_node_is_down() {
     assert_eq!(get(&cluster, "/cluster/replication/100-0"), Err("no such replication job '100-0'\n".into()));
 }
 
-#[test]
-fn a_job_turns_round_when_its_guest_moves_to_the_target() {
+/// Two jobs of guest 100 that is on pve1: to pve2 and to pve3.
+fn with_two_jobs() -> Cluster {
     let cluster = with_job();
     let second = json!({"id": "100-1", "type": "local", "target": "pve3"});
     call(&cluster, Method::Post, "/cluster/replication", second).unwrap();
+    cluster
+}
+
+/// Source and target of both jobs.
+fn ends(cluster: &Cluster) -> [(String, String); 2] {
+    ["100-0", "100-1"].map(|id| {
+        let job = get(cluster, &format!("/cluster/replication/{id}")).unwrap();
+        let text = |name: &str| job[name].as_str().unwrap_or("-").to_owned();
+        (text("source"), text("target"))
+    })
+}
+
+fn pairs(of: [(&str, &str); 2]) -> [(String, String); 2] {
+    of.map(|(source, target)| (source.to_owned(), target.to_owned()))
+}
+
+#[test]
+fn a_job_turns_round_when_its_guest_moves_to_the_target() {
+    let cluster = with_two_jobs();
     cluster.world().move_guest(100, "pve2");
-    let ends = |id: &str| {
-        let job = get(&cluster, &format!("/cluster/replication/{id}")).unwrap();
-        (job["source"].clone(), job["target"].clone())
-    };
     assert_eq!(get(&cluster, "/nodes/pve1/replication").unwrap(), json!([]));
+    assert_eq!(ends(&cluster), pairs([("pve1", "pve2"), ("pve1", "pve3")]));
     assert_eq!(get(&cluster, "/nodes/pve2/replication").unwrap().as_array().unwrap().len(), 2);
-    assert_eq!(ends("100-0"), (json!("pve2"), json!("pve1")));
-    assert_eq!(ends("100-1"), (json!("pve2"), json!("pve3")));
+    assert_eq!(ends(&cluster), pairs([("pve2", "pve1"), ("pve2", "pve3")]));
+}
+
+#[test]
+fn the_scheduler_turns_jobs_round_within_a_minute_of_a_recovery() {
+    let cluster = with_two_jobs();
+    cluster.world().move_guest(100, "pve3");
+    advance(&cluster, 65.0);
+    assert_eq!(ends(&cluster), pairs([("pve3", "pve2"), ("pve3", "pve1")]));
+}
+
+#[test]
+fn jobs_begin_on_a_node_that_none_of_them_copies_to_once_the_guest_is_there() {
+    let cluster = with_job();
+    cluster.world().move_guest(100, "pve3");
+    assert_eq!(get(&cluster, "/nodes/pve3/replication").unwrap()[0]["source"], "pve3");
+    let job = get(&cluster, "/cluster/replication/100-0").unwrap();
+    assert_eq!((&job["source"], &job["target"]), (&json!("pve3"), &json!("pve2")));
+}
+
+#[test]
+fn a_migration_turns_jobs_round_at_once() {
+    let cluster = with_two_jobs();
+    let online = json!({"target": "pve2", "online": 1});
+    call(&cluster, Method::Post, "/nodes/pve1/qemu/100/migrate", online).unwrap();
+    let second = |at: i64| at.rem_euclid(60);
+    while cluster.world().guests[&100].node == "pve1" {
+        advance(&cluster, 1.0);
+    }
+    // Not the scheduler's doing: it wakes once a minute.
+    assert!((2..59).contains(&second(cluster.world().now())), "{}", cluster.world().now());
+    assert_eq!(ends(&cluster), pairs([("pve2", "pve1"), ("pve2", "pve3")]));
+}
+
+#[test]
+fn without_quorum_no_job_is_turned_round() {
+    let cluster = with_job();
+    for node in ["pve1", "pve3"] {
+        cluster.world().power(node, false);
+    }
+    advance(&cluster, 30.0);
+    cluster.world().move_guest(100, "pve2");
+    advance(&cluster, 130.0);
+    let job = get(&cluster, "/cluster/replication/100-0").unwrap();
+    assert_eq!((&job["source"], &job["target"]), (&json!("pve1"), &json!("pve2")));
 }
 
 #[test]

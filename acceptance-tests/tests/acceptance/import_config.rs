@@ -162,6 +162,8 @@ fn a_pve_9_cluster_becomes_configuration_that_plans_empty() {
     let run = folder.write();
     assert_eq!(run.code, Some(0), "{}", run.text);
     assert!(run.text.contains("11 x HA resource") && run.text.contains("2 x replication job"), "{}", run.text);
+    let jobs = folder.read("replication_job.tf");
+    assert!(jobs.contains("# Guest 100 is on pve1, and pve3 gets the copies. When the guest moves to pve3,"), "{jobs}");
     let expected = [
         "datacenter_options.tf",
         "ha_node_affinity_rule.tf",

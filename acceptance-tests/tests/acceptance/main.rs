@@ -29,6 +29,7 @@ mod provider_block;
 mod qdevice;
 mod quorum;
 mod readiness;
+mod replication_follows;
 mod replication_job;
 mod ssh_interrupts;
 mod through_sshd;

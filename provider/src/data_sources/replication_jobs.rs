@@ -16,9 +16,10 @@ impl Source for ReplicationJobs {
     type Arguments = ReplicationJobsArguments;
 
     async fn read(reader: &Reader<'_>, arguments: ReplicationJobsArguments) -> Result<Self, Failure> {
-        let configured = reader.list(Collection::ReplicationJobs).await?;
+        let (configured, guests) =
+            tokio::try_join!(reader.list(Collection::ReplicationJobs), reader.list(Collection::ClusterResources))?;
         let make = |runs: &[Json]| {
-            let made = Self::from_answers(arguments.clone(), &configured, runs, now());
+            let made = Self::from_answers(arguments.clone(), &configured, &guests, runs, now());
             made.map_err(|problem| reader.garbled(problem))
         };
         let jobs = make(&[])?.jobs;
@@ -28,7 +29,7 @@ impl Source for ReplicationJobs {
         let mut runs = Runs::new(reader).await?;
         runs.ask(reader, jobs.iter().filter_map(|job| job.source.clone()).collect()).await?;
         if jobs.iter().any(|job| !runs.know(job) && !runs.lack(job)) {
-            // The guest has moved since its job was written, or nobody has entered the source yet.
+            // The guest has moved a moment ago.
             runs.ask(reader, runs.online.clone()).await?;
         }
         runs.warn(reader, &jobs);

@@ -88,6 +88,11 @@ pub trait Resource: Send + Sync {
     /// Changes to the plan that the schema can't express. Pure: the same request always gives the same answer.
     fn modify_plan(&self, _prior: Option<&Value>, _config: &Value, _planned: &mut Value) {}
 
+    /// What a person should know who writes `object` as configuration.
+    fn remark(&self, _object: &Value) -> Option<String> {
+        None
+    }
+
     /// Takes note of a planned object, whether it changes or not; without `planned` it is to be destroyed.
     fn planned(&self, _prior: Option<&Value>, _planned: Option<&Value>) {}
 

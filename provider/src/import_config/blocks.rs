@@ -88,7 +88,8 @@ impl Writer<'_> {
         let (kind, schema) = (resource.name(), &resource.schema().block);
         let refused = self.refused(resource, &configured(schema, &found.object))?;
         let place = Place { kind, label, path: Vec::new() };
-        let mut body = self.body(schema, &found.object, &place, &|name| refused.contains_key(name));
+        let mut body: Vec<Item> = resource.remark(&found.object).map(Item::Comment).into_iter().collect();
+        body.extend(self.body(schema, &found.object, &place, &|name| refused.contains_key(name)));
         if !refused.is_empty() {
             for (name, problem) in &refused {
                 body.push(Item::Gap);

@@ -1,7 +1,10 @@
-//! Replication jobs: the number is chosen by the client, and a delete is done only when the source node has cleaned up.
+//! Replication jobs: the number is chosen by the client, a job follows its guest, and a delete is done only when Proxmox has
+//! cleaned up.
+
+mod ends;
+mod removal;
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use pve_schemas::ReplicationJob;
 use pve_schemas::noun::Rest;
@@ -14,9 +17,6 @@ use super::verbs::{Verb, Verbs};
 use crate::client::{Collection, Params};
 use crate::framework::{Failure, MoveSource, Number, Value};
 
-/// How often a job that is being removed is looked at; the scheduler works once a minute.
-const POLL: Duration = Duration::from_secs(2);
-
 impl Verbs for ReplicationJob {
     const COLLECTION_LIST: Collection = Collection::ReplicationJobs;
     const RENAMED: &'static [(&'static str, &'static str)] = &[("disable", "disabled")];
@@ -28,10 +28,23 @@ impl Verbs for ReplicationJob {
         Ok(Value::object([("guest", Value::from(parse(guest)?)), ("job_number", Value::from(parse(number)?))]))
     }
 
-    /// A job that is being removed is gone in a minute, unless its source node is down: then it stays, and is in the way,
-    /// until it is removed by force.
+    fn modify_plan(prior: Option<&Value>, config: &Value, planned: &mut Value) {
+        ends::plan(prior, config, planned);
+    }
+
+    fn remark(object: &Self) -> Option<String> {
+        ends::remark(object)
+    }
+
+    /// A job that is being removed is gone in a minute, unless a node is down: then it stays, and is in the way, until it is
+    /// removed by force.
     async fn is_there(verb: &Verb<'_>, entry: &Json) -> bool {
-        !is_being_removed(entry) || is_down(verb, entry["source"].as_str().unwrap_or_default()).await
+        !is_being_removed(entry) || !removal::is_under_way(verb, entry).await
+    }
+
+    async fn adjust(verb: &Verb<'_>, state: &Value, found: &mut Value) -> Result<(), Failure> {
+        ends::in_words_of(verb, state, found).await;
+        Ok(())
     }
 
     async fn identify(verb: &Verb<'_>, mut planned: Value) -> Result<Value, Failure> {
@@ -65,32 +78,10 @@ impl Verbs for ReplicationJob {
 
     async fn vanish(verb: &Verb<'_>, state: &Self) -> Result<(), Failure> {
         let key = state.key();
-        let path = Self::COLLECTION_LIST.object(&key);
-        loop {
-            let entry = verb.client().find::<Json>(&path, &verb.call()).await.map_err(|error| explain(&key, &error))?;
-            let Some(entry) = entry else { return Ok(()) };
-            let source = entry["source"].as_str().unwrap_or_default();
-            if is_down(verb, source).await || !verb.call().pause(POLL).await {
-                return Err(stuck(&key, source));
-            }
-        }
+        removal::finish(verb, &key, &Self::COLLECTION_LIST.object(&key)).await
     }
 
     fn moved(source: &MoveSource) -> Moved {
         moved::replication_job(source)
     }
-}
-
-async fn is_down(verb: &Verb<'_>, node: &str) -> bool {
-    let nodes = verb.client().list(Collection::Nodes, &verb.call()).await;
-    let entry = nodes.ok().and_then(|nodes| nodes.find::<Json>(node).ok().flatten());
-    entry.is_some_and(|entry| entry["status"] == "offline")
-}
-
-fn stuck(key: &str, source: &str) -> Failure {
-    Failure::refused(format!(
-        "{key}: it is marked for removal, but its source node {source} has not cleaned up yet and does so only when it is up. Bring \
-         the node back and destroy again. If it is gone for good, set `force_destroy = true`, apply, and destroy: the entry is \
-         removed at once, and snapshots and copies stay behind."
-    ))
 }

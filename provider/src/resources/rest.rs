@@ -138,6 +138,14 @@ impl<N: Verbs> Resource for RestResource<N> {
         N::validate(config, diagnostics);
     }
 
+    fn modify_plan(&self, prior: Option<&Value>, config: &Value, planned: &mut Value) {
+        N::modify_plan(prior, config, planned);
+    }
+
+    fn remark(&self, object: &Value) -> Option<String> {
+        N::remark(&self.noun.model(object).ok()?)
+    }
+
     fn planned(&self, prior: Option<&Value>, planned: Option<&Value>) {
         self.noun.record(prior, planned);
     }

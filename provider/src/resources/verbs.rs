@@ -29,6 +29,14 @@ pub trait Verbs: Rest {
     /// Checks that go over several attributes.
     fn validate(_config: &Value, _diagnostics: &mut Diagnostics) {}
 
+    /// Changes to the plan that the schema can't express. Pure.
+    fn modify_plan(_prior: Option<&Value>, _config: &Value, _planned: &mut Value) {}
+
+    /// What a person should know who writes `object` as configuration.
+    fn remark(_object: &Self) -> Option<String> {
+        None
+    }
+
     /// Plan-time checks against the live cluster.
     fn preflight(_verb: &Verb<'_>, _change: Change<'_>) -> impl Future<Output = Diagnostics> + Send {
         async { Diagnostics::new() }

@@ -94,7 +94,8 @@ mod tests {
         let jobs = json!([{"id": "100-0", "source": "pve1", "target": "pve2"}]);
         let mut run = run;
         run["id"] = "100-0".into();
-        let jobs = ReplicationJobs::from_answers(ReplicationJobsArguments::default(), &jobs, &[json!([run])], now);
+        let jobs =
+            ReplicationJobs::from_answers(ReplicationJobsArguments::default(), &jobs, &json!([]), &[json!([run])], now);
         Replica::of(&jobs.unwrap().jobs[0]).unwrap().state
     }
 
@@ -122,7 +123,8 @@ mod tests {
     fn never_is_not_unknown() {
         assert_eq!(told(5, json!({"last_sync": 0, "fail_count": 2})), ReplicaState::None);
         let jobs = json!([{"id": "100-0", "source": "pve1", "target": "pve2"}]);
-        let jobs = ReplicationJobs::from_answers(ReplicationJobsArguments::default(), &jobs, &[], 5).unwrap();
+        let jobs =
+            ReplicationJobs::from_answers(ReplicationJobsArguments::default(), &jobs, &json!([]), &[], 5).unwrap();
         assert_eq!(Replica::of(&jobs.jobs[0]).unwrap().state, ReplicaState::Unknown);
     }
 }

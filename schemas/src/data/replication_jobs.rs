@@ -1,5 +1,7 @@
 //! `pve_replication_jobs`: the storage replication jobs, and how far behind their copies are.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -7,6 +9,7 @@ use serde_json::Value as Json;
 
 use super::answer::{list, natural, wanted};
 use crate::noun::Noun;
+use crate::replication_job::Ends;
 use crate::value::{Entry, NodeName};
 
 /// The storage replication jobs, sorted by guest and number, and how far behind their copies are.
@@ -47,9 +50,10 @@ pub struct Job {
     pub guest: i64,
     /// The number of the job among those of the guest.
     pub job_number: i64,
-    /// The node that the guest is on; null until its scheduler has seen the job.
+    /// The node that the guest is on; null if that is not known.
     pub source: Option<String>,
-    /// The node that gets the copy.
+    /// The node that gets the copies now. When the guest moves there, Proxmox turns the job round: the two nodes change
+    /// places.
     pub target: String,
     /// When it runs, as calendar event; `*/15` if not configured.
     pub schedule: String,
@@ -81,19 +85,24 @@ impl Noun for ReplicationJobs {
 }
 
 impl ReplicationJobs {
-    /// From the answers of `/cluster/replication`, and of `/nodes/NODE/replication` of every node that answered, at the
-    /// time `now` in seconds since 1970.
+    /// From the answers of `/cluster/replication`, of `/cluster/resources`, and of `/nodes/NODE/replication` of every node
+    /// that answered, at the time `now` in seconds since 1970.
     ///
     /// # Errors
     /// Says what of the answers has an unexpected form.
     pub fn from_answers(
         arguments: ReplicationJobsArguments,
         jobs: &Json,
+        guests: &Json,
         runs: &[Json],
         now: i64,
     ) -> Result<Self, String> {
         let runs = runs.iter().map(list).collect::<Result<Vec<_>, _>>()?.concat();
-        let mut jobs = list(jobs)?.iter().map(|entry| Job::new(entry, &runs, now)).collect::<Result<Vec<_>, _>>()?;
+        let rows = list(guests)?;
+        let homes = rows.iter().filter_map(|row| Some((Entry(row).integer("vmid")?, row["node"].as_str()?)));
+        let homes: BTreeMap<i64, &str> = homes.collect();
+        let mut jobs =
+            list(jobs)?.iter().map(|entry| Job::new(entry, &homes, &runs, now)).collect::<Result<Vec<_>, _>>()?;
         jobs.retain(|job| arguments.let_through(job));
         jobs.sort_by_key(|job| natural(&job.id));
         Ok(Self { jobs, arguments })
@@ -109,7 +118,7 @@ impl ReplicationJobsArguments {
 }
 
 impl Job {
-    fn new(entry: &Json, runs: &[Json], now: i64) -> Result<Self, String> {
+    fn new(entry: &Json, homes: &BTreeMap<i64, &str>, runs: &[Json], now: i64) -> Result<Self, String> {
         let entry = Entry(entry);
         let id = entry.required("id")?;
         let numbers = id.split_once('-').and_then(|(guest, job)| Some((guest.parse().ok()?, job.parse().ok()?)));
@@ -119,11 +128,13 @@ impl Job {
         let last_sync = run.and_then(|run| run.integer("last_sync")).filter(|time| *time > 0);
         // 0 stands for not scheduled, 1 for a job that is being removed.
         let next_sync = run.and_then(|run| run.integer("next_sync")).filter(|time| *time > 1);
+        let target = entry.required("target")?;
+        let ends = Ends::of(entry).at(homes.get(&guest).copied());
         Ok(Self {
             guest,
             job_number,
-            source: entry.text("source"),
-            target: entry.required("target")?,
+            source: ends.source,
+            target: ends.copies_to.unwrap_or(target),
             schedule: entry.text("schedule").unwrap_or_else(|| "*/15".to_owned()),
             rate: entry.number("rate"),
             comment: entry.text("comment"),
@@ -147,7 +158,12 @@ mod tests {
     use crate::data::recorded::{answer, reversed};
 
     fn all(jobs: &Json, runs: &[Json]) -> Vec<Job> {
-        ReplicationJobs::from_answers(ReplicationJobsArguments::default(), jobs, runs, 1_700_000_400).unwrap().jobs
+        seen_with(jobs, &json!([]), runs)
+    }
+
+    fn seen_with(jobs: &Json, guests: &Json, runs: &[Json]) -> Vec<Job> {
+        let arguments = ReplicationJobsArguments::default();
+        ReplicationJobs::from_answers(arguments, jobs, guests, runs, 1_700_000_400).unwrap().jobs
     }
 
     #[test]
@@ -191,6 +207,17 @@ mod tests {
     }
 
     #[test]
+    fn a_job_is_where_its_guest_is_before_its_scheduler_has_turned_it_round() {
+        let jobs = json!([
+            {"id": "100-0", "target": "pve2", "source": "pve1"}, {"id": "100-1", "target": "pve3", "source": "pve1"},
+        ]);
+        let guests = json!([{"id": "qemu/100", "vmid": 100, "node": "pve2"}, {"id": "node/pve1", "node": "pve1"}]);
+        let jobs = seen_with(&jobs, &guests, &[]);
+        let ends: Vec<_> = jobs.iter().map(|job| (job.source.as_deref().unwrap(), job.target.as_str())).collect();
+        assert_eq!(ends, [("pve2", "pve1"), ("pve2", "pve3")]);
+    }
+
+    #[test]
     fn a_clock_that_is_behind_gives_no_negative_lag() {
         let jobs = json!([{"id": "100-0", "target": "pve2"}]);
         let jobs = all(&jobs, &[json!([{"id": "100-0", "last_sync": 1_700_000_500, "fail_count": 0}])]);
@@ -201,7 +228,7 @@ mod tests {
     fn filters_narrow_the_list() {
         let recorded = answer("pve9-replication", 28);
         let found = |arguments| {
-            let jobs = ReplicationJobs::from_answers(arguments, &recorded, &[], 0).unwrap().jobs;
+            let jobs = ReplicationJobs::from_answers(arguments, &recorded, &json!([]), &[], 0).unwrap().jobs;
             jobs.into_iter().map(|job| job.id).collect::<Vec<_>>()
         };
         let none = ReplicationJobsArguments::default;

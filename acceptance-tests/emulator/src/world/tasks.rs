@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use super::World;
 use crate::api::ha;
+use crate::api::replication::turning;
 
 /// How many finished tasks are kept.
 const KEPT: usize = 2000;
@@ -167,6 +168,13 @@ fn ha_command(effect: &Effect) -> Option<String> {
     }
 }
 
+/// Moves a guest's configuration, and its replication jobs along with it.
+fn migrate(world: &mut World, vmid: u32, to: &str) {
+    let Some(from) = world.guests.get(&vmid).map(|guest| guest.node.clone()) else { return };
+    world.move_guest(vmid, to);
+    turning::migrated(world, vmid, &from, to);
+}
+
 fn apply(world: &mut World, effect: Effect) -> Result<(), String> {
     // What is asked of the HA managers is asked by their own program, which can't write anything without quorum.
     if let (false, Some(arguments)) = (world.is_quorate(), ha_command(&effect)) {
@@ -180,7 +188,7 @@ fn apply(world: &mut World, effect: Effect) -> Result<(), String> {
         }
         Effect::Start(_) => {}
         Effect::Stop(vmid) => world.stop_guest(vmid),
-        Effect::Migrate(vmid, node) => world.move_guest(vmid, &node),
+        Effect::Migrate(vmid, node) => migrate(world, vmid, &node),
         Effect::Destroy { vmid, purge } => {
             let sid = world.remove_guest(vmid).map(|guest| guest.sid());
             if let Some(sid) = sid.filter(|_| purge) {

@@ -10,6 +10,7 @@ mod jobs;
 mod runtime;
 mod scheduler;
 mod state;
+pub mod turning;
 mod volumes;
 
 pub use calendar::{CalendarEvent, FORMAT as CALENDAR_EVENT};

@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::json;
-
 use super::calendar::CalendarEvent;
+use super::turning::follow_guests;
 use super::{config, parse_job_id};
 use crate::section_config::Section;
 use crate::world::World;
@@ -58,8 +57,7 @@ pub(super) struct LocalJob {
     pub(super) next_sync: i64,
 }
 
-/// `job_status`: the jobs whose guests are on `node`, sorted by id. If a guest has moved to the target of its job, source and
-/// target change places first.
+/// `job_status`: the jobs whose guests are on `node`, sorted by id, after they have been made to follow them.
 pub(super) fn local_jobs(world: &mut World, node: &str, with_disabled: bool) -> Vec<LocalJob> {
     follow_guests(world, node);
     let mut found = Vec::new();
@@ -95,39 +93,4 @@ fn next_sync(world: &World, job: &Section, state: &JobState, target: &str) -> i6
     }
     let schedule = job.text("schedule").filter(|text| !text.is_empty()).unwrap_or_else(|| "*/15".to_owned());
     CalendarEvent::parse(&schedule).ok().and_then(|event| event.next_after(state.last_try)).unwrap_or(0)
-}
-
-/// Turns round the jobs of guests that have moved to their target (`swap_source_target`): that job's target is where the
-/// guest came from, and all jobs of the guest start from where it is.
-fn follow_guests(world: &mut World, node: &str) {
-    let mut jobs = config::read(world);
-    let mut turned = false;
-    let here: Vec<String> = jobs
-        .list
-        .iter()
-        .filter(|job| job.text("remove_job").is_none() && job.text("target").as_deref() == Some(node))
-        .filter(|job| guest_is_on(world, &job.id, node) && job.text("source").is_some_and(|source| source != node))
-        .map(|job| job.id.clone())
-        .collect();
-    for id in here {
-        let Some((guest, old)) = jobs.find(&id).and_then(|job| Some((parse_job_id(&job.id)?.0, job.text("source")?)))
-        else {
-            continue;
-        };
-        for job in jobs.list.iter_mut().filter(|job| parse_job_id(&job.id).is_some_and(|(other, _)| other == guest)) {
-            job.values.insert("source".to_owned(), json!(node));
-            if job.id == id {
-                job.values.insert("target".to_owned(), json!(old));
-            }
-            turned = true;
-        }
-    }
-    if turned {
-        // Values that were read can be written.
-        let _ = config::write(world, &jobs);
-    }
-}
-
-fn guest_is_on(world: &World, id: &str, node: &str) -> bool {
-    parse_job_id(id).and_then(|(vmid, _)| world.guests.get(&vmid)).is_some_and(|guest| guest.node == node)
 }

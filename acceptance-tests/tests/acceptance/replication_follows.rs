@@ -1,0 +1,201 @@
+//! A replication job follows its guest, and nothing is planned of that.
+
+use std::fs;
+use std::sync::Arc;
+
+use acceptance_tests::{Cluster, Workspace};
+use pve_emulator::{Options, Release};
+use serde_json::Value as Json;
+
+const KIND: &str = "pve_replication_job";
+
+/// Guest 100, which is on pve1, and its jobs to the nodes in `targets`.
+struct Bench {
+    cluster: Arc<Cluster>,
+    w: Workspace,
+    targets: Vec<&'static str>,
+}
+
+impl Bench {
+    fn new(test: &str, release: Release, targets: &[&'static str]) -> Option<Self> {
+        let cluster = Arc::new(Cluster::own(test, Options { release, ..Options::default() })?);
+        let w = Workspace::new(&cluster);
+        let bench = Self { w, cluster, targets: targets.to_vec() };
+        bench.configure("");
+        Some(bench)
+    }
+
+    /// One block for each target; `more` goes into each.
+    fn configure(&self, more: &str) {
+        let block = |(number, target): (usize, &&str)| {
+            format!(
+                "resource \"{KIND}\" \"j{number}\" {{\n  guest = 100\n  job_number = {number}\n  target = {target:?}\n{more}}}\n"
+            )
+        };
+        self.w.configure(&self.targets.iter().enumerate().map(block).collect::<String>());
+    }
+
+    /// The guest comes to a node as by HA's recovery.
+    fn recover(&self, node: &str) {
+        self.cluster.emulator().cluster().world().move_guest(100, node);
+    }
+
+    /// The guest is migrated by an operator.
+    fn migrate(&self, node: &str) {
+        let from = self.cluster.node_of("100");
+        self.cluster.api.post(&format!("/nodes/{from}/qemu/100/migrate"), &[("target", node), ("online", "1")]);
+        self.advance(10.0);
+        assert_eq!(self.cluster.node_of("100"), node);
+    }
+
+    fn advance(&self, seconds: f64) {
+        self.cluster.emulator().cluster().world().advance(seconds);
+    }
+
+    fn jobs(&self) -> Vec<Json> {
+        self.cluster.api.list("/cluster/replication", "id").into_values().collect()
+    }
+
+    /// Nothing is planned, the state says where the copies go, and Proxmox still has each job.
+    #[track_caller]
+    fn is_at_home_on(&self, node: &str) {
+        self.w.apply();
+        self.w.plan_is_empty();
+        let jobs = self.jobs();
+        assert_eq!(jobs.len(), self.targets.len());
+        for (number, (job, target)) in jobs.iter().zip(&self.targets).enumerate() {
+            assert!(job["remove_job"].is_null(), "{job}");
+            let state = self.w.attributes(&format!("{KIND}.j{number}"));
+            assert_eq!((&state["target"], &state["source"]), (&(*target).into(), &node.into()), "{state}");
+            assert_eq!((&state["source"], &state["copies_to"]), (&job["source"], &job["target"]), "{state}");
+        }
+    }
+}
+
+#[test]
+fn wherever_the_guest_goes() {
+    let name = "replication_follows::wherever_the_guest_goes";
+    for (release, targets) in [(Release::V9, &["pve2"][..]), (Release::V8, &["pve2"]), (Release::V9, &["pve2", "pve3"])]
+    {
+        let Some(bench) = Bench::new(name, release, targets) else { return };
+        bench.w.apply();
+        bench.is_at_home_on("pve1");
+        for node in ["pve2", "pve1", "pve2", "pve3", "pve1", "pve3"] {
+            bench.recover(node);
+            // The scheduler has not turned the jobs round yet.
+            bench.w.plan_is_empty();
+            bench.advance(65.0);
+            bench.is_at_home_on(node);
+        }
+        for node in ["pve1", "pve2", "pve3"] {
+            bench.migrate(node);
+            bench.is_at_home_on(node);
+        }
+    }
+}
+
+/// What one plan has not seen: the state is as it was before several moves.
+#[test]
+fn after_several_moves_at_once() {
+    let name = "replication_follows::after_several_moves_at_once";
+    let Some(bench) = Bench::new(name, Release::V9, &["pve2", "pve3"]) else { return };
+    bench.w.apply();
+    for node in ["pve2", "pve3", "pve1"] {
+        bench.migrate(node);
+        bench.w.plan_is_empty();
+    }
+    // The two have changed their targets with one another.
+    assert_eq!(bench.jobs()[0]["target"], "pve3");
+    bench.is_at_home_on("pve1");
+}
+
+#[test]
+fn the_target_while_the_scheduler_has_not_turned_the_job_round() {
+    let name = "replication_follows::the_target_while_the_scheduler_has_not_turned_the_job_round";
+    let Some(bench) = Bench::new(name, Release::V9, &["pve2"]) else { return };
+    bench.w.apply();
+    bench.recover("pve2");
+    bench.w.apply();
+    assert_eq!(bench.jobs()[0]["target"], "pve2");
+    let state = bench.w.attributes(&format!("{KIND}.j0"));
+    assert_eq!((&state["source"], &state["copies_to"]), (&"pve2".into(), &"pve1".into()));
+}
+
+#[test]
+fn an_update_that_was_planned_before_the_move() {
+    let name = "replication_follows::an_update_that_was_planned_before_the_move";
+    let Some(bench) = Bench::new(name, Release::V9, &["pve2"]) else { return };
+    bench.w.apply();
+    bench.configure("  comment = \"new\"\n");
+    let plan = bench.w.plan();
+    assert_eq!(plan.changed(&format!("{KIND}.j0")), ["comment".to_owned()].into());
+    bench.migrate("pve2");
+    bench.w.apply_plan();
+    assert_eq!(bench.jobs()[0]["comment"], "new");
+    bench.is_at_home_on("pve2");
+}
+
+#[test]
+fn a_state_of_an_older_version() {
+    let name = "replication_follows::a_state_of_an_older_version";
+    let Some(bench) = Bench::new(name, Release::V9, &["pve2"]) else { return };
+    bench.w.apply();
+    let mut state: Json =
+        serde_json::from_str(&fs::read_to_string(bench.w.path("terraform.tfstate")).unwrap()).unwrap();
+    let attributes = &mut state["resources"][0]["instances"][0]["attributes"];
+    attributes.as_object_mut().unwrap().remove("copies_to").unwrap();
+    bench.w.write("terraform.tfstate", &state.to_string());
+    bench.w.expect(0, &["plan", "-detailed-exitcode", "-refresh=false"]);
+    bench.w.plan_is_empty();
+    bench.migrate("pve2");
+    bench.w.expect(0, &["plan", "-detailed-exitcode", "-refresh=false"]);
+    bench.is_at_home_on("pve2");
+}
+
+#[test]
+fn an_import_of_a_job_that_was_turned_round() {
+    let name = "replication_follows::an_import_of_a_job_that_was_turned_round";
+    let Some(bench) = Bench::new(name, Release::V9, &["pve2"]) else { return };
+    bench.w.apply();
+    bench.migrate("pve2");
+    bench.w.expect(0, &["state", "rm", &format!("{KIND}.j0")]);
+    bench.w.write("import.tf", &format!("import {{\n  to = {KIND}.j0\n  id = \"100-0\"\n}}\n"));
+    let plan = bench.w.plan();
+    assert_eq!((plan.changes(), plan.imports()), (Vec::<String>::new(), 1));
+    bench.w.apply_plan();
+    fs::remove_file(bench.w.path("import.tf")).unwrap();
+    bench.w.plan_is_empty();
+    bench.migrate("pve1");
+    bench.w.plan_is_empty();
+}
+
+#[test]
+fn either_node_of_the_pair_is_the_same_target_and_a_third_one_is_not() {
+    let name = "replication_follows::either_node_of_the_pair_is_the_same_target_and_a_third_one_is_not";
+    let Some(mut bench) = Bench::new(name, Release::V9, &["pve2"]) else { return };
+    bench.w.apply();
+    bench.migrate("pve2");
+    let address = format!("{KIND}.j0");
+    bench.targets = vec!["pve1"];
+    bench.configure("");
+    bench.w.plan_is_empty();
+    bench.targets = vec!["pve3"];
+    bench.configure("");
+    let plan = bench.w.plan();
+    assert_eq!(plan.changes(), [format!("{address} delete+create")]);
+    assert_eq!(plan.replaced_by(&address), ["target"]);
+    let _hurry = bench.cluster.hurry();
+    bench.w.apply_plan();
+    bench.is_at_home_on("pve2");
+}
+
+/// A job of the same number that copies to a third node, while the guest is where it was, is no doing of Proxmox.
+#[test]
+fn a_job_that_was_made_anew_to_another_node_is_a_change() {
+    let name = "replication_follows::a_job_that_was_made_anew_to_another_node_is_a_change";
+    let Some(bench) = Bench::new(name, Release::V9, &["pve2"]) else { return };
+    bench.w.apply();
+    bench.cluster.api.delete("/cluster/replication/100-0", &[("force", "1")]);
+    bench.cluster.api.post("/cluster/replication", &[("id", "100-0"), ("type", "local"), ("target", "pve3")]);
+    assert_eq!(bench.w.plan().replaced_by(&format!("{KIND}.j0")), ["target"]);
+}

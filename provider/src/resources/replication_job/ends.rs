@@ -1,0 +1,98 @@
+//! Where the copies of a job go. Proxmox turns a job round when its guest moves, so that the target in its file is not always
+//! the one that was configured.
+
+use pve_schemas::ReplicationJob;
+use pve_schemas::noun::Rest;
+use pve_schemas::replication_job::{Ends, is_being_removed};
+use serde_json::Value as Json;
+
+use crate::client::Collection;
+use crate::framework::{Number, Value};
+use crate::resources::verbs::{Verb, Verbs};
+
+/// The node that the guest is on; none if that can't be told.
+pub(super) async fn home(verb: &Verb<'_>, guest: i64) -> Option<String> {
+    let rows = verb.client().list(Collection::ClusterResources, &verb.call()).await.ok()?;
+    let row = ["qemu", "lxc"].iter().find_map(|kind| rows.find::<Json>(&format!("{kind}/{guest}")).ok().flatten());
+    row?["node"].as_str().map(str::to_owned)
+}
+
+/// The job that was found in the words of `state`: its ends as they are now, and the configured target, if it is the same job.
+pub(super) async fn in_words_of(verb: &Verb<'_>, state: &Value, found: &mut Value) {
+    let Some(guest) = guest(found) else { return };
+    let home = home(verb, guest).await;
+    let written = found.at("target").as_str().map(str::to_owned);
+    let now = Ends { source: text(found, "source"), copies_to: written.clone() }.at(home.as_deref());
+    if let (Some(wanted), Some(written)) = (state.at("target").as_str(), &written)
+        && wanted != written
+        && (is_same(state, wanted, written, &now) || is_covered(verb, found, wanted).await)
+    {
+        found.insert("target", Value::from(wanted));
+    }
+    put(found, now);
+}
+
+/// Keeps the target of the state where the configured one is a node of the same pair, and forgets the ends of a job that is to be
+/// replaced.
+pub(super) fn plan(prior: Option<&Value>, config: &Value, planned: &mut Value) {
+    let Some(prior) = prior else { return };
+    let is_kept = |name: &str| planned.at(name) == prior.at(name);
+    if is_kept("guest")
+        && !prior.at("target").is_null()
+        && config.at("target").as_str().is_some_and(|node| ends_of(prior).has(node))
+    {
+        planned.insert("target", prior.at("target").clone());
+    }
+    if !["guest", "job_number", "target"].into_iter().all(|name| planned.at(name) == prior.at(name)) {
+        planned.insert("source", Value::Unknown);
+        planned.insert("copies_to", Value::Unknown);
+    }
+}
+
+/// What import-config writes above a job.
+pub(super) fn remark(job: &ReplicationJob) -> Option<String> {
+    let (source, target, guest) = (job.source.as_ref()?, &job.target, job.guest);
+    Some(format!(
+        "Guest {guest} is on {source}, and {target} gets the copies. When the guest moves to {target}, Proxmox turns the job round, \
+         and nothing is planned."
+    ))
+}
+
+/// A job that was turned round, or whose guest moved on to a third node after that: its target is where the guest was or where
+/// its copies went when the state was written. Only a job that was deleted and created anew has another one.
+fn is_same(state: &Value, wanted: &str, written: &str, now: &Ends) -> bool {
+    now.has(wanted) || ends_of(state).has(written)
+}
+
+/// Whether another job of the guest copies to where this one is wanted to. Jobs of one guest change their targets with one
+/// another while it goes round; and a replacement of this one would be refused.
+async fn is_covered(verb: &Verb<'_>, found: &Value, wanted: &str) -> bool {
+    let Ok(list) = verb.client().list(ReplicationJob::COLLECTION_LIST, &verb.call()).await else { return false };
+    let entries: Vec<Json> = list.all().unwrap_or_default();
+    let jobs = entries.iter().filter(|entry| !is_being_removed(entry));
+    let mut others = jobs.filter_map(|entry| ReplicationJob::from_entry(entry).ok());
+    let (guest, number) = (found.at("guest"), found.at("job_number"));
+    others.any(|job| {
+        let is_other = job.job_number.map(Value::from).as_ref() != Some(number);
+        is_other && Value::from(job.guest) == *guest && job.target.as_str() == wanted
+    })
+}
+
+/// The ends that a state has; states of older versions have no `copies_to`.
+fn ends_of(state: &Value) -> Ends {
+    Ends { source: text(state, "source"), copies_to: text(state, "copies_to").or_else(|| text(state, "target")) }
+}
+
+fn put(object: &mut Value, ends: Ends) {
+    let value = |end: Option<String>| end.map_or(Value::Null, Value::from);
+    object.insert("source", value(ends.source));
+    object.insert("copies_to", value(ends.copies_to));
+}
+
+fn text(object: &Value, name: &str) -> Option<String> {
+    object.at(name).as_str().map(str::to_owned)
+}
+
+pub(super) fn guest(object: &Value) -> Option<i64> {
+    object.at("guest").as_number().and_then(Number::as_i64)
+}

@@ -1,0 +1,88 @@
+//! How Proxmox removes a job: a delete only marks it. The scheduler of the guest's node then removes the copies on the other
+//! node and the snapshots on its own, and last the job; while one of these nodes is down, the job stays.
+
+use std::time::Duration;
+
+use pve_schemas::replication_job::{Ends, is_being_removed};
+use pve_schemas::value::Entry;
+use serde_json::Value as Json;
+
+use super::ends::home;
+use crate::client::Collection;
+use crate::framework::Failure;
+use crate::resources::explain;
+use crate::resources::verbs::Verb;
+
+/// How often a job that is being removed is looked at; the scheduler works once a minute.
+const POLL: Duration = Duration::from_secs(2);
+
+/// Why a job can't be removed now.
+pub(super) enum Obstacle {
+    /// The node that has the guest is down.
+    Source(String),
+    /// The node that has the copies is down.
+    Target(String),
+}
+
+/// What keeps Proxmox from removing the job in `entry`.
+pub(super) async fn obstacle(verb: &Verb<'_>, entry: &Json) -> Option<Obstacle> {
+    let ends = ends(verb, entry).await;
+    let nodes = verb.client().list(Collection::Nodes, &verb.call()).await.ok()?;
+    let is_down = |node: &String| {
+        let entry = nodes.find::<Json>(node).ok().flatten();
+        entry.is_some_and(|entry| entry["status"] == "offline")
+    };
+    // With `local` the copies are left alone.
+    let copies = ends.copies_to.filter(|_| entry["remove_job"] != "local");
+    let source = ends.source.filter(is_down).map(Obstacle::Source);
+    source.or_else(|| copies.filter(is_down).map(Obstacle::Target))
+}
+
+/// Whether the job in `entry` is going to be gone by itself.
+pub(super) async fn is_under_way(verb: &Verb<'_>, entry: &Json) -> bool {
+    is_being_removed(entry) && obstacle(verb, entry).await.is_none()
+}
+
+/// Waits until the job called `key`, whose removal has been asked for, is gone.
+pub(super) async fn finish(verb: &Verb<'_>, key: &str, path: &str) -> Result<(), Failure> {
+    loop {
+        let entry = verb.client().find::<Json>(path, &verb.call()).await.map_err(|error| explain(key, &error))?;
+        let Some(entry) = entry else { return Ok(()) };
+        let obstacle = obstacle(verb, &entry).await;
+        if obstacle.is_some() || !verb.call().pause(POLL).await {
+            let source = ends(verb, &entry).await.source;
+            return Err(Failure::refused(stuck(key, obstacle.as_ref(), source.as_deref())));
+        }
+    }
+}
+
+async fn ends(verb: &Verb<'_>, entry: &Json) -> Ends {
+    let home = match Entry(entry).integer("guest") {
+        Some(guest) => home(verb, guest).await,
+        None => None,
+    };
+    Ends::of(Entry(entry)).at(home.as_deref())
+}
+
+fn stuck(key: &str, obstacle: Option<&Obstacle>, source: Option<&str>) -> String {
+    let node = match obstacle {
+        None => {
+            let node = source.unwrap_or("the guest's node");
+            return format!(
+                "{key}: it is marked for removal, but the scheduler of {node} has not removed it yet.\nIf the job runs just now, apply \
+                 again in a minute; else `pvesr status` on {node} shows what it failed of."
+            );
+        }
+        Some(Obstacle::Source(node) | Obstacle::Target(node)) => node,
+    };
+    let why = match obstacle {
+        Some(Obstacle::Target(_)) => "has the copies that are to be removed first",
+        _ => "has the guest, and its scheduler removes the job",
+    };
+    format!(
+        "{key}: it is marked for removal, but node {node} is down, which {why}.\nBring {node} back: Proxmox then removes the job, and \
+         the next apply goes on. If {node} is gone for good, set `force_destroy = true`, apply, and destroy: the entry is removed at \
+         once, and snapshots and copies stay behind. To keep the job, take the mark away: `pvesh set /cluster/replication/{key} \
+         --delete remove_job` on a node."
+    )
+}
