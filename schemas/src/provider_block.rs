@@ -46,7 +46,7 @@ pub struct ProviderBlock {
     /// the cluster; prefer `tls_fingerprint`. Environment: `PROXMOX_VE_INSECURE`, `PM_TLS_INSECURE`.
     pub insecure: Option<bool>,
     /// How long one request may take, such as `"30s"`. Unset means 60 seconds. Environment: `PROXMOX_VE_REQUEST_TIMEOUT`.
-    #[schemars(extend("format" = "duration"))]
+    #[schemars(extend("format" = "timeout"))]
     pub request_timeout: Option<String>,
     /// Whether creating an object that exists already and equals its configuration takes it over, with a warning, instead of
     /// failing. Environment: `PROXMOX_VE_ADOPT_EXISTING`.
@@ -87,7 +87,7 @@ pub struct Ssh {
     /// Whether commands run through `sudo`, for a user other than root, who needs `NOPASSWD` for them. Environment: `PROXMOX_VE_SSH_SUDO`.
     pub sudo: Option<bool>,
     /// How long one command may take, such as `"5m"`. Unset means one minute, more for commands known to take long. Environment: `PROXMOX_VE_SSH_COMMAND_TIMEOUT`.
-    #[schemars(extend("format" = "duration"))]
+    #[schemars(extend("format" = "timeout"))]
     pub command_timeout: Option<String>,
     /// Host keys to accept, in the form of lines of `known_hosts`: `pve1.example.com ssh-ed25519 AAAA…`. A node is looked up by
     /// its address, then by its name. Any other key is refused. Environment: `PROXMOX_VE_SSH_HOST_KEYS`, by lines.

@@ -40,8 +40,8 @@ impl<'a> Reader<'a> {
         let host_keys = self.host_keys(&block);
         let command_timeout = match self.text(block.command_timeout.as_ref(), "COMMAND_TIMEOUT") {
             None => DEFAULT_COMMAND_TIMEOUT,
-            Some(text) => pve_schemas::value::duration(&text).unwrap_or_else(|| {
-                self.blame("command_timeout", format!("{text:?} is not a duration such as 1m"));
+            Some(text) => pve_schemas::value::timeout(&text).unwrap_or_else(|| {
+                self.blame("command_timeout", format!("{text:?} is not a duration of more than zero, such as 1m"));
                 DEFAULT_COMMAND_TIMEOUT
             }),
         };

@@ -191,7 +191,7 @@ fn timeouts_block(timeouts: &Timeouts) -> NestedBlock {
     let entry = |verb: &str, what: &str| Attribute {
         optional: true,
         local: true,
-        constraints: serde_json::json!({"format": "duration"}),
+        constraints: serde_json::json!({"format": "timeout"}),
         ..plain(
             verb,
             &format!(

@@ -73,8 +73,9 @@ pub struct DatacenterOptions {
     /// The console that the web interface opens by default.
     #[schemars(extend("enum" = ["vv", "html5", "xtermjs"]))]
     pub console: Option<String>,
-    /// A text that users must agree to before they log in. The web interface decodes it as base64.
-    #[schemars(length(min = 1, max = 65536), extend("format" = "pve-line"))]
+    /// A text that users must agree to before they log in. The web interface decodes it as base64: write
+    /// `base64encode("…")`.
+    #[schemars(length(min = 1, max = 65536), extend("format" = "pve-consent-text"))]
     pub consent_text: Option<String>,
     /// Notes on the datacenter.
     #[schemars(length(max = 65536), extend("tf" = {"lines": true, "null_means": ""}))]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 pub(super) const DEMAND: &str = "must be a duration such as \"30s\", \"5m\" or \"1h30m\"";
+pub(super) const DEMAND_OF_TIMEOUT: &str = "must be a duration of more than zero, such as \"30s\", \"5m\" or \"1h30m\"";
 
 /// A duration such as `90s`, `5m`, `1h30m`; none for anything else.
 pub fn duration(text: &str) -> Option<Duration> {
@@ -21,6 +22,11 @@ pub fn duration(text: &str) -> Option<Duration> {
     (!text.is_empty()).then_some(total)
 }
 
+/// A duration after which something is given up; none for zero, which would leave no time at all.
+pub fn timeout(text: &str) -> Option<Duration> {
+    duration(text).filter(|duration| !duration.is_zero())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -32,6 +38,14 @@ mod tests {
         assert_eq!(duration("250ms"), Some(Duration::from_millis(250)));
         for text in ["", "5", "m", "5x", "-5m", "99999999999999999999s", "18446744073709551615h"] {
             assert_eq!(duration(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_timeout_is_more_than_nothing() {
+        assert_eq!(timeout("1ms"), Some(Duration::from_millis(1)));
+        for text in ["0s", "0ms", "0h0m0s", "", "soon"] {
+            assert_eq!(timeout(text), None, "{text}");
         }
     }
 }

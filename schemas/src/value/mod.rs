@@ -11,7 +11,7 @@ mod schedule;
 mod texts;
 
 pub use comment::{AsciiComment, Comment, Latin1Comment};
-pub use duration::duration;
+pub use duration::{duration, timeout};
 pub use entry::Entry;
 pub(crate) use fence::is_word;
 pub use fence::{FenceAgent, FenceName, FenceNode};
@@ -30,6 +30,7 @@ pub fn check(format: &str, text: &str) -> Result<(), String> {
     }
     match format {
         "duration" => duration(text).map(|_| ()).ok_or_else(|| duration::DEMAND.to_owned()),
+        "timeout" => timeout(text).map(|_| ()).ok_or_else(|| duration::DEMAND_OF_TIMEOUT.to_owned()),
         ConfigId::FORMAT => parses::<ConfigId>(text),
         NodeName::FORMAT => parses::<NodeName>(text),
         Sid::FORMAT => parses::<Sid>(text),
@@ -45,6 +46,7 @@ pub fn check(format: &str, text: &str) -> Result<(), String> {
         "email" => texts::email(text),
         "ip" => texts::ip(text),
         "kernel-module" => texts::kernel_module(text),
+        "pve-consent-text" => texts::consent(text),
         "pve-fence-option" => fence::option_name(text),
         "pve-fence-value" => fence::option_value(text),
         "pve-http-proxy" => texts::http_proxy(text),

@@ -1,8 +1,6 @@
 //! Calendar events of Proxmox's scheduler.
 
-use std::sync::LazyLock;
-
-use regex_lite::Regex;
+use std::ops::RangeInclusive;
 
 use super::parsed::parsed;
 
@@ -15,7 +13,11 @@ parsed! {
         if text.trim().is_empty() {
             return Err("must not be empty; for the default write */15".to_owned());
         }
-        if is_calendar_event(text) {
+        // Proxmox would cut them, so that what is read back differs for ever.
+        if text.trim() != text {
+            return Err(format!("must not begin or end with blanks; write {:?}", text.trim()));
+        }
+        if is_calendar_event(&text.to_ascii_lowercase()) {
             return Ok(());
         }
         Err("must be a calendar event of Proxmox: [WEEKDAY] [[YEAR-]MONTH-DAY] [HH:MM[:SS]], such as */15, mon..fri 22:00, \
@@ -31,51 +33,74 @@ const SPECIALS: [&str; 11] = [
     "monthly",
     "yearly",
     "annually",
+    // So written in Proxmox's parser, too.
+    "anually",
     "quarterly",
     "semiannually",
     "semi-annually",
-    "biannually",
 ];
 
-/// The grammar of one part, without ranges of values.
-static PART: LazyLock<[Regex; 3]> = LazyLock::new(|| {
-    let day = "(mon|tue|wed|thu|fri|sat|sun)[a-z]*";
-    let days = format!(r"(?i)^{day}(\.\.{day})?(,{day}(\.\.{day})?)*$");
-    let one = r"(\*|\d+(\.\.\d+)?)?(/\d+)?";
-    let list = format!(r"{one}(,{one})*");
-    let date = format!(r"^({list}-)?{list}-{list}$");
-    let time = format!(r"^({list}:)?{list}(:{list})?$");
-    [days, date, time].map(|pattern| Regex::new(&pattern).expect("the patterns are constant and compile"))
-});
+const WEEKDAYS: [&str; 7] = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
 
 fn is_calendar_event(text: &str) -> bool {
-    let text = text.trim();
-    if SPECIALS.contains(&text.to_lowercase().as_str()) {
+    if SPECIALS.contains(&text) {
         return true;
     }
-    let mut parts: Vec<&str> = text.split_whitespace().collect();
-    let [days, date, time] = &*PART;
-    if parts.first().is_some_and(|part| days.is_match(part)) {
-        parts.remove(0);
-    }
-    if parts.first().is_some_and(|part| part.contains('-') && date.is_match(part)) {
-        parts.remove(0);
-    }
-    match parts.as_slice() {
-        [] => true,
-        [part] => time.is_match(part) && in_range(part),
-        _ => false,
-    }
+    let mut words = text.split_whitespace().peekable();
+    let days = words.next_if(|word| word.starts_with(|c: char| c.is_ascii_alphabetic()));
+    let date = words.next_if(|word| word.contains('-'));
+    let time = words.next();
+    words.next().is_none() && days.is_none_or(are_weekdays) && date.is_none_or(is_date) && time.is_none_or(is_time)
 }
 
-/// Hours below 24, minutes and seconds below 60. A lone number is minutes.
-fn in_range(time: &str) -> bool {
-    let fields: Vec<&str> = time.split(':').collect();
-    let limits: &[u32] = if fields.len() == 1 { &[60] } else { &[24, 60, 60] };
-    fields.iter().zip(limits).all(|(field, limit)| {
-        let numbers = field.split(',').flat_map(|one| one.split('/').next().unwrap_or("").split(".."));
-        numbers.filter(|n| !n.is_empty() && *n != "*").all(|n| n.parse::<u32>().is_ok_and(|n| n < *limit))
+/// `mon`, `mon..fri`, `sat,sun`; a day has three letters or all of them.
+fn are_weekdays(text: &str) -> bool {
+    let is_day = |day: &str| WEEKDAYS.iter().any(|name| day == *name || day == &name[..3]);
+    text.split(',').all(|item| {
+        let (first, last) = item.split_once("..").unwrap_or((item, item));
+        is_day(first) && is_day(last)
     })
+}
+
+/// `[YEAR-]MONTH-DAY`
+fn is_date(text: &str) -> bool {
+    const PARTS: [RangeInclusive<u32>; 3] = [1970..=2199, 1..=12, 1..=31];
+    are_lists(text.split('-').collect(), 2, &PARTS)
+}
+
+/// `[HOURS:]MINUTES`, or all three. A lone part is minutes.
+fn is_time(text: &str) -> bool {
+    const PARTS: [RangeInclusive<u32>; 3] = [0..=23, 0..=59, 0..=59];
+    let fields: Vec<&str> = text.split(':').collect();
+    if fields.len() == 1 { is_list(text, &PARTS[1]) } else { fields.len() <= 3 && are_lists_of(&fields, &PARTS) }
+}
+
+/// Whether `fields` are the last parts of `ranges`, at least `least` of them.
+fn are_lists(fields: Vec<&str>, least: usize, ranges: &[RangeInclusive<u32>]) -> bool {
+    let left_out = ranges.len().checked_sub(fields.len());
+    left_out.is_some_and(|left_out| fields.len() >= least && are_lists_of(&fields, &ranges[left_out..]))
+}
+
+fn are_lists_of(fields: &[&str], ranges: &[RangeInclusive<u32>]) -> bool {
+    fields.iter().zip(ranges).all(|(field, range)| is_list(field, range))
+}
+
+/// `*`, `*/STEP`, or a list of `N`, `N..M`, `N/STEP` and `N..M/STEP`. A step is below the number of values.
+fn is_list(text: &str, range: &RangeInclusive<u32>) -> bool {
+    let is_value = |text: &str| number(text).is_some_and(|n| range.contains(&n));
+    let is_step = |text: &str| number(text).is_some_and(|n| (1..=*range.end()).contains(&n));
+    if let Some(rest) = text.strip_prefix('*') {
+        return rest.is_empty() || rest.strip_prefix('/').is_some_and(is_step);
+    }
+    text.split(',').all(|item| {
+        let (values, step) = item.split_once('/').map_or((item, None), |(values, step)| (values, Some(step)));
+        let (first, last) = values.split_once("..").unwrap_or((values, values));
+        is_value(first) && is_value(last) && number(first) <= number(last) && step.is_none_or(is_step)
+    })
+}
+
+fn number(text: &str) -> Option<u32> {
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
 }
 
 #[cfg(test)]
@@ -93,12 +118,18 @@ mod tests {
             "mon..fri 22",
             "sat *-1..7 15:00",
             "2015-10-21",
+            "*-*-1 03:00",
             "daily",
             "mon",
+            "Monday",
+            "sat..mon",
             "mon,wed..fri 8:30:00",
+            "mon..fri 8..17,22:0/15",
+            "sat  2:30",
             "22:30",
             "0,15,30,45",
             "*/30",
+            "*:*",
         ] {
             assert!(text.parse::<Schedule>().is_ok(), "{text}");
         }
@@ -106,8 +137,56 @@ mod tests {
 
     #[test]
     fn refuses_the_rest() {
-        for text in ["", " ", "foo", "25:00", "61", "8:61", "mon tue 8:00", "every day", "1:2:3:4", "*/x"] {
+        for text in [
+            "",
+            " ",
+            "foo",
+            "25:00",
+            "61",
+            "8:61",
+            "mon tue 8:00",
+            "every day",
+            "1:2:3:4",
+            "*/x",
+            // A step of nothing, and one that leaves the hour.
+            "*/0",
+            "0/0",
+            "8:0/0",
+            "*/60",
+            "0/24:00",
+            // `*` stands alone.
+            "*,5",
+            "0,*/15",
+            "*..5",
+            "8..5:00",
+            "5..",
+            "..5",
+            "1,",
+            "",
+            "13-1",
+            "0-1",
+            "1-32",
+            "1-2-3-4",
+            "first monday",
+            "mon-fri 22:00",
+            "tues",
+            "monkey",
+            "mon..",
+            "mon,",
+            "biannually",
+            "0 2 * * *",
+            "@daily",
+            "22:00 mon",
+        ] {
             assert!(text.parse::<Schedule>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn blanks_around_are_refused_with_what_to_write() {
+        for text in [" 22:00", "22:00 ", "\t22:00", "22:00\n"] {
+            let refusal = text.parse::<Schedule>().unwrap_err().0;
+            assert!(refusal.contains("\"22:00\""), "{refusal}");
         }
     }
 }

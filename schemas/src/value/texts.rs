@@ -7,6 +7,12 @@ pub(super) fn line(text: &str) -> Result<(), String> {
     demand(!text.contains(['\n', '\r']) && text.trim() == text, "must be a single line without blanks at its ends")
 }
 
+/// The text before the login: one line of `datacenter.cfg`, which the web interface decodes as base64.
+pub(super) fn consent(text: &str) -> Result<(), String> {
+    let base64 = "; write base64encode(\"…\"), which the web interface decodes into the lines of your text";
+    line(text).map_err(|demand| demand + base64)
+}
+
 /// A value inside a property string.
 pub(super) fn property_text(text: &str) -> Result<(), String> {
     let bad = text.is_empty() || text.contains(['\n', '\r', ',']) || text.trim() != text;

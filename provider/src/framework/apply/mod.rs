@@ -35,9 +35,9 @@ pub async fn apply(resource: &dyn Resource, stop: Stop, request: ApplyRequest) -
     applied
 }
 
-/// When the entry `verb` of the object's `timeouts` block runs out, counted from now.
+/// When the entry `verb` of the object's `timeouts` block runs out, counted from now. An old state may hold a zero.
 pub fn timeout(resource: &dyn Resource, object: &Value, verb: &str) -> Instant {
-    let given = object.at(TIMEOUTS).at(verb).as_str().and_then(pve_schemas::value::duration);
+    let given = object.at(TIMEOUTS).at(verb).as_str().and_then(pve_schemas::value::timeout);
     Instant::now() + given.unwrap_or_else(|| resource.schema().timeouts.of(verb))
 }
 

@@ -1,5 +1,8 @@
 //! What of datacenter options is refused at plan.
 
+use base64::Engine;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+
 use crate::client::Version;
 use crate::framework::{Change, Diagnostics, Path, Value};
 
@@ -70,6 +73,7 @@ pub(super) fn needs_version(version: &Version, change: &Change<'_>, diagnostics:
 pub(super) fn validate(config: &Value, diagnostics: &mut Diagnostics) {
     rebalance_needs_its_switch(config, diagnostics);
     bounds_in_order(config, diagnostics);
+    consent_is_encoded(config, diagnostics);
 }
 
 fn rebalance_needs_its_switch(config: &Value, diagnostics: &mut Diagnostics) {
@@ -101,9 +105,46 @@ fn bounds_in_order(config: &Value, diagnostics: &mut Diagnostics) {
     }
 }
 
+/// As a browser's `atob` reads it, with or without padding.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &base64::alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// Proxmox stores any text, but its web interface decodes it as base64 of UTF-8 and shows garbage, or nothing, for any other.
+fn consent_is_encoded(config: &Value, diagnostics: &mut Diagnostics) {
+    let Some(text) = config.at("consent_text").as_str() else { return };
+    let decoded = BASE64.decode(text).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+    if decoded.is_none() {
+        diagnostics.warning_at(
+            Path::attribute("consent_text"),
+            "consent_text is not base64",
+            "Proxmox stores the text as it is, but its web interface decodes it as base64 before it shows it. Write `consent_text = \
+             base64encode(\"…\")` around your text.",
+        );
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_consent_text_that_the_web_interface_could_not_show_is_warned_of() {
+        let warned = |text: Value| {
+            let mut diagnostics = Diagnostics::new();
+            validate(&Value::object([("consent_text", text)]), &mut diagnostics);
+            assert!(!diagnostics.has_error());
+            diagnostics.iter().any(|d| d.detail.contains("base64encode"))
+        };
+        for plain in ["Authorised users only", "Willkommen", "abcdefgh", "x"] {
+            assert!(warned(plain.into()), "{plain}");
+        }
+        for good in ["QXV0aG9yaXNlZA==", "QXV0aG9yaXNlZA", "w6TDtsO8", "QQ=="] {
+            assert!(!warned(good.into()), "{good}");
+        }
+        assert!(!warned(Value::Unknown) && !warned(Value::Null));
+    }
 
     fn refused(minor: u32, prior: Option<&Value>, planned: &Value) -> Vec<String> {
         let text = String::new();

@@ -33,27 +33,33 @@ impl List {
         self.0.iter().map(|values| values.last).max()
     }
 
-    /// Reads `*`, `1`, `1..5`, `*/2`, `1/2`, `1..5/2` and lists of these.
+    /// Reads `*` and `*/2`, or a list of `1`, `1..5`, `1/2` and `1..5/2`. A step is a value itself, and so is bounded like one.
     ///
     /// # Errors
     /// Proxmox's complaint.
     pub(super) fn parse(text: &str, (min, max): (u32, u32)) -> Result<Self, String> {
-        let mut list = Vec::new();
-        for item in text.split(',') {
-            if item == "*" {
-                return Ok(Self::default());
+        let step = |text: &str| number(text, (1, max));
+        match text.strip_prefix('*') {
+            Some("") => return Ok(Self::default()),
+            Some(rest) => {
+                let rest = rest.strip_prefix('/').ok_or_else(|| format!("unexpected trailing data at '{rest}'"))?;
+                return Ok(Self(vec![Values { first: min, last: max, step: step(rest)? }]));
             }
-            let (range, step) = item.split_once('/').map_or((item, None), |(range, step)| (range, Some(step)));
-            let (first, last) = match range.split_once("..") {
-                Some((first, last)) => (number(first, (min, max))?, Some(number(last, (min, max))?)),
-                None if range == "*" => (min, None),
-                None => (number(range, (min, max))?, None),
-            };
-            let step = step.map(|step| number(step, (1, u32::MAX))).transpose()?;
-            let last = last.unwrap_or(if step.is_some() { max } else { first });
-            list.push(Values { first, last, step: step.unwrap_or(1) });
+            None => {}
         }
-        Ok(Self(list))
+        let item = |item: &str| {
+            let (range, every) = item.split_once('/').map_or((item, None), |(range, every)| (range, Some(every)));
+            let (first, last) = range.split_once("..").map_or((range, None), |(first, last)| (first, Some(last)));
+            let first = number(first, (min, max))?;
+            let last = last.map(|last| number(last, (min, max))).transpose()?;
+            if last.is_some_and(|last| first > last) {
+                return Err("range start is bigger than end".to_owned());
+            }
+            let every = every.map(step).transpose()?;
+            let last = last.unwrap_or(if every.is_some() { max } else { first });
+            Ok(Values { first, last, step: every.unwrap_or(1) })
+        };
+        text.split(',').map(item).collect::<Result<_, _>>().map(Self)
     }
 }
 

@@ -80,7 +80,7 @@ fn set_date(event: &mut CalendarEvent, text: &str) -> Result<(), String> {
     let parts: Vec<&str> = text.split('-').collect();
     let (month, day) = match parts[..] {
         [year, month, day] => {
-            event.years = List::parse(year, (1970, 2200))?;
+            event.years = List::parse(year, (1970, 2199))?;
             (month, day)
         }
         [month, day] => (month, day),
@@ -118,7 +118,7 @@ mod tests {
         assert_eq!(complaint("111"), "unable to parse calendar event at '111' - value out of range (0..59)");
         assert_eq!(complaint(" "), "unable to parse calendar event - event is empty");
         assert!(
-            ["1:2:3:4", "mon 1 2", "25:00", "13-1 0:0", "*/0", "a..b", "1-2-3-4"]
+            ["1:2:3:4", "mon 1 2", "25:00", "13-1 0:0", "*/0", "*/60", "*,5", "8..5", "a..b", "1-2-3-4"]
                 .iter()
                 .all(|t| CalendarEvent::parse(t).is_err())
         );
@@ -127,5 +127,18 @@ mod tests {
     #[test]
     fn weekday_ranges_may_wrap() {
         assert_eq!(weekdays("sat..mon,wed"), Ok(BTreeSet::from([0, 2, 5, 6])));
+    }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig { cases: 4096, failure_persistence: None, ..Default::default() })]
+
+        /// The provider's own check, written apart from this parser, lets pass exactly what this parser takes.
+        #[test]
+        fn the_plan_refuses_what_the_scheduler_refuses(text in "((mon|sat|sunday|tues|first)([.,]{1,2}(fri|sun|x))? ?)?([0-9*]{1,2}([-:.,/]{1,2}[0-9*]{1,2}){0,4})?( [0-9*]{1,2}([:/][0-9*]{1,2}){0,2})?") {
+            let text = text.trim();
+            let planned = text.parse::<pve_schemas::value::Schedule>().map_err(|refusal| refusal.0);
+            let taken = CalendarEvent::parse(text);
+            proptest::prop_assert_eq!(planned.is_ok(), taken.is_ok(), "{:?}: {:?}, {:?}", text, planned, taken);
+        }
     }
 }
