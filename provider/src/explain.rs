@@ -41,8 +41,16 @@ fn happened(kind: Kind) -> &'static str {
         Kind::Unreachable(Obstacle::Proxy) => {
             "the node that was asked can't reach the node that should answer. Nothing was changed."
         }
-        Kind::Unreachable(Obstacle::Tls) => "no TLS connection to the endpoint came about. Nothing was sent.",
+        Kind::Unreachable(Obstacle::Tls) => "the TLS handshake with the endpoint failed. Nothing was sent.",
         Kind::Unreachable(_) => "the endpoint can't be reached. Nothing was sent.",
+        Kind::Certificate(Certificate::Expired) => "the server's certificate has expired. Nothing was sent.",
+        Kind::Certificate(Certificate::NotYetValid) => "the server's certificate is not valid yet. Nothing was sent.",
+        Kind::Certificate(Certificate::WrongHost) => {
+            "the server's certificate is made for other names than the endpoint's. Nothing was sent."
+        }
+        Kind::Certificate(Certificate::WrongPin) => {
+            "the server's certificate is not the one that is pinned. Nothing was sent."
+        }
         Kind::Certificate(_) => "the server's certificate is not trusted. Nothing was sent.",
         Kind::Ambiguous => "the answer was lost, so the request may or may not have been carried out.",
         Kind::Unanswered => "Proxmox was asked and did not answer.",
@@ -74,6 +82,10 @@ fn happened(kind: Kind) -> &'static str {
         Kind::Invalid => "Proxmox does not accept a value. Nothing was changed.",
         Kind::NotImplemented => "this version of Proxmox VE does not have that. Nothing was changed.",
         Kind::Garbled => "the answer is not what Proxmox VE answers.",
+        Kind::Foreign => {
+            "the answer is not what Proxmox VE answers: something else is at `endpoint`, such as a login proxy. Nothing was \
+             changed."
+        }
         Kind::Stopped => "interrupted.",
         Kind::Expired => "the time ran out.",
         _ => "Proxmox refuses. Nothing was changed.",
@@ -84,6 +96,10 @@ fn next_step(kind: Kind) -> Option<&'static str> {
     Some(match kind {
         Kind::Unreachable(Obstacle::Dns) => "Check `endpoint` in the provider block.",
         Kind::Unreachable(Obstacle::Proxy) => "Bring that node back, or name another one as `endpoint`.",
+        Kind::Unreachable(Obstacle::Tls) => {
+            "Check `endpoint` in the provider block: the server there may speak no TLS, or be another one than Proxmox VE, which \
+             listens on port 8006."
+        }
         Kind::Unreachable(_) => {
             "Check `endpoint` in the provider block and that the node is up; `fallback_endpoints` lets another node answer."
         }
@@ -91,15 +107,23 @@ fn next_step(kind: Kind) -> Option<&'static str> {
             "Name the cluster's CA (/etc/pve/pve-root-ca.pem of a node) as `ca_certificate`, or pin the node's certificate by \
              `tls_fingerprint`."
         }
+        Kind::Certificate(Certificate::Authority) => {
+            "Name exactly this certificate as `ca_certificate`, or pin it by `tls_fingerprint`."
+        }
+        Kind::Certificate(Certificate::OldVersion) => {
+            "X.509 version 1 has no names that could be checked. Pin the certificate by `tls_fingerprint`, or make one of version 3."
+        }
+        Kind::Certificate(Certificate::Other) => "Pin the certificate by `tls_fingerprint`, or make a new one.",
         Kind::Certificate(Certificate::WrongHost) => {
             "Use the name or address the certificate is made for as `endpoint`, or pin it by `tls_fingerprint`."
         }
         Kind::Certificate(Certificate::Expired | Certificate::NotYetValid) => {
-            "Renew the node's certificate (`pvecm updatecerts --force` on it), and check the clocks."
+            "Renew the node's certificate (`pvecm updatecerts --force` on it), and check the clocks. Until then, \
+             `tls_fingerprint` pins it whatever its dates are."
         }
         Kind::Certificate(Certificate::WrongPin) => {
             "If the node's certificate was renewed, take the new fingerprint from its web interface (Node > System > \
-             Certificates). If it was not, somebody is in between."
+             Certificates). If it was not, the connection may be intercepted."
         }
         Kind::Unanswered => "Check that the node and its services are up, or apply again.",
         Kind::NoQuorum => "Bring nodes back until more than half of the votes are there, then apply again.",
@@ -131,6 +155,10 @@ fn next_step(kind: Kind) -> Option<&'static str> {
         Kind::SecondFactor => "Use an API token, which needs no second factor.",
         Kind::Forbidden => "Give the user or token the privilege that Proxmox names, on that path.",
         Kind::Garbled => "Check that `endpoint` is a node of the cluster and not something else.",
+        Kind::Foreign => {
+            "Check `endpoint`: a node's API is https://NODE:8006. Of a proxy that wants a login, name an address that leads past it."
+        }
+        Kind::Stopped => "Run the same command again: it goes on from what the state says now.",
         Kind::Expired => "Give it more time in its `timeouts` block, or apply again.",
         _ => return None,
     })

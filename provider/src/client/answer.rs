@@ -10,8 +10,8 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::error::{Error, Kind};
-use super::texts;
 use super::transport::Answer;
+use super::{foreign, texts};
 
 /// The body of a success.
 #[derive(Clone, Debug)]
@@ -21,7 +21,14 @@ pub(super) struct Success {
 
 /// Tells success and failure apart.
 pub(super) fn judge(method: &Method, path: &str, answer: Answer) -> Result<Success, Error> {
-    let Answer { status, reason, body } = answer;
+    if let Some(sign) = foreign::sign(method, path, &answer) {
+        let Answer { status, reason, .. } = answer;
+        return Err(Error::new(Kind::Foreign, method, path, reason)
+            .with_answer(status, BTreeMap::new())
+            .with_note(sign));
+    }
+    let is_page = foreign::is_page(&answer);
+    let Answer { status, reason, body, .. } = answer;
     if (200..300).contains(&status) {
         return Ok(Success { body });
     }
@@ -42,7 +49,8 @@ pub(super) fn judge(method: &Method, path: &str, answer: Answer) -> Result<Succe
             .collect(),
         _ => BTreeMap::new(),
     };
-    let kind = texts::meaning(method, status, &message);
+    // A proxy's own page instead of pveproxy's answer to a write.
+    let kind = if is_page { Kind::Ambiguous } else { texts::meaning(method, status, &message) };
     let message = message.trim().to_owned();
     Err(Error::new(kind, method, path, message).with_answer(status, errors))
 }
@@ -87,6 +95,7 @@ pub(super) fn garbled(method: &Method, path: &str, error: &serde_json::Error) ->
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use reqwest::header::HeaderMap;
 
     use super::*;
     use crate::client::snapshot::{Collection, Listing};
@@ -94,7 +103,8 @@ mod tests {
     /// Everything that is done to an answer.
     fn digest(status: u16, body: Vec<u8>) {
         for method in [Method::GET, Method::POST] {
-            let answer = Answer { status, reason: "x".to_owned(), body: body.clone().into() };
+            let answer =
+                Answer { status, reason: "x".to_owned(), headers: HeaderMap::new(), body: body.clone().into() };
             if let Ok(success) = judge(&method, "/x", answer) {
                 let _ = success.typed::<Value>();
                 let _ = Listing::parse(Collection::HaResources, &success).and_then(|listing| listing.all::<Value>());

@@ -167,6 +167,18 @@ impl Client {
         endpoint: usize,
         call: &Call,
     ) -> Result<Success, Error> {
+        let result = self.send(nature, request, headers, endpoint, call).await;
+        result.map_err(|error| self.inner.transport.hint(endpoint, error))
+    }
+
+    async fn send(
+        &self,
+        nature: Nature,
+        request: Request<'_>,
+        headers: HeaderMap,
+        endpoint: usize,
+        call: &Call,
+    ) -> Result<Success, Error> {
         let Request { method, path, .. } = request;
         let transport = &self.inner.transport;
         let limit = match nature {
@@ -277,6 +289,7 @@ mod tests {
             (Kind::Forbidden, Next::Return, Next::Return),
             (Kind::NotImplemented, Next::Return, Next::Return),
             (Kind::Refused, Next::Return, Next::Return),
+            (Kind::Foreign, Next::Return, Next::Return),
         ];
         for (kind, read, write) in rows {
             assert_eq!(next(Read, kind), read, "{kind:?} of a read");

@@ -15,9 +15,9 @@ use serde::Deserialize;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
+use super::credentials::Credentials;
 use super::error::{Error, Kind};
 use super::params::Params;
-use super::settings::Credentials;
 use super::{Client, attempt};
 use crate::call::Call;
 

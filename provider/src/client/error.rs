@@ -66,6 +66,8 @@ pub enum Kind {
     Refused,
     /// The answer to a read is not what Proxmox answers.
     Garbled,
+    /// Something else than Proxmox has answered, such as a login proxy: the request did not get to Proxmox.
+    Foreign,
     /// The call was stopped before it had a result.
     Stopped,
     /// The call's time was over before it had a result.
@@ -100,6 +102,10 @@ pub enum Certificate {
     NotYetValid,
     /// Its fingerprint is not the pinned one.
     WrongPin,
+    /// It is the certificate of an authority, which path validation takes for no server.
+    Authority,
+    /// It is of X.509 version 1, which can't hold the names that are checked.
+    OldVersion,
     /// Anything else.
     Other,
 }
@@ -209,7 +215,10 @@ impl Error {
             words.push_str(&format!(" {name}: {}", text.trim().replace('\n', " ")));
         }
         match status {
-            Some(status) => format!("PVE: {status} {words} ({method} {path})"),
+            Some(status) => {
+                let who = if self.inner.kind == Kind::Foreign { "Answer" } else { "PVE" };
+                format!("{who}: {status} {words} ({method} {path})")
+            }
             None if path.starts_with('/') => format!("{words} ({method} {path})"),
             // Not a request yet: its writer had not got the turn in this lock domain.
             None => format!("{words} (before the turn to write in {path})"),
@@ -251,8 +260,13 @@ impl Error {
         self
     }
 
+    /// With a note, after the one that is there already.
     pub(super) fn with_note(mut self, note: impl Into<String>) -> Self {
-        self.inner.note = Some(note.into());
+        let note = note.into();
+        self.inner.note = Some(match self.inner.note {
+            Some(before) => format!("{before}\n{note}"),
+            None => note,
+        });
         self
     }
 

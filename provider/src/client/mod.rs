@@ -42,12 +42,17 @@
 mod answer;
 mod attempt;
 mod auth;
+mod certificate;
+mod credentials;
 mod crm;
 mod domain;
+mod endpoint;
 mod error;
 mod flight;
+mod foreign;
 mod params;
 mod path;
+mod pinned;
 mod presence;
 mod quorum;
 mod settings;
@@ -57,6 +62,7 @@ mod tests;
 mod texts;
 mod tls;
 mod transport;
+mod trust;
 mod version;
 pub mod wire;
 
@@ -68,14 +74,15 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 pub use crate::call::Call;
+pub use credentials::{Credentials, Flaw, Ticket, Token};
 pub use domain::{Domain, Turn};
+pub use endpoint::Endpoint;
 pub use error::{Certificate, Error, Kind, Obstacle};
 pub use params::Params;
 pub use path::path;
-pub use settings::{
-    Credentials, DEFAULT_REQUEST_TIMEOUT, Endpoint, Fingerprint, Settings, SettingsError, Ticket, Token, Trust,
-};
+pub use settings::{DEFAULT_REQUEST_TIMEOUT, Settings, SettingsError};
 pub use snapshot::{Collection, Listing};
+pub use trust::{Fingerprint, Trust};
 pub use version::{Placement, Version};
 
 use answer::Success;

@@ -6,14 +6,18 @@
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{WebPkiServerVerifier, verify_server_name};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, OtherError, RootCertStore, SignatureScheme};
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
+use super::certificate::Parts;
 use super::error::Certificate;
-use super::settings::{Fingerprint, SettingsError, Trust};
+use super::pinned;
+use super::settings::SettingsError;
+use super::trust::{Fingerprint, Trust};
 
 /// The TLS configuration for a trust decision.
 pub(super) fn config(trust: &Trust) -> Result<ClientConfig, SettingsError> {
@@ -39,15 +43,43 @@ pub(super) fn refusal(error: &rustls::Error) -> Option<Certificate> {
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => Certificate::Expired,
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => Certificate::NotYetValid,
         CertificateError::Other(OtherError(other)) if other.is::<PinMismatch>() => Certificate::WrongPin,
+        CertificateError::Other(OtherError(other)) => match (other.downcast_ref(), other.downcast_ref::<Outdated>()) {
+            (Some(webpki::Error::CaUsedAsEndEntity), _) => Certificate::Authority,
+            (Some(webpki::Error::UnsupportedCertVersion), _) => Certificate::OldVersion,
+            (_, Some(outdated)) => outdated.problem,
+            _ => Certificate::Other,
+        },
         _ => Certificate::Other,
     })
 }
 
 /// What there is to say of a refused certificate beside the kind: rustls shows an error that isn't its own as a dump.
 pub(super) fn words(error: &rustls::Error) -> String {
-    match error {
-        rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(other))) => other.to_string(),
-        error => error.to_string(),
+    let rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(other))) = error else {
+        return error.to_string();
+    };
+    match refusal(error) {
+        Some(Certificate::Authority) => "the server presents the certificate of an authority as its own".to_owned(),
+        Some(Certificate::OldVersion) => "the certificate is of X.509 version 1".to_owned(),
+        _ => other.to_string(),
+    }
+}
+
+/// A certificate outside of its dates; rustls leaves some of them out, and shows the others as seconds.
+#[derive(Debug, thiserror::Error)]
+#[error("{dates}")]
+struct Outdated {
+    problem: Certificate,
+    dates: String,
+}
+
+/// The same error, with the dates of `certificate` where they are the problem.
+fn dated(error: rustls::Error, certificate: &CertificateDer<'_>, now: UnixTime) -> rustls::Error {
+    let problem = refusal(&error).filter(|problem| matches!(problem, Certificate::Expired | Certificate::NotYetValid));
+    let dates = problem.and_then(|problem| Some((problem, Parts::of(certificate)?.dates(now)?)));
+    match dates {
+        Some((problem, dates)) => CertificateError::Other(OtherError(Arc::new(Outdated { problem, dates }))).into(),
+        None => error,
     }
 }
 
@@ -66,6 +98,7 @@ struct Verifier {
 
 enum Belief {
     Authorities {
+        given: Vec<CertificateDer<'static>>,
         own: Option<Arc<WebPkiServerVerifier>>,
         /// Reading the system's some 150 certificates takes longer than all else at start-up, so
         /// that it waits until somebody presents a certificate that needs them.
@@ -80,10 +113,10 @@ impl Verifier {
         let belief = match trust {
             Trust::Pin(fingerprint) => Belief::Pin(*fingerprint),
             Trust::Anyone => Belief::Anyone,
-            Trust::Authorities(own) => {
+            Trust::Authorities(given) => {
                 let refuse = |reason: String| SettingsError::CaCertificate(reason);
                 let mut roots = RootCertStore::empty();
-                for certificate in own {
+                for certificate in given {
                     roots.add(certificate.clone()).map_err(|error| refuse(error.to_string()))?;
                 }
                 let own = if roots.is_empty() {
@@ -94,7 +127,7 @@ impl Verifier {
                         .map_err(|error| refuse(error.to_string()))?;
                     Some(verifier)
                 };
-                Belief::Authorities { own, system: OnceLock::new() }
+                Belief::Authorities { given: given.clone(), own, system: OnceLock::new() }
             }
         };
         Ok(Self { belief, provider })
@@ -120,17 +153,21 @@ impl ServerCertVerifier for Verifier {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        let (own, system) = match &self.belief {
+        let (given, own, system) = match &self.belief {
             Belief::Anyone => return Ok(ServerCertVerified::assertion()),
             Belief::Pin(pinned) => return pin(certificate, *pinned),
-            Belief::Authorities { own, system } => (own, system),
+            Belief::Authorities { given, own, system } => (given, own, system),
         };
         let ask = |verifier: &Arc<WebPkiServerVerifier>| {
-            verifier.verify_server_cert(certificate, intermediates, server, ocsp, now)
+            let verdict = verifier.verify_server_cert(certificate, intermediates, server, ocsp, now);
+            verdict.map_err(|error| dated(error, certificate, now))
         };
         if let Some(own) = own {
             match ask(own) {
                 Err(error) if refusal(&error) == Some(Certificate::UnknownIssuer) => {}
+                Err(error) if refusal(&error) == Some(Certificate::Authority) && given.contains(certificate) => {
+                    return itself(certificate, server);
+                }
                 verdict => return verdict,
             }
         }
@@ -146,11 +183,12 @@ impl ServerCertVerifier for Verifier {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        if matches!(self.belief, Belief::Anyone) {
-            return Ok(HandshakeSignatureValid::assertion());
-        }
         let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls12_signature(message, certificate, signature, algorithms)
+        match self.belief {
+            Belief::Anyone => Ok(HandshakeSignatureValid::assertion()),
+            Belief::Pin(_) => pinned::verify_tls12_signature(message, certificate, signature, algorithms),
+            Belief::Authorities { .. } => verify_tls12_signature(message, certificate, signature, algorithms),
+        }
     }
 
     fn verify_tls13_signature(
@@ -159,16 +197,25 @@ impl ServerCertVerifier for Verifier {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        if matches!(self.belief, Belief::Anyone) {
-            return Ok(HandshakeSignatureValid::assertion());
-        }
         let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls13_signature(message, certificate, signature, algorithms)
+        match self.belief {
+            Belief::Anyone => Ok(HandshakeSignatureValid::assertion()),
+            Belief::Pin(_) => pinned::verify_tls13_signature(message, certificate, signature, algorithms),
+            Belief::Authorities { .. } => verify_tls13_signature(message, certificate, signature, algorithms),
+        }
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.provider.signature_verification_algorithms.supported_schemes()
     }
+}
+
+/// The server's own certificate was given as one to trust, and it is a CA certificate, as a plain `openssl req -x509` makes it.
+/// Path validation takes no such certificate for a server; that it has not expired is found before that. What is left is its
+/// name.
+fn itself(certificate: &CertificateDer<'_>, server: &ServerName<'_>) -> Result<ServerCertVerified, rustls::Error> {
+    verify_server_name(&ParsedCertificate::try_from(certificate)?, server)?;
+    Ok(ServerCertVerified::assertion())
 }
 
 /// A pin decides alone: whoever signed it, whatever name it bears, however old it is. That the

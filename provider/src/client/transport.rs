@@ -12,9 +12,11 @@ use reqwest::header::HeaderMap;
 use reqwest::{Method, Response};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
+use super::endpoint::Endpoint;
 use super::error::{Error, Kind, Obstacle};
 use super::params::Params;
-use super::settings::{Endpoint, Settings, SettingsError};
+use super::settings::{Settings, SettingsError};
+use super::version::VERSION;
 use super::{path, tls};
 
 const IDLE: Duration = Duration::from_secs(4);
@@ -23,7 +25,8 @@ const IDLE: Duration = Duration::from_secs(4);
 const IDLE_CONNECTIONS: usize = PARALLEL;
 /// pveproxy has 3 workers; more requests at once only wait in its queue.
 const PARALLEL: usize = 8;
-const CONNECT: Duration = Duration::from_secs(10);
+/// Time for two more tries of the kernel, and little enough that several nodes can be tried while one waits for an answer.
+const CONNECT: Duration = Duration::from_secs(5);
 /// pmxcfs limits a file to 1 MiB, so that no list comes near this.
 const ANSWER_LIMIT: usize = 16 << 20;
 
@@ -41,6 +44,7 @@ pub(super) struct Request<'a> {
 pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) reason: String,
+    pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
 }
 
@@ -104,6 +108,22 @@ impl Transport {
     /// The endpoint that answers at present, as a number for [`Transport::leave`].
     pub(super) fn endpoint(&self) -> usize {
         self.current.load(Ordering::Relaxed) % self.endpoints.len()
+    }
+
+    /// What to add to a failure at an endpoint on the port of the web at large.
+    pub(super) fn hint(&self, endpoint: usize, error: Error) -> Error {
+        let is_elsewhere = match error.kind() {
+            Kind::Unreachable(obstacle) => obstacle != Obstacle::Proxy,
+            Kind::Certificate(_) | Kind::Foreign => true,
+            Kind::Garbled | Kind::NotImplemented => error.path() == VERSION,
+            _ => false,
+        };
+        match self.endpoints[endpoint].on_its_own_port().filter(|_| is_elsewhere) {
+            Some(right) => error.with_note(format!(
+                "Port 443 was tried; a node of Proxmox VE listens on 8006: `endpoint = \"{right}\"`."
+            )),
+            None => error,
+        }
     }
 
     /// Goes on to the next endpoint, unless somebody else already left this one.
@@ -227,6 +247,7 @@ impl Failure {
 
 async fn take(mut response: Response) -> Result<Answer, Failure> {
     let status = response.status();
+    let headers = response.headers().clone();
     let reason = response
         .extensions()
         .get::<hyper::ext::ReasonPhrase>()
@@ -244,7 +265,7 @@ async fn take(mut response: Response) -> Result<Answer, Failure> {
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(Answer { status: status.as_u16(), reason, body: body.freeze() })
+    Ok(Answer { status: status.as_u16(), reason, headers, body: body.freeze() })
 }
 
 /// The TLS error in a chain of causes; it hides inside `io::Error`, which does not name it as its

@@ -10,7 +10,7 @@ use super::snapshot::Collection;
 use super::wire;
 use crate::call::Call;
 
-const VERSION: &str = "/version";
+pub(super) const VERSION: &str = "/version";
 
 /// The version of pve-manager on the node that answered.
 #[derive(Clone, Debug, PartialEq, Eq)]

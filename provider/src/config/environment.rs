@@ -102,6 +102,16 @@ impl Environment {
         }
     }
 
+    /// Of Telmate's two variables for a token, the one that is set and the one that is missing.
+    pub fn half_token(&self) -> Option<[&'static str; 2]> {
+        const BOTH: [&str; 2] = ["PM_API_TOKEN_ID", "PM_API_TOKEN_SECRET"];
+        match BOTH.map(|name| self.plain(name).is_some()) {
+            [true, false] => Some(BOTH),
+            [false, true] => Some([BOTH[1], BOTH[0]]),
+            _ => None,
+        }
+    }
+
     fn plain(&self, name: &str) -> Option<String> {
         self.0.get(name).filter(|value| !value.is_empty()).cloned()
     }

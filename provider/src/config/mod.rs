@@ -105,8 +105,9 @@ impl Configuration {
         let fallback_endpoints: Vec<Endpoint> = fallbacks.iter().filter_map(parse).collect();
         let request_timeout = match self.given(block.request_timeout.as_ref(), "REQUEST_TIMEOUT", &[]) {
             None => Some(DEFAULT_REQUEST_TIMEOUT),
-            Some(given) => pve_schemas::value::duration(&given.text).or_else(|| {
-                given.blame(diagnostics, "request_timeout", &"it must be a duration such as 30s");
+            Some(given) => pve_schemas::value::timeout(&given.text).or_else(|| {
+                let problem = format!("it is {:?} and must be a duration of more than zero, such as 30s", given.text);
+                given.blame(diagnostics, "request_timeout", &problem);
                 None
             }),
         };
@@ -193,6 +194,10 @@ impl Configuration {
                 .ok();
         }
         if let Some(username) = &login.username {
+            if let Err(error) = Credentials::username(username) {
+                login.blame(diagnostics, "username", &error);
+                return None;
+            }
             let Some(password) = &login.password else {
                 diagnostics.error_at(Path::attribute("password"), "Missing password", "`username` needs `password`.");
                 return None;
@@ -210,11 +215,16 @@ impl Configuration {
                 .map_err(|error| login.blame(diagnostics, "username", &error))
                 .ok();
         }
+        let half = self.environment.half_token().map_or_else(String::new, |[set, missing]| {
+            format!("\n{set} is set and {missing} is not: a token needs both.")
+        });
         diagnostics.error_at(
             Path::attribute("api_token"),
             "Missing credentials",
-            "The provider doesn't know how to log in. Set `api_token = \"USER@REALM!TOKENID=SECRET\"` in the provider block, or \
-             PROXMOX_VE_API_TOKEN.",
+            format!(
+                "The provider doesn't know how to log in. Set `api_token = \"USER@REALM!TOKENID=SECRET\"` in the provider block, or \
+                 PROXMOX_VE_API_TOKEN.{half}"
+            ),
         );
         None
     }

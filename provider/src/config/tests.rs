@@ -95,8 +95,23 @@ fn a_bad_variable_is_blamed_by_its_name() {
         ("PROXMOX_VE_TLS_FINGERPRINT", "abc"),
         ("PROXMOX_VE_REQUEST_TIMEOUT", "soon"),
         ("PROXMOX_VE_INSECURE", "ja"),
+        ("PROXMOX_VE_REQUEST_TIMEOUT", "0s"),
         ("PROXMOX_VE_API_TOKEN", "abc"),
+        ("PROXMOX_VE_API_TOKEN", "\"root@pam!tf=secret\""),
+        ("PM_USER", "root@pam!tf"),
     ] {
         assert_eq!(told(&[(variable, text)]), [(format!("Invalid {variable}"), false)], "{variable}");
     }
+}
+
+#[test]
+fn half_a_token_of_telmate_is_told_as_that() {
+    let told = |variables: &[(&str, &str)]| {
+        let mut diagnostics = Diagnostics::new();
+        configuration(variables).credentials(&block(&[]), &mut diagnostics);
+        diagnostics.iter().map(|d| d.detail.clone()).collect::<String>()
+    };
+    assert!(told(&[("PM_API_TOKEN_ID", "root@pam!tf")]).contains("PM_API_TOKEN_SECRET is not"));
+    assert!(told(&[("PM_API_TOKEN_SECRET", "x")]).contains("PM_API_TOKEN_ID is not"));
+    assert!(!told(&[]).contains("PM_"));
 }

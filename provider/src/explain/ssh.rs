@@ -46,6 +46,7 @@ fn next_step(kind: Kind) -> Option<&'static str> {
         }
         Kind::NoQuorum => "Bring nodes back until more than half of the votes are there, then apply again.",
         Kind::Locked => "Apply again.",
+        Kind::Stopped => "Run the same command again: it goes on from what the state says now.",
         Kind::Expired => "Give it more time in its `timeouts` block, or apply again.",
         _ => return None,
     })

@@ -10,7 +10,7 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio_util::sync::CancellationToken;
 
 use super::server::{Reply, Server, call, die, ok};
-use crate::client::{Call, Client, Domain, Endpoint, Error, Kind, Obstacle, Params};
+use crate::client::{Call, Certificate, Client, Domain, Endpoint, Error, Kind, Obstacle, Params};
 
 const PATH: &str = "/cluster/ha/resources/vm:100";
 
@@ -105,6 +105,43 @@ async fn plain_http_on_the_other_side_is_no_tls() {
     let client = Client::new(settings).unwrap();
     let error = client.once("/version", &call()).await.unwrap_err();
     assert_eq!(error.kind(), Kind::Unreachable(Obstacle::Tls), "{error}");
+}
+
+#[tokio::test]
+async fn what_is_in_the_way_is_told_and_not_asked_again() {
+    for (answer, told) in [
+        (
+            "HTTP/1.1 302 Found\r\nLocation: https://auth.example.com/?rd=x\r\nContent-Length: 0\r\n\r\n",
+            "auth.example.com/",
+        ),
+        ("HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"x\"\r\nContent-Length: 0\r\n\r\n", "Basic"),
+        ("HTTP/1.1 403 Forbidden\r\nContent-Length: 32\r\n\r\n<html><title>Blocked</title></a>", "Blocked"),
+    ] {
+        let server = script([Reply::Raw(answer), Reply::Raw(answer)]).await;
+        let client = server.client();
+        for error in [client.get::<Value>(PATH, &call()).await.unwrap_err(), put(&client, &call()).await.unwrap_err()] {
+            assert_eq!((error.kind(), error.tries()), (Kind::Foreign, 1), "{error}");
+            assert!(error.note().unwrap().contains(told) && !error.quote().contains("PVE"), "{error}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_endpoint_without_a_port_is_told_of_the_right_one() {
+    let server = script([]).await;
+    let mut settings = server.settings();
+    settings.endpoint = Endpoint::parse("https://pve1.example.com").unwrap();
+    settings.fallback_endpoints = vec![server.endpoint()];
+    let client = Client::new(settings).unwrap();
+    let note = |kind, path: &str, endpoint| {
+        let error = Error::new(kind, &reqwest::Method::GET, path, "x");
+        client.inner.transport.hint(endpoint, error).note().is_some_and(|note| note.contains("pve1.example.com:8006"))
+    };
+    for kind in [Kind::Unreachable(Obstacle::Connect), Kind::Certificate(Certificate::UnknownIssuer), Kind::Foreign] {
+        assert!(note(kind, PATH, 0) && !note(kind, PATH, 1), "{kind:?}");
+    }
+    assert!(note(Kind::Garbled, "/version", 0) && !note(Kind::Garbled, PATH, 0));
+    assert!(!note(Kind::Unreachable(Obstacle::Proxy), PATH, 0) && !note(Kind::NoQuorum, PATH, 0));
 }
 
 #[tokio::test]

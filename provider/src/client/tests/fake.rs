@@ -53,8 +53,11 @@ impl Fake {
             let reply = handler(seen);
             async move {
                 match reply.await {
-                    Reply::Answer(status, reason, body) => Ok(Answer { status, reason, body: body.into() }),
-                    Reply::Close => {
+                    Reply::Answer(status, reason, body) => {
+                        Ok(Answer { status, reason, headers: HeaderMap::new(), body: body.into() })
+                    }
+                    // Without a network there is no wire.
+                    Reply::Raw(_) | Reply::Close => {
                         let message = "connection closed before message completed";
                         Err(Error::new(Kind::Ambiguous, &method, &path, message))
                     }

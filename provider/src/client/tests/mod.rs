@@ -7,6 +7,7 @@ mod auth;
 mod connections;
 mod facts;
 mod fake;
+mod identity;
 mod quorum;
 mod retry;
 mod secrets;

@@ -6,9 +6,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
-use rustls::ServerConfig;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use secrecy::SecretString;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -16,7 +13,8 @@ use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
-use crate::client::{Call, Client, Credentials, DEFAULT_REQUEST_TIMEOUT, Endpoint, Fingerprint, Settings, Trust};
+pub(super) use super::identity::Identity;
+use crate::client::{Call, Client, Credentials, DEFAULT_REQUEST_TIMEOUT, Endpoint, Settings, Trust};
 
 pub(super) const TOKEN: &str = "root@pam!ci=11111111-canary-token-2222";
 const IDLE: Duration = Duration::from_secs(5);
@@ -41,6 +39,8 @@ impl Seen {
 pub(super) enum Reply {
     /// Status, reason and body.
     Answer(u16, String, String),
+    /// The whole answer as it goes over the wire, after which the connection is closed.
+    Raw(&'static str),
     /// The connection is closed without an answer.
     Close,
     /// Nothing, for ever.
@@ -78,54 +78,6 @@ pub(super) struct Server {
     connections: Arc<AtomicUsize>,
     pub(super) identity: Identity,
     task: JoinHandle<()>,
-}
-
-/// A certificate, its key, and who signed it.
-pub(super) struct Identity {
-    pub(super) ca_pem: String,
-    pub(super) fingerprint: Fingerprint,
-    chain: Vec<CertificateDer<'static>>,
-    key: Vec<u8>,
-}
-
-impl Identity {
-    pub(super) fn valid() -> Self {
-        Self::new(&["127.0.0.1", "localhost"], 2026, 2100)
-    }
-
-    pub(super) fn new(names: &[&str], from: i32, until: i32) -> Self {
-        let ca_key = KeyPair::generate().unwrap();
-        let mut ca = CertificateParams::default();
-        ca.distinguished_name.push(DnType::CommonName, "Proxmox Virtual Environment");
-        ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        ca.key_usages = vec![KeyUsagePurpose::KeyCertSign];
-        let ca_certificate = ca.self_signed(&ca_key).unwrap();
-        let issuer = Issuer::new(ca, ca_key);
-        let key = KeyPair::generate().unwrap();
-        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-        let mut leaf = CertificateParams::new(names).unwrap();
-        leaf.not_before = rcgen::date_time_ymd(from, 1, 1);
-        leaf.not_after = rcgen::date_time_ymd(until, 1, 1);
-        let leaf = leaf.signed_by(&key, &issuer).unwrap();
-        Self {
-            ca_pem: ca_certificate.pem(),
-            fingerprint: Fingerprint::of(leaf.der()),
-            chain: vec![leaf.der().clone()],
-            key: key.serialize_der(),
-        }
-    }
-
-    fn acceptor(&self) -> TlsAcceptor {
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(self.key.clone()));
-        let config = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(self.chain.clone(), key)
-            .unwrap();
-        TlsAcceptor::from(Arc::new(config))
-    }
 }
 
 impl Server {
@@ -218,6 +170,11 @@ async fn serve(stream: TcpStream, acceptor: TlsAcceptor, handler: Handler, log: 
         log.lock().unwrap().push(seen.clone());
         let (status, reason, body) = match handler(seen).await {
             Reply::Answer(status, reason, body) => (status, reason, body),
+            Reply::Raw(text) => {
+                let _ = stream.write_all(text.as_bytes()).await;
+                let _ = stream.shutdown().await;
+                return;
+            }
             Reply::Close => return,
             Reply::Hang => std::future::pending().await,
         };

@@ -2,8 +2,12 @@
 
 use std::sync::Arc;
 
+use rustls::SupportedProtocolVersion;
+
 use super::server::{Identity, Server, call, ok};
 use crate::client::{Certificate, Client, Error, Fingerprint, Kind, Trust, Version};
+
+const VERSIONS: [&[&SupportedProtocolVersion]; 2] = [rustls::DEFAULT_VERSIONS, &[&rustls::version::TLS12]];
 
 async fn serve(identity: Identity) -> Server {
     let handler = Arc::new(|_| -> std::pin::Pin<Box<dyn Future<Output = _> + Send>> {
@@ -88,6 +92,76 @@ async fn a_pin_decides_alone() {
     assert!(server.lines().is_empty());
     let found = server.identity.fingerprint.to_string();
     assert!(error.message().contains(&found) && !error.message().contains("PinMismatch"), "{error}");
+}
+
+/// What `openssl req -x509` makes: a certificate that signs itself and calls itself an authority.
+#[tokio::test]
+async fn a_server_whose_own_certificate_is_given_is_believed() {
+    let server = serve(Identity::itself(&["127.0.0.1"], 2026, 2100)).await;
+    let trust = Trust::with_ca(&server.identity.ca_pem).unwrap();
+    assert!(version(&server, trust.clone()).await.is_ok());
+    // It is trusted as this one server, not as an authority for others that call themselves one.
+    let other = serve(Identity::itself(&["127.0.0.1"], 2026, 2100)).await;
+    assert_eq!(refusal(&other, Trust::system()).await, Kind::Certificate(Certificate::Authority));
+    assert_eq!(refusal(&other, trust).await, Kind::Certificate(Certificate::Authority));
+    for (names, from, until, problem) in [
+        (["elsewhere"], 2026, 2100, Certificate::WrongHost),
+        (["127.0.0.1"], 2001, 2002, Certificate::Expired),
+        (["127.0.0.1"], 2099, 2100, Certificate::NotYetValid),
+    ] {
+        let server = serve(Identity::itself(&names, from, until)).await;
+        let trust = Trust::with_ca(&server.identity.ca_pem).unwrap();
+        assert_eq!(refusal(&server, trust).await, Kind::Certificate(problem));
+    }
+}
+
+#[tokio::test]
+async fn a_pin_needs_nothing_of_the_certificate_but_its_key() {
+    for identity in [Identity::version_1(), Identity::with_unknown_critical_extension()] {
+        for versions in VERSIONS {
+            let server = serve(identity.speaking(versions)).await;
+            assert!(version(&server, Trust::Pin(server.identity.fingerprint)).await.is_ok());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_pin_does_not_take_the_certificate_without_its_key() {
+    for versions in VERSIONS {
+        let stolen = Identity::valid().with_another_key().speaking(versions);
+        let server = serve(stolen).await;
+        let error = version(&server, Trust::Pin(server.identity.fingerprint)).await.unwrap_err();
+        assert!(matches!(error.kind(), Kind::Certificate(_)), "{error}");
+        assert!(server.lines().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_of_version_1_is_told_as_that() {
+    let server = serve(Identity::version_1()).await;
+    assert_eq!(refusal(&server, Trust::system()).await, Kind::Certificate(Certificate::OldVersion));
+}
+
+#[tokio::test]
+async fn dates_are_told_as_dates() {
+    let server = serve(Identity::new(&["127.0.0.1"], 2001, 2002)).await;
+    let trust = Trust::with_ca(&server.identity.ca_pem).unwrap();
+    let error = version(&server, trust).await.unwrap_err();
+    let today = jiff::Timestamp::now().strftime("%Y-%m-%d").to_string();
+    assert!(
+        error.message().contains("from 2001-01-01 until 2002-01-01") && error.message().contains(&today),
+        "{error}"
+    );
+    let server = serve(Identity::new(&["127.0.0.1"], 2099, 2100)).await;
+    let trust = Trust::with_ca(&server.identity.ca_pem).unwrap();
+    let error = version(&server, trust).await.unwrap_err();
+    assert!(error.message().contains("from 2099-01-01 until 2100-01-01"), "{error}");
+    // Made with a negative number of days.
+    let server = serve(Identity::new(&["127.0.0.1"], 2026, 2025)).await;
+    let trust = Trust::with_ca(&server.identity.ca_pem).unwrap();
+    let error = version(&server, trust).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Certificate(Certificate::Expired));
+    assert!(error.message().contains("from 2026-01-01 until 2025-01-01"), "{error}");
 }
 
 #[tokio::test]
