@@ -94,6 +94,57 @@ fn the_smallest_free_number_is_taken() {
     w.destroy();
 }
 
+/// The plan's own grammar of schedules, written apart from Proxmox's, lets pass exactly what Proxmox takes.
+#[test]
+fn the_plan_judges_schedules_as_the_scheduler_does() {
+    let name = "replication_job::the_plan_judges_schedules_as_the_scheduler_does";
+    let Some(cluster) = Cluster::own(name, Options::default()) else { return };
+    const DAYS: [&str; 8] = ["", "mon", "Sunday", "mon..fri", "sat,sun..tue", "tues", "mon-fri", "mon.."];
+    const DATES: [&str; 8] = ["", "*-*-1", "2030-10-21", "1..6-*/5", "0-1", "13-1", "1-32", "1-2-3-4"];
+    const TIMES: [&str; 28] = [
+        "",
+        "22:00",
+        "*/15",
+        "30/10",
+        "8:00/15",
+        "12/2:5",
+        "8..17,22:0/15",
+        "1:00:00",
+        "*:*",
+        "*",
+        "0,15",
+        "7",
+        "*/0",
+        "0/0",
+        "*/59",
+        "*/60",
+        "0/24:00",
+        "25:00",
+        "8:61",
+        "*,5",
+        "0,*/15",
+        "8..5:0",
+        "5..",
+        "1,",
+        "1:2:3:4",
+        "first",
+        "@daily",
+        "daily",
+    ];
+    let mut taken = 0;
+    for text in
+        DAYS.iter().flat_map(|day| DATES.iter().flat_map(move |date| TIMES.iter().map(move |time| [day, date, time])))
+    {
+        let text = text.into_iter().filter(|part| !part.is_empty()).copied().collect::<Vec<_>>().join(" ");
+        let proxmox =
+            cluster.api.send("GET", "/cluster/jobs/schedule-analyze", &[("schedule", &text), ("iterations", "1")]);
+        let plan = text.parse::<pve_schemas::value::Schedule>();
+        assert_eq!(plan.is_ok(), proxmox.is_ok(), "{text:?}: {plan:?}, {proxmox:?}");
+        taken += usize::from(proxmox.is_ok());
+    }
+    assert!(taken > 100, "{taken} of all are taken");
+}
+
 #[test]
 fn a_source_that_is_down_is_told_with_the_way_out() {
     let name = "replication_job::a_source_that_is_down_is_told_with_the_way_out";
