@@ -1,6 +1,8 @@
 //! What core does around a provider, without core: for promises that need hundreds of applies. What is saved and what is
 //! lost follows core's own rules.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use serde_json::{Value as Json, json};
 use terraform_provider_pve::framework::{ApplyRequest, Diagnostics, PlanRequest, Planned, Provider, Severity, Value};
 use terraform_provider_pve::registry;
@@ -10,6 +12,9 @@ use crate::Cluster;
 /// A provider, configured.
 pub struct Core {
     provider: Provider,
+    block: Value,
+    /// Whether there was an apply in the walk that has begun.
+    has_applied: AtomicBool,
 }
 
 /// One resource of a configuration, and what the state has of it.
@@ -57,10 +62,16 @@ impl Core {
         for (name, value) in arguments {
             block[*name] = value.clone();
         }
-        let config = Value::from_json(&block, &provider.schema().ty()).expect("the provider block has these arguments");
-        let diagnostics = provider.configure(&config).await;
+        let block = Value::from_json(&block, &provider.schema().ty()).expect("the provider block has these arguments");
+        let core = Self { provider, block, has_applied: AtomicBool::new(false) };
+        core.begin().await;
+        core
+    }
+
+    /// Core starts a process for each of its walks; one that is used again is configured anew, and begins with that.
+    async fn begin(&self) {
+        let diagnostics = self.provider.configure(&self.block).await;
         assert!(!diagnostics.has_error(), "{diagnostics:?}");
-        Self { provider }
     }
 
     /// The provider, for what core asks besides.
@@ -73,11 +84,22 @@ impl Core {
         self.provider.stop();
     }
 
-    /// Refreshes, plans and applies `object`, so that it becomes what `wanted` says, or is gone.
+    /// Refreshes, plans and applies `object` in a walk of its own, so that it becomes what `wanted` says, or is gone.
     ///
     /// # Panics
     /// The provider breaks a rule of core's.
     pub async fn apply(&self, object: &mut Object, wanted: Option<&Json>) -> Diagnostics {
+        if self.has_applied.swap(true, Ordering::Relaxed) {
+            self.begin().await;
+        }
+        self.apply_too(object, wanted).await
+    }
+
+    /// As [`Core::apply`], in the walk that has begun.
+    ///
+    /// # Panics
+    /// The provider breaks a rule of core's.
+    pub async fn apply_too(&self, object: &mut Object, wanted: Option<&Json>) -> Diagnostics {
         let mut said = Diagnostics::new();
         if !object.state.is_null() {
             let outcome = self.provider.read(object.kind, object.state.clone()).await;

@@ -14,7 +14,16 @@ impl Cluster {
 
     /// The same with that many nodes, `pve1`, `pve2`, …
     pub fn of_nodes(test: &str, release: Release, count: u32) -> Option<Self> {
-        Self::own(test, Options { release, ssh: true, seed: Some(seed(count)), ..Options::default() })
+        Self::own(
+            test,
+            Options { release, ssh: true, seed: Some(seed(count, count * 2, &json!({}))), ..Options::default() },
+        )
+    }
+
+    /// The same with that many guests whose disks can be replicated: virtual machines from 100 on, spread over the nodes in order.
+    pub fn of_size(test: &str, release: Release, nodes: u32, guests: u32) -> Option<Self> {
+        let disks = json!({"scsi0": "local-zfs:vm-0-disk-0,size=1G"});
+        Self::own(test, Options { release, ssh: true, seed: Some(seed(nodes, guests, &disks)), ..Options::default() })
     }
 
     /// The `ssh` block of the provider as a value; none where the nodes can't be logged in to.
@@ -95,19 +104,22 @@ impl Cluster {
     }
 }
 
-/// A cluster of `count` nodes with two guests for each.
-fn seed(count: u32) -> Seed {
+/// A cluster of `count` nodes with that many guests, which have these disks.
+fn seed(count: u32, guests: u32, disks: &Json) -> Seed {
     let nodes = (1..=count).map(|i| {
         json!({"node": format!("pve{i}"), "nodeid": i, "ring0_addr": format!("10.0.0.{i}"), "cpus": 8, "memory": 34_359_738_368_u64})
     });
-    let guests = (0..count * 2).map(|i| {
-        json!({"vmid": 100 + i, "type": "qemu", "node": format!("pve{}", i % count + 1), "name": format!("tfacc-vm{i}")})
+    let guests = (0..guests).map(|i| {
+        json!({"vmid": 100 + i, "type": "qemu", "node": format!("pve{}", i % count + 1), "name": format!("tfacc-vm{i}"), "disks": disks})
     });
     let seed = json!({
         "cluster": {"name": "emulated"},
         "nodes": nodes.collect::<Vec<_>>(),
         "guests": guests.collect::<Vec<_>>(),
-        "storages": [{"storage": "shared", "type": "nfs", "path": "/mnt/pve/shared", "server": "10.0.0.9", "export": "/srv", "content": "images"}],
+        "storages": [
+            {"storage": "shared", "type": "nfs", "path": "/mnt/pve/shared", "server": "10.0.0.9", "export": "/srv", "content": "images"},
+            {"storage": "local-zfs", "type": "zfspool", "pool": "rpool/data", "content": "images,rootdir"},
+        ],
         "users": [{"userid": "root@pam", "email": "root@example.com", "password": "secret-of-root",
                    "tokens": [{"tokenid": "terraform", "privsep": 0, "secret": "11111111-2222-4333-8444-555555555555"}]}],
     });

@@ -133,7 +133,9 @@ fn next_step(kind: Kind) -> Option<&'static str> {
              true }`."
         }
         Kind::TargetTaken => {
-            "Import that job, or choose another target. A job that is being removed counts until it is gone."
+            "Import that job, or choose another target. A job that is being removed counts until it is gone. If this plan replaces that \
+             job, `create_before_destroy` is set in the `lifecycle` block of this resource, or in that of a resource that depends on it: \
+             remove it there, since a guest has one job to each target."
         }
         Kind::NoSuchNode => "Check the names of the nodes; `pve_nodes` lists them.",
         Kind::NoSuchGroup => "Create the group first: refer to `pve_ha_group.NAME.name`.",
@@ -143,7 +145,9 @@ fn next_step(kind: Kind) -> Option<&'static str> {
         Kind::ResourceInErrorState => "Set `state = \"disabled\"`, apply, repair the guest, and set the state back.",
         Kind::TooEarly => "Apply again in a minute, when the HA manager has become active.",
         Kind::RuleConflict => {
-            "If another rule that this apply changes stands against it, order them by `depends_on`; else change the rule."
+            "If another rule that this apply changes stands against it, order them by `depends_on`. If this plan replaces that rule by \
+             this one, `create_before_destroy` is set in the `lifecycle` block of this resource, or in that of a resource that depends \
+             on it: remove it there, since Proxmox does not allow both rules at once. Else change the rule."
         }
         Kind::GroupsMigrated => "Write a `pve_ha_node_affinity_rule`.",
         Kind::GroupsNotMigrated => {

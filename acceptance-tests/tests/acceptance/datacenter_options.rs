@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use acceptance_tests::life::{Life, Object};
 use acceptance_tests::{Cluster, Workspace};
-use pve_emulator::Release;
+use pve_emulator::{Options, Release};
 use serde_json::Value as Json;
 
 const KIND: &str = "pve_datacenter_options";
@@ -234,6 +234,46 @@ fn what_only_pve_9_has_is_refused_at_plan() {
     let run = w.plan_fails();
     assert_eq!(run.errors().len(), 3, "{}", run.text);
     assert!(run.errors().iter().all(|error| error.summary.starts_with("Option needs PVE 9.")), "{}", run.text);
+}
+
+#[test]
+fn a_deprecated_option_that_comes_back_is_told() {
+    let name = "datacenter_options::a_deprecated_option_that_comes_back_is_told";
+    let Some(cluster) = Cluster::own(name, Options::default()).map(Arc::new) else { return };
+    let w = Workspace::new(&cluster);
+    let both = "  console = \"vv\"\n  migration {\n    type = \"secure\"\n  }\n";
+    let configure = |body: &str| w.configure(&format!("resource \"{KIND}\" \"a\" {{\n{body}}}\n"));
+    configure(both);
+    w.apply();
+    let told = |run: &acceptance_tests::output::Run| {
+        run.warnings().iter().filter(|warning| warning.summary == "Migrations stay insecure: migration").count()
+    };
+    // What there is no deprecated option behind, and what one doesn't matter to.
+    assert_eq!(told(&w.expect(0, &["plan", "-destroy", "-json"])), 0);
+    let file = "/etc/pve/datacenter.cfg";
+    let text = format!("{}migration_unsecure: 1\n", cluster.shared_file(file).unwrap());
+    cluster.write_shared_file(file, &text);
+    assert_eq!(told(&w.expect(0, &["plan", "-json"])), 0);
+    // Given up by a destroy, and by an update.
+    let run = w.expect(0, &["plan", "-destroy", "-json"]);
+    assert_eq!(told(&run), 1, "{}", run.text);
+    configure("  console = \"vv\"\n");
+    let run = w.expect(0, &["plan", "-json"]);
+    assert_eq!(told(&run), 1, "{}", run.text);
+    w.apply();
+    assert!(run.text.contains("pvesh set /cluster/options --delete migration_unsecure"), "{}", run.text);
+    // As it says.
+    assert_eq!(cluster.api.read(PATH)["migration"]["type"], "insecure");
+    w.plan_is_empty();
+    w.destroy();
+    // Its way out.
+    configure(both);
+    w.apply();
+    cluster.write_shared_file(file, &text);
+    cluster.api.put(PATH, &[("delete", "migration_unsecure")]);
+    let run = w.destroy();
+    assert_eq!(told(&run), 0, "{}", run.text);
+    assert!(cluster.api.read(PATH)["migration"].is_null());
 }
 
 /// The options of the cluster, put back when the test is over. One test at a time changes them.

@@ -29,6 +29,7 @@ mod provider_block;
 mod qdevice;
 mod quorum;
 mod readiness;
+mod replacements;
 mod replication_follows;
 mod replication_job;
 mod ssh_interrupts;

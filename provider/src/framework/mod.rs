@@ -22,7 +22,7 @@ mod schema;
 mod validate;
 mod value;
 
-pub use apply::shown;
+pub use apply::{CREATE_FIRST, shown};
 pub use context::{Context, Stop};
 pub use data_source::DataSource;
 pub use derive::{Role, json_schema};

@@ -15,12 +15,14 @@ pub async fn plan(resource: &dyn Resource, stop: Stop, request: PlanRequest) -> 
         return Planned { diagnostics: destroy(resource, stop, prior).await, ..Planned::default() };
     }
     let (state, requires_replace) = values(resource, &request);
-    resource.planned(prior, Some(&state));
-    let mut diagnostics = Diagnostics::new();
-    if prior != Some(&state) {
+    let mut diagnostics = resource.planned(prior, Some(&state));
+    // In an apply core may have set the old object aside before it plans the new one again, and an error would leave it there:
+    // what stands against a create is then found by the create itself, after which core puts the old object back.
+    let is_too_late = prior.is_none() && resource.is_applying();
+    if prior != Some(&state) && !diagnostics.has_error() && !is_too_late {
         let cx = Context::new(timeout(resource, &state, "read"), stop);
         let change = Change { prior, config: &request.config, planned: &state };
-        diagnostics = resource.preflight(&cx, change).await;
+        diagnostics.extend(resource.preflight(&cx, change).await);
         diagnostics.extend(cx.into_warnings());
     }
     Planned { state, requires_replace, diagnostics }
@@ -28,9 +30,13 @@ pub async fn plan(resource: &dyn Resource, stop: Stop, request: PlanRequest) -> 
 
 async fn destroy(resource: &dyn Resource, stop: Stop, prior: Option<&Value>) -> Diagnostics {
     let Some(prior) = prior else { return Diagnostics::new() };
-    resource.planned(Some(prior), None);
+    let mut diagnostics = resource.planned(Some(prior), None);
+    // An apply plans only the destroy of what it has replaced itself: an error would leave it in the state, for the next apply.
+    if diagnostics.has_error() || resource.is_applying() {
+        return diagnostics;
+    }
     let cx = Context::new(timeout(resource, prior, "read"), stop);
-    let mut diagnostics = resource.preflight_destroy(&cx, prior).await;
+    diagnostics.extend(resource.preflight_destroy(&cx, prior).await);
     diagnostics.extend(cx.into_warnings());
     diagnostics
 }

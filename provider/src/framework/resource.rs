@@ -93,8 +93,29 @@ pub trait Resource: Send + Sync {
         None
     }
 
-    /// Takes note of a planned object, whether it changes or not; without `planned` it is to be destroyed.
-    fn planned(&self, _prior: Option<&Value>, _planned: Option<&Value>) {}
+    /// Takes note of a planned object, whether it changes or not; without `planned` it is to be destroyed. The answer says what
+    /// can't be together with what was planned before.
+    fn planned(&self, _prior: Option<&Value>, _planned: Option<&Value>) -> Diagnostics {
+        Diagnostics::new()
+    }
+
+    /// Whether this process has begun to write, so that it is no plan.
+    fn is_applying(&self) -> bool {
+        false
+    }
+
+    /// Takes note that this process has made `object`, or has taken it over.
+    fn made(&self, _object: &Value) {}
+
+    /// Whether this process has made the object that `state` names since: a delete would remove the new one.
+    fn has_made(&self, _state: &Value) -> bool {
+        false
+    }
+
+    /// What on the cluster refers to `object`, such as `the rule web`.
+    fn referrers<'a>(&'a self, _cx: &'a Context, _object: &'a Value) -> BoxFuture<'a, Vec<String>> {
+        Box::pin(async { Vec::new() })
+    }
 
     /// Checks of a destroy against the live cluster.
     fn preflight_destroy<'a>(&'a self, _cx: &'a Context, _prior: &'a Value) -> BoxFuture<'a, Diagnostics> {

@@ -33,6 +33,11 @@ impl Key {
         id.into_iter().chain(pair).collect()
     }
 
+    /// Whether it is a part of something that always exists.
+    pub fn is_part(&self) -> bool {
+        self.space == DatacenterOptions::NAME
+    }
+
     /// What people know it by.
     pub fn name(&self) -> &str {
         &self.name

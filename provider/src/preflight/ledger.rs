@@ -1,4 +1,4 @@
-//! What was planned in this process, and a shelf of objects that finds them by what they speak of.
+//! What was planned in this process, what of it was made, and a shelf of objects that finds them by what they speak of.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -34,7 +34,9 @@ pub struct Ledger {
     removed: HashSet<(Family, Name)>,
     nameless: HashSet<Family>,
     creates: HashMap<Key, usize>,
+    keeps: HashSet<Key>,
     destroys: HashSet<Key>,
+    made: HashSet<Key>,
     pub has_qdevice: bool,
 }
 
@@ -59,14 +61,31 @@ impl Ledger {
         }
     }
 
-    /// Takes note that something is to be created.
-    pub fn record_create(&mut self, key: Key) {
-        *self.creates.entry(key).or_default() += 1;
+    /// Takes note of what an object was about, and what it will be about.
+    pub fn record_keys(&mut self, old: Option<&[Key]>, new: Option<&[Key]>) {
+        match (old, new) {
+            (None, Some(new)) => new.iter().for_each(|key| *self.creates.entry(key.clone()).or_default() += 1),
+            (Some(old), None) => self.destroys.extend(old.iter().cloned()),
+            (Some(old), Some(new)) => {
+                let (kept, gone): (Vec<_>, Vec<_>) = old.iter().cloned().partition(|key| new.contains(key));
+                self.keeps.extend(kept);
+                // What isn't known yet may be what it was, and what an update gives up of an object is not all of it.
+                if old.len() == new.len() {
+                    self.destroys.extend(gone.into_iter().filter(|key| !key.is_part()));
+                }
+            }
+            (None, None) => {}
+        }
     }
 
-    /// Takes note that something is to be destroyed, and not created anew by the same resource.
-    pub fn record_destroy(&mut self, key: Key) {
-        self.destroys.insert(key);
+    /// Takes note that this process has made something.
+    pub fn record_made(&mut self, keys: Vec<Key>) {
+        self.made.extend(keys);
+    }
+
+    /// Whether this process has made it.
+    pub fn has_made(&self, key: &Key) -> bool {
+        self.made.contains(key)
     }
 
     /// Whether more than one resource is to create the same.
@@ -77,6 +96,11 @@ impl Ledger {
     /// Whether one resource is to create what another one is to destroy.
     pub fn destroys_and_creates(&self, key: &Key) -> bool {
         self.creates.contains_key(key) && self.destroys.contains(key)
+    }
+
+    /// Whether one resource is to keep what another one is to destroy.
+    pub fn destroys_and_keeps(&self, key: &Key) -> bool {
+        self.keeps.contains(key) && self.destroys.contains(key)
     }
 
     /// Whether an object is to exist.

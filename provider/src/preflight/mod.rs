@@ -5,6 +5,7 @@
 //! either is never guessed: the check that needs it says nothing.
 
 mod checks;
+mod collisions;
 mod conflicts;
 mod key;
 mod ledger;
@@ -51,16 +52,52 @@ impl Preflight {
         Self { ignored, ..Self::default() }
     }
 
-    /// Takes note of a planned object, changed or not; without `planned` it is to be destroyed.
-    pub fn record(&self, kind: &str, prior: Option<&Value>, planned: Option<&Value>) {
+    /// Takes note of a planned object, changed or not; without `planned` it is to be destroyed. What can't be together with what
+    /// was planned before is an error.
+    pub fn record(&self, kind: &str, prior: Option<&Value>, planned: Option<&Value>) -> Diagnostics {
         let parse = |value: Option<&Value>| value.and_then(|value| Object::of(kind, value));
+        let keys = |value: Option<&Value>| value.map(|value| Key::of(kind, value));
+        let (old, new) = (keys(prior), keys(planned));
         let mut ledger = self.ledger();
         ledger.record(parse(prior), parse(planned));
-        match (prior, planned) {
-            (None, Some(planned)) => Key::of(kind, planned).into_iter().for_each(|key| ledger.record_create(key)),
-            (Some(prior), None) => Key::of(kind, prior).into_iter().for_each(|key| ledger.record_destroy(key)),
-            _ => {}
+        ledger.record_keys(old.as_deref(), new.as_deref());
+        let mut diagnostics = Diagnostics::new();
+        // An apply meets what it has replaced itself, and a delete leaves alone what this process has made.
+        if self.ignored.contains(collisions::NAME) || self.is_writing() {
+            return diagnostics;
         }
+        let Some(object) = parse(planned.or(prior)) else { return diagnostics };
+        let subject = new.as_ref().or(old.as_ref()).and_then(|keys| keys.last()).filter(|key| !key.is_part());
+        let subject = subject.map(|key| key.name().to_owned());
+        let concerned: Vec<Key> = old.into_iter().chain(new).flatten().collect();
+        let found = collisions::found(kind, &object, &concerned, planned.is_none(), &ledger);
+        // Of the objects concerned the one that completes the picture says so, once.
+        let finding = found.filter(|finding| self.is_news(format!("{} {}", collisions::NAME, finding.detail)));
+        if let Some((finding, check)) = finding.zip(CHECKS.iter().find(|check| check.name == collisions::NAME)) {
+            diagnostics.push(finding.into_diagnostic(check, subject.as_deref()));
+        }
+        diagnostics
+    }
+
+    /// Takes note that this process has made what `object` is about.
+    pub fn made(&self, kind: &str, object: &Value) {
+        self.ledger().record_made(Key::of(kind, object));
+    }
+
+    /// Whether this process has made the object that `state` names.
+    pub fn has_made(&self, kind: &str, state: &Value) -> bool {
+        Key::of(kind, state).first().is_some_and(|key| self.ledger().has_made(key))
+    }
+
+    /// The names of what `object` is about and this process has made.
+    pub fn made_of(&self, kind: &str, object: &Value) -> BTreeSet<String> {
+        let ledger = self.ledger();
+        Key::of(kind, object).iter().filter(|key| ledger.has_made(key)).map(|key| key.name().to_owned()).collect()
+    }
+
+    /// Whether this process is past its plan.
+    pub fn is_writing(&self) -> bool {
+        self.is_writing.load(Ordering::Relaxed)
     }
 
     /// Takes note that a write is about to be sent. From then on this is no plan but an apply, whose plan has told all
@@ -79,27 +116,22 @@ impl Preflight {
         planned: &Value,
     ) -> Diagnostics {
         let task = if prior.is_none() { Task::Create } else { Task::Change };
-        let subject = Subject {
-            kind: kind.to_owned(),
-            keys: Key::of(kind, planned),
-            prior: prior.and_then(|prior| Object::of(kind, prior)),
-            task,
-        };
+        let subject =
+            Subject { keys: Key::of(kind, planned), prior: prior.and_then(|prior| Object::of(kind, prior)), task };
         self.run(client, call, Object::of(kind, planned), subject).await
     }
 
     /// Checks an object of type `kind` that is to be destroyed.
     pub async fn destroy(&self, client: &Client, call: &Call, kind: &str, prior: &Value) -> Diagnostics {
-        let subject = Subject { kind: kind.to_owned(), keys: Key::of(kind, prior), prior: None, task: Task::Destroy };
+        let subject = Subject { keys: Key::of(kind, prior), prior: None, task: Task::Destroy };
         self.run(client, call, Object::of(kind, prior), subject).await
     }
 
-    /// The warning of the check called `name`, unless it is ignored, or this is no plan any more.
-    pub fn warning(&self, name: &str, path: Path, detail: String) -> Option<Diagnostic> {
-        let is_told = !self.ignored.contains(name) && !self.is_writing.load(Ordering::Relaxed);
+    /// The warning of the check called `name` of what is called `subject`, unless it is ignored, or this is no plan any more.
+    pub fn warning(&self, name: &str, subject: &str, path: Option<Path>, detail: String) -> Option<Diagnostic> {
+        let is_told = !self.ignored.contains(name) && !self.is_writing();
         let check = CHECKS.iter().find(|check| check.name == name).filter(|_| is_told)?;
-        let subject = path.to_string();
-        Some(view::warning(Some(path), detail).into_diagnostic(check, Some(&subject)))
+        Some(view::warning(path, detail).into_diagnostic(check, Some(subject)))
     }
 
     async fn run(&self, client: &Client, call: &Call, object: Option<Object>, subject: Subject) -> Diagnostics {
@@ -112,7 +144,7 @@ impl Preflight {
         let ledger = self.ledger();
         let view = View { live: &self.live, cluster: cluster.as_deref(), planned: &ledger };
         let case = Case::new(&object, &subject, view, &self.told);
-        let is_writing = self.is_writing.load(Ordering::Relaxed);
+        let is_writing = self.is_writing();
         for check in CHECKS.iter().filter(|check| !self.ignored.contains(check.name)) {
             let found = (check.run)(&case).into_iter();
             for finding in found.filter(|finding| finding.severity == Severity::Error || !is_writing) {
@@ -120,6 +152,11 @@ impl Preflight {
             }
         }
         diagnostics
+    }
+
+    /// Whether this is said for the first time in this process.
+    fn is_news(&self, what: String) -> bool {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).insert(what)
     }
 
     fn ledger(&self) -> MutexGuard<'_, Ledger> {
@@ -130,8 +167,6 @@ impl Preflight {
 /// What is to happen to the object that is checked.
 #[derive(Debug)]
 struct Subject {
-    /// Its type.
-    kind: String,
     /// What it is about.
     keys: Vec<Key>,
     /// What it was, where it is changed or replaced.

@@ -141,6 +141,18 @@ impl Object {
         })
     }
 
+    /// The attribute that tells that it is about what is called `key`.
+    pub fn attribute_of(&self, key: &str) -> Option<Path> {
+        let attribute = match self {
+            Self::Resource(_) => "sid",
+            Self::Rule(_) | Self::Group(_) => "name",
+            Self::Job(_) => "target",
+            Self::Options => key,
+            Self::Qdevice | Self::Hosted(_) => return None,
+        };
+        Some(Path::attribute(attribute))
+    }
+
     /// The guest that must exist for it.
     pub fn guest(&self) -> Option<u64> {
         match self {

@@ -2,6 +2,7 @@
 
 use super::Finding;
 use super::checks::{cluster, destroy, guests, nodes, replication, rules};
+use super::collisions;
 use super::view::Case;
 
 /// A check.
@@ -39,11 +40,12 @@ pub const CHECKS: &[Check] = &[
         run: rules::apart_on_too_few_nodes,
     },
     Check {
-        name: "destroyed-and-created",
+        name: collisions::NAME,
         level: ERRS,
         summary: "One object is destroyed and created",
-        doc: "One resource of the configuration is to destroy what another one is to create, as after a renaming without `moved`.",
-        run: cluster::destroyed_and_created,
+        doc: "One resource of the configuration is to destroy what another one is to create or to keep, as after a renaming without `moved`.",
+        // Told as soon as both are planned, whether they change or not.
+        run: |_| Vec::new(),
     },
     Check {
         name: "failback-flapping",
@@ -58,6 +60,14 @@ pub const CHECKS: &[Check] = &[
         summary: "The HA group is still in use",
         doc: "A group is destroyed or replaced while HA resources name it (PVE 8).",
         run: destroy::group_in_use,
+    },
+    Check {
+        name: "migration-unsecure",
+        level: WARNS,
+        summary: "Migrations stay insecure",
+        doc: "A plan gives up the option `migration` while `datacenter.cfg` has the deprecated `migration_unsecure: 1`.",
+        // The resource tells it: only it reads what it does not manage.
+        run: |_| Vec::new(),
     },
     Check {
         name: "missing-group",

@@ -137,11 +137,6 @@ impl<'a> Case<'a> {
         Self { object, subject, view, told, conflicts: OnceCell::new() }
     }
 
-    /// The resource type.
-    pub fn kind(&self) -> &'a str {
-        &self.subject.kind
-    }
-
     /// What the object is about, if it is to be created or destroyed.
     pub fn keys(&self) -> &'a [Key] {
         if self.subject.task == Task::Change { &[] } else { &self.subject.keys }

@@ -9,6 +9,7 @@ use futures_util::future::BoxFuture;
 use pve_schemas::DatacenterOptions;
 use pve_schemas::datacenter_options::{OPTIONS, Opt, from_api, to_params};
 use pve_schemas::noun::Noun;
+use pve_schemas::value::Entry;
 use serde_json::Value as Json;
 
 use super::explain;
@@ -17,8 +18,8 @@ use super::typed::Typed;
 use super::verbs::Verb;
 use crate::client::{Collection, Domain, Params, Turn};
 use crate::framework::{
-    Change, Context, Diagnostics, Failure, Found, Freshness, MoveSource, Path, Permit, Resource, Schema, Value,
-    WritePermit, differences, shown,
+    Change, Context, Diagnostic, Diagnostics, Failure, Found, Freshness, MoveSource, Path, Permit, Resource, Schema,
+    Value, WritePermit, differences, shown,
 };
 use crate::session::Session;
 
@@ -82,11 +83,29 @@ impl DatacenterOptionsResource {
                 shown(old),
                 shown(new),
             );
-            let told = verb.configured.preflight.warning("option-already-set", Path::attribute(name), detail);
+            let told =
+                verb.configured.preflight.warning("option-already-set", name, Some(Path::attribute(name)), detail);
             told.into_iter().for_each(|warning| diagnostics.push(warning));
         }
         diagnostics
     }
+}
+
+/// Where `migration` is deleted, PVE::DataCenterConfig writes `migration: insecure` in place of a `migration_unsecure: 1`.
+async fn left_insecure(verb: &Verb<'_>, prior: Option<&Value>, planned: &Value) -> Option<Diagnostic> {
+    const NAME: &str = "migration";
+    let gives_up = prior.is_some_and(|prior| !prior.at(NAME).is_null()) && planned.at(NAME).is_null();
+    if !gives_up {
+        return None;
+    }
+    let list = verb.client().list(Collection::DatacenterOptions, &verb.call()).await.ok()?;
+    let is_unsecure = Entry(&list.object::<Json>().ok()?).flag("migration_unsecure") == Some(true);
+    let detail = "migration: datacenter.cfg has the deprecated `migration_unsecure: 1` besides. When apply deletes `migration`, Proxmox \
+                  writes `migration: insecure` in its place, and migrations are not encrypted.\nTo return to Proxmox's default, run \
+                  `pvesh set /cluster/options --delete migration_unsecure` on a node before this apply.";
+    let path = (!planned.is_null()).then(|| Path::attribute(NAME));
+    let told = || verb.configured.preflight.warning("migration-unsecure", NAME, path, detail.to_owned());
+    is_unsecure.then(told).flatten()
 }
 
 impl Resource for DatacenterOptionsResource {
@@ -123,8 +142,12 @@ impl Resource for DatacenterOptionsResource {
         plan::validate(config, diagnostics);
     }
 
-    fn planned(&self, prior: Option<&Value>, planned: Option<&Value>) {
-        self.noun.record(prior, planned);
+    fn planned(&self, prior: Option<&Value>, planned: Option<&Value>) -> Diagnostics {
+        self.noun.record(prior, planned)
+    }
+
+    fn is_applying(&self) -> bool {
+        self.noun.is_applying()
     }
 
     fn preflight<'a>(&'a self, cx: &'a Context, change: Change<'a>) -> BoxFuture<'a, Diagnostics> {
@@ -132,6 +155,10 @@ impl Resource for DatacenterOptionsResource {
             let Ok(verb) = self.noun.verb(cx) else { return Diagnostics::new() };
             let mut diagnostics = self.noun.check(&verb, change).await;
             diagnostics.extend(self.set_already(&verb, &change).await);
+            left_insecure(&verb, change.prior, change.planned)
+                .await
+                .into_iter()
+                .for_each(|told| diagnostics.push(told));
             if let Ok(version) = verb.client().version(&verb.call()).await {
                 plan::needs_version(&version, &change, &mut diagnostics);
             }
@@ -141,7 +168,17 @@ impl Resource for DatacenterOptionsResource {
     }
 
     fn preflight_destroy<'a>(&'a self, cx: &'a Context, prior: &'a Value) -> BoxFuture<'a, Diagnostics> {
-        self.noun.check_destroy(cx, prior).boxed()
+        async move {
+            let mut diagnostics = self.noun.check_destroy(cx, prior).await;
+            if let Ok(verb) = self.noun.verb(cx) {
+                left_insecure(&verb, Some(prior), &Value::Null)
+                    .await
+                    .into_iter()
+                    .for_each(|told| diagnostics.push(told));
+            }
+            diagnostics
+        }
+        .boxed()
     }
 
     fn permit<'a>(&'a self, cx: &'a Context) -> BoxFuture<'a, Result<Permit<'a>, Failure>> {
@@ -214,6 +251,11 @@ impl Writer<'_> {
         let params = |object| self.resource.noun.model(object).map(|options| to_params(&options));
         let (old, new) = (params(from)?, params(to)?);
         let (set, delete) = new.since(&old);
+        // What another resource of this apply has set is its own by now: the new object, where that is made before the old one goes.
+        let made = self.verb.configured.preflight.made_of(DatacenterOptions::NAME, from);
+        let is_made = |name: &str| OPTIONS.iter().any(|option| option.name == name && made.contains(option.attribute));
+        let delete: Vec<_> = delete.into_iter().filter(|name| !is_made(name)).collect();
+        self.verb.configured.preflight.made(DatacenterOptions::NAME, to);
         if set.is_empty() && delete.is_empty() {
             return Ok(());
         }

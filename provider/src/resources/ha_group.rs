@@ -35,6 +35,14 @@ impl Verbs for HaGroup {
         diagnostics
     }
 
+    async fn referrers(verb: &Verb<'_>, object: &Value) -> Vec<String> {
+        let name = object.at("name").as_str().unwrap_or_default();
+        let Ok(list) = verb.client().list(Collection::HaResources, &verb.call()).await else { return Vec::new() };
+        let entries: Vec<Json> = list.all().unwrap_or_default();
+        let users = entries.iter().filter(|entry| entry["group"] == name).filter_map(|entry| entry["sid"].as_str());
+        users.map(|sid| format!("the HA resource {sid}")).collect()
+    }
+
     async fn exists(verb: &Verb<'_>) -> Result<bool, Failure> {
         let placement =
             verb.client().placement(&verb.call()).await.map_err(|error| explain("the HA groups", &error))?;

@@ -60,6 +60,16 @@ impl Verbs for HaResource {
         diagnostics
     }
 
+    async fn referrers(verb: &Verb<'_>, object: &Value) -> Vec<String> {
+        let sid = object.at("sid").as_str().unwrap_or_default();
+        let Ok(list) = verb.client().list(Collection::HaRules, &verb.call()).await else { return Vec::new() };
+        let entries: Vec<Json> = list.all().unwrap_or_default();
+        let names =
+            |entry: &&Json| entry["resources"].as_str().is_some_and(|sids| sids.split(',').any(|one| one == sid));
+        let rules = entries.iter().filter(names).filter_map(|entry| entry["rule"].as_str());
+        rules.map(|rule| format!("the rule {rule}")).collect()
+    }
+
     async fn adjust(verb: &Verb<'_>, state: &Value, found: &mut Value) -> Result<(), Failure> {
         let Some(group) = state.at("group").as_str() else { return Ok(()) };
         if !found.at("group").is_null() {

@@ -149,8 +149,20 @@ impl<N: Hosted> Resource for HostedResource<N> {
         N::ailing(object)
     }
 
-    fn planned(&self, prior: Option<&Value>, planned: Option<&Value>) {
-        self.noun.record(prior, planned);
+    fn planned(&self, prior: Option<&Value>, planned: Option<&Value>) -> Diagnostics {
+        self.noun.record(prior, planned)
+    }
+
+    fn is_applying(&self) -> bool {
+        self.noun.is_applying()
+    }
+
+    fn made(&self, object: &Value) {
+        self.noun.made(object);
+    }
+
+    fn has_made(&self, state: &Value) -> bool {
+        self.noun.has_made(state)
     }
 
     fn preflight<'a>(&'a self, cx: &'a Context, change: Change<'a>) -> BoxFuture<'a, Diagnostics> {

@@ -13,7 +13,7 @@ use self::look::Look;
 use super::hosted::{Hosted, any_node, members, told};
 use super::verbs::Verb;
 use crate::client::{Domain, Turn};
-use crate::framework::{Cause, Change, Diagnostics, Failure, Freshness, Path, Value};
+use crate::framework::{CREATE_FIRST, Cause, Change, Diagnostics, Failure, Freshness, Path, Value};
 use crate::ssh::{Command, Line};
 
 const SUBJECT: &str = "the QDevice";
@@ -82,8 +82,9 @@ impl Hosted for Qdevice {
         let (host, wanted) = (device.host.as_deref().unwrap_or_default(), object.at("address").as_str());
         if !wanted.is_some_and(|wanted| is_same_address(wanted, host)) {
             return Err(Failure::refused(format!(
-                "The cluster has a QDevice at {host} already, and can have one only. Nothing was changed.\nImport that one by the \
-                 id {host:?}, or remove it first: `pvecm qdevice remove`."
+                "The cluster has a QDevice at {host} already, and can have one only. Nothing was changed.\nIf this plan replaces that \
+                 one: {CREATE_FIRST} Remove it there and apply again.\nIf it is not in the state, import it by the id {host:?}, or \
+                 remove it first: `pvecm qdevice remove`."
             ))
             .at(Path::attribute("address")));
         }
@@ -124,10 +125,17 @@ impl Hosted for Qdevice {
         start(verb, &Look::new(verb).await?, true).await
     }
 
-    async fn delete(verb: &Verb<'_>, _: &Self) -> Result<(), Failure> {
+    async fn delete(verb: &Verb<'_>, state: &Self) -> Result<(), Failure> {
         let look = Look::new(verb).await?;
-        if look.device.is_none() {
+        let Some(device) = &look.device else {
             return Err(Failure::new(Cause::Absent, "The cluster has no QDevice."));
+        };
+        // The cluster has one at most, and `pvecm` removes whichever it is.
+        if let Some(host) = device.host.as_deref().filter(|host| !is_same_address(host, &state.address)) {
+            return Err(Failure::new(
+                Cause::Absent,
+                format!("The cluster's QDevice is at {host}, not at {}.", state.address),
+            ));
         }
         look.demand_all_online()?;
         look.wait_for_others(verb).await?;

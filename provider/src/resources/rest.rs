@@ -146,8 +146,30 @@ impl<N: Verbs> Resource for RestResource<N> {
         N::remark(&self.noun.model(object).ok()?)
     }
 
-    fn planned(&self, prior: Option<&Value>, planned: Option<&Value>) {
-        self.noun.record(prior, planned);
+    fn planned(&self, prior: Option<&Value>, planned: Option<&Value>) -> Diagnostics {
+        self.noun.record(prior, planned)
+    }
+
+    fn is_applying(&self) -> bool {
+        self.noun.is_applying()
+    }
+
+    fn made(&self, object: &Value) {
+        self.noun.made(object);
+    }
+
+    fn has_made(&self, state: &Value) -> bool {
+        self.noun.has_made(state)
+    }
+
+    fn referrers<'a>(&'a self, cx: &'a Context, object: &'a Value) -> BoxFuture<'a, Vec<String>> {
+        async move {
+            match self.noun.verb(cx) {
+                Ok(verb) => N::referrers(&verb, object).await,
+                Err(_) => Vec::new(),
+            }
+        }
+        .boxed()
     }
 
     fn preflight<'a>(&'a self, cx: &'a Context, change: Change<'a>) -> BoxFuture<'a, Diagnostics> {

@@ -79,11 +79,27 @@ impl<N: Noun> Typed<N> {
         from_model(noun, self.ty()).map_err(|problem| Failure::refused(format!("{}: {problem}.", N::TITLE)))
     }
 
-    /// Lets the checks of other objects know of a planned one.
-    pub fn record(&self, prior: Option<&Value>, planned: Option<&Value>) {
+    /// Takes note of a planned object for the checks of other ones. The answer says what can't be together.
+    pub fn record(&self, prior: Option<&Value>, planned: Option<&Value>) -> Diagnostics {
+        let configured = self.configured();
+        configured.map_or_else(Diagnostics::new, |configured| configured.preflight.record(N::NAME, prior, planned))
+    }
+
+    /// Whether this process has begun to write.
+    pub fn is_applying(&self) -> bool {
+        self.configured().is_some_and(|configured| configured.preflight.is_writing())
+    }
+
+    /// Takes note that this process has made `object`.
+    pub fn made(&self, object: &Value) {
         if let Some(configured) = self.configured() {
-            configured.preflight.record(N::NAME, prior, planned);
+            configured.preflight.made(N::NAME, object);
         }
+    }
+
+    /// Whether this process has made the object that `state` names.
+    pub fn has_made(&self, state: &Value) -> bool {
+        self.configured().is_some_and(|configured| configured.preflight.has_made(N::NAME, state))
     }
 
     /// The checks of a create, update or replace that go over more than one noun.

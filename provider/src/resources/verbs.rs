@@ -42,6 +42,11 @@ pub trait Verbs: Rest {
         async { Diagnostics::new() }
     }
 
+    /// What on the cluster refers to `object`, such as `the rule web`.
+    fn referrers(_verb: &Verb<'_>, _object: &Value) -> impl Future<Output = Vec<String>> + Send {
+        async { Vec::new() }
+    }
+
     /// Whether this cluster has such objects at all.
     fn exists(_verb: &Verb<'_>) -> impl Future<Output = Result<bool, Failure>> + Send {
         async { Ok(true) }

@@ -65,10 +65,31 @@ fn what_one_resource_destroys_and_another_one_creates_is_told() {
     b.destroy(OPTIONS, options);
     b.create(OPTIONS, json!({"language": "de"})).not(check);
     b.create(OPTIONS, json!({"max_workers": 4})).errs(check, "max_workers", &["max_workers"]);
-    // A replacement is no such thing.
+    // A replacement is no such thing, whether it changes the name or not.
     let b = b.anew();
     b.change(RESOURCE, json!({"sid": "vm:100"}), json!({"sid": "vm:101"})).not(check);
     b.create(RESOURCE, json!({"sid": "vm:101"})).not(check);
+    b.keep(RESOURCE, json!({"sid": "vm:102"})).nothing();
+    b.create(RESOURCE, json!({"sid": "vm:102"})).not(check);
+    // Two resources that exchange their names are, and so is one that takes the name that another one gives up.
+    b.change(RESOURCE, json!({"sid": "vm:101"}), json!({"sid": "vm:100"})).errs(check, "sid", &["vm:101"]);
+    // An option that one resource gives up may be taken by another one: whichever comes first, it is set in the end.
+    b.change(OPTIONS, json!({"console": "vv", "max_workers": 3}), json!({"max_workers": 3, "language": "de"}))
+        .not(check);
+    b.create(OPTIONS, json!({"console": "vv"})).not(check);
+}
+
+#[test]
+fn what_one_resource_destroys_and_another_one_keeps_is_told() {
+    let name = "preflight::scope::what_one_resource_destroys_and_another_one_keeps_is_told";
+    let Some(b) = Bench::new(name, Release::V9) else { return };
+    let (check, vm, options) = ("destroyed-and-created", json!({"sid": "vm:100"}), json!({"console": "html5"}));
+    // In whichever order core comes to them, and although the one that stays does not change.
+    b.destroy(RESOURCE, vm.clone()).not(check);
+    b.keep(RESOURCE, vm).errs(check, "sid", &["vm:100: kept by one", "removed {", "deposed", "terraform state rm"]);
+    b.keep(OPTIONS, options.clone()).not(check);
+    b.destroy(OPTIONS, options).errs(check, "", &["console: kept by one"]);
+    b.destroy(RESOURCE, json!({"sid": "vm:101"})).not(check);
 }
 
 #[test]
@@ -162,6 +183,6 @@ fn an_apply_repeats_no_warning_once_it_writes() {
     let said = runtime::block_on(core.apply(&mut first, Some(&wanted)));
     assert!(said.iter().any(|diagnostic| diagnostic.detail.contains("no-relocation")) && errors(&said).is_empty());
     let mut second = acceptance_tests::core::Object::new(RESOURCE);
-    let said = runtime::block_on(core.apply(&mut second, Some(&json!({"sid": "vm:101", "max_relocate": 0}))));
+    let said = runtime::block_on(core.apply_too(&mut second, Some(&json!({"sid": "vm:101", "max_relocate": 0}))));
     assert!(said.is_empty(), "{said:?}");
 }

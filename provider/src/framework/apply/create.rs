@@ -1,7 +1,7 @@
 //! Create: absent? → send → (unknown fate: look and compare) → from here on there is a state → read back.
 
 use super::job::{Job, Permit};
-use super::settled;
+use super::{CREATE_FIRST, settled};
 use crate::framework::{Applied, Cause, Diagnostics, Failure, Found, Value};
 
 pub(super) async fn create(mut job: Job<'_>, planned: Value) -> Applied {
@@ -10,14 +10,23 @@ pub(super) async fn create(mut job: Job<'_>, planned: Value) -> Applied {
         Err(failure) => (planned, Sent::Refused(failure)),
     };
     match sent {
-        Sent::Done => match job.look(&planned).await {
-            Ok(Some(found)) => settle(job, &planned, &found).await,
-            Ok(None) => vanished(&job, &planned),
-            Err(failure) => unread(&job, &planned, &failure),
-        },
-        Sent::Found(found) => settle(job, &planned, &found).await,
-        Sent::Unsure(failure) => unsure(&job, &planned, failure),
-        Sent::Occupied(found) => occupied(&job, &planned, &found),
+        Sent::Done => {
+            job.made(&planned);
+            match job.look(&planned).await {
+                Ok(Some(found)) => settle(job, &planned, &found).await,
+                Ok(None) => vanished(&job, &planned),
+                Err(failure) => unread(&job, &planned, &failure),
+            }
+        }
+        Sent::Found(found) => {
+            job.made(&planned);
+            settle(job, &planned, &found).await
+        }
+        Sent::Unsure(failure) => {
+            job.made(&planned);
+            unsure(&job, &planned, failure)
+        }
+        Sent::Occupied(found) => occupied(&job, &planned, &found).await,
         Sent::Refused(failure) => job.failed("create", Value::Null, failure),
     }
 }
@@ -81,11 +90,12 @@ async fn post(mut permit: Permit<'_, '_>, planned: &Value) -> Sent {
 }
 
 /// The object exists without us: adopted if that is allowed and nothing differs, else an error with the way out.
-fn occupied(job: &Job<'_>, planned: &Value, found: &Found) -> Applied {
+async fn occupied(job: &Job<'_>, planned: &Value, found: &Found) -> Applied {
     let (title, type_name, id) = (job.title(), job.type_name(), job.name(planned));
     let unlike = job.unlike(planned, &found.object);
     let mut diagnostics = Diagnostics::new();
     if job.adopts() && unlike.is_empty() {
+        job.made(planned);
         diagnostics.warning(
             format!("Adopted an existing {title}"),
             format!("{id} existed before this apply and equals the configuration. It is managed from now on (adopt_existing)."),
@@ -96,15 +106,30 @@ fn occupied(job: &Job<'_>, planned: &Value, found: &Found) -> Applied {
         (false, _) => String::new(),
         (true, names) => format!(" It was not adopted, since it differs in {}.", names.join(", ")),
     };
+    let referrers = job.referrers(planned).await;
+    let who = if referrers.is_empty() { String::new() } else { format!(" On the cluster {} it.", named(&referrers)) };
     diagnostics.error(
-        format!("The {title} exists already"),
+        format!("The {title} {id} exists already"),
         format!(
-            "{id} exists on the cluster and is not in the state. Nothing was changed.{differs}\nTo manage it from here, \
-             add this block and apply again:\n\nimport {{\n  to = {type_name}.<name>\n  id = {id:?}\n}}\n\n`adopt_existing = true` \
-             in the provider block takes over what equals the configuration.",
+            "{id} exists on the cluster. Nothing was changed.{differs}\nIf this plan replaces it: {CREATE_FIRST}{who} Remove it there \
+             and apply again.\nIf it is not in the state, add this block and apply again:\n\nimport {{\n  to = \
+             {type_name}.<name>\n  id = {id:?}\n}}\n\n`adopt_existing = true` in the provider block takes over what equals the \
+             configuration.",
         ),
     );
     Applied { state: Value::Null, diagnostics }
+}
+
+/// `the rule web refers to`, `the rule a, the rule b and 3 more refer to`.
+fn named(referrers: &[String]) -> String {
+    const SHOWN: usize = 3;
+    let more = referrers.len().saturating_sub(SHOWN);
+    let shown = referrers.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match (more, referrers.len()) {
+        (0, 1) => format!("{shown} refers to"),
+        (0, _) => format!("{shown} refer to"),
+        _ => format!("{shown} and {more} more refer to"),
+    }
 }
 
 async fn settle(mut job: Job<'_>, planned: &Value, found: &Found) -> Applied {

@@ -1,13 +1,32 @@
 //! Delete: absent is done; an unknown fate is looked up.
 
+use super::CREATE_FIRST;
 use super::job::{Job, Permit};
 use crate::framework::{Applied, Cause, Diagnostics, Failure, Value};
 
 pub(super) async fn delete(mut job: Job<'_>, state: Value) -> Applied {
+    if job.has_made(&state) {
+        return replaced_by_itself(&job, &state);
+    }
     match gone(&mut job, &state).await {
         Ok(()) => Applied { state: Value::Null, diagnostics: Diagnostics::new() },
         Err(failure) => job.failed("delete", state, failure),
     }
+}
+
+/// The state's object and the one that this process has made are one: only the old entry of the state goes.
+fn replaced_by_itself(job: &Job<'_>, state: &Value) -> Applied {
+    let (title, id) = (job.title(), job.name(state));
+    let mut diagnostics = Diagnostics::new();
+    diagnostics.warning(
+        format!("The {title} {id} was kept"),
+        format!(
+            "{id}: this apply has created or adopted the object of that name, so that the delete of the old one was not sent: it \
+             would have removed the new one. The state has it once.\nIf it was to be made anew: {CREATE_FIRST} Remove it there, and \
+             replace the {title} again."
+        ),
+    );
+    Applied { state: Value::Null, diagnostics }
 }
 
 async fn gone(job: &mut Job<'_>, state: &Value) -> Result<(), Failure> {

@@ -98,6 +98,21 @@ impl<'a> Job<'a> {
         self.resource.own_effects(prior)
     }
 
+    /// Takes note that the object was made by this process, or taken over.
+    pub(super) fn made(&self, object: &Value) {
+        self.resource.made(object);
+    }
+
+    /// Whether this process has made the object that `state` names since.
+    pub(super) fn has_made(&self, state: &Value) -> bool {
+        self.resource.has_made(state)
+    }
+
+    /// What on the cluster refers to `object`.
+    pub(super) async fn referrers(&self, object: &Value) -> Vec<String> {
+        self.resource.referrers(self.cx, object).await
+    }
+
     pub(super) fn failed(&self, verb: &str, state: Value, failure: Failure) -> Applied {
         let mut diagnostics = Diagnostics::new();
         diagnostics.push(failure.into_error(format!("Cannot {verb} {}", self.title())));

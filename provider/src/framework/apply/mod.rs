@@ -13,6 +13,11 @@ use self::job::Job;
 use super::{Applied, ApplyRequest, Block, Cause, Context, Failure, Number, Resource, Stop, Value};
 use crate::framework::read::TIMEOUTS;
 
+/// What brings about that a new object meets the old one, and who may have asked for it.
+pub const CREATE_FIRST: &str = "`create_before_destroy` makes Terraform create the new object before it destroys the old one. It is \
+    set in the `lifecycle` block of this resource, or in that of a resource that depends on it: Terraform extends it to all that such \
+    a resource depends on.";
+
 /// Carries out a planned create, update or destroy.
 pub async fn apply(resource: &dyn Resource, stop: Stop, request: ApplyRequest) -> Applied {
     let verb = match (request.prior.is_null(), request.planned.is_null()) {

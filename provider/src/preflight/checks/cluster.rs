@@ -1,6 +1,5 @@
 //! What concerns the cluster as a whole, the user who logs in, or every type of object.
 
-use crate::framework::Path;
 use crate::preflight::Finding;
 use crate::preflight::key::Key;
 use crate::preflight::objects::Object;
@@ -45,47 +44,12 @@ pub fn planned_twice(case: &Case<'_>) -> Vec<Finding> {
             if matches!(object, Object::Rule(_) | Object::Group(_)) { ", or give it a name of its own" } else { "" },
         ),
     };
-    vec![error(at(case, first), detail)]
-}
-
-/// An object that one resource of the configuration is to destroy and another one to create.
-pub fn destroyed_and_created(case: &Case<'_>) -> Vec<Finding> {
-    let both = names(case, |key| case.view.planned.destroys_and_creates(key));
-    let Some(first) = both.first() else { return Vec::new() };
-    // Of the two the one that is planned first says so.
-    if !case.is_news(format!("destroyed-and-created {} {first}", case.kind())) {
-        return Vec::new();
-    }
-    let what = match case.any() {
-        Object::Options => format!("The options {}", list(both.iter().copied())),
-        _ => (*first).to_owned(),
-    };
-    vec![error(
-        at(case, first),
-        format!(
-            "{what}: created by one resource of this plan, and destroyed by another one. Nothing says which comes first, and in the end \
-             nothing may be left.\nIf the resource has another address now, say so, and nothing is destroyed:\n\nmoved {{\n  from = \
-             {kind}.<old>\n  to   = {kind}.<new>\n}}\n\nIf it hasn't, destroy it in an apply of its own first.",
-            kind = case.kind(),
-        ),
-    )]
+    vec![error(case.any().attribute_of(first), detail)]
 }
 
 /// The names of what the object is about, as far as `is_wrong` says so.
 fn names<'a>(case: &Case<'a>, is_wrong: impl Fn(&Key) -> bool) -> Vec<&'a str> {
     case.keys().iter().filter(|key| is_wrong(key)).map(Key::name).collect()
-}
-
-/// The attribute that tells what a new object is about.
-fn at(case: &Case<'_>, key: &str) -> Option<Path> {
-    let attribute = match case.changed()? {
-        Object::Resource(_) => "sid",
-        Object::Rule(_) | Object::Group(_) => "name",
-        Object::Job(_) => "target",
-        Object::Options => key,
-        Object::Qdevice | Object::Hosted(_) => return None,
-    };
-    Some(Path::attribute(attribute))
 }
 
 /// Privileges that the writes of this plan will need.
