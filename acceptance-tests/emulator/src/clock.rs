@@ -2,28 +2,32 @@
 //!
 //! Invariant: it never runs backwards.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use jiff::Timestamp;
+use tokio::sync::Notify;
 
 /// The clock all daemons, tickets and tasks of the cluster read.
 #[derive(Debug)]
 pub struct Clock {
     base: f64,
     running_since: Option<Instant>,
+    moved: Option<Arc<Notify>>,
 }
 
 impl Clock {
     /// A clock that runs with the machine's.
     #[must_use]
     pub fn real() -> Self {
-        Self { base: Timestamp::now().as_millisecond() as f64 / 1000.0, running_since: Some(Instant::now()) }
+        let base = Timestamp::now().as_millisecond() as f64 / 1000.0;
+        Self { base, running_since: Some(Instant::now()), moved: None }
     }
 
     /// A clock that stands at `epoch` seconds.
     #[must_use]
     pub fn standing(epoch: f64) -> Self {
-        Self { base: epoch, running_since: None }
+        Self { base: epoch, running_since: None, moved: None }
     }
 
     /// Seconds since 1970.
@@ -42,6 +46,7 @@ impl Clock {
     pub fn stop(&mut self) {
         self.base = self.now();
         self.running_since = None;
+        self.tell();
     }
 
     /// Lets it run again from where it stands.
@@ -49,11 +54,28 @@ impl Clock {
         if self.running_since.is_none() {
             self.running_since = Some(Instant::now());
         }
+        self.tell();
     }
 
     /// Moves it forward.
     pub fn advance(&mut self, seconds: f64) {
         self.base += seconds.max(0.0);
+        self.tell();
+    }
+
+    /// What is told whenever the clock is moved, stopped, set running or replaced.
+    pub(crate) fn moved(&mut self) -> Arc<Notify> {
+        self.moved.get_or_insert_default().clone()
+    }
+
+    fn tell(&self) {
+        self.moved.iter().for_each(|moved| moved.notify_waiters());
+    }
+}
+
+impl Drop for Clock {
+    fn drop(&mut self) {
+        self.tell();
     }
 }
 

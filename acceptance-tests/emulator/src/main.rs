@@ -47,6 +47,9 @@ struct Arguments {
     /// Added to every answer.
     #[arg(long, default_value_t = 0)]
     latency_ms: u64,
+    /// How long a write holds its cluster lock: as long as on a node, by default.
+    #[arg(long, default_value_t = 100)]
+    write_ms: u64,
     /// Offer SSH as well: one port for each node.
     #[arg(long)]
     ssh: bool,
@@ -123,6 +126,7 @@ fn options(arguments: &Arguments) -> Result<Options, Failure> {
         seed,
         state: arguments.state.clone(),
         latency: Duration::from_millis(arguments.latency_ms),
+        write_time: Duration::from_millis(arguments.write_ms),
         failed_login_delay: Duration::from_secs(3),
         ssh: arguments.ssh,
         log: true,

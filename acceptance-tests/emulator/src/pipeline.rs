@@ -1,7 +1,9 @@
 //! One request from its bytes to its answer, in Proxmox's order: authentication → routing → duplicate parameters →
 //! tokens where only tickets will do → permission → the node in charge → parameter check → handler.
 
+use std::pin::pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
@@ -11,6 +13,7 @@ use crate::error::{ApiError, ApiResult, ErrorBody};
 use crate::route::{Call, LockFault, Method, Permission, Reply, Route, Router, check_permission};
 use crate::world::World;
 use crate::world::access::Caller;
+use crate::world::locks::{InQueue, PATIENCE, PAUSE, Queue, Taking};
 
 /// Calls anybody may make.
 const OPEN: [(&str, &[Method]); 2] =
@@ -23,6 +26,9 @@ pub struct Cluster {
     pub router: Router,
     /// The signing keys.
     pub keys: Keys,
+    /// The calls that wait for cluster locks.
+    pub queue: Queue,
+    write_time: Duration,
 }
 
 /// A request as far as the API cares.
@@ -44,7 +50,19 @@ impl Cluster {
     #[must_use]
     pub fn new(world: World) -> Self {
         let router = Router::new(crate::api::routes(world.profile.pve));
-        Self { world: Mutex::new(world), router, keys: Keys::generate() }
+        Self {
+            world: Mutex::new(world),
+            router,
+            keys: Keys::generate(),
+            queue: Queue::default(),
+            write_time: Duration::ZERO,
+        }
+    }
+
+    /// How long a write keeps its locks while the clock runs by itself; on a clock that stands it takes no time.
+    #[must_use]
+    pub fn with_write_time(self, write_time: Duration) -> Self {
+        Self { write_time, ..self }
     }
 
     /// The world, brought up to now.
@@ -54,27 +72,84 @@ impl Cluster {
         world
     }
 
-    /// Answers a request.
+    /// Answers a request. A write that finds its lock taken waits for it on the emulator's clock, as on a node.
     ///
     /// # Errors
     /// Whatever the API says no with.
-    pub fn answer(&self, request: Request) -> ApiResult<Reply> {
+    pub async fn answer(&self, request: Request) -> ApiResult<Reply> {
+        let mut queued: Option<InQueue<'_>> = None;
+        loop {
+            let (result, locks, now) = self.attempt(&request);
+            let kept = Kept { cluster: self, locks: locks.kept };
+            let Some(lock) = locks.refused.filter(|_| locks.may_wait) else {
+                drop(queued);
+                if !kept.locks.is_empty() {
+                    self.until(now + self.write_time.as_secs_f64()).await;
+                }
+                return result;
+            };
+            drop(kept);
+            if queued.as_ref().is_none_or(|place| place.lock != lock) {
+                queued = Some(self.queue.join(lock, now));
+            }
+            if queued.as_ref().is_some_and(|place| now >= place.since + PATIENCE) {
+                return result;
+            }
+            self.until(now + PAUSE).await;
+        }
+    }
+
+    /// Makes a call once: what came of it, what it did with locks, and when.
+    fn attempt(&self, request: &Request) -> (ApiResult<Reply>, Taking, f64) {
         let mut world = self.world();
-        let caller = self.authenticate(&world, &request)?;
+        let mut locks = Taking {
+            by: format!("{} {}", request.method.as_str(), request.path),
+            takes_time: !self.write_time.is_zero() && world.clock.is_running(),
+            ..Taking::default()
+        };
+        let result = self.carry_out(&mut world, request, &mut locks);
+        // Where writes take no time, one without quorum is refused at once.
+        locks.may_wait = locks.takes_time || world.is_quorate();
+        (result, locks, world.clock.now())
+    }
+
+    /// Waits until the emulator's clock shows a time.
+    async fn until(&self, due: f64) {
+        loop {
+            let moved = self.world().clock.moved();
+            let mut told = pin!(moved.notified());
+            told.as_mut().enable();
+            let (left, runs) = {
+                let world = self.world();
+                (due - world.clock.now(), world.clock.is_running())
+            };
+            if left <= 0.0 {
+                return;
+            }
+            if runs {
+                let _ = tokio::time::timeout(Duration::from_secs_f64(left), told).await;
+            } else {
+                told.await;
+            }
+        }
+    }
+
+    fn carry_out(&self, world: &mut World, request: &Request, locks: &mut Taking) -> ApiResult<Reply> {
+        let caller = self.authenticate(world, request)?;
         let mut params = request.params.clone()?;
-        let (route, in_path) = self.route(&request)?;
+        let (route, in_path) = self.route(request)?;
         merge_path(&mut params, in_path)?;
         if request.credentials.has_token() && !route.allow_token {
             let what = format!("URI '{}' not available with API token, need proper ticket.\n", request.path);
             return Err(ApiError::permission(Some(&what)));
         }
         let value = |name: &str| params.get(name).map(crate::schema::check::perl_text).unwrap_or_default();
-        check_permission(&world, &caller, &route.permission, &value)?;
+        check_permission(world, &caller, &route.permission, &value)?;
         if route.proxied {
-            reach(&world, &value("node"))?;
+            reach(world, &value("node"))?;
         }
         let params = route.params.verify(params)?;
-        let mut call = Call { world: &mut world, params, caller, lock_fault: request.lock_fault };
+        let mut call = Call { world, params, caller, lock_fault: request.lock_fault, locks };
         if route.permission_is_ticket() {
             return crate::api::access::ticket::create(&mut call, &self.keys).map(Reply::from);
         }
@@ -113,7 +188,8 @@ impl Cluster {
     pub fn run_route(&self, world: &mut World, route: &Route, params: Map<String, Value>) -> ApiResult<Reply> {
         let params = route.params.verify(params)?;
         let caller = Caller::User("root@pam".into());
-        (route.handler)(&mut Call { world, params, caller, lock_fault: None })
+        let locks = &mut Taking { by: format!("a command on a node: {}", route.path), ..Taking::default() };
+        (route.handler)(&mut Call { world, params, caller, lock_fault: None, locks })
     }
 
     fn authenticate(&self, world: &World, request: &Request) -> ApiResult<Caller> {
@@ -126,6 +202,21 @@ impl Cluster {
         let method = request.method;
         let missing = || ApiError::not_implemented(method.as_str(), &request.path);
         self.router.find(method, &request.path).ok_or_else(missing)
+    }
+}
+
+/// Locks that a write keeps; they are given back when this is dropped.
+struct Kept<'c> {
+    cluster: &'c Cluster,
+    locks: Vec<String>,
+}
+
+impl Drop for Kept<'_> {
+    fn drop(&mut self) {
+        if !self.locks.is_empty() {
+            let mut world = self.cluster.world();
+            self.locks.iter().for_each(|lock| world.release_lock(lock));
+        }
     }
 }
 

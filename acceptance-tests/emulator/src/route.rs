@@ -8,6 +8,7 @@ use crate::error::{ApiError, ApiResult};
 use crate::schema::{Params, Schema};
 use crate::world::World;
 use crate::world::access::Caller;
+use crate::world::locks::Taking;
 
 /// The methods Proxmox knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -68,6 +69,8 @@ pub struct Call<'a> {
     pub caller: Caller,
     /// A fault to be met at the next cluster lock.
     pub lock_fault: Option<LockFault>,
+    /// The cluster locks that it takes.
+    pub locks: &'a mut Taking,
 }
 
 /// What goes wrong with a cluster lock.
@@ -107,25 +110,34 @@ impl Call<'_> {
         self.world.check_quorum()
     }
 
-    /// Runs `code` under the cluster lock `name` (`domain-ha`, `file-datacenter_cfg`, …).
+    /// Runs `code` under the cluster lock `name` (`domain-ha`, `file-datacenter_cfg`, …). Where the lock is taken this is an error
+    /// that the pipeline keeps to itself as long as there is time: it makes the whole call again.
     ///
     /// # Errors
     /// What `code` answers, or `cfs-lock 'NAME' error: …`.
     pub fn locked<T>(&mut self, name: &str, code: impl FnOnce(&mut Self) -> ApiResult<T>) -> ApiResult<T> {
-        if !self.world.is_quorate() || self.lock_fault == Some(LockFault::NoQuorum) {
-            return Err(ApiError::die(format!("cfs-lock '{name}' error: no quorum!")));
+        let no_quorum = || ApiError::die(format!("cfs-lock '{name}' error: no quorum!"));
+        let timeout = || ApiError::die(format!("cfs-lock '{name}' error: got lock request timeout"));
+        match self.lock_fault {
+            Some(LockFault::NoQuorum) => return Err(no_quorum()),
+            Some(LockFault::Timeout) => return Err(timeout()),
+            Some(LockFault::CommandTimeout) | None => {}
         }
-        let fault = self.lock_fault.or_else(|| self.world.is_locked(name).then_some(LockFault::Timeout));
-        match fault {
-            Some(LockFault::Timeout) => {
-                Err(ApiError::die(format!("cfs-lock '{name}' error: got lock request timeout")))
-            }
-            Some(LockFault::CommandTimeout) => {
-                code(self)?;
-                Err(ApiError::die(format!("'{name}'-locked command timed out - aborting")))
-            }
-            _ => code(self),
+        if !self.world.take_lock(name, &self.locks.by) {
+            self.locks.refused = Some(name.to_owned());
+            return Err(if self.world.is_quorate() { timeout() } else { no_quorum() });
         }
+        let result = code(self);
+        if self.locks.takes_time {
+            self.locks.kept.push(name.to_owned());
+        } else {
+            self.world.release_lock(name);
+        }
+        if self.lock_fault == Some(LockFault::CommandTimeout) {
+            result?;
+            return Err(ApiError::die(format!("'{name}'-locked command timed out - aborting")));
+        }
+        result
     }
 }
 

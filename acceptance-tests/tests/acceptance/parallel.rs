@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use acceptance_tests::runtime::block_on;
 use acceptance_tests::{Cluster, Workspace};
 use pve_emulator::{Options, Seed};
 use serde_json::json;
@@ -53,6 +54,70 @@ fn a_hundred_resources_at_once_never_fight_for_the_lock() {
     );
     w.expect(0, &["destroy", "-auto-approve", "-json", "-parallelism=50"]);
     assert!(cluster.api.list("/cluster/ha/resources", "sid").is_empty());
+}
+
+/// HA resources of `count` virtual machines from `first` on.
+fn resources(first: u32, count: u32) -> String {
+    format!(
+        "resource \"pve_ha_resource\" \"a\" {{\n  count = {count}\n  sid   = \"vm:${{{first} + count.index}}\"\n}}\n"
+    )
+}
+
+/// Two processes that apply at once.
+fn apply_both(cluster: &Arc<Cluster>, meanwhile: impl FnOnce()) {
+    let both = [1000, 1050].map(|first| {
+        let w = Workspace::new(cluster);
+        w.configure(&resources(first, 6));
+        w
+    });
+    std::thread::scope(|scope| {
+        let runs = both.each_ref().map(|w| scope.spawn(|| w.apply()));
+        meanwhile();
+        for run in runs {
+            let run = run.join().unwrap();
+            assert!(run.warnings().is_empty(), "{}", run.text);
+        }
+    });
+    assert_eq!(cluster.api.list("/cluster/ha/resources", "sid").len(), 12);
+    both.iter().for_each(Workspace::plan_is_empty);
+}
+
+fn asked_to_create(cluster: &Cluster) -> u64 {
+    cluster.emulator().counters().report()["requests"]["POST /cluster/ha/resources"].as_u64().unwrap()
+}
+
+#[test]
+fn two_applies_meet_at_the_lock_and_both_are_carried_out() {
+    let name = "parallel::two_applies_meet_at_the_lock_and_both_are_carried_out";
+    let options = Options { seed: Some(hundred()), write_time: Duration::from_millis(20), ..Options::default() };
+    let Some(cluster) = Cluster::own(name, options).map(Arc::new) else { return };
+    cluster.run("pve2", "mkdir /etc/pve/priv/lock/domain-ha");
+    apply_both(&cluster, || {
+        // One write of each is on its way: a process sends one at a time.
+        block_on(cluster.emulator().cluster().queue.until("domain-ha", |calls| calls.waiting == 2));
+        cluster.run("pve2", "rmdir /etc/pve/priv/lock/domain-ha");
+    });
+    // Who waits for the lock on the node isn't asked again.
+    assert_eq!(asked_to_create(&cluster), 12);
+    assert_eq!(cluster.emulator().counters().report()["most_writes_in_flight"]["domain-ha"], 2);
+}
+
+#[test]
+fn a_lock_that_was_waited_for_in_vain_is_asked_for_again() {
+    let name = "parallel::a_lock_that_was_waited_for_in_vain_is_asked_for_again";
+    let options = Options { seed: Some(hundred()), clock: Some(1_795_396_500.0), ..Options::default() };
+    let Some(cluster) = Cluster::own(name, options).map(Arc::new) else { return };
+    let emulated = cluster.emulator().cluster();
+    cluster.run("pve2", "mkdir /etc/pve/priv/lock/domain-ha");
+    apply_both(&cluster, || {
+        block_on(emulated.queue.until("domain-ha", |calls| calls.waiting == 2));
+        emulated.world().advance(10.0);
+        // Both have had `got lock request timeout` for an answer, and come again.
+        block_on(emulated.queue.until("domain-ha", |calls| (calls.waiting, calls.so_far) == (2, 4)));
+        cluster.run("pve2", "rmdir /etc/pve/priv/lock/domain-ha");
+        emulated.world().advance(1.0);
+    });
+    assert_eq!(asked_to_create(&cluster), 14);
 }
 
 /// Three nodes with a hundred virtual machines.

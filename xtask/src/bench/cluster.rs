@@ -51,7 +51,7 @@ impl Cluster {
         let seed = tempfile::Builder::new().suffix(".json").tempfile()?;
         serde_json::to_writer(&seed, &self::seed(guests, managed))?;
         let mut process = Command::new(&program)
-            .args(["--pve", "9", "--latency-ms", &latency_ms.to_string(), "--seed"])
+            .args(["--pve", "9", "--write-ms", "0", "--latency-ms", &latency_ms.to_string(), "--seed"])
             .arg(seed.path())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

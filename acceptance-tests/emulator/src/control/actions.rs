@@ -33,6 +33,7 @@ pub(super) fn run(shared: &Shared, action: &str, body: Value) -> Outcome {
         "edit" => edit(shared, read(body)?),
         "file" => file(shared, &read(body)?),
         "seed" => seed(shared, read(body)?),
+        "locks" => Ok(locks(shared)),
         "counters" => Ok(shared.control.counters.report()),
         "counters/reset" => {
             shared.control.counters.reset();
@@ -82,6 +83,17 @@ fn advance(shared: &Shared, advance: &Advance) -> Value {
     let mut world = shared.cluster.world();
     world.advance(advance.seconds);
     time(&world)
+}
+
+/// Who holds which cluster lock since when, and how many API calls wait for it and have waited so far.
+fn locks(shared: &Shared) -> Value {
+    let mut locks = shared.cluster.world().locks();
+    for (name, calls) in shared.cluster.queue.calls() {
+        let lock = locks.entry(name).or_insert_with(|| json!({}));
+        lock["waiting"] = json!(calls.waiting);
+        lock["waited_so_far"] = json!(calls.so_far);
+    }
+    json!(locks)
 }
 
 #[derive(Deserialize)]

@@ -21,6 +21,7 @@
 //! | `authorise` | `{"key":LINE}` | lets the owner of a public key in |
 //! | `fence` | `{"text":TEXT,"attempts":[[NODE,N]]?}` | tells how Proxmox reads a text of fence.cfg |
 //! | `seed` | `{"initial":"seed"\|"fresh","seed":{…}?}` | begins anew |
+//! | `locks` | – | who holds which cluster lock since when, and how many API calls wait for it and have waited so far |
 //! | `counters`, `counters/reset` | – | what was asked of the API |
 //!
 //! Invariant: nothing here is part of Proxmox's API, and nothing of Proxmox's API is here. Only local callers get in.

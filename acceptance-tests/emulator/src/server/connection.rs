@@ -115,7 +115,7 @@ async fn control_answer(shared: &Shared, peer: SocketAddr, request: hyper::Reque
     respond(status, "", text, true)
 }
 
-async fn answer(shared: &Shared, request: hyper::Request<Incoming>) -> Result<Response<Full<Bytes>>, Cut> {
+async fn answer(shared: &Arc<Shared>, request: hyper::Request<Incoming>) -> Result<Response<Full<Bytes>>, Cut> {
     let (head, incoming) = request.into_parts();
     let raw_path = head.uri.path().to_owned();
     let Some(method) = Method::parse(head.method.as_str()) else {
@@ -139,12 +139,12 @@ async fn answer(shared: &Shared, request: hyper::Request<Incoming>) -> Result<Re
 }
 
 /// Runs the call with whatever faults are asked for around it.
-async fn guarded(shared: &Shared, mut request: Request) -> Result<ApiResult<Reply>, Cut> {
+async fn guarded(shared: &Arc<Shared>, mut request: Request) -> Result<ApiResult<Reply>, Cut> {
     let _counted = shared.control.counters.request(&shared.cluster.router, request.method, &request.path);
     let fault = shared.control.faults.next(request.method, &request.path);
     tokio::time::sleep(shared.options.latency).await;
     let Some(fault) = fault else {
-        return Ok(shared.cluster.answer(request));
+        return carry_out(shared, request).await;
     };
     tokio::time::sleep(fault.delay).await;
     request.lock_fault = fault.lock;
@@ -154,7 +154,7 @@ async fn guarded(shared: &Shared, mut request: Request) -> Result<ApiResult<Repl
     if fault.cut_before {
         return Err(Cut);
     }
-    let result = shared.cluster.answer(request);
+    let result = carry_out(shared, request).await?;
     if fault.cut_after {
         return Err(Cut);
     }
@@ -166,6 +166,18 @@ async fn guarded(shared: &Shared, mut request: Request) -> Result<ApiResult<Repl
         Some(error) => Err(error),
         None => result,
     })
+}
+
+/// A call is carried out by a worker of its own: it goes on waiting for its lock when its client is gone.
+async fn carry_out(shared: &Arc<Shared>, request: Request) -> Result<ApiResult<Reply>, Cut> {
+    let worker = shared.clone();
+    let worker = tokio::spawn(async move {
+        tokio::select! {
+            result = worker.cluster.answer(request) => Ok(result),
+            () = worker.stop.cancelled() => Err(Cut),
+        }
+    });
+    worker.await.unwrap_or(Err(Cut))
 }
 
 /// `/api2/json/version` → `json`, `/version`.

@@ -53,6 +53,8 @@ pub struct Options {
     pub state: Option<PathBuf>,
     /// Added to every answer of the API.
     pub latency: Duration,
+    /// How long a write holds its cluster lock while the clock runs by itself.
+    pub write_time: Duration,
     /// How long a failed login takes while the clock runs by itself.
     pub failed_login_delay: Duration,
     /// Offer SSH as well.
@@ -72,6 +74,7 @@ impl Default for Options {
             clock: None,
             state: None,
             latency: Duration::ZERO,
+            write_time: Duration::ZERO,
             failed_login_delay: Duration::ZERO,
             ssh: false,
             log: false,
@@ -205,7 +208,7 @@ impl Emulator {
         let address = listener.local_addr()?;
         let endpoint = format!("https://{address}");
         let shared = Arc::new(Shared {
-            cluster: Cluster::new(world),
+            cluster: Cluster::new(world).with_write_time(options.write_time),
             options,
             control: crate::control::Control::new(seed.clone()),
             fingerprints,

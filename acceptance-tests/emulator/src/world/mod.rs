@@ -8,6 +8,7 @@ pub mod corosync;
 pub mod disk;
 pub mod files;
 pub mod guests;
+pub mod locks;
 pub mod machines;
 pub mod nodes;
 pub mod pmxcfs;
@@ -97,6 +98,8 @@ pub struct World {
     pub machines: BTreeMap<String, Machine>,
     /// Folders below `/etc/pve` that somebody made, cluster locks among them, and when they were changed last.
     pub folders: BTreeMap<String, f64>,
+    /// The API calls that hold cluster locks, by lock.
+    pub(crate) lock_holders: BTreeMap<String, String>,
     /// The CRM, the LRMs and their schedule.
     pub crm: Crm,
     /// The replication jobs' runtime state.

@@ -12,6 +12,7 @@ use super::storage::STORAGE_CFG;
 use super::{Guest, GuestKind, Node, Profile, Pve, Tasks, World};
 use crate::clock::Clock;
 use crate::crm::Crm;
+use crate::section_config::bytes;
 
 /// A start state.
 #[derive(Clone, Debug, Deserialize)]
@@ -178,6 +179,7 @@ impl Seed {
             expected: None,
             machines: BTreeMap::new(),
             folders: BTreeMap::new(),
+            lock_holders: BTreeMap::new(),
             crm: Crm::default(),
             replication: crate::api::replication::State::default(),
             backup: crate::api::backup::State::default(),
@@ -190,7 +192,7 @@ impl Seed {
         world.write_access();
         for (path, text) in &self.files {
             match text {
-                Some(text) => world.put_file(path, text.clone()),
+                Some(text) => world.put_file(path, bytes::from_utf8(text)),
                 None => world.remove_file(path),
             }
         }
