@@ -20,7 +20,7 @@ use crate::trust::Trust;
 pub const EXISTING: &str = "PVE_ACC_EXISTING_CLUSTER";
 
 /// What the guests that tests may touch are called.
-const OURS: &str = "tfacc-";
+pub const OURS: &str = "tfacc-";
 
 /// A cluster, and what a client needs to reach it.
 pub struct Cluster {
@@ -30,8 +30,21 @@ pub struct Cluster {
     pub api: Api,
     emulator: Option<Handle>,
     leased: Mutex<Vec<String>>,
+    counts: Mutex<Wanted>,
     nodes: OnceLock<Nodes>,
 }
+
+/// Guests whose names begin with [`OURS`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// Virtual machines.
+    pub vms: usize,
+    /// Containers.
+    pub cts: usize,
+}
+
+/// What an existing cluster needs to have for every test.
+pub const WANTED: Wanted = Wanted { vms: 9, cts: 4 };
 
 /// Guests of the existing cluster that a test is using right now.
 static LEASED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
@@ -79,6 +92,7 @@ impl Cluster {
             api,
             emulator: Some(handle),
             leased: Mutex::default(),
+            counts: Mutex::default(),
             nodes: OnceLock::new(),
         }
     }
@@ -161,6 +175,7 @@ impl Cluster {
             api: Api::new(&endpoint, &token, &trust),
             emulator: None,
             leased: Mutex::default(),
+            counts: Mutex::default(),
             nodes: OnceLock::new(),
         }
     }
@@ -201,10 +216,24 @@ impl Cluster {
             self.lease(&all, count)
         };
         let guests = Guests { vms: take("qemu", count), cts: take("lxc", containers) };
+        self.within_what_is_wanted(&guests);
         if !self.is_own() {
             self.await_forgotten(&guests.sids());
         }
         guests
+    }
+
+    /// Whoever has a cluster for the tests is told by [`WANTED`] what they need, so none may need more.
+    #[track_caller]
+    fn within_what_is_wanted(&self, taken: &Guests) {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.vms += taken.vms.len();
+        counts.cts += taken.cts.len();
+        let Wanted { vms, cts } = *counts;
+        assert!(
+            vms <= WANTED.vms && cts <= WANTED.cts,
+            "a test takes {vms} VMs and {cts} containers, more than WANTED"
+        );
     }
 
     /// Waits until the HA manager has forgotten what other tests have done with these guests: Proxmox puts a service that is
@@ -231,8 +260,9 @@ impl Cluster {
         guest["node"].as_str().unwrap_or_default().to_owned()
     }
 
+    /// The ids of the guests of a kind, `qemu` or `lxc`, that tests may touch.
     #[track_caller]
-    fn ours(&self, kind: &str) -> Vec<String> {
+    pub fn ours(&self, kind: &str) -> Vec<String> {
         let guests = self.all_guests();
         let is_ours =
             |guest: &&Json| guest["type"] == kind && guest["name"].as_str().is_some_and(|name| name.starts_with(OURS));
@@ -315,6 +345,10 @@ impl Drop for Cluster {
     fn drop(&mut self) {
         if self.emulator.is_none() {
             let mine = std::mem::take(&mut *self.leased.lock().unwrap_or_else(PoisonError::into_inner));
+            // A test that has failed may have left something; what it made past the CLI stands in no state.
+            for what in crate::leftovers::remove(&self.api, &mine) {
+                let _ = writeln!(std::io::stderr(), "removed {what}, which a test has left behind");
+            }
             LEASED.lock().unwrap_or_else(PoisonError::into_inner).retain(|id| !mine.contains(id));
             RETURNED.notify_all();
         }

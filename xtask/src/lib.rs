@@ -1,19 +1,21 @@
-//! Every command that CI runs, and the demo: one module per command.
+//! Every command that CI runs: one module per command.
 //!
 //! A command takes the checkout as it finds it, says in one line per finding what is wrong and where, and fails by
 //! returning an error. It knows nothing of who calls it.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "these are command line tools; stdout is theirs")]
 
+pub mod acceptance;
 pub mod bench;
 pub mod catalogue;
 pub mod ci;
-pub mod demo;
 pub mod dist;
 pub mod docs;
+pub mod packages;
 pub mod placement;
 pub mod promises;
 pub mod replay;
 pub mod schemas;
+pub mod test;
 pub mod tidy;
 
 mod generated;

@@ -191,6 +191,8 @@ enum Action {
         /// METHOD PATH [NAME=VALUE]…
         call: Vec<String>,
     },
+    /// Tell who holds which cluster lock, and how many calls wait for it
+    Locks,
     /// Print a file
     File {
         /// Which
@@ -338,6 +340,7 @@ fn request(action: Action) -> Result<(&'static str, Value), Failure> {
             ("edit", json!({"file": file, "text": text}))
         }
         Action::Edit { file: None, call } => ("edit", api_call(&call)?),
+        Action::Locks => ("locks", json!({})),
         Action::File { file } => ("file", json!({"file": file})),
         Action::Seed { initial } => match initial.and_then(|initial| word(&|| initial.to_possible_value())) {
             Some(initial) => ("seed", json!({"initial": initial})),

@@ -4,9 +4,11 @@
 use std::env;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 
 use acceptance_tests::cluster::{EXISTING, is_existing};
-use acceptance_tests::{Cluster, cli};
+use acceptance_tests::{Cluster, Workspace, cli};
+use pve_emulator::Release;
 use serde_json::Value as Json;
 
 #[test]
@@ -40,6 +42,58 @@ fn suite(pve: &str) {
     }
     let lives = if pve == "9" { "ha_node_affinity_rule::a_life" } else { "ha_group::a_life_on_pve_8" };
     assert!(said.contains(&format!("test {lives} ... ok")) && !said.contains(&format!("skipped {lives}:")), "{said}");
+    drop(hurry);
+    assert_eq!(cluster.inventory(), before, "something is left behind");
+}
+
+/// Set for the process that runs the test that panics.
+const PANICS: &str = "PVE_ACC_PANICS";
+
+/// Half of what it makes stands in a state, the other half in none.
+#[test]
+fn a_test_that_panics() {
+    if env::var_os(PANICS).is_none() {
+        return;
+    }
+    let cluster = Arc::new(Cluster::of("a_test_that_panics", Release::V9).unwrap());
+    let sids = cluster.guests(3, 1).sids();
+    let w = Workspace::new(&cluster);
+    w.configure(&format!(
+        "resource \"pve_ha_resource\" \"a\" {{\n  for_each = toset({:?})\n  sid = each.key\n  state = \"stopped\"\n}}\n\
+         resource \"pve_ha_node_affinity_rule\" \"a\" {{\n  name = \"tfacc-a\"\n  nodes = {{ {} = 1 }}\n  \
+         resources = [for a in pve_ha_resource.a : a.sid]\n}}\n",
+        &sids[..2],
+        cluster.nodes()[0],
+    ));
+    w.apply();
+    for sid in &sids[2..] {
+        cluster.api.post("/cluster/ha/resources", &[("sid", sid), ("state", "stopped")]);
+    }
+    let apart = [("rule", "tfacc-b"), ("type", "resource-affinity"), ("affinity", "negative")];
+    cluster.api.post("/cluster/ha/rules", &[&apart[..], &[("resources", &sids[2..].join(","))]].concat());
+    // A destroy has nothing to go by.
+    std::fs::remove_file(w.path("terraform.tfstate")).unwrap();
+    panic!("as it was told to");
+}
+
+#[test]
+fn what_a_test_has_made_is_gone_after_its_panic() {
+    if is_existing() {
+        return;
+    }
+    let emulator = Emulator::start("9");
+    let cluster = Cluster::named(&emulator.environment);
+    let before = cluster.inventory();
+    let hurry = cluster.hurry_along();
+    let mut suite = Command::new(env::current_exe().unwrap());
+    suite.args(["--exact", "existing_cluster::a_test_that_panics"]);
+    suite.env(EXISTING, "1").env(PANICS, "1").envs(emulator.environment.iter().cloned());
+    let output = suite.output().unwrap();
+    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(!output.status.success() && said.contains("as it was told to"), "{said}");
+    for what in ["/cluster/ha/rules/tfacc-a", "/cluster/ha/rules/tfacc-b", "/cluster/ha/resources/ct:"] {
+        assert!(said.contains(&format!("removed {what}")), "{what}\n{said}");
+    }
     drop(hurry);
     assert_eq!(cluster.inventory(), before, "something is left behind");
 }

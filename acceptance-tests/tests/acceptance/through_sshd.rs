@@ -37,6 +37,7 @@ resource "pve_node_watchdog" "a" {
 "#;
 
 #[test]
+#[cfg_attr(no_openssh, ignore = "OpenSSH is not installed: `cargo xtask test` installs it")]
 fn all_that_has_no_http_api() {
     let name = "through_sshd::all_that_has_no_http_api";
     let Some(cluster) = Cluster::of_nodes(name, Release::V9, 2).map(Arc::new) else { return };

@@ -16,6 +16,7 @@ fn endless() -> Command {
 }
 
 #[tokio::test]
+#[cfg_attr(no_openssh, ignore = "OpenSSH is not installed: `cargo xtask test` installs it")]
 async fn exit_codes_and_both_outputs() {
     let node = Node::new();
     let ssh = node.ssh();
@@ -37,6 +38,7 @@ async fn exit_codes_and_both_outputs() {
 }
 
 #[tokio::test]
+#[cfg_attr(no_openssh, ignore = "OpenSSH is not installed: `cargo xtask test` installs it")]
 async fn arguments_arrive_as_they_are() {
     let node = Node::new();
     let words = ["", "a b", "$(reboot)", "`id`", "it's", "\"", "a\nb", "-n", "*", "~", "größe", "\\", "a=b; c"];
@@ -49,6 +51,7 @@ async fn arguments_arrive_as_they_are() {
 }
 
 #[tokio::test]
+#[cfg_attr(no_openssh, ignore = "OpenSSH is not installed: `cargo xtask test` installs it")]
 async fn much_goes_in_and_out() {
     let node = Node::new();
     let ssh = node.ssh();
@@ -66,6 +69,7 @@ async fn much_goes_in_and_out() {
 }
 
 #[tokio::test]
+#[cfg_attr(no_openssh, ignore = "OpenSSH is not installed: `cargo xtask test` installs it")]
 async fn lines_are_told_while_it_runs() {
     let node = Node::new();
     let mut told = Vec::new();
@@ -79,6 +83,7 @@ async fn lines_are_told_while_it_runs() {
 }
 
 #[tokio::test]
+#[cfg_attr(no_openssh, ignore = "OpenSSH is not installed: `cargo xtask test` installs it")]
 async fn a_child_that_keeps_the_output_open_is_not_waited_for() {
     let node = Node::with(|options| options.lines.push("MaxSessions 1".to_owned()));
     let ssh = node.ssh();
@@ -90,6 +95,7 @@ async fn a_child_that_keeps_the_output_open_is_not_waited_for() {
 }
 
 #[tokio::test]
+#[cfg_attr(no_openssh, ignore = "OpenSSH is not installed: `cargo xtask test` installs it")]
 async fn texts_are_english_where_the_server_lets_choose() {
     let node = Node::new();
     let output = node.ssh().run("pve1", &Command::new("printenv").arg("LC_ALL"), &call()).await.unwrap();
@@ -97,6 +103,7 @@ async fn texts_are_english_where_the_server_lets_choose() {
 }
 
 #[tokio::test]
+#[cfg_attr(no_openssh, ignore = "OpenSSH is not installed: `cargo xtask test` installs it")]
 async fn forty_commands_over_one_connection() {
     let node = Node::new();
     let ssh = node.ssh();
@@ -112,6 +119,7 @@ async fn forty_commands_over_one_connection() {
 }
 
 #[tokio::test]
+#[cfg_attr(no_openssh, ignore = "OpenSSH is not installed: `cargo xtask test` installs it")]
 async fn many_who_come_at_once_share_the_first_connection() {
     let node = Node::new();
     let ssh = node.ssh();
@@ -121,6 +129,7 @@ async fn many_who_come_at_once_share_the_first_connection() {
 }
 
 #[tokio::test]
+#[cfg_attr(no_openssh, ignore = "OpenSSH is not installed: `cargo xtask test` installs it")]
 async fn a_server_that_allows_one_session_at_a_time() {
     let node = Node::with(|options| options.lines.push("MaxSessions 1".to_owned()));
     let ssh = node.ssh();
@@ -130,6 +139,7 @@ async fn a_server_that_allows_one_session_at_a_time() {
 }
 
 #[tokio::test]
+#[cfg_attr(no_openssh, ignore = "OpenSSH is not installed: `cargo xtask test` installs it")]
 async fn a_server_that_runs_nothing() {
     let node = Node::with(|options| options.lines.push("MaxSessions 0".to_owned()));
     let error = node.ssh().run("pve1", &Command::new("true"), &call()).await.unwrap_err();
@@ -137,6 +147,7 @@ async fn a_server_that_runs_nothing() {
 }
 
 #[tokio::test]
+#[cfg_attr(no_openssh, ignore = "OpenSSH is not installed: `cargo xtask test` installs it")]
 async fn a_connection_cut_between_commands_is_opened_anew() {
     let node = Node::new();
     let ssh = node.ssh();
@@ -148,6 +159,7 @@ async fn a_connection_cut_between_commands_is_opened_anew() {
 }
 
 #[tokio::test]
+#[cfg_attr(no_openssh, ignore = "OpenSSH is not installed: `cargo xtask test` installs it")]
 async fn a_connection_cut_in_the_middle_of_a_command() {
     let node = Node::new();
     let ssh = node.ssh();
@@ -176,6 +188,7 @@ async fn a_connection_cut_in_the_middle_of_a_command() {
 }
 
 #[tokio::test]
+#[cfg_attr(no_openssh, ignore = "OpenSSH is not installed: `cargo xtask test` installs it")]
 async fn a_command_that_takes_too_long() {
     let node = Node::new();
     let config = Config { command_timeout: Duration::from_secs(2), ..node.config.clone() };
@@ -200,6 +213,7 @@ async fn a_command_that_takes_too_long() {
 }
 
 #[tokio::test]
+#[cfg_attr(no_openssh, ignore = "OpenSSH is not installed: `cargo xtask test` installs it")]
 async fn a_stop_drops_what_reads_at_once() {
     let node = Node::new();
     let stop = CancellationToken::new();
@@ -217,6 +231,7 @@ async fn a_stop_drops_what_reads_at_once() {
 }
 
 #[tokio::test]
+#[cfg_attr(no_openssh, ignore = "OpenSSH is not installed: `cargo xtask test` installs it")]
 async fn a_stop_lets_what_has_begun_come_to_its_end() {
     let node = Node::new();
     let ssh = node.ssh();
@@ -241,6 +256,7 @@ async fn a_stop_lets_what_has_begun_come_to_its_end() {
 }
 
 #[tokio::test]
+#[cfg_attr(no_openssh, ignore = "OpenSSH is not installed: `cargo xtask test` installs it")]
 async fn nobody_there() {
     let node = Node::new();
     let mut config = node.config.clone();

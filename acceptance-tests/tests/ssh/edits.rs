@@ -69,6 +69,7 @@ fn file() -> ClusterFile {
 }
 
 #[tokio::test]
+#[cfg_attr(no_openssh, ignore = "OpenSSH is not installed: `cargo xtask test` installs it")]
 async fn written_under_the_lock_beside_and_renamed() {
     let pve = Pmxcfs::new();
     let text = "# größe, \"quoted\" $(not run)\n\n\tdevice a fence_x ip=1\r\nno newline at the end";
@@ -102,6 +103,7 @@ async fn written_under_the_lock_beside_and_renamed() {
 }
 
 #[tokio::test]
+#[cfg_attr(no_openssh, ignore = "OpenSSH is not installed: `cargo xtask test` installs it")]
 async fn while_etc_pve_is_not_mounted_nothing_is_absent() {
     let pve = Pmxcfs::new();
     fs::remove_file(pve.path(".members")).unwrap();
@@ -113,6 +115,7 @@ async fn while_etc_pve_is_not_mounted_nothing_is_absent() {
 }
 
 #[tokio::test]
+#[cfg_attr(no_openssh, ignore = "OpenSSH is not installed: `cargo xtask test` installs it")]
 async fn what_is_refused_is_not_written() {
     let pve = Pmxcfs::new();
     fs::write(pve.path("ha/fence.cfg"), "device a fence_x ip=1\n").unwrap();
@@ -130,6 +133,7 @@ async fn what_is_refused_is_not_written() {
 }
 
 #[tokio::test]
+#[cfg_attr(no_openssh, ignore = "OpenSSH is not installed: `cargo xtask test` installs it")]
 async fn a_lock_that_is_held_is_waited_for() {
     let pve = Pmxcfs::new();
     let lock = pve.path("priv/lock/domain-ha");
@@ -156,6 +160,7 @@ async fn a_lock_that_is_held_is_waited_for() {
 }
 
 #[tokio::test]
+#[cfg_attr(no_openssh, ignore = "OpenSSH is not installed: `cargo xtask test` installs it")]
 async fn many_writers_lose_nothing() {
     let pve = Pmxcfs::new();
     let ssh = pve.node.ssh();
@@ -176,6 +181,7 @@ async fn many_writers_lose_nothing() {
 }
 
 #[tokio::test]
+#[cfg_attr(no_openssh, ignore = "OpenSSH is not installed: `cargo xtask test` installs it")]
 async fn the_lock_is_given_back_on_failure_and_cancellation() {
     let pve = Pmxcfs::new();
     // The file can't be written beside: its temporary name is taken by a folder.
@@ -210,6 +216,7 @@ async fn the_lock_is_given_back_on_failure_and_cancellation() {
 }
 
 #[tokio::test]
+#[cfg_attr(no_openssh, ignore = "OpenSSH is not installed: `cargo xtask test` installs it")]
 async fn without_quorum_there_is_one_clear_error() {
     if !is_root() {
         return acceptance_tests::cluster::skipped("without_quorum", "only root can become a user without rights");

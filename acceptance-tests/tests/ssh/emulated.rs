@@ -41,6 +41,7 @@ fn both(test: &str) -> Option<(Cluster, [Ssh; 2])> {
 }
 
 #[test]
+#[cfg_attr(no_openssh, ignore = "OpenSSH is not installed: `cargo xtask test` installs it")]
 fn commands_and_files() {
     let Some((_cluster, both)) = both("commands_and_files") else { return };
     let file = ClusterFile::new("/etc/pve/ha/fence.cfg", "domain-ha");
@@ -67,6 +68,7 @@ fn commands_and_files() {
 }
 
 #[test]
+#[cfg_attr(no_openssh, ignore = "OpenSSH is not installed: `cargo xtask test` installs it")]
 fn without_quorum() {
     let Some((cluster, both)) = both("without_quorum") else { return };
     let file = ClusterFile::new("/etc/pve/ha/fence.cfg", "domain-ha");
@@ -86,6 +88,7 @@ fn without_quorum() {
 }
 
 #[test]
+#[cfg_attr(no_openssh, ignore = "OpenSSH is not installed: `cargo xtask test` installs it")]
 fn a_connection_cut_by_the_node() {
     let Some((cluster, both)) = both("a_connection_cut_by_the_node") else { return };
     for ssh in &both {

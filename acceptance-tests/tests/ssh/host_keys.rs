@@ -13,6 +13,7 @@ async fn with(node: &Node, lines: &[String]) -> Result<(), Error> {
 }
 
 #[tokio::test]
+#[cfg_attr(no_openssh, ignore = "OpenSSH is not installed: `cargo xtask test` installs it")]
 async fn each_of_several_keys_is_asked_for_by_whoever_knows_it() {
     let kinds = [KeyType::Ed25519, KeyType::Ecdsa, KeyType::Rsa];
     let node = Node::with(|options| options.host_keys = kinds.map(|kind| Key::new(kind, "")).into());
@@ -23,6 +24,7 @@ async fn each_of_several_keys_is_asked_for_by_whoever_knows_it() {
 }
 
 #[tokio::test]
+#[cfg_attr(no_openssh, ignore = "OpenSSH is not installed: `cargo xtask test` installs it")]
 async fn an_unknown_key_is_refused_with_the_line_that_trusts_it() {
     for kind in [KeyType::Ed25519, KeyType::Ecdsa, KeyType::Rsa] {
         let node = Node::with(|options| options.host_keys = vec![Key::new(kind, "")]);
@@ -39,6 +41,7 @@ async fn an_unknown_key_is_refused_with_the_line_that_trusts_it() {
 }
 
 #[tokio::test]
+#[cfg_attr(no_openssh, ignore = "OpenSSH is not installed: `cargo xtask test` installs it")]
 async fn a_changed_key_is_refused() {
     let node = Node::new();
     let before = Key::new(KeyType::Ed25519, "");
@@ -53,6 +56,7 @@ async fn a_changed_key_is_refused() {
 }
 
 #[tokio::test]
+#[cfg_attr(no_openssh, ignore = "OpenSSH is not installed: `cargo xtask test` installs it")]
 async fn a_revoked_key_is_refused() {
     let node = Node::new();
     let known = node.sshd.known();
@@ -62,6 +66,7 @@ async fn a_revoked_key_is_refused() {
 }
 
 #[tokio::test]
+#[cfg_attr(no_openssh, ignore = "OpenSSH is not installed: `cargo xtask test` installs it")]
 async fn a_host_that_is_installed_anew_while_in_use() {
     let node = Node::new();
     let ssh = node.ssh();
@@ -76,6 +81,7 @@ async fn a_host_that_is_installed_anew_while_in_use() {
 }
 
 #[tokio::test]
+#[cfg_attr(no_openssh, ignore = "OpenSSH is not installed: `cargo xtask test` installs it")]
 async fn a_file_of_known_hosts_with_hashed_names_is_read_and_never_written() {
     let node = Node::new();
     let folder = tempfile::tempdir().unwrap();

@@ -16,6 +16,7 @@ fn through(jump: &Sshd, key: Option<&Key>, node: &Node) -> Config {
 }
 
 #[tokio::test]
+#[cfg_attr(no_openssh, ignore = "OpenSSH is not installed: `cargo xtask test` installs it")]
 async fn a_node_behind_a_host_with_a_key_of_its_own() {
     let key = Key::new(KeyType::Ecdsa, "");
     let (jump, node) = (Sshd::start(Options::letting_in(&key)), Node::new());
@@ -39,6 +40,7 @@ async fn a_node_behind_a_host_with_a_key_of_its_own() {
 }
 
 #[tokio::test]
+#[cfg_attr(no_openssh, ignore = "OpenSSH is not installed: `cargo xtask test` installs it")]
 async fn the_nodes_key_serves_for_the_jump_host_too() {
     let node = Node::new();
     // One server is both: it is reached through itself.
@@ -54,6 +56,7 @@ async fn the_nodes_key_serves_for_the_jump_host_too() {
 }
 
 #[tokio::test]
+#[cfg_attr(no_openssh, ignore = "OpenSSH is not installed: `cargo xtask test` installs it")]
 async fn both_hosts_have_to_be_the_right_ones() {
     let key = Key::new(KeyType::Ed25519, "");
     let (jump, node) = (Sshd::start(Options::letting_in(&key)), Node::new());
@@ -75,6 +78,7 @@ async fn both_hosts_have_to_be_the_right_ones() {
 }
 
 #[tokio::test]
+#[cfg_attr(no_openssh, ignore = "OpenSSH is not installed: `cargo xtask test` installs it")]
 async fn a_jump_host_that_forwards_nothing() {
     let key = Key::new(KeyType::Ed25519, "");
     let lines = vec!["AllowTcpForwarding no".to_owned()];

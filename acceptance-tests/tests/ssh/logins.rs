@@ -13,6 +13,7 @@ async fn logs_in(key: &Key, identities: &[Identity]) {
 }
 
 #[tokio::test]
+#[cfg_attr(no_openssh, ignore = "OpenSSH is not installed: `cargo xtask test` installs it")]
 async fn keys_of_all_kinds() {
     for kind in [KeyType::Ed25519, KeyType::Ecdsa, KeyType::Rsa] {
         let key = Key::new(kind, "");
@@ -21,6 +22,7 @@ async fn keys_of_all_kinds() {
 }
 
 #[tokio::test]
+#[cfg_attr(no_openssh, ignore = "OpenSSH is not installed: `cargo xtask test` installs it")]
 async fn keys_of_all_forms_encrypted() {
     for key in [
         Key::new(KeyType::Ed25519, "correct horse"),
@@ -42,6 +44,7 @@ async fn keys_of_all_forms_encrypted() {
 }
 
 #[tokio::test]
+#[cfg_attr(no_openssh, ignore = "OpenSSH is not installed: `cargo xtask test` installs it")]
 async fn a_key_of_an_agent_that_holds_several() {
     for kind in [KeyType::Ed25519, KeyType::Ecdsa, KeyType::Rsa] {
         let (key, other) = (Key::new(kind, ""), Key::new(KeyType::Ed25519, ""));
@@ -54,6 +57,7 @@ async fn a_key_of_an_agent_that_holds_several() {
 }
 
 #[tokio::test]
+#[cfg_attr(no_openssh, ignore = "OpenSSH is not installed: `cargo xtask test` installs it")]
 async fn nobody_is_let_in() {
     let node = Node::new();
     let wrong = Key::new(KeyType::Ed25519, "");
@@ -81,6 +85,7 @@ async fn nobody_is_let_in() {
 }
 
 #[tokio::test]
+#[cfg_attr(no_openssh, ignore = "OpenSSH is not installed: `cargo xtask test` installs it")]
 async fn too_many_keys() {
     let node = Node::new();
     let wrong: Vec<Key> = (0..8).map(|_| Key::new(KeyType::Ed25519, "")).collect();

@@ -7,6 +7,7 @@ use terraform_provider_pve::ssh::{Command, Config, Kind};
 use super::{Node, call, ssh};
 
 #[tokio::test]
+#[cfg_attr(no_openssh, ignore = "OpenSSH is not installed: `cargo xtask test` installs it")]
 async fn a_user_who_may() {
     if !is_root() {
         return skipped("a_user_who_may", "root alone is surely allowed to use sudo without a password");
@@ -24,6 +25,7 @@ async fn a_user_who_may() {
 }
 
 #[tokio::test]
+#[cfg_attr(no_openssh, ignore = "OpenSSH is not installed: `cargo xtask test` installs it")]
 async fn a_user_who_would_be_asked_for_a_password() {
     if !is_root() {
         return skipped("a_user_who_would_be_asked_for_a_password", "only root can become a user without rights");

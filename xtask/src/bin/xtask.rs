@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use xtask::{Outcome, Workspace, bench, ci, dist, docs, placement, promises, replay, schemas, tidy};
+use xtask::{Outcome, Workspace, acceptance, bench, ci, dist, docs, placement, promises, replay, schemas, test, tidy};
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "Every command that CI runs", disable_help_subcommand = true)]
@@ -16,6 +16,7 @@ struct Cli {
 /// Sorted by name; one line per module.
 #[derive(Subcommand)]
 enum Command {
+    Acceptance(acceptance::Args),
     Bench(bench::Args),
     Ci(ci::Args),
     Dist(dist::Args),
@@ -24,6 +25,7 @@ enum Command {
     Promises(promises::Args),
     Replay(replay::Args),
     Schemas(schemas::Args),
+    Test(test::Args),
     Tidy(tidy::Args),
 }
 
@@ -40,6 +42,7 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Outcome {
     let workspace = Workspace::of_this_build();
     match command {
+        Command::Acceptance(args) => acceptance::run(&workspace, &args),
         Command::Bench(args) => bench::run(&workspace, &args),
         Command::Ci(args) => ci::run(&workspace, &args),
         Command::Dist(args) => dist::run(&workspace, &args),
@@ -48,6 +51,7 @@ fn run(command: Command) -> Outcome {
         Command::Promises(args) => promises::run(&workspace, &args),
         Command::Replay(args) => replay::run(&workspace, &args),
         Command::Schemas(args) => schemas::run(&workspace, &args),
+        Command::Test(args) => test::run(&workspace, &args),
         Command::Tidy(args) => tidy::run(&workspace, &args),
     }
 }

@@ -216,6 +216,12 @@ const LAYERS: &[Layer] = &[
         never: &["tonic", "prost"],
         because: "a cluster that shares code with its client proves nothing",
     },
+    Layer {
+        at: "demo/",
+        may: &[],
+        never: &["reqwest", "hyper", "tonic"],
+        because: "the demo starts at once where there is a release: it compiles in seconds",
+    },
 ];
 
 /// Modules of the provider that may name every layer.
@@ -280,6 +286,7 @@ fn module(file: &str) -> Vec<String> {
         ("provider/src/", PROVIDER),
         ("acceptance-tests/emulator/", "pve_emulator"),
         ("acceptance-tests/", "acceptance_tests"),
+        ("demo/", "demo"),
         ("xtask/", "xtask"),
     ];
     let (rest, name) =

@@ -72,7 +72,7 @@ pub fn findings(workspace: &Workspace, catalogue: &Catalogue) -> io::Result<Vec<
 /// Every Rust file of the workspace with its text.
 fn sources(workspace: &Workspace) -> io::Result<Vec<(String, String)>> {
     let mut sources = Vec::new();
-    for member in ["schemas", "provider", "acceptance-tests", "xtask"] {
+    for member in ["schemas", "provider", "acceptance-tests", "demo", "xtask"] {
         for file in workspace.files(member)?.into_iter().filter(|file| file.ends_with(".rs")) {
             if let Some(text) = workspace.text(&file)? {
                 sources.push((file, text));

@@ -1,6 +1,9 @@
 //! The demo: a newcomer's first minutes, and a check that all of it is true. It builds, starts an emulated cluster, and runs
 //! the real CLI on the example topology; every step says what it proves, and a step that isn't as said fails the run.
 
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is a command line tool; stdout is its own")]
+
+mod binaries;
 mod cli;
 mod cluster;
 mod foresight;
@@ -8,20 +11,23 @@ mod report;
 mod three_node;
 mod two_node;
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::path::Path;
+use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
 
-use crate::Outcome;
+use binaries::Binaries;
 use cli::Cli;
 use cluster::Cluster;
 use report::Report;
 
+/// How a step ends: the error is the last thing it says.
+type Outcome = Result<(), Box<dyn std::error::Error>>;
+
 /// Applies an HA topology to an emulated cluster with the real `tofu` or `terraform`.
 #[derive(Parser, Debug)]
 #[command(name = "demo")]
-pub struct Arguments {
+struct Arguments {
     /// The version of Proxmox VE to emulate.
     #[arg(long, value_enum, default_value = "9")]
     pve: Pve,
@@ -50,10 +56,9 @@ impl Pve {
     }
 }
 
-/// Runs the demo.
-pub fn main(arguments: &Arguments) -> ExitCode {
+fn main() -> ExitCode {
     let mut report = Report::new();
-    let outcome = run(arguments, &mut report);
+    let outcome = run(&Arguments::parse(), &mut report);
     if let Err(error) = &outcome {
         report.failed(&error.to_string());
     }
@@ -64,7 +69,12 @@ fn run(arguments: &Arguments, report: &mut Report) -> Outcome {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().ok_or("the workspace has no folder")?;
     let binary = cli::binary()?;
     report.title(&format!("Proxmox VE {} high availability, with {}", arguments.pve.name(), cli::version(&binary)?));
-    let binaries = report.step("build", "the provider and the emulated cluster compile", || build(root))?;
+    let binaries = match Binaries::prebuilt(root) {
+        Some(release) => report.step("build", "there is a release of provider and emulated cluster", || {
+            Ok::<_, std::convert::Infallible>(release)
+        })?,
+        None => report.step("build", "the provider and the emulated cluster compile", || Binaries::build(root))?,
+    };
     let folder = tempfile::Builder::new().prefix("pve-demo-").tempdir()?;
     let cluster = report.step("start", "an emulated cluster of three nodes answers", || {
         Cluster::start(&binaries, arguments.pve.name(), &[], arguments.keep)
@@ -96,25 +106,4 @@ fn small(
     let cluster = Cluster::start(binaries, arguments.pve.name(), &["--ssh", "--seed", &seed], false)?;
     let cli = Cli::new(binary.to_owned(), root, "two-node-qdevice", folder, &binaries.provider, &cluster)?;
     two_node::tell(report, &cli, &cluster)
-}
-
-/// What the build made.
-struct Binaries {
-    provider: PathBuf,
-    emulator: PathBuf,
-}
-
-fn build(root: &Path) -> Result<Binaries, Box<dyn std::error::Error>> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let packages = ["--package", "terraform-provider-pve", "--package", "pve-emulator"];
-    let output = Command::new(cargo).args(["build", "--quiet", "--bins"]).args(packages).current_dir(root).output()?;
-    if !output.status.success() {
-        return Err(String::from_utf8_lossy(&output.stderr).into());
-    }
-    // This program lies where its siblings do: target/<profile>/.
-    let here = std::env::current_exe()?;
-    let target = root.join("target").join("debug");
-    let target = if target.is_dir() { target } else { here.parent().unwrap_or(root).to_owned() };
-    let name = |name: &str| target.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
-    Ok(Binaries { provider: name("terraform-provider-pve"), emulator: name("pve-emulator") })
 }

@@ -6,10 +6,10 @@ use std::path::Path;
 
 use serde_json::{Value as Json, json};
 
-use super::cli::Cli;
-use super::cluster::Cluster;
-use super::report::Report;
 use crate::Outcome;
+use crate::cli::Cli;
+use crate::cluster::Cluster;
+use crate::report::Report;
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -20,7 +20,7 @@ const START: u32 = 90;
 /// What a node needs to be missed, or to be back.
 const REBOOT: u32 = 180;
 
-pub(super) fn tell(report: &mut Report, cli: &Cli, cluster: &Cluster, pages: &Path) -> Outcome {
+pub(crate) fn tell(report: &mut Report, cli: &Cli, cluster: &Cluster, pages: &Path) -> Outcome {
     report.chapter("What would happen (nothing exists yet)");
     cli.init()?;
     let guests = ["vm:100", "vm:101"];

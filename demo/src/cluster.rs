@@ -10,15 +10,14 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
-use terraform_provider_pve::client::{Call, Client, Credentials, DEFAULT_REQUEST_TIMEOUT, Endpoint, Settings, Trust};
 
-use super::Binaries;
-use super::cli::Cli;
+use crate::binaries::Binaries;
+use crate::cli::Cli;
 
 type Failure = Box<dyn std::error::Error>;
 
 /// A running cluster; ended when dropped.
-pub(super) struct Cluster {
+pub(crate) struct Cluster {
     process: Option<Child>,
     emulator: std::path::PathBuf,
     ready: Ready,
@@ -36,7 +35,7 @@ struct Ready {
 }
 
 impl Cluster {
-    pub(super) fn start(binaries: &Binaries, pve: &str, more: &[&str], outlives: bool) -> Result<Self, Failure> {
+    pub(crate) fn start(binaries: &Binaries, pve: &str, more: &[&str], outlives: bool) -> Result<Self, Failure> {
         let mut command = Command::new(&binaries.emulator);
         // A process group of its own: the Ctrl-C that ends this program is not meant for a cluster that stays.
         #[cfg(unix)]
@@ -60,7 +59,7 @@ impl Cluster {
     }
 
     /// What users export to reach this cluster.
-    pub(super) fn environment(&self) -> [(&'static str, &str); 3] {
+    pub(crate) fn environment(&self) -> [(&'static str, &str); 3] {
         [
             ("PROXMOX_VE_ENDPOINT", &self.ready.endpoint),
             ("PROXMOX_VE_API_TOKEN", &self.ready.api_token),
@@ -69,7 +68,7 @@ impl Cluster {
     }
 
     /// How its nodes are reached over SSH, in the words of the example topology's variable `ssh`.
-    pub(super) fn ssh(&self) -> Option<Json> {
+    pub(crate) fn ssh(&self) -> Option<Json> {
         let (ports, key) = (self.ready.ssh_ports.as_ref()?, self.ready.ssh_host_key.as_ref()?);
         let nodes = ports.iter().map(|(node, port)| (node.clone(), json!({"address": "127.0.0.1", "port": port})));
         Some(json!({
@@ -80,7 +79,7 @@ impl Cluster {
     }
 
     /// Lets time pass while `work` waits for what the cluster does in its own time.
-    pub(super) fn meanwhile<T>(&self, work: impl FnOnce() -> T) -> T {
+    pub(crate) fn meanwhile<T>(&self, work: impl FnOnce() -> T) -> T {
         let done = AtomicBool::new(false);
         std::thread::scope(|scope| {
             scope.spawn(|| {
@@ -95,22 +94,22 @@ impl Cluster {
     }
 
     /// Lets time pass in the cluster.
-    pub(super) fn advance(&self, seconds: u32) -> Result<(), Failure> {
+    pub(crate) fn advance(&self, seconds: u32) -> Result<(), Failure> {
         self.control(&["advance", &seconds.to_string()]).map(|_| ())
     }
 
     /// Cuts a node's power.
-    pub(super) fn fail(&self, node: &str) -> Result<(), Failure> {
+    pub(crate) fn fail(&self, node: &str) -> Result<(), Failure> {
         self.control(&["fail", node]).map(|_| ())
     }
 
     /// Boots a failed node.
-    pub(super) fn restore(&self, node: &str) -> Result<(), Failure> {
+    pub(crate) fn restore(&self, node: &str) -> Result<(), Failure> {
         self.control(&["restore", node]).map(|_| ())
     }
 
     /// A change by somebody else, as by the web interface.
-    pub(super) fn edit(&self, method: &str, path: &str, parameters: &[&str]) -> Result<(), Failure> {
+    pub(crate) fn edit(&self, method: &str, path: &str, parameters: &[&str]) -> Result<(), Failure> {
         let mut arguments = vec!["edit", method, path];
         arguments.extend(parameters);
         self.control(&arguments).map(|_| ())
@@ -131,25 +130,16 @@ impl Cluster {
     }
 
     /// Asks the API, as somebody beside Terraform would.
-    pub(super) fn get(&self, path: &str) -> Result<Json, Failure> {
-        let settings = Settings {
-            endpoint: Endpoint::parse(&self.ready.endpoint)?,
-            fallback_endpoints: Vec::new(),
-            credentials: Credentials::token(self.ready.api_token.clone().into())?,
-            trust: Trust::with_ca(&self.ready.ca_certificate_file)?,
-            request_timeout: DEFAULT_REQUEST_TIMEOUT,
-        };
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let client = Client::new(settings)?;
-        let call = Call::within(Duration::from_secs(10), Default::default());
-        Ok(runtime.block_on(client.get(path, &call))?)
+    pub(crate) fn get(&self, path: &str) -> Result<Json, Failure> {
+        let mut answer: Json = serde_json::from_str(&self.control(&["edit", "GET", path])?)?;
+        Ok(answer["data"].take())
     }
 
     /// Leaves the cluster running, and says how to go on with it.
     ///
     /// # Errors
     /// The clock can't be given back.
-    pub(super) fn keep(mut self, cli: &Cli, folder: &Path) -> Result<String, Failure> {
+    pub(crate) fn keep(mut self, cli: &Cli, folder: &Path) -> Result<String, Failure> {
         self.control(&["clock", "real"])?;
         let process = self.process.take().map_or(0, |child| child.id());
         let mut text = format!(

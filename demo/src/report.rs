@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::time::{Duration, Instant};
 
 /// The lines printed so far, and whether all was well.
-pub(super) struct Report {
+pub(crate) struct Report {
     begun: Instant,
     passed: usize,
     failed: usize,
@@ -13,22 +13,22 @@ pub(super) struct Report {
 }
 
 impl Report {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { begun: Instant::now(), passed: 0, failed: 0, table: Vec::new(), last: String::new() }
     }
 
     /// The first line.
-    pub(super) fn title(&self, text: &str) {
+    pub(crate) fn title(&self, text: &str) {
         println!("{text}\n");
     }
 
     /// A headline between steps.
-    pub(super) fn chapter(&self, text: &str) {
+    pub(crate) fn chapter(&self, text: &str) {
         println!("\n{text}");
     }
 
     /// Runs a step and prints how it went.
-    pub(super) fn step<T, E: Display>(
+    pub(crate) fn step<T, E: Display>(
         &mut self,
         name: &str,
         proves: &str,
@@ -46,28 +46,28 @@ impl Report {
     }
 
     /// Free text.
-    pub(super) fn say(&self, text: &str) {
+    pub(crate) fn say(&self, text: &str) {
         println!("{text}");
     }
 
     /// What stands below the closing table.
-    pub(super) fn last(&mut self, text: String) {
+    pub(crate) fn last(&mut self, text: String) {
         self.last = text;
     }
 
     /// A row of the closing table.
-    pub(super) fn row(&mut self, name: impl Into<String>, value: impl Into<String>) {
+    pub(crate) fn row(&mut self, name: impl Into<String>, value: impl Into<String>) {
         self.table.push((name.into(), value.into()));
     }
 
     /// Why the demo ends early.
-    pub(super) fn failed(&mut self, reason: &str) {
+    pub(crate) fn failed(&mut self, reason: &str) {
         self.failed = self.failed.max(1);
         println!("\n{}", indented(reason.trim_end()));
     }
 
     /// Prints the table; whether everything was as said.
-    pub(super) fn close(mut self) -> bool {
+    pub(crate) fn close(mut self) -> bool {
         let checks = format!("{} passed, {} failed, in {}", self.passed, self.failed, seconds(self.begun.elapsed()));
         self.row("checks", checks);
         let wide = |width: usize, text: &str| width.max(text.chars().count());

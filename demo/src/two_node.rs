@@ -2,10 +2,10 @@
 
 use serde_json::{Value as Json, json};
 
-use super::cli::Cli;
-use super::cluster::Cluster;
-use super::report::Report;
 use crate::Outcome;
+use crate::cli::Cli;
+use crate::cluster::Cluster;
+use crate::report::Report;
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -16,7 +16,7 @@ const START: u32 = 90;
 const RECOVERY: u32 = 300;
 
 /// Two nodes, and a guest on each.
-pub(super) fn seed() -> Json {
+pub(crate) fn seed() -> Json {
     let node = |id: u32| json!({"node": format!("pve{id}"), "nodeid": id, "ring0_addr": format!("10.0.0.{id}")});
     json!({
         "cluster": {"name": "two"},
@@ -33,7 +33,7 @@ pub(super) fn seed() -> Json {
     })
 }
 
-pub(super) fn tell(report: &mut Report, cli: &Cli, cluster: &Cluster) -> Outcome {
+pub(crate) fn tell(report: &mut Report, cli: &Cli, cluster: &Cluster) -> Outcome {
     report.chapter("Two nodes and a QDevice");
     report.step("alone", "without it the failure of one node costs the quorum", || {
         cluster.fail("pve2")?;

@@ -1,35 +1,32 @@
-//! The Debian packages that tests need beside cargo: a real SSH server, its keys and agent, and sudo.
+//! The Debian packages that tests need beside cargo, and their installation.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+pub use acceptance_tests::needed::OPENSSH;
+
 use crate::Outcome;
 
-/// A program and the package that has it.
-const NEEDED: &[(&str, &str)] = &[
-    ("/usr/sbin/sshd", "openssh-server"),
-    ("/usr/bin/ssh-agent", "openssh-client"),
-    ("/usr/bin/ssh-keygen", "openssh-client"),
-    ("/usr/bin/sudo", "sudo"),
-];
+/// The browser that the report page is looked at with.
+pub const BROWSER: &[(&str, &str)] = &[("/usr/bin/chromium", "chromium")];
 
-/// Installs what is missing; nothing where all is there.
+/// Says what is missing and installs it; nothing where all is there.
 ///
 /// # Errors
 /// apt-get is not there, or refuses.
-pub fn install_missing() -> Outcome {
-    let missing = missing(|program| Path::new(program).exists());
+pub fn install_missing(needed: &[(&str, &'static str)]) -> Outcome {
+    let missing = missing(needed, |program| Path::new(program).exists());
     if missing.is_empty() {
         return Ok(());
     }
-    println!("installing {}", missing.join(" "));
+    println!("missing for the tests: {}; they are installed with apt-get", missing.join(", "));
     apt_get(&["update", "-qq"])?;
     apt_get(&[&["install", "-y", "-qq", "--no-install-recommends"], missing.as_slice()].concat())
 }
 
-fn missing(is_there: impl Fn(&str) -> bool) -> Vec<&'static str> {
+fn missing(needed: &[(&str, &'static str)], is_there: impl Fn(&str) -> bool) -> Vec<&'static str> {
     let mut packages: Vec<_> =
-        NEEDED.iter().filter(|(program, _)| !is_there(program)).map(|(_, package)| *package).collect();
+        needed.iter().filter(|(program, _)| !is_there(program)).map(|(_, package)| *package).collect();
     packages.dedup();
     packages
 }
@@ -50,8 +47,8 @@ mod tests {
 
     #[test]
     fn each_missing_package_once() {
-        assert_eq!(missing(|_| true), Vec::<&str>::new());
-        assert_eq!(missing(|_| false), ["openssh-server", "openssh-client", "sudo"]);
-        assert_eq!(missing(|program| program != "/usr/bin/sudo"), ["sudo"]);
+        assert_eq!(missing(OPENSSH, |_| true), Vec::<&str>::new());
+        assert_eq!(missing(OPENSSH, |_| false), ["openssh-server", "openssh-client", "sudo"]);
+        assert_eq!(missing(OPENSSH, |program| program != "/usr/bin/sudo"), ["sudo"]);
     }
 }

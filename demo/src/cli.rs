@@ -7,12 +7,12 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::Value as Json;
 
-use super::cluster::Cluster;
+use crate::cluster::Cluster;
 
 type Failure = Box<dyn std::error::Error>;
 
 /// The CLI with its folder and environment.
-pub(super) struct Cli {
+pub(crate) struct Cli {
     binary: PathBuf,
     folder: PathBuf,
     configuration: String,
@@ -21,13 +21,13 @@ pub(super) struct Cli {
 
 /// What a plan said.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Plan {
+pub(crate) struct Plan {
     /// `create`, `update`, … and the address, in order.
-    pub(super) changes: Vec<String>,
+    pub(crate) changes: Vec<String>,
 }
 
 /// `TF_ACC_TERRAFORM_PATH`, else `tofu`, else `terraform` of `PATH`.
-pub(super) fn binary() -> Result<PathBuf, Failure> {
+pub(crate) fn binary() -> Result<PathBuf, Failure> {
     if let Some(given) = std::env::var_os("TF_ACC_TERRAFORM_PATH") {
         return Ok(given.into());
     }
@@ -43,14 +43,14 @@ pub(super) fn binary() -> Result<PathBuf, Failure> {
 }
 
 /// The first line of `version`.
-pub(super) fn version(binary: &Path) -> Result<String, Failure> {
+pub(crate) fn version(binary: &Path) -> Result<String, Failure> {
     let output = Command::new(binary).arg("version").env("CHECKPOINT_DISABLE", "1").stderr(Stdio::null()).output()?;
     Ok(String::from_utf8_lossy(&output.stdout).lines().next().unwrap_or("an unknown CLI").to_owned())
 }
 
 impl Cli {
     /// A CLI in a copy of an example topology, `three-node` or another one.
-    pub(super) fn new(
+    pub(crate) fn new(
         binary: PathBuf,
         root: &Path,
         topology: &str,
@@ -79,33 +79,33 @@ impl Cli {
         Ok(Self { binary, folder: work, configuration, environment: environment.to_vec() })
     }
 
-    pub(super) fn binary(&self) -> &Path {
+    pub(crate) fn binary(&self) -> &Path {
         &self.binary
     }
 
     /// What beside the cluster's own variables this CLI needs.
-    pub(super) fn environment(&self) -> [(&'static str, &str); 1] {
+    pub(crate) fn environment(&self) -> [(&'static str, &str); 1] {
         [("TF_CLI_CONFIG_FILE", &self.configuration)]
     }
 
     /// Writes a file into the working folder.
-    pub(super) fn write(&self, name: &str, text: &str) -> Result<(), Failure> {
+    pub(crate) fn write(&self, name: &str, text: &str) -> Result<(), Failure> {
         Ok(fs::write(self.folder.join(name), text)?)
     }
 
-    pub(super) fn init(&self) -> Result<(), Failure> {
+    pub(crate) fn init(&self) -> Result<(), Failure> {
         self.run(["init", "-input=false"]).map(|_| ())
     }
 
     /// Switches to a workspace, making it if there is none.
-    pub(super) fn workspace(&self, name: &str) -> Result<(), Failure> {
+    pub(crate) fn workspace(&self, name: &str) -> Result<(), Failure> {
         if self.output(["workspace", "select", name])?.status.success() {
             return Ok(());
         }
         self.run(["workspace", "new", name]).map(|_| ())
     }
 
-    pub(super) fn plan(&self) -> Result<Plan, Failure> {
+    pub(crate) fn plan(&self) -> Result<Plan, Failure> {
         self.run(["plan", "-input=false", "-out=plan.bin"])?;
         let shown: Json = serde_json::from_slice(&self.run(["show", "-json", "plan.bin"])?.stdout)?;
         let changes = shown["resource_changes"].as_array().into_iter().flatten();
@@ -118,7 +118,7 @@ impl Cli {
     }
 
     /// A plan that must be refused; what the CLI said.
-    pub(super) fn refused_plan(&self) -> Result<String, Failure> {
+    pub(crate) fn refused_plan(&self) -> Result<String, Failure> {
         let output = self.output(["plan", "-input=false"])?;
         if output.status.success() {
             return Err("the plan was not refused".into());
@@ -127,20 +127,20 @@ impl Cli {
     }
 
     /// Applies what was planned last.
-    pub(super) fn apply(&self) -> Result<(), Failure> {
+    pub(crate) fn apply(&self) -> Result<(), Failure> {
         self.run(["apply", "-input=false", "plan.bin"]).map(|_| ())
     }
 
     /// Takes what is into the state without changing anything.
-    pub(super) fn refresh(&self) -> Result<(), Failure> {
+    pub(crate) fn refresh(&self) -> Result<(), Failure> {
         self.run(["apply", "-refresh-only", "-auto-approve", "-input=false"]).map(|_| ())
     }
 
-    pub(super) fn destroy(&self) -> Result<(), Failure> {
+    pub(crate) fn destroy(&self) -> Result<(), Failure> {
         self.run(["destroy", "-auto-approve", "-input=false"]).map(|_| ())
     }
 
-    pub(super) fn value(&self, name: &str) -> Result<Json, Failure> {
+    pub(crate) fn value(&self, name: &str) -> Result<Json, Failure> {
         Ok(serde_json::from_slice(&self.run(["output", "-json", name])?.stdout)?)
     }
 

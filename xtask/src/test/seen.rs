@@ -1,0 +1,126 @@
+//! What the lines of `cargo test` add up to.
+
+use std::io::{self, Write};
+
+use crate::Outcome;
+
+/// Tests that were run, and those that were not.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    passed: u64,
+    failed: u64,
+    ignored: u64,
+    /// Name and reason.
+    skipped: Vec<(String, String)>,
+    /// Those of them that the test runner takes for passed.
+    returned: u64,
+}
+
+impl Seen {
+    /// Adds a line such as `test result: ok. 12 passed; 0 failed; 1 ignored; …`, `test a::b ... ignored, WHY` or
+    /// `skipped a::b: WHY`; other lines are none of ours.
+    pub fn add(&mut self, line: &str) {
+        if let Some(counts) = line.strip_prefix("test result: ") {
+            return self.add_counts(counts);
+        }
+        let ignored = line.strip_prefix("test ").and_then(|line| line.split_once(" ... ignored"));
+        if let Some((name, reason)) = ignored {
+            self.skipped.push((name.to_owned(), reason.trim_start_matches(", ").to_owned()));
+        } else if let Some((name, reason)) = line.strip_prefix("skipped ").and_then(|line| line.split_once(": ")) {
+            self.skipped.push((name.to_owned(), reason.to_owned()));
+            self.returned += 1;
+        }
+    }
+
+    fn add_counts(&mut self, counts: &str) {
+        for part in counts.split(['.', ';']) {
+            let mut words = part.split_whitespace();
+            let (Some(count), Some(what)) = (words.next().and_then(|n| n.parse::<u64>().ok()), words.next()) else {
+                continue;
+            };
+            match what {
+                "passed" => self.passed += count,
+                "failed" => self.failed += count,
+                "ignored" => self.ignored += count,
+                _ => {}
+            }
+        }
+    }
+
+    /// Says what was skipped, by reason, and how many were not.
+    ///
+    /// # Errors
+    /// `to` can't be written to.
+    pub fn print(&self, to: &mut impl Write) -> io::Result<()> {
+        let mut skipped: Vec<_> = self.skipped.iter().map(|(name, reason)| (reason, name)).collect();
+        skipped.sort();
+        let mut last = None;
+        for (reason, name) in skipped {
+            if last != Some(reason) {
+                writeln!(to, "skipped: {reason}")?;
+                last = Some(reason);
+            }
+            writeln!(to, "  {name}")?;
+        }
+        let Self { failed, skipped, .. } = self;
+        let passed = self.passed.saturating_sub(self.returned);
+        writeln!(to, "tests: {passed} passed, {failed} failed, {} skipped", skipped.len())
+    }
+
+    /// # Errors
+    /// A test was skipped.
+    pub fn complete(&self) -> Outcome {
+        match self.skipped.len() {
+            0 if self.ignored == 0 => Ok(()),
+            skipped => Err(format!("{} tests were skipped", (skipped as u64).max(self.ignored)).into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(lines: &[&str]) -> Seen {
+        let mut seen = Seen::default();
+        lines.iter().for_each(|line| seen.add(line));
+        seen
+    }
+
+    const RESULT: &str =
+        "test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 3 filtered out; finished in 0.32s";
+
+    #[test]
+    fn cargos_results_add_up() {
+        let failed =
+            "test result: FAILED. 1 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.32s";
+        let seen = seen(&[RESULT, "test a::b ... ok", "test a::c ... FAILED", failed]);
+        assert_eq!((seen.passed, seen.failed, seen.ignored), (13, 2, 1));
+    }
+
+    #[test]
+    fn what_is_skipped_stands_at_the_end_and_did_not_pass() {
+        let seen = seen(&[
+            "skipped acceptance::tls: needs the control plane of an emulator",
+            "test acceptance::tls ... ok",
+            "test logins::a ... ignored, OpenSSH is not installed",
+            RESULT,
+        ]);
+        let mut text = Vec::new();
+        seen.print(&mut text).unwrap();
+        assert_eq!(
+            String::from_utf8(text).unwrap(),
+            "skipped: OpenSSH is not installed\n  logins::a\n\
+             skipped: needs the control plane of an emulator\n  acceptance::tls\n\
+             tests: 11 passed, 0 failed, 2 skipped\n"
+        );
+        assert_eq!(seen.complete().unwrap_err().to_string(), "2 tests were skipped");
+    }
+
+    #[test]
+    fn only_a_complete_run_passes_where_none_may_be_skipped() {
+        let all = "test result: ok. 12 passed; 0 failed; 0 ignored; 0 measured; 3 filtered out; finished in 0.32s";
+        assert!(seen(&[all]).complete().is_ok());
+        assert!(seen(&[RESULT]).complete().is_err());
+    }
+}
