@@ -21,3 +21,4 @@ pub mod resources;
 pub mod session;
 pub mod simulation;
 pub mod ssh;
+pub mod unknown;

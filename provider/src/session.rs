@@ -10,6 +10,7 @@ use crate::client::Client;
 use crate::framework::{Context, Failure};
 use crate::preflight::Preflight;
 use crate::ssh::Ssh;
+use crate::unknown::UnknownProperties;
 
 /// The place where the configured client is found.
 #[derive(Debug, Default)]
@@ -41,6 +42,8 @@ pub struct Configured {
     pub adopt_existing: bool,
     /// The plan-time checks, and what they have seen of this plan.
     pub preflight: Preflight,
+    /// What the cluster has and this provider does not know, as far as it was named.
+    pub unknown: Arc<UnknownProperties>,
     /// HA resources whose removal by this process had Proxmox edit rules.
     purged: Mutex<BTreeSet<String>>,
 }
@@ -60,7 +63,8 @@ pub enum SshAccess {
 impl Configured {
     /// A configured provider that has not written anything yet.
     pub fn new(client: Client, ssh: SshAccess, adopt_existing: bool, ignore_preflight: BTreeSet<String>) -> Self {
-        Self { client, ssh, adopt_existing, preflight: Preflight::new(ignore_preflight), purged: Mutex::default() }
+        let preflight = Preflight::new(ignore_preflight);
+        Self { client, ssh, adopt_existing, preflight, unknown: Arc::default(), purged: Mutex::default() }
     }
 
     /// The nodes' shells.

@@ -2,10 +2,9 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value as Json;
 
 use crate::noun::{Noun, Params, Rest, Store};
-use crate::value::{ConfigId, Entry, Latin1Comment, NodePriorities};
+use crate::value::{ConfigId, Latin1Comment, NodePriorities, Properties};
 
 /// A group of nodes on which HA resources may or should run. **PVE 8 only**: PVE 9 migrates groups to HA rules; write a
 /// `pve_ha_node_affinity_rule` there.
@@ -54,8 +53,8 @@ impl Rest for HaGroup {
         params
     }
 
-    fn from_entry(entry: &Json) -> Result<Self, String> {
-        let entry = Entry(entry);
+    fn from_properties(entry: &Properties<'_>) -> Result<Self, String> {
+        entry.skip(&["digest", "errors", "type"]);
         Ok(Self {
             name: entry.required("group")?.parse().map_err(|e| format!("group: {e}"))?,
             nodes: NodePriorities::from_list(&entry.text("nodes").unwrap_or_default())?,

@@ -2,10 +2,9 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value as Json;
 
 use crate::noun::{Noun, Params, Rest, Store};
-use crate::value::{ConfigId, Entry, HaState, Latin1Comment, Sid};
+use crate::value::{ConfigId, HaState, Latin1Comment, Properties, Sid};
 
 /// A guest that the HA manager looks after: it is kept in the requested state, and recovered on another node when its
 /// node fails.
@@ -76,8 +75,8 @@ impl Rest for HaResource {
         params
     }
 
-    fn from_entry(entry: &Json) -> Result<Self, String> {
-        let entry = Entry(entry);
+    fn from_properties(entry: &Properties<'_>) -> Result<Self, String> {
+        entry.skip(&["digest", "errors", "type"]);
         Ok(Self {
             sid: entry.required("sid")?.parse().map_err(|e| format!("sid: {e}"))?,
             state: serde_json::from_value(entry.json("state").clone()).map_err(|e| format!("state: {e}"))?,

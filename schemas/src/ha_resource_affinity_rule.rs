@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use crate::noun::{Noun, Params, Rest, Store};
-use crate::value::{AsciiComment, ConfigId, Entry, SidSet};
+use crate::noun::{Noun, Params, RULE_TYPES, Rest, Store};
+use crate::value::{AsciiComment, ConfigId, Properties, SidSet};
 
 /// A rule that keeps HA resources together on one node, or apart on different nodes. **PVE 9 only.**
 ///
@@ -50,6 +50,7 @@ impl Rest for HaResourceAffinityRule {
     const KEY: &'static str = "rule";
     const STORE: Store = Store::Ha;
     const ALWAYS: &'static [(&'static str, &'static str)] = &[("type", "resource-affinity")];
+    const TYPES: &'static [&'static str] = RULE_TYPES;
 
     fn key(&self) -> String {
         self.name.to_string()
@@ -65,8 +66,8 @@ impl Rest for HaResourceAffinityRule {
         params
     }
 
-    fn from_entry(entry: &Json) -> Result<Self, String> {
-        let entry = Entry(entry);
+    fn from_properties(entry: &Properties<'_>) -> Result<Self, String> {
+        entry.skip(&["digest", "errors", "order", "type"]);
         Ok(Self {
             name: entry.required("rule")?.parse().map_err(|e| format!("rule: {e}"))?,
             resources: SidSet::from_list(&entry.text("resources").unwrap_or_default())?,

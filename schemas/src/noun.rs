@@ -7,6 +7,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 
+use crate::value::Properties;
+
 /// A resource or data source.
 pub trait Noun: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static {
     /// The type name, `pve_…`.
@@ -73,6 +75,26 @@ pub enum Store {
     Datacenter,
 }
 
+/// The types of HA rules.
+pub const RULE_TYPES: &[&str] = &["node-affinity", "resource-affinity"];
+
+/// A noun as far as it is known.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Parsed<N> {
+    /// The noun.
+    pub noun: N,
+    /// The properties of its entry that this provider does not know, sorted. They are left as they are, and whatever depends
+    /// on the object is unknown.
+    pub unknown: Vec<String>,
+}
+
+impl<N> Parsed<N> {
+    /// The noun, if nothing about it is unknown.
+    pub fn understood(self) -> Option<N> {
+        self.unknown.is_empty().then_some(self.noun)
+    }
+}
+
 /// A noun that is one object of a REST collection: GET, POST on the collection; GET, PUT, DELETE on the object.
 pub trait Rest: Noun {
     /// The collection's path below `/api2/json`.
@@ -84,20 +106,40 @@ pub trait Rest: Noun {
     /// Parameters that every POST and PUT repeats, such as the type of a rule.
     const ALWAYS: &'static [(&'static str, &'static str)] = &[];
 
+    /// Every value of `type` in the collection that some noun is for; empty where the collection has a single noun.
+    const TYPES: &'static [&'static str] = &[];
+
     /// The natural id.
     fn key(&self) -> String;
 
     /// Everything that Proxmox stores of it, except the key.
     fn params(&self) -> Params;
 
-    /// The object from an entry of the collection; what is unset stays unset.
+    /// The object from the properties of an entry; what is unset stays unset. A property that this neither reads nor skips
+    /// is unknown.
     ///
     /// # Errors
     /// Says what of the answer has an unexpected form.
-    fn from_entry(entry: &Json) -> Result<Self, String>;
+    fn from_properties(properties: &Properties<'_>) -> Result<Self, String>;
+
+    /// The object from an entry of the collection, and what of the entry this noun has no attribute for.
+    ///
+    /// # Errors
+    /// Says what of the answer has an unexpected form.
+    fn parse(entry: &Json) -> Result<Parsed<Self>, String> {
+        let properties = Properties::of(entry);
+        let noun = Self::from_properties(&properties)?;
+        Ok(Parsed { noun, unknown: properties.unread() })
+    }
 
     /// Whether an entry of the collection is of this noun: one collection may hold several.
     fn owns(_entry: &Json) -> bool {
         true
+    }
+
+    /// The type of an entry that no noun is for.
+    fn unknown_type(entry: &Json) -> Option<&str> {
+        let kind = entry["type"].as_str().unwrap_or_default();
+        (!Self::TYPES.is_empty() && !Self::TYPES.contains(&kind)).then_some(kind)
     }
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use crate::noun::{Noun, Params, Rest, Store};
-use crate::value::{Comment, Entry, NodeName, Schedule};
+use crate::value::{Comment, NodeName, Properties, Schedule};
 
 /// A storage replication job: a guest's disks on ZFS are copied to another node on a schedule, so that HA can recover the
 /// guest there with the data of the last copy.
@@ -82,8 +82,8 @@ impl Rest for ReplicationJob {
         params
     }
 
-    fn from_entry(entry: &Json) -> Result<Self, String> {
-        let entry = Entry(entry);
+    fn from_properties(entry: &Properties<'_>) -> Result<Self, String> {
+        entry.skip(&["digest", "guest", "jobnum", "remove_job", "type"]);
         let id = entry.required("id")?;
         let (guest, number) = id.split_once('-').ok_or_else(|| format!("id {id:?} is not GUEST-NUMBER"))?;
         let ends = Ends::of(entry);
@@ -152,7 +152,7 @@ mod tests {
 
     #[test]
     fn reads_numbers_and_texts_alike() {
-        let job = ReplicationJob::from_entry(&json!({
+        let job = ReplicationJob::parse(&json!({
             "id": "100-3", "type": "local", "guest": "100", "jobnum": "3", "target": "pve2", "source": "pve1",
             "rate": "10.5", "disable": 1
         }))

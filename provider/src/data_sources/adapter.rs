@@ -3,7 +3,8 @@
 use std::sync::{Arc, OnceLock};
 
 use futures_util::future::BoxFuture;
-use pve_schemas::noun::Noun;
+use pve_schemas::noun::{Noun, Rest};
+use pve_schemas::value::Entry;
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 
@@ -11,6 +12,7 @@ use crate::client::{Call, Client, Collection, Error};
 use crate::explain::explain;
 use crate::framework::{Context, DataSource, Failure, Role, Schema, Value, from_model, to_model};
 use crate::session::{Session, SshAccess, call};
+use crate::unknown::UnknownProperties;
 
 /// A noun that is read as a whole.
 pub trait Source: Noun {
@@ -39,6 +41,8 @@ pub struct Reader<'a> {
     pub cx: &'a Context,
     /// What is read, for messages.
     pub title: &'static str,
+    /// What the cluster has and this provider does not know, as far as it was named.
+    pub unknown: Arc<UnknownProperties>,
 }
 
 impl Reader<'_> {
@@ -70,6 +74,18 @@ impl Reader<'_> {
             return Err(Failure::refused(format!("{}: interrupted. Nothing was changed.", self.title)));
         }
         Ok(())
+    }
+
+    /// Warns of what the entries of the noun `N` have and this provider does not know: the data source leaves it out.
+    pub fn warn_unknown<N: Rest>(&self, entries: &Json) {
+        for entry in entries.as_array().into_iter().flatten() {
+            let key = Entry(entry).text(N::KEY).unwrap_or_default();
+            if let Some(kind) = N::unknown_type(entry) {
+                self.unknown.warn_type(self.cx, &key, kind);
+            } else if let Some(parsed) = N::owns(entry).then(|| N::parse(entry).ok()).flatten() {
+                self.unknown.warn::<N>(self.cx, &format!("{} {key}", N::TITLE), &parsed.unknown);
+            }
+        }
     }
 
     /// What the user is told of a failed request.
@@ -111,7 +127,8 @@ impl<N: Source> DataSource for Adapter<N> {
             let arguments = to_model(config).map_err(Failure::refused)?;
             let configured = self.session.ready()?;
             let (client, ssh) = (configured.client.clone(), configured.ssh.clone());
-            let reader = Reader { client, ssh, call: call(cx), cx, title: N::TITLE };
+            let unknown = configured.unknown.clone();
+            let reader = Reader { client, ssh, call: call(cx), cx, title: N::TITLE, unknown };
             let noun = N::read(&reader, arguments).await?;
             from_model(&noun, &self.schema().ty()).map_err(|problem| reader.garbled(problem))
         })

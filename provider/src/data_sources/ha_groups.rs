@@ -1,5 +1,6 @@
 //! `pve_ha_groups`: one list, where there are groups.
 
+use pve_schemas::HaGroup;
 use pve_schemas::data::HaGroups;
 use pve_schemas::data::ha_groups::HaGroupsArguments;
 
@@ -16,6 +17,9 @@ impl Source for HaGroups {
             Placement::Groups | Placement::GroupsUntilMigrated => Some(reader.list(Collection::HaGroups).await?),
             Placement::Rules => None,
         };
+        if let Some(groups) = &groups {
+            reader.warn_unknown::<HaGroup>(groups);
+        }
         Self::from_answer(arguments, groups.as_ref()).map_err(|problem| reader.garbled(problem))
     }
 }

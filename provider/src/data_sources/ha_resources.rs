@@ -1,5 +1,6 @@
 //! `pve_ha_resources`: one list, shared with every `pve_ha_resource` of the walk.
 
+use pve_schemas::HaResource;
 use pve_schemas::data::HaResources;
 use pve_schemas::data::ha_resources::HaResourcesArguments;
 
@@ -13,6 +14,7 @@ impl Source for HaResources {
     async fn read(reader: &Reader<'_>, arguments: HaResourcesArguments) -> Result<Self, Failure> {
         let version = reader.client.version(&reader.call).await.map_err(|error| reader.failed(&error))?;
         let resources = reader.list(Collection::HaResources).await?;
+        reader.warn_unknown::<HaResource>(&resources);
         Self::from_answer(arguments, &resources, version.major.into()).map_err(|problem| reader.garbled(problem))
     }
 }

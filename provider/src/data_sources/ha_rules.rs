@@ -2,6 +2,7 @@
 
 use pve_schemas::data::HaRules;
 use pve_schemas::data::ha_rules::HaRulesArguments;
+use pve_schemas::{HaNodeAffinityRule, HaResourceAffinityRule};
 
 use super::adapter::{Reader, Source};
 use crate::client::Collection;
@@ -14,6 +15,10 @@ impl Source for HaRules {
         let version = reader.client.version(&reader.call).await.map_err(|error| reader.failed(&error))?;
         // Before its migration a cluster on PVE 9 shows its groups as rules here.
         let rules = if version.major < 9 { None } else { Some(reader.list(Collection::HaRules).await?) };
+        if let Some(rules) = &rules {
+            reader.warn_unknown::<HaNodeAffinityRule>(rules);
+            reader.warn_unknown::<HaResourceAffinityRule>(rules);
+        }
         Self::from_answer(arguments, rules.as_ref()).map_err(|problem| reader.garbled(problem))
     }
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures_util::future::join_all;
+use pve_schemas::ReplicationJob;
 use pve_schemas::data::replication_jobs::{Job, ReplicationJobsArguments};
 use pve_schemas::data::{Nodes, ReplicationJobs};
 use serde_json::Value as Json;
@@ -18,6 +19,7 @@ impl Source for ReplicationJobs {
     async fn read(reader: &Reader<'_>, arguments: ReplicationJobsArguments) -> Result<Self, Failure> {
         let (configured, guests) =
             tokio::try_join!(reader.list(Collection::ReplicationJobs), reader.list(Collection::ClusterResources))?;
+        reader.warn_unknown::<ReplicationJob>(&configured);
         let make = |runs: &[Json]| {
             let made = Self::from_answers(arguments.clone(), &configured, &guests, runs, now());
             made.map_err(|problem| reader.garbled(problem))

@@ -31,6 +31,7 @@ fn refused(misfit: Misfit) -> Failure {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::time::Duration;
 
     use secrecy::SecretString;
@@ -58,7 +59,14 @@ mod tests {
         let stop = Stop::new();
         let cx = Context::new(std::time::Instant::now(), stop.clone());
         let call = Call::within(Duration::from_secs(60), stop.clone());
-        let reader = Reader { client: client(), ssh: SshAccess::Absent, call, cx: &cx, title: "simulation" };
+        let reader = Reader {
+            client: client(),
+            ssh: SshAccess::Absent,
+            call,
+            cx: &cx,
+            title: "simulation",
+            unknown: Arc::default(),
+        };
         let (live, arguments) = (Cluster::of(3).live(), FailoverSimulationArguments::default());
         // The second is heard only if the first lets it.
         let (simulated, ()) = tokio::join!(simulate(&reader, &live, &arguments), async { stop.cancel() });

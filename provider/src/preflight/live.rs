@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
-use pve_schemas::noun::Rest;
+use pve_schemas::noun::{Parsed, Rest};
 use pve_schemas::replication_job::is_being_removed;
 use pve_schemas::{HaGroup, HaNodeAffinityRule, HaResource, HaResourceAffinityRule, ReplicationJob};
 use serde::Deserialize;
@@ -176,22 +176,22 @@ async fn permissions(client: &Client, call: &Call) -> Option<Permissions> {
 
 async fn resources(client: &Client, call: &Call) -> Option<Shelf> {
     let entries = list(client, call, Collection::HaResources).await?;
-    let resources = entries.iter().filter_map(|entry| HaResource::from_entry(entry).ok());
+    let resources = entries.iter().filter_map(|entry| HaResource::parse(entry).ok()).map(|resource| resource.noun);
     Some(shelf(resources.map(|resource| Object::Resource(resource.into()))))
 }
 
 async fn placed(client: &Client, call: &Call) -> Option<Placed> {
     if client.placement(call).await.ok()? != Placement::Rules {
         let entries = list(client, call, Collection::HaGroups).await?;
-        let groups = entries.iter().filter_map(|entry| HaGroup::from_entry(entry).ok());
+        let groups = entries.iter().filter_map(understood::<HaGroup>);
         return Some(Placed { are_groups: true, shelf: shelf(groups.map(|group| Object::Group(group.into()))) });
     }
     let entries = list(client, call, Collection::HaRules).await?;
     let rules = entries.iter().filter_map(|entry| {
         if HaNodeAffinityRule::owns(entry) {
-            HaNodeAffinityRule::from_entry(entry).ok().map(|rule| Object::Rule(rule.into()))
+            understood::<HaNodeAffinityRule>(entry).map(|rule| Object::Rule(rule.into()))
         } else {
-            HaResourceAffinityRule::from_entry(entry).ok().map(|rule| Object::Rule(rule.into()))
+            understood::<HaResourceAffinityRule>(entry).map(|rule| Object::Rule(rule.into()))
         }
     });
     Some(Placed { are_groups: false, shelf: shelf(rules) })
@@ -200,7 +200,13 @@ async fn placed(client: &Client, call: &Call) -> Option<Placed> {
 async fn jobs(client: &Client, call: &Call) -> Option<Shelf> {
     let entries = list(client, call, Collection::ReplicationJobs).await?;
     let jobs = entries.iter().filter(|entry| !is_being_removed(entry));
-    Some(shelf(jobs.filter_map(|entry| ReplicationJob::from_entry(entry).ok()).map(|job| Object::Job(job.into()))))
+    Some(shelf(jobs.filter_map(understood::<ReplicationJob>).map(|job| Object::Job(job.into()))))
+}
+
+/// The object of an entry. One that has a property which this provider does not know may mean something else than it seems
+/// to, so that no check goes by it.
+fn understood<N: Rest>(entry: &Json) -> Option<N> {
+    N::parse(entry).ok().and_then(Parsed::understood)
 }
 
 fn shelf(objects: impl Iterator<Item = Object>) -> Shelf {

@@ -1,15 +1,21 @@
 //! Rules, groups, limits, and what a failure would do.
 
+use pve_schemas::data::failover_simulation::Scenario;
 use pve_schemas::value::{HaState, NodePriorities};
 
-use super::verdict::{Verdict, fail, named, pass, skipped};
+use super::verdict::{Verdict, fail, named, pass, skipped, unknown};
 use super::{Demands, Facts};
+use crate::simulation::UNKNOWN;
 
 /// Beyond these a failing guest is restarted or thrown about for long.
 const MOST_RESTARTS: i64 = 5;
 const MOST_RELOCATES: i64 = 5;
 
 pub(super) fn valid(facts: &Facts, _: &Demands) -> Verdict {
+    let unknown: Vec<String> = facts.live.wanted.unknown.placement().collect();
+    if facts.complaints.is_empty() && !unknown.is_empty() {
+        return not_known(unknown);
+    }
     if facts.complaints.is_empty() {
         let wanted = &facts.live.wanted;
         let count = wanted.node_rules.len() + wanted.resource_rules.len() + wanted.groups.len();
@@ -39,10 +45,19 @@ pub(super) fn priorities(facts: &Facts, _: &Demands) -> Verdict {
             troubles.push(format!("{name}: none of its preferred nodes ({}) is online", top.join(", ")));
         }
     }
+    let unknown: Vec<String> = facts.live.wanted.unknown.placement().collect();
+    if troubles.is_empty() && !unknown.is_empty() {
+        return not_known(unknown);
+    }
     if troubles.is_empty() {
         return pass(format!("{} rules and groups, the best nodes of each online", all.len()));
     }
     fail(named(troubles), "Name a second node, and bring the preferred nodes online. A higher number is preferred.")
+}
+
+/// A newer Proxmox has something in its rules that this provider can't judge.
+fn not_known(what: Vec<String>) -> Verdict {
+    unknown(named(what), "Use a version of the provider that supports this version of Proxmox.")
 }
 
 /// The nodes of the highest priority.
@@ -83,6 +98,11 @@ pub(super) fn failover(facts: &Facts, _: &Demands) -> Verdict {
     let problems = crate::simulation::problems(&facts.scenarios);
     if problems.is_empty() {
         return pass(format!("all {} single failures are survived", facts.scenarios.len()));
+    }
+    // What depends on something unknown is no failure that was found.
+    let unpredictable = |scenario: &Scenario| scenario.lost().filter(|fate| fate.state == UNKNOWN).count();
+    if facts.scenarios.iter().all(|scenario| scenario.problems.len() == unpredictable(scenario)) {
+        return not_known(problems);
     }
     fail(named(problems), "See `pve_ha_failover_simulation` for where each HA resource would go, and why.")
 }

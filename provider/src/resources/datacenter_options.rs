@@ -1,13 +1,14 @@
 //! Datacenter options: one object of the cluster that several resources may share, each managing the options in its state.
 
 mod plan;
+mod write;
 
 use std::sync::Arc;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use pve_schemas::DatacenterOptions;
-use pve_schemas::datacenter_options::{OPTIONS, Opt, from_api, to_params};
+use pve_schemas::datacenter_options::{OPTIONS, Opt, from_api, to_params, unknown};
 use pve_schemas::noun::Noun;
 use pve_schemas::value::Entry;
 use serde_json::Value as Json;
@@ -39,8 +40,13 @@ impl DatacenterOptionsResource {
         Self { noun: Typed::new(session) }
     }
 
-    /// The options as they are; those that `keep` doesn't want are null.
+    /// The options as they are; those that `keep` excludes are null.
     async fn options(&self, cx: &Context, freshness: Freshness, keep: impl Fn(&Opt) -> bool) -> Result<Value, Failure> {
+        self.object(&self.answer(cx, freshness).await?, keep)
+    }
+
+    /// The options as Proxmox answers them.
+    async fn answer(&self, cx: &Context, freshness: Freshness) -> Result<Json, Failure> {
         let verb = self.noun.verb(cx)?;
         let answer = match freshness {
             Freshness::Fresh => verb.client().get::<Json>(Collection::DatacenterOptions.path(), &verb.call()).await,
@@ -57,7 +63,11 @@ impl DatacenterOptionsResource {
                  token Sys.Audit on / beside Sys.Modify."
             )));
         }
-        let options = from_api(&answer).map_err(|problem| Failure::refused(format!("{SUBJECT}: {problem}.")))?;
+        Ok(answer)
+    }
+
+    fn object(&self, answer: &Json, keep: impl Fn(&Opt) -> bool) -> Result<Value, Failure> {
+        let options = from_api(answer).map_err(|problem| Failure::refused(format!("{SUBJECT}: {problem}.")))?;
         let mut object = self.noun.value(&options)?;
         for option in OPTIONS.iter().filter(|option| !keep(option)) {
             object.insert(option.attribute, Value::Null);
@@ -199,8 +209,12 @@ impl Resource for DatacenterOptionsResource {
     ) -> BoxFuture<'a, Result<Option<Found>, Failure>> {
         async move {
             let managed = |option: &Opt| is_set(object, option);
-            let object = self.options(cx, freshness, managed).await?;
-            Ok(Some(Found { object, revision: None }))
+            let answer = self.answer(cx, freshness).await?;
+            if freshness == Freshness::Shared {
+                let verb = self.noun.verb(cx)?;
+                verb.configured.unknown.warn::<DatacenterOptions>(cx, SUBJECT, &unknown(&answer));
+            }
+            Ok(Some(Found { object: self.object(&answer, managed)?, revision: None }))
         }
         .boxed()
     }
@@ -225,7 +239,18 @@ impl Resource for DatacenterOptionsResource {
     /// The options that are set, if any is.
     fn list<'a>(&'a self, cx: &'a Context) -> BoxFuture<'a, Result<Vec<Value>, Failure>> {
         async move {
-            let mut object = self.options(cx, Freshness::Shared, |_| true).await?;
+            let answer = self.answer(cx, Freshness::Shared).await?;
+            let mut object = self.object(&answer, |_| true)?;
+            for name in unknown(&answer) {
+                let option = name.split('.').next().unwrap_or_default();
+                cx.warn(
+                    format!("Left out: option {option} of the datacenter"),
+                    format!("{SUBJECT}: `{name}` is set, which this provider does not know."),
+                );
+                OPTIONS.iter().filter(|known| known.name == option).for_each(|known| {
+                    object.insert(known.attribute, Value::Null);
+                });
+            }
             drop_defaults(self.schema(), &mut object);
             let is_set = OPTIONS.iter().any(|option| is_set(&object, option));
             Ok(if is_set { vec![object] } else { Vec::new() })
@@ -259,10 +284,8 @@ impl Writer<'_> {
         if set.is_empty() && delete.is_empty() {
             return Ok(());
         }
-        let mut params: Params = set.into_iter().collect();
-        for name in delete {
-            params.delete(name);
-        }
+        let answer = self.resource.answer(self.verb.cx, Freshness::Fresh).await?;
+        let params = write::params(&set, &delete, &answer);
         let (client, call) = (self.verb.client(), self.verb.call());
         let result = client.put(Collection::DatacenterOptions.path(), &params, &self.turn, &call).await;
         result.map(|_| ()).map_err(|error| {

@@ -81,7 +81,7 @@ pub(super) fn rule_name(group: &str) -> String {
 async fn migrated(verb: &Verb<'_>, name: &str) -> Option<HaNodeAffinityRule> {
     let rules = verb.client().list(Collection::HaRules, &verb.call()).await.ok()?;
     let entry = rules.find::<Json>(&rule_name(name)).ok().flatten()?;
-    HaNodeAffinityRule::from_entry(&entry).ok()
+    HaNodeAffinityRule::parse(&entry).ok().map(|rule| rule.noun)
 }
 
 /// What to write instead of the group `name`.

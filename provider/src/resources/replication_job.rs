@@ -56,7 +56,8 @@ impl Verbs for ReplicationJob {
         let jobs = jobs.map_err(|error| explain(&format!("the replication jobs of guest {guest}"), &error))?;
         let taken: BTreeSet<i64> = jobs
             .iter()
-            .filter_map(|job| Self::from_entry(job).ok())
+            .filter_map(|job| Self::parse(job).ok())
+            .map(|job| job.noun)
             .filter(|job| job.guest == guest)
             .filter_map(|job| job.job_number)
             .collect();

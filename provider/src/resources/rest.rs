@@ -18,6 +18,7 @@ use crate::framework::{
     Change, Context, Diagnostics, Failure, Found, Freshness, MoveSource, Path, Permit, Resource, Schema, Value,
 };
 use crate::session::Session;
+use crate::unknown::reason;
 
 /// A resource type made of the noun `N`.
 pub struct RestResource<N> {
@@ -30,18 +31,19 @@ impl<N: Verbs> RestResource<N> {
         Self { noun: Typed::new(session) }
     }
 
-    /// What Proxmox answered about the object called `key`, as the framework sees it.
-    fn found(&self, key: &str, entry: &Json) -> Result<Option<Found>, Failure> {
+    /// What Proxmox answered about the object called `key`, as the framework sees it, and the properties that this provider
+    /// does not know.
+    fn parsed(&self, key: &str, entry: &Json) -> Result<Option<(Found, Vec<String>)>, Failure> {
         if !N::owns(entry) {
             return Ok(None);
         }
-        let noun = N::from_entry(entry).map_err(|problem| {
+        let parsed = N::parse(entry).map_err(|problem| {
             Failure::refused(format!(
                 "{key}: the answer of Proxmox can't be understood: {problem}. Nothing was changed."
             ))
         })?;
         let revision = entry["digest"].as_str().map(str::to_owned);
-        Ok(Some(Found { object: self.noun.value(&noun)?, revision }))
+        Ok(Some((Found { object: self.noun.value(&parsed.noun)?, revision }, parsed.unknown)))
     }
 
     /// The natural id; none while a part of it is unknown.
@@ -68,13 +70,17 @@ impl<N: Verbs> RestResource<N> {
         };
         let entry = entry.map_err(|error| self.explain(&key, &error))?;
         let mut found = match entry {
-            Some(entry) if N::is_there(verb, &entry).await => self.found(&key, &entry)?,
+            Some(entry) if N::is_there(verb, &entry).await => self.parsed(&key, &entry)?,
             _ => None,
         };
-        if let Some(found) = &mut found {
+        if let Some((found, unknown)) = &mut found {
+            // Fresh reads belong to writes, and the refresh before them has named these already.
+            if freshness == Freshness::Shared {
+                verb.configured.unknown.warn::<N>(verb.cx, &format!("{} {key}", N::TITLE), unknown);
+            }
             N::adjust(verb, object, &mut found.object).await?;
         }
-        Ok(found)
+        Ok(found.map(|(found, _)| found))
     }
 
     /// Says so if the collection has an entry of that key which is another noun's.
@@ -230,13 +236,20 @@ impl<N: Verbs> Resource for RestResource<N> {
             let list = list.map_err(|error| self.explain(N::COLLECTION, &error))?;
             let mut objects = Vec::new();
             for key in list.ids() {
+                let left_out = |why: String| cx.warn(format!("Left out: {} {key}", N::TITLE), why);
                 let entry = list.find::<Json>(key).map_err(|error| self.explain(key, &error))?.unwrap_or_default();
                 if !N::is_there(&verb, &entry).await {
                     continue;
                 }
-                match self.found(key, &entry) {
-                    Ok(found) => objects.extend(found.map(|found| found.object)),
-                    Err(failure) => cx.warn(format!("Left out: {} {key}", N::TITLE), failure.detail),
+                if let Some(kind) = N::unknown_type(&entry) {
+                    verb.configured.unknown.warn_type(cx, key, kind);
+                    continue;
+                }
+                match self.parsed(key, &entry) {
+                    Ok(Some((found, unknown))) if unknown.is_empty() => objects.push(found.object),
+                    Ok(Some((_, unknown))) => left_out(format!("{key}: {}.", reason(&unknown))),
+                    Ok(None) => {}
+                    Err(failure) => left_out(failure.detail),
                 }
             }
             Ok(objects)

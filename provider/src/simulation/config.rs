@@ -13,6 +13,7 @@ use crate::placement::config::{Affinity, Config, Group, Name, Policy, Requested,
 use crate::placement::groups;
 
 use super::Misfit;
+use super::Unknown;
 use super::live::Crs;
 
 /// How this cluster binds HA resources to nodes.
@@ -37,6 +38,9 @@ pub struct Wanted {
     pub resource_rules: BTreeMap<String, HaResourceAffinityRule>,
     /// Groups.
     pub groups: BTreeMap<String, HaGroup>,
+    /// What of these can't be followed. An update by this provider leaves an unknown property as it is, so that a planned
+    /// object doesn't make it known.
+    pub unknown: Unknown,
 }
 
 impl Wanted {
@@ -50,6 +54,7 @@ impl Wanted {
             node_rules: parsed(rules)?,
             resource_rules: parsed(rules)?,
             groups: parsed(groups)?,
+            unknown: Unknown::from_answers(resources, rules, groups),
         })
     }
 
@@ -75,6 +80,7 @@ impl Wanted {
             self.node_rules.remove(gone);
             self.resource_rules.remove(gone);
             self.groups.remove(gone);
+            self.unknown.remove(gone);
         }
         for planned in plans.resources.iter().flatten() {
             self.resources.insert(planned.object.key(), planned.object.clone());
@@ -147,7 +153,7 @@ impl Wanted {
 
 fn parsed<T: Rest>(answer: &Json) -> Result<BTreeMap<String, T>, String> {
     let entries = answer.as_array().into_iter().flatten().filter(|entry| T::owns(entry));
-    entries.map(|entry| T::from_entry(entry).map(|object| (object.key(), object))).collect()
+    entries.map(|entry| T::parse(entry).map(|parsed| (parsed.noun.key(), parsed.noun))).collect()
 }
 
 fn resource(resource: &HaResource, model: Model) -> Resource {

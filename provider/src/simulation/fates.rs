@@ -12,6 +12,9 @@ use super::failures::{self, Left};
 use super::live::Live;
 use super::{disks, natural};
 
+/// The state of an HA resource of which nothing can be said.
+pub const UNKNOWN: &str = "unknown";
+
 /// The cluster before any failure.
 pub(super) struct Scene<'a> {
     pub(super) live: &'a Live,
@@ -22,6 +25,8 @@ pub(super) struct Scene<'a> {
     /// In percent of what a node has.
     pub(super) most_memory: i64,
     pub(super) disarmed: bool,
+    /// The HA resources of which nothing can be said, and why.
+    pub(super) unknown: BTreeMap<String, String>,
 }
 
 /// Where a service is after a failure, if it runs.
@@ -85,6 +90,9 @@ impl Scene<'_> {
         let same = **settled.node == *from.as_str() && settled.state() == *before;
         if same && !hit {
             return None;
+        }
+        if let Some(why) = self.unknown.get(&**sid) {
+            return Some(unpredictable(sid, from, why));
         }
         let ran = runs(*before);
         let to = lands.then(|| settled.node.to_string());
@@ -199,6 +207,20 @@ impl Scene<'_> {
     fn is_alive(&self, node: &str, failed: &BTreeSet<Name>) -> bool {
         let online = self.live.is_online(node);
         online && !failed.iter().any(|failed| **failed == *node)
+    }
+}
+
+/// Nothing can be said of where it goes, and what can't be said doesn't count as survived.
+fn unpredictable(sid: &str, from: &str, why: &str) -> Fate {
+    Fate {
+        sid: sid.to_owned(),
+        from: from.to_owned(),
+        to: None,
+        state: UNKNOWN.to_owned(),
+        reason: why.to_owned(),
+        disk: None,
+        disk_detail: None,
+        problem: Some("can't be predicted".to_owned()),
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use pve_schemas::data::failover_simulation::Scenario;
 
-use super::worst;
+use super::{UNKNOWN, worst};
 
 /// So many lines of problems or notes, and so many services of one arrow, are written out; the rest is counted.
 const MOST_LINES: usize = 50;
@@ -74,7 +74,13 @@ fn diagram(text: &mut String, scenarios: &[Scenario]) {
     }
     let mut arrows: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
     for fate in &worst.services {
-        let to = if fate.problem.is_some() { "lost" } else { fate.to.as_deref().unwrap_or(&fate.from) };
+        let to = if fate.state == UNKNOWN {
+            UNKNOWN
+        } else if fate.problem.is_some() {
+            "lost"
+        } else {
+            fate.to.as_deref().unwrap_or(&fate.from)
+        };
         arrows.entry((&fate.from, to)).or_default().push(&fate.sid);
     }
     arrows.retain(|(from, to), _| from != to);

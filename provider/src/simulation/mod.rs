@@ -14,10 +14,12 @@ mod replicas;
 mod status;
 #[cfg(test)]
 pub(crate) mod testing;
+mod unknown;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use pve_schemas::HaResource;
 use pve_schemas::data::failover_simulation::{FailoverSimulationArguments, Placed, Scenario, Worst};
 
 use crate::placement::config::{Config, Name, Requested};
@@ -27,8 +29,10 @@ use crate::placement::usage::{Bystander, Capacity, Size};
 
 pub use config::{Model, Wanted};
 pub use disks::{Disk, usable_on};
+pub use fates::UNKNOWN;
 use live::{Guest, Live, NodeFact};
 pub use replicas::{Replica, ReplicaState};
+pub use unknown::Unknown;
 
 /// What came out, but for the page.
 #[derive(Debug, Clone, PartialEq)]
@@ -71,6 +75,7 @@ impl<'a> Simulation<'a> {
         let wanted = live.wanted.clone().with(&arguments.plans, live.model)?;
         let status = status::of(live);
         let config = Arc::new(wanted.config(live.model, &live.crs));
+        let unknown = unknown(live, &wanted);
         let looked_after = config.resources.iter().filter(|(_, resource)| resource.state != Requested::Ignored);
         let managed: BTreeSet<Name> = looked_after.map(|(sid, _)| sid.clone()).collect();
         let guests: BTreeMap<Name, Name> =
@@ -84,6 +89,7 @@ impl<'a> Simulation<'a> {
             before: forecast.now().map(|now| (now.sid().to_string(), (now.node.to_string(), now.state()))).collect(),
             most_memory: arguments.max_memory_percent.unwrap_or(100),
             disarmed: status.disarm.is_some(),
+            unknown,
         };
         Ok(Self { failures: failures.into_iter(), scene, config, forecast, scenarios: Vec::new() })
     }
@@ -156,6 +162,17 @@ fn placement(scene: &fates::Scene<'_>) -> Vec<Placed> {
     placed
 }
 
+/// What can't be said of which HA resource, and why.
+fn unknown(live: &Live, wanted: &Wanted) -> BTreeMap<String, String> {
+    let mut unknown = wanted.unknown.clone();
+    unknown.add_services(&live.manager);
+    let why = |(sid, resource): (&String, &HaResource)| {
+        let group = resource.group.as_ref().map(|group| group.as_str());
+        Some((sid.clone(), unknown.why(sid, group)?))
+    };
+    wanted.resources.iter().filter_map(why).collect()
+}
+
 /// Running guests that the HA manager doesn't look after.
 fn bystanders(live: &Live, managed: &BTreeSet<Name>) -> Vec<Bystander> {
     let running = live.guests.values().filter(|guest| guest.running && !managed.contains(guest.sid.as_str()));
@@ -191,6 +208,7 @@ fn notes(scene: &fates::Scene<'_>, forecast: &Forecast, config: &Config) -> Vec<
     if !down.is_empty() {
         notes.push(format!("not online already: {}", down.join(", ")));
     }
+    notes.extend(live.wanted.unknown.lines());
     for (rule, why) in forecast.dropped_rules() {
         notes.push(format!("the HA manager ignores rule '{rule}': {}", why.join(", ")));
     }

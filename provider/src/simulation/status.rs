@@ -57,6 +57,12 @@ fn service(order: u64, entry: Entry<'_>) -> Option<ServiceStatus> {
     })
 }
 
+/// Services whose state is not known here, with that state.
+pub(super) fn unknown_states(manager: &Json) -> impl Iterator<Item = (&str, &str)> {
+    let states = members(&manager["service_status"]).filter_map(|(sid, json)| Some((sid, json["state"].as_str()?)));
+    states.filter(|(_, word)| state(word).is_none())
+}
+
 fn disarm(json: &Json) -> Option<Disarm> {
     let entry = Entry(json);
     let mode = if entry.text("mode")? == "ignore" { DisarmMode::Ignore } else { DisarmMode::Freeze };

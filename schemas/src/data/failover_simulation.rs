@@ -139,7 +139,8 @@ pub struct Fate {
     pub from: String,
     /// Its node after; null if there is none for it.
     pub to: Option<String>,
-    /// Its state after, in the HA manager's words: `started`, `stopped`, `recovery` (waits for a node), `error`, …
+    /// Its state after, in the HA manager's words: `started`, `stopped`, `recovery` (waits for a node), `error`, …;
+    /// `unknown` where it depends on a property or type of this version of Proxmox that the provider does not know.
     pub state: String,
     /// Why it goes there, or why there is no node for it.
     pub reason: String,

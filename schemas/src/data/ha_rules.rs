@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::answer::{complaints, list};
-use crate::noun::Noun;
+use crate::noun::{Noun, RULE_TYPES};
 use crate::value::{Entry, NodeName, NodePriorities, Sid};
 
 /// The HA rules, sorted by name. **PVE 9**: PVE 8 has none, `supported` is `false` and the list empty there.
@@ -54,7 +54,7 @@ pub enum RuleKind {
 pub struct Rule {
     /// Its name.
     pub name: String,
-    /// `node-affinity` or `resource-affinity`.
+    /// `node-affinity` or `resource-affinity`; another one on a Proxmox that has more than this provider knows.
     #[serde(rename = "type")]
     pub kind: String,
     /// The HA resources it is about.
@@ -114,8 +114,12 @@ impl Rule {
     fn from_entry(json: &Json) -> Result<Self, String> {
         let entry = Entry(json);
         let kind = entry.required("type")?;
-        let nodes = entry.text("nodes").map(|nodes| NodePriorities::from_list(&nodes)).transpose()?;
-        let resources = entry.required("resources")?;
+        let nodes = entry.text("nodes").map(|nodes| NodePriorities::from_list(&nodes)).transpose();
+        // A type that comes with a later Proxmox may name its resources or nodes in another way.
+        let is_known = RULE_TYPES.contains(&kind.as_str());
+        let nodes = if is_known { nodes? } else { nodes.unwrap_or_default() };
+        let resources =
+            if is_known { entry.required("resources")? } else { entry.text("resources").unwrap_or_default() };
         let resources = resources.split([',', ';', ' ']).filter(|sid| !sid.is_empty());
         Ok(Self {
             name: entry.required("rule")?,

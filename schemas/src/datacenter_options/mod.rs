@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::noun::Noun;
 
-pub use wire::{OPTIONS, Opt, from_api, to_params};
+pub use wire::{OPTIONS, Opt, from_api, to_params, unknown};
 
 /// Options of the whole cluster (`datacenter.cfg`), such as what happens to HA resources when a node shuts down.
 ///

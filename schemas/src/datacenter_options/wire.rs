@@ -157,6 +157,58 @@ pub fn from_api(answer: &Json) -> Result<DatacenterOptions, String> {
     serde_json::from_value(Json::Object(json)).map_err(|e| e.to_string())
 }
 
+/// What Proxmox answers beside the options: computed, or an older form of one.
+const BESIDE: &[&str] = &["allowed-tags", "digest", "migration_unsecure"];
+
+/// The options that are set and that [`OPTIONS`] does not have, and such properties of options as `crs.NAME`; sorted.
+pub fn unknown(answer: &Json) -> Vec<String> {
+    let members = answer.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null());
+    let options = members.map(|(name, _)| name).filter(|name| !BESIDE.contains(&name.as_str()));
+    let options = options.filter(|name| !OPTIONS.iter().any(|option| option.name == name.as_str())).cloned();
+    let properties = OPTIONS.iter().flat_map(|option| {
+        option.unknown_properties(answer).into_iter().map(|(name, _)| format!("{}.{name}", option.name))
+    });
+    let mut names: Vec<String> = options.chain(properties).collect();
+    names.sort();
+    names
+}
+
+impl Opt {
+    /// The properties that `answer` has in this option and that are not in the table, as Proxmox's names and values.
+    fn unknown_properties(&self, answer: &Json) -> Vec<(String, String)> {
+        let Kind::Properties(known) = self.kind else { return Vec::new() };
+        let parsed;
+        let object = match &answer[self.name] {
+            Json::String(text) => {
+                parsed = properties(text, known);
+                &parsed
+            }
+            object => object,
+        };
+        let members = object.as_object().into_iter().flatten();
+        let unknown =
+            members.filter(|(name, value)| !value.is_null() && !known.iter().any(|k| k.name == name.as_str()));
+        unknown.map(|(name, value)| (name.clone(), as_property(value))).collect()
+    }
+
+    /// A PUT replaces the whole property string of an option: `text` with the properties that `answer` has there and that
+    /// nothing here knows.
+    pub fn with_unknown(&self, text: &str, answer: &Json) -> String {
+        let unknown = self.unknown_properties(answer).into_iter().map(|(name, value)| format!("{name}={value}"));
+        join(Some(text.to_owned()).filter(|text| !text.is_empty()).into_iter().chain(unknown), ",")
+    }
+}
+
+/// The value of a property in the form that PUT takes.
+fn as_property(value: &Json) -> String {
+    match value {
+        Json::String(text) => text.clone(),
+        Json::Bool(flag) => u8::from(*flag).to_string(),
+        Json::Array(items) => join(items.iter().map(as_property), ";"),
+        other => other.to_string(),
+    }
+}
+
 fn written(kind: Kind, json: &Json) -> Option<String> {
     match (kind, json) {
         (_, Json::Null) => None,
@@ -269,6 +321,17 @@ mod tests {
     fn an_option_without_any_property_is_not_set() {
         let options = from_api(&json!({"crs": {}, "bwlimit": "", "notify": {"new-in-the-next-release": "1"}})).unwrap();
         assert_eq!(options, DatacenterOptions::default());
+    }
+
+    #[test]
+    fn what_is_not_in_the_table_is_named_and_kept_in_a_write() {
+        let answer = json!({"crs": {"ha": "static", "zone-aware": 1, "zones": ["a", "b"]}, "location": "latitude=1,longitude=2,alt=9",
+            "allowed-tags": [], "description": "", "site": "x", "gone": null});
+        assert_eq!(unknown(&answer), ["crs.zone-aware", "crs.zones", "location.alt", "site"]);
+        let option = |name| OPTIONS.iter().find(|option| option.name == name).unwrap();
+        assert_eq!(option("crs").with_unknown("ha=basic", &answer), "ha=basic,zone-aware=1,zones=a;b");
+        assert_eq!(option("location").with_unknown("", &answer), "alt=9");
+        assert_eq!(option("ha").with_unknown("shutdown_policy=migrate", &answer), "shutdown_policy=migrate");
     }
 
     #[test]

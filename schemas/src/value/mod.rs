@@ -7,6 +7,7 @@ mod fence;
 mod ident;
 mod options;
 mod parsed;
+mod properties;
 mod schedule;
 mod texts;
 
@@ -18,6 +19,7 @@ pub use fence::{FenceAgent, FenceName, FenceNode};
 pub use ident::{ConfigId, HaState, NodeName, NodePriorities, Sid, SidSet};
 pub use options::{Options, SecretOptions};
 pub use parsed::Malformed;
+pub use properties::Properties;
 pub use schedule::Schedule;
 
 /// Checks `text` against the named format of a schema.

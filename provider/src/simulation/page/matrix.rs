@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use pve_schemas::data::HaFailoverSimulation;
 use pve_schemas::data::failover_simulation::{Fate, Placed, Scenario};
 
+use super::super::UNKNOWN;
 use super::text::Text;
 
 /// So many rows and columns are shown, the harmed ones first.
@@ -78,6 +79,7 @@ fn cell(page: &mut String, fate: &Fate, scenario: &Scenario) {
     let hit = scenario.failed_nodes.contains(&fate.from);
     let told = Text(fate.disk_detail.as_deref().filter(|_| fate.problem.is_some()).unwrap_or(&fate.reason)).to_string();
     let (class, mark) = match (&fate.to, &fate.problem) {
+        _ if fate.state == UNKNOWN => ("lost", "? unknown".to_owned()),
         (_, Some(_)) => ("lost", "✕ lost".to_owned()),
         (Some(node), None) if !hit => ("shifts", format!("⇢ {}", Text(node))),
         (Some(node), None) if fate.disk.as_deref() == Some("replica") => {
