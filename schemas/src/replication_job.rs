@@ -156,6 +156,8 @@ mod tests {
             "id": "100-3", "type": "local", "guest": "100", "jobnum": "3", "target": "pve2", "source": "pve1",
             "rate": "10.5", "disable": 1
         }))
+        .unwrap()
+        .understood()
         .unwrap();
         assert_eq!((job.guest, job.job_number, job.rate, job.disabled), (100, Some(3), Some(10.5), Some(true)));
         assert_eq!(job.key(), "100-3");

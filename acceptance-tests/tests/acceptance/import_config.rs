@@ -99,7 +99,7 @@ fn program() -> PathBuf {
 }
 
 /// Runs the provider by hand, with this environment and no other.
-fn import_config(arguments: &[&str], environment: &[(String, String)]) -> Run {
+pub fn import_config(arguments: &[&str], environment: &[(String, String)]) -> Run {
     let mut command = Command::new(program());
     command.args(arguments).env_clear().envs(environment.iter().cloned());
     Run::new(&command.output().unwrap())

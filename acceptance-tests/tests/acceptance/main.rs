@@ -35,4 +35,5 @@ mod replication_job;
 mod ssh_interrupts;
 mod through_sshd;
 mod tls;
+mod unknown_properties;
 mod upgrade;

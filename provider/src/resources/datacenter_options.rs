@@ -17,7 +17,7 @@ use super::explain;
 use super::moved::{self, Moved};
 use super::typed::Typed;
 use super::verbs::Verb;
-use crate::client::{Collection, Domain, Params, Turn};
+use crate::client::{Collection, Domain, Turn};
 use crate::framework::{
     Change, Context, Diagnostic, Diagnostics, Failure, Found, Freshness, MoveSource, Path, Permit, Resource, Schema,
     Value, WritePermit, differences, shown,

@@ -30,6 +30,7 @@ pub(super) fn run(shared: &Shared, action: &str, body: Value) -> Outcome {
         "fault" => fault(shared, read(body)?),
         "faults" => Ok(json!({"met": shared.control.faults.met()})),
         "faults/clear" => Ok(json!({"met": shared.control.faults.clear()})),
+        "answer-more" => answer_more(shared, body),
         "edit" => edit(shared, read(body)?),
         "file" => file(shared, &read(body)?),
         "seed" => seed(shared, read(body)?),
@@ -198,6 +199,15 @@ fn upgrade(shared: &Shared) -> Value {
 
 fn fault(shared: &Shared, fault: Fault) -> Outcome {
     shared.control.faults.add(fault).map_err(|error| error.to_string())?;
+    Ok(json!({}))
+}
+
+fn answer_more(shared: &Shared, body: Value) -> Outcome {
+    if body.as_object().is_some_and(Map::is_empty) {
+        shared.control.additions.clear();
+    } else {
+        shared.control.additions.add(read(body)?);
+    }
     Ok(json!({}))
 }
 

@@ -11,6 +11,7 @@
 //! | `qdevice` | `{"on":BOOL,"host":ADDRESS?}` | adds or removes a QDevice |
 //! | `fault` | see [`faults::Fault`] | puts a fault in wait |
 //! | `faults`, `faults/clear` | – | how many requests met one; takes all away |
+//! | `answer-more` | see [`additions::Addition`]; nothing takes all away | answers as a later Proxmox would, with more than this one has |
 //! | `edit` | `{"file":PATH,"text":TEXT\|null,"node":NAME?}` or `{"method":M,"path":P,"params":{…}?}` | writes a file, or makes an API call as root@pam |
 //! | `file` | `{"file":PATH,"node":NAME?}` | reads a file |
 //! | `run` | `{"node":NAME,"command":LINE,"user":NAME?,"stdin":TEXT?}` | runs a command line on a machine |
@@ -27,6 +28,7 @@
 //! Invariant: nothing here is part of Proxmox's API, and nothing of Proxmox's API is here. Only local callers get in.
 
 mod actions;
+pub mod additions;
 pub mod commands;
 pub mod counters;
 pub mod faults;
@@ -44,6 +46,7 @@ pub(crate) struct Control {
     pub(crate) counters: counters::Counters,
     pub(crate) faults: faults::Faults,
     pub(crate) commands: commands::Commands,
+    pub(crate) additions: additions::Additions,
     pub(crate) seed: Seed,
 }
 
@@ -53,6 +56,7 @@ impl Control {
             counters: counters::Counters::default(),
             faults: faults::Faults::default(),
             commands: commands::Commands::default(),
+            additions: additions::Additions::default(),
             seed,
         }
     }

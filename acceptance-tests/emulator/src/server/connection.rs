@@ -129,8 +129,12 @@ async fn answer(shared: &Arc<Shared>, request: hyper::Request<Incoming>) -> Resu
     };
     let body = body::read(&head, incoming).await;
     let params = body.and_then(|body| body::params(&head, method, &body));
+    let asked = (method == Method::Get).then(|| path.clone());
     let request = Request { method, path, credentials: Credentials::read(&head.headers), params, lock_fault: None };
-    let result = guarded(shared, request).await?;
+    let mut result = guarded(shared, request).await?;
+    if let (Some(path), Ok(reply)) = (asked, &mut result) {
+        shared.control.additions.complete(&path, &mut reply.data);
+    }
     if result.as_ref().is_err_and(|e| e.code == 401) && shared.cluster.world().clock.is_running() {
         tokio::time::sleep(shared.options.failed_login_delay).await;
     }
