@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use crate::noun::{Noun, Params, Rest, Store};
-use crate::value::{Comment, NodeName, Properties, Schedule};
+use crate::value::{Comment, Entry, NodeName, Properties, Schedule};
 
 /// A storage replication job: a guest's disks on ZFS are copied to another node on a schedule, so that HA can recover the
 /// guest there with the data of the last copy.
@@ -86,7 +86,7 @@ impl Rest for ReplicationJob {
         entry.skip(&["digest", "guest", "jobnum", "remove_job", "type"]);
         let id = entry.required("id")?;
         let (guest, number) = id.split_once('-').ok_or_else(|| format!("id {id:?} is not GUEST-NUMBER"))?;
-        let ends = Ends::of(entry);
+        let ends = Ends { source: entry.text("source"), copies_to: entry.text("target") };
         Ok(Self {
             guest: guest.parse().map_err(|_| format!("id {id:?} is not GUEST-NUMBER"))?,
             job_number: Some(number.parse().map_err(|_| format!("id {id:?} is not GUEST-NUMBER"))?),

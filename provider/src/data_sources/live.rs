@@ -5,16 +5,18 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream;
+use pve_schemas::ReplicationJob;
 use pve_schemas::data::failover_simulation::FailoverSimulationArguments;
 use pve_schemas::data::replication_jobs::ReplicationJobsArguments;
 use pve_schemas::data::{Quorum, ReplicationJobs};
+use pve_schemas::noun::Rest;
 use serde_json::Value as Json;
 
 use super::adapter::{Reader, Source};
 use crate::client::{Call, Collection, Error, Kind, Placement, path};
 use crate::framework::Failure;
 use crate::simulation::live::{Crs, Guest, Live, NodeFact, Storage, Volumes};
-use crate::simulation::{Model, Replica, Wanted};
+use crate::simulation::{Model, Replica, ReplicaState, Wanted};
 
 /// How many guests are asked for at once.
 const AT_ONCE: usize = 8;
@@ -65,6 +67,7 @@ pub(super) async fn read(reader: &Reader<'_>, plans: &FailoverSimulationArgument
     let groups = if model == Model::Rules { Json::Null } else { reader.list(Collection::HaGroups).await? };
     let storages = optional(reader, reader.client.get::<Json>("/storage", &reader.call).await)?;
     let jobs = <ReplicationJobs as Source>::read(reader, ReplicationJobsArguments::default()).await?;
+    let configured = reader.list(Collection::ReplicationJobs).await?;
 
     let garbled = |problem| reader.garbled(problem);
     let quorum = Quorum::from_answers(&members, &voters, &qdevice).map_err(garbled)?;
@@ -80,11 +83,22 @@ pub(super) async fn read(reader: &Reader<'_>, plans: &FailoverSimulationArgument
         quorum,
         guests: Guest::all(rows),
         storages: storages.map(|storages| Storage::all(&storages, rows)),
-        replicas: Some(jobs.jobs.iter().filter_map(Replica::of).collect()),
+        replicas: Some(replicas(&jobs, &configured)),
         crs: Crs::from_options(&options),
     };
     read_disks(reader, &mut live, plans).await?;
     Ok(Answers { status, manager, rules, resources, options, voters, live })
+}
+
+/// The copies that the jobs keep. Nothing is known of the copy of a job that has a property which this provider does not know.
+fn replicas(jobs: &ReplicationJobs, configured: &Json) -> Vec<Replica> {
+    let parsed = configured.as_array().into_iter().flatten().filter_map(|entry| ReplicationJob::parse(entry).ok());
+    let unknown: BTreeSet<String> = parsed.filter(|job| !job.unknown.is_empty()).map(|job| job.noun.key()).collect();
+    let replicas = jobs.jobs.iter().filter_map(|job| {
+        let replica = Replica::of(job)?;
+        Some(if unknown.contains(&job.id) { Replica { state: ReplicaState::Unknown, ..replica } } else { replica })
+    });
+    replicas.collect()
 }
 
 /// Reads the disks of every guest that is an HA resource, or is planned to be one.

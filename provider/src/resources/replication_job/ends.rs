@@ -70,7 +70,7 @@ async fn is_covered(verb: &Verb<'_>, found: &Value, wanted: &str) -> bool {
     let Ok(list) = verb.client().list(ReplicationJob::COLLECTION_LIST, &verb.call()).await else { return false };
     let entries: Vec<Json> = list.all().unwrap_or_default();
     let jobs = entries.iter().filter(|entry| !is_being_removed(entry));
-    let mut others = jobs.filter_map(|entry| ReplicationJob::from_entry(entry).ok());
+    let mut others = jobs.filter_map(|entry| ReplicationJob::parse(entry).ok()).map(|job| job.noun);
     let (guest, number) = (found.at("guest"), found.at("job_number"));
     others.any(|job| {
         let is_other = job.job_number.map(Value::from).as_ref() != Some(number);
