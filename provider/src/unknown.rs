@@ -45,12 +45,6 @@ impl UnknownProperties {
     }
 }
 
-/// Why an object with unknown properties is left out or is unknown itself.
-pub fn reason(names: &[String]) -> String {
-    let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
-    format!("it has {}, which this provider does not know", names.join(", "))
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Instant;

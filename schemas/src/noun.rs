@@ -95,6 +95,12 @@ impl<N> Parsed<N> {
     }
 }
 
+/// Why an object with unknown properties is left out or is unknown itself.
+pub fn unknown_reason(names: &[String]) -> String {
+    let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    format!("it has {}, which this provider does not know", names.join(", "))
+}
+
 /// A noun that is one object of a REST collection: GET, POST on the collection; GET, PUT, DELETE on the object.
 pub trait Rest: Noun {
     /// The collection's path below `/api2/json`.

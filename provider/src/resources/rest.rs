@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use pve_schemas::noun::unknown_reason;
 use serde_json::Value as Json;
 
 use self::writer::Writer;
@@ -18,7 +19,6 @@ use crate::framework::{
     Change, Context, Diagnostics, Failure, Found, Freshness, MoveSource, Path, Permit, Resource, Schema, Value,
 };
 use crate::session::Session;
-use crate::unknown::reason;
 
 /// A resource type made of the noun `N`.
 pub struct RestResource<N> {
@@ -247,7 +247,7 @@ impl<N: Verbs> Resource for RestResource<N> {
                 }
                 match self.parsed(key, &entry) {
                     Ok(Some((found, unknown))) if unknown.is_empty() => objects.push(found.object),
-                    Ok(Some((_, unknown))) => left_out(format!("{key}: {}.", reason(&unknown))),
+                    Ok(Some((_, unknown))) => left_out(format!("{key}: {}.", unknown_reason(&unknown))),
                     Ok(None) => {}
                     Err(failure) => left_out(failure.detail),
                 }

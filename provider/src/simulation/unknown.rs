@@ -4,13 +4,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pve_schemas::noun::Rest;
+use pve_schemas::noun::{Rest, unknown_reason};
 use pve_schemas::value::{Entry, SidSet};
 use pve_schemas::{HaGroup, HaNodeAffinityRule, HaResource, HaResourceAffinityRule};
 use serde_json::Value as Json;
 
 use super::status;
-use crate::unknown::reason;
 
 /// Objects that can't be followed, by what messages call them, such as `HA rule 'apart'`.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -40,12 +39,12 @@ impl Unknown {
     pub(super) fn from_answers(resources: &Json, rules: &Json, groups: &Json) -> Self {
         let mut unknown = Self::default();
         for (id, names, _) in with_unknown::<HaResource>(resources) {
-            unknown.resource(&id, reason(&names));
+            unknown.resource(&id, unknown_reason(&names));
         }
         for (id, names, entry) in
             with_unknown::<HaNodeAffinityRule>(rules).chain(with_unknown::<HaResourceAffinityRule>(rules))
         {
-            unknown.rule(id, reason(&names), named_by(entry));
+            unknown.rule(id, unknown_reason(&names), named_by(entry));
         }
         for entry in rules.as_array().into_iter().flatten() {
             if let Some(kind) = HaNodeAffinityRule::unknown_type(entry) {
@@ -55,7 +54,7 @@ impl Unknown {
             }
         }
         for (id, names, _) in with_unknown::<HaGroup>(groups) {
-            let (why, affects) = (reason(&names), Affects::GroupOf(id.clone()));
+            let (why, affects) = (unknown_reason(&names), Affects::GroupOf(id.clone()));
             unknown.0.insert(format!("HA group '{id}'"), Cause { id, why, affects, places: true });
         }
         unknown

@@ -136,6 +136,7 @@ const LAYERS: &[Layer] = &[
             "terraform_provider_pve::preflight",
             "terraform_provider_pve::session",
             "terraform_provider_pve::explain",
+            "terraform_provider_pve::unknown",
             "pve_schemas",
         ],
         never: WIRE,
@@ -153,6 +154,7 @@ const LAYERS: &[Layer] = &[
             "terraform_provider_pve::readiness",
             "terraform_provider_pve::session",
             "terraform_provider_pve::explain",
+            "terraform_provider_pve::unknown",
             "pve_schemas",
         ],
         never: WIRE,
@@ -193,6 +195,12 @@ const LAYERS: &[Layer] = &[
         because: "how an error of client or ssh is told to the user, no more",
     },
     Layer {
+        at: "provider/src/unknown",
+        may: &["terraform_provider_pve::framework", "pve_schemas"],
+        never: WIRE,
+        because: "what is unknown is named, no more",
+    },
+    Layer {
         at: "provider/src/session",
         may: &[
             "terraform_provider_pve::call",
@@ -200,6 +208,7 @@ const LAYERS: &[Layer] = &[
             "terraform_provider_pve::client",
             "terraform_provider_pve::ssh",
             "terraform_provider_pve::preflight",
+            "terraform_provider_pve::unknown",
         ],
         never: WIRE,
         because: "a session holds the clients that the provider block became, no more",
