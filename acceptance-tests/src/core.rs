@@ -4,7 +4,9 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value as Json, json};
-use terraform_provider_pve::framework::{ApplyRequest, Diagnostics, PlanRequest, Planned, Provider, Severity, Value};
+use terraform_provider_pve::framework::{
+    ApplyRequest, Diagnostics, Link, PlanRequest, Planned, Provider, Severity, Value,
+};
 use terraform_provider_pve::registry;
 
 use crate::Cluster;
@@ -154,12 +156,15 @@ impl Core {
     pub async fn plan_of(&self, kind: &'static str, prior: &Value, config: &Value) -> Planned {
         let object = Object { kind, state: prior.clone(), is_tainted: false };
         let proposed = if config.is_null() { Value::Null } else { self.proposed(&object, config) };
-        self.provider.plan(kind, PlanRequest { prior: prior.clone(), proposed, config: config.clone() }).await
+        self.provider
+            .plan(kind, PlanRequest { prior: prior.clone(), proposed, config: config.clone(), link: Link::default() })
+            .await
     }
 
     async fn plan(&self, object: &Object, config: &Value, said: &mut Diagnostics) -> Option<(Value, bool)> {
         let proposed = self.proposed(object, config);
-        let request = PlanRequest { prior: object.state.clone(), proposed, config: config.clone() };
+        let link = Link::default();
+        let request = PlanRequest { prior: object.state.clone(), proposed, config: config.clone(), link };
         let plan = self.provider.plan(object.kind, request).await;
         let failed = plan.diagnostics.has_error();
         said.extend(plan.diagnostics);
@@ -168,7 +173,8 @@ impl Core {
 
     async fn carry_out(&self, object: &mut Object, planned: Value, config: Value, said: &mut Diagnostics) {
         let creates = object.state.is_null();
-        let request = ApplyRequest { prior: object.state.clone(), planned: planned.clone(), config };
+        let link = Link::default();
+        let request = ApplyRequest { prior: object.state.clone(), planned: planned.clone(), config, link };
         let applied = self.provider.apply(object.kind, request).await;
         let failed = applied.diagnostics.has_error();
         said.extend(applied.diagnostics);
@@ -191,7 +197,8 @@ impl Core {
             object.is_tainted = false;
             return true;
         }
-        let request = ApplyRequest { prior: object.state.clone(), planned: Value::Null, config: Value::Null };
+        let link = Link::default();
+        let request = ApplyRequest { prior: object.state.clone(), planned: Value::Null, config: Value::Null, link };
         let applied = self.provider.apply(object.kind, request).await;
         let failed = applied.diagnostics.has_error();
         said.extend(applied.diagnostics);

@@ -192,7 +192,6 @@ async fn an_object_s_life() {
     };
     let planned = client.plan_resource_change(plan).await.unwrap().into_inner();
     assert_eq!(planned.diagnostics, []);
-    assert_eq!(planned.planned_private, b"mine");
     let expected = thing("a", json!({"id": "a", "size": "0.1", "serial": UNKNOWN, "tags": [UNKNOWN, UNKNOWN]}));
     assert_eq!(value(planned.planned_state.as_ref()), expected);
 
@@ -210,7 +209,7 @@ async fn an_object_s_life() {
     };
     let applied = client.apply_resource_change(apply).await.unwrap().into_inner();
     assert_eq!(applied.diagnostics, []);
-    assert_eq!(applied.private, b"mine");
+    assert_eq!(applied.private, b"");
     let made = thing("a", json!({"id": "a", "size": "0.1", "serial": "s-1", "tags": ["x", "y"]}));
     assert_eq!(value(applied.new_state.as_ref()), made);
 
@@ -256,6 +255,35 @@ async fn an_object_s_life() {
     assert_eq!(value(found.new_state.as_ref()), Json::Null);
 }
 
+/// Core hands the private data of each plan on: to the create that is planned next, and to both halves of the apply.
+#[tokio::test]
+async fn the_halves_of_a_replacement_are_told_of_one_another() {
+    let (mut client, _folder) = client();
+    let mut plan = async |prior: &Json, config: &Json, prior_private: Vec<u8>| {
+        let request = wire::plan_resource_change::Request {
+            type_name: thing_type(),
+            prior_state: dynamic(prior),
+            proposed_new_state: dynamic(config),
+            config: dynamic(config),
+            prior_private,
+            ..Default::default()
+        };
+        client.plan_resource_change(request).await.unwrap().into_inner().planned_private
+    };
+    let (old, new) = (thing("a", json!({"id": "a"})), thing("b", json!({"size": 2, "secret": "canary"})));
+    let first = plan(&old, &new, b"of another provider".to_vec()).await;
+    assert_eq!(serde_json::from_slice::<Json>(&first).unwrap(), json!({"replaces": "a"}));
+    let second = plan(&Json::Null, &new, first).await;
+    let told: Json = serde_json::from_slice(&second).unwrap();
+    assert_eq!(
+        (&told["replaces"], &told["creates"]["name"], &told["creates"]["size"]),
+        (&"a".into(), &"b".into(), &2.into())
+    );
+    assert!(!String::from_utf8_lossy(&second).contains("canary"));
+    // What comes to nothing leaves nothing: neither a destroy nor what was left of an earlier plan.
+    assert_eq!(plan(&old, &Json::Null, second).await, b"");
+}
+
 #[tokio::test]
 async fn an_apply_that_cannot_be_understood_keeps_what_was() {
     let (mut client, _folder) = client();
@@ -268,7 +296,7 @@ async fn an_apply_that_cannot_be_understood_keeps_what_was() {
         ..Default::default()
     };
     let answer = client.apply_resource_change(apply).await.unwrap().into_inner();
-    assert_eq!((answer.new_state, answer.private), (prior, b"mine".to_vec()));
+    assert_eq!((answer.new_state, answer.private), (prior, vec![]));
     assert!(only(&answer.diagnostics).detail.contains("nothing was changed"));
 }
 

@@ -32,6 +32,7 @@ mod readiness;
 mod replacements;
 mod replication_follows;
 mod replication_job;
+mod replication_replaced;
 mod ssh_interrupts;
 mod through_sshd;
 mod tls;

@@ -80,6 +80,11 @@ impl Diagnostics {
         self.0.iter()
     }
 
+    /// The errors in order, to be said in other words.
+    pub fn errors_mut(&mut self) -> impl Iterator<Item = &mut Diagnostic> {
+        self.0.iter_mut().filter(|d| d.severity == Severity::Error)
+    }
+
     fn add(&mut self, severity: Severity, path: Option<Path>, summary: String, detail: String) {
         self.0.push(Diagnostic { severity, summary, detail, path });
     }

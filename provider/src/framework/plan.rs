@@ -21,11 +21,13 @@ pub async fn plan(resource: &dyn Resource, stop: Stop, request: PlanRequest) -> 
     let is_too_late = prior.is_none() && resource.is_applying();
     if prior != Some(&state) && !diagnostics.has_error() && !is_too_late {
         let cx = Context::new(timeout(resource, &state, "read"), stop);
-        let change = Change { prior, config: &request.config, planned: &state };
+        let replaces = request.link.replaces.as_deref().filter(|_| prior.is_none());
+        let change = Change { prior, config: &request.config, planned: &state, replaces };
         diagnostics.extend(resource.preflight(&cx, change).await);
         diagnostics.extend(cx.into_warnings());
     }
-    Planned { state, requires_replace, diagnostics }
+    let link = request.link.next(resource, prior, &state);
+    Planned { state, requires_replace, link, diagnostics }
 }
 
 async fn destroy(resource: &dyn Resource, stop: Stop, prior: Option<&Value>) -> Diagnostics {

@@ -5,8 +5,9 @@ use std::sync::{Mutex, PoisonError};
 
 use futures_util::future::BoxFuture;
 
+use super::link::Replaced;
 use super::{
-    DataSource, Diagnostics, Listing, MoveSource, Path, Resource, Schema, Stop, Value, apply, list, plan, read,
+    DataSource, Diagnostics, Link, Listing, MoveSource, Path, Resource, Schema, Stop, Value, apply, list, plan, read,
     validate,
 };
 
@@ -29,6 +30,7 @@ pub struct Provider {
     resources: BTreeMap<&'static str, Box<dyn Resource>>,
     data_sources: BTreeMap<&'static str, Box<dyn DataSource>>,
     stop: Mutex<Stop>,
+    replaced: Replaced,
 }
 
 /// What core asks a plan of.
@@ -40,6 +42,8 @@ pub struct PlanRequest {
     pub proposed: Value,
     /// What the user wrote; null for a destroy.
     pub config: Value,
+    /// What an earlier plan of the same object has left.
+    pub link: Link,
 }
 
 /// A plan.
@@ -49,6 +53,8 @@ pub struct Planned {
     pub state: Value,
     /// What can't be changed in place.
     pub requires_replace: Vec<Path>,
+    /// What is left to the apply, or to the plan of a create in place of this object.
+    pub link: Link,
     /// What to tell the user.
     pub diagnostics: Diagnostics,
 }
@@ -62,6 +68,8 @@ pub struct ApplyRequest {
     pub planned: Value,
     /// What the user wrote; null for a destroy.
     pub config: Value,
+    /// What the plan has left.
+    pub link: Link,
 }
 
 /// The outcome of an apply: whatever happened, `state` is what is known to be.
@@ -112,6 +120,7 @@ impl Provider {
             resources: resources.into_iter().map(|r| (r.name(), r)).collect(),
             data_sources: data_sources.into_iter().map(|d| (d.name(), d)).collect(),
             stop: Mutex::default(),
+            replaced: Replaced::default(),
         }
     }
 
@@ -157,6 +166,7 @@ impl Provider {
     pub async fn configure(&self, config: &Value) -> Diagnostics {
         let stop = Stop::new();
         *self.stop.lock().unwrap_or_else(PoisonError::into_inner) = stop.clone();
+        self.replaced.clear();
         self.configure.configure(config, stop).await
     }
 
@@ -209,7 +219,7 @@ impl Provider {
     /// Carries out a plan.
     pub async fn apply(&self, name: &str, request: ApplyRequest) -> Applied {
         match self.resource(name) {
-            Ok(resource) => apply::apply(resource, self.stopper(), request).await,
+            Ok(resource) => apply::apply(resource, self.stopper(), request, &self.replaced).await,
             Err(diagnostics) => Applied { state: request.prior, diagnostics },
         }
     }

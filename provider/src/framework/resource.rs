@@ -176,6 +176,37 @@ pub trait Resource: Send + Sync {
         Box::pin(async { Ok(Vec::new()) })
     }
 
+    /// Looks, before the object in the state is destroyed to make room for `successor`, whether that can be created afterwards.
+    /// What is not known of it yet is null.
+    fn look_ahead<'a>(
+        &'a self,
+        _cx: &'a Context,
+        _state: &'a Value,
+        _successor: &'a Value,
+    ) -> BoxFuture<'a, Result<(), Failure>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    /// What else the user has lost with the object that was destroyed, where its successor could not be created.
+    fn loss(&self, _state: &Value) -> Option<String> {
+        None
+    }
+
+    /// Waits, before a create and without a permit, until what is being removed is not in its way any more.
+    fn make_way<'a>(&'a self, _cx: &'a Context, _planned: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    /// Says more of why the create of `planned` was refused.
+    fn explain_refusal<'a>(
+        &'a self,
+        _cx: &'a Context,
+        _planned: &'a Value,
+        failure: Failure,
+    ) -> BoxFuture<'a, Failure> {
+        Box::pin(async { failure })
+    }
+
     /// Waits, without a permit, for effects of a finished create or update that the user asked to wait for.
     fn settle<'a>(&'a self, _cx: &'a Context, _object: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
         Box::pin(async { Ok(()) })
@@ -210,4 +241,6 @@ pub struct Change<'a> {
     pub config: &'a Value,
     /// What will be, with unknown values.
     pub planned: &'a Value,
+    /// The natural id of the object in whose place a create is planned, where that is known.
+    pub replaces: Option<&'a str>,
 }

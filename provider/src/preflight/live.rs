@@ -67,6 +67,7 @@ pub struct Cluster {
 /// A guest that the user may see.
 #[derive(Debug, Clone)]
 pub struct Guest {
+    pub node: Option<Name>,
     pub is_container: bool,
     pub is_in_error: bool,
 }
@@ -235,9 +236,10 @@ impl Cluster {
                     cluster.ha_nodes += usize::from(row.hastate.is_some());
                     cluster.nodes.insert(node.as_str().into());
                 }
-                (kind @ ("qemu" | "lxc"), _, Some(vmid)) => {
+                (kind @ ("qemu" | "lxc"), node, Some(vmid)) => {
                     let is_in_error = row.hastate.as_deref() == Some("error");
-                    cluster.guests.insert(vmid, Guest { is_container: kind == "lxc", is_in_error });
+                    let node = node.as_deref().map(Name::from);
+                    cluster.guests.insert(vmid, Guest { node, is_container: kind == "lxc", is_in_error });
                 }
                 _ => {}
             }

@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use crate::call::Call;
 use crate::client::Client;
-use crate::framework::{Diagnostic, Diagnostics, Path, Severity, Value};
+use crate::framework::{Change, Diagnostic, Diagnostics, Path, Severity, Value};
 use key::Key;
 use ledger::Ledger;
 use live::{Live, Needs};
@@ -107,23 +107,21 @@ impl Preflight {
     }
 
     /// Checks an object of type `kind` that is to be created (there is no `prior`), changed or replaced.
-    pub async fn change(
-        &self,
-        client: &Client,
-        call: &Call,
-        kind: &str,
-        prior: Option<&Value>,
-        planned: &Value,
-    ) -> Diagnostics {
+    pub async fn change(&self, client: &Client, call: &Call, kind: &str, change: Change<'_>) -> Diagnostics {
+        let Change { prior, planned, replaces, .. } = change;
         let task = if prior.is_none() { Task::Create } else { Task::Change };
-        let subject =
-            Subject { keys: Key::of(kind, planned), prior: prior.and_then(|prior| Object::of(kind, prior)), task };
+        let subject = Subject {
+            keys: Key::of(kind, planned),
+            prior: prior.and_then(|prior| Object::of(kind, prior)),
+            replaces: replaces.map(str::to_owned),
+            task,
+        };
         self.run(client, call, Object::of(kind, planned), subject).await
     }
 
     /// Checks an object of type `kind` that is to be destroyed.
     pub async fn destroy(&self, client: &Client, call: &Call, kind: &str, prior: &Value) -> Diagnostics {
-        let subject = Subject { keys: Key::of(kind, prior), prior: None, task: Task::Destroy };
+        let subject = Subject { keys: Key::of(kind, prior), prior: None, replaces: None, task: Task::Destroy };
         self.run(client, call, Object::of(kind, prior), subject).await
     }
 
@@ -171,6 +169,8 @@ struct Subject {
     keys: Vec<Key>,
     /// What it was, where it is changed or replaced.
     prior: Option<Object>,
+    /// What it was called, where it is created in place of another.
+    replaces: Option<String>,
     task: Task,
 }
 
@@ -195,7 +195,7 @@ fn needs(object: &Object, task: Task) -> Needs {
         Object::Rule(_) | Object::Group(_) => {
             Needs { cluster, permissions: true, placed: cluster, jobs: cluster, resources: true }
         }
-        Object::Job(_) => Needs { cluster, permissions: true, placed: cluster, resources: cluster, jobs: false },
+        Object::Job(_) => Needs { cluster, permissions: true, placed: cluster, resources: cluster, jobs: cluster },
         Object::Options => Needs { permissions: true, ..Needs::default() },
         Object::Hosted(_) => Needs { cluster, ..Needs::default() },
         Object::Qdevice => Needs::default(),

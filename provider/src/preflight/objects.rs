@@ -84,6 +84,8 @@ pub struct Job {
     pub guest: Known<u64>,
     pub number: Known<u64>,
     pub target: Known<Name>,
+    /// The node that gets the copies now; the target of a job that is to be created.
+    pub copies_to: Known<Name>,
     pub disabled: Known<bool>,
 }
 
@@ -124,6 +126,7 @@ impl Object {
                 guest: id(value.at("guest")),
                 number: id(value.at("job_number")),
                 target: name(value.at("target")).flatten(),
+                copies_to: ["copies_to", "target"].iter().find_map(|end| name(value.at(end)).flatten()),
                 disabled: flag("disabled", false),
             }),
             DatacenterOptions::NAME => Self::Options,
@@ -283,6 +286,7 @@ impl From<ReplicationJob> for Job {
             guest: u64::try_from(live.guest).ok(),
             number: live.job_number.and_then(|number| u64::try_from(number).ok()),
             target: Some(live.target.as_str().into()),
+            copies_to: Some(live.target.as_str().into()),
             disabled: Some(live.disabled == Some(true)),
         }
     }

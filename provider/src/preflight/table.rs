@@ -20,7 +20,7 @@ pub struct Check {
 
 const WARNS: &str = "warning";
 const ERRS: &str = "error";
-/// An error between two objects of one plan, a warning against what is only seen in the cluster.
+/// Mostly an error between two objects of one plan, and a warning against what is only seen in the cluster.
 const EITHER: &str = "error or warning";
 
 /// All checks, sorted by name.
@@ -139,6 +139,20 @@ pub const CHECKS: &[Check] = &[
         summary: "A copy where the guest never runs",
         doc: "A guest is replicated to a node that its strict rule or restricted group excludes.",
         run: replication::replication_outside_placement,
+    },
+    Check {
+        name: "replication-target-taken",
+        level: EITHER,
+        summary: "Another job copies there",
+        doc: "Another replication job of the guest copies to the target of a new one. It is an error where an existing job would be deleted first.",
+        run: replication::replication_target_taken,
+    },
+    Check {
+        name: "replication-to-own-node",
+        level: EITHER,
+        summary: "The guest is on the target",
+        doc: "The target of a new replication job is the node that the guest is on. It is an error where an existing job would be deleted first.",
+        run: replication::replication_to_own_node,
     },
     Check {
         name: "service-in-error",

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::conflicts::Conflicts;
 use super::key::Key;
-use super::ledger::{Family, Ledger};
+use super::ledger::{Family, Ledger, id};
 use super::live::{Cluster, Guest, Live};
 use super::objects::{Group, Job, Nodes, Object, Resource, Rule, guest_of};
 use super::{Finding, Subject, Task};
@@ -145,6 +145,19 @@ impl<'a> Case<'a> {
     /// What the object was, if it is to be changed or replaced.
     pub fn prior(&self) -> Option<&'a Object> {
         self.subject.prior.as_ref()
+    }
+
+    /// The natural id of the object that is deleted first to make room for this one, as far as is known.
+    pub fn replaced(&self) -> Option<Name> {
+        let old = || {
+            let (old, new) = (id(self.prior()?)?, id(self.object));
+            let is_elsewhere = match (self.prior()?, self.object) {
+                (Object::Job(old), Object::Job(new)) => old.target != new.target,
+                _ => false,
+            };
+            (is_elsewhere || new.as_ref() != Some(&old)).then_some(old.1)
+        };
+        self.subject.replaces.as_deref().map(Name::from).or_else(old)
     }
 
     /// The object's name, as far as it is known.

@@ -3,6 +3,7 @@
 
 mod ends;
 mod removal;
+mod successor;
 
 use std::collections::BTreeSet;
 
@@ -80,6 +81,28 @@ impl Verbs for ReplicationJob {
     async fn vanish(verb: &Verb<'_>, state: &Self) -> Result<(), Failure> {
         let key = state.key();
         removal::finish(verb, &key, &Self::COLLECTION_LIST.object(&key)).await
+    }
+
+    async fn look_ahead(verb: &Verb<'_>, state: &Self, successor: &Value) -> Result<(), Failure> {
+        successor::look_ahead(verb, state, successor).await
+    }
+
+    async fn make_way(verb: &Verb<'_>, planned: &Value) -> Result<(), Failure> {
+        successor::make_way(verb, planned).await
+    }
+
+    async fn explain_refusal(verb: &Verb<'_>, planned: &Value, failure: Failure) -> Failure {
+        successor::explain_refusal(verb, planned, failure).await
+    }
+
+    fn loss(state: &Self) -> Option<String> {
+        let copies = match (&state.copies_to, state.keep_replica) {
+            (Some(node), Some(false) | None) if state.force_destroy != Some(true) => {
+                format!(", and its copies on {node} were removed")
+            }
+            _ => String::new(),
+        };
+        Some(format!("Guest {} is not replicated by this job any more{copies}.", state.guest))
     }
 
     fn moved(source: &MoveSource) -> Moved {

@@ -284,6 +284,33 @@ impl<N: Verbs> Resource for RestResource<N> {
         async move { N::vanish(&self.noun.verb(cx)?, &self.noun.model(state)?).await }.boxed()
     }
 
+    fn look_ahead<'a>(
+        &'a self,
+        cx: &'a Context,
+        state: &'a Value,
+        successor: &'a Value,
+    ) -> BoxFuture<'a, Result<(), Failure>> {
+        async move { N::look_ahead(&self.noun.verb(cx)?, &self.noun.model(state)?, successor).await }.boxed()
+    }
+
+    fn loss(&self, state: &Value) -> Option<String> {
+        N::loss(&self.noun.model(state).ok()?)
+    }
+
+    fn make_way<'a>(&'a self, cx: &'a Context, planned: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
+        async move { N::make_way(&self.noun.verb(cx)?, planned).await }.boxed()
+    }
+
+    fn explain_refusal<'a>(&'a self, cx: &'a Context, planned: &'a Value, failure: Failure) -> BoxFuture<'a, Failure> {
+        async move {
+            match self.noun.verb(cx) {
+                Ok(verb) => N::explain_refusal(&verb, planned, failure).await,
+                Err(_) => failure,
+            }
+        }
+        .boxed()
+    }
+
     fn moved(&self, source: &MoveSource) -> Moved {
         N::moved(source)
     }

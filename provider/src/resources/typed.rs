@@ -105,7 +105,7 @@ impl<N: Noun> Typed<N> {
     /// The checks of a create, update or replace that go over more than one noun.
     pub async fn check(&self, verb: &Verb<'_>, change: Change<'_>) -> Diagnostics {
         let checks = &verb.configured.preflight;
-        checks.change(verb.client(), &verb.call(), N::NAME, change.prior, change.planned).await
+        checks.change(verb.client(), &verb.call(), N::NAME, change).await
     }
 
     /// The checks of a destroy that go over more than one noun.

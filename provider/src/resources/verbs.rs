@@ -111,6 +111,30 @@ pub trait Verbs: Rest {
         async { Ok(()) }
     }
 
+    /// Looks, before `state` is destroyed to make room for `successor`, whether that can be created afterwards.
+    fn look_ahead(
+        _verb: &Verb<'_>,
+        _state: &Self,
+        _successor: &Value,
+    ) -> impl Future<Output = Result<(), Failure>> + Send {
+        async { Ok(()) }
+    }
+
+    /// What else is lost with `state`, where its successor could not be created.
+    fn loss(_state: &Self) -> Option<String> {
+        None
+    }
+
+    /// Waits, before a create, until what is being removed is not in its way any more.
+    fn make_way(_verb: &Verb<'_>, _planned: &Value) -> impl Future<Output = Result<(), Failure>> + Send {
+        async { Ok(()) }
+    }
+
+    /// Says more of why the create of `planned` was refused.
+    fn explain_refusal(_verb: &Verb<'_>, _planned: &Value, failure: Failure) -> impl Future<Output = Failure> + Send {
+        async { failure }
+    }
+
     /// The object that one of another type becomes.
     fn moved(_source: &MoveSource) -> Moved {
         None

@@ -167,8 +167,12 @@ fn while_the_provider_block_is_unknown_nothing_is_checked() {
     assert!(runtime::block_on(provider.configure(&block)).is_empty());
     let ty = provider.resource(NODE_RULE).unwrap().schema().ty();
     let config = Value::from_json(&lonely(), &ty).unwrap();
-    let request =
-        terraform_provider_pve::framework::PlanRequest { prior: Value::Null, proposed: config.clone(), config };
+    let request = terraform_provider_pve::framework::PlanRequest {
+        prior: Value::Null,
+        proposed: config.clone(),
+        config,
+        link: Default::default(),
+    };
     let planned = runtime::block_on(provider.plan(NODE_RULE, request));
     assert!(planned.diagnostics.is_empty(), "{:?}", planned.diagnostics);
 }

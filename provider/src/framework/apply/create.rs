@@ -5,6 +5,9 @@ use super::{CREATE_FIRST, settled};
 use crate::framework::{Applied, Cause, Diagnostics, Failure, Found, Value};
 
 pub(super) async fn create(mut job: Job<'_>, planned: Value) -> Applied {
+    if let Err(failure) = job.make_way(&planned).await {
+        return job.failed("create", Value::Null, failure);
+    }
     let (planned, sent) = match job.permit(&planned).await {
         Ok(permit) => send(permit, planned).await,
         Err(failure) => (planned, Sent::Refused(failure)),
@@ -27,7 +30,10 @@ pub(super) async fn create(mut job: Job<'_>, planned: Value) -> Applied {
             unsure(&job, &planned, failure)
         }
         Sent::Occupied(found) => occupied(&job, &planned, &found).await,
-        Sent::Refused(failure) => job.failed("create", Value::Null, failure),
+        Sent::Refused(failure) => {
+            let failure = job.explain_refusal(&planned, failure).await;
+            job.failed("create", Value::Null, failure)
+        }
     }
 }
 

@@ -4,9 +4,14 @@ use super::CREATE_FIRST;
 use super::job::{Job, Permit};
 use crate::framework::{Applied, Cause, Diagnostics, Failure, Value};
 
-pub(super) async fn delete(mut job: Job<'_>, state: Value) -> Applied {
+pub(super) async fn delete(mut job: Job<'_>, state: Value, successor: Option<&Value>) -> Applied {
     if job.has_made(&state) {
         return replaced_by_itself(&job, &state);
+    }
+    if let Some(successor) = successor
+        && let Err(failure) = job.look_ahead(&state, successor).await
+    {
+        return job.failed("replace", state, failure);
     }
     match gone(&mut job, &state).await {
         Ok(()) => Applied { state: Value::Null, diagnostics: Diagnostics::new() },

@@ -40,6 +40,22 @@ impl<'a> Job<'a> {
         }
     }
 
+    /// Looks whether `successor` can be created once `state` is destroyed.
+    pub(super) async fn look_ahead(&mut self, state: &Value, successor: &Value) -> Result<(), Failure> {
+        guarded(self.resource.look_ahead(self.cx, state, successor)).await
+    }
+
+    /// Waits until what is being removed is not in the way of a create any more.
+    pub(super) async fn make_way(&mut self, planned: &Value) -> Result<(), Failure> {
+        guarded(self.resource.make_way(self.cx, planned)).await
+    }
+
+    /// Why a create was refused, in more words.
+    pub(super) async fn explain_refusal(&mut self, planned: &Value, failure: Failure) -> Failure {
+        let plain = failure.clone();
+        guarded(async { Ok(self.resource.explain_refusal(self.cx, planned, failure).await) }).await.unwrap_or(plain)
+    }
+
     /// Waits for the effects of a finished create or update that the user asked to wait for.
     pub(super) async fn settle(&mut self, state: &Value) -> Result<(), Failure> {
         guarded(self.resource.settle(self.cx, state)).await

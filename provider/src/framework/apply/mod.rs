@@ -11,6 +11,7 @@ use std::time::Instant;
 
 use self::job::Job;
 use super::{Applied, ApplyRequest, Block, Cause, Context, Failure, Number, Resource, Stop, Value};
+use crate::framework::link::Replaced;
 use crate::framework::read::TIMEOUTS;
 
 /// What brings about that a new object meets the old one, and who may have asked for it.
@@ -19,7 +20,7 @@ pub const CREATE_FIRST: &str = "`create_before_destroy` makes Terraform create t
     a resource depends on.";
 
 /// Carries out a planned create, update or destroy.
-pub async fn apply(resource: &dyn Resource, stop: Stop, request: ApplyRequest) -> Applied {
+pub async fn apply(resource: &dyn Resource, stop: Stop, request: ApplyRequest, replaced: &Replaced) -> Applied {
     let verb = match (request.prior.is_null(), request.planned.is_null()) {
         (true, true) => return Applied::default(),
         (true, false) => "create",
@@ -30,9 +31,20 @@ pub async fn apply(resource: &dyn Resource, stop: Stop, request: ApplyRequest) -
     let cx = Context::new(timeout(resource, subject, verb), stop);
     let job = Job::new(resource, &cx);
     let mut applied = match verb {
-        "create" => create::create(job, request.planned).await,
+        "create" => {
+            let mut applied = create::create(job, request.planned.clone()).await;
+            replaced.created(resource, &request.planned, &mut applied);
+            applied
+        }
         "update" => update::update(job, request.prior, request.planned).await,
-        _ => delete::delete(job, request.prior).await,
+        _ => {
+            let successor = request.link.successor(resource);
+            let applied = delete::delete(job, request.prior.clone(), successor.as_ref()).await;
+            if applied.state.is_null() {
+                replaced.destroyed(resource, request.prior, request.link);
+            }
+            applied
+        }
     };
     let mut diagnostics = cx.into_warnings();
     diagnostics.extend(applied.diagnostics);

@@ -1,25 +1,26 @@
 use super::thing::Fault;
 use super::{Things, thing};
-use crate::framework::{Applied, ApplyRequest, Severity, Value};
+use crate::framework::{Applied, ApplyRequest, Link, Severity, Value};
 
 async fn create(things: &Things, size: i64) -> Applied {
     let mut planned = thing("a", size);
     for (name, value) in [("id", Value::from("a")), ("serial", Value::Unknown), ("note", Value::from(false))] {
         planned.insert(name, value);
     }
-    let request = ApplyRequest { prior: Value::Null, config: thing("a", size), planned };
+    let request = ApplyRequest { prior: Value::Null, config: thing("a", size), planned, link: Link::default() };
     things.provider().apply("pve_thing", request).await
 }
 
 async fn update(things: &Things, prior: &Value, size: i64) -> Applied {
     let mut planned = prior.clone();
     planned.insert("size", Value::from(size));
-    let request = ApplyRequest { prior: prior.clone(), config: thing("a", size), planned };
+    let request = ApplyRequest { prior: prior.clone(), config: thing("a", size), planned, link: Link::default() };
     things.provider().apply("pve_thing", request).await
 }
 
 async fn delete(things: &Things, prior: &Value) -> Applied {
-    let request = ApplyRequest { prior: prior.clone(), planned: Value::Null, config: Value::Null };
+    let link = Link::default();
+    let request = ApplyRequest { prior: prior.clone(), planned: Value::Null, config: Value::Null, link };
     things.provider().apply("pve_thing", request).await
 }
 
@@ -44,7 +45,7 @@ async fn what_does_not_do_its_work_is_mended_by_an_update() {
     let prior = things.object("a").unwrap();
     let mut planned = prior.clone();
     planned.insert("serial", Value::Unknown);
-    let request = ApplyRequest { prior, config: thing("a", 3), planned };
+    let request = ApplyRequest { prior, config: thing("a", 3), planned, link: Link::default() };
     let applied = things.provider().apply("pve_thing", request).await;
     assert!(applied.diagnostics.is_empty(), "{:?}", applied.diagnostics);
     assert_eq!((applied.state.at("serial"), things.writes()), (&Value::from(7), 2));
@@ -57,7 +58,7 @@ async fn somebody_elses_edit_of_a_secret_is_told_without_it() {
     things.edit("a", "secret", Value::from("hunter2"));
     let mut planned = prior.clone();
     planned.insert("secret", Value::from("canary"));
-    let request = ApplyRequest { prior, config: thing("a", 3), planned };
+    let request = ApplyRequest { prior, config: thing("a", 3), planned, link: Link::default() };
     let applied = things.provider().apply("pve_thing", request).await;
     let told = format!("{:?}", applied.diagnostics);
     assert!(told.contains("(sensitive value)") && !told.contains("hunter2") && !told.contains("canary"), "{told}");
@@ -191,7 +192,7 @@ async fn nothing_is_waited_for_while_a_permit_is_held() {
         let mut planned = things.object("a").unwrap();
         planned.insert("note", Value::from(true));
         let prior = things.object("a").unwrap();
-        let request = ApplyRequest { prior: prior.clone(), config: thing("a", 5), planned };
+        let request = ApplyRequest { prior: prior.clone(), config: thing("a", 5), planned, link: Link::default() };
         things.provider().apply("pve_thing", request).await;
         delete(things.faults(&faults), &prior).await;
         let server = things.server.lock().unwrap();
@@ -219,7 +220,7 @@ async fn an_attribute_that_is_only_kept_here_is_not_sent() {
     let prior = create(&things, 3).await.state;
     let mut planned = prior.clone();
     planned.insert("note", Value::from(true));
-    let request = ApplyRequest { prior, config: thing("a", 3), planned };
+    let request = ApplyRequest { prior, config: thing("a", 3), planned, link: Link::default() };
     let applied = things.provider().apply("pve_thing", request).await;
     assert_eq!(applied.state.at("note"), &Value::from(true));
     assert_eq!(things.writes(), 1);

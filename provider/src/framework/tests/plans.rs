@@ -2,7 +2,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::{Things, thing};
-use crate::framework::{PlanRequest, Planned, Value};
+use crate::framework::{Link, PlanRequest, Planned, Value};
 
 /// As core does: what the configuration sets, else what was there for what is computed.
 async fn plan(things: &Things, prior: Value, config: Value) -> Planned {
@@ -15,7 +15,7 @@ async fn plan(things: &Things, prior: Value, config: Value) -> Planned {
         (n, if from_prior { prior.at(n).clone() } else { config.at(n).clone() })
     }));
     let prior = if prior.is_null() { prior } else { full(&prior) };
-    things.provider().plan("pve_thing", PlanRequest { prior, proposed, config }).await
+    things.provider().plan("pve_thing", PlanRequest { prior, proposed, config, link: Link::default() }).await
 }
 
 fn state() -> Value {

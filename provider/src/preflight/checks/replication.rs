@@ -1,16 +1,76 @@
-//! Copies of a guest where the HA manager never puts it.
+//! Replication jobs that Proxmox refuses, and copies of a guest where the HA manager never puts it.
 
 use crate::framework::Path;
 use crate::placement::config::Name;
 use crate::preflight::Finding;
 use crate::preflight::objects::{Job, Nodes, Object, guest_of};
-use crate::preflight::view::{Case, warning};
+use crate::preflight::view::{Case, error, warning};
+
+/// A target that is the guest's own node.
+pub fn replication_to_own_node(case: &Case<'_>) -> Vec<Finding> {
+    let Some((name, Job { guest: Some(guest), target: Some(target), .. })) = case.job() else { return Vec::new() };
+    let home = case.view.cluster.and_then(|cluster| cluster.guests.get(guest)?.node.as_ref());
+    // Changed in place, the job goes on between its two nodes, of which the guest may be on either.
+    let replaced = case.replaced();
+    if home != Some(target) || (case.prior().is_some() && replaced.is_none()) {
+        return Vec::new();
+    }
+    let happened =
+        format!("{name}: guest {guest} is on {target} itself, and Proxmox refuses a job to the guest's own node.");
+    vec![refused(
+        replaced,
+        happened,
+        "Unless this apply migrates the guest first, the create fails.",
+        "Choose another node as `target`, or migrate the guest first.",
+    )]
+}
+
+/// A target that another job of the guest copies to.
+pub fn replication_target_taken(case: &Case<'_>) -> Vec<Finding> {
+    let Some((name, job @ Job { guest: Some(guest), target: Some(target), .. })) = case.job() else {
+        return Vec::new();
+    };
+    let replaced = case.replaced();
+    if case.prior().is_some() && replaced.is_none() {
+        return Vec::new();
+    }
+    let home = case.view.cluster.and_then(|cluster| cluster.guests.get(guest)?.node.as_ref());
+    let jobs = case.view.jobs_of(*guest).into_iter().map(|seen| seen.object);
+    let others = jobs.filter_map(|other| Some((other, format!("{guest}-{}", other.number?))));
+    let mut others =
+        others.filter(|(other, id)| other.number != job.number && replaced.as_deref() != Some(id.as_str()));
+    let Some((_, other)) = others.find(|(other, _)| other.copies_to.as_ref() == Some(target) && home != Some(target))
+    else {
+        return Vec::new();
+    };
+    let happened =
+        format!("{name}: the job {other} copies guest {guest} to {target} already, and Proxmox refuses a second one.");
+    vec![refused(
+        replaced,
+        happened,
+        &format!("Unless this apply removes {other} first, the create fails."),
+        &format!("Choose another node as `target`, or import {other} if that is the job that is meant."),
+    )]
+}
+
+/// What only a create would meet is a warning, since this apply may change it before; what would be met after the delete of the
+/// old job is an error.
+fn refused(replaced: Option<Name>, happened: String, unless: &str, remedy: &str) -> Finding {
+    let path = Some(Path::attribute("target"));
+    match replaced {
+        Some(old) => error(
+            path,
+            format!("{happened} The job {old} would be deleted first, and could not be created again.\n{remedy}"),
+        ),
+        None => warning(path, format!("{happened}\n{unless} {remedy}")),
+    }
+}
 
 /// A replication target outside of the nodes that the guest is bound to.
 pub fn replication_outside_placement(case: &Case<'_>) -> Vec<Finding> {
     let view = &case.view;
     let tell = |sid: &str, place: &Name, nodes: &Nodes, job: &Job, at: &str| -> Option<Finding> {
-        let target = job.target.as_ref().filter(|target| nodes.excludes(target) && job.disabled == Some(false))?;
+        let target = job.copies_to.as_ref().filter(|target| nodes.excludes(target) && job.disabled == Some(false))?;
         if !case.is_news(format!("replication-outside-placement {place} {sid} {target}")) {
             return None;
         }

@@ -2,7 +2,7 @@
 //! that it gets no state for.
 
 use super::{Backend, Failed, Rpc};
-use crate::framework::{ApplyRequest, Diagnostics, Value};
+use crate::framework::{ApplyRequest, Diagnostics, Link, Value};
 use crate::protocol::shape::Shape;
 use crate::protocol::tfplugin5::DynamicValue;
 use crate::protocol::tfplugin5::apply_resource_change::{Request, Response};
@@ -24,6 +24,7 @@ impl Rpc for Request {
             prior: dynamic::decode(self.prior_state.as_ref(), shape, "the state")?,
             planned: dynamic::decode(self.planned_state.as_ref(), shape, "the planned state")?,
             config: dynamic::decode(self.config.as_ref(), shape, "the configuration")?,
+            link: Link::decode(&self.planned_private),
         };
         let mut applied = provider.apply(&self.type_name, request).await;
         let new_state = dynamic::encode(&applied.state, shape, &mut applied.diagnostics);
@@ -31,7 +32,6 @@ impl Rpc for Request {
         Ok(Response {
             new_state: Some(new_state),
             new_identity,
-            private: self.planned_private.clone(),
             diagnostics: diagnostics::encode(applied.diagnostics),
             ..Response::default()
         })
@@ -42,7 +42,6 @@ impl Rpc for Request {
         Response {
             new_state,
             new_identity: self.planned_identity,
-            private: self.planned_private,
             diagnostics: diagnostics::encode(failed.diagnostics),
             ..Response::default()
         }

@@ -1,7 +1,7 @@
 //! Plans a create, update, replace or destroy.
 
 use super::{Backend, Failed, Rpc};
-use crate::framework::{Diagnostics, PlanRequest};
+use crate::framework::{Diagnostics, Link, PlanRequest};
 use crate::protocol::shape::Shape;
 use crate::protocol::tfplugin5::plan_resource_change::{Request, Response};
 use crate::protocol::{diagnostics, dynamic, identity};
@@ -22,6 +22,7 @@ impl Rpc for Request {
             prior: dynamic::decode(self.prior_state.as_ref(), shape, "the state")?,
             proposed: dynamic::decode(self.proposed_new_state.as_ref(), shape, "the proposed state")?,
             config: dynamic::decode(self.config.as_ref(), shape, "the configuration")?,
+            link: Link::decode(&self.prior_private),
         };
         let known = if request.prior.is_null() { None } else { Some(schema.identity_of(&request.prior)) };
         let mut planned = provider.plan(&self.type_name, request).await;
@@ -37,7 +38,7 @@ impl Rpc for Request {
             planned_state: Some(planned_state),
             planned_identity,
             requires_replace: planned.requires_replace.into_iter().map(Into::into).collect(),
-            planned_private: self.prior_private.clone(),
+            planned_private: planned.link.encode(),
             diagnostics: diagnostics::encode(planned.diagnostics),
             ..Response::default()
         })

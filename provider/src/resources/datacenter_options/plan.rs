@@ -150,7 +150,7 @@ mod tests {
         let text = String::new();
         let version = Version { major: 9, minor, patch: 0, version: text.clone(), release: text.clone(), repoid: text };
         let mut diagnostics = Diagnostics::new();
-        needs_version(&version, &Change { prior, config: planned, planned }, &mut diagnostics);
+        needs_version(&version, &Change { prior, config: planned, planned, replaces: None }, &mut diagnostics);
         diagnostics.iter().filter_map(|d| d.path.as_ref().map(ToString::to_string)).collect()
     }
 

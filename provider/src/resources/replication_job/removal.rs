@@ -24,6 +24,15 @@ pub(super) enum Obstacle {
     Target(String),
 }
 
+impl Obstacle {
+    /// That node.
+    pub(super) fn node(&self) -> &str {
+        match self {
+            Self::Source(node) | Self::Target(node) => node,
+        }
+    }
+}
+
 /// What keeps Proxmox from removing the job in `entry`.
 pub(super) async fn obstacle(verb: &Verb<'_>, entry: &Json) -> Option<Obstacle> {
     let ends = ends(verb, entry).await;
@@ -65,20 +74,18 @@ async fn ends(verb: &Verb<'_>, entry: &Json) -> Ends {
 }
 
 fn stuck(key: &str, obstacle: Option<&Obstacle>, source: Option<&str>) -> String {
-    let node = match obstacle {
-        None => {
-            let node = source.unwrap_or("the guest's node");
-            return format!(
-                "{key}: it is marked for removal, but the scheduler of {node} has not removed it yet.\nIf the job runs just now, apply \
-                 again in a minute; else `pvesr status` on {node} shows what it failed of."
-            );
-        }
-        Some(Obstacle::Source(node) | Obstacle::Target(node)) => node,
+    let Some(obstacle) = obstacle else {
+        let node = source.unwrap_or("the guest's node");
+        return format!(
+            "{key}: it is marked for removal, but the scheduler of {node} has not removed it yet.\nIf the job runs just now, apply again \
+             in a minute; else `pvesr status` on {node} shows what it failed of."
+        );
     };
     let why = match obstacle {
-        Some(Obstacle::Target(_)) => "has the copies that are to be removed first",
-        _ => "has the guest, and its scheduler removes the job",
+        Obstacle::Target(_) => "has the copies that are to be removed first",
+        Obstacle::Source(_) => "has the guest, and its scheduler removes the job",
     };
+    let node = obstacle.node();
     format!(
         "{key}: it is marked for removal, but node {node} is down, which {why}.\nBring {node} back: Proxmox then removes the job, and \
          the next apply goes on. If {node} is gone for good, set `force_destroy = true`, apply, and destroy: the entry is removed at \

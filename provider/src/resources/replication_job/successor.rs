@@ -1,0 +1,178 @@
+//! Whether a job can be created at all, looked at before another one is deleted for it, and told after Proxmox has refused it.
+
+use pve_schemas::ReplicationJob;
+use pve_schemas::noun::Rest;
+use pve_schemas::replication_job::{Ends, is_being_removed};
+use pve_schemas::value::Entry;
+use serde_json::Value as Json;
+
+use super::{ends, removal};
+use crate::client::{Collection, Error};
+use crate::framework::{Failure, Number, Path, Value};
+use crate::resources::explain;
+use crate::resources::verbs::{Verb, Verbs};
+
+/// A guest and the node that its copies are to go to.
+struct Wanted {
+    guest: i64,
+    target: String,
+}
+
+/// What stands against a job.
+enum Hurdle {
+    /// The guest is on the target itself. The job that copies from there, if there is one.
+    OwnNode(Option<Taken>),
+    /// Another job copies there.
+    Taken(Taken),
+}
+
+/// A job that is there.
+struct Taken {
+    id: String,
+    copies_to: String,
+}
+
+/// Looks before `state` is deleted whether `successor` could be created afterwards, and whether the delete could be finished.
+pub(super) async fn look_ahead(verb: &Verb<'_>, state: &ReplicationJob, successor: &Value) -> Result<(), Failure> {
+    let id = state.key();
+    let kept = "Nothing was changed: the job is kept, since it could not be created again.";
+    if let Some(wanted) = Wanted::of(successor) {
+        let hurdle = hurdle(verb, &wanted, Some(&id)).await.map_err(|error| explain(&id, &error))?;
+        if let Some(hurdle) = hurdle {
+            return Err(Failure::refused(format!(
+                "{id}: {} {kept}\n{}",
+                hurdle.happened(&wanted),
+                hurdle.next(&wanted)
+            ))
+            .at(Path::attribute("target")));
+        }
+    }
+    if state.force_destroy == Some(true) {
+        return Ok(());
+    }
+    let path = ReplicationJob::COLLECTION_LIST.object(&id);
+    let entry = verb.client().find::<Json>(&path, &verb.call()).await.map_err(|error| explain(&id, &error))?;
+    // A mark that is there already is not taken away by keeping the job.
+    let entry = entry.filter(|entry| !is_being_removed(entry));
+    let Some(mut entry) = entry else { return Ok(()) };
+    if state.keep_replica == Some(true) {
+        entry["remove_job"] = "local".into();
+    }
+    match removal::obstacle(verb, &entry).await {
+        Some(obstacle) => Err(Failure::refused(format!(
+            "{id}: node {} is down, so that Proxmox can't finish the removal of the old job, which comes before the create of the new \
+             one. Nothing was changed.\nApply again when the node is back. If it is gone for good, set `force_destroy = true` and apply \
+             that first.",
+            obstacle.node()
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// Waits until jobs that are being removed don't stand against `planned` any more.
+pub(super) async fn make_way(verb: &Verb<'_>, planned: &Value) -> Result<(), Failure> {
+    let Some(wanted) = Wanted::of(planned) else { return Ok(()) };
+    let own = planned
+        .at("job_number")
+        .as_number()
+        .and_then(Number::as_i64)
+        .map(|number| format!("{}-{number}", wanted.guest));
+    for entry in jobs(verb, wanted.guest).await.map_err(|error| explain(&wanted.name(), &error))? {
+        let id = entry["id"].as_str().unwrap_or_default();
+        let is_same = entry["target"] == wanted.target.as_str() || own.as_deref() == Some(id);
+        if is_same && is_being_removed(&entry) {
+            removal::finish(verb, id, &ReplicationJob::COLLECTION_LIST.object(id)).await.map_err(|failure| {
+                Failure {
+                    detail: format!(
+                        "{} has to wait until the job {id} is gone, which takes its place. Nothing was created.\n{}",
+                        wanted.name(),
+                        failure.detail
+                    ),
+                    ..failure
+                }
+            })?;
+        }
+    }
+    Ok(())
+}
+
+/// Names the job or the node that stands against the create that was refused.
+pub(super) async fn explain_refusal(verb: &Verb<'_>, planned: &Value, failure: Failure) -> Failure {
+    let Some(wanted) = Wanted::of(planned) else { return failure };
+    let Ok(Some(hurdle)) = hurdle(verb, &wanted, None).await else { return failure };
+    let words = failure.detail.lines().last().filter(|line| line.starts_with("PVE: ")).unwrap_or_default();
+    let detail = format!(
+        "{}: {} Nothing was changed.\n{}\n{words}",
+        wanted.name(),
+        hurdle.happened(&wanted),
+        hurdle.next(&wanted)
+    );
+    Failure { detail: detail.trim_end().to_owned(), ..failure }.at(Path::attribute("target"))
+}
+
+async fn hurdle(verb: &Verb<'_>, wanted: &Wanted, but: Option<&str>) -> Result<Option<Hurdle>, Error> {
+    let guests = verb.client().get::<Vec<Json>>(Collection::ClusterResources.path(), &verb.call()).await?;
+    let row = guests.iter().find(|row| Entry(row).integer("vmid") == Some(wanted.guest));
+    let home = row.and_then(|row| row["node"].as_str());
+    let jobs = jobs(verb, wanted.guest).await?;
+    let others = || {
+        let others = jobs.iter().filter(|entry| !is_being_removed(entry) && entry["id"].as_str() != but);
+        others.filter_map(|entry| {
+            let copies_to = Ends::of(Entry(entry)).at(home).copies_to?;
+            Some(Taken { id: entry["id"].as_str()?.to_owned(), copies_to })
+        })
+    };
+    if home == Some(wanted.target.as_str()) {
+        return Ok(Some(Hurdle::OwnNode(others().next())));
+    }
+    Ok(others().find(|job| job.copies_to == wanted.target).map(Hurdle::Taken))
+}
+
+async fn jobs(verb: &Verb<'_>, guest: i64) -> Result<Vec<Json>, Error> {
+    let mut jobs = verb.client().get::<Vec<Json>>(ReplicationJob::COLLECTION, &verb.call()).await?;
+    jobs.retain(|entry| Entry(entry).integer("guest") == Some(guest));
+    Ok(jobs)
+}
+
+impl Wanted {
+    fn of(object: &Value) -> Option<Self> {
+        Some(Self { guest: ends::guest(object)?, target: object.at("target").as_str()?.to_owned() })
+    }
+
+    fn name(&self) -> String {
+        format!("Replication of guest {} to {}", self.guest, self.target)
+    }
+}
+
+impl Hurdle {
+    fn happened(&self, Wanted { guest, target }: &Wanted) -> String {
+        match self {
+            Self::OwnNode(_) => {
+                format!("guest {guest} is on {target} itself, and Proxmox refuses a job to the guest's own node.")
+            }
+            Self::Taken(job) => {
+                format!(
+                    "the job {} copies guest {guest} to {target} already, and Proxmox refuses a second one.",
+                    job.id
+                )
+            }
+        }
+    }
+
+    fn next(&self, Wanted { target, .. }: &Wanted) -> String {
+        let import = |id: &str| format!("import {{\n  to = pve_replication_job.<name>\n  id = {id:?}\n}}");
+        match self {
+            Self::OwnNode(None) => "Choose another node as `target`, or migrate the guest first.".to_owned(),
+            Self::OwnNode(Some(job)) => format!(
+                "Choose another node as `target`, or migrate the guest first. If the job {}, which copies from {target} to {}, is the one \
+                 that is meant and is not in the state, import it:\n\n{}",
+                job.id,
+                job.copies_to,
+                import(&job.id)
+            ),
+            Self::Taken(job) => {
+                format!("Choose another node as `target`, or manage that job by importing it:\n\n{}", import(&job.id))
+            }
+        }
+    }
+}
