@@ -3,6 +3,7 @@
 use crate::framework::Path;
 use crate::placement::config::Name;
 use crate::preflight::Finding;
+use crate::preflight::ledger::Family;
 use crate::preflight::objects::{Job, Nodes, Object, guest_of};
 use crate::preflight::view::{Case, error, warning};
 
@@ -35,14 +36,14 @@ pub fn replication_target_taken(case: &Case<'_>) -> Vec<Finding> {
         return Vec::new();
     }
     let home = case.view.cluster.and_then(|cluster| cluster.guests.get(guest)?.node.as_ref());
-    let jobs = case.view.jobs_of(*guest).into_iter().map(|seen| seen.object);
-    let others = jobs.filter_map(|other| Some((other, format!("{guest}-{}", other.number?))));
-    let mut others =
-        others.filter(|(other, id)| other.number != job.number && replaced.as_deref() != Some(id.as_str()));
-    let Some((_, other)) = others.find(|(other, _)| other.copies_to.as_ref() == Some(target) && home != Some(target))
-    else {
-        return Vec::new();
-    };
+    // As they are now: what this plan makes of them comes too late for this job, unless it removes them.
+    let planned = case.view.planned;
+    let is_removed = |id: &Name| planned.overrides(Family::Job, id) && !planned.plans(Family::Job, id);
+    let Some(live) = case.view.live.jobs().filter(|_| home != Some(target)) else { return Vec::new() };
+    let own = job.number.map(|number| Name::from(format!("{guest}-{number}")));
+    let mut others = live.jobs_of(*guest).filter(|id| own.as_ref() != Some(*id) && replaced.as_ref() != Some(*id));
+    let copies_there = |id: &&Name| live.jobs.get(*id).is_some_and(|other| other.copies_to.as_ref() == Some(target));
+    let Some(other) = others.find(|id| copies_there(id) && !is_removed(id)) else { return Vec::new() };
     let happened =
         format!("{name}: the job {other} copies guest {guest} to {target} already, and Proxmox refuses a second one.");
     vec![refused(
