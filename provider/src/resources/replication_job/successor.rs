@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 
 use super::{ends, removal};
 use crate::client::{Collection, Error};
-use crate::framework::{Failure, Number, Path, Value};
+use crate::framework::{CREATE_FIRST, Failure, Number, Path, Value};
 use crate::resources::explain;
 use crate::resources::verbs::{Verb, Verbs};
 
@@ -170,9 +170,12 @@ impl Hurdle {
                 job.copies_to,
                 import(&job.id)
             ),
-            Self::Taken(job) => {
-                format!("Choose another node as `target`, or manage that job by importing it:\n\n{}", import(&job.id))
-            }
+            Self::Taken(job) => format!(
+                "If this plan replaces {}: {CREATE_FIRST} Remove it there and apply again.\nElse choose another node as `target`, or manage \
+                 that job by importing it:\n\n{}",
+                job.id,
+                import(&job.id)
+            ),
         }
     }
 }
