@@ -44,7 +44,7 @@ pub struct Wanted {
 }
 
 /// What an existing cluster needs to have for every test.
-pub const WANTED: Wanted = Wanted { vms: 9, cts: 4 };
+pub const WANTED: Wanted = Wanted { vms: 8, cts: 4 };
 
 /// Guests of the existing cluster that a test is using right now.
 static LEASED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());

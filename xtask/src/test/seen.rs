@@ -1,5 +1,6 @@
 //! What the lines of `cargo test` add up to.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use crate::Outcome;
@@ -10,10 +11,10 @@ pub struct Seen {
     passed: u64,
     failed: u64,
     ignored: u64,
-    /// Name and reason.
-    skipped: Vec<(String, String)>,
+    /// Reason and name.
+    skipped: BTreeSet<(String, String)>,
     /// Those of them that the test runner takes for passed.
-    returned: u64,
+    returned: BTreeSet<String>,
 }
 
 impl Seen {
@@ -25,10 +26,11 @@ impl Seen {
         }
         let ignored = line.strip_prefix("test ").and_then(|line| line.split_once(" ... ignored"));
         if let Some((name, reason)) = ignored {
-            self.skipped.push((name.to_owned(), reason.trim_start_matches(", ").to_owned()));
+            self.skipped.insert((reason.trim_start_matches(", ").to_owned(), name.to_owned()));
         } else if let Some((name, reason)) = line.strip_prefix("skipped ").and_then(|line| line.split_once(": ")) {
-            self.skipped.push((name.to_owned(), reason.to_owned()));
-            self.returned += 1;
+            self.skipped.insert((reason.to_owned(), name.to_owned()));
+            // One test may say it of several clusters.
+            self.returned.insert(name.to_owned());
         }
     }
 
@@ -52,10 +54,8 @@ impl Seen {
     /// # Errors
     /// `to` can't be written to.
     pub fn print(&self, to: &mut impl Write) -> io::Result<()> {
-        let mut skipped: Vec<_> = self.skipped.iter().map(|(name, reason)| (reason, name)).collect();
-        skipped.sort();
         let mut last = None;
-        for (reason, name) in skipped {
+        for (reason, name) in &self.skipped {
             if last != Some(reason) {
                 writeln!(to, "skipped: {reason}")?;
                 last = Some(reason);
@@ -63,7 +63,7 @@ impl Seen {
             writeln!(to, "  {name}")?;
         }
         let Self { failed, skipped, .. } = self;
-        let passed = self.passed.saturating_sub(self.returned);
+        let passed = self.passed.saturating_sub(self.returned.len() as u64);
         writeln!(to, "tests: {passed} passed, {failed} failed, {} skipped", skipped.len())
     }
 
@@ -101,6 +101,7 @@ mod tests {
     #[test]
     fn what_is_skipped_stands_at_the_end_and_did_not_pass() {
         let seen = seen(&[
+            "skipped acceptance::tls: needs the control plane of an emulator",
             "skipped acceptance::tls: needs the control plane of an emulator",
             "test acceptance::tls ... ok",
             "test logins::a ... ignored, OpenSSH is not installed",
