@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use terraform_provider_pve::placement::config::{
-    Affinity, Config, Name, Policy, Requested, Resource, Rule, RuleKind, Scheduler, ShutdownPolicy,
+    Affinity, Config, Name, NodeAffinity, Policy, Requested, Resource, Rule, RuleKind, Scheduler,
 };
 use terraform_provider_pve::placement::forecast::Forecast;
 use terraform_provider_pve::placement::nodes::NodeState;
@@ -100,8 +100,7 @@ fn config(scheduler: Scheduler, rules: Rules) -> Config {
         resources: (0..SERVICES).map(|number| (sid(number), resource.clone())).collect(),
         policy: Policy::Rules((0..RULES).filter_map(|number| rule(rules, number)).collect()),
         scheduler,
-        rebalance_on_start: false,
-        shutdown_policy: ShutdownPolicy::Conditional,
+        ..Config::default()
     }
 }
 
@@ -116,7 +115,10 @@ fn rule(rules: Rules, number: usize) -> Option<Rule> {
         Rules::Apart => (of_many.collect(), RuleKind::ResourceAffinity(Affinity::Negative)),
         Rules::Prefer => {
             let nodes = BTreeMap::from([(node(home), 2), (node((home + 1) % NODES), 1)]);
-            (of_one_node.collect(), RuleKind::NodeAffinity { nodes, strict: false })
+            (
+                of_one_node.collect(),
+                RuleKind::NodeAffinity(NodeAffinity { affinity: Affinity::Positive, nodes, strict: false }),
+            )
         }
         Rules::Mixed => return rule([Rules::Together, Rules::Apart, Rules::Prefer][number % 3], number),
     };

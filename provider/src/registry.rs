@@ -106,7 +106,7 @@ mod tests {
         let Type::List(service) = &source.schema().block.attribute("services").unwrap().ty else { panic!("a list") };
         assert_eq!(
             service.to_string(),
-            "object({sid=string, node=string, state=string, requested_state=string, in_error=bool})"
+            "object({sid=string, node=string, state=string, requested_state=string, auto_rebalance=bool, in_error=bool})"
         );
         let source = provider.data_source("pve_datacenter_options").unwrap();
         let ha = &source.schema().block.attribute("ha").unwrap().ty;

@@ -2,11 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test's own description of its cluster is well-formed")]
 
-use std::collections::BTreeMap;
-
 use terraform_provider_pve::placement::command::{Command, DisarmMode};
 use terraform_provider_pve::placement::config::{
-    Affinity, Config, Name, Policy, Requested, Resource, Rule, RuleKind, Scheduler, ShutdownPolicy,
+    Affinity, Config, Engine, Name, NodeAffinity, Policy, Requested, Resource, Rule, RuleKind, Scheduler,
+    ShutdownPolicy,
 };
 use terraform_provider_pve::placement::simulation::{Setup, Simulation, StartFailure};
 use terraform_provider_pve::placement::usage::{Capacity, Size};
@@ -21,14 +20,7 @@ struct Example {
 impl Example {
     fn nodes(count: usize) -> Self {
         let setup = Setup { nodes: (1..=count).map(node).collect(), round: 20, ..Setup::default() };
-        let config = Config {
-            resources: BTreeMap::new(),
-            policy: Policy::Rules(Vec::new()),
-            scheduler: Scheduler::Basic,
-            rebalance_on_start: false,
-            shutdown_policy: ShutdownPolicy::Conditional,
-        };
-        Self { setup, config }
+        Self { setup, config: Config::default() }
     }
 
     /// Services as `vm:101@1`, requested started.
@@ -48,8 +40,23 @@ impl Example {
         self
     }
 
+    /// Decided by the newer manager.
+    fn newer(mut self) -> Self {
+        self.config.engine = Engine::V5_2_5;
+        self
+    }
+
     /// A node affinity rule, nodes as `2:1,3`.
     fn prefer(self, sids: &str, nodes: &str, strict: bool) -> Self {
+        self.bind(sids, Affinity::Positive, nodes, strict)
+    }
+
+    /// A negative one, nodes as `2,3`.
+    fn avoid(self, sids: &str, nodes: &str, strict: bool) -> Self {
+        self.bind(sids, Affinity::Negative, nodes, strict)
+    }
+
+    fn bind(self, sids: &str, affinity: Affinity, nodes: &str, strict: bool) -> Self {
         let nodes = nodes
             .split(',')
             .map(|word| {
@@ -57,7 +64,7 @@ impl Example {
                 (node(number.parse().unwrap()), priority.parse().unwrap())
             })
             .collect();
-        self.rule(sids, RuleKind::NodeAffinity { nodes, strict })
+        self.rule(sids, RuleKind::NodeAffinity(NodeAffinity { affinity, nodes, strict }))
     }
 
     fn together(self, sids: &str) -> Self {
@@ -377,5 +384,86 @@ fn a_command_for_a_failed_service_is_dropped() {
     let failing = failing.fails("vm:101", 2, StartFailure::Always).run();
     let mut failing = failing.command("migrate vm:101 node1").expect("vm:101@2:error");
     failing.0.command(Command::Stop("vm:999".into(), 0));
-    assert_eq!(failing.settle().logged("crm command 'stop vm:999 0' error - no such service"), 1);
+    assert_eq!(failing.settle().logged("crm command error - no such service: stop vm:999 0"), 1);
+}
+
+/// Where a command leaves vm:101 for good, and how often it was refused because of the node.
+fn moved_by_hand(example: Example, line: &str) -> (String, usize) {
+    let run = example.run().command(line);
+    let place = run.0.status().services["vm:101"].node.to_string();
+    (place, run.logged("crm command 'migrate vm:101 node3' error - service 'vm:101' is not allowed on node 'node3'"))
+}
+
+#[test]
+fn the_newer_manager_refuses_moves_against_node_affinity() {
+    const MOVE: &str = "migrate vm:101 node3";
+    let one = || Example::nodes(3).on("vm:101@1");
+    let sticky = |example: Example| example.with("vm:101", |resource| resource.failback = false);
+    let refused = |place: &str| (place.to_owned(), 1);
+    let accepted = |place: &str| (place.to_owned(), 0);
+    // The nodes that are allowed, with their priorities; none is forbidden where it isn't strict.
+    for (strict, failback) in [(true, true), (true, false), (false, true), (false, false)] {
+        let with = |example: Example| if failback { example } else { sticky(example) };
+        let is_refused = strict || failback;
+        let outcome = if is_refused { refused("node1") } else { accepted("node3") };
+        assert_eq!(
+            moved_by_hand(with(one().newer().prefer("vm:101", "1", strict)), MOVE),
+            outcome,
+            "{strict} {failback}"
+        );
+        assert_eq!(
+            moved_by_hand(with(one().newer().avoid("vm:101", "3", strict)), MOVE),
+            outcome,
+            "{strict} {failback}"
+        );
+    }
+    let lower = || one().newer().prefer("vm:101", "1:2,3:1", true);
+    assert_eq!(moved_by_hand(lower(), MOVE), refused("node1"));
+    assert_eq!(moved_by_hand(sticky(lower()), MOVE), accepted("node3"));
+    // The older one takes the command, and moves the service back.
+    assert_eq!(moved_by_hand(one().prefer("vm:101", "1", true), MOVE), accepted("node1"));
+}
+
+#[test]
+fn the_newer_manager_tells_all_that_is_against_a_move() {
+    let example = || Example::nodes(3).on("vm:101@1 vm:102@3").apart("vm:101 vm:102").avoid("vm:101", "3", true);
+    let told = |example: Example| {
+        let run = example.run().command("migrate vm:101 node3");
+        let partner = "error - service 'vm:102' on node 'node3' in negative affinity with service 'vm:101'";
+        (run.logged("service 'vm:101' is not allowed on node 'node3'"), run.logged(partner))
+    };
+    assert_eq!(told(example().newer()), (1, 1));
+    assert_eq!(told(example()), (0, 1));
+}
+
+#[test]
+fn nodes_to_avoid_are_used_when_no_other_is_left_and_left_again() {
+    let run = Example::nodes(3).newer().on("vm:101@1").avoid("vm:101", "2,3", false).run().expect("vm:101@1");
+    let run = run.fail(1);
+    let away = run.0.status().services["vm:101"].node.to_string();
+    assert_ne!(away, "node1");
+    run.back(1).expect("vm:101@1");
+    // A strict rule leaves it in recovery instead.
+    let strict = Example::nodes(3).newer().on("vm:101@1").avoid("vm:101", "2,3", true).run();
+    strict.fail(1).expect("vm:101@1:recovery").back(1).expect("vm:101@1");
+}
+
+#[test]
+fn a_move_while_disarmed_is_lost() {
+    for mode in ["freeze", "ignore"] {
+        let run = Example::nodes(3).on("vm:101@1").run().command(&format!("disarm-ha {mode}"));
+        let run = run.command("migrate vm:101 node2");
+        assert_eq!(run.logged("got crm command: migrate vm:101 node2"), 1, "{mode}");
+        run.command("arm-ha").expect("vm:101@1");
+    }
+}
+
+#[test]
+fn disarming_twice_and_maintenance_meanwhile_are_told() {
+    let run = Example::nodes(3).on("vm:101@1").run().command("arm-ha").command("disarm-ha freeze");
+    assert_eq!(run.logged("ignoring arm-ha command - HA stack is not disarmed"), 1);
+    assert_eq!(run.logged("disarm: freezing service 'vm:101' (was 'started')"), 1);
+    let run = run.command("disarm-ha ignore").command("enable-node-maintenance node2");
+    assert_eq!(run.logged("ignoring disarm-ha command - already in disarm state (disarmed)"), 1);
+    assert_eq!(run.logged("ignoring maintenance command for node node2 - HA stack is disarmed"), 1);
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use terraform_provider_pve::placement::config::{
-    Affinity, Config, Name, Policy, Requested, Resource, Rule, RuleKind, Scheduler, ShutdownPolicy,
+    Affinity, Config, Name, NodeAffinity, Policy, Requested, Resource, Rule, RuleKind,
 };
 use terraform_provider_pve::placement::feasibility::infeasible;
 use terraform_provider_pve::placement::service::State;
@@ -49,7 +49,12 @@ fn rule(services: usize) -> impl Strategy<Value = (BTreeSet<Name>, RuleKind)> {
         .prop_map(|numbers| numbers.into_iter().map(sid).collect::<BTreeSet<Name>>());
     let nodes = prop::collection::btree_map((0..NODES).prop_map(node), 0_u32..3, 1..4);
     let kind = prop_oneof![
-        (nodes, any::<bool>()).prop_map(|(nodes, strict)| RuleKind::NodeAffinity { nodes, strict }),
+        (nodes, any::<bool>(), any::<bool>()).prop_map(|(nodes, avoid, strict)| {
+            // Nodes to avoid have no priorities.
+            let nodes = nodes.into_iter().map(|(node, priority)| (node, if avoid { 0 } else { priority })).collect();
+            let affinity = if avoid { Affinity::Negative } else { Affinity::Positive };
+            RuleKind::NodeAffinity(NodeAffinity { affinity, nodes, strict })
+        }),
         Just(RuleKind::ResourceAffinity(Affinity::Positive)),
         Just(RuleKind::ResourceAffinity(Affinity::Negative)),
     ];
@@ -64,9 +69,7 @@ fn run(cluster: &Cluster) -> [BTreeMap<Name, (State, Name)>; 2] {
     let config = Config {
         resources: services().map(|(i, &(_, failback))| (sid(i), resource(failback))).collect(),
         policy: Policy::Rules(cluster.rules.clone()),
-        scheduler: Scheduler::Basic,
-        rebalance_on_start: false,
-        shutdown_policy: ShutdownPolicy::Conditional,
+        ..Config::default()
     };
     let setup = Setup {
         nodes: (0..NODES).map(node).collect(),
@@ -87,7 +90,8 @@ fn run(cluster: &Cluster) -> [BTreeMap<Name, (State, Name)>; 2] {
 }
 
 fn kept(cluster: &Cluster) -> impl Iterator<Item = &Rule> {
-    let dropped = infeasible(&cluster.rules, NODES);
+    let known = (0..NODES).map(node).collect();
+    let dropped = infeasible(&cluster.rules, Some(&known));
     cluster.rules.iter().filter(move |rule| !dropped.contains_key(&rule.id))
 }
 
@@ -98,7 +102,12 @@ proptest! {
     fn a_strict_rule_is_never_violated_by_a_recovery(cluster in cluster()) {
         let [before, after] = run(&cluster);
         for rule in kept(&cluster) {
-            let RuleKind::NodeAffinity { nodes, strict: true } = &rule.kind else { continue };
+            let RuleKind::NodeAffinity(affinity) = &rule.kind else { continue };
+            if !affinity.strict {
+                continue;
+            }
+            let all: Vec<Name> = (0..NODES).map(node).collect();
+            let nodes = affinity.wanted(&all);
             for sid in &rule.resources {
                 let ((_, from), (state, to)) = (&before[sid], &after[sid]);
                 prop_assert!(nodes.contains_key(to) || *state == State::Recovery || from == to, "{sid} {from} {to}");

@@ -7,7 +7,11 @@ use serde_json::Value as Json;
 use crate::noun::{Noun, Params, RULE_TYPES, Rest, Store};
 use crate::value::{AsciiComment, ConfigId, NodePriorities, Properties, SidSet};
 
-/// A rule that binds HA resources to nodes. **PVE 9 only**; on PVE 8 write a `pve_ha_group`.
+/// A rule that binds HA resources to nodes, or keeps them off nodes. **PVE 9 only**; on PVE 8 write a `pve_ha_group`.
+///
+/// PVE 9.2.6 and newer refuse to move a guest by hand against its rule: to a node that a strict rule forbids, and, while
+/// `failback` of the HA resource is on, to any node but the best ones that are online. Put the node under maintenance
+/// (`pve_node_maintenance`) to empty it. Older versions move the guest, and the HA manager moves it back.
 ///
 /// A **higher** priority number is preferred. Guides that say lower are wrong. A resource may be in one enabled node
 /// affinity rule only, and must be an HA resource before the rule names it: refer to `pve_ha_resource.NAME.sid`, so that
@@ -21,10 +25,16 @@ pub struct HaNodeAffinityRule {
     #[schemars(extend("minItems" = 1, "tf" = {"required": true}))]
     pub resources: SidSet,
     /// The nodes and their priorities; **a higher number is preferred**, null counts as 0. Only the online nodes of the
-    /// highest priority are considered.
+    /// highest priority are considered. With `affinity = "negative"` these are the nodes to avoid: without priorities, and
+    /// not all nodes of the cluster.
     #[schemars(extend("tf" = {"required": true, "null_means": 0}))]
     pub nodes: NodePriorities,
-    /// Whether the resources may run on these nodes only. With `false` other nodes are used when none of these is online.
+    /// `positive` runs the resources on these nodes, `negative` on all other ones. A node that joins the cluster later is one of
+    /// the others. `negative` needs **PVE 9.2.6 on every node**: an older HA manager reads such a rule as its opposite.
+    #[schemars(extend("tf" = {"default": "positive"}))]
+    pub affinity: Option<Affinity>,
+    /// Whether the resources may run on these nodes only; with `affinity = "negative"`, whether they may never run on them. With
+    /// `false` the other nodes are used when none of the wanted ones is online.
     #[schemars(extend("tf" = {"default": false}))]
     pub strict: Option<bool>,
     /// Whether the rule is switched off.
@@ -33,6 +43,24 @@ pub struct HaNodeAffinityRule {
     /// A comment of one line, ASCII only.
     #[schemars(extend("format" = AsciiComment::FORMAT, "tf" = {"null_means": ""}))]
     pub comment: Option<String>,
+}
+
+/// On nodes or off them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Affinity {
+    /// On the nodes of the rule.
+    Positive,
+    /// On the other nodes.
+    Negative,
+}
+
+impl HaNodeAffinityRule {
+    /// Whether the nodes are those to avoid.
+    #[must_use]
+    pub fn avoids(&self) -> bool {
+        self.affinity == Some(Affinity::Negative)
+    }
 }
 
 impl Noun for HaNodeAffinityRule {
@@ -55,6 +83,10 @@ impl Rest for HaNodeAffinityRule {
         let mut params = Params::new();
         params.insert("resources", self.resources.to_list());
         params.insert("nodes", self.nodes.to_list());
+        // The default is left out: releases before 9.2.6 refuse the parameter.
+        if self.avoids() {
+            params.insert("affinity", "negative".to_owned());
+        }
         params.flag("strict", self.strict);
         params.flag("disable", self.disabled);
         params.text("comment", self.comment.as_deref());
@@ -67,6 +99,7 @@ impl Rest for HaNodeAffinityRule {
             name: entry.required("rule")?.parse().map_err(|e| format!("rule: {e}"))?,
             resources: SidSet::from_list(&entry.text("resources").unwrap_or_default())?,
             nodes: NodePriorities::from_list(&entry.text("nodes").unwrap_or_default())?,
+            affinity: serde_json::from_value(entry.json("affinity").clone()).map_err(|e| format!("affinity: {e}"))?,
             strict: entry.flag("strict"),
             // Any presence of the property switches the rule off.
             disabled: entry.flag("disable").map(|_| true),

@@ -28,6 +28,11 @@ pub struct HaResource {
     /// on PVE 8 it is `nofailback` of the group.
     #[schemars(extend("tf" = {"null_means": true}))]
     pub failback: Option<bool>,
+    /// Whether the load balancer of the HA manager (`crs` of `pve_datacenter_options`) may move it, and with it the resources
+    /// that a rule keeps on its node. It has no say in failover, failback and moves by hand. `false` needs
+    /// **PVE 9.2**.
+    #[schemars(extend("tf" = {"default": true}))]
+    pub auto_rebalance: Option<bool>,
     /// How often a failed start is tried again on the same node.
     #[schemars(range(min = 0), extend("tf" = {"default": 1}))]
     pub max_restart: Option<i64>,
@@ -71,6 +76,10 @@ impl Rest for HaResource {
         if let Some(failback) = self.failback {
             params.insert("failback", u8::from(failback).to_string());
         }
+        // The default is left out: releases before 9.2 refuse the parameter.
+        if self.auto_rebalance == Some(false) {
+            params.insert("auto-rebalance", "0".to_owned());
+        }
         params.text("comment", self.comment.as_deref());
         params
     }
@@ -82,6 +91,7 @@ impl Rest for HaResource {
             state: serde_json::from_value(entry.json("state").clone()).map_err(|e| format!("state: {e}"))?,
             group: entry.parsed("group")?,
             failback: entry.flag("failback"),
+            auto_rebalance: entry.flag("auto-rebalance"),
             max_restart: entry.integer("max_restart"),
             max_relocate: entry.integer("max_relocate"),
             comment: entry.text("comment"),

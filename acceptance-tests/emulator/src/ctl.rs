@@ -154,8 +154,14 @@ enum Action {
         #[arg(long)]
         stop: Vec<String>,
     },
-    /// Upgrade the last node that still runs PVE 8, so that HA groups are migrated to rules
-    Upgrade,
+    /// Upgrade the last node that still runs PVE 8, so that HA groups are migrated to rules; or install a version
+    Upgrade {
+        /// Which version of pve-manager, such as 9.2.6
+        version: Option<String>,
+        /// On this node only
+        #[arg(long, requires = "version")]
+        node: Option<String>,
+    },
     /// Put a fault in wait
     Fault {
         /// What happens: 595, 596-before, 596-after, 597, 599, reset-before, reset-after, hang, lock-timeout,
@@ -290,7 +296,7 @@ fn request(action: Action) -> Result<(&'static str, Value), Failure> {
             let vmid: u32 = which.parse()?;
             ("backup", json!({"action": word(&|| action.to_possible_value()), "vmid": vmid}))
         }
-        Action::Upgrade => ("upgrade", json!({})),
+        Action::Upgrade { version, node } => ("upgrade", json!({"version": version, "node": node})),
         Action::Qdevice { switch, host } => ("qdevice", json!({"on": matches!(switch, Switch::On), "host": host})),
         Action::Reboot { node } => ("reboot", json!({"node": node})),
         Action::Run { node, command } => {

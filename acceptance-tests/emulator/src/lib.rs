@@ -48,4 +48,5 @@ pub mod tls;
 pub mod world;
 
 pub use server::{Emulator, Handle, Options, Release, StartError};
+pub use world::Version;
 pub use world::seed::{Initial, Seed};

@@ -9,7 +9,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
+use pve_emulator::world::NotEmulated;
 use pve_emulator::{Emulator, Options, Release, Seed};
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
@@ -35,9 +36,9 @@ struct Arguments {
     /// Where to listen.
     #[arg(long, default_value = "127.0.0.1:0")]
     listen: SocketAddr,
-    /// Which cluster to be.
-    #[arg(long, value_enum, default_value = "9")]
-    pve: Pve,
+    /// Which cluster to be: 9, 8, 9-unmigrated, or a version of pve-manager such as 9.2.6.
+    #[arg(long, value_parser = release, default_value = "9")]
+    pve: Release,
     /// The start state.
     #[arg(long)]
     seed: Option<PathBuf>,
@@ -55,14 +56,13 @@ struct Arguments {
     ssh: bool,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-enum Pve {
-    #[value(name = "9")]
-    Nine,
-    #[value(name = "8")]
-    Eight,
-    #[value(name = "9-unmigrated")]
-    NineUnmigrated,
+fn release(word: &str) -> Result<Release, NotEmulated> {
+    match word {
+        "9" => Ok(Release::V9),
+        "8" => Ok(Release::V8),
+        "9-unmigrated" => Ok(Release::V9Unmigrated),
+        version => version.parse().map(Release::At),
+    }
 }
 
 type Failure = Box<dyn std::error::Error>;
@@ -118,11 +118,7 @@ fn options(arguments: &Arguments) -> Result<Options, Failure> {
     };
     Ok(Options {
         listen: arguments.listen,
-        release: match arguments.pve {
-            Pve::Nine => Release::V9,
-            Pve::Eight => Release::V8,
-            Pve::NineUnmigrated => Release::V9Unmigrated,
-        },
+        release: arguments.pve,
         seed,
         state: arguments.state.clone(),
         latency: Duration::from_millis(arguments.latency_ms),

@@ -2,7 +2,7 @@
 //! tokens where only tickets will do → permission → the node in charge → parameter check → handler.
 
 use std::pin::pin;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
@@ -11,9 +11,9 @@ use crate::auth::Credentials;
 use crate::auth::ticket::Keys;
 use crate::error::{ApiError, ApiResult, ErrorBody};
 use crate::route::{Call, LockFault, Method, Permission, Reply, Route, Router, check_permission};
-use crate::world::World;
 use crate::world::access::Caller;
 use crate::world::locks::{InQueue, PATIENCE, PAUSE, Queue, Taking};
+use crate::world::{HaManager, Pve, World};
 
 /// Calls anybody may make.
 const OPEN: [(&str, &[Method]); 2] =
@@ -22,8 +22,9 @@ const OPEN: [(&str, &[Method]); 2] =
 /// The cluster together with its API.
 pub struct Cluster {
     world: Mutex<World>,
-    /// The table of calls.
-    pub router: Router,
+    pve: Pve,
+    /// The tables of calls, by the HA manager of the node that answers.
+    routers: [OnceLock<Router>; HaManager::ALL.len()],
     /// The signing keys.
     pub keys: Keys,
     /// The calls that wait for cluster locks.
@@ -49,10 +50,11 @@ impl Cluster {
     /// Puts a world behind its API.
     #[must_use]
     pub fn new(world: World) -> Self {
-        let router = Router::new(crate::api::routes(world.profile.pve));
+        let pve = world.profile.pve;
         Self {
             world: Mutex::new(world),
-            router,
+            pve,
+            routers: Default::default(),
             keys: Keys::generate(),
             queue: Queue::default(),
             write_time: Duration::ZERO,
@@ -63,6 +65,23 @@ impl Cluster {
     #[must_use]
     pub fn with_write_time(self, write_time: Duration) -> Self {
         Self { write_time, ..self }
+    }
+
+    /// The calls that the node at work knows.
+    #[must_use]
+    pub fn router(&self, world: &World) -> &Router {
+        self.router_with(world.ha_manager())
+    }
+
+    /// A table that has the path of every call, whatever parameters it takes.
+    #[must_use]
+    pub fn paths(&self) -> &Router {
+        let known = self.routers.iter().find_map(OnceLock::get);
+        known.unwrap_or_else(|| self.router_with(HaManager::default()))
+    }
+
+    fn router_with(&self, ha: HaManager) -> &Router {
+        self.routers[ha as usize].get_or_init(|| Router::new(crate::api::routes(self.pve, ha)))
     }
 
     /// The world, brought up to now.
@@ -137,7 +156,7 @@ impl Cluster {
     fn carry_out(&self, world: &mut World, request: &Request, locks: &mut Taking) -> ApiResult<Reply> {
         let caller = self.authenticate(world, request)?;
         let mut params = request.params.clone()?;
-        let (route, in_path) = self.route(request)?;
+        let (route, in_path) = self.route(world, request)?;
         merge_path(&mut params, in_path)?;
         if request.credentials.has_token() && !route.allow_token {
             let what = format!("URI '{}' not available with API token, need proper ticket.\n", request.path);
@@ -176,7 +195,7 @@ impl Cluster {
         mut params: Map<String, Value>,
     ) -> ApiResult<Reply> {
         let (route, in_path) =
-            self.router.find(method, path).ok_or_else(|| ApiError::not_implemented(method.as_str(), path))?;
+            self.router(world).find(method, path).ok_or_else(|| ApiError::not_implemented(method.as_str(), path))?;
         merge_path(&mut params, in_path)?;
         self.run_route(world, route, params)
     }
@@ -198,10 +217,10 @@ impl Cluster {
         if open { Ok(found.unwrap_or(Caller::Nobody)) } else { found }
     }
 
-    fn route(&self, request: &Request) -> ApiResult<crate::route::Found<'_>> {
+    fn route(&self, world: &World, request: &Request) -> ApiResult<crate::route::Found<'_>> {
         let method = request.method;
         let missing = || ApiError::not_implemented(method.as_str(), &request.path);
-        self.router.find(method, &request.path).ok_or_else(missing)
+        self.router(world).find(method, &request.path).ok_or_else(missing)
     }
 }
 

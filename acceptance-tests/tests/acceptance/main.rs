@@ -13,6 +13,7 @@ mod failover_simulation;
 mod fence_device;
 mod ha_group;
 mod ha_node_affinity_rule;
+mod ha_releases;
 mod ha_resource;
 mod ha_resource_affinity_rule;
 mod import_config;

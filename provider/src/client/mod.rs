@@ -83,7 +83,7 @@ pub use path::path;
 pub use settings::{DEFAULT_REQUEST_TIMEOUT, Settings, SettingsError};
 pub use snapshot::{Collection, Listing};
 pub use trust::{Fingerprint, Trust};
-pub use version::{Placement, Version};
+pub use version::{NodeVersion, NodeVersions, Placement, Version};
 
 use answer::Success;
 use attempt::Nature;
@@ -104,6 +104,7 @@ struct Inner {
     lists: Flights<Collection, Arc<Listing>>,
     presence: presence::Presence,
     versions: Flights<(), Version>,
+    node_versions: Flights<(), NodeVersions>,
     /// Set once the groups of a PVE 9 cluster are known to be gone.
     migrated: OnceLock<()>,
 }
@@ -128,6 +129,7 @@ impl Client {
             lists: Flights::default(),
             presence: presence::Presence::default(),
             versions: Flights::default(),
+            node_versions: Flights::default(),
             migrated: OnceLock::new(),
         };
         Self { inner: Arc::new(inner) }

@@ -1,7 +1,10 @@
 //! What this Proxmox is and can.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
+use futures_util::future::join_all;
 use serde::Deserialize;
 
 use super::Client;
@@ -28,6 +31,18 @@ pub struct Version {
     /// The commit it was built from.
     pub repoid: String,
 }
+
+/// The version of one node, as far as it is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NodeVersion {
+    /// It told.
+    Known(Version),
+    /// It is offline, or gave no answer.
+    Unanswered,
+}
+
+/// The versions of all nodes by name.
+pub type NodeVersions = Arc<BTreeMap<String, NodeVersion>>;
 
 /// How HA resources are bound to nodes on this cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +71,35 @@ impl Client {
         };
         let share = self.inner.versions.share((), || 0, |_| true, call, fetch);
         call.bound(share).await.map_err(|ended| super::attempt::over(ended, &reqwest::Method::GET, VERSION))?
+    }
+
+    /// The version of every node: one request for each. Kept once all have told.
+    ///
+    /// # Errors
+    ///
+    /// What the list of the nodes meets.
+    pub async fn node_versions(&self, call: &Call) -> Result<NodeVersions, Error> {
+        let fetch = || {
+            let (client, call) = (self.clone(), call.clone());
+            async move {
+                let nodes: Vec<Node> = client.list(Collection::Nodes, &call).await?.all()?;
+                let versions = nodes.into_iter().map(|node| client.version_of(node, &call));
+                Ok(Arc::new(join_all(versions).await.into_iter().collect()))
+            }
+        };
+        let complete = |versions: &NodeVersions| !versions.values().any(|version| *version == NodeVersion::Unanswered);
+        let share = self.inner.node_versions.share((), || 0, complete, call, fetch);
+        let ended = |ended| super::attempt::over(ended, &reqwest::Method::GET, Collection::Nodes.path());
+        call.bound(share).await.map_err(ended)?
+    }
+
+    async fn version_of(&self, node: Node, call: &Call) -> (String, NodeVersion) {
+        let Node { node, status } = node;
+        if status != "online" {
+            return (node, NodeVersion::Unanswered);
+        }
+        let answer = self.get::<Answer>(&format!("/nodes/{node}{VERSION}"), call).await.and_then(Answer::parse);
+        (node, answer.map_or(NodeVersion::Unanswered, NodeVersion::Known))
     }
 
     /// Whether this cluster has groups or rules. "Migrated" is for good and asked once; the
@@ -89,12 +133,25 @@ impl Version {
     pub fn is_at_least(&self, major: u32, minor: u32) -> bool {
         (self.major, self.minor) >= (major, minor)
     }
+
+    /// Whether its node affinity rules can name nodes to avoid: from 9.2.6 on, with pve-ha-manager 5.2.5.
+    #[must_use]
+    pub fn has_nodes_to_avoid(&self) -> bool {
+        (self.major, self.minor, self.patch) >= (9, 2, 6)
+    }
 }
 
 impl fmt::Display for Version {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.version)
     }
+}
+
+#[derive(Deserialize)]
+struct Node {
+    node: String,
+    #[serde(default)]
+    status: String,
 }
 
 #[derive(Deserialize)]
@@ -149,5 +206,8 @@ mod tests {
         assert!(parse("x").is_err());
         assert!(parse("9.1").unwrap().is_at_least(8, 4));
         assert!(!parse("9.0.9").unwrap().is_at_least(9, 1));
+        let avoids = |text| parse(text).unwrap().has_nodes_to_avoid();
+        assert!(avoids("9.2.6") && avoids("9.2.11") && avoids("9.3.0") && avoids("10.0.1"));
+        assert!(!avoids("9.2.5") && !avoids("9.2") && !avoids("9.1.20") && !avoids("8.4.21"));
     }
 }

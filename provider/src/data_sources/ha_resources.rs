@@ -15,6 +15,7 @@ impl Source for HaResources {
         let version = reader.client.version(&reader.call).await.map_err(|error| reader.failed(&error))?;
         let resources = reader.list(Collection::HaResources).await?;
         reader.warn_unknown::<HaResource>(&resources);
-        Self::from_answer(arguments, &resources, version.major.into()).map_err(|problem| reader.garbled(problem))
+        let release = (version.major.into(), version.minor.into());
+        Self::from_answer(arguments, &resources, release).map_err(|problem| reader.garbled(problem))
     }
 }

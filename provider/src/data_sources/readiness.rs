@@ -159,7 +159,7 @@ fn complaints(rules: &Json, resources: &Json, major: i64) -> Result<Vec<(String,
             complaints.extend(rule.errors.into_iter().map(|error| (name.clone(), error)));
         }
     }
-    for resource in HaResources::from_answer(HaResourcesArguments::default(), resources, major)?.resources {
+    for resource in HaResources::from_answer(HaResourcesArguments::default(), resources, (major, 0))?.resources {
         let sid = resource.sid.to_string();
         complaints.extend(resource.errors.into_iter().map(|error| (sid.clone(), error)));
     }

@@ -2,17 +2,26 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::config::{Config, Name, Policy, Rule, RuleKind};
+use super::config::{Affinity, Config, Name, Policy, Rule, RuleKind};
 use super::feasibility;
 use super::nodes::{NodeId, Nodes};
-use super::service::Service;
+use super::service::{Affinities, Service, ServiceConfig};
 use super::sets;
+
+/// What a class comes from, for explanations.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    /// In words: `rule 'web'`, `group 'web'`.
+    pub name: String,
+    /// The nodes that a negative rule names; empty for any other.
+    pub avoided: Vec<NodeId>,
+}
 
 /// The nodes that a group or a node affinity rule allows; class 0 allows all.
 #[derive(Clone, Debug, Default)]
 pub struct Class {
-    /// What made it, for explanations: `rule 'web'`, `group 'web'`; none for the class that allows all.
-    origin: Option<String>,
+    /// What made it; none for the class that allows all.
+    origin: Option<Origin>,
     entries: Vec<(NodeId, u32)>,
     strict: bool,
     /// Online nodes that are allowed, by node id.
@@ -38,14 +47,19 @@ impl Class {
         self.is_preferred.get(node).copied().unwrap_or(false)
     }
 
-    /// The rule or group it comes from, in words; none for the class that allows all.
-    pub fn origin(&self) -> Option<&str> {
-        self.origin.as_deref()
+    /// The rule or group it comes from; none for the class that allows all.
+    pub fn origin(&self) -> Option<&Origin> {
+        self.origin.as_ref()
     }
 
-    /// The nodes it names, with their priorities.
+    /// The nodes its resources belong on, with their priorities.
     pub fn entries(&self) -> &[(NodeId, u32)] {
         &self.entries
+    }
+
+    /// Whether it allows no other nodes than its own.
+    pub fn is_strict(&self) -> bool {
+        self.strict
     }
 
     /// Works out who is allowed and preferred among the nodes now online.
@@ -97,20 +111,23 @@ impl Classes {
     }
 }
 
-/// Compiles the configuration into the services' affinity; returns the classes and the rules dropped, with reasons.
+/// Compiles the configuration into the services' own part of it and their affinity; returns the classes and the rules dropped, with reasons.
 pub fn compile(config: &Config, nodes: &mut Nodes, services: &mut [Service]) -> (Classes, BTreeMap<Name, Vec<String>>) {
     for service in services.iter_mut() {
-        service.affinity = super::service::Affinities::default();
+        service.config = config.resources.get(&service.sid).map(ServiceConfig::from).unwrap_or_default();
+        service.affinity = Affinities::default();
     }
     let everything = Class::default();
     match &config.policy {
         Policy::Groups(_) => (compile_groups(config, nodes, services, everything), BTreeMap::new()),
         Policy::Rules(rules) => {
-            let count = nodes.states().count();
-            let dropped = feasibility::infeasible(rules, count);
+            let known = nodes.states().map(|(name, _)| name.clone()).collect();
+            // The checks look at the rules as they are written; then the negative ones are turned round.
+            let dropped = feasibility::infeasible(rules, Some(&known));
             let kept: Vec<usize> =
                 (0..rules.len()).filter(|&i| !rules[i].disabled && !dropped.contains_key(&rules[i].id)).collect();
-            (compile_rules(rules, &kept, nodes, services, everything), dropped)
+            let dropped = dropped.into_iter().map(|(rule, errors)| (rule, errors.into_texts())).collect();
+            (compile_rules(rules, &kept, &known, nodes, services, everything), dropped)
         }
     }
 }
@@ -122,7 +139,7 @@ fn compile_groups(config: &Config, nodes: &mut Nodes, services: &mut [Service], 
     for (name, group) in groups {
         class_of.insert(name, classes.len());
         classes.push(Class {
-            origin: Some(format!("group '{name}'")),
+            origin: Some(Origin { name: format!("group '{name}'"), avoided: Vec::new() }),
             entries: group.nodes.iter().map(|(node, priority)| (nodes.intern(node), *priority)).collect(),
             strict: group.restricted,
             ..Class::default()
@@ -141,6 +158,7 @@ fn compile_groups(config: &Config, nodes: &mut Nodes, services: &mut [Service], 
 fn compile_rules(
     rules: &[Rule],
     kept: &[usize],
+    known: &BTreeSet<Name>,
     nodes: &mut Nodes,
     services: &mut [Service],
     everything: Class,
@@ -152,14 +170,16 @@ fn compile_rules(
     let mut classes = vec![everything];
     let mut class_of: BTreeMap<&Name, usize> = BTreeMap::new();
     for &rule in kept {
-        if let RuleKind::NodeAffinity { nodes: listed, strict } = &rules[rule].kind {
+        if let RuleKind::NodeAffinity(affinity) = &rules[rule].kind {
             for sid in &rules[rule].resources {
                 class_of.entry(sid).or_insert(classes.len());
             }
+            let avoided = affinity.nodes.keys().filter(|_| affinity.affinity == Affinity::Negative);
+            let avoided = avoided.map(|node| nodes.intern(node)).collect();
             classes.push(Class {
-                origin: Some(format!("rule '{}'", rules[rule].id)),
-                entries: listed.iter().map(|(node, priority)| (nodes.intern(node), *priority)).collect(),
-                strict: *strict,
+                origin: Some(Origin { name: format!("rule '{}'", rules[rule].id), avoided }),
+                entries: affinity.wanted(known).iter().map(|(node, pri)| (nodes.intern(node), *pri)).collect(),
+                strict: affinity.strict,
                 ..Class::default()
             });
         }

@@ -19,6 +19,18 @@ pub struct Config {
     pub rebalance_on_start: bool,
     /// `ha: shutdown_policy=…`.
     pub shutdown_policy: ShutdownPolicy,
+    /// The HA manager that decides.
+    pub engine: Engine,
+}
+
+/// The pve-ha-manager whose decisions are followed, where releases of PVE 9 differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Engine {
+    /// Up to 5.2.0: manual moves are refused only by resource affinity.
+    #[default]
+    V5_2_0,
+    /// 5.2.5: node affinity refuses them, too, and the imbalance is written down.
+    V5_2_5,
 }
 
 /// Which of the two ways of saying where services belong is in force.
@@ -91,24 +103,44 @@ pub struct Rule {
 /// What a rule says of its resources.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RuleKind {
-    /// They belong on these nodes; the higher number is preferred.
-    NodeAffinity {
-        /// Node to priority.
-        nodes: BTreeMap<Name, u32>,
-        /// No other node will do.
-        strict: bool,
-    },
+    /// They belong on nodes, or avoid them.
+    NodeAffinity(NodeAffinity),
     /// They belong together, or apart.
     ResourceAffinity(Affinity),
 }
 
-/// Together or apart.
+/// Attraction or repulsion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Affinity {
-    /// On one node.
+    /// On the nodes listed; all resources on one node.
     Positive,
-    /// No two on one node.
+    /// Off the nodes listed; no two resources on one node.
     Negative,
+}
+
+/// Nodes that resources belong on or avoid.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeAffinity {
+    /// Belong on or avoid.
+    pub affinity: Affinity,
+    /// Node to priority; the higher number is preferred.
+    pub nodes: BTreeMap<Name, u32>,
+    /// No other node will do.
+    pub strict: bool,
+}
+
+impl NodeAffinity {
+    /// The nodes to run on with their priorities, in a cluster of the `known` nodes: those to avoid leave all others, without
+    /// priorities. A node that joins the cluster later is one of them.
+    pub fn wanted<'a>(&self, known: impl IntoIterator<Item = &'a Name>) -> BTreeMap<Name, u32> {
+        match self.affinity {
+            Affinity::Positive => self.nodes.clone(),
+            Affinity::Negative => {
+                let others = known.into_iter().filter(|node| !self.nodes.contains_key(*node));
+                others.map(|node| (node.clone(), 0)).collect()
+            }
+        }
+    }
 }
 
 /// The scheduler that scores nodes.
@@ -119,6 +151,15 @@ pub enum Scheduler {
     Basic,
     /// Weighs configured CPU and memory.
     Static,
+    /// Weighs what is measured. Here services are placed as by `Static`: what will be measured then isn't known now.
+    Dynamic,
+}
+
+impl Scheduler {
+    /// Whether CPU and memory are weighed.
+    pub fn weighs(self) -> bool {
+        self != Self::Basic
+    }
 }
 
 /// What happens to services when their node shuts down or reboots.

@@ -1,5 +1,6 @@
 //! What the managers need from the world.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::command::Command;
@@ -7,7 +8,7 @@ use super::config::{Config, Name, Requested};
 use super::nodes::{Member, Nodes};
 use super::service::Uid;
 use super::status::{LrmStatus, SharedLrmStatus, Status};
-use super::usage::{Bystander, Capacity};
+use super::usage::{Bystander, Capacity, Size};
 
 /// The world as one node's managers see and change it. Implementations decide what a lock, a guest and a second are.
 ///
@@ -57,6 +58,10 @@ pub trait Environment {
     fn request_state(&mut self, sid: &str, state: Requested);
     /// What the static scheduler weighs.
     fn capacity(&self) -> Option<Arc<Capacity>>;
+    /// What is measured of every node: CPUs and bytes in use.
+    fn measured(&self) -> HashMap<Name, Size> {
+        HashMap::new()
+    }
     /// Running guests without HA.
     fn bystanders(&self) -> Vec<Bystander>;
     /// Migrates groups to rules if that is due and possible (PVE 9 only).

@@ -37,9 +37,7 @@ impl Scene<'_> {
             steps.push(format!("kept apart from {}", self.opponents(service, &taken)));
         }
         if candidates.is_empty() {
-            if class.entries().len() > class.preferred().len() && class.origin().is_some() {
-                steps.push("lower priorities are not considered while a higher one is online".to_owned());
-            }
+            steps.extend(self.passed_over(class));
             return format!("no node is left: {}", steps.join("; "));
         }
         if let Some(home) = around.most_together(&candidates) {
@@ -59,28 +57,58 @@ impl Scene<'_> {
 
     fn nowhere(self, class: &Class) -> String {
         match class.origin() {
+            Some(origin) if !origin.avoided.is_empty() => {
+                format!("{} forbids {}, and no other node is online", origin.name, self.names(&origin.avoided))
+            }
             Some(origin) => {
                 let listed: Vec<_> = class.entries().iter().map(|&(node, _)| self.name(node)).collect();
-                format!("{origin} allows only {}, and none of them is online", named(listed))
+                format!("{} allows only {}, and none of them is online", origin.name, named(listed))
             }
             None => "no node is online".to_owned(),
         }
     }
 
+    /// Online nodes that are not considered, because others come before them.
+    fn passed_over(self, class: &Class) -> Option<String> {
+        let origin = class.origin()?;
+        let online = |&(node, _): &(NodeId, u32)| self.nodes.is_online(node);
+        let is_lower = |(node, _): &(NodeId, u32)| !class.prefers(*node);
+        if class.entries().iter().filter(|entry| online(entry)).any(is_lower) {
+            return Some("lower priorities are not considered while a higher one is online".to_owned());
+        }
+        let is_own = |node: NodeId| class.entries().iter().any(|&(own, _)| own == node);
+        let others: Vec<NodeId> = self.nodes.online().iter().copied().filter(|&node| !is_own(node)).collect();
+        let any_own_online = class.entries().iter().any(online);
+        if class.is_strict() || others.is_empty() || !any_own_online {
+            return None;
+        }
+        let what = if origin.avoided.is_empty() { "nodes outside of it are" } else { "the nodes that it avoids are" };
+        Some(format!("{what} not considered while another node of {} is online", origin.name))
+    }
+
     /// What the rule or group contributed.
     fn class_step(self, class: &Class) -> Option<String> {
         let origin = class.origin()?;
+        let name = &origin.name;
+        let avoided = self.names(&origin.avoided);
         let priority = |node: NodeId| class.entries().iter().filter(|(n, _)| *n == node).map(|&(_, p)| p).max();
         let first = *class.preferred().first()?;
         let nodes = named(class.preferred().iter().map(|&node| self.name(node)).collect());
-        let Some(top) = priority(first) else {
-            return Some(format!("no node of {origin} is online, so any other is allowed"));
+        let top = priority(first);
+        if !origin.avoided.is_empty() {
+            return Some(match top {
+                Some(_) => format!("{name} avoids {avoided}"),
+                None => format!("{name} avoids {avoided}, but no other node is online"),
+            });
+        }
+        let Some(top) = top else {
+            return Some(format!("no node of {name} is online, so any other is allowed"));
         };
         let levels = class.entries().iter().any(|&(_, other)| other != top);
         Some(if levels {
-            format!("{origin}: highest priority online is {top} ({nodes})")
+            format!("{name}: highest priority online is {top} ({nodes})")
         } else {
-            format!("{origin} names {nodes}")
+            format!("{name} names {nodes}")
         })
     }
 
@@ -127,6 +155,10 @@ impl Scene<'_> {
         }
     }
 
+    fn names(self, nodes: &[NodeId]) -> String {
+        named(nodes.iter().map(|&node| self.name(node)).collect())
+    }
+
     fn name(self, node: NodeId) -> String {
         self.nodes.name(node).to_string()
     }
@@ -149,7 +181,7 @@ mod tests {
     use std::collections::{BTreeMap, BTreeSet};
     use std::sync::Arc;
 
-    use crate::placement::config::{Affinity, Config, Name, Policy, Requested, Resource, Rule, RuleKind};
+    use crate::placement::config::{Affinity, Config, Name, NodeAffinity, Policy, Requested, Resource, Rule, RuleKind};
     use crate::placement::forecast::Forecast;
     use crate::placement::nodes::NodeState;
     use crate::placement::status::Status;
@@ -178,7 +210,13 @@ mod tests {
     }
 
     fn nodes(nodes: &[(&str, u32)], strict: bool) -> RuleKind {
-        RuleKind::NodeAffinity { nodes: nodes.iter().map(|&(node, p)| (node.into(), p)).collect(), strict }
+        let nodes = nodes.iter().map(|&(node, p)| (node.into(), p)).collect();
+        RuleKind::NodeAffinity(NodeAffinity { affinity: Affinity::Positive, nodes, strict })
+    }
+
+    fn avoid(nodes: &[&str], strict: bool) -> RuleKind {
+        let nodes = nodes.iter().map(|&node| (node.into(), 0)).collect();
+        RuleKind::NodeAffinity(NodeAffinity { affinity: Affinity::Negative, nodes, strict })
     }
 
     #[test]
@@ -214,6 +252,50 @@ mod tests {
         assert!(
             why.starts_with("no node of rule 'loose' is online, so any other is allowed; fewest services"),
             "{why}"
+        );
+    }
+
+    #[test]
+    fn nodes_to_avoid_are_named() {
+        let services = [("vm:1", "node2"), ("vm:2", "node3")];
+        let off = rule("off", &["vm:2"], avoid(&["node1"], false));
+        assert_eq!(told(&services, vec![off], "vm:2"), (Some("node2".into()), "rule 'off' avoids node1".into()));
+        let off = rule("off", &["vm:2"], avoid(&["node1", "node2"], true));
+        assert_eq!(
+            told(&services, vec![off], "vm:2"),
+            (None, "rule 'off' forbids node1, node2, and no other node is online".into())
+        );
+        let off = rule("off", &["vm:2"], avoid(&["node1", "node2"], false));
+        let (node, why) = told(&services, vec![off], "vm:2");
+        assert_eq!(node.as_deref(), Some("node1"));
+        assert!(
+            why.starts_with("rule 'off' avoids node1, node2, but no other node is online; fewest services"),
+            "{why}"
+        );
+    }
+
+    #[test]
+    fn what_is_passed_over_is_what_there_is() {
+        let services = [("vm:1", "node1"), ("vm:2", "node3")];
+        let apart = || rule("a", &["vm:2", "vm:1"], RuleKind::ResourceAffinity(Affinity::Negative));
+        let left = |kind: RuleKind| {
+            let (node, why) = told(&services, vec![rule("r", &["vm:2"], kind), apart()], "vm:2");
+            assert_eq!(node, None, "{why}");
+            why
+        };
+        // One priority, and no node outside: nothing is passed over.
+        let strict = left(nodes(&[("node1", 1), ("node3", 1)], true));
+        assert!(strict.ends_with("kept apart from vm:1 on node1"), "{strict}");
+        let loose = left(nodes(&[("node1", 1), ("node3", 1)], false));
+        assert!(
+            loose.ends_with("; nodes outside of it are not considered while another node of rule 'r' is online"),
+            "{loose}"
+        );
+        let avoiding = left(avoid(&["node2"], false));
+        assert!(
+            avoiding
+                .ends_with("; the nodes that it avoids are not considered while another node of rule 'r' is online"),
+            "{avoiding}"
         );
     }
 

@@ -1,13 +1,17 @@
 //! Which rules contradict each other or the cluster.
 //!
 //! The rules API refuses a rule that would be infeasible; at run time the manager drops every rule with an error, both
-//! sides of a contradiction. All errors belong to the property `resources`.
+//! sides of a contradiction. An error belongs to the property `nodes` or `resources`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::config::{Affinity, Name, Rule, RuleKind};
+use super::config::{Affinity, Name, NodeAffinity, Rule, RuleKind};
 use super::sets::{self, PositiveSet};
 
+/// A negative node affinity rule leaves no node.
+pub const ALL_NODES_AVOIDED: &str = "negative node affinity rule must not specify all cluster nodes";
+/// Nodes to avoid have no order.
+pub const AVOIDED_WITH_PRIORITIES: &str = "negative node affinity rule must not specify node priorities";
 /// A rule has fewer than two resources to keep together or apart.
 pub const INEFFECTIVE: &str = "rule is ineffective as there are less than two resources";
 /// A negative rule can't be kept: there are not enough nodes at all.
@@ -35,20 +39,42 @@ pub fn already_used(sid: &str) -> String {
     format!("resource '{sid}' is already used in another node affinity rule")
 }
 
-/// The errors of every infeasible rule, by rule id, in the order in which the checks run.
+/// What is wrong with one rule, by the property it belongs to, in the order in which the checks run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RuleErrors {
+    /// On `nodes`.
+    pub nodes: Vec<String>,
+    /// On `resources`.
+    pub resources: Vec<String>,
+}
+
+impl RuleErrors {
+    /// All texts; the properties come in the order of their names.
+    pub fn texts(&self) -> impl Iterator<Item = &String> {
+        self.nodes.iter().chain(&self.resources)
+    }
+
+    /// The same, taken out.
+    pub fn into_texts(self) -> Vec<String> {
+        self.nodes.into_iter().chain(self.resources).collect()
+    }
+}
+
+/// The errors of every infeasible rule, by rule id.
 ///
-/// `node_count` is the number of nodes the manager knows: 0 before any manager ever ran, so that then every negative
-/// rule fails.
-pub fn infeasible(rules: &[Rule], node_count: usize) -> BTreeMap<Name, Vec<String>> {
+/// `known` are the nodes the manager knows: none before any manager ever ran, so that then every negative rule fails.
+/// Without it nothing is held against the cluster's nodes.
+pub fn infeasible(rules: &[Rule], known: Option<&BTreeSet<Name>>) -> BTreeMap<Name, RuleErrors> {
     let enabled = Enabled::new(rules);
     let mut errors = Errors { rules, found: BTreeMap::new() };
     shared_node_rules(&enabled, &mut errors);
+    avoiding(&enabled, known, &mut errors);
     ineffective(&enabled, &mut errors);
-    too_few_nodes(&enabled, node_count, &mut errors);
+    too_few_nodes(&enabled, known, &mut errors);
     contradicting(&enabled, &mut errors);
     priorities(&enabled, &mut errors);
     multiple_node_rules(&enabled, &mut errors);
-    restricted(&enabled, &mut errors);
+    restricted(&enabled, known, &mut errors);
     errors.found.into_iter().map(|(index, texts)| (rules[index].id.clone(), texts)).collect()
 }
 
@@ -68,7 +94,7 @@ impl<'a> Enabled<'a> {
         let of = |wanted: fn(&RuleKind) -> bool| -> Vec<usize> {
             (0..rules.len()).filter(|&i| !rules[i].disabled && wanted(&rules[i].kind)).collect()
         };
-        let node = of(|kind| matches!(kind, RuleKind::NodeAffinity { .. }));
+        let node = of(|kind| matches!(kind, RuleKind::NodeAffinity(_)));
         let positive = of(|kind| *kind == RuleKind::ResourceAffinity(Affinity::Positive));
         let negative = of(|kind| *kind == RuleKind::ResourceAffinity(Affinity::Negative));
         let sets = sets::merge_positive(rules, &positive);
@@ -85,9 +111,9 @@ impl<'a> Enabled<'a> {
         resources.iter().filter_map(|sid| self.node_rules_of.get(sid)).flatten().copied().collect()
     }
 
-    fn nodes(&self, index: usize) -> &'a BTreeMap<Name, u32> {
+    fn node_affinity(&self, index: usize) -> &'a NodeAffinity {
         match &self.rules[index].kind {
-            RuleKind::NodeAffinity { nodes, .. } => nodes,
+            RuleKind::NodeAffinity(affinity) => affinity,
             RuleKind::ResourceAffinity(_) => unreachable!("only node affinity rules are asked for nodes"),
         }
     }
@@ -95,19 +121,22 @@ impl<'a> Enabled<'a> {
 
 struct Errors<'a> {
     rules: &'a [Rule],
-    found: BTreeMap<usize, Vec<String>>,
+    found: BTreeMap<usize, RuleErrors>,
 }
 
 impl Errors<'_> {
-    /// Adds a text, even if the rule has it already.
-    fn add_again(&mut self, rule: usize, text: impl Into<String>) {
-        self.found.entry(rule).or_default().push(text.into());
+    fn of(&mut self, rule: usize) -> &mut RuleErrors {
+        debug_assert!(rule < self.rules.len());
+        self.found.entry(rule).or_default()
+    }
+
+    /// Adds a text on `resources`, even if the rule has it already.
+    fn add_again(&mut self, rule: usize, text: &str) {
+        self.of(rule).resources.push(text.to_owned());
     }
 
     fn add(&mut self, rule: usize, text: impl Into<String>) {
-        debug_assert!(rule < self.rules.len());
-        let texts = self.found.entry(rule).or_default();
-        let text = text.into();
+        let (texts, text) = (&mut self.of(rule).resources, text.into());
         if !texts.contains(&text) {
             texts.push(text);
         }
@@ -124,6 +153,20 @@ fn shared_node_rules(enabled: &Enabled<'_>, errors: &mut Errors<'_>) {
     }
 }
 
+fn avoiding(enabled: &Enabled<'_>, known: Option<&BTreeSet<Name>>, errors: &mut Errors<'_>) {
+    let negative = |rule: &usize| enabled.node_affinity(*rule).affinity == Affinity::Negative;
+    for &rule in enabled.node.iter().filter(|rule| negative(rule)) {
+        let listed = &enabled.node_affinity(rule).nodes;
+        // Proxmox counts: nodes that the manager doesn't know are among those listed.
+        if known.is_some_and(|known| listed.len() >= known.len()) {
+            errors.of(rule).nodes.push(ALL_NODES_AVOIDED.to_owned());
+        }
+        if listed.values().any(|&priority| priority != 0) {
+            errors.of(rule).nodes.push(AVOIDED_WITH_PRIORITIES.to_owned());
+        }
+    }
+}
+
 fn ineffective(enabled: &Enabled<'_>, errors: &mut Errors<'_>) {
     for &rule in enabled.positive.iter().chain(&enabled.negative) {
         if enabled.rules[rule].resources.len() < 2 {
@@ -132,9 +175,9 @@ fn ineffective(enabled: &Enabled<'_>, errors: &mut Errors<'_>) {
     }
 }
 
-fn too_few_nodes(enabled: &Enabled<'_>, node_count: usize, errors: &mut Errors<'_>) {
+fn too_few_nodes(enabled: &Enabled<'_>, known: Option<&BTreeSet<Name>>, errors: &mut Errors<'_>) {
     for &rule in &enabled.negative {
-        if enabled.rules[rule].resources.len() > node_count {
+        if known.is_some_and(|known| enabled.rules[rule].resources.len() > known.len()) {
             errors.add(rule, TOO_FEW_NODES);
         }
     }
@@ -159,7 +202,7 @@ fn priorities(enabled: &Enabled<'_>, errors: &mut Errors<'_>) {
         .node
         .iter()
         .copied()
-        .filter(|&rule| enabled.nodes(rule).values().collect::<BTreeSet<_>>().len() > 1)
+        .filter(|&rule| enabled.node_affinity(rule).nodes.values().collect::<BTreeSet<_>>().len() > 1)
         .collect();
     for &rule in enabled.positive.iter().chain(&enabled.negative) {
         let touching = enabled.node_rules_touching(&enabled.rules[rule].resources);
@@ -189,12 +232,20 @@ fn multiple_node_rules(enabled: &Enabled<'_>, errors: &mut Errors<'_>) {
     }
 }
 
-fn restricted(enabled: &Enabled<'_>, errors: &mut Errors<'_>) {
+/// Resources to be kept apart that are held to fewer nodes than they are, by rules of either kind. What a negative rule leaves
+/// is known only with the cluster's nodes.
+fn restricted(enabled: &Enabled<'_>, known: Option<&BTreeSet<Name>>, errors: &mut Errors<'_>) {
+    let nowhere = BTreeSet::new();
     for &rule in &enabled.negative {
         let resources = &enabled.rules[rule].resources;
         let held = resources.iter().filter(|sid| enabled.node_rules_of.contains_key(sid)).count();
         let touching = enabled.node_rules_touching(resources);
-        let nodes: BTreeSet<&Name> = touching.iter().flat_map(|&node_rule| enabled.nodes(node_rule).keys()).collect();
+        let affinities = || touching.iter().map(|&node_rule| enabled.node_affinity(node_rule));
+        if known.is_none() && affinities().any(|affinity| affinity.affinity == Affinity::Negative) {
+            continue;
+        }
+        let nodes: BTreeSet<Name> =
+            affinities().flat_map(|affinity| affinity.wanted(known.unwrap_or(&nowhere)).into_keys()).collect();
         if held > nodes.len() {
             errors.add(rule, RESTRICTED);
             for node_rule in touching {
@@ -217,27 +268,78 @@ mod tests {
         }
     }
 
+    fn nodes(listed: &[(&str, u32)], affinity: Affinity) -> RuleKind {
+        let nodes = listed.iter().map(|&(node, priority)| (node.into(), priority)).collect();
+        RuleKind::NodeAffinity(NodeAffinity { affinity, nodes, strict: false })
+    }
+
+    fn node_rule(id: &str, sids: &[&str], kind: RuleKind) -> Rule {
+        Rule { id: id.into(), resources: sids.iter().map(|&s| s.into()).collect(), disabled: false, kind }
+    }
+
+    fn known(count: usize) -> BTreeSet<Name> {
+        (1..=count).map(|i| format!("n{i}").into()).collect()
+    }
+
+    fn texts(rules: &[Rule], count: usize, id: &str) -> Vec<String> {
+        infeasible(rules, Some(&known(count))).remove(id).map(RuleErrors::into_texts).unwrap_or_default()
+    }
+
     #[test]
     fn before_any_manager_ran_every_negative_rule_fails() {
         let rules = [apart("a", &["vm:100", "vm:101"])];
-        assert_eq!(infeasible(&rules, 0)["a"], [TOO_FEW_NODES]);
-        assert!(infeasible(&rules, 2).is_empty());
+        assert_eq!(texts(&rules, 0, "a"), [TOO_FEW_NODES]);
+        assert!(infeasible(&rules, Some(&known(2))).is_empty());
+        let rules = [node_rule("a", &["vm:100"], nodes(&[("n1", 0)], Affinity::Negative))];
+        assert_eq!(texts(&rules, 0, "a"), [ALL_NODES_AVOIDED]);
+        assert!(infeasible(&rules, None).is_empty(), "nothing is held against nodes that aren't known");
+    }
+
+    #[test]
+    fn nodes_to_avoid_leave_some_and_have_no_order() {
+        let of = |listed: &[(&str, u32)]| {
+            let rules = [node_rule("a", &["vm:100"], nodes(listed, Affinity::Negative))];
+            infeasible(&rules, Some(&known(3))).remove("a").unwrap_or_default()
+        };
+        assert_eq!(of(&[("n1", 0), ("n2", 0)]), RuleErrors::default());
+        // Counted, not looked up: n3 would be left here.
+        assert_eq!(of(&[("n1", 0), ("n2", 0), ("n9", 0)]).nodes, [ALL_NODES_AVOIDED]);
+        assert_eq!(of(&[("n1", 0), ("n2", 1)]).nodes, [AVOIDED_WITH_PRIORITIES]);
+        let both = of(&[("n1", 0), ("n2", 5), ("n3", 0)]);
+        assert_eq!((both.nodes.len(), both.resources.len()), (2, 0));
+    }
+
+    #[test]
+    fn errors_on_nodes_come_before_those_on_resources() {
+        let avoid = |id: &str| node_rule(id, &["vm:100"], nodes(&[("n1", 0), ("n2", 0)], Affinity::Negative));
+        let rules = [avoid("a"), avoid("b")];
+        assert_eq!(texts(&rules, 2, "a"), [ALL_NODES_AVOIDED.to_owned(), already_used("vm:100")]);
+    }
+
+    #[test]
+    fn a_negative_node_rule_holds_its_resources_to_the_other_nodes() {
+        let held = |listed: &[(&str, u32)], affinity| {
+            let rules =
+                [node_rule("n", &["vm:100", "vm:101"], nodes(listed, affinity)), apart("a", &["vm:100", "vm:101"])];
+            texts(&rules, 3, "a")
+        };
+        assert_eq!(held(&[("n1", 0)], Affinity::Positive), [RESTRICTED]);
+        assert!(held(&[("n1", 0)], Affinity::Negative).is_empty());
+        assert_eq!(held(&[("n1", 0), ("n2", 0)], Affinity::Negative), [RESTRICTED]);
     }
 
     #[test]
     fn each_resource_rule_that_touches_priorities_is_named_once() {
-        let nodes = [("n1".into(), 2), ("n2".into(), 1)].into();
-        let kind = RuleKind::NodeAffinity { nodes, strict: false };
-        let prefer = Rule { id: "n".into(), resources: [Name::from("vm:100")].into(), disabled: false, kind };
+        let prefer = node_rule("n", &["vm:100"], nodes(&[("n1", 2), ("n2", 1)], Affinity::Positive));
         let rules = [prefer, apart("a", &["vm:100", "vm:101"]), apart("b", &["vm:100", "vm:102"])];
-        assert_eq!(infeasible(&rules, 3)["n"], [NODE_RULE_WITH_PRIORITIES; 2]);
+        assert_eq!(texts(&rules, 3, "n"), [NODE_RULE_WITH_PRIORITIES; 2]);
     }
 
     #[test]
     fn a_disabled_rule_has_no_errors_and_causes_none() {
         let mut rules = [apart("a", &["vm:100"])];
-        assert_eq!(infeasible(&rules, 3)["a"], [INEFFECTIVE]);
+        assert_eq!(texts(&rules, 3, "a"), [INEFFECTIVE]);
         rules[0].disabled = true;
-        assert!(infeasible(&rules, 3).is_empty());
+        assert!(infeasible(&rules, Some(&known(3))).is_empty());
     }
 }

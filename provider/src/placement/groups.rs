@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::config::{Group, Name, Resource, Rule, RuleKind};
+use super::config::{Affinity, Group, Name, NodeAffinity, Resource, Rule, RuleKind};
 
 /// The rules that say the same as the groups, in order of the groups' names; a group that no resource uses has none.
 pub fn as_rules(groups: &BTreeMap<Name, Group>, resources: &BTreeMap<Name, Resource>) -> Vec<Rule> {
@@ -19,7 +19,11 @@ pub fn as_rules(groups: &BTreeMap<Name, Group>, resources: &BTreeMap<Name, Resou
                 id: format!("ha-group-{name}").into(),
                 resources: users.remove(name)?,
                 disabled: false,
-                kind: RuleKind::NodeAffinity { nodes: group.nodes.iter().cloned().collect(), strict: group.restricted },
+                kind: RuleKind::NodeAffinity(NodeAffinity {
+                    affinity: Affinity::Positive,
+                    nodes: group.nodes.iter().cloned().collect(),
+                    strict: group.restricted,
+                }),
             })
         })
         .collect()

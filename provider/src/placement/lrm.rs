@@ -142,6 +142,7 @@ impl Lrm {
                 } else if !env.quorate() || !env.agent_lock(own) {
                     self.state = LrmState::LostAgentLock;
                 } else if self.mode == LrmMode::Disarm && self.may_disarm(status, own) {
+                    env.log(Level::Info, "HA disarm requested, releasing agent lock and watchdog");
                     self.go_idle(env);
                 } else if self.is_idle(env, own) {
                     env.log(Level::Info, "node had no service configured for 60 rounds, going idle.");

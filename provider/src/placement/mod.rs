@@ -5,7 +5,8 @@
 //! ([`lrm::Lrm`]) needs from the world comes through one trait, [`environment::Environment`]; [`simulation::Simulation`]
 //! is a world in memory, and the emulator brings its own.
 //!
-//! PVE 8 (groups) and PVE 9 (rules) are both here; [`config::Policy`] decides which one speaks.
+//! PVE 8 (groups) and PVE 9 (rules) are both here: [`config::Policy`] says which one applies, [`config::Engine`] which
+//! release of PVE 9 where they differ.
 
 pub mod affinity;
 pub mod command;
@@ -16,9 +17,11 @@ pub mod explain;
 pub mod feasibility;
 pub mod forecast;
 pub mod groups;
+pub mod imbalance;
 pub mod locks;
 pub mod lrm;
 pub mod manager;
+pub mod motion;
 pub mod nodes;
 pub mod scenario;
 pub mod select;

@@ -31,6 +31,12 @@ pub enum NodeState {
 }
 
 impl NodeState {
+    /// The state that Proxmox calls so.
+    pub fn called(word: &str) -> Option<Self> {
+        let all = [Self::Online, Self::Maintenance, Self::Unknown, Self::Fence, Self::Gone];
+        all.into_iter().find(|state| state.as_str() == word)
+    }
+
     /// Proxmox's word.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -125,11 +125,9 @@ impl Surroundings {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
     use crate::placement::affinity;
-    use crate::placement::config::{Affinity, Config, Name, Policy, Rule, RuleKind, Scheduler, ShutdownPolicy};
+    use crate::placement::config::{Affinity, Config, Name, Policy, Rule, RuleKind};
     use crate::placement::nodes::NodeState;
     use crate::placement::service::{State, Uid};
 
@@ -145,11 +143,8 @@ mod tests {
         let resources = ["vm:101", "vm:102"].map(Name::from).into();
         let kind = RuleKind::ResourceAffinity(affinity);
         let config = Config {
-            resources: BTreeMap::new(),
             policy: Policy::Rules(vec![Rule { id: "pair".into(), resources, disabled: false, kind }]),
-            scheduler: Scheduler::Basic,
-            rebalance_on_start: false,
-            shutdown_policy: ShutdownPolicy::Conditional,
+            ..Config::default()
         };
         let (mut classes, _) = affinity::compile(&config, &mut nodes, &mut services);
         classes.resolve(&nodes);

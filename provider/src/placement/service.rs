@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::config::{Name, Requested};
+use super::config::{Name, Requested, Resource};
 use super::nodes::NodeId;
 
 /// Identifies one order of the manager to a local resource manager; every state change makes a new one.
@@ -38,6 +38,25 @@ pub enum State {
 }
 
 impl State {
+    const ALL: [Self; 11] = [
+        Self::Stopped,
+        Self::RequestStop,
+        Self::RequestStart,
+        Self::RequestStartBalance,
+        Self::Started,
+        Self::Fence,
+        Self::Recovery,
+        Self::Migrate,
+        Self::Relocate,
+        Self::Freeze,
+        Self::Error,
+    ];
+
+    /// The state that Proxmox calls so.
+    pub fn called(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == word)
+    }
+
     /// Proxmox's word.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -117,6 +136,12 @@ pub struct ServiceConfig {
 impl Default for ServiceConfig {
     fn default() -> Self {
         Self { requested: Requested::Disabled, failback: true, max_relocate: 1 }
+    }
+}
+
+impl From<&Resource> for ServiceConfig {
+    fn from(resource: &Resource) -> Self {
+        Self { requested: resource.state, failback: resource.failback, max_relocate: resource.max_relocate }
     }
 }
 

@@ -23,6 +23,8 @@ pub struct Status {
     pub disarm: Option<Disarm>,
     /// The manager gave its role up, because there was nothing to manage.
     pub idle: bool,
+    /// How unevenly the nodes are loaded; none from a manager that doesn't tell it.
+    pub imbalance: Option<f64>,
     /// The services the manager knows.
     pub services: BTreeMap<Name, ServiceStatus>,
 }

@@ -149,6 +149,19 @@ impl Usage {
         ranked.into_iter().map(|(score, i)| (score, candidates[i])).collect()
     }
 
+    /// The load of every online node, by name, where sizes are weighed: as counted, or as `measured`.
+    pub fn loads(&self, nodes: &Nodes, measured: Option<&HashMap<Name, Size>>) -> Vec<Load> {
+        let Some(weights) = &self.weights else { return Vec::new() };
+        let load = |&node: &NodeId| {
+            let counted = weights.load(node);
+            match measured.and_then(|measured| measured.get(nodes.name(node))) {
+                Some(used) => Load { cpu: used.cpu, mem: used.mem as f64, ..counted },
+                None => counted,
+            }
+        };
+        nodes.online().iter().map(load).collect()
+    }
+
     /// Whether sizes are weighed; else services are counted.
     pub fn weighs(&self) -> bool {
         self.weights.is_some()

@@ -8,20 +8,21 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::objects::Rule;
 use super::view::View;
-use crate::placement::config::{Name, Rule as PlacementRule};
-use crate::placement::feasibility::infeasible;
+use crate::placement::config::{Affinity, Name, Rule as PlacementRule, RuleKind};
+use crate::placement::feasibility::{RuleErrors, infeasible};
 
 /// The feasibility of one rule.
 pub struct Conflicts {
     rule: PlacementRule,
-    node_count: usize,
+    /// The nodes of the cluster, where they are known.
+    nodes: Option<BTreeSet<Name>>,
     others: Vec<Other>,
     /// The texts on this rule when it stands alone.
-    alone: Vec<String>,
+    alone: RuleErrors,
     /// The texts on every rule when there are only those of this plan.
-    planned: BTreeMap<Name, Vec<String>>,
+    planned: BTreeMap<Name, RuleErrors>,
     /// The texts on every rule.
-    all: BTreeMap<Name, Vec<String>>,
+    all: BTreeMap<Name, RuleErrors>,
 }
 
 struct Other {
@@ -45,25 +46,32 @@ impl Conflicts {
     pub fn of(rule: &Rule, view: &View<'_>) -> Option<Self> {
         let rule = rule.known().filter(|rule| !rule.disabled)?;
         // The HA manager learns of nodes only once it is active; a rule that comes too early for that is sent again.
-        let node_count = view.cluster.map_or(usize::MAX, |cluster| cluster.ha_nodes.max(cluster.nodes.len()));
+        let nodes = view.cluster.map(|cluster| cluster.nodes.clone());
         let others = linked(&rule, view);
         let of = |planned_only: bool| {
             let beside =
                 others.iter().filter(|other| other.is_planned || !planned_only).map(|other| other.rule.clone());
             let rules: Vec<_> = std::iter::once(rule.clone()).chain(beside).collect();
-            infeasible(&rules, node_count)
+            infeasible(&rules, nodes.as_ref())
         };
-        let alone = infeasible(std::slice::from_ref(&rule), node_count).remove(&rule.id).unwrap_or_default();
+        let alone = infeasible(std::slice::from_ref(&rule), nodes.as_ref()).remove(&rule.id).unwrap_or_default();
         let (planned, all) = (of(true), of(false));
-        Some(Self { rule, node_count, others, alone, planned, all })
+        Some(Self { rule, nodes, others, alone, planned, all })
+    }
+
+    /// Whether this rule or one that is linked with it names nodes to avoid.
+    pub fn has_nodes_to_avoid(&self) -> bool {
+        let rules = std::iter::once(&self.rule).chain(self.others.iter().map(|other| &other.rule));
+        let avoids = |rule: &PlacementRule| matches!(&rule.kind, RuleKind::NodeAffinity(affinity) if affinity.affinity == Affinity::Negative);
+        rules.into_iter().any(avoids)
     }
 
     /// The complaint whose text is one that `is_it` knows.
     pub fn complaint(&self, is_it: impl Fn(&str) -> bool) -> Option<Complaint> {
-        let own = |texts: &BTreeMap<Name, Vec<String>>| {
-            texts.get(&self.rule.id).into_iter().flatten().find(|text| is_it(text)).cloned()
+        let own = |texts: &BTreeMap<Name, RuleErrors>| {
+            texts.get(&self.rule.id).into_iter().flat_map(RuleErrors::texts).find(|text| is_it(text)).cloned()
         };
-        if let Some(words) = self.alone.iter().find(|text| is_it(text)) {
+        if let Some(words) = self.alone.texts().find(|text| is_it(text)) {
             return Some(Complaint { is_certain: true, partners: Vec::new(), words: words.clone() });
         }
         let (is_certain, words, texts) = match own(&self.planned) {
@@ -75,9 +83,9 @@ impl Conflicts {
             .iter()
             .filter(|other| {
                 let pair = [self.rule.clone(), other.rule.clone()];
-                infeasible(&pair, self.node_count)
+                infeasible(&pair, self.nodes.as_ref())
                     .get(&self.rule.id)
-                    .is_some_and(|texts| texts.iter().any(|t| is_it(t)))
+                    .is_some_and(|errors| errors.texts().any(|text| is_it(text)))
             })
             .map(|other| other.rule.id.clone())
             .collect();

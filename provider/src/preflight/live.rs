@@ -59,8 +59,6 @@ pub struct Placed {
 pub struct Cluster {
     taken: Instant,
     pub nodes: BTreeSet<Name>,
-    /// How many nodes the HA manager knows: nodes that are gone stay with it for an hour.
-    pub ha_nodes: usize,
     pub guests: HashMap<u64, Guest>,
 }
 
@@ -224,16 +222,11 @@ impl Cluster {
     /// Reads it; none if there is no answer.
     pub async fn read(client: &Client, call: &Call) -> Option<Self> {
         let rows: Vec<Row> = client.list(Collection::ClusterResources, call).await.ok()?.all().ok()?;
-        let mut cluster = Self {
-            taken: Instant::now(),
-            nodes: BTreeSet::new(),
-            ha_nodes: 0,
-            guests: HashMap::with_capacity(rows.len()),
-        };
+        let mut cluster =
+            Self { taken: Instant::now(), nodes: BTreeSet::new(), guests: HashMap::with_capacity(rows.len()) };
         for row in rows {
             match (row.kind.as_str(), row.node, row.vmid.and_then(|vmid| u64::try_from(vmid).ok())) {
                 ("node", Some(node), _) => {
-                    cluster.ha_nodes += usize::from(row.hastate.is_some());
                     cluster.nodes.insert(node.as_str().into());
                 }
                 (kind @ ("qemu" | "lxc"), node, Some(vmid)) => {
@@ -252,7 +245,7 @@ impl Cluster {
     #[cfg(test)]
     pub fn of(nodes: &[&str]) -> Self {
         let nodes: BTreeSet<Name> = nodes.iter().map(|node| Name::from(*node)).collect();
-        Self { taken: Instant::now(), ha_nodes: nodes.len(), nodes, guests: HashMap::new() }
+        Self { taken: Instant::now(), nodes, guests: HashMap::new() }
     }
 
     /// Whether something it doesn't have is missing, and not just new.

@@ -8,8 +8,9 @@ use pve_schemas::{
     DatacenterOptions, HaGroup, HaNodeAffinityRule, HaResource, HaResourceAffinityRule, ReplicationJob, noun::Noun,
 };
 
+use super::live::Cluster;
 use crate::framework::{Number, Path, Value};
-use crate::placement::config::{Affinity, Name, Rule as PlacementRule, RuleKind};
+use crate::placement::config::{Affinity, Name, NodeAffinity, Rule as PlacementRule, RuleKind};
 
 /// A part of a planned object; none while it isn't known.
 pub type Known<T> = Option<T>;
@@ -65,6 +66,8 @@ pub enum Kind {
 /// Where a node affinity rule or a group puts its resources.
 #[derive(Debug, Clone)]
 pub struct Nodes {
+    /// Whether the resources belong on these nodes or avoid them; a group's nodes are never those to avoid.
+    pub affinity: Known<Affinity>,
     pub priorities: Known<BTreeMap<Name, u32>>,
     /// `strict` of a rule, `restricted` of a group.
     pub strict: Known<bool>,
@@ -106,20 +109,25 @@ impl Object {
                 name: name(value.at("name")).flatten(),
                 resources: names(value.at("resources")),
                 disabled: flag("disabled", false),
-                kind: Kind::Nodes(Nodes { priorities: priorities(value.at("nodes")), strict: flag("strict", false) }),
+                kind: Kind::Nodes(Nodes {
+                    affinity: affinity(value.at("affinity")),
+                    priorities: priorities(value.at("nodes")),
+                    strict: flag("strict", false),
+                }),
             }),
             HaResourceAffinityRule::NAME => Self::Rule(Rule {
                 name: name(value.at("name")).flatten(),
                 resources: names(value.at("resources")),
                 disabled: flag("disabled", false),
-                kind: Kind::Affinity(value.at("affinity").as_str().map(|word| match word {
-                    "negative" => Affinity::Negative,
-                    _ => Affinity::Positive,
-                })),
+                kind: Kind::Affinity(affinity(value.at("affinity"))),
             }),
             HaGroup::NAME => Self::Group(Group {
                 name: name(value.at("name")).flatten(),
-                nodes: Nodes { priorities: priorities(value.at("nodes")), strict: flag("restricted", false) },
+                nodes: Nodes {
+                    affinity: Some(Affinity::Positive),
+                    priorities: priorities(value.at("nodes")),
+                    strict: flag("restricted", false),
+                },
                 nofailback: flag("nofailback", false),
             }),
             ReplicationJob::NAME => Self::Job(Job {
@@ -195,9 +203,7 @@ impl Rule {
     /// The rule for the placement algorithm; none while a part of it is unknown.
     pub fn known(&self) -> Option<PlacementRule> {
         let kind = match &self.kind {
-            Kind::Nodes(Nodes { priorities, strict }) => {
-                RuleKind::NodeAffinity { nodes: priorities.clone()?, strict: (*strict)? }
-            }
+            Kind::Nodes(nodes) => RuleKind::NodeAffinity(nodes.known()?),
             Kind::Affinity(affinity) => RuleKind::ResourceAffinity((*affinity)?),
         };
         Some(PlacementRule {
@@ -210,25 +216,50 @@ impl Rule {
 }
 
 impl Nodes {
+    /// The same in the words of the placement algorithm; none while a part of it is unknown.
+    fn known(&self) -> Option<NodeAffinity> {
+        Some(NodeAffinity { affinity: self.affinity?, nodes: self.priorities.clone()?, strict: self.strict? })
+    }
+
+    /// The nodes to run on with their priorities; none while they aren't known.
+    fn wanted(&self, cluster: Option<&Cluster>) -> Option<BTreeMap<Name, u32>> {
+        match self.affinity? {
+            Affinity::Positive => self.priorities.clone(),
+            Affinity::Negative => Some(self.known()?.wanted(&cluster?.nodes)),
+        }
+    }
+
     /// The only node, if no other one will do.
-    pub fn only_node(&self) -> Option<&Name> {
-        let priorities = self.priorities.as_ref()?;
-        if self.strict == Some(true) && priorities.len() == 1 { priorities.keys().next() } else { None }
+    pub fn only_node(&self, cluster: Option<&Cluster>) -> Option<Name> {
+        let mut wanted = self.wanted(cluster)?.into_keys();
+        let (first, second) = (wanted.next(), wanted.next());
+        first.filter(|_| self.strict == Some(true) && second.is_none())
     }
 
     /// The node that alone has the highest priority, where there are others to come from.
-    pub fn lonely_top(&self) -> Option<&Name> {
-        let priorities = self.priorities.as_ref()?;
-        let top = *priorities.values().max()?;
-        let mut best = priorities.iter().filter(|(_, priority)| **priority == top).map(|(node, _)| node);
+    pub fn lonely_top(&self, cluster: Option<&Cluster>) -> Option<Name> {
+        let wanted = self.wanted(cluster)?;
+        let top = *wanted.values().max()?;
+        let mut best = wanted.iter().filter(|(_, priority)| **priority == top).map(|(node, _)| node);
         let (first, second) = (best.next(), best.next());
-        let elsewhere = self.strict? && priorities.len() == 1;
-        if second.is_some() || elsewhere { None } else { first }
+        let elsewhere = self.strict? && wanted.len() == 1;
+        if second.is_some() || elsewhere { None } else { first.cloned() }
     }
 
     /// Whether the HA manager never puts its resources on `node`.
     pub fn excludes(&self, node: &str) -> bool {
-        self.strict == Some(true) && self.priorities.as_ref().is_some_and(|priorities| !priorities.contains_key(node))
+        let names = self.priorities.as_ref().map(|priorities| priorities.contains_key(node));
+        let forbidden = match self.affinity {
+            Some(Affinity::Positive) => names == Some(false),
+            Some(Affinity::Negative) => names == Some(true),
+            None => false,
+        };
+        self.strict == Some(true) && forbidden
+    }
+
+    /// Whether the nodes are those to avoid.
+    pub fn avoids(&self) -> bool {
+        self.affinity == Some(Affinity::Negative)
     }
 }
 
@@ -251,7 +282,10 @@ impl From<HaNodeAffinityRule> for Rule {
             name: Some(live.name.as_str().into()),
             resources: Some(sids(&live.resources)),
             disabled: Some(live.disabled == Some(true)),
-            kind: Kind::Nodes(nodes(&live.nodes, live.strict)),
+            kind: Kind::Nodes(Nodes {
+                affinity: Some(if live.avoids() { Affinity::Negative } else { Affinity::Positive }),
+                ..nodes(&live.nodes, live.strict)
+            }),
         }
     }
 }
@@ -303,7 +337,11 @@ pub fn guest_of(sid: &str) -> Option<u64> {
 
 fn nodes(live: &NodePriorities, strict: Option<bool>) -> Nodes {
     let priorities = live.0.iter().map(|(node, priority)| (node.as_str().into(), capped(priority.unwrap_or(0))));
-    Nodes { priorities: Some(priorities.collect()), strict: Some(strict == Some(true)) }
+    Nodes {
+        affinity: Some(Affinity::Positive),
+        priorities: Some(priorities.collect()),
+        strict: Some(strict == Some(true)),
+    }
 }
 
 fn sids(live: &SidSet) -> BTreeSet<Name> {
@@ -348,6 +386,14 @@ fn state(value: &Value) -> Known<HaState> {
     match value {
         Value::Null => Some(HaState::Started),
         value => serde_json::from_value(value.as_str()?.into()).ok(),
+    }
+}
+
+fn affinity(value: &Value) -> Known<Affinity> {
+    match value {
+        Value::Unknown => None,
+        value if value.as_str() == Some("negative") => Some(Affinity::Negative),
+        _ => Some(Affinity::Positive),
     }
 }
 

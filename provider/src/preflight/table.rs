@@ -40,6 +40,13 @@ pub const CHECKS: &[Check] = &[
         run: rules::apart_on_too_few_nodes,
     },
     Check {
+        name: "avoids-all-nodes",
+        level: ERRS,
+        summary: "No node is left",
+        doc: "A node affinity rule with `affinity = \"negative\"` avoids as many nodes as the cluster has.",
+        run: rules::avoids_all_nodes,
+    },
+    Check {
         name: collisions::NAME,
         level: ERRS,
         summary: "One object is destroyed and created",

@@ -1,5 +1,8 @@
 //! Rules, groups, limits, and what a failure would do.
 
+use std::collections::BTreeMap;
+
+use pve_schemas::HaNodeAffinityRule;
 use pve_schemas::data::failover_simulation::Scenario;
 use pve_schemas::value::{HaState, NodePriorities};
 
@@ -28,8 +31,9 @@ pub(super) fn valid(facts: &Facts, _: &Demands) -> Verdict {
 pub(super) fn priorities(facts: &Facts, _: &Demands) -> Verdict {
     let wanted = &facts.live.wanted;
     let rules = wanted.node_rules.values().filter(|rule| rule.disabled != Some(true));
-    let rules = rules.map(|rule| (format!("rule {}", rule.name), &rule.nodes, rule.strict == Some(true)));
-    let groups = wanted.groups.values().map(|g| (format!("group {}", g.name), &g.nodes, g.restricted == Some(true)));
+    let rules = rules.map(|rule| (format!("rule {}", rule.name), nodes_of(rule, facts), rule.strict == Some(true)));
+    let groups = wanted.groups.values();
+    let groups = groups.map(|g| (format!("group {}", g.name), listed(&g.nodes), g.restricted == Some(true)));
     let all: Vec<_> = rules.chain(groups).collect();
     if all.is_empty() {
         return skipped("there are no node affinity rules or groups");
@@ -37,7 +41,7 @@ pub(super) fn priorities(facts: &Facts, _: &Demands) -> Verdict {
     let online: Vec<&str> = facts.online().collect();
     let mut troubles = Vec::new();
     for (name, nodes, strict) in &all {
-        if *strict && nodes.0.len() < 2 {
+        if *strict && nodes.len() < 2 {
             troubles.push(format!("{name} allows a single node: no failover"));
         }
         let top = top(nodes);
@@ -60,11 +64,26 @@ fn not_known(what: Vec<String>) -> Verdict {
     unknown(named(what), "Use a version of the provider that supports this version of Proxmox.")
 }
 
+/// Nodes with their priorities.
+type Priorities<'a> = BTreeMap<&'a str, i64>;
+
+/// The nodes that a rule runs its resources on; one that avoids nodes leaves all others, which are equally good.
+fn nodes_of<'a>(rule: &'a HaNodeAffinityRule, facts: &'a Facts) -> Priorities<'a> {
+    if !rule.avoids() {
+        return listed(&rule.nodes);
+    }
+    let others = facts.live.nodes.iter().map(|node| node.name.as_str());
+    others.filter(|node| !rule.nodes.0.keys().any(|avoided| avoided.as_str() == *node)).map(|node| (node, 0)).collect()
+}
+
+fn listed(nodes: &NodePriorities) -> Priorities<'_> {
+    nodes.0.iter().map(|(node, priority)| (node.as_str(), priority.unwrap_or(0))).collect()
+}
+
 /// The nodes of the highest priority.
-fn top(nodes: &NodePriorities) -> Vec<&str> {
-    let most = nodes.0.values().map(|priority| priority.unwrap_or(0)).max();
-    let top = nodes.0.iter().filter(|(_, priority)| Some(priority.unwrap_or(0)) == most);
-    top.map(|(node, _)| node.as_str()).collect()
+fn top<'a>(nodes: &Priorities<'a>) -> Vec<&'a str> {
+    let most = nodes.values().max();
+    nodes.iter().filter(|(_, priority)| Some(*priority) == most).map(|(node, _)| *node).collect()
 }
 
 pub(super) fn limits(facts: &Facts, _: &Demands) -> Verdict {
@@ -144,11 +163,15 @@ mod tests {
     }
 
     fn ruled(nodes: &str, strict: u8) -> &'static str {
+        with_affinity("positive", nodes, strict)
+    }
+
+    fn with_affinity(affinity: &str, nodes: &str, strict: u8) -> &'static str {
         let mut cluster = Cluster::of(3);
         cluster.service(100, 1);
         cluster.nodes[2].online = false;
-        let rule =
-            json!({"rule": "rr", "type": "node-affinity", "resources": "vm:100", "nodes": nodes, "strict": strict});
+        let rule = json!({"rule": "rr", "type": "node-affinity", "resources": "vm:100", "nodes": nodes, "strict": strict,
+                "affinity": affinity});
         cluster.rules.push(rule);
         priorities(&Facts { live: cluster.live(), ..Good::facts() }, &Good::demands()).status
     }
@@ -159,6 +182,16 @@ mod tests {
         assert_eq!(ruled("pve3:2,pve2:1", 0), "fail");
         assert_eq!((ruled("pve1", 1), ruled("pve1", 0)), ("fail", "pass"));
         assert_eq!(status(priorities, |facts| facts.live = Cluster::of(3).live()), "skipped");
+    }
+
+    #[test]
+    fn nodes_to_avoid_leave_the_others() {
+        // pve3 is offline.
+        assert_eq!((with_affinity("negative", "pve3", 1), with_affinity("negative", "pve1", 1)), ("pass", "pass"));
+        assert_eq!(
+            (with_affinity("negative", "pve1,pve2", 0), with_affinity("negative", "pve2,pve3", 1)),
+            ("fail", "fail")
+        );
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Whether the disks of HA guests are where HA may start them.
 
-use crate::placement::config::{Config, Policy, RuleKind};
+use crate::placement::config::{Config, Name, Policy, RuleKind};
 use crate::simulation::live::Guest;
 use crate::simulation::{ReplicaState, usable_on};
 
@@ -46,7 +46,10 @@ fn may_run(facts: &Facts, config: &Config, guest: &Guest) -> Vec<String> {
             .iter()
             .filter(|rule| !rule.disabled && rule.resources.contains(guest.sid.as_str()))
             .find_map(|rule| match &rule.kind {
-                RuleKind::NodeAffinity { nodes, strict: true } => Some(nodes.keys().map(ToString::to_string).collect()),
+                RuleKind::NodeAffinity(affinity) if affinity.strict => {
+                    let known: Vec<Name> = facts.live.nodes.iter().map(|node| node.name.as_str().into()).collect();
+                    Some(affinity.wanted(&known).keys().map(ToString::to_string).collect())
+                }
                 _ => None,
             }),
         Policy::Groups(groups) => {

@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 
 use super::moved::{self, Moved};
 use super::verbs::{Verb, Verbs, newly_set, simple_id};
-use super::{explain, ha_group};
+use super::{explain, ha_features, ha_group};
 use crate::client::{Collection, Params, Placement};
 use crate::framework::{Change, Diagnostics, Failure, MoveSource, Path, Value};
 use crate::session::Configured;
@@ -18,13 +18,14 @@ const POLL: Duration = Duration::from_secs(2);
 
 impl Verbs for HaResource {
     const COLLECTION_LIST: Collection = Collection::HaResources;
+    const RENAMED: &'static [(&'static str, &'static str)] = &[("auto-rebalance", "auto_rebalance")];
 
     fn parse_id(id: &str) -> Result<Value, String> {
         simple_id("sid", Sid::FORMAT, id)
     }
 
     async fn preflight(verb: &Verb<'_>, change: Change<'_>) -> Diagnostics {
-        let mut diagnostics = Diagnostics::new();
+        let mut diagnostics = ha_features::auto_rebalance(verb, &change).await;
         let gives_up = change.prior.is_some_and(|prior| gives_up_group(prior, change.planned));
         if !gives_up && !newly_set(&change, "failback") && !newly_set(&change, "group") {
             return diagnostics;

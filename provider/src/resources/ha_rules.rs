@@ -3,11 +3,11 @@
 use pve_schemas::value::ConfigId;
 use pve_schemas::{HaNodeAffinityRule, HaResourceAffinityRule};
 
-use super::explain;
 use super::moved::{self, Moved};
 use super::verbs::{Verb, Verbs, simple_id};
+use super::{explain, ha_features};
 use crate::client::{Collection, Placement};
-use crate::framework::{Change, Diagnostics, Failure, MoveSource, Value};
+use crate::framework::{Change, Diagnostics, Failure, MoveSource, Number, Path, Value};
 use crate::session::Configured;
 
 const RENAMED: &[(&str, &str)] = &[("rule", "name"), ("disable", "disabled")];
@@ -20,9 +20,32 @@ impl Verbs for HaNodeAffinityRule {
         simple_id("name", ConfigId::FORMAT, id)
     }
 
-    async fn preflight(verb: &Verb<'_>, _change: Change<'_>) -> Diagnostics {
-        rules_exist(verb, "Write a `pve_ha_group` with these nodes, and name it as `group` of each `pve_ha_resource`.")
-            .await
+    fn validate(config: &Value, diagnostics: &mut Diagnostics) {
+        if config.at("affinity").as_str() != Some("negative") {
+            return;
+        }
+        let nodes = config.at("nodes").as_map().into_iter().flatten();
+        for (node, _) in nodes
+            .filter(|(_, priority)| priority.as_number().and_then(Number::as_i64).is_some_and(|priority| priority != 0))
+        {
+            diagnostics.error_at(
+                Path::attribute("nodes").key(node),
+                "Nodes to avoid have no priorities",
+                format!(
+                    "With `affinity = \"negative\"` write null or 0 for {node}. All nodes to avoid are avoided alike."
+                ),
+            );
+        }
+    }
+
+    async fn preflight(verb: &Verb<'_>, change: Change<'_>) -> Diagnostics {
+        let on_pve8 = "Write a `pve_ha_group` with these nodes, and name it as `group` of each `pve_ha_resource`.";
+        let diagnostics = rules_exist(verb, on_pve8).await;
+        if diagnostics.has_error() { diagnostics } else { ha_features::nodes_to_avoid(verb, &change).await }
+    }
+
+    async fn before_write(verb: &Verb<'_>, from: Option<&Value>, to: &Value) -> Result<(), Failure> {
+        ha_features::still_nodes_to_avoid(verb, from, to).await
     }
 
     async fn exists(verb: &Verb<'_>) -> Result<bool, Failure> {

@@ -6,6 +6,7 @@
 
 mod datacenter_options;
 mod fence_device;
+mod ha_features;
 mod ha_group;
 mod ha_resource;
 mod ha_rules;

@@ -29,6 +29,7 @@ pub(super) fn ha_resource(source: &MoveSource) -> Moved {
         ("state", text(state, "state")),
         ("group", text(state, "group")),
         ("failback", flag(state, "failback")),
+        ("auto_rebalance", or(flag(state, "auto_rebalance"), true)),
         ("max_restart", number(state, "max_restart")),
         ("max_relocate", number(state, "max_relocate")),
         ("comment", text(state, "comment")),
@@ -43,6 +44,7 @@ pub(super) fn ha_node_affinity_rule(source: &MoveSource) -> Moved {
                 ("name", text_or_id(state, "rule")),
                 ("resources", texts(state, "resources")),
                 ("nodes", numbers(state, "nodes")),
+                ("affinity", or(text(state, "affinity"), "positive")),
                 ("strict", flag(state, "strict")),
                 ("disabled", flag(state, "disable")),
                 ("comment", text(state, "comment")),
@@ -60,9 +62,15 @@ pub(super) fn ha_node_affinity_rule(source: &MoveSource) -> Moved {
     Some(Ok(Value::object([
         ("name", Value::from(rule_name(group))),
         ("nodes", numbers(state, "nodes")),
+        ("affinity", Value::from("positive")),
         ("strict", flag(state, "restricted")),
         ("comment", text(state, "comment")),
     ])))
+}
+
+/// What the state has, or the default of a property that came with a later release of PVE 9.2.
+fn or(value: Value, default: impl Into<Value>) -> Value {
+    if value.is_null() { default.into() } else { value }
 }
 
 /// `pve_ha_resource_affinity_rule`

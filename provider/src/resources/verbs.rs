@@ -74,6 +74,15 @@ pub trait Verbs: Rest {
         async { Ok(()) }
     }
 
+    /// Refuses what the cluster would take and misunderstand, right before `to` is written in the place of `from`.
+    fn before_write(
+        _verb: &Verb<'_>,
+        _from: Option<&Value>,
+        _to: &Value,
+    ) -> impl Future<Output = Result<(), Failure>> + Send {
+        async { Ok(()) }
+    }
+
     /// Corrects what an update starts from, where [`Verbs::adjust`] has kept a word of the state that `to` gives up.
     fn before_update(
         _verb: &Verb<'_>,

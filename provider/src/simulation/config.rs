@@ -9,7 +9,9 @@ use pve_schemas::value::{HaState, NodePriorities, SidSet};
 use pve_schemas::{HaGroup, HaNodeAffinityRule, HaResource, HaResourceAffinityRule};
 use serde_json::Value as Json;
 
-use crate::placement::config::{Affinity, Config, Group, Name, Policy, Requested, Resource, Rule, RuleKind};
+use crate::placement::config::{
+    Affinity, Config, Group, Name, NodeAffinity, Policy, Requested, Resource, Rule, RuleKind,
+};
 use crate::placement::groups;
 
 use super::Misfit;
@@ -131,10 +133,11 @@ impl Wanted {
             id: rule.name.as_str().into(),
             resources: sids(&rule.resources),
             disabled: rule.disabled == Some(true),
-            kind: RuleKind::NodeAffinity {
+            kind: RuleKind::NodeAffinity(NodeAffinity {
+                affinity: if rule.avoids() { Affinity::Negative } else { Affinity::Positive },
                 nodes: priorities(&rule.nodes).collect(),
                 strict: rule.strict == Some(true),
-            },
+            }),
         });
         let resource = self.resource_rules.values().map(|rule| Rule {
             id: rule.name.as_str().into(),
@@ -223,7 +226,7 @@ mod tests {
         assert_eq!(config.resources["ct:102"].state, Requested::Started);
         let Policy::Rules(rules) = config.policy else { panic!("rules") };
         assert_eq!(rules.iter().map(|rule| &*rule.id).collect::<Vec<_>>(), ["bb"]);
-        assert!(matches!(&rules[0].kind, RuleKind::NodeAffinity { nodes, strict: false } if nodes["pve3"] == 0));
+        assert!(matches!(&rules[0].kind, RuleKind::NodeAffinity(affinity) if affinity.nodes["pve3"] == 0));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use pve_schemas::data::failover_simulation::{Fate, NodeLoad, Scenario};
 use crate::placement::config::Name;
 use crate::placement::forecast::{Forecast, Settled};
 use crate::placement::service::State;
+use crate::placement::status::Disarm;
 
 use super::failures::{self, Left};
 use super::live::Live;
@@ -24,7 +25,7 @@ pub(super) struct Scene<'a> {
     pub(super) before: BTreeMap<String, (String, State)>,
     /// In percent of what a node has.
     pub(super) most_memory: i64,
-    pub(super) disarmed: bool,
+    pub(super) disarm: Option<Disarm>,
     /// The HA resources of which nothing can be said, and why.
     pub(super) unknown: BTreeMap<String, String>,
 }
@@ -33,6 +34,11 @@ pub(super) struct Scene<'a> {
 type Running<'a> = BTreeMap<&'a str, &'a str>;
 
 impl Scene<'_> {
+    /// That HA is switched off, or about to be; none where it is neither.
+    pub(super) fn disarm_words(&self) -> Option<&'static str> {
+        self.disarm.map(|disarm| if disarm.done { "HA is disarmed" } else { "HA is being disarmed" })
+    }
+
     /// Plays one failure.
     pub(super) fn scenario(&self, failed: &BTreeSet<Name>, forecast: &Forecast) -> Scenario {
         let left = failures::left(self.live, failed);
@@ -106,7 +112,7 @@ impl Scene<'_> {
         };
         let problem = match (&to, &disk) {
             _ if !ran => None,
-            (None, _) => Some(if self.disarmed { "not recovered" } else { "can't be placed" }.to_owned()),
+            (None, _) => Some(if self.disarm.is_some() { "not recovered" } else { "can't be placed" }.to_owned()),
             (Some(_), _) if !runs(settled.state()) => Some(format!("ends in the state {}", settled.state().as_str())),
             (Some(node), Some((status, _))) if status == "missing" => Some(format!("can't start on {node}")),
             (Some(node), Some((status, _))) if status == "unknown" => Some(format!("may not start on {node}")),
@@ -130,8 +136,10 @@ impl Scene<'_> {
         if !reasons.is_empty() {
             return reasons.join(", then ");
         }
+        if let Some(words) = self.disarm_words() {
+            return words.to_owned();
+        }
         match before {
-            _ if self.disarmed => "HA is disarmed".to_owned(),
             State::Error => "services in the error state are not recovered".to_owned(),
             State::Stopped => "it is stopped, and stays where it is".to_owned(),
             _ => "the HA manager leaves it as it is".to_owned(),

@@ -145,7 +145,8 @@ impl Crs {
 
     pub(super) fn scheduler(&self) -> Scheduler {
         match self.mode.as_deref() {
-            Some("static" | "dynamic") => Scheduler::Static,
+            Some("static") => Scheduler::Static,
+            Some("dynamic") => Scheduler::Dynamic,
             _ => Scheduler::Basic,
         }
     }

@@ -88,7 +88,7 @@ impl<'a> Simulation<'a> {
             managed,
             before: forecast.now().map(|now| (now.sid().to_string(), (now.node.to_string(), now.state()))).collect(),
             most_memory: arguments.max_memory_percent.unwrap_or(100),
-            disarmed: status.disarm.is_some(),
+            disarm: status.disarm,
             unknown,
         };
         Ok(Self { failures: failures.into_iter(), scene, config, forecast, scenarios: Vec::new() })
@@ -201,8 +201,8 @@ fn notes(scene: &fates::Scene<'_>, forecast: &Forecast, config: &Config) -> Vec<
                 .to_owned(),
         );
     }
-    if scene.disarmed {
-        notes.push("HA is disarmed: no node is fenced, nothing is recovered".to_owned());
+    if let Some(words) = scene.disarm_words() {
+        notes.push(format!("{words}: no node is fenced, nothing is recovered"));
     }
     let down: Vec<&str> = live.nodes.iter().filter(|node| !node.online).map(|node| node.name.as_str()).collect();
     if !down.is_empty() {

@@ -18,7 +18,7 @@ use super::live::Live;
 pub fn of(live: &Live) -> Status {
     let manager = &live.manager;
     let mut nodes: BTreeMap<Name, NodeState> = members(&manager["node_status"])
-        .filter_map(|(name, word)| Some((name.into(), node_state(word.as_str()?)?)))
+        .filter_map(|(name, word)| Some((name.into(), NodeState::called(word.as_str()?)?)))
         .collect();
     for node in &live.nodes {
         let state = nodes.entry(node.name.as_str().into()).or_insert(NodeState::Unknown);
@@ -45,7 +45,7 @@ fn service(order: u64, entry: Entry<'_>) -> Option<ServiceStatus> {
         |json: &Json| json.as_array().into_iter().flatten().filter_map(|name| Some(name.as_str()?.into())).collect();
     let words = entry.json("cmd").as_array();
     Some(ServiceStatus {
-        state: state(&entry.text("state")?)?,
+        state: State::called(&entry.text("state")?)?,
         node: entry.text("node")?.as_str().into(),
         uid: Uid(order),
         target: entry.text("target").map(Name::from),
@@ -60,7 +60,7 @@ fn service(order: u64, entry: Entry<'_>) -> Option<ServiceStatus> {
 /// Services whose state is not known here, with that state.
 pub(super) fn unknown_states(manager: &Json) -> impl Iterator<Item = (&str, &str)> {
     let states = members(&manager["service_status"]).filter_map(|(sid, json)| Some((sid, json["state"].as_str()?)));
-    states.filter(|(_, word)| state(word).is_none())
+    states.filter(|(_, word)| State::called(word).is_none())
 }
 
 fn disarm(json: &Json) -> Option<Disarm> {
@@ -71,26 +71,4 @@ fn disarm(json: &Json) -> Option<Disarm> {
 
 fn members(json: &Json) -> impl Iterator<Item = (&str, &Json)> {
     json.as_object().into_iter().flatten().map(|(name, value)| (name.as_str(), value))
-}
-
-fn node_state(word: &str) -> Option<NodeState> {
-    let all = [NodeState::Online, NodeState::Maintenance, NodeState::Unknown, NodeState::Fence, NodeState::Gone];
-    all.into_iter().find(|state| state.as_str() == word)
-}
-
-fn state(word: &str) -> Option<State> {
-    let all = [
-        State::Stopped,
-        State::RequestStop,
-        State::RequestStart,
-        State::RequestStartBalance,
-        State::Started,
-        State::Fence,
-        State::Recovery,
-        State::Migrate,
-        State::Relocate,
-        State::Freeze,
-        State::Error,
-    ];
-    all.into_iter().find(|state| state.as_str() == word)
 }

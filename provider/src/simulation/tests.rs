@@ -155,6 +155,28 @@ fn disarmed_ha_recovers_nothing() {
     let fate = &fates(&run(&cluster), "pve1")[0];
     assert_eq!((fate.to.as_deref(), fate.reason.as_str()), (None, "HA is disarmed"));
     assert_eq!(fate.problem.as_deref(), Some("not recovered"));
+    cluster.manager["disarm"] = json!({"mode": "freeze", "state": "disarming"});
+    let simulated = run(&cluster);
+    assert_eq!(fates(&simulated, "pve1")[0].reason, "HA is being disarmed");
+    assert_eq!(simulated.notes, ["HA is being disarmed: no node is fenced, nothing is recovered"]);
+}
+
+#[test]
+fn nodes_to_avoid_are_kept_free() {
+    let mut cluster = Cluster::of(3);
+    cluster.service(100, 1);
+    let avoid = |strict: u8| {
+        json!({"rule": "off", "type": "node-affinity", "resources": "vm:100", "nodes": "pve2,pve3", "strict": strict,
+            "affinity": "negative"})
+    };
+    cluster.rules.push(avoid(1));
+    let fate = &fates(&run(&cluster), "pve1")[0];
+    assert_eq!(fate.to, None);
+    assert_eq!(fate.reason, "rule 'off' forbids pve2, pve3, and no other node is online");
+    cluster.rules[0] = avoid(0);
+    let fate = &fates(&run(&cluster), "pve1")[0];
+    assert_eq!(fate.to.as_deref(), Some("pve2"));
+    assert!(fate.reason.starts_with("rule 'off' avoids pve2, pve3, but no other node is online"), "{}", fate.reason);
 }
 
 #[test]

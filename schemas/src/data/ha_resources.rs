@@ -63,6 +63,8 @@ pub struct Resource {
     pub group: Option<String>,
     /// Whether it moves back to a node of higher priority. **PVE 9 only**; null on PVE 8.
     pub failback: Option<bool>,
+    /// Whether the load balancer of the HA manager may move it. **PVE 9.2 and newer**; null before.
+    pub auto_rebalance: Option<bool>,
     /// How often a failed start is tried again on the same node.
     pub max_restart: i64,
     /// How often it is moved to another node after failed starts.
@@ -79,12 +81,12 @@ impl Noun for HaResources {
 }
 
 impl HaResources {
-    /// From the answer of `/cluster/ha/resources` of the given major version.
+    /// From the answer of `/cluster/ha/resources` of the given release, such as `(9, 2)`.
     ///
     /// # Errors
     /// Says what of the answer has an unexpected form.
-    pub fn from_answer(arguments: HaResourcesArguments, answer: &Json, major: i64) -> Result<Self, String> {
-        let entries = list(answer)?.iter().map(|entry| Resource::from_entry(entry, major));
+    pub fn from_answer(arguments: HaResourcesArguments, answer: &Json, release: (i64, i64)) -> Result<Self, String> {
+        let entries = list(answer)?.iter().map(|entry| Resource::from_entry(entry, release));
         let mut resources = entries.collect::<Result<Vec<_>, _>>()?;
         resources.retain(|resource| arguments.let_through(resource));
         resources.sort_by_key(|resource| natural(&resource.sid));
@@ -111,7 +113,7 @@ impl GuestKind {
 }
 
 impl Resource {
-    fn from_entry(json: &Json, major: i64) -> Result<Self, String> {
+    fn from_entry(json: &Json, release: (i64, i64)) -> Result<Self, String> {
         let entry = Entry(json);
         let sid = entry.required("sid")?;
         let (kind, guest) = sid.split_once(':').ok_or_else(|| format!("sid = {sid:?} has no type"))?;
@@ -120,7 +122,8 @@ impl Resource {
             guest: guest.parse().map_err(|_| format!("sid = {sid:?} has no number"))?,
             state: normal(&entry.text("state").unwrap_or_else(|| "started".to_owned())).to_owned(),
             group: entry.text("group"),
-            failback: entry.flag("failback").or((major >= 9).then_some(true)),
+            failback: entry.flag("failback").or((release >= (9, 0)).then_some(true)),
+            auto_rebalance: entry.flag("auto-rebalance").or((release >= (9, 2)).then_some(true)),
             max_restart: entry.integer("max_restart").unwrap_or(1),
             max_relocate: entry.integer("max_relocate").unwrap_or(1),
             comment: entry.text("comment"),
@@ -140,32 +143,38 @@ mod tests {
     use super::*;
     use crate::data::recorded::{answer, reversed};
 
-    fn all(case: &str, n: u64, major: i64) -> HaResources {
-        HaResources::from_answer(HaResourcesArguments::default(), &answer(case, n), major).unwrap()
+    fn all(case: &str, n: u64, release: (i64, i64)) -> HaResources {
+        HaResources::from_answer(HaResourcesArguments::default(), &answer(case, n), release).unwrap()
     }
 
     #[test]
     fn defaults_are_filled_in() {
-        let nine = all("pve9-ha-resources", 29, 9);
+        let nine = all("pve9-ha-resources", 29, (9, 2));
         assert_eq!(nine.sids, ["ct:200", "vm:100", "vm:102"]);
         let plain = &nine.resources[1];
         assert_eq!((plain.guest, plain.max_restart, plain.failback), (100, 1, Some(true)));
         assert_eq!((nine.resources[2].failback, nine.resources[2].max_relocate), (Some(false), 100_000));
-        let eight = all("pve8-ha-resources", 30, 8);
+        assert_eq!(plain.auto_rebalance, Some(true));
+        let before = all("pve9-ha-resources", 29, (9, 1));
+        assert_eq!((before.resources[1].failback, before.resources[1].auto_rebalance), (Some(true), None));
+        let pinned = serde_json::json!([{"sid": "vm:100", "auto-rebalance": 0}]);
+        let pinned = HaResources::from_answer(HaResourcesArguments::default(), &pinned, (9, 2)).unwrap();
+        assert_eq!(pinned.resources[0].auto_rebalance, Some(false));
+        let eight = all("pve8-ha-resources", 30, (8, 4));
         assert_eq!((eight.sids, eight.resources[0].failback), (nine.sids, None));
     }
 
     #[test]
     fn the_order_of_the_answer_does_not_matter() {
         let recorded = reversed(answer("pve8-ha-resources", 30));
-        let turned = HaResources::from_answer(HaResourcesArguments::default(), &recorded, 8).unwrap();
-        assert_eq!(turned, all("pve8-ha-resources", 30, 8));
+        let turned = HaResources::from_answer(HaResourcesArguments::default(), &recorded, (8, 4)).unwrap();
+        assert_eq!(turned, all("pve8-ha-resources", 30, (8, 4)));
     }
 
     #[test]
     fn filters_narrow_the_list() {
         let recorded = answer("pve8-ha-resources", 30);
-        let sids = |arguments| HaResources::from_answer(arguments, &recorded, 8).unwrap().sids;
+        let sids = |arguments| HaResources::from_answer(arguments, &recorded, (8, 4)).unwrap().sids;
         let none = HaResourcesArguments::default;
         assert_eq!(sids(HaResourcesArguments { kind: Some(GuestKind::Ct), ..none() }), ["ct:200"]);
         assert_eq!(sids(HaResourcesArguments { state: Some(HaState::Disabled), ..none() }), ["vm:102"]);
@@ -177,13 +186,13 @@ mod tests {
         let answer = serde_json::json!([{"sid": "vm:100", "state": "enabled"}, {"sid": "vm:101"}]);
         for state in [HaState::Enabled, HaState::Started] {
             let arguments = HaResourcesArguments { state: Some(state), ..HaResourcesArguments::default() };
-            assert_eq!(HaResources::from_answer(arguments, &answer, 9).unwrap().sids, ["vm:100", "vm:101"]);
+            assert_eq!(HaResources::from_answer(arguments, &answer, (9, 2)).unwrap().sids, ["vm:100", "vm:101"]);
         }
     }
 
     #[test]
     fn a_missing_group_is_an_error_of_the_resource() {
-        let resources = all("pve8-ha-rules-absent", 10, 8).resources;
+        let resources = all("pve8-ha-rules-absent", 10, (8, 4)).resources;
         assert_eq!(resources[0].errors, ["group: group 'nosuch' does not exist"]);
         assert_eq!(resources[0].group.as_deref(), Some("nosuch"));
     }

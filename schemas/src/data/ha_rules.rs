@@ -59,11 +59,13 @@ pub struct Rule {
     pub kind: String,
     /// The HA resources it is about.
     pub resources: BTreeSet<String>,
-    /// Its nodes with their priorities, **a higher number is preferred**; null for a resource affinity rule.
+    /// Its nodes with their priorities, **a higher number is preferred**; those to avoid, where `affinity` is `negative`. Null for
+    /// a resource affinity rule.
     pub nodes: Option<NodePriorities>,
-    /// Whether the resources may run on these nodes only; null for a resource affinity rule.
+    /// Whether other nodes than the wanted ones are forbidden; null for a resource affinity rule.
     pub strict: Option<bool>,
-    /// `positive` keeps the resources together, `negative` apart; null for a node affinity rule.
+    /// `positive` keeps the resources together, `negative` apart. Of a node affinity rule: `positive` runs them on its nodes,
+    /// `negative` on the other ones (since PVE 9.2.6; `positive` for every rule of an older version).
     pub affinity: Option<String>,
     /// Whether it is switched off.
     pub disabled: bool,
@@ -125,8 +127,8 @@ impl Rule {
             name: entry.required("rule")?,
             resources: resources.map(str::to_owned).collect(),
             strict: nodes.is_some().then(|| entry.flag("strict").unwrap_or(false)),
+            affinity: entry.text("affinity").or_else(|| nodes.is_some().then(|| "positive".to_owned())),
             nodes,
-            affinity: entry.text("affinity"),
             disabled: entry.flag("disable").unwrap_or(false),
             comment: entry.text("comment"),
             errors: complaints(json),
@@ -151,7 +153,7 @@ mod tests {
         assert_eq!(names(&rules), ["r1", "r2", "r3"]);
         let [first, off, strict] = rules.rules.as_slice() else { panic!("three rules") };
         assert_eq!(first.nodes.as_ref().unwrap().to_list(), "pve1,pve2:2,pve3");
-        assert_eq!((first.strict, first.disabled, first.affinity.as_deref()), (Some(false), false, None));
+        assert_eq!((first.strict, first.disabled, first.affinity.as_deref()), (Some(false), false, Some("positive")));
         assert!(off.disabled && strict.strict == Some(true));
         assert_eq!(first.resources.iter().collect::<Vec<_>>(), ["vm:100", "vm:101"]);
         assert_eq!(HaRules::from_answer(HaRulesArguments::default(), Some(&reversed(recorded))).unwrap(), rules);

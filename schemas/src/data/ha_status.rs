@@ -43,6 +43,10 @@ pub struct HaStatus {
     pub nodes: Vec<HaNode>,
     /// The HA resources, sorted by type and number.
     pub services: Vec<Service>,
+    /// How unevenly the online nodes are loaded, as the load balancer sees it: 0 where all are loaded alike, 1 where one has all
+    /// the load. The balancer moves HA resources where it is above the threshold of `crs`, which is in percent: 0.31 is above a
+    /// threshold of 30. 0 with the `basic` scheduler; null where Proxmox does not tell (before `pve-ha-manager` 5.2.5).
+    pub imbalance: Option<f64>,
 }
 
 /// The HA manager in charge.
@@ -104,6 +108,8 @@ pub struct Service {
     pub state: String,
     /// The state it is to be kept in: `started`, `stopped`, `disabled` or `ignored`.
     pub requested_state: Option<String>,
+    /// Whether the load balancer may move it; null where Proxmox does not tell (before PVE 9.2).
+    pub auto_rebalance: Option<bool>,
     /// Whether it is in the error state, which only the requested state `disabled` clears.
     pub in_error: bool,
 }
@@ -138,6 +144,7 @@ impl HaStatus {
             lrm,
             nodes: nodes(&manager["manager_status"]),
             services,
+            imbalance: Entry(&manager["manager_status"]).number("imbalance"),
         };
         status.problems = problems(&status);
         status.healthy = status.problems.is_empty();
@@ -180,6 +187,7 @@ impl Service {
             sid: entry.required("sid")?,
             node: entry.text("node"),
             requested_state: entry.text("request_state"),
+            auto_rebalance: entry.flag("auto-rebalance"),
             in_error: state == "error" || entry.text("crm_state").as_deref() == Some("error"),
             state,
         })

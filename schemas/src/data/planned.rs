@@ -63,7 +63,8 @@ mod tests {
     #[test]
     fn what_a_resource_has_is_taken_and_what_it_lacks_is_null() {
         let whole = serde_json::json!({"id": "vm:100", "sid": "vm:100", "state": "started", "group": null, "failback": null,
-            "max_restart": 2, "max_relocate": 1, "comment": null, "purge_rules": false, "wait_for_state": false,
+            "auto_rebalance": null, "max_restart": 2, "max_relocate": 1, "comment": null, "purge_rules": false,
+            "wait_for_state": false,
             "timeouts": null});
         let planned: Planned<HaResource> = serde_json::from_value(whole.clone()).unwrap();
         assert_eq!(planned.object.max_restart, Some(2));

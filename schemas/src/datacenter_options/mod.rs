@@ -127,18 +127,23 @@ pub struct Crs {
     /// Whether a node is chosen anew when a resource is started.
     #[schemars(extend("tf" = {"null_means": false}))]
     pub ha_rebalance_on_start: Option<bool>,
-    /// Whether running resources are rebalanced. PVE 9.2 and later.
+    /// Whether the HA manager moves running resources when the nodes are loaded unevenly. It does so with `ha = "static"` or
+    /// `"dynamic"`, and leaves resources with `auto_rebalance = false` where they are. PVE 9.2 and later.
     pub ha_auto_rebalance: Option<bool>,
-    /// The imbalance from which rebalancing sets in. Needs `ha_auto_rebalance`.
+    /// The imbalance, in percent, above which rebalancing sets in; Proxmox's default is 30. `pve_ha_status` shows the imbalance
+    /// as a fraction, so that 0.31 is above 30. Releases of `pve-ha-manager` before 5.2.3 compare this number itself, and so
+    /// don't rebalance. Needs `ha_auto_rebalance`.
     #[schemars(range(min = 0, max = 100))]
     pub ha_auto_rebalance_threshold: Option<f64>,
     /// How rebalancing chooses. Needs `ha_auto_rebalance`.
     #[schemars(extend("enum" = ["bruteforce", "topsis"]))]
     pub ha_auto_rebalance_method: Option<String>,
-    /// For how many rounds the imbalance must last. Needs `ha_auto_rebalance`.
+    /// For how many rounds of the HA manager, of 10 seconds each, the imbalance must last; Proxmox's default is 3. Needs
+    /// `ha_auto_rebalance`.
     #[schemars(range(min = 0))]
     pub ha_auto_rebalance_hold_duration: Option<f64>,
-    /// The least improvement for which something is moved. Needs `ha_auto_rebalance`.
+    /// The least improvement of the imbalance, in percent of it, for which something is moved; Proxmox's default is 10. Needs
+    /// `ha_auto_rebalance`.
     #[schemars(range(min = 0, max = 100))]
     pub ha_auto_rebalance_margin: Option<f64>,
 }

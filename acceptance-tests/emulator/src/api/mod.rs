@@ -4,7 +4,7 @@ pub mod access;
 pub mod backup;
 mod cluster;
 pub mod ha;
-mod nodes;
+pub(crate) mod nodes;
 mod notifications;
 pub mod options;
 pub mod replication;
@@ -14,16 +14,16 @@ mod version;
 use cluster::index as cluster_index;
 
 use crate::route::Route;
-use crate::world::Pve;
+use crate::world::{HaManager, Pve};
 
-/// The whole table for a release.
+/// The whole table for a release and its HA manager.
 #[must_use]
-pub fn routes(pve: Pve) -> Vec<Route> {
+pub fn routes(pve: Pve, ha: HaManager) -> Vec<Route> {
     let parts = [
         access::routes(pve),
         backup::routes(),
         cluster::routes(pve),
-        ha::routes(pve),
+        ha::routes(pve, ha),
         nodes::routes(pve),
         notifications::routes(),
         options::routes(pve),
@@ -40,8 +40,9 @@ mod tests {
 
     #[test]
     fn every_path_parameter_is_in_the_schema() {
-        for pve in [Pve::V8, Pve::V9] {
-            for route in routes(pve) {
+        let releases = HaManager::ALL.map(|ha| (Pve::V9, ha)).into_iter().chain([(Pve::V8, HaManager::Plain)]);
+        for (pve, ha) in releases {
+            for route in routes(pve, ha) {
                 for name in route.path.split('/').filter_map(|p| p.strip_prefix('{')?.strip_suffix('}')) {
                     assert!(route.params.find(name).is_some(), "{} lacks {name}", route.path);
                 }

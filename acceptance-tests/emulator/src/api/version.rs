@@ -16,7 +16,7 @@ pub(super) fn routes() -> Vec<Route> {
 }
 
 fn version(call: &mut Call<'_>) -> ApiResult<Value> {
-    let mut facts = facts(call.world);
+    let mut facts = facts(call.world, &call.world.answering_node);
     if let Some(console) = super::options::config::Config::read(call.world).text("console") {
         facts["console"] = json!(console);
     }
@@ -24,10 +24,10 @@ fn version(call: &mut Call<'_>) -> ApiResult<Value> {
 }
 
 fn node_version(call: &mut Call<'_>) -> ApiResult<Value> {
-    Ok(facts(call.world))
+    Ok(facts(call.world, &call.params.text("node")))
 }
 
-fn facts(world: &World) -> Value {
-    let profile = &world.profile;
-    json!({"version": profile.version, "release": profile.release, "repoid": profile.repoid})
+fn facts(world: &World, node: &str) -> Value {
+    let (version, release, repoid) = world.manager_of(node);
+    json!({"version": version, "release": release, "repoid": repoid})
 }

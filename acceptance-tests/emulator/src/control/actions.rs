@@ -8,8 +8,8 @@ use super::faults::Fault;
 use super::machines;
 use crate::route::Method;
 use crate::server::Shared;
-use crate::world::World;
 use crate::world::seed::{Initial, Seed};
+use crate::world::{NotEmulated, Version, World};
 
 pub(super) type Outcome = Result<Value, String>;
 
@@ -26,7 +26,7 @@ pub(super) fn run(shared: &Shared, action: &str, body: Value) -> Outcome {
         "guest" => guest(shared, &read(body)?),
         "backup" => backup(shared, read(body)?),
         "qdevice" => Ok(qdevice(shared, &read(body)?)),
-        "upgrade" => Ok(upgrade(shared)),
+        "upgrade" => upgrade(shared, &read(body)?),
         "fault" => fault(shared, read(body)?),
         "faults" => Ok(json!({"met": shared.control.faults.met()})),
         "faults/clear" => Ok(json!({"met": shared.control.faults.clear()})),
@@ -190,11 +190,32 @@ fn backup(shared: &Shared, backup: Backup) -> Outcome {
     Ok(json!({}))
 }
 
-/// The last node comes to run the new release, too.
-fn upgrade(shared: &Shared) -> Value {
+#[derive(Deserialize)]
+struct Upgrade {
+    #[serde(default)]
+    version: Option<String>,
+    #[serde(default)]
+    node: Option<String>,
+}
+
+/// A version is installed on a node or on all of them; without one the last node comes to run the new release, too.
+fn upgrade(shared: &Shared, upgrade: &Upgrade) -> Outcome {
     let mut world = shared.cluster.world();
-    crate::crm::finish_upgrade(&mut world);
-    json!({"version": world.profile.version})
+    match &upgrade.version {
+        Some(version) => {
+            let version: Version = version.parse().map_err(|error: NotEmulated| error.to_string())?;
+            if version.pve() != world.profile.pve {
+                return Err(format!("{version} is another major release"));
+            }
+            if let Some(node) = upgrade.node.as_ref().filter(|node| !world.nodes.contains_key(*node)) {
+                return Err(format!("no such node: {node}"));
+            }
+            world.install(upgrade.node.as_deref(), version);
+        }
+        None => crate::crm::finish_upgrade(&mut world),
+    }
+    let versions: Map<_, _> = world.nodes.keys().map(|node| (node.clone(), json!(world.manager_of(node).0))).collect();
+    Ok(json!({"version": world.manager_of(&world.answering_node).0, "nodes": versions}))
 }
 
 fn fault(shared: &Shared, fault: Fault) -> Outcome {

@@ -21,6 +21,7 @@
 //! | `machine` | `{"machine":NAME,"reachable":BOOL?,"trusts":[NODE]?,"sudo":BOOL?,"packages":{…}?,"units":{…}?,"files":{…}?}` | changes a node's own things, or those of a host that a QDevice can be on |
 //! | `authorise` | `{"key":LINE}` | lets the owner of a public key in |
 //! | `fence` | `{"text":TEXT,"attempts":[[NODE,N]]?}` | tells how Proxmox reads a text of fence.cfg |
+//! | `upgrade` | `{"version":V?,"node":NAME?}` | installs a version on a node or on all; without one ends an upgrade from PVE 8 |
 //! | `seed` | `{"initial":"seed"\|"fresh","seed":{…}?}` | begins anew |
 //! | `locks` | – | who holds which cluster lock since when, and how many API calls wait for it and have waited so far |
 //! | `counters`, `counters/reset` | – | what was asked of the API |

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use terraform_provider_pve::placement::config::{
-    Affinity, Config, Group, Name, Policy, Requested, Resource, Rule, RuleKind, Scheduler, ShutdownPolicy,
+    Affinity, Config, Group, Name, NodeAffinity, Policy, Requested, Resource, Rule, RuleKind, Scheduler, ShutdownPolicy,
 };
 use terraform_provider_pve::placement::groups;
 
@@ -20,18 +20,25 @@ const FILES: [&str; 4] = [RESOURCES, GROUPS, RULES, DATACENTER_CFG];
 pub(super) type Texts = [String; 4];
 
 impl Shared {
-    /// Reads the configuration again if one of its files changed.
+    /// Reads the configuration again, as the HA manager at work understands it, if one of its files changed.
     pub(super) fn read_config(&mut self, world: &World) {
         let current = FILES.map(|path| world.file(path));
-        let same =
-            self.config.as_ref().is_some_and(|(texts, _)| texts.iter().zip(current).all(|(old, new)| old == new));
+        let ha = world.ha_manager();
+        let known = self.configs.get(&ha);
+        let same = known.is_some_and(|(texts, _)| texts.iter().zip(current).all(|(old, new)| old == new));
         if !same {
-            self.config = Some((current.map(str::to_owned), Arc::new(read(world))));
+            self.configs.insert(ha, (current.map(str::to_owned), Arc::new(read(world))));
         }
+    }
+
+    /// The configuration as last read by the HA manager at work.
+    pub(super) fn config(&self, world: &World) -> Arc<Config> {
+        self.configs.get(&world.ha_manager()).map(|(_, config)| config.clone()).unwrap_or_default()
     }
 }
 
-fn read(world: &World) -> Config {
+/// The configuration as the HA manager at work understands it.
+pub(super) fn read(world: &World) -> Config {
     let groups: BTreeMap<Name, Group> =
         files::groups(world).list.iter().map(|section| (section.id.as_str().into(), group(section))).collect();
     let mut resources: BTreeMap<Name, Resource> =
@@ -52,7 +59,8 @@ fn read(world: &World) -> Config {
         resources,
         policy,
         scheduler: match property(options, "crs", "ha").as_deref() {
-            Some("static" | "dynamic") => Scheduler::Static,
+            Some("static") => Scheduler::Static,
+            Some("dynamic") => Scheduler::Dynamic,
             _ => Scheduler::Basic,
         },
         rebalance_on_start: property(options, "crs", "ha-rebalance-on-start").is_some_and(|flag| is_true(&flag)),
@@ -62,6 +70,7 @@ fn read(world: &World) -> Config {
             Some("migrate") => ShutdownPolicy::Migrate,
             _ => ShutdownPolicy::Conditional,
         },
+        engine: world.ha_manager().engine(),
     }
 }
 
@@ -101,12 +110,14 @@ pub fn rule(section: &Section) -> Rule {
         let nodes = node_priorities(&section.text("nodes").unwrap_or_default());
         nodes.into_iter().map(|(node, priority)| (node.as_str().into(), parse_priority(&priority))).collect()
     };
+    let affinity = match section.text("affinity").as_deref() {
+        Some("negative") => Affinity::Negative,
+        _ => Affinity::Positive,
+    };
     let kind = if section.kind == "node-affinity" {
-        RuleKind::NodeAffinity { nodes: nodes(), strict: section.flag("strict") }
-    } else if section.text("affinity").as_deref() == Some("negative") {
-        RuleKind::ResourceAffinity(Affinity::Negative)
+        RuleKind::NodeAffinity(NodeAffinity { affinity, nodes: nodes(), strict: section.flag("strict") })
     } else {
-        RuleKind::ResourceAffinity(Affinity::Positive)
+        RuleKind::ResourceAffinity(affinity)
     };
     let resources = section.text("resources").unwrap_or_default();
     Rule {

@@ -4,7 +4,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use serde_json::{Map, Value, json};
 use sha1::{Digest, Sha1};
-use terraform_provider_pve::placement::service::Uid;
+use terraform_provider_pve::placement::config::Name;
+use terraform_provider_pve::placement::nodes::NodeState;
+use terraform_provider_pve::placement::service::{State, Uid};
 use terraform_provider_pve::placement::status::{Disarm, LrmStatus, ServiceStatus, Status};
 
 /// The text of `manager_status`.
@@ -28,10 +30,38 @@ pub(super) fn manager_status(status: &Status) -> String {
         let state = if done { "disarmed" } else { "disarming" };
         shown.insert("disarm".into(), json!({"mode": mode.as_str(), "state": state}));
     }
+    if let Some(imbalance) = status.imbalance {
+        shown.insert("imbalance".into(), json!(imbalance));
+    }
     if status.idle {
         shown.insert("crm_state".into(), json!("wait_for_quorum"));
     }
     Value::Object(shown).to_string()
+}
+
+/// What a `manager_status` says of nodes and services: where they are, and where they are going.
+pub(super) fn placed(document: &Value) -> Status {
+    let members = |name: &str| document.get(name).and_then(Value::as_object).into_iter().flatten();
+    let text = |value: &Value, name: &str| value.get(name).and_then(Value::as_str).map(Name::from);
+    let nodes = members("node_status").filter_map(|(node, word)| {
+        let state = NodeState::called(word.as_str()?)?;
+        Some((node.as_str().into(), state))
+    });
+    let services = members("service_status").filter_map(|(sid, service)| {
+        let status = ServiceStatus {
+            state: State::called(&text(service, "state")?)?,
+            node: text(service, "node")?,
+            uid: Uid(0),
+            target: text(service, "target"),
+            running: false,
+            failed_nodes: Vec::new(),
+            maintenance_node: None,
+            cmd: None,
+            timeout: None,
+        };
+        Some((sid.as_str().into(), status))
+    });
+    Status { node_status: nodes.collect(), services: services.collect(), ..Status::default() }
 }
 
 /// The text of a node's `lrm_status`.
@@ -79,8 +109,6 @@ fn uid(Uid(number): Uid) -> String {
 
 #[cfg(test)]
 mod tests {
-    use terraform_provider_pve::placement::service::State;
-
     use super::*;
 
     #[test]

@@ -1,5 +1,6 @@
 //! The emulated cluster as the managers of one node see it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use terraform_provider_pve::placement::command::Command;
@@ -13,6 +14,7 @@ use terraform_provider_pve::placement::usage::{Bystander, Capacity, Size};
 use super::{MANAGER_STATUS, Shared, document, lrm_status, migration};
 use crate::api::ha::commands::CRM_COMMANDS;
 use crate::api::ha::files;
+use crate::api::nodes::figures;
 use crate::world::{Guest, GuestKind, Pve, World};
 
 const MIB: u64 = 1024 * 1024;
@@ -49,7 +51,7 @@ impl Environment for At<'_> {
     }
 
     fn config(&self) -> Arc<Config> {
-        self.shared.config.as_ref().map(|(_, config)| config.clone()).unwrap_or_default()
+        self.shared.config(self.world)
     }
 
     fn fresh_uid(&mut self) -> Uid {
@@ -143,6 +145,11 @@ impl Environment for At<'_> {
             nodes: self.world.nodes.iter().map(|(name, n)| (name.as_str().into(), node(n))).collect(),
             services: self.world.guests.values().map(|guest| (guest.sid().as_str().into(), size(guest))).collect(),
         }))
+    }
+
+    fn measured(&self) -> HashMap<Name, Size> {
+        let nodes = self.world.nodes.values();
+        nodes.map(|node| (node.name.as_str().into(), figures::used(self.world, node))).collect()
     }
 
     fn bystanders(&self) -> Vec<Bystander> {

@@ -10,7 +10,7 @@ use terraform_provider_pve::placement::status::{LrmMode, LrmState};
 use super::Shared;
 use crate::api::ha::files::{self, GROUPS};
 use crate::section_config::{Section, Values, node_priorities};
-use crate::world::World;
+use crate::world::{HaManager, World};
 
 /// The first pve-manager that knows rules.
 const NEEDED: &str = "9.0.0~16";
@@ -69,6 +69,12 @@ pub(super) fn migrate(world: &mut World) -> Result<(), String> {
     for group in &groups.list {
         if let Some(sids) = users.remove(&group.id) {
             rules.push("node-affinity", &format!("ha-group-{}", group.id), rule(group, sids));
+        }
+    }
+    if world.ha_manager() >= HaManager::NodesToAvoid {
+        // Defaults are filled in when the manager reads, and the whole file is written.
+        for rule in rules.list.iter_mut().filter(|rule| rule.kind == "node-affinity") {
+            rule.values.entry("affinity".to_owned()).or_insert_with(|| json!("positive"));
         }
     }
     files::write_rules(world, &rules)?;

@@ -19,12 +19,15 @@ use terraform_provider_pve::placement::config::{Config, Name};
 use terraform_provider_pve::placement::crm::{After, Crm as ClusterManager};
 use terraform_provider_pve::placement::locks::Locks;
 use terraform_provider_pve::placement::lrm::Lrm as LocalManager;
+use terraform_provider_pve::placement::motion::{self, Foreseen};
 use terraform_provider_pve::placement::nodes::NodeState;
 use terraform_provider_pve::placement::status::{LrmMode, LrmState, LrmStatus, SharedLrmStatus, Status};
 
-use crate::world::World;
+use crate::api::ha::files;
 use crate::world::seed::Initial;
+use crate::world::{HaManager, World};
 use configuration::Texts;
+pub use configuration::rule;
 use environment::At;
 use jobs::Job;
 
@@ -73,7 +76,8 @@ struct Leaving {
 /// What the managers share by way of `/etc/pve`, and what they have going on.
 #[derive(Debug, Default)]
 struct Shared {
-    config: Option<(Texts, Arc<Config>)>,
+    /// By the HA manager that understands it so.
+    configs: BTreeMap<HaManager, (Texts, Arc<Config>)>,
     status: Arc<Status>,
     lrm_status: HashMap<Name, SharedLrmStatus>,
     locks: Locks,
@@ -131,6 +135,13 @@ pub fn tick(world: &mut World, second: i64) {
     world.crm = crm;
 }
 
+/// What a move by hand would meet.
+#[must_use]
+pub fn foresee(world: &World, sid: &str, node: &str) -> Foreseen {
+    let status = document::placed(&files::manager_status(world));
+    motion::foresee(&status, &configuration::read(world), sid, &node.into())
+}
+
 /// Puts a cluster back to before its HA groups were migrated to rules: there is a group, and the last node is still to be
 /// upgraded, which is what keeps a real cluster in this state.
 pub fn leave_unmigrated(world: &mut World) {
@@ -162,6 +173,7 @@ impl Crm {
         self.start_and_stop(world);
         self.reset_expired(world, second);
         for (node, daemons) in &mut self.nodes {
+            world.working_node = Some(node.clone());
             if !daemons.leaving.told && world.nodes.get(node).is_some_and(|node| node.shutdown.is_some()) {
                 daemons.leaving.told = true;
                 self.shared.read_config(world);
@@ -189,6 +201,7 @@ impl Crm {
                 daemons.lrm.poll(&mut At::new(world, &mut self.shared, node));
             }
         }
+        world.working_node = None;
         self.power_off_and_on(world, second);
     }
 

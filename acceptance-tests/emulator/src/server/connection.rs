@@ -144,7 +144,7 @@ async fn answer(shared: &Arc<Shared>, request: hyper::Request<Incoming>) -> Resu
 
 /// Runs the call with whatever faults are asked for around it.
 async fn guarded(shared: &Arc<Shared>, mut request: Request) -> Result<ApiResult<Reply>, Cut> {
-    let _counted = shared.control.counters.request(&shared.cluster.router, request.method, &request.path);
+    let _counted = shared.control.counters.request(shared.cluster.paths(), request.method, &request.path);
     let fault = shared.control.faults.next(request.method, &request.path);
     tokio::time::sleep(shared.options.latency).await;
     let Some(fault) = fault else {

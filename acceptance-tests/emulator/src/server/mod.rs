@@ -21,7 +21,7 @@ use crate::auth::ticket::uuid;
 use crate::clock::Clock;
 use crate::pipeline::Cluster;
 use crate::world::seed::{Initial, Seed};
-use crate::world::{Pve, RestoreError, World};
+use crate::world::{Profile, Pve, RestoreError, Version, World};
 use crate::{ssh, tls};
 
 /// Which cluster to be.
@@ -34,6 +34,8 @@ pub enum Release {
     V9,
     /// Proxmox VE 9.2 whose HA groups have not been migrated to rules yet.
     V9Unmigrated,
+    /// The release that this version of pve-manager is of.
+    At(Version),
 }
 
 /// How to start.
@@ -134,8 +136,12 @@ pub(crate) struct Shared {
 
 impl Release {
     fn build(self, seed: &Seed, initial: Initial, clock: Clock) -> World {
-        let pve = if self == Release::V8 { Pve::V8 } else { Pve::V9 };
-        let mut world = seed.build(pve, initial, clock);
+        let profile = match self {
+            Release::V8 => Profile::of(Pve::V8),
+            Release::V9 | Release::V9Unmigrated => Profile::of(Pve::V9),
+            Release::At(version) => Profile::at(version),
+        };
+        let mut world = seed.build_with(profile, initial, clock);
         if self == Release::V9Unmigrated {
             crate::crm::leave_unmigrated(&mut world);
         }

@@ -76,13 +76,13 @@ impl Machine {
         }
         // Debian's package starts nothing before it is configured.
         machine.set_unit("corosync-qdevice", false, false);
-        let (ha_manager, cluster, corosync, agents) = match profile.pve {
-            Pve::V8 => ("4.0.7", "8.1.2", "3.1.9-pve1", "4.12.1-2~deb12u1"),
-            Pve::V9 => ("5.2.0", "9.1.6", "3.1.9-pve2", "4.16.0-3"),
+        let (cluster, corosync, agents) = match profile.pve {
+            Pve::V8 => ("8.1.2", "3.1.9-pve1", "4.12.1-2~deb12u1"),
+            Pve::V9 => ("9.1.6", "3.1.9-pve2", "4.16.0-3"),
         };
         let packages = [
             ("pve-manager", profile.version.as_str()),
-            ("pve-ha-manager", ha_manager),
+            ("pve-ha-manager", profile.ha_manager.as_str()),
             ("pve-cluster", cluster),
             ("corosync", corosync),
             ("corosync-qdevice", "3.0.3-2"),

@@ -11,6 +11,7 @@ pub mod guests;
 pub mod locks;
 pub mod machines;
 pub mod nodes;
+mod packages;
 pub mod pmxcfs;
 mod saved;
 pub mod seed;
@@ -30,48 +31,17 @@ pub use corosync::{Algorithm, Qdevice};
 pub use guests::{Guest, GuestKind};
 pub use machines::Machine;
 pub use nodes::Node;
+pub use packages::{HaManager, NotEmulated, Profile, Pve, Version};
 pub use saved::RestoreError;
 pub use tasks::Tasks;
-
-/// The major release that is emulated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Pve {
-    /// Proxmox VE 8.4: HA groups.
-    V8,
-    /// Proxmox VE 9.2: HA rules.
-    V9,
-}
-
-/// What `/version` tells.
-#[derive(Clone, Debug)]
-pub struct Profile {
-    /// The major release.
-    pub pve: Pve,
-    /// The full version of pve-manager.
-    pub version: String,
-    /// `9.2`
-    pub release: String,
-    /// The commit of the package.
-    pub repoid: String,
-}
-
-impl Profile {
-    /// The profile of a release as it was current when the answers were recorded.
-    #[must_use]
-    pub fn of(pve: Pve) -> Self {
-        let (version, release, repoid) = match pve {
-            Pve::V8 => ("8.4.21", "8.4", "6a1b0a5f3f7e4c21"),
-            Pve::V9 => ("9.2.11", "9.2", "c7d0e6b2a4f91835"),
-        };
-        Self { pve, version: version.into(), release: release.into(), repoid: repoid.into() }
-    }
-}
 
 /// The cluster.
 #[derive(Debug)]
 pub struct World {
     /// Which Proxmox VE it is.
     pub profile: Profile,
+    /// The node whose programs are at work, where it isn't the one that answers.
+    pub working_node: Option<String>,
     /// The cluster's name.
     pub cluster_name: String,
     /// `config_version` of corosync.conf; grows with every change.

@@ -150,6 +150,13 @@ impl Seed {
     /// Builds the cluster.
     #[must_use]
     pub fn build(&self, pve: Pve, initial: Initial, clock: Clock) -> World {
+        self.build_with(Profile::of(pve), initial, clock)
+    }
+
+    /// Builds the cluster; versions that the seed names take precedence over those of `profile`.
+    #[must_use]
+    pub fn build_with(&self, mut profile: Profile, initial: Initial, clock: Clock) -> World {
+        let pve = profile.pve;
         let now = clock.now();
         let key = if pve == Pve::V8 { "pve8" } else { "pve9" };
         let facts = self.cluster.get(key).and_then(Value::as_object).unwrap_or(&self.cluster);
@@ -157,14 +164,15 @@ impl Seed {
         let nodes: BTreeMap<_, _> = self.nodes.iter().map(|n| (n.node.clone(), n.build(now))).collect();
         let first = self.nodes.first().map(|n| n.node.clone()).unwrap_or_default();
         let answering = self.cluster.get("answering_node").and_then(Value::as_str).map_or(first, str::to_owned);
-        let mut profile = Profile::of(pve);
         if let Some(versions) = self.versions.get(key) {
             let set = |slot: &mut String, name: &str| versions.get(name).into_iter().for_each(|v| slot.clone_from(v));
             set(&mut profile.version, "pve-manager");
             set(&mut profile.release, "release");
+            set(&mut profile.ha_manager, "pve-ha-manager");
         }
         let mut world = World {
             profile,
+            working_node: None,
             cluster_name: fact("name").unwrap_or("emulated").to_owned(),
             config_version: fact("config_version").and_then(|v| v.parse().ok()).unwrap_or(self.nodes.len() as u64),
             answering_node: answering,

@@ -1,8 +1,9 @@
 //! The commands of an administrator.
 
 use crate::placement::command::{Command, DisarmMode};
-use crate::placement::config::{Name, Policy};
+use crate::placement::config::{Engine, Name, Policy};
 use crate::placement::environment::{Environment, Level};
+use crate::placement::motion::{self, Blocker};
 use crate::placement::nodes::{NodeId, NodeState};
 use crate::placement::service::Pending;
 use crate::placement::status::Disarm;
@@ -29,8 +30,12 @@ impl Manager {
         };
         match outcome {
             Ok(()) => env.log(Level::Info, &format!("got crm command: {line}")),
-            Err(Refusal::Error(text)) => env.log(Level::Err, &format!("crm command '{line}' error - {text}")),
+            Err(Refusal::Error(text)) => env.log(Level::Err, &format!("crm command error - {text}: {line}")),
+            Err(Refusal::Blocked(reasons)) => {
+                reasons.iter().for_each(|why| env.log(Level::Err, &format!("crm command '{line}' error - {why}")));
+            }
             Err(Refusal::Ignored(text)) => env.log(Level::Info, &format!("ignore crm command - {text}: {line}")),
+            Err(Refusal::Disarm(level, text)) => env.log(level, &text),
         }
     }
 
@@ -55,34 +60,42 @@ impl Manager {
         if self.services[index].node == target {
             return Err(Refusal::Ignored("service already on target node".into()));
         }
-        if let Some(partner) = self.blocking(index, target).next() {
-            let text = format!(
-                "service '{}' on node '{node}' in negative affinity with service '{sid}'",
-                self.services[partner].sid
-            );
-            return Err(Refusal::Error(text));
+        let reasons = self.against(index, target);
+        if !reasons.is_empty() {
+            return Err(Refusal::Blocked(reasons));
+        }
+        // A disarmed manager says that it takes the command, and drops it.
+        if self.disarm.is_some() {
+            return Ok(());
         }
         self.services[index].pending = Some(pending(target));
-        for mate in self.services[index].affinity.mates.clone() {
-            let service = &mut self.services[mate];
-            if service.target.unwrap_or(service.node) != target {
-                service.pending = Some(pending(target));
-            }
+        for mate in motion::companions(index, target, &self.services) {
+            self.services[mate].pending = Some(pending(target));
         }
         Ok(())
     }
 
-    /// Services that must be apart from this one and sit on the node, without being about to leave.
-    fn blocking(&self, index: usize, target: NodeId) -> impl Iterator<Item = usize> {
-        self.services[index].affinity.apart.iter().copied().filter(move |&partner| {
-            let partner = &self.services[partner];
-            partner.node == target && partner.target.is_none_or(|to| to == target)
-        })
+    /// What is against a move, in the words of the log.
+    fn against(&self, index: usize, target: NodeId) -> Vec<String> {
+        let engine = self.engine();
+        let (sid, node) = (&self.services[index].sid, self.nodes.name(target));
+        let told = |blocker| match blocker {
+            Blocker::NodeAffinity => format!("service '{sid}' is not allowed on node '{node}'"),
+            Blocker::ResourceAffinity(partner) => format!(
+                "service '{}' on node '{node}' in negative affinity with service '{sid}'",
+                self.services[partner].sid
+            ),
+        };
+        // The older manager stops at the first.
+        let most = if engine >= Engine::V5_2_5 { usize::MAX } else { 1 };
+        let blockers = motion::blockers(index, target, &self.services, &self.classes, engine);
+        blockers.into_iter().take(most).map(told).collect()
     }
 
     fn request_maintenance(&mut self, node: &Name) -> Result<(), Refusal> {
         if self.disarm.is_some() {
-            return Err(Refusal::Error("HA stack is disarmed".into()));
+            let text = format!("ignoring maintenance command for node {node} - HA stack is disarmed");
+            return Err(Refusal::Disarm(Level::Warning, text));
         }
         match self.nodes.id(node).map(|id| self.nodes.state(id)) {
             Some(NodeState::Online | NodeState::Maintenance) => {
@@ -94,8 +107,10 @@ impl Manager {
     }
 
     fn request_disarm(&mut self, mode: DisarmMode) -> Result<(), Refusal> {
-        if self.disarm.is_some() {
-            return Err(Refusal::Ignored("HA stack is already disarmed or disarming".into()));
+        if let Some(disarm) = self.disarm {
+            let state = if disarm.done { "disarmed" } else { "disarming" };
+            let text = format!("ignoring disarm-ha command - already in disarm state ({state})");
+            return Err(Refusal::Disarm(Level::Notice, text));
         }
         self.disarm = Some(Disarm { mode, done: false });
         Ok(())
@@ -103,7 +118,8 @@ impl Manager {
 
     fn arm(&mut self, env: &mut impl Environment) -> Result<(), Refusal> {
         let Some(disarm) = self.disarm.take() else {
-            return Err(Refusal::Ignored("HA stack is already armed".into()));
+            let text = "ignoring arm-ha command - HA stack is not disarmed".to_owned();
+            return Err(Refusal::Disarm(Level::Notice, text));
         };
         if disarm.mode == DisarmMode::Ignore {
             self.rediscover(env);
@@ -114,7 +130,12 @@ impl Manager {
     }
 }
 
+/// Why a command isn't taken up; each has a form of its own in the log.
 pub(super) enum Refusal {
     Error(String),
+    /// All that is against a move.
+    Blocked(Vec<String>),
     Ignored(String),
+    /// The whole line: of arming and disarming, and of what can't be while disarmed.
+    Disarm(Level, String),
 }

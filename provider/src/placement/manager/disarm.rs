@@ -10,18 +10,21 @@ use super::{Change, Manager};
 impl Manager {
     /// The part of a round that stands in for the state functions while HA is disarmed or about to be.
     ///
-    /// What is in flight is finished first; then every online local resource manager must have let go.
+    /// What is in flight is finished first; then the services are frozen, and every online local resource manager must let go.
     pub(super) fn disarming(&mut self, env: &mut impl Environment) {
         let Some(disarm) = self.disarm else { return };
         if !disarm.done {
             self.finish_in_flight(env);
+            if self.defer(env) {
+                return;
+            }
         }
         if disarm.mode == DisarmMode::Freeze {
             self.freeze_all(env);
         }
-        let in_flight = self.services.iter().any(|service| is_in_flight(service.state));
-        if !disarm.done && !in_flight && self.all_let_go() {
+        if !disarm.done && self.all_let_go() {
             env.log(Level::Info, "all LRMs disarmed, HA stack is now fully disarmed");
+            env.log(Level::Info, "HA stack fully disarmed, releasing CRM watchdog");
             self.disarm = Some(Disarm { done: true, ..disarm });
         }
     }
@@ -44,10 +47,22 @@ impl Manager {
         }
     }
 
+    /// Whether something is in flight, so that disarming has to wait.
+    fn defer(&self, env: &mut impl Environment) -> bool {
+        let in_flight = self.services.iter().filter(|service| is_in_flight(service.state));
+        let waiting = in_flight.map(|service| {
+            let text = format!("deferring disarm - service '{}' is in '{}' state", service.sid, service.state.as_str());
+            env.log(Level::Info, &text);
+        });
+        waiting.count() > 0
+    }
+
     fn freeze_all(&mut self, env: &mut impl Environment) {
         for index in 0..self.services.len() {
             let state = self.services[index].state;
             if matches!(state, State::Started | State::Stopped | State::RequestStart | State::RequestStop) {
+                let sid = &self.services[index].sid;
+                env.log(Level::Info, &format!("disarm: freezing service '{sid}' (was '{}')", state.as_str()));
                 self.change(env, index, State::Freeze, Change::default());
             }
         }

@@ -27,6 +27,7 @@ pub(super) fn render(manager: &Manager, master: &Name, now: i64) -> Status {
         maintenance_requests: manager.maintenance_requests.clone(),
         disarm: manager.disarm,
         idle: false,
+        imbalance: manager.imbalance,
         services: manager.services.iter().map(|s| (s.sid.clone(), service(s))).collect(),
     }
 }

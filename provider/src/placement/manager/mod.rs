@@ -13,12 +13,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::affinity::{self, Classes};
-use super::config::{Config, Name, Policy, Requested, Resource, Scheduler};
+use super::config::{Config, Engine, Name, Policy, Requested, Scheduler};
 use super::environment::{Environment, Level};
 use super::explain::Decision;
+use super::imbalance::imbalance;
 use super::nodes::{NodeId, NodeState, Nodes};
 use super::select::{Preference, Scene};
-use super::service::{Pending, Service, ServiceConfig, State};
+use super::service::{Pending, Service, State};
 use super::status::{Disarm, Exit, LrmMode, SharedLrmStatus, Status};
 use super::usage::{self, Usage};
 
@@ -33,12 +34,14 @@ pub struct Manager {
     /// What the local resource managers last said, by node id.
     lrms: Vec<Option<SharedLrmStatus>>,
     config: Option<Arc<Config>>,
-    compiled_for: Option<usize>,
+    /// The nodes that the rules were compiled for.
+    compiled_for: Option<Vec<Name>>,
     classes: Classes,
     usage: Usage,
     dropped_rules: BTreeMap<Name, Vec<String>>,
     rounds: u64,
     stats_missing: bool,
+    imbalance: Option<f64>,
     /// A resource has no guest; once that appears, the resource is a service.
     awaits_guests: bool,
     /// Why services went where they went, by index; only kept if asked for.
@@ -55,6 +58,11 @@ impl Manager {
         let mut manager = Self::default();
         document::restore(&mut manager, status);
         manager
+    }
+
+    /// The nodes and the services that it knows.
+    pub fn into_parts(self) -> (Nodes, Vec<Service>) {
+        (self.nodes, self.services)
     }
 
     /// The status to write.
@@ -140,13 +148,13 @@ impl Manager {
     /// Takes over resources, and groups or rules, if anything changed.
     fn configure(&mut self, env: &mut impl Environment) {
         let config = env.config();
-        let known = self.nodes.states().count();
         let same = self.config.as_ref().is_some_and(|old| Arc::ptr_eq(old, &config));
-        let complete = same && self.compiled_for == Some(known);
+        // Nodes that join or leave change what a negative rule leaves.
+        let complete = same && self.compiled_for.as_ref().is_some_and(|nodes| nodes.iter().eq(self.known()));
         if !complete || self.awaits_guests {
             let changed = self.disarm.is_none() && self.sync_services(env, &config);
             if !complete || changed {
-                self.compile(env, &config, known);
+                self.compile(env, &config);
             }
         }
         self.config = Some(config);
@@ -190,23 +198,25 @@ impl Manager {
         changed
     }
 
-    fn compile(&mut self, env: &mut impl Environment, config: &Config, known: usize) {
-        for service in &mut self.services {
-            service.config = config.resources.get(&service.sid).map(ServiceConfig::from).unwrap_or_default();
-        }
+    fn known(&self) -> impl Iterator<Item = &Name> {
+        self.nodes.states().map(|(name, _)| name)
+    }
+
+    fn compile(&mut self, env: &mut impl Environment, config: &Config) {
         let (classes, dropped) = affinity::compile(config, &mut self.nodes, &mut self.services);
-        for (rule, texts) in &dropped {
-            env.log(Level::Warning, &format!("Drop rule '{rule}', because {}.", texts.join(", ")));
+        for (rule, text) in dropped.iter().flat_map(|(rule, texts)| texts.iter().map(move |text| (rule, text))) {
+            env.log(Level::Warning, &format!("Drop rule '{rule}', because {text}."));
         }
         self.classes = classes;
         self.usage = Usage::default();
         self.dropped_rules = dropped;
-        self.compiled_for = Some(known);
+        self.compiled_for = Some(self.known().cloned().collect());
         self.lrms.resize(self.nodes.len(), None);
     }
 
     fn recount(&mut self, env: &mut impl Environment) {
-        let wanted = self.config.as_ref().is_some_and(|config| config.scheduler == Scheduler::Static);
+        let scheduler = self.config.as_ref().map_or(Scheduler::Basic, |config| config.scheduler);
+        let wanted = scheduler.weighs();
         let capacity = if wanted { env.capacity() } else { None };
         let bystanders = env.bystanders();
         let counted = self.usage.recount(&self.nodes, &self.services, &bystanders, capacity.as_ref());
@@ -220,6 +230,14 @@ impl Manager {
             env.log(Level::Warning, &text);
         }
         self.stats_missing = missing.is_some();
+        self.imbalance = (self.engine() >= Engine::V5_2_5).then(|| {
+            let measured = (scheduler == Scheduler::Dynamic).then(|| env.measured());
+            imbalance(&self.usage.loads(&self.nodes, measured.as_ref()))
+        });
+    }
+
+    fn engine(&self) -> Engine {
+        self.config.as_ref().map(|config| config.engine).unwrap_or_default()
     }
 
     /// Runs every service's state function, in order of service id, and the fencing, until nothing changes any more.
@@ -338,12 +356,6 @@ impl Change {
         let timeout = self.timeout.map(|seconds| format!("timeout = {seconds}"));
         let parts: Vec<String> = [node, target, timeout].into_iter().flatten().collect();
         if parts.is_empty() { String::new() } else { format!("  ({})", parts.join(", ")) }
-    }
-}
-
-impl From<&Resource> for ServiceConfig {
-    fn from(resource: &Resource) -> Self {
-        Self { requested: resource.state, failback: resource.failback, max_relocate: resource.max_relocate }
     }
 }
 

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 
 use crate::placement::config::{
-    Affinity, Config, Group, Name, Policy, Requested, Resource, Rule, RuleKind, Scheduler, ShutdownPolicy,
+    Affinity, Config, Engine, Group, Name, NodeAffinity, Policy, Requested, Resource, Rule, RuleKind, Scheduler,
+    ShutdownPolicy,
 };
 use crate::placement::simulation::{Setup, StartFailure};
 use crate::placement::usage::{Capacity, Size};
@@ -16,6 +17,8 @@ pub struct Case {
     /// Its name.
     pub id: String,
     pve: u8,
+    /// Which manager decided; the one that came with the first releases if it isn't said.
+    engine: Option<String>,
     crs: String,
     #[serde(default)]
     rebalance_on_start: bool,
@@ -26,7 +29,7 @@ pub struct Case {
     #[serde(default)]
     groups: BTreeMap<String, GroupSpec>,
     #[serde(default)]
-    pub(super) dropped_because: BTreeMap<String, BTreeSet<String>>,
+    pub(super) dropped_because: BTreeMap<String, Vec<String>>,
     shutdown_policy: String,
     pub(super) history: Vec<Earlier>,
     pub(super) master: String,
@@ -38,6 +41,8 @@ pub struct Case {
     pub(super) nodes_after: BTreeMap<String, String>,
     pub(super) master_after: String,
     pub(super) quorate_after: bool,
+    /// What the manager logged of a command.
+    pub(super) messages: Option<Vec<String>>,
 }
 
 /// Where every service is.
@@ -58,13 +63,27 @@ pub(super) struct Earlier {
     pub(super) event: Event,
 }
 
-/// Something that happens to nodes, to all of them in the same moment.
+/// Something that happens to nodes, to all of them in the same moment, or an administrator's command.
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct Event {
     pub(super) kind: EventKind,
+    #[serde(default)]
     pub(super) nodes: Vec<String>,
     pub(super) how: Option<String>,
     pub(super) from: Option<String>,
+    #[serde(default)]
+    command: String,
+    #[serde(default)]
+    service: String,
+    #[serde(default)]
+    target: String,
+}
+
+impl Event {
+    /// The command as a line.
+    pub(super) fn line(&self) -> String {
+        format!("{} {} {}", self.command, self.service, self.target)
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -75,6 +94,7 @@ pub(super) enum EventKind {
     Shutdown,
     Reboot,
     Return,
+    Command,
 }
 
 #[derive(Debug, Deserialize)]
@@ -159,6 +179,16 @@ impl Case {
         Ok(serde_json::from_str(line)?)
     }
 
+    /// Whether the reasons of dropped rules stand in the order in which the manager logged them.
+    pub(super) fn has_ordered_reasons(&self) -> bool {
+        self.engine.is_some()
+    }
+
+    /// Whether a reading says which services go back to a node that they left for maintenance.
+    pub(super) fn tells_the_way_back(&self, reading: &str) -> bool {
+        self.engine.is_none() || reading == "steady"
+    }
+
     /// Whether any start fails, which takes longer to settle.
     pub(super) fn has_start_failures(&self) -> bool {
         self.services.values().any(|service| !service.fails_to_start_on.is_empty())
@@ -201,6 +231,11 @@ impl Case {
                 "failover" => ShutdownPolicy::Failover,
                 "migrate" => ShutdownPolicy::Migrate,
                 other => return Err(unknown("shutdown_policy", other)),
+            },
+            engine: match self.engine.as_deref() {
+                None => Engine::V5_2_0,
+                Some(engine) if engine.starts_with("ha-manager 5.2.5") => Engine::V5_2_5,
+                Some(other) => return Err(unknown("engine", other)),
             },
         })
     }
@@ -247,12 +282,12 @@ impl ServiceSpec {
 impl RuleSpec {
     fn rule(&self) -> Result<Rule, CaseError> {
         let kind = match (&*self.kind, self.affinity.as_deref()) {
-            ("node-affinity", _) => RuleKind::NodeAffinity {
+            ("node-affinity", affinity) => RuleKind::NodeAffinity(NodeAffinity {
+                affinity: affinity_of(affinity.unwrap_or("positive"))?,
                 nodes: self.nodes.iter().map(|(node, priority)| (name(node), *priority)).collect(),
                 strict: self.strict,
-            },
-            ("resource-affinity", Some("positive")) => RuleKind::ResourceAffinity(Affinity::Positive),
-            ("resource-affinity", Some("negative")) => RuleKind::ResourceAffinity(Affinity::Negative),
+            }),
+            ("resource-affinity", Some(affinity)) => RuleKind::ResourceAffinity(affinity_of(affinity)?),
             (other, _) => return Err(unknown("type", other)),
         };
         let resources = self.resources.iter().map(|sid| name(sid)).collect();
@@ -267,6 +302,14 @@ impl GroupSpec {
             restricted: self.restricted,
             nofailback: self.nofailback,
         }
+    }
+}
+
+fn affinity_of(word: &str) -> Result<Affinity, CaseError> {
+    match word {
+        "positive" => Ok(Affinity::Positive),
+        "negative" => Ok(Affinity::Negative),
+        other => Err(unknown("affinity", other)),
     }
 }
 

@@ -76,13 +76,12 @@ fn status(case: &Case) -> Result<Status, CaseError> {
 }
 
 fn node_state(word: &str) -> Result<NodeState, CaseError> {
-    let all = [NodeState::Online, NodeState::Maintenance, NodeState::Unknown, NodeState::Fence, NodeState::Gone];
-    let found = all.into_iter().find(|state| state.as_str() == word);
-    found.ok_or_else(|| CaseError::Word { what: "node state", word: word.to_owned() })
+    NodeState::called(word).ok_or_else(|| CaseError::Word { what: "node state", word: word.to_owned() })
 }
 
 fn service_state(word: &str) -> Result<State, CaseError> {
     let settled = [State::Started, State::Stopped, State::Error, State::Recovery, State::Freeze];
-    let found = settled.into_iter().find(|state| state.as_str() == word);
-    found.ok_or_else(|| CaseError::Word { what: "state", word: word.to_owned() })
+    State::called(word)
+        .filter(|state| settled.contains(state))
+        .ok_or_else(|| CaseError::Word { what: "state", word: word.to_owned() })
 }

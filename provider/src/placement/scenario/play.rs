@@ -1,6 +1,6 @@
 //! Plays a scenario and compares.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::placement::command::Command;
 use crate::placement::simulation::Simulation;
@@ -78,8 +78,10 @@ impl<'a> Play<'a> {
                 self.simulation.power_off(node);
             }
         }
+        let logged = self.simulation.log().len();
         self.happen(&self.case.event);
         self.simulation.advance(self.settle);
+        self.compare_messages(logged);
         self.compare_placement("after", &self.case.after);
         self.compare_cluster("after", &self.case.nodes_after, &self.case.master_after, self.case.quorate_after);
     }
@@ -89,6 +91,13 @@ impl<'a> Play<'a> {
     }
 
     fn happen(&mut self, event: &Event) {
+        if event.kind == EventKind::Command {
+            let line = event.line();
+            match line.parse() {
+                Ok(command) => self.simulation.command(command),
+                Err(_) => self.compare("event", "command", "a command", &line),
+            }
+        }
         for node in &event.nodes {
             match event.kind {
                 EventKind::NodeFailure if event.how.as_deref() == Some("network") => self.simulation.cut_network(node),
@@ -100,13 +109,18 @@ impl<'a> Play<'a> {
                     self.simulation.command(Command::DisableMaintenance(node.as_str().into()));
                 }
                 EventKind::Return => self.simulation.power_on(node),
+                // It is not about nodes.
+                EventKind::Command => {}
             }
         }
     }
 
     fn compare_placement(&mut self, reading: &str, expected: &Placement) {
         let found: Vec<(String, Place)> = self.case.service_names().map(|sid| (sid.clone(), self.place(sid))).collect();
-        for (sid, found) in found {
+        for (sid, mut found) in found {
+            if !self.case.tells_the_way_back(reading) {
+                found.maintenance_node = None;
+            }
             match expected.get(&sid) {
                 Some(expected) => self.compare(reading, &sid, &show(expected), &show(&found)),
                 None => self.compare(reading, &sid, "nothing", &show(&found)),
@@ -146,15 +160,36 @@ impl<'a> Play<'a> {
         self.compare(reading, "quorate", &quorate.to_string(), &is_quorate.to_string());
     }
 
+    /// What the managers logged of commands, from a line of the log on.
+    fn compare_messages(&mut self, from: usize) {
+        let Some(expected) = &self.case.messages else { return };
+        let lines = self.simulation.log()[from..].iter();
+        let found: Vec<&str> = lines
+            .filter(|line| line.contains("crm command"))
+            .filter_map(|line| line.split_once(": "))
+            .map(|(_, text)| text)
+            .collect();
+        let found = format!("{found:?}");
+        self.compare("after", "messages", &format!("{expected:?}"), &found);
+    }
+
     fn compare_dropped(&mut self) {
         let Some(manager) = self.simulation.manager() else { return };
-        let found: BTreeMap<String, BTreeSet<String>> = manager
-            .dropped_rules()
-            .iter()
-            .map(|(rule, texts)| (rule.to_string(), texts.iter().cloned().collect()))
-            .collect();
-        let expected = format!("{:?}", self.case.dropped_because);
-        self.compare("steady", "dropped rules", &expected, &format!("{found:?}"));
+        let found: BTreeMap<String, Vec<String>> =
+            manager.dropped_rules().iter().map(|(rule, texts)| (rule.to_string(), texts.clone())).collect();
+        let shown = |dropped: &BTreeMap<String, Vec<String>>| {
+            let mut dropped = dropped.clone();
+            // The scenarios of the older managers have the reasons in no order.
+            if !self.case.has_ordered_reasons() {
+                dropped.values_mut().for_each(|texts| {
+                    texts.sort();
+                    texts.dedup();
+                });
+            }
+            format!("{dropped:?}")
+        };
+        let (expected, found) = (shown(&self.case.dropped_because), shown(&found));
+        self.compare("steady", "dropped rules", &expected, &found);
     }
 
     fn compare(&mut self, reading: &str, what: &str, expected: &str, found: &str) {

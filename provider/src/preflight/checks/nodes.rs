@@ -70,36 +70,50 @@ pub fn single_node_placement(case: &Case<'_>) -> Vec<Finding> {
         (_, Some((name, group))) => (name, Some(&group.nodes), "restricted"),
         _ => return Vec::new(),
     };
-    let Some(node) = nodes.and_then(Nodes::only_node) else { return Vec::new() };
+    let Some(node) = nodes.and_then(|nodes| nodes.only_node(case.view.cluster)) else { return Vec::new() };
+    let remedy = if nodes.is_some_and(Nodes::avoids) { "Avoid one node less" } else { "Name a second node" };
     vec![warning(
         Some(Path::attribute("nodes")),
         format!(
             "{name}: with `{switch} = true` and {node} as the only node, nothing is recovered when {node} fails: its resources wait \
-             until it is back.\nName a second node, or leave `{switch}` out."
+             until it is back.\n{remedy}, or leave `{switch}` out."
         ),
     )]
 }
 
 /// One best node, to which resources go back each time it comes online.
 pub fn failback_flapping(case: &Case<'_>) -> Vec<Finding> {
+    const OF_RESOURCE: &str = "set `failback = false` in the HA resources that should stay where they are";
+    const OF_GROUP: &str = "set `nofailback = true` in the group";
     let view = &case.view;
     let news = |place: &str, sid: &Name| case.is_news(format!("failback-flapping {place} {sid}"));
     let told = |place: &str, nodes: &Nodes, sids: Vec<&Name>, at: &str, remedy: &str| -> Vec<Finding> {
-        let Some(top) = nodes.lonely_top() else { return Vec::new() };
+        let Some(top) = nodes.lonely_top(view.cluster) else { return Vec::new() };
         let sids: Vec<&str> = sids.into_iter().filter(|sid| news(place, sid)).map(|sid| sid.as_ref()).collect();
         if sids.is_empty() {
             return Vec::new();
         }
+        let (which, second) = if nodes.avoids() {
+            ("only node that is not avoided", "Avoid one node less")
+        } else {
+            ("only node of the highest priority", "Give a second node the same priority")
+        };
         let (go, them) = if sids.len() == 1 { ("goes", "it") } else { ("go", "them") };
+        let by_hand = if remedy == OF_GROUP {
+            String::new()
+        } else {
+            format!(
+                " PVE 9.2.6 and newer refuse to move {them} elsewhere by hand. Older versions move {them}, and the HA manager moves \
+                 {them} back."
+            )
+        };
         let detail = format!(
-            "{place}: {top} is the only node of the highest priority, so {} {go} back to it each time it comes online. A node that \
-             comes and goes takes {them} along every time.\nGive a second node the same priority, or {remedy}.",
+            "{place}: {top} is the {which}, so {} {go} back to it each time it comes online. A node that comes and goes takes {them} \
+             along every time.{by_hand}\n{second}, or {remedy}.",
             list(sids)
         );
         vec![warning(Some(Path::attribute(at)), detail)]
     };
-    const OF_RESOURCE: &str = "set `failback = false` in the HA resources that should stay where they are";
-    const OF_GROUP: &str = "set `nofailback = true` in the group";
     match case.changed() {
         Some(Object::Rule(rule)) => {
             let (Some(name), Some(nodes), Some(sids)) = (&rule.name, rule.enabled_nodes(), &rule.resources) else {
@@ -159,5 +173,31 @@ mod tests {
         let found = unknown("pve_fence_device", &device(vec![on("pve1".into()), on("pve7".into())]));
         assert_eq!(found, [(Severity::Warning, "connect[1].node".to_owned())]);
         assert!(unknown("pve_fence_device", &device(vec![on("pve1".into())])).is_empty());
+    }
+
+    #[test]
+    fn nodes_to_avoid_leave_the_others() {
+        let nodes = |affinity: Value, strict: bool| {
+            let listed = Value::object([("pve2", Value::Null), ("pve3", 0.into())]);
+            let value = Value::object([("affinity", affinity), ("nodes", listed), ("strict", strict.into())]);
+            let Some(Object::Rule(Rule { kind: Kind::Nodes(nodes), .. })) =
+                Object::of("pve_ha_node_affinity_rule", &value)
+            else {
+                panic!("a node affinity rule")
+            };
+            nodes
+        };
+        let (three, one) = (Cluster::of(&["pve1", "pve2", "pve3"]), Some(Name::from("pve1")));
+        let (strict, loose) = (nodes("negative".into(), true), nodes("negative".into(), false));
+        assert_eq!((strict.only_node(Some(&three)), strict.lonely_top(Some(&three))), (one.clone(), None));
+        assert_eq!((loose.only_node(Some(&three)), loose.lonely_top(Some(&three))), (None, one));
+        assert!(strict.excludes("pve2") && !strict.excludes("pve1") && !loose.excludes("pve2"));
+        // What is left can't be told without the cluster, nor while it isn't known which way the rule goes.
+        assert_eq!((strict.only_node(None), loose.lonely_top(None)), (None, None));
+        let open = nodes(Value::Unknown, true);
+        assert_eq!(open.only_node(Some(&three)), None);
+        assert!(!open.excludes("pve1") && !open.excludes("pve2"));
+        let positive = nodes("positive".into(), true);
+        assert!(positive.excludes("pve1") && !positive.excludes("pve2"));
     }
 }

@@ -1,13 +1,15 @@
-//! Rules that contradict each other or the cluster: the seven checks of `PVE::HA::Rules`. One that a rule fails whatever
+//! Rules that contradict each other or the cluster: the checks of `PVE::HA::Rules`. One that a rule fails whatever
 //! else is changed is an error, and so is one that two rules of this plan fail together.
 
-use crate::framework::Path;
+use crate::framework::{Path, Severity};
 use crate::placement::config::Affinity;
 use crate::placement::feasibility::{
-    IN_MULTIPLE_NODE_RULES, IN_RULES_WITH_PRIORITIES, INEFFECTIVE, NODE_RULE_WITH_PRIORITIES, POSITIVE_ELSEWHERE,
-    RESTRICTED, RESTRICTING, SHARED_WITH_NEGATIVE, SHARED_WITH_POSITIVE, TOO_FEW_NODES, already_used,
+    ALL_NODES_AVOIDED, IN_MULTIPLE_NODE_RULES, IN_RULES_WITH_PRIORITIES, INEFFECTIVE, NODE_RULE_WITH_PRIORITIES,
+    POSITIVE_ELSEWHERE, RESTRICTED, RESTRICTING, SHARED_WITH_NEGATIVE, SHARED_WITH_POSITIVE, TOO_FEW_NODES,
+    already_used,
 };
 use crate::preflight::Finding;
+use crate::preflight::conflicts::Conflicts;
 use crate::preflight::ledger::Family;
 use crate::preflight::objects::{Kind, Object, Rule};
 use crate::preflight::view::{Case, error, list, warning};
@@ -26,6 +28,21 @@ pub fn node_affinity_overlap(case: &Case<'_>) -> Vec<Finding> {
                     "{sid} is also in the node affinity rule {partners}, and a resource may be in one enabled node affinity rule only."
                 ),
                 "Take it out of one of them, or switch one of them off by `disabled = true`.",
+            )
+        },
+    )
+}
+
+/// A negative node affinity rule that leaves no node.
+pub fn avoids_all_nodes(case: &Case<'_>) -> Vec<Finding> {
+    conflict_at(
+        case,
+        "nodes",
+        |text| text == ALL_NODES_AVOIDED,
+        |_, _| {
+            (
+                "with `affinity = \"negative\"` it avoids as many nodes as the cluster has.".to_owned(),
+                "Leave out at least one node.",
             )
         },
     )
@@ -118,6 +135,15 @@ pub fn together_in_several_node_rules(case: &Case<'_>) -> Vec<Finding> {
 
 /// Resources that are to be apart, on too few nodes.
 pub fn apart_on_too_few_nodes(case: &Case<'_>) -> Vec<Finding> {
+    let mut found = apart_on_too_few(case);
+    // Between the releases that brought negative rules and their correction, HA managers counted the nodes to avoid.
+    if case.conflicts().is_some_and(Conflicts::has_nodes_to_avoid) {
+        found.iter_mut().for_each(|finding| finding.severity = Severity::Warning);
+    }
+    found
+}
+
+fn apart_on_too_few(case: &Case<'_>) -> Vec<Finding> {
     conflict(
         case,
         |text| text == RESTRICTED || text == RESTRICTING,
@@ -155,9 +181,18 @@ pub fn unmanaged_resource(case: &Case<'_>) -> Vec<Finding> {
     )]
 }
 
-/// One of Proxmox's complaints, in the words that `tell` finds for the partners and Proxmox's text.
+/// One of Proxmox's complaints on the resources, in the words that `tell` finds for the partners and Proxmox's text.
 fn conflict(
     case: &Case<'_>,
+    is_it: impl Fn(&str) -> bool,
+    tell: impl FnOnce(&str, &str) -> (String, &'static str),
+) -> Vec<Finding> {
+    conflict_at(case, "resources", is_it, tell)
+}
+
+fn conflict_at(
+    case: &Case<'_>,
+    attribute: &str,
     is_it: impl Fn(&str) -> bool,
     tell: impl FnOnce(&str, &str) -> (String, &'static str),
 ) -> Vec<Finding> {
@@ -165,7 +200,7 @@ fn conflict(
     let Some(complaint) = case.conflicts().and_then(|conflicts| conflicts.complaint(is_it)) else { return Vec::new() };
     let partners = list(complaint.partners.iter().map(|partner| partner.as_ref()));
     let (what, remedy) = tell(&partners, &complaint.words);
-    let path = Some(Path::attribute("resources"));
+    let path = Some(Path::attribute(attribute));
     vec![if complaint.is_certain {
         error(path, format!("{name}: {what} Proxmox refuses that.\n{remedy}\nPVE: {}", complaint.words))
     } else {

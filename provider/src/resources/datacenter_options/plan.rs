@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
 use crate::client::Version;
-use crate::framework::{Change, Diagnostics, Path, Value};
+use crate::framework::{Change, Diagnostics, Number, Path, Value};
 
 /// What not every supported version has: an option or a property of one, or just one value of it.
 struct Since {
@@ -74,6 +74,7 @@ pub(super) fn validate(config: &Value, diagnostics: &mut Diagnostics) {
     rebalance_needs_its_switch(config, diagnostics);
     bounds_in_order(config, diagnostics);
     consent_is_encoded(config, diagnostics);
+    percentages(config, diagnostics);
 }
 
 fn rebalance_needs_its_switch(config: &Value, diagnostics: &mut Diagnostics) {
@@ -125,6 +126,23 @@ fn consent_is_encoded(config: &Value, diagnostics: &mut Diagnostics) {
     }
 }
 
+/// Warns of what was a fraction in the first releases of the load balancer.
+fn percentages(config: &Value, diagnostics: &mut Diagnostics) {
+    for name in ["ha_auto_rebalance_threshold", "ha_auto_rebalance_margin"] {
+        let value = config.at("crs").at(name).as_number().and_then(Number::as_f64);
+        let Some(value) = value.filter(|value| *value > 0.0 && *value < 1.0) else { continue };
+        diagnostics.warning_at(
+            Path::attribute("crs").field(name),
+            "Less than one percent",
+            format!(
+                "crs.{name} = {value} means {value} percent. Proxmox reads percentages since pve-cluster 9.1.5 and pve-ha-manager \
+                 5.2.3, and read fractions before. Write {} for what {value} was as a fraction.",
+                value * 100.0
+            ),
+        );
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -144,6 +162,25 @@ mod tests {
             assert!(!warned(good.into()), "{good}");
         }
         assert!(!warned(Value::Unknown) && !warned(Value::Null));
+    }
+
+    #[test]
+    fn a_fraction_in_the_place_of_a_percentage_is_told() {
+        let told = |name: &str, value: f64| {
+            let crs = Value::object([
+                ("ha_auto_rebalance", true.into()),
+                (name, Value::Number(Number::from_f64(value).unwrap())),
+            ]);
+            let mut diagnostics = Diagnostics::new();
+            validate(&Value::object([("crs", crs)]), &mut diagnostics);
+            diagnostics.iter().map(|d| d.detail.clone()).collect::<String>()
+        };
+        assert!(told("ha_auto_rebalance_threshold", 0.25).contains("Write 25 for"));
+        assert!(told("ha_auto_rebalance_margin", 0.5).contains("crs.ha_auto_rebalance_margin = 0.5 means 0.5 percent"));
+        for value in [0.0, 1.0, 30.0] {
+            assert_eq!(told("ha_auto_rebalance_threshold", value), "");
+        }
+        assert_eq!(told("ha_auto_rebalance_hold_duration", 0.5), "");
     }
 
     fn refused(minor: u32, prior: Option<&Value>, planned: &Value) -> Vec<String> {

@@ -74,6 +74,7 @@ impl<'a, N: Verbs> Writer<'a, N> {
 impl<N: Verbs> WritePermit for Writer<'_, N> {
     fn create<'a>(&'a mut self, planned: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
         async move {
+            N::before_write(&self.verb, None, planned).await?;
             let noun = self.resource.noun.model(planned)?;
             let key = noun.key();
             let mut params = Params::new();
@@ -88,6 +89,7 @@ impl<N: Verbs> WritePermit for Writer<'_, N> {
 
     fn update<'a>(&'a mut self, from: &'a Found, to: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
         async move {
+            N::before_write(&self.verb, Some(&from.object), to).await?;
             let mut object = from.object.clone();
             N::before_update(&self.verb, &mut object, to).await?;
             let (before, after) = (self.resource.noun.model(&object)?, self.resource.noun.model(to)?);

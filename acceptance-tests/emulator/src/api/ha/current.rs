@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::{files, manager_status};
 use crate::section_config::Section;
-use crate::world::{Pve, World};
+use crate::world::{HaManager, Pve, World};
 
 /// The rows: quorum, master, fencing, LRMs, services the CRM knows, services it doesn't know yet.
 pub(super) fn entries(world: &World) -> Value {
@@ -164,6 +164,9 @@ fn configured(world: &World) -> BTreeMap<String, Configured> {
                 None => or_one("failback"),
             };
             shown.push(("failback", failback));
+        }
+        if world.ha_manager() >= HaManager::AutoRebalance {
+            shown.push(("auto-rebalance", or_one("auto-rebalance")));
         }
         if let Some(group) = group {
             shown.push(("group", json!(group)));

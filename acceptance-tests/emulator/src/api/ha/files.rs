@@ -9,7 +9,7 @@ use crate::crm;
 use crate::schema::Prop;
 use crate::schema::formats::{CONFIG_ID, Format, Named, matches};
 use crate::section_config::{Codec, FileType, Opt, Plugin, Sections};
-use crate::world::{Pve, World};
+use crate::world::{HaManager, Pve, World};
 
 /// Resources.
 pub const RESOURCES: &str = "/etc/pve/ha/resources.cfg";
@@ -26,7 +26,7 @@ pub(super) const RULE_TYPES: [&str; 2] = ["node-affinity", "resource-affinity"];
 /// The HA resources.
 #[must_use]
 pub fn resources(world: &World) -> Arc<Sections> {
-    parsed(world, RESOURCES, resource_type(world.profile.pve))
+    parsed(world, RESOURCES, resource_type(world))
 }
 
 /// The groups.
@@ -38,11 +38,12 @@ pub fn groups(world: &World) -> Arc<Sections> {
 /// The rules as they stand in their file.
 #[must_use]
 pub fn rules(world: &World) -> Arc<Sections> {
-    parsed(world, RULES, &RULE_TYPE)
+    parsed(world, RULES, rule_type(world.ha_manager()))
 }
 
-fn parsed(world: &World, path: &str, file: &FileType) -> Arc<Sections> {
-    world.sections.read(path, world.file(path), |text| file.parse(text))
+fn parsed(world: &World, path: &str, file: &'static FileType) -> Arc<Sections> {
+    // Nodes of different versions read the same file differently.
+    world.sections.read_as(path, std::ptr::from_ref(file) as usize, world.file(path), |text| file.parse(text))
 }
 
 /// Writes the resources.
@@ -50,7 +51,7 @@ fn parsed(world: &World, path: &str, file: &FileType) -> Arc<Sections> {
 /// # Errors
 /// A value can't be written.
 pub fn write_resources(world: &mut World, sections: &Sections) -> Result<(), String> {
-    let text = resource_type(world.profile.pve).render(sections)?;
+    let text = resource_type(world).render(sections)?;
     world.write_file(RESOURCES, text);
     Ok(())
 }
@@ -70,7 +71,7 @@ pub fn write_groups(world: &mut World, sections: &Sections) -> Result<(), String
 /// # Errors
 /// A value can't be written.
 pub fn write_rules(world: &mut World, sections: &Sections) -> Result<(), String> {
-    let text = RULE_TYPE.render(sections)?;
+    let text = rule_type(world.ha_manager()).render(sections)?;
     world.write_file(RULES, text);
     Ok(())
 }
@@ -100,13 +101,15 @@ pub fn queue_command(world: &mut World, line: &str) {
     world.write_file(commands::CRM_COMMANDS, queued);
 }
 
-/// Resource types by release.
-pub(super) fn resource_type(pve: Pve) -> &'static FileType {
-    static OF_8: LazyLock<FileType> = LazyLock::new(|| new_resource_type(Pve::V8));
-    static OF_9: LazyLock<FileType> = LazyLock::new(|| new_resource_type(Pve::V9));
-    match pve {
-        Pve::V8 => &OF_8,
-        Pve::V9 => &OF_9,
+/// The resource types of the HA manager at work.
+pub(super) fn resource_type(world: &World) -> &'static FileType {
+    static OF_8: LazyLock<FileType> = LazyLock::new(|| new_resource_type(Pve::V8, HaManager::Plain));
+    static OF_9: LazyLock<FileType> = LazyLock::new(|| new_resource_type(Pve::V9, HaManager::Plain));
+    static OF_9_2: LazyLock<FileType> = LazyLock::new(|| new_resource_type(Pve::V9, HaManager::AutoRebalance));
+    match (world.profile.pve, world.ha_manager()) {
+        (Pve::V8, _) => &OF_8,
+        (Pve::V9, HaManager::Plain) => &OF_9,
+        (Pve::V9, _) => &OF_9_2,
     }
 }
 
@@ -120,8 +123,14 @@ pub(super) fn group_type(pve: Pve) -> &'static FileType {
     }
 }
 
-/// The rule types.
-pub(super) static RULE_TYPE: LazyLock<FileType> = LazyLock::new(|| {
+/// The rule types of an HA manager.
+pub(super) fn rule_type(ha: HaManager) -> &'static FileType {
+    static PLAIN: LazyLock<FileType> = LazyLock::new(|| new_rule_type(false));
+    static WITH_NODES_TO_AVOID: LazyLock<FileType> = LazyLock::new(|| new_rule_type(true));
+    if ha >= HaManager::NodesToAvoid { &WITH_NODES_TO_AVOID } else { &PLAIN }
+}
+
+fn new_rule_type(nodes_to_avoid: bool) -> FileType {
     let common = || {
         [
             Opt::required("resources", rule_resources()).codec(Codec::SortedSet),
@@ -130,16 +139,18 @@ pub(super) static RULE_TYPE: LazyLock<FileType> = LazyLock::new(|| {
         ]
     };
     let nodes = Opt::required("nodes", node_list(Pve::V9)).codec(Codec::NodePriorities);
-    let node_affinity = common().into_iter().chain([nodes, Opt::optional("strict", Prop::boolean())]);
+    let avoided = nodes_to_avoid.then(|| Opt::optional("affinity", affinity()));
+    let strict = Opt::optional("strict", Prop::boolean());
+    let node_affinity = common().into_iter().chain([nodes, strict]).chain(avoided);
     let affinity = Opt::required("affinity", affinity());
     let plugins = vec![
         Plugin { kind: RULE_TYPES[0], options: node_affinity.collect() },
         Plugin { kind: RULE_TYPES[1], options: common().into_iter().chain([affinity]).collect() },
     ];
     FileType { plugins, typed_ids: false }
-});
+}
 
-fn new_resource_type(pve: Pve) -> FileType {
+fn new_resource_type(pve: Pve, ha: HaManager) -> FileType {
     let plugin = |kind| {
         let mut options = vec![
             Opt::optional("state", Prop::choice(&STATES)),
@@ -150,6 +161,9 @@ fn new_resource_type(pve: Pve) -> FileType {
         ];
         if pve == Pve::V9 {
             options.push(Opt::optional("failback", Prop::boolean()));
+        }
+        if ha >= HaManager::AutoRebalance {
+            options.push(Opt::optional("auto-rebalance", Prop::boolean()));
         }
         Plugin { kind, options }
     };
@@ -176,7 +190,7 @@ pub(super) fn rule_resources() -> Prop {
     Prop::string().format(Format::List(RESOURCE_ID))
 }
 
-/// The schema of a resource affinity.
+/// The schema of an affinity.
 pub(super) fn affinity() -> Prop {
     Prop::choice(&["positive", "negative"])
 }

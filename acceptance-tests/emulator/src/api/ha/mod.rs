@@ -22,11 +22,11 @@ use serde_json::{Value, json};
 use crate::error::{ApiError, ApiResult};
 use crate::route::{Call, Permission, Route};
 use crate::schema::formats::{Named, matches};
-use crate::world::{Pve, World};
+use crate::world::{HaManager, Pve, World};
 
 /// All calls below `/cluster/ha`.
 #[must_use]
-pub fn routes(pve: Pve) -> Vec<Route> {
+pub fn routes(pve: Pve, ha: HaManager) -> Vec<Route> {
     let index: &[&str] = match pve {
         Pve::V8 => &["status", "resources", "groups"],
         Pve::V9 => &["status", "resources", "groups", "rules"],
@@ -34,8 +34,8 @@ pub fn routes(pve: Pve) -> Vec<Route> {
     let index: Value = index.iter().map(|id| json!({"id": id})).collect();
     let mut routes = vec![Route::get("/cluster/ha", move |_| Ok(index.clone())).permission(AUDIT)];
     routes.extend(groups::routes(pve));
-    routes.extend(resources::routes(pve));
-    routes.extend(rules::routes(pve));
+    routes.extend(resources::routes(pve, ha));
+    routes.extend(rules::routes(pve, ha));
     routes.extend(status::routes(pve));
     routes
 }

@@ -9,10 +9,10 @@ use crate::route::{Call, Route};
 use crate::schema::formats::{CONFIG_ID, Format, NODE};
 use crate::schema::{Prop, Schema};
 use crate::section_config::{Section, without};
-use crate::world::{Pve, World};
+use crate::world::{HaManager, Pve, World};
 
 /// `/cluster/ha/resources`
-pub(super) fn routes(pve: Pve) -> Vec<Route> {
+pub(super) fn routes(pve: Pve, ha: HaManager) -> Vec<Route> {
     const LIST: &str = "/cluster/ha/resources";
     const ONE: &str = "/cluster/ha/resources/{sid}";
     let types = || Prop::choice(&["ct", "vm"]);
@@ -24,7 +24,8 @@ pub(super) fn routes(pve: Pve) -> Vec<Route> {
             .opt("max_restart", Prop::integer().min(0.0))
             .opt("max_relocate", Prop::integer().min(0.0))
             .opt("comment", files::comment());
-        if pve == Pve::V9 { schema.opt("failback", Prop::boolean()) } else { schema }
+        let schema = if pve == Pve::V9 { schema.opt("failback", Prop::boolean()) } else { schema };
+        if ha >= HaManager::AutoRebalance { schema.opt("auto-rebalance", Prop::boolean()) } else { schema }
     };
     let put = more(id())
         .opt("delete", Prop::string().max_length(4096).format(Format::List(CONFIG_ID)))
@@ -81,7 +82,7 @@ fn create(call: &mut Call<'_>) -> ApiResult {
         return Err(ApiError::die("types does not match"));
     }
     refuse_migrated_group(call)?;
-    let plugin = files::resource_type(world.profile.pve)
+    let plugin = files::resource_type(world)
         .plugin(&sid.kind)
         .ok_or_else(|| ApiError::die(format!("unknown section type '{}'", sid.kind)))?;
     sid.check_guest(world)?;
@@ -111,7 +112,7 @@ fn update(call: &mut Call<'_>) -> ApiResult {
     let digest = call.params.str("digest");
     let dropped = call.params.list("delete");
     let params = without(&call.params, &["sid", "digest", "delete"]);
-    let file = files::resource_type(call.world.profile.pve);
+    let file = files::resource_type(call.world);
     locked(call, "update resources config failed", |world| {
         let mut resources = (*files::resources(world)).clone();
         resources.assert_unmodified(digest.as_deref())?;

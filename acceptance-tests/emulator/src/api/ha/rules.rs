@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
+use terraform_provider_pve::placement::feasibility::RuleErrors;
 
 use super::{AUDIT, CONSOLE, feasibility, files, locked};
 use crate::error::{ApiError, ApiResult};
@@ -10,10 +11,10 @@ use crate::route::{Call, Route};
 use crate::schema::formats::{CONFIG_ID, Format};
 use crate::schema::{Prop, Schema};
 use crate::section_config::{Plugin, Section, Sections, Values, node_priorities, without};
-use crate::world::{Pve, World};
+use crate::world::{HaManager, Pve, World};
 
 /// `/cluster/ha/rules`
-pub(super) fn routes(pve: Pve) -> Vec<Route> {
+pub(super) fn routes(pve: Pve, ha: HaManager) -> Vec<Route> {
     const LIST: &str = "/cluster/ha/rules";
     const ONE: &str = "/cluster/ha/rules/{rule}";
     if pve == Pve::V8 {
@@ -22,12 +23,12 @@ pub(super) fn routes(pve: Pve) -> Vec<Route> {
     let id = || Schema::new().req("rule", Prop::string().format(Format::One(CONFIG_ID)));
     let types = || Prop::choice(&files::RULE_TYPES);
     let filters = Schema::new().opt("type", types()).opt("resource", Prop::string());
-    let post = id().req("type", types()).one_of("type", cases(Schema::req));
+    let post = id().req("type", types()).one_of("type", cases(ha, Schema::req));
     let put = id()
         .req("type", types())
         .opt("delete", Prop::string().max_length(4096).format(Format::List(CONFIG_ID)))
         .opt("digest", Prop::string().max_length(64))
-        .one_of("type", cases(Schema::opt));
+        .one_of("type", cases(ha, Schema::opt));
     vec![
         Route::get(LIST, list).permission(AUDIT).params(filters),
         Route::get(ONE, read).permission(AUDIT).params(id()),
@@ -38,12 +39,13 @@ pub(super) fn routes(pve: Pve) -> Vec<Route> {
 }
 
 /// The properties of each type; `main` adds those that a rule can't be without.
-fn cases(main: fn(Schema, &'static str, Prop) -> Schema) -> Vec<(&'static str, Schema)> {
+fn cases(ha: HaManager, main: fn(Schema, &'static str, Prop) -> Schema) -> Vec<(&'static str, Schema)> {
     let common = || {
         let schema = main(Schema::new(), "resources", files::rule_resources());
         schema.opt("disable", Prop::boolean()).opt("comment", files::comment())
     };
     let nodes = main(common(), "nodes", files::node_list(Pve::V9)).opt("strict", Prop::boolean());
+    let nodes = if ha >= HaManager::NodesToAvoid { nodes.opt("affinity", files::affinity()) } else { nodes };
     vec![(files::RULE_TYPES[0], nodes), (files::RULE_TYPES[1], main(common(), "affinity", files::affinity()))]
 }
 
@@ -54,24 +56,25 @@ fn list(call: &mut Call<'_>) -> ApiResult {
     let errors = feasibility::errors(call.world, &rules);
     let names =
         |rule: &Section, sid: &str| rule.text("resources").is_some_and(|text| text.split(',').any(|r| r == sid));
+    let ha = call.world.ha_manager();
     let wanted = |rule: &&Section| {
         kind.as_ref().is_none_or(|kind| rule.kind == *kind) && resource.as_ref().is_none_or(|sid| names(rule, sid))
     };
-    Ok(rules.list.iter().filter(wanted).map(|rule| entry(rule, &rules.digest, &errors)).collect())
+    Ok(rules.list.iter().filter(wanted).map(|rule| entry(ha, rule, &rules.digest, &errors)).collect())
 }
 
 fn read(call: &mut Call<'_>) -> ApiResult {
     let id = call.params.text("rule");
     let rules = current(call.world);
     let rule = rules.find(&id).ok_or_else(|| ApiError::die(format!("no such ha rule '{id}'")))?;
-    Ok(entry(rule, &rules.digest, &feasibility::errors(call.world, &rules)))
+    Ok(entry(call.world.ha_manager(), rule, &rules.digest, &feasibility::errors(call.world, &rules)))
 }
 
 fn create(call: &mut Call<'_>) -> ApiResult {
     call.check_quorum()?;
     refuse_unless_migrated(call.world, "create")?;
     let id = call.params.text("rule");
-    let plugin = plugin(&call.params.text("type"))?;
+    let plugin = plugin(call.world, &call.params.text("type"))?;
     let params = without(&call.params, &["rule", "type"]);
     let values = plugin.check(params.iter(), true).map_err(ApiError::die)?;
     locked(call, "create ha rule failed", |world| {
@@ -92,12 +95,13 @@ fn update(call: &mut Call<'_>) -> ApiResult {
     let digest = call.params.str("digest");
     let dropped = call.params.list("delete");
     let params = without(&call.params, &["rule", "digest", "delete"]);
+    let file = files::rule_type(call.world.ha_manager());
     locked(call, "update HA rules failed", |world| {
         let mut rules = (*files::rules(world)).clone();
         rules.assert_unmodified(digest.as_deref())?;
         let missing = || format!("HA rule '{id}' does not exist");
         let rule = rules.find_mut(&id).ok_or_else(missing)?;
-        let plugin = files::RULE_TYPE.plugin(&rule.kind).ok_or_else(missing)?;
+        let plugin = file.plugin(&rule.kind).ok_or_else(missing)?;
         let mut changes = plugin.check(params.iter(), false)?;
         // A rule is switched on again by deleting the property; `disable=0` is dropped without a word.
         changes.retain(|name, value| name != "disable" || *value != 0);
@@ -191,14 +195,21 @@ fn check_targets(world: &World, values: &Values) -> Result<(), String> {
 
 /// The state of all rules is looked at, but only errors of the changed one count. They pass through the lock as text.
 fn check_feasible(world: &World, rules: &Sections, id: &str) -> Result<(), String> {
-    match feasibility::errors(world, rules).get(id) {
-        Some(texts) => Err(format!("400 Rule '{id}' is invalid.\nresources: {}", texts.join(", "))),
-        None => Ok(()),
-    }
+    let errors = feasibility::errors(world, rules);
+    let Some(errors) = errors.get(id) else { return Ok(()) };
+    let lines = by_property(errors).map(|(property, texts)| format!("{property}: {}", texts.join(", ")));
+    Err(format!("400 Rule '{id}' is invalid.\n{}", lines.collect::<Vec<_>>().join("\n")))
 }
 
-fn plugin(kind: &str) -> ApiResult<&'static Plugin> {
-    files::RULE_TYPE.plugin(kind).ok_or_else(|| ApiError::die(format!("unknown section type '{kind}'")))
+/// The properties with errors, in the order of their names.
+fn by_property(errors: &RuleErrors) -> impl Iterator<Item = (&'static str, &Vec<String>)> {
+    [("nodes", &errors.nodes), ("resources", &errors.resources)].into_iter().filter(|(_, texts)| !texts.is_empty())
+}
+
+fn plugin(world: &World, kind: &str) -> ApiResult<&'static Plugin> {
+    files::rule_type(world.ha_manager())
+        .plugin(kind)
+        .ok_or_else(|| ApiError::die(format!("unknown section type '{kind}'")))
 }
 
 fn refuse_unless_migrated(world: &World, verb: &str) -> ApiResult<()> {
@@ -208,16 +219,21 @@ fn refuse_unless_migrated(world: &World, verb: &str) -> ApiResult<()> {
     Err(ApiError::die(format!("cannot {verb} ha rule: ha groups have not been migrated yet")))
 }
 
-fn entry(rule: &Section, digest: &str, errors: &BTreeMap<String, Vec<String>>) -> Value {
+fn entry(ha: HaManager, rule: &Section, digest: &str, errors: &BTreeMap<String, RuleErrors>) -> Value {
     let mut entry: Map<String, Value> = rule.values.clone().into_iter().collect();
+    // Defaults that Perl takes for true are filled in.
+    if ha >= HaManager::NodesToAvoid && rule.kind == files::RULE_TYPES[0] {
+        entry.entry("affinity").or_insert_with(|| json!("positive"));
+    }
     entry.extend([
         ("rule".to_owned(), json!(rule.id)),
         ("type".to_owned(), json!(rule.kind)),
         ("order".to_owned(), json!(rule.order)),
         ("digest".to_owned(), json!(digest)),
     ]);
-    if let Some(texts) = errors.get(&rule.id) {
-        entry.insert("errors".to_owned(), json!({"resources": texts}));
+    if let Some(errors) = errors.get(&rule.id) {
+        let errors: Map<_, _> = by_property(errors).map(|(name, texts)| (name.to_owned(), json!(texts))).collect();
+        entry.insert("errors".to_owned(), Value::Object(errors));
     }
     Value::Object(entry)
 }

@@ -1,6 +1,7 @@
 //! The figures pvestatd would report.
 
 use serde_json::{Map, Value, json};
+use terraform_provider_pve::placement::usage::Size;
 
 use crate::world::storage::Storage;
 use crate::world::{Guest, Node, World};
@@ -23,12 +24,22 @@ pub(in crate::api) fn node(world: &World, node: &Node, all: bool) -> Map<String,
         row.insert("maxdisk".into(), json!(node.disk));
     }
     if all && up {
-        row.insert("cpu".into(), json!(0.02 + 0.01 * f64::from(node.id)));
+        row.insert("cpu".into(), json!(cpu_share(node)));
         row.insert("mem".into(), json!(memory_used(world, node)));
         row.insert("disk".into(), json!(node.disk / 14));
         row.insert("uptime".into(), json!((world.clock.now() - node.since) as i64));
     }
     row
+}
+
+/// The share of its CPUs that a node uses.
+fn cpu_share(node: &Node) -> f64 {
+    0.02 + 0.01 * f64::from(node.id)
+}
+
+/// What a node uses.
+pub(crate) fn used(world: &World, node: &Node) -> Size {
+    Size { cpu: cpu_share(node) * f64::from(node.cpus), mem: memory_used(world, node) }
 }
 
 /// Memory in use: a sixteenth for the host itself, and what the running guests have.

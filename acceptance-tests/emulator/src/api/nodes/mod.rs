@@ -1,6 +1,6 @@
 //! `/nodes`
 
-pub(super) mod figures;
+pub(crate) mod figures;
 mod guests;
 mod services;
 mod storage;
@@ -64,6 +64,7 @@ fn status(call: &mut Call<'_>) -> ApiResult<Value> {
     let disk_used = node.disk / 14;
     let kernel = if world.profile.pve == Pve::V8 { "6.8.12-13-pve" } else { "6.14.8-2-pve" };
     let build = "#1 SMP PREEMPT_DYNAMIC";
+    let (version, _, repoid) = world.manager_of(&name);
     Ok(json!({
         "uptime": (world.clock.now() - node.since) as i64,
         "idle": 0, "wait": 0, "cpu": 0.02,
@@ -79,6 +80,6 @@ fn status(call: &mut Call<'_>) -> ApiResult<Value> {
         "ksm": {"shared": 0},
         "swap": {"total": 0, "used": 0, "free": 0},
         "rootfs": {"total": node.disk, "used": disk_used, "avail": node.disk - disk_used, "free": node.disk - disk_used},
-        "pveversion": format!("pve-manager/{}/{}", world.profile.version, world.profile.repoid),
+        "pveversion": format!("pve-manager/{version}/{repoid}"),
     }))
 }

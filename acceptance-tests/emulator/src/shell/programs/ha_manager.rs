@@ -153,9 +153,11 @@ fn consequences(io: &mut Io, value: &Value, verb: &str) -> i32 {
         io.err.push_str(&format!("cannot {verb} resource '{sid}' to node '{node}':\n\n"));
         for blocker in blockers {
             let other = blocker["sid"].as_str().unwrap_or_default();
-            io.err.push_str(&format!(
-                "- resource '{other}' on target node '{node}' in negative affinity with resource '{sid}'\n"
-            ));
+            let why = match blocker["cause"].as_str() {
+                Some("resource-affinity") => format!(" in negative affinity with resource '{sid}'"),
+                _ => String::new(),
+            };
+            io.err.push_str(&format!("- resource '{other}' on target node '{node}'{why}\n"));
         }
         return 255;
     }

@@ -146,7 +146,7 @@ impl Cli {
         };
         let cluster = host.cluster;
         let found = match &entry.action {
-            Action::Api(method, path, _) => cluster.router.find(*method, path),
+            Action::Api(method, path, _) => cluster.router(host.world).find(*method, path),
             Action::Own(..) => None,
         };
         let schema = match &entry.action {

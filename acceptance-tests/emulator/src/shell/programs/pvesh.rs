@@ -40,7 +40,7 @@ pub(super) fn run(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run
             name => drop(params.insert(name.to_owned(), json!(value))),
         }
     }
-    if host.cluster.router.find(method, path).is_none() {
+    if host.cluster.router(host.world).find(method, path).is_none() {
         io.err.push_str(&format!("No '{verb}' handler defined for '{path}'\n"));
         return Ok(1);
     }
@@ -67,7 +67,7 @@ pub(super) fn version(host: &mut Host<'_>, io: &mut Io, _: &[String]) -> Run {
         Pve::V8 => "6.8.12-15-pve",
         Pve::V9 => "6.17.2-1-pve",
     };
-    let profile = &host.world.profile;
-    io.out.push_str(&format!("pve-manager/{}/{} (running kernel: {kernel})\n", profile.version, profile.repoid));
+    let (version, _, repoid) = host.world.manager_of(&host.machine);
+    io.out.push_str(&format!("pve-manager/{version}/{repoid} (running kernel: {kernel})\n"));
     Ok(0)
 }
