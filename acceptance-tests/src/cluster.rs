@@ -142,6 +142,8 @@ impl Cluster {
     pub fn end(mut self) {
         if let Some(emulator) = self.emulator.take() {
             runtime::block_on(emulator.stop());
+            // With it went what its guests were used for: there is nothing to be cleared up, and nothing that answers.
+            self.leased.lock().unwrap_or_else(PoisonError::into_inner).clear();
         }
     }
 
