@@ -50,7 +50,7 @@ fn without_quorum_nothing_is_asked_of_the_ha_managers() {
     cluster.world().advance(5.0);
     let path = format!("/nodes/pve1/tasks/{}/status", upid.as_str().unwrap());
     let status = call(&cluster, Method::Get, &path, json!({})).unwrap();
-    assert_eq!(status["exitstatus"], "command 'ha-manager set vm:100 --state started' failed: exit code 255");
+    assert_eq!(status["exitstatus"], "command 'ha-manager set vm:100 --state started' failed: exit code 13");
     assert_eq!(call(&cluster, Method::Get, "/cluster/ha/resources/vm:100", json!({})).unwrap()["state"], "stopped");
 }
 

@@ -245,7 +245,7 @@ impl Host<'_> {
         self.environment("HOME").unwrap_or_else(|| "/".to_owned())
     }
 
-    fn is_shared(&self, path: &str) -> bool {
+    pub(super) fn is_shared(&self, path: &str) -> bool {
         self.is_node() && World::is_shared_path(path)
     }
 

@@ -83,10 +83,10 @@ impl World {
         }
     }
 
-    /// Whether the QDevice casts its votes for this partition.
+    /// Whether the QDevice casts its votes for this partition. Each node counts by its own daemon, the one that answers here.
     #[must_use]
     pub fn qdevice_votes_now(&self) -> bool {
-        self.nodes.keys().any(|node| self.is_up(node) && self.qdevice_is_connected(node))
+        self.is_up(&self.answering_node) && self.qdevice_is_connected(&self.answering_node)
     }
 
     /// Whether corosync-qdevice runs on the node.

@@ -66,6 +66,8 @@ pub struct World {
     pub expected: Option<u32>,
     /// The nodes by name and the hosts outside the cluster by address, as machines.
     pub machines: BTreeMap<String, Machine>,
+    /// When the partition that answers lost quorum.
+    pub quorum_lost: Option<f64>,
     /// Folders below `/etc/pve` that somebody made, cluster locks among them, and when they were changed last.
     pub folders: BTreeMap<String, f64>,
     /// The API calls that hold cluster locks, by lock.
@@ -106,6 +108,7 @@ impl World {
             self.ticked += 1;
             let second = self.ticked;
             self.clock = Clock::standing(second as f64);
+            self.watch_quorum();
             tasks::tick(self, second);
             crate::crm::tick(self, second);
             crate::api::replication::tick(self, second);

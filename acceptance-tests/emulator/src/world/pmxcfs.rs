@@ -1,7 +1,9 @@
 //! `/etc/pve` as a file system: what pmxcfs allows, and in which words it refuses.
 //!
-//! Facts of pmxcfs: without quorum everything is read-only; a file takes 1 MiB; folders below `priv/lock` are the cluster's
-//! locks, which expire 120 s after they were changed last, but go only when somebody asks for them; modes are fixed.
+//! Facts of pmxcfs: without quorum everything is read-only, and all but the root folder loses its write bits; in the first
+//! seconds after the loss the bits are still there, and what would change the file system fails with EBUSY. A file takes 1 MiB.
+//! Folders below `priv/lock` are the cluster's locks, which expire 120 s after they were changed last, but go only when
+//! another one asks for them; modes are fixed.
 
 use std::collections::BTreeSet;
 
@@ -19,6 +21,8 @@ pub const LOCKS: &str = "/etc/pve/priv/lock";
 const MEMBERS: &str = "/etc/pve/.members";
 const LOCK_LIFETIME: f64 = 120.0;
 const MAX_SIZE: usize = 1 << 20;
+/// For how many seconds after the loss of quorum the modes don't show it, as measured.
+const UNSETTLED: f64 = 5.0;
 
 /// Why a file operation fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -44,6 +48,9 @@ pub enum Errno {
     /// ENOTEMPTY
     #[error("Directory not empty")]
     NotEmpty,
+    /// EBUSY
+    #[error("Device or resource busy")]
+    Busy,
     /// EFBIG
     #[error("File too large")]
     TooLarge,
@@ -195,7 +202,8 @@ impl World {
     /// What pmxcfs refuses.
     pub fn touch_shared(&mut self, path: &str, time: f64) -> Result<(), Errno> {
         let stat = self.stat_shared(path).ok_or(Errno::NotFound)?;
-        self.writable()?;
+        // Times are no part of what the nodes have to agree on: they are refused at once.
+        self.writable().map_err(|_| Errno::Denied)?;
         let now = self.clock.now();
         if !stat.is_folder || !path.starts_with(LOCKS) {
             return Ok(());
@@ -222,7 +230,8 @@ impl World {
         if self.is_shared_folder(path) {
             let changed = self.folders.get(path).copied().unwrap_or(0.0);
             let mode = if is_private { 0o700 } else { 0o755 };
-            return Some(Stat { is_folder: true, size: 0, mode: self.mode(mode), changed });
+            let mode = if path == ROOT { mode } else { self.mode(mode) };
+            return Some(Stat { is_folder: true, size: 0, mode, changed });
         }
         let size = self.read_shared(path)?.len();
         let mode = if is_private { 0o600 } else { 0o640 };
@@ -275,12 +284,30 @@ impl World {
     }
 
     fn writable(&self) -> Result<(), Errno> {
-        if self.is_quorate() { Ok(()) } else { Err(Errno::Denied) }
+        match (self.is_quorate(), self.shows_loss()) {
+            (true, _) => Ok(()),
+            (false, false) => Err(Errno::Busy),
+            (false, true) => Err(Errno::Denied),
+        }
     }
 
-    /// Without quorum nobody sees a bit that lets him write.
+    /// Without quorum the bits that allow to write are gone.
     fn mode(&self, mode: u32) -> u32 {
-        if self.is_quorate() { mode } else { mode & 0o555 }
+        if self.shows_loss() { mode & 0o555 } else { mode }
+    }
+
+    /// Whether pmxcfs has found out that there is no quorum.
+    fn shows_loss(&self) -> bool {
+        !self.is_quorate() && self.quorum_lost.is_some_and(|since| self.clock.now() - since >= UNSETTLED)
+    }
+
+    /// Takes note of when quorum was lost.
+    pub(super) fn watch_quorum(&mut self) {
+        match (self.is_quorate(), self.quorum_lost) {
+            (true, _) => self.quorum_lost = None,
+            (false, None) => self.quorum_lost = Some(self.clock.now()),
+            (false, Some(_)) => {}
+        }
     }
 
     fn members_text(&self) -> String {
@@ -353,11 +380,31 @@ mod tests {
         let mut world = world();
         world.power("pve2", false);
         world.power("pve3", false);
-        world.clock.advance(60.0);
         let path = "/etc/pve/ha/fence.cfg";
+        world.write_shared(path, "").unwrap();
+        let mode = |world: &World, path: &str| world.stat_shared(&format!("{ROOT}{path}")).unwrap().mode;
+        // corosync notices after 7 s; for another 5 s pmxcfs shows nothing of it.
+        world.advance(9.0);
+        assert_eq!(world.make_shared_folder("/etc/pve/x"), Err(Errno::Busy));
+        assert_eq!(world.touch_shared(path, 1.0), Err(Errno::Denied));
+        assert_eq!([mode(&world, "/ha"), mode(&world, "/priv"), mode(&world, "/ha/fence.cfg")], [0o755, 0o700, 0o640]);
+        world.advance(5.0);
         assert_eq!(world.write_shared(path, "x"), Err(Errno::Denied));
         assert_eq!(world.make_shared_folder("/etc/pve/x"), Err(Errno::Denied));
-        assert_eq!(world.stat_shared("/etc/pve/datacenter.cfg").map(|stat| stat.mode), Some(0o440));
+        for (path, expected) in [
+            ("", 0o755),
+            ("/ha", 0o555),
+            ("/nodes", 0o555),
+            ("/nodes/pve1", 0o555),
+            ("/priv", 0o500),
+            ("/priv/lock", 0o500),
+            ("/ha/fence.cfg", 0o440),
+        ] {
+            assert_eq!(mode(&world, path), expected, "{path}");
+        }
+        world.power("pve2", true);
+        world.advance(1.0);
+        assert_eq!((world.write_shared(path, "x"), mode(&world, "/priv")), (Ok(()), 0o700));
     }
 
     #[test]

@@ -186,6 +186,7 @@ impl Seed {
             qdevice: None,
             expected: None,
             machines: BTreeMap::new(),
+            quorum_lost: None,
             folders: BTreeMap::new(),
             lock_holders: BTreeMap::new(),
             crm: Crm::default(),

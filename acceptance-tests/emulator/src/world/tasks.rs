@@ -178,7 +178,7 @@ fn migrate(world: &mut World, vmid: u32, to: &str) {
 fn apply(world: &mut World, effect: Effect) -> Result<(), String> {
     // What is asked of the HA managers is asked by their own program, which can't write anything without quorum.
     if let (false, Some(arguments)) = (world.is_quorate(), ha_command(&effect)) {
-        return Err(format!("command 'ha-manager {arguments}' failed: exit code 255"));
+        return Err(format!("command 'ha-manager {arguments}' failed: exit code 13"));
     }
     match effect {
         Effect::None => {}

@@ -1,6 +1,6 @@
 //! Programs that work on files.
 
-use super::{Host, Io, Program, Run, options, stat};
+use super::{Host, Io, Program, Run, ls, options, stat};
 use crate::world::pmxcfs::Errno;
 
 pub(super) fn find(name: &str) -> Option<Program> {
@@ -13,7 +13,8 @@ pub(super) fn find(name: &str) -> Option<Program> {
         "rm" => rm,
         "touch" => touch,
         "tee" => tee,
-        "ls" => ls,
+        "ls" => ls::run,
+        "ln" => ln,
         "stat" => stat::run,
         "test" | "[" => stat::test,
         "chmod" => chmod,
@@ -208,8 +209,10 @@ fn touch(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run {
         if letters.contains(&'c') && host.stat(path).is_err() {
             continue;
         }
+        // What root could open, it could not set the time of.
+        let what = if host.is_root() && host.stat(path).is_ok() { "setting times of" } else { "cannot touch" };
         if let Err(why) = host.touch(path, time) {
-            io.err.push_str(&format!("touch: cannot touch '{path}': {why}\n"));
+            io.err.push_str(&format!("touch: {what} '{path}': {why}\n"));
             code = 1;
         }
     }
@@ -231,48 +234,6 @@ fn tee(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run {
     Ok(code)
 }
 
-fn ls(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run {
-    let (letters, mut paths) = options(arguments);
-    if paths.is_empty() {
-        paths.push(".");
-    }
-    let (several, mut code) = (paths.len() > 1, 0);
-    for path in paths {
-        let stat = match host.stat(path) {
-            Ok(stat) => stat,
-            Err(why) => {
-                io.err.push_str(&format!("ls: cannot access '{path}': {why}\n"));
-                code = 2;
-                continue;
-            }
-        };
-        let names = if stat.is_folder && !letters.contains(&'d') {
-            if several {
-                io.out.push_str(&format!("{path}:\n"));
-            }
-            host.list_folder(path).unwrap_or_default()
-        } else {
-            vec![path.to_owned()]
-        };
-        let hidden = letters.contains(&'a') || letters.contains(&'A');
-        for name in names.iter().filter(|name| hidden || !name.starts_with('.')) {
-            if letters.contains(&'l') {
-                let full = if name == path { name.clone() } else { format!("{path}/{name}") };
-                let stat = host.stat(&full).unwrap_or_else(|_| stat.clone());
-                io.out.push_str(&format!(
-                    "{} 1 root {} {:>6} {name}\n",
-                    stat::mode_text(&stat),
-                    stat::group(&full),
-                    stat.size
-                ));
-            } else {
-                io.out.push_str(&format!("{name}\n"));
-            }
-        }
-    }
-    Ok(code)
-}
-
 fn chmod(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run {
     let (_, words) = options(arguments);
     let [mode, paths @ ..] = words.as_slice() else { return missing("chmod", io) };
@@ -288,6 +249,24 @@ fn chmod(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run {
         }
     }
     Ok(code)
+}
+
+/// pmxcfs knows no links but its own. On the machine's own disk a copy does for one.
+fn ln(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run {
+    let (letters, paths) = options(arguments);
+    let [from, to] = paths.as_slice() else { return missing("ln", io) };
+    let (kind, link) =
+        if letters.contains(&'s') { ("symbolic", format!("'{to}'")) } else { ("hard", format!("'{to}' => '{from}'")) };
+    let why = if host.is_shared(&host.resolve(to)) {
+        "Function not implemented".to_owned()
+    } else {
+        match host.read(from).and_then(|text| host.write(to, &text)) {
+            Ok(()) => return Ok(0),
+            Err(why) => why.to_string(),
+        }
+    };
+    io.err.push_str(&format!("ln: failed to create {kind} link {link}: {why}\n"));
+    Ok(1)
 }
 
 fn each(arguments: &[String], io: &mut Io, name: &str, mut action: impl FnMut(&str) -> Result<(), String>) -> Run {

@@ -8,6 +8,12 @@ use crate::world::{Node, World};
 /// What it ends with where the partition has no quorum.
 const NOT_QUORATE: i32 = 2;
 
+const USAGE: &str = "usage:\n corosync-quorumtool <options>\n\n options:\n\n  -s             show quorum status\n  -m             \
+                     constantly monitor quorum status\n  -l             list nodes\n  -e <expected>  change expected votes for the \
+                     cluster\n  -n <nodeid>    nodeid to change\n  -v <votes>     change the number of votes\n  -i             show \
+                     node IP addresses instead of the resolved name\n  -H             show nodeids in hexadecimal\n  -h             \
+                     show this help text\n";
+
 /// `corosync-quorumtool`: `-s` is the default; `-i` addresses, `-H` hexadecimal ids, `-l` members only, `-e` expected votes.
 pub(super) fn quorumtool(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run {
     if let Some(at) = arguments.iter().position(|word| word == "-e") {
@@ -15,6 +21,11 @@ pub(super) fn quorumtool(host: &mut Host<'_>, io: &mut Io, arguments: &[String])
         return Ok(expect(host.world, io, votes));
     }
     let (letters, _) = options(arguments);
+    if let Some(bad) = letters.iter().find(|letter| !"siHlahpo".contains(**letter)) {
+        io.err.push_str(&format!("corosync-quorumtool: invalid option -- '{bad}'\n"));
+        io.out.push_str(USAGE);
+        return Ok(1);
+    }
     let (hexadecimal, addresses) = (letters.contains(&'H'), letters.contains(&'i'));
     if letters.contains(&'l') {
         members(host, io, hexadecimal, addresses);
@@ -61,7 +72,7 @@ fn status(host: &Host<'_>, io: &mut Io, hexadecimal: bool) {
         "Expected votes:   {expected}\nHighest expected: {expected}\nTotal votes:      {present}\n"
     ));
     io.out.push_str(&format!("Quorum:           {needed} {blocked}\nFlags:            "));
-    for (flag, is_set) in [("Quorate ", quorate), ("Qdevice ", has_device(world))] {
+    for (flag, is_set) in [("Quorate ", quorate), ("Qdevice ", world.qdevice_runs(&host.machine))] {
         io.out.push_str(if is_set { flag } else { "" });
     }
     io.out.push('\n');
@@ -72,14 +83,10 @@ fn ring(world: &World) -> i64 {
     world.nodes.values().map(|node| (node.since as i64).rem_euclid(0xfff)).max().unwrap_or(0) + 9
 }
 
-/// Whether corosync-qdevice is registered on any member.
-fn has_device(world: &World) -> bool {
-    world.nodes.keys().any(|node| world.is_member(node) && world.qdevice_runs(node))
-}
-
 fn members(host: &Host<'_>, io: &mut Io, hexadecimal: bool, addresses: bool) {
     let world = &*host.world;
-    let device = has_device(world);
+    // Where no daemon is registered there is no QDevice to see.
+    let device = world.qdevice_runs(&host.machine);
     let id = |id: u32| if hexadecimal { format!("0x{id:08x}") } else { format!("{id:>10}") };
     io.out.push_str("\nMembership information\n----------------------\n");
     let column = if device { "   Qdevice " } else { "" };
@@ -102,7 +109,7 @@ fn members(host: &Host<'_>, io: &mut Io, hexadecimal: bool, addresses: bool) {
     }
 }
 
-/// `corosync-cfgtool`: `-s` shows the links, `-R` has every node read its configuration again.
+/// `corosync-cfgtool`: `-s` shows the links, `-n` the other nodes, `-R` has every node read its configuration again.
 pub(super) fn cfgtool(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run {
     let world = &*host.world;
     if arguments.iter().any(|word| word == "-R") {
@@ -110,10 +117,21 @@ pub(super) fn cfgtool(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) ->
         return Ok(0);
     }
     let Some(own) = world.nodes.get(&host.machine) else { return Ok(1) };
-    io.out.push_str(&format!(
-        "Local node ID {}, transport knet\nLINK ID 0 udp\n\taddr\t= {}\n\tstatus:\n",
-        own.id, own.address
-    ));
+    io.out.push_str(&format!("Local node ID {}, transport knet\n", own.id));
+    if arguments.iter().any(|word| word == "-n") {
+        for node in world.nodes.values().filter(|node| node.name != own.name) {
+            let (reach, link) = match world.is_member(&node.name) {
+                true => (" reachable", " connected"),
+                false => ("", ""),
+            };
+            io.out.push_str(&format!(
+                "nodeid: {}{reach}\n   LINK: 0 udp ({}->{}) enabled{link} mtu: 1397\n\n",
+                node.id, own.address, node.address
+            ));
+        }
+        return Ok(0);
+    }
+    io.out.push_str(&format!("LINK ID 0 udp\n\taddr\t= {}\n\tstatus:\n", own.address));
     for node in world.nodes.values() {
         let state = match (node.name == own.name, world.is_member(&node.name)) {
             (true, _) => "localhost",
@@ -125,16 +143,76 @@ pub(super) fn cfgtool(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) ->
     Ok(0)
 }
 
-/// `corosync-cmapctl -m stats`: how the links to the other nodes are.
-pub(super) fn cmapctl(host: &mut Host<'_>, io: &mut Io, _: &[String]) -> Run {
-    let world = &*host.world;
-    for node in world.nodes.values() {
-        let own = node.name == host.machine;
-        let connected = u8::from(own || world.is_member(&node.name));
-        let key = format!("stats.knet.node{}.link0", node.id);
-        io.out.push_str(&format!(
-            "{key}.connected (u8) = {connected}\n{key}.down_count (u32) = 0\n{key}.enabled (u8) = 1\n"
-        ));
+/// `corosync-cmapctl`: keys of the configuration, with `-m stats` how the links to the other nodes are; all of them, or those
+/// that are asked for.
+pub(super) fn cmapctl(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run {
+    let mut words = arguments.iter().map(String::as_str);
+    let (mut of_stats, mut exact, mut begun) = (false, Vec::new(), Vec::new());
+    while let Some(word) = words.next() {
+        match word {
+            "-m" => of_stats = words.next() == Some("stats"),
+            "-g" => exact.extend(words.next()),
+            "-b" => {}
+            key => begun.push(key),
+        }
     }
-    Ok(0)
+    let keys = if of_stats { stats(host) } else { configuration(host.world) };
+    let mut code = 0;
+    let asks = !exact.is_empty() || !begun.is_empty();
+    for (key, text) in keys.iter().filter(|_| !asks) {
+        io.out.push_str(&format!("{key} {text}\n"));
+    }
+    for (asked, is_exact) in exact.into_iter().map(|key| (key, true)).chain(begun.into_iter().map(|key| (key, false))) {
+        let found = |key: &str| key == asked || !is_exact && key.starts_with(asked);
+        let before = io.out.len();
+        for (key, text) in keys.iter().filter(|(key, _)| found(key)) {
+            io.out.push_str(&format!("{key} {text}\n"));
+        }
+        if io.out.len() == before {
+            io.err.push_str(&format!("Can't get key {asked}. Error CS_ERR_NOT_EXIST\n"));
+            code = 1;
+        }
+    }
+    Ok(code)
+}
+
+fn stats(host: &Host<'_>) -> Vec<(String, String)> {
+    let world = &*host.world;
+    let of_node = |node: &Node| {
+        let connected = u8::from(node.name == host.machine || world.is_member(&node.name));
+        let key = format!("stats.knet.node{}.link0", node.id);
+        [
+            (format!("{key}.connected"), format!("(u8) = {connected}")),
+            (format!("{key}.down_count"), "(u32) = 0".to_owned()),
+            (format!("{key}.enabled"), "(u8) = 1".to_owned()),
+        ]
+    };
+    world.nodes.values().flat_map(of_node).collect()
+}
+
+fn configuration(world: &World) -> Vec<(String, String)> {
+    let text = |text: &str| format!("(str) = {text}");
+    let mut keys: Vec<(String, String)> = Vec::new();
+    for (index, node) in world.nodes.values().enumerate() {
+        let key = format!("nodelist.node.{index}");
+        keys.extend([
+            (format!("{key}.name"), text(&node.name)),
+            (format!("{key}.nodeid"), format!("(u32) = {}", node.id)),
+            (format!("{key}.quorum_votes"), format!("(u32) = {}", node.votes)),
+            (format!("{key}.ring0_addr"), text(&node.address)),
+        ]);
+    }
+    if let Some(device) = &world.qdevice {
+        keys.extend([
+            ("quorum.device.model".to_owned(), text("net")),
+            ("quorum.device.net.algorithm".to_owned(), text(device.algorithm.as_str())),
+            ("quorum.device.net.host".to_owned(), text(&device.host)),
+        ]);
+    }
+    keys.extend([
+        ("quorum.provider".to_owned(), text("corosync_votequorum")),
+        ("totem.cluster_name".to_owned(), text(&world.cluster_name)),
+        ("totem.config_version".to_owned(), format!("(u64) = {}", world.config_version)),
+    ]);
+    keys
 }

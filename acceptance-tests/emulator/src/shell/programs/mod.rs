@@ -2,14 +2,17 @@
 
 mod coreutils;
 mod corosync;
+mod died;
 mod fence_agent;
 mod ha_manager;
+mod ls;
 mod network;
 mod perl_cli;
 mod pvecm;
 mod pvesh;
 mod pvesr;
 mod qdevice;
+mod qdevice_tools;
 mod stat;
 mod system;
 mod text;
@@ -30,10 +33,10 @@ pub(super) fn find(host: &Host<'_>, name: &str) -> Option<Program> {
     }
     let has = |package: &str| host.here().packages.contains_key(package);
     match name {
-        "corosync-qnetd-certutil" if has("corosync-qnetd") => Some(qdevice::qnetd_certutil),
-        "corosync-qnetd-tool" if has("corosync-qnetd") => Some(qdevice::qnetd_tool),
-        "corosync-qdevice-net-certutil" if has("corosync-qdevice") => Some(qdevice::qdevice_certutil),
-        "corosync-qdevice-tool" if has("corosync-qdevice") => Some(qdevice::qdevice_tool),
+        "corosync-qnetd-certutil" if has("corosync-qnetd") => Some(qdevice_tools::qnetd_certutil),
+        "corosync-qnetd-tool" if has("corosync-qnetd") => Some(qdevice_tools::qnetd_tool),
+        "corosync-qdevice-net-certutil" if has("corosync-qdevice") => Some(qdevice_tools::qdevice_certutil),
+        "corosync-qdevice-tool" if has("corosync-qdevice") => Some(qdevice_tools::qdevice_tool),
         agent if agent.starts_with("fence_") && has("fence-agents") => Some(fence_agent::run),
         _ if !host.is_node() => None,
         "corosync-quorumtool" => Some(corosync::quorumtool),

@@ -2,11 +2,11 @@
 
 use serde_json::{Map, Value, json};
 
+use super::died::died;
 use super::{Host, Io, Run};
 use crate::error::ApiError;
 use crate::route::Method;
 use crate::schema::{Kind, Params, Prop, Schema};
-use crate::world::Pve;
 
 /// A program: its commands, in the groups its usage shows.
 pub(super) struct Cli {
@@ -185,10 +185,7 @@ impl Cli {
         };
         match outcome {
             Err(error) if !error.errors.is_empty() => refuse(io, &error.stringified()),
-            Err(error) => {
-                io.err.push_str(&error.stringified());
-                Ok(errno(host, &error))
-            }
+            Err(error) => Ok(died(host, io, &error)),
             Ok(()) => Ok(0),
         }
     }
@@ -207,14 +204,6 @@ fn narrow<'e>(candidates: &[&'e Entry], depth: usize, word: &str) -> Vec<&'e Ent
     let first = begun.first().and_then(|entry| entry.words.get(depth)).copied();
     let is_one = begun.iter().all(|entry| entry.words.get(depth).copied() == first);
     if is_one { begun } else { Vec::new() }
-}
-
-/// Perl's `die` ends with `errno` if it is set, else with 255. It is set where the last thing done was to look for a file
-/// that isn't there, as for the groups once they are rules.
-fn errno(host: &Host<'_>, error: &ApiError) -> i32 {
-    const GROUPS: &str = "/etc/pve/ha/groups.cfg";
-    let of_groups = error.message.contains("ha groups have been migrated to rules");
-    if of_groups && host.world.profile.pve == Pve::V9 && host.world.file_opt(GROUPS).is_none() { 2 } else { 255 }
 }
 
 type Given = (Map<String, Value>, String);

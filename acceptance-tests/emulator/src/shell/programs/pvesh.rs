@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::died::died;
 use super::{Host, Io, Run, perl_cli};
 use crate::route::Method;
 use crate::world::Pve;
@@ -52,11 +53,11 @@ pub(super) fn run(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run
             Ok(0)
         }
         Err(error) => {
-            io.err.push_str(&error.stringified());
+            let code = died(host, io, &error);
             if !error.errors.is_empty() {
                 io.err.push_str(&format!("pvesh {verb} <api_path> [OPTIONS] [FORMAT_OPTIONS]\n"));
             }
-            Ok(255)
+            Ok(code)
         }
     }
 }

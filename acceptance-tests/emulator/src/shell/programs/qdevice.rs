@@ -1,16 +1,14 @@
-//! `pvecm qdevice`, and the tools of corosync-qdevice and corosync-qnetd it works with.
+//! `pvecm qdevice`.
 //!
 //! Every step is a command of its own, as in Proxmox's program, so that each can be made to fail, and what a failed set-up
 //! leaves behind is what the steps before it have done.
 
+use super::qdevice_tools::{BUNDLE, CA, REQUEST};
 use super::{Host, Io, Run};
 use crate::schema::Params;
 use crate::world::corosync::{Algorithm, Qdevice};
 use crate::world::machines::{QDEVICE_STORE, QNETD_STORE};
 
-const CA: &str = "qnetd-cacert.crt";
-const REQUEST: &str = "qdevice-net-node.crq";
-const BUNDLE: &str = "qdevice-net-node.p12";
 const LOCK: &str = "file-corosync_conf";
 
 /// What `die` says, or that it went well.
@@ -43,11 +41,9 @@ pub(super) fn setup(host: &mut Host<'_>, io: &mut Io, params: &Params) -> Run<Do
     let mut steps = Steps { host, io, address: address.clone() };
     let login = format!("root@{address}");
     step!(steps.local(&["ssh-copy-id", "-i", "/root/.ssh/id_rsa", &login]));
-    if steps.host.stat(QDEVICE_STORE).is_ok() {
-        if !force {
-            return Ok(Err("QDevice certificate store already initialised, set force to delete!".to_owned()));
-        }
-        let _ = steps.host.remove_tree(QDEVICE_STORE);
+    let has_store = steps.host.stat(QDEVICE_STORE).is_ok();
+    if has_store && !force {
+        return Ok(Err("QDevice certificate store already initialised, set force to delete!".to_owned()));
     }
     steps.say("initializing qnetd server");
     // It fails where that has been done before, and nobody minds.
@@ -55,6 +51,10 @@ pub(super) fn setup(host: &mut Host<'_>, io: &mut Io, params: &Params) -> Run<Do
     steps.say("copying CA cert and initializing on all nodes");
     let (from, to) = (format!("root@[{address}]:{QNETD_STORE}/{CA}"), format!("/etc/pve/{CA}"));
     step!(steps.local(&["scp", "-o", "BatchMode=yes", &from, &to]));
+    // The old store goes once there is something to fill a new one with: what fails before leaves a device connected.
+    if has_store {
+        let _ = steps.host.remove_tree(QDEVICE_STORE);
+    }
     for node in steps.nodes() {
         let _ = steps.node(&node, &["corosync-qdevice-net-certutil", "-i", "-c", &to])?;
     }
@@ -188,118 +188,4 @@ fn configure(host: &mut Host<'_>, device: Option<Qdevice>) -> Result<(), String>
     }
     host.world.configure_qdevice(device);
     Ok(())
-}
-
-/// `corosync-qnetd-certutil`: `-i` makes the authority, `-s` signs a request.
-pub(super) fn qnetd_certutil(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run {
-    let ca = format!("{QNETD_STORE}/{CA}");
-    let value =
-        |option: &str| arguments.iter().position(|word| word == option).and_then(|at| arguments.get(at + 1)).cloned();
-    if arguments.iter().any(|word| word == "-i") {
-        if host.stat(&ca).is_ok() {
-            io.err.push_str(&format!(
-                "Certificate database ({QNETD_STORE}) already exists. Delete it to initialize new db\n"
-            ));
-            return Ok(1);
-        }
-        make(host, QNETD_STORE);
-        put(host, &ca, "-----BEGIN CERTIFICATE-----\n");
-        io.out.push_str("Creating new key and cert db\nCreating new noise file\nCreating new CA\n");
-        return Ok(0);
-    }
-    let (Some(request), Some(name)) = (value("-c"), value("-n")) else {
-        io.err.push_str("corosync-qnetd-certutil: missing -c or -n\n");
-        return Ok(1);
-    };
-    if host.stat(&ca).is_err() {
-        io.err.push_str("Can't open certificate database\n");
-        return Ok(1);
-    }
-    if host.stat(&request).is_err() {
-        io.err.push_str(&format!("Can't open certificate request {request}\n"));
-        return Ok(1);
-    }
-    let exported = format!("{QNETD_STORE}/cluster-{name}.crt");
-    put(host, &exported, "-----BEGIN CERTIFICATE-----\n");
-    io.out.push_str(&format!("Signing cluster certificate\nCertificate stored in {exported}\n"));
-    Ok(0)
-}
-
-/// `corosync-qdevice-net-certutil`: `-i` makes the store, `-r` a request, `-M` and `-m` import what was signed.
-pub(super) fn qdevice_certutil(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run {
-    let given = arguments.iter().position(|word| word == "-c").and_then(|at| arguments.get(at + 1)).cloned();
-    let has = |option: &str| arguments.iter().any(|word| word == option);
-    let exists = host.stat(QDEVICE_STORE).is_ok();
-    if let Some(path) = given.filter(|path| host.stat(path).is_err()) {
-        io.err.push_str(&format!("Can't open certificate file {path}\n"));
-        return Ok(1);
-    }
-    if has("-i") {
-        if exists {
-            io.err.push_str(&format!(
-                "Certificate database ({QDEVICE_STORE}) already exists. Delete it to initialize new db\n"
-            ));
-            return Ok(1);
-        }
-        make(host, QDEVICE_STORE);
-        io.out.push_str("Creating new key and cert db\n");
-        return Ok(0);
-    }
-    if !exists {
-        io.err.push_str(&format!("Can't open certificate database ({QDEVICE_STORE})\n"));
-        return Ok(1);
-    }
-    if has("-r") {
-        put(host, &format!("{QDEVICE_STORE}/{REQUEST}"), "-----BEGIN NEW CERTIFICATE REQUEST-----\n");
-        io.out.push_str(&format!(
-            "Creating new certificate request\nCertificate request stored in {QDEVICE_STORE}/{REQUEST}\n"
-        ));
-    } else if has("-M") || has("-m") {
-        put(host, &format!("{QDEVICE_STORE}/{BUNDLE}"), "PKCS12\n");
-        io.out.push_str("Importing signed cluster certificate\n");
-    }
-    Ok(0)
-}
-
-/// `corosync-qdevice-tool -s`
-pub(super) fn qdevice_tool(host: &mut Host<'_>, io: &mut Io, _: &[String]) -> Run {
-    let world = &*host.world;
-    let Some(device) = world.qdevice.as_ref().filter(|_| world.qdevice_runs(&host.machine)) else {
-        io.err.push_str("Can't connect to QDevice socket (is QDevice running?): No such file or directory\n");
-        return Ok(1);
-    };
-    let state = if world.qdevice_is_connected(&host.machine) { "Connected" } else { "Connect failed" };
-    let id = world.nodes.get(&host.machine).map_or(0, |node| node.id);
-    io.out.push_str("Qdevice information\n-------------------\nModel:                  Net\n");
-    io.out.push_str(&format!("Node ID:                {id}\nQNetd host:             {}:5403\n", device.host));
-    let algorithm = if device.algorithm == Algorithm::Lms { "LMS" } else { "Fifty-Fifty split" };
-    io.out.push_str(&format!("Algorithm:              {algorithm}\nState:                  {state}\n"));
-    Ok(0)
-}
-
-/// `corosync-qnetd-tool -s`
-pub(super) fn qnetd_tool(host: &mut Host<'_>, io: &mut Io, _: &[String]) -> Run {
-    if !host.here().is_active("corosync-qnetd") {
-        io.err.push_str("Can't connect to QNetd socket (is QNetd running?): No such file or directory\n");
-        return Ok(1);
-    }
-    let world = &*host.world;
-    let clients = world.nodes.keys().filter(|node| world.is_up(node) && world.qdevice_is_connected(node)).count();
-    io.out.push_str("QNetd address:\t\t\t*:5403\nTLS:\t\t\t\tSupported (client certificate required)\n");
-    io.out.push_str(&format!("Connected clients:\t\t{clients}\nConnected clusters:\t\t{}\n", usize::from(clients > 0)));
-    Ok(0)
-}
-
-fn make(host: &mut Host<'_>, folder: &str) {
-    let now = host.world.clock.now();
-    if let Some(machine) = host.here_mut() {
-        machine.disk.make_dirs(folder, now);
-    }
-}
-
-fn put(host: &mut Host<'_>, path: &str, text: &str) {
-    let now = host.world.clock.now();
-    if let Some(machine) = host.here_mut() {
-        machine.disk.write(path, text, now);
-    }
 }

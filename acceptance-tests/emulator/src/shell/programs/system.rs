@@ -274,7 +274,8 @@ fn dpkg(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run {
         let Some(version) = host.here().packages.get(&name).cloned() else {
             if status {
                 io.err.push_str(&format!(
-                    "dpkg-query: package '{name}' is not installed and no information is available\n"
+                    "dpkg-query: package '{name}' is not installed and no information is available\n\
+                     Use dpkg --info (= dpkg-deb --info) to examine archive files.\n"
                 ));
             } else {
                 io.err.push_str(&format!("dpkg-query: no packages found matching {name}\n"));

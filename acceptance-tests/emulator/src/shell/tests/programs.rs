@@ -57,3 +57,140 @@ fn expected_votes_are_taken_only_if_they_can_be_had() {
     assert_eq!(rig.world(|world| (world.expected_votes(), world.votes())), (2, (2, 2)));
     assert_eq!(rig.fails("pvecm expected 5"), (1, "Unable to set expected votes: CS_ERR_INVALID_PARAM\n".into()));
 }
+
+/// Three nodes of which one is left.
+fn alone() -> Rig {
+    let seed = Seed::default_cluster("p", "s").build(Pve::V9, Initial::Seed, Clock::standing(1_795_395_964.0));
+    let rig = Rig { cluster: Cluster::new(seed), commands: Commands::default() };
+    rig.out("ha-manager add vm:100 --state disabled");
+    rig.out("ha-manager rules add node-affinity r1 --resources vm:100 --nodes pve1");
+    rig.world(|world| {
+        world.power("pve2", false);
+        world.power("pve3", false);
+        world.advance(30.0);
+    });
+    rig
+}
+
+#[test]
+fn without_quorum_every_program_asks_nine_times_for_its_lock() {
+    let rig = alone();
+    for (line, lock, prefix) in [
+        ("ha-manager set vm:100 --comment x", "domain-ha", "update resources config failed: "),
+        ("ha-manager remove vm:100", "domain-ha", "delete resource failed: "),
+        ("ha-manager rules remove r1", "domain-ha", "delete ha rule failed: "),
+        ("ha-manager crm-command node-maintenance enable pve2", "domain-ha", ""),
+        ("ha-manager crm-command arm-ha", "domain-ha", ""),
+        ("pvesh set /cluster/options --keyboard de", "file-datacenter_cfg", ""),
+        ("pvesr create-local-job 100-0 pve2", "file-replication_cfg", ""),
+    ] {
+        let outcome = rig.run(line);
+        assert_eq!(outcome.exit(), Some(13), "{line}: {outcome:?}");
+        let tries = format!("trying to acquire cfs lock '{lock}' ...\n").repeat(9);
+        assert_eq!(outcome.stderr, format!("{tries}{prefix}cfs-lock '{lock}' error: no quorum!\n"), "{line}");
+        assert_eq!(outcome.seconds, 9.0, "{line}");
+    }
+    // What looks for quorum before it wants the lock does not wait.
+    assert_eq!(rig.run("ha-manager add vm:100").stderr, "cluster not ready - no quorum?\n");
+    assert_eq!(rig.run("ha-manager add vm:100").seconds, 0.0);
+}
+
+#[test]
+fn a_guest_that_is_missing_is_errno_17() {
+    let rig = rig(3);
+    let (code, error) = rig.fails("ha-manager add vm:777");
+    assert!(code == 17 && error.ends_with("resource 'vm:777' does not exist in cluster\n"), "{code} {error}");
+    assert_eq!(rig.fails("pvesh create /cluster/ha/resources --sid vm:777").0, 17);
+}
+
+#[test]
+fn a_node_without_the_daemon_counts_no_qdevice() {
+    let rig = rig(3);
+    rig.out("pvecm qdevice setup 10.0.0.100 --force");
+    rig.out("systemctl stop corosync-qdevice");
+    let status = rig.out("pvecm status");
+    assert!(status.contains("Expected votes:   5\n") && status.contains("Total votes:      3\n"), "{status}");
+    assert!(status.contains("Flags:            Quorate \n") && !status.contains("Qdevice"), "{status}");
+    rig.out("systemctl start corosync-qdevice");
+    // The other nodes and the QNetd host are down.
+    rig.world(|world| {
+        world.power("pve2", false);
+        world.power("pve3", false);
+        world.machines.get_mut("10.0.0.100").unwrap().reachable = false;
+        world.advance(30.0);
+    });
+    let status = rig.run("pvecm status");
+    assert_eq!(status.exit(), Some(2));
+    for line in [
+        "Expected votes:   5\n",
+        "Total votes:      1\n",
+        "Quorum:           3 Activity blocked\n",
+        "Flags:            Qdevice \n",
+        "0x00000001          1   A,NV,NMW 10.0.0.1 (local)\n",
+        "0x00000000          0            Qdevice (votes 2)\n",
+    ] {
+        assert!(status.stdout.contains(line), "{line:?} is not in\n{}", status.stdout);
+    }
+}
+
+#[test]
+fn a_forced_set_up_that_is_refused_leaves_the_device_connected() {
+    let rig = rig(3);
+    let printed = rig.out("pvecm qdevice setup 10.0.0.100 --force");
+    for line in [
+        "node 'pve2': Creating /etc/corosync/qdevice/net/nssdb",
+        "node 'pve2': Creating new noise file /etc/corosync/qdevice/net/nssdb/noise.txt",
+        "node 'pve2': Importing CA",
+        "pk12util: PKCS12 EXPORT SUCCESSFUL",
+        "node 'pve3': Importing cluster certificate and key",
+        "node 'pve3': pk12util: PKCS12 IMPORT SUCCESSFUL",
+    ] {
+        assert!(printed.lines().any(|printed| printed == line), "{line:?} is not in\n{printed}");
+    }
+    let connected = |rig: &Rig| {
+        let said = rig.out("corosync-qdevice-tool -s");
+        assert!(said.contains("State:\t\t\tConnected\n"), "{said}");
+    };
+    connected(&rig);
+    let (_, error) = rig.fails("pvecm qdevice setup 10.0.0.100 --force");
+    assert!(error.contains("Certificate database already exists. Delete it to continue\n"), "{error}");
+    assert!(error.ends_with("Qdevice already configured, must be removed before setting up new one!\n"), "{error}");
+    connected(&rig);
+    // Another host that can't be reached, and one that has no qnetd.
+    for address in ["10.0.0.99", "10.0.0.2"] {
+        rig.fails(&format!("pvecm qdevice setup {address} --force"));
+        connected(&rig);
+        rig.out("systemctl restart corosync-qdevice");
+        connected(&rig);
+    }
+}
+
+#[test]
+fn the_tools_of_corosync_have_their_layouts() {
+    let rig = rig(2);
+    rig.out("pvecm qdevice setup 10.0.0.100");
+    let (short, long) = (rig.out("corosync-qdevice-tool -s"), rig.out("corosync-qdevice-tool -sv"));
+    assert_eq!(
+        short,
+        "Qdevice information\n-------------------\nModel:\t\t\tNet\nNode ID:\t\t1\nConfigured node list:\n    \
+         0\tNode ID = 1\n    1\tNode ID = 2\nMembership node list:\t1, 2\n\nQdevice-net \
+         information\n----------------------\nCluster name:\t\ttest\nQNetd host:\t\t10.0.0.100:5403\n\
+         Algorithm:\t\tFifty-Fifty split\nTie-breaker:\t\tNode with lowest node ID\nState:\t\t\tConnected\n"
+    );
+    assert!(long.lines().count() >= short.lines().count() + 8, "{long}");
+    let (code, error) = rig.fails("corosync-quorumtool -x");
+    assert!(code == 1 && error.contains("invalid option"), "{code} {error}");
+    let nodes = rig.out("corosync-cfgtool -n");
+    assert!(nodes.contains("nodeid: 2 reachable\n   LINK: 0 udp (10.0.0.1->10.0.0.2) enabled connected"), "{nodes}");
+    for line in ["corosync-cmapctl -g nosuch", "corosync-cmapctl nosuch"] {
+        assert_eq!(rig.fails(line), (1, "Can't get key nosuch. Error CS_ERR_NOT_EXIST\n".to_owned()));
+    }
+    assert_eq!(rig.out("corosync-cmapctl -g totem.cluster_name"), "totem.cluster_name (str) = test\n");
+    assert!(rig.out("corosync-cmapctl -m stats").contains("stats.knet.node2.link0.connected (u8) = 1\n"));
+    assert!(rig.fails("dpkg -s nosuch").1.lines().nth(1).is_some_and(|line| line.starts_with("Use dpkg --info ")));
+    let listed = rig.out("ls -la /etc/pve/ha");
+    let lines: Vec<&str> = listed.lines().collect();
+    assert!(lines[0].starts_with("total ") && lines[1].ends_with(" .") && lines[2].ends_with(" .."), "{listed}");
+    let (code, error) = rig.fails("ln /etc/pve/corosync.conf /etc/pve/x");
+    assert!(code == 1 && error.ends_with("Function not implemented\n"), "{error}");
+}
