@@ -1,9 +1,14 @@
 //! The bounds of one operation: until when, and what ends it early.
 
+mod waiting;
+
 use std::time::Duration;
 
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+
+pub use waiting::Waited;
+pub(crate) use waiting::Waiting;
 
 /// The bounds that every request of one operation obeys.
 ///
@@ -15,6 +20,8 @@ pub struct Call {
     pub deadline: Instant,
     /// Cancelled when the user wants out.
     pub stop: CancellationToken,
+    /// Where long waits are noted.
+    waited: Waited,
 }
 
 /// Why a call's time is over.
@@ -30,7 +37,23 @@ impl Call {
     /// A call that may last until `deadline` or until `stop` is cancelled.
     #[must_use]
     pub fn new(deadline: Instant, stop: CancellationToken) -> Self {
-        Self { deadline, stop }
+        Self { deadline, stop, waited: Waited::default() }
+    }
+
+    /// The same call, whose long waits are told to `waited`.
+    #[must_use]
+    pub fn noting(self, waited: Waited) -> Self {
+        Self { waited, ..self }
+    }
+
+    /// Begins to wait for `what`, such as "quorum".
+    pub(crate) fn waiting(&self, what: impl Into<String>) -> Waiting {
+        Waiting::new(what.into(), Instant::now(), self.waited.clone())
+    }
+
+    /// The same for a wait that began with the first try of something.
+    pub(crate) fn waiting_since(&self, started: Instant, what: impl Into<String>) -> Waiting {
+        Waiting::new(what.into(), started, self.waited.clone())
     }
 
     /// A call that may last for `limit` from now on or until `stop` is cancelled.

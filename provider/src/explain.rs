@@ -126,7 +126,9 @@ fn next_step(kind: Kind) -> Option<&'static str> {
              Certificates). If it was not, the connection may be intercepted."
         }
         Kind::Unanswered => "Check that the node and its services are up, or apply again.",
-        Kind::NoQuorum => "Bring nodes back until more than half of the votes are there, then apply again.",
+        Kind::NoQuorum => {
+            "Bring nodes, or the QNetd host, back until more than half of the votes are present, then apply again."
+        }
         Kind::LockTimeout | Kind::StaleDigest => "Apply again.",
         Kind::InUse => {
             "Remove what refers to it first. To give it another name, let the new one come first: `lifecycle { create_before_destroy = \

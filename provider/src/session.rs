@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 
-use crate::call::Call;
+use crate::call::{Call, Waited};
 use crate::client::Client;
 use crate::framework::{Context, Failure};
 use crate::preflight::Preflight;
@@ -143,5 +143,7 @@ impl Session {
 
 /// The bounds of an operation, in the client's terms.
 pub fn call(cx: &Context) -> Call {
-    Call::new(tokio::time::Instant::from_std(cx.deadline), cx.stop.clone())
+    let waits = cx.waits();
+    let call = Call::new(tokio::time::Instant::from_std(cx.deadline), cx.stop.clone());
+    call.noting(Waited::new(move |what, length| waits.add(what, length)))
 }

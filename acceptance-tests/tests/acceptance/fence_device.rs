@@ -266,21 +266,46 @@ fn what_can_not_stand_there_is_told_and_nothing_is_written() {
 }
 
 #[test]
-fn without_quorum_one_plain_error_and_nothing_changed() {
-    let name = "fence_device::without_quorum_one_plain_error_and_nothing_changed";
+fn without_quorum_a_write_waits_and_then_says_who_is_missing() {
+    let name = "fence_device::without_quorum_a_write_waits_and_then_says_who_is_missing";
     let Some(cluster) = Cluster::with_ssh(name, Release::V9).map(Arc::new) else { return };
-    let w = Workspace::new(&cluster);
-    w.configure(&device("a", ""));
-    {
+    let power = |up: bool, seconds: f64| {
         let mut world = cluster.emulator().cluster().world();
         for node in ["pve2", "pve3"] {
-            world.power(node, false);
+            world.power(node, up);
         }
-        world.advance(30.0);
+        world.advance(seconds);
+    };
+    let w = Workspace::new(&cluster);
+    w.configure(&device("a", "  timeouts {\n    create = \"3s\"\n  }\n"));
+    // 9 s after the loss pmxcfs is busy, later it denies.
+    for seconds in [9.0, 30.0] {
+        power(false, seconds);
+        let run = w.apply_fails();
+        let error = run.only_error().flat();
+        for part in ["no quorum, so /etc/pve is read-only", "Nothing was changed", "1 of 3 votes", "Waited "] {
+            assert!(error.contains(part), "{part:?} is missing in {error}");
+        }
+        assert!(!error.contains("Only root"), "{error}");
+        assert_eq!(cluster.shared_file(FILE), None);
+        power(true, 60.0);
     }
-    let run = w.apply_fails();
-    assert!(run.only_error().flat().contains("no quorum, so /etc/pve is read-only"), "{}", run.text);
-    assert_eq!(cluster.shared_file(FILE), None);
+    // With quorum back in time the write is made.
+    power(false, 30.0);
+    w.configure(&device("a", ""));
+    let asked = || cluster.emulator().commands().report()["programs"]["pvecm"].as_u64().unwrap_or_default();
+    let before = asked();
+    thread::scope(|scope| {
+        let run = scope.spawn(|| w.apply());
+        while asked() == before {
+            thread::yield_now();
+        }
+        power(true, 60.0);
+        run.join().unwrap();
+    });
+    assert!(cluster.shared_file(FILE).is_some_and(|text| text.contains("device a ")));
+    w.plan_is_empty();
+    w.destroy();
 }
 
 #[test]

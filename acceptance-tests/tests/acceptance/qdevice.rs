@@ -229,3 +229,38 @@ fn the_votes_are_counted_where_the_nodes_can_be_asked() {
     cluster.run("pve1", "pvecm expected 2");
     assert_eq!(quorum(&w)["expected_votes"], 2);
 }
+
+#[test]
+fn without_quorum_it_is_read_and_its_removal_waits() {
+    let Some(cluster) = cluster("qdevice::without_quorum_it_is_read_and_its_removal_waits", Release::V9, 3) else {
+        return;
+    };
+    let _hurry = cluster.hurry();
+    let w = Workspace::new(&cluster);
+    let resource = qdevice(HOST, "  force = true\n  timeouts {\n    delete = \"3s\"\n  }\n");
+    w.configure(&format!("{resource}data \"pve_quorum\" \"this\" {{}}\n"));
+    w.apply();
+    let power = |up: bool| {
+        let mut world = cluster.emulator().cluster().world();
+        for node in ["pve2", "pve3"] {
+            world.power(node, up);
+        }
+        world.machines.get_mut(HOST).unwrap().reachable = up;
+        world.advance(30.0);
+    };
+    power(false);
+    // Everything is there, but its state.
+    let plan = w.plan();
+    assert_eq!(plan.changes(), ["pve_qdevice.a update"], "{:?}", plan.changes());
+    assert_eq!(plan.changed("pve_qdevice.a").into_iter().collect::<Vec<_>>(), ["state"]);
+    let run = w.expect(0, &["plan", "-json"]);
+    assert!(!run.warnings().iter().any(|warning| warning.summary.contains("derived")), "{}", run.text);
+    let run = w.expect(1, &["destroy", "-auto-approve", "-json"]);
+    let error = run.only_error().flat();
+    for part in ["no quorum", "1 of 5 votes", "QDevice on 10.0.0.100 with 2 votes", "Waited "] {
+        assert!(error.contains(part), "{part:?} is missing in {error}");
+    }
+    assert_eq!(host(&cluster).as_deref(), Some(HOST));
+    power(true);
+    w.destroy();
+}

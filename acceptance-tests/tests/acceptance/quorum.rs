@@ -31,6 +31,11 @@ fn a_plan_works_and_an_apply_tells_it_plainly() {
     }
     w.configure(&with(3));
     assert_eq!(w.plan().changes().len(), 5);
+    // One object says for all that an apply would wait.
+    let run = w.expect(0, &["plan", "-json"]);
+    let warnings = run.warnings();
+    let told: Vec<_> = warnings.iter().filter(|warning| warning.summary == "The cluster has no quorum").collect();
+    assert!(told.len() == 1 && told[0].detail.contains("1 of 3 votes"), "{warnings:?}");
     let run = w.expect(1, &["apply", "-json", "plan"]);
     // One tells it in full; the others only that they waited with it.
     let in_full: Vec<_> = run.errors().into_iter().filter(|error| error.detail.contains("1 of 3")).collect();

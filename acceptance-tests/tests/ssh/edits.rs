@@ -34,7 +34,7 @@ impl Pmxcfs {
         // Every command line is logged, then run with /etc/pve replaced.
         let script = format!(
             "#!/bin/sh\nprintf '%s\\n' \"$SSH_ORIGINAL_COMMAND\" >>{root}/commands\n\
-             line=$(printf %s \"$SSH_ORIGINAL_COMMAND\" | sed 's|/etc/pve|{root}|g')\n{run}\n"
+             root={root}\nline=$(printf %s \"$SSH_ORIGINAL_COMMAND\" | sed 's|/etc/pve|{root}|g')\n{run}\n"
         );
         fs::write(folder.path().join("forced"), script).unwrap();
         let node = Node::with(|options| options.forced_command = Some(format!("sh {root}/forced")));
@@ -221,20 +221,42 @@ async fn without_quorum_there_is_one_clear_error() {
     if !is_root() {
         return acceptance_tests::cluster::skipped("without_quorum", "only root can become a user without rights");
     }
-    // As pmxcfs does it: no write bits anywhere, and not even root may write. Somebody else than root stands for that.
-    let pve = Pmxcfs::run_by(r#"setpriv --reuid=65534 --regid=65534 --clear-groups sh -c "$line""#);
+    // As pmxcfs does it: not even root may write. Another user than root stands for that, and a script for `pvecm`.
+    let pve = Pmxcfs::run_by(
+        r#"PATH="$root/bin:$PATH" setpriv --reuid=65534 --regid=65534 --clear-groups env PATH="$root/bin:$PATH" sh -c "$line""#,
+    );
     fs::write(pve.path("commands"), "").unwrap();
     let set = |mode: u32| {
         use std::os::unix::fs::PermissionsExt as _;
-        for name in ["", "priv", "priv/lock", "ha"] {
+        for name in ["priv", "priv/lock", "ha"] {
             fs::set_permissions(pve.path(name), fs::Permissions::from_mode(mode)).unwrap();
         }
     };
+    let program = |name: &str, script: &str| {
+        use std::os::unix::fs::PermissionsExt as _;
+        fs::create_dir_all(pve.path("bin")).unwrap();
+        fs::write(pve.path(&format!("bin/{name}")), format!("#!/bin/sh\n{script}\n")).unwrap();
+        fs::set_permissions(pve.path(&format!("bin/{name}")), fs::Permissions::from_mode(0o755)).unwrap();
+    };
+    let pvecm = |quorate: &str, total: u8, exit: u8| {
+        let text = format!(
+            "Quorate:          {quorate}\nExpected votes:   3\nTotal votes:      {total}\nQuorum:           2 \nFlags:            \n"
+        );
+        program("pvecm", &format!("cat <<'END'\n{text}END\nexit {exit}"));
+    };
+    pvecm("No", 1, 2);
     set(0o555);
-    let error = pve.edit(&call(), |_| unreachable!("there is no lock to be had")).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::NoQuorum, "{error}");
+    let refused = async || pve.edit(&call(), |_| unreachable!("there is no lock to be had")).await.unwrap_err();
+    assert_eq!(refused().await.kind(), Kind::NoQuorum);
+    // In the first seconds after the loss the modes are those of before, and pmxcfs is busy.
+    program("mkdir", "echo \"mkdir: cannot create directory '$2': Device or resource busy\" >&2\nexit 1");
     set(0o755);
-    let error = pve.edit(&call(), |_| unreachable!("there is no lock to be had")).await.unwrap_err();
+    assert_eq!(refused().await.kind(), Kind::NoQuorum);
+    fs::remove_file(pve.path("bin/mkdir")).unwrap();
+    // Whoever is denied with quorum is not root.
+    pvecm("Yes", 3, 0);
+    set(0o555);
+    let error = refused().await;
     assert_eq!(error.kind(), Kind::Failed, "{error}");
     assert!(error.note().unwrap().contains("Only root"), "{error}");
 }

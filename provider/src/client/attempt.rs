@@ -14,7 +14,7 @@ use super::answer::{self, Success};
 use super::error::{Error, Kind};
 use super::transport::Request;
 use super::{Client, crm};
-use crate::call::{Call, Ended};
+use crate::call::{Call, Ended, Waiting};
 
 const FIRST_DELAY: Duration = Duration::from_millis(200);
 const LAST_DELAY: Duration = Duration::from_secs(5);
@@ -97,6 +97,7 @@ impl Client {
         let mut renewed = false;
         let mut hops = 0;
         let mut last: Option<Error> = None;
+        let mut waiting: Option<Waiting> = None;
         loop {
             match (call.ended(), last.take()) {
                 (None, before) => last = before,
@@ -111,7 +112,11 @@ impl Client {
             let headers = stamp.as_ref().map(|stamp| stamp.headers.clone());
             let endpoint = self.inner.transport.endpoint();
             tries += 1;
-            let result = self.attempt(nature, request, headers.unwrap_or_default(), endpoint, call).await;
+            let tried = self.attempt(nature, request, headers.unwrap_or_default(), endpoint, call);
+            let result = match &mut waiting {
+                Some(waiting) => waiting.during(tried).await,
+                None => tried.await,
+            };
             let error = match result {
                 Ok(success) => {
                     if nature == Nature::Write {
@@ -121,6 +126,8 @@ impl Client {
                 }
                 Err(error) => after(last.take(), error).with_effort(tries, started.elapsed()),
             };
+            let error =
+                if nature == Nature::Write { Box::pin(self.judged_by_quorum(error, call)).await } else { error };
             last = Some(error.clone());
             match next(nature, error.kind()) {
                 Next::Return => return Err(error),
@@ -131,14 +138,23 @@ impl Client {
                     renewed = true;
                     self.inner.auth.discard(&stamp).await;
                 }
-                Next::AwaitQuorum => Box::pin(self.await_quorum(error, &mut delays, started, call)).await?,
+                Next::AwaitQuorum => Box::pin(self.await_quorum_for(error, &mut delays, started, call)).await?,
                 Next::AwaitCrm => {
                     if Box::pin(crm::knows_fewer_nodes(self, call)).await == Some(false) {
                         return Err(error.with_kind(Kind::RuleConflict));
                     }
                     pause(delays.next(), error, started, call).await?;
                 }
-                Next::Retry => pause(delays.next(), error, started, call).await?,
+                Next::Retry => {
+                    let what = (error.kind() == Kind::LockTimeout).then_some("the cluster's lock");
+                    let tried = pause(delays.next(), error, started, call);
+                    match what {
+                        Some(what) => {
+                            waiting.get_or_insert_with(|| call.waiting_since(started, what)).during(tried).await?;
+                        }
+                        None => tried.await?,
+                    }
+                }
                 Next::RetryElsewhere => {
                     self.inner.transport.leave(endpoint);
                     hops += 1;

@@ -8,17 +8,18 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::{Client, quorum};
+use super::Client;
+use super::membership::Membership;
 use crate::call::Call;
 
 const MANAGER_STATUS: &str = "/cluster/ha/status/manager_status";
 
 /// Whether the CRM knows fewer nodes than the cluster has; `None` if that can't be found out now.
 pub(super) async fn knows_fewer_nodes(client: &Client, call: &Call) -> Option<bool> {
-    let members = quorum::Membership::read(client, call).await?;
+    let members = Membership::read(client, call).await?;
     let answer = client.once(MANAGER_STATUS, call).await.ok()?;
     let manager: ManagerAnswer = answer.typed().ok()?;
-    Some(manager.manager_status.node_status.len() < members.nodes.len())
+    Some(manager.manager_status.node_status.len() < members.nodes())
 }
 
 #[derive(Deserialize)]

@@ -5,17 +5,17 @@
 //! out, the others with one line. Later writes don't wait again until one has succeeded.
 
 use reqwest::Method;
-use serde::Deserialize;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::Client;
 use super::attempt::{Delays, over};
 use super::error::{Error, Kind};
-use super::{Client, wire};
+use super::membership::Membership;
 use crate::call::{Call, Ended};
 
-const STATUS: &str = "/cluster/status";
-const VOTES: &str = "/cluster/config/nodes";
+/// What pveproxy answers where its own worker did not.
+const GAVE_UP: u16 = 596;
 
 /// The client's view of the quorum.
 pub(super) struct Quorum {
@@ -91,148 +91,124 @@ impl Drop for Wait<'_> {
     }
 }
 
+/// Why a wait for quorum has ended without it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Vain {
+    /// The time ran out: who is missing, and how long it was waited for.
+    Expired(String),
+    /// Another writer of this run waited for the same, and tells in full.
+    Echo,
+    /// The user wants out.
+    Stopped,
+}
+
 impl Client {
-    /// Waits until the write that was refused may be tried again.
-    pub(super) async fn await_quorum(
+    /// Waits until a write may be tried again that was refused for want of quorum, with all others that wait for it.
+    ///
+    /// # Errors
+    ///
+    /// When the call ends first, or the wait of another writer has been in vain.
+    pub async fn await_quorum(&self, refusal: &str, call: &Call) -> Result<(), Vain> {
+        let started = Instant::now();
+        self.waited_for_quorum(refusal, &mut Delays::new(), started, call).await
+    }
+
+    /// The same for a request of this client.
+    pub(super) async fn await_quorum_for(
         &self,
         refusal: Error,
         delays: &mut Delays,
         started: Instant,
         call: &Call,
     ) -> Result<(), Error> {
+        let vain = match self.waited_for_quorum(&refusal.quote(), delays, started, call).await {
+            Ok(()) => return Ok(()),
+            Err(vain) => vain,
+        };
+        Err(match vain {
+            Vain::Echo => Error::new(Kind::NoQuorum, refusal.method(), refusal.path(), refusal.message()).into_echo(),
+            Vain::Stopped => {
+                let note = format!("Stopped while waiting for quorum. {}", refusal.quote());
+                over(Ended::Stopped, refusal.method(), refusal.path()).with_note(note)
+            }
+            Vain::Expired(note) => {
+                let tries = refusal.tries();
+                refusal.with_effort(tries, started.elapsed()).with_note(note)
+            }
+        })
+    }
+
+    async fn waited_for_quorum(
+        &self,
+        refusal: &str,
+        delays: &mut Delays,
+        started: Instant,
+        call: &Call,
+    ) -> Result<(), Vain> {
         let quorum = &self.inner.quorum;
         let mut phases = quorum.phase.subscribe();
-        match quorum.enter() {
-            Phase::Present => {}
-            Phase::Lost => return Err(short(&refusal)),
-            Phase::Awaited => {
-                let settled = call.bound(phases.wait_for(|phase| *phase != Phase::Awaited));
-                let phase = settled.await.map(|phase| phase.map(|phase| *phase));
-                return match phase {
-                    Ok(Ok(Phase::Present)) => Ok(()),
-                    Ok(_) | Err(Ended::Expired) => Err(short(&refusal)),
-                    Err(Ended::Stopped) => Err(stopped(&refusal)),
-                };
-            }
+        let entered = quorum.enter();
+        if entered == Phase::Lost {
+            return Err(Vain::Echo);
+        }
+        let mut waiting = call.waiting_since(started, "quorum");
+        if entered == Phase::Awaited {
+            let settled = waiting.during(call.bound(phases.wait_for(|phase| *phase != Phase::Awaited))).await;
+            return match settled.map(|phase| phase.map(|phase| *phase)) {
+                Ok(Ok(Phase::Present)) => Ok(()),
+                Ok(_) | Err(Ended::Expired) => Err(Vain::Echo),
+                Err(Ended::Stopped) => Err(Vain::Stopped),
+            };
         }
         let mut wait = Wait { quorum, outcome: Phase::Present };
-        tracing::warn!(reason = %refusal.quote(), "waiting for quorum");
+        tracing::warn!(reason = refusal, "the cluster has no quorum");
         let mut last = None;
         let ended = loop {
-            if let Err(ended) = call.bound(tokio::time::sleep(delays.next())).await {
+            if let Err(ended) = waiting.during(call.bound(tokio::time::sleep(delays.next()))).await {
                 break ended;
             }
-            let membership = Membership::read(self, call).await;
+            let membership = waiting.during(Membership::read(self, call)).await;
             if membership.is_none()
                 && let Some(ended) = call.ended()
             {
                 break ended;
             }
             // Who may not read the status finds out by writing again.
-            if membership.as_ref().is_none_or(|members| members.quorate) {
+            if membership.as_ref().is_none_or(Membership::is_quorate) {
                 return Ok(());
             }
             last = membership;
         };
         match ended {
-            Ended::Stopped => Err(stopped(&refusal)),
+            Ended::Stopped => Err(Vain::Stopped),
             Ended::Expired => {
                 wait.outcome = Phase::Lost;
-                let waited = started.elapsed();
                 let members = last.map_or_else(String::new, |members| members.describe());
-                let note = format!("{members}Waited {} s for quorum.", waited.as_secs());
-                let tries = refusal.tries();
-                Err(refusal.with_effort(tries, waited).with_note(note))
+                Err(Vain::Expired(format!("{members}Waited {} s for quorum.", started.elapsed().as_secs())))
             }
         }
     }
-}
 
-/// The error of those who waited with the first.
-pub(super) fn short(refusal: &Error) -> Error {
-    Error::new(Kind::NoQuorum, refusal.method(), refusal.path(), refusal.message()).into_echo()
+    /// Who is missing where the node that answers has no quorum; none where it has, or does not tell.
+    pub async fn lack_of_quorum(&self, call: &Call) -> Option<String> {
+        let membership = Membership::read(self, call).await.filter(|membership| !membership.is_quorate())?;
+        Some(membership.describe().trim_end().to_owned())
+    }
+
+    /// What a failure of a write means where the cluster has no quorum. pveproxy answers 596 where its worker gave up, as it
+    /// does with several writers that all wait for a lock which can't be had: without quorum nothing was carried out.
+    pub(super) async fn judged_by_quorum(&self, error: Error, call: &Call) -> Error {
+        if error.status() != Some(GAVE_UP) {
+            return error;
+        }
+        match Membership::read(self, call).await {
+            Some(membership) if !membership.is_quorate() => error.with_kind(Kind::NoQuorum),
+            _ => error,
+        }
+    }
 }
 
 /// The error of a writer that had no turn yet when the wait ended.
 pub(super) fn lost(path: &str) -> Error {
     Error::new(Kind::NoQuorum, &Method::PUT, path, "no quorum").into_echo()
-}
-
-fn stopped(refusal: &Error) -> Error {
-    let note = format!("Stopped while waiting for quorum. {}", refusal.quote());
-    over(Ended::Stopped, refusal.method(), refusal.path()).with_note(note)
-}
-
-/// Who is in the cluster, and who of them is there.
-pub(super) struct Membership {
-    pub(super) quorate: bool,
-    pub(super) nodes: Vec<Member>,
-}
-
-pub(super) struct Member {
-    name: String,
-    online: bool,
-    votes: Option<i64>,
-}
-
-impl Membership {
-    /// Asks once; `None` if there is no answer, or none that tells.
-    pub(super) async fn read(client: &Client, call: &Call) -> Option<Self> {
-        let rows: Vec<Row> = client.once(STATUS, call).await.ok()?.typed().ok()?;
-        let quorate = rows
-            .iter()
-            .find(|row| row.r#type == "cluster")
-            // A node on its own has no cluster entry, and needs no quorum.
-            .is_none_or(|row| row.quorate == Some(true));
-        let mut nodes: Vec<_> = rows
-            .into_iter()
-            .filter(|row| row.r#type == "node")
-            .map(|row| Member { name: row.name, online: row.online == Some(true), votes: None })
-            .collect();
-        if !quorate {
-            let votes = client.once(VOTES, call).await.ok();
-            let votes: Vec<Votes> = votes.and_then(|votes| votes.typed().ok()).unwrap_or_default();
-            for node in &mut nodes {
-                node.votes = votes.iter().find(|row| row.name == node.name).and_then(|row| row.quorum_votes);
-            }
-        }
-        nodes.sort_by(|one, other| one.name.cmp(&other.name));
-        Some(Self { quorate, nodes })
-    }
-
-    /// `It has 1 of 3 votes (online: pve1; offline: pve2, pve3). `
-    fn describe(&self) -> String {
-        let names = |online: bool| -> String {
-            let names: Vec<_> =
-                self.nodes.iter().filter(|node| node.online == online).map(|node| node.name.as_str()).collect();
-            if names.is_empty() { "none".to_owned() } else { names.join(", ") }
-        };
-        let total: Option<i64> = self.nodes.iter().map(|node| node.votes).sum();
-        let present: Option<i64> = self.nodes.iter().filter(|node| node.online).map(|node| node.votes).sum();
-        let count = match (present, total) {
-            (Some(present), Some(total)) => format!("{present} of {total} votes"),
-            _ => {
-                let online = self.nodes.iter().filter(|node| node.online).count();
-                format!("{online} of {} nodes", self.nodes.len())
-            }
-        };
-        format!("It has {count} (online: {}; offline: {}). ", names(true), names(false))
-    }
-}
-
-#[derive(Deserialize)]
-struct Row {
-    r#type: String,
-    name: String,
-    #[serde(default, deserialize_with = "wire::optional::flag")]
-    online: Option<bool>,
-    #[serde(default, deserialize_with = "wire::optional::flag")]
-    quorate: Option<bool>,
-}
-
-#[derive(Deserialize)]
-struct Votes {
-    name: String,
-    #[serde(default, deserialize_with = "wire::optional::integer")]
-    quorum_votes: Option<i64>,
 }

@@ -1,14 +1,12 @@
 //! `pve_quorum`: membership, votes and the QDevice daemon; the votes themselves over SSH, where that is configured.
 
 use pve_schemas::data::{NoArguments, Quorum};
-use pve_schemas::qdevice::Votes;
 use serde_json::Value as Json;
 
 use super::adapter::{Reader, Source};
 use crate::client::Collection;
 use crate::framework::Failure;
 use crate::session::SshAccess;
-use crate::ssh::{Command, Output, Ssh};
 
 impl Source for Quorum {
     type Arguments = NoArguments;
@@ -24,12 +22,12 @@ impl Source for Quorum {
         else {
             return Ok(quorum);
         };
-        match votes(reader, ssh, node).await {
+        match crate::ssh::votes(ssh, node, &reader.call).await {
             Ok(votes) => Ok(quorum.counted(&votes)),
             Err(problem) => {
                 reader.cx.warn(
                     "Votes are derived, not counted",
-                    format!("`pvecm status` could not be asked on {node}; the votes follow from the API's answers instead.\n{problem}"),
+                    format!("`pvecm status` could not be asked on {node}; the votes follow from the API's answers instead.\n{}", problem.quote()),
                 );
                 Ok(quorum)
             }
@@ -41,10 +39,4 @@ impl Source for Quorum {
 fn answering(status: &Json) -> Option<&str> {
     let rows = status.as_array().into_iter().flatten();
     rows.filter(|row| row["type"] == "node" && row["local"] == 1).find_map(|row| row["name"].as_str())
-}
-
-async fn votes(reader: &Reader<'_>, ssh: &Ssh, node: &str) -> Result<Votes, String> {
-    let command = Command::new("pvecm").arg("status").reading();
-    let output = ssh.run(node, &command, &reader.call).await.and_then(Output::success);
-    Votes::parse(&output.map_err(|error| error.quote())?.text())
 }

@@ -1,5 +1,6 @@
 //! The same for failures on the way to a node's shell.
 
+use crate::client::Vain;
 use crate::framework::{Cause, Failure};
 use crate::ssh::{Error, HostKey, Kind};
 
@@ -14,6 +15,22 @@ pub fn explain(object: &str, error: &Error) -> Failure {
     detail.push_str(&error.quote());
     let cause = if error.is_ambiguous() { Cause::Ambiguous } else { Cause::Refused };
     Failure::new(cause, detail)
+}
+
+/// What it means for the object called `object` that the cluster has no quorum; `refusal` is what the node answered.
+pub fn no_quorum(object: &str, vain: &Vain, refusal: &str) -> Failure {
+    let note = match vain {
+        // Another writer tells all of it.
+        Vain::Echo => return Failure::refused(format!("{object}: {}", happened(Kind::NoQuorum))),
+        Vain::Stopped => {
+            return Failure::refused(format!(
+                "{object}: interrupted while waiting for quorum. Nothing was changed. Apply again to go on waiting.\n{refusal}"
+            ));
+        }
+        Vain::Expired(note) => note,
+    };
+    let next = next_step(Kind::NoQuorum).unwrap_or_default();
+    Failure::refused(format!("{object}: {}\n{note}\n{next}\n{refusal}", happened(Kind::NoQuorum)))
 }
 
 fn happened(kind: Kind) -> &'static str {
@@ -44,7 +61,9 @@ fn next_step(kind: Kind) -> Option<&'static str> {
             "Check that the node is up and its SSH server answers there; the `ssh` block can name another address \
              (a `node` block with `name` and `address`), port or `jump_host`."
         }
-        Kind::NoQuorum => "Bring nodes back until more than half of the votes are there, then apply again.",
+        Kind::NoQuorum => {
+            "Bring nodes, or the QNetd host, back until more than half of the votes are present, then apply again."
+        }
         Kind::Locked => "Apply again.",
         Kind::Stopped => "Run the same command again: it goes on from what the state says now.",
         Kind::Expired => "Give it more time in its `timeouts` block, or apply again.",

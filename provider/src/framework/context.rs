@@ -1,7 +1,8 @@
 //! What every operation is given: until when it may run, when to stop, and where warnings go.
 
-use std::sync::Mutex;
-use std::time::Instant;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
@@ -18,12 +19,39 @@ pub struct Context {
     /// Cancelled when the user interrupts.
     pub stop: Stop,
     warnings: Mutex<Diagnostics>,
+    waits: Waits,
+}
+
+/// What the operation waited for, and how long.
+#[derive(Debug, Clone, Default)]
+pub struct Waits(Arc<Mutex<BTreeMap<String, Duration>>>);
+
+impl Waits {
+    /// Takes note of a wait that is over.
+    pub fn add(&self, what: &str, length: Duration) {
+        *self.lock().entry(what.to_owned()).or_default() += length;
+    }
+
+    /// A warning for each thing that was waited for on behalf of the object called `name`.
+    pub fn warnings(&self, name: &str) -> Diagnostics {
+        let mut warnings = Diagnostics::new();
+        for (what, length) in &*self.lock() {
+            // Core shows one of all warnings that have a summary in common.
+            warnings
+                .warning(format!("Waited for {what}"), format!("{name}: waited {} s for {what}.", length.as_secs()));
+        }
+        warnings
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Duration>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Context {
     /// A frame that ends at `deadline` or when `stop` is cancelled.
     pub fn new(deadline: Instant, stop: Stop) -> Self {
-        Self { deadline, stop, warnings: Mutex::default() }
+        Self { deadline, stop, warnings: Mutex::default(), waits: Waits::default() }
     }
 
     /// Tells the user something that doesn't fail the operation.
@@ -36,12 +64,17 @@ impl Context {
         self.lock().warning_at(path, summary, detail);
     }
 
+    /// Where waits are noted.
+    pub fn waits(&self) -> Waits {
+        self.waits.clone()
+    }
+
     /// What was said so far.
     pub fn into_warnings(self) -> Diagnostics {
-        self.warnings.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.warnings.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Diagnostics> {
-        self.warnings.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.warnings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

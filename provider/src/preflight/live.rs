@@ -32,6 +32,8 @@ pub struct Live {
     permissions: OnceCell<Option<Permissions>>,
     qdevice: OnceCell<Option<bool>>,
     version: OnceCell<Option<Version>>,
+    /// Who is missing, where there is no quorum.
+    lack_of_quorum: OnceCell<Option<String>>,
     /// Apart from the rest, since guests may be made by others while an apply runs.
     cluster: ArcSwapOption<Cluster>,
     is_cluster_read: OnceCell<()>,
@@ -41,6 +43,7 @@ pub struct Live {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Needs {
     pub cluster: bool,
+    pub quorum: bool,
     pub permissions: bool,
     pub resources: bool,
     pub placed: bool,
@@ -82,6 +85,11 @@ impl Live {
             async {
                 if needs.permissions {
                     self.permissions.get_or_init(|| permissions(client, call)).await;
+                }
+            },
+            async {
+                if needs.quorum {
+                    self.lack_of_quorum.get_or_init(|| lack_of_quorum(client, call)).await;
                 }
             },
             self.version.get_or_init(async || client.version(call).await.ok()),
@@ -146,6 +154,11 @@ impl Live {
         *self.qdevice.get()?
     }
 
+    /// Who is missing, if it is known that there is no quorum.
+    pub fn lack_of_quorum(&self) -> Option<&str> {
+        self.lack_of_quorum.get()?.as_deref()
+    }
+
     /// Whether this is PVE 8.
     pub fn is_pve_8(&self) -> Option<bool> {
         self.version.get()?.as_ref().map(|version| version.major < 9)
@@ -167,6 +180,13 @@ impl Live {
 
 async fn list(client: &Client, call: &Call, collection: Collection) -> Option<Vec<Json>> {
     client.list(collection, call).await.ok()?.all().ok()
+}
+
+async fn lack_of_quorum(client: &Client, call: &Call) -> Option<String> {
+    let rows = list(client, call, Collection::ClusterStatus).await?;
+    // A node on its own has no such row, and needs no quorum.
+    let cluster = rows.iter().find(|row| row["type"] == "cluster")?;
+    if wire::flag(&cluster["quorate"]) == Some(false) { client.lack_of_quorum(call).await } else { None }
 }
 
 async fn permissions(client: &Client, call: &Call) -> Option<Permissions> {

@@ -136,7 +136,8 @@ impl Preflight {
         let mut diagnostics = Diagnostics::new();
         let Some(object) = object else { return diagnostics };
         let call = &Call::within(call.left().min(PATIENCE), call.stop.clone());
-        self.live.read(client, call, needs(&object, subject.task)).await;
+        let needs = Needs { quorum: object.needs_quorum(), ..needs(&object, subject.task) };
+        self.live.read(client, call, needs).await;
         self.live.refresh(client, call, object.guest()).await;
         let cluster = self.live.cluster();
         let ledger = self.ledger();
@@ -190,12 +191,14 @@ fn needs(object: &Object, task: Task) -> Needs {
             // No rule names what is no HA resource yet.
             let has_group = resource.group.as_ref().is_some_and(Option::is_some);
             let placed = task != Task::Create || has_group;
-            Needs { cluster, permissions: true, placed, jobs: placed && cluster, resources: false }
+            Needs { cluster, permissions: true, placed, jobs: placed && cluster, ..Needs::default() }
         }
         Object::Rule(_) | Object::Group(_) => {
-            Needs { cluster, permissions: true, placed: cluster, jobs: cluster, resources: true }
+            Needs { cluster, permissions: true, placed: cluster, jobs: cluster, resources: true, ..Needs::default() }
         }
-        Object::Job(_) => Needs { cluster, permissions: true, placed: cluster, resources: cluster, jobs: cluster },
+        Object::Job(_) => {
+            Needs { cluster, permissions: true, placed: cluster, resources: cluster, jobs: cluster, ..Needs::default() }
+        }
         Object::Options => Needs { permissions: true, ..Needs::default() },
         Object::Hosted(_) => Needs { cluster, ..Needs::default() },
         Object::Qdevice => Needs::default(),

@@ -34,6 +34,8 @@ pub struct Hosted {
     pub nodes: Vec<(Path, Known<Name>)>,
     /// Whether it can't be made while one of them doesn't exist.
     pub is_on_them: bool,
+    /// Whether it is a file of the cluster, which is read-only without quorum.
+    pub is_shared: bool,
 }
 
 /// An HA resource.
@@ -139,17 +141,24 @@ impl Object {
             }),
             DatacenterOptions::NAME => Self::Options,
             "pve_qdevice" => Self::Qdevice,
-            "pve_node_maintenance" | "pve_node_watchdog" => {
-                Self::Hosted(Hosted { nodes: vec![named(value, Path::root())], is_on_them: true })
-            }
+            "pve_node_maintenance" | "pve_node_watchdog" => Self::Hosted(Hosted {
+                nodes: vec![named(value, Path::root())],
+                is_on_them: true,
+                is_shared: kind == "pve_node_maintenance",
+            }),
             "pve_fence_device" => {
                 let connections = value.at("connect").elements().unwrap_or_default().iter().enumerate();
                 let at = |index| Path::attribute("connect").index(index);
                 let nodes = connections.map(|(index, connection)| named(connection, at(index))).collect();
-                Self::Hosted(Hosted { nodes, is_on_them: false })
+                Self::Hosted(Hosted { nodes, is_on_them: false, is_shared: true })
             }
             _ => return None,
         })
+    }
+
+    /// Whether a write of it needs quorum.
+    pub fn needs_quorum(&self) -> bool {
+        !matches!(self, Self::Hosted(hosted) if !hosted.is_shared)
     }
 
     /// The attribute that tells that it is about what is called `key`.

@@ -112,6 +112,13 @@ pub const CHECKS: &[Check] = &[
         run: destroy::named_by_rule,
     },
     Check {
+        name: "no-quorum",
+        level: WARNS,
+        summary: "The cluster has no quorum",
+        doc: "The node that answers has no quorum, so that an apply would wait for it. Said once.",
+        run: cluster::no_quorum,
+    },
+    Check {
         name: "no-relocation",
         level: WARNS,
         summary: "Failed starts are not tried elsewhere",

@@ -7,11 +7,11 @@ use pve_schemas::FenceDevice;
 use pve_schemas::fence_device::{DeviceId, FenceCfg, Known, PATH};
 
 use super::explain;
-use super::hosted::{Hosted, any_node, cluster_file, members, unsure};
+use super::hosted::{Hosted, any_node, await_quorum, cluster_file, members, unsure};
 use super::verbs::Verb;
 use crate::client::{Domain, Turn};
 use crate::framework::{Cause, Diagnostics, Failure, Freshness, Number, Path, Value};
-use crate::ssh::{ClusterFile, Edit, Error};
+use crate::ssh::{ClusterFile, Edit, Error, Kind};
 
 /// What the file is called in messages.
 const FILE: &str = "the fence devices";
@@ -146,23 +146,27 @@ async fn read(verb: &Verb<'_>, freshness: Freshness) -> Result<FenceCfg, Failure
 async fn edit(
     verb: &Verb<'_>,
     device: &FenceDevice,
-    change: impl FnOnce(&mut FenceCfg, &DeviceId) -> Result<(), Failure>,
+    change: impl Fn(&mut FenceCfg, &DeviceId) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let node = any_node(&members(verb).await?, None)?.to_owned();
     let id = device.device();
     let mut complaints = Vec::new();
-    let decide = |text: Option<&str>| {
-        let mut cfg = FenceCfg::parse(text.unwrap_or_default().as_bytes());
-        change(&mut cfg, &id).map_err(Failed::Told)?;
-        complaints = cfg.complaints();
-        // The text was read as UTF-8, and what is added is.
-        Ok(Edit::Write(String::from_utf8_lossy(&cfg.text()).into_owned()))
-    };
-    let done = file().edit(&verb.ssh()?, &node, &verb.call(), decide).await;
-    match done {
-        Ok(_) => {}
-        Err(Failed::Ssh(error)) => return Err(unsure(&id.to_string())(error)),
-        Err(Failed::Told(failure)) => return Err(failure),
+    loop {
+        let decide = |text: Option<&str>| {
+            let mut cfg = FenceCfg::parse(text.unwrap_or_default().as_bytes());
+            change(&mut cfg, &id).map_err(Failed::Told)?;
+            complaints = cfg.complaints();
+            // The text was read as UTF-8, and what is added is.
+            Ok(Edit::Write(String::from_utf8_lossy(&cfg.text()).into_owned()))
+        };
+        match file().edit(&verb.ssh()?, &node, &verb.call(), decide).await {
+            Ok(_) => break,
+            Err(Failed::Ssh(error)) if error.kind() == Kind::NoQuorum => {
+                await_quorum(verb, &id.to_string(), error).await?;
+            }
+            Err(Failed::Ssh(error)) => return Err(unsure(&id.to_string())(error)),
+            Err(Failed::Told(failure)) => return Err(failure),
+        }
     }
     if !complaints.is_empty() {
         verb.cx.warn(

@@ -345,6 +345,32 @@ pub fn unsure(object: &str) -> impl Fn(crate::ssh::Error) -> Failure + '_ {
     }
 }
 
+/// Waits until a write over SSH may be tried again that was refused for want of quorum, with all other writers.
+///
+/// # Errors
+/// The operation ends before there is quorum.
+pub async fn await_quorum(verb: &Verb<'_>, object: &str, refusal: crate::ssh::Error) -> Result<(), Failure> {
+    let refusal = refusal.quote();
+    let waited = verb.client().await_quorum(&refusal, &verb.call()).await;
+    waited.map_err(|vain| explain::ssh::no_quorum(object, &vain, &refusal))
+}
+
+/// Waits until there is quorum, for a program that would otherwise stop in the middle.
+///
+/// # Errors
+/// The operation ends before there is quorum.
+pub async fn demand_quorum(verb: &Verb<'_>, object: &str) -> Result<(), Failure> {
+    let rows = get(verb, object, Collection::ClusterStatus).await?;
+    let cluster = rows.as_array().into_iter().flatten().find(|row| row["type"] == "cluster");
+    // A node on its own needs none.
+    if cluster.is_none_or(|row| row["quorate"] == 1) {
+        return Ok(());
+    }
+    let refusal = "PVE: quorate 0 (GET /cluster/status)";
+    let waited = verb.client().await_quorum(refusal, &verb.call()).await;
+    waited.map_err(|vain| explain::ssh::no_quorum(object, &vain, refusal))
+}
+
 /// A read of the API, typed as JSON.
 pub async fn get(verb: &Verb<'_>, object: &str, collection: Collection) -> Result<Json, Failure> {
     verb.client().get(collection.path(), &verb.call()).await.map_err(|error| explain(object, &error))

@@ -11,7 +11,7 @@ use serde_json::Value as Json;
 
 use self::queue::Queue;
 use self::status::{Holding, Status};
-use super::hosted::{Hosted, any_node, cluster_file, get, members, told, unsure};
+use super::hosted::{Hosted, any_node, await_quorum, cluster_file, get, members, told, unsure};
 use super::verbs::{Verb, simple_id};
 use crate::client::{Collection, Domain};
 use crate::framework::{Cause, Failure, Freshness, Path, Value};
@@ -188,6 +188,7 @@ async fn request(verb: &Verb<'_>, what: &str, node: &str) -> Result<(), Failure>
                 tracing::warn!(node, reason = error.message(), "asking again");
                 let _ = call.bound(tokio::time::sleep(POLL)).await;
             }
+            Err(error) if error.kind() == Kind::NoQuorum => await_quorum(verb, node, error).await?,
             Err(error) => return Err(unsure(node)(error)),
         }
     }

@@ -10,7 +10,7 @@ use pve_schemas::Qdevice;
 use pve_schemas::qdevice::{CONNECTED, is_same_address};
 
 use self::look::Look;
-use super::hosted::{Hosted, any_node, members, told};
+use super::hosted::{Hosted, any_node, demand_quorum, members, told};
 use super::verbs::Verb;
 use crate::client::{Domain, Turn};
 use crate::framework::{CREATE_FIRST, Cause, Change, Diagnostics, Failure, Freshness, Path, Value};
@@ -126,6 +126,7 @@ impl Hosted for Qdevice {
     }
 
     async fn delete(verb: &Verb<'_>, state: &Self) -> Result<(), Failure> {
+        demand_quorum(verb, SUBJECT).await?;
         let look = Look::new(verb).await?;
         let Some(device) = &look.device else {
             return Err(Failure::new(Cause::Absent, "The cluster has no QDevice."));

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use super::command::Command;
 use super::error::{Error, Kind};
-use super::{Output, Ssh, node_file, over};
+use super::texts::{Refusal, refusal};
+use super::{Output, Ssh, node_file, over, votes};
 use crate::call::Call;
 
 /// Where pmxcfs has its locks: directories, so that making one succeeds for one node only.
@@ -113,6 +114,7 @@ impl ClusterFile {
     async fn lock(&self, ssh: &Ssh, node: &str, call: &Call) -> Result<Lock, Error> {
         let path = format!("{LOCKS}/{}", self.lock);
         let mut held: Option<Error> = None;
+        let mut waiting = None;
         loop {
             let lock =
                 Lock { ssh: ssh.clone(), node: node.to_owned(), path: path.clone(), call: call.clone(), held: true };
@@ -140,7 +142,7 @@ impl ClusterFile {
             if !made.stderr_text().ends_with("File exists") {
                 return Err(explained(ssh, node, made.failed(Kind::Failed), call).await);
             }
-            tracing::info!(node, lock = self.lock, "waiting for the cluster's lock");
+            let waiting = waiting.get_or_insert_with(|| call.waiting(format!("the cluster's lock `{}`", self.lock)));
             held = Some(made.failed(Kind::Locked).with_note(format!(
                 "Another writer holds the cluster's lock `{}`. A lock that was left behind goes away 120 s after it was taken.",
                 self.lock
@@ -148,7 +150,10 @@ impl ClusterFile {
             // pmxcfs takes this as the question whether the lock is older than 120 s, and then removes it.
             let ask = Command::new("touch").arg("-c").arg("-d").arg("@0").arg("--").arg(&path).reading();
             let asked = match ssh.run(node, &ask, call).await {
-                Ok(_) => call.bound(tokio::time::sleep(PAUSE)).await.map_err(|ended| over(ended, node)),
+                Ok(_) => {
+                    let pause = call.bound(tokio::time::sleep(PAUSE));
+                    waiting.during(pause).await.map_err(|ended| over(ended, node))
+                }
                 Err(error) => Err(error),
             };
             if let Err(error) = asked {
@@ -202,15 +207,16 @@ async fn unlock(ssh: Ssh, node: String, path: String, call: Call) {
     }
 }
 
-/// Without quorum pmxcfs takes the write bits away from all of `/etc/pve` and answers EACCES, as for a user who isn't root.
+/// What the refusal of a change below `/etc/pve` comes from. The modes don't say it: `/etc/pve` keeps its own without quorum,
+/// and in the first seconds after the loss all below it do. votequorum says it.
 async fn explained(ssh: &Ssh, node: &str, error: Error, call: &Call) -> Error {
-    if !error.message().contains("Permission denied") {
-        return error;
-    }
-    let mode = ssh.run(node, &Command::new("stat").arg("-c").arg("%a").arg("/etc/pve").reading(), call).await;
-    match mode {
-        Ok(output) if output.is_success() && output.text().trim() == "555" => error.with_kind(Kind::NoQuorum),
-        _ => error.with_note(
+    let Some(refusal) = refusal(error.message()) else { return error };
+    match (votes(ssh, node, call).await, refusal) {
+        (Ok(votes), _) if !votes.quorate => error.with_kind(Kind::NoQuorum),
+        // Quorum has just come back, and the nodes are about to agree on what /etc/pve holds.
+        (Ok(_), Refusal::Busy) => error.with_kind(Kind::NoQuorum),
+        (_, Refusal::Busy) => error,
+        (_, Refusal::Denied) => error.with_note(
             "Only root may change files below /etc/pve. Log in as root, or set `sudo = true` in the `ssh` block.",
         ),
     }

@@ -160,7 +160,7 @@ impl Error {
         self
     }
 
-    pub(super) fn with_note(mut self, note: impl Into<String>) -> Self {
+    pub(crate) fn with_note(mut self, note: impl Into<String>) -> Self {
         self.inner.note = Some(note.into());
         self
     }

@@ -45,6 +45,7 @@ mod shared_reads;
 #[cfg(test)]
 mod tests;
 mod texts;
+mod votes;
 
 use std::fmt;
 use std::sync::Arc;
@@ -58,6 +59,7 @@ pub use host_keys::{HostKeys, LineError};
 pub use identity::{Identity, IdentityError};
 pub use output::{Line, Output};
 pub use quote::{Nul, quote};
+pub use votes::votes;
 
 use crate::call::{Call, Ended};
 use pool::Pool;

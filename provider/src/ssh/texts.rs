@@ -20,6 +20,23 @@ pub(super) fn is_denial(stderr: &str) -> bool {
     ["Permission denied", "Operation not permitted", "please run as root"].iter().any(|text| stderr.contains(text))
 }
 
+/// Why pmxcfs has refused a change below `/etc/pve`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// EACCES: there is no quorum, or the user is not root.
+    Denied,
+    /// EBUSY: the nodes are about to find out who is there, as in the first seconds without quorum.
+    Busy,
+}
+
+/// The refusal that a failed command met, if it met one.
+pub(super) fn refusal(stderr: &str) -> Option<Refusal> {
+    if stderr.contains("Device or resource busy") {
+        return Some(Refusal::Busy);
+    }
+    stderr.contains("Permission denied").then_some(Refusal::Denied)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -51,6 +51,8 @@ pub struct Qdevice {
     pub algorithm: Option<String>,
     /// How many votes it has: 1 with `ffsplit`, one less than there are nodes with `lms`.
     pub votes: Option<i64>,
+    /// The address of the QNetd host.
+    pub address: Option<String>,
     /// The state of the connection to the QNetd host, such as `Connected`.
     pub state: Option<String>,
 }
@@ -157,7 +159,8 @@ impl QuorumNode {
 fn qdevice_of(answer: &Json, nodes: &[QuorumNode]) -> (Qdevice, Option<i64>) {
     // PVE::API2::ClusterConfig answers {} where the daemon's socket doesn't exist.
     if answer.as_object().is_none_or(serde_json::Map::is_empty) {
-        return (Qdevice { configured: false, algorithm: None, votes: None, state: None }, Some(0));
+        let none = Qdevice { configured: false, algorithm: None, votes: None, address: None, state: None };
+        return (none, Some(0));
     }
     let entry = Entry(answer);
     let named = entry.text("Algorithm");
@@ -184,7 +187,10 @@ fn qdevice_of(answer: &Json, nodes: &[QuorumNode]) -> (Qdevice, Option<i64>) {
         (Some("Connected") | None, _) => None,
         (Some(_), _) => Some(0),
     };
-    (Qdevice { configured: true, algorithm, votes, state }, cast)
+    // `HOST:PORT`; an IPv6 address has colons of its own.
+    let address = entry.text("QNetd host");
+    let address = address.map(|host| host.rsplit_once(':').map_or(host.clone(), |(address, _)| address.to_owned()));
+    (Qdevice { configured: true, algorithm, votes, address, state }, cast)
 }
 
 fn sum<'a>(nodes: impl Iterator<Item = &'a QuorumNode>) -> Option<i64> {

@@ -7,14 +7,14 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::fake::Fake;
-use super::server::{Reply, call, die, ok};
+use super::server::{Reply, call, die, ok, status};
 use crate::client::{Client, Domain, Error, Kind, Params};
 
 const STATUS: &str = r#"[{"type":"cluster","name":"c","nodes":3,"quorate":0},
     {"type":"node","name":"pve1","online":1},{"type":"node","name":"pve2","online":0},
     {"type":"node","name":"pve3","online":0}]"#;
-const VOTES: &str = r#"[{"name":"pve1","quorum_votes":"1"},{"name":"pve2","quorum_votes":"1"},
-    {"name":"pve3","quorum_votes":"1"}]"#;
+const VOTES: &str = r#"[{"node":"pve1","quorum_votes":"1"},{"node":"pve2","quorum_votes":"1"},
+    {"node":"pve3","quorum_votes":"1"}]"#;
 
 fn cluster(quorate: &Arc<AtomicBool>) -> Fake {
     let quorate = quorate.clone();
@@ -26,6 +26,7 @@ fn reply(path: &str, quorate: bool) -> Reply {
         "/cluster/status" if quorate => ok(&STATUS.replace("\"quorate\":0", "\"quorate\":1")),
         "/cluster/status" => ok(STATUS),
         "/cluster/config/nodes" => ok(VOTES),
+        "/cluster/config/qdevice" => ok("{}"),
         _ if quorate => ok("null"),
         "/cluster/options" => die("cfs-lock 'file-datacenter_cfg' error: no quorum!"),
         _ => die("cluster not ready - no quorum?"),
@@ -102,4 +103,51 @@ async fn all_go_on_when_quorum_is_back() {
     for writer in writers {
         writer.await.unwrap().unwrap();
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_votes_of_a_qdevice_count_and_its_host_is_named() {
+    const QDEVICE: &str = r#"{"Model":"Net","Algorithm":"LMS","QNetd host":"10.0.0.9:5403","State":"Connect failed"}"#;
+    let server = Fake::start(|seen| match seen.path.as_str() {
+        "/cluster/config/qdevice" => ok(QDEVICE),
+        path => reply(path, false),
+    });
+    let error = write(&server.client(), Domain::Ha).await.unwrap_err();
+    let note = "It has 1 of 5 votes (online: pve1; offline: pve2, pve3; QDevice on 10.0.0.9 with 2 votes: Connect failed). \
+                Waited 60 s for quorum.";
+    assert_eq!(error.note(), Some(note));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_that_pveproxy_gave_up_is_tried_again_where_there_is_no_quorum() {
+    let (quorate, refused) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+    let (seen_quorate, seen_refused) = (quorate.clone(), refused.clone());
+    let server = Fake::start(move |seen| {
+        let quorate = seen_quorate.load(Ordering::SeqCst);
+        let is_write = !seen.path.starts_with("/cluster/status") && !seen.path.starts_with("/cluster/config");
+        if is_write && !quorate {
+            seen_refused.store(true, Ordering::SeqCst);
+            return status(596, "Broken pipe");
+        }
+        reply(seen.path.as_str(), quorate)
+    });
+    let client = server.client();
+    let writer = {
+        let client = client.clone();
+        tokio::spawn(async move { write(&client, Domain::Ha).await })
+    };
+    while !refused.load(Ordering::SeqCst) {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    assert!(!writer.is_finished());
+    quorate.store(true, Ordering::SeqCst);
+    writer.await.unwrap().unwrap();
+
+    // With quorum it may have been carried out.
+    let server = Fake::start(|seen| match seen.path.as_str() {
+        "/cluster/ha/resources/vm:1" => status(596, "Broken pipe"),
+        path => reply(path, true),
+    });
+    assert_eq!(write(&server.client(), Domain::Ha).await.unwrap_err().kind(), Kind::Ambiguous);
 }

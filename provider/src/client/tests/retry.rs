@@ -91,13 +91,15 @@ async fn an_ambiguous_write_is_sent_once_and_said_to_be_ambiguous() {
         let server = script([reply]);
         let error = put(&server.client()).await.unwrap_err();
         assert_eq!(error.kind(), Kind::Ambiguous, "{error}");
-        assert_eq!(server.lines().len(), 1, "{error}");
+        let writes = server.lines().iter().filter(|line| !line.starts_with("GET ")).count();
+        assert_eq!(writes, 1, "{error}");
     }
     for reply in replies() {
         let server = script([reply]);
         let error = post(&server.client()).await.unwrap_err();
         assert_eq!(error.kind(), Kind::Ambiguous, "{error}");
-        assert_eq!(server.lines().len(), 1, "{error}");
+        let writes = server.lines().iter().filter(|line| !line.starts_with("GET ")).count();
+        assert_eq!(writes, 1, "{error}");
     }
 }
 

@@ -29,6 +29,7 @@ pub async fn apply(resource: &dyn Resource, stop: Stop, request: ApplyRequest, r
     };
     let subject = if verb == "delete" { &request.prior } else { &request.planned };
     let cx = Context::new(timeout(resource, subject, verb), stop);
+    let name = resource.id(subject).unwrap_or_else(|| resource.name().to_owned());
     let job = Job::new(resource, &cx);
     let mut applied = match verb {
         "create" => {
@@ -46,7 +47,12 @@ pub async fn apply(resource: &dyn Resource, stop: Stop, request: ApplyRequest, r
             applied
         }
     };
+    let waits = cx.waits();
     let mut diagnostics = cx.into_warnings();
+    // What failed in spite of a wait tells of it itself.
+    if !applied.diagnostics.has_error() {
+        diagnostics.extend(waits.warnings(&name));
+    }
     diagnostics.extend(applied.diagnostics);
     applied.diagnostics = diagnostics;
     applied

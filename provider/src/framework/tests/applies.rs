@@ -265,3 +265,16 @@ async fn an_import_takes_everything() {
     assert!(provider.import("pve_thing", "b").await.diagnostics.has_error());
     assert!(provider.import("pve_thing", "a/b").await.diagnostics.has_error());
 }
+
+#[tokio::test]
+async fn a_long_wait_is_told_where_the_apply_succeeds() {
+    let things = Things::new();
+    let mut planned = thing("a", 3);
+    for (name, value) in [("id", Value::from("a")), ("serial", Value::Unknown), ("comment", Value::from("slow"))] {
+        planned.insert(name, value);
+    }
+    let request = ApplyRequest { prior: Value::Null, config: thing("a", 3), planned, link: Link::default() };
+    let applied = things.provider().apply("pve_thing", request).await;
+    let told: Vec<_> = applied.diagnostics.iter().map(|told| (told.summary.as_str(), told.detail.as_str())).collect();
+    assert_eq!(told, [("Waited for the server", "a: waited 12 s for the server.")]);
+}

@@ -226,8 +226,15 @@ impl Resource for Things {
         .boxed()
     }
 
-    fn settle<'a>(&'a self, _: &'a Context, _: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
-        async { self.wait() }.boxed()
+    /// What is called slow notes a wait of 12 s.
+    fn settle<'a>(&'a self, cx: &'a Context, object: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
+        async {
+            if object.at("comment").as_str() == Some("slow") {
+                cx.waits().add("the server", std::time::Duration::from_secs(12));
+            }
+            self.wait()
+        }
+        .boxed()
     }
 
     fn vanish<'a>(&'a self, _: &'a Context, _: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {

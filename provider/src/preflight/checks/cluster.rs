@@ -28,6 +28,19 @@ pub fn two_nodes_without_qdevice(case: &Case<'_>) -> Vec<Finding> {
     )]
 }
 
+/// A cluster that takes no write now.
+pub fn no_quorum(case: &Case<'_>) -> Vec<Finding> {
+    let Some(lack) = case.view.live.lack_of_quorum() else { return Vec::new() };
+    if !case.any().needs_quorum() || !case.is_news("no-quorum".to_owned()) {
+        return Vec::new();
+    }
+    vec![general_warning(format!(
+        "The cluster has no quorum now, as the node that answers sees it. {lack}\nWithout quorum /etc/pve is read-only: an apply would \
+         wait for quorum until its `timeouts` run out, and then fail with nothing changed. Bring nodes, or the QNetd host, back \
+         first."
+    ))]
+}
+
 /// An object that two resources of the configuration are to create.
 pub fn planned_twice(case: &Case<'_>) -> Vec<Finding> {
     let twice = names(case, |key| case.changed().is_some() && case.view.planned.creates_twice(key));

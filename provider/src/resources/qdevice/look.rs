@@ -54,7 +54,8 @@ impl Look {
 
     /// The votes as votequorum counts them.
     pub(super) async fn votes(&self, verb: &Verb<'_>) -> Result<Votes, Failure> {
-        votes(verb, any_node(&self.members, None)?).await
+        let node = any_node(&self.members, None)?;
+        crate::ssh::votes(&verb.ssh()?, node, &verb.call()).await.map_err(told(SUBJECT))
     }
 
     /// The online nodes whose daemon doesn't run.
@@ -115,18 +116,6 @@ fn state(said: Option<&str>, idle: &[&str]) -> String {
         // PVE::API2::ClusterConfig answers {} where the daemon runs and its socket isn't there yet.
         None => "No answer from the daemon".to_owned(),
     }
-}
-
-/// The votes as `node` sees them.
-pub(super) async fn votes(verb: &Verb<'_>, node: &str) -> Result<Votes, Failure> {
-    let command = Command::new("pvecm").arg("status").reading();
-    let output = verb.ssh()?.run(node, &command, &verb.call()).await.and_then(crate::ssh::Output::success);
-    let text = output.map_err(told(SUBJECT))?.text();
-    Votes::parse(&text).map_err(|problem| {
-        Failure::refused(format!(
-            "{node}: what `pvecm status` printed can't be understood: {problem}. Nothing was changed."
-        ))
-    })
 }
 
 #[cfg(test)]

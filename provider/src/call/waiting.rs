@@ -1,0 +1,94 @@
+//! Waits that last: told in the log while they do, and noted when they are over.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// How often a wait is told in the log, and from which length on it is noted.
+const TELL: Duration = Duration::from_secs(10);
+
+/// Takes note of what was waited for, and for how long.
+type Note = dyn Fn(&str, Duration) + Send + Sync;
+
+/// Where long waits are noted.
+#[derive(Clone, Default)]
+pub struct Waited(Option<Arc<Note>>);
+
+impl Waited {
+    /// Notes each wait by `note`.
+    pub fn new(note: impl Fn(&str, Duration) + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(note)))
+    }
+}
+
+impl fmt::Debug for Waited {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Waited").field(&self.0.is_some()).finish()
+    }
+}
+
+/// A wait that goes on until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    what: String,
+    since: Instant,
+    next: Instant,
+    waited: Waited,
+}
+
+impl Waiting {
+    pub(super) fn new(what: String, since: Instant, waited: Waited) -> Self {
+        tracing::info!("waiting for {what}");
+        Self { what, since, next: Instant::now() + TELL, waited }
+    }
+
+    /// Does `work`, which is a part of the wait.
+    pub(crate) async fn during<T>(&mut self, work: impl Future<Output = T>) -> T {
+        let mut work = std::pin::pin!(work);
+        loop {
+            tokio::select! {
+                biased;
+                done = &mut work => return done,
+                () = tokio::time::sleep_until(self.next) => {
+                    tracing::info!(seconds = self.since.elapsed().as_secs(), "still waiting for {}", self.what);
+                    self.next += TELL;
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        let length = self.since.elapsed();
+        if let (Some(note), true) = (&self.waited.0, length >= TELL) {
+            note(&self.what, length);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use tokio_util::sync::CancellationToken;
+
+    use super::*;
+    use crate::call::Call;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_long_wait_is_noted_and_a_short_one_is_not() {
+        let noted = Arc::new(Mutex::new(Vec::new()));
+        let notes = noted.clone();
+        let note = move |what: &str, length: Duration| notes.lock().unwrap().push((what.to_owned(), length.as_secs()));
+        let call = Call::within(Duration::from_secs(60), CancellationToken::new()).noting(Waited::new(note));
+        for (what, seconds) in [("a", 9), ("b", 31)] {
+            let mut waiting = call.waiting(what);
+            waiting.during(tokio::time::sleep(Duration::from_secs(seconds - 1))).await;
+            waiting.during(tokio::time::sleep(Duration::from_secs(1))).await;
+        }
+        assert_eq!(*noted.lock().unwrap(), [("b".to_owned(), 31)]);
+    }
+}
