@@ -30,6 +30,7 @@ fn cause(kind: Kind) -> Cause {
         Kind::Absent => Cause::Absent,
         Kind::Exists => Cause::Exists,
         Kind::Ambiguous => Cause::Ambiguous,
+        Kind::InUse => Cause::InUse,
         Kind::StaleDigest => Cause::Stale,
         _ => Cause::Refused,
     }
@@ -131,8 +132,10 @@ fn next_step(kind: Kind) -> Option<&'static str> {
         }
         Kind::LockTimeout | Kind::StaleDigest => "Apply again.",
         Kind::InUse => {
-            "Remove what refers to it first. To give it another name, let the new one come first: `lifecycle { create_before_destroy = \
-             true }`."
+            "Terraform destroys an object before it changes what refers to it. Two ways out: take it out of what refers to it in an \
+             apply of its own, such as with `-target`, and remove or rename it in the next one; or put `lifecycle { \
+             create_before_destroy = true }` into its resource, apply that before it is removed, and Terraform changes first what \
+             refers to it. A rename needs no apply in between."
         }
         Kind::TargetTaken => {
             "Import that job, or choose another target. A job that is being removed counts until it is gone. If this plan replaces that \

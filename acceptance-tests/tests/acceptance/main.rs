@@ -12,6 +12,7 @@ mod existing_cluster;
 mod failover_simulation;
 mod fence_device;
 mod ha_group;
+mod ha_group_in_use;
 mod ha_node_affinity_rule;
 mod ha_releases;
 mod ha_resource;

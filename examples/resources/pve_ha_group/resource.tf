@@ -7,6 +7,11 @@ resource "pve_ha_group" "databases" {
     pve1 = 2 # preferred: the higher number wins
     pve2 = 1
   }
+
+  # The group can be renamed and removed while HA resources are in it: they are changed first.
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 resource "pve_ha_resource" "database" {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
-use super::{Diagnostics, Path};
+use super::{Activity, Diagnostics, Path};
 
 /// Tells work in flight to end soon. Cancelled by core's `Stop`.
 pub type Stop = CancellationToken;
@@ -18,6 +18,8 @@ pub struct Context {
     pub deadline: Instant,
     /// Cancelled when the user interrupts.
     pub stop: Stop,
+    /// What core asks besides.
+    pub activity: Arc<Activity>,
     warnings: Mutex<Diagnostics>,
     waits: Waits,
 }
@@ -51,7 +53,13 @@ impl Waits {
 impl Context {
     /// A frame that ends at `deadline` or when `stop` is cancelled.
     pub fn new(deadline: Instant, stop: Stop) -> Self {
-        Self { deadline, stop, warnings: Mutex::default(), waits: Waits::default() }
+        Self { deadline, stop, activity: Arc::default(), warnings: Mutex::default(), waits: Waits::default() }
+    }
+
+    /// The same beside other calls of core.
+    #[must_use]
+    pub fn beside(self, activity: Arc<Activity>) -> Self {
+        Self { activity, ..self }
     }
 
     /// Tells the user something that doesn't fail the operation.

@@ -11,6 +11,8 @@ pub enum Cause {
     Exists,
     /// The request may or may not have been carried out: read and compare.
     Ambiguous,
+    /// Other objects refer to it.
+    InUse,
     /// Somebody changed what an update was based on between its read and its write: do both again.
     Stale,
     /// Nothing was changed.

@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use super::{Applied, Resource, Value, shown};
+use super::{Applied, GivenUp, Resource, Value, shown};
 
 /// The private data of a plan.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -21,6 +21,9 @@ pub struct Link {
     /// What of the object to be created is known and no secret. Whoever destroys with that, makes room for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub creates: Option<Json>,
+    /// What gives up its reference to the object to be destroyed: a delete that is refused for that may send it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub given_up: Vec<GivenUp>,
 }
 
 impl Link {
@@ -38,8 +41,11 @@ impl Link {
     #[must_use]
     pub fn next(&self, resource: &dyn Resource, prior: Option<&Value>, planned: &Value) -> Self {
         match prior {
-            Some(prior) => Self { replaces: resource.id(prior), creates: None },
-            None => Self { replaces: self.replaces.clone(), creates: Some(essence(resource, planned).to_json()) },
+            Some(prior) => Self { replaces: resource.id(prior), ..Self::default() },
+            None => {
+                let creates = Some(essence(resource, planned).to_json());
+                Self { replaces: self.replaces.clone(), creates, ..Self::default() }
+            }
         }
     }
 
@@ -139,7 +145,8 @@ mod tests {
             assert_eq!(Link::decode(private), Link::default());
         }
         assert!(Link::default().encode().is_empty());
-        let link = Link { replaces: Some("a".into()), creates: None };
+        let given_up = vec![GivenUp { id: "vm:100".into(), from: "web".into(), to: None }];
+        let link = Link { replaces: Some("a".into()), creates: None, given_up };
         assert_eq!(Link::decode(&link.encode()), link);
     }
 }

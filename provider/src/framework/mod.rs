@@ -3,6 +3,7 @@
 //! This layer knows nothing of Proxmox and nothing of the wire: it works on [`Value`] trees and [`Schema`]s, and asks
 //! a [`Resource`] for the few verbs that only it can know. It is the only layer that ever builds state.
 
+mod activity;
 mod apply;
 mod context;
 mod data_source;
@@ -23,6 +24,7 @@ mod schema;
 mod validate;
 mod value;
 
+pub use activity::Activity;
 pub use apply::{CREATE_FIRST, shown};
 pub use context::{Context, Stop};
 pub use data_source::DataSource;
@@ -39,7 +41,7 @@ pub use provider::{
     Applied, ApplyRequest, Configure, Imported, MoveRequest, PlanRequest, Planned, Provider, ReadOutcome,
 };
 pub use read::TIMEOUTS;
-pub use resource::{Change, Found, Freshness, MoveSource, Permit, Resource, WritePermit};
+pub use resource::{Change, Found, Freshness, GivenUp, MoveSource, Permit, Resource, WritePermit};
 pub use schema::{Attribute, Block, NestedBlock, Nesting, Schema, Timeouts, Type};
 pub use value::{Number, Value};
 

@@ -1,18 +1,20 @@
 //! The planner. Planned values are a pure function of the request; only the diagnostics of `preflight` look further.
 
+use std::sync::Arc;
+
 use super::apply::timeout;
 use super::equal::{same, same_block, stored_differences};
 use super::resource::Change;
 use super::{
-    Attribute, Block, Context, Diagnostics, NestedBlock, Nesting, Path, PlanRequest, Planned, Resource, Step, Stop,
+    Activity, Attribute, Block, Context, Link, NestedBlock, Nesting, Path, PlanRequest, Planned, Resource, Step, Stop,
     Value,
 };
 
 /// Plans a create, update, replace or destroy of an object of type `resource`.
-pub async fn plan(resource: &dyn Resource, stop: Stop, request: PlanRequest) -> Planned {
+pub async fn plan(resource: &dyn Resource, stop: Stop, activity: Arc<Activity>, request: PlanRequest) -> Planned {
     let prior = (!request.prior.is_null()).then_some(&request.prior);
     if request.proposed.is_null() {
-        return Planned { diagnostics: destroy(resource, stop, prior).await, ..Planned::default() };
+        return destroy(resource, stop, activity, prior).await;
     }
     let (state, requires_replace) = values(resource, &request);
     let mut diagnostics = resource.planned(prior, Some(&state));
@@ -30,17 +32,18 @@ pub async fn plan(resource: &dyn Resource, stop: Stop, request: PlanRequest) -> 
     Planned { state, requires_replace, link, diagnostics }
 }
 
-async fn destroy(resource: &dyn Resource, stop: Stop, prior: Option<&Value>) -> Diagnostics {
-    let Some(prior) = prior else { return Diagnostics::new() };
+async fn destroy(resource: &dyn Resource, stop: Stop, activity: Arc<Activity>, prior: Option<&Value>) -> Planned {
+    let Some(prior) = prior else { return Planned::default() };
     let mut diagnostics = resource.planned(Some(prior), None);
     // An apply plans only the destroy of what it has replaced itself: an error would leave it in the state, for the next apply.
     if diagnostics.has_error() || resource.is_applying() {
-        return diagnostics;
+        return Planned { diagnostics, ..Planned::default() };
     }
-    let cx = Context::new(timeout(resource, prior, "read"), stop);
+    let cx = Context::new(timeout(resource, prior, "read"), stop).beside(activity);
+    let given_up = resource.given_up(&cx, prior).await;
     diagnostics.extend(resource.preflight_destroy(&cx, prior).await);
     diagnostics.extend(cx.into_warnings());
-    diagnostics
+    Planned { link: Link { given_up, ..Link::default() }, diagnostics, ..Planned::default() }
 }
 
 /// The planned values, and the paths that need a new object.

@@ -1,14 +1,14 @@
 //! A provider as the protocol layer sees it: one method per thing core can ask, values in, values and diagnostics out.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::future::BoxFuture;
 
 use super::link::Replaced;
 use super::{
-    DataSource, Diagnostics, Link, Listing, MoveSource, Path, Resource, Schema, Stop, Value, apply, list, plan, read,
-    validate,
+    Activity, DataSource, Diagnostics, Link, Listing, MoveSource, Path, Resource, Schema, Stop, Value, apply, list,
+    plan, read, validate,
 };
 
 /// The provider block: its schema, and what configuring does.
@@ -31,6 +31,7 @@ pub struct Provider {
     data_sources: BTreeMap<&'static str, Box<dyn DataSource>>,
     stop: Mutex<Stop>,
     replaced: Replaced,
+    activity: Arc<Activity>,
 }
 
 /// What core asks a plan of.
@@ -121,6 +122,7 @@ impl Provider {
             data_sources: data_sources.into_iter().map(|d| (d.name(), d)).collect(),
             stop: Mutex::default(),
             replaced: Replaced::default(),
+            activity: Arc::default(),
         }
     }
 
@@ -204,14 +206,16 @@ impl Provider {
     /// # Errors
     /// The diagnostics say what can't be understood.
     pub fn upgrade(&self, name: &str, from: i64, state: serde_json::Value) -> Result<Value, Diagnostics> {
+        let _under_way = self.activity.begin();
         let resource = self.resource(name)?;
         read::upgrade(resource, from, state)
     }
 
     /// Plans a create, update, replace or destroy.
     pub async fn plan(&self, name: &str, request: PlanRequest) -> Planned {
+        let _under_way = self.activity.begin();
         match self.resource(name) {
-            Ok(resource) => plan::plan(resource, self.stopper(), request).await,
+            Ok(resource) => plan::plan(resource, self.stopper(), self.activity.clone(), request).await,
             Err(diagnostics) => Planned { diagnostics, ..Planned::default() },
         }
     }
@@ -226,6 +230,7 @@ impl Provider {
 
     /// Refreshes an object.
     pub async fn read(&self, name: &str, state: Value) -> ReadOutcome {
+        let _under_way = self.activity.begin();
         match self.resource(name) {
             Ok(resource) => read::read(resource, self.stopper(), state).await,
             Err(diagnostics) => ReadOutcome { state, diagnostics },

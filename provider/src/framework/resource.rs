@@ -2,6 +2,7 @@
 //! becomes state, is decided by `apply` alone.
 
 use futures_util::future::BoxFuture;
+use serde::{Deserialize, Serialize};
 
 use super::{Context, Diagnostics, Failure, Schema, Value};
 
@@ -16,6 +17,11 @@ pub trait WritePermit: Send {
 
     /// Sends the delete of the object in the state.
     fn delete<'a>(&'a mut self, state: &'a Value) -> BoxFuture<'a, Result<(), Failure>>;
+
+    /// Sends that part of a planned change of another object by which it gives up the object that is to be deleted.
+    fn give_up<'a>(&'a mut self, given_up: &'a GivenUp) -> BoxFuture<'a, Result<(), Failure>> {
+        Box::pin(async move { Err(Failure::refused(format!("{} does not refer to it.", given_up.id))) })
+    }
 }
 
 /// A permit for as long as the operation lasts.
@@ -37,6 +43,17 @@ pub struct Found {
     pub object: Value,
     /// What guards a write that is based on this read, if there is such a thing (a digest).
     pub revision: Option<String>,
+}
+
+/// A reference that the plan of another object gives up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GivenUp {
+    /// The natural id of the object that refers.
+    pub id: String,
+    /// What its attribute says now.
+    pub from: String,
+    /// What the plan says instead.
+    pub to: Option<String>,
 }
 
 /// An object of another resource type that is to become one of this type.
@@ -114,6 +131,13 @@ pub trait Resource: Send + Sync {
 
     /// What on the cluster refers to `object`, such as `the rule web`.
     fn referrers<'a>(&'a self, _cx: &'a Context, _object: &'a Value) -> BoxFuture<'a, Vec<String>> {
+        Box::pin(async { Vec::new() })
+    }
+
+    /// Waits until it is planned what becomes of whatever refers to `prior`, which is to be destroyed: core may plan that later.
+    /// Answers what gives up its reference, if all do. Core destroys an object before it changes what referred to it, so that a
+    /// delete that is refused for that can only go on if it sends what the plan says of the others.
+    fn given_up<'a>(&'a self, _cx: &'a Context, _prior: &'a Value) -> BoxFuture<'a, Vec<GivenUp>> {
         Box::pin(async { Vec::new() })
     }
 

@@ -12,17 +12,18 @@ mod ledger;
 mod live;
 mod objects;
 mod permissions;
+mod references;
 mod table;
 mod view;
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::call::Call;
 use crate::client::Client;
-use crate::framework::{Change, Diagnostic, Diagnostics, Path, Severity, Value};
+use crate::framework::{Activity, Change, Diagnostic, Diagnostics, GivenUp, Path, Severity, Value};
 use key::Key;
 use ledger::Ledger;
 use live::{Live, Needs};
@@ -98,6 +99,28 @@ impl Preflight {
     /// Whether this process is past its plan.
     pub fn is_writing(&self) -> bool {
         self.is_writing.load(Ordering::Relaxed)
+    }
+
+    /// Waits until it is planned what becomes of what refers to the object `prior` of type `kind`, which is to be destroyed; what of
+    /// that gives it up.
+    pub async fn given_up(
+        &self,
+        client: &Client,
+        call: &Call,
+        activity: &Activity,
+        kind: &str,
+        prior: &Value,
+    ) -> Vec<GivenUp> {
+        let Some(object) = Object::of(kind, prior) else { return Vec::new() };
+        let patience = call.left().min(PATIENCE);
+        self.live.read(client, &Call::within(patience, call.stop.clone()), needs(&object, Task::Destroy)).await;
+        let cluster = self.live.cluster();
+        let look = |ledger: &Ledger| -> bool {
+            references::are_decided(&object, &View { live: &self.live, cluster: cluster.as_deref(), planned: ledger })
+        };
+        activity.until(Instant::now() + patience, || call.stop.is_cancelled() || look(&self.ledger())).await;
+        let ledger = self.ledger();
+        references::given_up(&object, &View { live: &self.live, cluster: cluster.as_deref(), planned: &ledger })
     }
 
     /// Takes note that a write is about to be sent. From then on this is no plan but an apply, whose plan has told all
@@ -209,6 +232,8 @@ fn needs(object: &Object, task: Task) -> Needs {
 #[derive(Debug)]
 struct Finding {
     severity: Severity,
+    /// The head line, where it is not the check's own with the object's name behind it.
+    head: Option<String>,
     path: Option<Path>,
     detail: String,
     /// Whether it is about the whole cluster rather than about the object that has led to it.
@@ -225,9 +250,10 @@ impl Finding {
                 check.name
             ));
         }
-        let summary = match subject.filter(|_| !self.is_general) {
-            Some(subject) => format!("{}: {subject}", check.summary),
-            None => check.summary.to_owned(),
+        let summary = match (self.head, subject.filter(|_| !self.is_general)) {
+            (Some(head), _) => head,
+            (None, Some(subject)) => format!("{}: {subject}", check.summary),
+            (None, None) => check.summary.to_owned(),
         };
         Diagnostic { severity: self.severity, summary, detail, path: self.path }
     }

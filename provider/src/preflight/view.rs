@@ -234,7 +234,7 @@ impl<'a> Case<'a> {
 }
 
 pub(super) fn warning(path: Option<Path>, detail: String) -> Finding {
-    Finding { severity: Severity::Warning, path, detail, is_general: false }
+    Finding { severity: Severity::Warning, head: None, path, detail, is_general: false }
 }
 
 /// What is said once, whichever object has led to it.
@@ -243,7 +243,7 @@ pub(super) fn general_warning(detail: String) -> Finding {
 }
 
 pub(super) fn error(path: Option<Path>, detail: String) -> Finding {
-    Finding { severity: Severity::Error, path, detail, is_general: false }
+    Finding { severity: Severity::Error, head: None, path, detail, is_general: false }
 }
 
 /// `vm:100`, `vm:100 and vm:101`, `vm:100, vm:101 and 3 more`.

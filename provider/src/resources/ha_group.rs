@@ -13,6 +13,7 @@ use crate::framework::{Change, Diagnostics, Failure, MoveSource, Value, quoted};
 
 impl Verbs for HaGroup {
     const COLLECTION_LIST: Collection = Collection::HaGroups;
+    const REFERRED_BY: Option<(Collection, &'static str)> = Some((Collection::HaResources, "group"));
 
     fn parse_id(id: &str) -> Result<Value, String> {
         simple_id("name", ConfigId::FORMAT, id)

@@ -16,7 +16,7 @@ use super::typed::Typed;
 use super::verbs::{Verb, Verbs};
 use crate::client::Error;
 use crate::framework::{
-    Change, Context, Diagnostics, Failure, Found, Freshness, MoveSource, Path, Permit, Resource, Schema, Value,
+    Change, Context, Diagnostics, Failure, Found, Freshness, GivenUp, MoveSource, Path, Permit, Resource, Schema, Value,
 };
 use crate::session::Session;
 
@@ -190,6 +190,10 @@ impl<N: Verbs> Resource for RestResource<N> {
             all
         }
         .boxed()
+    }
+
+    fn given_up<'a>(&'a self, cx: &'a Context, prior: &'a Value) -> BoxFuture<'a, Vec<GivenUp>> {
+        self.noun.given_up(cx, prior).boxed()
     }
 
     fn preflight_destroy<'a>(&'a self, cx: &'a Context, prior: &'a Value) -> BoxFuture<'a, Diagnostics> {

@@ -7,7 +7,9 @@ use std::sync::{Arc, OnceLock};
 use pve_schemas::noun::Noun;
 
 use super::verbs::Verb;
-use crate::framework::{Change, Context, Diagnostics, Failure, Role, Schema, Type, Value, from_model, to_model};
+use crate::framework::{
+    Change, Context, Diagnostics, Failure, GivenUp, Role, Schema, Type, Value, from_model, to_model,
+};
 use crate::session::{Configured, Session};
 
 /// The resource type of the noun `N`, without its verbs.
@@ -83,6 +85,13 @@ impl<N: Noun> Typed<N> {
     pub fn record(&self, prior: Option<&Value>, planned: Option<&Value>) -> Diagnostics {
         let configured = self.configured();
         configured.map_or_else(Diagnostics::new, |configured| configured.preflight.record(N::NAME, prior, planned))
+    }
+
+    /// What of this plan gives up its reference to `prior`, which is to be destroyed.
+    pub async fn given_up(&self, cx: &Context, prior: &Value) -> Vec<GivenUp> {
+        let Some(configured) = self.configured() else { return Vec::new() };
+        let verb = Verb { configured, cx };
+        verb.configured.preflight.given_up(verb.client(), &verb.call(), &cx.activity, N::NAME, prior).await
     }
 
     /// Whether this process has begun to write.

@@ -20,6 +20,9 @@ pub trait Verbs: Rest {
     /// Parameters that are called otherwise than their attributes.
     const RENAMED: &'static [(&'static str, &'static str)] = &[];
 
+    /// The collection whose entries may refer to such an object, and keep it from being deleted, and the parameter that does.
+    const REFERRED_BY: Option<(Collection, &'static str)> = None;
+
     /// The attributes of the natural id `id`.
     ///
     /// # Errors

@@ -115,7 +115,12 @@ impl Said {
     pub fn of(&self, name: &str) -> Option<&Diagnostic> {
         let check = CHECKS.iter().find(|check| check.name == name).unwrap_or_else(|| panic!("no check {name}"));
         let is_it = |rest: &str| rest.is_empty() || rest.starts_with(": ");
-        self.0.iter().find(|diagnostic| diagnostic.summary.strip_prefix(check.summary).is_some_and(is_it))
+        // A check may have a head line of its own, but a warning says how it is silenced.
+        let silenced = format!("ignore_preflight = [{name:?}]");
+        let found = |told: &&Diagnostic| {
+            told.summary.strip_prefix(check.summary).is_some_and(is_it) || told.detail.contains(&silenced)
+        };
+        self.0.iter().find(found)
     }
 
     #[track_caller]

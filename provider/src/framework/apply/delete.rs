@@ -2,18 +2,18 @@
 
 use super::CREATE_FIRST;
 use super::job::{Job, Permit};
-use crate::framework::{Applied, Cause, Diagnostics, Failure, Value};
+use crate::framework::{Applied, Cause, Diagnostics, Failure, GivenUp, Link, Value};
 
-pub(super) async fn delete(mut job: Job<'_>, state: Value, successor: Option<&Value>) -> Applied {
+pub(super) async fn delete(mut job: Job<'_>, state: Value, link: &Link) -> Applied {
     if job.has_made(&state) {
         return replaced_by_itself(&job, &state);
     }
-    if let Some(successor) = successor
-        && let Err(failure) = job.look_ahead(&state, successor).await
+    if let Some(successor) = job.successor(link)
+        && let Err(failure) = job.look_ahead(&state, &successor).await
     {
         return job.failed("replace", state, failure);
     }
-    match gone(&mut job, &state).await {
+    match gone(&mut job, &state, &link.given_up).await {
         Ok(()) => Applied { state: Value::Null, diagnostics: Diagnostics::new() },
         Err(failure) => job.failed("delete", state, failure),
     }
@@ -34,8 +34,8 @@ fn replaced_by_itself(job: &Job<'_>, state: &Value) -> Applied {
     Applied { state: Value::Null, diagnostics }
 }
 
-async fn gone(job: &mut Job<'_>, state: &Value) -> Result<(), Failure> {
-    match send(job.permit(state).await?, state).await? {
+async fn gone(job: &mut Job<'_>, state: &Value, given_up: &[GivenUp]) -> Result<(), Failure> {
+    match send(job.permit(state).await?, state, given_up).await? {
         Sent::Done => job.vanish(state).await,
         Sent::Absent => Ok(()),
     }
@@ -49,12 +49,18 @@ enum Sent {
     Absent,
 }
 
-async fn send(mut permit: Permit<'_, '_>, state: &Value) -> Result<Sent, Failure> {
+async fn send(mut permit: Permit<'_, '_>, state: &Value, mut given_up: &[GivenUp]) -> Result<Sent, Failure> {
     let mut attempt = 1;
     loop {
         match permit.delete(state).await {
             Ok(()) => return Ok(Sent::Done),
             Err(failure) if failure.cause == Cause::Absent => return Ok(Sent::Absent),
+            // Core changes what refers to it only when the delete is over: what the plan says of that is sent here.
+            Err(failure) if failure.cause == Cause::InUse && !given_up.is_empty() => {
+                for reference in std::mem::take(&mut given_up) {
+                    permit.give_up(reference).await?;
+                }
+            }
             Err(failure) if failure.cause == Cause::Ambiguous => match permit.look(state).await {
                 Ok(None) => return Ok(Sent::Done),
                 Ok(Some(_)) if permit.may_try_again(attempt) => attempt += 1,

@@ -12,7 +12,9 @@ use futures_util::FutureExt;
 
 use super::{Applied, panicked, settled};
 use crate::framework::read::{relative, with_id};
-use crate::framework::{self, Block, Context, Diagnostics, Failure, Found, Freshness, Resource, Stop, Value};
+use crate::framework::{
+    self, Block, Context, Diagnostics, Failure, Found, Freshness, GivenUp, Link, Resource, Stop, Value,
+};
 
 /// How often a write whose fate stayed unknown is looked up and, if it left no trace, sent again.
 const ATTEMPTS: usize = 3;
@@ -119,6 +121,11 @@ impl<'a> Job<'a> {
         self.resource.made(object);
     }
 
+    /// What is created after the destroy that `link` belongs to.
+    pub(super) fn successor(&self, link: &Link) -> Option<Value> {
+        link.successor(self.resource)
+    }
+
     /// Whether this process has made the object that `state` names since.
     pub(super) fn has_made(&self, state: &Value) -> bool {
         self.resource.has_made(state)
@@ -201,6 +208,10 @@ impl Permit<'_, '_> {
 
     pub(super) async fn update(&mut self, from: &Found, to: &Value) -> Result<(), Failure> {
         guarded(self.writer.update(from, to)).await
+    }
+
+    pub(super) async fn give_up(&mut self, given_up: &GivenUp) -> Result<(), Failure> {
+        guarded(self.writer.give_up(given_up)).await
     }
 
     pub(super) async fn delete(&mut self, state: &Value) -> Result<(), Failure> {

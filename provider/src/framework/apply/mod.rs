@@ -39,8 +39,7 @@ pub async fn apply(resource: &dyn Resource, stop: Stop, request: ApplyRequest, r
         }
         "update" => update::update(job, request.prior, request.planned).await,
         _ => {
-            let successor = request.link.successor(resource);
-            let applied = delete::delete(job, request.prior.clone(), successor.as_ref()).await;
+            let applied = delete::delete(job, request.prior.clone(), &request.link).await;
             if applied.state.is_null() {
                 replaced.destroyed(resource, request.prior, request.link);
             }

@@ -31,30 +31,37 @@ pub fn named_by_rule(case: &Case<'_>) -> Vec<Finding> {
 
 /// An HA group that resources go on naming.
 pub fn group_in_use(case: &Case<'_>) -> Vec<Finding> {
-    let Some(name) = case.destroyed().or_else(|| replaced(case)).and_then(name_of_group) else { return Vec::new() };
-    let advice = if case.destroyed().is_some() {
-        ""
-    } else {
-        "\nTo give it another name, let the new group come first: `lifecycle { create_before_destroy = true }`."
-    };
+    let (destroyed, renamed) = (case.destroyed().and_then(name_of_group), replaced(case));
+    let Some(name) = destroyed.or(renamed) else { return Vec::new() };
     let users = case.view.users_of(name);
     let users: Vec<&str> = users.iter().filter_map(|user| user.object.sid.as_deref()).collect();
     if users.is_empty() {
         return Vec::new();
     }
+    let is_of = format!("{name}: it is the group of {}", list(users));
+    if renamed.is_some() {
+        let detail = format!(
+            "{is_of}. Terraform changes what refers to the group before it destroys the old one only where the group has `lifecycle {{ \
+             create_before_destroy = true }}`. Without that Proxmox refuses to remove the group, and nothing is changed."
+        );
+        let head = format!("Renaming an HA group in use needs create_before_destroy: {name}");
+        return vec![Finding { head: Some(head), ..warning(None, detail) }];
+    }
     vec![warning(
         None,
         format!(
-            "{name}: it is the group of {}. Unless this plan takes them out of it or removes them first, Proxmox refuses to remove the \
-             group.{advice}",
-            list(users)
+            "{is_of}, and nothing that is planned yet takes it out of there. Proxmox refuses to remove a group in use, and Terraform \
+             removes it before it changes what refers to it.\nTake it out in an apply of its own, such as with `-target`, and remove the \
+             group in the next one; or put `lifecycle {{ create_before_destroy = true }}` into the group, and apply that before it is \
+             removed."
         ),
     )]
 }
 
-/// What the object was, if it gets another name.
-fn replaced<'a>(case: &Case<'a>) -> Option<&'a Object> {
-    case.prior().filter(|prior| name_of_group(prior) != case.changed().and_then(name_of_group))
+/// The old name of a group that gets another one.
+fn replaced<'a>(case: &Case<'a>) -> Option<&'a Name> {
+    let old = case.prior().and_then(name_of_group)?;
+    (Some(old) != case.changed().and_then(name_of_group)).then_some(old)
 }
 
 fn name_of_group(object: &Object) -> Option<&Name> {

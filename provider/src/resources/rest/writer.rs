@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 
 use super::RestResource;
 use crate::client::{Domain, Error, Kind, Params, Turn};
-use crate::framework::{Cause, Context, Failure, Found, Value, WritePermit};
+use crate::framework::{Cause, Context, Failure, Found, GivenUp, Value, WritePermit};
 use crate::resources::explain;
 use crate::resources::verbs::{Verb, Verbs};
 
@@ -107,6 +107,34 @@ impl<N: Verbs> WritePermit for Writer<'_, N> {
                 params.set("digest", digest);
             }
             self.write(&key, Request::Put(&N::COLLECTION_LIST.object(&key), &params)).await
+        }
+        .boxed()
+    }
+
+    fn give_up<'a>(&'a mut self, given_up: &'a GivenUp) -> BoxFuture<'a, Result<(), Failure>> {
+        async move {
+            let refused = || Failure::refused(format!("{}: it can't refer to this.", given_up.id));
+            let (collection, parameter) = N::REFERRED_BY.ok_or_else(refused)?;
+            let failed = |error: Error| explain(&given_up.id, &error);
+            let (path, call) = (collection.object(&given_up.id), self.verb.call());
+            let entry = self.verb.client().find::<Json>(&path, &call).await.map_err(failed)?;
+            // What was given up meanwhile is done.
+            let Some(entry) = entry.filter(|entry| entry[parameter] == given_up.from.as_str()) else { return Ok(()) };
+            let mut params = Params::new();
+            match &given_up.to {
+                Some(to) => params.set(parameter, to),
+                None => params.delete(parameter),
+            };
+            if let Some(digest) = entry["digest"].as_str() {
+                params.set("digest", digest);
+            }
+            let turn = match self.turn.take() {
+                Some(turn) => turn,
+                None => self.verb.client().turn(domain::<N>(), &call).await.map_err(failed)?,
+            };
+            let done = self.send(&Request::Put(&path, &params), &turn).await;
+            self.turn = Some(turn);
+            done.map(|_| ()).map_err(failed)
         }
         .boxed()
     }

@@ -1,0 +1,113 @@
+//! What core asks at the same time: while it plans one object, a destroy can wait for what is planned of others.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
+
+/// After how long without any other call nothing more of a plan comes: core asks for one object after the other then, or what is
+/// waited for is not planned at all.
+const QUIET: Duration = Duration::from_millis(1500);
+
+/// The calls of core that are under way.
+#[derive(Debug)]
+pub struct Activity {
+    state: Mutex<State>,
+    changed: Notify,
+}
+
+#[derive(Debug)]
+struct State {
+    under_way: usize,
+    waiting: usize,
+    /// When a call last began or ended.
+    since: Instant,
+}
+
+/// A call that is under way.
+#[derive(Debug)]
+pub struct UnderWay(Arc<Activity>);
+
+impl Default for Activity {
+    fn default() -> Self {
+        let state = State { under_way: 0, waiting: 0, since: Instant::now() };
+        Self { state: Mutex::new(state), changed: Notify::new() }
+    }
+}
+
+impl Activity {
+    /// A call begins; it ends when the answer is dropped.
+    pub fn begin(self: &Arc<Self>) -> UnderWay {
+        self.change(|state| state.under_way += 1);
+        UnderWay(self.clone())
+    }
+
+    /// Waits, inside a call, until other calls have brought about what `is_done` looks for: in vain once there have been none for a
+    /// while, or at `deadline`.
+    pub async fn until(&self, deadline: Instant, is_done: impl Fn() -> bool) {
+        self.lock().waiting += 1;
+        loop {
+            let changed = self.changed.notified();
+            let (is_quiet, since) = {
+                let state = self.lock();
+                (state.under_way <= state.waiting, state.since)
+            };
+            let end = if is_quiet { deadline.min(since + QUIET) } else { deadline };
+            if is_done() || end <= Instant::now() {
+                break;
+            }
+            let _ = tokio::time::timeout_at(end.into(), changed).await;
+        }
+        self.lock().waiting -= 1;
+    }
+
+    fn change(&self, change: impl FnOnce(&mut State)) {
+        let mut state = self.lock();
+        change(&mut state);
+        state.since = Instant::now();
+        drop(state);
+        self.changed.notify_waiters();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.change(|state| state.under_way -= 1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_another_call_brings_is_waited_for() {
+        let activity = Arc::new(Activity::default());
+        let _this = activity.begin();
+        let other = activity.begin();
+        let is_planned = AtomicBool::new(false);
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let plan = async {
+            tokio::task::yield_now().await;
+            is_planned.store(true, Ordering::Relaxed);
+            drop(other);
+        };
+        tokio::join!(activity.until(deadline, || is_planned.load(Ordering::Relaxed)), plan);
+        assert!(Instant::now() < deadline);
+    }
+
+    #[tokio::test]
+    async fn two_that_wait_for_what_never_comes_do_not_wait_for_each_other() {
+        let activity = Arc::new(Activity::default());
+        let (_one, _two) = (activity.begin(), activity.begin());
+        let deadline = Instant::now() + Duration::from_secs(60);
+        tokio::join!(activity.until(deadline, || false), activity.until(deadline, || false));
+        assert!(Instant::now() < deadline && activity.lock().waiting == 0);
+    }
+}
