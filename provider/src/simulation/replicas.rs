@@ -119,6 +119,19 @@ mod tests {
         assert_eq!(words(&failing), "more than 5 minutes old");
     }
 
+    /// The guest was recovered on the target a moment ago, and Proxmox has not turned the job round yet.
+    #[test]
+    fn a_copy_is_on_the_node_that_the_guest_is_not_on() {
+        let jobs = json!([{"id": "100-0", "source": "pve1", "target": "pve2"}]);
+        let copy_while_on = |home: &str| {
+            let guests = json!([{"vmid": 100, "node": home}]);
+            let arguments = ReplicationJobsArguments::default();
+            let jobs = ReplicationJobs::from_answers(arguments, &jobs, &guests, &[], 5).unwrap();
+            Replica::of(&jobs.jobs[0]).unwrap().target
+        };
+        assert_eq!([copy_while_on("pve1"), copy_while_on("pve2"), copy_while_on("pve3")], ["pve2", "pve1", "pve2"]);
+    }
+
     #[test]
     fn never_is_not_unknown() {
         assert_eq!(told(5, json!({"last_sync": 0, "fail_count": 2})), ReplicaState::None);
