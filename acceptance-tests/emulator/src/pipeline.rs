@@ -207,7 +207,8 @@ impl Cluster {
     pub fn run_route(&self, world: &mut World, route: &Route, params: Map<String, Value>) -> ApiResult<Reply> {
         let params = route.params.verify(params)?;
         let caller = Caller::User("root@pam".into());
-        let locks = &mut Taking { by: format!("a command on a node: {}", route.path), ..Taking::default() };
+        let by = format!("a command on a node: {}", route.path);
+        let locks = &mut Taking { by, is_command: true, ..Taking::default() };
         (route.handler)(&mut Call { world, params, caller, lock_fault: None, locks })
     }
 

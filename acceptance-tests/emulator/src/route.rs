@@ -123,6 +123,9 @@ impl Call<'_> {
             Some(LockFault::Timeout) => return Err(timeout()),
             Some(LockFault::CommandTimeout) | None => {}
         }
+        if self.locks.is_command && self.world.lock_holders.contains_key(name) {
+            return code(self);
+        }
         if !self.world.take_lock(name, &self.locks.by) {
             self.locks.refused = Some(name.to_owned());
             return Err(if self.world.is_quorate() { timeout() } else { no_quorum() });

@@ -99,6 +99,8 @@ async fn while_the_clock_runs_a_write_holds_its_lock_and_the_next_one_waits() {
         tokio::task::yield_now().await;
     }
     assert_eq!(handle.cluster().world().locks()["domain-ha"]["holder"], "POST /cluster/ha/resources");
+    // A command would get it a second later, so it isn't refused.
+    assert_eq!(handle.execute("pve2", "ha-manager set vm:100 --comment x", "").exit(), Some(0));
     let second = write("vm:101");
     handle.cluster().queue.until("domain-ha", |calls| calls.waiting == 1).await;
     assert!(!first.is_finished() && !second.is_finished());

@@ -26,6 +26,8 @@ pub struct Taking {
     pub(crate) kept: Vec<String>,
     /// The lock that could not be taken.
     pub(crate) refused: Option<String>,
+    /// Whether a command makes the call: it is through in an instant, after whichever call holds the lock.
+    pub(crate) is_command: bool,
     /// Whether it is worth trying again.
     pub(crate) may_wait: bool,
 }
@@ -141,6 +143,7 @@ mod tests {
         assert!(world.take_lock("file-datacenter_cfg", "PUT z"), "each lock is one of its own");
         assert_eq!(world.locks()["domain-ha"], json!({"holder": "PUT x", "since": 1000.0}));
         assert!(world.make_shared_folder(&path("domain-ha")).is_err());
+        assert!(!world.is_locked("domain-ha"), "a command gets it at its next try");
         world.release_lock("domain-ha");
         assert_eq!(world.make_shared_folder(&path("domain-ha")), Ok(()));
         assert_eq!(world.locks()["domain-ha"]["holder"], "a command on a node");

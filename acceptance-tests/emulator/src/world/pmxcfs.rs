@@ -216,11 +216,12 @@ impl World {
         Ok(())
     }
 
-    /// Whether somebody holds a cluster lock. Asking for it releases it if it has expired, as every attempt to get it does.
+    /// Whether a command would wait in vain for a cluster lock: what an API call holds it gives back before the next try. Asking
+    /// for a lock releases it if it has expired, as every attempt to get it does.
     pub fn is_locked(&mut self, name: &str) -> bool {
         let path = format!("{LOCKS}/{name}");
         let _ = self.touch_shared(&path, 0.0);
-        self.folders.contains_key(&path)
+        self.folders.contains_key(&path) && !self.lock_holders.contains_key(name)
     }
 
     /// What stands at a path.
