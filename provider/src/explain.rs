@@ -96,7 +96,10 @@ fn happened(kind: Kind) -> &'static str {
 fn next_step(kind: Kind) -> Option<&'static str> {
     Some(match kind {
         Kind::Unreachable(Obstacle::Dns) => "Check `endpoint` in the provider block.",
-        Kind::Unreachable(Obstacle::Proxy) => "Bring that node back, or name another one as `endpoint`.",
+        Kind::Unreachable(Obstacle::Proxy) => {
+            "If that node is online, its API does not answer: see `systemctl status pveproxy pvedaemon` on it. Else bring it back, or \
+             name another one as `endpoint`."
+        }
         Kind::Unreachable(Obstacle::Tls) => {
             "Check `endpoint` in the provider block: the server there may speak no TLS, or be another one than Proxmox VE, which \
              listens on port 8006."

@@ -259,6 +259,12 @@ fn what_only_nodes_know_is_imported_without_its_secrets() {
     assert!(devices.contains("= pve_fence_device.power.name"), "{devices}");
     assert!(folder.read("node_maintenance.tf").contains("\"pve3\""));
     assert!(folder.read("node_watchdog.tf").contains("ipmi_watchdog"));
+    // Three nodes: no QDevice could be planned without.
+    let qdevice = folder.read("qdevice.tf");
+    assert!(
+        qdevice.lines().any(|line| line.split_whitespace().collect::<Vec<_>>() == ["force", "=", "true"]),
+        "{qdevice}"
+    );
     // Two devices, a node in maintenance, a watchdog, the QDevice, the keyboard layout.
     folder.takes_over(6);
     // What is left out is named.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use acceptance_tests::life::{Life, Object, Replacement};
 use acceptance_tests::{Cluster, Workspace};
 use pve_emulator::Release;
+use serde_json::json;
 
 const FILE: &str = "/etc/default/pve-ha-manager";
 
@@ -110,6 +111,13 @@ fn a_module_that_is_not_there_is_refused() {
         error.flat().contains("its kernel has no module nosuch_wdt") && error.line.starts_with("module"),
         "{error:?}"
     );
+    assert_eq!(cluster.node_file("pve1", FILE), before);
+    // Without the program that knows there is nothing to be said of the module.
+    let absent = json!({"command": "^modinfo", "kind": "fail", "exit": 127, "stderr": "bash: line 1: modinfo: command not found\n"});
+    cluster.command_fault(absent);
+    let run = w.apply_fails();
+    let error = run.only_error().flat();
+    assert!(error.contains("`modinfo` is not there") && !error.contains("has no module"), "{error}");
     assert_eq!(cluster.node_file("pve1", FILE), before);
 }
 

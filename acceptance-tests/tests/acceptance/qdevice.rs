@@ -163,6 +163,11 @@ fn what_is_missing_is_told_before_anything_is_changed() {
             "Run `ssh-copy-id root@10.0.0.100` on pve1 once",
         ),
         (
+            json!({"machine": HOST, "reachable": false}),
+            json!({"machine": HOST, "reachable": true}),
+            "10.0.0.100: can't be reached over SSH from pve1. Bring the QNetd host up",
+        ),
+        (
             json!({"machine": HOST, "units": {"corosync-qnetd": false}}),
             json!({"machine": HOST, "units": {"corosync-qnetd": true}}),
             "its TCP port 5403 can't be reached from pve1. Start `corosync-qnetd`",

@@ -139,6 +139,7 @@ fn newest_first(mut rows: Vec<Json>) -> Vec<Task> {
             id: row.text("id").unwrap_or_default(),
             // A task that runs has no end, whatever its status says.
             status: row.text("status").filter(|_| row.integer("endtime").is_some()),
+            began: row.integer("starttime").unwrap_or_default(),
         })
         .collect()
 }

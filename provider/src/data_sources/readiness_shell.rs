@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use pve_schemas::fence_device::{AgentStatus, PATH};
+use pve_schemas::node_watchdog;
 use pve_schemas::value::Entry;
 use serde_json::Value as Json;
 
@@ -13,7 +14,7 @@ use crate::client::{Call, Domain};
 use crate::framework::Failure;
 use crate::readiness::{FenceAnswers, FenceConnection, NodeShell, Shell, connections_of};
 use crate::session::SshAccess;
-use crate::ssh::{ClusterFile, Command, Error, Kind, Output, Ssh};
+use crate::ssh::{ClusterFile, Command, Error, Kind, Output, Ssh, node_file};
 
 /// How long all questions together may take.
 const PATIENCE: Duration = Duration::from_secs(45);
@@ -49,10 +50,11 @@ impl Asker<'_> {
         let counters = Command::new("corosync-cmapctl").args(["-m", "stats"]);
         let modules = Command::new("cat").args(["--", "/proc/modules"]);
         let device = Command::new("test").args(["-e", "/dev/watchdog"]);
-        let (links, counters, modules, device, address) = tokio::join!(
+        let (links, counters, modules, defaults, device, address) = tokio::join!(
             self.text(node, links),
             self.text(node, counters),
             self.text(node, modules),
+            node_file::read(self.ssh, node, node_watchdog::PATH, &self.call),
             self.run(node, device),
             self.address(node, network),
         );
@@ -60,6 +62,9 @@ impl Asker<'_> {
             links: Some(links),
             counters: Some(counters),
             modules: Some(modules),
+            defaults: Some(
+                defaults.map(Option::unwrap_or_default).map_err(|error| first_line(&words(&error)).to_owned()),
+            ),
             device: Some(device.map(|output| output.is_success())),
             address,
             pings: BTreeMap::new(),

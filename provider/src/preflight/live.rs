@@ -62,12 +62,15 @@ pub struct Placed {
 pub struct Cluster {
     taken: Instant,
     pub nodes: BTreeSet<Name>,
+    /// Those of them that are online.
+    pub online: BTreeSet<Name>,
     pub guests: HashMap<u64, Guest>,
 }
 
 /// A guest that the user may see.
 #[derive(Debug, Clone)]
 pub struct Guest {
+    /// Where it is.
     pub node: Option<Name>,
     pub is_container: bool,
     pub is_in_error: bool,
@@ -242,16 +245,23 @@ impl Cluster {
     /// Reads it; none if there is no answer.
     pub async fn read(client: &Client, call: &Call) -> Option<Self> {
         let rows: Vec<Row> = client.list(Collection::ClusterResources, call).await.ok()?.all().ok()?;
-        let mut cluster =
-            Self { taken: Instant::now(), nodes: BTreeSet::new(), guests: HashMap::with_capacity(rows.len()) };
+        let mut cluster = Self {
+            taken: Instant::now(),
+            nodes: BTreeSet::new(),
+            online: BTreeSet::new(),
+            guests: HashMap::with_capacity(rows.len()),
+        };
         for row in rows {
             match (row.kind.as_str(), row.node, row.vmid.and_then(|vmid| u64::try_from(vmid).ok())) {
                 ("node", Some(node), _) => {
+                    if row.status.as_deref() == Some("online") {
+                        cluster.online.insert(node.as_str().into());
+                    }
                     cluster.nodes.insert(node.as_str().into());
                 }
                 (kind @ ("qemu" | "lxc"), node, Some(vmid)) => {
-                    let is_in_error = row.hastate.as_deref() == Some("error");
                     let node = node.as_deref().map(Name::from);
+                    let is_in_error = row.hastate.as_deref() == Some("error");
                     cluster.guests.insert(vmid, Guest { node, is_container: kind == "lxc", is_in_error });
                 }
                 _ => {}
@@ -265,7 +275,7 @@ impl Cluster {
     #[cfg(test)]
     pub fn of(nodes: &[&str]) -> Self {
         let nodes: BTreeSet<Name> = nodes.iter().map(|node| Name::from(*node)).collect();
-        Self { taken: Instant::now(), nodes, guests: HashMap::new() }
+        Self { taken: Instant::now(), online: nodes.clone(), nodes, guests: HashMap::new() }
     }
 
     /// Whether something it doesn't have is missing, and not just new.
@@ -279,6 +289,7 @@ struct Row {
     #[serde(rename = "type")]
     kind: String,
     node: Option<String>,
+    status: Option<String>,
     #[serde(default, deserialize_with = "wire::optional::integer")]
     vmid: Option<i64>,
     hastate: Option<String>,

@@ -223,7 +223,10 @@ fn needs(object: &Object, task: Task) -> Needs {
             Needs { cluster, permissions: true, placed: cluster, resources: cluster, jobs: cluster, ..Needs::default() }
         }
         Object::Options => Needs { permissions: true, ..Needs::default() },
-        Object::Hosted(_) => Needs { cluster, ..Needs::default() },
+        Object::Hosted(hosted) => {
+            let moves = hosted.empties && cluster;
+            Needs { cluster, resources: moves, placed: moves, ..Needs::default() }
+        }
         Object::Qdevice => Needs::default(),
     }
 }

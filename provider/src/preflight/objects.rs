@@ -36,6 +36,8 @@ pub struct Hosted {
     pub is_on_them: bool,
     /// Whether it is a file of the cluster, which is read-only without quorum.
     pub is_shared: bool,
+    /// Whether apply waits until no HA service is left on its node.
+    pub empties: bool,
 }
 
 /// An HA resource.
@@ -145,12 +147,13 @@ impl Object {
                 nodes: vec![named(value, Path::root())],
                 is_on_them: true,
                 is_shared: kind == "pve_node_maintenance",
+                empties: kind == "pve_node_maintenance" && value.at("wait_for_evacuation") != &Value::Bool(false),
             }),
             "pve_fence_device" => {
                 let connections = value.at("connect").elements().unwrap_or_default().iter().enumerate();
                 let at = |index| Path::attribute("connect").index(index);
                 let nodes = connections.map(|(index, connection)| named(connection, at(index))).collect();
-                Self::Hosted(Hosted { nodes, is_on_them: false, is_shared: true })
+                Self::Hosted(Hosted { nodes, is_on_them: false, is_shared: true, empties: false })
             }
             _ => return None,
         })

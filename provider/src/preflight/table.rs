@@ -183,6 +183,13 @@ pub const CHECKS: &[Check] = &[
         run: nodes::single_node_placement,
     },
     Check {
+        name: "stays-in-maintenance",
+        level: WARNS,
+        summary: "HA resources can't leave the node",
+        doc: "Maintenance waits for HA resources that a strict rule or restricted group lets run on no other node that is online.",
+        run: nodes::stays_in_maintenance,
+    },
+    Check {
         name: "together-and-apart",
         level: EITHER,
         summary: "Resources are kept together and apart",

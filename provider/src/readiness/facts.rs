@@ -52,6 +52,8 @@ pub struct Task {
     pub id: String,
     /// How it ended; none while it runs.
     pub status: Option<String>,
+    /// When it began, in seconds since 1970.
+    pub began: i64,
 }
 
 impl Facts {

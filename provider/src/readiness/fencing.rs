@@ -3,7 +3,7 @@
 use std::fmt;
 
 use pve_schemas::fence_device::{DeviceId, FenceCfg, Section, status_input};
-use pve_schemas::node_watchdog::{DEFAULT, active_module};
+use pve_schemas::node_watchdog::{DEFAULT, Defaults, active_module, is_same_module};
 use pve_schemas::value::Entry;
 
 use super::shell::{Shell, needs_ssh, unasked};
@@ -115,9 +115,23 @@ pub(super) fn watchdog(facts: &Facts, _: &Demands) -> Verdict {
             Some(Err(why)) => silent.push(format!("{node}: {why}")),
             None => silent.push(format!("{node} was not asked")),
         }
+        let wanted = match &shell.defaults {
+            Some(Ok(defaults)) => Defaults::parse(defaults).module().unwrap_or(DEFAULT).to_owned(),
+            Some(Err(why)) => {
+                silent.push(format!("{node}: {why}"));
+                continue;
+            }
+            None => {
+                silent.push(format!("{node} was not asked"));
+                continue;
+            }
+        };
         match &shell.modules {
-            Some(Ok(modules)) => match active_module(modules, DEFAULT) {
-                Some(name) => drivers.push(format!("{node} {name}")),
+            Some(Ok(modules)) => match active_module(modules, &wanted) {
+                Some(name) if is_same_module(&name, &wanted) => drivers.push(format!("{node} {name}")),
+                Some(name) => {
+                    troubles.push(format!("{node} has {wanted} configured and {name} in use until it is rebooted"))
+                }
                 None => troubles.push(format!("{node} has no watchdog module in use")),
             },
             Some(Err(why)) => silent.push(format!("{node}: {why}")),
@@ -125,7 +139,10 @@ pub(super) fn watchdog(facts: &Facts, _: &Demands) -> Verdict {
         }
     }
     if !troubles.is_empty() {
-        return fail(named(troubles), "See `systemctl status watchdog-mux`; set the module with `pve_node_watchdog`.");
+        return fail(
+            named(troubles),
+            "See `systemctl status watchdog-mux`; set the module with `pve_node_watchdog`, and reboot the node in maintenance.",
+        );
     }
     // A node that could not be asked for the one could not be asked for the other either, mostly.
     silent.dedup();
@@ -179,7 +196,16 @@ mod tests {
         assert_eq!(status(watchdog, |_| ()), "pass");
         assert_eq!(status(watchdog, |facts| shell_of(facts, "pve1").device = Some(Ok(false))), "fail");
         let other = "w83627hf_wdt 16384 1 - Live 0x0\n";
-        assert_eq!(status(watchdog, |facts| shell_of(facts, "pve1").modules = Some(Ok(other.into()))), "pass");
+        let of = |configured: &'static str| {
+            status(watchdog, move |facts| {
+                let shell = shell_of(facts, "pve1");
+                shell.modules = Some(Ok(other.into()));
+                shell.defaults = Some(Ok(format!("WATCHDOG_MODULE={configured}\n")));
+            })
+        };
+        // Until the reboot the old one is in use.
+        assert_eq!((of("w83627hf_wdt"), of("ipmi_watchdog")), ("pass", "fail"));
+        assert_eq!(status(watchdog, |facts| shell_of(facts, "pve1").defaults = Some(Err("x".into()))), "unknown");
         let idle = "softdog 16384 0 - Live 0x0\n";
         assert_eq!(status(watchdog, |facts| shell_of(facts, "pve1").modules = Some(Ok(idle.into()))), "fail");
         assert_eq!(status(watchdog, |facts| shell_of(facts, "pve1").device = Some(Err("x".into()))), "unknown");

@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 use crate::simulation::live::Guest;
 
 use super::verdict::{Verdict, fail, named, pass, skipped, unknown};
-use super::{Demands, Facts};
+use super::{Demands, Facts, Task};
 
 /// Starts within an hour beyond which a guest is in a loop.
 const MOST_STARTS: usize = 3;
@@ -102,13 +102,16 @@ pub(super) fn restart_loops(facts: &Facts, _: &Demands) -> Verdict {
     }
     let silent: Vec<&str> =
         facts.recent.iter().filter(|(_, tasks)| tasks.is_none()).map(|(node, _)| node.as_str()).collect();
-    let mut starts: BTreeMap<&str, usize> = BTreeMap::new();
-    for task in facts.recent.values().flatten().flatten() {
-        if let Some(sid) = guests.get(&task.id).filter(|_| matches!(task.kind.as_str(), "qmstart" | "vzstart")) {
-            *starts.entry(sid).or_default() += 1;
+    let mut starts: BTreeMap<&str, Vec<Start<'_>>> = BTreeMap::new();
+    for (node, tasks) in &facts.recent {
+        for task in tasks.iter().flatten() {
+            if let Some(sid) = guests.get(&task.id).filter(|_| matches!(task.kind.as_str(), "qmstart" | "vzstart")) {
+                starts.entry(sid).or_default().push(Start { began: task.began, node, failed: has_failed(task) });
+            }
         }
     }
-    let loops: Vec<&str> = starts.iter().filter(|(_, count)| **count > MOST_STARTS).map(|(sid, _)| *sid).collect();
+    let looping = starts.into_iter().filter(|(_, starts)| repeated(starts.clone()) > MOST_STARTS);
+    let loops: Vec<&str> = looping.map(|(sid, _)| sid).collect();
     if !loops.is_empty() {
         return fail(
             format!("started more than {MOST_STARTS} times within the last hour: {}", named(loops)),
@@ -124,12 +127,32 @@ pub(super) fn restart_loops(facts: &Facts, _: &Demands) -> Verdict {
     pass(format!("no HA guest was started more than {MOST_STARTS} times within the last hour"))
 }
 
+/// A start of a guest.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Start<'a> {
+    began: i64,
+    node: &'a str,
+    failed: bool,
+}
+
+/// How a task that did its work ends: `WARNINGS: 2` is no failure.
+fn has_failed(task: &Task) -> bool {
+    task.status.as_deref().is_some_and(|status| status != "OK" && !status.starts_with("WARNINGS"))
+}
+
+/// The starts that failed, and those on the node of the start before. One on another node is a move: a container that fails
+/// back or is relocated is started anew there.
+fn repeated(mut starts: Vec<Start<'_>>) -> usize {
+    starts.sort();
+    let again = |index: usize| index == 0 || starts[index - 1].node == starts[index].node;
+    (0..starts.len()).filter(|index| starts[*index].failed || again(*index)).count()
+}
+
 #[cfg(test)]
 mod tests {
     use pve_schemas::data::readiness::ReadinessArguments;
     use serde_json::json;
 
-    use super::super::Task;
     use super::super::testing::{Good, NOW, status};
     use super::*;
 
@@ -145,7 +168,7 @@ mod tests {
         assert_eq!(job(json!({"pool": "web"})), "fail");
         let ended = |text: &'static str| {
             status(backup, move |facts| {
-                let run = Task { kind: "vzdump".into(), id: String::new(), status: Some(text.into()) };
+                let run = Task { kind: "vzdump".into(), id: String::new(), status: Some(text.into()), began: NOW };
                 facts.backup_runs.insert("pve1".into(), Some(vec![run]));
             })
         };
@@ -176,11 +199,26 @@ mod tests {
     fn a_guest_that_starts_again_and_again_is_in_a_loop() {
         let starts = |count: usize| {
             status(restart_loops, move |facts| {
-                let task = Task { kind: "qmstart".into(), id: "100".into(), status: Some("OK".into()) };
+                let task = Task { kind: "qmstart".into(), id: "100".into(), status: Some("OK".into()), began: NOW };
                 facts.recent.insert("pve1".into(), Some(vec![task; count]));
             })
         };
         assert_eq!((starts(3), starts(4)), ("pass", "fail"));
+        // Six starts that were moves between two nodes, and the same that failed.
+        let moves = |end: &'static str| {
+            status(restart_loops, move |facts| {
+                for (index, node) in ["pve1", "pve2"].into_iter().enumerate() {
+                    let task = |turn: i64| Task {
+                        kind: "vzstart".into(),
+                        id: "100".into(),
+                        status: Some(end.into()),
+                        began: NOW + 2 * turn + index as i64,
+                    };
+                    facts.recent.insert(node.into(), Some((0..3).map(task).collect()));
+                }
+            })
+        };
+        assert_eq!((moves("OK"), moves("WARNINGS: 1"), moves("start failed: exit code 1")), ("pass", "pass", "fail"));
         assert_eq!(status(restart_loops, |facts| drop(facts.recent.insert("pve1".into(), None))), "unknown");
     }
 }

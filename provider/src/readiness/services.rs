@@ -1,9 +1,14 @@
 //! The HA managers and what they look after.
 
+use std::collections::BTreeSet;
+
 use pve_schemas::data::ha_status::{DEAD, DRIFT, Service};
 
 use super::verdict::{Verdict, fail, named, pass, skipped};
 use super::{Demands, Facts};
+
+/// What `PVE::API2::HA::Status` shows of a service whose HA resource is gone.
+const DELETING: &str = "deleting";
 
 pub(super) fn master(facts: &Facts, _: &Demands) -> Verdict {
     if !facts.uses_ha() {
@@ -51,8 +56,11 @@ pub(super) fn clocks(facts: &Facts, _: &Demands) -> Verdict {
     if stamped.is_empty() {
         return skipped("no HA manager has reported yet");
     }
+    // The master's node reports twice: as a CRM and as an LRM.
+    let mut named_once = BTreeSet::new();
     let off: Vec<String> = stamped
         .iter()
+        .filter(|(node, state)| !matches!(state.as_str(), DRIFT | DEAD) || named_once.insert(*node))
         .filter_map(|(node, state)| match state.as_str() {
             DRIFT => Some(format!("{node} is more than 2 s ahead of the node that answers")),
             DEAD => Some(format!("{node} is more than 30 s behind, or does not report")),
@@ -96,6 +104,10 @@ pub(super) fn states(facts: &Facts, _: &Demands) -> Verdict {
 /// What is wrong with a service that is not in its requested state.
 pub(super) fn off(service: &Service) -> Option<String> {
     let sid = &service.sid;
+    // Its resource is removed already, and the HA manager is about to forget it.
+    if service.state == DELETING {
+        return None;
+    }
     if service.in_error {
         return Some(format!("{sid} is in the error state"));
     }
@@ -110,7 +122,7 @@ pub(super) fn off(service: &Service) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::status;
+    use super::super::testing::{Good, status};
     use super::*;
 
     #[test]
@@ -134,6 +146,12 @@ mod tests {
     fn clocks_drift() {
         assert_eq!(status(clocks, |_| ()), "pass");
         assert_eq!(status(clocks, |facts| facts.status.lrm[1].state = DRIFT.into()), "fail");
+        // The master's node is named once.
+        let mut facts = Good::facts();
+        facts.status.master.as_mut().unwrap().state = DEAD.into();
+        let node = facts.status.master.as_ref().unwrap().node.clone();
+        facts.status.lrm.iter_mut().find(|lrm| lrm.node == node).unwrap().state = DEAD.into();
+        assert_eq!(clocks(&facts, &Good::demands()).detail.matches(&node).count(), 1);
         let resting = |facts: &mut Facts| {
             facts.status.master.as_mut().unwrap().state = DEAD.into();
             facts.live.wanted.resources.clear();
@@ -153,6 +171,11 @@ mod tests {
         assert_eq!(status(states, |_| ()), "pass");
         assert_eq!(status(states, |facts| facts.status.services[0].state = "queued".into()), "fail");
         assert_eq!(status(states, |facts| facts.status.services[0].in_error = true), "fail");
+        let removed = |facts: &mut Facts| {
+            facts.status.services[0].state = "deleting".into();
+            facts.status.services[0].requested_state = None;
+        };
+        assert_eq!(status(states, removed), "pass");
         assert_eq!(status(states, |facts| facts.status.services.clear()), "skipped");
     }
 }

@@ -30,6 +30,8 @@ pub struct NodeShell {
     pub counters: Option<Result<String, String>>,
     /// `/proc/modules`.
     pub modules: Option<Result<String, String>>,
+    /// `/etc/default/pve-ha-manager`, which names the module of the watchdog; empty where there is no such file.
+    pub defaults: Option<Result<String, String>>,
     /// Whether there is a `/dev/watchdog`.
     pub device: Option<Result<bool, String>>,
     /// Its address in the migration network; none if it has none there.

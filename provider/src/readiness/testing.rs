@@ -26,7 +26,7 @@ impl Good {
         // Three nodes need no QDevice; one is there so that its check has something to say.
         cluster.lms();
         let live = cluster.live();
-        let ok = |kind: &str| Task { kind: kind.into(), id: String::new(), status: Some("OK".into()) };
+        let ok = |kind: &str| Task { kind: kind.into(), id: String::new(), status: Some("OK".into()), began: NOW };
         let of_all = |tasks: Vec<Task>| NODES.map(|node| (node.to_owned(), Some(tasks.clone()))).into();
         Facts {
             now: NOW,
@@ -79,6 +79,7 @@ fn shell() -> Shell {
             )),
             counters: Some(Ok("stats.knet.node2.link0.down_count (u32) = 1\n".into())),
             modules: Some(Ok("softdog 16384 2 - Live 0x0\n".into())),
+            defaults: Some(Ok(String::new())),
             device: Some(Ok(true)),
             address: Some(Ok(Some("10.1.0.1".into()))),
             pings: others.map(|other| (other.to_owned(), Ok(true))).collect(),

@@ -3,6 +3,7 @@
 mod queue;
 mod status;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use pve_schemas::NodeMaintenance;
@@ -101,7 +102,8 @@ impl Hosted for NodeMaintenance {
         if object.wait_for_evacuation == Some(false) {
             return Ok(());
         }
-        let mut left = usize::MAX;
+        let mut rest = Rest::default();
+        let mut waiting = verb.call().waiting(format!("HA services to leave {node}"));
         loop {
             let status = status(verb, node).await?;
             let holds = status.holds(node);
@@ -110,11 +112,10 @@ impl Hosted for NodeMaintenance {
                 tracing::info!(node, "no HA service is left on the node");
                 return Ok(());
             }
-            if holds.len() != left {
-                left = holds.len();
-                tracing::info!(node, left, "waiting for HA services to leave the node: {}", listed(&holds));
+            if rest.look(&status, status.is_requested(node), &holds) > PATIENCE {
+                return Err(stuck(node, &status, &holds));
             }
-            pause(verb, || stuck(node, &status, &holds)).await?;
+            waiting.during(pause(verb, || stuck(node, &status, &holds))).await?;
         }
     }
 
@@ -143,6 +144,29 @@ impl Hosted for NodeMaintenance {
             })
             .await?;
         }
+    }
+}
+
+/// How many rounds of the HA manager nothing may move before the wait is given up: some more than a service may wait for a
+/// place among those that are moved at the same time.
+const PATIENCE: usize = 6;
+
+/// For how long nothing has moved.
+#[derive(Default)]
+struct Rest {
+    holds: Vec<Holding>,
+    rounds: BTreeSet<i64>,
+}
+
+impl Rest {
+    /// Counts the rounds in which the same services stay, none of them on its way.
+    fn look(&mut self, status: &Status, is_asked_for: bool, holds: &[Holding]) -> usize {
+        if holds != self.holds || holds.is_empty() || !is_asked_for || !holds.iter().all(Holding::is_at_rest) {
+            self.holds = holds.to_vec();
+            self.rounds.clear();
+        }
+        self.rounds.extend(status.round());
+        self.rounds.len()
     }
 }
 

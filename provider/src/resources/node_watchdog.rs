@@ -11,6 +11,9 @@ use crate::ssh::{Command, node_file};
 
 const MODULES: &str = "/proc/modules";
 
+/// What a shell exits with where there is no such program; sudo has 1 and the same words.
+const NO_PROGRAM: u32 = 127;
+
 impl Hosted for NodeWatchdog {
     fn id(object: &Value) -> Option<String> {
         object.at("node").as_str().map(str::to_owned)
@@ -134,6 +137,14 @@ async fn refuse_what_does_not_exist(verb: &Verb<'_>, watchdog: &NodeWatchdog) ->
     let output = verb.ssh()?.run(node, &command, &verb.call()).await.map_err(told(node))?;
     if output.is_success() {
         return Ok(());
+    }
+    if output.exit == NO_PROGRAM || output.stderr_text().ends_with("command not found") {
+        return Err(Failure::refused(format!(
+            "{node}: the program `modinfo` is not there, so that it can't be found out whether its kernel has the module {}. Nothing \
+             was changed.\nInstall it (`apt install kmod`), then apply again.\n{}",
+            watchdog.module,
+            output.stderr_text()
+        )));
     }
     Err(Failure::refused(format!(
         "{node}: its kernel has no module {}, and with one that isn't there the node would have no watchdog after its next boot. \

@@ -59,6 +59,7 @@ pub use host_keys::{HostKeys, LineError};
 pub use identity::{Identity, IdentityError};
 pub use output::{Line, Output};
 pub use quote::{Nul, quote};
+pub use texts::{NoLogin, no_login};
 pub use votes::votes;
 
 use crate::call::{Call, Ended};

@@ -20,6 +20,27 @@ pub(super) fn is_denial(stderr: &str) -> bool {
     ["Permission denied", "Operation not permitted", "please run as root"].iter().any(|text| stderr.contains(text))
 }
 
+/// Why OpenSSH's client on a node could not log in to another host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoLogin {
+    /// The host is down, or nothing listens there.
+    Unreachable,
+    /// The host's key is not the one that is known, or not known.
+    HostKey,
+    /// The host takes neither a key nor anything else that needs no typing.
+    Denied,
+}
+
+/// What `ssh` says of a login that failed.
+pub fn no_login(stderr: &str) -> NoLogin {
+    // ssh_connect_direct and sshconnect.c: `ssh: connect to host X port 22: Connection refused`, `ssh: Could not resolve …`.
+    if stderr.lines().any(|line| line.starts_with("ssh: ")) || stderr.contains("Connection timed out") {
+        return NoLogin::Unreachable;
+    }
+    // verify_host_key.
+    if stderr.contains("Host key verification failed") { NoLogin::HostKey } else { NoLogin::Denied }
+}
+
 /// Why pmxcfs has refused a change below `/etc/pve`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
@@ -47,6 +68,14 @@ mod tests {
         assert_eq!(meaning("cfs-lock 'file-corosync_conf' error: no quorum!"), Kind::NoQuorum);
         assert_eq!(meaning("cluster not ready - no quorum?"), Kind::NoQuorum);
         assert_eq!(meaning("no such cluster node 'x'"), Kind::Failed);
+    }
+
+    #[test]
+    fn a_host_that_is_down_is_told_from_one_that_denies() {
+        let down = "ssh: connect to host 10.0.0.9 port 22: No route to host";
+        assert_eq!(no_login(down), NoLogin::Unreachable);
+        assert_eq!(no_login("Host key verification failed."), NoLogin::HostKey);
+        assert_eq!(no_login("root@10.0.0.9: Permission denied (publickey,password)."), NoLogin::Denied);
     }
 
     #[test]

@@ -3,7 +3,9 @@
 use super::ha_status::{DEAD, DRIFT, HaNode, HaStatus, Lrm, Service};
 
 /// One line for each problem, in the order of causes: what is wrong further up explains what follows.
-pub fn problems(status: &HaStatus) -> Vec<String> {
+///
+/// `offline` are the nodes that Corosync misses.
+pub fn problems(status: &HaStatus, offline: &[String]) -> Vec<String> {
     let mut lines = Vec::new();
     if !status.quorate {
         lines.push(
@@ -13,8 +15,11 @@ pub fn problems(status: &HaStatus) -> Vec<String> {
     }
     lines.extend(master(status));
     lines.extend(disarmed(status));
-    lines.extend(status.nodes.iter().filter_map(node));
-    lines.extend(status.lrm.iter().filter(|lrm| !is_down(status, &lrm.node)).filter_map(lrm));
+    let is_missed = |name: &str| !is_down(status, name) && offline.iter().any(|node| node == name);
+    lines.extend(status.nodes.iter().filter(|node| !is_missed(&node.name)).filter_map(node));
+    let missed = offline.iter().filter(|node| is_missed(node));
+    lines.extend(missed.map(|node| format!("node {node}: not online; the HA manager has not noticed it yet")));
+    lines.extend(status.lrm.iter().filter(|lrm| !is_down(status, &lrm.node) && !is_missed(&lrm.node)).filter_map(lrm));
     lines.extend(status.services.iter().filter_map(|one| service(status, one)));
     lines
 }
@@ -143,6 +148,25 @@ mod tests {
         for (problem, start) in status.problems.iter().zip(starts) {
             assert!(problem.starts_with(start), "{problem}");
         }
+    }
+
+    #[test]
+    fn a_node_that_corosync_misses_is_named_at_once() {
+        let current = json!([
+            {"type": "master", "node": "pve1", "timestamp": 1, "status": "pve1 (active, x)"},
+            {"type": "lrm", "node": "pve2", "timestamp": 5, "status": "pve2 (old timestamp - dead?, x)"},
+        ]);
+        let known = |state: &str| json!({"node_status": {"pve1": "online", "pve2": state}});
+        let offline = ["pve2".to_owned()];
+        let status = status(current.clone(), known("online")).with_offline(&offline);
+        assert_eq!(status.problems, ["node pve2: not online; the HA manager has not noticed it yet"]);
+        assert!(!status.healthy);
+        let noticed = self::status(current, known("unknown")).with_offline(&offline);
+        assert!(
+            noticed.problems.len() == 1 && noticed.problems[0].contains("fenced after 60 s"),
+            "{:?}",
+            noticed.problems
+        );
     }
 
     #[test]

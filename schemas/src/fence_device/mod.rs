@@ -25,6 +25,9 @@ pub const PATH: &str = "/etc/pve/ha/fence.cfg";
 /// Write fence devices, hardware that can cut a node's power and how each node hangs on it, to keep them under review, to have
 /// them tested by `verify`, and to be ready when Proxmox uses them.
 ///
+/// **A node whose name has a dash can't be connected:** Proxmox cuts names at a dash when it reads `fence.cfg`. Leave its
+/// `connect` block out; the watchdog protects such a node like any other.
+///
 /// Needs the `ssh` block of the provider: Proxmox has no HTTP API for this file. Lines of other devices, comments and the order
 /// of the file are kept byte by byte. Devices are tried in the order of the file; several instances of one name are parallel:
 /// all of them have to succeed.

@@ -29,7 +29,7 @@ parsed! {
     /// A node that a fence device is connected to.
     FenceNode, "pve-fence-node", |text| {
         if text.contains('-') && text.parse::<NodeName>().is_ok() {
-            return Err("can't have a dash: Proxmox cuts node names at a dash in fence.cfg, so this node can't be named there".to_owned());
+            return Err("can't have a dash: Proxmox cuts node names at a dash in fence.cfg, so no fence device can be connected to this node. Leave the `connect` block out; the watchdog (`pve_node_watchdog`) protects the node all the same".to_owned());
         }
         text.parse::<NodeName>().map(|_| ()).map_err(|malformed| malformed.0)
     }

@@ -27,12 +27,12 @@ pub fn missing_guest(case: &Case<'_>) -> Vec<Finding> {
         )],
         Some(guest) if case.resource().is_some() && guest.is_container != name.starts_with("ct:") => {
             let (is, right) = if guest.is_container { ("a container", "ct") } else { ("a virtual machine", "vm") };
-            vec![warning(
-                path,
-                format!(
-                    "{name}: guest {id} is {is}, so its HA resource is `{right}:{id}`. Proxmox refuses the other one."
-                ),
-            )]
+            // PVE::API2::HA::Resources looks at the type since pve-ha-manager 5.1.1.
+            let then = match view.live.is_pve_8() {
+                Some(true) => "Proxmox VE 8 takes the other one all the same, and its service ends in the error state.",
+                _ => "Proxmox refuses the other one.",
+            };
+            vec![warning(path, format!("{name}: guest {id} is {is}, so its HA resource is `{right}:{id}`. {then}"))]
         }
         _ => Vec::new(),
     }

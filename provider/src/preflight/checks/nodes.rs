@@ -1,5 +1,7 @@
 //! Where resources may be: nodes that don't exist, and placements that help nobody when a node fails.
 
+use pve_schemas::value::HaState;
+
 use crate::framework::Path;
 use crate::placement::config::Name;
 use crate::preflight::Finding;
@@ -77,6 +79,41 @@ pub fn single_node_placement(case: &Case<'_>) -> Vec<Finding> {
         format!(
             "{name}: with `{switch} = true` and {node} as the only node, nothing is recovered when {node} fails: its resources wait \
              until it is back.\n{remedy}, or leave `{switch}` out."
+        ),
+    )]
+}
+
+/// HA resources that a node keeps in maintenance, since they may run nowhere else.
+pub fn stays_in_maintenance(case: &Case<'_>) -> Vec<Finding> {
+    let view = &case.view;
+    let Some(Object::Hosted(hosted)) = case.changed().filter(|_| view.cluster.is_some()) else { return Vec::new() };
+    let (true, Some((_, Some(node))), Some(cluster)) = (hosted.empties, hosted.nodes.first(), view.cluster) else {
+        return Vec::new();
+    };
+    let elsewhere = |nodes: &Nodes| match (&nodes.priorities, nodes.strict) {
+        (Some(priorities), Some(true)) => {
+            priorities.keys().any(|other| other != node && cluster.online.contains(other))
+        }
+        _ => true,
+    };
+    let stays = |sid: &Name| {
+        let is_here = view.guest(sid).is_some_and(|guest| guest.node.as_ref() == Some(node));
+        let runs = || view.resource(sid).is_some_and(|seen| matches!(seen.object.state, Some(HaState::Started)));
+        is_here && runs() && view.places_of(sid).iter().any(|(_, nodes)| !elsewhere(nodes))
+    };
+    let resources = view.live.resources().into_iter().flat_map(|live| live.resources.keys());
+    let stay: Vec<&str> = resources.filter(|sid| stays(sid)).map(|sid| sid.as_ref()).collect();
+    if stay.is_empty() {
+        return Vec::new();
+    }
+    let (may, leaves) = if stay.len() == 1 { ("may", "stays") } else { ("may", "stay") };
+    vec![warning(
+        Some(Path::attribute("node")),
+        format!(
+            "{node}: {} {may} run on no other node that is online, as rules or groups say, and {leaves} there while {node} is in \
+             maintenance. Apply would wait for an empty node in vain.\nChange the rule or group first, set `state = \"stopped\"`, or \
+             set `wait_for_evacuation = false`.",
+            list(stay)
         ),
     )]
 }

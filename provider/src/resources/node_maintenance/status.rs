@@ -20,6 +20,11 @@ impl Status {
         Self(answer["manager_status"].clone())
     }
 
+    /// When the HA manager wrote this: it does so once in each round.
+    pub(super) fn round(&self) -> Option<i64> {
+        self.0["timestamp"].as_i64()
+    }
+
     /// Whether maintenance of the node is asked for: the HA manager has taken the request.
     pub(super) fn is_requested(&self, node: &str) -> bool {
         let request = &self.0["node_request"][node]["maintenance"];
@@ -81,6 +86,13 @@ impl Status {
             .collect();
         found.sort();
         found
+    }
+}
+
+impl Holding {
+    /// Whether it stays where it is unless something else changes.
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.state == "started"
     }
 }
 

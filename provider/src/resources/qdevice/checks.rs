@@ -8,7 +8,7 @@ use super::look::Look;
 use super::{odd, told};
 use crate::framework::{Failure, Path};
 use crate::resources::verbs::Verb;
-use crate::ssh::{Command, Error, Output};
+use crate::ssh::{Command, Error, NoLogin, Output, no_login};
 
 /// Where corosync-qdevice keeps its certificates; `pvecm` refuses to begin where it exists.
 pub(super) const CERTIFICATES: &str = "/etc/corosync/qdevice/net/nssdb";
@@ -71,10 +71,20 @@ async fn host(verb: &Verb<'_>, node: &str, address: &str) -> Result<Vec<String>,
     let package = ask(verb, node, Command::new("ssh").args(over)).await?;
     let installed = is_installed(&package);
     if package.exit == 255 {
-        missing.push(format!(
-            "{node}: root can't log in to {login} without a password. Run `ssh-copy-id {login}` on {node} once ({}).",
-            package.stderr_text().replace('\n', " ")
-        ));
+        let said = package.stderr_text().replace('\n', " ");
+        missing.push(match no_login(&said) {
+            // Whether its port can be reached would be the same question once more.
+            NoLogin::Unreachable => {
+                let remedy = "Bring the QNetd host up, or correct `address`";
+                return Ok(vec![format!("{address}: can't be reached over SSH from {node}. {remedy} ({said}).")]);
+            }
+            NoLogin::HostKey => format!(
+                "{node}: root does not know the SSH host key of {address}. Run `ssh {login}` on {node} once, and compare the key ({said})."
+            ),
+            NoLogin::Denied => format!(
+                "{node}: root can't log in to {login} without a password. Run `ssh-copy-id {login}` on {node} once ({said})."
+            ),
+        });
     } else if !installed {
         missing.push(format!("{address}: the package corosync-qnetd is missing. `apt install corosync-qnetd` on it."));
     }

@@ -45,7 +45,8 @@ impl Look {
         let none_less = || i64::try_from(self.members.len()).ok().map(|count| count - 1);
         Ok(Some(Qdevice {
             address: device.host.clone().unwrap_or_default(),
-            force: None,
+            // Proxmox doesn't keep it, and with an odd number of nodes there is no QDevice without.
+            force: (self.members.len() % 2 == 1).then_some(true),
             algorithm: device.algorithm.clone(),
             votes: votes.or_else(none_less),
             state: Some(state),
