@@ -14,6 +14,7 @@ pub mod import_config;
 pub mod placement;
 pub mod plugin;
 pub mod preflight;
+pub mod privileges;
 pub mod protocol;
 pub mod readiness;
 pub mod registry;

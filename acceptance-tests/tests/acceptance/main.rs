@@ -27,6 +27,7 @@ mod node_watchdog;
 mod nothing_is_lost;
 mod parallel;
 mod preflight;
+mod privileges;
 mod provider_block;
 mod qdevice;
 mod quorum;

@@ -13,7 +13,7 @@ output "blockers" { value = data.pve_ha_readiness.this.blockers }
 output "checks" { value = data.pve_ha_readiness.this.checks }
 "#;
 
-fn cluster(test: &str, release: Release) -> Option<Arc<Cluster>> {
+pub fn cluster(test: &str, release: Release) -> Option<Arc<Cluster>> {
     let cluster = Cluster::own(test, Options { release, ..Options::default() })?;
     let mut world = cluster.emulator().cluster().world();
     world.write_file("/etc/pve/ha/resources.cfg", "vm: 100\n\tstate started\n\nvm: 101\n\tstate started\n");
@@ -23,7 +23,7 @@ fn cluster(test: &str, release: Release) -> Option<Arc<Cluster>> {
 }
 
 /// Puts the disks of the HA guests on shared storage.
-fn share_disks(cluster: &Cluster) {
+pub fn share_disks(cluster: &Cluster) {
     let mut world = cluster.emulator().cluster().world();
     for vmid in [100, 101] {
         for (_, value) in world.guests.get_mut(&vmid).unwrap().config.iter_mut().filter(|(key, _)| key == "scsi0") {
@@ -33,7 +33,7 @@ fn share_disks(cluster: &Cluster) {
 }
 
 /// A backup job of all guests that runs within minutes, and its first run.
-fn back_up(cluster: &Cluster) {
+pub fn back_up(cluster: &Cluster) {
     let job = [("schedule", "*:0/5"), ("all", "1"), ("storage", "shared-nfs"), ("enabled", "1")];
     cluster.api.send("POST", "/cluster/backup", &job).unwrap_or_else(|refused| panic!("{refused}"));
     for _ in 0..60 {

@@ -15,7 +15,7 @@ use serde::Deserialize;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use super::credentials::Credentials;
+use super::credentials::{Credentials, Who};
 use super::error::{Error, Kind};
 use super::params::Params;
 use super::{Client, attempt};
@@ -79,6 +79,10 @@ impl Auth {
             state.session = session.map(Arc::new);
         }
         Self { credentials, state: Mutex::new(state) }
+    }
+
+    pub(super) fn who(&self) -> Who {
+        self.credentials.who()
     }
 
     /// The headers for a request, after a login or a renewal if that is due.

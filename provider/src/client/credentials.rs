@@ -36,6 +36,19 @@ impl Credentials {
         }
     }
 
+    /// Who these belong to.
+    pub(super) fn who(&self) -> Who {
+        match self {
+            Self::Token(Token(text)) => {
+                let name = text.expose_secret().split('=').next().unwrap_or_default();
+                let user = name.split('!').next().unwrap_or_default();
+                Who { user: user.to_owned(), token: Some(name.to_owned()) }
+            }
+            Self::Ticket(ticket) => Who { user: ticket.username().unwrap_or_default(), token: None },
+            Self::Password { username, .. } => Who { user: username.clone(), token: None },
+        }
+    }
+
     /// Takes a ticket and its CSRF prevention token.
     ///
     /// # Errors
@@ -101,6 +114,15 @@ impl Ticket {
         let user = percent_encoding::percent_decode_str(user).decode_utf8().ok()?;
         (user.contains('@') && !user.starts_with('!')).then(|| user.into_owned())
     }
+}
+
+/// A user, and the token in use.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Who {
+    /// `USER@REALM`
+    pub user: String,
+    /// `USER@REALM!TOKENID`
+    pub token: Option<String>,
 }
 
 /// What is wrong with the form of a token or a user name, after "it".
@@ -226,6 +248,12 @@ mod tests {
         }
         assert!(Credentials::token(" root@pam!c-i.1_2=hunter2\n".into()).is_ok());
         assert!(Credentials::token("a@b@ldap!ci=hunter2".into()).is_ok());
+    }
+
+    #[test]
+    fn who_asks_is_told_without_the_secret() {
+        let who = Credentials::token("tf@pve!ci=hunter2".into()).unwrap().who();
+        assert_eq!((who.user.as_str(), who.token.as_deref()), ("tf@pve", Some("tf@pve!ci")));
     }
 
     #[test]

@@ -53,6 +53,7 @@ mod foreign;
 mod membership;
 mod params;
 mod path;
+mod permissions;
 mod pinned;
 mod presence;
 mod quorum;
@@ -75,12 +76,13 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 pub use crate::call::Call;
-pub use credentials::{Credentials, Flaw, Ticket, Token};
+pub use credentials::{Credentials, Flaw, Ticket, Token, Who};
 pub use domain::{Domain, Turn};
 pub use endpoint::Endpoint;
 pub use error::{Certificate, Error, Kind, Obstacle};
 pub use params::Params;
 pub use path::path;
+pub use permissions::Permissions;
 pub use quorum::Vain;
 pub use settings::{DEFAULT_REQUEST_TIMEOUT, Settings, SettingsError};
 pub use snapshot::{Collection, Listing};
@@ -135,6 +137,17 @@ impl Client {
             migrated: OnceLock::new(),
         };
         Self { inner: Arc::new(inner) }
+    }
+
+    /// Who asks, without anything secret.
+    #[must_use]
+    pub fn who(&self) -> Who {
+        self.inner.auth.who()
+    }
+
+    /// What the user or token may do; `None` if it can't be learnt.
+    pub async fn permissions(&self, call: &Call) -> Option<Permissions> {
+        Permissions::parse(&self.list(Collection::Permissions, call).await.ok()?.object().ok()?)
     }
 
     /// Reads a path, fresh.

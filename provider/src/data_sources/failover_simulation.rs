@@ -16,6 +16,17 @@ impl Source for HaFailoverSimulation {
 
     async fn read(reader: &Reader<'_>, arguments: FailoverSimulationArguments) -> Result<Self, Failure> {
         let answers = live::read(reader, &arguments).await?;
+        for (privilege, paths) in live::missing(&answers.live, answers.held.as_ref()) {
+            let paths: Vec<String> = paths.into_iter().collect();
+            reader.cx.warn(
+                format!("The simulation does not see everything: {privilege} on {}", paths[0]),
+                format!(
+                    "The user or token does not have {privilege} on {}. What depends on it is unknown in the result.\nGrant it, as the \
+                     page of this data source says.",
+                    paths.join(", ")
+                ),
+            );
+        }
         let simulated = simulate(reader, &answers.live, &arguments).await?;
         let problems = simulation::problems(&simulated.scenarios);
         let mut result = Self {

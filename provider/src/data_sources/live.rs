@@ -1,6 +1,6 @@
 //! The cluster as a simulation and the readiness checks need it: few lists, and the disks of the guests in question.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
@@ -13,9 +13,9 @@ use pve_schemas::noun::Rest;
 use serde_json::Value as Json;
 
 use super::adapter::{Reader, Source};
-use crate::client::{Call, Collection, Error, Kind, Placement, path};
+use crate::client::{Call, Collection, Error, Kind, Permissions, Placement, path};
 use crate::framework::Failure;
-use crate::simulation::live::{Crs, Guest, Live, NodeFact, Storage, Volumes};
+use crate::simulation::live::{Crs, Guest, Hidden, Live, NodeFact, Storage, Volumes};
 use crate::simulation::{Model, Replica, ReplicaState, Wanted};
 
 /// How many guests are asked for at once.
@@ -38,6 +38,8 @@ pub(super) struct Answers {
     pub(super) options: Json,
     /// `/cluster/config/nodes`.
     pub(super) voters: Json,
+    /// What the user may do; none if that can't be learnt.
+    pub(super) held: Option<Permissions>,
     /// The simulation's start.
     pub(super) live: Live,
 }
@@ -68,6 +70,7 @@ pub(super) async fn read(reader: &Reader<'_>, plans: &FailoverSimulationArgument
     let storages = optional(reader, reader.client.get::<Json>("/storage", &reader.call).await)?;
     let jobs = <ReplicationJobs as Source>::read(reader, ReplicationJobsArguments::default()).await?;
     let configured = reader.list(Collection::ReplicationJobs).await?;
+    let held = reader.client.permissions(&reader.call).await;
 
     let garbled = |problem| reader.garbled(problem);
     let quorum = Quorum::from_answers(&members, &voters, &qdevice).map_err(garbled)?;
@@ -85,9 +88,47 @@ pub(super) async fn read(reader: &Reader<'_>, plans: &FailoverSimulationArgument
         storages: storages.map(|storages| Storage::all(&storages, rows)),
         replicas: Some(replicas(&jobs, &configured)),
         crs: Crs::from_options(&options),
+        hidden: Hidden::default(),
     };
+    live.hidden = hidden(&live, held.as_ref());
     read_disks(reader, &mut live, plans).await?;
-    Ok(Answers { status, manager, rules, resources, options, voters, live })
+    Ok(Answers { status, manager, rules, resources, options, voters, held, live })
+}
+
+/// What isn't in the lists because the user may not see it.
+fn hidden(live: &Live, held: Option<&Permissions>) -> Hidden {
+    let Some(held) = held else { return Hidden::default() };
+    let missing = live.wanted.resources.keys().filter(|sid| !live.guests.contains_key(*sid));
+    let services = missing.filter(|sid| !held.holds(&path_of(sid), "VM.Audit"));
+    let nodes =
+        live.nodes.iter().map(|node| &node.name).filter(|node| !held.holds(&path(["nodes", node]), "Sys.Audit"));
+    Hidden {
+        services: services.cloned().collect(),
+        others: !held.holds("/vms", "VM.Audit"),
+        nodes: nodes.cloned().collect(),
+    }
+}
+
+/// The guest of an HA resource in paths of ACLs.
+fn path_of(sid: &str) -> String {
+    format!("/vms/{}", sid.split_once(':').map_or(sid, |(_, guest)| guest))
+}
+
+/// The privileges without which something of the simulation is unknown, and where they are missing.
+pub(super) fn missing(live: &Live, held: Option<&Permissions>) -> BTreeMap<&'static str, BTreeSet<String>> {
+    let volumes = live.guests.values().filter(|guest| live.wanted.resources.contains_key(&guest.sid));
+    let volumes = volumes.filter_map(|guest| match &guest.volumes {
+        Volumes::Known(volumes) => Some(volumes),
+        Volumes::Unknown(_) => None,
+    });
+    let storages = volumes.flatten().filter_map(|volume| volume.storage()).map(|storage| format!("/storage/{storage}"));
+    let unseen = |path: &String| held.is_some_and(|held| !held.holds(path, "Datastore.Audit"));
+    let missing: [(_, BTreeSet<String>); 3] = [
+        ("VM.Audit", live.hidden.services.iter().map(|sid| path_of(sid)).collect()),
+        ("Sys.Audit", live.hidden.nodes.iter().map(|node| path(["nodes", node])).collect()),
+        ("Datastore.Audit", storages.filter(unseen).collect()),
+    ];
+    missing.into_iter().filter(|(_, paths)| !paths.is_empty()).collect()
 }
 
 /// The copies that the jobs keep. Nothing is known of the copy of a job that has a property which this provider does not know.

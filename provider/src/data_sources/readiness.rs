@@ -49,7 +49,7 @@ const HOUR: i64 = 3600;
 /// # Errors
 /// The user wants out, or an answer can't be understood.
 pub(super) async fn gather(reader: &Reader<'_>, answers: Answers) -> Result<Facts, Failure> {
-    let Answers { status, manager, rules, resources, options, voters, live } = answers;
+    let Answers { status, manager, rules, resources, options, voters, held, live } = answers;
     let garbled = |problem| reader.garbled(problem);
     let now = now();
     let online: Vec<&str> = live.nodes.iter().filter(|node| node.online).map(|node| node.name.as_str()).collect();
@@ -77,7 +77,11 @@ pub(super) async fn gather(reader: &Reader<'_>, answers: Answers) -> Result<Fact
         live,
     };
     for answers in nodes {
-        let NodeAnswers { node, version, backups, recent } = answers?;
+        let NodeAnswers { node, version, mut backups, mut recent } = answers?;
+        // Without it Proxmox lists the user's own tasks, as if there were no others.
+        if held.as_ref().is_some_and(|held| !held.holds(&path(["nodes", &node]), "Sys.Audit")) {
+            (backups, recent) = (None, None);
+        }
         facts.versions.insert(node.clone(), version);
         facts.backup_runs.insert(node.clone(), backups);
         facts.recent.insert(node, recent);

@@ -26,6 +26,7 @@ impl Source for ReplicationJobs {
         };
         let jobs = make(&[])?.jobs;
         if jobs.is_empty() {
+            warn_of_blindness(reader).await;
             return make(&[]);
         }
         let mut runs = Runs::new(reader).await?;
@@ -36,6 +37,18 @@ impl Source for ReplicationJobs {
         }
         runs.warn(reader, &jobs);
         make(&runs.answers.into_values().collect::<Vec<_>>())
+    }
+}
+
+/// Proxmox lists the jobs of guests that the user may see: to one who may see none, there seem to be none.
+async fn warn_of_blindness(reader: &Reader<'_>) {
+    let held = reader.client.permissions(&reader.call).await;
+    if held.is_some_and(|held| !held.holds_anywhere("VM.Audit")) {
+        reader.cx.warn(
+            "No replication job can be seen without VM.Audit on /vms",
+            "Proxmox lists the jobs of guests on which the user has VM.Audit, and the user or token has it on none. Grant it on /vms, or \
+             on the guests.",
+        );
     }
 }
 

@@ -14,9 +14,8 @@ use tokio::sync::OnceCell;
 
 use super::ledger::{Shelf, id};
 use super::objects::Object;
-use super::permissions::Permissions;
 use crate::call::Call;
-use crate::client::{Client, Collection, Placement, Version, wire};
+use crate::client::{Client, Collection, Permissions, Placement, Version, Who, wire};
 use crate::placement::config::Name;
 
 /// How long a list of guests may say that one is missing.
@@ -34,6 +33,7 @@ pub struct Live {
     version: OnceCell<Option<Version>>,
     /// Who is missing, where there is no quorum.
     lack_of_quorum: OnceCell<Option<String>>,
+    who: OnceCell<Who>,
     /// Apart from the rest, since guests may be made by others while an apply runs.
     cluster: ArcSwapOption<Cluster>,
     is_cluster_read: OnceCell<()>,
@@ -87,7 +87,8 @@ impl Live {
             },
             async {
                 if needs.permissions {
-                    self.permissions.get_or_init(|| permissions(client, call)).await;
+                    self.who.get_or_init(async || client.who()).await;
+                    self.permissions.get_or_init(|| client.permissions(call)).await;
                 }
             },
             async {
@@ -152,6 +153,11 @@ impl Live {
         self.permissions.get()?.as_ref()
     }
 
+    /// Who asks.
+    pub fn who(&self) -> Option<&Who> {
+        self.who.get()
+    }
+
     /// Whether a QDevice takes part; asked only where there are two nodes.
     pub fn has_qdevice(&self) -> Option<bool> {
         *self.qdevice.get()?
@@ -190,10 +196,6 @@ async fn lack_of_quorum(client: &Client, call: &Call) -> Option<String> {
     // A node on its own has no such row, and needs no quorum.
     let cluster = rows.iter().find(|row| row["type"] == "cluster")?;
     if wire::flag(&cluster["quorate"]) == Some(false) { client.lack_of_quorum(call).await } else { None }
-}
-
-async fn permissions(client: &Client, call: &Call) -> Option<Permissions> {
-    Permissions::parse(&client.list(Collection::Permissions, call).await.ok()?.object::<Json>().ok()?)
 }
 
 async fn resources(client: &Client, call: &Call) -> Option<Shelf> {

@@ -11,7 +11,6 @@ mod key;
 mod ledger;
 mod live;
 mod objects;
-mod permissions;
 mod references;
 mod table;
 mod view;
@@ -134,6 +133,7 @@ impl Preflight {
         let Change { prior, planned, replaces, .. } = change;
         let task = if prior.is_none() { Task::Create } else { Task::Change };
         let subject = Subject {
+            kind: kind.to_owned(),
             keys: Key::of(kind, planned),
             prior: prior.and_then(|prior| Object::of(kind, prior)),
             replaces: replaces.map(str::to_owned),
@@ -144,7 +144,8 @@ impl Preflight {
 
     /// Checks an object of type `kind` that is to be destroyed.
     pub async fn destroy(&self, client: &Client, call: &Call, kind: &str, prior: &Value) -> Diagnostics {
-        let subject = Subject { keys: Key::of(kind, prior), prior: None, replaces: None, task: Task::Destroy };
+        let keys = Key::of(kind, prior);
+        let subject = Subject { kind: kind.to_owned(), keys, prior: None, replaces: None, task: Task::Destroy };
         self.run(client, call, Object::of(kind, prior), subject).await
     }
 
@@ -189,6 +190,8 @@ impl Preflight {
 /// What is to happen to the object that is checked.
 #[derive(Debug)]
 struct Subject {
+    /// Its type.
+    kind: String,
     /// What it is about.
     keys: Vec<Key>,
     /// What it was, where it is changed or replaced.
@@ -239,8 +242,18 @@ struct Finding {
     head: Option<String>,
     path: Option<Path>,
     detail: String,
-    /// Whether it is about the whole cluster rather than about the object that has led to it.
-    is_general: bool,
+    about: About,
+}
+
+/// What a finding is about.
+#[derive(Debug)]
+enum About {
+    /// The object that is planned.
+    Object,
+    /// The whole cluster.
+    Cluster,
+    /// Something else, as the head line names it.
+    Other(String),
 }
 
 impl Finding {
@@ -253,9 +266,14 @@ impl Finding {
                 check.name
             ));
         }
-        let summary = match (self.head, subject.filter(|_| !self.is_general)) {
+        let about = match &self.about {
+            About::Object => subject,
+            About::Cluster => None,
+            About::Other(name) => Some(name.as_str()),
+        };
+        let summary = match (self.head, about) {
             (Some(head), _) => head,
-            (None, Some(subject)) => format!("{}: {subject}", check.summary),
+            (None, Some(about)) => format!("{}: {about}", check.summary),
             (None, None) => check.summary.to_owned(),
         };
         Diagnostic { severity: self.severity, summary, detail, path: self.path }

@@ -94,7 +94,7 @@ pub const CHECKS: &[Check] = &[
         name: "missing-privileges",
         level: WARNS,
         summary: "A privilege is missing",
-        doc: "The user or token may not do what the plan needs. Said once for each privilege.",
+        doc: "The user or token may not do what the plan needs. Said once for each privilege and path, with the command that grants it.",
         run: cluster::missing_privileges,
     },
     Check {

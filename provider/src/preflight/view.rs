@@ -9,7 +9,7 @@ use super::key::Key;
 use super::ledger::{Family, Ledger, id};
 use super::live::{Cluster, Guest, Live};
 use super::objects::{Group, Job, Nodes, Object, Resource, Rule, guest_of};
-use super::{Finding, Subject, Task};
+use super::{About, Finding, Subject, Task};
 use crate::framework::{Path, Severity};
 use crate::placement::config::Name;
 
@@ -137,6 +137,11 @@ impl<'a> Case<'a> {
         Self { object, subject, view, told, conflicts: OnceCell::new() }
     }
 
+    /// The resource type.
+    pub fn kind(&self) -> &'a str {
+        &self.subject.kind
+    }
+
     /// What the object is about, if it is to be created or destroyed.
     pub fn keys(&self) -> &'a [Key] {
         if self.subject.task == Task::Change { &[] } else { &self.subject.keys }
@@ -234,16 +239,23 @@ impl<'a> Case<'a> {
 }
 
 pub(super) fn warning(path: Option<Path>, detail: String) -> Finding {
-    Finding { severity: Severity::Warning, head: None, path, detail, is_general: false }
+    Finding { severity: Severity::Warning, head: None, path, detail, about: About::Object }
 }
 
 /// What is said once, whichever object has led to it.
 pub(super) fn general_warning(detail: String) -> Finding {
-    Finding { is_general: true, ..warning(None, detail) }
+    Finding { about: About::Cluster, ..warning(None, detail) }
 }
 
 pub(super) fn error(path: Option<Path>, detail: String) -> Finding {
-    Finding { severity: Severity::Error, head: None, path, detail, is_general: false }
+    Finding { severity: Severity::Error, head: None, path, detail, about: About::Object }
+}
+
+impl Finding {
+    /// The same, with `name` in the head line in place of the object's.
+    pub(super) fn of(self, name: impl Into<String>) -> Self {
+        Self { about: About::Other(name.into()), ..self }
+    }
 }
 
 /// `vm:100`, `vm:100 and vm:101`, `vm:100, vm:101 and 3 more`.

@@ -9,6 +9,7 @@ use serde_json::Value as Json;
 use crate::simulation::live::Live;
 
 use super::shell::Shell;
+use super::verdict::{Verdict, named, unknown};
 
 /// Everything that the checks go by. What could not be read is none.
 #[derive(Debug, Clone)]
@@ -70,6 +71,18 @@ impl Facts {
         };
         let sids = self.live.wanted.resources.keys().filter(move |sid| !ignored(sid));
         sids.filter_map(|sid| self.live.guests.get(sid))
+    }
+
+    /// What can't be known of HA guests that the user may not see, if there are any: what holds for all the others need not hold
+    /// for them.
+    pub(super) fn unseen(&self) -> Option<Verdict> {
+        let services = &self.live.hidden.services;
+        (!services.is_empty()).then(|| {
+            unknown(
+                format!("the user may not see {}", named(services)),
+                "Give the user VM.Audit on these guests, or on /vms.",
+            )
+        })
     }
 
     /// The nodes that are online.

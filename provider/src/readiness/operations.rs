@@ -17,7 +17,7 @@ const DAY: i64 = 86_400;
 pub(super) fn backup(facts: &Facts, _: &Demands) -> Verdict {
     let guests: Vec<&Guest> = facts.ha_guests().collect();
     if guests.is_empty() {
-        return skipped("there is no HA guest yet");
+        return facts.unseen().unwrap_or_else(|| skipped("there is no HA guest yet"));
     }
     let Some(jobs) = &facts.backups else {
         return unknown("the backup jobs can't be read", "Give the user Sys.Audit on /.");
@@ -52,7 +52,11 @@ pub(super) fn backup(facts: &Facts, _: &Demands) -> Verdict {
     if !dark.is_empty() {
         return unknown(named(dark), "Bring these nodes online, and give the user Sys.Audit on them.");
     }
-    pass(format!("{} HA guests are in backup jobs, and the last run on each of their nodes ended OK", guests.len()))
+    facts.unseen().unwrap_or_else(|| {
+        let are =
+            if guests.len() == 1 { "one HA guest is".to_owned() } else { format!("{} HA guests are", guests.len()) };
+        pass(format!("{are} in backup jobs, and the last run on each node concerned ended OK"))
+    })
 }
 
 /// Whether a job that is switched on backs the guest up where it is now.
@@ -98,7 +102,7 @@ pub(super) fn restart_loops(facts: &Facts, _: &Demands) -> Verdict {
     let guests: BTreeMap<String, &str> =
         facts.ha_guests().map(|guest| (guest.vmid.to_string(), guest.sid.as_str())).collect();
     if guests.is_empty() {
-        return skipped("there is no HA guest yet");
+        return facts.unseen().unwrap_or_else(|| skipped("there is no HA guest yet"));
     }
     let silent: Vec<&str> =
         facts.recent.iter().filter(|(_, tasks)| tasks.is_none()).map(|(node, _)| node.as_str()).collect();
@@ -124,7 +128,9 @@ pub(super) fn restart_loops(facts: &Facts, _: &Demands) -> Verdict {
             "Give the user Sys.Audit on these nodes.",
         );
     }
-    pass(format!("no HA guest was started more than {MOST_STARTS} times within the last hour"))
+    facts
+        .unseen()
+        .unwrap_or_else(|| pass(format!("no HA guest was started more than {MOST_STARTS} times within the last hour")))
 }
 
 /// A start of a guest.
@@ -176,6 +182,17 @@ mod tests {
         assert_eq!(status(backup, |facts| drop(facts.backup_runs.insert("pve1".into(), Some(vec![])))), "fail");
         assert_eq!(status(backup, |facts| drop(facts.backup_runs.insert("pve1".into(), None))), "unknown");
         assert_eq!(status(backup, |facts| facts.backups = None), "unknown");
+    }
+
+    #[test]
+    fn what_holds_for_the_guests_that_are_seen_says_nothing_of_the_others() {
+        let hide = |facts: &mut Facts| facts.live.hidden.services = ["vm:200".to_owned()].into();
+        assert_eq!((status(backup, hide), status(restart_loops, hide)), ("unknown", "unknown"));
+        let bare = |facts: &mut Facts| {
+            facts.live.hidden.services.insert("vm:200".to_owned());
+            facts.backups = Some(Vec::new());
+        };
+        assert_eq!(status(backup, bare), "fail");
     }
 
     #[test]

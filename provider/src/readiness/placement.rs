@@ -116,7 +116,18 @@ pub(super) fn failover(facts: &Facts, _: &Demands) -> Verdict {
     }
     let problems = crate::simulation::problems(&facts.scenarios);
     if problems.is_empty() {
-        return pass(format!("all {} single failures are survived", facts.scenarios.len()));
+        let sizes = &facts.live.hidden.nodes;
+        return match facts.unseen() {
+            Some(unseen) => unseen,
+            None if !sizes.is_empty() => unknown(
+                format!("the user may not see the memory of {}", named(sizes)),
+                "Give the user Sys.Audit on these nodes.",
+            ),
+            None => pass(format!("all {} single failures are survived", facts.scenarios.len())),
+        };
+    }
+    if facts.scenarios.iter().all(is_open) {
+        return unknown(named(problems), "Bring offline nodes back, and give the user VM.Audit and Datastore.Audit.");
     }
     // What depends on something unknown is no failure that was found.
     let unpredictable = |scenario: &Scenario| scenario.lost().filter(|fate| fate.state == UNKNOWN).count();
@@ -124,6 +135,14 @@ pub(super) fn failover(facts: &Facts, _: &Demands) -> Verdict {
         return not_known(problems);
     }
     fail(named(problems), "See `pve_ha_failover_simulation` for where each HA resource would go, and why.")
+}
+
+/// Whether all that speaks against surviving it is something that can't be known.
+fn is_open(scenario: &Scenario) -> bool {
+    let dark =
+        scenario.services.iter().filter(|fate| fate.problem.is_some() && fate.disk.as_deref() == Some("unknown"));
+    let votes = usize::from(scenario.quorate.is_none());
+    scenario.problems.len() == dark.count() + votes
 }
 
 pub(super) fn unmanaged(facts: &Facts, demands: &Demands) -> Verdict {
@@ -142,19 +161,27 @@ pub(super) fn unmanaged(facts: &Facts, demands: &Demands) -> Verdict {
         .collect();
     let left: Vec<&str> = tagged.iter().map(|guest| guest.sid.as_str()).filter(|sid| !managed(sid)).collect();
     if left.is_empty() {
-        return pass(format!("{} tagged guests are HA resources", tagged.len()));
+        if facts.live.hidden.others {
+            return unknown("the user may not see all guests", "Give the user VM.Audit on /vms.");
+        }
+        return pass(match tagged.len() {
+            0 => "no guest has one of these tags".to_owned(),
+            1 => "one tagged guest is an HA resource".to_owned(),
+            count => format!("{count} tagged guests are HA resources"),
+        });
     }
     fail(format!("no HA resources: {}", named(left)), "Add a `pve_ha_resource` for each, or take the tag away.")
 }
 
 #[cfg(test)]
 mod tests {
+    use pve_schemas::data::failover_simulation::FailoverSimulationArguments;
     use pve_schemas::data::readiness::ReadinessArguments;
     use serde_json::json;
 
     use super::super::testing::{Good, status};
     use super::*;
-    use crate::simulation::testing::Cluster;
+    use crate::simulation::testing::{Cluster, simulate};
 
     #[test]
     fn complaints_of_proxmox_are_told() {
@@ -213,6 +240,20 @@ mod tests {
         assert_eq!(status(failover, |_| ()), "pass");
         assert_eq!(status(failover, |facts| facts.scenarios[0].problems.push("vm:100 can't be placed".into())), "fail");
         assert_eq!(status(failover, |facts| facts.scenarios.clear()), "skipped");
+        let dark = |certain: bool| {
+            status(failover, |facts| {
+                let mut cluster = Cluster::of(3);
+                cluster.service(100, 1).disk(100, "scsi0", "nfs");
+                if certain {
+                    cluster.service(101, 2).disk(101, "scsi0", "zfs");
+                }
+                facts.live = cluster.live();
+                facts.live.hidden.services.insert("vm:100".to_owned());
+                facts.scenarios = simulate(&facts.live, &FailoverSimulationArguments::default()).unwrap().scenarios;
+            })
+        };
+        assert_eq!((dark(false), dark(true)), ("unknown", "fail"));
+        assert_eq!(status(failover, |facts| facts.live.hidden.nodes = ["pve1".to_owned()].into()), "unknown");
     }
 
     #[test]
@@ -225,6 +266,9 @@ mod tests {
             unmanaged(&Facts { live: cluster.live(), ..Good::facts() }, &demands).status
         };
         assert_eq!((verdict(100), verdict(200)), ("pass", "fail"));
+        let mut half = Good::facts();
+        half.live.hidden.others = true;
+        assert_eq!(unmanaged(&half, &demands).status, "unknown");
         assert_eq!(unmanaged(&Good::facts(), &Demands::new(ReadinessArguments::default())).status, "skipped");
     }
 }

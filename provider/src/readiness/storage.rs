@@ -24,7 +24,7 @@ pub(super) fn disks(facts: &Facts, demands: &Demands) -> Verdict {
         }
     }
     if looked == 0 {
-        return skipped("there is no HA guest yet");
+        return facts.unseen().unwrap_or_else(|| skipped("there is no HA guest yet"));
     }
     if !missing.is_empty() {
         return fail(
@@ -36,7 +36,12 @@ pub(super) fn disks(facts: &Facts, demands: &Demands) -> Verdict {
     if !dark.is_empty() {
         return unknown(named(dark), "Bring these nodes online, and give the user VM.Audit and Datastore.Audit.");
     }
-    pass(format!("the disks of {looked} HA guests are on every node that may run them"))
+    facts.unseen().unwrap_or_else(|| {
+        let (are, them) =
+            if looked == 1 { ("the disks of one HA guest are", "it") } else { ("the disks are", "their guest") };
+        let count = if looked == 1 { String::new() } else { format!(" ({looked} HA guests)") };
+        pass(format!("{are} on every node that may run {them}{count}"))
+    })
 }
 
 /// The other nodes that the guest may be started on; also those that are offline now, and will be back.
@@ -103,6 +108,19 @@ mod tests {
     fn nothing_to_look_at_and_nothing_to_be_seen() {
         assert_eq!(with(|c| c.resources.clear()).status, "skipped");
         assert_eq!(with(|c| c.storages = None).status, "unknown");
+    }
+
+    #[test]
+    fn a_guest_that_may_not_be_seen_is_unknown() {
+        let cluster = |shared: bool| {
+            let mut cluster = Cluster::of(3);
+            cluster.service(100, 1).disk(100, "scsi0", if shared { "nfs" } else { "zfs" });
+            let mut live = cluster.live();
+            live.hidden.services.insert("vm:200".to_owned());
+            disks(&Facts { live, ..Good::facts() }, &Good::demands())
+        };
+        assert_eq!((cluster(true).status, cluster(false).status), ("unknown", "fail"));
+        assert!(cluster(true).remedy.unwrap().contains("VM.Audit"));
     }
 
     #[test]

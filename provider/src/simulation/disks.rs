@@ -23,6 +23,14 @@ impl Disk {
     }
 }
 
+/// Whether the disks of the HA resource `sid` are usable on `node` after it was recovered there; none where it has no guest.
+pub fn of_service(live: &Live, sid: &str, node: &str) -> Option<Disk> {
+    if live.hidden.services.contains(sid) {
+        return Some(Disk::new("unknown", "its disks are not known: the user has no VM.Audit on the guest"));
+    }
+    live.guests.get(sid).map(|guest| usable_on(live, guest, node))
+}
+
 /// Whether the disks of `guest` are usable on `node` after the guest was recovered there.
 pub fn usable_on(live: &Live, guest: &Guest, node: &str) -> Disk {
     let volumes = match &guest.volumes {

@@ -105,7 +105,7 @@ impl Scene<'_> {
         let disk = match (&to, hit) {
             (Some(_), false) => Some(("moved".to_owned(), "moves with it while it runs".to_owned())),
             (Some(node), true) => {
-                let disk = self.live.guests.get(&**sid).map(|guest| disks::usable_on(self.live, guest, node));
+                let disk = disks::of_service(self.live, sid, node);
                 disk.map(|disk| (disk.status.to_owned(), disk.detail))
             }
             (None, _) => None,

@@ -1,6 +1,6 @@
 //! The cluster as Proxmox's answers show it, as far as a simulation needs it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pve_schemas::data::Quorum;
 use pve_schemas::value::Entry;
@@ -34,6 +34,19 @@ pub struct Live {
     pub replicas: Option<Vec<Replica>>,
     /// How nodes are scored.
     pub crs: Crs,
+    /// What the user may not see.
+    pub hidden: Hidden,
+}
+
+/// What Proxmox leaves out of its lists because the user may not see it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Hidden {
+    /// HA resources whose guests have no VM.Audit for the user.
+    pub services: BTreeSet<String>,
+    /// There may be other guests.
+    pub others: bool,
+    /// Nodes without Sys.Audit for the user, whose sizes are left out.
+    pub nodes: BTreeSet<String>,
 }
 
 /// A node.

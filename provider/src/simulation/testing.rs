@@ -6,7 +6,7 @@ use pve_schemas::data::Quorum;
 use pve_schemas::data::failover_simulation::FailoverSimulationArguments;
 use serde_json::{Value as Json, json};
 
-use super::live::{Crs, Guest, Live, NodeFact, Storage, Volume, Volumes};
+use super::live::{Crs, Guest, Hidden, Live, NodeFact, Storage, Volume, Volumes};
 use super::replicas::{Replica, ReplicaState};
 use super::{Misfit, Model, Simulated, Simulation, Wanted};
 
@@ -140,6 +140,7 @@ impl Cluster {
             storages: self.storages.clone(),
             replicas: Some(self.replicas.clone()),
             crs: self.crs.clone(),
+            hidden: Hidden::default(),
         }
     }
 }

@@ -9,8 +9,6 @@ use crate::noun::Noun;
 use crate::value::{Entry, NodeName, NodePriorities};
 
 /// The HA groups, sorted by name. **PVE 8**: on PVE 9 groups have become rules, `supported` is `false` and the list empty.
-///
-/// Needs the privilege `Sys.Audit` on `/`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct HaGroups {
     /// What to look for.

@@ -9,8 +9,6 @@ use crate::noun::Noun;
 use crate::value::{ConfigId, Entry, HaState};
 
 /// The HA resources as configured, sorted by type and number. What they do right now is in `pve_ha_status`.
-///
-/// Needs the privilege `Sys.Audit` on `/`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct HaResources {
     /// What to look for.

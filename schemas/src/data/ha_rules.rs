@@ -11,8 +11,6 @@ use crate::noun::{Noun, RULE_TYPES};
 use crate::value::{Entry, NodeName, NodePriorities, Sid};
 
 /// The HA rules, sorted by name. **PVE 9**: PVE 8 has none, `supported` is `false` and the list empty there.
-///
-/// Needs the privilege `Sys.Audit` on `/`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct HaRules {
     /// What to look for.

@@ -22,8 +22,6 @@ pub const DRIFT: &str = "detected time drift!";
 ///
 /// Use `healthy` in a `precondition` or `check` to gate a rollout; `problems` says what to look at. A node in maintenance,
 /// and a resource that is on its way into its requested state, are no problems.
-///
-/// Needs the privilege `Sys.Audit` on `/`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct HaStatus {
     /// Whether there are no problems.

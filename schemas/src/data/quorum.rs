@@ -18,8 +18,6 @@ use crate::value::Entry;
 /// that is in no cluster, or the votes of a QDevice with an algorithm that Proxmox doesn't set up. An expectation lowered by
 /// `pvecm expected` at run time is not visible to the API. Where the provider has an `ssh` block, the votes come from
 /// `pvecm status` on that node, which knows all of this.
-///
-/// Needs the privilege `Sys.Audit` on `/`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Quorum {
     /// The name of the cluster; null on a node that is in none.

@@ -4,6 +4,7 @@ mod attributes;
 mod limits;
 mod overview;
 mod page;
+mod privileges;
 
 use std::{fs, io};
 
@@ -34,7 +35,7 @@ pub fn generate(workspace: &Workspace, catalogue: &Catalogue) -> io::Result<Gene
     let mut generated = Generated::owning(&["docs/resources", "docs/data-sources"]);
     if let Some(schema) = &catalogue.provider {
         let example = workspace.text("examples/provider/provider.tf")?;
-        let overview = overview::overview(catalogue, &guides(workspace)?);
+        let overview = overview::overview(catalogue, &guides(workspace)?) + &privileges::overview();
         generated.file("docs/index.md".to_owned(), page::provider(schema, example.as_deref(), &overview));
     }
     for entry in &catalogue.resources {

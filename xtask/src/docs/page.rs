@@ -1,8 +1,9 @@
 //! One page: front matter, description, example, schema, import.
 
 use terraform_provider_pve::framework::{Schema, Type};
+use terraform_provider_pve::privileges::{Need, of_data_source, of_resource};
 
-use super::attributes;
+use super::{attributes, privileges};
 use crate::catalogue::Entry;
 
 /// The page of the provider block, with an `overview` of all others.
@@ -17,7 +18,7 @@ pub fn provider(schema: &Schema, example: Option<&str>, overview: &str) -> Strin
 
 /// The page of a resource.
 pub fn resource(entry: &Entry, example: Option<&str>, import: Option<&str>) -> String {
-    let mut page = noun(entry, "Resource", example);
+    let mut page = noun(entry, "Resource", example, of_resource(&entry.name));
     if let Some((address, id)) = import.and_then(import_command) {
         page += &format!(
             "\n## Import\n\nAn object that exists already is taken over by its natural id, with an `import` block:\n\n\
@@ -52,19 +53,14 @@ fn identity(schema: &Schema, id: &str) -> Option<String> {
 
 /// The page of a data source.
 pub fn data_source(entry: &Entry, example: Option<&str>) -> String {
-    noun(entry, "Data Source", example)
+    noun(entry, "Data Source", example, of_data_source(&entry.name))
 }
 
-fn noun(entry: &Entry, kind: &str, example: Option<&str>) -> String {
+fn noun(entry: &Entry, kind: &str, example: Option<&str>, needs: &[Need]) -> String {
     let title = format!("{} {kind} - pve", entry.name);
     let mut page = front_matter(&title, subcategory(&entry.name), &entry.schema.block.description);
     page += &format!("# {} ({kind})\n\n", entry.name);
-    page += &body(&entry.schema, example);
-    page
-}
-
-fn body(schema: &Schema, example: Option<&str>) -> String {
-    lead(schema, example) + &attributes::section(&schema.block)
+    page + &lead(&entry.schema, example) + &privileges::section(needs) + &attributes::section(&entry.schema.block)
 }
 
 fn lead(schema: &Schema, example: Option<&str>) -> String {

@@ -167,6 +167,7 @@ const LAYERS: &[Layer] = &[
             "terraform_provider_pve::framework",
             "terraform_provider_pve::client",
             "terraform_provider_pve::placement",
+            "terraform_provider_pve::privileges",
             "pve_schemas",
         ],
         never: WIRE,
@@ -187,6 +188,7 @@ const LAYERS: &[Layer] = &[
         never: WIRE,
         because: "the provider block becomes clients, no more",
     },
+    Layer { at: "provider/src/privileges", may: &[], never: WIRE, because: "what needs which privilege is plain data" },
     Layer { at: "provider/src/fuzz", may: &[], never: WIRE, because: "how much tests try, no more" },
     Layer {
         at: "provider/src/explain",

@@ -125,7 +125,7 @@ fn missing_privileges() {
     let web = json!({"sid": "vm:100"});
     let job = json!({"guest": 100, "target": "pve2"});
     let Some(b) = with_roles(Release::V9, &[("/", "PVEAuditor")]) else { return };
-    b.create(RESOURCE, web.clone()).warns(check, "", &["Sys.Console on /"]);
+    b.create(RESOURCE, web.clone()).warns(check, "", &["Sys.Console on /", "pveum acl modify / --users a@pve"]);
     // Told once.
     b.create(RESOURCE, json!({"sid": "vm:101"})).not(check);
     b.create(JOB, job.clone()).warns(check, "", &["VM.Replicate on /vms/100"]);

@@ -1,9 +1,11 @@
 //! What concerns the cluster as a whole, the user who logs in, or every type of object.
 
+use crate::client::Who;
 use crate::preflight::Finding;
 use crate::preflight::key::Key;
 use crate::preflight::objects::Object;
 use crate::preflight::view::{Case, error, general_warning, list};
+use crate::privileges::{self, Need, On, Release};
 
 /// Two nodes and nothing that decides between them.
 pub fn two_nodes_without_qdevice(case: &Case<'_>) -> Vec<Finding> {
@@ -65,35 +67,33 @@ fn names<'a>(case: &Case<'a>, is_wrong: impl Fn(&Key) -> bool) -> Vec<&'a str> {
     case.keys().iter().filter(|key| is_wrong(key)).map(Key::name).collect()
 }
 
-/// Privileges that the writes of this plan will need.
+/// Privileges that this plan will need.
 pub fn missing_privileges(case: &Case<'_>) -> Vec<Finding> {
     let live = case.view.live;
-    let Some(held) = live.permissions() else { return Vec::new() };
-    let on_root = |privileges: [&'static str; 2]| privileges.map(|privilege| ("/".to_owned(), privilege)).to_vec();
-    let needed = match case.any() {
-        Object::Resource(_) | Object::Rule(_) | Object::Group(_) => on_root(["Sys.Audit", "Sys.Console"]),
-        Object::Options => on_root(["Sys.Audit", "Sys.Modify"]),
-        Object::Job(job) => {
-            let Some(guest) = job.guest.map(|guest| format!("/vms/{guest}")) else { return Vec::new() };
-            let write = match live.is_pve_8() {
-                Some(true) => ("/storage".to_owned(), "Datastore.Allocate"),
-                Some(false) => (guest.clone(), "VM.Replicate"),
-                None => return Vec::new(),
-            };
-            vec![(guest, "VM.Audit"), write]
-        }
-        Object::Qdevice | Object::Hosted(_) => return Vec::new(),
-    };
-    let missing = needed.into_iter().filter(|(path, privilege)| !held.holds(path, privilege));
-    let news = missing.filter(|(path, privilege)| case.is_news(format!("missing-privileges {path} {privilege}")));
-    news.map(|(path, privilege)| {
-        general_warning(
-            format!(
-                "The user or token of the provider block does not have {privilege} on {path}, and this change needs it. Unless this \
-                 plan gives it, apply will fail with 403 Permission check failed.\nAdd a role with {privilege} on {path}; for a token \
-                 with privilege separation, to the user and to the token."
-            ),
-        )
-    })
-    .collect()
+    let (Some(held), Some(is_pve_8)) = (live.permissions(), live.is_pve_8()) else { return Vec::new() };
+    let release = if is_pve_8 { Release::Pve8 } else { Release::Pve9 };
+    let guest = case.any().guest().map(|guest| guest.to_string());
+    let needs = privileges::of_resource(case.kind()).iter().filter(|need| need.is_for(release));
+    let paths = needs.filter_map(|need| match (need.on, &guest) {
+        (On::Guest, None) => None,
+        (on, guest) => Some((need, on.path(guest.as_deref().unwrap_or_default()))),
+    });
+    let missing = paths.filter(|(need, path)| !held.holds(path, need.privilege));
+    let news = missing.filter(|(need, path)| case.is_news(format!("missing-privileges {path} {}", need.privilege)));
+    news.map(|(need, path)| missing_privilege(need, &path, live.who())).collect()
+}
+
+fn missing_privilege(need: &Need, path: &str, who: Option<&Who>) -> Finding {
+    let Need { privilege, to, .. } = need;
+    let (user, token) = who.map_or(("USER@REALM", None), |who| (who.user.as_str(), who.token.as_deref()));
+    let role = format!("Terraform-{privilege}");
+    let separated = token.map_or_else(String::new, |token| {
+        format!("\nA token with privilege separation needs it as well: --tokens '{token}' in place of --users {user}.")
+    });
+    let detail = format!(
+        "{user} does not have {privilege} on {path}, which is needed to {to}. Unless this plan grants it, apply fails with 403 Permission \
+         check failed.\nOn a node, grant a role that has it:\n  pveum role add {role} --privs {privilege}\n  pveum acl modify {path} \
+         --users {user} --roles {role}{separated}"
+    );
+    general_warning(detail).of(format!("{privilege} on {path}"))
 }

@@ -193,7 +193,8 @@ mod tests {
         let (live, cluster, planned, told) =
             (Live::default(), Cluster::of(&["pve1"]), Ledger::default(), Mutex::default());
         let view = View { live: &live, cluster: Some(&cluster), planned: &planned };
-        let subject = Subject { keys: Vec::new(), prior: None, replaces: None, task: Task::Create };
+        let subject =
+            Subject { kind: kind.to_owned(), keys: Vec::new(), prior: None, replaces: None, task: Task::Create };
         let found = unknown_node(&Case::new(&object, &subject, view, &told));
         found.into_iter().map(|finding| (finding.severity, finding.path.unwrap().to_string())).collect()
     }

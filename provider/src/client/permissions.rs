@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 const GENERAL: [&str; 8] = ["/", "/access", "/access/groups", "/nodes", "/pool", "/sdn", "/storage", "/vms"];
 
 /// Privileges by path, and whether they hold below it.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Permissions(HashMap<String, HashMap<String, bool>>);
 
 impl Permissions {
@@ -36,6 +36,11 @@ impl Permissions {
             at = at.rsplit_once('/').map_or("/", |(parent, _)| if parent.is_empty() { "/" } else { parent });
         }
     }
+
+    /// Whether `privilege` is held on any path at all.
+    pub fn holds_anywhere(&self, privilege: &str) -> bool {
+        self.0.values().any(|held| held.contains_key(privilege))
+    }
 }
 
 #[cfg(test)]
@@ -53,6 +58,7 @@ mod tests {
         assert!(permissions.holds("/", "Sys.Audit") && !permissions.holds("/", "Sys.Console"));
         assert!(permissions.holds("/vms/100", "VM.Audit") && !permissions.holds("/vms/100", "VM.Backup"));
         assert!(permissions.holds("/vms/101", "VM.Replicate") && !permissions.holds("/vms/101", "VM.Audit"));
+        assert!(permissions.holds_anywhere("VM.Replicate") && !permissions.holds_anywhere("Sys.Console"));
         // A general path that isn't listed has nothing, whatever stands above it.
         assert!(!permissions.holds("/storage", "Sys.Audit") && !permissions.holds("/storage/local", "Sys.Audit"));
     }

@@ -1,0 +1,227 @@
+//! Least privilege: with exactly what the documentation says everything works, and without any one of it that is told.
+
+use std::collections::BTreeMap;
+
+use acceptance_tests::core::{Core, Object, errors};
+use acceptance_tests::{Cluster, runtime};
+use pve_emulator::{Options, Release as Pve};
+use serde_json::{Value as Json, json};
+use terraform_provider_pve::framework::{Diagnostics, Value};
+use terraform_provider_pve::privileges::{DATA_SOURCES, Need, On, RESOURCES, Release, of_data_source, of_resource};
+
+use super::readiness;
+
+/// A privilege and the path on which it is held.
+type Right = (&'static str, String);
+
+/// A token of a user who has exactly these rights, none of which holds below its path.
+fn token(cluster: &Cluster, user: &str, rights: &[Right]) -> Json {
+    let id = format!("{user}@pve");
+    cluster.api.post("/access/users", &[("userid", &id), ("password", "12345678")]);
+    for (at, (privilege, path)) in rights.iter().enumerate() {
+        let role = format!("{user}-{at}");
+        cluster.api.post("/access/roles", &[("roleid", &role), ("privs", privilege)]);
+        cluster.api.put("/access/acl", &[("path", path), ("users", &id), ("roles", &role), ("propagate", "0")]);
+    }
+    let token = cluster.api.post(&format!("/access/users/{id}/token/tf"), &[("privsep", "0")]);
+    format!("{id}!tf={}", token["value"].as_str().unwrap()).into()
+}
+
+async fn core_of(cluster: &Cluster, token: Json) -> Core {
+    Core::with(cluster, &[("api_token", token)]).await
+}
+
+/// The rights that `needs` come to, where the ids of what they are about are these.
+fn rights(needs: &[Need], pve: Pve, ids: impl Fn(On) -> Vec<String>) -> Vec<Right> {
+    let release = if matches!(pve, Pve::V8) { Release::Pve8 } else { Release::Pve9 };
+    let needs = needs.iter().filter(|need| need.is_for(release));
+    needs.flat_map(|need| ids(need.on).into_iter().map(|id| (need.privilege, need.on.path(&id)))).collect()
+}
+
+fn without(rights: &[Right], at: usize) -> Vec<Right> {
+    rights.iter().enumerate().filter(|(other, _)| *other != at).map(|(_, right)| right.clone()).collect()
+}
+
+fn told(said: &Diagnostics) -> String {
+    said.iter().map(|d| format!("{}: {}\n", d.summary, d.detail)).collect()
+}
+
+/// What is created, and the id that its paths have.
+fn objects(cluster: &Cluster, pve: Pve) -> Vec<(&'static str, Json, String)> {
+    let vms = cluster.guests(8, 0).vms;
+    for vm in &vms[1..4] {
+        cluster.api.post("/cluster/ha/resources", &[("sid", &format!("vm:{vm}"))]);
+    }
+    let sid = |at: usize| format!("vm:{}", vms[at]);
+    let home = cluster.node_of(&vms[4]);
+    let target = cluster.nodes().into_iter().find(|node| *node != home).unwrap();
+    let guest: u64 = vms[4].parse().unwrap();
+    let mut objects = vec![
+        ("pve_datacenter_options", json!({"keyboard": "de"}), String::new()),
+        ("pve_ha_resource", json!({"sid": sid(0)}), vms[0].clone()),
+        ("pve_replication_job", json!({"guest": guest, "target": target, "force_destroy": true}), vms[4].clone()),
+    ];
+    let nodes = json!({"pve1": null, "pve2": null});
+    objects.extend(match pve {
+        Pve::V8 => vec![("pve_ha_group", json!({"name": "gg", "nodes": nodes}), String::new())],
+        _ => vec![
+            ("pve_ha_node_affinity_rule", json!({"name": "nn", "resources": [sid(1)], "nodes": nodes}), String::new()),
+            (
+                "pve_ha_resource_affinity_rule",
+                json!({"name": "rr", "resources": [sid(2), sid(3)], "affinity": "negative"}),
+                String::new(),
+            ),
+        ],
+    });
+    objects
+}
+
+fn resources_on(test: &str, pve: Pve) {
+    let Some(cluster) = Cluster::own(test, Options { release: pve, ..Options::default() }) else { return };
+    for (kind, config, id) in objects(&cluster, pve) {
+        let rights = rights(of_resource(kind), pve, |_| vec![id.clone()]);
+        let name = kind.replace('_', "-");
+        let secret = token(&cluster, &name, &rights);
+        runtime::block_on(async {
+            let core = core_of(&cluster, secret).await;
+            let mut object = Object::new(kind);
+            let said = core.apply(&mut object, Some(&config)).await;
+            assert!(errors(&said).is_empty() && !told(&said).contains("privilege"), "{kind}: {}", told(&said));
+            assert!(core.is_settled(&object, &config).await, "{kind}");
+            let said = core.apply(&mut object, None).await;
+            assert!(errors(&said).is_empty(), "{kind}: {}", told(&said));
+        });
+        for (at, (privilege, path)) in rights.iter().enumerate() {
+            let secret = token(&cluster, &format!("{name}-{at}"), &without(&rights, at));
+            runtime::block_on(async {
+                let core = core_of(&cluster, secret).await;
+                let mut object = Object::new(kind);
+                let said = core.apply(&mut object, Some(&config)).await;
+                let summary = format!("A privilege is missing: {privilege} on {path}");
+                assert!(said.iter().any(|d| d.summary == summary), "{summary}: {}", told(&said));
+                // Where only reading is forbidden, the next refresh ends with it.
+                let said = if errors(&said).is_empty() { core.apply(&mut object, Some(&config)).await } else { said };
+                assert!(
+                    errors(&said).iter().any(|e| e.contains(privilege)),
+                    "{kind} without {privilege}: {}",
+                    told(&said)
+                );
+            });
+        }
+        // What was made without the right to look at it.
+        if kind == "pve_replication_job" {
+            let job = format!("/cluster/replication/{id}-0");
+            let _ = cluster.api.send("DELETE", &job, &[("force", "1")]);
+        }
+    }
+}
+
+#[test]
+fn resources_on_pve_9() {
+    resources_on("privileges::resources_on_pve_9", Pve::V9);
+}
+
+#[test]
+fn resources_on_pve_8() {
+    resources_on("privileges::resources_on_pve_8", Pve::V8);
+}
+
+async fn read(core: &Core, name: &str, config: &Json) -> (Value, Diagnostics) {
+    let source = core.provider().data_source(name).unwrap_or_else(|_| panic!("{name}"));
+    let config = Value::from_json(config, &source.schema().ty()).unwrap();
+    let outcome = core.provider().read_data_source(name, config).await;
+    (outcome.state, outcome.diagnostics)
+}
+
+/// The status of each readiness check.
+fn statuses(readiness: &Value) -> BTreeMap<String, String> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let checks = readiness.at("checks").elements().unwrap_or_default().iter();
+    checks.map(|check| (text(check.at("id")), text(check.at("status")))).collect()
+}
+
+#[test]
+fn data_sources_on_pve_9() {
+    let Some(cluster) = readiness::cluster("privileges::data_sources_on_pve_9", Pve::V9) else { return };
+    readiness::share_disks(&cluster);
+    readiness::back_up(&cluster);
+    let nodes = cluster.nodes();
+    let ids = |on: On| match on {
+        On::Node => nodes.clone(),
+        On::Guest => ["100", "101"].map(str::to_owned).to_vec(),
+        On::Storage => vec!["shared-nfs".to_owned()],
+        On::Root | On::Storages | On::Notifications => vec![String::new()],
+    };
+    let config = json!({});
+    for feature in DATA_SOURCES {
+        let name = feature.name;
+        let rights = rights(of_data_source(name), Pve::V9, ids);
+        let user = name.replace('_', "-");
+        let secret = token(&cluster, &user, &rights);
+        let allowed = runtime::block_on(async {
+            let core = core_of(&cluster, secret).await;
+            let (found, said) = read(&core, name, &config).await;
+            assert!(!said.has_error() && !told(&said).contains(" on /"), "{name}: {}", told(&said));
+            let root = read(&Core::new(&cluster, &[]).await, name, &config).await.0;
+            // A cluster has more guests than those that are HA resources.
+            if name == "pve_ha_readiness" {
+                assert_eq!(statuses(&found), statuses(&root));
+            }
+            found
+        });
+        for (at, (privilege, path)) in rights.iter().enumerate() {
+            // Without a job there is nothing to be left out.
+            let secret = token(&cluster, &format!("{user}-{at}"), &without(&rights, at));
+            runtime::block_on(async {
+                let core = core_of(&cluster, secret).await;
+                let (found, said) = read(&core, name, &config).await;
+                let is_told = said.has_error() && told(&said).contains(privilege)
+                    || told(&said).contains(&format!("{privilege} on "))
+                    || name == "pve_replication_jobs";
+                let (before, now) = (statuses(&allowed), statuses(&found));
+                let lost: Vec<_> = now.iter().filter(|(id, status)| before[*id] != **status).collect();
+                assert!(
+                    lost.iter().all(|(_, status)| *status == "unknown"),
+                    "{name} without {privilege} on {path}: {lost:?}"
+                );
+                assert!(is_told || !lost.is_empty(), "{name} without {privilege} on {path}: {}", told(&said));
+            });
+        }
+    }
+}
+
+#[test]
+fn who_may_see_no_guest_is_told_that_jobs_are_left_out() {
+    let name = "privileges::who_may_see_no_guest_is_told_that_jobs_are_left_out";
+    let Some(cluster) = Cluster::own(name, Options::default()) else { return };
+    let secret = token(&cluster, "blind", &[]);
+    runtime::block_on(async {
+        let core = core_of(&cluster, secret).await;
+        let said = read(&core, "pve_replication_jobs", &json!({})).await.1;
+        assert!(told(&said).contains("VM.Audit on /vms"), "{}", told(&said));
+    });
+}
+
+/// Over SSH the API only tells where the nodes are.
+#[test]
+fn what_is_done_over_ssh_says_what_it_needs_of_the_api() {
+    let test = "privileges::what_is_done_over_ssh_says_what_it_needs_of_the_api";
+    let Some(cluster) = Cluster::own(test, Options { ssh: true, ..Options::default() }) else { return };
+    let hosted = ["pve_fence_device", "pve_node_maintenance", "pve_node_watchdog", "pve_qdevice"];
+    let same = RESOURCES.iter().filter(|feature| hosted.contains(&feature.name)).map(|feature| feature.needs);
+    assert!(same.clone().count() == hosted.len() && same.clone().all(|needs| needs == of_resource(hosted[0])));
+    let rights = rights(of_resource("pve_node_watchdog"), Pve::V9, |_| vec![String::new()]);
+    let config = json!({"node": "pve2", "module": "softdog"});
+    let secret = token(&cluster, "with", &rights);
+    let bare = token(&cluster, "bare", &[]);
+    runtime::block_on(async {
+        let core = core_of(&cluster, secret).await;
+        let mut object = Object::new("pve_node_watchdog");
+        let said = core.apply(&mut object, Some(&config)).await;
+        assert!(errors(&said).is_empty(), "{}", told(&said));
+        let bare = core_of(&cluster, bare).await;
+        let said = bare.apply(&mut object, Some(&config)).await;
+        assert!(errors(&said).iter().any(|error| error.contains("Sys.Audit")), "{}", told(&said));
+        assert!(errors(&core.apply(&mut object, None).await).is_empty());
+    });
+}

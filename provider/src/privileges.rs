@@ -1,0 +1,197 @@
+//! What a user or token must be allowed to do: one table for the plan-time check, the documentation and the tests.
+//!
+//! Plain data: nothing here asks Proxmox.
+
+/// A privilege that something needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Need {
+    /// Its name.
+    pub privilege: &'static str,
+    /// Where it must be held.
+    pub on: On,
+    /// The releases that ask for it.
+    pub release: Release,
+    /// What for, after "to".
+    pub to: &'static str,
+}
+
+/// Where a privilege must be held. One that is held on `/` holds below it, too, unless its ACL entry doesn't propagate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum On {
+    /// `/`
+    Root,
+    /// The guest in question.
+    Guest,
+    /// Every node.
+    Node,
+    /// All storages.
+    Storages,
+    /// Every storage with disks of HA guests.
+    Storage,
+    /// Where rights on notifications are.
+    Notifications,
+}
+
+/// Which releases of Proxmox VE.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Release {
+    /// Each.
+    Any,
+    /// PVE 8 alone.
+    Pve8,
+    /// PVE 9 and later.
+    Pve9,
+}
+
+/// A resource or data source, and all that it needs.
+#[derive(Debug)]
+pub struct Feature {
+    /// Its type.
+    pub name: &'static str,
+    /// What it needs.
+    pub needs: &'static [Need],
+}
+
+const fn need(privilege: &'static str, on: On, to: &'static str) -> Need {
+    Need { privilege, on, release: Release::Any, to }
+}
+
+const AUDIT: Need = need("Sys.Audit", On::Root, "read");
+const HA: &[Need] = &[AUDIT, need("Sys.Console", On::Root, "create, change and destroy")];
+const READ: &[Need] = &[AUDIT];
+/// Of the nodes alone; what is done on them is done over SSH.
+const HOSTED: &[Need] = &[need("Sys.Audit", On::Root, "find the nodes and their addresses; all else goes over SSH")];
+const SEE_GUEST: Need = need("VM.Audit", On::Guest, "see the guest, its disks and its replication");
+const SEE_STORAGE: Need = need("Datastore.Audit", On::Storage, "know on which nodes the disks are");
+const SEE_TASKS: Need =
+    need("Sys.Audit", On::Node, "know its memory, and see the last backups and starts of guests, whoever started them");
+
+/// The resources.
+pub const RESOURCES: &[Feature] = &[
+    Feature {
+        name: "pve_datacenter_options",
+        needs: &[AUDIT, need("Sys.Modify", On::Root, "create, change and destroy")],
+    },
+    Feature { name: "pve_fence_device", needs: HOSTED },
+    Feature { name: "pve_ha_group", needs: HA },
+    Feature { name: "pve_ha_node_affinity_rule", needs: HA },
+    Feature { name: "pve_ha_resource", needs: HA },
+    Feature { name: "pve_ha_resource_affinity_rule", needs: HA },
+    Feature { name: "pve_node_maintenance", needs: HOSTED },
+    Feature { name: "pve_node_watchdog", needs: HOSTED },
+    Feature { name: "pve_qdevice", needs: HOSTED },
+    Feature {
+        name: "pve_replication_job",
+        needs: &[
+            need("VM.Audit", On::Guest, "read"),
+            Need { release: Release::Pve9, ..need("VM.Replicate", On::Guest, "create, change and destroy") },
+            Need { release: Release::Pve8, ..need("Datastore.Allocate", On::Storages, "create, change and destroy") },
+        ],
+    },
+];
+
+/// The data sources.
+pub const DATA_SOURCES: &[Feature] = &[
+    Feature { name: "pve_datacenter_options", needs: READ },
+    Feature {
+        name: "pve_ha_failover_simulation",
+        needs: &[AUDIT, need("Sys.Audit", On::Node, "know the memory of the node"), SEE_GUEST, SEE_STORAGE],
+    },
+    Feature { name: "pve_ha_groups", needs: READ },
+    Feature {
+        name: "pve_ha_readiness",
+        needs: &[
+            AUDIT,
+            SEE_TASKS,
+            SEE_GUEST,
+            SEE_STORAGE,
+            need("Mapping.Audit", On::Notifications, "read the notification targets and matchers"),
+        ],
+    },
+    Feature { name: "pve_ha_resources", needs: READ },
+    Feature { name: "pve_ha_rules", needs: READ },
+    Feature { name: "pve_ha_status", needs: READ },
+    Feature { name: "pve_nodes", needs: &[] },
+    Feature { name: "pve_quorum", needs: READ },
+    Feature { name: "pve_replication_jobs", needs: &[need("VM.Audit", On::Guest, "see the jobs of the guest")] },
+    Feature { name: "pve_version", needs: &[] },
+];
+
+/// What the resource type `name` needs.
+pub fn of_resource(name: &str) -> &'static [Need] {
+    needs(RESOURCES, name)
+}
+
+/// What the data source `name` needs.
+pub fn of_data_source(name: &str) -> &'static [Need] {
+    needs(DATA_SOURCES, name)
+}
+
+fn needs(features: &[Feature], name: &str) -> &'static [Need] {
+    features.iter().find(|feature| feature.name == name).map_or(&[], |feature| feature.needs)
+}
+
+/// Every privilege of the table once, sorted: those of a role that can do everything on that release.
+pub fn of_everything(release: Release) -> Vec<&'static str> {
+    let all = RESOURCES.iter().chain(DATA_SOURCES).flat_map(|feature| feature.needs);
+    let mut names: Vec<_> = all.filter(|need| need.is_for(release)).map(|need| need.privilege).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+impl Need {
+    /// Whether that release asks for it.
+    pub fn is_for(&self, release: Release) -> bool {
+        self.release == Release::Any || release == Release::Any || self.release == release
+    }
+}
+
+impl On {
+    /// The path; `id` is that of the guest, node or storage.
+    pub fn path(self, id: &str) -> String {
+        self.pattern().replace("ID", id).replace("NODE", id)
+    }
+
+    /// The path with a word in place of what differs.
+    pub fn pattern(self) -> &'static str {
+        match self {
+            Self::Root => "/",
+            Self::Guest => "/vms/ID",
+            Self::Node => "/nodes/NODE",
+            Self::Storages => "/storage",
+            Self::Storage => "/storage/ID",
+            Self::Notifications => "/mapping/notifications",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::registry;
+
+    #[test]
+    fn every_resource_and_data_source_has_its_line() {
+        let provider = registry::provider();
+        let names = |features: &[Feature]| features.iter().map(|feature| feature.name).collect::<Vec<_>>();
+        assert_eq!(names(RESOURCES), provider.resources().map(|(name, _)| name).collect::<Vec<_>>());
+        assert_eq!(names(DATA_SOURCES), provider.data_sources().map(|(name, _)| name).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn the_role_of_the_readme_can_do_everything() {
+        let readme = include_str!("../../README.md");
+        for (release, role) in [(Release::Pve9, "Terraform"), (Release::Pve8, "Terraform")] {
+            let line = format!("pveum role add {role} --privs \"{}\"", of_everything(release).join(" "));
+            assert!(readme.contains(&line), "README.md lacks the line\n{line}");
+        }
+    }
+
+    #[test]
+    fn paths_name_what_they_are_about() {
+        assert_eq!(On::Guest.path("100"), "/vms/100");
+        assert_eq!(On::Node.path("pve1"), "/nodes/pve1");
+        assert_eq!(On::Storages.path("100"), "/storage");
+    }
+}
