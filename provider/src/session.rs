@@ -1,9 +1,10 @@
 //! What the provider was configured with: shared by all resources and data sources, replaced by each `configure`.
 
-use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
+use tokio::sync::OnceCell;
 
 use crate::call::{Call, Waited};
 use crate::client::Client;
@@ -44,8 +45,10 @@ pub struct Configured {
     pub preflight: Preflight,
     /// What the cluster has and this provider does not know, as far as it was named.
     pub unknown: Arc<UnknownProperties>,
-    /// HA resources whose removal by this process had Proxmox edit rules.
-    purged: Mutex<BTreeSet<String>>,
+    /// HA resources that this process removed, and whether that had Proxmox edit rules.
+    removed: Mutex<BTreeMap<String, bool>>,
+    /// HA resources that others removed, as far as the HA manager had not noticed it when this process looked.
+    leftovers: OnceCell<BTreeSet<String>>,
 }
 
 /// What is known of how nodes are logged in to.
@@ -63,8 +66,15 @@ pub enum SshAccess {
 impl Configured {
     /// A configured provider that has not written anything yet.
     pub fn new(client: Client, ssh: SshAccess, adopt_existing: bool, ignore_preflight: BTreeSet<String>) -> Self {
-        let preflight = Preflight::new(ignore_preflight);
-        Self { client, ssh, adopt_existing, preflight, unknown: Arc::default(), purged: Mutex::default() }
+        Self {
+            client,
+            ssh,
+            adopt_existing,
+            preflight: Preflight::new(ignore_preflight),
+            unknown: Arc::default(),
+            removed: Mutex::default(),
+            leftovers: OnceCell::new(),
+        }
     }
 
     /// The nodes' shells.
@@ -86,14 +96,32 @@ impl Configured {
         }
     }
 
-    /// Remembers that Proxmox was asked to remove the HA resource `sid` from all rules.
-    pub fn remember_purge(&self, sid: &str) {
-        self.purged.lock().unwrap_or_else(PoisonError::into_inner).insert(sid.to_owned());
+    /// Remembers that the HA resource `sid` was removed, and whether `purged` had Proxmox take it from all rules.
+    pub fn remember_removal(&self, sid: &str, purged: bool) {
+        *self.removed().entry(sid.to_owned()).or_default() |= purged;
     }
 
     /// Whether this process had Proxmox remove the HA resource `sid` from all rules.
     pub fn has_purged(&self, sid: &str) -> bool {
-        self.purged.lock().unwrap_or_else(PoisonError::into_inner).contains(sid)
+        self.removed().get(sid) == Some(&true)
+    }
+
+    /// Whether the HA resource `sid` was removed by this process, or by others so recently that the HA manager had not noticed
+    /// it at the first time of asking; `look` lists those.
+    ///
+    /// # Errors
+    /// `look` failed.
+    pub async fn was_removed<E>(
+        &self,
+        sid: &str,
+        look: impl Future<Output = Result<BTreeSet<String>, E>>,
+    ) -> Result<bool, E> {
+        let leftovers = self.leftovers.get_or_try_init(|| look).await?;
+        Ok(leftovers.contains(sid) || self.removed().contains_key(sid))
+    }
+
+    fn removed(&self) -> MutexGuard<'_, BTreeMap<String, bool>> {
+        self.removed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -165,7 +165,7 @@ enum Action {
     /// Put a fault in wait
     Fault {
         /// What happens: 595, 596-before, 596-after, 597, 599, reset-before, reset-after, hang, lock-timeout,
-        /// locked-command-timeout, no-quorum, 401, latency
+        /// locked-command-timeout, no-quorum, 401, latency, edit-before
         kind: String,
         /// Only this method
         #[arg(long)]
@@ -182,6 +182,9 @@ enum Action {
         /// For latency: how long
         #[arg(long, default_value_t = 0)]
         ms: u64,
+        /// For edit-before: the path, and NAME=VALUE for each parameter of the PUT that comes first
+        #[arg(long, num_args = 1..)]
+        edit: Vec<String>,
     },
     /// Tell how many requests met a fault, or take all faults away
     Faults {
@@ -335,8 +338,15 @@ fn request(action: Action) -> Result<(&'static str, Value), Failure> {
             });
             ("machine", change)
         }
-        Action::Fault { kind, method, path, skip, count, ms } => {
-            ("fault", json!({"kind": kind, "method": method, "path": path, "skip": skip, "count": count, "ms": ms}))
+        Action::Fault { kind, method, path, skip, count, ms, edit } => {
+            let edit = match edit.split_first() {
+                Some((path, params)) => json!({"path": path, "params": parameters(params)?}),
+                None => Value::Null,
+            };
+            let fault = json!({
+                "kind": kind, "method": method, "path": path, "skip": skip, "count": count, "ms": ms, "edit": edit,
+            });
+            ("fault", fault)
         }
         Action::Faults { clear: false } => ("faults", json!({})),
         Action::Faults { clear: true } => ("faults/clear", json!({})),
@@ -364,10 +374,14 @@ fn line(text: &str) -> String {
 
 fn api_call(words: &[String]) -> Result<Value, Failure> {
     let [method, path, params @ ..] = words else { return Err("edit takes --file PATH or METHOD PATH".into()) };
+    Ok(json!({"method": method, "path": path, "params": parameters(params)?}))
+}
+
+fn parameters(words: &[String]) -> Result<Map<String, Value>, Failure> {
     let mut given = Map::new();
-    for param in params {
-        let (name, value) = param.split_once('=').ok_or_else(|| format!("not NAME=VALUE: {param}"))?;
+    for word in words {
+        let (name, value) = word.split_once('=').ok_or_else(|| format!("not NAME=VALUE: {word}"))?;
         given.insert(name.to_owned(), json!(value));
     }
-    Ok(json!({"method": method, "path": path, "params": given}))
+    Ok(given)
 }

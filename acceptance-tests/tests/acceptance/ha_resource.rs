@@ -114,6 +114,109 @@ fn a_purge_edits_rules_and_nothing_is_taken_for_somebody_elses_edit() {
     assert_eq!(cluster.api.read("/cluster/ha/rules/by-hand")["resources"], format!("vm:{}", vms[2]));
 }
 
+/// The purge comes before the update of the rules, and leaves them neither as they were nor as they are to be.
+#[test]
+fn what_a_purge_of_this_apply_did_to_a_rule_is_no_conflict() {
+    let name = "ha_resource::what_a_purge_of_this_apply_did_to_a_rule_is_no_conflict";
+    for fault in [None, Some("reset-after")] {
+        let Some(cluster) = Cluster::own(name, Options::default()).map(Arc::new) else { return };
+        let vms = cluster.guests(5, 0).vms;
+        let w = Workspace::new(&cluster);
+        let with = |second: &str, third: &str, comment: &str| {
+            let rule = |name: &str, resources: &str| {
+                format!(
+                    "resource \"pve_ha_node_affinity_rule\" \"{name}\" {{\n  name = \"tfacc-{name}\"\n  resources = \
+                     [{resources}]\n  nodes = {{ pve1 = 1 }}\n  comment = {comment:?}\n}}\n"
+                )
+            };
+            let resource = |name: &str, vm: &str| {
+                format!("resource \"pve_ha_resource\" \"{name}\" {{\n  sid = \"vm:{vm}\"\n  purge_rules = true\n}}\n")
+            };
+            [
+                resource("a", &vms[0]),
+                resource("b", second),
+                resource("c", third),
+                rule("both", "pve_ha_resource.a.sid, pve_ha_resource.b.sid"),
+                rule("one", "pve_ha_resource.c.sid"),
+            ]
+            .concat()
+        };
+        w.configure(&with(&vms[1], &vms[2], "first"));
+        w.apply();
+        if let Some(fault) = fault {
+            let fault =
+                serde_json::json!({"method": "DELETE", "path": "/cluster/ha/resources/", "kind": fault, "count": 2});
+            cluster.emulator().faults().add(serde_json::from_value(fault).unwrap()).unwrap();
+        }
+        w.configure(&with(&vms[3], &vms[4], "second"));
+        w.apply();
+        assert_eq!(cluster.emulator().faults().clear(), if fault.is_some() { 2 } else { 0 });
+        w.plan_is_empty();
+        let rule = cluster.api.read("/cluster/ha/rules/tfacc-both");
+        assert_eq!(
+            (&rule["resources"], &rule["comment"]),
+            (&format!("vm:{},vm:{}", vms[0], vms[3]).into(), &"second".into())
+        );
+        assert_eq!(cluster.api.read("/cluster/ha/rules/tfacc-one")["resources"], format!("vm:{}", vms[4]));
+        w.destroy();
+    }
+}
+
+/// Proxmox accepts an HA resource whose removal the HA manager has not noticed yet, and puts it into the error state.
+#[test]
+fn what_was_just_removed_is_created_anew_only_after_the_ha_manager_has_forgotten_it() {
+    let name = "ha_resource::what_was_just_removed_is_created_anew_only_after_the_ha_manager_has_forgotten_it";
+    let Some(cluster) = Cluster::own(name, Options::default()).map(Arc::new) else { return };
+    let world = || cluster.emulator().cluster().world();
+    let sid = format!("vm:{}", cluster.guests(1, 0).vms[0]);
+    let row = |member: &str| {
+        let status = cluster.api.read("/cluster/ha/status/current");
+        let row = status.as_array().unwrap().iter().find(|row| row["sid"] == sid.as_str()).cloned();
+        row.unwrap_or_default()[member].as_str().unwrap_or("none").to_owned()
+    };
+    let state = || row("state");
+    let until = |wanted: &dyn Fn() -> bool| {
+        for _ in 0..120 {
+            if wanted() {
+                return;
+            }
+            world().advance(1.0);
+        }
+        panic!("not within two minutes: {}", state());
+    };
+    cluster.api.post("/cluster/ha/resources", &[("sid", &sid), ("state", "stopped")]);
+    until(&|| row("crm_state") == "request_stop");
+    cluster.api.delete(&format!("/cluster/ha/resources/{sid}"), &[]);
+    // The local manager finds nothing to do it to; the clock stands in the round in which this is to be noticed.
+    until(&|| world().crm.log().any(|line| line.contains("missing resource configuration")));
+    assert_eq!(state(), "deleting");
+
+    let w = Workspace::new(&cluster);
+    w.configure(&format!("resource \"pve_ha_resource\" \"a\" {{\n  sid = {sid:?}\n  state = \"stopped\"\n}}\n"));
+    let looks = || {
+        let asked = cluster.emulator().counters().report();
+        asked["requests"]["GET /cluster/ha/status/current"].as_u64().unwrap_or_default()
+    };
+    let before = looks();
+    std::thread::scope(|scope| {
+        let apply = scope.spawn(|| w.apply());
+        // Time goes on as soon as the apply has seen the record twice, or has ended without looking.
+        while looks() < before + 2 && !apply.is_finished() {
+            std::thread::yield_now();
+        }
+        while !apply.is_finished() {
+            world().advance(1.0);
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        let run = apply.join().unwrap();
+        assert!(run.warnings().is_empty(), "{}", run.text);
+    });
+    world().advance(60.0);
+    assert_eq!(state(), "stopped", "{}", world().crm.log().collect::<Vec<_>>().join("\n"));
+    w.plan_is_empty();
+    w.destroy();
+}
+
 #[test]
 fn the_state_is_waited_for_and_what_it_is_stuck_in_is_told() {
     let name = "ha_resource::the_state_is_waited_for_and_what_it_is_stuck_in_is_told";

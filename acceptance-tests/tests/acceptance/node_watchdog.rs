@@ -88,6 +88,14 @@ fn a_reboot_is_demanded_until_it_is_done() {
     w.expect(0, &["apply", "-refresh-only", "-auto-approve", "-no-color"]);
     let state = w.attributes("pve_node_watchdog.pve2");
     assert_eq!((&state["active_module"], &state["reboot_required"]), (&"iTCO_wdt".into(), &false.into()));
+    // An update makes a reboot due again, which the state says at once.
+    w.configure(&watchdog("pve2", "hpwdt"));
+    w.apply();
+    let state = w.attributes("pve_node_watchdog.pve2");
+    assert_eq!((&state["active_module"], &state["reboot_required"]), (&"iTCO_wdt".into(), &true.into()));
+    w.configure(&watchdog("pve2", "iTCO_wdt"));
+    w.apply();
+    assert_eq!(w.attributes("pve_node_watchdog.pve2")["reboot_required"], false);
     // What is in use already needs no reboot, and no warning.
     w.configure(&(watchdog("pve2", "iTCO_wdt") + &watchdog("pve1", "softdog")));
     assert!(w.apply().warnings().is_empty());

@@ -21,12 +21,14 @@ struct Target {
     update: Json,
     /// The parameter that the update changes, and what Proxmox tells of it then.
     proof: (&'static str, Json),
+    /// What another client changes of the object at the same time: none where Proxmox has no digest to guard it with.
+    edit: Option<(&'static str, Json)>,
     /// Whether it is one object of the cluster, whose creation is an update.
     is_singleton: bool,
 }
 
 /// What a request meets, and how often.
-const FAULTS: [(&str, Option<u64>); 15] = [
+const FAULTS: [(&str, Option<u64>); 16] = [
     ("595", Some(1)),
     ("596-before", Some(1)),
     ("596-after", Some(1)),
@@ -43,6 +45,8 @@ const FAULTS: [(&str, Option<u64>); 15] = [
     // The write is done, and then nobody answers.
     ("read-back-dead", None),
     ("reset-after+read-back-dead", None),
+    // The write is not done, and then nobody answers.
+    ("reset-before+read-back-dead", None),
 ];
 
 const VERBS: [&str; 3] = ["create", "update", "delete"];
@@ -72,6 +76,7 @@ fn targets() -> [Target; 6] {
             create: json!({"name": "tfacc", "nodes": {"pve1": 1}}),
             update: json!({"name": "tfacc", "nodes": {"pve1": 1}, "comment": "new"}),
             proof: ("comment", json!("new")),
+            edit: Some(("comment", json!("by hand"))),
             is_singleton: false,
         },
         Target {
@@ -84,6 +89,7 @@ fn targets() -> [Target; 6] {
             create: json!({"sid": "vm:900", "state": "ignored"}),
             update: json!({"sid": "vm:900", "state": "ignored", "max_restart": 3}),
             proof: ("max_restart", json!(3)),
+            edit: Some(("max_restart", json!(7))),
             is_singleton: false,
         },
         Target {
@@ -94,6 +100,7 @@ fn targets() -> [Target; 6] {
             create: json!({"name": "tfacc", "resources": ["vm:901"], "nodes": {"pve1": 1}}),
             update: json!({"name": "tfacc", "resources": ["vm:901"], "nodes": {"pve1": 1}, "strict": true}),
             proof: ("strict", json!(1)),
+            edit: Some(("comment", json!("by hand"))),
             is_singleton: false,
         },
         Target {
@@ -104,6 +111,7 @@ fn targets() -> [Target; 6] {
             create: json!({"name": "tfacc", "resources": ["vm:901", "vm:902"], "affinity": "negative"}),
             update: json!({"name": "tfacc", "resources": ["vm:901", "vm:902"], "affinity": "positive"}),
             proof: ("affinity", json!("positive")),
+            edit: Some(("comment", json!("by hand"))),
             is_singleton: false,
         },
         Target {
@@ -114,6 +122,7 @@ fn targets() -> [Target; 6] {
             create: json!({"guest": 900, "target": "pve2"}),
             update: json!({"guest": 900, "target": "pve2", "rate": 3}),
             proof: ("rate", json!(3)),
+            edit: Some(("rate", json!(7))),
             is_singleton: false,
         },
         Target {
@@ -124,6 +133,7 @@ fn targets() -> [Target; 6] {
             create: json!({"console": "html5"}),
             update: json!({"console": "vv"}),
             proof: ("console", json!("vv")),
+            edit: None,
             is_singleton: true,
         },
     ]
@@ -154,6 +164,25 @@ fn under_fire(test: &str, target: &Target) -> u32 {
     cases
 }
 
+/// Another client's write comes between our look and our write: Proxmox refuses ours by the digest, and nothing of theirs is
+/// overwritten.
+#[test]
+fn what_another_client_writes_in_between_is_never_overwritten() {
+    let name = "nothing_is_lost::what_another_client_writes_in_between_is_never_overwritten";
+    if is_existing() {
+        return skipped(name, "needs the control plane of an emulator");
+    }
+    for target in targets().iter().filter(|target| target.edit.is_some()) {
+        let options = Options { release: target.release, ..Options::default() };
+        let cluster = Arc::new(Cluster::own(name, options).expect("a cluster of our own"));
+        for sid in ["vm:901", "vm:902"] {
+            cluster.api.post("/cluster/ha/resources", &[("sid", sid)]);
+        }
+        let _hurry = (target.kind == "pve_replication_job").then(|| cluster.hurry());
+        Case { target, cluster: &cluster, name: format!("an edit of {} in between", target.kind) }.edited();
+    }
+}
+
 struct Case<'a> {
     target: &'a Target,
     cluster: &'a Cluster,
@@ -161,6 +190,48 @@ struct Case<'a> {
 }
 
 impl Case<'_> {
+    fn edited(&self) {
+        let target = self.target;
+        let (parameter, value) = target.edit.as_ref().expect("an edit");
+        let core = runtime::block_on(Core::new(self.cluster, &[]));
+        let mut object = Object::new(target.kind);
+        let said = runtime::block_on(core.apply(&mut object, Some(&target.create)));
+        assert!(!said.has_error(), "{}: {:?}", self.name, errors(&said));
+        let before = self.there()[0][target.proof.0].clone();
+        let mut params = json!({*parameter: value});
+        if target.collection.ends_with("rules") {
+            params["type"] = self.there()[0]["type"].clone();
+        }
+        let fault = json!({"method": "PUT", "path": format!("^{}$", target.object), "kind": "edit-before",
+            "edit": {"path": target.object, "params": params}});
+        let arm = || {
+            let fault = serde_json::from_value(fault.clone()).expect("a fault");
+            self.cluster.emulator().faults().add(fault).expect("a pattern");
+        };
+        arm();
+        let said = runtime::block_on(core.apply(&mut object, Some(&target.update)));
+        assert_eq!(self.cluster.emulator().faults().clear(), 1, "{}: the fault was not met", self.name);
+        let told = errors(&said).join("\n");
+        assert!(told.contains("was changed outside of Terraform") && told.contains(parameter), "{}: {told}", self.name);
+        let there = &self.there()[0];
+        assert_eq!(&there[*parameter], value, "{}: overwritten", self.name);
+        if *parameter != target.proof.0 {
+            assert_eq!(there[target.proof.0], before, "{}: written nevertheless", self.name);
+        }
+        assert!(!object.state.is_null(), "{}: lost", self.name);
+
+        // The next apply has seen it. What it meets now concerns another object of the same file: ours is sent again.
+        self.cluster.api.post("/cluster/ha/resources", &[("sid", "vm:903"), ("state", "ignored")]);
+        let other = json!({"method": "PUT", "path": format!("^{}$", target.object), "kind": "edit-before",
+            "edit": {"path": "/cluster/ha/resources/vm:903", "params": {"comment": "by hand"}}});
+        self.cluster.emulator().faults().add(serde_json::from_value(other).expect("a fault")).expect("a pattern");
+        let said = runtime::block_on(core.apply(&mut object, Some(&target.update)));
+        assert!(!said.has_error(), "{}: the next apply fails: {:?}", self.name, errors(&said));
+        assert_eq!(self.cluster.emulator().faults().clear(), 1, "{}: the fault was not met", self.name);
+        assert_eq!(self.there()[0][target.proof.0], target.proof.1, "{}", self.name);
+        assert!(runtime::block_on(core.is_settled(&object, &target.update)), "{}: not settled: {object:?}", self.name);
+    }
+
     fn run(&self, verb: &str, fault: &str, count: Option<u64>) {
         let target = self.target;
         // One request that hangs is given up soon; a fault that stays ends the operation at its timeout.

@@ -60,7 +60,7 @@ mod quorum;
 mod settings;
 mod snapshot;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod texts;
 mod tls;
 mod transport;

@@ -249,6 +249,7 @@ impl Lrm {
             return Some(Exit::Success);
         }
         if !env.config().resources.contains_key(sid) {
+            env.log(Level::Err, &format!("missing resource configuration for '{sid}'"));
             return Some(Exit::UnknownService);
         }
         // A move that is done has taken the guest away.

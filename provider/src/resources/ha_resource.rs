@@ -1,5 +1,7 @@
 //! HA resources: what depends on the version, waiting for the CRM, and the purge of rules.
 
+mod predecessor;
+
 use std::time::Duration;
 
 use pve_schemas::HaResource;
@@ -123,8 +125,13 @@ impl Verbs for HaResource {
     }
 
     fn deleted(configured: &Configured, state: &Self) {
-        if state.purge_rules == Some(true) {
-            configured.remember_purge(state.sid.as_str());
+        configured.remember_removal(state.sid.as_str(), state.purge_rules == Some(true));
+    }
+
+    async fn make_way(verb: &Verb<'_>, planned: &Value) -> Result<(), Failure> {
+        match planned.at("sid").as_str() {
+            Some(sid) => predecessor::await_removal(verb, sid).await,
+            None => Ok(()),
         }
     }
 

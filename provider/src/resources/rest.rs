@@ -319,3 +319,6 @@ impl<N: Verbs> Resource for RestResource<N> {
         N::moved(source)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use regex::Regex;
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
 use crate::error::ApiError;
 use crate::route::{LockFault, Method};
@@ -32,6 +33,19 @@ pub struct Fault {
     /// For `latency` and `hang`: how long, in milliseconds.
     #[serde(default)]
     pub ms: u64,
+    /// For `edit-before`: what is changed.
+    #[serde(default)]
+    pub edit: Option<Edit>,
+}
+
+/// A write of root@pam that the cluster carries out between the request and its own work on it.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Edit {
+    /// The path.
+    pub path: String,
+    /// The parameters of its PUT.
+    #[serde(default)]
+    pub params: Map<String, Value>,
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "serde wants the field's type")]
@@ -81,6 +95,9 @@ pub enum Kind {
     /// It only takes longer.
     #[serde(rename = "latency")]
     Latency,
+    /// Something is changed by another client right before it is carried out.
+    #[serde(rename = "edit-before")]
+    EditBefore,
 }
 
 /// What to do around one request.
@@ -88,6 +105,7 @@ pub enum Kind {
 pub(crate) struct Plan {
     pub(crate) delay: Duration,
     pub(crate) lock: Option<LockFault>,
+    pub(crate) edit: Option<Edit>,
     pub(crate) before: Option<ApiError>,
     pub(crate) cut_before: bool,
     pub(crate) cut_after: bool,
@@ -175,6 +193,7 @@ fn plan(fault: &Fault) -> Plan {
         Kind::LockedCommandTimeout => plan.lock = Some(LockFault::CommandTimeout),
         Kind::NoQuorum => plan.lock = Some(LockFault::NoQuorum),
         Kind::Unauthorized => plan.before = Some(ApiError::unauthorized("Authentication failed!")),
+        Kind::EditBefore => plan.edit.clone_from(&fault.edit),
         Kind::Latency => {}
     }
     plan

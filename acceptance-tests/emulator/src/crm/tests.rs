@@ -284,3 +284,31 @@ fn groups_stay_until_the_last_node_is_upgraded() {
     finish_upgrade(&mut world);
     until(&mut world, 61, |world| world.file_opt(GROUPS).is_none());
 }
+
+/// Seen on a genuine cluster: the LRM works off a command that was queued for the removed entry, and the new one inherits the
+/// outcome.
+#[test]
+fn a_resource_that_is_created_again_within_a_round_inherits_the_error_of_the_removed_one() {
+    let mut world = cluster(Pve::V9, Initial::Seed);
+    manage(&mut world, "vm: 100\n\tstate stopped\n\n");
+    until_service(&mut world, 30, "vm:100", "request_stop@pve1");
+    manage(&mut world, "");
+    let logged = |world: &World, text: &str| world.crm.log().any(|line| line.contains(text));
+    until(&mut world, 20, |world| logged(world, "missing resource configuration for 'vm:100'"));
+    assert_eq!(service(&world, "vm:100"), "request_stop@pve1", "the CRM has not noticed the removal yet");
+    manage(&mut world, "vm: 100\n\tstate stopped\n\n");
+    until_service(&mut world, 20, "vm:100", "error@pve1");
+    assert!(logged(&world, "service 'vm:100' stop failed (exit code 7)"));
+}
+
+#[test]
+fn a_resource_that_is_created_again_after_the_record_is_gone_begins_anew() {
+    let mut world = cluster(Pve::V9, Initial::Seed);
+    manage(&mut world, "vm: 100\n\tstate stopped\n\n");
+    until_service(&mut world, 30, "vm:100", "request_stop@pve1");
+    manage(&mut world, "");
+    until_service(&mut world, 20, "vm:100", "-");
+    manage(&mut world, "vm: 100\n\tstate stopped\n\n");
+    until_service(&mut world, 40, "vm:100", "stopped@pve1");
+    assert!(!world.crm.log().any(|line| line.contains("stop failed")));
+}

@@ -152,6 +152,12 @@ async fn guarded(shared: &Arc<Shared>, mut request: Request) -> Result<ApiResult
     };
     tokio::time::sleep(fault.delay).await;
     request.lock_fault = fault.lock;
+    if let Some(edit) = fault.edit
+        && let Err(refused) = shared.cluster.call_as_root(Method::Put, &edit.path, edit.params)
+    {
+        // Whoever asked for the edit relies on it.
+        return Ok(Err(refused));
+    }
     if let Some(error) = fault.before {
         return Ok(Err(error));
     }

@@ -10,19 +10,19 @@ use super::server::{Handler, Reply, Seen, TOKEN, at_once};
 use crate::client::transport::{Answer, Request, Transport};
 use crate::client::{Client, Credentials, DEFAULT_REQUEST_TIMEOUT, Endpoint, Error, Kind, Settings, Trust};
 
-pub(super) struct Fake {
+pub(crate) struct Fake {
     handler: Handler,
     seen: Arc<Mutex<Vec<Seen>>>,
 }
 
 impl Fake {
     /// Answers with `handler`, at once.
-    pub(super) fn start(handler: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Self {
+    pub(crate) fn start(handler: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Self {
         Self::new(at_once(handler))
     }
 
     /// Answers with `handler`, when it is ready.
-    pub(super) fn start_async<F>(handler: impl Fn(Seen) -> F + Send + Sync + 'static) -> Self
+    pub(crate) fn start_async<F>(handler: impl Fn(Seen) -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = Reply> + Send + 'static,
     {
@@ -33,11 +33,11 @@ impl Fake {
         Self { handler, seen: Arc::default() }
     }
 
-    pub(super) fn client(&self) -> Client {
+    pub(crate) fn client(&self) -> Client {
         self.client_of(Credentials::token(SecretString::from(TOKEN)).unwrap())
     }
 
-    pub(super) fn client_of(&self, credentials: Credentials) -> Client {
+    pub(crate) fn client_of(&self, credentials: Credentials) -> Client {
         let settings = Settings {
             endpoint: Endpoint::parse("https://pve1:8006").unwrap(),
             fallback_endpoints: Vec::new(),
@@ -69,16 +69,16 @@ impl Fake {
         Client::over(Transport::scripted(&settings, script), credentials)
     }
 
-    pub(super) fn seen(&self) -> Vec<Seen> {
+    pub(crate) fn seen(&self) -> Vec<Seen> {
         self.seen.lock().unwrap().clone()
     }
 
     /// The requests as `METHOD PATH`.
-    pub(super) fn lines(&self) -> Vec<String> {
+    pub(crate) fn lines(&self) -> Vec<String> {
         self.seen().iter().map(Seen::line).collect()
     }
 
-    pub(super) fn count(&self, line: &str) -> usize {
+    pub(crate) fn count(&self, line: &str) -> usize {
         self.lines().iter().filter(|seen| *seen == line).count()
     }
 }

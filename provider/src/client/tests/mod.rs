@@ -6,12 +6,12 @@
 mod auth;
 mod connections;
 mod facts;
-mod fake;
+pub(crate) mod fake;
 mod identity;
 mod quorum;
 mod retry;
 mod secrets;
-mod server;
+pub(crate) mod server;
 mod stop;
 mod tls;
 mod traffic;

@@ -16,27 +16,27 @@ use tokio_util::sync::CancellationToken;
 pub(super) use super::identity::Identity;
 use crate::client::{Call, Client, Credentials, DEFAULT_REQUEST_TIMEOUT, Endpoint, Settings, Trust};
 
-pub(super) const TOKEN: &str = "root@pam!ci=11111111-canary-token-2222";
+pub(crate) const TOKEN: &str = "root@pam!ci=11111111-canary-token-2222";
 const IDLE: Duration = Duration::from_secs(5);
 
 /// A request as it arrived.
 #[derive(Clone, Debug)]
-pub(super) struct Seen {
-    pub(super) method: String,
-    pub(super) path: String,
-    pub(super) query: String,
-    pub(super) headers: BTreeMap<String, String>,
-    pub(super) form: BTreeMap<String, String>,
+pub(crate) struct Seen {
+    pub(crate) method: String,
+    pub(crate) path: String,
+    pub(crate) query: String,
+    pub(crate) headers: BTreeMap<String, String>,
+    pub(crate) form: BTreeMap<String, String>,
 }
 
 impl Seen {
     /// `GET /version`.
-    pub(super) fn line(&self) -> String {
+    pub(crate) fn line(&self) -> String {
         format!("{} {}", self.method, self.path)
     }
 }
 
-pub(super) enum Reply {
+pub(crate) enum Reply {
     /// Status, reason and body.
     Answer(u16, String, String),
     /// The whole answer as it goes over the wire, after which the connection is closed.
@@ -47,32 +47,32 @@ pub(super) enum Reply {
     Hang,
 }
 
-pub(super) fn ok(data: &str) -> Reply {
+pub(crate) fn ok(data: &str) -> Reply {
     Reply::Answer(200, "OK".into(), format!(r#"{{"data":{data}}}"#))
 }
 
 /// What pveproxy answers to a Perl `die`.
-pub(super) fn die(text: &str) -> Reply {
+pub(crate) fn die(text: &str) -> Reply {
     status(500, text)
 }
 
-pub(super) fn status(status: u16, text: &str) -> Reply {
+pub(crate) fn status(status: u16, text: &str) -> Reply {
     let body = serde_json::json!({"data": null, "message": format!("{text}\n")});
     let reason = text.lines().next().unwrap_or_default();
     Reply::Answer(status, reason.into(), body.to_string())
 }
 
 type Answering = Pin<Box<dyn Future<Output = Reply> + Send>>;
-pub(super) type Handler = Arc<dyn Fn(Seen) -> Answering + Send + Sync>;
+pub(crate) type Handler = Arc<dyn Fn(Seen) -> Answering + Send + Sync>;
 
-pub(super) fn at_once(handler: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Handler {
+pub(crate) fn at_once(handler: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Handler {
     Arc::new(move |seen| {
         let reply = handler(&seen);
         Box::pin(async move { reply })
     })
 }
 
-pub(super) struct Server {
+pub(crate) struct Server {
     port: u16,
     seen: Arc<Mutex<Vec<Seen>>>,
     connections: Arc<AtomicUsize>,
@@ -82,12 +82,12 @@ pub(super) struct Server {
 
 impl Server {
     /// A server that answers with `handler`, at once.
-    pub(super) async fn start(handler: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Self {
+    pub(crate) async fn start(handler: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Self {
         Self::with_identity(Identity::valid(), at_once(handler)).await
     }
 
     /// A server that answers with `handler`, when it is ready.
-    pub(super) async fn start_async<F>(handler: impl Fn(Seen) -> F + Send + Sync + 'static) -> Self
+    pub(crate) async fn start_async<F>(handler: impl Fn(Seen) -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = Reply> + Send + 'static,
     {
@@ -114,11 +114,11 @@ impl Server {
         Self { port, seen, connections, identity, task }
     }
 
-    pub(super) fn endpoint(&self) -> Endpoint {
+    pub(crate) fn endpoint(&self) -> Endpoint {
         Endpoint::parse(&format!("https://127.0.0.1:{}", self.port)).unwrap()
     }
 
-    pub(super) fn settings(&self) -> Settings {
+    pub(crate) fn settings(&self) -> Settings {
         Settings {
             endpoint: self.endpoint(),
             fallback_endpoints: Vec::new(),
@@ -128,25 +128,25 @@ impl Server {
         }
     }
 
-    pub(super) fn client(&self) -> Client {
+    pub(crate) fn client(&self) -> Client {
         Client::new(self.settings()).unwrap()
     }
 
-    pub(super) fn seen(&self) -> Vec<Seen> {
+    pub(crate) fn seen(&self) -> Vec<Seen> {
         self.seen.lock().unwrap().clone()
     }
 
     /// The requests as `METHOD PATH`.
-    pub(super) fn lines(&self) -> Vec<String> {
+    pub(crate) fn lines(&self) -> Vec<String> {
         self.seen().iter().map(Seen::line).collect()
     }
 
     /// How many requests began with this.
-    pub(super) fn count(&self, line: &str) -> usize {
+    pub(crate) fn count(&self, line: &str) -> usize {
         self.lines().iter().filter(|seen| *seen == line).count()
     }
 
-    pub(super) fn connections(&self) -> usize {
+    pub(crate) fn connections(&self) -> usize {
         self.connections.load(Ordering::SeqCst)
     }
 }
@@ -158,7 +158,7 @@ impl Drop for Server {
 }
 
 /// A call that lasts for a minute.
-pub(super) fn call() -> Call {
+pub(crate) fn call() -> Call {
     Call::within(Duration::from_secs(60), CancellationToken::new())
 }
 

@@ -1,4 +1,4 @@
-//! Create: absent? → send → (unknown fate: look and compare) → from here on there is a state → read back.
+//! Create: nothing left of a removed one? → absent? → send → (unknown fate: look and compare) → from here on there is a state → read back.
 
 use super::job::{Job, Permit};
 use super::{CREATE_FIRST, settled};
@@ -156,7 +156,7 @@ fn unsure(job: &Job<'_>, planned: &Value, failure: Failure) -> Applied {
         "its answer was lost"
     };
     let detail = format!(
-        "{id}: the create was sent, {why}, and nobody can tell now whether it was or will be carried out. \
+        "{id}: the create was sent, {why}, and whether it was or will be carried out can not be seen now. \
          It is in the state, tainted. If it exists, `untaint` it; else the next apply creates it anew.\n{}",
         failure.detail
     );
@@ -177,7 +177,7 @@ fn vanished(job: &Job<'_>, planned: &Value) -> Applied {
     diagnostics.warning(
         format!("The {} was created and is gone again", job.title()),
         format!(
-            "{} was created by this apply; somebody removed it right after. The next plan shows it.",
+            "{} was created by this apply and removed right after that, outside of Terraform. The next plan shows it.",
             job.name(planned)
         ),
     );

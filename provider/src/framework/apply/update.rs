@@ -1,5 +1,5 @@
 //! Update: read what is there, compare it with what the plan started from, and only then send what changes. An edit
-//! that somebody else made in between is reported, never overwritten.
+//! that was made in between outside of Terraform is reported, never overwritten.
 
 use std::time::Duration;
 
@@ -73,7 +73,7 @@ async fn send(mut permit: Permit<'_, '_>, prior: &Value, planned: &Value) -> Sen
     }
 }
 
-/// The attributes that somebody else has changed to something that isn't planned either.
+/// The attributes that were changed outside of Terraform to something that isn't planned either.
 fn edits<'a>(job: &Job<'a>, prior: &Value, planned: &Value, found: &Found) -> Vec<&'a str> {
     let wrong = job.unlike(planned, &found.object);
     let ours = job.own_effects(prior);
@@ -101,7 +101,7 @@ fn conflict(job: &Job<'_>, prior: &Value, planned: &Value, found: &Found) -> App
     for name in edits(job, prior, planned, found) {
         diagnostics.error_at(
             Path::attribute(name),
-            format!("The {} was changed by somebody else", job.title()),
+            format!("The {} was changed outside of Terraform", job.title()),
             format!(
                 "{}: {name} was {} when the plan was made and is {} now. Nothing was changed. Plan again and decide on what \
                  the new plan shows.",
@@ -116,7 +116,7 @@ fn conflict(job: &Job<'_>, prior: &Value, planned: &Value, found: &Found) -> App
 
 fn gone(job: &Job<'_>, prior: &Value) -> Failure {
     let detail = format!(
-        "{} was removed by somebody else after the plan was made. Nothing was sent. Plan again: it will be created anew.",
+        "{} was removed outside of Terraform after the plan was made. Nothing was sent. Plan again: it will be created anew.",
         job.name(prior)
     );
     Failure::new(Cause::Absent, detail)

@@ -4,7 +4,9 @@ use crate::framework::{Applied, ApplyRequest, Link, Severity, Value};
 
 async fn create(things: &Things, size: i64) -> Applied {
     let mut planned = thing("a", size);
-    for (name, value) in [("id", Value::from("a")), ("serial", Value::Unknown), ("note", Value::from(false))] {
+    for (name, value) in
+        [("id", Value::from("a")), ("serial", Value::Unknown), ("writes", Value::Unknown), ("note", Value::from(false))]
+    {
         planned.insert(name, value);
     }
     let request = ApplyRequest { prior: Value::Null, config: thing("a", size), planned, link: Link::default() };
@@ -52,7 +54,7 @@ async fn what_does_not_do_its_work_is_mended_by_an_update() {
 }
 
 #[tokio::test]
-async fn somebody_elses_edit_of_a_secret_is_told_without_it() {
+async fn an_edit_of_a_secret_is_told_without_it() {
     let things = Things::new();
     let prior = create(&things, 3).await.state;
     things.edit("a", "secret", Value::from("hunter2"));
@@ -161,6 +163,18 @@ async fn an_edit_by_somebody_else_is_reported_and_kept() {
 }
 
 #[tokio::test]
+async fn what_the_write_itself_changed_is_read_back() {
+    let things = Things::new();
+    let prior = create(&things, 3).await.state;
+    let mut planned = prior.clone();
+    planned.insert("size", Value::from(5));
+    planned.insert("writes", Value::Unknown);
+    let request = ApplyRequest { prior, config: thing("a", 5), planned };
+    let applied = things.provider().apply("pve_thing", request).await;
+    assert_eq!((applied.state.at("size"), applied.state.at("writes")), (&Value::from(5), &Value::from(2)));
+}
+
+#[tokio::test]
 async fn an_edit_to_what_is_planned_is_done() {
     let things = Things::new();
     let prior = create(&things, 3).await.state;
@@ -196,7 +210,7 @@ async fn nothing_is_waited_for_while_a_permit_is_held() {
         things.provider().apply("pve_thing", request).await;
         delete(things.faults(&faults), &prior).await;
         let server = things.server.lock().unwrap();
-        assert_eq!(server.waits, [0; 5], "{faults:?}");
+        assert_eq!(server.waits, [0; 6], "{faults:?}");
         assert_eq!(server.permits, 0, "{faults:?}");
     }
 }
@@ -236,6 +250,26 @@ async fn a_delete_is_done_when_it_is_gone() {
         assert!(things.object("a").is_none());
         assert!(delete(&things, &prior).await.diagnostics.is_empty());
     }
+}
+
+/// The answer was lost and the object can't be looked for: it may be there, so it stays in the state.
+#[tokio::test]
+async fn a_delete_of_unknown_fate_stays_in_the_state() {
+    for fault in [Fault::LostBefore, Fault::LostAfter] {
+        let things = Things::new();
+        let prior = create(&things, 3).await.state;
+        let applied = delete(things.faults(&[fault]).dead_reads(9), &prior).await;
+        assert_eq!((severities(&applied), &applied.state), (vec![Severity::Error], &prior), "{fault:?}");
+        assert_eq!(things.writes(), 2, "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_refused_delete_stays_in_the_state() {
+    let things = Things::new();
+    let prior = create(&things, 3).await.state;
+    let applied = delete(things.faults(&[Fault::Refused]), &prior).await;
+    assert_eq!((severities(&applied), &applied.state), (vec![Severity::Error], &prior));
 }
 
 #[tokio::test]

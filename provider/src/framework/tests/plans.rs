@@ -6,8 +6,8 @@ use crate::framework::{Link, PlanRequest, Planned, Value};
 
 /// As core does: what the configuration sets, else what was there for what is computed.
 async fn plan(things: &Things, prior: Value, config: Value) -> Planned {
-    let names = ["id", "name", "size", "comment", "state", "secret", "tags", "serial", "note", "timeouts"];
-    let computed = ["id", "size", "serial", "note"];
+    let names = ["id", "name", "size", "comment", "state", "secret", "tags", "serial", "writes", "note", "timeouts"];
+    let computed = ["id", "size", "serial", "writes", "note"];
     let full = |object: &Value| Value::object(names.map(|n| (n, object.at(n).clone())));
     let config = full(&config);
     let proposed = Value::object(names.map(|n| {
@@ -43,6 +43,22 @@ async fn nothing_to_do_is_the_prior_state() {
     let planned = plan(&Things::new(), prior.clone(), config).await;
     assert!(planned.requires_replace.is_empty());
     assert_eq!(planned.state.at("serial"), &Value::from(7));
+}
+
+/// What every write changes is not known before it; a change that is only kept in the state writes nothing.
+#[tokio::test]
+async fn a_volatile_value_is_unknown_where_something_is_written_and_only_there() {
+    let mut prior = state();
+    prior.insert("writes", Value::from(4));
+    let plan_of = |name: &'static str, value: Value| {
+        let config = Value::object([("name", Value::from("a")), (name, value)]);
+        let prior = prior.clone();
+        async move { plan(&Things::new(), prior, config).await.state.at("writes").clone() }
+    };
+    assert_eq!(plan_of("size", Value::from(5)).await, Value::Unknown);
+    assert_eq!(plan_of("size", Value::Unknown).await, Value::Unknown);
+    assert_eq!(plan_of("comment", Value::from("")).await, Value::from(4));
+    assert_eq!(plan_of("note", Value::from(true)).await, Value::from(4));
 }
 
 #[tokio::test]

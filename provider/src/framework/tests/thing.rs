@@ -39,6 +39,9 @@ pub struct Thing {
     /// Given by the server.
     #[schemars(extend("tf" = {"computed": true}))]
     pub serial: Option<i64>,
+    /// How often it was written.
+    #[schemars(extend("tf" = {"computed": true, "volatile": true}))]
+    pub writes: Option<i64>,
     /// Kept here only.
     #[schemars(extend("tf" = {"default": false, "local": true}))]
     pub note: Option<bool>,
@@ -154,7 +157,7 @@ impl Things {
 /// A wholly known thing as it would be planned.
 pub fn thing(name: &str, size: i64) -> Value {
     let mut object = Value::object(
-        ["id", "comment", "state", "secret", "tags", "serial", "note", "timeouts"].map(|n| (n, Value::Null)),
+        ["id", "comment", "state", "secret", "tags", "serial", "writes", "note", "timeouts"].map(|n| (n, Value::Null)),
     );
     object.insert("name", Value::from(name));
     object.insert("size", Value::from(size));
@@ -226,6 +229,10 @@ impl Resource for Things {
         .boxed()
     }
 
+    fn make_way<'a>(&'a self, _: &'a Context, _: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
+        async { self.wait() }.boxed()
+    }
+
     /// What is called slow notes a wait of 12 s.
     fn settle<'a>(&'a self, cx: &'a Context, object: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
         async {
@@ -272,6 +279,7 @@ impl WritePermit for Held<'_> {
                 }
                 let mut object = planned.clone();
                 object.insert("serial", Value::from(7));
+                object.insert("writes", Value::from(1));
                 object.insert("note", Value::Null);
                 server.objects.insert(name(planned), object);
                 Ok(())
@@ -286,6 +294,8 @@ impl WritePermit for Held<'_> {
                 let mut object = to.clone();
                 let mended = from.object.at("serial") == &Value::from(13);
                 object.insert("serial", if mended { Value::from(7) } else { from.object.at("serial").clone() });
+                let Value::Number(written) = from.object.at("writes") else { panic!("it is counted") };
+                object.insert("writes", Value::from(written.as_i64().unwrap() + 1));
                 server.objects.insert(name(to), object);
                 Ok(())
             })

@@ -1,0 +1,209 @@
+//! What the HA manager still has of an HA resource that was removed.
+//!
+//! A DELETE takes the resource out of resources.cfg; the record in manager_status stays until the CRM's next round, and the
+//! LRM goes on with the command it was given for it. A resource that is created in between inherits that record: the LRM has
+//! answered `missing resource configuration` (exit code 7), from which the CRM makes the state `error`, although Proxmox has
+//! accepted the create.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use pve_schemas::data::HaStatus;
+use serde_json::Value as Json;
+use tokio::time::Instant;
+
+use super::POLL;
+use crate::call::Call;
+use crate::client::{Client, Collection, Error};
+use crate::framework::Failure;
+use crate::resources::explain;
+use crate::resources::verbs::Verb;
+
+/// How long one look may take: it must not hold up a create that would be possible without it.
+const LOOK_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Three rounds of the CRM; one is enough for an active one.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+
+/// Waits until the HA manager has dropped its record of an HA resource `sid` that was removed. If that takes too long, or no
+/// HA manager is active, the create goes on, with a warning.
+pub(super) async fn await_removal(verb: &Verb<'_>, sid: &str) -> Result<(), Failure> {
+    let (client, call) = (verb.client(), verb.call());
+    let leftovers = async { Ok::<_, Error>(removed(&look(client, &call).await?)) };
+    match verb.configured.was_removed(sid, leftovers).await {
+        Ok(true) => {}
+        Ok(false) => return Ok(()),
+        Err(error) => return unseen(sid, &error),
+    }
+    let end = Instant::now() + LONGEST_WAIT;
+    loop {
+        let rows = match look(client, &call).await {
+            Ok(rows) => rows,
+            Err(error) => return unseen(sid, &error),
+        };
+        if !removed(&rows).contains(sid) {
+            return Ok(());
+        }
+        if !has_active_manager(&rows) {
+            warn(verb, sid, "no HA manager is active");
+            return Ok(());
+        }
+        if Instant::now() >= end {
+            warn(verb, sid, &format!("the HA manager has not dropped it within {} s", LONGEST_WAIT.as_secs()));
+            return Ok(());
+        }
+        tracing::info!(sid, "waiting until the HA manager has dropped its record of the removed HA resource");
+        if !call.pause(POLL).await {
+            return Err(Failure::refused(format!(
+                "{sid}: the HA manager still has its record of the HA resource that was removed before, and the apply was \
+                 interrupted or ran out of time before that was gone. Nothing was sent. Apply again."
+            )));
+        }
+    }
+}
+
+/// The rows of the HA status, now.
+async fn look(client: &Client, call: &Call) -> Result<Json, Error> {
+    let deadline = call.deadline.min(Instant::now() + LOOK_TIMEOUT);
+    client.get(Collection::HaStatus.path(), &Call::new(deadline, call.stop.clone())).await
+}
+
+/// The HA resources of which there is only a record.
+fn removed(rows: &Json) -> BTreeSet<String> {
+    let rows = rows.as_array().into_iter().flatten();
+    let rows = rows.filter(|row| row["type"] == "service" && row["state"] == "deleting");
+    rows.filter_map(|row| row["sid"].as_str().map(str::to_owned)).collect()
+}
+
+fn has_active_manager(rows: &Json) -> bool {
+    let status = HaStatus::from_answers(rows, &Json::Null);
+    status.is_ok_and(|status| status.master.is_some_and(|master| master.state == "active"))
+}
+
+/// What can't be seen is no reason against the create, which has its own way of telling what is wrong with the cluster.
+fn unseen(sid: &str, error: &Error) -> Result<(), Failure> {
+    tracing::warn!(sid, reason = %explain(sid, error).detail, "whether the HA manager still has a record can't be seen");
+    Ok(())
+}
+
+fn warn(verb: &Verb<'_>, sid: &str, why: &str) {
+    verb.cx.warn(
+        format!("HA resource {sid} may end in the error state"),
+        format!(
+            "{sid}: the HA manager still has its record of the HA resource that was removed before: {why}. The new HA resource \
+             inherits it, and the HA manager may put it into the state `error`.\nLook at it with `pve_ha_status`. If it is in \
+             `error`, set `state = \"disabled\"`, apply, and set the state back."
+        ),
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::client::tests::fake::Fake;
+    use crate::client::tests::server::{ok, status};
+    use crate::framework::{Context, Stop};
+    use crate::session::{Configured, SshAccess};
+
+    const STATUS: &str = "GET /cluster/ha/status/current";
+
+    fn configured(server: &Fake) -> Arc<Configured> {
+        Arc::new(Configured::new(server.client(), SshAccess::Absent, false, BTreeSet::new()))
+    }
+
+    /// Waits as a create of `sid` does that has `seconds` left; the warnings.
+    async fn wait(configured: &Arc<Configured>, sid: &str, seconds: u64) -> Result<String, Failure> {
+        let cx = Context::new((Instant::now() + Duration::from_secs(seconds)).into_std(), Stop::new());
+        let verb = Verb { configured: configured.clone(), cx: &cx };
+        await_removal(&verb, sid).await?;
+        drop(verb);
+        Ok(cx.into_warnings().iter().map(|warning| format!("{}: {}", warning.summary, warning.detail)).collect())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_create_waits_until_the_record_is_gone() {
+        let looks = AtomicUsize::new(0);
+        let server = Fake::start(move |_| {
+            let state = if looks.fetch_add(1, Ordering::Relaxed) < 4 { "deleting" } else { "started" };
+            ok(&rows(state, "active").to_string())
+        });
+        let before = Instant::now();
+        assert_eq!(wait(&configured(&server), "vm:100", 600).await.unwrap(), "");
+        assert_eq!((server.count(STATUS), before.elapsed()), (5, 3 * POLL));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_wait_is_bounded_and_told() {
+        let server = Fake::start(|_| ok(&rows("deleting", "active").to_string()));
+        let before = Instant::now();
+        let told = wait(&configured(&server), "vm:100", 600).await.unwrap();
+        assert!(told.starts_with("HA resource vm:100 may end in the error state"), "{told}");
+        assert!(told.contains("has not dropped it within 30 s"), "{told}");
+        assert!((LONGEST_WAIT..LONGEST_WAIT + POLL).contains(&before.elapsed()), "{:?}", before.elapsed());
+        // There is no time for that: nothing is sent.
+        let failure = wait(&configured(&server), "vm:100", 10).await.unwrap_err();
+        assert!(failure.detail.contains("Nothing was sent"), "{}", failure.detail);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_manager_that_does_not_work_is_not_waited_for() {
+        let server = Fake::start(|_| ok(&rows("deleting", "old timestamp - dead?").to_string()));
+        let before = Instant::now();
+        let told = wait(&configured(&server), "vm:100", 600).await.unwrap();
+        assert!(told.contains("no HA manager is active"), "{told}");
+        assert_eq!(before.elapsed(), Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn creates_of_what_was_never_removed_share_one_look() {
+        let server = Fake::start(|_| ok(&rows("started", "active").to_string()));
+        let configured = configured(&server);
+        for sid in ["vm:100", "vm:101", "vm:102"] {
+            assert_eq!(wait(&configured, sid, 600).await.unwrap(), "");
+        }
+        assert_eq!(server.count(STATUS), 1);
+        // What this process itself has removed is looked at again.
+        configured.remember_removal("vm:102", false);
+        assert_eq!(wait(&configured, "vm:102", 600).await.unwrap(), "");
+        assert_eq!(server.count(STATUS), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_status_that_can_not_be_read_holds_up_no_create() {
+        let server = Fake::start(|_| status(403, "Permission check failed (/, Sys.Audit)"));
+        assert_eq!(wait(&configured(&server), "vm:100", 600).await.unwrap(), "");
+        let server = Fake::start(|_| status(596, "Connection timed out"));
+        let before = Instant::now();
+        assert_eq!(wait(&configured(&server), "vm:100", 600).await.unwrap(), "");
+        assert!(before.elapsed() <= LOOK_TIMEOUT, "{:?}", before.elapsed());
+    }
+
+    fn rows(state: &str, master: &str) -> Json {
+        json!([
+            {"type": "quorum", "id": "quorum", "node": "pve1", "status": "OK", "quorate": 1},
+            {"type": "master", "id": "master", "node": "pve1", "timestamp": 9, "status": format!("pve1 ({master}, x)")},
+            {"type": "service", "id": "service:vm:100", "sid": "vm:100", "node": "pve1", "state": state},
+        ])
+    }
+
+    #[test]
+    fn a_record_without_a_configuration_is_what_is_left() {
+        assert_eq!(removed(&rows("deleting", "active")), ["vm:100".to_owned()].into());
+        assert!(removed(&rows("started", "active")).is_empty());
+        assert!(removed(&Json::Null).is_empty());
+    }
+
+    #[test]
+    fn a_manager_that_is_dead_idle_or_missing_drops_nothing() {
+        assert!(has_active_manager(&rows("deleting", "active")));
+        for master in ["idle", "old timestamp - dead?"] {
+            assert!(!has_active_manager(&rows("deleting", master)), "{master}");
+        }
+        assert!(!has_active_manager(&json!([])));
+    }
+}
