@@ -284,13 +284,10 @@ fn people_are_told_what_this_is() {
     let run = |arguments: &[&str]| command(&temporary).args(arguments).output().unwrap();
     let text = |output: &Output| String::from_utf8(output.stderr.clone()).unwrap();
     let by_hand = run(&[]);
-    assert_eq!((by_hand.status.code(), by_hand.stdout.len()), (Some(1), 0));
+    assert_eq!(by_hand.status.code(), Some(1));
     assert!(text(&by_hand).contains("started by terraform or tofu"));
     let version = run(&["--version"]);
     assert_eq!(version.status.code(), Some(0));
     assert!(String::from_utf8(version.stdout).unwrap().contains(env!("CARGO_PKG_VERSION")));
     assert_eq!(run(&["--serve"]).status.code(), Some(1));
-    let other = command(&temporary).env(COOKIE.0, COOKIE.1).env("PLUGIN_PROTOCOL_VERSIONS", "6").output().unwrap();
-    assert_eq!((other.status.code(), other.stdout.len()), (Some(1), 0));
-    assert!(text(&other).contains("version 5"));
 }

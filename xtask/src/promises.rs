@@ -19,7 +19,8 @@ pub struct Args {
 }
 
 /// What is run: what it proves, and the arguments of `cargo test`.
-const PROOFS: [(&str, &[&str]); 3] = [
+const PROOFS: [(&str, &[&str]); 4] = [
+    ("starts beside a compiler", &["-p", "acceptance-tests", "--test", "acceptance", "--", "starts::", "--nocapture"]),
     (
         "interrupts, kills and faults",
         &[

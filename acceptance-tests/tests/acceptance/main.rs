@@ -37,6 +37,7 @@ mod replication_follows;
 mod replication_job;
 mod replication_replaced;
 mod ssh_interrupts;
+mod starts;
 mod through_sshd;
 mod tls;
 mod unknown_properties;

@@ -15,7 +15,7 @@ mod tests;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt::Write as _;
-use std::io;
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use blocks::Written;
@@ -120,5 +120,12 @@ fn failed(text: &str) -> ExitCode {
 }
 
 fn said(to: &mut dyn io::Write, text: &str, code: ExitCode) -> ExitCode {
-    if writeln!(to, "{text}").is_ok() { code } else { ExitCode::FAILURE }
+    match writeln!(to, "{text}") {
+        Ok(()) => code,
+        Err(error) => {
+            // If that is stderr, too, there is nowhere left to write to.
+            let _ = writeln!(io::stderr(), "Error: the standard output can't be written: {error}");
+            ExitCode::FAILURE
+        }
+    }
 }

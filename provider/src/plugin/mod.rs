@@ -7,6 +7,7 @@ mod command;
 mod connection;
 mod controller;
 mod environment;
+mod failure;
 mod handshake;
 mod incoming;
 mod lifetime;
@@ -21,6 +22,7 @@ mod tls;
 
 use std::env;
 use std::io::{self, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
 use command::Command;
@@ -46,15 +48,19 @@ pub fn serve(provider: impl FnOnce() -> Provider + Send + 'static) -> ExitCode {
         Command::Debug => Mode::Debug,
         Command::Plugin => match Environment::read(|name| env::var(name).ok()) {
             Ok(environment) => Mode::Plugin(environment),
-            Err(error) => return complain(&error.to_string()),
+            Err(error) => return failure::tell_core(&error.to_string()),
         },
         Command::Unknown(argument) => {
-            return complain(&format!("Unknown argument {argument:?}.\n\n{}", command::HELP));
+            return failure::tell_person(&format!("Unknown argument {argument:?}.\n\n{}", command::HELP));
         }
     };
-    match server::run(mode, provider) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => complain(&format!("The provider could not start: {error}")),
+    match catch_unwind(AssertUnwindSafe(|| server::run(mode, provider))) {
+        Ok(Ok(())) => ExitCode::SUCCESS,
+        Ok(Err(error)) => failure::tell_core(&format!("The provider could not start: {error}")),
+        // The hook has logged the place.
+        Err(_) => failure::tell_core(
+            "The provider hit a bug while it started or served. Please report it, with the log of TF_LOG=DEBUG.",
+        ),
     }
 }
 
@@ -62,12 +68,6 @@ pub fn serve(provider: impl FnOnce() -> Provider + Send + 'static) -> ExitCode {
 fn say(text: &str) -> ExitCode {
     match writeln!(io::stdout(), "{text}") {
         Ok(()) => ExitCode::SUCCESS,
-        Err(_) => ExitCode::FAILURE,
+        Err(error) => failure::tell_person(&format!("The standard output can't be written: {error}")),
     }
-}
-
-fn complain(text: &str) -> ExitCode {
-    // There is nobody left to tell when stderr is closed.
-    let _ = writeln!(io::stderr(), "{text}");
-    ExitCode::FAILURE
 }

@@ -34,12 +34,16 @@ pub(super) enum Mode {
 /// Why the server could not start.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum NoServer {
+    #[error("the system gives no random numbers: {0}")]
+    Entropy(getrandom::Error),
+    #[error("the system refuses what it takes to wait for events: {0}")]
+    Events(io::Error),
     #[error("cannot listen: {0}")]
     Listen(io::Error),
     #[error(transparent)]
     Identity(#[from] NoIdentity),
-    #[error(transparent)]
-    System(#[from] io::Error),
+    #[error("stdout can't be written: {0}")]
+    Announce(io::Error),
 }
 
 /// Serves until the end.
@@ -47,9 +51,11 @@ pub(super) enum NoServer {
 /// # Errors
 /// It could not start.
 pub(super) fn run(mode: Mode, provider: impl FnOnce() -> Provider + Send + 'static) -> Result<(), NoServer> {
+    // The crypto library would end the process without a word.
+    getrandom::fill(&mut [0; 32]).map_err(NoServer::Entropy)?;
     // One thread: calls wait for the network most of the time, and a second one would have to be woken for every call, in each
     // of the processes that core starts. What computes for longer is the failover simulation, which pauses after each failure.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(NoServer::Events)?;
     let served = runtime.block_on(serve(mode, Service::new(provider)));
     // What is still running has had its time.
     runtime.shutdown_background();
@@ -58,18 +64,19 @@ pub(super) fn run(mode: Mode, provider: impl FnOnce() -> Provider + Send + 'stat
 
 async fn serve(mode: Mode, service: Service) -> Result<(), NoServer> {
     // From here on a signal finds us prepared, and core can only send one once it has seen the handshake.
-    let mut signals = Signals::listen()?;
+    let mut signals = Signals::listen().map_err(NoServer::Events)?;
     let lifetime = Lifetime::new();
     let (listener, _place, tls) = match &mode {
         Mode::Debug => {
             let (listener, place) = Listener::bind(None).map_err(NoServer::Listen)?;
-            reattach::announce(&listener.address())?;
+            reattach::announce(&listener.address()).map_err(NoServer::Announce)?;
             (listener, place, None)
         }
         Mode::Plugin(environment) => {
             let (listener, place) = Listener::bind(Some(environment)).map_err(NoServer::Listen)?;
             let identity = environment.client.clone().map(Identity::new).transpose()?;
-            handshake::announce(&listener.address(), identity.as_ref().map(|identity| &identity.certificate))?;
+            let certificate = identity.as_ref().map(|identity| &identity.certificate);
+            handshake::announce(&listener.address(), certificate).map_err(NoServer::Announce)?;
             (listener, place, identity.map(|identity| identity.config))
         }
     };

@@ -52,26 +52,39 @@ mod unix {
         /// A socket in a fresh folder.
         ///
         /// # Errors
-        /// The system's, with the place.
+        /// None of the folders takes it; the text names each with the system's reason.
         pub(in crate::plugin) fn bind(environment: Option<&Environment>) -> io::Result<(Self, Place)> {
-            let wanted = environment.and_then(|e| e.socket_folder.clone()).unwrap_or_else(std::env::temp_dir);
-            match Self::bind_in(&wanted) {
-                // A path that is too long for a socket is no reason to fail.
-                Err(error) if error.kind() == io::ErrorKind::InvalidFilename => Self::bind_in(Path::new("/tmp")),
-                bound => bound,
+            Self::bind_in_one_of(folders(environment.and_then(|e| e.socket_folder.clone())))
+        }
+
+        fn bind_in_one_of(folders: impl IntoIterator<Item = PathBuf>) -> io::Result<(Self, Place)> {
+            let mut tried = Vec::new();
+            let mut reasons = Vec::new();
+            for folder in folders {
+                if tried.contains(&folder) {
+                    continue;
+                }
+                match Self::bind_in(&folder) {
+                    Ok(bound) => return Ok(bound),
+                    Err(error) => reasons.push(format!("{}: {error}", folder.display())),
+                }
+                tried.push(folder);
             }
+            let text = format!(
+                "no folder takes the socket that terraform or tofu connects to ({}). Set TMPDIR to one that can be written to",
+                reasons.join("; ")
+            );
+            Err(io::Error::other(text))
         }
 
         fn bind_in(parent: &Path) -> io::Result<(Self, Place)> {
-            let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", parent.display()));
             let only_us = std::fs::Permissions::from_mode(0o700);
-            let folder =
-                tempfile::Builder::new().prefix("pve-").permissions(only_us).tempdir_in(parent).map_err(named)?;
+            let folder = tempfile::Builder::new().prefix("pve-").permissions(only_us).tempdir_in(parent)?;
             let path = folder.path().join("plugin");
             if path.as_os_str().len() > LONGEST {
-                return Err(io::ErrorKind::InvalidFilename.into());
+                return Err(io::Error::other("its path is too long for a socket"));
             }
-            let socket = UnixListener::bind(&path).map_err(named)?;
+            let socket = UnixListener::bind(&path)?;
             Ok((Self { socket, path }, Place { _folder: folder }))
         }
 
@@ -82,6 +95,49 @@ mod unix {
         pub(in crate::plugin) async fn accept(&self) -> io::Result<Box<dyn Stream>> {
             let (stream, _) = self.socket.accept().await?;
             Ok(Box::new(stream))
+        }
+    }
+
+    /// Where the socket may be: where it is asked for, where temporary files are, and, since those may be missing, full or too
+    /// deep, the other places that a system has for it. `/dev/shm` is memory, which a full disk leaves alone.
+    fn folders(wanted: Option<PathBuf>) -> impl Iterator<Item = PathBuf> {
+        let runtime = std::env::var_os("XDG_RUNTIME_DIR").filter(|folder| !folder.is_empty()).map(PathBuf::from);
+        let usual = ["/tmp", "/var/tmp", "/dev/shm"].map(PathBuf::from);
+        wanted.into_iter().chain([std::env::temp_dir()]).chain(runtime).chain(usual)
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        #[tokio::test]
+        async fn the_first_folder_that_can_be_used_is_used() {
+            let temporary = tempfile::tempdir().unwrap();
+            let deep = temporary.path().join("x".repeat(LONGEST));
+            std::fs::create_dir(&deep).unwrap();
+            let file = temporary.path().join("file");
+            std::fs::write(&file, "").unwrap();
+            let bad = [PathBuf::from("/nonexistent"), deep, file];
+            let usable = bad.iter().cloned().chain([temporary.path().to_owned()]);
+            let (listener, place) = Listener::bind_in_one_of(usable).unwrap();
+            assert_eq!(listener.path.parent().and_then(Path::parent), Some(temporary.path()));
+            let mode = std::fs::metadata(listener.path.parent().unwrap()).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o700);
+            drop(place);
+            let error = Listener::bind_in_one_of(bad.into_iter().cycle().take(6)).map(drop).unwrap_err().to_string();
+            for reason in ["/nonexistent: No such file", "too long for a socket", "/file: Not a directory"] {
+                assert_eq!(error.matches(reason).count(), 1, "{error}");
+            }
+            // What was begun is taken back.
+            assert_eq!(std::fs::read_dir(temporary.path()).unwrap().count(), 2);
+        }
+
+        #[test]
+        fn the_place_that_is_asked_for_comes_first() {
+            let folders: Vec<PathBuf> = folders(Some("/wanted".into())).collect();
+            assert_eq!(folders.first(), Some(&PathBuf::from("/wanted")));
+            assert_eq!(folders.get(1), Some(&std::env::temp_dir()));
+            assert!(folders.ends_with(&["/tmp", "/var/tmp", "/dev/shm"].map(PathBuf::from)));
         }
     }
 }

@@ -169,7 +169,7 @@ async fn what_the_write_itself_changed_is_read_back() {
     let mut planned = prior.clone();
     planned.insert("size", Value::from(5));
     planned.insert("writes", Value::Unknown);
-    let request = ApplyRequest { prior, config: thing("a", 5), planned };
+    let request = ApplyRequest { prior, config: thing("a", 5), planned, link: Link::default() };
     let applied = things.provider().apply("pve_thing", request).await;
     assert_eq!((applied.state.at("size"), applied.state.at("writes")), (&Value::from(5), &Value::from(2)));
 }
