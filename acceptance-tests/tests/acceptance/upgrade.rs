@@ -27,7 +27,7 @@ fn from_8_to_9_without_surgery() {
     let sids = eight.guests(2, 1).sids();
     let before = Workspace::new(&eight);
     let on_eight = [
-        group("sticky", "  restricted = true\n  nofailback = true\n"),
+        group("sticky", "  restricted = true\n  nofailback = true\n  timeouts {\n    update = \"7m\"\n  }\n"),
         group("free", "  comment = \"tier 2\"\n"),
         group("unused", ""),
         resource("a", &sids[0], "  group = pve_ha_group.sticky.name\n"),
@@ -89,7 +89,7 @@ fn from_8_to_9_without_surgery() {
     };
     w.configure(
         &[
-            rule("sticky", "a", "  strict    = true\n  comment   = \"Generated from HA group 'tfacc-sticky'.\"\n"),
+            rule("sticky", "a", "  strict    = true\n  comment   = \"Generated from HA group 'tfacc-sticky'.\"\n  timeouts {\n    update = \"7m\"\n  }\n"),
             rule("free", "b", "  comment   = \"tier 2\"\n"),
             "removed {\n  from = pve_ha_group.unused\n  lifecycle {\n    destroy = false\n  }\n}\n".to_owned(),
             resource("a", &sids[0], "  failback = false\n"),

@@ -141,7 +141,12 @@ pub async fn import_identity(resource: &dyn Resource, stop: Stop, identity: &Val
 pub fn moved(resource: &dyn Resource, source: &MoveSource) -> Imported {
     let mut diagnostics = Diagnostics::new();
     let state = match resource.moved(source) {
-        Some(Ok(object)) => with_id(resource, complete(&resource.schema().block, &object)),
+        Some(Ok(mut object)) => {
+            if let Some(timeouts) = timeouts_of(resource, source) {
+                object.insert(TIMEOUTS, timeouts);
+            }
+            with_id(resource, complete(&resource.schema().block, &object))
+        }
         Some(Err(problem)) => {
             diagnostics.error(
                 format!("Cannot move to {}", resource.name()),
@@ -164,6 +169,13 @@ pub fn moved(resource: &dyn Resource, source: &MoveSource) -> Imported {
         }
     };
     Imported { state, diagnostics }
+}
+
+/// The `timeouts` block of the object that moves, if it has one that this resource has, too: it is no part of the object, so
+/// that a move alone would show it as a change.
+fn timeouts_of(resource: &dyn Resource, source: &MoveSource) -> Option<Value> {
+    let ty = resource.schema().block.nested(TIMEOUTS)?.ty();
+    Value::from_json(source.state.get(TIMEOUTS)?, &ty).ok()
 }
 
 /// Brings a stored state of schema version `from` to the current version.
