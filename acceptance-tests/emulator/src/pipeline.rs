@@ -22,9 +22,8 @@ const OPEN: [(&str, &[Method]); 2] =
 /// The cluster together with its API.
 pub struct Cluster {
     world: Mutex<World>,
-    pve: Pve,
-    /// The tables of calls, by the HA manager of the node that answers.
-    routers: [OnceLock<Router>; HaManager::ALL.len()],
+    /// The tables of calls, by the release and the HA manager of the node that answers: a cluster may be upgraded.
+    routers: [[OnceLock<Router>; HaManager::ALL.len()]; 2],
     /// The signing keys.
     pub keys: Keys,
     /// The calls that wait for cluster locks.
@@ -50,10 +49,8 @@ impl Cluster {
     /// Puts a world behind its API.
     #[must_use]
     pub fn new(world: World) -> Self {
-        let pve = world.profile.pve;
         Self {
             world: Mutex::new(world),
-            pve,
             routers: Default::default(),
             keys: Keys::generate(),
             queue: Queue::default(),
@@ -70,18 +67,19 @@ impl Cluster {
     /// The calls that the node at work knows.
     #[must_use]
     pub fn router(&self, world: &World) -> &Router {
-        self.router_with(world.ha_manager())
+        self.router_with(world.profile.pve, world.ha_manager())
     }
 
     /// A table that has the path of every call, whatever parameters it takes.
     #[must_use]
     pub fn paths(&self) -> &Router {
-        let known = self.routers.iter().find_map(OnceLock::get);
-        known.unwrap_or_else(|| self.router_with(HaManager::default()))
+        // What the newest release lacks is a thing of the past.
+        let known = self.routers.iter().rev().flatten().find_map(OnceLock::get);
+        known.unwrap_or_else(|| self.router_with(Pve::V9, HaManager::default()))
     }
 
-    fn router_with(&self, ha: HaManager) -> &Router {
-        self.routers[ha as usize].get_or_init(|| Router::new(crate::api::routes(self.pve, ha)))
+    fn router_with(&self, pve: Pve, ha: HaManager) -> &Router {
+        self.routers[pve as usize][ha as usize].get_or_init(|| Router::new(crate::api::routes(pve, ha)))
     }
 
     /// The world, brought up to now.

@@ -2,12 +2,16 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
     KeyPair, KeyUsagePurpose,
 };
 use rustls::ServerConfig;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::crypto::CryptoProvider;
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
 use crate::auth::ticket::uuid;
 
@@ -19,6 +23,37 @@ pub struct Identity {
     pub ca_pem: String,
     /// SHA-256 of each node's certificate, in the order asked for.
     pub fingerprints: Vec<String>,
+    /// For a new certificate.
+    pub authority: Authority,
+}
+
+/// Who signs, and what the listener shows.
+pub struct Authority {
+    cluster: String,
+    ca: CertifiedIssuer<'static, KeyPair>,
+    served: Arc<Served>,
+}
+
+/// The certificate that a new connection gets: pveproxy reads a renewed one without a restart of the listener.
+#[derive(Debug)]
+struct Served(ArcSwap<CertifiedKey>);
+
+impl ResolvesServerCert for Served {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(self.0.load_full())
+    }
+}
+
+impl Authority {
+    /// A new certificate for `node`, shown from now on; its fingerprint.
+    ///
+    /// # Errors
+    /// When the TLS libraries refuse.
+    pub fn renew(&self, node: &str) -> Result<String, TlsError> {
+        let (key, fingerprint) = certify(&self.ca, &self.cluster, node)?;
+        self.served.0.store(Arc::new(key));
+        Ok(fingerprint)
+    }
 }
 
 /// Why no certificate could be made.
@@ -41,16 +76,33 @@ pub fn make(cluster: &str, nodes: &[&str]) -> Result<Identity, TlsError> {
     let mut served = None;
     let mut fingerprints = Vec::new();
     for node in nodes {
-        let key = KeyPair::generate()?;
-        let certificate = node_params(cluster, node)?.signed_by(&key, &ca)?;
-        fingerprints.push(fingerprint(certificate.der()));
-        served.get_or_insert((certificate.der().clone(), key));
+        let (key, fingerprint) = certify(&ca, cluster, node)?;
+        fingerprints.push(fingerprint);
+        served.get_or_insert(key);
     }
-    let (certificate, key) = match served {
-        Some(served) => served,
-        None => return Err(TlsError::Config(rustls::Error::NoCertificatesPresented)),
-    };
-    Ok(Identity { server: server_config(&ca, certificate, &key)?, ca_pem: ca.pem(), fingerprints })
+    let served = served.ok_or(TlsError::Config(rustls::Error::NoCertificatesPresented))?;
+    let served = Arc::new(Served(ArcSwap::from_pointee(served)));
+    let server = server_config(served.clone())?;
+    let ca_pem = ca.pem();
+    Ok(Identity { server, ca_pem, fingerprints, authority: Authority { cluster: cluster.to_owned(), ca, served } })
+}
+
+/// A key and its certificate for `node`, and the certificate's fingerprint.
+fn certify(
+    ca: &CertifiedIssuer<'static, KeyPair>,
+    cluster: &str,
+    node: &str,
+) -> Result<(CertifiedKey, String), TlsError> {
+    let key = KeyPair::generate()?;
+    let certificate = node_params(cluster, node)?.signed_by(&key, ca)?;
+    let private = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+    let chain = vec![certificate.der().clone(), ca.der().clone()];
+    let certified = CertifiedKey::from_der(chain, private, &provider())?;
+    Ok((certified, fingerprint(certificate.der())))
+}
+
+fn provider() -> CryptoProvider {
+    rustls::crypto::aws_lc_rs::default_provider()
 }
 
 fn authority() -> Result<CertifiedIssuer<'static, KeyPair>, rcgen::Error> {
@@ -79,18 +131,11 @@ fn node_params(cluster: &str, node: &str) -> Result<CertificateParams, rcgen::Er
     Ok(params)
 }
 
-fn server_config(
-    ca: &CertifiedIssuer<'static, KeyPair>,
-    certificate: CertificateDer<'static>,
-    key: &KeyPair,
-) -> Result<Arc<ServerConfig>, rustls::Error> {
-    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
-    let chain = vec![certificate, ca.der().clone()];
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let mut config = ServerConfig::builder_with_provider(provider)
+fn server_config(served: Arc<Served>) -> Result<Arc<ServerConfig>, rustls::Error> {
+    let mut config = ServerConfig::builder_with_provider(Arc::new(provider()))
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
-        .with_single_cert(chain, key)?;
+        .with_cert_resolver(served);
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Arc::new(config))
 }

@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use super::faults::Fault;
-use super::machines;
+use super::{machines, upkeep};
 use crate::route::Method;
 use crate::server::Shared;
 use crate::world::seed::{Initial, Seed};
@@ -40,7 +40,9 @@ pub(super) fn run(shared: &Shared, action: &str, body: Value) -> Outcome {
             shared.control.counters.reset();
             Ok(json!({}))
         }
-        other => machines::run(shared, other, &body).unwrap_or_else(|| Err(format!("no such action: {other}"))),
+        other => machines::run(shared, other, &body)
+            .or_else(|| upkeep::run(shared, other, &body))
+            .unwrap_or_else(|| Err(format!("no such action: {other}"))),
     }
 }
 
@@ -204,13 +206,16 @@ fn upgrade(shared: &Shared, upgrade: &Upgrade) -> Outcome {
     match &upgrade.version {
         Some(version) => {
             let version: Version = version.parse().map_err(|error: NotEmulated| error.to_string())?;
-            if version.pve() != world.profile.pve {
-                return Err(format!("{version} is another major release"));
+            if version.pve() != world.profile.pve && upgrade.node.is_some() {
+                return Err(format!("{version} is another major release, which all nodes are upgraded to"));
             }
             if let Some(node) = upgrade.node.as_ref().filter(|node| !world.nodes.contains_key(*node)) {
                 return Err(format!("no such node: {node}"));
             }
-            world.install(upgrade.node.as_deref(), version);
+            match &upgrade.node {
+                Some(node) => world.install(Some(node), version),
+                None => world.upgrade(version)?,
+            }
         }
         None => crate::crm::finish_upgrade(&mut world),
     }

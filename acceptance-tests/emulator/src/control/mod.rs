@@ -5,6 +5,9 @@
 //! | `clock` | `{"mode":"virtual"\|"real"}?` | takes the clock over or lets it run; tells the time |
 //! | `advance` | `{"seconds":N}` | takes the clock over and moves it; every daemon does what is due |
 //! | `fail`, `restore` | `{"node":NAME}` | cuts or restores a node's power |
+//! | `certificate` | – | the certificate that is served is renewed by the cluster's own authority |
+//! | `disk` | `{"node":NAME,"full":BOOL}` | the disks of a node are full, or have space again |
+//! | `restore-guest` | as in a seed | a guest is created, or restored from a backup |
 //! | `guest` | `{"action":"fail"\|"cure"\|"move"\|"remove"\|"start"\|"stop","vmid":N,"node":NAME?}` | changes a guest behind the API |
 //! | `backup` | `{"action":"fail"\|"cure","vmid":N}` or `{"action":"run","job":ID}` | makes backups of a guest fail or work again; runs a job at once |
 //! | `reboot` | `{"node":NAME}` | a node boots again: services that are enabled, the watchdog module that is configured |
@@ -21,7 +24,7 @@
 //! | `machine` | `{"machine":NAME,"reachable":BOOL?,"trusts":[NODE]?,"sudo":BOOL?,"packages":{…}?,"units":{…}?,"files":{…}?}` | changes a node's own things, or those of a host that a QDevice can be on |
 //! | `authorise` | `{"key":LINE}` | lets the owner of a public key in |
 //! | `fence` | `{"text":TEXT,"attempts":[[NODE,N]]?}` | tells how Proxmox reads a text of fence.cfg |
-//! | `upgrade` | `{"version":V?,"node":NAME?}` | installs a version on a node or on all; without one ends an upgrade from PVE 8 |
+//! | `upgrade` | `{"version":V?,"node":NAME?}` | installs a version on a node or on all, from PVE 8 to 9 on all but the last; without one on the last, too |
 //! | `seed` | `{"initial":"seed"\|"fresh","seed":{…}?}` | begins anew |
 //! | `locks` | – | who holds which cluster lock since when, and how many API calls wait for it and have waited so far |
 //! | `counters`, `counters/reset` | – | what was asked of the API |
@@ -34,6 +37,7 @@ pub mod commands;
 pub mod counters;
 pub mod faults;
 mod machines;
+mod upkeep;
 
 use bytes::Bytes;
 use serde_json::{Value, json};

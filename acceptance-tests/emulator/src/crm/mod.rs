@@ -145,12 +145,18 @@ pub fn foresee(world: &World, sid: &str, node: &str) -> Foreseen {
 /// Puts a cluster back to before its HA groups were migrated to rules: there is a group, and the last node is still to be
 /// upgraded, which is what keeps a real cluster in this state.
 pub fn leave_unmigrated(world: &mut World) {
-    world.crm.shared.behind = world.nodes.keys().next_back().cloned();
+    begin_upgrade(world);
     const GROUPS: &str = "/etc/pve/ha/groups.cfg";
     if world.file_opt(GROUPS).is_none() {
         let nodes: Vec<String> = world.nodes.keys().cloned().collect();
         world.write_file(GROUPS, format!("group: legacy\n\tnodes {}\n\n", nodes.join(",")));
     }
+}
+
+/// All nodes but the last are upgraded; the managers read the same files in another way.
+pub fn begin_upgrade(world: &mut World) {
+    world.crm.shared.behind = world.nodes.keys().next_back().cloned();
+    world.crm.shared.configs.clear();
 }
 
 /// Upgrades the last node, so that the manager migrates the groups within a minute.

@@ -8,7 +8,7 @@ use std::io::Write as _;
 use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -129,7 +129,8 @@ pub(crate) struct Shared {
     pub(crate) cluster: Cluster,
     pub(crate) options: Options,
     pub(crate) control: crate::control::Control,
-    pub(crate) fingerprints: Vec<(String, String)>,
+    pub(crate) fingerprints: Mutex<Vec<(String, String)>>,
+    pub(crate) authority: tls::Authority,
     pub(crate) accounts: ssh::Accounts,
     pub(crate) stop: CancellationToken,
 }
@@ -158,11 +159,22 @@ impl Shared {
     }
 
     fn sign(&self, world: &mut World) {
-        for (name, fingerprint) in &self.fingerprints {
+        for (name, fingerprint) in &*self.fingerprints.lock().unwrap_or_else(PoisonError::into_inner) {
             if let Some(node) = world.nodes.get_mut(name) {
                 node.fingerprint.clone_from(fingerprint);
             }
         }
+    }
+
+    /// The node that the listener stands for gets a new certificate of the same authority.
+    pub(crate) fn renew_certificate(&self) -> Result<String, tls::TlsError> {
+        let mut fingerprints = self.fingerprints.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some((node, known)) = fingerprints.first_mut() else { return Ok(String::new()) };
+        *known = self.authority.renew(node)?;
+        let renewed = known.clone();
+        drop(fingerprints);
+        self.sign(&mut self.cluster.world());
+        Ok(renewed)
     }
 }
 
@@ -217,7 +229,8 @@ impl Emulator {
             cluster: Cluster::new(world).with_write_time(options.write_time),
             options,
             control: crate::control::Control::new(seed.clone()),
-            fingerprints,
+            fingerprints: Mutex::new(fingerprints),
+            authority: identity.authority,
             accounts: ssh::Accounts::default(),
             stop: CancellationToken::new(),
         });

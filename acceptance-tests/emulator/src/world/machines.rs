@@ -76,6 +76,13 @@ impl Machine {
         }
         // Debian's package starts nothing before it is configured.
         machine.set_unit("corosync-qdevice", false, false);
+        machine.install(profile);
+        machine.boot();
+        machine
+    }
+
+    /// The packages that a release brings along, in place of those that were there.
+    pub fn install(&mut self, profile: &Profile) {
         let (cluster, corosync, agents) = match profile.pve {
             Pve::V8 => ("8.1.2", "3.1.9-pve1", "4.12.1-2~deb12u1"),
             Pve::V9 => ("9.1.6", "3.1.9-pve2", "4.16.0-3"),
@@ -89,9 +96,7 @@ impl Machine {
             ("fence-agents", agents),
             ("openssh-server", "1:10.0p1-7"),
         ];
-        machine.packages = packages.map(|(name, version)| (name.to_owned(), version.to_owned())).into();
-        machine.boot();
-        machine
+        self.packages.extend(packages.map(|(name, version)| (name.to_owned(), version.to_owned())));
     }
 
     /// A host outside the cluster that is ready to be a QDevice's: corosync-qnetd runs, root of every node may log in.

@@ -17,6 +17,7 @@ mod saved;
 pub mod seed;
 pub mod storage;
 pub mod tasks;
+mod upgrade;
 mod user_cfg;
 
 use std::collections::BTreeMap;

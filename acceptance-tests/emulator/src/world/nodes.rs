@@ -34,6 +34,9 @@ pub struct Node {
     pub memory: u64,
     /// Size of the root disk in bytes.
     pub disk: u64,
+    /// Whether its disks are full.
+    #[serde(default)]
+    pub disk_full: bool,
     /// SHA-256 of its certificate.
     pub fingerprint: String,
 }

@@ -247,6 +247,7 @@ impl SeedNode {
             cpus: self.cpus.unwrap_or(2),
             memory: self.memory.unwrap_or(25_276_510_208),
             disk: 270_553_174_016,
+            disk_full: false,
             fingerprint: String::new(),
         }
     }
@@ -266,7 +267,8 @@ impl SeedUser {
     }
 }
 
-fn guest(seed: &Map<String, Value>, now: f64) -> Option<Guest> {
+/// The guest that an entry of a seed describes.
+pub(crate) fn guest(seed: &Map<String, Value>, now: f64) -> Option<Guest> {
     let text = |name: &str| seed.get(name).map(crate::schema::check::perl_text).unwrap_or_default();
     let number = |name: &str| seed.get(name).and_then(Value::as_u64);
     let vmid = u32::try_from(number("vmid")?).ok()?;

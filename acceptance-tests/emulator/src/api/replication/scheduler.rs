@@ -73,7 +73,14 @@ fn finish(world: &mut World, node: &str, run: &Run) {
     let removal = job.text("remove_job");
     // Only snapshots on this node are removed with `local`.
     let reached = removal.as_deref() == Some("local") || world.is_up(&target);
-    let outcome = if reached { Ok(()) } else { Err(unreachable(world, &target, &job.id)) };
+    let is_full = |node: &str| world.nodes.get(node).is_some_and(|node| node.disk_full);
+    let outcome = if !reached {
+        Err(unreachable(world, &target, &job.id))
+    } else if removal.is_none() && (is_full(node) || is_full(&target)) {
+        Err(out_of_space(&job.id, run.start))
+    } else {
+        Ok(())
+    };
     if removal.is_some() && outcome.is_ok() {
         jobs.remove(&run.job);
         // Values that were read can be written.
@@ -110,6 +117,14 @@ fn record(state: &mut JobState, run: &Run, outcome: Result<(), String>) {
             state.error = Some(error);
         }
     }
+}
+
+/// A snapshot needs space on the guest's node, its copy on the target.
+fn out_of_space(job: &str, start: i64) -> String {
+    let guest = parse_job_id(job).map_or(0, |(guest, _)| guest);
+    format!(
+        "zfs error: cannot create snapshot 'rpool/data/vm-{guest}-disk-0@__replicate_{job}_{start}__': out of space"
+    )
 }
 
 fn unreachable(world: &World, target: &str, job: &str) -> String {
