@@ -40,10 +40,11 @@ pub fn provider_folder() -> PathBuf {
 /// It isn't there.
 pub fn program(name: &str) -> PathBuf {
     let me = env::current_exe().expect("this program has a path");
-    let folder = me.parent().and_then(Path::parent).expect("tests lie in target/PROFILE/deps");
-    let program = folder.join(name).with_extension(env::consts::EXE_EXTENSION);
-    assert!(program.is_file(), "{} is missing; run `cargo build --package {name}` first", program.display());
-    program
+    // Tests lie in target/PROFILE/deps, programs in target/PROFILE.
+    let mut folders = me.ancestors().skip(1).take(2);
+    let program = |folder: &Path| folder.join(name).with_extension(env::consts::EXE_EXTENSION);
+    let found = folders.find_map(|folder| Some(program(folder)).filter(|program| program.is_file()));
+    found.unwrap_or_else(|| panic!("{name} is missing; run `cargo build --package {name}` first"))
 }
 
 /// The CLI, to be run in `folder` with nothing of the user's settings.

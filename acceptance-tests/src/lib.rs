@@ -19,6 +19,7 @@ pub mod process;
 pub mod promise;
 pub mod replay;
 pub mod runtime;
+pub mod soak;
 pub mod sshd;
 mod trust;
 pub mod workspace;

@@ -15,6 +15,7 @@ pub mod placement;
 pub mod promises;
 pub mod replay;
 pub mod schemas;
+pub mod soak;
 pub mod test;
 pub mod tidy;
 

@@ -4,7 +4,9 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use xtask::{Outcome, Workspace, acceptance, bench, ci, dist, docs, placement, promises, replay, schemas, test, tidy};
+use xtask::{
+    Outcome, Workspace, acceptance, bench, ci, dist, docs, placement, promises, replay, schemas, soak, test, tidy,
+};
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "Every command that CI runs", disable_help_subcommand = true)]
@@ -25,6 +27,7 @@ enum Command {
     Promises(promises::Args),
     Replay(replay::Args),
     Schemas(schemas::Args),
+    Soak(soak::Args),
     Test(test::Args),
     Tidy(tidy::Args),
 }
@@ -51,6 +54,7 @@ fn run(command: Command) -> Outcome {
         Command::Promises(args) => promises::run(&workspace, &args),
         Command::Replay(args) => replay::run(&workspace, &args),
         Command::Schemas(args) => schemas::run(&workspace, &args),
+        Command::Soak(args) => soak::run(&workspace, &args),
         Command::Test(args) => test::run(&workspace, &args),
         Command::Tidy(args) => tidy::run(&workspace, &args),
     }

@@ -1,0 +1,72 @@
+//! How much a soak has done.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use super::event::{Actor, Event};
+
+/// Figures of one life or many.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Figures {
+    /// Clusters that were set up.
+    pub lives: u64,
+    /// Events that took place.
+    pub events: u64,
+    /// The same by who did them.
+    pub by_actor: BTreeMap<Actor, u64>,
+    /// Plans.
+    pub plans: u64,
+    /// Plans that had nothing to do.
+    pub empty_plans: u64,
+    /// Plans that were refused, and said why.
+    pub refused_plans: u64,
+    /// Applies.
+    pub applies: u64,
+    /// Applies that failed, and said why.
+    pub refused_applies: u64,
+}
+
+impl Figures {
+    /// Counts events that took place.
+    pub fn count(&mut self, events: &[Event]) {
+        for event in events {
+            self.events += 1;
+            *self.by_actor.entry(event.actor()).or_default() += 1;
+        }
+    }
+
+    /// Adds those of a whole life.
+    pub fn add(&mut self, life: &Self) {
+        self.lives += 1;
+        self.events += life.events;
+        for (actor, count) in &life.by_actor {
+            *self.by_actor.entry(*actor).or_default() += count;
+        }
+        self.plans += life.plans;
+        self.empty_plans += life.empty_plans;
+        self.refused_plans += life.refused_plans;
+        self.applies += life.applies;
+        self.refused_applies += life.refused_applies;
+    }
+}
+
+impl fmt::Display for Figures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let by = |actor| self.by_actor.get(&actor).copied().unwrap_or_default();
+        write!(
+            f,
+            "{} clusters, {} events ({} by the cluster, {} by people outside of Terraform, {} in the configuration), {} plans \
+             ({} empty, {} refused with the reason), {} applies ({} ended with a diagnostic that says why)",
+            self.lives,
+            self.events,
+            by(Actor::Cluster),
+            by(Actor::Person),
+            by(Actor::Operator),
+            self.plans,
+            self.empty_plans,
+            self.refused_plans,
+            self.applies,
+            self.refused_applies
+        )
+    }
+}
