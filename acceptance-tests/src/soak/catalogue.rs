@@ -244,7 +244,7 @@ fn refer(configured: &Topology, block: &mut Map<String, Json>) {
 
 /// What is the same all the time.
 fn more(kind: &str, block: &mut Map<String, Json>) {
-    let limit = "60s";
+    let limit = "30s";
     block.insert("timeouts".to_owned(), json!({"create": limit, "update": limit, "delete": limit}));
     if kind == "pve_fence_device" {
         let connect = |(node, ip): (&str, &str)| json!({"node": node, "options": {"ip": ip}});

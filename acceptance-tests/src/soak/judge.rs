@@ -213,7 +213,7 @@ mod tests {
         assert_eq!(found(&[device.clone(), rule.clone()], &Changes::new()), None);
         assert_eq!(found(std::slice::from_ref(&rule), &delete), None);
         assert_eq!(found(&[rule], &Changes::new()), Some(Kind::Lost));
-        assert_eq!(found(&[device.clone()], &Changes::new()), Some(Kind::Lost));
+        assert_eq!(found(std::slice::from_ref(&device), &Changes::new()), Some(Kind::Lost));
         assert_eq!(found(&[device, ("HA rule by-hand", json!(2))], &Changes::new()), Some(Kind::Touched));
     }
 

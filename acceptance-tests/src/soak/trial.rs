@@ -257,8 +257,10 @@ impl Trial {
             return self.compare().map_err(|harm| Harm { kind: Kind::ApplyUntrue, ..with_text(harm) });
         }
         self.figures.refused_applies += 1;
-        judge::failure(Kind::ApplyFails, &run.errors(), reasons, &run.text)?;
         self.take_note(noticed.as_slice());
+        // The cluster goes on while an apply is at work.
+        let now = self.reasons();
+        judge::failure(Kind::ApplyFails, &run.errors(), &[reasons, now.as_slice()].concat(), &run.text)?;
         self.take_stock();
         Ok(())
     }
