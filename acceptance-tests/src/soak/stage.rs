@@ -39,9 +39,6 @@ impl Stage {
             }
         }
         let stage = Self { cluster: Arc::new(cluster) };
-        if generation == Generation::Nine {
-            stage.cluster.api.control("update", &json!({"version": "9.2.0"}));
-        }
         stage.advance(60);
         Some(stage)
     }
@@ -89,7 +86,7 @@ impl Stage {
 
     /// The version that the nodes run.
     pub fn version(&self) -> String {
-        self.world(|world| world.profile.version.clone())
+        self.world(|world| world.manager_of(&world.answering_node).0.to_owned())
     }
 
     /// Has an event take place, as far as it can; what has really happened.
@@ -117,11 +114,11 @@ impl Stage {
             Event::CertificateRenewed => self.control("certificate", &json!({})),
             Event::Updated(version) => {
                 let is_other = self.version() != *version && oracle.generation == Generation::Nine;
-                is_other && self.control("update", &json!({"version": version}))
+                is_other && self.control("upgrade", &json!({"version": version}))
             }
             Event::UpgradeBegun => {
                 let is_ready = self.world(|world| world.profile.pve == Pve::V8) && self.down().is_empty();
-                is_ready && self.control("update", &json!({"version": "9.2.0"}))
+                is_ready && self.control("upgrade", &json!({"version": "9.2.0"}))
             }
             Event::UpgradeEnded => {
                 let is_begun =
