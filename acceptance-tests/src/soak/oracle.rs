@@ -49,7 +49,7 @@ pub enum Reason {
     /// Resources still name groups that have become rules.
     Groups,
     /// A job is to be created again whose guest, or whose guest's copies by another job, are on its target by now.
-    Taken(String),
+    Taken(u32),
     /// Services are still on a node whose maintenance is managed.
     Occupied(String),
 }
@@ -58,7 +58,7 @@ impl Reason {
     /// Whether a diagnostic names it.
     pub fn is_named_in(&self, text: &str) -> bool {
         match self {
-            Self::Missing(guest) => text.contains(&guest.to_string()),
+            Self::Missing(guest) | Self::Taken(guest) => text.contains(&guest.to_string()),
             Self::Privileges => ["Permission check failed", "privilege", "Sys.", "VM.", "Datastore."]
                 .iter()
                 .any(|word| text.contains(word)),
@@ -66,7 +66,6 @@ impl Reason {
             Self::NoQuorum => text.contains("quorum"),
             Self::Broken(sid) => text.contains(sid),
             Self::Groups => text.contains("group"),
-            Self::Taken(job) => text.contains(job),
         }
     }
 

@@ -183,7 +183,7 @@ impl Trial {
             let is_taken = self.stage.node_of(guest).as_deref() == Some(target)
                 || copies.contains(&(guest.to_string(), target.to_owned()));
             if is_taken && !self.oracle.actual.0.contains_key(address) {
-                reasons.push(Reason::Taken(format!("{guest}-{}", job["job_number"])));
+                reasons.push(Reason::Taken(guest));
             }
         }
         reasons.extend(self.occupied().into_iter().map(Reason::Occupied));
