@@ -130,7 +130,7 @@ pub(super) fn watchdog(facts: &Facts, _: &Demands) -> Verdict {
             Some(Ok(modules)) => match active_module(modules, &wanted) {
                 Some(name) if is_same_module(&name, &wanted) => drivers.push(format!("{node} {name}")),
                 Some(name) => {
-                    troubles.push(format!("{node} has {wanted} configured and {name} in use until it is rebooted"))
+                    troubles.push(format!("{node} has {wanted} configured and {name} in use until it is rebooted"));
                 }
                 None => troubles.push(format!("{node} has no watchdog module in use")),
             },
