@@ -303,7 +303,7 @@ fn without_quorum_a_write_waits_and_then_says_who_is_missing() {
         power(true, 60.0);
         run.join().unwrap();
     });
-    assert!(cluster.shared_file(FILE).is_some_and(|text| text.contains("device a ")));
+    assert!(cluster.shared_file(FILE).is_some_and(|text| text.contains("device a")));
     w.plan_is_empty();
     w.destroy();
 }
