@@ -58,7 +58,7 @@ fn happened(kind: Kind) -> &'static str {
         Kind::LockTimeout => "another writer holds the cluster's lock on this configuration. Nothing was changed.",
         Kind::NoQuorum => "the cluster has no quorum, so /etc/pve is read-only. Nothing was changed.",
         Kind::StaleDigest => {
-            "the configuration file was changed by somebody else at the same time. Nothing was changed."
+            "the configuration file was changed outside of Terraform at the same time. Nothing was changed."
         }
         Kind::Absent => "does not exist.",
         Kind::Exists => "exists already. Nothing was changed.",
@@ -78,7 +78,7 @@ fn happened(kind: Kind) -> &'static str {
             "this cluster's HA groups have not been migrated to HA rules yet. Nothing was changed."
         }
         Kind::Unauthorized => "Proxmox does not accept the credentials. Nothing was changed.",
-        Kind::SecondFactor => "the login wants a second factor. Nothing was changed.",
+        Kind::SecondFactor => "the login demands a second factor. Nothing was changed.",
         Kind::Forbidden => "a privilege is missing. Nothing was changed.",
         Kind::Invalid => "Proxmox does not accept a value. Nothing was changed.",
         Kind::NotImplemented => "this version of Proxmox VE does not have that. Nothing was changed.",
@@ -168,7 +168,7 @@ fn next_step(kind: Kind) -> Option<&'static str> {
         Kind::Forbidden => "Give the user or token the privilege that Proxmox names, on that path.",
         Kind::Garbled => "Check that `endpoint` is a node of the cluster and not something else.",
         Kind::Foreign => {
-            "Check `endpoint`: a node's API is https://NODE:8006. Of a proxy that wants a login, name an address that leads past it."
+            "Check `endpoint`: a node's API is https://NODE:8006. If a proxy demands a login, name an address that leads past it."
         }
         Kind::Stopped => "Run the same command again: it goes on from what the state says now.",
         Kind::Expired => "Give it more time in its `timeouts` block, or apply again.",

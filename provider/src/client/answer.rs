@@ -27,7 +27,7 @@ pub(super) fn judge(method: &Method, path: &str, answer: Answer) -> Result<Succe
             .with_answer(status, BTreeMap::new())
             .with_note(sign));
     }
-    let is_page = foreign::is_page(&answer);
+    let is_gateway = foreign::is_page(&answer) || (answer.status >= 500 && foreign::is_other_json(&answer));
     let Answer { status, reason, body, .. } = answer;
     if (200..300).contains(&status) {
         return Ok(Success { body });
@@ -49,8 +49,8 @@ pub(super) fn judge(method: &Method, path: &str, answer: Answer) -> Result<Succe
             .collect(),
         _ => BTreeMap::new(),
     };
-    // A proxy's own page instead of pveproxy's answer to a write.
-    let kind = if is_page { Kind::Ambiguous } else { texts::meaning(method, status, &message) };
+    // A proxy's own answer instead of pveproxy's to a write.
+    let kind = if is_gateway { Kind::Ambiguous } else { texts::meaning(method, status, &message) };
     let message = message.trim().to_owned();
     Err(Error::new(kind, method, path, message).with_answer(status, errors))
 }

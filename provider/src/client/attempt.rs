@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use super::answer::{self, Success};
 use super::error::{Error, Kind};
+use super::quorum::GAVE_UP;
 use super::transport::Request;
 use super::{Client, crm};
 use crate::call::{Call, Ended, Waiting};
@@ -98,6 +99,7 @@ impl Client {
         let mut hops = 0;
         let mut last: Option<Error> = None;
         let mut waiting: Option<Waiting> = None;
+        let mut gave_up = false;
         loop {
             match (call.ended(), last.take()) {
                 (None, before) => last = before,
@@ -128,6 +130,14 @@ impl Client {
             };
             let error =
                 if nature == Nature::Write { Box::pin(self.judged_by_quorum(error, call)).await } else { error };
+            // Quorum may have been lost only after the write was carried out: what exists then may be its own.
+            let error = match error.kind() {
+                Kind::Exists if gave_up => error.with_kind(Kind::Ambiguous),
+                kind => {
+                    gave_up |= kind == Kind::NoQuorum && error.status() == Some(GAVE_UP);
+                    error
+                }
+            };
             last = Some(error.clone());
             match next(nature, error.kind()) {
                 Next::Return => return Err(error),

@@ -25,11 +25,12 @@ pub(super) fn sign(method: &Method, path: &str, answer: &Answer) -> Option<Strin
         502..505 => None,
         401 if answer.headers.contains_key(WWW_AUTHENTICATE) => {
             let scheme = header(answer, &WWW_AUTHENTICATE).and_then(|challenge| challenge.split(' ').next());
-            Some(format!("It wants a login by HTTP authentication ({}).", scheme.unwrap_or("unnamed")))
+            Some(format!("It demands a login by HTTP authentication ({}).", scheme.unwrap_or("unnamed")))
         }
         404 if path == VERSION => Some("It has nothing at /api2/json/version.".to_owned()),
         // Whether the write behind such a page was carried out is not known.
         200..300 | 500.. if is_page(answer) && *method != Method::GET => None,
+        500.. if is_other_json(answer) && *method != Method::GET => None,
         _ if is_page(answer) => Some(match title(answer) {
             Some(title) => format!("It is a web page, {title:?}."),
             None => "It is a web page.".to_owned(),
@@ -46,7 +47,7 @@ pub(super) fn is_page(answer: &Answer) -> bool {
 }
 
 /// Every object that pveproxy answers has `data`, if only as null.
-fn is_other_json(answer: &Answer) -> bool {
+pub(super) fn is_other_json(answer: &Answer) -> bool {
     let body: Result<serde_json::Map<String, serde_json::Value>, _> = serde_json::from_slice(&answer.body);
     body.is_ok_and(|members| !members.contains_key("data"))
 }

@@ -15,7 +15,7 @@ use super::membership::Membership;
 use crate::call::{Call, Ended};
 
 /// What pveproxy answers where its own worker did not.
-const GAVE_UP: u16 = 596;
+pub(super) const GAVE_UP: u16 = 596;
 
 /// The client's view of the quorum.
 pub(super) struct Quorum {

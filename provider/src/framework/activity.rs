@@ -24,6 +24,18 @@ struct State {
     since: Instant,
 }
 
+/// How often a wait looks whether it is over.
+const LOOK_INTERVAL: Duration = Duration::from_millis(200);
+
+/// A wait inside a call; it ends when this is dropped, whatever becomes of the call.
+struct Wait<'a>(&'a Activity);
+
+impl Drop for Wait<'_> {
+    fn drop(&mut self) {
+        self.0.lock().waiting -= 1;
+    }
+}
+
 /// A call that is under way.
 #[derive(Debug)]
 pub struct UnderWay(Arc<Activity>);
@@ -45,7 +57,7 @@ impl Activity {
     /// Waits, inside a call, until other calls have brought about what `is_done` looks for: in vain once there have been none for a
     /// while, or at `deadline`.
     pub async fn until(&self, deadline: Instant, is_done: impl Fn() -> bool) {
-        self.lock().waiting += 1;
+        let _waiting = self.wait();
         loop {
             let changed = self.changed.notified();
             let (is_quiet, since) = {
@@ -56,9 +68,14 @@ impl Activity {
             if is_done() || end <= Instant::now() {
                 break;
             }
-            let _ = tokio::time::timeout_at(end.into(), changed).await;
+            // `is_done` also looks at what no call announces, such as an interrupt.
+            let _ = tokio::time::timeout_at(end.min(Instant::now() + LOOK_INTERVAL).into(), changed).await;
         }
-        self.lock().waiting -= 1;
+    }
+
+    fn wait(&self) -> Wait<'_> {
+        self.lock().waiting += 1;
+        Wait(self)
     }
 
     fn change(&self, change: impl FnOnce(&mut State)) {

@@ -234,7 +234,7 @@ impl Nodes {
     }
 
     /// The nodes to run on with their priorities; none while they aren't known.
-    fn wanted(&self, cluster: Option<&Cluster>) -> Option<BTreeMap<Name, u32>> {
+    pub fn wanted(&self, cluster: Option<&Cluster>) -> Option<BTreeMap<Name, u32>> {
         match self.affinity? {
             Affinity::Positive => self.priorities.clone(),
             Affinity::Negative => Some(self.known()?.wanted(&cluster?.nodes)),

@@ -81,7 +81,7 @@ impl Hosted for FenceDevice {
         warn_of_no_effect(verb, to);
         edit(verb, to, |file, device| {
             if Some(self::revision(file, device).as_str()) != revision {
-                return Err(Failure::new(Cause::Stale, format!("{device} was changed by somebody else just now.")));
+                return Err(Failure::new(Cause::Stale, format!("{device} was changed outside of Terraform just now.")));
             }
             file.put(device, &to.section());
             if from.after == to.after { Ok(()) } else { place(file, to) }

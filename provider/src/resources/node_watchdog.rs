@@ -119,7 +119,7 @@ async fn edit(
     let ssh = verb.ssh()?;
     let text = node_file::read(&ssh, node, PATH, &verb.call()).await.map_err(told(node))?.unwrap_or_default();
     if revision.is_some_and(|revision| revision != text) {
-        return Err(Failure::new(Cause::Stale, format!("{node}: {PATH} was changed by somebody else just now.")));
+        return Err(Failure::new(Cause::Stale, format!("{node}: {PATH} was changed outside of Terraform just now.")));
     }
     let mut defaults = Defaults::parse(&text);
     change(&mut defaults)?;

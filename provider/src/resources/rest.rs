@@ -97,6 +97,22 @@ impl<N: Verbs> RestResource<N> {
         }
     }
 
+    /// Refuses to make room for an object whose natural id another one has: it could not be created afterwards.
+    async fn refuse_taken(&self, verb: &Verb<'_>, state: &Value, successor: &Value) -> Result<(), Failure> {
+        let (Some(old), Some(new)) = (self.key_of(state), self.key_of(successor)) else { return Ok(()) };
+        if old == new {
+            return Ok(());
+        }
+        let present = verb.client().present(N::COLLECTION_LIST, &new, &verb.call()).await;
+        if !present.map_err(|error| self.explain(&new, &error))? {
+            return Ok(());
+        }
+        Err(Failure::refused(format!(
+            "{old}: it is to be replaced by {new}, which exists already on the cluster, so that it could not be created afterwards. \
+             Nothing was changed.\nImport {new}, or choose another id."
+        )))
+    }
+
     /// The failure, on the attribute whose parameter Proxmox complains of.
     fn explain(&self, key: &str, error: &Error) -> Failure {
         let failure = explain(key, error);
@@ -294,7 +310,12 @@ impl<N: Verbs> Resource for RestResource<N> {
         state: &'a Value,
         successor: &'a Value,
     ) -> BoxFuture<'a, Result<(), Failure>> {
-        async move { N::look_ahead(&self.noun.verb(cx)?, &self.noun.model(state)?, successor).await }.boxed()
+        async move {
+            let verb = self.noun.verb(cx)?;
+            self.refuse_taken(&verb, state, successor).await?;
+            N::look_ahead(&verb, &self.noun.model(state)?, successor).await
+        }
+        .boxed()
     }
 
     fn loss(&self, state: &Value) -> Option<String> {

@@ -175,7 +175,7 @@ impl Target<'_> {
                 file_part(key),
             ),
             HostKey::Changed => format!(
-                "The host {} is known by another key ({consulted}). Either it was installed anew, or somebody is in between. \
+                "The host {} is known by another key ({consulted}). Either it was installed anew, or the connection may be intercepted. \
                  Only if the node itself shows the fingerprint {fingerprint}, replace its lines by this one:\n{line}",
                 self.address,
             ),

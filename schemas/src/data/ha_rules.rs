@@ -52,7 +52,7 @@ pub enum RuleKind {
 pub struct Rule {
     /// Its name.
     pub name: String,
-    /// `node-affinity` or `resource-affinity`; another one on a Proxmox that has more than this provider knows.
+    /// `node-affinity` or `resource-affinity`; another one where Proxmox has a type that this provider does not support.
     #[serde(rename = "type")]
     pub kind: String,
     /// The HA resources it is about.

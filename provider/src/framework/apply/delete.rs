@@ -49,16 +49,28 @@ enum Sent {
     Absent,
 }
 
+/// A failure after references were given up: the objects that had them are changed.
+fn after_giving_up(failure: Failure, sent: &[&str]) -> Failure {
+    if sent.is_empty() {
+        return failure;
+    }
+    let detail = failure.detail.replace(" Nothing was changed.", "");
+    let detail = format!("{detail}\nBefore that its references were removed from {}, as planned.", sent.join(", "));
+    Failure { detail, ..failure }
+}
+
 async fn send(mut permit: Permit<'_, '_>, state: &Value, mut given_up: &[GivenUp]) -> Result<Sent, Failure> {
     let mut attempt = 1;
+    let mut sent: Vec<&str> = Vec::new();
     loop {
-        match permit.delete(state).await {
+        match permit.delete(state).await.map_err(|failure| after_giving_up(failure, &sent)) {
             Ok(()) => return Ok(Sent::Done),
             Err(failure) if failure.cause == Cause::Absent => return Ok(Sent::Absent),
             // Core changes what refers to it only when the delete is over: what the plan says of that is sent here.
             Err(failure) if failure.cause == Cause::InUse && !given_up.is_empty() => {
                 for reference in std::mem::take(&mut given_up) {
-                    permit.give_up(reference).await?;
+                    permit.give_up(reference).await.map_err(|failure| after_giving_up(failure, &sent))?;
+                    sent.push(&reference.id);
                 }
             }
             Err(failure) if failure.cause == Cause::Ambiguous => match permit.look(state).await {

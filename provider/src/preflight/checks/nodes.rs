@@ -90,10 +90,8 @@ pub fn stays_in_maintenance(case: &Case<'_>) -> Vec<Finding> {
     let (true, Some((_, Some(node))), Some(cluster)) = (hosted.empties, hosted.nodes.first(), view.cluster) else {
         return Vec::new();
     };
-    let elsewhere = |nodes: &Nodes| match (&nodes.priorities, nodes.strict) {
-        (Some(priorities), Some(true)) => {
-            priorities.keys().any(|other| other != node && cluster.online.contains(other))
-        }
+    let elsewhere = |nodes: &Nodes| match (nodes.strict, nodes.wanted(view.cluster)) {
+        (Some(true), Some(wanted)) => wanted.keys().any(|other| other != node && cluster.online.contains(other)),
         _ => true,
     };
     let stays = |sid: &Name| {
@@ -106,11 +104,11 @@ pub fn stays_in_maintenance(case: &Case<'_>) -> Vec<Finding> {
     if stay.is_empty() {
         return Vec::new();
     }
-    let (may, leaves) = if stay.len() == 1 { ("may", "stays") } else { ("may", "stay") };
+    let stays = if stay.len() == 1 { "stays" } else { "stay" };
     vec![warning(
         Some(Path::attribute("node")),
         format!(
-            "{node}: {} {may} run on no other node that is online, as rules or groups say, and {leaves} there while {node} is in \
+            "{node}: {} may run on no other node that is online, as rules or groups say, and {stays} there while {node} is in \
              maintenance. Apply would wait for an empty node in vain.\nChange the rule or group first, set `state = \"stopped\"`, or \
              set `wait_for_evacuation = false`.",
             list(stay)

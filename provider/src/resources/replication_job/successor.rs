@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 
 use super::{ends, removal};
 use crate::client::{Collection, Error};
-use crate::framework::{CREATE_FIRST, Failure, Number, Path, Value};
+use crate::framework::{CREATE_FIRST, Cause, Failure, Number, Path, Value};
 use crate::resources::explain;
 use crate::resources::verbs::{Verb, Verbs};
 
@@ -98,7 +98,9 @@ pub(super) async fn make_way(verb: &Verb<'_>, planned: &Value) -> Result<(), Fai
 
 /// Names the job or the node that stands against the create that was refused.
 pub(super) async fn explain_refusal(verb: &Verb<'_>, planned: &Value, failure: Failure) -> Failure {
-    let Some(wanted) = Wanted::of(planned) else { return failure };
+    // Of a create that may have been carried out its own job would be named.
+    let is_refused = !matches!(failure.cause, Cause::Ambiguous | Cause::Exists);
+    let Some(wanted) = Wanted::of(planned).filter(|_| is_refused) else { return failure };
     let Ok(Some(hurdle)) = hurdle(verb, &wanted, None).await else { return failure };
     let words = failure.detail.lines().last().filter(|line| line.starts_with("PVE: ")).unwrap_or_default();
     let detail = format!(
