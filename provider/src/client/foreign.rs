@@ -126,5 +126,8 @@ mod tests {
             assert_eq!(sign(&Method::POST, "/x", &answer(status, &[], "<html>")), None, "{status}");
         }
         assert!(sign(&Method::POST, "/x", &answer(403, &[], "<html>")).is_some());
+        let gateway = answer(500, &[], r#"{"error":"upstream timeout"}"#);
+        assert_eq!(sign(&Method::POST, "/x", &gateway), None);
+        assert!(sign(&Method::GET, "/x", &gateway).is_some());
     }
 }

@@ -58,11 +58,16 @@ impl Activity {
     /// while, or at `deadline`.
     pub async fn until(&self, deadline: Instant, is_done: impl Fn() -> bool) {
         let _waiting = self.wait();
+        let mut quiet = None;
         loop {
             let changed = self.changed.notified();
             let (is_quiet, since) = {
                 let state = self.lock();
-                (state.under_way <= state.waiting, state.since)
+                // Another wait that ends does not end the quiet: its call does.
+                if state.under_way <= state.waiting {
+                    quiet = Some(state.since);
+                }
+                (quiet == Some(state.since), state.since)
             };
             let end = if is_quiet { deadline.min(since + QUIET) } else { deadline };
             if is_done() || end <= Instant::now() {

@@ -1,7 +1,7 @@
 //! No quorum: one wait for all.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -150,4 +150,20 @@ async fn a_write_that_pveproxy_gave_up_is_tried_again_where_there_is_no_quorum()
         path => reply(path, true),
     });
     assert_eq!(write(&server.client(), Domain::Ha).await.unwrap_err().kind(), Kind::Ambiguous);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_exists_after_a_create_that_pveproxy_gave_up_may_be_its_own() {
+    const PATH: &str = "/cluster/ha/resources";
+    let (posts, looks) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let server = Fake::start(move |seen| match seen.path.as_str() {
+        PATH if posts.fetch_add(1, Ordering::SeqCst) == 0 => status(596, "Broken pipe"),
+        PATH => die("create resource failed: resource ID 'vm:1' already defined"),
+        "/cluster/status" => reply("/cluster/status", looks.fetch_add(1, Ordering::SeqCst) > 3),
+        path => reply(path, false),
+    });
+    let (client, call) = (server.client(), call());
+    let turn = client.turn(Domain::Ha, &call).await.unwrap();
+    let error = client.post(PATH, &Params::new(), &turn, &call).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Ambiguous, "{error:?}");
 }

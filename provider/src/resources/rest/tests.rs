@@ -236,3 +236,19 @@ async fn an_entry_that_is_not_understood_is_left_out_of_a_list_with_a_warning() 
     let warnings = format!("{:?}", setup.cx.into_warnings());
     assert!(warnings.contains("Left out: HA resource vm:101"), "{warnings}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_deleted_for_a_successor_whose_id_another_object_has() {
+    let setup = Setup::<HaResource>::new(|seen| match seen.path.as_str() {
+        "/cluster/ha/resources" => ok(r#"[{"sid":"vm:100","state":"started"},{"sid":"vm:101","state":"started"}]"#),
+        _ => ok("null"),
+    });
+    let (state, taken, free) = (json!({"sid": "vm:100"}), json!({"sid": "vm:101"}), json!({"sid": "vm:102"}));
+    let state = setup.value(state);
+    let taken = setup.value(taken);
+    let refused = setup.resource.look_ahead(&setup.cx, &state, &taken).await.unwrap_err();
+    assert!(refused.detail.contains("vm:101, which exists already"), "{}", refused.detail);
+    setup.resource.look_ahead(&setup.cx, &state, &setup.value(free)).await.unwrap();
+    setup.resource.look_ahead(&setup.cx, &state, &state).await.unwrap();
+    assert!(setup.writes().is_empty());
+}
