@@ -246,7 +246,7 @@ fn a_deprecated_option_that_comes_back_is_told() {
     configure(both);
     w.apply();
     let told = |run: &acceptance_tests::output::Run| {
-        run.warnings().iter().filter(|warning| warning.summary == "Migrations stay insecure: migration").count()
+        run.warnings().iter().filter(|warning| warning.summary == "Migrations stay insecure: option migration").count()
     };
     // What there is no deprecated option behind, and what one doesn't matter to.
     assert_eq!(told(&w.expect(0, &["plan", "-destroy", "-json"])), 0);

@@ -135,7 +135,7 @@ pub const CHECKS: &[Check] = &[
     Check {
         name: "option-already-set",
         level: WARNS,
-        summary: "The option is set already",
+        summary: "Already set on the cluster",
         doc: "A datacenter option that this plan begins to manage is set to something else on the cluster.",
         // The resource tells it: it knows the options in its own words.
         run: |_| Vec::new(),

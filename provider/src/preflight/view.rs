@@ -176,6 +176,23 @@ impl<'a> Case<'a> {
         }
     }
 
+    /// What the object is, with its name as far as it is known, such as `rule web`.
+    pub fn title(&self) -> String {
+        let what = match self.object {
+            Object::Resource(_) => "HA resource".to_owned(),
+            Object::Rule(_) => "rule".to_owned(),
+            Object::Group(_) => "group".to_owned(),
+            Object::Job(_) => "replication of guest".to_owned(),
+            Object::Options | Object::Hosted(_) | Object::Qdevice => {
+                self.kind().trim_start_matches("pve_").replace('_', " ")
+            }
+        };
+        match self.subject() {
+            Some(name) => format!("{what} {name}"),
+            None => what,
+        }
+    }
+
     /// The object, whatever is to happen to it.
     pub fn any(&self) -> &'a Object {
         self.object
@@ -252,6 +269,11 @@ pub(super) fn error(path: Option<Path>, detail: String) -> Finding {
 }
 
 impl Finding {
+    /// The same under a head line of its own, which names the object.
+    pub(super) fn headed(self, head: String) -> Self {
+        Self { head: Some(head), ..self }
+    }
+
     /// The same, with `name` in the head line in place of the object's.
     pub(super) fn of(self, name: impl Into<String>) -> Self {
         Self { about: About::Other(name.into()), ..self }

@@ -88,13 +88,13 @@ impl DatacenterOptionsResource {
                 continue;
             }
             let detail = format!(
-                "{name}: the cluster has {} there, and nothing in the state says so. Apply puts {} in its place.\nTo see what \
+                "Option {name}: the cluster has {} there, and nothing in the state says so. Apply puts {} in its place.\nTo see what \
                  changes and begin from what is there, import it first: id {ID}/{name}.",
                 shown(old),
                 shown(new),
             );
-            let told =
-                verb.configured.preflight.warning("option-already-set", name, Some(Path::attribute(name)), detail);
+            let (subject, path) = (format!("option {name}"), Some(Path::attribute(name)));
+            let told = verb.configured.preflight.warning("option-already-set", &subject, path, detail);
             told.into_iter().for_each(|warning| diagnostics.push(warning));
         }
         diagnostics
@@ -110,11 +110,12 @@ async fn left_insecure(verb: &Verb<'_>, prior: Option<&Value>, planned: &Value) 
     }
     let list = verb.client().list(Collection::DatacenterOptions, &verb.call()).await.ok()?;
     let is_unsecure = Entry(&list.object::<Json>().ok()?).flag("migration_unsecure") == Some(true);
-    let detail = "migration: datacenter.cfg has the deprecated `migration_unsecure: 1` besides. When apply deletes `migration`, Proxmox \
+    let detail = "Option migration: datacenter.cfg has the deprecated `migration_unsecure: 1` besides. When apply deletes `migration`, Proxmox \
                   writes `migration: insecure` in its place, and migrations are not encrypted.\nTo return to Proxmox's default, run \
                   `pvesh set /cluster/options --delete migration_unsecure` on a node before this apply.";
     let path = (!planned.is_null()).then(|| Path::attribute(NAME));
-    let told = || verb.configured.preflight.warning("migration-unsecure", NAME, path, detail.to_owned());
+    let subject = format!("option {NAME}");
+    let told = || verb.configured.preflight.warning("migration-unsecure", &subject, path, detail.to_owned());
     is_unsecure.then(told).flatten()
 }
 

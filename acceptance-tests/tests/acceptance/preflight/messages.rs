@@ -79,7 +79,7 @@ resource "pve_ha_node_affinity_rule" "typo" {
     let mut told: Vec<_> = run.errors().iter().map(|m| (m.address.clone(), m.summary.clone())).collect();
     told.sort();
     let expected = [
-        ("pve_ha_node_affinity_rule.typo", "Unknown node: typo"),
+        ("pve_ha_node_affinity_rule.typo", "Unknown node pv2 in rule typo"),
         ("pve_ha_resource_affinity_rule.far", "Resources are kept together and apart: far"),
     ];
     assert_eq!(told, expected.map(|(a, s)| (a.to_owned(), s.to_owned())), "{}", run.text);

@@ -114,7 +114,8 @@ impl Said {
     #[track_caller]
     pub fn of(&self, name: &str) -> Option<&Diagnostic> {
         let check = CHECKS.iter().find(|check| check.name == name).unwrap_or_else(|| panic!("no check {name}"));
-        let is_it = |rest: &str| rest.is_empty() || rest.starts_with(": ");
+        // `Unknown node pve7 in rule web` names the node as well.
+        let is_it = |rest: &str| rest.is_empty() || rest.starts_with([':', ' ']);
         // A check may have a head line of its own, but a warning says how it is silenced.
         let silenced = format!("ignore_preflight = [{name:?}]");
         let found = |told: &&Diagnostic| {

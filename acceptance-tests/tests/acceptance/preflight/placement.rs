@@ -15,13 +15,17 @@ fn unknown_nodes() {
     let check = "unknown-node";
     let said = b.create(NODE_RULE, node_rule("aa", &["vm:100"], json!({"pve1": 1, "pve7": 1})));
     said.errs(check, "nodes[\"pve7\"]", &["no node pve7", "pve1, pve2 and pve3"]);
+    assert_eq!(said.of(check).unwrap().summary, "Unknown node pve7 in rule aa");
     b.create(NODE_RULE, node_rule("aa", &["vm:100"], json!({"pve1": 1, "pve2": 1}))).not(check);
-    b.create(JOB, json!({"guest": 100, "target": "pve7"})).errs(check, "target", &["pve7"]);
+    let said = b.create(JOB, json!({"guest": 100, "target": "pve7"}));
+    said.errs(check, "target", &["pve7"]);
+    assert_eq!(said.of(check).unwrap().summary, "Unknown node pve7 in replication of guest 100 to pve7");
     b.create(JOB, json!({"guest": 100, "target": "pve2"})).not(check);
 
     let Some(b) = bench("unknown_nodes", Release::V8) else { return };
     let said = b.create(GROUP, json!({"name": "web", "nodes": {"pve1": 1, "pve7": 1}}));
     said.warns(check, "nodes[\"pve7\"]", &["nothing ever runs there"]);
+    assert_eq!(said.of(check).unwrap().summary, "Unknown node pve7 in group web");
     b.create(GROUP, json!({"name": "web", "nodes": {"pve1": 1}})).not(check);
 }
 

@@ -109,6 +109,8 @@ fn options_that_two_resources_set_or_somebody_else_has_set_are_told() {
         "max_workers",
         &["has 10 there", "datacenter/max_workers"],
     );
+    let set = b.create(OPTIONS, json!({"max_workers": 3}));
+    assert_eq!(set.of(check).unwrap().summary, "Already set on the cluster: option max_workers");
     b.create(OPTIONS, json!({"console": "vv"})).not(check);
     b.create(OPTIONS, json!({"language": "de"})).not(check);
     b.create(OPTIONS, json!({"migration": {"type": "secure"}})).warns(check, "migration", &["network", "secure"]);

@@ -45,7 +45,7 @@ pub fn group_in_use(case: &Case<'_>) -> Vec<Finding> {
              create_before_destroy = true }}`. Without that Proxmox refuses to remove the group, and nothing is changed."
         );
         let head = format!("Renaming an HA group in use needs create_before_destroy: {name}");
-        return vec![Finding { head: Some(head), ..warning(None, detail) }];
+        return vec![warning(None, detail).headed(head)];
     }
     vec![warning(
         None,

@@ -17,6 +17,7 @@ pub fn unknown_node(case: &Case<'_>) -> Vec<Finding> {
         named.filter(|node| !cluster.nodes.contains(*node)).cloned().collect()
     };
     let at = |node: &Name| Some(Path::attribute("nodes").key(node.as_ref()));
+    let head = |node: &Name| format!("Unknown node {node} in {}", case.title());
     if let Some((name, Rule { kind: Kind::Nodes(nodes), .. })) = case.rule() {
         let tell = |node: Name| {
             error(
@@ -26,6 +27,7 @@ pub fn unknown_node(case: &Case<'_>) -> Vec<Finding> {
                     known()
                 ),
             )
+            .headed(head(&node))
         };
         return unknown(nodes).into_iter().map(tell).collect();
     }
@@ -38,6 +40,7 @@ pub fn unknown_node(case: &Case<'_>) -> Vec<Finding> {
                     known()
                 ),
             )
+            .headed(head(&node))
         };
         return unknown(&group.nodes).into_iter().map(tell).collect();
     }
@@ -45,11 +48,8 @@ pub fn unknown_node(case: &Case<'_>) -> Vec<Finding> {
         let tell = |(path, node): &(Path, Option<Name>)| {
             let node = node.as_ref().filter(|node| !cluster.nodes.contains(*node))?;
             let detail = format!("The cluster has no node {node}.\nIts nodes are {}.", known());
-            Some(if hosted.is_on_them {
-                error(Some(path.clone()), detail)
-            } else {
-                warning(Some(path.clone()), detail)
-            })
+            let tell = if hosted.is_on_them { error } else { warning };
+            Some(tell(Some(path.clone()), detail).headed(head(node)))
         };
         return hosted.nodes.iter().filter_map(tell).collect();
     }
@@ -60,7 +60,7 @@ pub fn unknown_node(case: &Case<'_>) -> Vec<Finding> {
             "{name}: the cluster has no node {target}, and Proxmox refuses a job to it.\nIts nodes are {}.",
             known()
         );
-        return vec![error(Some(Path::attribute("target")), detail)];
+        return vec![error(Some(Path::attribute("target")), detail).headed(head(target))];
     }
     Vec::new()
 }
@@ -194,6 +194,8 @@ mod tests {
         let subject =
             Subject { kind: kind.to_owned(), keys: Vec::new(), prior: None, replaces: None, task: Task::Create };
         let found = unknown_node(&Case::new(&object, &subject, view, &told));
+        let title = kind.trim_start_matches("pve_").replace('_', " ");
+        assert!(found.iter().all(|finding| finding.head == Some(format!("Unknown node pve7 in {title}"))), "{found:?}");
         found.into_iter().map(|finding| (finding.severity, finding.path.unwrap().to_string())).collect()
     }
 

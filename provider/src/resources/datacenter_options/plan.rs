@@ -64,7 +64,7 @@ pub(super) fn needs_version(version: &Version, change: &Change<'_>, diagnostics:
     for since in too_new.filter(|since| since.is_newly_set(change)) {
         let path = since.path();
         let value = since.value.map_or_else(String::new, |value| format!(" = {value:?}"));
-        let detail = format!("This cluster runs PVE {version}, which has no {path}{value}.");
+        let detail = format!("This cluster runs PVE {version}, which has no option {path}{value}.");
         diagnostics.error_at(path, format!("Option needs PVE {}.{}", since.major, since.minor), detail);
     }
 }
