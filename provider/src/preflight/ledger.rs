@@ -37,6 +37,7 @@ pub struct Ledger {
     keeps: HashSet<Key>,
     destroys: HashSet<Key>,
     made: HashSet<Key>,
+    kept_resources: BTreeSet<Name>,
     pub has_qdevice: bool,
 }
 
@@ -45,6 +46,15 @@ impl Ledger {
     pub fn record(&mut self, prior: Option<Object>, planned: Option<Object>) {
         let old = prior.as_ref().and_then(id);
         let new = planned.as_ref().and_then(id);
+        match (&old, &new) {
+            (Some((Family::Resource, sid)), new) if new == &old => {
+                self.kept_resources.insert(sid.clone());
+            }
+            (Some((Family::Resource, sid)), _) => {
+                self.kept_resources.remove(sid);
+            }
+            _ => {}
+        }
         if let Some(old) = old.filter(|old| new.as_ref() != Some(old))
             && !self.plans(old.0, &old.1)
         {
@@ -81,6 +91,16 @@ impl Ledger {
     /// Takes note that this process has made something.
     pub fn record_made(&mut self, keys: Vec<Key>) {
         self.made.extend(keys);
+    }
+
+    /// The HA resources that are in the state and stay there, changed or not.
+    pub fn kept_resources(&self) -> impl Iterator<Item = &Name> {
+        self.kept_resources.iter()
+    }
+
+    /// Whether the HA resource `sid` is one of them.
+    pub fn keeps_resource(&self, sid: &Name) -> bool {
+        self.kept_resources.contains(sid)
     }
 
     /// Whether this process has made it.

@@ -23,8 +23,10 @@ use std::time::{Duration, Instant};
 use crate::call::Call;
 use crate::client::Client;
 use crate::framework::{Activity, Change, Diagnostic, Diagnostics, GivenUp, Path, Severity, Value};
+use crate::placement::config::Name;
+use checks::guests;
 use key::Key;
-use ledger::Ledger;
+use ledger::{Family, Ledger};
 use live::{Live, Needs};
 use objects::Object;
 use view::{Case, View};
@@ -59,9 +61,14 @@ impl Preflight {
         let keys = |value: Option<&Value>| value.map(|value| Key::of(kind, value));
         let (old, new) = (keys(prior), keys(planned));
         let mut ledger = self.ledger();
-        ledger.record(parse(prior), parse(planned));
+        let object = parse(planned);
+        let sid =
+            object.as_ref().and_then(ledger::id).filter(|(family, _)| *family == Family::Resource).map(|(_, sid)| sid);
+        ledger.record(parse(prior), object);
+        let kept = sid.filter(|sid| ledger.keeps_resource(sid));
         ledger.record_keys(old.as_deref(), new.as_deref());
         let mut diagnostics = Diagnostics::new();
+        self.without_guest(kept.as_ref(), &ledger).into_iter().for_each(|warning| diagnostics.push(warning));
         // An apply meets what it has replaced itself, and a delete leaves alone what this process has made.
         if self.ignored.contains(collisions::NAME) || self.is_writing() {
             return diagnostics;
@@ -77,6 +84,17 @@ impl Preflight {
             diagnostics.push(finding.into_diagnostic(check, subject.as_deref()));
         }
         diagnostics
+    }
+
+    /// Warns if an HA resource stays while its guest is gone, and the list of guests was read for something else: a plan that
+    /// changes nothing reads no list for this.
+    fn without_guest(&self, sid: Option<&Name>, ledger: &Ledger) -> Option<Diagnostic> {
+        const NAME: &str = "missing-guest";
+        let sid = sid.filter(|_| !self.ignored.contains(NAME) && !self.is_writing())?;
+        let cluster = self.live.cluster();
+        let finding = guests::gone(&View { live: &self.live, cluster: cluster.as_deref(), planned: ledger }, sid)?;
+        let check = CHECKS.iter().find(|check| check.name == NAME).filter(|_| self.is_news(guests::gone_news(sid)))?;
+        Some(finding.into_diagnostic(check, None))
     }
 
     /// Takes note that this process has made what `object` is about.

@@ -87,7 +87,7 @@ pub const CHECKS: &[Check] = &[
         name: "missing-guest",
         level: WARNS,
         summary: "The guest does not exist",
-        doc: "There is no such guest, or it is a container where a virtual machine is named, or the other way round.",
+        doc: "There is no such guest, or it is a container where a virtual machine is named, or the other way round. HA resources that stay unchanged are looked at in plans that create or change another one.",
         run: guests::missing_guest,
     },
     Check {

@@ -152,6 +152,11 @@ impl<'a> Case<'a> {
         self.subject.prior.as_ref()
     }
 
+    /// Whether it is changed in place, or replaced under its id.
+    pub fn keeps_its_id(&self) -> bool {
+        self.prior().and_then(id).is_some_and(|old| id(self.object) == Some(old))
+    }
+
     /// The natural id of the object that is deleted first to make room for this one, as far as is known.
     pub fn replaced(&self) -> Option<Name> {
         let old = || {

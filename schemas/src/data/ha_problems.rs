@@ -77,6 +77,12 @@ fn service(status: &HaStatus, service: &Service) -> Option<String> {
     let sid = &service.sid;
     let node = service.node.as_deref().unwrap_or("no node");
     let requested = service.requested_state.as_deref().unwrap_or("nothing");
+    // Its record in the HA manager may be in error besides, and nothing gets it out of that.
+    if service.state == "not found" {
+        return Some(format!(
+            "{sid}: the guest does not exist any more, so there is nothing to repair; remove its HA resource"
+        ));
+    }
     if service.in_error {
         return Some(format!(
             "{sid}: in error state on {node} (requested: {requested}); repair the guest, set the state to disabled, then \
@@ -92,7 +98,6 @@ fn service(status: &HaStatus, service: &Service) -> Option<String> {
         "freeze" if !is_disarmed(status) => Some(format!(
             "{sid}: frozen on {node} while the LRM there restarts or its node reboots (requested: {requested})"
         )),
-        "not found" => Some(format!("{sid}: the guest doesn't exist")),
         _ => None,
     }
 }
@@ -179,6 +184,14 @@ mod tests {
         let frozen = status(json!([master, service_entry("vm:100", "freeze")]), json!({}));
         assert_eq!(frozen.problems.len(), 1);
         let missing = status(json!([master, service_entry("vm:100", "not found")]), json!({}));
-        assert_eq!(missing.problems, ["vm:100: the guest doesn't exist"]);
+        let nothing_to_repair =
+            "vm:100: the guest does not exist any more, so there is nothing to repair; remove its HA resource";
+        assert_eq!(missing.problems, [nothing_to_repair]);
+        // As the HA manager has it after the start failed for want of a guest.
+        let mut in_error = service_entry("vm:100", "not found");
+        in_error["crm_state"] = json!("error");
+        let in_error = status(json!([master, in_error]), json!({}));
+        assert_eq!(in_error.problems, [nothing_to_repair]);
+        assert!(in_error.services[0].in_error);
     }
 }

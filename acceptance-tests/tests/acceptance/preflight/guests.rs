@@ -23,6 +23,32 @@ fn guests_that_do_not_exist() {
 }
 
 #[test]
+fn a_guest_that_was_removed_while_its_ha_resource_stays() {
+    let Some(b) = bench("a_guest_that_was_removed_while_its_ha_resource_stays", Release::V9) else { return };
+    let (check, gone) = ("missing-guest", json!({"sid": "vm:100"}));
+    b.manage("vm:100");
+    b.manage("vm:101");
+    b.cluster.emulator().cluster().world().remove_guest(100);
+    // Planned before the list of guests is there, and after.
+    let b = b.anew();
+    b.keep(RESOURCE, gone.clone()).not(check);
+    let said = b.create(RESOURCE, json!({"sid": "vm:102"}));
+    said.warns(check, "", &["vm:100: guest 100 does not exist any more", "Remove the HA resource"]);
+    assert_eq!(said.of(check).unwrap().summary, "The guest does not exist: vm:100");
+    b.keep(RESOURCE, gone.clone()).not(check);
+    let b = b.anew();
+    b.create(RESOURCE, json!({"sid": "vm:102"})).not(check);
+    b.keep(RESOURCE, json!({"sid": "vm:101"})).not(check);
+    b.keep(RESOURCE, gone.clone()).warns(check, "", &["vm:100: guest 100 does not exist any more"]);
+    // Changed, it says no more than that, and destroyed, it says nothing.
+    let b = b.anew();
+    b.change(RESOURCE, gone.clone(), with(gone.clone(), json!({"comment": "x"}))).warns(check, "", &["any more"]);
+    let b = b.anew();
+    b.create(RESOURCE, json!({"sid": "vm:102"})).not(check);
+    b.destroy(RESOURCE, gone).not(check);
+}
+
+#[test]
 fn a_guest_that_the_user_can_not_see_is_not_said_to_be_missing() {
     let name = "preflight::guests::a_guest_that_the_user_can_not_see_is_not_said_to_be_missing";
     let options = Options { seed: Some(two_nodes(&[("/vms/100", "PVEAuditor")])), ..Options::default() };
