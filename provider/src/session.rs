@@ -9,7 +9,7 @@ use tokio::sync::OnceCell;
 use crate::call::{Call, Waited};
 use crate::client::Client;
 use crate::framework::{Context, Failure};
-use crate::preflight::Preflight;
+use crate::preflight::{self, Preflight};
 use crate::ssh::Ssh;
 use crate::unknown::UnknownProperties;
 
@@ -66,11 +66,15 @@ pub enum SshAccess {
 impl Configured {
     /// A configured provider that has not written anything yet.
     pub fn new(client: Client, ssh: SshAccess, adopt_existing: bool, ignore_preflight: BTreeSet<String>) -> Self {
+        let mut ignored = ignore_preflight;
+        if adopt_existing {
+            ignored.insert(preflight::EXISTS_ALREADY.to_owned());
+        }
         Self {
             client,
             ssh,
             adopt_existing,
-            preflight: Preflight::new(ignore_preflight),
+            preflight: Preflight::new(ignored),
             unknown: Arc::default(),
             removed: Mutex::default(),
             leftovers: OnceCell::new(),

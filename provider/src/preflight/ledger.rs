@@ -38,6 +38,7 @@ pub struct Ledger {
     destroys: HashSet<Key>,
     made: HashSet<Key>,
     kept_resources: BTreeSet<Name>,
+    refreshed: HashSet<Key>,
     pub has_qdevice: bool,
 }
 
@@ -93,6 +94,16 @@ impl Ledger {
         self.made.extend(keys);
     }
 
+    /// Takes note that the state has an object.
+    pub fn record_state(&mut self, key: Key) {
+        self.refreshed.insert(key);
+    }
+
+    /// Whether the state has it, as far as this process has met it.
+    pub fn has_in_state(&self, key: &Key) -> bool {
+        [&self.refreshed, &self.keeps, &self.destroys].iter().any(|keys| keys.contains(key))
+    }
+
     /// The HA resources that are in the state and stay there, changed or not.
     pub fn kept_resources(&self) -> impl Iterator<Item = &Name> {
         self.kept_resources.iter()
@@ -125,12 +136,7 @@ impl Ledger {
 
     /// Whether an object is to exist.
     pub fn plans(&self, family: Family, id: &Name) -> bool {
-        match family {
-            Family::Resource => self.shelf.resources.contains_key(id),
-            Family::Rule => self.shelf.rules.contains_key(id),
-            Family::Group => self.shelf.groups.contains_key(id),
-            Family::Job => self.shelf.jobs.contains_key(id),
-        }
+        self.shelf.has(family, id)
     }
 
     /// Whether the cluster's object of this id counts no more: it is planned otherwise, or to be removed.
@@ -145,6 +151,16 @@ impl Ledger {
 }
 
 impl Shelf {
+    /// Whether an object of this id is there.
+    pub fn has(&self, family: Family, id: &Name) -> bool {
+        match family {
+            Family::Resource => self.resources.contains_key(id),
+            Family::Rule => self.rules.contains_key(id),
+            Family::Group => self.groups.contains_key(id),
+            Family::Job => self.jobs.contains_key(id),
+        }
+    }
+
     /// Puts an object in, in place of another one with its id.
     pub fn put(&mut self, id: &Name, object: Object) {
         match object {

@@ -31,7 +31,7 @@ use live::{Live, Needs};
 use objects::Object;
 use view::{Case, View};
 
-pub use table::{CHECKS, Check};
+pub use table::{CHECKS, Check, EXISTS_ALREADY};
 
 /// How long the lists may take: a plan doesn't wait for what only serves to warn.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -84,6 +84,13 @@ impl Preflight {
             diagnostics.push(finding.into_diagnostic(check, subject.as_deref()));
         }
         diagnostics
+    }
+
+    /// Takes note that the state has `object`: it was refreshed.
+    pub fn refreshed(&self, kind: &str, object: &Value) {
+        if let Some(key) = Key::of(kind, object).into_iter().next() {
+            self.ledger().record_state(key);
+        }
     }
 
     /// Warns if an HA resource stays while its guest is gone, and the list of guests was read for something else: a plan that
@@ -235,7 +242,8 @@ fn needs(object: &Object, task: Task) -> Needs {
             // No rule names what is no HA resource yet.
             let has_group = resource.group.as_ref().is_some_and(Option::is_some);
             let placed = task != Task::Create || has_group;
-            Needs { cluster, permissions: true, placed, jobs: placed && cluster, ..Needs::default() }
+            let resources = task == Task::Create;
+            Needs { cluster, permissions: true, placed, jobs: placed && cluster, resources, ..Needs::default() }
         }
         Object::Rule(_) | Object::Group(_) => {
             Needs { cluster, permissions: true, placed: cluster, jobs: cluster, resources: true, ..Needs::default() }

@@ -18,6 +18,9 @@ pub struct Check {
     pub(super) run: fn(&Case<'_>) -> Vec<Finding>,
 }
 
+/// The check that has nothing to say where a create takes over what exists.
+pub const EXISTS_ALREADY: &str = "exists-already";
+
 const WARNS: &str = "warning";
 const ERRS: &str = "error";
 /// Mostly an error between two objects of one plan, and a warning against what is only seen in the cluster.
@@ -53,6 +56,13 @@ pub const CHECKS: &[Check] = &[
         doc: "One resource of the configuration is to destroy what another one is to create or to keep, as after a renaming without `moved`.",
         // Told as soon as both are planned, whether they change or not.
         run: |_| Vec::new(),
+    },
+    Check {
+        name: EXISTS_ALREADY,
+        level: WARNS,
+        summary: "It exists already",
+        doc: "An HA resource, rule, group or replication job with a `job_number` is to be created and exists on the cluster, without `adopt_existing`.",
+        run: cluster::exists_already,
     },
     Check {
         name: "failback-flapping",

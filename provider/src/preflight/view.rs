@@ -96,6 +96,17 @@ impl<'a> View<'a> {
         resource.returns() && group.is_none_or(|group| group.object.nofailback == Some(false))
     }
 
+    /// Whether the cluster has an object of this one's natural id, whatever this plan makes of it.
+    pub fn is_on_cluster(&self, object: &Object) -> bool {
+        let Some((family, id)) = id(object) else { return false };
+        let shelf = match family {
+            Family::Resource => self.live.resources(),
+            Family::Rule | Family::Group => self.live.placed().map(|placed| &placed.shelf),
+            Family::Job => self.live.jobs(),
+        };
+        shelf.is_some_and(|shelf| shelf.has(family, &id))
+    }
+
     /// A guest that exists.
     pub fn guest(&self, sid: &str) -> Option<&'a Guest> {
         self.cluster?.guests.get(&guest_of(sid)?)
@@ -150,6 +161,20 @@ impl<'a> Case<'a> {
     /// What the object was, if it is to be changed or replaced.
     pub fn prior(&self) -> Option<&'a Object> {
         self.subject.prior.as_ref()
+    }
+
+    /// The natural id of an object that is to be created, as far as the plan knows it, and the attribute that says so.
+    pub fn created(&self) -> Option<(&'static str, Name)> {
+        let at = match self.object {
+            _ if self.subject.task != Task::Create => return None,
+            Object::Resource(_) => "sid",
+            Object::Rule(_) | Object::Group(_) => "name",
+            Object::Job(job) if job.number.is_some() => "job_number",
+            _ => return None,
+        };
+        // A replacement under the same id meets the object that it replaces.
+        let name = id(self.object)?.1;
+        (self.subject.replaces.as_deref() != Some(name.as_ref())).then_some((at, name))
     }
 
     /// Whether it is changed in place, or replaced under its id.

@@ -226,7 +226,14 @@ impl<N: Verbs> Resource for RestResource<N> {
         object: &'a Value,
         freshness: Freshness,
     ) -> BoxFuture<'a, Result<Option<Found>, Failure>> {
-        async move { self.look(&self.noun.verb(cx)?, object, freshness).await }.boxed()
+        async move {
+            let verb = self.noun.verb(cx)?;
+            if freshness == Freshness::Shared {
+                verb.configured.preflight.refreshed(N::NAME, object);
+            }
+            self.look(&verb, object, freshness).await
+        }
+        .boxed()
     }
 
     fn occupied<'a>(&'a self, cx: &'a Context, object: &'a Value) -> BoxFuture<'a, Result<Option<Found>, Failure>> {

@@ -120,3 +120,25 @@ fn on_pve_8_groups_are_checked() {
     let told: Vec<_> = run.warnings().iter().map(|m| m.summary.clone()).collect();
     assert_eq!(told, ["No failover: web"], "{}", run.text);
 }
+
+#[test]
+fn what_is_tainted_is_not_told_as_if_others_had_made_it() {
+    let name = "preflight::messages::what_is_tainted_is_not_told_as_if_others_had_made_it";
+    let Some(cluster) = Cluster::own(name, Options::default()).map(Arc::new) else { return };
+    let w = Workspace::new(&cluster);
+    w.configure("resource \"pve_ha_resource\" \"r\" {\n  sid = \"vm:100\"\n}\n");
+    w.apply();
+    w.expect(0, &["taint", "pve_ha_resource.r"]);
+    let run = w.expect(0, &["plan", "-json"]);
+    assert!(run.warnings().is_empty(), "{}", run.text);
+    // Out of the state, it is.
+    w.expect(0, &["state", "rm", "pve_ha_resource.r"]);
+    let run = w.expect(0, &["plan", "-json"]);
+    let told: Vec<_> = run.warnings().iter().map(|warning| warning.summary.clone()).collect();
+    assert_eq!(told, ["It exists already: vm:100"], "{}", run.text);
+    // With an import in its place it is not.
+    let import = "import {\n  to = pve_ha_resource.r\n  id = \"vm:100\"\n}\n";
+    w.configure(&format!("{import}resource \"pve_ha_resource\" \"r\" {{\n  sid = \"vm:100\"\n}}\n"));
+    let run = w.expect(0, &["plan", "-json"]);
+    assert!(run.warnings().is_empty(), "{}", run.text);
+}

@@ -8,7 +8,7 @@ use terraform_provider_pve::framework::Value;
 use terraform_provider_pve::preflight::CHECKS;
 use terraform_provider_pve::registry;
 
-use super::{Bench, JOB, NODE_RULE, OPTIONS, RESOURCE, RESOURCE_RULE, node_rule, resource_rule, with};
+use super::{Bench, GROUP, JOB, NODE_RULE, OPTIONS, RESOURCE, RESOURCE_RULE, node_rule, resource_rule, with};
 
 fn lonely() -> Json {
     with(node_rule("aa", &["vm:777"], json!({"pve7": 1})), json!({"strict": true}))
@@ -77,6 +77,49 @@ fn what_one_resource_destroys_and_another_one_creates_is_told() {
     b.change(OPTIONS, json!({"console": "vv", "max_workers": 3}), json!({"max_workers": 3, "language": "de"}))
         .not(check);
     b.create(OPTIONS, json!({"console": "vv"})).not(check);
+}
+
+#[test]
+fn what_exists_already_is_told_before_apply_meets_it() {
+    let name = "preflight::scope::what_exists_already_is_told_before_apply_meets_it";
+    let Some(b) = Bench::new(name, Release::V9) else { return };
+    let check = "exists-already";
+    b.manage("vm:100");
+    b.rule("web", "node-affinity", "vm:100", ("nodes", "pve1,pve2"));
+    b.cluster.api.post("/cluster/replication", &[("id", "900-3"), ("target", "pve2"), ("type", "local")]);
+    let b = b.anew();
+    b.create(RESOURCE, json!({"sid": "vm:100"})).warns(check, "sid", &["vm:100: it exists", "to = pve_ha_resource"]);
+    b.create(RESOURCE, json!({"sid": "vm:101"})).not(check);
+    // Both types of rules share their names.
+    b.create(RESOURCE_RULE, json!({"name": "web", "resources": ["vm:100", "vm:101"], "affinity": "positive"})).warns(
+        check,
+        "name",
+        &["web: it exists"],
+    );
+    b.create(JOB, json!({"guest": 900, "target": "pve3", "job_number": 3})).warns(check, "job_number", &["900-3"]);
+    b.create(JOB, json!({"guest": 900, "target": "pve3", "job_number": 4})).not(check);
+    b.create(JOB, json!({"guest": 900, "target": "pve1"})).not(check);
+    // Destroyed, kept or replaced by the same plan, it is in the state.
+    let vm = json!({"sid": "vm:100"});
+    let b = b.anew();
+    b.destroy(RESOURCE, vm.clone());
+    b.create(RESOURCE, vm.clone()).not(check);
+    let b = b.anew();
+    b.keep(RESOURCE, vm.clone());
+    b.create(RESOURCE, vm.clone()).not(check);
+    let b = b.anew();
+    b.change(RESOURCE, vm.clone(), with(vm.clone(), json!({"comment": "x"}))).not(check);
+    let adopts = [("adopt_existing", json!(true))];
+    let Some(b) = Bench::on(name, Options::default(), &adopts) else { return };
+    b.manage("vm:100");
+    b.create(RESOURCE, vm).not(check);
+
+    let Some(b) = Bench::new(name, Release::V8) else { return };
+    b.cluster.api.post("/cluster/ha/groups", &[("group", "web"), ("nodes", "pve1,pve2")]);
+    let b = b.anew();
+    let group = |name: &str| json!({"name": name, "nodes": {"pve1": 1, "pve2": 1}});
+    b.create(GROUP, group("web")).warns(check, "name", &["web: it exists"]);
+    b.create(GROUP, group("other")).not(check);
 }
 
 #[test]

@@ -1,10 +1,11 @@
 //! What concerns the cluster as a whole, the user who logs in, or every type of object.
 
 use crate::client::Who;
+use crate::framework::Path;
 use crate::preflight::Finding;
 use crate::preflight::key::Key;
 use crate::preflight::objects::Object;
-use crate::preflight::view::{Case, error, general_warning, list};
+use crate::preflight::view::{Case, error, general_warning, list, warning};
 use crate::privileges::{self, Need, On, Release};
 
 /// Two nodes and nothing that decides between them.
@@ -60,6 +61,25 @@ pub fn planned_twice(case: &Case<'_>) -> Vec<Finding> {
         ),
     };
     vec![error(case.any().attribute_of(first), detail)]
+}
+
+/// An object to be created that the cluster has, and this configuration does not.
+pub fn exists_already(case: &Case<'_>) -> Vec<Finding> {
+    let Some((at, name)) = case.created() else { return Vec::new() };
+    // What the state has, this plan destroys, keeps or makes anew, and each of that is told on its own.
+    let is_ours = case.keys().iter().any(|key| case.view.planned.has_in_state(key));
+    if is_ours || !case.view.is_on_cluster(case.any()) {
+        return Vec::new();
+    }
+    let kind = case.kind();
+    vec![warning(
+        Some(Path::attribute(at)),
+        format!(
+            "{name}: it exists on the cluster, and nothing in the state says so. Apply does not replace it: unless it is removed before, \
+             the create fails and changes nothing.\nTo manage it, import it in place of the create:\n\nimport {{\n  to = {kind}.<name>\n  \
+             id = {name:?}\n}}\n\n`adopt_existing = true` in the provider block takes over what equals the configuration."
+        ),
+    )]
 }
 
 /// The names of what the object is about, as far as `is_wrong` says so.
