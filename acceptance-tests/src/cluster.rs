@@ -225,7 +225,7 @@ impl Cluster {
         guests
     }
 
-    /// Whoever has a cluster for the tests is told by [`WANTED`] what they need, so none may need more.
+    /// [`WANTED`] says what the tests need of a cluster, so that no test may need more.
     #[track_caller]
     fn within_what_is_wanted(&self, taken: &Guests) {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);

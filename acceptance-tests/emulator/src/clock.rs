@@ -63,7 +63,7 @@ impl Clock {
         self.tell();
     }
 
-    /// What is told whenever the clock is moved, stopped, set running or replaced.
+    /// Notified whenever the clock is moved, stopped, set running or replaced.
     pub(crate) fn moved(&mut self) -> Arc<Notify> {
         self.moved.get_or_insert_default().clone()
     }

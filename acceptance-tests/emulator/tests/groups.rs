@@ -7,7 +7,7 @@ mod support;
 use serde_json::{Value, json};
 use support::{call, call_with, start};
 
-/// A group's administrator may look after its members, and after nobody else.
+/// A group's administrator may manage its members, and no other users.
 #[tokio::test]
 async fn the_administrator_of_a_group_may_change_its_members_alone() {
     let handle = start().await;

@@ -225,7 +225,7 @@ fn a_node_that_is_behind_reads_the_opposite_and_loses_the_line() {
         json!({"rule": "other", "type": "resource-affinity", "affinity": "negative", "resources": "vm:101,vm:102"});
     post(&c, "/cluster/ha/rules", other).unwrap();
     assert!(!file(&c, RULES).contains("nodes pve1\n\tresources vm:100\n\taffinity"), "{}", file(&c, RULES));
-    // The update brings the line back for nobody.
+    // The update does not restore the line.
     c.world().install(None, NEWER);
     assert_eq!(get(&c, "/cluster/ha/rules/off")["affinity"], "positive");
 }

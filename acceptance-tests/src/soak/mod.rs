@@ -11,7 +11,7 @@
 //! ```
 //!
 //! Invariant: the oracle is a pure function of what has happened, and nothing of the provider under test is in it. Before each
-//! plan the cluster itself is compared with it, so that a wrong oracle is told as such.
+//! plan the cluster itself is compared with it, so that a wrong oracle is reported as such.
 
 pub mod catalogue;
 mod dice;

@@ -40,7 +40,7 @@ pub enum HaManager {
     Plain,
     /// From 5.2.1: HA resources can be kept from the load balancer.
     AutoRebalance,
-    /// From 5.2.5: rules name nodes to avoid, node affinity refuses moves by hand, the imbalance is told.
+    /// From 5.2.5: rules name nodes to avoid, node affinity refuses moves by hand, manager_status has the imbalance.
     NodesToAvoid,
 }
 
