@@ -15,8 +15,11 @@ use crate::value::{Comment, Entry, NodeName, Properties, Schedule};
 ///
 /// A job follows its guest. When the guest runs on `target`, by a migration, a recovery or during maintenance, Proxmox turns
 /// the job round: it keeps its id, and the copies go to the node that the guest came from. That is no change of the
-/// configuration, and nothing is planned: `source` and `copies_to` show which way the copies go. A new `target` replaces
-/// the job, unless it is one of these two nodes.
+/// configuration, and nothing is planned: `source` and `copies_to` show which way the copies go. A new `target` in the
+/// configuration replaces the job, unless it is one of these two nodes. Nothing else replaces it.
+///
+/// After several moves between two plans the job may copy between two nodes of which neither is `target`. Then the plan warns,
+/// once, and changes nothing. `terraform apply -replace=ADDRESS` makes the job anew.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ReplicationJob {
     /// The guest's id.
@@ -27,7 +30,7 @@ pub struct ReplicationJob {
     #[schemars(range(min = 0, max = 999_999_999), extend("tf" = {"optional": true, "computed": true, "replace": true, "identity": true}))]
     pub job_number: Option<i64>,
     /// The node that receives the copies while the guest is where it is when the job is created. While the guest is on this
-    /// node, the other node of the pair receives them.
+    /// node, the other node of the pair receives them. The state keeps the configured node, wherever the copies go.
     #[schemars(extend("tf" = {"required": true, "replace": true}))]
     pub target: NodeName,
     /// When it runs, as a calendar event of Proxmox such as `*/15`, `mon..fri 22:00` or `daily`.
@@ -52,7 +55,8 @@ pub struct ReplicationJob {
     /// The node that the guest is on. It changes when the guest moves.
     #[schemars(extend("tf" = {"computed": true}))]
     pub source: Option<String>,
-    /// The node that receives the copies now: `target`, or the other node of the pair while the guest is on `target`.
+    /// The node that receives the copies now: `target`, or the other node of the pair while the guest is on `target`. After
+    /// several moves it may be another node.
     #[schemars(extend("tf" = {"computed": true}))]
     pub copies_to: Option<String>,
 }

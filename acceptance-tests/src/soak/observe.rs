@@ -220,8 +220,8 @@ fn rule(entry: &Json) -> Attributes {
     ])
 }
 
-/// Proxmox turns a job round when its guest moves, and jobs of one guest change their targets with one another: no event that
-/// there is gives a job another target.
+/// Proxmox turns a job round each time its guest moves, so that after some moves its nodes may be any two: the target is what is
+/// configured, and no plan may change it unless the configuration does.
 fn job(entry: &Json, wanted: &Attributes) -> Attributes {
     let number = |value: &Json| value.as_f64().or_else(|| value.as_str()?.parse().ok()).map(|rate| json!(rate as i64));
     Attributes::from([

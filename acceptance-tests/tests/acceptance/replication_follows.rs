@@ -52,6 +52,13 @@ impl Bench {
         self.cluster.emulator().cluster().world().advance(seconds);
     }
 
+    /// What a plan that changes nothing says of targets that get no copies.
+    #[track_caller]
+    fn told(&self) -> Vec<String> {
+        let run = self.w.expect(0, &["plan", "-json", "-detailed-exitcode"]);
+        run.warnings().iter().map(|warning| warning.flat()).filter(|text| text.contains("does not copy")).collect()
+    }
+
     fn jobs(&self) -> Vec<Json> {
         self.cluster.api.list("/cluster/replication", "id").into_values().collect()
     }
@@ -189,13 +196,61 @@ fn either_node_of_the_pair_is_the_same_target_and_a_third_one_is_not() {
     bench.is_at_home_on("pve2");
 }
 
-/// A job of the same number that copies to a third node, while the guest is where it was, is no doing of Proxmox.
+/// Where the nodes of a job have nothing to do with its target any more, the plan says so and leaves it as it is.
 #[test]
-fn a_job_that_was_made_anew_to_another_node_is_a_change() {
-    let name = "replication_follows::a_job_that_was_made_anew_to_another_node_is_a_change";
+fn a_job_that_was_made_anew_to_another_node_is_told_and_left_as_it_is() {
+    let name = "replication_follows::a_job_that_was_made_anew_to_another_node_is_told_and_left_as_it_is";
     let Some(bench) = Bench::new(name, Release::V9, &["pve2"]) else { return };
     bench.w.apply();
     bench.cluster.api.delete("/cluster/replication/100-0", &[("force", "1")]);
     bench.cluster.api.post("/cluster/replication", &[("id", "100-0"), ("type", "local"), ("target", "pve3")]);
+    let told = bench.told();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].starts_with("Replication job 100-0 does not copy to its target pve2 "), "{told:?}");
+    for part in ["from pve1 to pve3", "nothing to the configured target pve2", "-replace="] {
+        assert!(told[0].contains(part), "{part}: {told:?}");
+    }
+    bench.w.apply();
+    let state = bench.w.attributes(&format!("{KIND}.j0"));
+    assert_eq!(
+        (&state["target"], &state["source"], &state["copies_to"]),
+        (&"pve2".into(), &"pve1".into(), &"pve3".into())
+    );
+    // The state has the nodes by now.
+    assert_eq!(bench.told(), Vec::<String>::new());
+    bench.configure("  comment = \"kept\"\n");
+    assert_eq!(bench.w.plan().changes(), [format!("{KIND}.j0 update")]);
+    bench.w.apply_plan();
+    assert_eq!((&bench.jobs()[0]["target"], &bench.jobs()[0]["comment"]), (&"pve3".into(), &"kept".into()));
+    let _hurry = bench.cluster.hurry();
+    bench.w.expect(0, &["apply", "-auto-approve", &format!("-replace={KIND}.j0")]);
+    assert_eq!(bench.jobs()[0]["target"], "pve2");
+}
+
+/// After three moves that no plan has seen, neither node of the job is its target.
+#[test]
+fn unseen_moves_do_not_replace_a_job() {
+    let name = "replication_follows::unseen_moves_do_not_replace_a_job";
+    let Some(mut bench) = Bench::new(name, Release::V9, &["pve2"]) else { return };
+    bench.w.apply();
+    for node in ["pve2", "pve3"] {
+        bench.migrate(node);
+        assert_eq!(bench.told(), Vec::<String>::new(), "on {node}");
+    }
+    bench.migrate("pve1");
+    let told = bench.told();
+    assert!(
+        told[0].contains("100-0: it copies from pve1 to pve3, and nothing to the configured target pve2"),
+        "{told:?}"
+    );
+    bench.is_at_home_on("pve1");
+    // A target that is neither node of the pair replaces it, once it is configured.
+    bench.targets = vec!["pve3"];
+    bench.configure("");
+    bench.w.plan_is_empty();
+    bench.migrate("pve2");
+    bench.w.apply();
+    bench.targets = vec!["pve1"];
+    bench.configure("");
     assert_eq!(bench.w.plan().replaced_by(&format!("{KIND}.j0")), ["target"]);
 }

@@ -48,6 +48,10 @@ impl Verbs for ReplicationJob {
         Ok(())
     }
 
+    async fn refreshed(verb: &Verb<'_>, state: &Value, found: &Value) {
+        ends::tell_of_strangers(verb, state, found).await;
+    }
+
     async fn identify(verb: &Verb<'_>, mut planned: Value) -> Result<Value, Failure> {
         if planned.at("job_number").as_number().is_some() {
             return Ok(planned);

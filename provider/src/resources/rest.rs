@@ -74,11 +74,12 @@ impl<N: Verbs> RestResource<N> {
             _ => None,
         };
         if let Some((found, unknown)) = &mut found {
-            // Fresh reads belong to writes, and the refresh before them has named these already.
+            N::adjust(verb, object, &mut found.object).await?;
+            // Fresh reads belong to writes, and the refresh before them has warned already.
             if freshness == Freshness::Shared {
                 verb.configured.unknown.warn::<N>(verb.cx, &format!("{} {key}", N::TITLE), unknown);
+                N::refreshed(verb, object, &found.object).await;
             }
-            N::adjust(verb, object, &mut found.object).await?;
         }
         Ok(found.map(|(found, _)| found))
     }

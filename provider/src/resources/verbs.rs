@@ -77,6 +77,11 @@ pub trait Verbs: Rest {
         async { Ok(()) }
     }
 
+    /// Warns of what a refresh has `found` in the place of `state`, where that is no change.
+    fn refreshed(_verb: &Verb<'_>, _state: &Value, _found: &Value) -> impl Future<Output = ()> + Send {
+        async {}
+    }
+
     /// Refuses what the cluster would take and misunderstand, right before `to` is written in the place of `from`.
     fn before_write(
         _verb: &Verb<'_>,

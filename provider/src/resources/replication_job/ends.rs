@@ -7,7 +7,7 @@ use pve_schemas::replication_job::{Ends, is_being_removed};
 use serde_json::Value as Json;
 
 use crate::client::Collection;
-use crate::framework::{Number, Value};
+use crate::framework::{Number, Path, Value};
 use crate::resources::verbs::{Verb, Verbs};
 
 /// The node that the guest is on; none if that can't be told.
@@ -17,19 +17,41 @@ pub(super) async fn home(verb: &Verb<'_>, guest: i64) -> Option<String> {
     row?["node"].as_str().map(str::to_owned)
 }
 
-/// The job that was found in the words of `state`: its ends as they are now, and the configured target, if it is the same job.
+/// The job that was found in the words of `state`: its ends as they are now, and the configured target.
+///
+/// Proxmox turns a job round with each move of its guest, so that after some moves its nodes may be any two: a state keeps its
+/// target. Only a create that meets a job takes it for the planned one by its nodes.
 pub(super) async fn in_words_of(verb: &Verb<'_>, state: &Value, found: &mut Value) {
     let Some(guest) = guest(found) else { return };
     let home = home(verb, guest).await;
-    let written = found.at("target").as_str().map(str::to_owned);
-    let now = Ends { source: text(found, "source"), copies_to: written.clone() }.at(home.as_deref());
-    if let (Some(wanted), Some(written)) = (state.at("target").as_str(), &written)
-        && wanted != written
-        && (is_same(state, wanted, written, &now) || is_covered(verb, found, wanted).await)
+    let now = Ends { source: text(found, "source"), copies_to: text(found, "target") }.at(home.as_deref());
+    if let Some(wanted) = state.at("target").as_str()
+        && (!is_planned(state) || now.has(wanted) || is_covered(verb, found, wanted).await)
     {
         found.insert("target", Value::from(wanted));
     }
     put(found, now);
+}
+
+/// Warns of a job that copies between two nodes of which neither is its target, nor where its copies went before.
+pub(super) async fn tell_of_strangers(verb: &Verb<'_>, state: &Value, found: &Value) {
+    let (Some(wanted), now) = (state.at("target").as_str(), ends_of(found)) else { return };
+    let Ends { source: Some(source), copies_to: Some(copies_to) } = &now else { return };
+    if now.has(wanted) || ends_of(state).has(copies_to) || is_covered(verb, found, wanted).await {
+        return;
+    }
+    let part = |name: &str| found.at(name).as_number().map(ToString::to_string).unwrap_or_default();
+    let id = format!("{}-{}", part("guest"), part("job_number"));
+    verb.cx.warn_at(
+        Path::attribute("target"),
+        format!("Replication job {id} does not copy to its target {wanted}"),
+        format!(
+            "{id}: it copies from {source} to {copies_to}, and nothing to the configured target {wanted}. Proxmox VE turns a job round \
+             each time its guest moves, so the provider leaves it as it is, and plans no change. The same is seen when a job was \
+             deleted and created again outside of Terraform.\nTo copy to {wanted}, make the job anew: `terraform apply \
+             -replace=pve_replication_job.<name>` with its address. To copy elsewhere, change `target`."
+        ),
+    );
 }
 
 /// Keeps the target of the state where the configured one is a node of the same pair, and forgets the ends of a job that is to be
@@ -58,14 +80,13 @@ pub(super) fn remark(job: &ReplicationJob) -> Option<String> {
     ))
 }
 
-/// A job that was turned round, or whose guest moved on to a third node after that: its target is where the guest was or where
-/// its copies went when the state was written. Only a job that was deleted and created anew has another one.
-fn is_same(state: &Value, wanted: &str, written: &str, now: &Ends) -> bool {
-    now.has(wanted) || ends_of(state).has(written)
+/// Whether it is the plan of a create: a state has the ends, or null.
+fn is_planned(state: &Value) -> bool {
+    *state.at("source") == Value::Unknown
 }
 
 /// Whether another job of the guest copies to where this one is wanted to. Jobs of one guest change their targets with one
-/// another while it goes round; and a replacement of this one would be refused.
+/// another while it goes round.
 async fn is_covered(verb: &Verb<'_>, found: &Value, wanted: &str) -> bool {
     let Ok(list) = verb.client().list(ReplicationJob::COLLECTION_LIST, &verb.call()).await else { return false };
     let entries: Vec<Json> = list.all().unwrap_or_default();
