@@ -23,3 +23,4 @@ pub mod session;
 pub mod simulation;
 pub mod ssh;
 pub mod unknown;
+mod words;

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::{Client, Collection};
 use crate::call::Call;
+use crate::words::counted;
 
 /// The members and votes as the node that answers sees them.
 pub(super) struct Membership(Quorum);
@@ -42,10 +43,10 @@ impl Membership {
             if names.is_empty() { "none".to_owned() } else { names.join(", ") }
         };
         let count = match (quorum.total_votes, quorum.expected_votes) {
-            (Some(present), Some(expected)) => format!("{present} of {expected} votes"),
+            (Some(present), Some(expected)) => format!("{present} of {}", counted(expected, "vote")),
             _ => {
                 let online = quorum.nodes.iter().filter(|node| node.online).count();
-                format!("{online} of {} nodes", quorum.nodes.len())
+                format!("{online} of {}", counted(quorum.nodes.len(), "node"))
             }
         };
         format!("It has {count} (online: {}; offline: {}{}). ", names(true), names(false), self.describe_qdevice())
@@ -57,11 +58,7 @@ impl Membership {
             return String::new();
         }
         let host = device.address.as_ref().map(|address| format!(" on {address}")).unwrap_or_default();
-        let votes = match device.votes {
-            Some(1) => " with 1 vote".to_owned(),
-            Some(votes) => format!(" with {votes} votes"),
-            None => String::new(),
-        };
+        let votes = device.votes.map(|votes| format!(" with {}", counted(votes, "vote"))).unwrap_or_default();
         let state = device.state.as_deref().unwrap_or("state not known");
         format!("; QDevice{host}{votes}: {state}")
     }

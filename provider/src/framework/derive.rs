@@ -10,6 +10,7 @@ use schemars::generate::SchemaSettings;
 use serde_json::Value as Json;
 
 use super::{Attribute, Block, NestedBlock, Nesting, Schema, Timeouts, Type, Value};
+use crate::words::counted;
 
 /// What a schema is made for: it decides what an unmarked property is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -195,8 +196,8 @@ fn timeouts_block(timeouts: &Timeouts) -> NestedBlock {
         ..plain(
             verb,
             &format!(
-                "How long {what} may take, retries and waits included, such as `\"10m\"`. Unset means {} minutes.",
-                timeouts.of(verb).as_secs() / 60
+                "How long {what} may take, retries and waits included, such as `\"10m\"`. Unset means {}.",
+                counted(timeouts.of(verb).as_secs() / 60, "minute")
             ),
         )
     };

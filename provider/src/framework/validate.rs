@@ -3,6 +3,7 @@
 use serde_json::Value as Json;
 
 use super::{Attribute, Block, Diagnostics, NestedBlock, Nesting, Number, Path, Schema, Type, Value};
+use crate::words::{by, counted};
 
 /// Checks `config` against all constraints of `schema`. Nothing is said of unknown values.
 pub fn check(schema: &Schema, config: &Value) -> Diagnostics {
@@ -141,13 +142,13 @@ fn text(schema: &Json, text: &str) -> Result<(), String> {
     let length = text.chars().count() as u64;
     match schema["minLength"].as_u64() {
         Some(1) if length == 0 => return Err("must not be empty".to_owned()),
-        Some(least) if length < least => return Err(format!("must be at least {least} characters long")),
+        Some(least) if length < least => return Err(format!("must be at least {} long", counted(least, "character"))),
         _ => {}
     }
     if let Some(most) = schema["maxLength"].as_u64()
         && length > most
     {
-        return Err(format!("must be at most {most} characters long, is {length}"));
+        return Err(format!("must be at most {} long, is {length}", counted(most, "character")));
     }
     match schema["format"].as_str() {
         Some(format) => pve_schemas::value::check(format, text),
@@ -206,7 +207,7 @@ fn count(schema: &Json, elements: &[Value], path: &Path, report: &mut dyn FnMut(
 
 fn too_few(least: Option<u64>, count: usize, [one, many]: [&str; 2]) -> Option<String> {
     let least = least.filter(|least| (count as u64) < *least)?;
-    Some(format!("needs at least {least} {}", if least == 1 { one } else { many }))
+    Some(format!("needs at least {least} {}", by(&least, one, many)))
 }
 
 /// Whether the JSON type of a property is, or may be, `name`.

@@ -5,6 +5,7 @@ use super::nodes::NodeId;
 use super::select::{Preference, Scene, Surroundings};
 use super::service::Service;
 use super::usage;
+use crate::words::counted;
 
 /// A choice of the manager.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -143,14 +144,19 @@ impl Scene<'_> {
         let next = ranking.iter().find(|(other, _)| *other > score);
         let others = candidates.len() - 1;
         match (self.usage.weighs(), equal.len()) {
-            (true, 1) => format!("best static score among {} nodes", others + 1),
+            (true, 1) => format!("best static score among {}", counted(others + 1, "node")),
             (true, _) => format!("same static score as {}; first by name", named(without(equal, &self.name(chosen)))),
             (false, 1) => {
                 let next = next.map(|&(score, node)| format!("; next is {} with {score}", self.name(node)));
                 format!("fewest services ({score}{})", next.unwrap_or_default())
             }
             (false, _) => {
-                format!("{} have {score} services each; {} is first by name", named(equal), self.name(chosen))
+                format!(
+                    "{} have {} each; {} is first by name",
+                    named(equal),
+                    counted(score, "service"),
+                    self.name(chosen)
+                )
             }
         }
     }
@@ -229,7 +235,7 @@ mod tests {
         let services = [("vm:1", "node1"), ("vm:2", "node2"), ("vm:3", "node3")];
         assert_eq!(
             told(&services, vec![], "vm:3"),
-            (Some("node1".into()), "node1, node2 have 1 services each; node1 is first by name".into())
+            (Some("node1".into()), "node1, node2 have 1 service each; node1 is first by name".into())
         );
     }
 

@@ -5,6 +5,7 @@ use super::ledger::Ledger;
 use super::objects::Object;
 use super::view::{error, list};
 use crate::preflight::key::Key;
+use crate::words::by;
 
 /// The check that tells of them.
 pub const NAME: &str = "destroyed-and-created";
@@ -27,8 +28,8 @@ pub fn found(kind: &str, object: &Object, keys: &[Key], is_destroyed: bool, ledg
 fn what(object: &Object, names: &[&str]) -> String {
     match object {
         Object::Options => {
-            let s = if names.len() == 1 { "" } else { "s" };
-            format!("The option{s} {}", list(names.iter().copied()))
+            let options = by(&names.len(), "option", "options");
+            format!("The {options} {}", list(names.iter().copied()))
         }
         _ => names.first().copied().unwrap_or_default().to_owned(),
     }

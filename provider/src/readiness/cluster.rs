@@ -2,6 +2,7 @@
 
 use super::verdict::{Verdict, fail, named, pass, skipped, unknown};
 use super::{Demands, Facts};
+use crate::words::{by, counted};
 
 pub(super) fn formed(facts: &Facts, _: &Demands) -> Verdict {
     let nodes = facts.live.nodes.len();
@@ -18,7 +19,7 @@ pub(super) fn expected(facts: &Facts, demands: &Demands) -> Verdict {
     if let Some(wanted) = expect.nodes {
         let (all, online) = (facts.live.nodes.len() as i64, facts.online().count() as i64);
         if all != wanted || online != wanted {
-            missing.push(format!("{online} of {all} nodes are online, expected are {wanted}"));
+            missing.push(format!("{online} of {} online, {wanted} expected", counted(all, "node")));
         }
     }
     if let Some(wanted) = expect.qdevice
@@ -53,10 +54,10 @@ pub(super) fn versions_equal(facts: &Facts, _: &Demands) -> Verdict {
     let offline = facts.live.nodes.iter().filter(|node| !node.online).map(|node| node.name.as_str());
     let unheard: Vec<&str> = silent.into_iter().chain(offline).collect();
     if unheard.is_empty() {
-        pass(format!("pve-manager {first} on {} nodes", known.len()))
+        pass(format!("pve-manager {first} on {}", counted(known.len(), "node")))
     } else {
         unknown(
-            format!("pve-manager {first} on {} nodes; not known of {}", known.len(), unheard.join(", ")),
+            format!("pve-manager {first} on {}; not known of {}", counted(known.len(), "node"), unheard.join(", ")),
             "Bring these nodes online.",
         )
     }
@@ -65,7 +66,9 @@ pub(super) fn versions_equal(facts: &Facts, _: &Demands) -> Verdict {
 pub(super) fn quorum(facts: &Facts, _: &Demands) -> Verdict {
     let quorum = &facts.live.quorum;
     let votes = match (quorum.total_votes, quorum.expected_votes, quorum.needed_votes) {
-        (Some(total), Some(expected), Some(needed)) => format!("{total} of {expected} votes, {needed} needed"),
+        (Some(total), Some(expected), Some(needed)) => {
+            format!("{total} of {}, {needed} needed", counted(expected, "vote"))
+        }
         _ => "the votes are not known".to_owned(),
     };
     match quorum.quorate {
@@ -100,14 +103,14 @@ pub(super) fn qdevice(facts: &Facts, _: &Demands) -> Verdict {
                 "Set one up with `pve_qdevice` or `pvecm qdevice setup`, on a host outside the cluster.",
             )
         } else {
-            skipped(format!("{nodes} nodes need none"))
+            skipped(format!("{} need{} none", counted(nodes, "node"), by(&nodes, "s", "")))
         };
     }
     let online: Option<i64> = quorum.nodes.iter().filter(|node| node.online).map(|node| node.votes).sum();
     let state = device.state.as_deref().unwrap_or("unknown");
     match quorum.total_votes.zip(online).map(|(total, online)| total - online) {
         Some(cast) if cast > 0 => {
-            pass(format!("{cast} votes ({}), {state}", device.algorithm.as_deref().unwrap_or("?")))
+            pass(format!("{} ({}), {state}", counted(cast, "vote"), device.algorithm.as_deref().unwrap_or("?")))
         }
         Some(_) => fail(
             format!("it casts no vote: {state}"),
@@ -140,7 +143,7 @@ mod tests {
         };
         let nodes = |nodes| Expectation { nodes: Some(nodes), ..Expectation::default() };
         assert_eq!(verdict(nodes(3), |_| ()).status, "pass");
-        assert_eq!(verdict(nodes(4), |_| ()).detail, "3 of 3 nodes are online, expected are 4");
+        assert_eq!(verdict(nodes(4), |_| ()).detail, "3 of 3 nodes online, 4 expected");
         let services =
             |sid: &str| Expectation { services: Some([sid.parse().unwrap()].into()), ..Expectation::default() };
         assert_eq!(verdict(services("vm:100"), |_| ()).status, "pass");

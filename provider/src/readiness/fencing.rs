@@ -9,6 +9,7 @@ use pve_schemas::value::Entry;
 use super::shell::{Shell, needs_ssh, unasked};
 use super::verdict::{Verdict, fail, named, pass, skipped};
 use super::{Demands, Facts};
+use crate::words::{by, counted};
 
 /// A device in `fence.cfg` as connected to one node, and how to ask it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,7 +81,7 @@ pub(super) fn devices(facts: &Facts, _: &Demands) -> Verdict {
         .filter_map(|((device, node), answer)| Some(format!("{device} for {node}: {}", answer.as_ref().err()?)));
     let mute: Vec<String> = mute.collect();
     if mute.is_empty() {
-        return pass(format!("{} connections answer `status`", fences.len()));
+        return pass(format!("{} answer{} `status`", counted(fences.len(), "connection"), by(&fences.len(), "s", "")));
     }
     fail(named(mute), "See that the agent is installed, and address, user and password of the device.")
 }

@@ -5,6 +5,7 @@ use pve_schemas::value::Entry;
 use super::shell::{Shell, needs_ssh, unasked};
 use super::verdict::{Verdict, fail, named, pass, unknown};
 use super::{Demands, Facts};
+use crate::words::counted;
 
 /// A link that went down more often than this since Corosync started is not stable.
 const MOST_DOWNS: u64 = 5;
@@ -101,7 +102,7 @@ pub(super) fn migration_network(facts: &Facts, _: &Demands) -> Verdict {
     if !silent.is_empty() {
         return unasked(named(silent));
     }
-    pass(format!("{} nodes reach each other in {network}", nodes.len()))
+    pass(format!("each of {} reaches the others in {network}", counted(nodes.len(), "node")))
 }
 
 #[cfg(test)]

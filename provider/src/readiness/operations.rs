@@ -9,6 +9,7 @@ use crate::simulation::live::Guest;
 
 use super::verdict::{Verdict, fail, named, pass, skipped, unknown};
 use super::{Demands, Facts, Task};
+use crate::words::counted;
 
 /// Starts within an hour beyond which a guest is in a loop.
 const MOST_STARTS: usize = 3;
@@ -77,8 +78,8 @@ fn covers(job: &Json, guest: &Guest) -> bool {
 
 pub(super) fn restore_test(facts: &Facts, demands: &Demands) -> Verdict {
     let most = demands.arguments.max_restore_test_age_days.unwrap_or(90);
-    let remedy =
-        format!("Restore a backup of an HA guest, and set `last_restore_test` to that day; every {most} days.");
+    let age = counted(most, "day");
+    let remedy = format!("Restore a backup of an HA guest, and set `last_restore_test` to that day; every {age}.");
     let Some(day) = &demands.arguments.last_restore_test else {
         return unknown("`last_restore_test` is not set, and Proxmox does not know", remedy);
     };
@@ -88,14 +89,14 @@ pub(super) fn restore_test(facts: &Facts, demands: &Demands) -> Verdict {
     let Ok(time) = date.to_zoned(jiff::tz::TimeZone::UTC) else {
         return unknown(format!("`last_restore_test` = {day:?} is no date"), remedy);
     };
-    let age = facts.now - time.timestamp().as_second();
-    if age < -DAY {
+    let seconds = facts.now - time.timestamp().as_second();
+    if seconds < -DAY {
         return fail(format!("{day} is yet to come"), remedy);
     }
-    if age > most.saturating_mul(DAY) {
-        return fail(format!("{day}: more than {most} days ago"), remedy);
+    if seconds > most.saturating_mul(DAY) {
+        return fail(format!("{day}: more than {age} ago"), remedy);
     }
-    pass(format!("{day}: within {most} days"))
+    pass(format!("{day}: within {age}"))
 }
 
 pub(super) fn restart_loops(facts: &Facts, _: &Demands) -> Verdict {

@@ -9,6 +9,7 @@ use pve_schemas::value::{HaState, NodePriorities};
 use super::verdict::{Verdict, fail, named, pass, skipped, unknown};
 use super::{Demands, Facts};
 use crate::simulation::UNKNOWN;
+use crate::words::{by, counted};
 
 /// Beyond these a failing guest is restarted or thrown about for long.
 const MOST_RESTARTS: i64 = 5;
@@ -21,8 +22,12 @@ pub(super) fn valid(facts: &Facts, _: &Demands) -> Verdict {
     }
     if facts.complaints.is_empty() {
         let wanted = &facts.live.wanted;
-        let count = wanted.node_rules.len() + wanted.resource_rules.len() + wanted.groups.len();
-        return pass(format!("{count} rules and groups without errors"));
+        let rules = wanted.node_rules.len() + wanted.resource_rules.len();
+        return pass(format!(
+            "{} and {} without errors",
+            counted(rules, "rule"),
+            counted(wanted.groups.len(), "group")
+        ));
     }
     let all = facts.complaints.iter().map(|(object, complaint)| format!("{object}: {complaint}"));
     fail(named(all), "The HA manager ignores these: resolve the contradiction.")
@@ -54,7 +59,10 @@ pub(super) fn priorities(facts: &Facts, _: &Demands) -> Verdict {
         return not_known(unknown);
     }
     if troubles.is_empty() {
-        return pass(format!("{} rules and groups, the best nodes of each online", all.len()));
+        return pass(format!(
+            "the best nodes of {} online",
+            by(&all.len(), "the rule or group are", "all rules and groups are")
+        ));
     }
     fail(named(troubles), "Name a second node, and bring the preferred nodes online. A higher number is preferred.")
 }
@@ -99,8 +107,8 @@ pub(super) fn limits(facts: &Facts, _: &Demands) -> Verdict {
     let out: Vec<String> = out.collect();
     if out.is_empty() {
         return pass(format!(
-            "{} HA resources within 0–{MOST_RESTARTS} restarts and 1–{MOST_RELOCATES} relocates",
-            resources.len()
+            "{} within 0–{MOST_RESTARTS} restarts and 1–{MOST_RELOCATES} relocates",
+            counted(resources.len(), "HA resource")
         ));
     }
     fail(

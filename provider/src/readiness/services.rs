@@ -6,6 +6,7 @@ use pve_schemas::data::ha_status::{DEAD, DRIFT, Service};
 
 use super::verdict::{Verdict, fail, named, pass, skipped};
 use super::{Demands, Facts};
+use crate::words::{by, counted};
 
 /// What `PVE::API2::HA::Status` shows of a service whose HA resource is gone.
 const DELETING: &str = "deleting";
@@ -93,7 +94,8 @@ pub(super) fn states(facts: &Facts, _: &Demands) -> Verdict {
     }
     let off: Vec<String> = services.iter().filter_map(off).collect();
     if off.is_empty() {
-        return pass(format!("{} HA resources are in their requested state", services.len()));
+        let (count, own) = (services.len(), by(&services.len(), "is in its", "are in their"));
+        return pass(format!("{} {own} requested state", counted(count, "HA resource")));
     }
     fail(
         named(off),

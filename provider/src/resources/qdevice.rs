@@ -15,6 +15,7 @@ use super::verbs::Verb;
 use crate::client::{Domain, Turn};
 use crate::framework::{CREATE_FIRST, Cause, Change, Diagnostics, Failure, Freshness, Path, Value};
 use crate::ssh::{Command, Line};
+use crate::words::counted;
 
 const SUBJECT: &str = "the QDevice";
 
@@ -284,10 +285,11 @@ fn unconnected(address: &str, state: &str) -> Failure {
 
 fn odd(nodes: usize) -> String {
     format!(
-        "The cluster has {nodes} nodes. With an odd number a QDevice has {} votes, more than any node: while it is up, all nodes but \
+        "The cluster has {}. With an odd number a QDevice has {}, more than any node: while it is up, all nodes but \
          one may fail, and when it is down, none more than now. Proxmox doesn't support that officially. Set `force = true` if it \
-         is what you want, or leave the QDevice out: {nodes} nodes need none.",
-        nodes.saturating_sub(1)
+         is what you want, or leave the QDevice out, which an odd number of nodes does not need.",
+        counted(nodes, "node"),
+        counted(nodes.saturating_sub(1), "vote")
     )
 }
 

@@ -12,6 +12,7 @@ use crate::placement::status::Disarm;
 use super::failures::{self, Left};
 use super::live::Live;
 use super::{disks, natural};
+use crate::words::{by, counted};
 
 /// The state of an HA resource of which nothing can be said.
 pub const UNKNOWN: &str = "unknown";
@@ -180,11 +181,15 @@ impl Scene<'_> {
     fn problems(&self, left: &Left, services: &[Fate], nodes: &[NodeLoad]) -> Vec<String> {
         let number = |votes: Option<i64>| votes.map_or("an unknown number".to_owned(), |votes| votes.to_string());
         if left.quorate == Some(false) {
-            let [votes, expected, needed] = [left.votes, left.expected, left.needed].map(number);
+            let [votes, needed] = [left.votes, left.needed].map(number);
+            let expected =
+                left.expected.map_or("an unknown number of votes".to_owned(), |votes| counted(votes, "vote"));
+            let stopped = services.len();
             return vec![format!(
-                "no quorum ({votes} of {expected} votes left, {needed} needed): nothing is recovered, and nodes that run HA \
-                 resources reset themselves; {} stop",
-                services.len()
+                "no quorum ({votes} of {expected} left, {needed} needed): nothing is recovered, and nodes that run HA \
+                 resources reset themselves; {} {}",
+                counted(stopped, "HA resource"),
+                by(&stopped, "stops", "stop")
             )];
         }
         let mut problems = Vec::new();

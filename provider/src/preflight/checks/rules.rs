@@ -13,6 +13,7 @@ use crate::preflight::conflicts::Conflicts;
 use crate::preflight::ledger::Family;
 use crate::preflight::objects::{Kind, Object, Rule};
 use crate::preflight::view::{Case, error, list, warning};
+use crate::words::counted;
 
 /// A resource in more than one enabled node affinity rule.
 pub fn node_affinity_overlap(case: &Case<'_>) -> Vec<Finding> {
@@ -68,9 +69,9 @@ pub fn more_resources_than_nodes(case: &Case<'_>) -> Vec<Finding> {
         let cluster = case.view.cluster?;
         let (_, rule) = case.rule()?;
         Some(format!(
-            "{} resources can't be kept apart on {} nodes.",
-            rule.resources.as_ref()?.len(),
-            cluster.nodes.len()
+            "{} can't be kept apart on {}.",
+            counted(rule.resources.as_ref()?.len(), "resource"),
+            counted(cluster.nodes.len(), "node")
         ))
     };
     conflict(

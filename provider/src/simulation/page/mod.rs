@@ -14,6 +14,7 @@ use pve_schemas::data::HaFailoverSimulation;
 use pve_schemas::data::failover_simulation::Scenario;
 use pve_schemas::data::readiness::Check;
 
+use crate::words::{by, counted};
 use text::Text;
 
 const STYLE: &str = include_str!("style.css");
@@ -50,15 +51,16 @@ fn head(page: &mut String, simulation: &HaFailoverSimulation, checks: &[Check]) 
         (1, 0) => ("good", "The failure is survived".to_owned()),
         (1, _) => ("bad", "The failure is not survived".to_owned()),
         (all, 0) => ("good", format!("All {all} failures are survived")),
-        (all, harmful) => ("bad", format!("{harmful} of {all} failures {} not survived", is(harmful))),
+        (all, harmful) => ("bad", format!("{harmful} of {all} failures {} not survived", by(&harmful, "is", "are"))),
     };
     let _ = write!(
         page,
         "<header class=\"{class}\">\n<p class=\"kicker\">HA failover report</p>\n<h1>{verdict}</h1>\n<dl>\n"
     );
     let nodes = simulation.scenarios.first().map_or(0, |scenario| scenario.nodes.len());
-    figure(page, &nodes.to_string(), "nodes");
-    figure(page, &simulation.placement.len().to_string(), "HA resources");
+    figure(page, &nodes.to_string(), by(&nodes, "node", "nodes"));
+    let resources = simulation.placement.len();
+    figure(page, &resources.to_string(), by(&resources, "HA resource", "HA resources"));
     if let Some(worst) = &simulation.worst {
         figure(page, &worst.scenario, "worst failure");
         figure(page, &worst.lost.to_string(), "lost then");
@@ -96,13 +98,9 @@ fn list(page: &mut String, id: &str, title: &str, lines: &[String]) {
 /// The votes that are left, in words.
 fn votes(scenario: &Scenario) -> String {
     match (scenario.votes, scenario.needed_votes) {
-        (Some(votes), Some(needed)) => format!("{votes} votes left, {needed} needed"),
+        (Some(votes), Some(needed)) => format!("{} left, {needed} needed", counted(votes, "vote")),
         _ => "votes not known".to_owned(),
     }
-}
-
-fn is(count: usize) -> &'static str {
-    if count == 1 { "is" } else { "are" }
 }
 
 #[cfg(test)]
