@@ -3,8 +3,11 @@
 
 pub mod ssh;
 
+use std::borrow::Cow;
+
 use crate::client::{Certificate, Error, Kind, Obstacle};
-use crate::framework::{Cause, Failure};
+use crate::framework::{CREATE_FIRST, Cause, Failure, WAYS_OUT};
+use crate::words::counted;
 
 /// What `error` means for the object called `object` ("vm:100", "the list of HA rules").
 pub fn explain(object: &str, error: &Error) -> Failure {
@@ -14,11 +17,11 @@ pub fn explain(object: &str, error: &Error) -> Failure {
         return Failure::new(cause(error.kind()), detail);
     }
     if error.tries() > 1 {
-        detail.push_str(&format!(" Tried {} times in {} s.", error.tries(), error.waited().as_secs()));
+        detail.push_str(&format!(" Tried {} in {} s.", counted(error.tries(), "time"), error.waited().as_secs()));
     }
-    for part in [error.note(), next_step(error.kind())].into_iter().flatten() {
+    for part in [error.note().map(Cow::from), next_step(error.kind())].into_iter().flatten() {
         detail.push('\n');
-        detail.push_str(part);
+        detail.push_str(&part);
     }
     detail.push('\n');
     detail.push_str(&error.quote());
@@ -93,7 +96,23 @@ fn happened(kind: Kind) -> &'static str {
     }
 }
 
-fn next_step(kind: Kind) -> Option<&'static str> {
+fn next_step(kind: Kind) -> Option<Cow<'static, str>> {
+    let in_order = match kind {
+        Kind::InUse => format!("Terraform destroys an object before it changes what refers to it. {WAYS_OUT}"),
+        Kind::TargetTaken => format!(
+            "Import that job, or choose another target. A job that is being removed counts until it is gone. If this plan replaces that \
+             job: {CREATE_FIRST} Remove it there, since a guest has one job to each target."
+        ),
+        Kind::RuleConflict => format!(
+            "If another rule that this apply changes stands against it, order them by `depends_on`. If this plan replaces that rule by \
+             this one: {CREATE_FIRST} Remove it there, since Proxmox does not allow both rules at once. Else change the rule."
+        ),
+        kind => return advice(kind).map(Cow::from),
+    };
+    Some(in_order.into())
+}
+
+fn advice(kind: Kind) -> Option<&'static str> {
     Some(match kind {
         Kind::Unreachable(Obstacle::Dns) => "Check `endpoint` in the provider block.",
         Kind::Unreachable(Obstacle::Proxy) => {
@@ -134,17 +153,6 @@ fn next_step(kind: Kind) -> Option<&'static str> {
             "Bring nodes, or the QNetd host, back until more than half of the votes are present, then apply again."
         }
         Kind::LockTimeout | Kind::StaleDigest => "Apply again.",
-        Kind::InUse => {
-            "Terraform destroys an object before it changes what refers to it. Two ways out: take it out of what refers to it in an \
-             apply of its own, such as with `-target`, and remove or rename it in the next one; or put `lifecycle { \
-             create_before_destroy = true }` into its resource, apply that before it is removed, and Terraform changes first what \
-             refers to it. A rename needs no apply in between."
-        }
-        Kind::TargetTaken => {
-            "Import that job, or choose another target. A job that is being removed counts until it is gone. If this plan replaces that \
-             job, `create_before_destroy` is set in the `lifecycle` block of this resource, or in that of a resource that depends on it: \
-             remove it there, since a guest has one job to each target."
-        }
         Kind::NoSuchNode => "Check the names of the nodes; `pve_nodes` lists them.",
         Kind::NoSuchGroup => "Create the group first: refer to `pve_ha_group.NAME.name`.",
         Kind::Unmanaged => {
@@ -152,11 +160,6 @@ fn next_step(kind: Kind) -> Option<&'static str> {
         }
         Kind::ResourceInErrorState => "Set `state = \"disabled\"`, apply, repair the guest, and set the state back.",
         Kind::TooEarly => "Apply again in a minute, when the HA manager has become active.",
-        Kind::RuleConflict => {
-            "If another rule that this apply changes stands against it, order them by `depends_on`. If this plan replaces that rule by \
-             this one, `create_before_destroy` is set in the `lifecycle` block of this resource, or in that of a resource that depends \
-             on it: remove it there, since Proxmox does not allow both rules at once. Else change the rule."
-        }
         Kind::GroupsMigrated => "Write a `pve_ha_node_affinity_rule`.",
         Kind::GroupsNotMigrated => {
             "Upgrade all nodes and wait until the HA manager has migrated the groups, or keep to `pve_ha_group`."
@@ -174,4 +177,35 @@ fn next_step(kind: Kind) -> Option<&'static str> {
         Kind::Expired => "Give it more time in its `timeouts` block, or apply again.",
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn create_before_destroy_is_explained_in_the_same_words_everywhere() {
+        for (kind, words) in
+            [(Kind::InUse, WAYS_OUT), (Kind::TargetTaken, CREATE_FIRST), (Kind::RuleConflict, CREATE_FIRST)]
+        {
+            let step = next_step(kind).unwrap_or_default();
+            assert!(step.contains(words), "{step}");
+            assert_eq!(step.matches("create_before_destroy").count(), 1, "{step}");
+        }
+    }
+
+    #[test]
+    fn a_node_that_the_asked_one_can_not_reach_may_be_online() {
+        let kind = Kind::Unreachable(Obstacle::Proxy);
+        assert_eq!(
+            happened(kind),
+            "the node that was asked can't reach the node that should answer. Nothing was changed."
+        );
+        let step = next_step(kind).unwrap_or_default();
+        assert!(
+            step.starts_with("If that node is online, its API does not answer: see `systemctl status pveproxy"),
+            "{step}"
+        );
+        assert!(!step.contains("privilege"), "{step}");
+    }
 }

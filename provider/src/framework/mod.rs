@@ -25,7 +25,7 @@ mod validate;
 mod value;
 
 pub use activity::Activity;
-pub use apply::{CREATE_FIRST, shown};
+pub use apply::{CREATE_FIRST, WAYS_OUT, shown};
 pub use context::{Context, Stop};
 pub use data_source::DataSource;
 pub use derive::{Role, json_schema};

@@ -19,6 +19,11 @@ pub const CREATE_FIRST: &str = "`create_before_destroy` makes Terraform create t
     set in the `lifecycle` block of this resource, or in that of a resource that depends on it: Terraform extends it to all that such \
     a resource depends on.";
 
+/// How an object that is still referred to is removed or renamed.
+pub const WAYS_OUT: &str = "Two ways out: take it out of what refers to it in an apply of its own, such as with `-target`, and remove or \
+    rename it in the next one; or put `lifecycle { create_before_destroy = true }` into its resource, and apply that before it is \
+    removed: then Terraform changes first what refers to it. A rename needs no apply in between.";
+
 /// Carries out a planned create, update or destroy.
 pub async fn apply(resource: &dyn Resource, stop: Stop, request: ApplyRequest, replaced: &Replaced) -> Applied {
     let verb = match (request.prior.is_null(), request.planned.is_null()) {

@@ -1,5 +1,6 @@
 //! Objects that are to be destroyed while others name them.
 
+use crate::framework::WAYS_OUT;
 use crate::placement::config::Name;
 use crate::preflight::Finding;
 use crate::preflight::objects::Object;
@@ -41,8 +42,8 @@ pub fn group_in_use(case: &Case<'_>) -> Vec<Finding> {
     let is_of = format!("{name}: it is the group of {}", list(users));
     if renamed.is_some() {
         let detail = format!(
-            "{is_of}. Terraform changes what refers to the group before it destroys the old one only where the group has `lifecycle {{ \
-             create_before_destroy = true }}`. Without that Proxmox refuses to remove the group, and nothing is changed."
+            "{is_of}. Without `create_before_destroy` Terraform destroys the group before it changes what refers to it, Proxmox refuses \
+             that, and nothing is changed.\n{WAYS_OUT}"
         );
         let head = format!("Renaming an HA group in use needs create_before_destroy: {name}");
         return vec![warning(None, detail).headed(head)];
@@ -51,9 +52,7 @@ pub fn group_in_use(case: &Case<'_>) -> Vec<Finding> {
         None,
         format!(
             "{is_of}, and nothing that is planned yet takes it out of there. Proxmox refuses to remove a group in use, and Terraform \
-             removes it before it changes what refers to it.\nTake it out in an apply of its own, such as with `-target`, and remove the \
-             group in the next one; or put `lifecycle {{ create_before_destroy = true }}` into the group, and apply that before it is \
-             removed."
+             removes it before it changes what refers to it.\n{WAYS_OUT}"
         ),
     )]
 }
