@@ -27,6 +27,9 @@ pub async fn plan(resource: &dyn Resource, stop: Stop, activity: Arc<Activity>, 
         let change = Change { prior, config: &request.config, planned: &state, replaces };
         diagnostics.extend(resource.preflight(&cx, change).await);
         diagnostics.extend(cx.into_warnings());
+    } else if let Some(kept) = prior.filter(|_| !diagnostics.has_error()) {
+        let cx = Context::new(timeout(resource, kept, "read"), stop);
+        diagnostics.extend(resource.preflight_keep(&cx, kept).await);
     }
     let link = request.link.next(resource, prior, &state);
     Planned { state, requires_replace, link, diagnostics }

@@ -141,6 +141,11 @@ pub trait Resource: Send + Sync {
         Box::pin(async { Vec::new() })
     }
 
+    /// Checks of an object that stays as it is against the live cluster.
+    fn preflight_keep<'a>(&'a self, _cx: &'a Context, _object: &'a Value) -> BoxFuture<'a, Diagnostics> {
+        Box::pin(async { Diagnostics::new() })
+    }
+
     /// Checks of a destroy against the live cluster.
     fn preflight_destroy<'a>(&'a self, _cx: &'a Context, _prior: &'a Value) -> BoxFuture<'a, Diagnostics> {
         Box::pin(async { Diagnostics::new() })

@@ -10,11 +10,17 @@ use crate::framework::{TIMEOUTS, Value};
 pub struct Key {
     space: String,
     name: String,
+    is_pair: bool,
 }
 
 impl Key {
     fn new(space: &str, name: impl Into<String>) -> Self {
-        Self { space: space.to_owned(), name: name.into() }
+        Self { space: space.to_owned(), name: name.into(), is_pair: false }
+    }
+
+    /// The object of type `kind` with the natural id `id`.
+    pub fn named(kind: &str, id: &str) -> Self {
+        Self::new(space(kind), id)
     }
 
     /// All that `object` of type `kind` is about, as far as it is known.
@@ -29,13 +35,19 @@ impl Key {
         }
         // The number of a job may be chosen by apply; a guest has one job to each target.
         let guest = object.at("guest").as_number().filter(|_| kind == ReplicationJob::NAME);
-        let pair = guest.zip(text("target")).map(|(guest, target)| Self::new(kind, format!("{guest} to {target}")));
+        let pair = |(guest, target)| Self { is_pair: true, ..Self::new(kind, format!("{guest} to {target}")) };
+        let pair = guest.zip(text("target")).map(pair);
         id.into_iter().chain(pair).collect()
     }
 
     /// Whether it is a part of something that always exists.
     pub fn is_part(&self) -> bool {
         self.space == DatacenterOptions::NAME
+    }
+
+    /// Whether it is the guest and the target of a replication job: another job may take them once this one is gone.
+    pub fn is_pair(&self) -> bool {
+        self.is_pair
     }
 
     /// What people know it by.

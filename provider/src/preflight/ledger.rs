@@ -34,10 +34,13 @@ pub struct Ledger {
     removed: HashSet<(Family, Name)>,
     nameless: HashSet<Family>,
     creates: HashMap<Key, usize>,
+    /// What of that may be an object of the state at another address.
+    appears: HashSet<Key>,
+    /// Pairs that a changed or replaced job takes.
+    taken_up: HashSet<Key>,
     keeps: HashSet<Key>,
     destroys: HashSet<Key>,
     made: HashSet<Key>,
-    kept_resources: BTreeSet<Name>,
     refreshed: HashSet<Key>,
     pub has_qdevice: bool,
 }
@@ -47,15 +50,6 @@ impl Ledger {
     pub fn record(&mut self, prior: Option<Object>, planned: Option<Object>) {
         let old = prior.as_ref().and_then(id);
         let new = planned.as_ref().and_then(id);
-        match (&old, &new) {
-            (Some((Family::Resource, sid)), new) if new == &old => {
-                self.kept_resources.insert(sid.clone());
-            }
-            (Some((Family::Resource, sid)), _) => {
-                self.kept_resources.remove(sid);
-            }
-            _ => {}
-        }
         if let Some(old) = old.filter(|old| new.as_ref() != Some(old))
             && !self.plans(old.0, &old.1)
         {
@@ -73,12 +67,21 @@ impl Ledger {
     }
 
     /// Takes note of what an object was about, and what it will be about.
+    ///
+    /// Proxmox removes a job by its id, and a guest's job to some node may follow another one to that node: of the pair it is only
+    /// judged where a new job has no number yet, since that may be the removed one at another address.
     pub fn record_keys(&mut self, old: Option<&[Key]>, new: Option<&[Key]>) {
         match (old, new) {
-            (None, Some(new)) => new.iter().for_each(|key| *self.creates.entry(key.clone()).or_default() += 1),
+            (None, Some(new)) => {
+                new.iter().for_each(|key| *self.creates.entry(key.clone()).or_default() += 1);
+                let has_id = new.iter().any(|key| !key.is_pair());
+                self.appears.extend(new.iter().filter(|key| !key.is_pair() || !has_id).cloned());
+            }
             (Some(old), None) => self.destroys.extend(old.iter().cloned()),
             (Some(old), Some(new)) => {
-                let (kept, gone): (Vec<_>, Vec<_>) = old.iter().cloned().partition(|key| new.contains(key));
+                self.taken_up.extend(new.iter().filter(|key| key.is_pair() && !old.contains(key)).cloned());
+                let (kept, gone): (Vec<_>, Vec<_>) =
+                    old.iter().filter(|key| !key.is_pair()).cloned().partition(|key| new.contains(key));
                 self.keeps.extend(kept);
                 // What isn't known yet may be what it was, and what an update gives up of an object is not all of it.
                 if old.len() == new.len() {
@@ -99,24 +102,24 @@ impl Ledger {
         self.refreshed.insert(key);
     }
 
+    /// Whether the state was refreshed before this plan, at least the object `key` of it.
+    pub fn was_refreshed(&self, key: &Key) -> bool {
+        self.refreshed.contains(key)
+    }
+
     /// Whether the state has it, as far as this process has met it.
     pub fn has_in_state(&self, key: &Key) -> bool {
         [&self.refreshed, &self.keeps, &self.destroys].iter().any(|keys| keys.contains(key))
     }
 
-    /// The HA resources that are in the state and stay there, changed or not.
-    pub fn kept_resources(&self) -> impl Iterator<Item = &Name> {
-        self.kept_resources.iter()
-    }
-
-    /// Whether the HA resource `sid` is one of them.
-    pub fn keeps_resource(&self, sid: &Name) -> bool {
-        self.kept_resources.contains(sid)
-    }
-
     /// Whether this process has made it.
     pub fn has_made(&self, key: &Key) -> bool {
         self.made.contains(key)
+    }
+
+    /// Whether a resource is to create it.
+    pub fn creates(&self, key: &Key) -> bool {
+        self.creates.contains_key(key)
     }
 
     /// Whether more than one resource is to create the same.
@@ -126,7 +129,7 @@ impl Ledger {
 
     /// Whether one resource is to create what another one is to destroy.
     pub fn destroys_and_creates(&self, key: &Key) -> bool {
-        self.creates.contains_key(key) && self.destroys.contains(key)
+        self.appears.contains(key) && self.destroys.contains(key) && !self.taken_up.contains(key)
     }
 
     /// Whether one resource is to keep what another one is to destroy.
@@ -260,6 +263,56 @@ mod tests {
         ledger.record(None, rule("a".into(), &["vm:101"]));
         ledger.record(rule("a".into(), &["vm:100"]), None);
         assert!(ledger.plans(Family::Rule, &"a".into()));
+    }
+
+    /// The keys of a job of guest 100 with this number, if it is known, to this node.
+    fn job(number: Option<u32>, target: &str) -> Vec<Key> {
+        let id = number.map_or(Value::Unknown, |number| format!("100-{number}").into());
+        Key::of("pve_replication_job", &Value::object([("id", id), ("guest", 100.into()), ("target", target.into())]))
+    }
+
+    /// What of both is found to be destroyed and created, or kept, whichever comes first.
+    fn collides(plans: [[Option<Vec<Key>>; 2]; 2]) -> Vec<bool> {
+        let orders = [[&plans[0], &plans[1]], [&plans[1], &plans[0]]];
+        let all: Vec<Key> = plans.iter().flatten().flatten().flatten().cloned().collect();
+        let found = orders.map(|order| {
+            let mut ledger = Ledger::default();
+            for [old, new] in order {
+                ledger.record_keys(old.as_deref(), new.as_deref());
+                if let (Some(old), Some(new)) = (old, new)
+                    && old != new
+                {
+                    ledger.record_keys(None, Some(new));
+                }
+            }
+            all.iter().any(|key| ledger.destroys_and_creates(key) || ledger.destroys_and_keeps(key))
+        });
+        found.into()
+    }
+
+    #[test]
+    fn jobs_of_a_guest_that_follow_each_other_are_no_collision() {
+        let (old, new) = (Some(job(Some(0), "pve2")), Some(job(Some(0), "pve3")));
+        let second = |target| Some(job(Some(1), target));
+        // One is replaced, and a new one takes its target; also without a number of its own.
+        assert_eq!(collides([[old.clone(), new.clone()], [None, second("pve2")]]), [false, false]);
+        assert_eq!(collides([[old.clone(), new.clone()], [None, Some(job(None, "pve2"))]]), [false, false]);
+        // One goes, and another one of another number comes, or takes up its target.
+        assert_eq!(collides([[old.clone(), None], [None, second("pve2")]]), [false, false]);
+        assert_eq!(collides([[old.clone(), None], [second("pve3"), Some(job(None, "pve2"))]]), [false, false]);
+        // They change their targets with one another.
+        assert_eq!(collides([[old.clone(), new], [second("pve3"), second("pve2")]]), [false, false]);
+        // The state may have two jobs with one target, of which one was turned round.
+        assert_eq!(collides([[old.clone(), old.clone()], [second("pve2"), None]]), [false, false]);
+    }
+
+    #[test]
+    fn one_job_at_two_addresses_is_a_collision() {
+        let old = Some(job(Some(0), "pve2"));
+        assert_eq!(collides([[old.clone(), None], [None, old.clone()]]), [true, true]);
+        assert_eq!(collides([[old.clone(), None], [None, Some(job(Some(0), "pve3"))]]), [true, true]);
+        assert_eq!(collides([[old.clone(), None], [None, Some(job(None, "pve2"))]]), [true, true]);
+        assert_eq!(collides([[old.clone(), None], [old.clone(), old]]), [true, true]);
     }
 
     #[test]

@@ -87,8 +87,7 @@ impl Live {
             },
             async {
                 if needs.permissions {
-                    self.who.get_or_init(async || client.who()).await;
-                    self.permissions.get_or_init(|| client.permissions(call)).await;
+                    self.read_permissions(client, call).await;
                 }
             },
             async {
@@ -173,9 +172,20 @@ impl Live {
         self.version.get()?.as_ref().map(|version| version.major < 9)
     }
 
-    async fn read_cluster(&self, client: &Client, call: &Call) {
+    /// Reads who asks, and what the user or token may do, if that has not been read yet.
+    pub async fn read_permissions(&self, client: &Client, call: &Call) {
+        self.who.get_or_init(async || client.who()).await;
+        self.permissions.get_or_init(|| client.permissions(call)).await;
+    }
+
+    /// Reads nodes and guests, if they have not been read yet.
+    pub async fn read_guests(&self, client: &Client, call: &Call) {
         let read = async || self.cluster.store(Cluster::read(client, call).await.map(Arc::new));
         self.is_cluster_read.get_or_init(read).await;
+    }
+
+    async fn read_cluster(&self, client: &Client, call: &Call) {
+        self.read_guests(client, call).await;
         // Everywhere else a QDevice makes no difference to what is checked.
         if self.cluster().is_some_and(|cluster| cluster.nodes.len() == 2) {
             let ask = async || {

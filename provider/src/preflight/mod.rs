@@ -23,12 +23,11 @@ use std::time::{Duration, Instant};
 use crate::call::Call;
 use crate::client::Client;
 use crate::framework::{Activity, Change, Diagnostic, Diagnostics, GivenUp, Path, Severity, Value};
-use crate::placement::config::Name;
 use checks::guests;
 use key::Key;
-use ledger::{Family, Ledger};
+use ledger::Ledger;
 use live::{Live, Needs};
-use objects::Object;
+use objects::{Object, Resource};
 use view::{Case, View};
 
 pub use table::{CHECKS, Check, EXISTS_ALREADY};
@@ -61,14 +60,9 @@ impl Preflight {
         let keys = |value: Option<&Value>| value.map(|value| Key::of(kind, value));
         let (old, new) = (keys(prior), keys(planned));
         let mut ledger = self.ledger();
-        let object = parse(planned);
-        let sid =
-            object.as_ref().and_then(ledger::id).filter(|(family, _)| *family == Family::Resource).map(|(_, sid)| sid);
-        ledger.record(parse(prior), object);
-        let kept = sid.filter(|sid| ledger.keeps_resource(sid));
+        ledger.record(parse(prior), parse(planned));
         ledger.record_keys(old.as_deref(), new.as_deref());
         let mut diagnostics = Diagnostics::new();
-        self.without_guest(kept.as_ref(), &ledger).into_iter().for_each(|warning| diagnostics.push(warning));
         // An apply meets what it has replaced itself, and a delete leaves alone what this process has made.
         if self.ignored.contains(collisions::NAME) || self.is_writing() {
             return diagnostics;
@@ -93,17 +87,6 @@ impl Preflight {
         }
     }
 
-    /// Warns if an HA resource stays while its guest is gone, and the list of guests was read for something else: a plan that
-    /// changes nothing reads no list for this.
-    fn without_guest(&self, sid: Option<&Name>, ledger: &Ledger) -> Option<Diagnostic> {
-        const NAME: &str = "missing-guest";
-        let sid = sid.filter(|_| !self.ignored.contains(NAME) && !self.is_writing())?;
-        let cluster = self.live.cluster();
-        let finding = guests::gone(&View { live: &self.live, cluster: cluster.as_deref(), planned: ledger }, sid)?;
-        let check = CHECKS.iter().find(|check| check.name == NAME).filter(|_| self.is_news(guests::gone_news(sid)))?;
-        Some(finding.into_diagnostic(check, None))
-    }
-
     /// Takes note that this process has made what `object` is about.
     pub fn made(&self, kind: &str, object: &Value) {
         self.ledger().record_made(Key::of(kind, object));
@@ -112,6 +95,11 @@ impl Preflight {
     /// Whether this process has made the object that `state` names.
     pub fn has_made(&self, kind: &str, state: &Value) -> bool {
         Key::of(kind, state).first().is_some_and(|key| self.ledger().has_made(key))
+    }
+
+    /// Whether this process has made the object of type `kind` with the natural id `id`.
+    pub fn has_made_named(&self, kind: &str, id: &str) -> bool {
+        self.ledger().has_made(&Key::named(kind, id))
     }
 
     /// The names of what `object` is about and this process has made.
@@ -165,6 +153,33 @@ impl Preflight {
             task,
         };
         self.run(client, call, Object::of(kind, planned), subject).await
+    }
+
+    /// Checks an object of type `kind` that stays as it is: whether an HA resource still has its guest. That costs the list of nodes
+    /// and guests, which refreshes and other checks share, and the user's privileges where a guest is missing in it. A plan that
+    /// refreshes nothing asks nothing.
+    pub async fn keep(&self, client: &Client, call: &Call, kind: &str, object: &Value) -> Diagnostics {
+        let mut diagnostics = Diagnostics::new();
+        let Some(Object::Resource(Resource { sid: Some(sid), .. })) = Object::of(kind, object) else {
+            return diagnostics;
+        };
+        let check = CHECKS.iter().find(|check| check.name == guests::MISSING);
+        let is_told = |check: &&Check| !self.ignored.contains(check.name) && !self.is_writing();
+        let was_refreshed = self.ledger().was_refreshed(&Key::named(kind, &sid));
+        let Some(check) = check.filter(is_told).filter(|_| was_refreshed) else { return diagnostics };
+        let call = &Call::within(call.left().min(PATIENCE), call.stop.clone());
+        self.live.read_guests(client, call).await;
+        let cluster = self.live.cluster();
+        if !guests::is_missing(cluster.as_deref(), &sid) {
+            return diagnostics;
+        }
+        self.live.read_permissions(client, call).await;
+        let ledger = self.ledger();
+        let view = View { live: &self.live, cluster: cluster.as_deref(), planned: &ledger };
+        if let Some(finding) = guests::gone(&view, &sid) {
+            diagnostics.push(finding.into_diagnostic(check, None));
+        }
+        diagnostics
     }
 
     /// Checks an object of type `kind` that is to be destroyed.

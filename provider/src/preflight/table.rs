@@ -94,10 +94,10 @@ pub const CHECKS: &[Check] = &[
         run: guests::missing_group,
     },
     Check {
-        name: "missing-guest",
+        name: guests::MISSING,
         level: WARNS,
         summary: "The guest does not exist",
-        doc: "There is no such guest, or it is a container where a virtual machine is named, or the other way round. HA resources that stay unchanged are looked at in plans that create or change another one.",
+        doc: "There is no such guest, or it is a container where a virtual machine is named, or the other way round. HA resources that stay as they are are looked at, too.",
         run: guests::missing_guest,
     },
     Check {
@@ -156,6 +156,13 @@ pub const CHECKS: &[Check] = &[
         summary: "Two resources create the same",
         doc: "Two resources of the configuration are to create one and the same object, or to set one and the same datacenter option.",
         run: cluster::planned_twice,
+    },
+    Check {
+        name: "replaced-by-existing",
+        level: ERRS,
+        summary: "The id of the replacement is taken",
+        doc: "An HA resource, rule, group or replication job is to be replaced by one whose id is taken on the cluster by an object outside of the state.",
+        run: cluster::replaced_by_existing,
     },
     Check {
         name: "replication-outside-placement",

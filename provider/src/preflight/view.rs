@@ -177,6 +177,11 @@ impl<'a> Case<'a> {
         (self.subject.replaces.as_deref() != Some(name.as_ref())).then_some((at, name))
     }
 
+    /// The natural id of the object in whose place this one is created, in the second half of the plan of a replacement.
+    pub fn replaces(&self) -> Option<&'a str> {
+        self.subject.replaces.as_deref()
+    }
+
     /// Whether it is changed in place, or replaced under its id.
     pub fn keeps_its_id(&self) -> bool {
         self.prior().and_then(id).is_some_and(|old| id(self.object) == Some(old))

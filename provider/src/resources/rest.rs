@@ -213,6 +213,10 @@ impl<N: Verbs> Resource for RestResource<N> {
         self.noun.given_up(cx, prior).boxed()
     }
 
+    fn preflight_keep<'a>(&'a self, cx: &'a Context, object: &'a Value) -> BoxFuture<'a, Diagnostics> {
+        self.noun.check_keep(cx, object).boxed()
+    }
+
     fn preflight_destroy<'a>(&'a self, cx: &'a Context, prior: &'a Value) -> BoxFuture<'a, Diagnostics> {
         self.noun.check_destroy(cx, prior).boxed()
     }

@@ -117,6 +117,13 @@ impl<N: Noun> Typed<N> {
         checks.change(verb.client(), &verb.call(), N::NAME, change).await
     }
 
+    /// The checks of an object that stays as it is.
+    pub async fn check_keep(&self, cx: &Context, object: &Value) -> Diagnostics {
+        let Some(configured) = self.configured() else { return Diagnostics::new() };
+        let verb = Verb { configured, cx };
+        verb.configured.preflight.keep(verb.client(), &verb.call(), N::NAME, object).await
+    }
+
     /// The checks of a destroy that go over more than one noun.
     pub async fn check_destroy(&self, cx: &Context, prior: &Value) -> Diagnostics {
         let Some(configured) = self.configured() else { return Diagnostics::new() };

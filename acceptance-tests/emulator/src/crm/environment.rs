@@ -177,7 +177,10 @@ impl Environment for At<'_> {
     }
 
     fn guest_node(&self, sid: &str) -> Option<Name> {
-        self.world.guest_of_sid(sid).map(|guest| guest.node.as_str().into())
+        // PVE::HA::Config takes the node out of the list of guests by their ids alone: that a guest is of the other type shows when
+        // it is started.
+        let (_, id) = sid.split_once(':')?;
+        self.world.guests.get(&id.parse().ok()?).map(|guest| guest.node.as_str().into())
     }
 
     fn steal_guest(&mut self, sid: &str, _from: &str, to: &str) {

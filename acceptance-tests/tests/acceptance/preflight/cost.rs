@@ -58,3 +58,39 @@ fn at_most_eight_requests_however_many_objects() {
         assert!(many <= most, "{release:?}, {nodes} nodes: {many} requests");
     }
 }
+
+#[test]
+fn what_stays_as_it_is_costs_one_list() {
+    let options = Options { seed: Some(seed(2, 20)), ..Options::default() };
+    let Some(cluster) = Cluster::own("preflight::cost::what_stays_as_it_is_costs_one_list", options) else { return };
+    let kept = |ids: std::ops::Range<usize>, is_refreshed: bool| {
+        let core = runtime::block_on(Core::with(&cluster, &[]));
+        let configs: Vec<_> = ids.map(|id| core.value(RESOURCE, &json!({"sid": format!("vm:{id}")}))).collect();
+        runtime::block_on(async {
+            let mut states = Vec::new();
+            for config in &configs {
+                states.push(core.plan_of(RESOURCE, &Value::Null, config).await.state);
+            }
+            let core = Core::with(&cluster, &[]).await;
+            cluster.emulator().counters().reset();
+            for (state, config) in states.iter().zip(&configs) {
+                if is_refreshed {
+                    core.provider().read(RESOURCE, state.clone()).await;
+                }
+                core.plan_of(RESOURCE, state, config).await;
+            }
+        });
+        cluster.emulator().counters().report()["total"].as_u64().unwrap()
+    };
+    (1000..1020).chain(2000..2010).for_each(|id| {
+        let section = format!("vm: {id}\n\tstate started\n\n");
+        let mut world = cluster.emulator().cluster().world();
+        let file = world.file("/etc/pve/ha/resources.cfg").to_owned();
+        world.write_file("/etc/pve/ha/resources.cfg", file + &section);
+    });
+    // The list that the refresh takes, and one more.
+    assert_eq!((kept(1000..1001, true), kept(1000..1020, true)), (2, 2));
+    // Of a missing guest it has to be known whether the user would see it.
+    assert_eq!(kept(2000..2010, true), 3);
+    assert_eq!(kept(2000..2010, false), 0);
+}

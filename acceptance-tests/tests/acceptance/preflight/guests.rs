@@ -1,5 +1,8 @@
 //! Guests, their HA resources and groups, and what the user may do with them.
 
+use std::sync::Arc;
+
+use acceptance_tests::{Cluster, Workspace};
 use pve_emulator::{Options, Release};
 use serde_json::{Value as Json, json};
 
@@ -29,17 +32,13 @@ fn a_guest_that_was_removed_while_its_ha_resource_stays() {
     b.manage("vm:100");
     b.manage("vm:101");
     b.cluster.emulator().cluster().world().remove_guest(100);
-    // Planned before the list of guests is there, and after.
+    // Nothing else need be planned.
     let b = b.anew();
-    b.keep(RESOURCE, gone.clone()).not(check);
-    let said = b.create(RESOURCE, json!({"sid": "vm:102"}));
+    let said = b.keep(RESOURCE, gone.clone());
     said.warns(check, "", &["vm:100: guest 100 does not exist any more", "Remove the HA resource"]);
     assert_eq!(said.of(check).unwrap().summary, "The guest does not exist: vm:100");
-    b.keep(RESOURCE, gone.clone()).not(check);
-    let b = b.anew();
-    b.create(RESOURCE, json!({"sid": "vm:102"})).not(check);
     b.keep(RESOURCE, json!({"sid": "vm:101"})).not(check);
-    b.keep(RESOURCE, gone.clone()).warns(check, "", &["vm:100: guest 100 does not exist any more"]);
+    b.create(RESOURCE, json!({"sid": "vm:102"})).not(check);
     // Changed, it says no more than that, and destroyed, it says nothing.
     let b = b.anew();
     b.change(RESOURCE, gone.clone(), with(gone.clone(), json!({"comment": "x"}))).warns(check, "", &["any more"]);
@@ -49,11 +48,57 @@ fn a_guest_that_was_removed_while_its_ha_resource_stays() {
 }
 
 #[test]
+fn a_plan_without_a_change_tells_of_a_removed_guest() {
+    let name = "preflight::guests::a_plan_without_a_change_tells_of_a_removed_guest";
+    let Some(cluster) = Cluster::own(name, Options::default()).map(Arc::new) else { return };
+    let w = Workspace::new(&cluster);
+    w.configure("resource \"pve_ha_resource\" \"a\" {\n  sid = \"vm:100\"\n}\n");
+    w.apply();
+    let told = || {
+        let run = w.expect(0, &["plan", "-json", "-detailed-exitcode"]);
+        run.warnings().iter().filter(|warning| warning.summary == "The guest does not exist: vm:100").count()
+    };
+    assert_eq!(told(), 0);
+    cluster.emulator().cluster().world().remove_guest(100);
+    assert_eq!(told(), 1);
+    // What is to be removed anyway is not told of.
+    w.configure("");
+    assert!(!w.expect(0, &["plan", "-json"]).text.contains("does not exist"));
+}
+
+/// Proxmox VE 8 looks at the type of a guest only when it starts it.
+#[test]
+fn a_container_that_is_a_virtual_machine_ends_in_the_error_state_on_pve_8() {
+    let name = "preflight::guests::a_container_that_is_a_virtual_machine_ends_in_the_error_state_on_pve_8";
+    let options = Options { release: Release::V8, ..Options::default() };
+    let Some(cluster) = Cluster::own(name, options).map(Arc::new) else { return };
+    let w = Workspace::new(&cluster);
+    w.configure("resource \"pve_ha_resource\" \"a\" {\n  sid = \"ct:100\"\n  wait_for_state = true\n}\n");
+    let plan = w.expect(0, &["plan", "-json"]);
+    let warned = plan.warnings().into_iter().find(|warning| warning.summary == "The guest does not exist: ct:100");
+    let warned = warned.unwrap_or_else(|| panic!("no warning: {}", plan.text)).flat();
+    for part in
+        ["guest 100 is a virtual machine, so its HA resource is `vm:100`", "its service ends in the error state"]
+    {
+        assert!(warned.contains(part), "{warned}");
+    }
+    let hurry = cluster.hurry();
+    let applied = w.apply();
+    drop(hurry);
+    assert_eq!(cluster.api.read("/cluster/ha/resources/ct:100")["sid"], "ct:100");
+    let status = cluster.api.read("/cluster/ha/status/manager_status");
+    assert_eq!(status["manager_status"]["service_status"]["ct:100"]["state"], "error", "{status}");
+    let told = applied.warnings().iter().any(|warning| warning.flat().contains("ct:100: its start failed"));
+    assert!(told, "{}", applied.text);
+}
+
+#[test]
 fn a_guest_that_the_user_can_not_see_is_not_said_to_be_missing() {
     let name = "preflight::guests::a_guest_that_the_user_can_not_see_is_not_said_to_be_missing";
     let options = Options { seed: Some(two_nodes(&[("/vms/100", "PVEAuditor")])), ..Options::default() };
     let Some(b) = Bench::on(name, options, &[("api_token", json!("a@pve!t=s"))]) else { return };
     b.create(RESOURCE, json!({"sid": "vm:101"})).not("missing-guest");
+    b.keep(RESOURCE, json!({"sid": "vm:101"})).not("missing-guest");
     b.create(RESOURCE, json!({"sid": "ct:100"})).warns("missing-guest", "sid", &["`vm:100`"]);
 }
 

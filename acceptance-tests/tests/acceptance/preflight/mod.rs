@@ -65,9 +65,10 @@ impl Bench {
         self.plan(kind, prior, &config, &[])
     }
 
-    /// Plans an object that is as it should be.
+    /// Refreshes and plans an object that is as it should be.
     pub fn keep(&self, kind: &'static str, object: Json) -> Said {
         let prior = self.state(kind, &object);
+        runtime::block_on(self.core.provider().read(kind, prior.clone()));
         self.plan(kind, prior, &object, &[])
     }
 

@@ -1,7 +1,9 @@
 //! What is checked at all, and what silences a check.
 
+use std::sync::Arc;
+
 use acceptance_tests::core::{Core, errors};
-use acceptance_tests::{Cluster, runtime};
+use acceptance_tests::{Cluster, Workspace, runtime};
 use pve_emulator::{Options, Release};
 use serde_json::{Value as Json, json};
 use terraform_provider_pve::framework::Value;
@@ -19,11 +21,12 @@ fn what_does_not_change_is_not_checked() {
     let name = "preflight::scope::what_does_not_change_is_not_checked";
     let Some(b) = Bench::new(name, Release::V9) else { return };
     b.keep(NODE_RULE, lonely()).nothing();
-    b.keep(RESOURCE, json!({"sid": "vm:777", "max_relocate": 0})).nothing();
+    // Of an HA resource only whether its guest is there.
+    b.keep(RESOURCE, json!({"sid": "vm:100", "max_relocate": 0})).nothing();
     let asked = b.cluster.emulator().counters();
     asked.reset();
     let b = b.anew();
-    b.keep(RESOURCE, json!({"sid": "vm:777", "max_relocate": 0})).nothing();
+    b.keep(RESOURCE, json!({"sid": "vm:100", "max_relocate": 0})).nothing();
     let report = b.cluster.emulator().counters().report();
     // The state above was made by a plan of its own: its lists are not these.
     assert!(report["requests"].as_object().unwrap().keys().all(|call| call.starts_with("GET ")), "{report}");
@@ -120,6 +123,49 @@ fn what_exists_already_is_told_before_apply_meets_it() {
     let group = |name: &str| json!({"name": name, "nodes": {"pve1": 1, "pve2": 1}});
     b.create(GROUP, group("web")).warns(check, "name", &["web: it exists"]);
     b.create(GROUP, group("other")).not(check);
+}
+
+#[test]
+fn a_replacement_under_a_taken_id_is_no_plan() {
+    let name = "preflight::scope::a_replacement_under_a_taken_id_is_no_plan";
+    let Some(cluster) = Cluster::own(name, Options::default()).map(Arc::new) else { return };
+    let w = Workspace::new(&cluster);
+    let resource = |name: &str, sid: &str| format!("resource \"pve_ha_resource\" {name:?} {{\n  sid = {sid:?}\n}}\n");
+    let job = |guest: u32| {
+        format!(
+            "resource \"pve_replication_job\" \"j\" {{\n  guest = {guest}\n  job_number = 3\n  target = \"pve3\"\n}}\n"
+        )
+    };
+    w.configure(&(resource("a", "vm:100") + &job(100)));
+    w.apply();
+    cluster.api.post("/cluster/ha/resources", &[("sid", "vm:101")]);
+    cluster.api.post("/cluster/replication", &[("id", "101-3"), ("target", "pve1"), ("type", "local")]);
+    let refused = |words: &[&str], path: &str| {
+        let run = w.plan_fails();
+        let error = run.only_error();
+        for word in words {
+            assert!(error.flat().contains(word), "{word}: {}", run.text);
+        }
+        assert!(error.line.contains(path), "{}", error.line);
+        assert!(!run.warnings().iter().any(|warning| warning.flat().contains("exists-already")), "{}", run.text);
+    };
+    w.configure(&(resource("a", "vm:101") + &job(100)));
+    let words = ["The id of the replacement is taken: vm:101", "vm:100: it is to be replaced by vm:101"];
+    refused(&words, "sid = ");
+    // A create in the place of nothing is only warned of, since this apply may remove what is there.
+    w.configure(&(resource("a", "vm:100") + &resource("b", "vm:101") + &job(100)));
+    let run = w.expect(0, &["plan", "-json"]);
+    assert!(run.warnings().iter().any(|warning| warning.flat().contains("exists-already")), "{}", run.text);
+    w.configure(&(resource("a", "vm:100") + &job(101)));
+    refused(&["100-3: it is to be replaced by 101-3"], "");
+    // What the state has may make room; that is another check's.
+    w.configure(&(resource("a", "vm:100") + &resource("b", "vm:102") + &job(100)));
+    w.apply();
+    w.configure(&(resource("a", "vm:102") + &resource("b", "ct:950") + &job(100)));
+    assert!(!w.plan_fails().text.contains("The id of the replacement is taken"));
+    // Without a refresh that can't be told.
+    w.configure(&(resource("a", "vm:101") + &resource("b", "vm:102") + &job(100)));
+    w.expect(0, &["plan", "-json", "-refresh=false"]);
 }
 
 #[test]

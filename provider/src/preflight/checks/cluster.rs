@@ -2,6 +2,7 @@
 
 use crate::client::Who;
 use crate::framework::Path;
+use crate::placement::config::Name;
 use crate::preflight::Finding;
 use crate::preflight::key::Key;
 use crate::preflight::objects::Object;
@@ -65,12 +66,7 @@ pub fn planned_twice(case: &Case<'_>) -> Vec<Finding> {
 
 /// An object to be created that the cluster has, and this configuration does not.
 pub fn exists_already(case: &Case<'_>) -> Vec<Finding> {
-    let Some((at, name)) = case.created() else { return Vec::new() };
-    // What the state has, this plan destroys, keeps or makes anew, and each of that is told on its own.
-    let is_ours = case.keys().iter().any(|key| case.view.planned.has_in_state(key));
-    if is_ours || !case.view.is_on_cluster(case.any()) {
-        return Vec::new();
-    }
+    let Some((at, name)) = occupied(case).filter(|_| replaced(case).is_none()) else { return Vec::new() };
     let kind = case.kind();
     vec![warning(
         Some(Path::attribute(at)),
@@ -80,6 +76,33 @@ pub fn exists_already(case: &Case<'_>) -> Vec<Finding> {
              id = {name:?}\n}}\n\n`adopt_existing = true` in the provider block takes over what equals the configuration."
         ),
     )]
+}
+
+/// An object that is to be created in place of another one, and that the cluster has.
+pub fn replaced_by_existing(case: &Case<'_>) -> Vec<Finding> {
+    let Some(((at, name), old)) = occupied(case).zip(replaced(case)) else { return Vec::new() };
+    vec![error(
+        Some(Path::attribute(at)),
+        format!(
+            "{old}: it is to be replaced by {name}, which exists already on the cluster, outside of this state. Once {old} is deleted, \
+             {name} could not be created.\nChoose another `{at}`, or remove {name} from the cluster first. If {name} is the object that is \
+             meant, import it at an address of its own."
+        ),
+    )]
+}
+
+/// The object to be created, where the cluster has one of its id that is not in the state, and the attribute that says so.
+fn occupied(case: &Case<'_>) -> Option<(&'static str, Name)> {
+    let created = case.created().filter(|_| case.view.is_on_cluster(case.any()))?;
+    // What the state has, this plan destroys, keeps or makes anew, and each of that is told on its own.
+    let is_ours = case.keys().iter().any(|key| case.view.planned.has_in_state(key));
+    (!is_ours).then_some(created)
+}
+
+/// The object that it replaces. Without a refresh it can't be told what else the state has, which may make room.
+fn replaced<'a>(case: &Case<'a>) -> Option<&'a str> {
+    let old = case.replaces()?;
+    case.view.planned.was_refreshed(&Key::named(case.kind(), old)).then_some(old)
 }
 
 /// The names of what the object is about, as far as `is_wrong` says so.

@@ -6,42 +6,33 @@ use crate::framework::Path;
 use crate::placement::config::Name;
 use crate::preflight::Finding;
 use crate::preflight::ledger::Family;
+use crate::preflight::live::Cluster;
 use crate::preflight::objects::guest_of;
 use crate::preflight::view::{Case, View, list, warning};
 
-/// Guests that don't exist, or are of the other kind; also those of HA resources that the plan leaves as they are.
-pub fn missing_guest(case: &Case<'_>) -> Vec<Finding> {
-    let mut found = missing_of(case);
-    let view = &case.view;
-    // Once: those that are planned later are looked at when they are recorded.
-    if view.cluster.is_some() && view.live.permissions().is_some() && case.is_news("missing-guest".to_owned()) {
-        let kept = view.planned.kept_resources().filter(|sid| case.is_news(gone_news(sid)));
-        found.extend(kept.filter_map(|sid| gone(view, sid)));
-    }
-    found
-}
+/// What the check of guests is called.
+pub const MISSING: &str = "missing-guest";
 
 /// The HA resource `sid` of the state, whose guest was removed from the cluster.
-pub(in crate::preflight) fn gone(view: &View<'_>, sid: &Name) -> Option<Finding> {
-    let id = guest_of(sid)?;
-    if view.cluster?.guests.contains_key(&id) || !view.sees(id) {
-        return None;
-    }
+pub fn gone(view: &View<'_>, sid: &Name) -> Option<Finding> {
+    let id = guest_of(sid).filter(|id| is_missing(view.cluster, sid) && view.sees(*id))?;
     let finding = warning(
         None,
         format!(
-            "{sid}: guest {id} does not exist any more, so that its HA resource has nothing to start.\nRemove the HA resource from the configuration, or restore the guest under the id {id}."
+            "{sid}: guest {id} does not exist any more, so that its HA resource has nothing to start.\nRemove the HA resource from the \
+             configuration, or restore the guest under the id {id}."
         ),
     );
     Some(finding.of(sid.as_ref()))
 }
 
-/// What makes [`gone`] be told once, whichever object comes to it.
-pub(in crate::preflight) fn gone_news(sid: &Name) -> String {
-    format!("missing-guest {sid}")
+/// Whether there is a list of guests, and the guest of `sid` is not in it.
+pub fn is_missing(cluster: Option<&Cluster>, sid: &Name) -> bool {
+    cluster.zip(guest_of(sid)).is_some_and(|(cluster, id)| !cluster.guests.contains_key(&id))
 }
 
-fn missing_of(case: &Case<'_>) -> Vec<Finding> {
+/// Guests that don't exist, or are of the other kind.
+pub fn missing_guest(case: &Case<'_>) -> Vec<Finding> {
     let view = &case.view;
     let Some(cluster) = view.cluster else { return Vec::new() };
     let (id, name, at) = match (case.resource(), case.job()) {
@@ -52,7 +43,7 @@ fn missing_of(case: &Case<'_>) -> Vec<Finding> {
     let Some(id) = id else { return Vec::new() };
     let path = Some(Path::attribute(at));
     match cluster.guests.get(&id) {
-        None if case.keeps_its_id() => Vec::new(),
+        None if case.keeps_its_id() => case.resource().and_then(|(sid, _)| gone(view, sid)).into_iter().collect(),
         None if view.sees(id) => vec![warning(
             path,
             format!(
