@@ -10,7 +10,9 @@ use std::sync::Arc;
 use acceptance_tests::output::Run;
 use acceptance_tests::plan::Plan;
 use acceptance_tests::{Cluster, cli};
-use pve_emulator::{Options, Release};
+use pve_emulator::{Options, Release, Version};
+
+const NEWEST: Release = Release::At(Version::new(9, 2, 6));
 
 /// What must come out of a configuration as it went in.
 const HOSTILE: &str = r#"say "hi" ${x} %{ if y } $${z} \n \ 'it' <%= end %> # // /* => "$"#;
@@ -163,7 +165,12 @@ fn a_pve_9_cluster_becomes_configuration_that_plans_empty() {
     assert_eq!(run.code, Some(0), "{}", run.text);
     assert!(run.text.contains("11 x HA resource") && run.text.contains("2 x replication job"), "{}", run.text);
     let jobs = folder.read("replication_job.tf");
-    assert!(jobs.contains("# Guest 100 is on pve1, and pve3 gets the copies. When the guest moves to pve3,"), "{jobs}");
+    for guest in [100, 102] {
+        assert_eq!(jobs.matches(&format!("  # Guest {guest} is on ")).count(), 1, "{jobs}");
+    }
+    // What is true of both stands once at the top.
+    assert!(jobs.starts_with("# When a guest moves to the target of its job, Proxmox turns the job round,"), "{jobs}");
+    assert_eq!(jobs.matches("turns the job round").count(), 1, "{jobs}");
     let expected = [
         "datacenter_options.tf",
         "ha_node_affinity_rule.tf",
@@ -184,6 +191,25 @@ fn a_pve_9_cluster_becomes_configuration_that_plans_empty() {
     let again = folder.write();
     assert_eq!(again.code, Some(1));
     assert!(again.text.contains("exists already in") && again.text.contains("Nothing was written"), "{}", again.text);
+}
+
+#[test]
+fn what_proxmox_9_2_6_brought_is_imported() {
+    let Some(cluster) = cluster("import_config::what_proxmox_9_2_6_brought_is_imported", NEWEST) else { return };
+    cluster.api.post("/cluster/ha/resources", &[("sid", "vm:100"), ("auto-rebalance", "0"), ("state", "ignored")]);
+    let rule = [("rule", "away"), ("type", "node-affinity"), ("resources", "vm:100"), ("nodes", "pve3")];
+    cluster.api.post("/cluster/ha/rules", &[&rule[..], &[("affinity", "negative")]].concat());
+    let folder = Folder::new(&cluster);
+    assert_eq!(folder.write().code, Some(0));
+    let flat = |name: &str| folder.read(name).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        flat("ha_node_affinity_rule.tf").contains("affinity = \"negative\""),
+        "{}",
+        flat("ha_node_affinity_rule.tf")
+    );
+    assert!(flat("ha_resource.tf").contains("auto_rebalance = false"), "{}", flat("ha_resource.tf"));
+    // And the keyboard layout.
+    folder.takes_over(3);
 }
 
 #[test]
@@ -211,13 +237,17 @@ fn what_cannot_be_configured_is_left_to_the_cluster() {
     let Some(cluster) = cluster(name, Release::V9) else { return };
     cluster.api.post("/cluster/ha/resources", &[("sid", "vm:100"), ("state", "ignored")]);
     // Somebody's editor: the API would have refused it, and reads it back as U+FFFD.
-    let rules = "node-affinity: odd\n\tcomment %FC\n\tnodes pve1\n\tresources vm:100\n\n";
+    cluster.api.post("/cluster/ha/resources", &[("sid", "vm:101"), ("state", "ignored")]);
+    let rules = "node-affinity: odd\n\tcomment %FC\n\tnodes pve1\n\tresources vm:100\n\n\
+                 node-affinity: also\n\tcomment %FC\n\tnodes pve1\n\tresources vm:101\n\n";
     cluster.emulator().cluster().world().write_file("/etc/pve/ha/rules.cfg", rules);
     let folder = Folder::new(&cluster);
     assert_eq!(folder.write().code, Some(0));
     let text = folder.read("ha_node_affinity_rule.tf");
     assert!(text.contains("ignore_changes = [comment]") && !text.contains("\n  comment "), "{text}");
-    folder.takes_over(3);
+    assert!(text.starts_with("# comment stays as it is in the cluster: "), "{text}");
+    assert_eq!(text.matches("stays as it is").count(), 1, "{text}");
+    folder.takes_over(5);
 }
 
 #[test]

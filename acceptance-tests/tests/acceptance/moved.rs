@@ -4,7 +4,7 @@ use std::os::unix::fs::symlink;
 use std::sync::Arc;
 
 use acceptance_tests::{Cluster, Workspace, cli};
-use pve_emulator::{Options, Release};
+use pve_emulator::{Options, Release, Version};
 use serde_json::{Value as Json, json};
 
 #[test]
@@ -265,6 +265,34 @@ fn every_type_of_another_provider_on_pve_9() {
         ),
     ];
     plan_empty(&cluster, &moves.into_iter().chain(on_both()).collect::<Vec<_>>());
+}
+
+/// What 9.2 and 9.2.6 brought: a state of the other provider has it, or the read that follows the move fills it in.
+#[test]
+fn nodes_to_avoid_and_a_resource_that_is_not_rebalanced() {
+    let name = "moved::nodes_to_avoid_and_a_resource_that_is_not_rebalanced";
+    let release = Release::At(Version::new(9, 2, 6));
+    let Some(cluster) = Cluster::own(name, Options { release, ..Options::default() }).map(Arc::new) else { return };
+    cluster.api.post(
+        "/cluster/ha/resources",
+        &[("sid", "vm:100"), ("state", "stopped"), ("auto-rebalance", "0"), ("failback", "0")],
+    );
+    let rule = [("rule", "na"), ("type", "node-affinity"), ("resources", "vm:100"), ("nodes", "pve3")];
+    cluster.api.post("/cluster/ha/rules", &[&rule[..], &[("affinity", "negative")]].concat());
+    for (affinity, auto_rebalance) in [(json!("negative"), json!(false)), (Json::Null, Json::Null)] {
+        let resource = json!({"id": "vm:100", "resource_id": "vm:100", "type": "vm", "state": "stopped", "group": null,
+            "failback": false, "max_restart": null, "max_relocate": null, "comment": null, "auto_rebalance": auto_rebalance});
+        let rule = json!({"id": "na", "rule": "na", "type": "node-affinity", "resources": ["vm:100"], "nodes": {"pve3": null},
+            "strict": null, "disable": false, "comment": null, "affinity": affinity});
+        let resource_body = "  sid = \"vm:100\"\n  state = \"stopped\"\n  failback = false\n  auto_rebalance = false\n";
+        let rule_body =
+            "  name = \"na\"\n  resources = [\"vm:100\"]\n  nodes = { pve3 = null }\n  affinity = \"negative\"\n";
+        let moves = [
+            Move::new("haresource", resource, "pve_ha_resource", resource_body),
+            Move::new("harule", rule, "pve_ha_node_affinity_rule", rule_body),
+        ];
+        plan_empty(&cluster, &moves);
+    }
 }
 
 /// A state as the other provider leaves it. Core wants that provider at hand, although it never asks it anything.

@@ -371,3 +371,27 @@ fn with_the_real_cli() {
     w.plan_is_empty();
     w.destroy();
 }
+
+/// 595: pveproxy of the asked node can't connect to the one that should answer.
+#[test]
+fn a_node_out_of_reach_of_the_asked_one_is_told_as_that() {
+    let name = "nothing_is_lost::a_node_out_of_reach_of_the_asked_one_is_told_as_that";
+    let Some(cluster) = Cluster::own(name, Options::default()).map(Arc::new) else { return };
+    let w = Workspace::new(&cluster);
+    w.configure(
+        "resource \"pve_ha_resource\" \"a\" {\n  sid = \"vm:900\"\n  timeouts {\n    create = \"3s\"\n  }\n}\n",
+    );
+    let fault = json!({"method": "POST", "path": "/cluster/ha/resources$", "kind": "595", "count": null});
+    cluster.emulator().faults().add(serde_json::from_value(fault).unwrap()).unwrap();
+    let failed = w.apply_fails();
+    let failed = failed.only_error().flat();
+    for part in [
+        "vm:900: the node that was asked can't reach the node that should answer",
+        "If that node is online",
+        "PVE: 595",
+    ] {
+        assert!(failed.contains(part), "{part}: {failed}");
+    }
+    assert!(!failed.contains("privilege"), "{failed}");
+    assert!(w.state().is_empty());
+}

@@ -254,3 +254,21 @@ fn unseen_moves_do_not_replace_a_job() {
     bench.configure("");
     assert_eq!(bench.w.plan().replaced_by(&format!("{KIND}.j0")), ["target"]);
 }
+
+/// Only a state keeps its target: a create takes no other job for its own.
+#[test]
+fn a_job_to_another_node_is_not_adopted() {
+    let name = "replication_follows::a_job_to_another_node_is_not_adopted";
+    let Some(bench) = Bench::new(name, Release::V9, &["pve2"]) else { return };
+    bench.w.write("provider.tf", "provider \"pve\" {\n  adopt_existing = true\n}\n");
+    bench.cluster.api.post("/cluster/replication", &[("id", "100-0"), ("type", "local"), ("target", "pve3")]);
+    let refused = bench.w.apply_fails();
+    assert!(refused.only_error().flat().contains("It was not adopted, since it differs in target"), "{}", refused.text);
+    assert_eq!(bench.jobs()[0]["target"], "pve3");
+    // Turned round, it is the one that is planned.
+    bench.cluster.api.delete("/cluster/replication/100-0", &[("force", "1")]);
+    bench.cluster.api.post("/cluster/replication", &[("id", "100-0"), ("type", "local"), ("target", "pve2")]);
+    bench.migrate("pve2");
+    bench.w.apply();
+    bench.w.plan_is_empty();
+}

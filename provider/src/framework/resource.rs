@@ -106,8 +106,8 @@ pub trait Resource: Send + Sync {
     fn modify_plan(&self, _prior: Option<&Value>, _config: &Value, _planned: &mut Value) {}
 
     /// What a person should know who writes `object` as configuration.
-    fn remark(&self, _object: &Value) -> Option<String> {
-        None
+    fn remarks(&self, _object: &Value) -> Vec<String> {
+        Vec::new()
     }
 
     /// Takes note of a planned object, whether it changes or not; without `planned` it is to be destroyed. The answer says what

@@ -61,13 +61,34 @@ pub(super) fn write(provider: &Provider, cluster: BTreeMap<&str, Vec<Listed>>) -
         let title = provider.resource(kind).map_or("object", Resource::title);
         let count = items.iter().filter(|item| matches!(item, Item::Block(kind, ..) if kind == "import")).count();
         written.counts.push((title.to_owned(), count));
-        written.files.insert(format!("{}.tf", kind.trim_start_matches("pve_")), file(&items));
+        written.files.insert(format!("{}.tf", kind.trim_start_matches("pve_")), file(&without_repeats(items)));
     }
     written.secrets = writer.variables.len();
     if !writer.variables.is_empty() {
         written.files.insert("variables.tf".to_owned(), file(&writer.variables));
     }
     written
+}
+
+/// What is said of several objects stands once at the top of their file.
+fn without_repeats(mut items: Vec<Item>) -> Vec<Item> {
+    let mut said: BTreeMap<String, usize> = BTreeMap::new();
+    for item in items.iter().flat_map(Item::body) {
+        if let Item::Comment(text) = item {
+            *said.entry(text.clone()).or_default() += 1;
+        }
+    }
+    said.retain(|_, count| *count > 1);
+    if said.is_empty() {
+        return items;
+    }
+    for item in &mut items {
+        if let Item::Block(_, _, body) = item {
+            body.retain(|item| !matches!(item, Item::Comment(text) if said.contains_key(text)));
+        }
+    }
+    let top = said.into_keys().flat_map(|text| [Item::Comment(text), Item::Gap]);
+    top.chain(items).collect()
 }
 
 struct Writer<'p> {
@@ -88,7 +109,7 @@ impl Writer<'_> {
         let (kind, schema) = (resource.name(), &resource.schema().block);
         let refused = self.refused(resource, &configured(schema, &found.object))?;
         let place = Place { kind, label, path: Vec::new() };
-        let mut body: Vec<Item> = resource.remark(&found.object).map(Item::Comment).into_iter().collect();
+        let mut body: Vec<Item> = resource.remarks(&found.object).into_iter().map(Item::Comment).collect();
         body.extend(self.body(schema, &found.object, &place, &|name| refused.contains_key(name)));
         if !refused.is_empty() {
             for (name, problem) in &refused {

@@ -47,6 +47,14 @@ impl Item {
         Self::Attribute(name.to_owned(), Expr::Raw(raw.into()))
     }
 
+    /// What is in a block.
+    pub(super) fn body(&self) -> &[Item] {
+        match self {
+            Self::Block(_, _, body) => body,
+            _ => &[],
+        }
+    }
+
     /// `kind "label" {…}`
     pub(super) fn block(kind: &str, labels: &[&str], body: Vec<Item>) -> Self {
         Self::Block(kind.to_owned(), labels.iter().map(|&label| label.to_owned()).collect(), body)

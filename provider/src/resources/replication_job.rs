@@ -33,8 +33,8 @@ impl Verbs for ReplicationJob {
         ends::plan(prior, config, planned);
     }
 
-    fn remark(object: &Self) -> Option<String> {
-        ends::remark(object)
+    fn remarks(object: &Self) -> Vec<String> {
+        ends::remarks(object)
     }
 
     /// A job that is being removed is gone in a minute, unless a node is down: then it stays, and is in the way, until it is

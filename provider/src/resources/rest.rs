@@ -165,8 +165,8 @@ impl<N: Verbs> Resource for RestResource<N> {
         N::modify_plan(prior, config, planned);
     }
 
-    fn remark(&self, object: &Value) -> Option<String> {
-        N::remark(&self.noun.model(object).ok()?)
+    fn remarks(&self, object: &Value) -> Vec<String> {
+        self.noun.model(object).map(|object| N::remarks(&object)).unwrap_or_default()
     }
 
     fn planned(&self, prior: Option<&Value>, planned: Option<&Value>) -> Diagnostics {

@@ -36,8 +36,8 @@ pub trait Verbs: Rest {
     fn modify_plan(_prior: Option<&Value>, _config: &Value, _planned: &mut Value) {}
 
     /// What a person should know who writes `object` as configuration.
-    fn remark(_object: &Self) -> Option<String> {
-        None
+    fn remarks(_object: &Self) -> Vec<String> {
+        Vec::new()
     }
 
     /// Plan-time checks against the live cluster.

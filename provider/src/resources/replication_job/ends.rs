@@ -72,12 +72,12 @@ pub(super) fn plan(prior: Option<&Value>, config: &Value, planned: &mut Value) {
 }
 
 /// What import-config writes above a job.
-pub(super) fn remark(job: &ReplicationJob) -> Option<String> {
-    let (source, target, guest) = (job.source.as_ref()?, &job.target, job.guest);
-    Some(format!(
-        "Guest {guest} is on {source}, and {target} gets the copies. When the guest moves to {target}, Proxmox turns the job round, \
-         and nothing is planned."
-    ))
+pub(super) fn remarks(job: &ReplicationJob) -> Vec<String> {
+    let Some(source) = &job.source else { return Vec::new() };
+    vec![
+        format!("Guest {} is on {source}, and {} gets the copies.", job.guest, job.target),
+        "When a guest moves to the target of its job, Proxmox turns the job round, and nothing is planned.".to_owned(),
+    ]
 }
 
 /// Whether it is the plan of a create: a state has the ends, or null.
