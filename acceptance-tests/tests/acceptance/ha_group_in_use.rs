@@ -82,6 +82,75 @@ fn a_group_and_its_references_go_in_one_apply() {
     w.destroy();
 }
 
+/// The group that they go to is created last in this apply, and its HA resources are changed before that.
+#[test]
+fn a_group_gives_way_to_one_that_the_same_apply_creates() {
+    let Some(cluster) = cluster("ha_group_in_use::a_group_gives_way_to_one_that_the_same_apply_creates") else {
+        return;
+    };
+    let w = Workspace::new(&cluster);
+    let chain = ["vm:102", "vm:900", "ct:950"];
+    let link = |(i, sid): (usize, &&str)| {
+        let after = i.checked_sub(1).map(|i| format!("  depends_on = [pve_ha_resource.c{i}]\n"));
+        resource(&format!("c{i}"), sid, &after.unwrap_or_default())
+    };
+    let chained: String = chain.iter().enumerate().map(link).collect();
+    let db = WEB.replace("web", "db") + "  depends_on = [pve_ha_resource.c2]\n";
+    w.configure(&(group("web", WEB) + &both("pve_ha_group.web.name")));
+    w.apply();
+    w.configure(&(group("db", &db) + &chained + &both("pve_ha_group.db.name")));
+    let plan = w.expect(0, &["plan", "-json", "-out=plan"]);
+    assert!(!warnings(&plan).iter().any(|summary| summary.contains("still in use")), "{}", plan.text);
+    cluster.emulator().counters().reset();
+    w.apply_plan();
+    assert_eq!((groups(&cluster), group_of(&cluster, "vm:100").as_deref()), (vec!["db".to_owned()], Some("db")));
+    assert_eq!(group_of(&cluster, "vm:101").as_deref(), Some("db"));
+    // Once each, and at least once in vain.
+    let sent = cluster.emulator().counters().report();
+    let puts = sent["requests"]["PUT /cluster/ha/resources/{sid}"].as_u64().unwrap_or_default();
+    assert!(puts > 2, "{sent}");
+    w.plan_is_empty();
+    w.destroy();
+}
+
+#[test]
+fn a_group_that_goes_after_one_that_is_nowhere_is_kept_and_told() {
+    let name = "ha_group_in_use::a_group_that_goes_after_one_that_is_nowhere_is_kept_and_told";
+    let Some(cluster) = cluster(name) else { return };
+    let w = Workspace::new(&cluster);
+    w.configure(&(group("web", WEB) + &both("pve_ha_group.web.name")));
+    w.apply();
+    // Nothing creates it.
+    w.configure(&both("\"db\""));
+    let failed = w.apply_fails();
+    let failed = failed.only_error().flat();
+    for part in ["web: vm:10", "is to refer to db instead, which does not exist yet", "web was not deleted", "PVE: "] {
+        assert!(failed.contains(part), "{part}: {failed}");
+    }
+    assert_eq!((groups(&cluster), group_of(&cluster, "vm:100").as_deref()), (vec!["web".to_owned()], Some("web")));
+    // The create of it fails, after everything was given up that could be.
+    let fault = |path: &str| {
+        let fault = serde_json::json!({"method": "PUT", "path": path, "kind": "401", "count": 1});
+        cluster.emulator().faults().add(serde_json::from_value(fault).unwrap()).unwrap();
+    };
+    w.configure(&both(""));
+    fault("/cluster/ha/resources/vm:101$");
+    let failed = w.apply_fails();
+    let failed = failed.only_error().flat();
+    assert!(!failed.contains("Nothing was changed"), "{failed}");
+    let gave_up = group_of(&cluster, "vm:100").is_none();
+    assert_eq!(
+        failed.contains("Before that its references were removed from vm:100, as planned."),
+        gave_up,
+        "{failed}"
+    );
+    assert!(gave_up, "vm:100 comes first: {failed}");
+    assert_eq!((groups(&cluster), group_of(&cluster, "vm:101").as_deref()), (vec!["web".to_owned()], Some("web")));
+    w.apply();
+    assert!(groups(&cluster).is_empty());
+    w.destroy();
+}
+
 #[test]
 fn destroying_groups_with_their_resources_warns_of_nothing() {
     let name = "ha_group_in_use::destroying_groups_with_their_resources_warns_of_nothing";

@@ -145,7 +145,7 @@ mod tests {
             assert_eq!(Link::decode(private), Link::default());
         }
         assert!(Link::default().encode().is_empty());
-        let given_up = vec![GivenUp { id: "vm:100".into(), from: "web".into(), to: None }];
+        let given_up = vec![GivenUp { id: "vm:100".into(), from: "web".into(), to: None, is_to_new: false }];
         let link = Link { replaces: Some("a".into()), creates: None, given_up };
         assert_eq!(Link::decode(&link.encode()), link);
     }

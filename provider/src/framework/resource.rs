@@ -54,6 +54,9 @@ pub struct GivenUp {
     pub from: String,
     /// What the plan says instead.
     pub to: Option<String>,
+    /// Whether the same plan creates that: until then Proxmox refuses the new reference.
+    #[serde(default)]
+    pub is_to_new: bool,
 }
 
 /// An object of another resource type that is to become one of this type.

@@ -1,5 +1,9 @@
 //! What refers to an object that is to be destroyed, and what this plan makes of that.
 
+use pve_schemas::HaGroup;
+use pve_schemas::noun::Noun;
+
+use super::key::Key;
 use super::ledger::{Family, Shelf};
 use super::objects::{Object, Resource};
 use super::view::View;
@@ -42,7 +46,8 @@ pub fn given_up(object: &Object, view: &View<'_>) -> Vec<GivenUp> {
     let planned = referrers.ids.into_iter().filter_map(|sid| Some((sid, becomes(&view.planned.shelf, sid)?)));
     let given_up = planned.map(|(sid, group)| {
         let to = group.filter(|group| group.as_ref() != Some(name))?;
-        Some(GivenUp { id: sid.to_string(), from: name.to_string(), to: to.map(|group| group.to_string()) })
+        let is_to_new = to.as_ref().is_some_and(|to| view.planned.creates(&Key::named(HaGroup::NAME, to)));
+        Some(GivenUp { id: sid.to_string(), from: name.to_string(), to: to.map(|to| to.to_string()), is_to_new })
     });
     given_up.collect::<Option<Vec<_>>>().unwrap_or_default()
 }

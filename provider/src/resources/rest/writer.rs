@@ -1,5 +1,7 @@
 //! The writes of an object of a REST collection, one at a time in its lock domain.
 
+use std::time::Duration;
+
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use pve_schemas::noun::{Rest, Store};
@@ -10,6 +12,9 @@ use crate::client::{Domain, Error, Kind, Params, Turn};
 use crate::framework::{Cause, Context, Failure, Found, GivenUp, Value, WritePermit};
 use crate::resources::explain;
 use crate::resources::verbs::{Verb, Verbs};
+
+/// How often it is looked whether this apply has created what a reference is to go to.
+const LOOK_INTERVAL: Duration = Duration::from_millis(200);
 
 /// What was waited for when there is no turn.
 const TURN: &str = "before its turn to write";
@@ -59,6 +64,58 @@ impl<'a, N: Verbs> Writer<'a, N> {
                 return Err(explain(error));
             }
         }
+    }
+
+    /// Sends what the plan says of a reference to the object that is to be deleted. The object that is referred to instead may be
+    /// one that the same apply creates, in whichever order core comes to both.
+    async fn hand_over(&mut self, given_up: &GivenUp) -> Result<(), Failure> {
+        let refused = || Failure::refused(format!("{}: it can't refer to this.", given_up.id));
+        let (collection, parameter) = N::REFERRED_BY.ok_or_else(refused)?;
+        let failed = |error: Error| explain(&given_up.id, &error);
+        let (path, call) = (collection.object(&given_up.id), self.verb.call());
+        loop {
+            let entry = self.verb.client().find::<Json>(&path, &call).await.map_err(failed)?;
+            // What was given up meanwhile is done.
+            let Some(entry) = entry.filter(|entry| entry[parameter] == given_up.from.as_str()) else { return Ok(()) };
+            let mut params = Params::new();
+            match &given_up.to {
+                Some(to) => params.set(parameter, to),
+                None => params.delete(parameter),
+            };
+            if let Some(digest) = entry["digest"].as_str() {
+                params.set("digest", digest);
+            }
+            let turn = match self.turn.take() {
+                Some(turn) => turn,
+                None => self.verb.client().turn(domain::<N>(), &call).await.map_err(failed)?,
+            };
+            let was_made = self.has_made(given_up);
+            let error = match self.send(&Request::Put(&path, &params), &turn).await {
+                Err(error) if error.kind() == Kind::NoSuchGroup && !was_made => error,
+                done => {
+                    self.turn = Some(turn);
+                    return done.map(|_| ()).map_err(failed);
+                }
+            };
+            self.turn = self.verb.client().pass(turn, &call).await.map_err(failed)?;
+            if self.turn.is_none() && !(given_up.is_to_new && self.is_made_in_time(given_up).await) {
+                return Err(nowhere(given_up, &failed(error)));
+            }
+        }
+    }
+
+    fn has_made(&self, given_up: &GivenUp) -> bool {
+        given_up.to.as_ref().is_some_and(|to| self.verb.configured.preflight.has_made_named(N::NAME, to))
+    }
+
+    /// Waits, without a turn, until the object that is referred to instead was created.
+    async fn is_made_in_time(&self, given_up: &GivenUp) -> bool {
+        while !self.has_made(given_up) {
+            if !self.verb.call().pause(LOOK_INTERVAL).await {
+                return false;
+            }
+        }
+        true
     }
 
     async fn send(&self, request: &Request<'_>, turn: &Turn) -> Result<Json, Error> {
@@ -112,31 +169,7 @@ impl<N: Verbs> WritePermit for Writer<'_, N> {
     }
 
     fn give_up<'a>(&'a mut self, given_up: &'a GivenUp) -> BoxFuture<'a, Result<(), Failure>> {
-        async move {
-            let refused = || Failure::refused(format!("{}: it can't refer to this.", given_up.id));
-            let (collection, parameter) = N::REFERRED_BY.ok_or_else(refused)?;
-            let failed = |error: Error| explain(&given_up.id, &error);
-            let (path, call) = (collection.object(&given_up.id), self.verb.call());
-            let entry = self.verb.client().find::<Json>(&path, &call).await.map_err(failed)?;
-            // What was given up meanwhile is done.
-            let Some(entry) = entry.filter(|entry| entry[parameter] == given_up.from.as_str()) else { return Ok(()) };
-            let mut params = Params::new();
-            match &given_up.to {
-                Some(to) => params.set(parameter, to),
-                None => params.delete(parameter),
-            };
-            if let Some(digest) = entry["digest"].as_str() {
-                params.set("digest", digest);
-            }
-            let turn = match self.turn.take() {
-                Some(turn) => turn,
-                None => self.verb.client().turn(domain::<N>(), &call).await.map_err(failed)?,
-            };
-            let done = self.send(&Request::Put(&path, &params), &turn).await;
-            self.turn = Some(turn);
-            done.map(|_| ()).map_err(failed)
-        }
-        .boxed()
+        self.hand_over(given_up).boxed()
     }
 
     fn delete<'a>(&'a mut self, state: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
@@ -156,6 +189,20 @@ impl<N: Verbs> WritePermit for Writer<'_, N> {
         }
         .boxed()
     }
+}
+
+/// The delete of an object that is referred to, where the reference can't go to what the plan says.
+fn nowhere(given_up: &GivenUp, failure: &Failure) -> Failure {
+    let GivenUp { id, from, to, .. } = given_up;
+    let to = to.as_deref().unwrap_or_default();
+    let words = failure.detail.lines().last().filter(|line| line.starts_with("PVE: ")).unwrap_or_default();
+    Failure::refused(
+        format!(
+            "{from}: {id} refers to it, and is to refer to {to} instead, which does not exist yet. {from} was not deleted.\nCreate {to} \
+             first, such as with `-target`, and apply again.\n{words}"
+        )
+        .trim_end(),
+    )
 }
 
 fn domain<N: Rest>() -> Domain {
