@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 pub use waiting::Waited;
-pub(crate) use waiting::Waiting;
+pub(crate) use waiting::{Looks, Waiting};
 
 /// The bounds that every request of one operation obeys.
 ///
@@ -54,6 +54,11 @@ impl Call {
     /// The same for a wait that began with the first try of something.
     pub(crate) fn waiting_since(&self, started: Instant, what: impl Into<String>) -> Waiting {
         Waiting::new(what.into(), started, self.waited.clone())
+    }
+
+    /// Begins to look, again and again, whether what is waited for has come.
+    pub(crate) fn looks(&self, what: impl Into<String>) -> Looks<'_> {
+        Looks::new(self, what.into())
     }
 
     /// A call that may last for `limit` from now on or until `stop` is cancelled.

@@ -8,7 +8,7 @@ use tokio::sync::OnceCell;
 
 use crate::call::{Call, Waited};
 use crate::client::Client;
-use crate::framework::{Context, Failure};
+use crate::framework::{Context, Diagnostic, Failure};
 use crate::preflight::{self, Preflight};
 use crate::ssh::Ssh;
 use crate::unknown::UnknownProperties;
@@ -28,6 +28,8 @@ enum State {
     Deferred(Vec<String>),
     /// Configuring failed; the user has been told.
     Failed,
+    /// Nothing answers. Whoever needs the cluster says so.
+    Unreachable(Diagnostic),
     /// Ready for use.
     Ready(Arc<Configured>),
 }
@@ -49,6 +51,8 @@ pub struct Configured {
     removed: Mutex<BTreeMap<String, bool>>,
     /// HA resources that others removed, as far as the HA manager had not noticed it when this process looked.
     leftovers: OnceCell<BTreeSet<String>>,
+    /// HA resources that were created while the HA manager had the record of a removed one, and why it had.
+    inherited: Mutex<BTreeMap<String, String>>,
 }
 
 /// What is known of how nodes are logged in to.
@@ -78,6 +82,7 @@ impl Configured {
             unknown: Arc::default(),
             removed: Mutex::default(),
             leftovers: OnceCell::new(),
+            inherited: Mutex::default(),
         }
     }
 
@@ -124,8 +129,18 @@ impl Configured {
         Ok(leftovers.contains(sid) || self.removed().contains_key(sid))
     }
 
+    /// Remembers that the HA resource `sid` is created although the HA manager has the record of a removed one still: `why`.
+    pub fn remember_inherited(&self, sid: &str, why: String) {
+        lock(&self.inherited).insert(sid.to_owned(), why);
+    }
+
+    /// Why the HA resource `sid` may have inherited the record of a removed one, if it may.
+    pub fn inherited(&self, sid: &str) -> Option<String> {
+        lock(&self.inherited).get(sid).cloned()
+    }
+
     fn removed(&self) -> MutexGuard<'_, BTreeMap<String, bool>> {
-        self.removed.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.removed)
     }
 }
 
@@ -143,6 +158,19 @@ impl Session {
     /// Notes that configuring failed.
     pub fn fail(&self) {
         self.state.store(Arc::new(State::Failed));
+    }
+
+    /// Notes that nothing answers.
+    pub fn hold_back(&self, unreachable: Diagnostic) {
+        self.state.store(Arc::new(State::Unreachable(unreachable)));
+    }
+
+    /// Why the cluster can't be reached, where that has not been an error so far.
+    pub fn unreachable(&self) -> Option<Diagnostic> {
+        match &**self.state.load() {
+            State::Unreachable(unreachable) => Some(unreachable.clone()),
+            _ => None,
+        }
     }
 
     /// The configured provider, if it is ready: for checks that are silent otherwise.
@@ -168,9 +196,14 @@ impl Session {
             State::Failed => {
                 Err(Failure::refused("The provider could not be configured; see the error on the provider block."))
             }
+            State::Unreachable(unreachable) => Err(Failure::refused(unreachable.detail.clone())),
             State::Unconfigured => Err(Failure::refused("The provider has not been configured.")),
         }
     }
+}
+
+fn lock<T>(guarded: &Mutex<T>) -> MutexGuard<'_, T> {
+    guarded.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The bounds of an operation, in the client's terms.

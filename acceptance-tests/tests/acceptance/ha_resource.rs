@@ -250,6 +250,18 @@ fn the_state_is_waited_for_and_what_it_is_stuck_in_is_told() {
     let told = run.warnings().iter().map(|warning| warning.flat()).collect::<String>();
     assert!(told.contains("error state") && told.contains("state = \"disabled\""), "{}", run.text);
     assert!(!w.is_tainted("pve_ha_resource.a"));
+    // Nothing is to be changed then, and each plan says once what has become of it, also where it does change something.
+    w.plan_is_empty();
+    let warned = |configuration: &str| {
+        w.configure(configuration);
+        let run = w.expect(0, &["plan", "-json"]);
+        let is_about = |summary: &str| summary.starts_with("The HA resource is in the error state: vm:");
+        run.warnings().iter().filter(|warning| is_about(&warning.summary)).count()
+    };
+    let silenced = "provider \"pve\" {\n  ignore_preflight = [\"service-in-error\"]\n}\n";
+    assert_eq!(warned(&with(&vms[1], "started")), 1);
+    assert_eq!(warned(&with(&vms[1], "stopped")), 1);
+    assert_eq!(warned(&(silenced.to_owned() + &with(&vms[1], "started"))), 0);
     // The way out that was told.
     w.configure(&with(&vms[1], "disabled"));
     w.apply();

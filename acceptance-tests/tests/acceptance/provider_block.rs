@@ -9,11 +9,21 @@ use pve_emulator::{Options, Release};
 /// Two resources, so that what is wrong with the provider could be told more than once.
 const TWO: &str = "resource \"pve_ha_resource\" \"a\" {\n  count = 2\n  sid   = \"vm:90${count.index}\"\n}\n";
 
-/// A plan with the given provider block and without any environment.
+/// A plan of the two with the given provider block and without any environment.
 fn plan(w: &Workspace, arguments: &[(&str, &str)]) -> acceptance_tests::output::Run {
+    plan_of(w, arguments, TWO, &[])
+}
+
+/// The same of other resources, with more options of the CLI.
+fn plan_of(
+    w: &Workspace,
+    arguments: &[(&str, &str)],
+    resources: &str,
+    options: &[&str],
+) -> acceptance_tests::output::Run {
     let lines: String = arguments.iter().map(|(name, value)| format!("  {name} = {value:?}\n")).collect();
-    w.configure(&format!("provider \"pve\" {{\n{lines}}}\n{TWO}"));
-    let mut command = w.command(&["plan", "-json"]);
+    w.configure(&format!("provider \"pve\" {{\n{lines}}}\n{resources}"));
+    let mut command = w.command(&[&["plan", "-json"], options].concat());
     for name in ["ENDPOINT", "API_TOKEN", "CA_CERTIFICATE"] {
         command.env_remove(format!("PROXMOX_VE_{name}"));
     }
@@ -82,6 +92,50 @@ fn what_is_wrong_is_told_once_with_what_to_do() {
         }
         assert!(!run.text.contains(token.split('=').nth(1).unwrap()), "{what}: the secret is told");
     }
+}
+
+#[test]
+fn a_run_that_asks_the_cluster_for_nothing_does_without_it() {
+    let name = "provider_block::a_run_that_asks_the_cluster_for_nothing_does_without_it";
+    let Some(cluster) = Cluster::own(name, Options::default()).map(Arc::new) else { return };
+    let (endpoint, token) = (cluster.variable("PROXMOX_VE_ENDPOINT"), cluster.variable("PROXMOX_VE_API_TOKEN"));
+    let ca = cluster.variable("PROXMOX_VE_CA_CERTIFICATE");
+    let closed = Nobody::new();
+    let down = format!("https://{closed}");
+    let away = [("endpoint", down.as_str()), ("ca_certificate", ca), ("api_token", token)];
+    let none = TWO.replace("count = 2", "count = 0");
+    let w = Workspace::new(&cluster);
+    let run = plan_of(&w, &away, &none, &[]);
+    assert!(run.code == Some(0) && run.errors().is_empty(), "{}", run.text);
+    // A data source asks for something.
+    let run = plan_of(&w, &away, "data \"pve_version\" \"a\" {}\n", &[]);
+    assert!(run.only_error().flat().contains("can't be reached"), "{}", run.text);
+    // What is wrong with the provider block is wrong whatever is planned.
+    let wrong = [("endpoint", endpoint), ("ca_certificate", ca), ("api_token", "root@pam!terraform=wrong")];
+    assert!(plan_of(&w, &wrong, &none, &[]).only_error().flat().contains("401"));
+    let untrusted = [("endpoint", endpoint), ("api_token", token)];
+    assert!(plan_of(&w, &untrusted, &none, &[]).only_error().flat().contains("certificate"));
+
+    // A refresh of two objects fails once, and a plan without a refresh has nothing to ask for.
+    w.configure(TWO);
+    w.apply();
+    assert!(plan_of(&w, &away, TWO, &[]).only_error().flat().contains("can't be reached"));
+    let run = plan_of(&w, &away, TWO, &["-refresh=false"]);
+    assert!(run.code == Some(0) && run.errors().is_empty(), "{}", run.text);
+    let run =
+        plan_of(&w, &away, &TWO.replace("count.index}\"", "count.index}\"\n  comment = \"a\""), &["-refresh=false"]);
+    assert!(run.only_error().flat().contains("can't be reached"), "{}", run.text);
+
+    // An outage after the plan: no object is changed, and one says why in full.
+    w.configure(&TWO.replace("90$", "91$"));
+    w.expect(0, &["plan", "-out=plan"]);
+    let mut command = w.command(&["apply", "-json", "plan"]);
+    command.env("PROXMOX_VE_ENDPOINT", &down);
+    let run = acceptance_tests::output::Run::new(&command.output().unwrap());
+    let (errors, state) = (run.errors(), w.state());
+    let in_full = errors.iter().filter(|error| error.flat().contains("can't be reached. Nothing was sent")).count();
+    assert!(run.code == Some(1) && in_full == 1 && errors.len() <= 2 && state.len() == 2, "{}", run.text);
+    w.destroy();
 }
 
 #[test]

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::Call;
+
 /// How often a wait is told in the log, and from which length on it is noted.
 const TELL: Duration = Duration::from_secs(10);
 
@@ -69,6 +71,26 @@ impl Drop for Waiting {
     }
 }
 
+/// Looks at what changes in its own time, told as a wait from the first pause between two of them on.
+#[derive(Debug)]
+pub(crate) struct Looks<'a> {
+    call: &'a Call,
+    what: String,
+    waiting: Option<Waiting>,
+}
+
+impl<'a> Looks<'a> {
+    pub(super) fn new(call: &'a Call, what: String) -> Self {
+        Self { call, what, waiting: None }
+    }
+
+    /// Waits until it is time for another look. `false` where the call ends before that, or would end in the middle of the look.
+    pub(crate) async fn pause(&mut self, period: Duration) -> bool {
+        let waiting = self.waiting.get_or_insert_with(|| self.call.waiting(self.what.as_str()));
+        waiting.during(self.call.pause(period)).await
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Mutex;
@@ -76,7 +98,6 @@ mod tests {
     use tokio_util::sync::CancellationToken;
 
     use super::*;
-    use crate::call::Call;
 
     #[tokio::test(start_paused = true)]
     async fn a_long_wait_is_noted_and_a_short_one_is_not() {
@@ -90,5 +111,20 @@ mod tests {
             waiting.during(tokio::time::sleep(Duration::from_secs(1))).await;
         }
         assert_eq!(*noted.lock().unwrap(), [("b".to_owned(), 31)]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn looks_are_a_wait_from_the_first_pause_on() {
+        let noted = Arc::new(Mutex::new(Vec::new()));
+        let notes = noted.clone();
+        let note = move |what: &str, length: Duration| notes.lock().unwrap().push((what.to_owned(), length.as_secs()));
+        let call = Call::within(Duration::from_secs(60), CancellationToken::new()).noting(Waited::new(note));
+        let mut looks = call.looks("a state");
+        tokio::time::sleep(Duration::from_secs(20)).await;
+        for _ in 0..6 {
+            assert!(looks.pause(Duration::from_secs(2)).await);
+        }
+        drop(looks);
+        assert_eq!(*noted.lock().unwrap(), [("a state".to_owned(), 12)]);
     }
 }

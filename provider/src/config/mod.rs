@@ -15,9 +15,9 @@ use futures_util::future::BoxFuture;
 use pve_schemas::ProviderBlock;
 use secrecy::SecretString;
 
-use crate::client::{Client, Credentials, DEFAULT_REQUEST_TIMEOUT, Endpoint, Kind, Settings};
+use crate::client::{Client, Credentials, DEFAULT_REQUEST_TIMEOUT, Endpoint, Error, Kind, Obstacle, Settings};
 use crate::explain::explain;
-use crate::framework::{Configure, Context, Diagnostics, Path, Role, Schema, Stop, Value, to_model};
+use crate::framework::{Configure, Context, Diagnostic, Diagnostics, Path, Role, Schema, Stop, Value, to_model};
 use crate::preflight;
 use crate::session::{Configured, Session, SshAccess, call};
 use crate::ssh::Ssh;
@@ -28,6 +28,9 @@ use trust::Anchors;
 
 /// How long configuring may take to find out that the cluster doesn't answer.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The summary of what keeps the provider from its cluster.
+const UNUSABLE: &str = "Cannot use the Proxmox VE API";
 
 /// The provider block.
 pub struct Configuration {
@@ -57,11 +60,11 @@ impl Configuration {
         self.session.fail();
         let Some((configured, endpoint)) = self.configured(config, &mut diagnostics) else { return diagnostics };
         let cx = Context::new(Instant::now() + PATIENCE, stop);
-        // One question, so that an unreachable host, a certificate or a token that is wrong is told once and here.
+        // One question, so that a certificate or a token that is wrong is told once and here.
         match configured.client.version(&call(&cx)).await {
             Ok(_) => self.session.ready_with(configured),
             Err(error) if error.kind() == Kind::NotImplemented => diagnostics.error(
-                "Cannot use the Proxmox VE API",
+                UNUSABLE,
                 format!(
                     "{endpoint}: there is a server, but not the Proxmox VE API at this path. Check `endpoint`: a node's is \
                      https://NODE:8006, with or without /api2/json. Nothing was changed.\n{}",
@@ -69,7 +72,9 @@ impl Configuration {
                 ),
             ),
             Err(error) => {
-                diagnostics.push(explain(&endpoint, &error).into_error("Cannot use the Proxmox VE API"));
+                let failed = explain(&endpoint, &error).into_error(UNUSABLE);
+                // A run that asks the cluster for nothing does without it; whatever does ask says so.
+                if is_silent(&error) { self.session.hold_back(failed) } else { diagnostics.push(failed) }
             }
         }
         diagnostics
@@ -290,6 +295,19 @@ impl Configure for Configuration {
 
     fn configure<'a>(&'a self, config: &'a Value, stop: Stop) -> BoxFuture<'a, Diagnostics> {
         self.connect(config, stop).boxed()
+    }
+
+    fn unreachable(&self) -> Option<Diagnostic> {
+        self.session.unreachable()
+    }
+}
+
+/// Whether nothing has answered, as in an outage: anything else is wrong with the provider block, whatever is planned.
+fn is_silent(error: &Error) -> bool {
+    match error.kind() {
+        Kind::Unreachable(obstacle) => matches!(obstacle, Obstacle::Dns | Obstacle::Connect),
+        Kind::Unanswered | Kind::Expired => error.status().is_none(),
+        _ => false,
     }
 }
 

@@ -98,3 +98,9 @@ impl IntoIterator for Diagnostics {
         self.0.into_iter()
     }
 }
+
+impl From<Diagnostic> for Diagnostics {
+    fn from(diagnostic: Diagnostic) -> Self {
+        Self(vec![diagnostic])
+    }
+}

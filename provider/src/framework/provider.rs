@@ -1,14 +1,15 @@
 //! A provider as the protocol layer sees it: one method per thing core can ask, values in, values and diagnostics out.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::future::BoxFuture;
 
 use super::link::Replaced;
 use super::{
-    Activity, DataSource, Diagnostics, Link, Listing, MoveSource, Path, Resource, Schema, Stop, Value, apply, list,
-    plan, read, validate,
+    Activity, DataSource, Diagnostic, Diagnostics, Link, Listing, MoveSource, Path, Resource, Schema, Stop, Value,
+    apply, list, plan, read, validate,
 };
 
 /// The provider block: its schema, and what configuring does.
@@ -22,6 +23,12 @@ pub trait Configure: Send + Sync {
     /// Makes the provider ready. Is called again and again in reattach mode and forgets everything each time.
     /// `config` may hold unknown values during plan.
     fn configure<'a>(&'a self, config: &'a Value, stop: Stop) -> BoxFuture<'a, Diagnostics>;
+
+    /// Why what was configured can't be asked for anything, where that is no error yet: a run that asks for nothing, such as one
+    /// of resources with `count = 0`, does without.
+    fn unreachable(&self) -> Option<Diagnostic> {
+        None
+    }
 }
 
 /// All that this provider offers.
@@ -32,6 +39,8 @@ pub struct Provider {
     stop: Mutex<Stop>,
     replaced: Replaced,
     activity: Arc<Activity>,
+    /// Whether it was said since the last `configure` that nothing can be asked for.
+    is_unreachable_told: AtomicBool,
 }
 
 /// What core asks a plan of.
@@ -123,6 +132,7 @@ impl Provider {
             stop: Mutex::default(),
             replaced: Replaced::default(),
             activity: Arc::default(),
+            is_unreachable_told: AtomicBool::new(false),
         }
     }
 
@@ -169,6 +179,7 @@ impl Provider {
         let stop = Stop::new();
         *self.stop.lock().unwrap_or_else(PoisonError::into_inner) = stop.clone();
         self.replaced.clear();
+        self.is_unreachable_told.store(false, Ordering::Relaxed);
         self.configure.configure(config, stop).await
     }
 
@@ -215,7 +226,14 @@ impl Provider {
     pub async fn plan(&self, name: &str, request: PlanRequest) -> Planned {
         let _under_way = self.activity.begin();
         match self.resource(name) {
-            Ok(resource) => plan::plan(resource, self.stopper(), self.activity.clone(), request).await,
+            Ok(resource) => {
+                let prior = request.prior.clone();
+                let mut planned = plan::plan(resource, self.stopper(), self.activity.clone(), request).await;
+                if planned.state != prior {
+                    planned.diagnostics.extend(self.unreachable_once());
+                }
+                planned
+            }
             Err(diagnostics) => Planned { diagnostics, ..Planned::default() },
         }
     }
@@ -223,7 +241,10 @@ impl Provider {
     /// Carries out a plan.
     pub async fn apply(&self, name: &str, request: ApplyRequest) -> Applied {
         match self.resource(name) {
-            Ok(resource) => apply::apply(resource, self.stopper(), request, &self.replaced).await,
+            Ok(resource) => match self.unreachable() {
+                Some(diagnostics) => Applied { state: request.prior, diagnostics },
+                None => apply::apply(resource, self.stopper(), request, &self.replaced).await,
+            },
             Err(diagnostics) => Applied { state: request.prior, diagnostics },
         }
     }
@@ -232,6 +253,9 @@ impl Provider {
     pub async fn read(&self, name: &str, state: Value) -> ReadOutcome {
         let _under_way = self.activity.begin();
         match self.resource(name) {
+            Ok(_) if self.configure.unreachable().is_some() => {
+                ReadOutcome { state, diagnostics: self.unreachable_once() }
+            }
             Ok(resource) => read::read(resource, self.stopper(), state).await,
             Err(diagnostics) => ReadOutcome { state, diagnostics },
         }
@@ -240,7 +264,10 @@ impl Provider {
     /// Starts the import of the object with the natural id `id`.
     pub async fn import(&self, name: &str, id: &str) -> Imported {
         match self.resource(name) {
-            Ok(resource) => read::import(resource, self.stopper(), id).await,
+            Ok(resource) => match self.unreachable() {
+                Some(diagnostics) => Imported { diagnostics, ..Imported::default() },
+                None => read::import(resource, self.stopper(), id).await,
+            },
             Err(diagnostics) => Imported { diagnostics, ..Imported::default() },
         }
     }
@@ -248,7 +275,10 @@ impl Provider {
     /// Starts the import of the object with that identity.
     pub async fn import_identity(&self, name: &str, identity: &Value) -> Imported {
         match self.resource(name) {
-            Ok(resource) => read::import_identity(resource, self.stopper(), identity).await,
+            Ok(resource) => match self.unreachable() {
+                Some(diagnostics) => Imported { diagnostics, ..Imported::default() },
+                None => read::import_identity(resource, self.stopper(), identity).await,
+            },
             Err(diagnostics) => Imported { diagnostics, ..Imported::default() },
         }
     }
@@ -256,7 +286,10 @@ impl Provider {
     /// Finds all objects of a type.
     pub async fn list(&self, name: &str) -> Listing {
         match self.resource(name) {
-            Ok(resource) => list::list(resource, self.stopper()).await,
+            Ok(resource) => match self.unreachable() {
+                Some(diagnostics) => Listing { diagnostics, ..Listing::default() },
+                None => list::list(resource, self.stopper()).await,
+            },
             Err(diagnostics) => Listing { diagnostics, ..Listing::default() },
         }
     }
@@ -272,9 +305,29 @@ impl Provider {
     /// Reads a data source.
     pub async fn read_data_source(&self, name: &str, config: Value) -> ReadOutcome {
         match self.data_source(name) {
-            Ok(source) => read::data_source(source, self.stopper(), config).await,
+            Ok(source) => match self.unreachable() {
+                Some(diagnostics) => ReadOutcome { state: Value::Null, diagnostics },
+                None => read::data_source(source, self.stopper(), config).await,
+            },
             Err(diagnostics) => ReadOutcome { state: Value::Null, diagnostics },
         }
+    }
+
+    /// That nothing can be asked for, where an answer without it would be no answer: in full at the first time.
+    pub fn unreachable(&self) -> Option<Diagnostics> {
+        let mut unreachable = self.configure.unreachable()?;
+        if self.is_unreachable_told.swap(true, Ordering::Relaxed) {
+            unreachable.detail =
+                "The cluster can't be reached; another error of this run says why. Nothing was sent.".to_owned();
+        }
+        Some(Diagnostics::from(unreachable))
+    }
+
+    /// The same where core goes on with what it has: one error ends the run for all objects, so that one of them says it.
+    fn unreachable_once(&self) -> Diagnostics {
+        let unreachable = self.configure.unreachable();
+        let news = unreachable.filter(|_| !self.is_unreachable_told.swap(true, Ordering::Relaxed));
+        news.map(Diagnostics::from).unwrap_or_default()
     }
 
     fn stopper(&self) -> Stop {

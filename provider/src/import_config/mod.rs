@@ -71,6 +71,7 @@ async fn read(provider: &Provider, nodes: &[Node]) -> (Option<Written>, Diagnost
     if !diagnostics.has_error() {
         diagnostics.extend(provider.configure(&block).await);
     }
+    diagnostics.extend(provider.unreachable().unwrap_or_default());
     if diagnostics.has_error() {
         return (None, diagnostics);
     }

@@ -87,6 +87,14 @@ impl Preflight {
         }
     }
 
+    /// Warns of the HA resource `sid`, which a refresh has found in the error state.
+    pub fn in_error(&self, sid: &str) -> Option<Diagnostic> {
+        const NAME: &str = "service-in-error";
+        let check = CHECKS.iter().find(|check| check.name == NAME);
+        let check = check.filter(|_| !self.ignored.contains(NAME) && !self.is_writing())?;
+        self.is_news(guests::error_news(sid)).then(|| guests::in_error(sid).into_diagnostic(check, Some(sid)))
+    }
+
     /// Takes note that this process has made what `object` is about.
     pub fn made(&self, kind: &str, object: &Value) {
         self.ledger().record_made(Key::of(kind, object));
@@ -319,6 +327,11 @@ impl Finding {
         };
         Diagnostic { severity: self.severity, summary, detail, path: self.path }
     }
+}
+
+/// What to do about the HA resource `sid`, which is in the error state.
+pub fn error_state(sid: &str) -> String {
+    guests::error_state(sid)
 }
 
 /// The names of all checks, sorted.

@@ -189,7 +189,7 @@ pub const CHECKS: &[Check] = &[
         name: "service-in-error",
         level: WARNS,
         summary: "The HA resource is in the error state",
-        doc: "An HA resource that is changed, or that a changed rule names, is in the error state.",
+        doc: "An HA resource of the state, or one that a changed rule names, is in the error state.",
         run: guests::service_in_error,
     },
     Check {

@@ -13,6 +13,7 @@ use super::verbs::{Verb, Verbs, newly_set, simple_id};
 use super::{explain, ha_features, ha_group};
 use crate::client::{Collection, Params, Placement};
 use crate::framework::{Change, Diagnostics, Failure, MoveSource, Path, Value};
+use crate::preflight;
 use crate::session::Configured;
 
 /// How often the CRM's progress is looked at; it works in rounds of 10 s.
@@ -102,6 +103,22 @@ impl Verbs for HaResource {
         Ok(())
     }
 
+    /// The HA manager gives a service up at any time, and nothing of that is in the configuration, so that no plan shows it.
+    async fn refreshed(verb: &Verb<'_>, _state: &Value, found: &Value) {
+        let sid = found.at("sid").as_str().unwrap_or_default();
+        // The plan takes the same list to see whether the guest is there.
+        let Ok(rows) = verb.client().list(Collection::ClusterResources, &verb.call()).await else { return };
+        let guest = sid.replace("vm:", "qemu/").replace("ct:", "lxc/");
+        let row = rows.find::<Json>(&guest).ok().flatten();
+        // One that is to be disabled leaves that state in the next round.
+        if row.is_some_and(|row| row["hastate"] == "error")
+            && found.at("state").as_str() != Some("disabled")
+            && let Some(warning) = verb.configured.preflight.in_error(sid)
+        {
+            verb.cx.warn(warning.summary, warning.detail);
+        }
+    }
+
     async fn before_update(verb: &Verb<'_>, from: &mut Value, to: &Value) -> Result<(), Failure> {
         if !gives_up_group(from, to) {
             return Ok(());
@@ -136,25 +153,24 @@ impl Verbs for HaResource {
     }
 
     async fn settle(verb: &Verb<'_>, object: &Self) -> Result<(), Failure> {
-        if object.wait_for_state != Some(true) {
-            return Ok(());
-        }
         let sid = object.sid.as_str();
+        if object.wait_for_state != Some(true) {
+            return predecessor::follow(verb, sid).await;
+        }
+        let call = verb.call();
+        let mut looks = call.looks("an HA resource to reach its state");
         loop {
-            let status = verb.client().get::<Json>(Collection::HaStatus.path(), &verb.call()).await;
+            let status = verb.client().get::<Json>(Collection::HaStatus.path(), &call).await;
             let status = status.map_err(|error| explain(sid, &error))?;
-            let row = status.as_array().into_iter().flatten().find(|row| row["type"] == "service" && row["sid"] == sid);
+            let row = service(&status, sid);
             let state = row.and_then(|row| row["state"].as_str()).unwrap_or("unknown to the HA manager");
             if has_reached(object.state.unwrap_or(HaState::Started), state) {
                 return Ok(());
             }
             if state == "error" {
-                return Err(Failure::refused(format!(
-                    "{sid}: its start failed too often, and it is in the error state. Set `state = \"disabled\"`, apply, repair the \
-                     guest, and set the state back."
-                )));
+                return Err(Failure::refused(preflight::error_state(sid)));
             }
-            if !verb.call().pause(POLL).await {
+            if !looks.pause(POLL).await {
                 let node =
                     row.and_then(|row| row["node"].as_str()).map_or_else(String::new, |node| format!(" on {node}"));
                 return Err(Failure::refused(format!(
@@ -169,6 +185,11 @@ impl Verbs for HaResource {
     fn moved(source: &MoveSource) -> Moved {
         moved::ha_resource(source)
     }
+}
+
+/// What the HA manager says of the HA resource `sid`.
+fn service<'a>(status: &'a Json, sid: &str) -> Option<&'a Json> {
+    status.as_array().into_iter().flatten().find(|row| row["type"] == "service" && row["sid"] == sid)
 }
 
 /// Whether the group goes, and with it what made `failback = false` stand for an unset one.

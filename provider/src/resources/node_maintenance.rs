@@ -14,6 +14,7 @@ use self::queue::Queue;
 use self::status::{Holding, Status};
 use super::hosted::{Hosted, any_node, await_quorum, cluster_file, get, members, told, unsure};
 use super::verbs::{Verb, simple_id};
+use crate::call::Looks;
 use crate::client::{Collection, Domain};
 use crate::framework::{Cause, Failure, Freshness, Path, Value};
 use crate::ssh::{ClusterFile, Command, Kind};
@@ -103,7 +104,8 @@ impl Hosted for NodeMaintenance {
             return Ok(());
         }
         let mut rest = Rest::default();
-        let mut waiting = verb.call().waiting(format!("HA services to leave {node}"));
+        let call = verb.call();
+        let mut looks = call.looks(format!("HA services to leave {node}"));
         loop {
             let status = status(verb, node).await?;
             let holds = status.holds(node);
@@ -115,12 +117,14 @@ impl Hosted for NodeMaintenance {
             if rest.look(&status, status.is_requested(node), &holds) > PATIENCE {
                 return Err(stuck(node, &status, &holds));
             }
-            waiting.during(pause(verb, || stuck(node, &status, &holds))).await?;
+            pause(&mut looks, || stuck(node, &status, &holds)).await?;
         }
     }
 
     async fn vanish(verb: &Verb<'_>, state: &Self) -> Result<(), Failure> {
         let node = state.node.as_str();
+        let call = verb.call();
+        let mut looks = call.looks(format!("the maintenance of {node} to end"));
         loop {
             let status = status(verb, node).await?;
             if !status.is_requested(node) && status.is_online(node) {
@@ -135,7 +139,7 @@ impl Hosted for NodeMaintenance {
                 );
                 return Ok(());
             }
-            pause(verb, || {
+            pause(&mut looks, || {
                 Failure::refused(format!(
                     "{node}: the end of its maintenance was asked for, and the HA manager has it as {} still. Look at \
                      `pve_ha_status`: it works only while a master is active. Apply again then.",
@@ -262,18 +266,20 @@ async fn wait(
     };
     // It is asked for already: whatever happens from here on, it may come about.
     let open = |failure: Failure| Failure { cause: Cause::Ambiguous, ..failure };
+    let call = verb.call();
+    let mut looks = call.looks("the HA manager to take a request");
     while !is_done(&status(verb, node).await.map_err(open)?) {
         if tokio::time::Instant::now() >= end {
             return Err(failed());
         }
-        pause(verb, failed).await?;
+        pause(&mut looks, failed).await?;
     }
     Ok(())
 }
 
 /// Waits until it is time for another look, or fails because the operation ends before.
-async fn pause(verb: &Verb<'_>, over: impl FnOnce() -> Failure) -> Result<(), Failure> {
-    if verb.call().pause(POLL).await { Ok(()) } else { Err(over()) }
+async fn pause(looks: &mut Looks<'_>, over: impl FnOnce() -> Failure) -> Result<(), Failure> {
+    if looks.pause(POLL).await { Ok(()) } else { Err(over()) }
 }
 
 fn stuck(node: &str, status: &Status, holds: &[Holding]) -> Failure {

@@ -63,6 +63,24 @@ pub fn missing_guest(case: &Case<'_>) -> Vec<Finding> {
     }
 }
 
+/// The HA resource `sid`, which is in the error state.
+pub(in crate::preflight) fn in_error(sid: &str) -> Finding {
+    warning(Some(Path::attribute("state")), error_state(sid))
+}
+
+/// What to do about an HA resource that the HA manager has given up.
+pub(in crate::preflight) fn error_state(sid: &str) -> String {
+    format!(
+        "{sid}: it is in the error state: the HA manager neither starts nor moves it, and Proxmox refuses every change of it but \
+         `state = \"disabled\"`.\nSet that, apply, repair the guest, and set the state back."
+    )
+}
+
+/// What is said once of an HA resource in the error state.
+pub(in crate::preflight) fn error_news(sid: &str) -> String {
+    format!("service-in-error {sid}")
+}
+
 /// HA resources in the error state.
 pub fn service_in_error(case: &Case<'_>) -> Vec<Finding> {
     let is_in_error = |sid: &str| case.view.guest(sid).is_some_and(|guest| guest.is_in_error);
@@ -70,13 +88,7 @@ pub fn service_in_error(case: &Case<'_>) -> Vec<Finding> {
         if !is_in_error(sid) || matches!(resource.state, None | Some(HaState::Disabled)) {
             return Vec::new();
         }
-        return vec![warning(
-            Some(Path::attribute("state")),
-            format!(
-                "{sid}: it is in the error state, and Proxmox refuses every change of it but `state = \"disabled\"`.\nSet that, apply, \
-                 repair the guest, and set the state back."
-            ),
-        )];
+        return if case.is_news(error_news(sid)) { vec![in_error(sid)] } else { Vec::new() };
     }
     let Some((name, rule)) = case.rule() else { return Vec::new() };
     let broken: Vec<&str> =

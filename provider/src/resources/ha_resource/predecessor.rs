@@ -12,11 +12,12 @@ use pve_schemas::data::HaStatus;
 use serde_json::Value as Json;
 use tokio::time::Instant;
 
-use super::POLL;
+use super::{POLL, service};
 use crate::call::Call;
 use crate::client::{Client, Collection, Error};
+use crate::explain::explain;
 use crate::framework::Failure;
-use crate::resources::explain;
+use crate::preflight;
 use crate::resources::verbs::Verb;
 
 /// How long one look may take: it must not hold up a create that would be possible without it.
@@ -26,17 +27,22 @@ const LOOK_TIMEOUT: Duration = Duration::from_secs(10);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 /// Waits until the HA manager has dropped its record of an HA resource `sid` that was removed. If that takes too long, or no
-/// HA manager is active, the create goes on, with a warning.
+/// HA manager is active, the create goes on, and [`follow`] looks at what becomes of it.
 pub(super) async fn await_removal(verb: &Verb<'_>, sid: &str) -> Result<(), Failure> {
     let (client, call) = (verb.client(), verb.call());
-    let leftovers = async { Ok::<_, Error>(removed(&look(client, &call).await?)) };
+    // What was listed for the plan of this very create a few seconds ago will do: of its own removals this process knows.
+    let leftovers = async {
+        let rows = client.list(Collection::HaStatus, &one_look(&call)).await?;
+        Ok::<_, Error>(removed(&Json::Array(rows.all()?)))
+    };
     match verb.configured.was_removed(sid, leftovers).await {
         Ok(true) => {}
         Ok(false) => return Ok(()),
         Err(error) => return unseen(sid, &error),
     }
     let end = Instant::now() + LONGEST_WAIT;
-    loop {
+    let mut looks = call.looks("the HA manager to drop its record of a removed HA resource");
+    let why = loop {
         let rows = match look(client, &call).await {
             Ok(rows) => rows,
             Err(error) => return unseen(sid, &error),
@@ -45,15 +51,12 @@ pub(super) async fn await_removal(verb: &Verb<'_>, sid: &str) -> Result<(), Fail
             return Ok(());
         }
         if !has_active_manager(&rows) {
-            warn(verb, sid, "no HA manager is active");
-            return Ok(());
+            break "no HA manager is active".to_owned();
         }
         if Instant::now() >= end {
-            warn(verb, sid, &format!("the HA manager has not dropped it within {} s", LONGEST_WAIT.as_secs()));
-            return Ok(());
+            break format!("the HA manager has not dropped it within {} s", LONGEST_WAIT.as_secs());
         }
-        tracing::info!(sid, "waiting until the HA manager has dropped its record of the removed HA resource");
-        if call.pause(POLL).await {
+        if looks.pause(POLL).await {
             continue;
         }
         if verb.cx.stop.is_cancelled() {
@@ -62,15 +65,51 @@ pub(super) async fn await_removal(verb: &Verb<'_>, sid: &str) -> Result<(), Fail
                  Nothing was sent. Apply again."
             )));
         }
-        warn(verb, sid, "the time for the create does not allow to wait longer");
-        return Ok(());
+        break "the time for the create does not allow to wait longer".to_owned();
+    };
+    verb.configured.remember_inherited(sid, why);
+    Ok(())
+}
+
+/// Looks, after a create that may have inherited the record of a removed HA resource, whether its service ends in `error`.
+/// The CRM acts in the rounds after the create; what goes wrong later is told by the refresh of the next plan.
+pub(super) async fn follow(verb: &Verb<'_>, sid: &str) -> Result<(), Failure> {
+    let Some(why) = verb.configured.inherited(sid) else { return Ok(()) };
+    let (client, call) = (verb.client(), verb.call());
+    let end = Instant::now() + LONGEST_WAIT;
+    let mut looks = call.looks("the HA manager to take up an HA resource that was removed before");
+    let is_unseen = loop {
+        let Ok(rows) = look(client, &call).await else { break true };
+        if service(&rows, sid).is_some_and(|row| row["state"] == "error") {
+            return Err(Failure::refused(format!(
+                "{}\nIt has inherited the record of the HA resource that was removed before: {why}.",
+                preflight::error_state(sid)
+            )));
+        }
+        if !has_active_manager(&rows) {
+            break true;
+        }
+        if Instant::now() >= end {
+            break false;
+        }
+        if !looks.pause(POLL).await {
+            break true;
+        }
+    };
+    if is_unseen {
+        warn(verb, sid, &why);
     }
+    Ok(())
+}
+
+/// The bounds of one look.
+fn one_look(call: &Call) -> Call {
+    Call::new(call.deadline.min(Instant::now() + LOOK_TIMEOUT), call.stop.clone())
 }
 
 /// The rows of the HA status, now.
 async fn look(client: &Client, call: &Call) -> Result<Json, Error> {
-    let deadline = call.deadline.min(Instant::now() + LOOK_TIMEOUT);
-    client.get(Collection::HaStatus.path(), &Call::new(deadline, call.stop.clone())).await
+    client.get(Collection::HaStatus.path(), &one_look(call)).await
 }
 
 /// The HA resources of which there is only a record.
@@ -121,13 +160,25 @@ mod tests {
         Arc::new(Configured::new(server.client(), SshAccess::Absent, false, BTreeSet::new()))
     }
 
-    /// Waits as a create of `sid` does that has `seconds` left; the warnings.
+    /// Waits as a create of `sid` does that has `seconds` left; why its service may end in `error`.
     async fn wait(configured: &Arc<Configured>, sid: &str, seconds: u64) -> Result<String, Failure> {
         let cx = Context::new((Instant::now() + Duration::from_secs(seconds)).into_std(), Stop::new());
         let verb = Verb { configured: configured.clone(), cx: &cx };
         await_removal(&verb, sid).await?;
+        Ok(configured.inherited(sid).unwrap_or_default())
+    }
+
+    /// Follows a create of vm:100 that has inherited a record; the failure, and else the warnings.
+    async fn followed(server: &Fake) -> String {
+        let configured = configured(server);
+        configured.remember_inherited("vm:100", "it was still there".to_owned());
+        let cx = Context::new((Instant::now() + Duration::from_secs(600)).into_std(), Stop::new());
+        let verb = Verb { configured, cx: &cx };
+        let failure = follow(&verb, "vm:100").await.err();
         drop(verb);
-        Ok(cx.into_warnings().iter().map(|warning| format!("{}: {}", warning.summary, warning.detail)).collect())
+        let warnings = cx.into_warnings();
+        let warnings = warnings.iter().map(|warning| format!("{}: {}", warning.summary, warning.detail));
+        failure.map_or_else(|| warnings.collect(), |failure| failure.detail)
     }
 
     #[tokio::test(start_paused = true)]
@@ -147,7 +198,6 @@ mod tests {
         let server = Fake::start(|_| ok(&rows("deleting", "active").to_string()));
         let before = Instant::now();
         let told = wait(&configured(&server), "vm:100", 600).await.unwrap();
-        assert!(told.starts_with("HA resource vm:100 may end in the error state"), "{told}");
         assert!(told.contains("has not dropped it within 30 s"), "{told}");
         assert!((LONGEST_WAIT..LONGEST_WAIT + POLL).contains(&before.elapsed()), "{:?}", before.elapsed());
         // What is left of the create's own time is for the create.
@@ -155,6 +205,49 @@ mod tests {
         let told = wait(&configured(&server), "vm:100", 10).await.unwrap();
         assert!(told.contains("does not allow to wait longer"), "{told}");
         assert!(before.elapsed() <= Duration::from_secs(10) - 2 * POLL + POLL, "{:?}", before.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_create_that_inherits_a_record_is_followed_for_some_rounds() {
+        let looks = AtomicUsize::new(0);
+        let server = Fake::start(move |_| {
+            let state = if looks.fetch_add(1, Ordering::Relaxed) < 6 { "started" } else { "error" };
+            ok(&rows(state, "active").to_string())
+        });
+        let told = followed(&server).await;
+        assert!(told.starts_with("vm:100: it is in the error state") && told.contains("it was still there"), "{told}");
+        let server = Fake::start(|_| ok(&rows("started", "active").to_string()));
+        let before = Instant::now();
+        assert_eq!(followed(&server).await, "");
+        assert!((LONGEST_WAIT..LONGEST_WAIT + POLL).contains(&before.elapsed()), "{:?}", before.elapsed());
+        // What can't be followed is a warning.
+        for reply in [ok(&rows("started", "idle").to_string()), status(403, "Permission check failed (/, Sys.Audit)")] {
+            let reply = std::sync::Mutex::new(Some(reply));
+            let server = Fake::start(move |_| reply.lock().unwrap().take().unwrap());
+            let told = followed(&server).await;
+            assert!(told.starts_with("HA resource vm:100 may end in the error state"), "{told}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_create_of_what_never_was_is_not_followed() {
+        let server = Fake::start(|_| ok(&rows("error", "active").to_string()));
+        let configured = configured(&server);
+        let cx = Context::new((Instant::now() + Duration::from_secs(600)).into_std(), Stop::new());
+        follow(&Verb { configured, cx: &cx }, "vm:100").await.unwrap();
+        assert!(server.seen().is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_long_wait_for_the_record_is_noted() {
+        let server = Fake::start(|_| ok(&rows("deleting", "active").to_string()));
+        let cx = Context::new((Instant::now() + Duration::from_secs(600)).into_std(), Stop::new());
+        await_removal(&Verb { configured: configured(&server), cx: &cx }, "vm:100").await.unwrap();
+        let noted = cx.waits().warnings("vm:100");
+        assert_eq!(
+            noted.iter().map(|warning| warning.summary.as_str()).collect::<Vec<_>>(),
+            ["Waited for the HA manager to drop its record of a removed HA resource"]
+        );
     }
 
     #[tokio::test(start_paused = true)]

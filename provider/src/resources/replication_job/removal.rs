@@ -54,11 +54,13 @@ pub(super) async fn is_under_way(verb: &Verb<'_>, entry: &Json) -> bool {
 
 /// Waits until the job called `key`, whose removal has been asked for, is gone.
 pub(super) async fn finish(verb: &Verb<'_>, key: &str, path: &str) -> Result<(), Failure> {
+    let call = verb.call();
+    let mut looks = call.looks("Proxmox to remove a replication job");
     loop {
-        let entry = verb.client().find::<Json>(path, &verb.call()).await.map_err(|error| explain(key, &error))?;
+        let entry = verb.client().find::<Json>(path, &call).await.map_err(|error| explain(key, &error))?;
         let Some(entry) = entry else { return Ok(()) };
         let obstacle = obstacle(verb, &entry).await;
-        if obstacle.is_some() || !verb.call().pause(POLL).await {
+        if obstacle.is_some() || !looks.pause(POLL).await {
             let source = ends(verb, &entry).await.source;
             return Err(Failure::refused(stuck(key, obstacle.as_ref(), source.as_deref())));
         }
