@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 /// for any of them.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ProviderBlock {
-    /// URL of one node's API, `https://pve1.example.com:8006`, with or without `/api2/json`. Environment:
-    /// `PROXMOX_VE_ENDPOINT`, `PM_API_URL`.
+    /// URL of one node's API, `https://pve1.example.com:8006`, with or without `/api2/json`. Without a port, 443 and 8006 are tried,
+    /// and the credentials are sent only to what answers like Proxmox VE. Environment: `PROXMOX_VE_ENDPOINT`, `PM_API_URL`.
     pub endpoint: Option<String>,
     /// URLs of other nodes of the cluster, tried in turn when a node can't be reached: the first may be the one that is down.
     /// Environment: `PROXMOX_VE_FALLBACK_ENDPOINTS`, separated by commas.

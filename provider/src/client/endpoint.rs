@@ -11,7 +11,11 @@ const PORT: u16 = 8006;
 
 /// The base URL of an API, without `/api2/json`.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Endpoint(Url);
+pub struct Endpoint {
+    url: Url,
+    /// Whether the port is written; a URL does not tell whether that of the web at large was.
+    names_port: bool,
+}
 
 impl Endpoint {
     /// Parses `https://HOST:PORT`, with or without `/api2/json`.
@@ -38,12 +42,13 @@ impl Endpoint {
         let path = path.strip_suffix("/api2/json").unwrap_or(path);
         let path = path.trim_end_matches('/').to_owned();
         url.set_path(&path);
-        Ok(Self(url))
+        let names_port = url.port().is_some() || authority(text).is_some_and(|authority| authority.ends_with(":443"));
+        Ok(Self { url, names_port })
     }
 
     /// Whether this is the machine we are on.
     pub(super) fn is_loopback(&self) -> bool {
-        match self.0.host() {
+        match self.url.host() {
             Some(url::Host::Domain(name)) => name == "localhost",
             Some(url::Host::Ipv4(address)) => address.is_loopback(),
             Some(url::Host::Ipv6(address)) => address.is_loopback(),
@@ -53,21 +58,27 @@ impl Endpoint {
 
     /// The same with the port that nodes listen on, where this one has the port of the web at large, written or not.
     pub(super) fn on_its_own_port(&self) -> Option<Self> {
-        let mut url = self.0.clone();
-        (url.port().is_none() && url.set_port(Some(PORT)).is_ok()).then_some(Self(url))
+        let mut url = self.url.clone();
+        (url.port().is_none() && url.set_port(Some(PORT)).is_ok()).then_some(Self { url, names_port: true })
+    }
+
+    /// What it may mean where it names no port. One with a path is a proxy's.
+    pub(super) fn candidates(&self) -> Option<[Self; 2]> {
+        let node = self.on_its_own_port().filter(|_| !self.names_port && self.url.path() == "/")?;
+        Some([self.clone(), node])
     }
 
     /// The URL of a path below `/api2/json`.
     pub(super) fn url(&self, path: &str) -> Url {
-        let mut url = self.0.clone();
-        url.set_path(&format!("{}/api2/json{path}", self.0.path().trim_end_matches('/')));
+        let mut url = self.url.clone();
+        url.set_path(&format!("{}/api2/json{path}", self.url.path().trim_end_matches('/')));
         url
     }
 }
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0.as_str().trim_end_matches('/'))
+        f.write_str(self.url.as_str().trim_end_matches('/'))
     }
 }
 
@@ -75,6 +86,11 @@ impl fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
+}
+
+/// `HOST:PORT` of a URL.
+fn authority(text: &str) -> Option<&str> {
+    text.split_once("://")?.1.split('/').next()
 }
 
 #[cfg(test)]
@@ -111,5 +127,21 @@ mod tests {
         assert_eq!(right("https://pve1:443/api2/json"), Some("https://pve1:8006".to_owned()));
         assert_eq!(right("https://[::1]"), Some("https://[::1]:8006".to_owned()));
         assert_eq!(right("https://pve1:8006"), None);
+    }
+
+    #[test]
+    fn an_endpoint_without_a_port_may_mean_two() {
+        let candidates = |text| {
+            let candidates = Endpoint::parse(text).unwrap().candidates();
+            candidates.map(|both| both.map(|endpoint| endpoint.to_string()))
+        };
+        let both = Some(["https://pve1".to_owned(), "https://pve1:8006".to_owned()]);
+        for text in ["https://pve1", "https://pve1/", "https://pve1/api2/json", " HTTPS://pve1/api2/json/ "] {
+            assert_eq!(candidates(text), both, "{text}");
+        }
+        assert_eq!(candidates("https://[::1]"), Some(["https://[::1]".to_owned(), "https://[::1]:8006".to_owned()]));
+        for text in ["https://pve1:443", "https://pve1:443/api2/json", "https://pve1:8006", "https://proxy/pve"] {
+            assert_eq!(candidates(text), None, "{text}");
+        }
     }
 }

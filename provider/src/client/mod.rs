@@ -55,6 +55,7 @@ mod params;
 mod path;
 mod permissions;
 mod pinned;
+mod port;
 mod presence;
 mod quorum;
 mod settings;

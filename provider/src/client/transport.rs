@@ -10,14 +10,14 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use reqwest::header::HeaderMap;
 use reqwest::{Method, Response};
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OnceCell, Semaphore, SemaphorePermit};
 
 use super::endpoint::Endpoint;
 use super::error::{Error, Kind, Obstacle};
 use super::params::Params;
 use super::settings::{Settings, SettingsError};
 use super::version::VERSION;
-use super::{path, tls};
+use super::{path, port, tls};
 
 const IDLE: Duration = Duration::from_secs(4);
 /// All that may be in use at once are kept: an apply reads back what it creates beside the next writes, and a connection that
@@ -50,10 +50,24 @@ pub(super) struct Answer {
 
 pub(super) struct Transport {
     wire: Wire,
-    endpoints: Vec<Endpoint>,
+    endpoints: Vec<Target>,
     current: AtomicUsize,
     slots: Semaphore,
     pub(super) timeout: Duration,
+}
+
+/// An endpoint, and where it is.
+struct Target {
+    endpoint: Endpoint,
+    /// What it may mean, where it names no port, and which of that it does.
+    candidates: Option<[Endpoint; 2]>,
+    found: OnceCell<Endpoint>,
+}
+
+impl Target {
+    fn new(endpoint: Endpoint) -> Self {
+        Self { candidates: endpoint.candidates(), endpoint, found: OnceCell::new() }
+    }
 }
 
 enum Wire {
@@ -87,7 +101,7 @@ impl Transport {
         let http = builder.build().map_err(|error| SettingsError::Tls(causes(&error)))?;
         Ok(Self {
             wire: Wire::Https(http),
-            endpoints,
+            endpoints: endpoints.into_iter().map(Target::new).collect(),
             current: AtomicUsize::new(0),
             slots: Semaphore::new(PARALLEL),
             timeout: settings.request_timeout,
@@ -99,6 +113,22 @@ impl Transport {
         let mut transport = Self::new(settings).expect("a fake's settings");
         transport.wire = Wire::Script(script);
         transport
+    }
+
+    /// Makes the first endpoint one that may be either of the two.
+    #[cfg(test)]
+    pub(super) fn between(mut self, candidates: [Endpoint; 2]) -> Self {
+        self.endpoints[0].candidates = Some(candidates);
+        self
+    }
+
+    /// Where an endpoint is; one that names no port is looked for, once.
+    async fn locate(&self, endpoint: usize) -> Result<&Endpoint, Error> {
+        let target = &self.endpoints[endpoint];
+        match &target.candidates {
+            Some(candidates) => target.found.get_or_try_init(|| port::find(self, candidates)).await,
+            None => Ok(&target.endpoint),
+        }
     }
 
     pub(super) fn endpoints(&self) -> usize {
@@ -118,7 +148,9 @@ impl Transport {
             Kind::Garbled | Kind::NotImplemented => error.path() == VERSION,
             _ => false,
         };
-        match self.endpoints[endpoint].on_its_own_port().filter(|_| is_elsewhere) {
+        let target = &self.endpoints[endpoint];
+        let is_elsewhere = is_elsewhere && target.candidates.is_none();
+        match target.endpoint.on_its_own_port().filter(|_| is_elsewhere) {
             Some(right) => error.with_note(format!(
                 "Port 443 was tried; a node of Proxmox VE listens on 8006: `endpoint = \"{right}\"`."
             )),
@@ -135,8 +167,8 @@ impl Transport {
         let moved = self.current.compare_exchange(endpoint, next, Ordering::Relaxed, Ordering::Relaxed);
         if moved.is_ok() {
             tracing::warn!(
-                from = %self.endpoints[endpoint],
-                to = %self.endpoints[next],
+                from = %self.endpoints[endpoint].endpoint,
+                to = %self.endpoints[next].endpoint,
                 "the endpoint can't be reached, going on with the next one"
             );
         }
@@ -157,6 +189,18 @@ impl Transport {
         limit: Duration,
         _slot: SemaphorePermit<'_>,
     ) -> Result<Answer, Error> {
+        let endpoint = self.locate(endpoint).await?;
+        self.exchange_at(request, headers, endpoint, limit).await
+    }
+
+    /// The same at a certain address, beside the few that may be under way at once.
+    pub(super) async fn exchange_at(
+        &self,
+        request: Request<'_>,
+        headers: HeaderMap,
+        endpoint: &Endpoint,
+        limit: Duration,
+    ) -> Result<Answer, Error> {
         let Request { method, path, .. } = request;
         if !path::is_plain(path) {
             let message = "the path names no object";
@@ -165,7 +209,7 @@ impl Transport {
         let started = tokio::time::Instant::now();
         let exchange = async {
             match &self.wire {
-                Wire::Https(http) => https(http, request, headers, &self.endpoints[endpoint]).await,
+                Wire::Https(http) => https(http, request, headers, endpoint).await,
                 #[cfg(test)]
                 Wire::Script(script) => script(request, headers).await,
             }

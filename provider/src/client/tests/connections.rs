@@ -10,6 +10,7 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio_util::sync::CancellationToken;
 
 use super::server::{Reply, Server, call, die, ok};
+use crate::client::transport::Transport;
 use crate::client::{Call, Certificate, Client, Domain, Endpoint, Error, Kind, Obstacle, Params};
 
 const PATH: &str = "/cluster/ha/resources/vm:100";
@@ -127,10 +128,10 @@ async fn what_is_in_the_way_is_told_and_not_asked_again() {
 }
 
 #[tokio::test]
-async fn an_endpoint_without_a_port_is_told_of_the_right_one() {
+async fn an_endpoint_on_the_port_of_the_web_is_told_of_the_right_one() {
     let server = script([]).await;
     let mut settings = server.settings();
-    settings.endpoint = Endpoint::parse("https://pve1.example.com").unwrap();
+    settings.endpoint = Endpoint::parse("https://pve1.example.com:443").unwrap();
     settings.fallback_endpoints = vec![server.endpoint()];
     let client = Client::new(settings).unwrap();
     let note = |kind, path: &str, endpoint| {
@@ -142,6 +143,48 @@ async fn an_endpoint_without_a_port_is_told_of_the_right_one() {
     }
     assert!(note(Kind::Garbled, "/version", 0) && !note(Kind::Garbled, PATH, 0));
     assert!(!note(Kind::Unreachable(Obstacle::Proxy), PATH, 0) && !note(Kind::NoQuorum, PATH, 0));
+}
+
+/// A client whose endpoint may be either of two, with the credentials and trust of `server`.
+fn between(server: &Server, candidates: [Endpoint; 2]) -> Client {
+    let settings = server.settings();
+    let transport = Transport::new(&settings).unwrap().between(candidates);
+    Client::over(transport, settings.credentials)
+}
+
+#[tokio::test]
+async fn credentials_go_only_to_what_answers_like_proxmox() {
+    let realms = || ok(r#"[{"realm":"pam","type":"pam"},{"realm":"pve","type":"pve"}]"#);
+    let node = Server::start(move |seen| if seen.path == "/access/domains" { realms() } else { ok("{}") }).await;
+    let page = Reply::Raw("HTTP/1.1 200 OK\r\nContent-Length: 32\r\n\r\n<html><title>Welcome</title></a>");
+    let page = std::sync::Arc::new(Mutex::new(Some(page)));
+    let other = {
+        let page = page.clone();
+        Server::with_identity(
+            node.identity.clone(),
+            super::server::at_once(move |_| page.lock().unwrap().take().unwrap_or_else(|| ok("[]"))),
+        )
+        .await
+    };
+    let (closed, _socket) = nobody();
+    for first in [other.endpoint(), other.endpoint(), closed.clone()] {
+        let client = between(&node, [first, node.endpoint()]);
+        client.get::<Value>(PATH, &call()).await.unwrap();
+        client.get::<Value>(PATH, &call()).await.unwrap();
+    }
+    // Where both are nodes, the first is asked.
+    let client = between(&node, [node.endpoint(), other.endpoint()]);
+    client.get::<Value>(PATH, &call()).await.unwrap();
+    assert_eq!((node.count("GET /access/domains"), node.count(&format!("GET {PATH}"))), (4, 7));
+    assert!(other.seen().iter().all(|seen| seen.path == "/access/domains"), "{:?}", other.lines());
+    for seen in node.seen().iter().chain(&other.seen()).filter(|seen| seen.path == "/access/domains") {
+        assert!(!format!("{seen:?}").contains("canary"), "{seen:?}");
+    }
+    // Where neither is one, both are named, and a write is known not to have been sent.
+    let client = between(&node, [other.endpoint(), closed]);
+    let error = client.once("/version", &call()).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Foreign);
+    assert!(error.note().unwrap().contains("443 and 8006 were tried"), "{error}");
 }
 
 #[tokio::test]
