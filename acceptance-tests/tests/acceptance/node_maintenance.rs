@@ -125,10 +125,14 @@ fn what_can_not_leave_is_named_and_waited_for_again() {
     // The plan says what will stay, and the wait ends by itself soon after nothing moves any more.
     w.configure(&maintenance(&node, ""));
     let run = w.expect(0, &["plan", "-json"]);
-    let stays = format!("{node}: {sid} may run on no other node that is online");
+    let stays = format!("{node}: {sid} (rule bound) has no other node to run on that is online");
     assert!(run.warnings().iter().any(|warning| warning.detail.contains(&stays)), "{}", run.text);
     let told = w.apply().warnings().iter().map(|warning| warning.flat()).collect::<String>();
-    assert!(told.contains(&format!("- {sid} is started")) && told.contains("look at its rules"), "{told}");
+    assert!(
+        told.contains(&format!("- {sid} is started, and has no other node to run on that is online: rule bound"))
+            && told.contains("look at its rules"),
+        "{told}"
+    );
     assert!(!w.is_tainted("pve_node_maintenance.a"));
     assert_eq!(w.plan().changed("pve_node_maintenance.a"), BTreeSet::from(["evacuated".to_owned()]));
     let run = w.apply_fails();
@@ -217,5 +221,43 @@ fn a_cluster_that_never_used_ha_takes_it_too() {
     w.configure(&maintenance("pve1", ""));
     w.apply();
     assert_eq!(requested(&cluster), BTreeSet::from(["pve1".to_owned()]));
+    w.destroy();
+}
+
+/// Proxmox turns a replication job round with its guest; the plan sees the same job, before, during and after the maintenance.
+#[test]
+fn a_replicated_guest_leaves_and_comes_back_and_nothing_is_planned() {
+    let name = "node_maintenance::a_replicated_guest_leaves_and_comes_back_and_nothing_is_planned";
+    let Some(cluster) = Cluster::of_size(name, Release::V9, 3, 3).map(Arc::new) else { return };
+    let _hurry = cluster.hurry();
+    let home = cluster.node_of("101");
+    let target = cluster.nodes().into_iter().find(|node| *node != home).unwrap();
+    let replicated = format!(
+        "resource \"pve_ha_resource\" \"r\" {{\n  sid = \"vm:101\"\n  wait_for_state = true\n}}\n\
+         resource \"pve_replication_job\" \"j\" {{\n  guest = 101\n  target = {target:?}\n  schedule = \"*/1\"\n}}\n\
+         resource \"pve_ha_node_affinity_rule\" \"n\" {{\n  name = \"pair\"\n  resources = [pve_ha_resource.r.sid]\n  strict = true\n  \
+         nodes = {{ {home} = 2, {target} = 1 }}\n}}\n"
+    );
+    let w = Workspace::new(&cluster);
+    w.configure(&replicated);
+    w.apply();
+    w.plan_is_empty();
+    let copies_to = || w.attributes("pve_replication_job.j")["copies_to"].clone();
+    assert_eq!(copies_to(), target);
+    w.configure(&(replicated.clone() + &maintenance(&home, "")));
+    w.apply();
+    assert_eq!(node_of(&cluster, "vm:101"), target);
+    assert_eq!(cluster.api.list("/cluster/replication", "id").len(), 1);
+    let turned = || cluster.api.list("/cluster/replication", "id").into_values().next().unwrap()["target"].clone();
+    until("the job isn't turned round", || turned() == home.as_str());
+    w.plan_is_empty();
+    w.apply();
+    assert_eq!(copies_to(), home);
+    w.configure(&replicated);
+    w.apply();
+    until("the guest doesn't come back", || node_of(&cluster, "vm:101") == home && turned() == target.as_str());
+    w.plan_is_empty();
+    w.apply();
+    assert_eq!(copies_to(), target);
     w.destroy();
 }

@@ -1,6 +1,6 @@
 //! `pve_ha_readiness`: gathers the facts, and lets the checks judge them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -13,11 +13,11 @@ use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 
 use super::adapter::{Reader, Source};
-use super::live::{self, Answers, optional};
+use super::live::{self, Answers};
 use super::readiness_shell;
 use super::replication_jobs::now;
 use super::simulated::simulate;
-use crate::client::{Call, Kind, Params, path};
+use crate::client::{Call, Error, Kind, Params, path};
 use crate::framework::Failure;
 use crate::readiness::{Demands, Facts, Task, checks};
 
@@ -65,6 +65,7 @@ pub(super) async fn gather(reader: &Reader<'_>, answers: Answers) -> Result<Fact
         status: HaStatus::from_answers(&status, &manager).map_err(garbled)?,
         links: links(&voters),
         versions: BTreeMap::new(),
+        silent: BTreeSet::new(),
         complaints: complaints(&rules, &resources, if rules.is_null() { 8 } else { 9 }).map_err(garbled)?,
         options,
         scenarios: simulate(reader, &live, &Default::default()).await?.scenarios,
@@ -77,7 +78,10 @@ pub(super) async fn gather(reader: &Reader<'_>, answers: Answers) -> Result<Fact
         live,
     };
     for answers in nodes {
-        let NodeAnswers { node, version, mut backups, mut recent } = answers?;
+        let NodeAnswers { node, is_silent, version, mut backups, mut recent } = answers?;
+        if is_silent {
+            facts.silent.insert(node.clone());
+        }
         // Without it Proxmox lists the user's own tasks, as if there were no others.
         if held.as_ref().is_some_and(|held| !held.holds(&path(["nodes", &node]), "Sys.Audit")) {
             (backups, recent) = (None, None);
@@ -91,6 +95,8 @@ pub(super) async fn gather(reader: &Reader<'_>, answers: Answers) -> Result<Fact
 
 struct NodeAnswers {
     node: String,
+    /// Whether it has given no answer at all.
+    is_silent: bool,
     version: Option<String>,
     backups: Option<Vec<Task>>,
     recent: Option<Vec<Task>>,
@@ -106,23 +112,44 @@ impl NodeAnswers {
         let at = path(["nodes", node, "version"]);
         let none = Params::new();
         let (version, backups, recent) = tokio::try_join!(
-            get::<Json>(reader, &at, &none),
+            ask::<Json>(reader, &at, &none),
             tasks("typefilter", "vzdump".to_owned()),
             tasks("since", (now - HOUR).to_string()),
         )?;
+        // Its version needs no privilege.
+        let is_silent = version.as_ref().is_err_and(is_silence);
         Ok(Self {
             node: node.to_owned(),
-            version: version.and_then(|version| Entry(&version).text("version")),
+            is_silent,
+            version: version.ok().and_then(|version| Entry(&version).text("version")),
             backups: backups.map(newest_first),
             recent: recent.map(newest_first),
         })
     }
 }
 
-async fn get<T: DeserializeOwned>(reader: &Reader<'_>, path: &str, params: &Params) -> Result<Option<T>, Failure> {
+/// Asks a node; fails as a whole only where the user wants out.
+async fn ask<T: DeserializeOwned>(
+    reader: &Reader<'_>,
+    path: &str,
+    params: &Params,
+) -> Result<Result<T, Error>, Failure> {
     let soon = tokio::time::Instant::now() + PATIENCE;
     let call = Call::new(reader.call.deadline.min(soon), reader.call.stop.clone());
-    optional(reader, reader.client.get_with(path, params, &call).await)
+    match reader.client.get_with(path, params, &call).await {
+        Err(error) if error.kind() == Kind::Stopped => Err(reader.failed(&error)),
+        answer => Ok(answer),
+    }
+}
+
+async fn get<T: DeserializeOwned>(reader: &Reader<'_>, path: &str, params: &Params) -> Result<Option<T>, Failure> {
+    Ok(ask(reader, path, params).await?.ok())
+}
+
+/// Whether nothing came from the node, rather than a refusal: the node that was asked could not reach it (595), lost it (596), or
+/// waited in vain.
+fn is_silence(error: &Error) -> bool {
+    matches!(error.kind(), Kind::Unreachable(_) | Kind::Unanswered | Kind::Expired)
 }
 
 /// A list that the user may not be allowed to read, or that this release does not have.

@@ -55,7 +55,7 @@ impl Forecast {
         guests: &BTreeMap<Name, Name>,
     ) -> Self {
         let mut forecast = Self::starting(status, config, capacity, bystanders, guests);
-        let (manager, clock, orders) = forecast.play(&BTreeSet::new(), forecast.manager.clone());
+        let (manager, clock, orders) = forecast.play(&BTreeSet::new(), None, forecast.manager.clone());
         (forecast.manager, forecast.clock, forecast.orders) = (manager, clock, orders);
         forecast.manager.explain();
         forecast
@@ -91,13 +91,19 @@ impl Forecast {
 
     /// The settled services after these nodes failed at once, as long as the rest is quorate; by service id.
     pub fn node_failure(&self, failed: &BTreeSet<Name>) -> Outcome {
-        Outcome { manager: self.play(failed, self.manager.clone()).0 }
+        Outcome { manager: self.play(failed, None, self.manager.clone()).0 }
+    }
+
+    /// The settled services once `node` is in maintenance; by service id.
+    pub fn maintenance(&self, node: &Name) -> Outcome {
+        Outcome { manager: self.play(&BTreeSet::new(), Some(node), self.manager.clone()).0 }
     }
 
     /// Lets the manager work until nothing happens any more; tells the clock and the last order number, too.
-    fn play(&self, failed: &BTreeSet<Name>, mut manager: Manager) -> (Manager, i64, u64) {
+    fn play(&self, failed: &BTreeSet<Name>, drained: Option<&Name>, mut manager: Manager) -> (Manager, i64, u64) {
         let Some(own) = self.successor(failed) else { return (manager, self.clock, self.orders) };
         let mut world = After::new(self, own, self.members(failed));
+        world.drained = drained.cloned();
         manager.round(&mut world);
         world.now += FENCE_DELAY;
         for _ in 0..MOST_ROUNDS {
@@ -183,6 +189,8 @@ struct After<'a> {
     guests: Option<&'a BTreeMap<Name, Name>>,
     own: Name,
     members: Vec<Member>,
+    /// The node that goes into maintenance.
+    drained: Option<Name>,
     now: i64,
     orders: u64,
     working: SharedLrmStatus,
@@ -198,6 +206,7 @@ impl<'a> After<'a> {
             guests: None,
             own,
             members,
+            drained: None,
             now: forecast.clock,
             orders: forecast.orders,
             working,
@@ -268,7 +277,8 @@ impl Environment for After<'_> {
     fn lrm_status(&self, node: &str) -> Option<SharedLrmStatus> {
         let before = &self.forecast.manager;
         let id = before.nodes().id(node)?;
-        if before.nodes().state(id) == NodeState::Maintenance {
+        let is_drained = self.drained.as_ref().is_some_and(|drained| **drained == *node);
+        if is_drained || before.nodes().state(id) == NodeState::Maintenance {
             return Some(self.in_maintenance.clone());
         }
         let online = self.members.iter().any(|member| member.online && *member.name == *node);

@@ -28,6 +28,7 @@ pub struct Live {
     resources: OnceCell<Option<Shelf>>,
     placed: OnceCell<Option<Placed>>,
     jobs: OnceCell<Option<Shelf>>,
+    manager: OnceCell<Option<Json>>,
     permissions: OnceCell<Option<Permissions>>,
     qdevice: OnceCell<Option<bool>>,
     version: OnceCell<Option<Version>>,
@@ -48,6 +49,7 @@ pub struct Needs {
     pub resources: bool,
     pub placed: bool,
     pub jobs: bool,
+    pub manager: bool,
 }
 
 /// Groups or rules, whichever are in force.
@@ -111,6 +113,11 @@ impl Live {
                     self.jobs.get_or_init(|| jobs(client, call)).await;
                 }
             },
+            async {
+                if needs.manager {
+                    self.manager.get_or_init(|| manager(client, call)).await;
+                }
+            },
         );
     }
 
@@ -145,6 +152,11 @@ impl Live {
     /// The replication jobs.
     pub fn jobs(&self) -> Option<&Shelf> {
         self.jobs.get()?.as_ref()
+    }
+
+    /// The HA manager's own status.
+    pub fn manager(&self) -> Option<&Json> {
+        self.manager.get()?.as_ref()
     }
 
     /// What the user or token may do.
@@ -229,6 +241,11 @@ async fn placed(client: &Client, call: &Call) -> Option<Placed> {
         }
     });
     Some(Placed { are_groups: false, shelf: shelf(rules) })
+}
+
+async fn manager(client: &Client, call: &Call) -> Option<Json> {
+    let mut answer: Json = client.list(Collection::HaManagerStatus, call).await.ok()?.object().ok()?;
+    Some(answer["manager_status"].take())
 }
 
 async fn jobs(client: &Client, call: &Call) -> Option<Shelf> {

@@ -10,6 +10,7 @@ mod conflicts;
 mod key;
 mod ledger;
 mod live;
+mod maintenance;
 mod objects;
 mod references;
 mod table;
@@ -30,6 +31,7 @@ use live::{Live, Needs};
 use objects::{Object, Resource};
 use view::{Case, View};
 
+pub use maintenance::Stay;
 pub use table::{CHECKS, Check, EXISTS_ALREADY};
 
 /// How long the lists may take: a plan doesn't wait for what only serves to warn.
@@ -277,7 +279,7 @@ fn needs(object: &Object, task: Task) -> Needs {
         Object::Options => Needs { permissions: true, ..Needs::default() },
         Object::Hosted(hosted) => {
             let moves = hosted.empties && cluster;
-            Needs { cluster, resources: moves, placed: moves, ..Needs::default() }
+            Needs { cluster, resources: moves, placed: moves, manager: moves, ..Needs::default() }
         }
         Object::Qdevice => Needs::default(),
     }
@@ -327,6 +329,16 @@ impl Finding {
         };
         Diagnostic { severity: self.severity, summary, detail, path: self.path }
     }
+}
+
+/// The services that stay active on `node` in maintenance, as the cluster is now; none where that can't be told.
+pub async fn stays_on(client: &Client, call: &Call, node: &str) -> Option<Vec<Stay>> {
+    let live = Live::default();
+    let call = &Call::within(call.left().min(PATIENCE), call.stop.clone());
+    let needs = Needs { cluster: true, resources: true, placed: true, manager: true, ..Needs::default() };
+    live.read(client, call, needs).await;
+    let (cluster, planned) = (live.cluster(), Ledger::default());
+    maintenance::stays_on(&View { live: &live, cluster: cluster.as_deref(), planned: &planned }, &node.into())
 }
 
 /// What to do about the HA resource `sid`, which is in the error state.

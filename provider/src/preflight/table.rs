@@ -203,7 +203,7 @@ pub const CHECKS: &[Check] = &[
         name: "stays-in-maintenance",
         level: WARNS,
         summary: "HA resources can't leave the node",
-        doc: "Maintenance waits for HA resources that a strict rule or restricted group lets run on no other node that is online.",
+        doc: "Maintenance waits for HA resources that have no other node to run on: by rules, by groups, or since no other node is online.",
         run: nodes::stays_in_maintenance,
     },
     Check {

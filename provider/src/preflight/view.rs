@@ -44,6 +44,27 @@ impl<'a> View<'a> {
         seen(planned, live)
     }
 
+    /// The HA resources; none where they weren't listed.
+    pub fn resources(&self) -> Option<Vec<Seen<'a, Resource>>> {
+        let live = self.live.resources()?;
+        let theirs = live.resources.iter().filter(|(sid, _)| self.still(Family::Resource, sid));
+        Some(both(self.planned.shelf.resources.values(), theirs.map(|(_, resource)| resource)))
+    }
+
+    /// The rules.
+    pub fn rules(&self) -> Vec<Seen<'a, Rule>> {
+        let live = self.live.placed().into_iter().flat_map(|placed| &placed.shelf.rules);
+        let theirs = live.filter(|(name, _)| self.still(Family::Rule, name)).map(|(_, rule)| rule);
+        both(self.planned.shelf.rules.values(), theirs)
+    }
+
+    /// The HA groups.
+    pub fn groups(&self) -> Vec<Seen<'a, Group>> {
+        let live = self.live.placed().into_iter().flat_map(|placed| &placed.shelf.groups);
+        let theirs = live.filter(|(name, _)| self.still(Family::Group, name)).map(|(_, group)| group);
+        both(self.planned.shelf.groups.values(), theirs)
+    }
+
     /// The rules that name an HA resource.
     pub fn rules_naming(&self, sid: &str) -> Vec<Seen<'a, Rule>> {
         let planned = &self.planned.shelf;

@@ -45,7 +45,7 @@ pub(super) fn versions_equal(facts: &Facts, _: &Demands) -> Verdict {
     let known: Vec<(&str, &str)> =
         facts.versions.iter().filter_map(|(node, version)| Some((node.as_str(), version.as_deref()?))).collect();
     let Some((_, first)) = known.first() else {
-        return unknown("no node told its version", "Bring the nodes online.");
+        return unknown("no node told its version", facts.remedy(silent, "Sys.Audit"));
     };
     if known.iter().any(|(_, version)| version != first) {
         let each = known.iter().map(|(node, version)| format!("{node} {version}"));
@@ -58,7 +58,7 @@ pub(super) fn versions_equal(facts: &Facts, _: &Demands) -> Verdict {
     } else {
         unknown(
             format!("pve-manager {first} on {}; not known of {}", counted(known.len(), "node"), unheard.join(", ")),
-            "Bring these nodes online.",
+            facts.remedy(unheard, "Sys.Audit"),
         )
     }
 }

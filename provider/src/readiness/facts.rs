@@ -1,6 +1,6 @@
 //! What was found out about the cluster.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pve_schemas::data::HaStatus;
 use pve_schemas::data::failover_simulation::Scenario;
@@ -24,6 +24,8 @@ pub struct Facts {
     pub links: BTreeMap<String, usize>,
     /// The version of each online node; none if it did not answer.
     pub versions: BTreeMap<String, Option<String>>,
+    /// The nodes that are online and did not answer, as far as the node that was asked could tell (595, 596, or nothing in time).
+    pub silent: BTreeSet<String>,
     /// What Proxmox finds wrong with rules and resources: object and complaint.
     pub complaints: Vec<(String, String)>,
     /// The datacenter options.
@@ -83,6 +85,43 @@ impl Facts {
                 "Give the user VM.Audit on these guests, or on /vms.",
             )
         })
+    }
+
+    /// What makes known what these nodes don't tell: each for the reason that it has.
+    pub(super) fn remedy<'a>(&self, nodes: impl IntoIterator<Item = &'a str>, privileges: &str) -> String {
+        let (mut silent, mut down, mut closed) = (Vec::new(), Vec::new(), Vec::new());
+        for node in nodes {
+            let list = match node {
+                _ if self.silent.contains(node) => &mut silent,
+                _ if !self.online().any(|online| online == node) => &mut down,
+                _ => &mut closed,
+            };
+            list.push(node);
+        }
+        let parts = [
+            (silent, "The proxy of a node does not answer: see `systemctl status pveproxy pvedaemon` on ".to_owned()),
+            (down, "Bring online: ".to_owned()),
+            (closed, format!("Give the user {privileges} on ")),
+        ];
+        let parts = parts.into_iter().filter(|(nodes, _)| !nodes.is_empty());
+        parts.map(|(nodes, to)| format!("{to}{}.", nodes.join(", "))).collect::<Vec<_>>().join(" ")
+    }
+
+    /// What makes known what is on disks: the nodes that don't answer, where there are such.
+    pub(super) fn remedy_of_disks(&self) -> String {
+        if self.silent.is_empty() {
+            return "Bring these nodes online, and give the user VM.Audit and Datastore.Audit.".to_owned();
+        }
+        self.remedy(self.silent.iter().map(String::as_str), "")
+    }
+
+    /// How it is told that these nodes don't tell something.
+    pub(super) fn untold(&self, node: &str, what: &str) -> String {
+        if self.silent.contains(node) {
+            format!("the proxy of {node} does not answer")
+        } else {
+            format!("{node} does not tell its {what}")
+        }
     }
 
     /// The nodes that are online.

@@ -38,7 +38,7 @@ pub(super) fn backup(facts: &Facts, _: &Demands) -> Verdict {
     let (mut bad, mut dark) = (Vec::new(), Vec::new());
     for node in nodes {
         let Some(Some(runs)) = facts.backup_runs.get(node) else {
-            dark.push(format!("{node} does not tell its runs"));
+            dark.push(node);
             continue;
         };
         match runs.iter().find_map(|run| run.status.as_deref()) {
@@ -51,7 +51,8 @@ pub(super) fn backup(facts: &Facts, _: &Demands) -> Verdict {
         return fail(named(bad), "Run the job now under Datacenter → Backup, and see its log.");
     }
     if !dark.is_empty() {
-        return unknown(named(dark), "Bring these nodes online, and give the user Sys.Audit on them.");
+        let told = named(dark.iter().map(|node| facts.untold(node, "runs")));
+        return unknown(told, facts.remedy(dark, "Sys.Audit"));
     }
     facts.unseen().unwrap_or_else(|| {
         let are =
@@ -124,10 +125,8 @@ pub(super) fn restart_loops(facts: &Facts, _: &Demands) -> Verdict {
         );
     }
     if !silent.is_empty() {
-        return unknown(
-            format!("{} does not tell its tasks", silent.join(", ")),
-            "Give the user Sys.Audit on these nodes.",
-        );
+        let told = named(silent.iter().map(|node| facts.untold(node, "tasks")));
+        return unknown(told, facts.remedy(silent, "Sys.Audit"));
     }
     facts
         .unseen()
@@ -238,5 +237,25 @@ mod tests {
         };
         assert_eq!((moves("OK"), moves("WARNINGS: 1"), moves("start failed: exit code 1")), ("pass", "pass", "fail"));
         assert_eq!(status(restart_loops, |facts| drop(facts.recent.insert("pve1".into(), None))), "unknown");
+    }
+
+    #[test]
+    fn a_node_whose_proxy_does_not_answer_lacks_no_privilege() {
+        let silent = |check: fn(&Facts, &Demands) -> Verdict, is_silent: bool| {
+            let mut facts = Good::facts();
+            for lists in [&mut facts.backup_runs, &mut facts.recent] {
+                lists.insert("pve1".into(), None);
+            }
+            facts.versions.insert("pve1".into(), None);
+            facts.silent.extend(is_silent.then(|| "pve1".to_owned()));
+            let verdict = check(&facts, &Good::demands());
+            assert_eq!(verdict.status, "unknown", "{}", verdict.detail);
+            format!("{}\n{}", verdict.detail, verdict.remedy.unwrap())
+        };
+        for check in [backup, restart_loops, super::super::cluster::versions_equal] {
+            let (quiet, refused) = (silent(check, true), silent(check, false));
+            assert!(quiet.contains("status pveproxy pvedaemon` on pve1") && !quiet.contains("Audit"), "{quiet}");
+            assert!(!refused.contains("proxy") && refused.contains("Sys.Audit on pve1"), "{refused}");
+        }
     }
 }

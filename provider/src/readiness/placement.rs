@@ -135,7 +135,7 @@ pub(super) fn failover(facts: &Facts, _: &Demands) -> Verdict {
         };
     }
     if facts.scenarios.iter().all(is_open) {
-        return unknown(named(problems), "Bring offline nodes back, and give the user VM.Audit and Datastore.Audit.");
+        return unknown(named(problems), facts.remedy_of_disks());
     }
     // What depends on something unknown is no failure that was found.
     let unpredictable = |scenario: &Scenario| scenario.lost().filter(|fate| fate.state == UNKNOWN).count();

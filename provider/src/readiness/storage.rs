@@ -34,7 +34,7 @@ pub(super) fn disks(facts: &Facts, demands: &Demands) -> Verdict {
         );
     }
     if !dark.is_empty() {
-        return unknown(named(dark), "Bring these nodes online, and give the user VM.Audit and Datastore.Audit.");
+        return unknown(named(dark), facts.remedy_of_disks());
     }
     facts.unseen().unwrap_or_else(|| {
         let (are, them) =

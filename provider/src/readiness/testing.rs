@@ -34,6 +34,7 @@ impl Good {
             status: status_of(&live),
             links: NODES.map(|node| (node.to_owned(), 2)).into(),
             versions: NODES.map(|node| (node.to_owned(), Some("9.2.11".to_owned()))).into(),
+            silent: Default::default(),
             complaints: Vec::new(),
             options: json!({"migration": {"type": "secure", "network": "10.1.0.0/24"}}),
             backups: Some(vec![json!({"all": 1, "enabled": 1})]),

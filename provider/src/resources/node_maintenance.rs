@@ -17,6 +17,7 @@ use super::verbs::{Verb, simple_id};
 use crate::call::Looks;
 use crate::client::{Collection, Domain};
 use crate::framework::{Cause, Failure, Freshness, Path, Value};
+use crate::preflight::{self, Stay};
 use crate::ssh::{ClusterFile, Command, Kind};
 
 /// How often the HA manager's progress is looked at; it works in rounds of 10 s.
@@ -115,9 +116,10 @@ impl Hosted for NodeMaintenance {
                 return Ok(());
             }
             if rest.look(&status, status.is_requested(node), &holds) > PATIENCE {
-                return Err(stuck(node, &status, &holds));
+                let stays = preflight::stays_on(verb.client(), &call, node).await;
+                return Err(stuck(node, &status, &holds, &stays.unwrap_or_default()));
             }
-            pause(&mut looks, || stuck(node, &status, &holds)).await?;
+            pause(&mut looks, || stuck(node, &status, &holds, &[])).await?;
         }
     }
 
@@ -282,11 +284,11 @@ async fn pause(looks: &mut Looks<'_>, over: impl FnOnce() -> Failure) -> Result<
     if looks.pause(POLL).await { Ok(()) } else { Err(over()) }
 }
 
-fn stuck(node: &str, status: &Status, holds: &[Holding]) -> Failure {
+fn stuck(node: &str, status: &Status, holds: &[Holding], stays: &[Stay]) -> Failure {
     let what = if holds.is_empty() {
         format!("the HA manager has it as {} still, though no HA service is on it", status.state(node))
     } else {
-        format!("HA services are still on it:\n{}", listed(holds))
+        format!("HA services are still on it:\n{}", listed(holds, stays))
     };
     Failure::refused(format!(
         "{node}: its maintenance is requested and goes on, but {what}\nA service that stays `started` may run on no other node that \
@@ -295,8 +297,12 @@ fn stuck(node: &str, status: &Status, holds: &[Holding]) -> Failure {
     ))
 }
 
-fn listed(holds: &[Holding]) -> String {
-    holds.iter().map(|holding| format!("- {holding}")).collect::<Vec<_>>().join("\n")
+fn listed(holds: &[Holding], stays: &[Stay]) -> String {
+    let line = |holding: &Holding| match stays.iter().find(|stay| *stay.sid == *holding.sid()) {
+        Some(stay) => format!("- {holding}, and has no other node to run on that is online: {}", stay.reason()),
+        None => format!("- {holding}"),
+    };
+    holds.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 fn warn_of_broken(verb: &Verb<'_>, node: &str, status: &Status) {

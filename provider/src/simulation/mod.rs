@@ -32,6 +32,7 @@ pub use disks::{Disk, usable_on};
 pub use fates::UNKNOWN;
 use live::{Guest, Live, NodeFact};
 pub use replicas::{Replica, ReplicaState};
+pub use status::read as manager_status;
 pub use unknown::Unknown;
 
 /// What came out, but for the page.

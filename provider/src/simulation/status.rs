@@ -13,16 +13,21 @@ use crate::placement::status::{Disarm, ServiceStatus, Status};
 
 use super::live::Live;
 
-/// What placement starts from. Membership has the last word on who is online: the manager looks only every 10 s, and before
-/// HA is used for the first time it knows no node at all.
+/// What placement starts from.
 pub fn of(live: &Live) -> Status {
-    let manager = &live.manager;
+    read(&live.manager, live.nodes.iter().map(|node| (node.name.as_str(), node.online)))
+}
+
+/// What placement starts from: the manager's own status, and the members of the cluster with whether they are online.
+/// Membership has the last word on that: the manager looks only every 10 s, and before HA is used for the first time it knows
+/// no node at all.
+pub fn read<'a>(manager: &Json, members_online: impl IntoIterator<Item = (&'a str, bool)>) -> Status {
     let mut nodes: BTreeMap<Name, NodeState> = members(&manager["node_status"])
         .filter_map(|(name, word)| Some((name.into(), NodeState::called(word.as_str()?)?)))
         .collect();
-    for node in &live.nodes {
-        let state = nodes.entry(node.name.as_str().into()).or_insert(NodeState::Unknown);
-        *state = match (*state, node.online) {
+    for (node, is_online) in members_online {
+        let state = nodes.entry(node.into()).or_insert(NodeState::Unknown);
+        *state = match (*state, is_online) {
             (NodeState::Unknown | NodeState::Gone, true) => NodeState::Online,
             (NodeState::Online, false) => NodeState::Unknown,
             (state, _) => state,

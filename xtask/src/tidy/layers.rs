@@ -170,6 +170,7 @@ const LAYERS: &[Layer] = &[
             "terraform_provider_pve::framework",
             "terraform_provider_pve::client",
             "terraform_provider_pve::placement",
+            "terraform_provider_pve::simulation",
             "terraform_provider_pve::privileges",
             "pve_schemas",
         ],

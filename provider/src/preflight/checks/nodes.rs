@@ -1,10 +1,9 @@
 //! Where resources may be: nodes that don't exist, and placements that help nobody when a node fails.
 
-use pve_schemas::value::HaState;
-
 use crate::framework::Path;
 use crate::placement::config::Name;
 use crate::preflight::Finding;
+use crate::preflight::maintenance;
 use crate::preflight::objects::{Kind, Nodes, Object, Rule};
 use crate::preflight::view::{Case, error, list, warning};
 
@@ -85,33 +84,21 @@ pub fn single_node_placement(case: &Case<'_>) -> Vec<Finding> {
 
 /// HA resources that a node keeps in maintenance, since they may run nowhere else.
 pub fn stays_in_maintenance(case: &Case<'_>) -> Vec<Finding> {
-    let view = &case.view;
-    let Some(Object::Hosted(hosted)) = case.changed().filter(|_| view.cluster.is_some()) else { return Vec::new() };
-    let (true, Some((_, Some(node))), Some(cluster)) = (hosted.empties, hosted.nodes.first(), view.cluster) else {
-        return Vec::new();
-    };
-    let elsewhere = |nodes: &Nodes| match (nodes.strict, nodes.wanted(view.cluster)) {
-        (Some(true), Some(wanted)) => wanted.keys().any(|other| other != node && cluster.online.contains(other)),
-        _ => true,
-    };
-    let stays = |sid: &Name| {
-        let is_here = view.guest(sid).is_some_and(|guest| guest.node.as_ref() == Some(node));
-        let runs = || view.resource(sid).is_some_and(|seen| matches!(seen.object.state, Some(HaState::Started)));
-        is_here && runs() && view.places_of(sid).iter().any(|(_, nodes)| !elsewhere(nodes))
-    };
-    let resources = view.live.resources().into_iter().flat_map(|live| live.resources.keys());
-    let stay: Vec<&str> = resources.filter(|sid| stays(sid)).map(|sid| sid.as_ref()).collect();
+    let Some(Object::Hosted(hosted)) = case.changed() else { return Vec::new() };
+    let (true, Some((_, Some(node)))) = (hosted.empties, hosted.nodes.first()) else { return Vec::new() };
+    let stay = maintenance::stays_on(&case.view, node).unwrap_or_default();
     if stay.is_empty() {
         return Vec::new();
     }
-    let stays = if stay.len() == 1 { "stays" } else { "stay" };
+    let (stays, have) = if stay.len() == 1 { ("stays", "has") } else { ("stay", "have") };
+    let services: Vec<String> = stay.iter().map(|stay| format!("{} ({})", stay.sid, stay.reason())).collect();
     vec![warning(
         Some(Path::attribute("node")),
         format!(
-            "{node}: {} may run on no other node that is online, as rules or groups say, and {stays} there while {node} is in \
-             maintenance. Apply would wait for an empty node in vain.\nChange the rule or group first, set `state = \"stopped\"`, or \
-             set `wait_for_evacuation = false`.",
-            list(stay)
+            "{node}: {} {have} no other node to run on that is online, and {stays} there while {node} is in maintenance. Apply would \
+             wait for an empty node in vain.\nChange the rule or group first, set `state = \"stopped\"`, or set \
+             `wait_for_evacuation = false`.",
+            list(services.iter().map(String::as_str))
         ),
     )]
 }

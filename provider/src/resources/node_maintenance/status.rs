@@ -90,6 +90,11 @@ impl Status {
 }
 
 impl Holding {
+    /// Its HA resource.
+    pub(super) fn sid(&self) -> &str {
+        &self.sid
+    }
+
     /// Whether it stays where it is unless something else changes.
     pub(super) fn is_at_rest(&self) -> bool {
         self.state == "started"
