@@ -252,6 +252,27 @@ async fn without_quorum_there_is_one_clear_error() {
     program("mkdir", "echo \"mkdir: cannot create directory '$2': Device or resource busy\" >&2\nexit 1");
     set(0o755);
     assert_eq!(refused().await.kind(), Kind::NoQuorum);
+    // With quorum it is a lock that another writer holds, which is waited for as long as there is time.
+    pvecm("Yes", 3, 0);
+    let short = Call::within(Duration::from_secs(4), CancellationToken::new());
+    let error = pve.edit(&short, |_| unreachable!("there is no lock to be had")).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Locked, "{error}");
+    assert!(error.note().unwrap().contains("although the cluster has quorum"), "{error}");
+    let tries = pve.path("tries");
+    program(
+        "mkdir",
+        &format!(
+            "echo x >> {0}\nif [ $(wc -l < {0}) -lt 3 ]; then echo \"mkdir: cannot create directory '$2': Device or resource busy\" \
+             >&2; exit 1; fi\nexec /bin/mkdir \"$@\"",
+            tries.display()
+        ),
+    );
+    fs::write(&tries, "").unwrap();
+    // The commands are not run as the user who runs the test.
+    fs::set_permissions(&tries, std::os::unix::fs::PermissionsExt::from_mode(0o666)).unwrap();
+    set(0o777);
+    pve.edit(&call(), |_| Ok(Edit::Keep)).await.unwrap();
+    assert_eq!(fs::read_to_string(&tries).unwrap().lines().count(), 3);
     fs::remove_file(pve.path("bin/mkdir")).unwrap();
     // Whoever is denied with quorum is not root.
     pvecm("Yes", 3, 0);

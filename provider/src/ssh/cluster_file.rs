@@ -104,10 +104,19 @@ impl ClusterFile {
         match decide(now.as_deref())? {
             Edit::Keep => Ok(false),
             Edit::Write(text) if now.as_deref() == Some(text.as_str()) => Ok(false),
-            Edit::Write(text) => match node_file::replace(ssh, node, &self.path, &text, call).await {
-                Ok(()) => Ok(true),
-                Err(error) => Err(explained(ssh, node, error, call).await.into()),
-            },
+            Edit::Write(text) => self.replace(ssh, node, &text, call).await.map(|()| true).map_err(E::from),
+        }
+    }
+
+    /// Replaces it; where pmxcfs is busy although there is quorum, again until it isn't or the time is over.
+    async fn replace(&self, ssh: &Ssh, node: &str, text: &str, call: &Call) -> Result<(), Error> {
+        let mut looks = call.looks(format!("pmxcfs to take a write of {}", self.path));
+        loop {
+            let Err(error) = node_file::replace(ssh, node, &self.path, text, call).await else { return Ok(()) };
+            let error = explained(ssh, node, error, call).await;
+            if error.kind() != Kind::Locked || !looks.pause(PAUSE).await {
+                return Err(error);
+            }
         }
     }
 
@@ -139,14 +148,20 @@ impl ClusterFile {
                 return Ok(lock);
             }
             lock.forget();
-            if !made.stderr_text().ends_with("File exists") {
-                return Err(explained(ssh, node, made.failed(Kind::Failed), call).await);
+            let is_there = made.stderr_text().ends_with("File exists");
+            let refused = if is_there {
+                made.failed(Kind::Locked).with_note(format!(
+                    "Another writer holds the cluster's lock `{}`. A lock that was left behind goes away 120 s after it was taken.",
+                    self.lock
+                ))
+            } else {
+                explained(ssh, node, made.failed(Kind::Failed), call).await
+            };
+            if refused.kind() != Kind::Locked {
+                return Err(in_vain(refused, held));
             }
+            held = Some(refused);
             let waiting = waiting.get_or_insert_with(|| call.waiting(format!("the cluster's lock `{}`", self.lock)));
-            held = Some(made.failed(Kind::Locked).with_note(format!(
-                "Another writer holds the cluster's lock `{}`. A lock that was left behind goes away 120 s after it was taken.",
-                self.lock
-            )));
             // pmxcfs takes this as the question whether the lock is older than 120 s, and then removes it.
             let ask = Command::new("touch").arg("-c").arg("-d").arg("@0").arg("--").arg(&path).reading();
             let asked = match ssh.run(node, &ask, call).await {
@@ -213,8 +228,11 @@ async fn explained(ssh: &Ssh, node: &str, error: Error, call: &Call) -> Error {
     let Some(refusal) = refusal(error.message()) else { return error };
     match (votes(ssh, node, call).await, refusal) {
         (Ok(votes), _) if !votes.quorate => error.with_kind(Kind::NoQuorum),
-        // Quorum has just come back, and the nodes are about to agree on what /etc/pve holds.
-        (Ok(_), Refusal::Busy) => error.with_kind(Kind::NoQuorum),
+        // A lock, or quorum has just come back: the nodes agree within seconds on what /etc/pve holds.
+        (Ok(_), Refusal::Busy) => error.with_kind(Kind::Locked).with_note(
+            "pmxcfs is busy although the cluster has quorum: another writer holds its lock, or the nodes are still about to agree on \
+             what /etc/pve holds.",
+        ),
         (_, Refusal::Busy) => error,
         (_, Refusal::Denied) => error.with_note(
             "Only root may change files below /etc/pve. Log in as root, or set `sudo = true` in the `ssh` block.",

@@ -115,3 +115,88 @@ fn a_copy_where_the_guest_never_runs() {
     b.create(RESOURCE, json!({"sid": "vm:100", "group": "web"})).warns(check, "sid", &["pve3"]);
     b.create(RESOURCE, json!({"sid": "vm:101", "group": "web"})).not(check);
 }
+
+#[test]
+fn what_a_node_keeps_in_maintenance() {
+    const KIND: &str = "pve_node_maintenance";
+    let (check, release) = ("stays-in-maintenance", Release::At("9.2.6".parse().unwrap()));
+    let name = "preflight::placement::what_a_node_keeps_in_maintenance";
+    let on = |release| Bench::on(name, Options { release, ssh: true, ..Options::default() }, &[]);
+    let Some(b) = on(release) else { return };
+    let vms = ["100", "101", "102"];
+    let advance = |b: &Bench, seconds: f64| b.cluster.emulator().cluster().world().advance(seconds);
+    for (vm, node) in vms.iter().zip(["pve1", "pve2", "pve3"]) {
+        b.cluster.emulator().cluster().world().move_guest(vm.parse().unwrap(), node);
+        b.manage(&format!("vm:{vm}"));
+    }
+    b.cluster.emulator().cluster().world().clock.stop();
+    advance(&b, 120.0);
+    let here = json!({"node": "pve1"});
+    let rules = |b: &Bench, list: &[&[(&str, &str)]]| {
+        for rule in b.cluster.api.list("/cluster/ha/rules", "rule").into_keys() {
+            b.cluster.api.delete(&format!("/cluster/ha/rules/{rule}"), &[]);
+        }
+        list.iter().for_each(|rule| drop(b.cluster.api.post("/cluster/ha/rules", rule)));
+    };
+    b.create(KIND, here.clone()).not(check);
+    // Nodes to avoid.
+    let away = |strict| {
+        [
+            ("rule", "away"),
+            ("type", "node-affinity"),
+            ("resources", "vm:100"),
+            ("nodes", "pve2,pve3"),
+            ("affinity", "negative"),
+            ("strict", strict),
+        ]
+    };
+    rules(&b, &[&away("1")]);
+    let b = b.anew();
+    let told = ["pve1: vm:100 (rule away) has no other node to run on that is online, and stays there"];
+    b.create(KIND, here.clone()).warns(check, "node", &told);
+    b.create(KIND, with(here.clone(), json!({"wait_for_evacuation": false}))).not(check);
+    b.create(KIND, json!({"node": "pve2"})).not(check);
+    // The plan takes the rule away.
+    b.destroy(
+        NODE_RULE,
+        with(node_rule("away", &["vm:100"], json!({"pve2": 0, "pve3": 0})), json!({"affinity": "negative"})),
+    );
+    b.create(KIND, here.clone()).not(check);
+    rules(&b, &[&away("0")]);
+    let b = b.anew();
+    b.create(KIND, here.clone()).not(check);
+    // As many services that are kept apart as there are nodes.
+    let apart = [
+        ("rule", "apart"),
+        ("type", "resource-affinity"),
+        ("resources", "vm:100,vm:101,vm:102"),
+        ("affinity", "negative"),
+    ];
+    rules(&b, &[&apart]);
+    let b = b.anew();
+    b.create(KIND, here.clone()).warns(check, "node", &["vm:100 (rule apart) has no other node"]);
+    // The other node of a strict rule is offline.
+    let pair =
+        [("rule", "pair"), ("type", "node-affinity"), ("resources", "vm:100"), ("nodes", "pve1,pve2"), ("strict", "1")];
+    rules(&b, &[&pair]);
+    let b = b.anew();
+    b.create(KIND, here.clone()).not(check);
+    b.cluster.emulator().cluster().world().power("pve2", false);
+    advance(&b, 30.0);
+    let b = b.anew();
+    b.create(KIND, here.clone()).warns(check, "node", &["vm:100 (rule pair) has no other node"]);
+    // A rule of this plan that isn't wholly known may say anything.
+    b.create_partly(NODE_RULE, node_rule("web", &["vm:101"], json!({"pve1": 1})), &["resources"]);
+    b.create(KIND, here).not(check);
+
+    let Some(b) = on(Release::V8) else { return };
+    b.cluster.emulator().cluster().world().move_guest(100, "pve1");
+    b.cluster.api.post("/cluster/ha/groups", &[("group", "web"), ("nodes", "pve1"), ("restricted", "1")]);
+    b.cluster.api.post("/cluster/ha/resources", &[("sid", "vm:100"), ("group", "web")]);
+    b.cluster.emulator().cluster().world().clock.stop();
+    advance(&b, 120.0);
+    let here = json!({"node": "pve1"});
+    b.create(KIND, here.clone()).warns(check, "node", &["vm:100 (group web) has no other node"]);
+    b.cluster.api.put("/cluster/ha/groups/web", &[("restricted", "0")]);
+    b.anew().create(KIND, here).not(check);
+}
