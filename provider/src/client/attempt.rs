@@ -36,6 +36,15 @@ pub(super) enum Nature {
     Login,
 }
 
+/// One try of a request.
+struct Try<'a> {
+    nature: Nature,
+    request: Request<'a>,
+    headers: HeaderMap,
+    /// Where.
+    endpoint: usize,
+}
+
 /// What to do about a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Next {
@@ -114,7 +123,8 @@ impl Client {
             let headers = stamp.as_ref().map(|stamp| stamp.headers.clone());
             let endpoint = self.inner.transport.endpoint();
             tries += 1;
-            let tried = self.attempt(nature, request, headers.unwrap_or_default(), endpoint, call);
+            let headers = headers.unwrap_or_default();
+            let tried = self.attempt(Try { nature, request, headers, endpoint }, call);
             let result = match &mut waiting {
                 Some(waiting) => waiting.during(tried).await,
                 None => tried.await,
@@ -182,29 +192,16 @@ impl Client {
         let request = Request { method: &Method::GET, path, params: &params };
         let stamp = self.inner.auth.stamp(self, request.method, call).await?;
         let endpoint = self.inner.transport.endpoint();
-        self.attempt(Nature::Read, request, stamp.headers, endpoint, call).await
+        self.attempt(Try { nature: Nature::Read, request, headers: stamp.headers, endpoint }, call).await
     }
 
-    async fn attempt(
-        &self,
-        nature: Nature,
-        request: Request<'_>,
-        headers: HeaderMap,
-        endpoint: usize,
-        call: &Call,
-    ) -> Result<Success, Error> {
-        let result = self.send(nature, request, headers, endpoint, call).await;
-        result.map_err(|error| self.inner.transport.hint(endpoint, error))
+    async fn attempt(&self, tried: Try<'_>, call: &Call) -> Result<Success, Error> {
+        let endpoint = tried.endpoint;
+        self.send(tried, call).await.map_err(|error| self.inner.transport.hint(endpoint, error))
     }
 
-    async fn send(
-        &self,
-        nature: Nature,
-        request: Request<'_>,
-        headers: HeaderMap,
-        endpoint: usize,
-        call: &Call,
-    ) -> Result<Success, Error> {
+    async fn send(&self, tried: Try<'_>, call: &Call) -> Result<Success, Error> {
+        let Try { nature, request, headers, endpoint } = tried;
         let Request { method, path, .. } = request;
         let transport = &self.inner.transport;
         let limit = match nature {
