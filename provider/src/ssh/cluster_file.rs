@@ -239,3 +239,17 @@ async fn explained(ssh: &Ssh, node: &str, error: Error, call: &Call) -> Error {
         ),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_for_a_lock_that_ends_in_time_names_who_holds_it() {
+        let of = |kind| Error::new(kind, "pve1", "x");
+        let held = || Some(of(Kind::Locked));
+        assert_eq!(in_vain(of(Kind::Expired), held()).kind(), Kind::Locked);
+        assert_eq!(in_vain(of(Kind::Unreachable), held()).kind(), Kind::Unreachable);
+        assert_eq!(in_vain(of(Kind::Expired), None).kind(), Kind::Expired);
+    }
+}

@@ -270,6 +270,27 @@ mod tests {
         trusted(&[format!("{line} {ED}")], host, port, None).check(&key(ED))
     }
 
+    /// A host that is asked for a type of key that is not known would seem to have another key.
+    #[test]
+    fn the_types_of_the_keys_that_are_known_are_asked_for_first() {
+        let ecdsa = "ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAABBBHwf2HMM5TRXvo2SQJjsNkiDD5KqiiNjrGVv3UUh+mMT5RHxiRtOnlqvjhQtBq0VpmpCV/PwUdhOig4vkbqAcEc=";
+        let of = |key: &str| trusted(&[format!("pve1 {key}")], "pve1", 22, None).algorithms();
+        assert_eq!(of(ED), ALGORITHMS);
+        let first = of(ecdsa);
+        assert_eq!(first[0], ALGORITHMS[1]);
+        assert_eq!((first.len(), first.contains(&Algorithm::Ed25519)), (ALGORITHMS.len(), true));
+    }
+
+    #[test]
+    fn a_file_that_is_there_and_cannot_be_read_is_not_taken_for_empty() {
+        let folder = tempfile::tempdir().unwrap();
+        let of = |path: &Path| {
+            HostKeys::new::<&str>(&[], Some(path.to_owned())).unwrap().of(&Address::new("pve1", 22), None)
+        };
+        assert!(of(folder.path()).is_err());
+        assert_eq!(of(&folder.path().join("absent")).unwrap().keys, []);
+    }
+
     #[test]
     fn names_ports_and_patterns() {
         assert_eq!(check("pve1", "pve1", 22), Ok(()));

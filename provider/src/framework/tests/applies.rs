@@ -255,13 +255,69 @@ async fn a_delete_is_done_when_it_is_gone() {
 /// The answer was lost and the object can't be looked for: it may be there, so it stays in the state.
 #[tokio::test]
 async fn a_delete_of_unknown_fate_stays_in_the_state() {
-    for fault in [Fault::LostBefore, Fault::LostAfter] {
+    for (fault, dead) in [(Fault::LostBefore, 9), (Fault::LostAfter, 9), (Fault::LostBefore, 1)] {
         let things = Things::new();
         let prior = create(&things, 3).await.state;
-        let applied = delete(things.faults(&[fault]).dead_reads(9), &prior).await;
-        assert_eq!((severities(&applied), &applied.state), (vec![Severity::Error], &prior), "{fault:?}");
-        assert_eq!(things.writes(), 2, "{fault:?}");
+        let applied = delete(things.faults(&[fault]).dead_reads(dead), &prior).await;
+        assert_eq!((severities(&applied), &applied.state), (vec![Severity::Error], &prior), "{fault:?} {dead}");
+        assert_eq!(things.writes(), 2, "{fault:?} {dead}");
     }
+}
+
+#[tokio::test]
+async fn a_delete_that_never_arrives_is_sent_three_times() {
+    let things = Things::new();
+    let prior = create(&things, 3).await.state;
+    let applied = delete(things.faults(&[Fault::LostBefore; 9]), &prior).await;
+    assert_eq!((severities(&applied), &applied.state), (vec![Severity::Error], &prior));
+    assert_eq!(things.writes(), 1 + 3);
+}
+
+/// It is not in this plan to create it.
+#[tokio::test]
+async fn what_was_removed_since_the_plan_is_not_made_anew_by_an_update() {
+    let things = Things::new();
+    let prior = create(&things, 3).await.state;
+    things.server.lock().unwrap().objects.clear();
+    let applied = update(&things, &prior, 5).await;
+    assert_eq!(severities(&applied), [Severity::Error]);
+    assert_eq!((things.writes(), things.object("a")), (1, None));
+}
+
+#[tokio::test]
+async fn an_edit_is_told_with_what_it_was_and_what_it_is() {
+    let things = Things::new();
+    let prior = create(&things, 3).await.state;
+    things.edit("a", "comment", Value::from("theirs"));
+    let mut planned = prior.clone();
+    planned.insert("comment", Value::from("ours"));
+    let request = ApplyRequest { prior, config: thing("a", 3), planned, link: Link::default() };
+    let applied = things.provider().apply("pve_thing", request).await;
+    let told: Vec<_> = applied.diagnostics.iter().map(|told| told.detail.as_str()).collect();
+    assert!(told[0].contains(r#"comment was unset when the plan was made and is "theirs" now"#), "{told:?}");
+}
+
+#[tokio::test]
+async fn what_exists_already_is_told_with_the_block_that_imports_it() {
+    let things = Things::new();
+    create(&things, 3).await;
+    let applied = create(&things, 3).await;
+    let told: Vec<_> = applied.diagnostics.iter().map(|told| told.detail.as_str()).collect();
+    assert!(told[0].contains("to = pve_thing.<name>\n  id = \"a\""), "{told:?}");
+    assert!(!told[0].contains("refer"), "nothing refers to it: {told:?}");
+}
+
+/// The old object stays where the new one could not be created.
+#[tokio::test]
+async fn a_replacement_looks_ahead_before_it_deletes() {
+    let things = Things::new();
+    let prior = create(&things, 3).await.state;
+    let taken = thing("taken", 3);
+    let link = Link { creates: Some(taken.to_json()), ..Link::default() };
+    let request = ApplyRequest { prior: prior.clone(), planned: Value::Null, config: Value::Null, link };
+    let applied = things.provider().apply("pve_thing", request).await;
+    assert_eq!((severities(&applied), &applied.state), (vec![Severity::Error], &prior));
+    assert!(things.object("a").is_some() && things.writes() == 1);
 }
 
 #[tokio::test]

@@ -233,6 +233,22 @@ impl Resource for Things {
         async { self.wait() }.boxed()
     }
 
+    /// What is called taken can't be created.
+    fn look_ahead<'a>(
+        &'a self,
+        _: &'a Context,
+        _: &'a Value,
+        successor: &'a Value,
+    ) -> BoxFuture<'a, Result<(), Failure>> {
+        async move {
+            match name(successor).as_str() {
+                "taken" => Err(Failure::refused("it is taken")),
+                _ => Ok(()),
+            }
+        }
+        .boxed()
+    }
+
     /// What is called slow notes a wait of 12 s.
     fn settle<'a>(&'a self, cx: &'a Context, object: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
         async {

@@ -237,6 +237,16 @@ async fn an_entry_that_is_not_understood_is_left_out_of_a_list_with_a_warning() 
     assert!(warnings.contains("Left out: HA resource vm:101"), "{warnings}");
 }
 
+/// A configuration could not say it, so that an import would plan its removal.
+#[tokio::test(start_paused = true)]
+async fn an_entry_with_an_unknown_property_is_left_out_of_a_list_with_a_warning() {
+    let setup = Setup::<HaResource>::new(|_| ok(r#"[{"sid":"vm:100"},{"sid":"vm:101","zone":"north"}]"#));
+    let listed = setup.resource.list(&setup.cx).await.unwrap();
+    assert_eq!(listed.iter().map(|object| setup.resource.id(object)).collect::<Vec<_>>(), [Some("vm:100".to_owned())]);
+    let warnings = format!("{:?}", setup.cx.into_warnings());
+    assert!(warnings.contains("Left out: HA resource vm:101") && warnings.contains("zone"), "{warnings}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn nothing_is_deleted_for_a_successor_whose_id_another_object_has() {
     let setup = Setup::<HaResource>::new(|seen| match seen.path.as_str() {
