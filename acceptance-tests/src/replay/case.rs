@@ -110,6 +110,8 @@ pub struct Exchange {
     pub(super) csv_sets: Vec<String>,
     #[serde(default)]
     pub(super) unordered: Vec<String>,
+    /// How many seconds the answer took, where that was long.
+    pub(super) took_s: Option<f64>,
 }
 
 impl Exchange {

@@ -30,6 +30,11 @@ impl<'e> Control<'e> {
         Self(emulator)
     }
 
+    /// The time on the clock.
+    pub(super) fn now(&self) -> f64 {
+        self.world().clock.now()
+    }
+
     /// Moves the clock; every daemon does what is due meanwhile.
     pub(super) fn advance(&self, seconds: f64) {
         self.world().advance(seconds);
