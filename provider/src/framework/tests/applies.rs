@@ -297,6 +297,22 @@ async fn an_edit_is_told_with_what_it_was_and_what_it_is() {
     assert!(told[0].contains(r#"comment was unset when the plan was made and is "theirs" now"#), "{told:?}");
 }
 
+/// Proxmox takes a removed resource out of its rules: what this run brought about is no edit of others.
+#[tokio::test]
+async fn what_other_writes_of_this_process_have_done_is_no_edit() {
+    for (own, writes) in [(None, 1), (Some("theirs"), 2)] {
+        let things = Things::new();
+        let prior = create(&things, 3).await.state;
+        things.edit("a", "comment", Value::from("theirs"));
+        things.server.lock().unwrap().own = own.map(|own| ("comment", Value::from(own)));
+        let mut planned = prior.clone();
+        planned.insert("comment", Value::from("ours"));
+        let request = ApplyRequest { prior, config: thing("a", 3), planned, link: Link::default() };
+        let applied = things.provider().apply("pve_thing", request).await;
+        assert_eq!((applied.diagnostics.has_error(), things.writes()), (own.is_none(), writes), "{own:?}");
+    }
+}
+
 #[tokio::test]
 async fn what_exists_already_is_told_with_the_block_that_imports_it() {
     let things = Things::new();

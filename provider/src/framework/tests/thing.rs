@@ -77,6 +77,8 @@ pub struct Server {
     pub adopts: bool,
     /// Whether every object is always there, and a create sets what it is.
     pub always_exists: bool,
+    /// What other writes of this process have made of every object since its plan.
+    pub own: Option<(&'static str, Value)>,
     /// Permits that are held.
     pub permits: usize,
     /// For each time that something was waited for, the permits that were held meanwhile.
@@ -227,6 +229,14 @@ impl Resource for Things {
             Ok(server.objects.get(&name(object)).map(|object| Found { object: object.clone(), revision: None }))
         }
         .boxed()
+    }
+
+    fn own_effects(&self, prior: &Value) -> Value {
+        let mut object = prior.clone();
+        if let Some((attribute, value)) = self.server.lock().unwrap().own.clone() {
+            object.insert(attribute, value);
+        }
+        object
     }
 
     fn make_way<'a>(&'a self, _: &'a Context, _: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
