@@ -8,6 +8,7 @@ use std::io::Write as _;
 use std::sync::{Condvar, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use pve_emulator::world::World;
 use pve_emulator::{Emulator, Handle, Options, Release};
 use serde_json::Value as Json;
 
@@ -300,13 +301,28 @@ impl Cluster {
     /// Lets the time of our own cluster run a hundred times as fast until the answer is dropped, for what Proxmox's daemons
     /// do in their own time.
     pub fn hurry(self: &std::sync::Arc<Self>) -> Hurry {
+        self.hurry_until(f64::INFINITY, |_| ())
+    }
+
+    /// As [`Cluster::hurry`]; after so many seconds of the cluster `then` happens to it.
+    pub fn hurry_until(
+        self: &std::sync::Arc<Self>,
+        seconds: f64,
+        then: impl FnOnce(&mut World) + Send + 'static,
+    ) -> Hurry {
         let cluster = self.clone();
         let task = self.is_own().then(|| {
             runtime::spawn(async move {
                 let mut every = tokio::time::interval(Duration::from_millis(20));
+                let (mut gone_by, mut then) = (0.0, Some(then));
                 loop {
                     every.tick().await;
-                    cluster.emulator().cluster().world().advance(2.0);
+                    let mut world = cluster.emulator().cluster().world();
+                    world.advance(2.0);
+                    gone_by += 2.0;
+                    if let Some(then) = then.take_if(|_| gone_by >= seconds) {
+                        then(&mut world);
+                    }
                 }
             })
         });

@@ -8,7 +8,7 @@ use acceptance_tests::soak::event::Event;
 use acceptance_tests::soak::judge::Kind;
 use acceptance_tests::soak::oracle::Oracle;
 use acceptance_tests::soak::topology::{Changes, kind};
-use acceptance_tests::soak::trial::{Setting, Step, replay};
+use acceptance_tests::soak::trial::{Setting, Step, relive, replay};
 use acceptance_tests::soak::{Found, Options, run, shrunk};
 use serde_json::json;
 
@@ -22,6 +22,34 @@ fn nothing_is_lost_undone_or_misread() {
     }
     let _ = writeln!(std::io::stderr(), "{}: no harm", report.figures);
     assert!(report.figures.events >= 200 && report.figures.empty_plans > 0 && report.figures.applies > 0);
+}
+
+/// An apply without quorum ends with the reason, or carries on when the quorum is back; nothing is less than before.
+#[test]
+fn an_apply_without_quorum_waits_says_why_it_ends_and_loses_nothing() {
+    let name = "soak::an_apply_without_quorum_waits_says_why_it_ends_and_loses_nothing";
+    let edit = |value: &str| {
+        let mail = || "pve_ha_resource.mail".to_owned();
+        Step::Event(Event::Edited(mail(), "comment", json!(value)), 5)
+    };
+    let outage = || Step::Event(Event::QuorumLost("pve1".to_owned()), 60);
+    let steps = [
+        edit("changed"),
+        outage(),
+        Step::Plan,
+        Step::Event(Event::PowerBack, 200),
+        Step::Plan,
+        edit("changed again"),
+        outage(),
+        Step::PlanAsPowerReturns,
+        Step::Event(Event::TimePasses, 200),
+        Step::Plan,
+    ];
+    let Some(life) = relive(name, Setting::of(Generation::Nine), &steps) else { return };
+    assert!(life.harm.is_none(), "{}", life.harm.unwrap());
+    let figures = life.figures;
+    assert_eq!((figures.plans, figures.applies_without_quorum), (4, 2), "{figures}");
+    assert!(figures.refused_applies >= 1 && figures.applies > figures.refused_applies, "{figures}");
 }
 
 /// A soak that expects what must not be has to fail: here it takes a guest that was stopped in the web UI for nothing that a

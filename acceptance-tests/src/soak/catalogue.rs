@@ -11,6 +11,14 @@ pub const NODES: [&str; 4] = ["pve1", "pve2", "pve3", "pve4"];
 pub const MORTAL: u32 = 106;
 /// Guests that are managed by nothing, or by a person.
 pub const FOREIGN: [u32; 2] = [107, 108];
+/// The guest that a person creates.
+pub const CREATED: u32 = 109;
+/// The version of Proxmox that has rules of nodes to avoid.
+pub const AVOIDS: &str = "9.2.6";
+/// The rule that a person adds to the configuration when Proxmox has nodes to avoid.
+pub const OFF: &str = "pve_ha_node_affinity_rule.off";
+/// The node whose maintenance is managed, and the address of that.
+pub const MAINTAINED: (&str, &str) = ("pve4", "pve_node_maintenance.pve4");
 /// A container; all other guests are virtual machines.
 pub const CONTAINER: u32 = 104;
 /// The groups of PVE 8, and the rules that they become.
@@ -19,6 +27,8 @@ pub const GROUPS: [&str; 2] = ["databases", "mail"];
 pub const USER: &str = "terraform@pve";
 /// The token's name and secret.
 pub const TOKEN: (&str, &str) = ("soak", "22222222-3333-4444-8555-666666666666");
+/// The HA resource that the load balancer has to leave where it is.
+const PINNED: &str = "app";
 /// What the mail group gives its resources.
 const NO_FAILBACK: &str = "mail";
 
@@ -102,6 +112,7 @@ pub fn configured(generation: Generation) -> Topology {
     for (name, sid, group) in resources {
         let mut resource = object(json!({
             "sid": sid, "state": "started", "max_restart": 1, "max_relocate": 1, "comment": format!("the {name}"),
+            "auto_rebalance": generation == Generation::Eight || name != PINNED,
         }));
         match (generation, group) {
             (Generation::Eight, Some(group)) => drop(resource.insert("group".to_owned(), json!(group))),
@@ -138,7 +149,7 @@ pub fn configured(generation: Generation) -> Topology {
     }
     let options = json!({
         "ha": {"shutdown_policy": "migrate"},
-        "crs": {"ha": "static", "ha_rebalance_on_start": true},
+        "crs": scheduler(generation == Generation::Nine),
         "migration": {"type": "secure"},
     });
     topology.0.insert("pve_datacenter_options.this".to_owned(), object(options));
@@ -150,6 +161,28 @@ pub fn configured(generation: Generation) -> Topology {
         topology.0.insert(format!("pve_node_watchdog.{node}"), watchdog);
     }
     topology
+}
+
+/// The option `crs`, with the load balancer of PVE 9.2 or without it.
+pub fn scheduler(balances: bool) -> Json {
+    let mut option = json!({"ha": "static", "ha_rebalance_on_start": true});
+    if balances {
+        option["ha_auto_rebalance"] = json!(true);
+        option["ha_auto_rebalance_threshold"] = json!(20);
+    }
+    option
+}
+
+/// What is added to the configuration at `address` in the course of a life.
+pub fn addition(address: &str, generation: Generation) -> Option<Attributes> {
+    if address == OFF {
+        let rule = json!({
+            "name": "off-pve4", "affinity": "negative", "resources": ["vm:100"], "nodes": {"pve4": 0}, "strict": false,
+            "disabled": false, "comment": "as designed",
+        });
+        return Some(object(rule));
+    }
+    configured(generation).0.remove(address)
 }
 
 /// The rule that the HA manager makes of a group, on a cluster that began with rules.
@@ -208,12 +241,13 @@ pub fn rewritten(configured: &Topology) -> Topology {
 }
 
 /// The configuration as text in the JSON syntax: `configured`, with references between its objects.
-pub fn text(configured: &Topology, is_rewritten: bool) -> String {
+/// Its objects have the timeouts that `limit` says.
+pub fn text(configured: &Topology, is_rewritten: bool, limit: impl Fn(&str) -> String) -> String {
     let mut resources = Map::new();
     for (address, attributes) in &configured.0 {
         let mut block: Map<String, Json> = attributes.clone().into_iter().collect();
         refer(configured, &mut block);
-        more(kind(address), &mut block);
+        more(kind(address), &mut block, &limit(address));
         let of_kind = resources.entry(kind(address)).or_insert_with(|| json!({}));
         of_kind[name(address)] = Json::Object(block);
     }
@@ -243,8 +277,7 @@ fn refer(configured: &Topology, block: &mut Map<String, Json>) {
 }
 
 /// What is the same all the time.
-fn more(kind: &str, block: &mut Map<String, Json>) {
-    let limit = "30s";
+fn more(kind: &str, block: &mut Map<String, Json>, limit: &str) {
     block.insert("timeouts".to_owned(), json!({"create": limit, "update": limit, "delete": limit}));
     if kind == "pve_fence_device" {
         let connect = |(node, ip): (&str, &str)| json!({"node": node, "options": {"ip": ip}});
@@ -262,16 +295,18 @@ mod tests {
     fn the_rewritten_configuration_is_that_of_a_cluster_that_began_with_rules() {
         let rewritten = rewritten(&configured(Generation::Eight));
         let mut nine = configured(Generation::Nine);
-        // PVE 8 has nothing that could become rules between resources.
+        // PVE 8 has nothing that could become rules between resources, and no load balancer.
         nine.0.retain(|address, _| kind(address) != "pve_ha_resource_affinity_rule");
+        nine.set("pve_datacenter_options.this", "crs", &scheduler(false));
+        nine.set("pve_ha_resource.app", "auto_rebalance", &json!(true));
         assert_eq!(rewritten, nine);
     }
 
     #[test]
     fn objects_refer_to_each_other() {
-        let text = text(&configured(Generation::Eight), false);
+        let text = text(&configured(Generation::Eight), false, |_| "30s".to_owned());
         assert!(text.contains("${pve_ha_group.databases.name}"), "{text}");
-        let text = self::text(&configured(Generation::Nine), true);
+        let text = self::text(&configured(Generation::Nine), true, |_| "30s".to_owned());
         assert!(text.contains("${pve_ha_resource.db.sid}") && text.contains("\"moved\""), "{text}");
     }
 }

@@ -3,11 +3,12 @@
 use fastrand::Rng;
 use serde_json::{Value as Json, json};
 
-use super::catalogue::{GROUPS, Generation, MORTAL, NODES};
+use super::catalogue::{self, AVOIDS, CREATED, GROUPS, Generation, MAINTAINED, MORTAL, NODES, OFF};
 use super::event::{Cut, Event, Foreign};
 use super::oracle::Oracle;
 use super::stage::Stage;
 use super::topology::{Attributes, kind};
+use super::trial::Step;
 
 /// Guests that are moved, stopped and started.
 const GUESTS: [u32; 8] = [100, 101, 102, 103, 104, 105, 106, 107];
@@ -26,6 +27,11 @@ impl Dice {
         self.0.usize(1..=6)
     }
 
+    /// The plan that is made now.
+    pub fn plan(&mut self, stage: &Stage) -> Step {
+        if !stage.is_quorate() && self.0.bool() { Step::PlanAsPowerReturns } else { Step::Plan }
+    }
+
     /// How long it takes, in seconds of the cluster, until the next event or plan: a moment, a round of the HA manager, or
     /// long enough for everything to settle.
     pub fn seconds(&mut self) -> u32 {
@@ -39,25 +45,30 @@ impl Dice {
     /// The next event.
     pub fn roll(&mut self, stage: &Stage, oracle: &Oracle) -> Event {
         // Without these the rest of the life would be about them.
-        if !stage.is_quorate() && self.0.u8(0..3) > 0 {
+        if !stage.is_quorate() && self.0.bool() {
             return Event::PowerBack;
         }
         if oracle.cut.is_some() && self.0.bool() {
             return Event::PrivilegesRestored;
         }
-        if !oracle.missing.is_empty() && self.0.u8(0..3) == 0 {
+        if oracle.missing.contains(&MORTAL) && self.0.u8(0..3) == 0 {
             return Event::Restored(MORTAL, self.node());
         }
         if oracle.is_state_behind && oracle.holds_groups() && self.0.bool() {
             return Event::Rewritten;
         }
-        match self.0.u8(0..100) {
+        let awaits_update = oracle.configured.0.contains_key(OFF) && stage.older_than(AVOIDS).next().is_some();
+        if awaits_update && self.0.bool() {
+            return Event::Updated(AVOIDS);
+        }
+        match self.0.u8(0..104) {
             0..8 => self.power(stage),
             8..10 => Event::PowerCut(NODES[0].to_owned(), NODES[self.0.usize(1..4)].to_owned()),
-            10..12 => Event::QuorumLost(self.node()),
-            12..16 => Event::PowerBack,
+            10..13 => Event::QuorumLost(self.node()),
+            13..16 => Event::PowerBack,
             16..21 => self.disk(stage),
-            21..26 => Event::Balanced(self.guest(), self.node()),
+            21..26 if oracle.generation == Generation::Nine => Event::Balanced(self.guest(), self.node()),
+            21..26 => Event::Migrated(self.guest(), self.node()),
             26..28 => Event::CertificateRenewed,
             28..34 => self.upgrade(stage, oracle),
             34..40 => Event::Maintenance(self.node(), self.0.bool()),
@@ -70,15 +81,22 @@ impl Dice {
             77..83 => Event::Foreign(self.foreign()),
             83..86 => Event::PrivilegesCut(self.cut()),
             86..92 => self.reconfigure(oracle).unwrap_or(Event::TimePasses),
-            92..94 => Event::Withdrawn("pve_node_maintenance.pve4".to_owned()),
-            94..96 => Event::Added("pve_node_maintenance.pve4".to_owned()),
-            96..98 => Event::Refreshed,
+            92..95 => Event::Withdrawn(self.optional().to_owned()),
+            95..99 => Event::Added(self.optional().to_owned()),
+            99..101 => Event::Refreshed,
+            101..103 if stage.node_of(CREATED).is_some() => Event::Removed(CREATED),
+            101..103 => Event::Created(CREATED, self.node()),
             _ => Event::TimePasses,
         }
     }
 
     fn node(&mut self) -> String {
         NODES[self.0.usize(0..NODES.len())].to_owned()
+    }
+
+    /// What is in the configuration at times.
+    fn optional(&mut self) -> &'static str {
+        if self.0.bool() { OFF } else { MAINTAINED.1 }
     }
 
     fn guest(&mut self) -> u32 {
@@ -101,7 +119,8 @@ impl Dice {
 
     fn upgrade(&mut self, stage: &Stage, oracle: &Oracle) -> Event {
         match oracle.generation {
-            Generation::Nine => Event::Updated("9.2.6"),
+            Generation::Nine if self.0.bool() => Event::UpdateBegun(self.node(), AVOIDS),
+            Generation::Nine => Event::Updated(AVOIDS),
             Generation::Eight if stage.version().starts_with('8') => Event::UpgradeBegun,
             Generation::Eight => Event::UpgradeEnded,
         }
@@ -119,13 +138,13 @@ impl Dice {
     fn edit(&mut self, oracle: &Oracle) -> Option<Event> {
         // A group that is about to become a rule is left alone.
         let (address, object) = self.any(oracle, |address| kind(address) != "pve_node_maintenance")?;
-        let (attribute, value) = self.value(&address, &object)?;
+        let (attribute, value) = self.value(&address, &object, oracle.generation)?;
         Some(Event::Edited(address, attribute, value))
     }
 
     fn reconfigure(&mut self, oracle: &Oracle) -> Option<Event> {
         let (address, object) = self.any(oracle, |address| kind(address) != "pve_ha_group")?;
-        let (attribute, value) = self.value(&address, &object)?;
+        let (attribute, value) = self.value(&address, &object, oracle.generation)?;
         Some(Event::Reconfigured(address, attribute, value))
     }
 
@@ -141,7 +160,8 @@ impl Dice {
     }
 
     /// An attribute of an object of a type, and another value for it.
-    fn value(&mut self, address: &str, object: &Attributes) -> Option<(&'static str, Json)> {
+    fn value(&mut self, address: &str, object: &Attributes, generation: Generation) -> Option<(&'static str, Json)> {
+        let is_nine = generation == Generation::Nine;
         let comments = || ("comment", vec![json!("as designed"), json!("changed"), json!("changed again")]);
         let disabled = || ("disabled", vec![json!(true), json!(false)]);
         let nodes = |object: &Attributes| {
@@ -151,9 +171,23 @@ impl Dice {
         };
         let attributes = match kind(address) {
             "pve_ha_resource" => {
-                vec![comments(), ("max_restart", vec![json!(1), json!(2)]), ("max_relocate", vec![json!(1), json!(3)])]
+                let mut all = vec![
+                    comments(),
+                    ("max_restart", vec![json!(1), json!(2)]),
+                    ("max_relocate", vec![json!(1), json!(3)]),
+                ];
+                if is_nine {
+                    all.push(("auto_rebalance", vec![json!(true), json!(false)]));
+                }
+                all
             }
             "pve_ha_group" => vec![comments(), nodes(object)],
+            "pve_ha_node_affinity_rule" if address == OFF => vec![
+                comments(),
+                disabled(),
+                ("affinity", vec![json!("negative"), json!("positive")]),
+                ("nodes", vec![json!({"pve4": 0}), json!({"pve3": 0, "pve4": 0})]),
+            ],
             "pve_ha_node_affinity_rule" => vec![comments(), nodes(object), disabled()],
             "pve_ha_resource_affinity_rule" => vec![comments(), disabled()],
             "pve_replication_job" => vec![
@@ -167,7 +201,8 @@ impl Dice {
                 (
                     "crs",
                     vec![
-                        json!({"ha": "static", "ha_rebalance_on_start": true}),
+                        catalogue::scheduler(is_nine),
+                        catalogue::scheduler(false),
                         json!({"ha": "basic", "ha_rebalance_on_start": false}),
                     ],
                 ),

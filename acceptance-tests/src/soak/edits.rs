@@ -86,6 +86,7 @@ fn watchdog(stage: &Stage, node: &str, module: Option<&str>) -> bool {
 fn wire_name(attribute: &str) -> String {
     match attribute {
         "disabled" => "disable".to_owned(),
+        "auto_rebalance" => "auto-rebalance".to_owned(),
         other => other.to_owned(),
     }
 }

@@ -27,12 +27,14 @@ pub enum Event {
     DiskFull(Node),
     /// They have space again.
     DiskFreed(Node),
-    /// The HA manager moves a service.
+    /// The HA manager's load balancer moves a service, where it is switched on and may.
     Balanced(u32, Node),
     /// The certificate that the API shows is renewed.
     CertificateRenewed,
     /// The nodes are updated to another version of the same release.
     Updated(&'static str),
+    /// One of them is, before the others.
+    UpdateBegun(Node, &'static str),
     /// All nodes but one are upgraded from PVE 8 to 9.
     UpgradeBegun,
     /// The last one is, too.
@@ -53,6 +55,8 @@ pub enum Event {
     Removed(u32),
     /// A guest is restored from a backup.
     Restored(u32, Node),
+    /// A guest that has never been there is created in the web UI.
+    Created(u32, Node),
     /// An attribute of a managed object is set to something else.
     Edited(String, &'static str, Json),
     /// A managed object is removed.
@@ -129,6 +133,7 @@ impl Event {
             | Self::Balanced(..)
             | Self::CertificateRenewed
             | Self::Updated(_)
+            | Self::UpdateBegun(..)
             | Self::UpgradeBegun
             | Self::UpgradeEnded
             | Self::GroupsMigrated => Actor::Cluster,
@@ -138,6 +143,7 @@ impl Event {
             | Self::Started(_)
             | Self::Removed(_)
             | Self::Restored(..)
+            | Self::Created(..)
             | Self::Edited(..)
             | Self::Deleted(_)
             | Self::Foreign(_)
@@ -161,9 +167,10 @@ impl fmt::Display for Event {
             Self::PowerBack => write!(f, "all nodes have power"),
             Self::DiskFull(node) => write!(f, "the disks of {node} are full"),
             Self::DiskFreed(node) => write!(f, "the disks of {node} have space again"),
-            Self::Balanced(guest, node) => write!(f, "the HA manager moves guest {guest} to {node}"),
+            Self::Balanced(guest, node) => write!(f, "the load balancer moves guest {guest} to {node}"),
             Self::CertificateRenewed => write!(f, "the certificate is renewed"),
             Self::Updated(version) => write!(f, "the nodes are updated to {version}"),
+            Self::UpdateBegun(node, version) => write!(f, "{node} is updated to {version} before the others"),
             Self::UpgradeBegun => write!(f, "all nodes but one are upgraded to PVE 9"),
             Self::UpgradeEnded => write!(f, "the last node is upgraded to PVE 9"),
             Self::GroupsMigrated => write!(f, "the HA manager has made rules of the groups"),
@@ -175,6 +182,7 @@ impl fmt::Display for Event {
             Self::Started(guest) => write!(f, "person: guest {guest} is started"),
             Self::Removed(guest) => write!(f, "person: guest {guest} is removed"),
             Self::Restored(guest, node) => write!(f, "person: guest {guest} is restored on {node}"),
+            Self::Created(guest, node) => write!(f, "person: guest {guest} is created on {node}"),
             Self::Edited(address, attribute, value) => write!(f, "person: {address}.{attribute} = {value}"),
             Self::Deleted(address) => write!(f, "person: {address} is removed"),
             Self::Foreign(what) => write!(f, "person: an unmanaged {what:?} is made or removed"),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use super::event::{Actor, Event};
 
@@ -24,6 +25,12 @@ pub struct Figures {
     pub applies: u64,
     /// Applies that failed, and said why.
     pub refused_applies: u64,
+    /// Applies that were begun without quorum.
+    pub applies_without_quorum: u64,
+    /// How often the CLI ran.
+    pub runs: u64,
+    /// How long it ran.
+    pub in_runs: Duration,
 }
 
 impl Figures {
@@ -33,6 +40,12 @@ impl Figures {
             self.events += 1;
             *self.by_actor.entry(event.actor()).or_default() += 1;
         }
+    }
+
+    /// Counts a run of the CLI.
+    pub fn ran(&mut self, took: Duration) {
+        self.runs += 1;
+        self.in_runs += took;
     }
 
     /// Adds those of a whole life.
@@ -47,6 +60,9 @@ impl Figures {
         self.refused_plans += life.refused_plans;
         self.applies += life.applies;
         self.refused_applies += life.refused_applies;
+        self.applies_without_quorum += life.applies_without_quorum;
+        self.runs += life.runs;
+        self.in_runs += life.in_runs;
     }
 }
 
@@ -56,7 +72,7 @@ impl fmt::Display for Figures {
         write!(
             f,
             "{} clusters, {} events ({} by the cluster, {} by people outside of Terraform, {} in the configuration), {} plans \
-             ({} empty, {} refused with the reason), {} applies ({} ended with a diagnostic that says why)",
+             ({} empty, {} refused with the reason), {} applies ({} ended with a diagnostic that says why, {} were begun without quorum), {} runs of the CLI in {:.0} s",
             self.lives,
             self.events,
             by(Actor::Cluster),
@@ -66,7 +82,10 @@ impl fmt::Display for Figures {
             self.empty_plans,
             self.refused_plans,
             self.applies,
-            self.refused_applies
+            self.refused_applies,
+            self.applies_without_quorum,
+            self.runs,
+            self.in_runs.as_secs_f64()
         )
     }
 }

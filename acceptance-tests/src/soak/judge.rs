@@ -6,7 +6,7 @@ use std::fmt;
 use serde_json::Value as Json;
 
 use super::observe;
-use super::oracle::Reason;
+use super::reason::Reason;
 use super::topology::{Change, Changes, Topology, kind};
 use crate::output::Message;
 use crate::plan::Plan;
@@ -35,6 +35,8 @@ pub enum Kind {
     ApplyFails,
     /// An apply succeeds, and the cluster is not as configured.
     ApplyUntrue,
+    /// The state is not as the cluster, or not as configured.
+    StateUntrue,
     /// After an apply something that nothing should have removed is gone.
     Lost,
     /// An apply has changed what isn't managed.
@@ -97,7 +99,8 @@ pub fn plan(plan: &Plan, expected: &Changes, out_of_sight: impl Fn(&str) -> bool
         if let Change::Update(attributes) = change {
             let followers = FOLLOWERS.iter().find(|(of, _)| *of == kind(address)).map_or(&[][..], |(_, names)| *names);
             let mut changed = plan.changed(address);
-            changed.retain(|name| !followers.contains(&name.as_str()));
+            // How long an apply may take is chosen for each of them anew.
+            changed.retain(|name| name != "timeouts" && !followers.contains(&name.as_str()));
             if changed != *attributes {
                 let which = if changed.is_superset(attributes) { Kind::PlanTooMuch } else { Kind::PlanTooLittle };
                 let text = format!("{address}: {attributes:?} were expected to change, {changed:?} do");
@@ -112,17 +115,17 @@ pub fn plan(plan: &Plan, expected: &Changes, out_of_sight: impl Fn(&str) -> bool
     }
 }
 
-/// Whether the errors of a run that failed all name one of the reasons that there are.
+/// Whether the errors of a run that failed each name one of the reasons that there are, on an object of `known` that it concerns.
 ///
 /// # Errors
 /// One doesn't.
-pub fn failure(kind: Kind, errors: &[&Message], reasons: &[Reason], text: &str) -> Result<(), Harm> {
+pub fn failure(kind: Kind, errors: &[&Message], reasons: &[Reason], known: &Topology, text: &str) -> Result<(), Harm> {
     if errors.is_empty() {
         return Err(Harm::new(kind, format!("it fails without a diagnostic:\n{text}")));
     }
     for error in errors {
-        let said = format!("{} {}", error.address, error.flat());
-        if !reasons.iter().any(|reason| reason.is_named_in(&said)) {
+        if !reasons.iter().any(|reason| reason.is_named_by(error, known)) {
+            let said = format!("{}: {}", error.address, error.flat());
             return Err(Harm::new(kind, format!("{said}\nreasons there are: {reasons:?}\n{text}")));
         }
     }
@@ -228,7 +231,8 @@ mod tests {
         };
         let reasons = [Reason::Missing(106), Reason::Down("pve2".to_owned())];
         let (named, other) = (message("vm:106 does not exist"), message("unexpected end of file"));
-        let found = |errors: &[&Message]| kind_of(failure(Kind::ApplyFails, errors, &reasons, ""));
+        let found =
+            |errors: &[&Message]| kind_of(failure(Kind::ApplyFails, errors, &reasons, &Topology::default(), ""));
         assert_eq!(found(&[&named]), None);
         assert_eq!(found(&[&named, &other]), Some(Kind::ApplyFails));
         assert_eq!(found(&[]), Some(Kind::ApplyFails));

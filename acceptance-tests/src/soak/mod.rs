@@ -21,6 +21,7 @@ mod figures;
 pub mod judge;
 pub mod observe;
 pub mod oracle;
+pub mod reason;
 pub mod shrink;
 mod stage;
 pub mod topology;

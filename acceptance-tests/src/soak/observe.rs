@@ -102,6 +102,19 @@ pub fn occupied(cluster: &Cluster) -> BTreeSet<String> {
     active.filter_map(|(_, service)| service["node"].as_str().map(str::to_owned)).collect()
 }
 
+/// Where each replication job copies from and to, by guest and number: only of those that the guest's last move has turned round.
+pub fn ends(cluster: &Cluster) -> BTreeMap<String, (String, String)> {
+    let text = |value: &Json| value.as_str().unwrap_or_default().to_owned();
+    let jobs = cluster.api.list("/cluster/replication", "id").into_iter();
+    let settled = jobs.filter_map(|(id, job)| {
+        let guest = id.split('-').next()?.parse().ok()?;
+        let home = cluster.emulator().cluster().world().guests.get(&guest)?.node.clone();
+        let (source, target) = (text(&job["source"]), text(&job["target"]));
+        (job["remove_job"].is_null() && source == home && target != home).then_some((id, (source, target)))
+    });
+    settled.collect()
+}
+
 /// The guests that are replicated, and where to.
 pub fn copies(cluster: &Cluster) -> BTreeSet<(String, String)> {
     let jobs = cluster.api.list("/cluster/replication", "id").into_iter();
@@ -173,13 +186,22 @@ impl Lists {
     /// An option in the words of the provider, as far as `wanted` names its members.
     fn option(&self, name: &str, wanted: &Json) -> Json {
         let Some(found) = self.options.get(name) else { return Json::Null };
-        let members = wanted.as_object().into_iter().flatten().map(|(member, like)| {
-            let value = &found[member.replace('_', "-").as_str()];
-            let value = if value.is_null() { &found[member.as_str()] } else { value };
-            let value = if like.is_boolean() { json!(is_true(value)) } else { value.clone() };
-            (member.clone(), value)
-        });
-        Json::Object(members.collect::<Map<_, _>>())
+        let mut members = Map::new();
+        for (member, value) in found.as_object().into_iter().flatten() {
+            let member = member.replace('-', "_");
+            let value = match member.as_str() {
+                "ha_rebalance_on_start" | "ha_auto_rebalance" => json!(is_true(value)),
+                "ha_auto_rebalance_threshold" => number(value),
+                _ => value.clone(),
+            };
+            members.insert(member, value);
+        }
+        // Proxmox leaves out what is at its default.
+        let unset = wanted.as_object().into_iter().flatten().filter(|(_, value)| **value == json!(false));
+        for (member, value) in unset {
+            members.entry(member.clone()).or_insert_with(|| value.clone());
+        }
+        Json::Object(members)
     }
 }
 
@@ -192,8 +214,14 @@ fn resource(entry: &Json) -> Attributes {
         ("max_relocate".to_owned(), or("max_relocate", json!(1))),
         ("comment".to_owned(), entry["comment"].clone()),
         ("group".to_owned(), entry["group"].clone()),
+        ("auto_rebalance".to_owned(), json!(entry["auto-rebalance"].is_null() || is_true(&entry["auto-rebalance"]))),
         ("failback".to_owned(), json!(entry["failback"].is_null() || is_true(&entry["failback"]))),
     ])
+}
+
+/// `affinity` is left out of a rule that is as all were before it could be negative.
+fn or_positive(affinity: &Json) -> Json {
+    if affinity.is_null() { json!("positive") } else { affinity.clone() }
 }
 
 fn group(entry: &Json) -> Attributes {
@@ -214,7 +242,7 @@ fn rule(entry: &Json) -> Attributes {
         ("resources".to_owned(), json!(sids)),
         ("nodes".to_owned(), priorities(&entry["nodes"])),
         ("strict".to_owned(), json!(is_true(&entry["strict"]))),
-        ("affinity".to_owned(), entry["affinity"].clone()),
+        ("affinity".to_owned(), or_positive(&entry["affinity"])),
         ("disabled".to_owned(), json!(is_true(&entry["disable"]))),
         ("comment".to_owned(), entry["comment"].clone()),
     ])
@@ -223,16 +251,21 @@ fn rule(entry: &Json) -> Attributes {
 /// Proxmox turns a job round each time its guest moves, so that after some moves its nodes may be any two: the target is what is
 /// configured, and no plan may change it unless the configuration does.
 fn job(entry: &Json, wanted: &Attributes) -> Attributes {
-    let number = |value: &Json| value.as_f64().or_else(|| value.as_str()?.parse().ok()).map(|rate| json!(rate as i64));
     Attributes::from([
         ("guest".to_owned(), wanted["guest"].clone()),
         ("job_number".to_owned(), wanted["job_number"].clone()),
         ("target".to_owned(), wanted["target"].clone()),
         ("schedule".to_owned(), entry["schedule"].clone()),
-        ("rate".to_owned(), number(&entry["rate"]).unwrap_or_default()),
+        ("rate".to_owned(), number(&entry["rate"])),
         ("comment".to_owned(), entry["comment"].clone()),
         ("disabled".to_owned(), json!(is_true(&entry["disable"]))),
     ])
+}
+
+/// A number, which Proxmox gives as that or as text.
+fn number(value: &Json) -> Json {
+    let number = value.as_f64().or_else(|| value.as_str()?.parse().ok());
+    number.map(|number| json!(number as i64)).unwrap_or_default()
 }
 
 fn priorities(nodes: &Json) -> Json {
@@ -244,7 +277,7 @@ fn priorities(nodes: &Json) -> Json {
     Json::Object(pairs.collect())
 }
 
-fn is_true(value: &Json) -> bool {
+pub(super) fn is_true(value: &Json) -> bool {
     matches!(value, Json::Bool(true)) || value.as_i64() == Some(1) || value.as_str() == Some("1")
 }
 

@@ -31,50 +31,6 @@ pub struct Oracle {
     pub cut: Option<Cut>,
 }
 
-/// What may keep a plan or an apply from doing its work.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Reason {
-    /// A configured guest doesn't exist.
-    Missing(u32),
-    /// The token lacks privileges.
-    Privileges,
-    /// A node is down.
-    Down(String),
-    /// A node has died a moment ago, and counts as online.
-    Dying(String),
-    /// The cluster has no quorum.
-    NoQuorum,
-    /// A service is in the error state.
-    Broken(String),
-    /// Resources still name groups that have become rules.
-    Groups,
-    /// A job is to be created again whose guest, or whose guest's copies by another job, are on its target by now.
-    Taken(u32),
-    /// Services are still on a node whose maintenance is managed.
-    Occupied(String),
-}
-
-impl Reason {
-    /// Whether a diagnostic names it.
-    pub fn is_named_in(&self, text: &str) -> bool {
-        match self {
-            Self::Missing(guest) | Self::Taken(guest) => text.contains(&guest.to_string()),
-            Self::Privileges => ["Permission check failed", "privilege", "Sys.", "VM.", "Datastore."]
-                .iter()
-                .any(|word| text.contains(word)),
-            Self::Down(node) | Self::Dying(node) | Self::Occupied(node) => text.contains(node),
-            Self::NoQuorum => text.contains("quorum"),
-            Self::Broken(sid) => text.contains(sid),
-            Self::Groups => text.contains("group"),
-        }
-    }
-
-    /// Whether it can keep a plan from being made, and not only an apply from being carried out.
-    pub fn stops_plans(&self) -> bool {
-        matches!(self, Self::Missing(_) | Self::Privileges | Self::Dying(_))
-    }
-}
-
 impl Oracle {
     /// Everything is configured, and there.
     pub fn new(generation: Generation) -> Self {
@@ -132,7 +88,7 @@ impl Oracle {
                 self.forget(&sid(*guest));
                 self.actual.0.retain(|_, attributes| attributes.get("guest") != Some(&json!(guest)));
             }
-            Event::Restored(guest, _) => drop(self.missing.remove(guest)),
+            Event::Restored(guest, _) | Event::Created(guest, _) => drop(self.missing.remove(guest)),
             Event::Edited(address, attribute, value) => self.actual.set(address, attribute, value),
             Event::Deleted(address) => self.delete(address),
             Event::Maintenance(node, on) => {
@@ -155,7 +111,7 @@ impl Oracle {
             Event::Reconfigured(address, attribute, value) => self.configured.set(address, attribute, value),
             Event::Withdrawn(address) => drop(self.configured.0.remove(address)),
             Event::Added(address) => {
-                if let Some(object) = catalogue::configured(self.generation).0.remove(address) {
+                if let Some(object) = catalogue::addition(address, self.generation) {
                     self.configured.0.insert(address.clone(), object);
                 }
             }
@@ -171,6 +127,7 @@ impl Oracle {
             | Event::Balanced(..)
             | Event::CertificateRenewed
             | Event::Updated(_)
+            | Event::UpdateBegun(..)
             | Event::UpgradeBegun
             | Event::UpgradeEnded
             | Event::Migrated(..)
@@ -264,6 +221,7 @@ mod tests {
             Event::DiskFreed(node()),
             Event::Balanced(102, node()),
             Event::CertificateRenewed,
+            Event::UpdateBegun(node(), "9.2.6"),
             Event::Updated("9.2.6"),
             Event::UpgradeBegun,
             Event::UpgradeEnded,
@@ -319,6 +277,18 @@ mod tests {
         oracle.happened(&Event::Edited("pve_node_watchdog.pve1".to_owned(), "module", json!("hpwdt")));
         assert_eq!(oracle.expected(&BTreeSet::new()).len(), 1);
         assert!(oracle.expected(&["pve1".to_owned()].into()).is_empty());
+    }
+
+    #[test]
+    fn nodes_to_avoid_that_a_person_turns_round_are_named() {
+        let off = || catalogue::OFF.to_owned();
+        let added = Event::Added(off());
+        assert_eq!(after(Generation::Nine, std::slice::from_ref(&added)), [create(catalogue::OFF)].into());
+        let mut oracle = Oracle::new(Generation::Nine);
+        oracle.happened(&added);
+        oracle.applied(&BTreeSet::new());
+        oracle.happened(&Event::Edited(off(), "affinity", json!("positive")));
+        assert_eq!(oracle.expected(&BTreeSet::new()), [update(catalogue::OFF, &["affinity"])].into());
     }
 
     #[test]

@@ -53,6 +53,11 @@ impl Stage {
         self.cluster.hurry()
     }
 
+    /// The same, and all nodes get their power back after so many seconds of the cluster.
+    pub fn hurry_to_power(&self, seconds: f64) -> Hurry {
+        self.cluster.hurry_until(seconds, |world| NODES.iter().for_each(|node| world.power(node, true)))
+    }
+
     /// The nodes without power.
     pub fn down(&self) -> BTreeSet<String> {
         self.world(|world| world.nodes.values().filter(|node| !node.up).map(|node| node.name.clone()).collect())
@@ -89,6 +94,15 @@ impl Stage {
         self.world(|world| world.manager_of(&world.answering_node).0.to_owned())
     }
 
+    /// The nodes that run something older than a version, and what.
+    pub fn older_than(&self, version: &str) -> impl Iterator<Item = (String, String)> + use<> {
+        let numbers = |version: &str| version.split('.').map(|part| part.parse().unwrap_or(0)).collect::<Vec<u32>>();
+        let wanted = numbers(version);
+        let runs = |node: &str| (node.to_owned(), self.world(|world| world.manager_of(node).0.to_owned()));
+        let older: Vec<_> = NODES.into_iter().map(runs).filter(|(_, version)| numbers(version) < wanted).collect();
+        older.into_iter()
+    }
+
     /// Has an event take place, as far as it can; what has really happened.
     pub fn play(&self, event: &Event, oracle: &Oracle) -> Vec<Event> {
         if self.happens(event, oracle) { vec![event.clone()] } else { Vec::new() }
@@ -110,11 +124,17 @@ impl Stage {
             Event::PowerBack => self.power(&NODES, true),
             Event::DiskFull(node) => self.fill(node, true),
             Event::DiskFreed(node) => self.fill(node, false),
-            Event::Balanced(guest, node) => self.balance(*guest, node),
+            Event::Balanced(guest, node) => self.may_balance(*guest) && self.balance(*guest, node),
             Event::CertificateRenewed => self.control("certificate", &json!({})),
             Event::Updated(version) => {
                 let is_other = self.version() != *version && oracle.generation == Generation::Nine;
-                is_other && self.control("upgrade", &json!({"version": version}))
+                (is_other || self.older_than(version).next().is_some() && oracle.generation == Generation::Nine)
+                    && self.control("upgrade", &json!({"version": version}))
+            }
+            Event::UpdateBegun(node, version) => {
+                let is_older =
+                    oracle.generation == Generation::Nine && self.older_than(version).any(|(older, _)| older == *node);
+                is_older && self.control("upgrade", &json!({"version": version, "node": node}))
             }
             Event::UpgradeBegun => {
                 let is_ready = self.world(|world| world.profile.pve == Pve::V8) && self.down().is_empty();
@@ -135,6 +155,10 @@ impl Stage {
                 let is_gone = self.node_of(*guest).is_none() && self.is_quorate();
                 is_gone && self.control("restore-guest", &catalogue::guest(*guest, node))
             }
+            Event::Created(guest, node) => {
+                let is_new = self.node_of(*guest).is_none() && self.is_quorate();
+                is_new && self.control("restore-guest", &catalogue::guest(*guest, node))
+            }
             Event::Edited(address, attribute, value) => {
                 let object = oracle.actual.0.get(address);
                 object.is_some_and(|object| edits::edit(self, address, object, attribute, value))
@@ -148,8 +172,13 @@ impl Stage {
             Event::PrivilegesRestored => oracle.cut.is_some() && self.allow(None),
             Event::Reconfigured(address, ..) | Event::Withdrawn(address) => oracle.configured.0.contains_key(address),
             Event::Added(address) => {
-                let is_there = observe::inventory(&self.cluster).keys().any(|name| *name == "maintenance pve4");
-                !oracle.configured.0.contains_key(address) && !is_there
+                // What a person has made of the same name is not to be taken over.
+                let object = catalogue::addition(address, oracle.generation).unwrap_or_default();
+                let there = observe::inventory(&self.cluster);
+                let is_new = observe::names(address, &object).iter().all(|name| !there.contains_key(name));
+                !oracle.configured.0.contains_key(address)
+                    && is_new
+                    && (address != catalogue::OFF || self.may_avoid(oracle))
             }
             Event::Rewritten => oracle.is_state_behind && oracle.holds_groups(),
             Event::Refreshed => true,
@@ -207,7 +236,20 @@ impl Stage {
         self.is_full(node) != full && self.control("disk", &json!({"node": node, "full": full}))
     }
 
-    /// The HA manager's balancer queues a migration.
+    /// Whether the load balancer is switched on and may move a guest.
+    fn may_balance(&self, guest: u32) -> bool {
+        let options = self.cluster.api.read("/cluster/options");
+        let entry = self.cluster.api.find(&format!("/cluster/ha/resources/{}", sid(guest)));
+        let is_pinned = |entry: Json| !entry["auto-rebalance"].is_null() && !observe::is_true(&entry["auto-rebalance"]);
+        observe::is_true(&options["crs"]["ha-auto-rebalance"]) && !entry.is_none_or(is_pinned)
+    }
+
+    /// Whether rules may be about to avoid nodes: some node has what that needs, if not all.
+    fn may_avoid(&self, oracle: &Oracle) -> bool {
+        oracle.generation == Generation::Nine && self.older_than(catalogue::AVOIDS).count() < NODES.len()
+    }
+
+    /// The HA manager's load balancer queues a migration.
     fn balance(&self, guest: u32, node: &str) -> bool {
         self.world(|world| {
             let is_possible = world.is_quorate() && world.is_up(node);
@@ -223,7 +265,7 @@ impl Stage {
         let is_on = || observe::inventory(&self.cluster).contains_key(&format!("maintenance {node}"));
         // One that is begun by hand is not Terraform's: of a node whose maintenance is managed it is only ended.
         let is_managed = oracle.configured.0.contains_key(&format!("pve_node_maintenance.{node}"));
-        let may = (node != "pve4" || (is_managed && !on)) && self.is_settled() && is_on() != on;
+        let may = (node != catalogue::MAINTAINED.0 || (is_managed && !on)) && self.is_settled() && is_on() != on;
         let verb = if on { "enable" } else { "disable" };
         may && self.run(&format!("ha-manager crm-command node-maintenance {verb} {node}"))
             && self.until(|| is_on() == on)

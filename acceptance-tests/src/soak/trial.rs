@@ -1,7 +1,8 @@
 //! One life: a cluster, its configuration, and events between plans, until something is wrong or enough has happened.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::time::Instant;
 
 use super::catalogue::{self, Generation};
 use super::dice::Dice;
@@ -9,10 +10,20 @@ use super::event::Event;
 use super::figures::Figures;
 use super::judge::{self, Harm, Kind};
 use super::observe;
-use super::oracle::{Oracle, Reason, sid};
+use super::oracle::{Oracle, sid};
+use super::reason::Reason;
 use super::stage::Stage;
 use super::topology::{Change, Changes, Topology, kind};
 use crate::Workspace;
+use crate::cluster::Hurry;
+use crate::output::Run;
+
+/// The timeouts of the objects: as long as an apply may need on a busy machine.
+const LONG: &str = "30s";
+/// Those of what is changed without quorum.
+const SHORT: &str = "3s";
+/// How many seconds of the cluster an apply waits without quorum before the power returns.
+const OUTAGE: f64 = 240.0;
 
 /// One step of a life.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,6 +32,8 @@ pub enum Step {
     Event(Event, u32),
     /// Terraform plans, and applies what is to be done.
     Plan,
+    /// The same without quorum; the power returns while the apply waits for it.
+    PlanAsPowerReturns,
 }
 
 impl fmt::Display for Step {
@@ -28,6 +41,7 @@ impl fmt::Display for Step {
         match self {
             Self::Event(event, seconds) => write!(f, "{event}; {seconds} s"),
             Self::Plan => write!(f, "plan and apply"),
+            Self::PlanAsPowerReturns => write!(f, "plan and apply, and all nodes get their power back meanwhile"),
         }
     }
 }
@@ -73,18 +87,25 @@ pub fn live(name: &str, setting: Setting, seed: u64, events: u64) -> Option<Life
                 script.push(step.clone());
                 trial.step(&step)?;
             }
-            script.push(Step::Plan);
-            trial.step(&Step::Plan)?;
+            let plan = dice.plan(&trial.stage);
+            script.push(plan.clone());
+            trial.step(&plan)?;
         }
         Ok(())
     });
     Some(Life { script, figures: trial.figures, harm: harm.err() })
 }
 
-/// Goes through the steps of a life again.
-pub fn replay(name: &str, setting: Setting, script: &[Step]) -> Option<Harm> {
+/// Goes through the steps of a life again. None where no cluster of our own may be started.
+pub fn relive(name: &str, setting: Setting, script: &[Step]) -> Option<Life> {
     let mut trial = Trial::new(name, setting)?;
-    trial.begin().and_then(|()| script.iter().try_for_each(|step| trial.step(step))).err()
+    let harm = trial.begin().and_then(|()| script.iter().try_for_each(|step| trial.step(step))).err();
+    Some(Life { script: script.to_vec(), figures: trial.figures, harm })
+}
+
+/// The harm that the steps of a life do.
+pub fn replay(name: &str, setting: Setting, script: &[Step]) -> Option<Harm> {
+    relive(name, setting, script)?.harm
 }
 
 struct Trial {
@@ -108,9 +129,9 @@ impl Trial {
 
     /// Everything is created.
     fn begin(&mut self) -> Result<(), Harm> {
-        self.configure();
+        self.configure(&BTreeSet::new());
         let hurry = self.stage.hurry();
-        let run = self.workspace.run(&["apply", "-auto-approve", "-json"]);
+        let run = self.cli(&["apply", "-auto-approve", "-json"]);
         drop(hurry);
         if run.code != Some(0) {
             return Err(Harm::new(Kind::ApplyFails, format!("the first apply fails:\n{}", run.text)));
@@ -119,12 +140,28 @@ impl Trial {
         self.compare()
     }
 
-    fn configure(&self) {
-        self.workspace.write("main.tf.json", &catalogue::text(&self.oracle.configured, self.oracle.is_rewritten));
+    /// A run of the CLI.
+    fn cli(&mut self, arguments: &[&str]) -> Run {
+        let started = Instant::now();
+        let run = self.workspace.run(arguments);
+        self.figures.ran(started.elapsed());
+        run
+    }
+
+    /// Writes the configuration. What is changed anyway gets the timeouts that suit, the objects in `hasty` short ones; all
+    /// others keep those that the state has, so that they are no change.
+    fn configure(&self, hasty: &BTreeSet<String>) {
+        let state: BTreeMap<_, _> = self.workspace.state().into_iter().collect();
+        let limit = |address: &str| {
+            let own = state.get(address).and_then(|instance| instance["attributes"]["timeouts"]["create"].as_str());
+            if hasty.contains(address) { SHORT } else { own.unwrap_or(LONG) }.to_owned()
+        };
+        let text = catalogue::text(&self.oracle.configured, self.oracle.is_rewritten, limit);
+        self.workspace.write("main.tf.json", &text);
     }
 
     fn step(&mut self, step: &Step) -> Result<(), Harm> {
-        let Step::Event(event, seconds) = step else { return self.plan() };
+        let Step::Event(event, seconds) = step else { return self.plan(*step == Step::PlanAsPowerReturns) };
         let happened = self.stage.play(event, &self.oracle);
         self.take_note(&happened);
         self.stage.advance(*seconds);
@@ -186,6 +223,13 @@ impl Trial {
                 reasons.push(Reason::Taken(guest));
             }
         }
+        let is_negative =
+            |topology: &Topology| topology.0.get(catalogue::OFF).is_some_and(|rule| rule["affinity"] == "negative");
+        if is_negative(&self.oracle.configured) && !is_negative(&self.oracle.actual) {
+            let older = self.stage.older_than(catalogue::AVOIDS);
+            reasons.extend(older.map(|(node, version)| Reason::Older { node, version: Some(version) }));
+            reasons.extend(self.stage.down().into_iter().map(|node| Reason::Older { node, version: None }));
+        }
         reasons.extend(self.occupied().into_iter().map(Reason::Occupied));
         reasons
     }
@@ -200,9 +244,8 @@ impl Trial {
         occupied.into_iter().filter(is_managed).collect()
     }
 
-    fn plan(&mut self) -> Result<(), Harm> {
+    fn plan(&mut self, is_power_to_return: bool) -> Result<(), Harm> {
         self.compare()?;
-        self.configure();
         let reasons = self.reasons();
         let down = self.stage.down();
         let mut expected = (self.setting.expected)(&self.oracle, &down);
@@ -211,7 +254,11 @@ impl Trial {
             expected.insert(format!("pve_node_maintenance.{node}"), Change::Update(BTreeSet::new()));
         }
         let out_of_sight = |address: &str| Oracle::is_out_of_sight(address, &down);
-        let run = self.workspace.run(&["plan", "-json", "-detailed-exitcode", "-out=plan"]);
+        // Without quorum an apply waits until its timeout, unless the quorum returns.
+        let waits_in_vain = reasons.contains(&Reason::NoQuorum) && !is_power_to_return;
+        self.configure(&if waits_in_vain { expected.keys().cloned().collect() } else { BTreeSet::new() });
+        let before = observe::ends(&self.stage.cluster);
+        let run = self.cli(&["plan", "-json", "-detailed-exitcode", "-out=plan"]);
         self.figures.plans += 1;
         match run.code {
             Some(0) => {
@@ -220,28 +267,74 @@ impl Trial {
                 judge::plan(&nothing, &expected, out_of_sight)
             }
             Some(2) => {
-                judge::plan(&self.workspace.show_plan(), &expected, out_of_sight)?;
-                self.apply(&reasons, &expected)
+                let started = Instant::now();
+                let shown = self.workspace.show_plan();
+                self.figures.ran(started.elapsed());
+                judge::plan(&shown, &expected, out_of_sight)?;
+                let hurry = match is_power_to_return {
+                    true => self.stage.hurry_to_power(OUTAGE),
+                    false => self.stage.hurry(),
+                };
+                self.apply(hurry, &reasons, &expected, &down)?;
+                if is_power_to_return && !down.is_empty() {
+                    self.stage.play(&Event::PowerBack, &self.oracle);
+                    self.take_note(&[Event::PowerBack]);
+                }
+                self.follows(&before)
             }
             _ => {
                 self.figures.refused_plans += 1;
                 let stops: Vec<Reason> = reasons.into_iter().filter(Reason::stops_plans).collect();
-                judge::failure(Kind::PlanFails, &run.errors(), &stops, &run.text)
+                judge::failure(Kind::PlanFails, &run.errors(), &stops, &self.known(), &run.text)
             }
         }
     }
 
-    fn apply(&mut self, reasons: &[Reason], expected: &Changes) -> Result<(), Harm> {
-        if reasons.contains(&Reason::NoQuorum) {
-            // It would wait for the quorum until its timeout.
-            return Ok(());
+    /// What is configured or there.
+    fn known(&self) -> Topology {
+        Topology([&self.oracle.actual, &self.oracle.configured].map(|t| t.0.clone()).into_iter().flatten().collect())
+    }
+
+    /// The state has each replication job with its configured target, and with the way that the copies go now.
+    fn follows(&self, before: &BTreeMap<String, (String, String)>) -> Result<(), Harm> {
+        let after = observe::ends(&self.stage.cluster);
+        for (address, instance) in self.workspace.state() {
+            let attributes = &instance["attributes"];
+            let Some(job) = self.oracle.configured.0.get(&address) else { continue };
+            if kind(&address) != "pve_replication_job" {
+                continue;
+            }
+            if attributes["target"] != job["target"] {
+                let text = format!(
+                    "{address}: the state has the target {}, {} is configured",
+                    attributes["target"], job["target"]
+                );
+                return Err(Harm::new(Kind::StateUntrue, text));
+            }
+            let id = format!("{}-{}", job["guest"], job["job_number"]);
+            // What has moved while Terraform was at work may be in the state, or not yet.
+            let Some((source, copies_to)) = after.get(&id).filter(|ends| before.get(&id) == Some(ends)) else {
+                continue;
+            };
+            if attributes["source"] != *source || attributes["copies_to"] != *copies_to {
+                let text = format!("{address}: it copies from {source} to {copies_to}; the state has {attributes}");
+                return Err(Harm::new(Kind::StateUntrue, text));
+            }
         }
-        let managed = Topology(
-            [&self.oracle.actual, &self.oracle.configured].map(|t| t.0.clone()).into_iter().flatten().collect(),
-        );
+        Ok(())
+    }
+
+    fn apply(
+        &mut self,
+        hurry: Hurry,
+        reasons: &[Reason],
+        expected: &Changes,
+        down: &BTreeSet<String>,
+    ) -> Result<(), Harm> {
+        self.figures.applies_without_quorum += u64::from(reasons.contains(&Reason::NoQuorum));
+        let managed = self.known();
         let mut before = observe::inventory(&self.stage.cluster);
-        let hurry = self.stage.hurry();
-        let run = self.workspace.run(&["apply", "-json", "plan"]);
+        let run = self.cli(&["apply", "-json", "plan"]);
         drop(hurry);
         self.figures.applies += 1;
         let after = observe::inventory(&self.stage.cluster);
@@ -252,7 +345,7 @@ impl Trial {
         let with_text = |harm: Harm| Harm::new(harm.kind, format!("{}\n{}", harm.text, run.text));
         judge::inventory(&before, &after, &managed, expected).map_err(with_text)?;
         if run.code == Some(0) {
-            self.oracle.applied(&self.stage.down());
+            self.oracle.applied(down);
             self.take_note(noticed.as_slice());
             return self.compare().map_err(|harm| Harm { kind: Kind::ApplyUntrue, ..with_text(harm) });
         }
@@ -260,7 +353,7 @@ impl Trial {
         self.take_note(noticed.as_slice());
         // The cluster goes on while an apply is at work.
         let now = self.reasons();
-        judge::failure(Kind::ApplyFails, &run.errors(), &[reasons, now.as_slice()].concat(), &run.text)?;
+        judge::failure(Kind::ApplyFails, &run.errors(), &[reasons, now.as_slice()].concat(), &managed, &run.text)?;
         self.take_stock();
         Ok(())
     }
@@ -309,12 +402,13 @@ impl Trial {
     }
 
     fn refresh(&mut self) -> Result<(), Harm> {
-        self.configure();
+        self.configure(&BTreeSet::new());
         let reasons: Vec<Reason> = self.reasons().into_iter().filter(Reason::stops_plans).collect();
-        let run = self.workspace.run(&["apply", "-refresh-only", "-auto-approve", "-json"]);
+        let before = observe::ends(&self.stage.cluster);
+        let run = self.cli(&["apply", "-refresh-only", "-auto-approve", "-json"]);
         match run.code {
-            Some(0) => Ok(()),
-            _ => judge::failure(Kind::PlanFails, &run.errors(), &reasons, &run.text),
+            Some(0) => self.follows(&before),
+            _ => judge::failure(Kind::PlanFails, &run.errors(), &reasons, &self.known(), &run.text),
         }
     }
 }
