@@ -78,6 +78,7 @@ async fn nobody_is_reached_anywhere() {
     assert_eq!(error.kind(), Kind::Unreachable(Obstacle::Connect));
     assert!(error.message().contains("https://127.0.0.1:"), "{error}");
     assert!(error.message().contains("refused"), "{error}");
+    assert!(error.tries() < 20, "after the last endpoint there is a pause: {error}");
     assert!(server.lines().is_empty());
 }
 

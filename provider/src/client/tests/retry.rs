@@ -35,6 +35,19 @@ async fn post(client: &Client) -> Result<Value, Error> {
     client.post(path, &Params::new(), &turn, &call).await
 }
 
+/// A write is not cut off by the end of its call, but the answer is not waited for much longer than that.
+#[tokio::test(start_paused = true)]
+async fn a_write_without_an_answer_ends_with_its_call() {
+    let server = script([Reply::Hang]);
+    let (client, mut call) = (server.client(), call());
+    call.deadline = Instant::now() + Duration::from_secs(20);
+    let turn = client.turn(Domain::Ha, &call).await.unwrap();
+    let started = Instant::now();
+    let error = client.put(PATH, &Params::new(), &turn, &call).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Ambiguous);
+    assert_eq!(started.elapsed().as_secs(), 20);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_read_survives_whatever_passes() {
     let server = script([
