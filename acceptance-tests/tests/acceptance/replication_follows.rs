@@ -272,3 +272,59 @@ fn a_job_to_another_node_is_not_adopted() {
     bench.w.apply();
     bench.w.plan_is_empty();
 }
+
+const FORETOLD: &str = r#"
+data "pve_ha_failover_simulation" "this" {}
+data "pve_ha_readiness" "this" {}
+output "scenarios" { value = data.pve_ha_failover_simulation.this.scenarios }
+output "checks" { value = data.pve_ha_readiness.this.checks }
+"#;
+
+/// Where vm:100 comes to when a node fails, and what it finds of its disk there; none where that is no matter to it.
+fn fate(outputs: &Json, node: &str) -> Option<(String, String)> {
+    let scenarios = outputs["scenarios"]["value"].as_array().unwrap();
+    let scenario = scenarios.iter().find(|scenario| scenario["name"] == node).unwrap();
+    let fate = scenario["services"].as_array().unwrap().iter().find(|fate| fate["sid"] == "vm:100")?;
+    let text = |json: &Json| json.as_str().unwrap_or_default().to_owned();
+    Some((text(&fate["to"]), text(&fate["disk"])))
+}
+
+/// The simulation and the readiness checks go by where the copies are now, not by where the configuration has them go.
+#[test]
+fn after_a_failover_the_copies_are_known_to_be_on_the_other_node() {
+    let name = "replication_follows::after_a_failover_the_copies_are_known_to_be_on_the_other_node";
+    let Some(bench) = Bench::new(name, Release::V9, &["pve2"]) else { return };
+    // The rule keeps the guest on the two nodes that have its disk.
+    let ha = "resource \"pve_ha_resource\" \"a\" {\n  sid = \"vm:100\"\n}\nresource \"pve_ha_node_affinity_rule\" \"a\" {\n  \
+              name = \"two\"\n  resources = [pve_ha_resource.a.sid]\n  nodes = { pve1 = 1, pve2 = 1 }\n  strict = true\n}\n";
+    let job = "resource \"pve_replication_job\" \"j0\" {\n  guest = 100\n  job_number = 0\n  target = \"pve2\"\n}\n";
+    bench.w.configure(&format!("{ha}{job}"));
+    bench.w.apply();
+    // Long enough for the first copy.
+    bench.advance(2000.0);
+    bench.w.configure(&format!("{ha}{job}{FORETOLD}"));
+    let outputs = |bench: &Bench| -> Json {
+        bench.w.apply();
+        serde_json::from_str(&bench.w.run(&["output", "-json"]).text).unwrap()
+    };
+    let storage = |outputs: &Json| {
+        let checks = outputs["checks"]["value"].as_array().unwrap().clone();
+        checks.into_iter().find(|check| check["id"] == "storage").unwrap()["status"].clone()
+    };
+    let replica = |node: &str| Some((node.to_owned(), "replica".to_owned()));
+    let before = outputs(&bench);
+    assert_eq!((fate(&before, "pve1"), fate(&before, "pve2")), (replica("pve2"), None));
+    assert_eq!(storage(&before), "pass");
+    let power = |up: bool| bench.cluster.emulator().cluster().world().power("pve1", up);
+    power(false);
+    bench.advance(400.0);
+    assert_eq!(bench.cluster.node_of("100"), "pve2");
+    power(true);
+    // The job turns round, and makes its first copy the other way.
+    bench.advance(2000.0);
+    assert_eq!(bench.jobs()[0]["target"], "pve1");
+    let after = outputs(&bench);
+    assert_eq!((fate(&after, "pve1"), fate(&after, "pve2")), (None, replica("pve1")));
+    assert_eq!(storage(&after), "pass");
+    bench.is_at_home_on("pve2");
+}
