@@ -8,7 +8,6 @@ use std::io::Write as _;
 use std::sync::{Condvar, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use pve_emulator::world::World;
 use pve_emulator::{Emulator, Handle, Options, Release};
 use serde_json::Value as Json;
 
@@ -16,6 +15,8 @@ use crate::api::Api;
 use crate::nodes::{Nodes, THROUGH_SSHD};
 use crate::runtime;
 use crate::trust::Trust;
+
+pub use crate::hurry::Hurry;
 
 /// Set to `1`, it says that the tests are to use the cluster of `PROXMOX_VE_ENDPOINT`.
 pub const EXISTING: &str = "PVE_ACC_EXISTING_CLUSTER";
@@ -298,49 +299,6 @@ impl Cluster {
         free
     }
 
-    /// Lets the time of our own cluster run a hundred times as fast until the answer is dropped, for what Proxmox's daemons
-    /// do in their own time.
-    pub fn hurry(self: &std::sync::Arc<Self>) -> Hurry {
-        self.hurry_until(f64::INFINITY, |_| ())
-    }
-
-    /// As [`Cluster::hurry`]; after so many seconds of the cluster `then` happens to it.
-    pub fn hurry_until(
-        self: &std::sync::Arc<Self>,
-        seconds: f64,
-        then: impl FnOnce(&mut World) + Send + 'static,
-    ) -> Hurry {
-        let cluster = self.clone();
-        let task = self.is_own().then(|| {
-            runtime::spawn(async move {
-                let mut every = tokio::time::interval(Duration::from_millis(20));
-                let (mut gone_by, mut then) = (0.0, Some(then));
-                loop {
-                    every.tick().await;
-                    let mut world = cluster.emulator().cluster().world();
-                    world.advance(2.0);
-                    gone_by += 2.0;
-                    if let Some(then) = then.take_if(|_| gone_by >= seconds) {
-                        then(&mut world);
-                    }
-                }
-            })
-        });
-        Hurry(task)
-    }
-
-    /// As [`Cluster::hurry`] for an emulator in another process, ten times as fast: there tests of all kinds are at work.
-    pub fn hurry_along(&self) -> Hurry {
-        let api = self.api.clone();
-        Hurry(Some(runtime::spawn(async move {
-            let mut every = tokio::time::interval(Duration::from_millis(100));
-            loop {
-                every.tick().await;
-                let _ = api.advance(1.0).await;
-            }
-        })))
-    }
-
     /// Everything this provider can change, to be compared with what is there later.
     #[track_caller]
     pub fn inventory(&self) -> Json {
@@ -387,17 +345,6 @@ impl Guests {
     pub fn sids(&self) -> Vec<String> {
         let vms = self.vms.iter().map(|id| format!("vm:{id}"));
         vms.chain(self.cts.iter().map(|id| format!("ct:{id}"))).collect()
-    }
-}
-
-/// Ends the hurry when dropped.
-pub struct Hurry(Option<tokio::task::JoinHandle<()>>);
-
-impl Drop for Hurry {
-    fn drop(&mut self) {
-        if let Some(task) = &self.0 {
-            task.abort();
-        }
     }
 }
 

@@ -7,6 +7,7 @@ pub mod api;
 pub mod cli;
 pub mod cluster;
 pub mod core;
+mod hurry;
 pub mod leftovers;
 pub mod life;
 pub mod machines;

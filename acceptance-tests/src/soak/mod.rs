@@ -18,6 +18,7 @@ mod dice;
 mod edits;
 pub mod event;
 mod figures;
+mod hindrances;
 pub mod judge;
 pub mod observe;
 pub mod oracle;

@@ -8,9 +8,10 @@ use super::catalogue::{self, Generation};
 use super::dice::Dice;
 use super::event::Event;
 use super::figures::Figures;
+use super::hindrances;
 use super::judge::{self, Harm, Kind};
 use super::observe;
-use super::oracle::{Oracle, sid};
+use super::oracle::Oracle;
 use super::reason::Reason;
 use super::stage::Stage;
 use super::topology::{Change, Changes, Topology, kind};
@@ -195,62 +196,13 @@ impl Trial {
         Err(Harm::new(Kind::Model, text))
     }
 
-    /// What may keep Terraform from its work now.
-    fn reasons(&self) -> Vec<Reason> {
-        let mut reasons = Vec::new();
-        let configured = |guest: &u32| self.oracle.configured.resource(&sid(*guest)).is_some();
-        reasons
-            .extend(self.oracle.missing.iter().filter(|guest| configured(guest)).map(|guest| Reason::Missing(*guest)));
-        if self.oracle.cut.is_some() {
-            reasons.push(Reason::Privileges);
-        }
-        reasons.extend(self.stage.down().into_iter().map(Reason::Down));
-        reasons.extend(self.stage.dying().into_iter().map(Reason::Dying));
-        if !self.stage.is_quorate() {
-            reasons.push(Reason::NoQuorum);
-        }
-        reasons.extend(observe::broken(&self.stage.cluster).into_iter().map(Reason::Broken));
-        if self.oracle.is_state_behind {
-            reasons.push(Reason::Groups);
-        }
-        let copies = observe::copies(&self.stage.cluster);
-        for (address, job) in self.oracle.configured.of_kind("pve_replication_job") {
-            let guest = job["guest"].as_u64().and_then(|guest| u32::try_from(guest).ok()).unwrap_or_default();
-            let target = job["target"].as_str().unwrap_or_default();
-            let is_taken = self.stage.node_of(guest).as_deref() == Some(target)
-                || copies.contains(&(guest.to_string(), target.to_owned()));
-            if is_taken && !self.oracle.actual.0.contains_key(address) {
-                reasons.push(Reason::Taken(guest));
-            }
-        }
-        let is_negative =
-            |topology: &Topology| topology.0.get(catalogue::OFF).is_some_and(|rule| rule["affinity"] == "negative");
-        if is_negative(&self.oracle.configured) && !is_negative(&self.oracle.actual) {
-            let older = self.stage.older_than(catalogue::AVOIDS);
-            reasons.extend(older.map(|(node, version)| Reason::Older { node, version: Some(version) }));
-            reasons.extend(self.stage.down().into_iter().map(|node| Reason::Older { node, version: None }));
-        }
-        reasons.extend(self.occupied().into_iter().map(Reason::Occupied));
-        reasons
-    }
-
-    /// The nodes whose maintenance is managed, and there, and on which services still are.
-    fn occupied(&self) -> BTreeSet<String> {
-        let occupied = observe::occupied(&self.stage.cluster);
-        let is_managed = |node: &String| {
-            let address = format!("pve_node_maintenance.{node}");
-            [&self.oracle.configured, &self.oracle.actual].iter().all(|topology| topology.0.contains_key(&address))
-        };
-        occupied.into_iter().filter(is_managed).collect()
-    }
-
     fn plan(&mut self, is_power_to_return: bool) -> Result<(), Harm> {
         self.compare()?;
-        let reasons = self.reasons();
+        let reasons = hindrances::reasons(&self.stage, &self.oracle);
         let down = self.stage.down();
         let mut expected = (self.setting.expected)(&self.oracle, &down);
         // The plan of a maintenance that is to wait until its node is empty shows that it isn't, whoever has brought it there.
-        for node in self.occupied() {
+        for node in hindrances::occupied(&self.stage, &self.oracle) {
             expected.insert(format!("pve_node_maintenance.{node}"), Change::Update(BTreeSet::new()));
         }
         let out_of_sight = |address: &str| Oracle::is_out_of_sight(address, &down);
@@ -352,7 +304,7 @@ impl Trial {
         self.figures.refused_applies += 1;
         self.take_note(noticed.as_slice());
         // The cluster goes on while an apply is at work.
-        let now = self.reasons();
+        let now = hindrances::reasons(&self.stage, &self.oracle);
         judge::failure(Kind::ApplyFails, &run.errors(), &[reasons, now.as_slice()].concat(), &managed, &run.text)?;
         self.take_stock();
         Ok(())
@@ -403,7 +355,8 @@ impl Trial {
 
     fn refresh(&mut self) -> Result<(), Harm> {
         self.configure(&BTreeSet::new());
-        let reasons: Vec<Reason> = self.reasons().into_iter().filter(Reason::stops_plans).collect();
+        let reasons: Vec<Reason> =
+            hindrances::reasons(&self.stage, &self.oracle).into_iter().filter(Reason::stops_plans).collect();
         let before = observe::ends(&self.stage.cluster);
         let run = self.cli(&["apply", "-refresh-only", "-auto-approve", "-json"]);
         match run.code {

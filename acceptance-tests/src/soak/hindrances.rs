@@ -1,0 +1,58 @@
+//! What may keep Terraform from its work, by what has happened and by what the cluster is like now.
+
+use std::collections::BTreeSet;
+
+use super::catalogue;
+use super::observe;
+use super::oracle::{Oracle, sid};
+use super::reason::Reason;
+use super::stage::Stage;
+use super::topology::Topology;
+
+/// What may keep Terraform from its work now.
+pub fn reasons(stage: &Stage, oracle: &Oracle) -> Vec<Reason> {
+    let mut reasons = Vec::new();
+    let configured = |guest: &u32| oracle.configured.resource(&sid(*guest)).is_some();
+    reasons.extend(oracle.missing.iter().filter(|guest| configured(guest)).map(|guest| Reason::Missing(*guest)));
+    if oracle.cut.is_some() {
+        reasons.push(Reason::Privileges);
+    }
+    reasons.extend(stage.down().into_iter().map(Reason::Down));
+    reasons.extend(stage.dying().into_iter().map(Reason::Dying));
+    if !stage.is_quorate() {
+        reasons.push(Reason::NoQuorum);
+    }
+    reasons.extend(observe::broken(&stage.cluster).into_iter().map(Reason::Broken));
+    if oracle.is_state_behind {
+        reasons.push(Reason::Groups);
+    }
+    let copies = observe::copies(&stage.cluster);
+    for (address, job) in oracle.configured.of_kind("pve_replication_job") {
+        let guest = job["guest"].as_u64().and_then(|guest| u32::try_from(guest).ok()).unwrap_or_default();
+        let target = job["target"].as_str().unwrap_or_default();
+        let is_taken =
+            stage.node_of(guest).as_deref() == Some(target) || copies.contains(&(guest.to_string(), target.to_owned()));
+        if is_taken && !oracle.actual.0.contains_key(address) {
+            reasons.push(Reason::Taken(guest));
+        }
+    }
+    let is_negative =
+        |topology: &Topology| topology.0.get(catalogue::OFF).is_some_and(|rule| rule["affinity"] == "negative");
+    if is_negative(&oracle.configured) && !is_negative(&oracle.actual) {
+        let older = stage.older_than(catalogue::AVOIDS);
+        reasons.extend(older.map(|(node, version)| Reason::Older { node, version: Some(version) }));
+        reasons.extend(stage.down().into_iter().map(|node| Reason::Older { node, version: None }));
+    }
+    reasons.extend(occupied(stage, oracle).into_iter().map(Reason::Occupied));
+    reasons
+}
+
+/// The nodes whose maintenance is managed, and there, and on which services still are.
+pub fn occupied(stage: &Stage, oracle: &Oracle) -> BTreeSet<String> {
+    let occupied = observe::occupied(&stage.cluster);
+    let is_managed = |node: &String| {
+        let address = format!("pve_node_maintenance.{node}");
+        [&oracle.configured, &oracle.actual].iter().all(|topology| topology.0.contains_key(&address))
+    };
+    occupied.into_iter().filter(is_managed).collect()
+}
