@@ -1,6 +1,6 @@
 use super::thing::Fault;
 use super::{Things, thing};
-use crate::framework::{Applied, ApplyRequest, Link, Severity, Value};
+use crate::framework::{Applied, ApplyRequest, GivenUp, Link, Severity, Value};
 
 async fn create(things: &Things, size: i64) -> Applied {
     let mut planned = thing("a", size);
@@ -321,6 +321,31 @@ async fn what_exists_already_is_told_with_the_block_that_imports_it() {
     let told: Vec<_> = applied.diagnostics.iter().map(|told| told.detail.as_str()).collect();
     assert!(told[0].contains("to = pve_thing.<name>\n  id = \"a\""), "{told:?}");
     assert!(!told[0].contains("refer"), "nothing refers to it: {told:?}");
+}
+
+/// What the plan says of the objects that refer to it is sent first, and told where the delete is refused all the same.
+#[tokio::test]
+async fn a_delete_in_use_sends_what_gives_it_up_once() {
+    for (faults, succeeds) in
+        [(vec![Fault::InUse], true), (vec![Fault::InUse, Fault::None, Fault::InUse], false), (vec![Fault::None], true)]
+    {
+        let things = Things::new();
+        let prior = create(&things, 3).await.state;
+        let given_up = vec![GivenUp { id: "b".to_owned(), from: "a".to_owned(), to: None }];
+        let link = Link { given_up, ..Link::default() };
+        let request = ApplyRequest { prior, planned: Value::Null, config: Value::Null, link };
+        let applied = things.faults(&faults).provider().apply("pve_thing", request).await;
+        let sent = things.server.lock().unwrap().writes.clone();
+        let expected: &[&str] = if faults.len() == 1 && matches!(faults[0], Fault::None) {
+            &["delete"]
+        } else {
+            &["delete", "b gives it up", "delete"]
+        };
+        assert_eq!(sent[1..], *expected, "{faults:?}");
+        assert_eq!((applied.state.is_null(), applied.diagnostics.has_error()), (succeeds, !succeeds), "{faults:?}");
+        let told: Vec<_> = applied.diagnostics.iter().map(|told| told.detail.as_str()).collect();
+        assert!(succeeds || told[0].contains("removed from b") && !told[0].contains("Nothing was changed"), "{told:?}");
+    }
 }
 
 /// The old object stays where the new one could not be created.

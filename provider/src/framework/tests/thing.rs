@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
 use crate::framework::{
-    Cause, Configure, Context, DataSource, Diagnostics, Failure, Found, Freshness, Permit, Provider, Resource, Role,
-    Schema, Stop, Value, WritePermit,
+    Cause, Configure, Context, DataSource, Diagnostics, Failure, Found, Freshness, GivenUp, Permit, Provider, Resource,
+    Role, Schema, Stop, Value, WritePermit,
 };
 
 /// A thing.
@@ -58,6 +58,8 @@ pub enum Fault {
     Refused,
     /// Somebody changed the file in between.
     Stale,
+    /// Refused, since another object refers to it.
+    InUse,
     /// Panics after the request was carried out.
     Panic,
     /// Works.
@@ -146,6 +148,7 @@ impl Things {
             }
             Fault::LostBefore => Err(Failure::new(Cause::Ambiguous, "the answer was lost")),
             Fault::Refused => Err(Failure::refused("no")),
+            Fault::InUse => Err(Failure::new(Cause::InUse, "in use. Nothing was changed.")),
             Fault::Stale => Err(Failure::new(Cause::Stale, "changed")),
             Fault::Panic => {
                 execute(&mut server)?;
@@ -327,6 +330,10 @@ impl WritePermit for Held<'_> {
             })
         }
         .boxed()
+    }
+
+    fn give_up<'a>(&'a mut self, given_up: &'a GivenUp) -> BoxFuture<'a, Result<(), Failure>> {
+        async move { self.0.request(&format!("{} gives it up", given_up.id), |_| Ok(())) }.boxed()
     }
 
     fn delete<'a>(&'a mut self, state: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
