@@ -200,8 +200,9 @@ impl Client {
                     .with_note("Other writes of this run were not finished in time. Nothing was sent for this one."),
                 Ended::Stopped => over(ended, &Method::PUT, name).with_note("Nothing was sent for it."),
             }),
-            guard = lock.lock_owned() => guard,
+            // Before the lock, which the writer that waited in vain lets go in the same moment.
             () = self.inner.quorum.given_up() => return Err(quorum::lost(name)),
+            guard = lock.lock_owned() => guard,
         };
         turn.guard = Some(guard);
         Ok(turn)

@@ -91,6 +91,25 @@ async fn all_wait_once_and_one_tells_the_whole_story() {
     assert!(before.elapsed() > Duration::from_secs(50), "a new wait");
 }
 
+/// The lock is let go in the moment in which the wait was in vain: whoever got it then would have no time left, and say only that.
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_its_turn_is_told_of_the_quorum_and_not_of_the_time() {
+    let server = cluster(&Arc::default());
+    let client = server.client();
+    let first = tokio::spawn({
+        let client = client.clone();
+        async move { write(&client, Domain::Ha).await }
+    });
+    while !server.lines().iter().any(|line| line.starts_with("PUT")) {
+        tokio::task::yield_now().await;
+    }
+    let mut call = call();
+    call.deadline += Duration::from_secs(1);
+    let error = client.turn(Domain::Ha, &call).await.err().expect("it has no turn");
+    assert_eq!((error.kind(), error.is_echo()), (Kind::NoQuorum, true));
+    assert_eq!(first.await.unwrap().unwrap_err().kind(), Kind::NoQuorum);
+}
+
 #[tokio::test(start_paused = true)]
 async fn all_go_on_when_quorum_is_back() {
     let quorate = Arc::default();
