@@ -8,11 +8,11 @@ use terraform_provider_pve::call::Call;
 use terraform_provider_pve::ssh::{Address, Command, Config, Kind, Line};
 use tokio_util::sync::CancellationToken;
 
-use super::{Node, call, ssh};
+use super::{Node, call, script, ssh};
 
 /// Prints a line once it runs, and then nothing for longer than any test waits.
 fn endless() -> Command {
-    Command::script("echo begun; exec sleep 300")
+    script("echo begun; exec sleep 300")
 }
 
 #[tokio::test]
@@ -21,7 +21,7 @@ async fn exit_codes_and_both_outputs() {
     let node = Node::new();
     let ssh = node.ssh();
     for code in [0, 1, 2, 77, 255] {
-        let command = Command::script(r#"echo out; echo err >&2; exit "$1""#).arg(code.to_string());
+        let command = script(r#"echo out; echo err >&2; exit "$1""#).arg(code.to_string());
         let output = ssh.run("pve1", &command, &call()).await.unwrap();
         assert_eq!((output.exit, output.text(), output.stderr_text()), (code, "out\n".to_owned(), "err".to_owned()));
         let Err(error) = output.success() else {
@@ -30,7 +30,7 @@ async fn exit_codes_and_both_outputs() {
         };
         assert_eq!((error.kind(), error.exit(), error.message()), (Kind::Failed, Some(code), "err"));
     }
-    let output = ssh.run("pve1", &Command::script("kill -KILL $$"), &call()).await.unwrap();
+    let output = ssh.run("pve1", &script("kill -KILL $$"), &call()).await.unwrap();
     assert!(!output.is_success(), "{output:?}");
     assert!(output.success().unwrap_err().message().contains("KILL"));
     let output = ssh.run("pve1", &Command::new("no-such-program"), &call()).await.unwrap();
@@ -62,9 +62,9 @@ async fn much_goes_in_and_out() {
     // A program that doesn't read its stdin doesn't hang.
     let output = ssh.run("pve1", &Command::new("true").stdin(much), &call()).await.unwrap();
     assert!(output.is_success());
-    let output = ssh.run("pve1", &Command::script("head -c 3000000 /dev/zero >&2"), &call()).await.unwrap();
+    let output = ssh.run("pve1", &script("head -c 3000000 /dev/zero >&2"), &call()).await.unwrap();
     assert_eq!(output.stderr.len(), 3_000_000);
-    let error = ssh.run("pve1", &Command::script("yes"), &call()).await.unwrap_err();
+    let error = ssh.run("pve1", &script("yes"), &call()).await.unwrap_err();
     assert_eq!(error.kind(), Kind::Garbled, "{error}");
 }
 
@@ -74,7 +74,7 @@ async fn lines_are_told_while_it_runs() {
     let node = Node::new();
     let mut told = Vec::new();
     // The second line is only printed once the first one has been read.
-    let command = Command::script("echo one; echo two >&2; printf three");
+    let command = script("echo one; echo two >&2; printf three");
     let mut tell = |line: Line<'_>| told.push((matches!(line, Line::Out(_)), line.text().to_owned()));
     node.ssh().run_with("pve1", &command, &call(), &mut tell).await.unwrap();
     told.sort();
@@ -87,7 +87,7 @@ async fn lines_are_told_while_it_runs() {
 async fn a_child_that_keeps_the_output_open_is_not_waited_for() {
     let node = Node::with(|options| options.lines.push("MaxSessions 1".to_owned()));
     let ssh = node.ssh();
-    let output = ssh.run("pve1", &Command::script("sleep 300 & echo started"), &call()).await.unwrap();
+    let output = ssh.run("pve1", &script("sleep 300 & echo started"), &call()).await.unwrap();
     assert_eq!((output.exit, output.text().as_str()), (0, "started\n"));
     // And its session is free for the next.
     let output = ssh.run("pve1", &Command::new("echo").arg("next"), &call()).await.unwrap();
@@ -182,7 +182,7 @@ async fn a_connection_cut_in_the_middle_of_a_command() {
             node.sshd.cut();
         }
     };
-    let reading = Command::script("echo first; sleep 1; exec cat; echo last").stdin("second").reading();
+    let reading = script("echo first; sleep 1; exec cat; echo last").stdin("second").reading();
     let output = ssh.run_with("pve1", &reading, &call(), &mut cut_once).await.unwrap();
     assert_eq!(output.text(), "first\nsecond");
 }
@@ -207,7 +207,7 @@ async fn a_command_that_takes_too_long() {
     let error = patient.run("pve1", &endless(), &short).await.unwrap_err();
     assert_eq!((error.kind(), error.note()), (Kind::Ambiguous, None));
     // More time can be asked for, and the connection is still good.
-    let slow = Command::script("sleep 2.6; echo done").may_take(Duration::from_secs(30));
+    let slow = script("sleep 2.6; echo done").may_take(Duration::from_secs(30));
     assert_eq!(ssh.run("pve1", &slow, &call()).await.unwrap().text(), "done\n");
     assert_eq!(node.sshd.accepted(), 2);
 }
@@ -238,7 +238,7 @@ async fn a_stop_lets_what_has_begun_come_to_its_end() {
     let stop = CancellationToken::new();
     let bounded = Call::within(Duration::from_secs(60), stop.clone());
     let mut tell = |_: Line<'_>| stop.cancel();
-    let command = Command::script("echo begun; sleep 1; echo done");
+    let command = script("echo begun; sleep 1; echo done");
     let output = ssh.run_with("pve1", &command, &bounded, &mut tell).await.unwrap();
     assert_eq!(output.text(), "begun\ndone\n");
 

@@ -31,10 +31,11 @@ impl Pmxcfs {
         fs::create_dir_all(folder.path().join("priv/lock")).unwrap();
         fs::create_dir_all(folder.path().join("ha")).unwrap();
         fs::write(folder.path().join(".members"), "{}").unwrap();
-        // Every command line is logged, then run with /etc/pve replaced.
+        // Every command line is logged, then run with /etc/pve replaced; what it prints is kept, too.
         let script = format!(
             "#!/bin/sh\nprintf '%s\\n' \"$SSH_ORIGINAL_COMMAND\" >>{root}/commands\n\
-             root={root}\nline=$(printf %s \"$SSH_ORIGINAL_COMMAND\" | sed 's|/etc/pve|{root}|g')\n{run}\n"
+             root={root}\nline=$(printf %s \"$SSH_ORIGINAL_COMMAND\" | sed 's|/etc/pve|{root}|g')\n\
+             {{ {run}\n}} >{root}/printed.$$\ncode=$?\ncat {root}/printed.$$\nexit $code\n"
         );
         fs::write(folder.path().join("forced"), script).unwrap();
         let node = Node::with(|options| options.forced_command = Some(format!("sh {root}/forced")));
@@ -53,6 +54,13 @@ impl Pmxcfs {
         let commands = fs::read_to_string(self.path("commands")).unwrap_or_default();
         let id = format!("tmp.{}", std::process::id());
         commands.lines().map(|line| line.replace(&id, "tmp.PID")).collect()
+    }
+
+    /// All that came back over stdout.
+    fn printed(&self) -> String {
+        let files = fs::read_dir(self.folder.path()).unwrap().map(|entry| entry.unwrap().path());
+        let printed = files.filter(|path| path.file_stem().is_some_and(|name| name == "printed"));
+        printed.map(|path| fs::read_to_string(path).unwrap()).collect()
     }
 
     async fn edit(&self, call: &Call, decide: impl FnOnce(Option<&str>) -> Result<Edit, Error>) -> Result<bool, Error> {
@@ -88,11 +96,12 @@ async fn written_under_the_lock_beside_and_renamed() {
             "mkdir -- /etc/pve/priv/lock/domain-ha",
             "cat -- /etc/pve/ha/fence.cfg",
             "test -e /etc/pve/.members",
-            "sh -c 'cat > \"$1\"' sh /etc/pve/ha/fence.cfg.tmp.PID",
+            "dd 'of=/etc/pve/ha/fence.cfg.tmp.PID' 'bs=128K' 'status=none'",
             "mv -f -- /etc/pve/ha/fence.cfg.tmp.PID /etc/pve/ha/fence.cfg",
             "rmdir -- /etc/pve/priv/lock/domain-ha",
         ]
     );
+    assert_eq!(pve.printed(), "", "a file may hold passwords");
     // What is there is given to the next as it is, byte by byte.
     assert_eq!(file().read(&pve.node.ssh(), "pve1", &call()).await.unwrap().as_deref(), Some(text));
     let wrote = pve.edit(&bounds, |now| {
@@ -217,23 +226,46 @@ async fn the_lock_is_given_back_on_failure_and_cancellation() {
 
 #[tokio::test]
 #[cfg_attr(no_openssh, ignore = "OpenSSH is not installed: `cargo xtask test` installs it")]
+async fn a_full_file_system_leaves_the_file_as_it_was() {
+    let pve = Pmxcfs::new();
+    fs::write(pve.path("ha/fence.cfg"), "device a fence_x ip=1\n").unwrap();
+    let beside = pve.path(&format!("ha/fence.cfg.tmp.{}", std::process::id()));
+    std::os::unix::fs::symlink("/dev/full", &beside).unwrap();
+    let error = pve.edit(&call(), |_| Ok(Edit::Write("device b fence_x ip=2\n".to_owned()))).await.unwrap_err();
+    assert_eq!((error.kind(), error.exit()), (Kind::Failed, Some(1)), "{error}");
+    assert!(error.message().ends_with("No space left on device"), "{error}");
+    assert_eq!(pve.text().as_deref(), Some("device a fence_x ip=1\n"));
+    assert!(!pve.is_locked() && beside.symlink_metadata().is_err());
+}
+
+#[tokio::test]
+#[cfg_attr(no_openssh, ignore = "OpenSSH is not installed: `cargo xtask test` installs it")]
+async fn a_file_larger_than_any_block_arrives_whole() {
+    let pve = Pmxcfs::new();
+    // As large as pmxcfs takes a file, and more than a pipe holds.
+    let text: String = (0..80_000).map(|n| format!("{n:>12}\n")).collect();
+    assert!(pve.edit(&call(), |_| Ok(Edit::Write(text.clone()))).await.unwrap());
+    assert!(pve.text().is_some_and(|now| now == text));
+}
+
+#[tokio::test]
+#[cfg_attr(no_openssh, ignore = "OpenSSH is not installed: `cargo xtask test` installs it")]
 async fn without_quorum_there_is_one_clear_error() {
     if !is_root() {
         return acceptance_tests::cluster::skipped("without_quorum", "only root can become a user without rights");
     }
+    use std::os::unix::fs::PermissionsExt as _;
     // As pmxcfs does it: not even root may write. Another user than root stands for that, and a script for `pvecm`.
     let pve = Pmxcfs::run_by(
         r#"PATH="$root/bin:$PATH" setpriv --reuid=65534 --regid=65534 --clear-groups env PATH="$root/bin:$PATH" sh -c "$line""#,
     );
     fs::write(pve.path("commands"), "").unwrap();
     let set = |mode: u32| {
-        use std::os::unix::fs::PermissionsExt as _;
         for name in ["priv", "priv/lock", "ha"] {
             fs::set_permissions(pve.path(name), fs::Permissions::from_mode(mode)).unwrap();
         }
     };
     let program = |name: &str, script: &str| {
-        use std::os::unix::fs::PermissionsExt as _;
         fs::create_dir_all(pve.path("bin")).unwrap();
         fs::write(pve.path(&format!("bin/{name}")), format!("#!/bin/sh\n{script}\n")).unwrap();
         fs::set_permissions(pve.path(&format!("bin/{name}")), fs::Permissions::from_mode(0o755)).unwrap();
@@ -274,6 +306,17 @@ async fn without_quorum_there_is_one_clear_error() {
     pve.edit(&call(), |_| Ok(Edit::Keep)).await.unwrap();
     assert_eq!(fs::read_to_string(&tries).unwrap().lines().count(), 3);
     fs::remove_file(pve.path("bin/mkdir")).unwrap();
+    // Quorum is lost once the lock is held: the file can't be written beside, whichever of the two the kernel says.
+    let lost = async || pve.edit(&call(), |_| Ok(Edit::Write("x".to_owned()))).await.unwrap_err();
+    for name in ["priv", "priv/lock"] {
+        fs::set_permissions(pve.path(name), fs::Permissions::from_mode(0o777)).unwrap();
+    }
+    let error = lost().await;
+    assert_eq!((error.kind(), error.exit()), (Kind::NoQuorum, Some(1)), "{error}");
+    assert!(error.message().starts_with("dd: failed to open"), "{error}");
+    program("dd", "echo \"dd: failed to open '$1': Device or resource busy\" >&2\nexit 1");
+    assert_eq!(lost().await.kind(), Kind::NoQuorum);
+    fs::remove_file(pve.path("bin/dd")).unwrap();
     // Whoever is denied with quorum is not root.
     pvecm("Yes", 3, 0);
     set(0o555);

@@ -17,7 +17,7 @@ use std::time::Duration;
 use acceptance_tests::sshd::{Key, KeyType, Options, Sshd};
 use secrecy::SecretString;
 use terraform_provider_pve::call::Call;
-use terraform_provider_pve::ssh::{Address, Config, HostKeys, Identity, Locate, Ssh};
+use terraform_provider_pve::ssh::{Address, Command, Config, HostKeys, Identity, Locate, Ssh};
 use tokio_util::sync::CancellationToken;
 
 /// Nobody needs to be asked: the tests name their nodes' addresses.
@@ -79,6 +79,11 @@ fn identity(key: &Key) -> Identity {
 
 fn encrypted(key: &Key, passphrase: &str) -> Identity {
     Identity::parse(&key.text(), Some(&SecretString::from(passphrase.to_owned()))).unwrap()
+}
+
+/// A script for the node's shell; what follows becomes `$1`, `$2`, …
+fn script(text: &str) -> Command {
+    Command::new("sh").args(["-c", text, "sh"])
 }
 
 fn call() -> Call {

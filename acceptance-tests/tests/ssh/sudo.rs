@@ -4,7 +4,7 @@ use acceptance_tests::cluster::skipped;
 use acceptance_tests::sshd::is_root;
 use terraform_provider_pve::ssh::{Command, Config, Kind};
 
-use super::{Node, call, ssh};
+use super::{Node, call, script, ssh};
 
 #[tokio::test]
 #[cfg_attr(no_openssh, ignore = "OpenSSH is not installed: `cargo xtask test` installs it")]
@@ -16,8 +16,8 @@ async fn a_user_who_may() {
     let ssh = ssh(&Config { sudo: true, ..node.config.clone() });
     let output = ssh.run("pve1", &Command::new("printenv").arg("SUDO_COMMAND"), &call()).await.unwrap();
     assert_eq!(output.text(), "/usr/bin/printenv SUDO_COMMAND\n");
-    let script = Command::script(r#"id -u; printf %s "$1"; cat; exit 7"#).arg("-- $(id) '\n").stdin("in");
-    let output = ssh.run("pve1", &script, &call()).await.unwrap();
+    let command = script(r#"id -u; printf %s "$1"; cat; exit 7"#).arg("-- $(id) '\n").stdin("in");
+    let output = ssh.run("pve1", &command, &call()).await.unwrap();
     assert_eq!((output.exit, output.text()), (7, "0\n-- $(id) '\nin".to_owned()));
     // What the command itself says is its own failure, not sudo's.
     let output = ssh.run("pve1", &Command::new("no-such-program"), &call()).await.unwrap();

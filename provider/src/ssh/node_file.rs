@@ -54,8 +54,7 @@ async fn demand_pmxcfs(ssh: &Ssh, node: &str, call: &Call) -> Result<(), Error> 
 pub async fn replace(ssh: &Ssh, node: &str, path: &str, content: &str, call: &Call) -> Result<(), Error> {
     // Proxmox names its own temporary files so.
     let beside = format!("{path}.tmp.{}", std::process::id());
-    let write = Command::script(r#"cat > "$1""#).arg(&beside).stdin(content);
-    let written = ssh.run(node, &write, call).await.and_then(Output::success);
+    let written = ssh.run(node, &write(&beside, content), call).await.and_then(Output::success);
     if let Err(error) = written {
         remove(ssh, node, &beside, call).await;
         // The file itself has not been touched.
@@ -71,6 +70,16 @@ pub async fn replace(ssh: &Ssh, node: &str, path: &str, content: &str, call: &Ca
             Err(error)
         }
     }
+}
+
+/// Writes stdin into a file, which it makes or empties first.
+///
+/// `dd` rather than `tee`, which copies stdin to stdout: a file with passwords must not come back. `dd` loses nothing of
+/// what arrives in pieces, since it has no `count`. It exits with 1 when the file can't be opened, written or closed, with
+/// the kernel's words on stderr, and without `status=none` its statistics. pmxcfs sends each write to all nodes, so that the
+/// block is large: by default `dd` writes 512 bytes at a time.
+fn write(path: &str, content: &str) -> Command {
+    Command::new("dd").arg(format!("of={path}")).args(["bs=128K", "status=none"]).stdin(content)
 }
 
 /// Removes what was left half written, as well as that is possible.

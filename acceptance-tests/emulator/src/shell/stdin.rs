@@ -52,6 +52,7 @@ fn of_words(words: &[&str]) -> bool {
         "head" | "tail" | "wc" | "cut" => operands == 0,
         "grep" | "egrep" | "fgrep" => operands < 2,
         "tee" | "read" => true,
+        "dd" => !arguments.iter().any(|word| word.starts_with("if=")),
         "sh" | "bash" | "dash" => {
             let script = arguments.iter().position(|word| word.starts_with('-') && word.contains('c'));
             match script.and_then(|at| arguments.get(at + 1)) {

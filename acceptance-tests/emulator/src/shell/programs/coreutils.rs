@@ -6,6 +6,7 @@ use crate::world::pmxcfs::Errno;
 pub(super) fn find(name: &str) -> Option<Program> {
     Some(match name {
         "cat" => cat,
+        "dd" => dd,
         "mkdir" => mkdir,
         "rmdir" => rmdir,
         "mv" => mv,
@@ -61,6 +62,52 @@ fn cat(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run {
         }
     }
     Ok(code)
+}
+
+/// `dd [if=FILE] [of=FILE] [bs=SIZE] [status=none]`
+fn dd(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run {
+    let (mut from, mut to, mut quiet) = (None, None, false);
+    for argument in arguments {
+        match argument.split_once('=') {
+            Some(("if", path)) => from = Some(path),
+            Some(("of", path)) => to = Some(path),
+            Some(("status", "none")) => quiet = true,
+            Some(("bs", _)) => {}
+            _ => {
+                let (name, tail) = (host.quoted(argument), "Try 'dd --help' for more information.");
+                io.err.push_str(&format!("dd: unrecognized operand {name}\n{tail}\n"));
+                return Ok(1);
+            }
+        }
+    }
+    match copy(host, io, from, to) {
+        Ok(_) if quiet => Ok(0),
+        Ok(bytes) => {
+            io.err.push_str(&format!("0+1 records in\n0+1 records out\n{bytes} bytes copied, 0.001 s, {bytes} kB/s\n"));
+            Ok(0)
+        }
+        Err(why) => {
+            io.err.push_str(&format!("dd: {why}\n"));
+            Ok(1)
+        }
+    }
+}
+
+/// From a file or stdin to a file or stdout; how many bytes.
+fn copy(host: &mut Host<'_>, io: &mut Io, from: Option<&str>, to: Option<&str>) -> Result<usize, String> {
+    let failed = |path: &str, why: Errno| match why {
+        Errno::TooLarge => format!("error writing '{path}': {why}"),
+        _ => format!("failed to open '{path}': {why}"),
+    };
+    let text = match from {
+        Some(path) => host.read(path).map_err(|why| failed(path, why))?,
+        None => std::mem::take(&mut io.stdin),
+    };
+    match to {
+        Some(path) => host.write(path, &text).map_err(|why| failed(path, why))?,
+        None => io.out.push_str(&text),
+    }
+    Ok(text.len())
 }
 
 fn mkdir(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run {
