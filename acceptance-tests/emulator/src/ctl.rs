@@ -305,7 +305,7 @@ fn request(action: Action) -> Result<(&'static str, Value), Failure> {
         Action::Run { node, command } => {
             let command = command.join(" ");
             let mut stdin = String::new();
-            if pve_emulator::shell::reads_stdin(&command) {
+            if pve_emulator::machine::reads_stdin(&command) {
                 std::io::stdin().read_to_string(&mut stdin)?;
             }
             ("run", json!({"node": node, "command": command, "stdin": stdin}))

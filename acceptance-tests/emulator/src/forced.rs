@@ -36,9 +36,9 @@ pub(crate) async fn run(shell: Shell) -> ExitCode {
 }
 
 async fn hand_over(shell: &Shell) -> Result<u8, Failure> {
-    let command = std::env::var("SSH_ORIGINAL_COMMAND").unwrap_or_else(|_| "bash -s".to_owned());
+    let command = std::env::var("SSH_ORIGINAL_COMMAND").unwrap_or_default();
     let mut stdin = Vec::new();
-    if pve_emulator::shell::reads_stdin(&command) {
+    if pve_emulator::machine::reads_stdin(&command) {
         std::io::stdin().read_to_end(&mut stdin)?;
     }
     let locale = std::env::vars().filter(|(name, _)| name == "LANG" || name.starts_with("LC_"));

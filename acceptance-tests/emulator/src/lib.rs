@@ -1,7 +1,7 @@
 //! `pve-emulator`: a program that behaves like a Proxmox VE cluster to a client.
 //!
 //! ```text
-//!  server     TLS, HTTP/1.1, bodies     ssh → shell     control    POST /emulator/…: clock, faults, counters
+//!  server     TLS, HTTP/1.1, bodies     ssh → machine   control    POST /emulator/…: clock, faults, counters
 //!    │                                      │              │
 //!    ▼                                      │              ▼
 //!  pipeline   authentication → routing → permission → node → parameters → handler
@@ -37,12 +37,12 @@ pub mod control;
 pub mod crm;
 pub mod error;
 pub mod fence_cfg;
+pub mod machine;
 pub mod pipeline;
 pub mod route;
 pub mod schema;
 pub mod section_config;
 mod server;
-pub mod shell;
 pub mod ssh;
 pub mod tls;
 pub mod world;

@@ -74,14 +74,17 @@ async fn each_node_has_its_own_port_and_all_share_the_cluster() {
     let one = login(&emulator, "pve1", "root").await;
     let two = login(&emulator, "pve2", "root").await;
     let text = "x".repeat(300_000);
-    assert_eq!(run(&one, "sh -c 'cat > \"$1\"' sh /etc/pve/ha/a", &text).await.0, Some(0));
+    let written = run(&one, "dd of=/etc/pve/ha/a status=none", &text).await;
+    assert_eq!(written, (Some(0), String::new(), String::new()));
     assert_eq!(run(&two, "cat -- /etc/pve/ha/a", "").await.1, text);
     assert_eq!(run(&two, "hostname", "").await, (Some(0), "pve2\n".into(), String::new()));
-    let failed = run(&one, "mkdir /nosuch/a; exit 3", "").await;
+    let failed = run(&one, "mkdir /nosuch/a", "").await;
     let complaint = "mkdir: cannot create directory '/nosuch/a': No such file or directory\n";
-    assert_eq!(failed, (Some(3), String::new(), complaint.into()));
+    assert_eq!(failed, (Some(1), String::new(), complaint.into()));
+    let (code, _, refused) = run(&one, "mkdir /tmp/a; true", "").await;
+    assert!(code == Some(64) && refused.contains("one program per command line"), "{code:?} {refused}");
     let log = emulator.commands().log();
-    assert_eq!((log.len(), &log[2]["node"], &log[2]["exit"]), (4, &json!("pve2"), &json!(0)));
+    assert_eq!((log.len(), &log[2]["node"], &log[2]["exit"]), (5, &json!("pve2"), &json!(0)));
     emulator.stop().await;
 }
 
@@ -112,7 +115,8 @@ async fn only_known_keys_and_root_s_password_open_a_session() {
     let key = load_secret_key(&emulator.ssh().unwrap().private_key_file, None).unwrap();
     assert!(!authenticate(&mut session, "nobody", key).await);
     let user = login(&emulator, "pve1", "terraform").await;
-    assert_eq!(run(&user, "id -un; sudo -n -- id -un", "").await.1, "terraform\nroot\n");
+    assert_eq!(run(&user, "id -un", "").await.1, "terraform\n");
+    assert_eq!(run(&user, "sudo -n -- id -un", "").await.1, "root\n");
     emulator.stop().await;
 }
 
@@ -139,11 +143,11 @@ async fn a_node_without_power_is_not_there() {
 async fn a_connection_can_be_cut_before_and_after_a_command() {
     let emulator = start().await;
     let fault =
-        |kind: &str| -> CommandFault { serde_json::from_value(json!({"command": "^tee", "kind": kind})).unwrap() };
+        |kind: &str| -> CommandFault { serde_json::from_value(json!({"command": "^dd", "kind": kind})).unwrap() };
     for (kind, written) in [("cut-before", ""), ("cut-after", "x")] {
         emulator.commands().fault(fault(kind)).unwrap();
         let session = login(&emulator, "pve1", "root").await;
-        assert_eq!(run(&session, "tee /tmp/f", "x").await.0, None, "{kind}");
+        assert_eq!(run(&session, "dd of=/tmp/f", "x").await.0, None, "{kind}");
         let session = login(&emulator, "pve1", "root").await;
         assert_eq!(run(&session, "cat /tmp/f", "").await.1, written, "{kind}");
     }

@@ -8,9 +8,12 @@ use serde_json::{Map, Value, json};
 
 /// Runs a command on its node and tells what is different.
 pub(super) fn play(emulator: &Handle, command: &Command) -> Vec<String> {
-    let line: Vec<String> = command.argv.iter().map(|word| quote(word)).collect();
+    let line = match shlex::try_join(command.argv.iter().map(String::as_str)) {
+        Ok(line) => line,
+        Err(error) => return vec![format!("argv: {error}")],
+    };
     let stdin = command.stdin.as_deref().unwrap_or_default();
-    let outcome = emulator.execute(&command.node, &line.join(" "), stdin);
+    let outcome = emulator.execute(&command.node, &line, stdin);
     let mut found = Vec::new();
     if outcome.exit() != Some(command.exit) {
         found.push(format!("exit: expected {}, found {:?}", command.exit, outcome.end));
@@ -72,11 +75,6 @@ fn managers(argv: &[String], text: &str) -> String {
         _ => line.to_owned(),
     };
     text.split_inclusive('\n').map(line).collect()
-}
-
-/// A word in single quotes, as the shell on the node reads it.
-fn quote(word: &str) -> String {
-    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 #[cfg(test)]

@@ -74,7 +74,8 @@ pub const TARGETS: [Target; 4] = [
         update: Some(watchdog_update),
         there: |cluster| cluster.node_file("pve1", WATCHDOG).unwrap().contains("\nWATCHDOG_MODULE="),
         left: |cluster| {
-            cluster.run("pve1", "cat /etc/default/pve-ha-manager | grep -c ^WATCHDOG_MODULE || true").replace("0\n", "")
+            let text = cluster.node_file("pve1", WATCHDOG).unwrap();
+            text.lines().filter(|line| line.starts_with("WATCHDOG_MODULE")).collect()
         },
     },
     Target {

@@ -7,7 +7,7 @@ use regex::Regex;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::shell::{End, Outcome, Request};
+use crate::machine::{End, Outcome, Request};
 
 /// How many commands are remembered.
 const KEPT: usize = 5000;
@@ -30,8 +30,8 @@ pub struct CommandFault {
     /// Only on this machine.
     #[serde(default)]
     pub node: Option<String>,
-    /// Only for simple commands this regular expression matches, arguments and all: those of a script are looked at one by
-    /// one, and those that a program starts (`pvecm qdevice setup` starts ssh, scp and certutil), too.
+    /// Only for commands that this regular expression matches, arguments and all. The commands that a program starts are
+    /// looked at too: `sudo` starts one, `pvecm qdevice setup` starts ssh, scp and certutil.
     #[serde(default)]
     pub command: Option<String>,
     /// How many matching commands go by before it.

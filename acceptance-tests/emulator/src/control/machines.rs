@@ -8,8 +8,8 @@ use serde_json::{Map, Value, json};
 use super::actions::{Outcome, read};
 use super::commands::{CommandFault, Scripted};
 use crate::fence_cfg;
+use crate::machine::{self, End, Request};
 use crate::server::Shared;
-use crate::shell::{self, End, Request};
 use crate::world::Machine;
 
 /// Runs an action, if it is one of these.
@@ -68,7 +68,7 @@ fn execute(shared: &Shared, run: Run) -> Value {
     let Some(machine) = machine else { return json!({"end": "unreachable"}) };
     let request =
         Request { machine, user: run.user, line: run.command, stdin: run.stdin, environment: run.environment };
-    let outcome = shell::execute(&shared.cluster, &shared.control.commands, &request);
+    let outcome = machine::execute(&shared.cluster, &shared.control.commands, &request);
     let end = match outcome.end {
         End::Exit(_) => "exit",
         End::Cut => "cut",

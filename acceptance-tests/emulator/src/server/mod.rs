@@ -314,15 +314,15 @@ impl Handle {
 
     /// Runs a command line on a machine as root, past SSH.
     #[must_use]
-    pub fn execute(&self, machine: &str, line: &str, stdin: &str) -> crate::shell::Outcome {
-        let request = crate::shell::Request {
+    pub fn execute(&self, machine: &str, line: &str, stdin: &str) -> crate::machine::Outcome {
+        let request = crate::machine::Request {
             machine: machine.to_owned(),
             user: "root".to_owned(),
             line: line.to_owned(),
             stdin: stdin.to_owned(),
             environment: Default::default(),
         };
-        crate::shell::execute(&self.shared.cluster, &self.shared.control.commands, &request)
+        crate::machine::execute(&self.shared.cluster, &self.shared.control.commands, &request)
     }
 
     /// The cluster, for tests that look behind the API.

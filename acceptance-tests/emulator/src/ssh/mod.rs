@@ -1,4 +1,4 @@
-//! The SSH servers of the nodes: one listener per node, on a port of its own, and behind it the node's shell.
+//! The SSH servers of the nodes: one listener per node, on a port of its own, and behind it the node's programs.
 //!
 //! Invariant: a node without power has no listener and no connection; what a client may run is what the account it logs in
 //! with may run on a real node.

@@ -9,8 +9,8 @@ use russh::server::{Auth, ChannelOpenHandle, Handle, Handler, Msg, PublicKeyOffe
 use russh::{Channel, ChannelId, Sig};
 use tokio_util::sync::CancellationToken;
 
+use crate::machine::{self, End, Request};
 use crate::server::Shared;
-use crate::shell::{self, End, Request};
 
 /// The users there are: root, and one who has to use sudo.
 const USERS: [&str; 2] = ["root", "terraform"];
@@ -51,7 +51,7 @@ impl Session {
     /// Runs the channel's command if it has all it waits for.
     fn run_if_ready(&mut self, channel: ChannelId, handle: Handle) {
         let Some(running) = self.channels.get_mut(&channel) else { return };
-        let ready = |line: &mut String| running.ended || !shell::reads_stdin(line);
+        let ready = |line: &mut String| running.ended || !machine::reads_stdin(line);
         let Some(line) = running.line.take_if(ready) else { return };
         let request = Request {
             machine: self.node.clone(),
@@ -65,7 +65,7 @@ impl Session {
 }
 
 async fn run(shared: Arc<Shared>, request: Request, cut: CancellationToken, channel: ChannelId, handle: Handle) {
-    let outcome = shell::execute(&shared.cluster, &shared.control.commands, &request);
+    let outcome = machine::execute(&shared.cluster, &shared.control.commands, &request);
     if shared.options.log {
         // No more of it than which program: the rest may be secret.
         let first = request.line.split_whitespace().next().unwrap_or_default();
@@ -154,17 +154,13 @@ impl Handler for Session {
         Ok(())
     }
 
-    /// A shell without a terminal: what comes in is the script.
+    /// A login without a command asks for a shell, and gets the answer to an empty command line.
     async fn shell_request(
         &mut self,
         channel: ChannelId,
         session: &mut russh::server::Session,
     ) -> Result<(), Self::Error> {
-        session.channel_success(channel)?;
-        if let Some(running) = self.channels.get_mut(&channel) {
-            running.line = Some("bash -s".to_owned());
-        }
-        Ok(())
+        self.exec_request(channel, b"", session).await
     }
 
     async fn data(

@@ -1,24 +1,19 @@
-//! A shell on the cluster's machines: what `ssh NODE COMMAND` finds there.
+//! The cluster's machines, as a command finds them: what `ssh NODE COMMAND` runs there.
 //!
 //! ```text
-//!  lexer → syntax     a command line becomes a tree
-//!  interpreter        runs it: lists, pipes, redirections, variables
-//!    expand           words
-//!    host             the machine: files (its own, and /etc/pve), programs, faults
-//!      programs/…     one function each, on the same world as the API
+//!  line           a command line becomes the words of one program; what needs a shell is refused
+//!  host           the machine: files (its own, and /etc/pve), programs, faults
+//!    programs/…   one function each, on the same world as the API
 //! ```
 //!
-//! Invariant: a command line is carried out at once and alone, like an API call; what takes a program time is only told
+//! Invariant: a command line is carried out at once and alone, like an API call; what takes a program time is only counted
 //! (`Outcome::seconds`), and whoever started the command waits.
 
-mod expand;
 mod fs;
 mod host;
-mod interpreter;
-mod lexer;
+mod line;
 mod programs;
 mod stdin;
-mod syntax;
 #[cfg(test)]
 mod tests;
 
@@ -28,7 +23,6 @@ use std::time::Duration;
 use crate::control::commands::Commands;
 use crate::pipeline::Cluster;
 pub(crate) use host::Host;
-use interpreter::{Flavour, Shell};
 pub use stdin::reads_stdin;
 
 /// A command line for a machine.
@@ -70,13 +64,15 @@ pub enum End {
     Hang,
 }
 
-/// Why a script ends before its end.
+/// Why a program gives no exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stop {
-    Exit(i32),
     Cut,
     Hang,
 }
+
+/// How a program ends: usually with an exit code.
+type Run<T = i32> = Result<T, Stop>;
 
 /// The standard streams of a command.
 #[derive(Clone, Debug, Default)]
@@ -116,7 +112,7 @@ pub fn execute(cluster: &Cluster, commands: &Commands, request: &Request) -> Out
     }
     let mut io = Io { stdin: request.stdin.clone(), ..Io::default() };
     let mut host = Host::new(cluster, &mut world, commands, request);
-    let ended = Shell::new(&mut host, Flavour::Bash, "bash", Vec::new()).script(&request.line, &mut io);
+    let ended = host.login(&request.line, &mut io);
     let seconds = host.seconds;
     if ended == Err(Stop::Hang) {
         // It goes on running there, whether anybody listens or not.
@@ -126,7 +122,7 @@ pub fn execute(cluster: &Cluster, commands: &Commands, request: &Request) -> Out
         world.answering_node = answering;
     }
     let end = match ended {
-        Ok(code) | Err(Stop::Exit(code)) => End::Exit(code & 0xff),
+        Ok(code) => End::Exit(code & 0xff),
         Err(Stop::Cut) => End::Cut,
         Err(Stop::Hang) => End::Hang,
     };

@@ -78,64 +78,37 @@ pub(super) fn group(path: &str) -> &'static str {
     if crate::world::World::is_shared_path(path) { "www-data" } else { "root" }
 }
 
-/// `test`, also as `[ … ]`.
+/// `test [!] OPERATOR FILE`
 pub(super) fn test(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let words = words.strip_suffix(&["]"]).unwrap_or(&words);
-    match expression(host, words) {
-        Some(true) => Ok(0),
-        Some(false) => Ok(1),
+    let (negated, words) = match words.as_slice() {
+        ["!", rest @ ..] => (true, rest),
+        all => (false, all),
+    };
+    let found = match words {
+        [operator, path] => is(host, operator, path),
+        _ => None,
+    };
+    match found {
+        Some(found) => Ok(i32::from(found == negated)),
         None => {
-            io.err.push_str(&format!("test: {}: unexpected operator\n", words.get(1).unwrap_or(&"")));
+            io.err.push_str(&format!("test: {}: unary operator expected\n", words.first().unwrap_or(&"")));
             Ok(2)
         }
     }
 }
 
-fn expression(host: &Host<'_>, words: &[&str]) -> Option<bool> {
-    if let Some(at) = words.iter().position(|word| *word == "-o") {
-        return Some(expression(host, &words[..at])? || expression(host, &words[at + 1..])?);
-    }
-    if let Some(at) = words.iter().position(|word| *word == "-a") {
-        return Some(expression(host, &words[..at])? && expression(host, &words[at + 1..])?);
-    }
-    match words {
-        [] => Some(false),
-        ["!", rest @ ..] => Some(!expression(host, rest)?),
-        [one] => Some(!one.is_empty()),
-        ["-n", text] => Some(!text.is_empty()),
-        ["-z", text] => Some(text.is_empty()),
-        [operator, path] => {
-            let stat = host.stat(path).ok();
-            let is = |check: &dyn Fn(&Stat) -> bool| stat.as_ref().is_some_and(check);
-            match *operator {
-                "-e" => Some(stat.is_some()),
-                "-f" => Some(is(&|stat| !stat.is_folder && !path.starts_with("/dev/"))),
-                "-d" => Some(is(&|stat| stat.is_folder)),
-                "-s" => Some(is(&|stat| stat.size > 0)),
-                "-c" => Some(is(&|_| path.starts_with("/dev/"))),
-                "-S" => Some(is(&|_| path.ends_with(".sock"))),
-                "-r" => Some(host.read(path).is_ok() || is(&|stat| stat.is_folder)),
-                "-w" => Some(host.is_root() && is(&|stat| stat.mode & 0o200 != 0)),
-                "-x" => Some(is(&|stat| stat.mode & 0o100 != 0) || super::find(host, path).is_some()),
-                "-L" | "-h" => Some(matches!(*path, "/etc/pve/local" | "/etc/pve/qemu-server" | "/etc/pve/lxc")),
-                _ => None,
-            }
-        }
-        [left, operator, right] => {
-            let numbers = || Some((left.parse::<i64>().ok()?, right.parse::<i64>().ok()?));
-            match *operator {
-                "=" | "==" => Some(left == right),
-                "!=" => Some(left != right),
-                "-eq" => numbers().map(|(l, r)| l == r),
-                "-ne" => numbers().map(|(l, r)| l != r),
-                "-lt" => numbers().map(|(l, r)| l < r),
-                "-le" => numbers().map(|(l, r)| l <= r),
-                "-gt" => numbers().map(|(l, r)| l > r),
-                "-ge" => numbers().map(|(l, r)| l >= r),
-                _ => None,
-            }
-        }
+/// Whether what an operator says is so; nothing if it is none of a file.
+fn is(host: &Host<'_>, operator: &str, path: &str) -> Option<bool> {
+    let stat = host.stat(path).ok();
+    let is = |check: &dyn Fn(&Stat) -> bool| stat.as_ref().is_some_and(check);
+    match operator {
+        "-e" => Some(stat.is_some()),
+        "-f" => Some(is(&|stat| !stat.is_folder && !path.starts_with("/dev/"))),
+        "-d" => Some(is(&|stat| stat.is_folder)),
+        "-s" => Some(is(&|stat| stat.size > 0)),
+        "-c" => Some(is(&|_| path.starts_with("/dev/"))),
+        "-S" => Some(is(&|_| path.ends_with(".sock"))),
         _ => None,
     }
 }

@@ -1,15 +1,14 @@
 //! Programs that reach other machines.
 
-use super::{Host, Io, Program, Run, options};
+use super::{Host, Io, Program, Refused, Run};
 
 pub(super) fn find(name: &str) -> Option<Program> {
     Some(match name {
         "ssh" => ssh,
         "scp" => scp,
         "ssh-copy-id" => ssh_copy_id,
-        "nc" | "ncat" => nc,
+        "bash" | "sh" => bash,
         "ping" => ping,
-        "getent" => getent,
         "ip" => ip,
         _ => return None,
     })
@@ -203,34 +202,19 @@ fn ssh_copy_id(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run {
     }
 }
 
-fn nc(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run {
-    let mut rest = Vec::new();
-    let mut words = arguments.iter();
-    let mut verbose = false;
-    while let Some(word) = words.next() {
-        if word == "-w" {
-            words.next();
-        } else if let Some(letters) = word.strip_prefix('-') {
-            verbose |= letters.contains('v');
-        } else {
-            rest.push(word.clone());
-        }
-    }
-    let [address, port, ..] = rest.as_slice() else {
-        io.err.push_str("usage: nc [-46CDdFhklNnrStUuvZz] [destination] [port]\n");
-        return Ok(1);
+/// `bash -c 'exec 3<>"/dev/tcp/$1/$2"' NAME HOST PORT`: whether a TCP connection is possible, which no other program that is
+/// on every node can say. All other scripts are refused.
+fn bash(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run {
+    const CONNECT: &str = r#"exec 3<>"/dev/tcp/$1/$2""#;
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let ["-c", CONNECT, name, address, port] = words.as_slice() else {
+        let refused = Refused::new("of scripts it has the one that opens a TCP connection");
+        return Ok(host.refuse(&refused, io));
     };
     match host.tcp(address, port) {
-        Ok(()) => {
-            if verbose {
-                io.err.push_str(&format!("Connection to {address} {port} port [tcp/*] succeeded!\n"));
-            }
-            Ok(0)
-        }
+        Ok(()) => Ok(0),
         Err(why) => {
-            if verbose {
-                io.err.push_str(&format!("nc: connect to {address} port {port} (tcp) failed: {why}\n"));
-            }
+            io.err.push_str(&format!("{name}: connect: {why}\n{name}: line 1: /dev/tcp/{address}/{port}: {why}\n"));
             Ok(1)
         }
     }
@@ -250,18 +234,6 @@ fn ping(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run {
     ));
     io.out.push_str(&format!("1 packets transmitted, {received} received, {loss}% packet loss, time 0ms\n"));
     Ok(i32::from(!there))
-}
-
-fn getent(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run {
-    let (_, words) = options(arguments);
-    let found = words.get(1).and_then(|name| host.world.machine_at(name));
-    match found {
-        Some(machine) => {
-            io.out.push_str(&format!("{:<15} {}\n", machine.address, machine.name));
-            Ok(0)
-        }
-        None => Ok(2),
-    }
 }
 
 /// `ip -o address show [to CIDR] [up]`: a node has one address, in a network of 24 bits.

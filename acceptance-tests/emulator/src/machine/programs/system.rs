@@ -1,20 +1,14 @@
 //! Programs about the machine itself, and those that start others.
 
-use jiff::Timestamp;
-
-use super::super::interpreter::{Flavour, Shell};
 use crate::world::machines::{QDEVICE_STORE, WATCHDOG_MODULES};
 
-use super::{Host, Io, Program, Run, base_name, options};
+use super::{Host, Io, Program, Run, options};
 
 pub(super) fn find(name: &str) -> Option<Program> {
     Some(match name {
-        "sh" | "dash" => |host, io, arguments| shell(host, io, arguments, Flavour::Dash),
-        "bash" => |host, io, arguments| shell(host, io, arguments, Flavour::Bash),
         "sudo" => sudo,
+        "timeout" => timeout,
         "hostname" => |host, io, _| say(io, &host.here().name.clone()),
-        "uname" => uname,
-        "whoami" => |host, io, _| say(io, &host.user.clone()),
         "id" => |host, io, arguments| match (arguments.first().map(String::as_str), host.is_root()) {
             (Some("-u"), true) => say(io, "0"),
             (Some("-u"), false) => say(io, "1000"),
@@ -22,22 +16,14 @@ pub(super) fn find(name: &str) -> Option<Program> {
             (_, true) => say(io, "uid=0(root) gid=0(root) groups=0(root)"),
             (_, false) => say(io, &format!("uid=1000({0}) gid=1000({0}) groups=1000({0}),27(sudo)", host.user)),
         },
-        "date" => date,
-        "sleep" => |host, _, arguments| {
-            host.seconds +=
-                arguments.iter().filter_map(|word| word.trim_end_matches('s').parse::<f64>().ok()).sum::<f64>();
-            Ok(0)
-        },
         "systemctl" => systemctl,
         "dpkg-query" | "dpkg" => dpkg,
-        "command" | "which" | "type" => which,
-        "lsmod" => lsmod,
         "modinfo" => modinfo,
         "pgrep" => |host, _, arguments| {
             let (_, names) = options(arguments);
             Ok(i32::from(!names.iter().any(|name| host.here().processes.contains(*name))))
         },
-        "pkill" | "killall" => |host, _, arguments| {
+        "pkill" => |host, _, arguments| {
             let (_, names) = options(arguments);
             let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
             let ended = host.here_mut().map_or(0, |machine| {
@@ -47,20 +33,8 @@ pub(super) fn find(name: &str) -> Option<Program> {
             });
             Ok(i32::from(ended == 0))
         },
-        "modprobe" | "logger" | "apt-get" => |_, _, _| Ok(0),
-        "timeout" => timeout,
-        "flock" => flock,
-        "env" | "nohup" | "nice" | "ionice" | "stdbuf" => |host, io, arguments| {
-            let skip = |word: &&String| word.contains('=') || word.starts_with('-');
-            let rest: Vec<String> = arguments.iter().skip_while(skip).cloned().collect();
-            start(host, io, &rest)
-        },
         "reboot" => |host, io, _| shut_down(host, io, true),
-        "poweroff" | "halt" => |host, io, _| shut_down(host, io, false),
-        "shutdown" => |host, io, arguments| {
-            let reboot = arguments.iter().any(|word| word == "-r");
-            shut_down(host, io, reboot)
-        },
+        "poweroff" => |host, io, _| shut_down(host, io, false),
         _ => return None,
     })
 }
@@ -80,37 +54,6 @@ fn start(host: &mut Host<'_>, io: &mut Io, argv: &[String]) -> Run {
             Ok(127)
         }
     }
-}
-
-fn shell(host: &mut Host<'_>, io: &mut Io, arguments: &[String], flavour: Flavour) -> Run {
-    let own = if flavour == Flavour::Dash { "sh" } else { "bash" };
-    let mut words = arguments.iter().peekable();
-    let (mut exits, mut from_argument) = (false, false);
-    while let Some(word) = words.next_if(|word| word.starts_with('-') && word.len() > 1) {
-        match word.as_str() {
-            "--" => break,
-            "-s" => {}
-            letters => {
-                exits |= letters.contains('e');
-                from_argument |= letters.contains('c');
-            }
-        }
-    }
-    let script = if from_argument {
-        match words.next() {
-            Some(script) => script.clone(),
-            None => {
-                io.err.push_str(&format!("{own}: 0: -c requires an argument\n"));
-                return Ok(2);
-            }
-        }
-    } else {
-        std::mem::take(&mut io.stdin)
-    };
-    let name = if from_argument { words.next().cloned() } else { None };
-    let script = if exits { format!("set -e\n{script}") } else { script };
-    let name = name.unwrap_or_else(|| own.to_owned());
-    Shell::new(host, flavour, &name, words.cloned().collect()).script(&script, io)
 }
 
 fn sudo(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run {
@@ -140,30 +83,6 @@ fn sudo(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run {
             Ok(1)
         }
     }
-}
-
-fn uname(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run {
-    let kernel = kernel(host);
-    let text = match arguments.first().map(String::as_str) {
-        Some("-r") => kernel.to_owned(),
-        Some("-n") => host.here().name.clone(),
-        Some("-m") => "x86_64".to_owned(),
-        Some("-a") => format!("Linux {} {kernel} #1 SMP PREEMPT_DYNAMIC x86_64 GNU/Linux", host.here().name),
-        _ => "Linux".to_owned(),
-    };
-    say(io, &text)
-}
-
-fn date(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run {
-    let now = host.world.now();
-    if arguments.iter().any(|word| word == "+%s") {
-        return say(io, &now.to_string());
-    }
-    let format =
-        arguments.iter().find_map(|word| word.strip_prefix('+')).unwrap_or("%a %b %e %H:%M:%S UTC %Y").to_owned();
-    let time = Timestamp::from_second(now).unwrap_or(Timestamp::UNIX_EPOCH);
-    let text = time.strftime(&format).to_string();
-    say(io, &text)
 }
 
 fn systemctl(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run {
@@ -301,34 +220,6 @@ fn dpkg(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run {
     Ok(code)
 }
 
-/// `command -v`, `which`, `type`; `command` without `-v` runs what follows.
-fn which(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run {
-    let looks = arguments.first().is_none_or(|first| matches!(first.as_str(), "-v" | "-V") || !first.starts_with('-'));
-    let names: Vec<String> = arguments.iter().filter(|word| !word.starts_with('-')).cloned().collect();
-    if !looks {
-        return start(host, io, &names);
-    }
-    let mut code = 0;
-    for name in names {
-        if super::find(host, &name).is_some() {
-            io.out.push_str(&format!("/usr/bin/{}\n", base_name(&name)));
-        } else {
-            code = 1;
-        }
-    }
-    Ok(code)
-}
-
-fn lsmod(host: &mut Host<'_>, io: &mut Io, _: &[String]) -> Run {
-    io.out.push_str("Module                  Size  Used by\n");
-    let modules = host.read("/proc/modules").unwrap_or_default();
-    for line in modules.lines() {
-        let words: Vec<&str> = line.split(' ').collect();
-        io.out.push_str(&format!("{:<20} {:>8}  {}\n", words[0], words[1], words[2]));
-    }
-    Ok(0)
-}
-
 /// `modinfo -F filename MODULE`
 fn modinfo(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run {
     let Some(module) = arguments.last() else { return Ok(1) };
@@ -368,31 +259,6 @@ fn timeout(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run {
         return Ok(124);
     }
     Ok(code)
-}
-
-/// Commands run one at a time here, so that the lock is always free.
-fn flock(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run {
-    let mut words = arguments.iter().peekable();
-    while let Some(word) = words.next_if(|word| word.starts_with('-')) {
-        if matches!(word.as_str(), "-w" | "--timeout" | "-E") {
-            words.next();
-        }
-    }
-    let Some(file) = words.next() else {
-        io.err.push_str("flock: not enough arguments\n");
-        return Ok(64);
-    };
-    if host.stat(file).is_err()
-        && let Err(why) = host.write(file, "")
-    {
-        io.err.push_str(&format!("flock: cannot open lock file {file}: {why}\n"));
-        return Ok(66);
-    }
-    let argv: Vec<String> = words.cloned().collect();
-    match argv.first().map(String::as_str) {
-        Some("-c") => shell(host, io, &argv, Flavour::Dash),
-        _ => start(host, io, &argv),
-    }
 }
 
 fn shut_down(host: &mut Host<'_>, io: &mut Io, reboot: bool) -> Run {

@@ -75,15 +75,6 @@ impl Host<'_> {
         Ok(())
     }
 
-    /// Appends to a file.
-    pub(super) fn append(&mut self, path: &str, text: &str) -> Result<(), Errno> {
-        let before = match self.read(path) {
-            Err(Errno::NotFound) => String::new(),
-            other => other?,
-        };
-        self.write(path, &format!("{before}{text}"))
-    }
-
     /// Makes a folder.
     pub(super) fn make_folder(&mut self, path: &str) -> Result<(), Errno> {
         let path = self.resolve(path);
@@ -171,20 +162,6 @@ impl Host<'_> {
         Ok(())
     }
 
-    /// Sets the permissions of a file.
-    pub(super) fn change_mode(&mut self, path: &str, mode: u32) -> Result<(), Errno> {
-        let path = self.resolve(path);
-        let stat = self.stat(&path)?;
-        self.may_write(&path)?;
-        if self.is_shared(&path) {
-            return if stat.mode == mode { Ok(()) } else { Err(Errno::NotPermitted) };
-        }
-        if let Some(entry) = self.here_mut().and_then(|machine| machine.disk.entry_mut(&path)) {
-            entry.mode = mode;
-        }
-        Ok(())
-    }
-
     /// What stands at a path.
     pub(super) fn stat(&self, path: &str) -> Result<Stat, Errno> {
         let path = self.resolve(path);
@@ -239,10 +216,6 @@ impl Host<'_> {
             self.remove_tree(&format!("{path}/{name}"))?;
         }
         self.remove(&path, true)
-    }
-
-    fn home(&self) -> String {
-        self.environment("HOME").unwrap_or_else(|| "/".to_owned())
     }
 
     pub(super) fn is_shared(&self, path: &str) -> bool {

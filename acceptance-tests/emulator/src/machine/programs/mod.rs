@@ -15,11 +15,10 @@ mod qdevice;
 mod qdevice_tools;
 mod stat;
 mod system;
-mod text;
 
-use super::Io;
 use super::host::Host;
-use super::interpreter::Run;
+use super::line::Refused;
+use super::{Io, Run};
 
 /// A program: streams and arguments in, exit code out.
 pub(super) type Program = fn(&mut Host<'_>, &mut Io, &[String]) -> Run;
@@ -27,7 +26,7 @@ pub(super) type Program = fn(&mut Host<'_>, &mut Io, &[String]) -> Run;
 /// The program of that name on the machine, if it is installed there.
 pub(super) fn find(host: &Host<'_>, name: &str) -> Option<Program> {
     let name = base_name(name);
-    let common = coreutils::find(name).or_else(|| text::find(name)).or_else(|| system::find(name));
+    let common = coreutils::find(name).or_else(|| system::find(name));
     if let Some(program) = common.or_else(|| network::find(name)) {
         return Some(program);
     }

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::interpreter::{Flavour, Run, Shell};
-use super::{Io, Request, Stop, programs};
+use super::line::{self, Refused};
+use super::{Io, Request, Run, Stop, programs};
 use crate::control::commands::{Commands, Plan};
 use crate::pipeline::Cluster;
 use crate::world::{Machine, World};
@@ -18,14 +18,11 @@ pub(crate) struct Host<'w> {
     pub(super) seconds: f64,
     /// The program that runs.
     pub(super) program: String,
-    variables: BTreeMap<String, String>,
+    /// What the client has sent of its locale.
+    environment: BTreeMap<String, String>,
     /// The programs that have started one another, each with its machine.
     running: Vec<(String, String)>,
-    depth: usize,
 }
-
-/// Scripts that call themselves end here.
-const MAX_DEPTH: usize = 40;
 
 impl<'w> Host<'w> {
     pub(super) fn new(cluster: &'w Cluster, world: &'w mut World, commands: &'w Commands, request: &Request) -> Self {
@@ -37,19 +34,35 @@ impl<'w> Host<'w> {
             user: request.user.clone(),
             seconds: 0.0,
             program: String::new(),
-            variables: request.environment.clone(),
+            environment: request.environment.clone(),
             running: Vec::new(),
-            depth: 0,
         }
+    }
+
+    /// Carries out a command line, as sshd has the login shell do it.
+    pub(super) fn login(&mut self, line: &str, io: &mut Io) -> Run {
+        let argv = match line::words(line) {
+            Ok(argv) => argv,
+            Err(refused) => return Ok(self.refuse(&refused, io)),
+        };
+        Ok(match self.run(&argv, io)? {
+            Some(code) => code,
+            None => {
+                io.err.push_str(&format!("bash: line 1: {}: command not found\n", argv[0]));
+                127
+            }
+        })
+    }
+
+    /// Says that something would need a shell.
+    pub(super) fn refuse(&self, refused: &Refused, io: &mut Io) -> i32 {
+        io.err.push_str(&format!("pve-emulator: {refused}\n"));
+        Refused::EXIT
     }
 
     /// Runs a program with whatever fault is in wait for it; nothing if there is no such program.
     pub(super) fn run(&mut self, argv: &[String], io: &mut Io) -> Run<Option<i32>> {
         let Some((name, arguments)) = argv.split_first() else { return Ok(Some(0)) };
-        if self.depth >= MAX_DEPTH {
-            io.err.push_str("fork: retry: Resource temporarily unavailable\n");
-            return Ok(Some(254));
-        }
         let fault = self.commands.faults.next(&self.machine, &argv.join(" "));
         self.program = programs::base_name(name).to_owned();
         // Where it hangs, it stays on the list together with whatever has started it.
@@ -68,9 +81,7 @@ impl<'w> Host<'w> {
         }
         let Some(program) = programs::find(self, name) else { return Ok(None) };
         self.commands.count(&self.program);
-        self.depth += 1;
         let code = program(self, io, arguments)?;
-        self.depth -= 1;
         match fault {
             Some(plan) => after(&plan, io, code).map(Some),
             None => Ok(Some(code)),
@@ -100,9 +111,7 @@ impl<'w> Host<'w> {
         if self.world.nodes.contains_key(machine) {
             self.world.answering_node = machine.to_owned();
         }
-        self.depth += 1;
-        let outcome = Shell::new(self, Flavour::Bash, "bash", Vec::new()).script(line, io);
-        self.depth -= 1;
+        let outcome = self.login(line, io);
         (self.machine, self.user, self.world.answering_node) = back;
         outcome
     }
@@ -126,21 +135,14 @@ impl<'w> Host<'w> {
         self.here().is_node
     }
 
-    /// The environment that sshd gives.
-    pub(super) fn environment(&self, name: &str) -> Option<String> {
-        match name {
-            "USER" | "LOGNAME" => Some(self.user.clone()),
-            "HOME" => Some(if self.is_root() { "/root".to_owned() } else { format!("/home/{}", self.user) }),
-            "PATH" => Some("/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".to_owned()),
-            "HOSTNAME" => Some(self.here().name.clone()),
-            "PWD" => Some("/".to_owned()),
-            other => self.variables.get(other).cloned(),
-        }
+    /// The folder that a relative path begins in.
+    pub(super) fn home(&self) -> String {
+        if self.is_root() { "/root".to_owned() } else { format!("/home/{}", self.user) }
     }
 
     /// A text in the quotes of the locale, as some tools write names.
     pub(super) fn quoted(&self, text: &str) -> String {
-        let locale = ["LC_ALL", "LC_MESSAGES", "LANG"].iter().find_map(|name| self.variables.get(*name));
+        let locale = ["LC_ALL", "LC_MESSAGES", "LANG"].iter().find_map(|name| self.environment.get(*name));
         match locale.map(String::as_str) {
             Some("C" | "POSIX") => format!("'{text}'"),
             _ => format!("‘{text}’"),
