@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::catalogue::Catalogue;
-use crate::{Outcome, Workspace, docs, packages, schemas, test, tidy};
+use crate::{Outcome, Workspace, docs, packages, protos, schemas, test, tidy};
 
 /// Run every check: format, generated files, tidy, clippy, tests, dependencies
 #[derive(Debug, clap::Args)]
@@ -35,6 +35,7 @@ pub fn run(workspace: &Workspace, args: &Args) -> Outcome {
     run.step("docs", |_| {
         done(docs::generate(workspace, &catalogue)?.write_or_check(workspace, true, "cargo xtask docs"))
     });
+    run.step("protos", |_| done(protos::generate(workspace)?.write_or_check(workspace, true, "cargo xtask protos")));
     run.step("schemas", |_| done(schemas::generate(&catalogue).write_or_check(workspace, true, "cargo xtask schemas")));
     run.step("tidy", |_| done(tidy::run(workspace, &tidy::Args::default())));
     run.step("clippy", |run| {

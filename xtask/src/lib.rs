@@ -13,6 +13,7 @@ pub mod docs;
 pub mod packages;
 pub mod placement;
 pub mod promises;
+pub mod protos;
 pub mod replay;
 pub mod schemas;
 pub mod soak;

@@ -34,7 +34,7 @@ use crate::framework::Provider;
 /// The services of go-plugin beside the provider's own, generated from `proto/`.
 #[allow(missing_docs, unreachable_pub, clippy::all, clippy::unwrap_used, clippy::unimplemented)]
 pub mod proto {
-    tonic::include_proto!("plugin");
+    include!("../../proto/generated/plugin.rs");
 }
 
 /// Does what the command line and the environment ask: serves core until it has had enough, or helps the person who

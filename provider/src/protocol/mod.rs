@@ -24,7 +24,7 @@ pub use service::Service;
 /// The messages and the service of plugin protocol 5, generated from `proto/tfplugin5.proto`.
 #[allow(missing_docs, unreachable_pub, clippy::all, clippy::unwrap_used, clippy::unimplemented)]
 pub mod tfplugin5 {
-    tonic::include_proto!("tfplugin5");
+    include!("../../proto/generated/tfplugin5.rs");
 }
 
 /// The largest message that is taken or given, as in go-plugin's server. (tonic's default is 4 MiB.)

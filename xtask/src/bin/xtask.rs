@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use xtask::{
-    Outcome, Workspace, acceptance, bench, ci, dist, docs, placement, promises, replay, schemas, soak, test, tidy,
+    Outcome, Workspace, acceptance, bench, ci, dist, docs, placement, promises, protos, replay, schemas, soak, test, tidy,
 };
 
 #[derive(Parser)]
@@ -25,6 +25,7 @@ enum Command {
     Docs(docs::Args),
     Placement(placement::Args),
     Promises(promises::Args),
+    Protos(protos::Args),
     Replay(replay::Args),
     Schemas(schemas::Args),
     Soak(soak::Args),
@@ -52,6 +53,7 @@ fn run(command: Command) -> Outcome {
         Command::Docs(args) => docs::run(&workspace, &args),
         Command::Placement(args) => placement::run(&args),
         Command::Promises(args) => promises::run(&workspace, &args),
+        Command::Protos(args) => protos::run(&workspace, &args),
         Command::Replay(args) => replay::run(&workspace, &args),
         Command::Schemas(args) => schemas::run(&workspace, &args),
         Command::Soak(args) => soak::run(&workspace, &args),
