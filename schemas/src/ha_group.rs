@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::noun::{Noun, Params, Rest, Store};
+use crate::tf_block;
 use crate::value::{ConfigId, Latin1Comment, NodePriorities, Properties};
 
 /// A group of nodes on which HA resources may or should run. **PVE 8 only**: PVE 9 migrates groups to HA rules; write a
@@ -16,23 +17,25 @@ use crate::value::{ConfigId, Latin1Comment, NodePriorities, Properties};
 /// the group is renamed or removed. Without it a group can be removed in the apply that takes its HA resources out of it, as long
 /// as their plan is known when that of the group is made (not with `-parallelism=1`, and not where they refer to another instance
 /// of the same `for_each`); else the plan warns of it, and the HA resources are taken out in an apply of their own first.
+#[tf_block]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct HaGroup {
     /// The group's name.
-    #[schemars(extend("tf" = {"required": true, "replace": true, "identity": true}))]
+    #[tf(required, replace, identity)]
     pub name: ConfigId,
     /// The nodes and their priorities; **a higher number is preferred**, null counts as 0. Only the online nodes of the
     /// highest priority are considered.
-    #[schemars(extend("tf" = {"required": true, "null_means": 0}))]
+    #[tf(required, null_means = 0)]
     pub nodes: NodePriorities,
     /// Whether the resources may run on these nodes only. With `false` other nodes are used when none of these is online.
-    #[schemars(extend("tf" = {"default": false}))]
+    #[tf(default = false)]
     pub restricted: Option<bool>,
     /// Whether the resources stay where they are when a node of higher priority comes online again.
-    #[schemars(extend("tf" = {"default": false}))]
+    #[tf(default = false)]
     pub nofailback: Option<bool>,
     /// A comment of one line.
-    #[schemars(extend("format" = Latin1Comment::FORMAT, "tf" = {"null_means": ""}))]
+    #[tf(null_means = "")]
+    #[schemars(extend("format" = Latin1Comment::FORMAT))]
     pub comment: Option<String>,
 }
 

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use crate::noun::{Noun, Params, RULE_TYPES, Rest, Store};
+use crate::tf_block;
 use crate::value::{AsciiComment, ConfigId, NodePriorities, Properties, SidSet};
 
 /// A rule that binds HA resources to nodes, or keeps them off nodes. **PVE 9 only**; on PVE 8 write a `pve_ha_group`.
@@ -16,32 +17,35 @@ use crate::value::{AsciiComment, ConfigId, NodePriorities, Properties, SidSet};
 /// A **higher** priority number is preferred. Guides that say lower are wrong. A resource may be in one enabled node
 /// affinity rule only, and must be an HA resource before the rule names it: refer to `pve_ha_resource.NAME.sid`, so that
 /// Terraform keeps that order.
+#[tf_block]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct HaNodeAffinityRule {
     /// The rule's name.
-    #[schemars(extend("tf" = {"required": true, "replace": true, "identity": true}))]
+    #[tf(required, replace, identity)]
     pub name: ConfigId,
     /// The HA resources, such as `["vm:100"]`.
-    #[schemars(extend("minItems" = 1, "tf" = {"required": true}))]
+    #[tf(required)]
+    #[schemars(extend("minItems" = 1))]
     pub resources: SidSet,
     /// The nodes and their priorities; **a higher number is preferred**, null counts as 0. Only the online nodes of the
     /// highest priority are considered. With `affinity = "negative"` these are the nodes to avoid: without priorities, and
     /// not all nodes of the cluster.
-    #[schemars(extend("tf" = {"required": true, "null_means": 0}))]
+    #[tf(required, null_means = 0)]
     pub nodes: NodePriorities,
     /// `positive` runs the resources on these nodes, `negative` on all other ones. A node that joins the cluster later is one of
     /// the others. `negative` needs **PVE 9.2.6 on every node**: an older HA manager reads such a rule as its opposite.
-    #[schemars(extend("tf" = {"default": "positive"}))]
+    #[tf(default = "positive")]
     pub affinity: Option<Affinity>,
     /// Whether the resources may run on these nodes only; with `affinity = "negative"`, whether they may never run on them. With
     /// `false` the other nodes are used when none of the wanted ones is online.
-    #[schemars(extend("tf" = {"default": false}))]
+    #[tf(default = false)]
     pub strict: Option<bool>,
     /// Whether the rule is switched off.
-    #[schemars(extend("tf" = {"default": false}))]
+    #[tf(default = false)]
     pub disabled: Option<bool>,
     /// A comment of one line, ASCII only.
-    #[schemars(extend("format" = AsciiComment::FORMAT, "tf" = {"null_means": ""}))]
+    #[tf(null_means = "")]
+    #[schemars(extend("format" = AsciiComment::FORMAT))]
     pub comment: Option<String>,
 }
 

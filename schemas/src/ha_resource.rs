@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::noun::{Noun, Params, Rest, Store};
+use crate::tf_block;
 use crate::value::{ConfigId, HaState, Latin1Comment, Properties, Sid};
 
 /// A guest that the HA manager looks after: it is kept in the requested state, and recovered on another node when its
@@ -12,44 +13,48 @@ use crate::value::{ConfigId, HaState, Latin1Comment, Properties, Sid};
 /// Creating one with the state `started` (the default) **starts a stopped guest** within about 20 seconds. Destroying it
 /// leaves the guest as it is. Starting or stopping the guest by other means changes `state` behind Terraform's back, and
 /// the next plan shows it.
+#[tf_block]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct HaResource {
     /// The guest: `vm:100` for a virtual machine, `ct:101` for a container. It must exist.
-    #[schemars(extend("tf" = {"required": true, "replace": true, "identity": true}))]
+    #[tf(required, replace, identity)]
     pub sid: Sid,
     /// The state it is to be kept in. `started`: running, recovered on failure; `stopped`: stopped, but moved on failure;
     /// `disabled`: stopped and left where it is, also the only way out of the error state; `ignored`: not touched.
     /// `enabled` is accepted as another word for `started`.
-    #[schemars(extend("tf" = {"default": "started", "aliases": {"enabled": "started"}}))]
+    #[tf(default = "started", aliases(enabled = "started"))]
     pub state: Option<HaState>,
     /// The HA group that says on which nodes it may run. **PVE 8 only**; on PVE 9 write a `pve_ha_node_affinity_rule`.
     pub group: Option<ConfigId>,
     /// Whether it moves back to a node of higher priority when one comes online again. Unset means `true`. **PVE 9 only**;
     /// on PVE 8 it is `nofailback` of the group.
-    #[schemars(extend("tf" = {"null_means": true}))]
+    #[tf(null_means = true)]
     pub failback: Option<bool>,
     /// Whether the load balancer of the HA manager (`crs` of `pve_datacenter_options`) may move it, and with it the resources
     /// that a rule keeps on its node. It has no say in failover, failback and moves by hand. `false` needs
     /// **PVE 9.2**.
-    #[schemars(extend("tf" = {"default": true}))]
+    #[tf(default = true)]
     pub auto_rebalance: Option<bool>,
     /// How often a failed start is tried again on the same node.
-    #[schemars(range(min = 0), extend("tf" = {"default": 1}))]
+    #[tf(default = 1)]
+    #[schemars(range(min = 0))]
     pub max_restart: Option<i64>,
     /// How often it is moved to another node after failed starts. 0 means that it stays on its node and goes into the
     /// error state.
-    #[schemars(range(min = 0), extend("tf" = {"default": 1}))]
+    #[tf(default = 1)]
+    #[schemars(range(min = 0))]
     pub max_relocate: Option<i64>,
     /// A comment of one line.
-    #[schemars(extend("format" = Latin1Comment::FORMAT, "tf" = {"null_means": ""}))]
+    #[tf(null_means = "")]
+    #[schemars(extend("format" = Latin1Comment::FORMAT))]
     pub comment: Option<String>,
     /// What destroy does with HA rules that name this resource, on PVE 9: `false` leaves them to their own resources,
     /// `true` has Proxmox remove this resource from every rule, and rules that become empty.
-    #[schemars(extend("tf" = {"default": false, "local": true}))]
+    #[tf(default = false, local)]
     pub purge_rules: Option<bool>,
     /// Whether apply waits until the HA manager has brought the guest into the requested state, and says what it is stuck in
     /// if that doesn't happen.
-    #[schemars(extend("tf" = {"default": false, "local": true}))]
+    #[tf(default = false, local)]
     pub wait_for_state: Option<bool>,
 }
 

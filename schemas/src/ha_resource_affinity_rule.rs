@@ -5,28 +5,32 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use crate::noun::{Noun, Params, RULE_TYPES, Rest, Store};
+use crate::tf_block;
 use crate::value::{AsciiComment, ConfigId, Properties, SidSet};
 
 /// A rule that keeps HA resources together on one node, or apart on different nodes. **PVE 9 only.**
 ///
 /// Resource affinity is always strict: if no node satisfies it, a resource is not recovered. The resources must be HA
 /// resources before the rule names them: refer to `pve_ha_resource.NAME.sid`, so that Terraform keeps that order.
+#[tf_block]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct HaResourceAffinityRule {
     /// The rule's name.
-    #[schemars(extend("tf" = {"required": true, "replace": true, "identity": true}))]
+    #[tf(required, replace, identity)]
     pub name: ConfigId,
     /// The HA resources, at least two, such as `["vm:100", "vm:101"]`.
-    #[schemars(extend("minItems" = 2, "tf" = {"required": true}))]
+    #[tf(required)]
+    #[schemars(extend("minItems" = 2))]
     pub resources: SidSet,
     /// `positive` keeps them on one node, `negative` on different nodes.
-    #[schemars(extend("tf" = {"required": true}))]
+    #[tf(required)]
     pub affinity: Affinity,
     /// Whether the rule is switched off.
-    #[schemars(extend("tf" = {"default": false}))]
+    #[tf(default = false)]
     pub disabled: Option<bool>,
     /// A comment of one line, ASCII only.
-    #[schemars(extend("format" = AsciiComment::FORMAT, "tf" = {"null_means": ""}))]
+    #[tf(null_means = "")]
+    #[schemars(extend("format" = AsciiComment::FORMAT))]
     pub comment: Option<String>,
 }
 

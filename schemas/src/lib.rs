@@ -27,5 +27,6 @@ pub use ha_resource_affinity_rule::HaResourceAffinityRule;
 pub use node_maintenance::NodeMaintenance;
 pub use node_watchdog::NodeWatchdog;
 pub use provider_block::ProviderBlock;
+pub use pve_schemas_macros::tf_block;
 pub use qdevice::Qdevice;
 pub use replication_job::ReplicationJob;

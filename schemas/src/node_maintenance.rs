@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::noun::Noun;
+use crate::tf_block;
 use crate::value::NodeName;
 
 /// Maintenance of a node: as long as this exists, the HA manager moves every HA service away from the node and starts none
@@ -11,18 +12,18 @@ use crate::value::NodeName;
 ///
 /// Needs the `ssh` block of the provider: Proxmox has no HTTP API for this. Guests that are not HA resources stay where they
 /// are. A service that may run on no other node stays, too, and is named. The request survives reboots of the node.
+#[tf_block(timeouts(create = 30, update = 30))]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[schemars(extend("tf" = {"timeouts": {"create": 30, "update": 30}}))]
 pub struct NodeMaintenance {
     /// The node.
-    #[schemars(extend("tf" = {"required": true, "replace": true, "identity": true}))]
+    #[tf(required, replace, identity)]
     pub node: NodeName,
     /// Whether apply waits until no HA service is left on the node. When the time runs out, what is still there is named with
     /// what holds it; the maintenance goes on.
-    #[schemars(extend("tf" = {"default": true, "local": true}))]
+    #[tf(default = true, local)]
     pub wait_for_evacuation: Option<bool>,
     /// Whether no HA service is left on the node. While one is, and apply is to wait for them, the plan shows a change.
-    #[schemars(extend("tf" = {"computed": true}))]
+    #[tf(computed)]
     pub evacuated: Option<bool>,
 }
 

@@ -3,12 +3,15 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::tf_block;
+
 /// The Proxmox VE cluster to manage, and how to log in.
 ///
 /// Every argument can also come from the environment. Of the ways to log in (API token; ticket; user name and password) one
 /// is chosen whole: the one written here, else the one in `PROXMOX_VE_*`, else the one in Telmate's `PM_*`. Whom to trust is
 /// chosen in the same way: if `ca_certificate`, `tls_fingerprint` or `insecure` is written here, the environment is not asked
 /// for any of them.
+#[tf_block]
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ProviderBlock {
     /// URL of one node's API, `https://pve1.example.com:8006`, with or without `/api2/json`. Without a port, 443 and 8006 are tried,
@@ -19,22 +22,22 @@ pub struct ProviderBlock {
     pub fallback_endpoints: Option<Vec<String>>,
     /// An API token, `USER@REALM!TOKENID=SECRET`. Recommended. Environment: `PROXMOX_VE_API_TOKEN`, or
     /// `PM_API_TOKEN_ID` with `PM_API_TOKEN_SECRET`.
-    #[schemars(extend("tf" = {"sensitive": true}))]
+    #[tf(sensitive)]
     pub api_token: Option<String>,
     /// A user with its realm, such as `root@pam`. Environment: `PROXMOX_VE_USERNAME`, `PM_USER`.
     pub username: Option<String>,
     /// The user's password. Environment: `PROXMOX_VE_PASSWORD`, `PM_PASS`.
-    #[schemars(extend("tf" = {"sensitive": true}))]
+    #[tf(sensitive)]
     pub password: Option<String>,
     /// A one-time password (TOTP) of the user. A code is good for one login, and one run of the CLI logs in several times:
     /// use an API token instead. Environment: `PROXMOX_VE_OTP`, `PM_OTP`.
-    #[schemars(extend("tf" = {"sensitive": true}))]
+    #[tf(sensitive)]
     pub otp: Option<String>,
     /// A ticket that was obtained elsewhere. Needs `csrf_prevention_token`. Environment: `PROXMOX_VE_AUTH_TICKET`.
-    #[schemars(extend("tf" = {"sensitive": true}))]
+    #[tf(sensitive)]
     pub auth_ticket: Option<String>,
     /// The token that belongs to `auth_ticket`. Environment: `PROXMOX_VE_CSRF_PREVENTION_TOKEN`.
-    #[schemars(extend("tf" = {"sensitive": true}))]
+    #[tf(sensitive)]
     pub csrf_prevention_token: Option<String>,
     /// A CA certificate to trust beside the system's: the path of a PEM file, or the PEM itself. A node has it as
     /// `/etc/pve/pve-root-ca.pem`. Environment: `PROXMOX_VE_CA_CERTIFICATE`.
@@ -56,22 +59,23 @@ pub struct ProviderBlock {
     #[schemars(extend("uniqueItems" = true))]
     pub ignore_preflight: Option<Vec<String>>,
     /// How to log in to nodes, for the resources that Proxmox has no HTTP API for.
-    #[schemars(extend("tf" = {"block": "single"}))]
+    #[tf(block = "single")]
     pub ssh: Option<Ssh>,
 }
 
 /// `ssh`
+#[tf_block]
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Ssh {
     /// The user on the nodes. Unset means `root`. Environment: `PROXMOX_VE_SSH_USERNAME`.
     pub username: Option<String>,
     /// A private key in PEM or OpenSSH form, unless `private_key_file` is given. Environment: `PROXMOX_VE_SSH_PRIVATE_KEY`.
-    #[schemars(extend("tf" = {"sensitive": true}))]
+    #[tf(sensitive)]
     pub private_key: Option<String>,
     /// The path of a private key; `~` stands for the home folder. Environment: `PROXMOX_VE_SSH_PRIVATE_KEY_FILE`.
     pub private_key_file: Option<String>,
     /// The passphrase of the private key. Environment: `PROXMOX_VE_SSH_PRIVATE_KEY_PASSPHRASE`.
-    #[schemars(extend("tf" = {"sensitive": true}))]
+    #[tf(sensitive)]
     pub private_key_passphrase: Option<String>,
     /// Whether to use the SSH agent, after the private key. Unset means: if there is one, and no private key is given.
     /// Environment: `PROXMOX_VE_SSH_AGENT`.
@@ -79,7 +83,7 @@ pub struct Ssh {
     /// The socket of the SSH agent. Environment: `PROXMOX_VE_SSH_AUTH_SOCK`, else `SSH_AUTH_SOCK`.
     pub agent_socket: Option<String>,
     /// The user's password, tried last. Environment: `PROXMOX_VE_SSH_PASSWORD`.
-    #[schemars(extend("tf" = {"sensitive": true}))]
+    #[tf(sensitive)]
     pub password: Option<String>,
     /// The port of SSH. Unset means 22. Environment: `PROXMOX_VE_SSH_PORT`.
     #[schemars(range(min = 1, max = 65535))]
@@ -95,21 +99,22 @@ pub struct Ssh {
     /// The path of a `known_hosts` file; it is only read. Unset means `~/.ssh/known_hosts`, unless `host_keys` are given. Environment: `PROXMOX_VE_SSH_KNOWN_HOSTS_FILE`.
     pub known_hosts_file: Option<String>,
     /// Where a node is reached, if not at its address in the cluster.
-    #[schemars(extend("tf" = {"block": "list"}))]
+    #[tf(block = "list")]
     pub node: Option<Vec<SshNode>>,
     /// A host to go through.
-    #[schemars(extend("tf" = {"block": "single"}))]
+    #[tf(block = "single")]
     pub jump_host: Option<JumpHost>,
 }
 
 /// `ssh.node`
+#[tf_block]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SshNode {
     /// The node's name.
-    #[schemars(extend("tf" = {"required": true}))]
+    #[tf(required)]
     pub name: String,
     /// Its address.
-    #[schemars(extend("tf" = {"required": true}))]
+    #[tf(required)]
     pub address: String,
     /// Its port, if not the one of the `ssh` block.
     #[schemars(range(min = 1, max = 65535))]
@@ -117,10 +122,11 @@ pub struct SshNode {
 }
 
 /// `ssh.jump_host`
+#[tf_block]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct JumpHost {
     /// Its address.
-    #[schemars(extend("tf" = {"required": true}))]
+    #[tf(required)]
     pub address: String,
     /// Its port. Unset means 22.
     #[schemars(range(min = 1, max = 65535))]
@@ -128,7 +134,7 @@ pub struct JumpHost {
     /// The user on it. Unset means the one of the `ssh` block.
     pub username: Option<String>,
     /// The private key for it. Unset means the ways to log in of the `ssh` block.
-    #[schemars(extend("tf" = {"sensitive": true}))]
+    #[tf(sensitive)]
     pub private_key: Option<String>,
     /// Host keys to accept, in the form of lines of `known_hosts`. Unset means those of the `ssh` block.
     pub host_keys: Option<Vec<String>>,

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use crate::noun::{Noun, Params, Rest, Store};
+use crate::tf_block;
 use crate::value::{Comment, Entry, NodeName, Properties, Schedule};
 
 /// A storage replication job: a guest's disks on ZFS are copied to another node on a schedule, so that HA can recover the
@@ -20,40 +21,45 @@ use crate::value::{Comment, Entry, NodeName, Properties, Schedule};
 ///
 /// After several moves between two plans the job may copy between two nodes of which neither is `target`. Then the plan warns,
 /// once, and changes nothing. `terraform apply -replace=ADDRESS` makes the job anew.
+#[tf_block]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ReplicationJob {
     /// The guest's id.
-    #[schemars(range(min = 100, max = 999_999_999), extend("tf" = {"required": true, "replace": true, "identity": true}))]
+    #[tf(required, replace, identity)]
+    #[schemars(range(min = 100, max = 999_999_999))]
     pub guest: i64,
     /// The number of this job among the guest's jobs: the job's id is `GUEST-NUMBER`. Unset, the smallest free one is
     /// taken when the job is created.
-    #[schemars(range(min = 0, max = 999_999_999), extend("tf" = {"optional": true, "computed": true, "replace": true, "identity": true}))]
+    #[tf(optional, computed, replace, identity)]
+    #[schemars(range(min = 0, max = 999_999_999))]
     pub job_number: Option<i64>,
     /// The node that receives the copies while the guest is where it is when the job is created. While the guest is on this
     /// node, the other node of the pair receives them. The state keeps the configured node, wherever the copies go.
-    #[schemars(extend("tf" = {"required": true, "replace": true}))]
+    #[tf(required, replace)]
     pub target: NodeName,
     /// When it runs, as a calendar event of Proxmox such as `*/15`, `mon..fri 22:00` or `daily`.
-    #[schemars(extend("format" = Schedule::FORMAT, "tf" = {"default": "*/15"}))]
+    #[tf(default = "*/15")]
+    #[schemars(extend("format" = Schedule::FORMAT))]
     pub schedule: Option<String>,
     /// The most it may transfer, in MB/s. Unset means no limit.
     #[schemars(range(min = 1))]
     pub rate: Option<f64>,
     /// A comment of one line.
-    #[schemars(extend("format" = Comment::FORMAT, "tf" = {"null_means": ""}))]
+    #[tf(null_means = "")]
+    #[schemars(extend("format" = Comment::FORMAT))]
     pub comment: Option<String>,
     /// Whether the job is switched off.
-    #[schemars(extend("tf" = {"default": false}))]
+    #[tf(default = false)]
     pub disabled: Option<bool>,
     /// Whether destroy leaves the copies on the target in place.
-    #[schemars(extend("tf" = {"default": false, "local": true}))]
+    #[tf(default = false, local)]
     pub keep_replica: Option<bool>,
     /// Whether destroy removes the job at once and leaves its snapshots and copies behind. Needed only when the source node
     /// is gone for good: without it destroy waits for that node to clean up.
-    #[schemars(extend("tf" = {"default": false, "local": true}))]
+    #[tf(default = false, local)]
     pub force_destroy: Option<bool>,
     /// The node that the guest is on. It changes when the guest moves.
-    #[schemars(extend("tf" = {"computed": true}))]
+    #[tf(computed)]
     pub source: Option<String>,
     /// The node that receives the copies now: `target`, or the other node of the pair while the guest is on `target`. After
     /// several moves it may be another node.

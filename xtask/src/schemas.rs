@@ -68,11 +68,10 @@ fn object(block: &Block) -> Map<String, Json> {
 
 /// The noun's own constraints, in JSON Schema's words instead of Terraform's.
 fn attribute(attribute: &Attribute) -> Json {
-    let mut json = match &attribute.constraints {
-        Json::Object(members) => members.clone(),
+    let mut json = match without_options(&attribute.constraints) {
+        Json::Object(members) => members,
         _ => Map::new(),
     };
-    json.remove("tf");
     json.entry("description").or_insert_with(|| attribute.description.clone().into());
     json.entry("type").or_insert_with(|| "string".into());
     if json.contains_key("oneOf") || json.contains_key("anyOf") {
@@ -88,6 +87,18 @@ fn attribute(attribute: &Attribute) -> Json {
         json.insert("writeOnly".into(), true.into());
     }
     json.into()
+}
+
+/// A schema without what only the framework reads, at any depth.
+fn without_options(schema: &Json) -> Json {
+    match schema {
+        Json::Object(members) => {
+            let members = members.iter().filter(|(name, _)| *name != "tf");
+            Json::Object(members.map(|(name, member)| (name.clone(), without_options(member))).collect())
+        }
+        Json::Array(elements) => Json::Array(elements.iter().map(without_options).collect()),
+        other => other.clone(),
+    }
 }
 
 fn nested(nested: &NestedBlock) -> Json {

@@ -1,7 +1,7 @@
 //! From a noun's struct to its schema: the struct is the truth, read through its JSON Schema.
 //!
 //! The keywords of JSON Schema carry types and constraints, the doc comments carry the documentation, and the `tf`
-//! extension of a property carries what only Terraform has words for.
+//! attributes of a field ([`super::options`]) carry what only Terraform has words for.
 
 use std::time::Duration;
 
@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::Value as Json;
 
+use super::options::{self, AttributeOptions, BlockOptions};
 use super::{Attribute, Block, NestedBlock, Nesting, Schema, Timeouts, Type, Value};
 use crate::words::counted;
 
@@ -30,10 +31,10 @@ impl Schema {
     /// The struct can't be expressed in protocol 5. Every noun is built in a test, so no user sees this.
     pub fn of<M: JsonSchema>(role: Role) -> Self {
         let json = json_schema::<M>();
-        let version = json["tf"]["version"].as_i64().unwrap_or(0);
+        let options: BlockOptions = options::read(M::schema_name().as_ref(), &json);
         let mut block = block(&json, role);
         let mut identity = Block::default();
-        let timeouts = timeouts(&json);
+        let timeouts = timeouts(&options);
         if role == Role::Resource {
             block.attributes.insert(0, id_attribute());
             block.blocks.push(timeouts_block(&timeouts));
@@ -42,7 +43,7 @@ impl Schema {
                 identity.attributes.push(id_attribute());
             }
         }
-        Self { version, identity, block, timeouts }
+        Self { version: options.version, identity, block, timeouts }
     }
 }
 
@@ -55,21 +56,20 @@ pub fn json_schema<M: JsonSchema>() -> Json {
 fn block(json: &Json, role: Role) -> Block {
     let mut block = Block { description: description(json), ..Block::default() };
     for (name, property) in json["properties"].as_object().into_iter().flatten() {
-        let tf = &property["tf"];
-        match tf["block"].as_str() {
-            Some(nesting) => block.blocks.push(nested(name, property, nesting, role)),
-            None => block.attributes.push(attribute(name, property, role)),
+        let options: AttributeOptions = options::read(name, property);
+        match options.block {
+            Some(nesting) => block.blocks.push(nested(name, property, nesting, options.min_items, role)),
+            None => block.attributes.push(attribute(name, property, options, role)),
         }
     }
     block
 }
 
-fn nested(name: &str, property: &Json, nesting: &str, role: Role) -> NestedBlock {
+fn nested(name: &str, property: &Json, nesting: options::Nesting, min_items: i64, role: Role) -> NestedBlock {
     let nesting = match nesting {
-        "single" => Nesting::Single,
-        "list" => Nesting::List,
-        "set" => Nesting::Set,
-        other => panic!("{name}: block = {other:?} is no nesting"),
+        options::Nesting::Single => Nesting::Single,
+        options::Nesting::List => Nesting::List,
+        options::Nesting::Set => Nesting::Set,
     };
     let inner = if nesting == Nesting::Single { non_null(property) } else { &property["items"] };
     let mut block = block(inner, role);
@@ -78,41 +78,39 @@ fn nested(name: &str, property: &Json, nesting: &str, role: Role) -> NestedBlock
         name: name.to_owned(),
         nesting,
         block,
-        min_items: property["tf"]["min_items"].as_i64().unwrap_or(0),
+        min_items,
         min_members: inner["minProperties"].as_u64().unwrap_or(0),
     }
 }
 
-fn attribute(name: &str, property: &Json, role: Role) -> Attribute {
-    let tf = &property["tf"];
-    let is = |flag: &str| tf[flag].as_bool().unwrap_or(false);
+fn attribute(name: &str, property: &Json, options: AttributeOptions, role: Role) -> Attribute {
     let ty = ty(name, property);
-    let default = tf
-        .get("default")
-        .map(|json| Value::from_json(json, &ty).unwrap_or_else(|problem| panic!("{name}: the default {problem}")));
-    let required = is("required");
-    let computed = is("computed") || default.is_some() || (role == Role::DataSource && !required && !is("optional"));
-    let optional = !required && (is("optional") || default.is_some() || (role != Role::DataSource && !is("computed")));
+    let literal = |json: &Option<Json>, ty: &Type| {
+        let value = |json| Value::from_json(json, ty).unwrap_or_else(|problem| panic!("{name}: {problem}"));
+        json.as_ref().map(value)
+    };
+    let default = literal(&options.default, &ty);
     let null_type = if let Type::Map(element) = &ty { element } else { &ty };
-    let null_means = tf
-        .get("null_means")
-        .map(|json| Value::from_json(json, null_type).unwrap_or_else(|problem| panic!("{name}: null_means {problem}")));
-    let aliases = tf["aliases"].as_object().into_iter().flatten();
+    let null_means = literal(&options.null_means, null_type);
+    let AttributeOptions { required, .. } = options;
+    let unmarked_is_computed = role == Role::DataSource;
+    let computed = options.computed || default.is_some() || (unmarked_is_computed && !required && !options.optional);
+    let optional = !required && (options.optional || default.is_some() || (!unmarked_is_computed && !options.computed));
     Attribute {
         name: name.to_owned(),
         description: description(property),
         required,
         optional,
         computed,
-        sensitive: is("sensitive"),
+        sensitive: options.sensitive,
         default,
-        replace: is("replace"),
-        identity: is("identity"),
-        volatile: is("volatile"),
-        local: is("local"),
+        replace: options.replace,
+        identity: options.identity,
+        volatile: options.volatile,
+        local: options.local,
         null_means,
-        aliases: aliases.filter_map(|(from, to)| Some((from.clone(), to.as_str()?.to_owned()))).collect(),
-        lines: is("lines"),
+        aliases: options.aliases.into_iter().collect(),
+        lines: options.lines,
         constraints: property.clone(),
         ty,
     }
@@ -182,9 +180,9 @@ fn id_attribute() -> Attribute {
 }
 
 /// How long the verbs may take: what the noun says, in minutes, else the usual.
-fn timeouts(schema: &Json) -> Timeouts {
+fn timeouts(options: &BlockOptions) -> Timeouts {
     let usual = Timeouts::default();
-    let of = |verb: &str| schema["tf"]["timeouts"][verb].as_u64().map_or(usual.of(verb), Duration::from_mins);
+    let of = |verb: &str| options.timeouts.get(verb).copied().map_or(usual.of(verb), Duration::from_mins);
     Timeouts { create: of("create"), read: of("read"), update: of("update"), delete: of("delete") }
 }
 

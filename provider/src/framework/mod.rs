@@ -15,6 +15,7 @@ mod link;
 mod list;
 mod literal;
 mod model;
+mod options;
 mod path;
 mod plan;
 mod provider;

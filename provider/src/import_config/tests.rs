@@ -2,6 +2,7 @@
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use pve_schemas_macros::tf_block;
 use schemars::JsonSchema;
 
 use super::blocks::{Written, write};
@@ -11,14 +12,16 @@ use crate::framework::{
 };
 
 /// A device.
+#[tf_block]
 #[derive(JsonSchema)]
 struct Device {
     /// Its name.
-    #[schemars(length(min = 2), extend("tf" = {"required": true, "replace": true, "identity": true}))]
+    #[tf(required, replace, identity)]
+    #[schemars(length(min = 2))]
     #[expect(dead_code, reason = "only its schema is used")]
     name: String,
     /// A secret.
-    #[schemars(extend("tf" = {"sensitive": true}))]
+    #[tf(sensitive)]
     #[expect(dead_code, reason = "only its schema is used")]
     secrets: Option<std::collections::BTreeMap<String, String>>,
     /// A note.
@@ -26,20 +29,21 @@ struct Device {
     #[expect(dead_code, reason = "only its schema is used")]
     note: Option<String>,
     /// What it is connected to.
-    #[schemars(extend("tf" = {"block": "list"}))]
+    #[tf(block = "list")]
     #[expect(dead_code, reason = "only its schema is used")]
     connect: Vec<Connect>,
 }
 
 /// A connection.
+#[tf_block]
 #[derive(JsonSchema)]
 struct Connect {
     /// To what.
-    #[schemars(extend("tf" = {"required": true}))]
+    #[tf(required)]
     #[expect(dead_code, reason = "only its schema is used")]
     node: String,
     /// A secret.
-    #[schemars(extend("tf" = {"sensitive": true}))]
+    #[tf(sensitive)]
     #[expect(dead_code, reason = "only its schema is used")]
     password: Option<String>,
 }

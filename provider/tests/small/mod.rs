@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
+use pve_schemas_macros::tf_block;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use terraform_provider_pve::framework::{
@@ -31,52 +32,56 @@ pub fn provider(folder: PathBuf) -> Provider {
 }
 
 /// A provider block.
+#[tf_block]
 #[derive(JsonSchema)]
 struct ProviderBlock {
     /// A secret.
-    #[schemars(extend("tf" = {"sensitive": true}))]
+    #[tf(sensitive)]
     token: Option<String>,
 }
 
 /// A thing.
+#[tf_block]
 #[derive(JsonSchema, Serialize, Deserialize)]
 struct Thing {
     /// The name; some names do odd things.
-    #[schemars(extend("tf" = {"required": true, "replace": true, "identity": true}))]
+    #[tf(required, replace, identity)]
     name: String,
     /// How large.
-    #[schemars(extend("tf" = {"default": 1}))]
+    #[tf(default = 1)]
     size: Option<f64>,
     /// In no order.
     tags: Option<BTreeSet<String>>,
     /// Anything.
     labels: Option<BTreeMap<String, String>>,
     /// A secret.
-    #[schemars(extend("tf" = {"sensitive": true}))]
+    #[tf(sensitive)]
     secret: Option<String>,
     /// Given by the server.
-    #[schemars(extend("tf" = {"computed": true}))]
+    #[tf(computed)]
     serial: Option<String>,
     /// Rules.
-    #[schemars(extend("tf" = {"block": "list"}))]
+    #[tf(block = "list")]
     rule: Vec<Rule>,
 }
 
 /// A rule.
+#[tf_block]
 #[derive(JsonSchema, Serialize, Deserialize)]
 struct Rule {
     /// From where.
-    #[schemars(extend("tf" = {"required": true}))]
+    #[tf(required)]
     source: String,
     /// Whether it counts.
     enabled: Option<bool>,
 }
 
 /// Says what it is told.
+#[tf_block]
 #[derive(JsonSchema)]
 struct EchoBlock {
     /// What to say.
-    #[schemars(extend("tf" = {"required": true}))]
+    #[tf(required)]
     text: String,
     /// What is said.
     said: Option<Vec<Said>>,

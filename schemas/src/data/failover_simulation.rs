@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::planned::Plans;
 use super::readiness::Check;
 use crate::noun::Noun;
+use crate::tf_block;
 use crate::value::NodeName;
 
 /// What the failure of nodes would do: whether the rest keeps quorum, where each HA resource goes and why, what can't be
@@ -67,24 +68,28 @@ pub struct HaFailoverSimulation {
 }
 
 /// What to simulate.
+#[tf_block]
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct FailoverSimulationArguments {
     /// The nodes that fail together. Unset means each node alone.
-    #[schemars(extend("minItems" = 1, "tf" = {"optional": true}))]
+    #[tf(optional)]
+    #[schemars(extend("minItems" = 1))]
     pub failed_nodes: Option<BTreeSet<NodeName>>,
     /// 1: every node alone; 2: every pair of nodes. Unset means 1. Has no effect together with `failed_nodes`.
-    #[schemars(range(min = 1, max = 2), extend("tf" = {"optional": true}))]
+    #[tf(optional)]
+    #[schemars(range(min = 1, max = 2))]
     pub depth: Option<i64>,
     /// How much memory, in percent of what a node has, its running guests may be promised before a failure counts as not
     /// survived. Unset means 100. Only nodes that a failure loads further count.
-    #[schemars(range(min = 1), extend("tf" = {"optional": true}))]
+    #[tf(optional)]
+    #[schemars(range(min = 1))]
     pub max_memory_percent: Option<i64>,
     /// Changes that do not exist yet.
     #[serde(flatten)]
     pub plans: Plans,
     /// Readiness checks for the page, such as `data.pve_ha_readiness.this.checks`. Unset means that they are made for it, as
     /// `pve_ha_readiness` without arguments does.
-    #[schemars(extend("tf" = {"optional": true}))]
+    #[tf(optional)]
     pub readiness: Option<Vec<Check>>,
 }
 

@@ -6,6 +6,7 @@ use serde_json::Value as Json;
 
 use super::answer::list;
 use crate::noun::Noun;
+use crate::tf_block;
 use crate::value::{Entry, NodeName, NodePriorities};
 
 /// The HA groups, sorted by name. **PVE 8**: on PVE 9 groups have become rules, `supported` is `false` and the list empty.
@@ -21,10 +22,11 @@ pub struct HaGroups {
 }
 
 /// Which groups to list.
+#[tf_block]
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct HaGroupsArguments {
     /// Only groups that list this node.
-    #[schemars(extend("tf" = {"optional": true}))]
+    #[tf(optional)]
     pub node: Option<NodeName>,
 }
 

@@ -6,6 +6,7 @@ use serde_json::Value as Json;
 
 use super::answer::{complaints, list, natural};
 use crate::noun::Noun;
+use crate::tf_block;
 use crate::value::{ConfigId, Entry, HaState};
 
 /// The HA resources as configured, sorted by type and number. What they do right now is in `pve_ha_status`.
@@ -21,17 +22,18 @@ pub struct HaResources {
 }
 
 /// Which resources to list.
+#[tf_block]
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct HaResourcesArguments {
     /// Only virtual machines (`vm`) or containers (`ct`).
     #[serde(rename = "type")]
-    #[schemars(extend("tf" = {"optional": true}))]
+    #[tf(optional)]
     pub kind: Option<GuestKind>,
     /// Only resources with this requested state. `enabled` is another word for `started`.
-    #[schemars(extend("tf" = {"optional": true}))]
+    #[tf(optional)]
     pub state: Option<HaState>,
     /// Only resources of this HA group. **PVE 8 only.**
-    #[schemars(extend("tf" = {"optional": true}))]
+    #[tf(optional)]
     pub group: Option<ConfigId>,
 }
 

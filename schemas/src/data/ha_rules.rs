@@ -8,6 +8,7 @@ use serde_json::Value as Json;
 
 use super::answer::{complaints, list};
 use crate::noun::{Noun, RULE_TYPES};
+use crate::tf_block;
 use crate::value::{Entry, NodeName, NodePriorities, Sid};
 
 /// The HA rules, sorted by name. **PVE 9**: PVE 8 has none, `supported` is `false` and the list empty there.
@@ -23,17 +24,18 @@ pub struct HaRules {
 }
 
 /// Which rules to list.
+#[tf_block]
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct HaRulesArguments {
     /// Only rules of this type.
     #[serde(rename = "type")]
-    #[schemars(extend("tf" = {"optional": true}))]
+    #[tf(optional)]
     pub kind: Option<RuleKind>,
     /// Only rules that name this HA resource, such as `vm:100`.
-    #[schemars(extend("tf" = {"optional": true}))]
+    #[tf(optional)]
     pub resource: Option<Sid>,
     /// Only rules that name this node.
-    #[schemars(extend("tf" = {"optional": true}))]
+    #[tf(optional)]
     pub node: Option<NodeName>,
 }
 

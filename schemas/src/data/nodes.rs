@@ -6,6 +6,7 @@ use serde_json::Value as Json;
 
 use super::answer::list;
 use crate::noun::Noun;
+use crate::tf_block;
 use crate::value::Entry;
 
 /// The nodes of the cluster, sorted by name.
@@ -24,10 +25,11 @@ pub struct Nodes {
 }
 
 /// Which nodes to list.
+#[tf_block]
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct NodesArguments {
     /// Only nodes that are online (`true`) or not (`false`).
-    #[schemars(extend("tf" = {"optional": true}))]
+    #[tf(optional)]
     pub online: Option<bool>,
 }
 

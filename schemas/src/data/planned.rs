@@ -6,6 +6,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::tf_block;
 use crate::{HaGroup, HaNodeAffinityRule, HaResource, HaResourceAffinityRule};
 
 /// A resource of this provider together with what the framework adds to each.
@@ -34,25 +35,26 @@ pub struct Timeouts {
 }
 
 /// Changes that do not exist yet, to be laid over what the cluster has.
+#[tf_block]
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Plans {
     /// HA resources as planned: objects with the attributes of `pve_ha_resource`, such as `values(pve_ha_resource.all)`.
     /// Each replaces the one with the same `sid`, or is added; attributes left out have the resource's defaults.
-    #[schemars(extend("tf" = {"optional": true}))]
+    #[tf(optional)]
     pub resources: Option<Vec<Planned<HaResource>>>,
     /// Node affinity rules as planned (PVE 9): objects with the attributes of `pve_ha_node_affinity_rule`. Each replaces the
     /// rule of the same name.
-    #[schemars(extend("tf" = {"optional": true}))]
+    #[tf(optional)]
     pub node_affinity_rules: Option<Vec<Planned<HaNodeAffinityRule>>>,
     /// Resource affinity rules as planned (PVE 9): objects with the attributes of `pve_ha_resource_affinity_rule`. Each
     /// replaces the rule of the same name.
-    #[schemars(extend("tf" = {"optional": true}))]
+    #[tf(optional)]
     pub resource_affinity_rules: Option<Vec<Planned<HaResourceAffinityRule>>>,
     /// Groups as planned (PVE 8): objects with the attributes of `pve_ha_group`. Each replaces the group of the same name.
-    #[schemars(extend("tf" = {"optional": true}))]
+    #[tf(optional)]
     pub groups: Option<Vec<Planned<HaGroup>>>,
     /// Natural ids of objects that are to be gone: `vm:100`, the name of a rule or of a group.
-    #[schemars(extend("tf" = {"optional": true}))]
+    #[tf(optional)]
     pub removed: Option<std::collections::BTreeSet<String>>,
 }
 

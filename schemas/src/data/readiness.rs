@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::noun::Noun;
+use crate::tf_block;
 use crate::value::Sid;
 
 /// The checklist before production, as data: whether the cluster, its quorum, its fencing, its storage and its HA resources
@@ -51,25 +52,29 @@ pub struct HaReadiness {
 }
 
 /// What to demand.
+#[tf_block]
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ReadinessArguments {
     /// `production` (also if unset) or `lab`. In a lab only what HA can't work without is mandatory.
-    #[schemars(extend("tf" = {"optional": true}))]
+    #[tf(optional)]
     pub profile: Option<Profile>,
     /// How old a replica may be to count in place of shared storage, such as `"30m"`. Unset means one hour.
-    #[schemars(extend("format" = "duration", "tf" = {"optional": true}))]
+    #[tf(optional)]
+    #[schemars(extend("format" = "duration"))]
     pub max_replication_lag: Option<String>,
     /// What must be there, beyond what every cluster needs.
-    #[schemars(extend("tf" = {"optional": true}))]
+    #[tf(optional)]
     pub expect: Option<Expectation>,
     /// Guests with one of these tags should be HA resources. Unset: that is not checked.
-    #[schemars(extend("tf" = {"optional": true}))]
+    #[tf(optional)]
     pub ha_tags: Option<BTreeSet<String>>,
     /// The day of the last test of a restore, `"2026-11-23"`: Proxmox does not know it.
-    #[schemars(extend("format" = "date", "tf" = {"optional": true}))]
+    #[tf(optional)]
+    #[schemars(extend("format" = "date"))]
     pub last_restore_test: Option<String>,
     /// How many days old that test may be. Unset means 90.
-    #[schemars(range(min = 1, max = 3650), extend("tf" = {"optional": true}))]
+    #[tf(optional)]
+    #[schemars(range(min = 1, max = 3650))]
     pub max_restore_test_age_days: Option<i64>,
 }
 

@@ -10,6 +10,7 @@ use serde_json::Value as Json;
 use super::answer::{list, natural, wanted};
 use crate::noun::Noun;
 use crate::replication_job::Ends;
+use crate::tf_block;
 use crate::value::{Entry, NodeName};
 
 /// The storage replication jobs, sorted by guest and number, and how far behind their copies are.
@@ -28,16 +29,18 @@ pub struct ReplicationJobs {
 }
 
 /// Which jobs to list.
+#[tf_block]
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ReplicationJobsArguments {
     /// Only jobs of the guest with this number.
-    #[schemars(range(min = 100, max = 999_999_999), extend("tf" = {"optional": true}))]
+    #[tf(optional)]
+    #[schemars(range(min = 100, max = 999_999_999))]
     pub guest: Option<i64>,
     /// Only jobs that copy from this node.
-    #[schemars(extend("tf" = {"optional": true}))]
+    #[tf(optional)]
     pub source: Option<NodeName>,
     /// Only jobs that copy to this node.
-    #[schemars(extend("tf" = {"optional": true}))]
+    #[tf(optional)]
     pub target: Option<NodeName>,
 }
 

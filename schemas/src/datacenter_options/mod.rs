@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::noun::Noun;
+use crate::tf_block;
 
 pub use wire::{OPTIONS, Opt, from_api, to_params, unknown};
 
@@ -26,46 +27,48 @@ pub use wire::{OPTIONS, Opt, from_api, to_params, unknown};
 ///
 /// **`fencing = "hardware"` and `"both"` do not protect anything**: the HA manager does not act on them. What fences a node
 /// is its watchdog.
+#[tf_block]
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DatacenterOptions {
     /// What happens to HA resources when a node shuts down or reboots in order.
-    #[schemars(extend("tf" = {"block": "single"}))]
+    #[tf(block = "single")]
     pub ha: Option<Ha>,
     /// How the HA manager chooses nodes: the cluster resource scheduler.
-    #[schemars(extend("tf" = {"block": "single"}))]
+    #[tf(block = "single")]
     pub crs: Option<Crs>,
     /// How guests are migrated.
-    #[schemars(extend("tf" = {"block": "single"}))]
+    #[tf(block = "single")]
     pub migration: Option<Transfer>,
     /// How replication transfers data. **PVE 9 only**; unset it follows `migration`.
-    #[schemars(extend("tf" = {"block": "single"}))]
+    #[tf(block = "single")]
     pub replication: Option<Transfer>,
     /// Limits of bandwidth, in KiB/s.
-    #[schemars(extend("tf" = {"block": "single"}))]
+    #[tf(block = "single")]
     pub bwlimit: Option<Bwlimit>,
     /// The range that free guest ids are suggested from.
-    #[schemars(extend("tf" = {"block": "single"}))]
+    #[tf(block = "single")]
     pub next_id: Option<NextId>,
     /// Notification settings of the time before notification targets. Deprecated by Proxmox; only `package_updates` is used.
-    #[schemars(extend("tf" = {"block": "single"}))]
+    #[tf(block = "single")]
     pub notify: Option<Notify>,
     /// How tags look in the web interface.
-    #[schemars(extend("tf" = {"block": "single"}))]
+    #[tf(block = "single")]
     pub tag_style: Option<TagStyle>,
     /// Which tags users may set.
-    #[schemars(extend("tf" = {"block": "single"}))]
+    #[tf(block = "single")]
     pub user_tag_access: Option<UserTagAccess>,
     /// Settings of WebAuthn.
-    #[schemars(extend("tf" = {"block": "single"}))]
+    #[tf(block = "single")]
     pub webauthn: Option<Webauthn>,
     /// Settings of U2F.
-    #[schemars(extend("tf" = {"block": "single"}))]
+    #[tf(block = "single")]
     pub u2f: Option<U2f>,
     /// Where the datacenter is. PVE 9.2 and later.
-    #[schemars(extend("tf" = {"block": "single"}))]
+    #[tf(block = "single")]
     pub location: Option<Location>,
     /// The fencing mode. Only the watchdog protects: the HA manager does not act on `hardware` or `both`.
-    #[schemars(extend("enum" = ["watchdog", "hardware", "both"], "tf" = {"null_means": "watchdog"}))]
+    #[tf(null_means = "watchdog")]
+    #[schemars(extend("enum" = ["watchdog", "hardware", "both"]))]
     pub fencing: Option<String>,
     /// How many jobs a node works on at once, such as migrations and the starts and stops of the HA manager.
     #[schemars(range(min = 1))]
@@ -78,7 +81,8 @@ pub struct DatacenterOptions {
     #[schemars(length(min = 1, max = 65536), extend("format" = "pve-consent-text"))]
     pub consent_text: Option<String>,
     /// Notes on the datacenter.
-    #[schemars(length(max = 65536), extend("tf" = {"lines": true, "null_means": ""}))]
+    #[tf(lines, null_means = "")]
+    #[schemars(length(max = 65536))]
     pub description: Option<String>,
     /// The sender of mails. Unset means `root@` and the host's name.
     #[schemars(extend("format" = "email"))]
@@ -99,7 +103,8 @@ pub struct DatacenterOptions {
     ]))]
     pub language: Option<String>,
     /// The prefix of generated MAC addresses.
-    #[schemars(extend("format" = "pve-mac-prefix", "tf" = {"null_means": "BC:24:11"}))]
+    #[tf(null_means = "BC:24:11")]
+    #[schemars(extend("format" = "pve-mac-prefix"))]
     pub mac_prefix: Option<String>,
     /// Tags that only privileged users may set.
     #[schemars(extend("minItems" = 1, "items" = {"type": "string", "format": "pve-tag"}))]
@@ -107,25 +112,29 @@ pub struct DatacenterOptions {
 }
 
 /// `ha`
+#[tf_block]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Ha {
     /// `freeze`: resources stay frozen until the node returns; `failover`: they are recovered elsewhere if the node is not
     /// back in about a minute; `conditional`: `freeze` on reboot, `failover` on shutdown; `migrate`: they are moved away first
     /// and return later.
-    #[schemars(extend("enum" = ["freeze", "failover", "conditional", "migrate"], "tf" = {"required": true}))]
+    #[tf(required)]
+    #[schemars(extend("enum" = ["freeze", "failover", "conditional", "migrate"]))]
     pub shutdown_policy: String,
 }
 
 /// `crs`
+#[tf_block]
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(extend("minProperties" = 1))]
 pub struct Crs {
     /// `basic` counts resources per node, `static` weighs their configured CPU and memory, `dynamic` their measured usage
     /// (PVE 9.2 and later).
-    #[schemars(extend("enum" = ["basic", "static", "dynamic"], "tf" = {"null_means": "basic"}))]
+    #[tf(null_means = "basic")]
+    #[schemars(extend("enum" = ["basic", "static", "dynamic"]))]
     pub ha: Option<String>,
     /// Whether a node is chosen anew when a resource is started.
-    #[schemars(extend("tf" = {"null_means": false}))]
+    #[tf(null_means = false)]
     pub ha_rebalance_on_start: Option<bool>,
     /// Whether the HA manager moves running resources when the nodes are loaded unevenly. It does so with `ha = "static"` or
     /// `"dynamic"`, and leaves resources with `auto_rebalance = false` where they are. PVE 9.2 and later.
@@ -149,10 +158,12 @@ pub struct Crs {
 }
 
 /// `migration` and `replication`
+#[tf_block]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Transfer {
     /// `secure` goes through SSH, `insecure` is unencrypted.
-    #[schemars(extend("enum" = ["secure", "insecure"], "tf" = {"required": true}))]
+    #[tf(required)]
+    #[schemars(extend("enum" = ["secure", "insecure"]))]
     pub r#type: String,
     /// The network to use, in CIDR notation.
     #[schemars(extend("format" = "cidr"))]
@@ -181,14 +192,17 @@ pub struct Bwlimit {
 }
 
 /// `next_id`
+#[tf_block]
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(extend("minProperties" = 1))]
 pub struct NextId {
     /// The first id.
-    #[schemars(range(min = 0), extend("tf" = {"null_means": 100}))]
+    #[tf(null_means = 100)]
+    #[schemars(range(min = 0))]
     pub lower: Option<i64>,
     /// The id after the last one.
-    #[schemars(range(min = 0), extend("tf" = {"null_means": 1_000_000}))]
+    #[tf(null_means = 1_000_000)]
+    #[schemars(range(min = 0))]
     pub upper: Option<i64>,
 }
 
@@ -217,11 +231,13 @@ pub struct Notify {
 }
 
 /// `tag_style`
+#[tf_block]
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(extend("minProperties" = 1))]
 pub struct TagStyle {
     /// The shape in the tree.
-    #[schemars(extend("enum" = ["full", "circle", "dense", "none"], "tf" = {"null_means": "circle"}))]
+    #[tf(null_means = "circle")]
+    #[schemars(extend("enum" = ["full", "circle", "dense", "none"]))]
     pub shape: Option<String>,
     /// The colors by tag: `RRGGBB` for the background, or `RRGGBB:RRGGBB` for background and text.
     #[schemars(extend(
@@ -230,19 +246,22 @@ pub struct TagStyle {
     ))]
     pub color_map: Option<BTreeMap<String, String>>,
     /// The order of tags: as configured, or by the alphabet.
-    #[schemars(extend("enum" = ["config", "alphabetical"], "tf" = {"null_means": "alphabetical"}))]
+    #[tf(null_means = "alphabetical")]
+    #[schemars(extend("enum" = ["config", "alphabetical"]))]
     pub ordering: Option<String>,
     /// Whether tags that differ in case only are different.
-    #[schemars(extend("tf" = {"null_means": false}))]
+    #[tf(null_means = false)]
     pub case_sensitive: Option<bool>,
 }
 
 /// `user_tag_access`
+#[tf_block]
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(extend("minProperties" = 1))]
 pub struct UserTagAccess {
     /// Which tags users may set on guests they may configure.
-    #[schemars(extend("enum" = ["none", "list", "existing", "free"], "tf" = {"null_means": "free"}))]
+    #[tf(null_means = "free")]
+    #[schemars(extend("enum" = ["none", "list", "existing", "free"]))]
     pub user_allow: Option<String>,
     /// The tags of `list`, and those allowed beside `existing`.
     #[schemars(extend("minItems" = 1, "items" = {"type": "string", "format": "pve-tag"}))]
@@ -250,6 +269,7 @@ pub struct UserTagAccess {
 }
 
 /// `webauthn`
+#[tf_block]
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(extend("minProperties" = 1))]
 pub struct Webauthn {
@@ -263,7 +283,7 @@ pub struct Webauthn {
     #[schemars(extend("format" = "pve-property-text"))]
     pub id: Option<String>,
     /// Whether subdomains of the origin are allowed.
-    #[schemars(extend("tf" = {"null_means": true}))]
+    #[tf(null_means = true)]
     pub allow_subdomains: Option<bool>,
 }
 
@@ -280,13 +300,16 @@ pub struct U2f {
 }
 
 /// `location`
+#[tf_block]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Location {
     /// In degrees, north positive.
-    #[schemars(range(min = -90, max = 90), extend("tf" = {"required": true}))]
+    #[tf(required)]
+    #[schemars(range(min = -90, max = 90))]
     pub latitude: f64,
     /// In degrees, east positive.
-    #[schemars(range(min = -180, max = 180), extend("tf" = {"required": true}))]
+    #[tf(required)]
+    #[schemars(range(min = -180, max = 180))]
     pub longitude: f64,
     /// A name for it.
     #[schemars(length(max = 128), extend("format" = "pve-property-text"))]

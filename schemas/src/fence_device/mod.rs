@@ -13,6 +13,7 @@ pub use file::{DeviceId, FenceCfg, Section};
 pub use status::{AgentStatus, status_input};
 
 use crate::noun::Noun;
+use crate::tf_block;
 use crate::value::{FenceAgent, FenceName, FenceNode, Options, SecretOptions};
 
 /// Where Proxmox keeps fence devices.
@@ -34,51 +35,55 @@ pub const PATH: &str = "/etc/pve/ha/fence.cfg";
 ///
 /// The id of a further instance has its number: `ipmi:2`. Configuration that Terraform generates for an import holds no secret:
 /// fill in its `secret_options` before the apply, or the plan takes them out of the file.
+#[tf_block]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct FenceDevice {
     /// The device's name: letters, digits and `_`.
-    #[schemars(extend("tf" = {"required": true, "replace": true, "identity": true}))]
+    #[tf(required, replace, identity)]
     pub name: FenceName,
     /// The number among parallel devices of the same name, such as the two power supplies of a server.
-    #[schemars(range(min = 1, max = 999), extend("tf" = {"default": 1, "replace": true, "identity": true}))]
+    #[tf(default = 1, replace, identity)]
+    #[schemars(range(min = 1, max = 999))]
     pub instance: Option<i64>,
     /// The fence agent, such as `fence_ipmilan`.
-    #[schemars(extend("tf" = {"required": true}))]
+    #[tf(required)]
     pub agent: FenceAgent,
     /// Options that the agent always gets, such as `ip`. An empty value makes a bare word: `lanplus = ""` is `--lanplus`. The
     /// device needs at least one option, open or secret.
-    #[schemars(extend("tf" = {"optional": true}))]
+    #[tf(optional)]
     pub options: Options,
     /// Options whose values are secret, such as `password`. They are kept out of output and logs, and stand in the state.
     /// On import, options with the name of a secret come here.
-    #[schemars(extend("tf" = {"optional": true, "sensitive": true}))]
+    #[tf(optional, sensitive)]
     pub secret_options: SecretOptions,
     /// The device that this one has to stand behind: devices are tried in the order of the file. Unset makes no demand; the
     /// state then has the device that stands in front of it.
-    #[schemars(extend("format" = FenceName::FORMAT, "tf" = {"optional": true, "computed": true, "volatile": true}))]
+    #[tf(optional, computed, volatile)]
+    #[schemars(extend("format" = FenceName::FORMAT))]
     pub after: Option<String>,
     /// Whether apply asks the device for its state, for every node that is connected, by running the agent's `status` action on
     /// a node of the cluster. It cuts nobody's power.
-    #[schemars(extend("tf" = {"default": false, "local": true}))]
+    #[tf(default = false, local)]
     pub verify: Option<bool>,
     /// A node that the device can fence. The order of these blocks has no meaning.
     #[serde(default)]
-    #[schemars(extend("tf" = {"block": "list", "min_items": 1}))]
+    #[tf(block = "list", min_items = 1)]
     pub connect: Vec<Connect>,
 }
 
 /// `connect`
+#[tf_block]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Connect {
     /// The node. Its name can't have a dash: Proxmox would cut it there.
-    #[schemars(extend("tf" = {"required": true}))]
+    #[tf(required)]
     pub node: FenceNode,
     /// What the agent gets for this node beside the device's options, such as `plug`. At least one option, open or secret, is
     /// needed: Proxmox ignores a connection without.
-    #[schemars(extend("tf" = {"optional": true}))]
+    #[tf(optional)]
     pub options: Options,
     /// Options whose values are secret.
-    #[schemars(extend("tf" = {"optional": true, "sensitive": true}))]
+    #[tf(optional, sensitive)]
     pub secret_options: SecretOptions,
 }
 

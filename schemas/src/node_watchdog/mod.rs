@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 pub use defaults::Defaults;
 
 use crate::noun::Noun;
+use crate::tf_block;
 use crate::value::NodeName;
 
 /// Where `watchdog-mux.service` takes its settings from.
@@ -25,19 +26,21 @@ pub const DEFAULT: &str = "softdog";
 /// file are kept.
 ///
 /// Needs the `ssh` block of the provider: Proxmox has no HTTP API for this.
+#[tf_block]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct NodeWatchdog {
     /// The node.
-    #[schemars(extend("tf" = {"required": true, "replace": true, "identity": true}))]
+    #[tf(required, replace, identity)]
     pub node: NodeName,
     /// The kernel module: `softdog`, `ipmi_watchdog`, `iTCO_wdt`, `hpwdt` or another one that the node has.
-    #[schemars(extend("format" = "kernel-module", "tf" = {"required": true}))]
+    #[tf(required)]
+    #[schemars(extend("format" = "kernel-module"))]
     pub module: String,
     /// The module whose watchdog is in use now; null if none is, or if its driver is built into the kernel.
-    #[schemars(extend("tf" = {"computed": true, "volatile": true}))]
+    #[tf(computed, volatile)]
     pub active_module: Option<String>,
     /// Whether the node has to be rebooted before `module` is in use.
-    #[schemars(extend("tf" = {"computed": true, "volatile": true}))]
+    #[tf(computed, volatile)]
     pub reboot_required: Option<bool>,
 }
 

@@ -12,6 +12,7 @@ pub use corosync::Device;
 pub use status::{Member, Votes};
 
 use crate::noun::Noun;
+use crate::tf_block;
 
 /// Where Proxmox keeps the configuration of the cluster's communication, and in it the QDevice.
 pub const PATH: &str = "/etc/pve/corosync.conf";
@@ -32,24 +33,26 @@ pub const CONNECTED: &str = "Connected";
 /// A set-up that was interrupted is completed by the next apply. A QDevice that doesn't work, such as one whose daemon was
 /// stopped, is a change in the plan: apply starts its daemons and waits for the connection. Before nodes are added to or
 /// removed from the cluster, destroy the QDevice, and set it up again afterwards: its votes depend on the number of nodes.
+#[tf_block]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Qdevice {
     /// The IP address of the QNetd host.
-    #[schemars(extend("format" = "ip", "tf" = {"required": true, "replace": true, "identity": true}))]
+    #[tf(required, replace, identity)]
+    #[schemars(extend("format" = "ip"))]
     pub address: String,
     /// Whether a cluster with an odd number of nodes gets a QDevice, too. It then has one vote less than there are nodes: any
     /// number of them may fail as long as it is up, but none more than before when it isn't.
-    #[schemars(extend("tf" = {"default": false, "local": true}))]
+    #[tf(default = false, local)]
     pub force: Option<bool>,
     /// `ffsplit` (even number of nodes) or `lms` (odd number of nodes).
-    #[schemars(extend("tf" = {"computed": true}))]
+    #[tf(computed)]
     pub algorithm: Option<String>,
     /// How many votes it has.
-    #[schemars(extend("tf" = {"computed": true}))]
+    #[tf(computed)]
     pub votes: Option<i64>,
     /// The state of the connection to the QNetd host: `Connected` while it works, `Not running on …` while a node's daemon doesn't
     /// run, `No answer from the daemon` while it runs and says nothing, else what the daemon of the node that was asked says.
-    #[schemars(extend("tf" = {"computed": true}))]
+    #[tf(computed)]
     pub state: Option<String>,
 }
 

@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use xtask::{
-    Outcome, Workspace, acceptance, bench, ci, dist, docs, placement, promises, protos, replay, schemas, soak, test, tidy,
+    Outcome, Workspace, acceptance, bench, ci, dist, docs, placement, promises, protos, replay, schemas, soak, test,
+    tidy,
 };
 
 #[derive(Parser)]

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use pve_schemas_macros::tf_block;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
@@ -15,35 +16,36 @@ use crate::framework::{
 };
 
 /// A thing.
+#[tf_block(version = 2)]
 #[derive(Serialize, Deserialize, JsonSchema)]
-#[schemars(extend("tf" = {"version": 2}))]
 pub struct Thing {
     /// Its name.
-    #[schemars(extend("tf" = {"required": true, "replace": true}))]
+    #[tf(required, replace)]
     pub name: String,
     /// How many.
-    #[schemars(range(min = 1, max = 9), extend("tf" = {"default": 3}))]
+    #[tf(default = 3)]
+    #[schemars(range(min = 1, max = 9))]
     pub size: Option<i64>,
     /// Words.
-    #[schemars(extend("tf" = {"null_means": ""}))]
+    #[tf(null_means = "")]
     pub comment: Option<String>,
     /// Its state.
-    #[schemars(extend("tf" = {"aliases": {"on": "started"}}))]
+    #[tf(aliases(on = "started"))]
     pub state: Option<String>,
     /// A secret.
-    #[schemars(extend("tf" = {"sensitive": true}))]
+    #[tf(sensitive)]
     pub secret: Option<String>,
     /// Tags.
     #[schemars(extend("uniqueItems" = true))]
     pub tags: Option<Vec<String>>,
     /// Given by the server.
-    #[schemars(extend("tf" = {"computed": true}))]
+    #[tf(computed)]
     pub serial: Option<i64>,
     /// How often it was written.
-    #[schemars(extend("tf" = {"computed": true, "volatile": true}))]
+    #[tf(computed, volatile)]
     pub writes: Option<i64>,
     /// Kept here only.
-    #[schemars(extend("tf" = {"default": false, "local": true}))]
+    #[tf(default = false, local)]
     pub note: Option<bool>,
 }
 

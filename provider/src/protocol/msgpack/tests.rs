@@ -274,11 +274,12 @@ fn fuzzed_json_never_panics_and_means_something_or_nothing() {
 
 #[test]
 fn attributes_and_blocks_are_found_by_name() {
+    #[pve_schemas_macros::tf_block]
     #[derive(schemars::JsonSchema)]
     #[expect(dead_code, reason = "only its schema is of interest")]
     struct Firewall {
         name: Option<String>,
-        #[schemars(extend("tf" = {"block": "list"}))]
+        #[tf(block = "list")]
         rule: Vec<Rule>,
     }
     #[derive(schemars::JsonSchema)]

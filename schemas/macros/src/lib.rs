@@ -1,0 +1,84 @@
+//! `#[tf_block]`: what only Terraform has words for, as attributes that the compiler checks.
+//!
+//! A noun's JSON Schema says which types and constraints its attributes have. That one is required, or sensitive, or forces
+//! a replacement is said with `#[tf(…)]`:
+//!
+//! ```
+//! # use pve_schemas_macros::tf_block;
+//! #[tf_block(version = 2)]
+//! #[derive(schemars::JsonSchema)]
+//! struct Thing {
+//!     /// The natural id.
+//!     #[tf(required, replace, identity)]
+//!     name: String,
+//!     /// What it lets in.
+//!     #[tf(sensitive)]
+//!     password: Option<String>,
+//! }
+//! ```
+//!
+//! A misspelt or contradictory option doesn't compile:
+//!
+//! ```compile_fail
+//! # use pve_schemas_macros::tf_block;
+//! #[tf_block(version = 2)]
+//! #[derive(schemars::JsonSchema)]
+//! struct Thing {
+//!     #[tf(sensitve)]
+//!     password: Option<String>,
+//! }
+//! ```
+//!
+//! What is right goes into the JSON Schema as the
+//! extension `tf`, which schemars carries through renaming, flattening and nesting; a derive macro could not add it there.
+
+mod options;
+
+use darling::FromMeta;
+use darling::ast::NestedMeta;
+use proc_macro::TokenStream;
+use quote::quote;
+use syn::{Attribute, Fields, ItemStruct, parse_macro_input, parse_quote};
+
+use options::{AttributeOptions, BlockOptions};
+
+/// Checks the `#[tf(…)]` attributes of a struct that is a resource, a data source or a block, and puts them into its JSON
+/// Schema. The struct itself may have `version` and `timeouts(create, read, update, delete)`, in minutes.
+#[proc_macro_attribute]
+pub fn tf_block(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    let mut item = parse_macro_input!(item as ItemStruct);
+    let mut errors = darling::Error::accumulator();
+    let arguments = NestedMeta::parse_meta_list(arguments.into()).map_err(darling::Error::from);
+    if let Some(options) = errors.handle(arguments.and_then(|list| BlockOptions::from_list(&list))) {
+        item.attrs.extend(extension(options.json()));
+    }
+    if let Fields::Named(fields) = &mut item.fields {
+        for field in &mut fields.named {
+            if let Some(options) = errors.handle(attribute_options(&mut field.attrs)) {
+                field.attrs.extend(extension(options.json()));
+            }
+        }
+    }
+    let errors = errors.finish().err().map(darling::Error::write_errors);
+    quote!(#errors #item).into()
+}
+
+/// Takes the `#[tf(…)]` of a field out of its attributes.
+fn attribute_options(attributes: &mut Vec<Attribute>) -> darling::Result<AttributeOptions> {
+    let mut options = AttributeOptions::default();
+    for attribute in attributes.extract_if(.., |attribute| attribute.path().is_ident("tf")) {
+        options = AttributeOptions::from_meta(&attribute.meta)?;
+        options.check().map_err(|error| error.with_span(&attribute))?;
+    }
+    Ok(options)
+}
+
+/// The attribute that adds `options` to the JSON Schema, if there are any.
+fn extension(options: serde_json::Value) -> Option<Attribute> {
+    if options.as_object().is_none_or(serde_json::Map::is_empty) {
+        return None;
+    }
+    // A JSON text is a Rust token tree, too: schemars takes it as `serde_json::json!` does.
+    let tokens: proc_macro2::TokenStream = options.to_string().parse().ok()?;
+    Some(parse_quote!(#[schemars(extend("tf" = #tokens))]))
+}
