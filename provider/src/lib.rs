@@ -11,7 +11,6 @@ pub mod framework;
 #[cfg(test)]
 mod fuzz;
 pub mod import_config;
-pub mod placement;
 pub mod plugin;
 pub mod preflight;
 pub mod privileges;

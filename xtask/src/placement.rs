@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use terraform_provider_pve::placement::scenario::{Case, play};
+use pve_ha_manager::scenario::{Case, play};
 
 use crate::Outcome;
 

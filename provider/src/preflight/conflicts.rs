@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::objects::Rule;
 use super::view::View;
-use crate::placement::config::{Affinity, Name, Rule as PlacementRule, RuleKind};
-use crate::placement::feasibility::{RuleErrors, infeasible};
+use pve_ha_manager::config::{Affinity, Name, Rule as PlacementRule, RuleKind};
+use pve_ha_manager::feasibility::{RuleErrors, infeasible};
 
 /// The feasibility of one rule.
 pub struct Conflicts {

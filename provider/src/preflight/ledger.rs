@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::key::Key;
 use super::objects::{Group, Job, Object, Resource, Rule};
-use crate::placement::config::Name;
+use pve_ha_manager::config::Name;
 
 /// Objects by their natural ids, and by what they name.
 #[derive(Debug, Default)]

@@ -16,7 +16,7 @@ use super::ledger::{Shelf, id};
 use super::objects::Object;
 use crate::call::Call;
 use crate::client::{Client, Collection, Permissions, Placement, Version, Who, wire};
-use crate::placement::config::Name;
+use pve_ha_manager::config::Name;
 
 /// How long a list of guests may say that one is missing.
 const FRESH: Duration = Duration::from_secs(5);

@@ -9,11 +9,11 @@ use super::ledger::Family;
 use super::live::Cluster;
 use super::objects::{Kind, Resource};
 use super::view::View;
-use crate::placement::config::{Config, Group, Name, Policy, Requested, Resource as Placed};
-use crate::placement::forecast::Forecast;
-use crate::placement::groups;
-use crate::placement::service::State;
 use crate::simulation;
+use pve_ha_manager::config::{Config, Group, Name, Policy, Requested, Resource as Placed};
+use pve_ha_manager::forecast::Forecast;
+use pve_ha_manager::groups;
+use pve_ha_manager::service::State;
 
 /// A service that stays on its node.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use pve_schemas::{
 
 use super::live::Cluster;
 use crate::framework::{Number, Path, Value};
-use crate::placement::config::{Affinity, Name, NodeAffinity, Rule as PlacementRule, RuleKind};
+use pve_ha_manager::config::{Affinity, Name, NodeAffinity, Rule as PlacementRule, RuleKind};
 
 /// A part of a planned object; none while it isn't known.
 pub type Known<T> = Option<T>;

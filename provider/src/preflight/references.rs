@@ -8,7 +8,7 @@ use super::ledger::{Family, Shelf};
 use super::objects::{Object, Resource};
 use super::view::View;
 use crate::framework::GivenUp;
-use crate::placement::config::Name;
+use pve_ha_manager::config::Name;
 
 /// What refers to an object on the cluster.
 struct Referrers<'a> {

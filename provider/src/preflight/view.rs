@@ -11,7 +11,7 @@ use super::live::{Cluster, Guest, Live};
 use super::objects::{Group, Job, Nodes, Object, Resource, Rule, guest_of};
 use super::{About, Finding, Subject, Task};
 use crate::framework::{Path, Severity};
-use crate::placement::config::Name;
+use pve_ha_manager::config::Name;
 
 /// The cluster and the plan.
 #[derive(Clone, Copy)]

@@ -1,8 +1,8 @@
 //! Whether the disks of HA guests are where HA may start them.
 
-use crate::placement::config::{Config, Name, Policy, RuleKind};
 use crate::simulation::live::Guest;
 use crate::simulation::{ReplicaState, usable_on};
+use pve_ha_manager::config::{Config, Name, Policy, RuleKind};
 
 use super::verdict::{Verdict, fail, named, pass, skipped, unknown};
 use super::{Demands, Facts};

@@ -9,10 +9,10 @@ use pve_schemas::value::{HaState, NodePriorities, SidSet};
 use pve_schemas::{HaGroup, HaNodeAffinityRule, HaResource, HaResourceAffinityRule};
 use serde_json::Value as Json;
 
-use crate::placement::config::{
+use pve_ha_manager::config::{
     Affinity, Config, Group, Name, NodeAffinity, Policy, Requested, Resource, Rule, RuleKind,
 };
-use crate::placement::groups;
+use pve_ha_manager::groups;
 
 use super::Misfit;
 use super::Unknown;

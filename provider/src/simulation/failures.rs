@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use pve_schemas::data::failover_simulation::FailoverSimulationArguments;
 
-use crate::placement::config::Name;
+use pve_ha_manager::config::Name;
 
 use super::Misfit;
 use super::live::Live;

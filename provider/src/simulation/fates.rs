@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pve_schemas::data::failover_simulation::{Fate, NodeLoad, Scenario};
 
-use crate::placement::config::Name;
-use crate::placement::forecast::{Forecast, Settled};
-use crate::placement::service::State;
-use crate::placement::status::Disarm;
+use pve_ha_manager::config::Name;
+use pve_ha_manager::forecast::{Forecast, Settled};
+use pve_ha_manager::service::State;
+use pve_ha_manager::status::Disarm;
 
 use super::failures::{self, Left};
 use super::live::Live;

@@ -6,7 +6,7 @@ use pve_schemas::data::Quorum;
 use pve_schemas::value::Entry;
 use serde_json::Value as Json;
 
-use crate::placement::config::Scheduler;
+use pve_ha_manager::config::Scheduler;
 
 use super::config::{Model, Wanted};
 use super::replicas::Replica;

@@ -1,7 +1,7 @@
 //! What a failure would do to the cluster as it is, or as a plan will make it.
 //!
 //! This layer only ever computes: answers of Proxmox in, verdicts and words out. It asks for nothing, and takes the time as
-//! an argument. Where services go is [`crate::placement`]'s business alone.
+//! an argument. Where services go is [`pve_ha_manager`]'s business alone.
 
 mod config;
 mod disks;
@@ -22,10 +22,10 @@ use std::sync::Arc;
 use pve_schemas::HaResource;
 use pve_schemas::data::failover_simulation::{FailoverSimulationArguments, Placed, Scenario, Worst};
 
-use crate::placement::config::{Config, Name, Requested};
-use crate::placement::forecast::Forecast;
-use crate::placement::service::State;
-use crate::placement::usage::{Bystander, Capacity, Size};
+use pve_ha_manager::config::{Config, Name, Requested};
+use pve_ha_manager::forecast::Forecast;
+use pve_ha_manager::service::State;
+use pve_ha_manager::usage::{Bystander, Capacity, Size};
 
 pub use config::{Model, Wanted};
 pub use disks::{Disk, usable_on};

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use pve_schemas::value::Entry;
 use serde_json::Value as Json;
 
-use crate::placement::command::DisarmMode;
-use crate::placement::config::Name;
-use crate::placement::nodes::NodeState;
-use crate::placement::service::{State, Uid};
-use crate::placement::status::{Disarm, ServiceStatus, Status};
+use pve_ha_manager::command::DisarmMode;
+use pve_ha_manager::config::Name;
+use pve_ha_manager::nodes::NodeState;
+use pve_ha_manager::service::{State, Uid};
+use pve_ha_manager::status::{Disarm, ServiceStatus, Status};
 
 use super::live::Live;
 

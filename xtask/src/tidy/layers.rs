@@ -30,7 +30,7 @@ const SHARED_BY_TESTS: &str = "terraform_provider_pve::fuzz";
 const WORDS: &str = "terraform_provider_pve::words";
 
 /// The crates whose modules have a direction among each other.
-const OURS: &[&str] = &[PROVIDER, "pve_schemas", "pve_emulator", "acceptance_tests", "xtask"];
+const OURS: &[&str] = &[PROVIDER, "pve_schemas", "pve_ha_manager", "pve_emulator", "acceptance_tests", "xtask"];
 
 /// What speaks gRPC, msgpack or HTTP.
 const WIRE: &[&str] = &["tonic", "prost", "prost_types", "rmp", "rmpv", "reqwest", "hyper", "hyper_util"];
@@ -84,7 +84,7 @@ const LAYERS: &[Layer] = &[
         because: "the SSH transport knows neither Terraform nor the HTTP client",
     },
     Layer {
-        at: "provider/src/placement/",
+        at: "ha-manager/src/",
         may: &["pve_schemas"],
         never: &[
             "tokio",
@@ -100,7 +100,7 @@ const LAYERS: &[Layer] = &[
     },
     Layer {
         at: "provider/src/simulation/",
-        may: &["terraform_provider_pve::placement", "pve_schemas"],
+        may: &["pve_ha_manager", "pve_schemas"],
         never: &[
             "tokio",
             "tonic",
@@ -115,7 +115,7 @@ const LAYERS: &[Layer] = &[
     },
     Layer {
         at: "provider/src/readiness/",
-        may: &["terraform_provider_pve::placement", "terraform_provider_pve::simulation", "pve_schemas"],
+        may: &["pve_ha_manager", "terraform_provider_pve::simulation", "pve_schemas"],
         never: &[
             "tokio",
             "tonic",
@@ -135,7 +135,7 @@ const LAYERS: &[Layer] = &[
             "terraform_provider_pve::framework",
             "terraform_provider_pve::client",
             "terraform_provider_pve::ssh",
-            "terraform_provider_pve::placement",
+            "pve_ha_manager",
             "terraform_provider_pve::preflight",
             "terraform_provider_pve::session",
             "terraform_provider_pve::explain",
@@ -152,7 +152,7 @@ const LAYERS: &[Layer] = &[
             "terraform_provider_pve::framework",
             "terraform_provider_pve::client",
             "terraform_provider_pve::ssh",
-            "terraform_provider_pve::placement",
+            "pve_ha_manager",
             "terraform_provider_pve::simulation",
             "terraform_provider_pve::readiness",
             "terraform_provider_pve::session",
@@ -169,7 +169,7 @@ const LAYERS: &[Layer] = &[
             "terraform_provider_pve::call",
             "terraform_provider_pve::framework",
             "terraform_provider_pve::client",
-            "terraform_provider_pve::placement",
+            "pve_ha_manager",
             "terraform_provider_pve::simulation",
             "terraform_provider_pve::privileges",
             "pve_schemas",
@@ -228,7 +228,7 @@ const LAYERS: &[Layer] = &[
     },
     Layer {
         at: "acceptance-tests/emulator/",
-        may: &["terraform_provider_pve::placement"],
+        may: &["pve_ha_manager"],
         never: &["tonic", "prost"],
         because: "a cluster that shares code with its client proves nothing",
     },
@@ -301,6 +301,7 @@ fn module(file: &str) -> Vec<String> {
         ("schemas/src/", "pve_schemas"),
         ("provider/src/", PROVIDER),
         ("acceptance-tests/emulator/", "pve_emulator"),
+        ("ha-manager/", "pve_ha_manager"),
         ("acceptance-tests/", "acceptance_tests"),
         ("demo/", "demo"),
         ("xtask/", "xtask"),
@@ -347,7 +348,7 @@ mod tests {
             ("schemas/src/quorum.rs", "use std::fs;"),
             ("provider/src/protocol/rpc/plan.rs", "use crate::client::Client;"),
             ("provider/src/plugin/mod.rs", "use crate::resources::rest;"),
-            ("provider/src/placement/mod.rs", "fn f() { std::time::SystemTime::now(); }"),
+            ("ha-manager/src/lib.rs", "fn f() { std::time::SystemTime::now(); }"),
             ("provider/src/resources/rest.rs", "use crate::protocol::value;"),
             ("acceptance-tests/emulator/src/world.rs", "use terraform_provider_pve::client::text;"),
             ("provider/src/extra.rs", "//! nothing"),
@@ -363,7 +364,7 @@ mod tests {
             ("provider/src/resources/rest.rs", "use crate::client::Client; use pve_schemas::noun::Rest;"),
             ("provider/src/client/mod.rs", "// use crate::framework::Stop;\nconst X: &str = \"crate::framework\";"),
             ("provider/src/registry.rs", "use crate::{client, framework, resources};"),
-            ("acceptance-tests/emulator/src/crm.rs", "use terraform_provider_pve::placement::Rules;"),
+            ("acceptance-tests/emulator/src/crm.rs", "use pve_ha_manager::Rules;"),
         ] {
             assert!(planted(file, text).is_empty(), "{file}: {text}");
         }

@@ -72,7 +72,7 @@ pub fn findings(workspace: &Workspace, catalogue: &Catalogue) -> io::Result<Vec<
 /// Every Rust file of the workspace that a person writes, with its text.
 fn sources(workspace: &Workspace) -> io::Result<Vec<(String, String)>> {
     let mut sources = Vec::new();
-    for member in ["schemas", "provider", "acceptance-tests", "demo", "xtask"] {
+    for member in ["schemas", "ha-manager", "provider", "acceptance-tests", "demo", "xtask"] {
         let written = |file: &String| file.ends_with(".rs") && !file.contains("/generated/");
         for file in workspace.files(member)?.into_iter().filter(written) {
             if let Some(text) = workspace.text(&file)? {

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use terraform_provider_pve::placement::config::{
+use pve_ha_manager::config::{
     Affinity, Config, Group, Name, NodeAffinity, Policy, Requested, Resource, Rule, RuleKind, Scheduler, ShutdownPolicy,
 };
-use terraform_provider_pve::placement::groups;
+use pve_ha_manager::groups;
 
 use super::Shared;
 use crate::api::ha::files::{self, GROUPS, RESOURCES, RULES};

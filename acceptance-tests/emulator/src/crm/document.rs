@@ -2,12 +2,12 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
+use pve_ha_manager::config::Name;
+use pve_ha_manager::nodes::NodeState;
+use pve_ha_manager::service::{State, Uid};
+use pve_ha_manager::status::{Disarm, LrmStatus, ServiceStatus, Status};
 use serde_json::{Map, Value, json};
 use sha1::{Digest, Sha1};
-use terraform_provider_pve::placement::config::Name;
-use terraform_provider_pve::placement::nodes::NodeState;
-use terraform_provider_pve::placement::service::{State, Uid};
-use terraform_provider_pve::placement::status::{Disarm, LrmStatus, ServiceStatus, Status};
 
 /// The text of `manager_status`.
 pub(super) fn manager_status(status: &Status) -> String {

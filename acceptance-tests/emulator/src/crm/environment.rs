@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use terraform_provider_pve::placement::command::Command;
-use terraform_provider_pve::placement::config::{Config, Name, Requested};
-use terraform_provider_pve::placement::environment::{Action, Environment, Level, Progress};
-use terraform_provider_pve::placement::nodes::{Member, Nodes};
-use terraform_provider_pve::placement::service::Uid;
-use terraform_provider_pve::placement::status::{LrmStatus, SharedLrmStatus, Status};
-use terraform_provider_pve::placement::usage::{Bystander, Capacity, Size};
+use pve_ha_manager::command::Command;
+use pve_ha_manager::config::{Config, Name, Requested};
+use pve_ha_manager::environment::{Action, Environment, Level, Progress};
+use pve_ha_manager::nodes::{Member, Nodes};
+use pve_ha_manager::service::Uid;
+use pve_ha_manager::status::{LrmStatus, SharedLrmStatus, Status};
+use pve_ha_manager::usage::{Bystander, Capacity, Size};
 
 use super::{MANAGER_STATUS, Shared, document, lrm_status, migration};
 use crate::api::ha::commands::CRM_COMMANDS;

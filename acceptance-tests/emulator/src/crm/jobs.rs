@@ -1,6 +1,6 @@
 //! What the local managers have going on: worker tasks that start, stop and move guests.
 
-use terraform_provider_pve::placement::environment::{Action, Progress};
+use pve_ha_manager::environment::{Action, Progress};
 
 use super::Shared;
 use crate::world::tasks::{Effect, NewTask};

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use pve_ha_manager::config::Name;
+use pve_ha_manager::nodes::{NodeState, Nodes};
+use pve_ha_manager::status::{LrmMode, LrmState};
 use serde_json::json;
-use terraform_provider_pve::placement::config::Name;
-use terraform_provider_pve::placement::nodes::{NodeState, Nodes};
-use terraform_provider_pve::placement::status::{LrmMode, LrmState};
 
 use super::Shared;
 use crate::api::ha::files::{self, GROUPS};

@@ -1,6 +1,6 @@
 //! The cluster resource manager and the local ones of every node, on the cluster's clock.
 //!
-//! The managers themselves are those of `terraform_provider_pve::placement`; here is only when they work, and what they
+//! The managers themselves are those of `pve_ha_manager`; here is only when they work, and what they
 //! find: files below `/etc/pve/ha`, guests, tasks. Invariant: services are started, stopped, moved and recovered by them
 //! alone, and all that anybody sees of it stands in their status files.
 
@@ -15,13 +15,13 @@ mod tests;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
-use terraform_provider_pve::placement::config::{Config, Name};
-use terraform_provider_pve::placement::crm::{After, Crm as ClusterManager};
-use terraform_provider_pve::placement::locks::Locks;
-use terraform_provider_pve::placement::lrm::Lrm as LocalManager;
-use terraform_provider_pve::placement::motion::{self, Foreseen};
-use terraform_provider_pve::placement::nodes::NodeState;
-use terraform_provider_pve::placement::status::{LrmMode, LrmState, LrmStatus, SharedLrmStatus, Status};
+use pve_ha_manager::config::{Config, Name};
+use pve_ha_manager::crm::{After, Crm as ClusterManager};
+use pve_ha_manager::locks::Locks;
+use pve_ha_manager::lrm::Lrm as LocalManager;
+use pve_ha_manager::motion::{self, Foreseen};
+use pve_ha_manager::nodes::NodeState;
+use pve_ha_manager::status::{LrmMode, LrmState, LrmStatus, SharedLrmStatus, Status};
 
 use crate::api::ha::files;
 use crate::world::seed::Initial;

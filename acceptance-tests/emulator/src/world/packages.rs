@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use terraform_provider_pve::placement::config::Engine;
+use pve_ha_manager::config::Engine;
 
 use super::World;
 

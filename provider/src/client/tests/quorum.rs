@@ -105,7 +105,7 @@ async fn who_waits_for_its_turn_is_told_of_the_quorum_and_not_of_the_time() {
     }
     let mut call = call();
     call.deadline += Duration::from_secs(1);
-    let error = client.turn(Domain::Ha, &call).await.err().expect("it has no turn");
+    let Err(error) = client.turn(Domain::Ha, &call).await else { panic!("it has a turn") };
     assert_eq!((error.kind(), error.is_echo()), (Kind::NoQuorum, true));
     assert_eq!(first.await.unwrap().unwrap_err().kind(), Kind::NoQuorum);
 }

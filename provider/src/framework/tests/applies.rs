@@ -331,7 +331,7 @@ async fn a_delete_in_use_sends_what_gives_it_up_once() {
     {
         let things = Things::new();
         let prior = create(&things, 3).await.state;
-        let given_up = vec![GivenUp { id: "b".to_owned(), from: "a".to_owned(), to: None }];
+        let given_up = vec![GivenUp { id: "b".to_owned(), from: "a".to_owned(), to: None, is_to_new: false }];
         let link = Link { given_up, ..Link::default() };
         let request = ApplyRequest { prior, planned: Value::Null, config: Value::Null, link };
         let applied = things.faults(&faults).provider().apply("pve_thing", request).await;

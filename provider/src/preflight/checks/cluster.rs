@@ -2,12 +2,12 @@
 
 use crate::client::Who;
 use crate::framework::Path;
-use crate::placement::config::Name;
 use crate::preflight::Finding;
 use crate::preflight::key::Key;
 use crate::preflight::objects::Object;
 use crate::preflight::view::{Case, error, general_warning, list, warning};
 use crate::privileges::{self, Need, On, Release};
+use pve_ha_manager::config::Name;
 
 /// Two nodes and nothing that decides between them.
 pub fn two_nodes_without_qdevice(case: &Case<'_>) -> Vec<Finding> {

@@ -1,10 +1,10 @@
 //! Objects that are to be destroyed while others name them.
 
 use crate::framework::WAYS_OUT;
-use crate::placement::config::Name;
 use crate::preflight::Finding;
 use crate::preflight::objects::Object;
 use crate::preflight::view::{Case, list, warning};
+use pve_ha_manager::config::Name;
 
 /// An HA resource that rules go on naming.
 pub fn named_by_rule(case: &Case<'_>) -> Vec<Finding> {

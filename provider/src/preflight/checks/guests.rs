@@ -3,12 +3,12 @@
 use pve_schemas::value::HaState;
 
 use crate::framework::Path;
-use crate::placement::config::Name;
 use crate::preflight::Finding;
 use crate::preflight::ledger::Family;
 use crate::preflight::live::Cluster;
 use crate::preflight::objects::guest_of;
 use crate::preflight::view::{Case, View, list, warning};
+use pve_ha_manager::config::Name;
 
 /// What the check of guests is called.
 pub const MISSING: &str = "missing-guest";

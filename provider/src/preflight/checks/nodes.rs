@@ -1,11 +1,11 @@
 //! Where resources may be: nodes that don't exist, and placements that help nobody when a node fails.
 
 use crate::framework::Path;
-use crate::placement::config::Name;
 use crate::preflight::Finding;
 use crate::preflight::maintenance;
 use crate::preflight::objects::{Kind, Nodes, Object, Rule};
 use crate::preflight::view::{Case, error, list, warning};
+use pve_ha_manager::config::Name;
 
 /// Nodes that the cluster doesn't have.
 pub fn unknown_node(case: &Case<'_>) -> Vec<Finding> {

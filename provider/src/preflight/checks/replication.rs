@@ -1,11 +1,11 @@
 //! Replication jobs that Proxmox refuses, and copies of a guest where the HA manager never puts it.
 
 use crate::framework::Path;
-use crate::placement::config::Name;
 use crate::preflight::Finding;
 use crate::preflight::ledger::Family;
 use crate::preflight::objects::{Job, Nodes, Object, guest_of};
 use crate::preflight::view::{Case, error, warning};
+use pve_ha_manager::config::Name;
 
 /// A target that is the guest's own node.
 pub fn replication_to_own_node(case: &Case<'_>) -> Vec<Finding> {

@@ -2,18 +2,18 @@
 //! else is changed is an error, and so is one that two rules of this plan fail together.
 
 use crate::framework::{Path, Severity};
-use crate::placement::config::Affinity;
-use crate::placement::feasibility::{
-    ALL_NODES_AVOIDED, IN_MULTIPLE_NODE_RULES, IN_RULES_WITH_PRIORITIES, INEFFECTIVE, NODE_RULE_WITH_PRIORITIES,
-    POSITIVE_ELSEWHERE, RESTRICTED, RESTRICTING, SHARED_WITH_NEGATIVE, SHARED_WITH_POSITIVE, TOO_FEW_NODES,
-    already_used,
-};
 use crate::preflight::Finding;
 use crate::preflight::conflicts::Conflicts;
 use crate::preflight::ledger::Family;
 use crate::preflight::objects::{Kind, Object, Rule};
 use crate::preflight::view::{Case, error, list, warning};
 use crate::words::counted;
+use pve_ha_manager::config::Affinity;
+use pve_ha_manager::feasibility::{
+    ALL_NODES_AVOIDED, IN_MULTIPLE_NODE_RULES, IN_RULES_WITH_PRIORITIES, INEFFECTIVE, NODE_RULE_WITH_PRIORITIES,
+    POSITIVE_ELSEWHERE, RESTRICTED, RESTRICTING, SHARED_WITH_NEGATIVE, SHARED_WITH_POSITIVE, TOO_FEW_NODES,
+    already_used,
+};
 
 /// A resource in more than one enabled node affinity rule.
 pub fn node_affinity_overlap(case: &Case<'_>) -> Vec<Finding> {

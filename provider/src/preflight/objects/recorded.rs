@@ -7,7 +7,7 @@ use pve_schemas::value::{HaState, NodePriorities, SidSet};
 use pve_schemas::{HaGroup, HaNodeAffinityRule, HaResource, HaResourceAffinityRule, ReplicationJob};
 
 use super::{Group, Job, Kind, Nodes, Resource, Rule, capped};
-use crate::placement::config::{Affinity, Name};
+use pve_ha_manager::config::{Affinity, Name};
 
 impl From<HaResource> for Resource {
     fn from(live: HaResource) -> Self {

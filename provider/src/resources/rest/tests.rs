@@ -249,10 +249,10 @@ async fn an_entry_with_an_unknown_property_is_left_out_of_a_list_with_a_warning(
 
 /// What a noun has nothing to say of is not made up.
 #[tokio::test(start_paused = true)]
-async fn an_ha_resource_is_exported_without_a_remark_and_lost_without_a_loss() {
+async fn an_ha_resource_is_exported_without_remarks_and_lost_without_a_loss() {
     let setup = Setup::<HaResource>::new(|_| ok("null"));
     let object = setup.value(json!({"sid": "vm:100"}));
-    assert_eq!((setup.resource.remark(&object), setup.resource.loss(&object)), (None, None));
+    assert_eq!((setup.resource.remarks(&object), setup.resource.loss(&object)), (Vec::new(), None));
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use pve_ha_manager::config::{Name, Rule};
+use pve_ha_manager::feasibility::{RuleErrors, infeasible};
 use serde_json::Value;
-use terraform_provider_pve::placement::config::{Name, Rule};
-use terraform_provider_pve::placement::feasibility::{RuleErrors, infeasible};
 
 use super::files;
 use crate::crm;

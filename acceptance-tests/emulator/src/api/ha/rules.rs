@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use pve_ha_manager::feasibility::RuleErrors;
 use serde_json::{Map, Value, json};
-use terraform_provider_pve::placement::feasibility::RuleErrors;
 
 use super::{AUDIT, CONSOLE, feasibility, files, locked};
 use crate::error::{ApiError, ApiResult};

@@ -1,7 +1,7 @@
 //! The figures pvestatd would report.
 
+use pve_ha_manager::usage::Size;
 use serde_json::{Map, Value, json};
-use terraform_provider_pve::placement::usage::Size;
 
 use crate::world::storage::Storage;
 use crate::world::{Guest, Node, World};

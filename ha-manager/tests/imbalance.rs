@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use pve_ha_manager::imbalance::imbalance;
+use pve_ha_manager::topsis::Load;
 use serde_json::Value;
-use terraform_provider_pve::placement::imbalance::imbalance;
-use terraform_provider_pve::placement::topsis::Load;
 
 const CASES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../acceptance-tests/placement/rebalance-cases-5.2.5.jsonl");
 

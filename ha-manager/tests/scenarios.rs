@@ -1,6 +1,6 @@
 //! Every placement scenario comes out as Proxmox's own managers decided it.
 
-use terraform_provider_pve::placement::scenario::{Case, foretell, play};
+use pve_ha_manager::scenario::{Case, foretell, play};
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../acceptance-tests/placement");
 

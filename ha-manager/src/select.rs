@@ -126,10 +126,10 @@ impl Surroundings {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::placement::affinity;
-    use crate::placement::config::{Affinity, Config, Name, Policy, Rule, RuleKind};
-    use crate::placement::nodes::NodeState;
-    use crate::placement::service::{State, Uid};
+    use crate::affinity;
+    use crate::config::{Affinity, Config, Name, Policy, Rule, RuleKind};
+    use crate::nodes::NodeState;
+    use crate::service::{State, Uid};
 
     /// Two services on node3 and node1 that belong together, or apart, with the second in `state` towards `target`.
     fn choose(affinity: Affinity, state: State, target: Option<&str>) -> Option<Name> {

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::placement::command::Command;
-use crate::placement::simulation::Simulation;
+use crate::command::Command;
+use crate::simulation::Simulation;
 
 use super::Difference;
 use super::case::{Case, CaseError, Event, EventKind, Place, Placement};

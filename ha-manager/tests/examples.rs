@@ -2,13 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test's own description of its cluster is well-formed")]
 
-use terraform_provider_pve::placement::command::{Command, DisarmMode};
-use terraform_provider_pve::placement::config::{
+use pve_ha_manager::command::{Command, DisarmMode};
+use pve_ha_manager::config::{
     Affinity, Config, Engine, Name, NodeAffinity, Policy, Requested, Resource, Rule, RuleKind, Scheduler,
     ShutdownPolicy,
 };
-use terraform_provider_pve::placement::simulation::{Setup, Simulation, StartFailure};
-use terraform_provider_pve::placement::usage::{Capacity, Size};
+use pve_ha_manager::simulation::{Setup, Simulation, StartFailure};
+use pve_ha_manager::usage::{Capacity, Size};
 
 const SETTLE: i64 = 600;
 

@@ -1,8 +1,8 @@
 //! Fencing: waiting for the proof that a node is gone.
 
-use crate::placement::environment::{Environment, Level};
-use crate::placement::nodes::{NodeId, NodeState};
-use crate::placement::service::State;
+use crate::environment::{Environment, Level};
+use crate::nodes::{NodeId, NodeState};
+use crate::service::State;
 
 use super::{Change, Manager};
 

@@ -1,12 +1,12 @@
 //! The commands of an administrator.
 
-use crate::placement::command::{Command, DisarmMode};
-use crate::placement::config::{Engine, Name, Policy};
-use crate::placement::environment::{Environment, Level};
-use crate::placement::motion::{self, Blocker};
-use crate::placement::nodes::{NodeId, NodeState};
-use crate::placement::service::Pending;
-use crate::placement::status::Disarm;
+use crate::command::{Command, DisarmMode};
+use crate::config::{Engine, Name, Policy};
+use crate::environment::{Environment, Level};
+use crate::motion::{self, Blocker};
+use crate::nodes::{NodeId, NodeState};
+use crate::service::Pending;
+use crate::status::Disarm;
 
 use super::Manager;
 

@@ -1,9 +1,9 @@
 //! The manager's memory as the status document, and back.
 
-use crate::placement::config::Name;
-use crate::placement::nodes::Nodes;
-use crate::placement::service::{Pending, Service};
-use crate::placement::status::{ServiceStatus, Status};
+use crate::config::Name;
+use crate::nodes::Nodes;
+use crate::service::{Pending, Service};
+use crate::status::{ServiceStatus, Status};
 
 use super::Manager;
 

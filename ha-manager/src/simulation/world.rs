@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use crate::placement::command::Command;
-use crate::placement::config::{Config, Name, Requested};
-use crate::placement::environment::{Action, Environment, Level, Progress};
-use crate::placement::locks::Locks;
-use crate::placement::nodes::Member;
-use crate::placement::service::Uid;
-use crate::placement::status::{LrmStatus, SharedLrmStatus, Status};
-use crate::placement::usage::{Bystander, Capacity};
+use crate::command::Command;
+use crate::config::{Config, Name, Requested};
+use crate::environment::{Action, Environment, Level, Progress};
+use crate::locks::Locks;
+use crate::nodes::Member;
+use crate::service::Uid;
+use crate::status::{LrmStatus, SharedLrmStatus, Status};
+use crate::usage::{Bystander, Capacity};
 
 use super::Setup;
 

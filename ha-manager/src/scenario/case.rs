@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
-use crate::placement::config::{
+use crate::config::{
     Affinity, Config, Engine, Group, Name, NodeAffinity, Policy, Requested, Resource, Rule, RuleKind, Scheduler,
     ShutdownPolicy,
 };
-use crate::placement::simulation::{Setup, StartFailure};
-use crate::placement::usage::{Capacity, Size};
+use crate::simulation::{Setup, StartFailure};
+use crate::usage::{Capacity, Size};
 
 /// One scenario with Proxmox's answer.
 #[derive(Debug, Deserialize)]

@@ -1,11 +1,11 @@
 //! The state functions of a service.
 
-use crate::placement::config::Requested;
-use crate::placement::environment::{Environment, Level};
-use crate::placement::nodes::{NodeId, NodeState};
-use crate::placement::select::Preference;
-use crate::placement::service::{Pending, State};
-use crate::placement::status::{Exit, LrmMode};
+use crate::config::Requested;
+use crate::environment::{Environment, Level};
+use crate::nodes::{NodeId, NodeState};
+use crate::select::Preference;
+use crate::service::{Pending, State};
+use crate::status::{Exit, LrmMode};
 
 use super::{Change, Manager};
 
@@ -319,6 +319,6 @@ enum Judgement {
     Place(Preference),
 }
 
-fn names(nodes: &crate::placement::nodes::Nodes, ids: &[NodeId]) -> String {
+fn names(nodes: &crate::nodes::Nodes, ids: &[NodeId]) -> String {
     ids.iter().map(|&id| &**nodes.name(id)).collect::<Vec<_>>().join(", ")
 }

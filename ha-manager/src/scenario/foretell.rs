@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::placement::config::Name;
-use crate::placement::forecast::Forecast;
-use crate::placement::nodes::NodeState;
-use crate::placement::service::{State, Uid};
-use crate::placement::status::{ServiceStatus, Status};
+use crate::config::Name;
+use crate::forecast::Forecast;
+use crate::nodes::NodeState;
+use crate::service::{State, Uid};
+use crate::status::{ServiceStatus, Status};
 
 use super::Difference;
 use super::case::{Case, CaseError, EventKind, Place};

@@ -3,12 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
-use terraform_provider_pve::placement::config::{
-    Affinity, Config, Name, NodeAffinity, Policy, Requested, Resource, Rule, RuleKind,
-};
-use terraform_provider_pve::placement::feasibility::infeasible;
-use terraform_provider_pve::placement::service::State;
-use terraform_provider_pve::placement::simulation::{Setup, Simulation};
+use pve_ha_manager::config::{Affinity, Config, Name, NodeAffinity, Policy, Requested, Resource, Rule, RuleKind};
+use pve_ha_manager::feasibility::infeasible;
+use pve_ha_manager::service::State;
+use pve_ha_manager::simulation::{Setup, Simulation};
 
 const NODES: usize = 5;
 

@@ -1,9 +1,9 @@
 //! Disarmed HA: no fencing, no recovery, no service added or removed.
 
-use crate::placement::command::DisarmMode;
-use crate::placement::environment::{Environment, Level};
-use crate::placement::service::State;
-use crate::placement::status::{Disarm, LrmMode, LrmState};
+use crate::command::DisarmMode;
+use crate::environment::{Environment, Level};
+use crate::service::State;
+use crate::status::{Disarm, LrmMode, LrmState};
 
 use super::{Change, Manager};
 

@@ -7,14 +7,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
-use terraform_provider_pve::placement::config::{
+use pve_ha_manager::config::{
     Affinity, Config, Name, NodeAffinity, Policy, Requested, Resource, Rule, RuleKind, Scheduler,
 };
-use terraform_provider_pve::placement::forecast::Forecast;
-use terraform_provider_pve::placement::nodes::NodeState;
-use terraform_provider_pve::placement::service::{State, Uid};
-use terraform_provider_pve::placement::status::{ServiceStatus, Status};
-use terraform_provider_pve::placement::usage::{Capacity, Size};
+use pve_ha_manager::forecast::Forecast;
+use pve_ha_manager::nodes::NodeState;
+use pve_ha_manager::service::{State, Uid};
+use pve_ha_manager::status::{ServiceStatus, Status};
+use pve_ha_manager::usage::{Capacity, Size};
 
 const NODES: usize = 32;
 const SERVICES: usize = 10_000;

@@ -5,7 +5,6 @@ use super::nodes::NodeId;
 use super::select::{Preference, Scene, Surroundings};
 use super::service::Service;
 use super::usage;
-use crate::words::counted;
 
 /// A choice of the manager.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -142,21 +141,16 @@ impl Scene<'_> {
         let equal: Vec<_> =
             ranking.iter().filter(|(other, _)| *other == score).map(|&(_, node)| self.name(node)).collect();
         let next = ranking.iter().find(|(other, _)| *other > score);
-        let others = candidates.len() - 1;
         match (self.usage.weighs(), equal.len()) {
-            (true, 1) => format!("best static score among {}", counted(others + 1, "node")),
+            (true, 1) => format!("best static score among {} nodes", candidates.len()),
             (true, _) => format!("same static score as {}; first by name", named(without(equal, &self.name(chosen)))),
             (false, 1) => {
                 let next = next.map(|&(score, node)| format!("; next is {} with {score}", self.name(node)));
                 format!("fewest services ({score}{})", next.unwrap_or_default())
             }
             (false, _) => {
-                format!(
-                    "{} have {} each; {} is first by name",
-                    named(equal),
-                    counted(score, "service"),
-                    self.name(chosen)
-                )
+                let services = if score == 1.0 { "service" } else { "services" };
+                format!("{} have {score} {services} each; {} is first by name", named(equal), self.name(chosen))
             }
         }
     }
@@ -187,10 +181,10 @@ mod tests {
     use std::collections::{BTreeMap, BTreeSet};
     use std::sync::Arc;
 
-    use crate::placement::config::{Affinity, Config, Name, NodeAffinity, Policy, Requested, Resource, Rule, RuleKind};
-    use crate::placement::forecast::Forecast;
-    use crate::placement::nodes::NodeState;
-    use crate::placement::status::Status;
+    use crate::config::{Affinity, Config, Name, NodeAffinity, Policy, Requested, Resource, Rule, RuleKind};
+    use crate::forecast::Forecast;
+    use crate::nodes::NodeState;
+    use crate::status::Status;
 
     /// Where `sid` goes when node3 of three fails, and why.
     fn told(services: &[(&str, &str)], rules: Vec<Rule>, sid: &str) -> (Option<String>, String) {
