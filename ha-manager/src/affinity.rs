@@ -126,7 +126,10 @@ pub fn compile(config: &Config, nodes: &mut Nodes, services: &mut [Service]) -> 
             let dropped = feasibility::infeasible(rules, Some(&known));
             let kept: Vec<usize> =
                 (0..rules.len()).filter(|&i| !rules[i].disabled && !dropped.contains_key(&rules[i].id)).collect();
-            let dropped = dropped.into_iter().map(|(rule, errors)| (rule, errors.into_texts())).collect();
+            let dropped = dropped
+                .into_iter()
+                .map(|(rule, errors)| (rule, errors.iter().map(ToString::to_string).collect()))
+                .collect();
             (compile_rules(rules, &kept, &known, nodes, services, everything), dropped)
         }
     }

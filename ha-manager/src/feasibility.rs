@@ -8,55 +8,67 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::config::{Affinity, Name, NodeAffinity, Rule, RuleKind};
 use super::sets::{self, PositiveSet};
 
-/// A negative node affinity rule leaves no node.
-pub const ALL_NODES_AVOIDED: &str = "negative node affinity rule must not specify all cluster nodes";
-/// Nodes to avoid have no order.
-pub const AVOIDED_WITH_PRIORITIES: &str = "negative node affinity rule must not specify node priorities";
-/// A rule has fewer than two resources to keep together or apart.
-pub const INEFFECTIVE: &str = "rule is ineffective as there are less than two resources";
-/// A negative rule can't be kept: there are not enough nodes at all.
-pub const TOO_FEW_NODES: &str = "rule defines more resources than available nodes";
-/// On a positive rule that contradicts a negative one.
-pub const SHARED_WITH_NEGATIVE: &str = "rule shares two or more resources with a negative resource affinity rule";
-/// On a negative rule that contradicts a positive one.
-pub const SHARED_WITH_POSITIVE: &str = "rule shares two or more resources with a positive resource affinity rule";
-/// On a node affinity rule with priorities that a resource affinity rule touches.
-pub const NODE_RULE_WITH_PRIORITIES: &str =
-    "resources are in a resource affinity rule and cannot be in a node affinity rule with multiple priorities";
-/// On the resource affinity rule that touches it.
-pub const IN_RULES_WITH_PRIORITIES: &str = "resources are in node affinity rules with multiple priorities";
-/// On a positive rule whose set touches several node affinity rules.
-pub const IN_MULTIPLE_NODE_RULES: &str = "resources are in multiple node affinity rules";
-/// On those node affinity rules.
-pub const POSITIVE_ELSEWHERE: &str = "at least one resource is in a positive resource affinity rule and there are other resources in at least one other node affinity rule already";
-/// On a negative rule whose resources are held to too few nodes.
-pub const RESTRICTED: &str = "two or more resources are restricted to less nodes than available to the resources";
-/// On the node affinity rules that hold them there.
-pub const RESTRICTING: &str = "at least one resource is in a negative resource affinity rule and this rule would restrict these to less nodes than available to the resources";
-
-/// On each node affinity rule that uses a resource which another one uses as well.
-pub fn already_used(sid: &str) -> String {
-    format!("resource '{sid}' is already used in another node affinity rule")
+/// Why Proxmox drops or refuses a rule; displayed in Proxmox's words.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Infeasible {
+    /// A negative node affinity rule leaves no node.
+    #[error("negative node affinity rule must not specify all cluster nodes")]
+    AllNodesAvoided,
+    /// Nodes to avoid have no order.
+    #[error("negative node affinity rule must not specify node priorities")]
+    AvoidedWithPriorities,
+    /// A rule has fewer than two resources to keep together or apart.
+    #[error("rule is ineffective as there are less than two resources")]
+    Ineffective,
+    /// A negative rule can't be kept: there are not enough nodes at all.
+    #[error("rule defines more resources than available nodes")]
+    TooFewNodes,
+    /// On a positive rule that contradicts a negative one.
+    #[error("rule shares two or more resources with a negative resource affinity rule")]
+    SharedWithNegative,
+    /// On a negative rule that contradicts a positive one.
+    #[error("rule shares two or more resources with a positive resource affinity rule")]
+    SharedWithPositive,
+    /// On a node affinity rule with priorities that a resource affinity rule touches.
+    #[error("resources are in a resource affinity rule and cannot be in a node affinity rule with multiple priorities")]
+    NodeRuleWithPriorities,
+    /// On the resource affinity rule that touches it.
+    #[error("resources are in node affinity rules with multiple priorities")]
+    InRulesWithPriorities,
+    /// On a positive rule whose set touches several node affinity rules.
+    #[error("resources are in multiple node affinity rules")]
+    InMultipleNodeRules,
+    /// On those node affinity rules.
+    #[error(
+        "at least one resource is in a positive resource affinity rule and there are other resources in at least one other node affinity rule already"
+    )]
+    PositiveElsewhere,
+    /// On a negative rule whose resources are held to too few nodes.
+    #[error("two or more resources are restricted to less nodes than available to the resources")]
+    Restricted,
+    /// On the node affinity rules that hold them there.
+    #[error(
+        "at least one resource is in a negative resource affinity rule and this rule would restrict these to less nodes than available to the resources"
+    )]
+    Restricting,
+    /// On each node affinity rule that uses a resource which another one uses as well.
+    #[error("resource '{0}' is already used in another node affinity rule")]
+    AlreadyUsed(Name),
 }
 
 /// What is wrong with one rule, by the property it belongs to, in the order in which the checks run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RuleErrors {
     /// On `nodes`.
-    pub nodes: Vec<String>,
+    pub nodes: Vec<Infeasible>,
     /// On `resources`.
-    pub resources: Vec<String>,
+    pub resources: Vec<Infeasible>,
 }
 
 impl RuleErrors {
-    /// All texts; the properties come in the order of their names.
-    pub fn texts(&self) -> impl Iterator<Item = &String> {
+    /// All of them; the properties come in the order of their names.
+    pub fn iter(&self) -> impl Iterator<Item = &Infeasible> {
         self.nodes.iter().chain(&self.resources)
-    }
-
-    /// The same, taken out.
-    pub fn into_texts(self) -> Vec<String> {
-        self.nodes.into_iter().chain(self.resources).collect()
     }
 }
 
@@ -75,7 +87,7 @@ pub fn infeasible(rules: &[Rule], known: Option<&BTreeSet<Name>>) -> BTreeMap<Na
     priorities(&enabled, &mut errors);
     multiple_node_rules(&enabled, &mut errors);
     restricted(&enabled, known, &mut errors);
-    errors.found.into_iter().map(|(index, texts)| (rules[index].id.clone(), texts)).collect()
+    errors.found.into_iter().map(|(index, errors)| (rules[index].id.clone(), errors)).collect()
 }
 
 /// The enabled rules, sorted by kind; all by index.
@@ -130,15 +142,15 @@ impl Errors<'_> {
         self.found.entry(rule).or_default()
     }
 
-    /// Adds a text on `resources`, even if the rule has it already.
-    fn add_again(&mut self, rule: usize, text: &str) {
-        self.of(rule).resources.push(text.to_owned());
+    /// Adds an error on `resources`, even if the rule has it already.
+    fn add_again(&mut self, rule: usize, error: Infeasible) {
+        self.of(rule).resources.push(error);
     }
 
-    fn add(&mut self, rule: usize, text: impl Into<String>) {
-        let (texts, text) = (&mut self.of(rule).resources, text.into());
-        if !texts.contains(&text) {
-            texts.push(text);
+    fn add(&mut self, rule: usize, error: Infeasible) {
+        let errors = &mut self.of(rule).resources;
+        if !errors.contains(&error) {
+            errors.push(error);
         }
     }
 }
@@ -147,7 +159,7 @@ fn shared_node_rules(enabled: &Enabled<'_>, errors: &mut Errors<'_>) {
     for (sid, users) in &enabled.node_rules_of {
         if users.len() > 1 {
             for &rule in users {
-                errors.add(rule, already_used(sid));
+                errors.add(rule, Infeasible::AlreadyUsed((*sid).clone()));
             }
         }
     }
@@ -159,10 +171,10 @@ fn avoiding(enabled: &Enabled<'_>, known: Option<&BTreeSet<Name>>, errors: &mut 
         let listed = &enabled.node_affinity(rule).nodes;
         // Proxmox counts: nodes that the manager doesn't know are among those listed.
         if known.is_some_and(|known| listed.len() >= known.len()) {
-            errors.of(rule).nodes.push(ALL_NODES_AVOIDED.to_owned());
+            errors.of(rule).nodes.push(Infeasible::AllNodesAvoided);
         }
         if listed.values().any(|&priority| priority != 0) {
-            errors.of(rule).nodes.push(AVOIDED_WITH_PRIORITIES.to_owned());
+            errors.of(rule).nodes.push(Infeasible::AvoidedWithPriorities);
         }
     }
 }
@@ -170,7 +182,7 @@ fn avoiding(enabled: &Enabled<'_>, known: Option<&BTreeSet<Name>>, errors: &mut 
 fn ineffective(enabled: &Enabled<'_>, errors: &mut Errors<'_>) {
     for &rule in enabled.positive.iter().chain(&enabled.negative) {
         if enabled.rules[rule].resources.len() < 2 {
-            errors.add(rule, INEFFECTIVE);
+            errors.add(rule, Infeasible::Ineffective);
         }
     }
 }
@@ -178,7 +190,7 @@ fn ineffective(enabled: &Enabled<'_>, errors: &mut Errors<'_>) {
 fn too_few_nodes(enabled: &Enabled<'_>, known: Option<&BTreeSet<Name>>, errors: &mut Errors<'_>) {
     for &rule in &enabled.negative {
         if known.is_some_and(|known| enabled.rules[rule].resources.len() > known.len()) {
-            errors.add(rule, TOO_FEW_NODES);
+            errors.add(rule, Infeasible::TooFewNodes);
         }
     }
 }
@@ -190,9 +202,9 @@ fn contradicting(enabled: &Enabled<'_>, errors: &mut Errors<'_>) {
                 continue;
             }
             for &positive in &set.rules {
-                errors.add(positive, SHARED_WITH_NEGATIVE);
+                errors.add(positive, Infeasible::SharedWithNegative);
             }
-            errors.add(negative, SHARED_WITH_POSITIVE);
+            errors.add(negative, Infeasible::SharedWithPositive);
         }
     }
 }
@@ -210,10 +222,10 @@ fn priorities(enabled: &Enabled<'_>, errors: &mut Errors<'_>) {
             continue;
         }
         // One with priorities condemns every node affinity rule that the resource affinity rule touches.
-        errors.add(rule, IN_RULES_WITH_PRIORITIES);
+        errors.add(rule, Infeasible::InRulesWithPriorities);
         for node_rule in touching {
             // Proxmox says so once for each resource affinity rule.
-            errors.add_again(node_rule, NODE_RULE_WITH_PRIORITIES);
+            errors.add_again(node_rule, Infeasible::NodeRuleWithPriorities);
         }
     }
 }
@@ -223,10 +235,10 @@ fn multiple_node_rules(enabled: &Enabled<'_>, errors: &mut Errors<'_>) {
         let touching = enabled.node_rules_touching(&set.resources);
         if touching.len() > 1 {
             for &positive in &set.rules {
-                errors.add(positive, IN_MULTIPLE_NODE_RULES);
+                errors.add(positive, Infeasible::InMultipleNodeRules);
             }
             for node_rule in touching {
-                errors.add(node_rule, POSITIVE_ELSEWHERE);
+                errors.add(node_rule, Infeasible::PositiveElsewhere);
             }
         }
     }
@@ -247,9 +259,9 @@ fn restricted(enabled: &Enabled<'_>, known: Option<&BTreeSet<Name>>, errors: &mu
         let nodes: BTreeSet<Name> =
             affinities().flat_map(|affinity| affinity.wanted(known.unwrap_or(&nowhere)).into_keys()).collect();
         if held > nodes.len() {
-            errors.add(rule, RESTRICTED);
+            errors.add(rule, Infeasible::Restricted);
             for node_rule in touching {
-                errors.add(node_rule, RESTRICTING);
+                errors.add(node_rule, Infeasible::Restricting);
             }
         }
     }
@@ -281,17 +293,18 @@ mod tests {
         (1..=count).map(|i| format!("n{i}").into()).collect()
     }
 
-    fn texts(rules: &[Rule], count: usize, id: &str) -> Vec<String> {
-        infeasible(rules, Some(&known(count))).remove(id).map(RuleErrors::into_texts).unwrap_or_default()
+    fn errors(rules: &[Rule], count: usize, id: &str) -> Vec<Infeasible> {
+        let errors = infeasible(rules, Some(&known(count))).remove(id).unwrap_or_default();
+        errors.iter().cloned().collect()
     }
 
     #[test]
     fn before_any_manager_ran_every_negative_rule_fails() {
         let rules = [apart("a", &["vm:100", "vm:101"])];
-        assert_eq!(texts(&rules, 0, "a"), [TOO_FEW_NODES]);
+        assert_eq!(errors(&rules, 0, "a"), [Infeasible::TooFewNodes]);
         assert!(infeasible(&rules, Some(&known(2))).is_empty());
         let rules = [node_rule("a", &["vm:100"], nodes(&[("n1", 0)], Affinity::Negative))];
-        assert_eq!(texts(&rules, 0, "a"), [ALL_NODES_AVOIDED]);
+        assert_eq!(errors(&rules, 0, "a"), [Infeasible::AllNodesAvoided]);
         assert!(infeasible(&rules, None).is_empty(), "nothing is held against nodes that aren't known");
     }
 
@@ -303,8 +316,8 @@ mod tests {
         };
         assert_eq!(of(&[("n1", 0), ("n2", 0)]), RuleErrors::default());
         // Counted, not looked up: n3 would be left here.
-        assert_eq!(of(&[("n1", 0), ("n2", 0), ("n9", 0)]).nodes, [ALL_NODES_AVOIDED]);
-        assert_eq!(of(&[("n1", 0), ("n2", 1)]).nodes, [AVOIDED_WITH_PRIORITIES]);
+        assert_eq!(of(&[("n1", 0), ("n2", 0), ("n9", 0)]).nodes, [Infeasible::AllNodesAvoided]);
+        assert_eq!(of(&[("n1", 0), ("n2", 1)]).nodes, [Infeasible::AvoidedWithPriorities]);
         let both = of(&[("n1", 0), ("n2", 5), ("n3", 0)]);
         assert_eq!((both.nodes.len(), both.resources.len()), (2, 0));
     }
@@ -313,7 +326,7 @@ mod tests {
     fn errors_on_nodes_come_before_those_on_resources() {
         let avoid = |id: &str| node_rule(id, &["vm:100"], nodes(&[("n1", 0), ("n2", 0)], Affinity::Negative));
         let rules = [avoid("a"), avoid("b")];
-        assert_eq!(texts(&rules, 2, "a"), [ALL_NODES_AVOIDED.to_owned(), already_used("vm:100")]);
+        assert_eq!(errors(&rules, 2, "a"), [Infeasible::AllNodesAvoided, Infeasible::AlreadyUsed("vm:100".into())]);
     }
 
     #[test]
@@ -321,24 +334,24 @@ mod tests {
         let held = |listed: &[(&str, u32)], affinity| {
             let rules =
                 [node_rule("n", &["vm:100", "vm:101"], nodes(listed, affinity)), apart("a", &["vm:100", "vm:101"])];
-            texts(&rules, 3, "a")
+            errors(&rules, 3, "a")
         };
-        assert_eq!(held(&[("n1", 0)], Affinity::Positive), [RESTRICTED]);
+        assert_eq!(held(&[("n1", 0)], Affinity::Positive), [Infeasible::Restricted]);
         assert!(held(&[("n1", 0)], Affinity::Negative).is_empty());
-        assert_eq!(held(&[("n1", 0), ("n2", 0)], Affinity::Negative), [RESTRICTED]);
+        assert_eq!(held(&[("n1", 0), ("n2", 0)], Affinity::Negative), [Infeasible::Restricted]);
     }
 
     #[test]
     fn each_resource_rule_that_touches_priorities_is_named_once() {
         let prefer = node_rule("n", &["vm:100"], nodes(&[("n1", 2), ("n2", 1)], Affinity::Positive));
         let rules = [prefer, apart("a", &["vm:100", "vm:101"]), apart("b", &["vm:100", "vm:102"])];
-        assert_eq!(texts(&rules, 3, "n"), [NODE_RULE_WITH_PRIORITIES; 2]);
+        assert_eq!(errors(&rules, 3, "n"), [Infeasible::NodeRuleWithPriorities, Infeasible::NodeRuleWithPriorities]);
     }
 
     #[test]
     fn a_disabled_rule_has_no_errors_and_causes_none() {
         let mut rules = [apart("a", &["vm:100"])];
-        assert_eq!(texts(&rules, 3, "a"), [INEFFECTIVE]);
+        assert_eq!(errors(&rules, 3, "a"), [Infeasible::Ineffective]);
         rules[0].disabled = true;
         assert!(infeasible(&rules, Some(&known(3))).is_empty());
     }

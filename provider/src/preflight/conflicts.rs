@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::objects::Rule;
 use super::view::View;
 use pve_ha_manager::config::{Affinity, Name, Rule as PlacementRule, RuleKind};
-use pve_ha_manager::feasibility::{RuleErrors, infeasible};
+use pve_ha_manager::feasibility::{Infeasible, RuleErrors, infeasible};
 
 /// The feasibility of one rule.
 pub struct Conflicts {
@@ -17,11 +17,11 @@ pub struct Conflicts {
     /// The nodes of the cluster, where they are known.
     nodes: Option<BTreeSet<Name>>,
     others: Vec<Other>,
-    /// The texts on this rule when it stands alone.
+    /// The errors of this rule without any other.
     alone: RuleErrors,
-    /// The texts on every rule when there are only those of this plan.
+    /// The errors of every rule when there are only those of this plan.
     planned: BTreeMap<Name, RuleErrors>,
-    /// The texts on every rule.
+    /// The errors of every rule.
     all: BTreeMap<Name, RuleErrors>,
 }
 
@@ -30,15 +30,15 @@ struct Other {
     is_planned: bool,
 }
 
-/// One of Proxmox's complaints.
+/// One reason of Proxmox to refuse a rule.
 #[derive(Debug)]
 pub struct Complaint {
     /// Whether Proxmox refuses the rule whatever else is changed.
     pub is_certain: bool,
-    /// The rules that stand against it.
+    /// The rules that it conflicts with.
     pub partners: Vec<Name>,
-    /// Proxmox's words.
-    pub words: String,
+    /// The reason.
+    pub error: Infeasible,
 }
 
 impl Conflicts {
@@ -66,16 +66,16 @@ impl Conflicts {
         rules.into_iter().any(avoids)
     }
 
-    /// The complaint whose text is one that `is_it` knows.
-    pub fn complaint(&self, is_it: impl Fn(&str) -> bool) -> Option<Complaint> {
-        let own = |texts: &BTreeMap<Name, RuleErrors>| {
-            texts.get(&self.rule.id).into_iter().flat_map(RuleErrors::texts).find(|text| is_it(text)).cloned()
+    /// The first error that `is_it` is true of.
+    pub fn complaint(&self, is_it: impl Fn(&Infeasible) -> bool) -> Option<Complaint> {
+        let own = |errors: &BTreeMap<Name, RuleErrors>| {
+            errors.get(&self.rule.id).into_iter().flat_map(RuleErrors::iter).find(|error| is_it(error)).cloned()
         };
-        if let Some(words) = self.alone.texts().find(|text| is_it(text)) {
-            return Some(Complaint { is_certain: true, partners: Vec::new(), words: words.clone() });
+        if let Some(error) = self.alone.iter().find(|error| is_it(error)) {
+            return Some(Complaint { is_certain: true, partners: Vec::new(), error: error.clone() });
         }
-        let (is_certain, words, texts) = match own(&self.planned) {
-            Some(words) => (true, words, &self.planned),
+        let (is_certain, error, errors) = match own(&self.planned) {
+            Some(error) => (true, error, &self.planned),
             None => (false, own(&self.all)?, &self.all),
         };
         let candidates: Vec<&Other> = self.others.iter().filter(|other| other.is_planned || !is_certain).collect();
@@ -85,17 +85,17 @@ impl Conflicts {
                 let pair = [self.rule.clone(), other.rule.clone()];
                 infeasible(&pair, self.nodes.as_ref())
                     .get(&self.rule.id)
-                    .is_some_and(|errors| errors.texts().any(|text| is_it(text)))
+                    .is_some_and(|errors| errors.iter().any(&is_it))
             })
             .map(|other| other.rule.id.clone())
             .collect();
         if partners.is_empty() {
             // It takes more than two: all that have a complaint of their own are in it.
             partners =
-                candidates.iter().map(|other| &other.rule.id).filter(|id| texts.contains_key(*id)).cloned().collect();
+                candidates.iter().map(|other| &other.rule.id).filter(|id| errors.contains_key(*id)).cloned().collect();
         }
         partners.sort();
-        Some(Complaint { is_certain, partners, words })
+        Some(Complaint { is_certain, partners, error })
     }
 }
 

@@ -9,21 +9,16 @@ use crate::preflight::objects::{Kind, Object, Rule};
 use crate::preflight::view::{Case, error, list, warning};
 use crate::words::counted;
 use pve_ha_manager::config::Affinity;
-use pve_ha_manager::feasibility::{
-    ALL_NODES_AVOIDED, IN_MULTIPLE_NODE_RULES, IN_RULES_WITH_PRIORITIES, INEFFECTIVE, NODE_RULE_WITH_PRIORITIES,
-    POSITIVE_ELSEWHERE, RESTRICTED, RESTRICTING, SHARED_WITH_NEGATIVE, SHARED_WITH_POSITIVE, TOO_FEW_NODES,
-    already_used,
-};
+use pve_ha_manager::feasibility::Infeasible;
 
 /// A resource in more than one enabled node affinity rule.
 pub fn node_affinity_overlap(case: &Case<'_>) -> Vec<Finding> {
     let Some(sids) = case.rule().and_then(|(_, rule)| rule.resources.as_ref()) else { return Vec::new() };
-    let shared = |text: &str| sids.iter().find(|sid| text == already_used(sid));
     conflict(
         case,
-        |text| shared(text).is_some(),
-        |partners, words| {
-            let sid = shared(words).map_or("a resource", |sid| sid);
+        |error| matches!(error, Infeasible::AlreadyUsed(sid) if sids.contains(sid)),
+        |partners, error| {
+            let sid = if let Infeasible::AlreadyUsed(sid) = error { sid } else { "a resource" };
             (
                 format!(
                     "{sid} is also in the node affinity rule {partners}, and a resource may be in one enabled node affinity rule only."
@@ -39,7 +34,7 @@ pub fn avoids_all_nodes(case: &Case<'_>) -> Vec<Finding> {
     conflict_at(
         case,
         "nodes",
-        |text| text == ALL_NODES_AVOIDED,
+        |error| *error == Infeasible::AllNodesAvoided,
         |_, _| {
             (
                 "with `affinity = \"negative\"` it avoids as many nodes as the cluster has.".to_owned(),
@@ -53,7 +48,7 @@ pub fn avoids_all_nodes(case: &Case<'_>) -> Vec<Finding> {
 pub fn too_few_resources(case: &Case<'_>) -> Vec<Finding> {
     conflict(
         case,
-        |text| text == INEFFECTIVE,
+        |error| *error == Infeasible::Ineffective,
         |_, _| {
             (
                 "a rule that keeps resources together or apart needs at least two of them.".to_owned(),
@@ -76,7 +71,7 @@ pub fn more_resources_than_nodes(case: &Case<'_>) -> Vec<Finding> {
     };
     conflict(
         case,
-        |text| text == TOO_FEW_NODES,
+        |error| *error == Infeasible::TooFewNodes,
         |_, _| {
             (
                 counts().unwrap_or_default(),
@@ -91,7 +86,7 @@ pub fn together_and_apart(case: &Case<'_>) -> Vec<Finding> {
     let apart = is_negative(case);
     conflict(
         case,
-        |text| text == SHARED_WITH_NEGATIVE || text == SHARED_WITH_POSITIVE,
+        |error| matches!(error, Infeasible::SharedWithNegative | Infeasible::SharedWithPositive),
         |partners, _| {
             let (here, there) = if apart { ("apart", "together") } else { ("together", "apart") };
             (
@@ -106,7 +101,7 @@ pub fn together_and_apart(case: &Case<'_>) -> Vec<Finding> {
 pub fn affinity_with_priorities(case: &Case<'_>) -> Vec<Finding> {
     conflict(
         case,
-        |text| text == IN_RULES_WITH_PRIORITIES || text == NODE_RULE_WITH_PRIORITIES,
+        |error| matches!(error, Infeasible::InRulesWithPriorities | Infeasible::NodeRuleWithPriorities),
         |partners, _| {
             (
                 format!(
@@ -122,7 +117,7 @@ pub fn affinity_with_priorities(case: &Case<'_>) -> Vec<Finding> {
 pub fn together_in_several_node_rules(case: &Case<'_>) -> Vec<Finding> {
     conflict(
         case,
-        |text| text == IN_MULTIPLE_NODE_RULES || text == POSITIVE_ELSEWHERE,
+        |error| matches!(error, Infeasible::InMultipleNodeRules | Infeasible::PositiveElsewhere),
         |partners, _| {
             (
                 format!(
@@ -147,7 +142,7 @@ pub fn apart_on_too_few_nodes(case: &Case<'_>) -> Vec<Finding> {
 fn apart_on_too_few(case: &Case<'_>) -> Vec<Finding> {
     conflict(
         case,
-        |text| text == RESTRICTED || text == RESTRICTING,
+        |error| matches!(error, Infeasible::Restricted | Infeasible::Restricting),
         |partners, _| {
             (
                 format!(
@@ -182,11 +177,11 @@ pub fn unmanaged_resource(case: &Case<'_>) -> Vec<Finding> {
     )]
 }
 
-/// One of Proxmox's complaints on the resources, in the words that `tell` finds for the partners and Proxmox's text.
+/// One of Proxmox's reasons on `resources`, explained by `tell` for the rules in conflict.
 fn conflict(
     case: &Case<'_>,
-    is_it: impl Fn(&str) -> bool,
-    tell: impl FnOnce(&str, &str) -> (String, &'static str),
+    is_it: impl Fn(&Infeasible) -> bool,
+    tell: impl FnOnce(&str, &Infeasible) -> (String, &'static str),
 ) -> Vec<Finding> {
     conflict_at(case, "resources", is_it, tell)
 }
@@ -194,22 +189,22 @@ fn conflict(
 fn conflict_at(
     case: &Case<'_>,
     attribute: &str,
-    is_it: impl Fn(&str) -> bool,
-    tell: impl FnOnce(&str, &str) -> (String, &'static str),
+    is_it: impl Fn(&Infeasible) -> bool,
+    tell: impl FnOnce(&str, &Infeasible) -> (String, &'static str),
 ) -> Vec<Finding> {
     let Some((name, _)) = case.rule() else { return Vec::new() };
     let Some(complaint) = case.conflicts().and_then(|conflicts| conflicts.complaint(is_it)) else { return Vec::new() };
     let partners = list(complaint.partners.iter().map(|partner| partner.as_ref()));
-    let (what, remedy) = tell(&partners, &complaint.words);
+    let (what, remedy) = tell(&partners, &complaint.error);
     let path = Some(Path::attribute(attribute));
     vec![if complaint.is_certain {
-        error(path, format!("{name}: {what} Proxmox refuses that.\n{remedy}\nPVE: {}", complaint.words))
+        error(path, format!("{name}: {what} Proxmox refuses that.\n{remedy}\nPVE: {}", complaint.error))
     } else {
         warning(
             path,
             format!(
                 "{name}: {what} Proxmox refuses that, unless this plan changes {partners} first.\n{remedy}\nPVE: {}",
-                complaint.words
+                complaint.error
             ),
         )
     }]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use pve_ha_manager::feasibility::RuleErrors;
+use pve_ha_manager::feasibility::{Infeasible, RuleErrors};
 use serde_json::{Map, Value, json};
 
 use super::{AUDIT, CONSOLE, feasibility, files, locked};
@@ -201,9 +201,11 @@ fn check_feasible(world: &World, rules: &Sections, id: &str) -> Result<(), Strin
     Err(format!("400 Rule '{id}' is invalid.\n{}", lines.collect::<Vec<_>>().join("\n")))
 }
 
-/// The properties with errors, in the order of their names.
-fn by_property(errors: &RuleErrors) -> impl Iterator<Item = (&'static str, &Vec<String>)> {
-    [("nodes", &errors.nodes), ("resources", &errors.resources)].into_iter().filter(|(_, texts)| !texts.is_empty())
+/// The properties with errors, in the order of their names, with Proxmox's texts.
+fn by_property(errors: &RuleErrors) -> impl Iterator<Item = (&'static str, Vec<String>)> {
+    let texts = |errors: &[Infeasible]| errors.iter().map(ToString::to_string).collect();
+    let all: [(_, Vec<String>); 2] = [("nodes", texts(&errors.nodes)), ("resources", texts(&errors.resources))];
+    all.into_iter().filter(|(_, texts)| !texts.is_empty())
 }
 
 fn plugin(world: &World, kind: &str) -> ApiResult<&'static Plugin> {
