@@ -332,5 +332,5 @@ fn nothing_is_written_where_something_is_wrong_or_there_is_nothing() {
     let help = import_config(&["import-config", "--help"], &[]);
     assert!(help.code == Some(0) && help.text.starts_with("Usage: "), "{}", help.text);
     let wrong = import_config(&["import-config", "--force"], &[]);
-    assert!(wrong.code == Some(2) && wrong.text.contains("Unknown argument \"--force\""), "{}", wrong.text);
+    assert!(wrong.code == Some(2) && wrong.text.contains("invalid option '--force'"), "{}", wrong.text);
 }

@@ -3,6 +3,8 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use lexopt::Arg::{Long, Short};
+
 use super::provider_block::Node;
 
 /// What `--help` prints.
@@ -42,31 +44,31 @@ pub(super) enum Command {
 
 impl Command {
     pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Self {
-        match parse(arguments) {
+        match read(lexopt::Parser::from_args(arguments)) {
             Ok(command) => command,
-            Err(problem) => Self::Wrong(problem),
+            Err(problem) => Self::Wrong(format!("{problem}.")),
         }
     }
 }
 
-fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, String> {
+fn read(mut arguments: lexopt::Parser) -> Result<Command, lexopt::Error> {
     let (mut folder, mut nodes) = (None, Vec::new());
-    let mut arguments = arguments.into_iter();
-    while let Some(argument) = arguments.next() {
-        let text = argument.to_string_lossy().into_owned();
-        // Go programs take their flags with one dash as well.
-        let flag = text.strip_prefix('-').map(|flag| flag.strip_prefix('-').unwrap_or(flag));
-        let (name, value) = flag.unwrap_or_default().split_once('=').unzip();
-        let mut value = || value.map(OsString::from).or_else(|| arguments.next()).filter(|value| !value.is_empty());
-        match name.or(flag) {
-            Some("help" | "h") => return Ok(Command::Help),
-            Some("out") if folder.is_some() => return Err("--out is given twice.".to_owned()),
-            Some("out") => folder = Some(PathBuf::from(value().ok_or("--out needs a folder.")?)),
-            Some("ssh-node") => {
-                let node = value().and_then(|value| Node::parse(&value.to_string_lossy()));
-                nodes.push(node.ok_or("--ssh-node needs NAME=ADDRESS or NAME=ADDRESS:PORT.")?);
+    while let Some(argument) = arguments.next()? {
+        match argument {
+            Long("help") | Short('h') => return Ok(Command::Help),
+            Long("out") if folder.is_some() => return Err("--out is given twice".into()),
+            Long("out") => {
+                let value = arguments.value()?;
+                if value.is_empty() {
+                    return Err("--out needs a folder".into());
+                }
+                folder = Some(PathBuf::from(value));
             }
-            _ => return Err(format!("Unknown argument {text:?}.")),
+            Long("ssh-node") => {
+                let node = Node::parse(&arguments.value()?.to_string_lossy());
+                nodes.push(node.ok_or("--ssh-node needs NAME=ADDRESS or NAME=ADDRESS:PORT")?);
+            }
+            unknown => return Err(unknown.unexpected()),
         }
     }
     Ok(Command::Write { folder: folder.unwrap_or_else(|| PathBuf::from(".")), nodes })
@@ -88,7 +90,7 @@ mod tests {
     fn folder_and_nodes_may_be_named_and_nothing_else() {
         assert_eq!(parse(&[]), write(".", &[]));
         assert_eq!(parse(&["--out", "a b"]), write("a b", &[]));
-        assert_eq!(parse(&["-out=x=y"]), write("x=y", &[]));
+        assert_eq!(parse(&["--out=x=y"]), write("x=y", &[]));
         assert_eq!(parse(&["--ssh-node", "a=1.2.3.4", "--ssh-node=b=h:22"]), write(".", &["a=1.2.3.4", "b=h:22"]));
         assert_eq!(parse(&["--out", "x", "-h"]), Command::Help);
         let wrong: [&[&str]; 7] = [
