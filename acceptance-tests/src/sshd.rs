@@ -15,7 +15,7 @@ use tempfile::TempDir;
 const SSHD: &str = "/usr/sbin/sshd";
 
 /// How long a process started here may take to be ready.
-const PATIENCE: Duration = Duration::from_secs(20);
+const START_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The kind of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -239,7 +239,7 @@ impl Agent {
         command.arg("-D").arg("-a").arg(folder.path().join("socket")).stdout(Stdio::null()).stderr(Stdio::null());
         let process = command.spawn().expect("ssh-agent can be started: install Debian's openssh-client");
         let agent = Self { folder, process };
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + START_TIMEOUT;
         while std::os::unix::net::UnixStream::connect(agent.socket()).is_err() {
             assert!(Instant::now() < deadline, "ssh-agent does not come up");
             std::thread::yield_now();
@@ -285,7 +285,7 @@ fn spawn(folder: &Path) -> Child {
 }
 
 fn is_listening(process: &mut Child, folder: &Path) -> bool {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + START_TIMEOUT;
     while Instant::now() < deadline {
         if fs::read_to_string(folder.join("log")).is_ok_and(|log| log.contains("Server listening on")) {
             return true;

@@ -202,9 +202,9 @@ fn compile_rules(
     }
     for (own, service) in services.iter_mut().enumerate() {
         service.affinity.class = class_of.get(&service.sid).copied().unwrap_or(0);
-        service.affinity.mates =
+        service.affinity.positive =
             mates.get(&service.sid).into_iter().flatten().copied().filter(|&mate| mate != own).collect();
-        service.affinity.apart =
+        service.affinity.negative =
             apart.get(&service.sid).into_iter().flatten().filter_map(|sid| index.get(sid).copied()).collect();
     }
     Classes { classes, online: None }

@@ -16,7 +16,7 @@ pub struct Decision {
 }
 
 /// So many of a list are named; the rest is counted.
-const MOST_NAMED: usize = 4;
+const MAX_NAMED: usize = 4;
 
 impl Scene<'_> {
     /// The steps that led [`Scene::select`] to `chosen`, told before anything moves.
@@ -114,7 +114,7 @@ impl Scene<'_> {
 
     fn opponents(self, service: &Service, taken: &[NodeId]) -> String {
         let on = |node: NodeId| {
-            service.affinity.apart.iter().find(move |&&other| {
+            service.affinity.negative.iter().find(move |&&other| {
                 let (here, there) = usage::used_nodes(&self.services[other], self.nodes);
                 here == Some(node) || there == Some(node)
             })
@@ -127,7 +127,7 @@ impl Scene<'_> {
     }
 
     fn mates(self, service: &Service, home: NodeId) -> String {
-        let there = service.affinity.mates.iter().filter(|&&mate| {
+        let there = service.affinity.positive.iter().filter(|&&mate| {
             let (here, there) = usage::used_nodes(&self.services[mate], self.nodes);
             there.or(here) == Some(home)
         });
@@ -170,8 +170,8 @@ fn without(mut names: Vec<String>, name: &str) -> Vec<String> {
 }
 
 fn named(mut names: Vec<String>) -> String {
-    let rest = names.len().saturating_sub(MOST_NAMED);
-    names.truncate(MOST_NAMED);
+    let rest = names.len().saturating_sub(MAX_NAMED);
+    names.truncate(MAX_NAMED);
     let more = if rest == 0 { String::new() } else { format!(" and {rest} more") };
     format!("{}{more}", names.join(", "))
 }
@@ -198,7 +198,7 @@ mod tests {
         let nodes = ["node1", "node2", "node3"].map(|node| (Name::from(node), NodeState::Online));
         let status = Status { master_node: Some("node1".into()), node_status: nodes.into(), ..Status::default() };
         let guests: BTreeMap<Name, Name> = services.iter().map(|&(sid, node)| (sid.into(), node.into())).collect();
-        let forecast = Forecast::settled(&status, Arc::new(config), None, Vec::new(), &guests);
+        let forecast = Forecast::converged(&status, Arc::new(config), None, Vec::new(), &guests);
         let outcome = forecast.node_failure(&BTreeSet::from(["node3".into()]));
         let settled = outcome.services().find(|settled| &**settled.sid() == sid).unwrap();
         let last = settled.decisions().last().unwrap();

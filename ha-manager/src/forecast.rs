@@ -19,7 +19,7 @@ use super::usage::{Bystander, Capacity};
 /// Seconds from round to round.
 const ROUND: i64 = 10;
 /// Rounds after which services that still move are taken as they are; each service moves a few times at most.
-const MOST_ROUNDS: u32 = 60;
+const MAX_ROUNDS: u32 = 60;
 
 /// A cluster whose failures can be foretold, one after the other.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ pub struct Forecast {
     config: Arc<Config>,
     capacity: Option<Arc<Capacity>>,
     bystanders: Vec<Bystander>,
-    /// The clock and the last order number where [`Self::settled`] left them: the manager remembers both.
+    /// The clock and the last order number where [`Self::converged`] left them: the manager remembers both.
     clock: i64,
     orders: u64,
 }
@@ -47,7 +47,7 @@ impl Forecast {
 
     /// As [`Self::new`], but with what the manager would do anyway done first: services that the configuration has and the
     /// manager does not know yet join from the node in `guests`, and all go where the configuration wants them.
-    pub fn settled(
+    pub fn converged(
         status: &Status,
         config: Arc<Config>,
         capacity: Option<Arc<Capacity>>,
@@ -106,7 +106,7 @@ impl Forecast {
         world.drained = drained.cloned();
         manager.round(&mut world);
         world.now += FENCE_DELAY;
-        for _ in 0..MOST_ROUNDS {
+        for _ in 0..MAX_ROUNDS {
             let orders = world.orders;
             world.carry_out(&manager);
             manager.round(&mut world);

@@ -25,13 +25,13 @@ pub fn blockers(index: usize, target: NodeId, services: &[Service], classes: &Cl
     let off_limits = engine >= Engine::V5_2_5 && (!class.allows(target) || returns);
     // A partner that is about to leave is no obstacle.
     let stays = |partner: &Service| partner.node == target && partner.target.is_none_or(|to| to == target);
-    let partners = service.affinity.apart.iter().copied().filter(|&partner| stays(&services[partner]));
+    let partners = service.affinity.negative.iter().copied().filter(|&partner| stays(&services[partner]));
     off_limits.then_some(Blocker::NodeAffinity).into_iter().chain(partners.map(Blocker::ResourceAffinity)).collect()
 }
 
 /// The services that come along: those that belong with it and are not on the way to the target.
 pub fn companions(index: usize, target: NodeId, services: &[Service]) -> Vec<usize> {
-    let mates = services[index].affinity.mates.iter().copied();
+    let mates = services[index].affinity.positive.iter().copied();
     mates.filter(|&mate| services[mate].target.unwrap_or(services[mate].node) != target).collect()
 }
 

@@ -76,10 +76,10 @@ impl Scene<'_> {
         let used = |&other: &usize| usage::used_nodes(&self.services[other], self.nodes);
         let is_here = |node: Option<NodeId>| node == Some(service.node);
         service.maintenance_node.is_none()
-            && service.affinity.apart.iter().map(used).all(|(here, there)| !is_here(here) && !is_here(there))
+            && service.affinity.negative.iter().map(used).all(|(here, there)| !is_here(here) && !is_here(there))
             && service
                 .affinity
-                .mates
+                .positive
                 .iter()
                 .map(used)
                 .all(|(here, there)| there.or(here).is_none_or(|n| n == service.node))
@@ -95,14 +95,14 @@ pub(super) struct Surroundings {
 impl Surroundings {
     pub(super) fn of(service: &Service, services: &[Service], nodes: &Nodes) -> Self {
         let mut around = Self { together: vec![0; nodes.len()], separate: vec![false; nodes.len()] };
-        for &mate in &service.affinity.mates {
+        for &mate in &service.affinity.positive {
             let (here, there) = usage::used_nodes(&services[mate], nodes);
             // A mate that moves is already where it goes.
             if let Some(node) = there.or(here) {
                 around.together[node] += 1;
             }
         }
-        for &opponent in &service.affinity.apart {
+        for &opponent in &service.affinity.negative {
             let (here, there) = usage::used_nodes(&services[opponent], nodes);
             for node in [here, there].into_iter().flatten() {
                 around.separate[node] = true;

@@ -151,9 +151,9 @@ pub struct Affinities {
     /// Index of its placement class.
     pub class: usize,
     /// Services it belongs with.
-    pub mates: Vec<usize>,
+    pub positive: Vec<usize>,
     /// Services it must be apart from.
-    pub apart: Vec<usize>,
+    pub negative: Vec<usize>,
 }
 
 impl Service {

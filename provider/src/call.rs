@@ -67,12 +67,12 @@ impl Call {
         Self::new(Instant::now() + limit, stop)
     }
 
-    /// A call for settling what is already under way: deaf to the stop token, and short.
+    /// A call for grace what is already under way: deaf to the stop token, and short.
     ///
     /// After a stop, reads are refused at once; an ambiguous write still has to be compared with
     /// what Proxmox has now.
     #[must_use]
-    pub fn settling(&self, limit: Duration) -> Self {
+    pub fn grace(&self, limit: Duration) -> Self {
         Self::within(limit, CancellationToken::new())
     }
 

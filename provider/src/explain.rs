@@ -5,7 +5,7 @@ pub mod ssh;
 
 use std::borrow::Cow;
 
-use crate::client::{Certificate, Error, Kind, Obstacle};
+use crate::client::{Certificate, Error, ErrorKind, Obstacle};
 use crate::framework::{CREATE_FIRST, Cause, Failure, WAYS_OUT};
 use crate::words::counted;
 
@@ -28,82 +28,86 @@ pub fn explain(object: &str, error: &Error) -> Failure {
     Failure::new(cause(error.kind()), detail)
 }
 
-fn cause(kind: Kind) -> Cause {
+fn cause(kind: ErrorKind) -> Cause {
     match kind {
-        Kind::Absent => Cause::Absent,
-        Kind::Exists => Cause::Exists,
-        Kind::Ambiguous => Cause::Ambiguous,
-        Kind::InUse => Cause::InUse,
-        Kind::StaleDigest => Cause::Stale,
+        ErrorKind::Absent => Cause::Absent,
+        ErrorKind::Exists => Cause::Exists,
+        ErrorKind::Ambiguous => Cause::Ambiguous,
+        ErrorKind::InUse => Cause::InUse,
+        ErrorKind::StaleDigest => Cause::Stale,
         _ => Cause::Refused,
     }
 }
 
-fn happened(kind: Kind) -> &'static str {
+fn happened(kind: ErrorKind) -> &'static str {
     match kind {
-        Kind::Unreachable(Obstacle::Dns) => "the host name of the endpoint can't be resolved. Nothing was sent.",
-        Kind::Unreachable(Obstacle::Proxy) => {
+        ErrorKind::Unreachable(Obstacle::Dns) => "the host name of the endpoint can't be resolved. Nothing was sent.",
+        ErrorKind::Unreachable(Obstacle::Proxy) => {
             "the node that was asked can't reach the node that should answer. Nothing was changed."
         }
-        Kind::Unreachable(Obstacle::Tls) => "the TLS handshake with the endpoint failed. Nothing was sent.",
-        Kind::Unreachable(_) => "the endpoint can't be reached. Nothing was sent.",
-        Kind::Certificate(Certificate::Expired) => "the server's certificate has expired. Nothing was sent.",
-        Kind::Certificate(Certificate::NotYetValid) => "the server's certificate is not valid yet. Nothing was sent.",
-        Kind::Certificate(Certificate::WrongHost) => {
+        ErrorKind::Unreachable(Obstacle::Tls) => "the TLS handshake with the endpoint failed. Nothing was sent.",
+        ErrorKind::Unreachable(_) => "the endpoint can't be reached. Nothing was sent.",
+        ErrorKind::Certificate(Certificate::Expired) => "the server's certificate has expired. Nothing was sent.",
+        ErrorKind::Certificate(Certificate::NotYetValid) => {
+            "the server's certificate is not valid yet. Nothing was sent."
+        }
+        ErrorKind::Certificate(Certificate::WrongHost) => {
             "the server's certificate is made for other names than the endpoint's. Nothing was sent."
         }
-        Kind::Certificate(Certificate::WrongPin) => {
+        ErrorKind::Certificate(Certificate::WrongPin) => {
             "the server's certificate is not the one that is pinned. Nothing was sent."
         }
-        Kind::Certificate(_) => "the server's certificate is not trusted. Nothing was sent.",
-        Kind::Ambiguous => "the answer was lost, so the request may or may not have been carried out.",
-        Kind::Unanswered => "Proxmox was asked and did not answer.",
-        Kind::LockTimeout => "another writer holds the cluster's lock on this configuration. Nothing was changed.",
-        Kind::NoQuorum => "the cluster has no quorum, so /etc/pve is read-only. Nothing was changed.",
-        Kind::StaleDigest => {
+        ErrorKind::Certificate(_) => "the server's certificate is not trusted. Nothing was sent.",
+        ErrorKind::Ambiguous => "the answer was lost, so the request may or may not have been carried out.",
+        ErrorKind::Unanswered => "Proxmox was asked and did not answer.",
+        ErrorKind::LockTimeout => "another writer holds the cluster's lock on this configuration. Nothing was changed.",
+        ErrorKind::NoQuorum => "the cluster has no quorum, so /etc/pve is read-only. Nothing was changed.",
+        ErrorKind::StaleDigest => {
             "the configuration file was changed outside of Terraform at the same time. Nothing was changed."
         }
-        Kind::Absent => "does not exist.",
-        Kind::Exists => "exists already. Nothing was changed.",
-        Kind::TargetTaken => "another replication job copies this guest to this target already. Nothing was changed.",
-        Kind::InUse => "is still in use. Nothing was changed.",
-        Kind::NoSuchGuest => "there is no such guest, or it is of the other kind (vm or ct). Nothing was changed.",
-        Kind::NoSuchNode => "a node that is named does not exist in this cluster. Nothing was changed.",
-        Kind::NoSuchGroup => "the HA group does not exist. Nothing was changed.",
-        Kind::Unmanaged => "a rule can only name guests that are HA resources. Nothing was changed.",
-        Kind::ResourceInErrorState => "the HA resource is in the error state. Nothing was changed.",
-        Kind::TooEarly => {
+        ErrorKind::Absent => "does not exist.",
+        ErrorKind::Exists => "exists already. Nothing was changed.",
+        ErrorKind::TargetTaken => {
+            "another replication job copies this guest to this target already. Nothing was changed."
+        }
+        ErrorKind::InUse => "is still in use. Nothing was changed.",
+        ErrorKind::NoSuchGuest => "there is no such guest, or it is of the other kind (vm or ct). Nothing was changed.",
+        ErrorKind::NoSuchNode => "a node that is named does not exist in this cluster. Nothing was changed.",
+        ErrorKind::NoSuchGroup => "the HA group does not exist. Nothing was changed.",
+        ErrorKind::Unmanaged => "a rule can only name guests that are HA resources. Nothing was changed.",
+        ErrorKind::ResourceInErrorState => "the HA resource is in the error state. Nothing was changed.",
+        ErrorKind::TooEarly => {
             "the HA manager does not know all nodes yet, since HA was not in use before. Nothing was changed."
         }
-        Kind::RuleConflict => "Proxmox refuses the rule. Nothing was changed.",
-        Kind::GroupsMigrated => "this cluster's HA groups have been migrated to HA rules. Nothing was changed.",
-        Kind::GroupsNotMigrated => {
+        ErrorKind::RuleConflict => "Proxmox refuses the rule. Nothing was changed.",
+        ErrorKind::GroupsMigrated => "this cluster's HA groups have been migrated to HA rules. Nothing was changed.",
+        ErrorKind::GroupsNotMigrated => {
             "this cluster's HA groups have not been migrated to HA rules yet. Nothing was changed."
         }
-        Kind::Unauthorized => "Proxmox does not accept the credentials. Nothing was changed.",
-        Kind::SecondFactor => "the login demands a second factor. Nothing was changed.",
-        Kind::Forbidden => "a privilege is missing. Nothing was changed.",
-        Kind::Invalid => "Proxmox does not accept a value. Nothing was changed.",
-        Kind::NotImplemented => "this version of Proxmox VE does not have that. Nothing was changed.",
-        Kind::Garbled => "the answer is not what Proxmox VE answers.",
-        Kind::Foreign => {
+        ErrorKind::Unauthorized => "Proxmox does not accept the credentials. Nothing was changed.",
+        ErrorKind::SecondFactor => "the login demands a second factor. Nothing was changed.",
+        ErrorKind::Forbidden => "a privilege is missing. Nothing was changed.",
+        ErrorKind::Invalid => "Proxmox does not accept a value. Nothing was changed.",
+        ErrorKind::NotImplemented => "this version of Proxmox VE does not have that. Nothing was changed.",
+        ErrorKind::UnexpectedResponse => "the answer is not what Proxmox VE answers.",
+        ErrorKind::Foreign => {
             "the answer is not what Proxmox VE answers: something else is at `endpoint`, such as a login proxy. Nothing was \
              changed."
         }
-        Kind::Stopped => "interrupted.",
-        Kind::Expired => "the time ran out.",
+        ErrorKind::Stopped => "interrupted.",
+        ErrorKind::Expired => "the time ran out.",
         _ => "Proxmox refuses. Nothing was changed.",
     }
 }
 
-fn next_step(kind: Kind) -> Option<Cow<'static, str>> {
+fn next_step(kind: ErrorKind) -> Option<Cow<'static, str>> {
     let in_order = match kind {
-        Kind::InUse => format!("Terraform destroys an object before it changes what refers to it. {WAYS_OUT}"),
-        Kind::TargetTaken => format!(
+        ErrorKind::InUse => format!("Terraform destroys an object before it changes what refers to it. {WAYS_OUT}"),
+        ErrorKind::TargetTaken => format!(
             "Import that job, or choose another target. A job that is being removed counts until it is gone. If this plan replaces that \
              job: {CREATE_FIRST} Remove it there, since a guest has one job to each target."
         ),
-        Kind::RuleConflict => format!(
+        ErrorKind::RuleConflict => format!(
             "If another rule that this apply changes stands against it, order them by `depends_on`. If this plan replaces that rule by \
              this one: {CREATE_FIRST} Remove it there, since Proxmox does not allow both rules at once. Else change the rule."
         ),
@@ -112,69 +116,71 @@ fn next_step(kind: Kind) -> Option<Cow<'static, str>> {
     Some(in_order.into())
 }
 
-fn advice(kind: Kind) -> Option<&'static str> {
+fn advice(kind: ErrorKind) -> Option<&'static str> {
     Some(match kind {
-        Kind::Unreachable(Obstacle::Dns) => "Check `endpoint` in the provider block.",
-        Kind::Unreachable(Obstacle::Proxy) => {
+        ErrorKind::Unreachable(Obstacle::Dns) => "Check `endpoint` in the provider block.",
+        ErrorKind::Unreachable(Obstacle::Proxy) => {
             "If that node is online, its API does not answer: see `systemctl status pveproxy pvedaemon` on it. Else bring it back, or \
              name another one as `endpoint`."
         }
-        Kind::Unreachable(Obstacle::Tls) => {
+        ErrorKind::Unreachable(Obstacle::Tls) => {
             "Check `endpoint` in the provider block: the server there may speak no TLS, or be another one than Proxmox VE, which \
              listens on port 8006."
         }
-        Kind::Unreachable(_) => {
+        ErrorKind::Unreachable(_) => {
             "Check `endpoint` in the provider block and that the node is up; `fallback_endpoints` lets another node answer."
         }
-        Kind::Certificate(Certificate::UnknownIssuer) => {
+        ErrorKind::Certificate(Certificate::UnknownIssuer) => {
             "Name the cluster's CA (/etc/pve/pve-root-ca.pem of a node) as `ca_certificate`, or pin the node's certificate by \
              `tls_fingerprint`."
         }
-        Kind::Certificate(Certificate::Authority) => {
+        ErrorKind::Certificate(Certificate::Authority) => {
             "Name exactly this certificate as `ca_certificate`, or pin it by `tls_fingerprint`."
         }
-        Kind::Certificate(Certificate::OldVersion) => {
+        ErrorKind::Certificate(Certificate::OldVersion) => {
             "X.509 version 1 has no names that could be checked. Pin the certificate by `tls_fingerprint`, or make one of version 3."
         }
-        Kind::Certificate(Certificate::Other) => "Pin the certificate by `tls_fingerprint`, or make a new one.",
-        Kind::Certificate(Certificate::WrongHost) => {
+        ErrorKind::Certificate(Certificate::Other) => "Pin the certificate by `tls_fingerprint`, or make a new one.",
+        ErrorKind::Certificate(Certificate::WrongHost) => {
             "Use the name or address the certificate is made for as `endpoint`, or pin it by `tls_fingerprint`."
         }
-        Kind::Certificate(Certificate::Expired | Certificate::NotYetValid) => {
+        ErrorKind::Certificate(Certificate::Expired | Certificate::NotYetValid) => {
             "Renew the node's certificate (`pvecm updatecerts --force` on it), and check the clocks. Until then, \
              `tls_fingerprint` pins it whatever its dates are."
         }
-        Kind::Certificate(Certificate::WrongPin) => {
+        ErrorKind::Certificate(Certificate::WrongPin) => {
             "If the node's certificate was renewed, take the new fingerprint from its web interface (Node > System > \
              Certificates). If it was not, the connection may be intercepted."
         }
-        Kind::Unanswered => "Check that the node and its services are up, or apply again.",
-        Kind::NoQuorum => {
+        ErrorKind::Unanswered => "Check that the node and its services are up, or apply again.",
+        ErrorKind::NoQuorum => {
             "Bring nodes, or the QNetd host, back until more than half of the votes are present, then apply again."
         }
-        Kind::LockTimeout | Kind::StaleDigest => "Apply again.",
-        Kind::NoSuchNode => "Check the names of the nodes; `pve_nodes` lists them.",
-        Kind::NoSuchGroup => "Create the group first: refer to `pve_ha_group.NAME.name`.",
-        Kind::Unmanaged => {
+        ErrorKind::LockTimeout | ErrorKind::StaleDigest => "Apply again.",
+        ErrorKind::NoSuchNode => "Check the names of the nodes; `pve_nodes` lists them.",
+        ErrorKind::NoSuchGroup => "Create the group first: refer to `pve_ha_group.NAME.name`.",
+        ErrorKind::Unmanaged => {
             "Refer to `pve_ha_resource.NAME.sid` in `resources`, so that Terraform creates the HA resource first."
         }
-        Kind::ResourceInErrorState => "Set `state = \"disabled\"`, apply, repair the guest, and set the state back.",
-        Kind::TooEarly => "Apply again in a minute, when the HA manager has become active.",
-        Kind::GroupsMigrated => "Write a `pve_ha_node_affinity_rule`.",
-        Kind::GroupsNotMigrated => {
+        ErrorKind::ResourceInErrorState => {
+            "Set `state = \"disabled\"`, apply, repair the guest, and set the state back."
+        }
+        ErrorKind::TooEarly => "Apply again in a minute, when the HA manager has become active.",
+        ErrorKind::GroupsMigrated => "Write a `pve_ha_node_affinity_rule`.",
+        ErrorKind::GroupsNotMigrated => {
             "Upgrade all nodes and wait until the HA manager has migrated the groups, or keep to `pve_ha_group`."
         }
-        Kind::Unauthorized => {
+        ErrorKind::Unauthorized => {
             "Check the credentials in the provider block: the token or password may be wrong, expired or removed."
         }
-        Kind::SecondFactor => "Use an API token, which needs no second factor.",
-        Kind::Forbidden => "Give the user or token the privilege that Proxmox names, on that path.",
-        Kind::Garbled => "Check that `endpoint` is a node of the cluster and not something else.",
-        Kind::Foreign => {
+        ErrorKind::SecondFactor => "Use an API token, which needs no second factor.",
+        ErrorKind::Forbidden => "Give the user or token the privilege that Proxmox names, on that path.",
+        ErrorKind::UnexpectedResponse => "Check that `endpoint` is a node of the cluster and not something else.",
+        ErrorKind::Foreign => {
             "Check `endpoint`: a node's API is https://NODE:8006. If a proxy demands a login, name an address that leads past it."
         }
-        Kind::Stopped => "Run the same command again: it goes on from what the state says now.",
-        Kind::Expired => "Give it more time in its `timeouts` block, or apply again.",
+        ErrorKind::Stopped => "Run the same command again: it goes on from what the state says now.",
+        ErrorKind::Expired => "Give it more time in its `timeouts` block, or apply again.",
         _ => return None,
     })
 }
@@ -185,9 +191,11 @@ mod tests {
 
     #[test]
     fn create_before_destroy_is_explained_in_the_same_words_everywhere() {
-        for (kind, words) in
-            [(Kind::InUse, WAYS_OUT), (Kind::TargetTaken, CREATE_FIRST), (Kind::RuleConflict, CREATE_FIRST)]
-        {
+        for (kind, words) in [
+            (ErrorKind::InUse, WAYS_OUT),
+            (ErrorKind::TargetTaken, CREATE_FIRST),
+            (ErrorKind::RuleConflict, CREATE_FIRST),
+        ] {
             let step = next_step(kind).unwrap_or_default();
             assert!(step.contains(words), "{step}");
             assert_eq!(step.matches("create_before_destroy").count(), 1, "{step}");
@@ -196,7 +204,7 @@ mod tests {
 
     #[test]
     fn a_node_that_the_asked_one_can_not_reach_may_be_online() {
-        let kind = Kind::Unreachable(Obstacle::Proxy);
+        let kind = ErrorKind::Unreachable(Obstacle::Proxy);
         assert_eq!(
             happened(kind),
             "the node that was asked can't reach the node that should answer. Nothing was changed."

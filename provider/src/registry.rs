@@ -7,7 +7,7 @@ use pve_schemas as nouns;
 use crate::config::Configuration;
 use crate::data_sources::data_source;
 use crate::framework::{DataSource, Provider, Resource};
-use crate::resources::{DatacenterOptionsResource, hosted, rest};
+use crate::resources::{DatacenterOptionsResource, rest, ssh_resource};
 use crate::session::Session;
 
 /// The provider with everything it offers.
@@ -20,14 +20,14 @@ pub fn provider() -> Provider {
 fn resources(session: &Arc<Session>) -> Vec<Box<dyn Resource>> {
     vec![
         Box::new(DatacenterOptionsResource::new(session.clone())),
-        hosted::<nouns::FenceDevice>(session),
+        ssh_resource::<nouns::FenceDevice>(session),
         rest::<nouns::HaGroup>(session),
         rest::<nouns::HaNodeAffinityRule>(session),
         rest::<nouns::HaResource>(session),
         rest::<nouns::HaResourceAffinityRule>(session),
-        hosted::<nouns::NodeMaintenance>(session),
-        hosted::<nouns::NodeWatchdog>(session),
-        hosted::<nouns::Qdevice>(session),
+        ssh_resource::<nouns::NodeMaintenance>(session),
+        ssh_resource::<nouns::NodeWatchdog>(session),
+        ssh_resource::<nouns::Qdevice>(session),
         rest::<nouns::ReplicationJob>(session),
     ]
 }

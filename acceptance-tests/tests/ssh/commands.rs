@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use acceptance_tests::nobody::Nobody;
 use futures_util::future::try_join_all;
 use terraform_provider_pve::call::Call;
-use terraform_provider_pve::ssh::{Address, Command, Config, Kind, Line};
+use terraform_provider_pve::ssh::{Address, Command, Config, ErrorKind, Line};
 use tokio_util::sync::CancellationToken;
 
 use super::{Node, call, script, ssh};
@@ -28,7 +28,7 @@ async fn exit_codes_and_both_outputs() {
             assert_eq!(code, 0);
             continue;
         };
-        assert_eq!((error.kind(), error.exit(), error.message()), (Kind::Failed, Some(code), "err"));
+        assert_eq!((error.kind(), error.exit(), error.message()), (ErrorKind::Failed, Some(code), "err"));
     }
     let output = ssh.run("pve1", &script("kill -KILL $$"), &call()).await.unwrap();
     assert!(!output.is_success(), "{output:?}");
@@ -47,7 +47,7 @@ async fn arguments_arrive_as_they_are() {
     let expected: Vec<u8> = words.iter().flat_map(|word| word.bytes().chain([0])).collect();
     assert_eq!(output.stdout, expected);
     let error = node.ssh().run("pve1", &Command::new("echo").arg("a\0b"), &call()).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::Invalid);
+    assert_eq!(error.kind(), ErrorKind::Invalid);
 }
 
 #[tokio::test]
@@ -65,7 +65,7 @@ async fn much_goes_in_and_out() {
     let output = ssh.run("pve1", &script("head -c 3000000 /dev/zero >&2"), &call()).await.unwrap();
     assert_eq!(output.stderr.len(), 3_000_000);
     let error = ssh.run("pve1", &script("yes"), &call()).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::Garbled, "{error}");
+    assert_eq!(error.kind(), ErrorKind::UnexpectedResponse, "{error}");
 }
 
 #[tokio::test]
@@ -143,7 +143,7 @@ async fn a_server_that_allows_one_session_at_a_time() {
 async fn a_server_that_runs_nothing() {
     let node = Node::with(|options| options.lines.push("MaxSessions 0".to_owned()));
     let error = node.ssh().run("pve1", &Command::new("true"), &call()).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::Refused, "{error}");
+    assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
 }
 
 #[tokio::test]
@@ -170,7 +170,7 @@ async fn a_connection_cut_in_the_middle_of_a_command() {
     };
     // What changes something is not begun again.
     let error = ssh.run_with("pve1", &endless(), &call(), &mut cut).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::Ambiguous, "{error}");
+    assert_eq!(error.kind(), ErrorKind::Ambiguous, "{error}");
     assert_eq!(lines, 1);
     assert_eq!(error.command(), Some("sh -c 'echo begun; exec sleep 300' sh"));
 
@@ -198,14 +198,14 @@ async fn a_command_that_takes_too_long() {
         ssh.run("pve1", &Command::new("true").may_take(Duration::from_secs(30)), &call()).await.unwrap();
     }
     let error = ssh.run("pve1", &endless(), &call()).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::Ambiguous, "{error}");
+    assert_eq!(error.kind(), ErrorKind::Ambiguous, "{error}");
     assert!(error.note().unwrap().contains("`command_timeout`"), "{error}");
     let error = ssh.run("pve1", &endless().reading(), &call()).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::Expired, "{error}");
+    assert_eq!(error.kind(), ErrorKind::Expired, "{error}");
     // The operation's own deadline ends it too, and is not the command's fault.
     let short = Call::within(Duration::from_secs(2), CancellationToken::new());
     let error = patient.run("pve1", &endless(), &short).await.unwrap_err();
-    assert_eq!((error.kind(), error.note()), (Kind::Ambiguous, None));
+    assert_eq!((error.kind(), error.note()), (ErrorKind::Ambiguous, None));
     // More time can be asked for, and the connection is still good.
     let slow = script("sleep 2.6; echo done").may_take(Duration::from_secs(30));
     assert_eq!(ssh.run("pve1", &slow, &call()).await.unwrap().text(), "done\n");
@@ -224,10 +224,10 @@ async fn a_stop_drops_what_reads_at_once() {
         stopped = Some(Instant::now());
     };
     let error = node.ssh().run_with("pve1", &endless().reading(), &call, &mut tell).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::Stopped);
+    assert_eq!(error.kind(), ErrorKind::Stopped);
     assert!(stopped.unwrap().elapsed() < Duration::from_secs(10));
     let error = node.ssh().run("pve1", &Command::new("true"), &call).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::Stopped);
+    assert_eq!(error.kind(), ErrorKind::Stopped);
 }
 
 #[tokio::test]
@@ -248,7 +248,7 @@ async fn a_stop_lets_what_has_begun_come_to_its_end() {
     let mut tell = |_: Line<'_>| stop.cancel();
     let begun = Instant::now();
     let error = ssh.run_with("pve1", &endless(), &bounded, &mut tell).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::Ambiguous);
+    assert_eq!(error.kind(), ErrorKind::Ambiguous);
     assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
     // The connection is still good for others.
     assert!(ssh.run("pve1", &Command::new("true"), &call()).await.unwrap().is_success());
@@ -267,9 +267,9 @@ async fn nobody_there() {
     let ssh = ssh(&config);
     for node in ["pve2", "pve3"] {
         let error = ssh.run(node, &Command::new("true"), &call()).await.unwrap_err();
-        assert_eq!(error.kind(), Kind::Unreachable, "{error}");
+        assert_eq!(error.kind(), ErrorKind::Unreachable, "{error}");
     }
     let error = ssh.run("pve4", &Command::new("true"), &call()).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::Unlocated, "{error}");
+    assert_eq!(error.kind(), ErrorKind::Unlocated, "{error}");
     assert!(error.note().unwrap().contains("name = \"pve4\""), "{error}");
 }

@@ -8,7 +8,7 @@ use acceptance_tests::sshd::is_root;
 use futures_util::future::join_all;
 use tempfile::TempDir;
 use terraform_provider_pve::call::Call;
-use terraform_provider_pve::ssh::{ClusterFile, Edit, Error, Kind};
+use terraform_provider_pve::ssh::{ClusterFile, Edit, Error, ErrorKind};
 use tokio_util::sync::CancellationToken;
 
 use super::{Node, call};
@@ -117,7 +117,7 @@ async fn while_etc_pve_is_not_mounted_nothing_is_absent() {
     let pve = Pmxcfs::new();
     fs::remove_file(pve.path(".members")).unwrap();
     let error = file().read(&pve.node.ssh(), "pve1", &call()).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::Failed, "{error}");
+    assert_eq!(error.kind(), ErrorKind::Failed, "{error}");
     assert!(error.note().unwrap().contains("pve-cluster"), "{error}");
     fs::write(pve.path(".members"), "{}").unwrap();
     assert_eq!(file().read(&pve.node.ssh(), "pve1", &call()).await.unwrap(), None);
@@ -149,7 +149,7 @@ async fn a_lock_that_is_held_is_waited_for() {
     fs::create_dir(&lock).unwrap();
     let short = Call::within(Duration::from_secs(15), CancellationToken::new());
     let error = pve.edit(&short, |_| unreachable!("the lock is somebody else's")).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::Locked, "{error}");
+    assert_eq!(error.kind(), ErrorKind::Locked, "{error}");
     assert!(pve.is_locked(), "somebody else's lock is left alone");
     // It was asked to be let go, in the way pmxcfs understands.
     assert_eq!(fs::metadata(&lock).unwrap().modified().unwrap(), std::time::UNIX_EPOCH);
@@ -197,7 +197,7 @@ async fn the_lock_is_given_back_on_failure_and_cancellation() {
     let taken = pve.path(&format!("ha/fence.cfg.tmp.{}", std::process::id()));
     fs::create_dir(&taken).unwrap();
     let error = pve.edit(&call(), |_| Ok(Edit::Write("x".to_owned()))).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::Failed, "{error}");
+    assert_eq!(error.kind(), ErrorKind::Failed, "{error}");
     assert!(!pve.is_locked() && pve.text().is_none());
     fs::remove_dir(&taken).unwrap();
 
@@ -208,7 +208,7 @@ async fn the_lock_is_given_back_on_failure_and_cancellation() {
         stop.cancel();
         Ok(Edit::Write("x".to_owned()))
     });
-    assert_eq!(error.await.unwrap_err().kind(), Kind::Stopped);
+    assert_eq!(error.await.unwrap_err().kind(), ErrorKind::Stopped);
     assert!(!pve.is_locked() && pve.text().is_none());
 
     // Dropped while it holds the lock.
@@ -232,7 +232,7 @@ async fn a_full_file_system_leaves_the_file_as_it_was() {
     let beside = pve.path(&format!("ha/fence.cfg.tmp.{}", std::process::id()));
     std::os::unix::fs::symlink("/dev/full", &beside).unwrap();
     let error = pve.edit(&call(), |_| Ok(Edit::Write("device b fence_x ip=2\n".to_owned()))).await.unwrap_err();
-    assert_eq!((error.kind(), error.exit()), (Kind::Failed, Some(1)), "{error}");
+    assert_eq!((error.kind(), error.exit()), (ErrorKind::Failed, Some(1)), "{error}");
     assert!(error.message().ends_with("No space left on device"), "{error}");
     assert_eq!(pve.text().as_deref(), Some("device a fence_x ip=1\n"));
     assert!(!pve.is_locked() && beside.symlink_metadata().is_err());
@@ -279,16 +279,16 @@ async fn without_quorum_there_is_one_clear_error() {
     pvecm("No", 1, 2);
     set(0o555);
     let refused = async || pve.edit(&call(), |_| unreachable!("there is no lock to be had")).await.unwrap_err();
-    assert_eq!(refused().await.kind(), Kind::NoQuorum);
+    assert_eq!(refused().await.kind(), ErrorKind::NoQuorum);
     // In the first seconds after the loss the modes are those of before, and pmxcfs is busy.
     program("mkdir", "echo \"mkdir: cannot create directory '$2': Device or resource busy\" >&2\nexit 1");
     set(0o755);
-    assert_eq!(refused().await.kind(), Kind::NoQuorum);
+    assert_eq!(refused().await.kind(), ErrorKind::NoQuorum);
     // With quorum it is a lock that another writer holds, which is waited for as long as there is time.
     pvecm("Yes", 3, 0);
     let short = Call::within(Duration::from_secs(4), CancellationToken::new());
     let error = pve.edit(&short, |_| unreachable!("there is no lock to be had")).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::Locked, "{error}");
+    assert_eq!(error.kind(), ErrorKind::Locked, "{error}");
     assert!(error.note().unwrap().contains("although the cluster has quorum"), "{error}");
     let tries = pve.path("tries");
     program(
@@ -312,15 +312,15 @@ async fn without_quorum_there_is_one_clear_error() {
         fs::set_permissions(pve.path(name), fs::Permissions::from_mode(0o777)).unwrap();
     }
     let error = lost().await;
-    assert_eq!((error.kind(), error.exit()), (Kind::NoQuorum, Some(1)), "{error}");
+    assert_eq!((error.kind(), error.exit()), (ErrorKind::NoQuorum, Some(1)), "{error}");
     assert!(error.message().starts_with("dd: failed to open"), "{error}");
     program("dd", "echo \"dd: failed to open '$1': Device or resource busy\" >&2\nexit 1");
-    assert_eq!(lost().await.kind(), Kind::NoQuorum);
+    assert_eq!(lost().await.kind(), ErrorKind::NoQuorum);
     fs::remove_file(pve.path("bin/dd")).unwrap();
     // Whoever is denied with quorum is not root.
     pvecm("Yes", 3, 0);
     set(0o555);
     let error = refused().await;
-    assert_eq!(error.kind(), Kind::Failed, "{error}");
+    assert_eq!(error.kind(), ErrorKind::Failed, "{error}");
     assert!(error.note().unwrap().contains("Only root"), "{error}");
 }

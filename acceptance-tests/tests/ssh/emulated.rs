@@ -8,7 +8,9 @@ use acceptance_tests::runtime::block_on;
 use acceptance_tests::sshd::Sshd;
 use pve_emulator::Options;
 use terraform_provider_pve::call::Call;
-use terraform_provider_pve::ssh::{Address, ClusterFile, Command, Config, Edit, Error, HostKeys, Identity, Kind, Ssh};
+use terraform_provider_pve::ssh::{
+    Address, ClusterFile, Command, Config, Edit, Error, ErrorKind, HostKeys, Identity, Ssh,
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{call, identity, ssh};
@@ -82,7 +84,7 @@ fn without_quorum() {
     block_on(async {
         for ssh in &both {
             let error = file.edit(ssh, "pve1", &call(), |_| -> Result<Edit, Error> { unreachable!("no lock") }).await;
-            assert_eq!(error.unwrap_err().kind(), Kind::NoQuorum);
+            assert_eq!(error.unwrap_err().kind(), ErrorKind::NoQuorum);
         }
     });
 }
@@ -96,7 +98,7 @@ fn a_connection_cut_by_the_node() {
         cluster.emulator().commands().fault(serde_json::from_value(fault).unwrap()).unwrap();
         let bounds = Call::within(Duration::from_secs(30), CancellationToken::new());
         let error = block_on(ssh.run("pve1", &Command::new("rmdir").arg("/etc/pve/priv/lock/x"), &bounds)).unwrap_err();
-        assert_eq!(error.kind(), Kind::Ambiguous, "{error}");
+        assert_eq!(error.kind(), ErrorKind::Ambiguous, "{error}");
         assert!(block_on(ssh.run("pve1", &Command::new("true"), &bounds)).unwrap().is_success());
     }
 }

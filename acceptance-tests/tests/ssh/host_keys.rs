@@ -3,7 +3,7 @@
 use std::fs;
 
 use acceptance_tests::sshd::{Key, KeyType, Options, Sshd};
-use terraform_provider_pve::ssh::{Command, Config, Error, HostKey, HostKeys, Kind};
+use terraform_provider_pve::ssh::{Command, Config, Error, ErrorKind, HostKey, HostKeys};
 
 use super::{Node, call, ssh};
 
@@ -29,7 +29,7 @@ async fn an_unknown_key_is_refused_with_the_line_that_trusts_it() {
     for kind in [KeyType::Ed25519, KeyType::Ecdsa, KeyType::Rsa] {
         let node = Node::with(|options| options.host_keys = vec![Key::new(kind, "")]);
         let error = with(&node, &[]).await.unwrap_err();
-        assert_eq!(error.kind(), Kind::HostKey(HostKey::Unknown), "{error}");
+        assert_eq!(error.kind(), ErrorKind::HostKey(HostKey::Unknown), "{error}");
         let note = error.note().unwrap();
         assert!(note.contains(&node.sshd.host_keys[0].fingerprint()), "{note}");
         let line = note.lines().last().unwrap();
@@ -46,12 +46,12 @@ async fn a_changed_key_is_refused() {
     let node = Node::new();
     let before = Key::new(KeyType::Ed25519, "");
     let error = with(&node, &[node.sshd.line(&before)]).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::HostKey(HostKey::Changed), "{error}");
+    assert_eq!(error.kind(), ErrorKind::HostKey(HostKey::Changed), "{error}");
     assert!(error.note().unwrap().ends_with(&node.sshd.known()), "{error}");
     // Nor is one of another type that nobody has seen.
     let before = Key::new(KeyType::Rsa, "");
     let error = with(&node, &[node.sshd.line(&before)]).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::HostKey(HostKey::Changed), "{error}");
+    assert_eq!(error.kind(), ErrorKind::HostKey(HostKey::Changed), "{error}");
     assert_eq!(node.sshd.accepted(), 0);
 }
 
@@ -61,7 +61,7 @@ async fn a_revoked_key_is_refused() {
     let node = Node::new();
     let known = node.sshd.known();
     let error = with(&node, &[known.clone(), format!("@revoked {known}")]).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::HostKey(HostKey::Revoked), "{error}");
+    assert_eq!(error.kind(), ErrorKind::HostKey(HostKey::Revoked), "{error}");
     assert_eq!(node.sshd.accepted(), 0);
 }
 
@@ -76,7 +76,7 @@ async fn a_host_that_is_installed_anew_while_in_use() {
     // Somebody else answers on the same port from now on.
     let impostor = Sshd::start(Options { port, ..Options::default() });
     let error = ssh.run("pve1", &Command::new("true"), &call()).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::HostKey(HostKey::Changed), "{error}");
+    assert_eq!(error.kind(), ErrorKind::HostKey(HostKey::Changed), "{error}");
     assert_eq!((impostor.accepted(), authorized.len()), (0, 1));
 }
 
@@ -99,7 +99,7 @@ async fn a_file_of_known_hosts_with_hashed_names_is_read_and_never_written() {
 
     fs::write(&file, "").unwrap();
     let error = ssh(&config).run("pve1", &Command::new("true"), &call()).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::HostKey(HostKey::Unknown));
+    assert_eq!(error.kind(), ErrorKind::HostKey(HostKey::Unknown));
     assert!(error.note().unwrap().contains(&file.display().to_string()), "{error}");
     assert_eq!(fs::read_to_string(&file).unwrap(), "");
 }

@@ -1,7 +1,7 @@
 //! Through another host.
 
 use acceptance_tests::sshd::{Key, KeyType, Options, Sshd};
-use terraform_provider_pve::ssh::{Address, Command, Config, HostKey, HostKeys, Jump, Kind};
+use terraform_provider_pve::ssh::{Address, Command, Config, ErrorKind, HostKey, HostKeys, Jump};
 
 use super::{Node, call, identity, ssh};
 
@@ -65,14 +65,14 @@ async fn both_hosts_have_to_be_the_right_ones() {
     let mut config = through(&jump, Some(&key), &node);
     config.jump.as_mut().unwrap().host_keys = HostKeys::new(&[jump.line(&other)], None).unwrap();
     let error = ssh(&config).run("pve1", &Command::new("true"), &call()).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::HostKey(HostKey::Changed));
+    assert_eq!(error.kind(), ErrorKind::HostKey(HostKey::Changed));
     assert!(error.host().unwrap().ends_with(&format!(":{}", jump.port)), "{error}");
     assert_eq!((jump.accepted(), node.sshd.accepted()), (0, 0));
 
     let mut config = through(&jump, Some(&key), &node);
     config.host_keys = HostKeys::default();
     let error = ssh(&config).run("pve1", &Command::new("true"), &call()).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::HostKey(HostKey::Unknown));
+    assert_eq!(error.kind(), ErrorKind::HostKey(HostKey::Unknown));
     assert!(error.note().unwrap().ends_with(&node.sshd.known()), "{error}");
     assert_eq!(node.sshd.accepted(), 0);
 }
@@ -85,6 +85,6 @@ async fn a_jump_host_that_forwards_nothing() {
     let jump = Sshd::start(Options { lines, ..Options::letting_in(&key) });
     let node = Node::new();
     let error = ssh(&through(&jump, Some(&key), &node)).run("pve1", &Command::new("true"), &call()).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::Unreachable, "{error}");
+    assert_eq!(error.kind(), ErrorKind::Unreachable, "{error}");
     assert!(error.message().contains(&format!(":{}", jump.port)), "{error}");
 }

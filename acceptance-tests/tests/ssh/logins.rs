@@ -1,7 +1,7 @@
 //! Who is let in, by which key, and what is said when nobody is.
 
 use acceptance_tests::sshd::{Agent, Key, KeyType, Options, Sshd};
-use terraform_provider_pve::ssh::{Command, Config, Identity, IdentityError, Kind};
+use terraform_provider_pve::ssh::{Command, Config, ErrorKind, Identity, IdentityError};
 
 use super::{Node, call, config, encrypted, identity, ssh};
 
@@ -64,7 +64,7 @@ async fn nobody_is_let_in() {
     let agent = Agent::start(&[&wrong]);
     let config = Config { identities: vec![identity(&wrong)], agent: Some(agent.socket()), ..node.config.clone() };
     let error = ssh(&config).run("pve1", &Command::new("true"), &call()).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::Login);
+    assert_eq!(error.kind(), ErrorKind::Login);
     let note = error.note().unwrap();
     let fingerprint = wrong.fingerprint();
     assert!(
@@ -80,7 +80,7 @@ async fn nobody_is_let_in() {
 
     let config = Config { identities: Vec::new(), agent: None, ..config };
     let error = ssh(&config).run("pve1", &Command::new("true"), &call()).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::Login);
+    assert_eq!(error.kind(), ErrorKind::Login);
     assert!(error.note().unwrap().contains("`private_key_file`"), "{error}");
 }
 
@@ -92,6 +92,6 @@ async fn too_many_keys() {
     let agent = Agent::start(&wrong.iter().collect::<Vec<_>>());
     let config = Config { identities: Vec::new(), agent: Some(agent.socket()), ..node.config.clone() };
     let error = ssh(&config).run("pve1", &Command::new("true"), &call()).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::Login, "{error}");
+    assert_eq!(error.kind(), ErrorKind::Login, "{error}");
     assert!(error.note().unwrap().contains("MaxAuthTries"), "{error}");
 }

@@ -2,7 +2,7 @@
 
 use acceptance_tests::cluster::skipped;
 use acceptance_tests::sshd::is_root;
-use terraform_provider_pve::ssh::{Command, Config, Kind};
+use terraform_provider_pve::ssh::{Command, Config, ErrorKind};
 
 use super::{Node, call, script, ssh};
 
@@ -37,6 +37,6 @@ async fn a_user_who_would_be_asked_for_a_password() {
     assert_eq!(plain.text(), "65534\n");
     let ssh = ssh(&Config { sudo: true, ..node.config.clone() });
     let error = ssh.run("pve1", &Command::new("id"), &call()).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::Sudo, "{error}");
+    assert_eq!(error.kind(), ErrorKind::Sudo, "{error}");
     assert!(error.note().unwrap().contains("NOPASSWD"), "{error}");
 }

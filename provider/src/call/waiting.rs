@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::Call;
 
 /// How often a wait is told in the log, and from which length on it is noted.
-const TELL: Duration = Duration::from_secs(10);
+const LOG_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Takes note of what was waited for, and for how long.
 type Note = dyn Fn(&str, Duration) + Send + Sync;
@@ -43,7 +43,7 @@ pub(crate) struct Waiting {
 impl Waiting {
     pub(super) fn new(what: String, since: Instant, waited: Waited) -> Self {
         tracing::info!("waiting for {what}");
-        Self { what, since, next: Instant::now() + TELL, waited }
+        Self { what, since, next: Instant::now() + LOG_INTERVAL, waited }
     }
 
     /// Does `work`, which is a part of the wait.
@@ -55,7 +55,7 @@ impl Waiting {
                 done = &mut work => return done,
                 () = tokio::time::sleep_until(self.next) => {
                     tracing::info!(seconds = self.since.elapsed().as_secs(), "still waiting for {}", self.what);
-                    self.next += TELL;
+                    self.next += LOG_INTERVAL;
                 }
             }
         }
@@ -65,7 +65,7 @@ impl Waiting {
 impl Drop for Waiting {
     fn drop(&mut self) {
         let length = self.since.elapsed();
-        if let (Some(note), true) = (&self.waited.0, length >= TELL) {
+        if let (Some(note), true) = (&self.waited.0, length >= LOG_INTERVAL) {
             note(&self.what, length);
         }
     }

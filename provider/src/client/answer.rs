@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::error::{Error, Kind};
+use super::error::{Error, ErrorKind};
 use super::transport::Answer;
 use super::{foreign, texts};
 
@@ -23,7 +23,7 @@ pub(super) struct Success {
 pub(super) fn judge(method: &Method, path: &str, answer: Answer) -> Result<Success, Error> {
     if let Some(sign) = foreign::sign(method, path, &answer) {
         let Answer { status, reason, .. } = answer;
-        return Err(Error::new(Kind::Foreign, method, path, reason)
+        return Err(Error::new(ErrorKind::Foreign, method, path, reason)
             .with_answer(status, BTreeMap::new())
             .with_note(sign));
     }
@@ -50,7 +50,7 @@ pub(super) fn judge(method: &Method, path: &str, answer: Answer) -> Result<Succe
         _ => BTreeMap::new(),
     };
     // A proxy's own answer instead of pveproxy's to a write.
-    let kind = if is_gateway { Kind::Ambiguous } else { texts::meaning(method, status, &message) };
+    let kind = if is_gateway { ErrorKind::Ambiguous } else { texts::meaning(method, status, &message) };
     let message = message.trim().to_owned();
     Err(Error::new(kind, method, path, message).with_answer(status, errors))
 }
@@ -89,7 +89,7 @@ impl Success {
 /// The answer to a read is not what it should be.
 pub(super) fn garbled(method: &Method, path: &str, error: &serde_json::Error) -> Error {
     let message = format!("the answer can't be read: {error}");
-    Error::new(Kind::Garbled, method, path, message).with_answer(200, BTreeMap::new())
+    Error::new(ErrorKind::UnexpectedResponse, method, path, message).with_answer(200, BTreeMap::new())
 }
 
 #[cfg(test)]

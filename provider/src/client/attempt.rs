@@ -11,7 +11,7 @@ use reqwest::header::HeaderMap;
 use tokio::time::Instant;
 
 use super::answer::{self, Success};
-use super::error::{Error, Kind};
+use super::error::{Error, ErrorKind};
 use super::quorum::GAVE_UP;
 use super::transport::Request;
 use super::{Client, crm};
@@ -20,7 +20,7 @@ use crate::call::{Call, Ended, Waiting};
 const FIRST_DELAY: Duration = Duration::from_millis(200);
 const LAST_DELAY: Duration = Duration::from_secs(5);
 /// How long a write in flight is waited for after a stop.
-const SETTLE: Duration = Duration::from_secs(5);
+const WRITE_GRACE_TIMEOUT: Duration = Duration::from_secs(5);
 /// The least that a write is given once it is sent, so that a deadline that is near does not make
 /// every write ambiguous.
 const LEAST_FOR_A_WRITE: Duration = Duration::from_secs(15);
@@ -58,16 +58,16 @@ enum Next {
 }
 
 /// The retry table.
-fn next(nature: Nature, kind: Kind) -> Next {
+fn next(nature: Nature, kind: ErrorKind) -> Next {
     use super::error::Obstacle::Proxy;
     match (nature, kind) {
-        (_, Kind::Unreachable(Proxy)) => Next::Retry,
-        (_, Kind::Unreachable(_)) => Next::RetryElsewhere,
-        (Nature::Read | Nature::Login, Kind::Ambiguous) => Next::Retry,
-        (Nature::Read | Nature::Write, Kind::Unauthorized) => Next::Renew,
-        (Nature::Write, Kind::LockTimeout) => Next::Retry,
-        (Nature::Write, Kind::NoQuorum) => Next::AwaitQuorum,
-        (Nature::Write, Kind::TooEarly) => Next::AwaitCrm,
+        (_, ErrorKind::Unreachable(Proxy)) => Next::Retry,
+        (_, ErrorKind::Unreachable(_)) => Next::RetryElsewhere,
+        (Nature::Read | Nature::Login, ErrorKind::Ambiguous) => Next::Retry,
+        (Nature::Read | Nature::Write, ErrorKind::Unauthorized) => Next::Renew,
+        (Nature::Write, ErrorKind::LockTimeout) => Next::Retry,
+        (Nature::Write, ErrorKind::NoQuorum) => Next::AwaitQuorum,
+        (Nature::Write, ErrorKind::TooEarly) => Next::AwaitCrm,
         _ => Next::Return,
     }
 }
@@ -95,7 +95,7 @@ impl Client {
     pub(super) async fn run(&self, nature: Nature, request: Request<'_>, call: &Call) -> Result<Success, Error> {
         self.try_all(nature, request, call).await.map_err(|error| match (nature, error.kind()) {
             // What changes nothing leaves nothing in the dark, whether it was carried out or not.
-            (Nature::Read | Nature::Login, Kind::Ambiguous) => error.with_kind(Kind::Unanswered),
+            (Nature::Read | Nature::Login, ErrorKind::Ambiguous) => error.with_kind(ErrorKind::Unanswered),
             _ => error,
         })
     }
@@ -142,9 +142,9 @@ impl Client {
                 if nature == Nature::Write { Box::pin(self.judged_by_quorum(error, call)).await } else { error };
             // Quorum may have been lost only after the write was carried out: what exists then may be its own.
             let error = match error.kind() {
-                Kind::Exists if gave_up => error.with_kind(Kind::Ambiguous),
+                ErrorKind::Exists if gave_up => error.with_kind(ErrorKind::Ambiguous),
                 kind => {
-                    gave_up |= kind == Kind::NoQuorum && error.status() == Some(GAVE_UP);
+                    gave_up |= kind == ErrorKind::NoQuorum && error.status() == Some(GAVE_UP);
                     error
                 }
             };
@@ -161,12 +161,12 @@ impl Client {
                 Next::AwaitQuorum => Box::pin(self.await_quorum_for(error, &mut delays, started, call)).await?,
                 Next::AwaitCrm => {
                     if Box::pin(crm::knows_fewer_nodes(self, call)).await == Some(false) {
-                        return Err(error.with_kind(Kind::RuleConflict));
+                        return Err(error.with_kind(ErrorKind::RuleConflict));
                     }
                     pause(delays.next(), error, started, call).await?;
                 }
                 Next::Retry => {
-                    let what = (error.kind() == Kind::LockTimeout).then_some("the cluster's lock");
+                    let what = (error.kind() == ErrorKind::LockTimeout).then_some("the cluster's lock");
                     let tried = pause(delays.next(), error, started, call);
                     match what {
                         Some(what) => {
@@ -216,8 +216,8 @@ impl Client {
                 biased;
                 answer = exchange => answer?,
                 () = settled(call) => {
-                    let message = format!("no answer within {} s after the stop", SETTLE.as_secs());
-                    return Err(Error::new(Kind::Ambiguous, method, path, message));
+                    let message = format!("no answer within {} s after the stop", WRITE_GRACE_TIMEOUT.as_secs());
+                    return Err(Error::new(ErrorKind::Ambiguous, method, path, message));
                 }
             },
             _ => call.bound(exchange).await.map_err(|ended| over(ended, method, path))??,
@@ -227,7 +227,7 @@ impl Client {
         match success.data() {
             Ok(_) => Ok(success),
             Err(error) if nature == Nature::Write => {
-                Err(answer::garbled(method, path, &error).with_kind(Kind::Ambiguous))
+                Err(answer::garbled(method, path, &error).with_kind(ErrorKind::Ambiguous))
             }
             Err(error) => Err(answer::garbled(method, path, &error)),
         }
@@ -237,7 +237,7 @@ impl Client {
 /// Resolves when a write in flight has been waited for long enough after a stop.
 async fn settled(call: &Call) {
     call.stop.cancelled().await;
-    tokio::time::sleep(SETTLE).await;
+    tokio::time::sleep(WRITE_GRACE_TIMEOUT).await;
 }
 
 /// Waits before the next try, or gives up with the last failure when there is no time for one.
@@ -268,7 +268,7 @@ async fn pause(delay: Duration, error: Error, started: Instant, call: &Call) -> 
 /// A call that ended in the middle of a try tells what the try before had met.
 fn after(last: Option<Error>, error: Error) -> Error {
     match last {
-        Some(last) if matches!(error.kind(), Kind::Stopped | Kind::Expired) => {
+        Some(last) if matches!(error.kind(), ErrorKind::Stopped | ErrorKind::Expired) => {
             error.with_note(format!("Before that: {}", last.quote()))
         }
         _ => error,
@@ -278,8 +278,8 @@ fn after(last: Option<Error>, error: Error) -> Error {
 /// The error of a call that ended before its request was sent or while it only read.
 pub(super) fn over(ended: Ended, method: &Method, path: &str) -> Error {
     let (kind, message) = match ended {
-        Ended::Stopped => (Kind::Stopped, "stopped"),
-        Ended::Expired => (Kind::Expired, "the time for this operation is over"),
+        Ended::Stopped => (ErrorKind::Stopped, "stopped"),
+        Ended::Expired => (ErrorKind::Expired, "the time for this operation is over"),
     };
     Error::new(kind, method, path, message)
 }
@@ -292,33 +292,33 @@ mod tests {
     #[test]
     fn the_table() {
         use Nature::{Login, Read, Write};
-        let connect = Kind::Unreachable(Obstacle::Connect);
-        let proxy = Kind::Unreachable(Obstacle::Proxy);
-        let pin = Kind::Certificate(Certificate::WrongPin);
+        let connect = ErrorKind::Unreachable(Obstacle::Connect);
+        let proxy = ErrorKind::Unreachable(Obstacle::Proxy);
+        let pin = ErrorKind::Certificate(Certificate::WrongPin);
         let rows = [
             (connect, Next::RetryElsewhere, Next::RetryElsewhere),
             (proxy, Next::Retry, Next::Retry),
             (pin, Next::Return, Next::Return),
-            (Kind::Ambiguous, Next::Retry, Next::Return),
-            (Kind::LockTimeout, Next::Return, Next::Retry),
-            (Kind::NoQuorum, Next::Return, Next::AwaitQuorum),
-            (Kind::TooEarly, Next::Return, Next::AwaitCrm),
-            (Kind::Unauthorized, Next::Renew, Next::Renew),
-            (Kind::StaleDigest, Next::Return, Next::Return),
-            (Kind::RuleConflict, Next::Return, Next::Return),
-            (Kind::Absent, Next::Return, Next::Return),
-            (Kind::Exists, Next::Return, Next::Return),
-            (Kind::Invalid, Next::Return, Next::Return),
-            (Kind::Forbidden, Next::Return, Next::Return),
-            (Kind::NotImplemented, Next::Return, Next::Return),
-            (Kind::Refused, Next::Return, Next::Return),
-            (Kind::Foreign, Next::Return, Next::Return),
+            (ErrorKind::Ambiguous, Next::Retry, Next::Return),
+            (ErrorKind::LockTimeout, Next::Return, Next::Retry),
+            (ErrorKind::NoQuorum, Next::Return, Next::AwaitQuorum),
+            (ErrorKind::TooEarly, Next::Return, Next::AwaitCrm),
+            (ErrorKind::Unauthorized, Next::Renew, Next::Renew),
+            (ErrorKind::StaleDigest, Next::Return, Next::Return),
+            (ErrorKind::RuleConflict, Next::Return, Next::Return),
+            (ErrorKind::Absent, Next::Return, Next::Return),
+            (ErrorKind::Exists, Next::Return, Next::Return),
+            (ErrorKind::Invalid, Next::Return, Next::Return),
+            (ErrorKind::Forbidden, Next::Return, Next::Return),
+            (ErrorKind::NotImplemented, Next::Return, Next::Return),
+            (ErrorKind::Refused, Next::Return, Next::Return),
+            (ErrorKind::Foreign, Next::Return, Next::Return),
         ];
         for (kind, read, write) in rows {
             assert_eq!(next(Read, kind), read, "{kind:?} of a read");
             assert_eq!(next(Write, kind), write, "{kind:?} of a write");
         }
-        assert_eq!(next(Login, Kind::Unauthorized), Next::Return);
+        assert_eq!(next(Login, ErrorKind::Unauthorized), Next::Return);
     }
 
     #[test]

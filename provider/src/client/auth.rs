@@ -16,7 +16,7 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::credentials::{Credentials, Who};
-use super::error::{Error, Kind};
+use super::error::{Error, ErrorKind};
 use super::params::Params;
 use super::{Client, attempt};
 use crate::call::Call;
@@ -131,7 +131,7 @@ impl Auth {
             match self.renew(&session, client, call).await {
                 Ok(renewed) => return Ok(state.open(renewed)),
                 Err(error) => {
-                    let refused = error.kind() == Kind::Unauthorized;
+                    let refused = error.kind() == ErrorKind::Unauthorized;
                     let usable = now < session.end && !state.suspect;
                     if usable && !(refused && self.can_log_in_again()) {
                         tracing::warn!(%error, "the ticket could not be renewed, going on with it");
@@ -147,7 +147,7 @@ impl Auth {
         match self.login(client, call).await {
             Ok(session) => Ok(state.open(session)),
             Err(error) => {
-                if matches!(error.kind(), Kind::Unauthorized | Kind::SecondFactor) {
+                if matches!(error.kind(), ErrorKind::Unauthorized | ErrorKind::SecondFactor) {
                     state.refused = Some(error.clone());
                 }
                 Err(error)
@@ -169,7 +169,7 @@ impl Auth {
     async fn login(&self, client: &Client, call: &Call) -> Result<Session, Error> {
         let Credentials::Password { username, password, otp } = &self.credentials else {
             let message = "the ticket has expired";
-            return Err(Error::new(Kind::Unauthorized, &Method::POST, LOGIN, message));
+            return Err(Error::new(ErrorKind::Unauthorized, &Method::POST, LOGIN, message));
         };
         let mut params = Params::new();
         params.set("username", username).set("password", password.expose_secret());
@@ -179,7 +179,7 @@ impl Auth {
         }
         let Some(otp) = otp else {
             let message = format!("{username} logs in with a second factor, and none was given");
-            return Err(Error::new(Kind::SecondFactor, &Method::POST, LOGIN, message));
+            return Err(Error::new(ErrorKind::SecondFactor, &Method::POST, LOGIN, message));
         };
         let challenge = first.ticket.as_deref().unwrap_or_default();
         let otp = otp.expose_secret().trim();
@@ -249,7 +249,7 @@ async fn grant(client: &Client, params: &Params, call: &Call) -> Result<Grant, E
 
 fn unusable() -> Error {
     let message = "the answer to the login holds no usable ticket";
-    Error::new(Kind::Garbled, &Method::POST, LOGIN, message)
+    Error::new(ErrorKind::UnexpectedResponse, &Method::POST, LOGIN, message)
 }
 
 fn sensitive(text: &str) -> Option<HeaderValue> {

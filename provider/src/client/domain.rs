@@ -19,11 +19,11 @@ use crate::call::{Call, Ended};
 
 /// How long a rule that was refused waits for another operation of the same apply to show up
 /// before nobody else is taken to be coming.
-const GRACE: Duration = Duration::from_millis(500);
+const HANDOVER_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// What Proxmox locks as one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Domain {
+pub enum LockDomain {
     /// HA resources, groups and rules.
     Ha,
     /// Replication jobs.
@@ -36,7 +36,7 @@ pub enum Domain {
 
 const DOMAINS: usize = 4;
 
-impl Domain {
+impl LockDomain {
     /// The name of Proxmox's lock.
     #[must_use]
     pub fn lock_name(self) -> &'static str {
@@ -51,17 +51,17 @@ impl Domain {
 
 /// The right to write in a domain; held until dropped.
 #[derive(Debug)]
-pub struct Turn {
-    domain: Domain,
+pub struct DomainPermit {
+    domain: LockDomain,
     queue: Arc<Queue>,
     /// `None` only while the turn is passed on.
     guard: Option<OwnedMutexGuard<()>>,
 }
 
-impl Turn {
+impl DomainPermit {
     /// The domain.
     #[must_use]
-    pub fn domain(&self) -> Domain {
+    pub fn domain(&self) -> LockDomain {
         self.domain
     }
 
@@ -77,7 +77,7 @@ impl Turn {
     }
 }
 
-impl Drop for Turn {
+impl Drop for DomainPermit {
     fn drop(&mut self) {
         self.guard = None;
         self.queue.state.send_modify(|state| state.active -= 1);
@@ -135,12 +135,12 @@ impl Queue {
 }
 
 impl Domains {
-    fn queue(&self, domain: Domain) -> &Arc<Queue> {
+    fn queue(&self, domain: LockDomain) -> &Arc<Queue> {
         &self.0[domain as usize]
     }
 
     /// Changes with every write; what was read under another generation is stale.
-    pub(super) fn generation(&self, domain: Domain) -> u64 {
+    pub(super) fn generation(&self, domain: LockDomain) -> u64 {
         self.queue(domain).generation.load(Ordering::SeqCst)
     }
 }
@@ -151,11 +151,11 @@ impl Client {
     /// # Errors
     ///
     /// When the call ends first, and when the wait for quorum of an earlier writer was in vain.
-    pub async fn turn(&self, domain: Domain, call: &Call) -> Result<Turn, Error> {
+    pub async fn permit(&self, domain: LockDomain, call: &Call) -> Result<DomainPermit, Error> {
         let queue = self.inner.domains.queue(domain).clone();
         queue.state.send_modify(|state| state.active += 1);
-        let turn = Turn { domain, queue: queue.clone(), guard: None };
-        self.take(turn, call).await
+        let permit = DomainPermit { domain, queue: queue.clone(), guard: None };
+        self.take(permit, call).await
     }
 
     /// Lets others write first, and returns the turn after one of them has; `None` when nobody
@@ -166,11 +166,11 @@ impl Client {
     /// # Errors
     ///
     /// When the call ends first.
-    pub async fn pass(&self, turn: Turn, call: &Call) -> Result<Option<Turn>, Error> {
-        let (domain, queue) = (turn.domain, turn.queue.clone());
+    pub async fn pass(&self, permit: DomainPermit, call: &Call) -> Result<Option<DomainPermit>, Error> {
+        let (domain, queue) = (permit.domain, permit.queue.clone());
         let mut states = queue.state.subscribe();
         let seen = states.borrow().writes;
-        drop(turn);
+        drop(permit);
         let idle = |state: &State| state.writes == seen && state.active == 0;
         let settled = async {
             loop {
@@ -179,19 +179,19 @@ impl Client {
                     return true;
                 }
                 let someone = states.wait_for(|state| !idle(state));
-                match tokio::time::timeout(GRACE, someone).await {
+                match tokio::time::timeout(HANDOVER_TIMEOUT, someone).await {
                     Ok(Ok(_)) => {}
                     _ => return false,
                 }
             }
         };
         let others = call.bound(settled).await.map_err(|ended| over(ended, &Method::PUT, domain.lock_name()))?;
-        if others { self.turn(domain, call).await.map(Some) } else { Ok(None) }
+        if others { self.permit(domain, call).await.map(Some) } else { Ok(None) }
     }
 
-    async fn take(&self, mut turn: Turn, call: &Call) -> Result<Turn, Error> {
-        let name = turn.domain.lock_name();
-        let lock = turn.queue.lock.clone();
+    async fn take(&self, mut permit: DomainPermit, call: &Call) -> Result<DomainPermit, Error> {
+        let name = permit.domain.lock_name();
+        let lock = permit.queue.lock.clone();
         let guard = tokio::select! {
             biased;
             ended = call.end() => return Err(match ended {
@@ -204,7 +204,7 @@ impl Client {
             () = self.inner.quorum.given_up() => return Err(quorum::lost(name)),
             guard = lock.lock_owned() => guard,
         };
-        turn.guard = Some(guard);
-        Ok(turn)
+        permit.guard = Some(guard);
+        Ok(permit)
     }
 }

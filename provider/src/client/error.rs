@@ -1,6 +1,6 @@
 //! What can go wrong between this process and Proxmox, typed.
 //!
-//! Nothing above the client ever looks into a text: [`Kind`] says what a failure means for the
+//! Nothing above the client ever looks into a text: [`ErrorKind`] says what a failure means for the
 //! caller, and the rest of [`Error`] is for people to read.
 
 use std::collections::BTreeMap;
@@ -11,7 +11,7 @@ use reqwest::Method;
 /// What a failure means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Kind {
+pub enum ErrorKind {
     /// The request reached nobody who could have executed it: it was not executed.
     Unreachable(Obstacle),
     /// The server's certificate was refused; nothing was sent.
@@ -65,7 +65,7 @@ pub enum Kind {
     /// Any other refusal.
     Refused,
     /// The answer to a read is not what Proxmox answers.
-    Garbled,
+    UnexpectedResponse,
     /// Something else than Proxmox has answered, such as a login proxy: the request did not get to Proxmox.
     Foreign,
     /// The call was stopped before it had a result.
@@ -119,7 +119,7 @@ pub struct Error {
 
 #[derive(Clone, Debug)]
 struct Inner {
-    kind: Kind,
+    kind: ErrorKind,
     method: Method,
     path: String,
     status: Option<u16>,
@@ -134,7 +134,7 @@ struct Inner {
 impl Error {
     /// What the failure means.
     #[must_use]
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> ErrorKind {
         self.inner.kind
     }
 
@@ -196,13 +196,13 @@ impl Error {
     /// Whether the object does not exist.
     #[must_use]
     pub fn is_absent(&self) -> bool {
-        self.kind() == Kind::Absent
+        self.kind() == ErrorKind::Absent
     }
 
     /// Whether the request may have been executed although it failed.
     #[must_use]
     pub fn is_ambiguous(&self) -> bool {
-        self.kind() == Kind::Ambiguous
+        self.kind() == ErrorKind::Ambiguous
     }
 
     /// Proxmox's answer on one line, the way it is quoted at the end of a diagnostic:
@@ -216,7 +216,7 @@ impl Error {
         }
         match status {
             Some(status) => {
-                let who = if self.inner.kind == Kind::Foreign { "Answer" } else { "PVE" };
+                let who = if self.inner.kind == ErrorKind::Foreign { "Answer" } else { "PVE" };
                 format!("{who}: {status} {words} ({method} {path})")
             }
             None if path.starts_with('/') => format!("{words} ({method} {path})"),
@@ -232,7 +232,7 @@ impl Error {
         }
     }
 
-    pub(super) fn new(kind: Kind, method: &Method, path: &str, message: impl Into<String>) -> Self {
+    pub(super) fn new(kind: ErrorKind, method: &Method, path: &str, message: impl Into<String>) -> Self {
         Self {
             inner: Box::new(Inner {
                 kind,
@@ -255,7 +255,7 @@ impl Error {
         self
     }
 
-    pub(super) fn with_kind(mut self, kind: Kind) -> Self {
+    pub(super) fn with_kind(mut self, kind: ErrorKind) -> Self {
         self.inner.kind = kind;
         self
     }

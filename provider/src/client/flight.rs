@@ -10,13 +10,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use futures_util::FutureExt;
 use futures_util::future::Shared;
 
-use super::error::{Error, Kind};
+use super::error::{Error, ErrorKind};
 use crate::call::Call;
 
 type Fetch<V> = Shared<Pin<Box<dyn Future<Output = Result<V, Error>> + Send>>>;
 
 /// What is being fetched or has been, by key.
-pub(super) struct Flights<K, V: Clone> {
+pub(super) struct SingleFlight<K, V: Clone> {
     cells: Mutex<HashMap<K, Cell<V>>>,
 }
 
@@ -40,13 +40,13 @@ impl<V: Clone> Cell<V> {
     }
 }
 
-impl<K, V: Clone> Default for Flights<K, V> {
+impl<K, V: Clone> Default for SingleFlight<K, V> {
     fn default() -> Self {
         Self { cells: Mutex::default() }
     }
 }
 
-impl<K, V> Flights<K, V>
+impl<K, V> SingleFlight<K, V>
 where
     K: Eq + Hash + Copy,
     V: Clone + Send + Sync + 'static,
@@ -78,7 +78,7 @@ where
             };
             match flight.await {
                 // The end of the call that started the fetch is not the end of this one.
-                Err(error) if matches!(error.kind(), Kind::Stopped | Kind::Expired) && !call.is_over() => {}
+                Err(error) if matches!(error.kind(), ErrorKind::Stopped | ErrorKind::Expired) && !call.is_over() => {}
                 done => return done,
             }
         }

@@ -14,13 +14,13 @@
 //!   within a few seconds, ended by the first own write to its lock domain.
 //! * Fresh reads with [`Client::get`], or [`Client::find`] where absence is an answer. Only they
 //!   return a `digest` worth sending.
-//! * Writes ([`Client::post`], [`Client::put`], [`Client::delete`]) need a [`Turn`] in their
-//!   [`Domain`], taken *before* the read that a write is compared with:
+//! * Writes ([`Client::post`], [`Client::put`], [`Client::delete`]) need a [`DomainPermit`] in their
+//!   [`LockDomain`], taken *before* the read that a write is compared with:
 //!
 //! ```no_run
-//! # use terraform_provider_pve::client::{Call, Client, Collection, Domain, Error, Params};
+//! # use terraform_provider_pve::client::{Call, Client, Collection, LockDomain, Error, Params};
 //! # async fn update(client: &Client, call: &Call) -> Result<(), Error> {
-//! let turn = client.turn(Domain::Ha, call).await?;
+//! let turn = client.turn(LockDomain::Ha, call).await?;
 //! let path = Collection::HaResources.object("vm:100");
 //! let now: serde_json::Value = client.get(&path, call).await?;
 //! let mut params = Params::new();
@@ -34,8 +34,8 @@
 //! ```
 //!
 //! * A failure is an [`Error`]; decide by [`Error::kind`], never by its text. An
-//!   [ambiguous](Kind::Ambiguous) write is not repeated here: read the object and compare.
-//! * A rule that is refused because of another rule ([`Kind::RuleConflict`], [`Kind::Unmanaged`])
+//!   [ambiguous](ErrorKind::Ambiguous) write is not repeated here: read the object and compare.
+//! * A rule that is refused because of another rule ([`ErrorKind::RuleConflict`], [`ErrorKind::Unmanaged`])
 //!   may be a matter of order inside one apply: [`Client::pass`] lets others write first.
 //! * Before a create, [`Client::present`] tells whether the object exists, for one list per walk.
 
@@ -78,9 +78,9 @@ use serde_json::Value;
 
 pub use crate::call::Call;
 pub use credentials::{Credentials, Flaw, Ticket, Token, Who};
-pub use domain::{Domain, Turn};
+pub use domain::{DomainPermit, LockDomain};
 pub use endpoint::Endpoint;
-pub use error::{Certificate, Error, Kind, Obstacle};
+pub use error::{Certificate, Error, ErrorKind, Obstacle};
 pub use params::Params;
 pub use path::path;
 pub use permissions::Permissions;
@@ -92,7 +92,7 @@ pub use version::{NodeVersion, NodeVersions, Placement, Version};
 
 use answer::Success;
 use attempt::Nature;
-use flight::Flights;
+use flight::SingleFlight;
 use transport::{Request, Transport};
 
 /// A cluster's API.
@@ -106,10 +106,10 @@ struct Inner {
     auth: auth::Auth,
     quorum: quorum::Quorum,
     domains: domain::Domains,
-    lists: Flights<Collection, Arc<Listing>>,
+    lists: SingleFlight<Collection, Arc<Listing>>,
     presence: presence::Presence,
-    versions: Flights<(), Version>,
-    node_versions: Flights<(), NodeVersions>,
+    versions: SingleFlight<(), Version>,
+    node_versions: SingleFlight<(), NodeVersions>,
     /// Set once the groups of a PVE 9 cluster are known to be gone.
     migrated: OnceLock<()>,
 }
@@ -131,10 +131,10 @@ impl Client {
             auth: auth::Auth::new(credentials),
             quorum: quorum::Quorum::new(),
             domains: domain::Domains::default(),
-            lists: Flights::default(),
+            lists: SingleFlight::default(),
             presence: presence::Presence::default(),
-            versions: Flights::default(),
-            node_versions: Flights::default(),
+            versions: SingleFlight::default(),
+            node_versions: SingleFlight::default(),
             migrated: OnceLock::new(),
         };
         Self { inner: Arc::new(inner) }
@@ -188,9 +188,9 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// What Proxmox refuses; [`Kind::Ambiguous`] if it may have been executed nevertheless.
-    pub async fn post(&self, path: &str, params: &Params, turn: &Turn, call: &Call) -> Result<Value, Error> {
-        self.write(&Method::POST, path, params, turn, call).await
+    /// What Proxmox refuses; [`ErrorKind::Ambiguous`] if it may have been executed nevertheless.
+    pub async fn post(&self, path: &str, params: &Params, permit: &DomainPermit, call: &Call) -> Result<Value, Error> {
+        self.write(&Method::POST, path, params, permit, call).await
     }
 
     /// Changes.
@@ -198,17 +198,23 @@ impl Client {
     /// # Errors
     ///
     /// As [`Client::post`].
-    pub async fn put(&self, path: &str, params: &Params, turn: &Turn, call: &Call) -> Result<Value, Error> {
-        self.write(&Method::PUT, path, params, turn, call).await
+    pub async fn put(&self, path: &str, params: &Params, permit: &DomainPermit, call: &Call) -> Result<Value, Error> {
+        self.write(&Method::PUT, path, params, permit, call).await
     }
 
-    /// Deletes. What is absent already is an error of [`Kind::Absent`] where Proxmox says so.
+    /// Deletes. What is absent already is an error of [`ErrorKind::Absent`] where Proxmox says so.
     ///
     /// # Errors
     ///
     /// As [`Client::post`].
-    pub async fn delete(&self, path: &str, params: &Params, turn: &Turn, call: &Call) -> Result<Value, Error> {
-        self.write(&Method::DELETE, path, params, turn, call).await
+    pub async fn delete(
+        &self,
+        path: &str,
+        params: &Params,
+        permit: &DomainPermit,
+        call: &Call,
+    ) -> Result<Value, Error> {
+        self.write(&Method::DELETE, path, params, permit, call).await
     }
 
     async fn read(&self, path: &str, params: &Params, call: &Call) -> Result<Success, Error> {
@@ -226,11 +232,11 @@ impl Client {
         method: &Method,
         path: &str,
         params: &Params,
-        turn: &Turn,
+        permit: &DomainPermit,
         call: &Call,
     ) -> Result<Value, Error> {
         let request = Request { method, path, params };
-        let writing = turn.begin();
+        let writing = permit.begin();
         let result = self.run(Nature::Write, request, call).await;
         match &result {
             Ok(_) => self.inner.presence.written(method, path, params, true),
@@ -241,7 +247,7 @@ impl Client {
         let success = result?;
         writing.succeeded();
         // Most writes answer null, some a task id, `schedule_now` an empty string.
-        success.typed().map_err(|error| answer::garbled(method, path, &error).with_kind(Kind::Ambiguous))
+        success.typed().map_err(|error| answer::garbled(method, path, &error).with_kind(ErrorKind::Ambiguous))
     }
 }
 

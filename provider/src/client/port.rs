@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use super::answer;
 use super::endpoint::Endpoint;
-use super::error::{Error, Kind, Obstacle};
+use super::error::{Error, ErrorKind, Obstacle};
 use super::params::Params;
 use super::transport::{Request, Transport};
 
@@ -63,7 +63,7 @@ fn choose(web: Result<(), Error>, node: Result<(), Error>) -> Result<Port, Error
         (Err(web), Err(node)) => (web, node),
     };
     // Only a node listens on 8006 with a certificate that nobody trusts. Else an answer says more than silence.
-    let is_node = matches!(node.kind(), Kind::Certificate(_)) || (is_silent(&web) && !is_silent(&node));
+    let is_node = matches!(node.kind(), ErrorKind::Certificate(_)) || (is_silent(&web) && !is_silent(&node));
     let (told, port, other) = if is_node { (node, 443, web) } else { (web, 8006, node) };
     Err(told.with_note(format!(
         "`endpoint` names no port: 443 and 8006 were tried, and Proxmox VE answers at neither. At {port}: {}",
@@ -72,7 +72,7 @@ fn choose(web: Result<(), Error>, node: Result<(), Error>) -> Result<Port, Error
 }
 
 fn is_silent(error: &Error) -> bool {
-    matches!(error.kind(), Kind::Unreachable(Obstacle::Dns | Obstacle::Connect))
+    matches!(error.kind(), ErrorKind::Unreachable(Obstacle::Dns | Obstacle::Connect))
 }
 
 /// Whether Proxmox answers there. Nothing that is secret is sent.
@@ -82,15 +82,16 @@ async fn look(transport: &Transport, endpoint: &Endpoint) -> Result<(), Error> {
     let answer = transport.exchange_at(request, HeaderMap::new(), endpoint, LOOK_TIMEOUT.min(transport.timeout)).await;
     // Whatever was asked for was not sent: an answer that did not come is a connection that could not be made.
     let lost = |error: Error| match error.kind() {
-        Kind::Ambiguous | Kind::Unanswered => error.with_kind(Kind::Unreachable(Obstacle::Connect)),
+        ErrorKind::Ambiguous | ErrorKind::Unanswered => error.with_kind(ErrorKind::Unreachable(Obstacle::Connect)),
         _ => error,
     };
     let answer = answer.map_err(lost)?;
     let status = answer.status;
-    let other =
-        |words: String| Error::new(Kind::Foreign, &Method::GET, REALMS, words).with_answer(status, Default::default());
+    let other = |words: String| {
+        Error::new(ErrorKind::Foreign, &Method::GET, REALMS, words).with_answer(status, Default::default())
+    };
     let realms = answer::judge(&Method::GET, REALMS, answer).map_err(|error| match error.kind() {
-        Kind::Foreign => error,
+        ErrorKind::Foreign => error,
         _ => other(error.message().to_owned()),
     })?;
     let realms: Vec<Realm> = realms.typed().map_err(|_| other("no list of realms".to_owned()))?;
@@ -102,15 +103,15 @@ mod tests {
     use super::*;
     use crate::client::error::Certificate;
 
-    fn failed(kind: Kind, words: &str) -> Result<(), Error> {
+    fn failed(kind: ErrorKind, words: &str) -> Result<(), Error> {
         Err(Error::new(kind, &Method::GET, REALMS, words))
     }
 
     #[test]
     fn the_table() {
-        let silent = |words| failed(Kind::Unreachable(Obstacle::Connect), words);
-        let foreign = |words| failed(Kind::Foreign, words);
-        let untrusted = |words| failed(Kind::Certificate(Certificate::UnknownIssuer), words);
+        let silent = |words| failed(ErrorKind::Unreachable(Obstacle::Connect), words);
+        let foreign = |words| failed(ErrorKind::Foreign, words);
+        let untrusted = |words| failed(ErrorKind::Certificate(Certificate::UnknownIssuer), words);
         assert_eq!(choose(Ok(()), Ok(())).unwrap(), Port::Web);
         assert_eq!(choose(Ok(()), silent("node")).unwrap(), Port::Web);
         for web in [silent("web"), foreign("web"), untrusted("web")] {

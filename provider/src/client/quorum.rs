@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::Client;
 use super::attempt::{Delays, over};
-use super::error::{Error, Kind};
+use super::error::{Error, ErrorKind};
 use super::membership::Membership;
 use crate::call::{Call, Ended};
 
@@ -126,7 +126,9 @@ impl Client {
             Err(vain) => vain,
         };
         Err(match vain {
-            Vain::Echo => Error::new(Kind::NoQuorum, refusal.method(), refusal.path(), refusal.message()).into_echo(),
+            Vain::Echo => {
+                Error::new(ErrorKind::NoQuorum, refusal.method(), refusal.path(), refusal.message()).into_echo()
+            }
             Vain::Stopped => {
                 let note = format!("Stopped while waiting for quorum. {}", refusal.quote());
                 over(Ended::Stopped, refusal.method(), refusal.path()).with_note(note)
@@ -202,7 +204,7 @@ impl Client {
             return error;
         }
         match Membership::read(self, call).await {
-            Some(membership) if !membership.is_quorate() => error.with_kind(Kind::NoQuorum),
+            Some(membership) if !membership.is_quorate() => error.with_kind(ErrorKind::NoQuorum),
             _ => error,
         }
     }
@@ -210,5 +212,5 @@ impl Client {
 
 /// The error of a writer that had no turn yet when the wait ended.
 pub(super) fn lost(path: &str) -> Error {
-    Error::new(Kind::NoQuorum, &Method::PUT, path, "no quorum").into_echo()
+    Error::new(ErrorKind::NoQuorum, &Method::PUT, path, "no quorum").into_echo()
 }

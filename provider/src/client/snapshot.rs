@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use super::answer::{self, Success};
 use super::attempt::over;
-use super::domain::Domain;
+use super::domain::LockDomain;
 use super::error::Error;
 use super::{Client, wire};
 use crate::call::Call;
@@ -95,15 +95,15 @@ impl Collection {
 
     /// The lock domain whose writes change it; `None` where nothing of this provider's does.
     #[must_use]
-    pub fn domain(self) -> Option<Domain> {
+    pub fn domain(self) -> Option<LockDomain> {
         match self {
             Self::HaResources | Self::HaGroups | Self::HaRules | Self::HaStatus | Self::HaManagerStatus => {
-                Some(Domain::Ha)
+                Some(LockDomain::Ha)
             }
-            Self::ReplicationJobs => Some(Domain::ReplicationCfg),
-            Self::DatacenterOptions => Some(Domain::DatacenterCfg),
+            Self::ReplicationJobs => Some(LockDomain::ReplicationCfg),
+            Self::DatacenterOptions => Some(LockDomain::DatacenterCfg),
             // `pvecm` changes them, in a turn of this domain.
-            Self::Qdevice | Self::ClusterVotes => Some(Domain::Other),
+            Self::Qdevice | Self::ClusterVotes => Some(LockDomain::Other),
             _ => None,
         }
     }

@@ -6,12 +6,12 @@
 
 use reqwest::Method;
 
-use super::error::{Kind, Obstacle};
+use super::error::{ErrorKind, Obstacle};
 
 /// A text and its meaning. All parts must occur, in this order.
 struct Text {
     parts: &'static [&'static str],
-    kind: Kind,
+    kind: ErrorKind,
     on: On,
 }
 
@@ -28,36 +28,36 @@ enum On {
 /// The first that matches wins.
 const TEXTS: &[Text] = &[
     // PVE::Cluster::cfs_lock: the lock directory below /etc/pve/priv/lock could not be made.
-    text(&["got lock request timeout"], Kind::LockTimeout),
+    text(&["got lock request timeout"], ErrorKind::LockTimeout),
     // PVE::Cluster::cfs_lock: pmxcfs refuses mkdir without quorum.
-    text(&["cfs-lock '", "error: no quorum!"], Kind::NoQuorum),
+    text(&["cfs-lock '", "error: no quorum!"], ErrorKind::NoQuorum),
     // PVE::Cluster::check_cfs_quorum, called before a HA write takes the lock.
-    text(&["cluster not ready - no quorum?"], Kind::NoQuorum),
+    text(&["cluster not ready - no quorum?"], ErrorKind::NoQuorum),
     // PVE::Cluster::cfs_lock: the alarm went off inside the locked code.
-    text(&["-locked command timed out - aborting"], Kind::Ambiguous),
+    text(&["-locked command timed out - aborting"], ErrorKind::Ambiguous),
     // PVE::Tools::assert_if_modified.
-    text(&["detected modified configuration"], Kind::StaleDigest),
+    text(&["detected modified configuration"], ErrorKind::StaleDigest),
     // PVE::API2::HA::Groups, and PVE::API2::HA::Resources for the parameter `group`.
-    text(&["ha groups have been migrated to rules"], Kind::GroupsMigrated),
+    text(&["ha groups have been migrated to rules"], ErrorKind::GroupsMigrated),
     // PVE::API2::HA::Rules.
-    text(&["ha groups have not been migrated yet"], Kind::GroupsNotMigrated),
+    text(&["ha groups have not been migrated yet"], ErrorKind::GroupsNotMigrated),
     // PVE::HA::Rules::ResourceAffinity; counts the nodes of the CRM's manager_status, which are none
     // until a CRM has been master for the first time.
-    text(&["rule defines more resources than available nodes"], Kind::TooEarly),
+    text(&["rule defines more resources than available nodes"], ErrorKind::TooEarly),
     // PVE::API2::HA::Rules: the rule set with this rule is infeasible.
-    text(&["Rule '", "' is invalid."], Kind::RuleConflict),
+    text(&["Rule '", "' is invalid."], ErrorKind::RuleConflict),
     // PVE::API2::HA::Rules: all resources of a rule must be configured HA resources.
-    text(&["cannot use unmanaged resource(s)"], Kind::Unmanaged),
+    text(&["cannot use unmanaged resource(s)"], ErrorKind::Unmanaged),
     // PVE::API2::HA::Resources and PVE::HA::Tools.
-    text(&["in error state, must be disabled and fixed first"], Kind::ResourceInErrorState),
+    text(&["in error state, must be disabled and fixed first"], ErrorKind::ResourceInErrorState),
     // PVE::API2::HA::Groups.
-    text(&["ha group is used by service"], Kind::InUse),
+    text(&["ha group is used by service"], ErrorKind::InUse),
     // PVE::API2::ReplicationConfig: one job per guest and target, whatever the id.
-    text(&["replication job for guest '", "' already exists"], Kind::TargetTaken),
+    text(&["replication job for guest '", "' already exists"], ErrorKind::TargetTaken),
     // PVE::HA::Config, PVE::API2::HA::*: `resource ID 'vm:1' already defined` and the like.
-    created(&["' already defined"], Kind::Exists),
+    created(&["' already defined"], ErrorKind::Exists),
     // PVE::API2::ReplicationConfig, PVE::API2::Backup: `replication job '100-0' already exists`.
-    created(&["' already exists"], Kind::Exists),
+    created(&["' already exists"], ErrorKind::Exists),
     // PVE::API2::HA::Resources (GET) and PVE::HA::Config (`update resources config failed: …`).
     existing(&["no such resource '"]),
     // PVE::API2::HA::Resources (DELETE).
@@ -75,40 +75,40 @@ const TEXTS: &[Text] = &[
     // PVE::AbstractConfig::load_config: GET /nodes/NODE/qemu/ID/config.
     existing(&["Configuration file '", "' does not exist"]),
     // PVE::API2::HA::Resources (PUT).
-    text(&["HA group '", "' does not exist"], Kind::NoSuchGroup),
+    text(&["HA group '", "' does not exist"], ErrorKind::NoSuchGroup),
     // PVE::HA::Resources::PVEVM and PVECT.
-    text(&["resource '", "' does not exist in cluster"], Kind::NoSuchGuest),
+    text(&["resource '", "' does not exist in cluster"], ErrorKind::NoSuchGuest),
     // The same since pve-ha-manager 5.1.1, when the guest is of the other type.
-    text(&["resource '", "' - guest with ID"], Kind::NoSuchGuest),
+    text(&["resource '", "' - guest with ID"], ErrorKind::NoSuchGuest),
     // PVE::API2::ReplicationConfig.
-    text(&["Guest '", "' does not exist"], Kind::NoSuchGuest),
-    text(&["Target '", "' does not exist"], Kind::NoSuchNode),
+    text(&["Guest '", "' does not exist"], ErrorKind::NoSuchGuest),
+    text(&["Target '", "' does not exist"], ErrorKind::NoSuchNode),
     // PVE::API2::HA::Rules.
-    text(&["cannot use non-existent node(s)"], Kind::NoSuchNode),
+    text(&["cannot use non-existent node(s)"], ErrorKind::NoSuchNode),
     // PVE::JSONSchema, where an API method wraps its own parameter check into a die.
-    text(&["Parameter verification failed."], Kind::Invalid),
+    text(&["Parameter verification failed."], ErrorKind::Invalid),
 ];
 
 /// What an answer with a status of 400 or more means.
-pub(super) fn meaning(method: &Method, status: u16, message: &str) -> Kind {
+pub(super) fn meaning(method: &Method, status: u16, message: &str) -> ErrorKind {
     match status {
-        400 => Kind::Invalid,
-        401 => Kind::Unauthorized,
-        403 => Kind::Forbidden,
-        501 => Kind::NotImplemented,
+        400 => ErrorKind::Invalid,
+        401 => ErrorKind::Unauthorized,
+        403 => ErrorKind::Forbidden,
+        501 => ErrorKind::NotImplemented,
         // AnyEvent::HTTP inside pveproxy: 595 could not connect to the other node; 596 to 599
         // failed once there was a connection.
-        595 => Kind::Unreachable(Obstacle::Proxy),
-        596..=599 => Kind::Ambiguous,
+        595 => ErrorKind::Unreachable(Obstacle::Proxy),
+        596..=599 => ErrorKind::Ambiguous,
         // A load balancer in front of pveproxy that lost or gave up on it.
-        502..=504 => Kind::Ambiguous,
+        502..=504 => ErrorKind::Ambiguous,
         500 => of_500(method, message),
-        _ => Kind::Refused,
+        _ => ErrorKind::Refused,
     }
 }
 
-fn of_500(method: &Method, message: &str) -> Kind {
-    TEXTS.iter().find(|text| text.applies(method) && text.is_in(message)).map_or(Kind::Refused, |text| text.kind)
+fn of_500(method: &Method, message: &str) -> ErrorKind {
+    TEXTS.iter().find(|text| text.applies(method) && text.is_in(message)).map_or(ErrorKind::Refused, |text| text.kind)
 }
 
 impl Text {
@@ -132,15 +132,15 @@ impl Text {
     }
 }
 
-const fn text(parts: &'static [&'static str], kind: Kind) -> Text {
+const fn text(parts: &'static [&'static str], kind: ErrorKind) -> Text {
     Text { parts, kind, on: On::Any }
 }
 
 const fn existing(parts: &'static [&'static str]) -> Text {
-    Text { parts, kind: Kind::Absent, on: On::Existing }
+    Text { parts, kind: ErrorKind::Absent, on: On::Existing }
 }
 
-const fn created(parts: &'static [&'static str], kind: Kind) -> Text {
+const fn created(parts: &'static [&'static str], kind: ErrorKind) -> Text {
     Text { parts, kind, on: On::Create }
 }
 
@@ -148,7 +148,7 @@ const fn created(parts: &'static [&'static str], kind: Kind) -> Text {
 mod tests {
     use super::*;
 
-    fn of(method: Method, message: &str) -> Kind {
+    fn of(method: Method, message: &str) -> ErrorKind {
         meaning(&method, 500, message)
     }
 
@@ -158,47 +158,47 @@ mod tests {
             (
                 Method::POST,
                 "create resource failed: cfs-lock 'domain-ha' error: got lock request timeout\n",
-                Kind::LockTimeout,
+                ErrorKind::LockTimeout,
             ),
-            (Method::PUT, "cfs-lock 'file-datacenter_cfg' error: no quorum!\n", Kind::NoQuorum),
-            (Method::POST, "cluster not ready - no quorum?\n", Kind::NoQuorum),
+            (Method::PUT, "cfs-lock 'file-datacenter_cfg' error: no quorum!\n", ErrorKind::NoQuorum),
+            (Method::POST, "cluster not ready - no quorum?\n", ErrorKind::NoQuorum),
             (
                 Method::PUT,
                 "update resources config failed: 'domain-ha'-locked command timed out - aborting\n",
-                Kind::Ambiguous,
+                ErrorKind::Ambiguous,
             ),
             (
                 Method::PUT,
                 "update ha group failed: detected modified configuration - file changed by other user? Try again.\n",
-                Kind::StaleDigest,
+                ErrorKind::StaleDigest,
             ),
-            (Method::GET, "no such resource 'vm:1'\n", Kind::Absent),
-            (Method::PUT, "update resources config failed: no such resource 'vm:1'\n", Kind::Absent),
-            (Method::DELETE, "cannot delete service 'vm:1', not HA managed!\n", Kind::Absent),
-            (Method::PUT, "update HA rules failed: HA rule 'x' does not exist\n", Kind::Absent),
-            (Method::PUT, "HA group 'g' does not exist\n", Kind::NoSuchGroup),
-            (Method::POST, "create resource failed: resource ID 'vm:100' already defined\n", Kind::Exists),
-            (Method::POST, "replication job '100-0' already exists\n", Kind::Exists),
+            (Method::GET, "no such resource 'vm:1'\n", ErrorKind::Absent),
+            (Method::PUT, "update resources config failed: no such resource 'vm:1'\n", ErrorKind::Absent),
+            (Method::DELETE, "cannot delete service 'vm:1', not HA managed!\n", ErrorKind::Absent),
+            (Method::PUT, "update HA rules failed: HA rule 'x' does not exist\n", ErrorKind::Absent),
+            (Method::PUT, "HA group 'g' does not exist\n", ErrorKind::NoSuchGroup),
+            (Method::POST, "create resource failed: resource ID 'vm:100' already defined\n", ErrorKind::Exists),
+            (Method::POST, "replication job '100-0' already exists\n", ErrorKind::Exists),
             (
                 Method::POST,
                 "replication job for guest '100' to target 'local/pve2' already exists\n",
-                Kind::TargetTaken,
+                ErrorKind::TargetTaken,
             ),
-            (Method::POST, "resource 'vm:100' does not exist in cluster\n", Kind::NoSuchGuest),
+            (Method::POST, "resource 'vm:100' does not exist in cluster\n", ErrorKind::NoSuchGuest),
             (
                 Method::POST,
                 "create ha rule failed: 400 Rule 'x' is invalid.\nresources: rule defines more resources than available nodes\n",
-                Kind::TooEarly,
+                ErrorKind::TooEarly,
             ),
             (
                 Method::POST,
                 "create ha rule failed: 400 Rule 'x' is invalid.\nresources: resource 'vm:1' is already used in another node affinity rule\n",
-                Kind::RuleConflict,
+                ErrorKind::RuleConflict,
             ),
-            (Method::POST, "Target 'nosuch' does not exist.\n", Kind::NoSuchNode),
-            (Method::PUT, "update HA rules failed: cannot use non-existent node(s) x.\n", Kind::NoSuchNode),
-            (Method::PUT, "no such option 'k'\n", Kind::Refused),
-            (Method::POST, "invalid VMID\n", Kind::Refused),
+            (Method::POST, "Target 'nosuch' does not exist.\n", ErrorKind::NoSuchNode),
+            (Method::PUT, "update HA rules failed: cannot use non-existent node(s) x.\n", ErrorKind::NoSuchNode),
+            (Method::PUT, "no such option 'k'\n", ErrorKind::Refused),
+            (Method::POST, "invalid VMID\n", ErrorKind::Refused),
         ];
         for (method, message, kind) in cases {
             assert_eq!(of(method, message), kind, "{message}");
@@ -208,12 +208,12 @@ mod tests {
     #[test]
     fn statuses_that_speak_for_themselves() {
         let of = |status| meaning(&Method::GET, status, "no such resource 'x'");
-        assert_eq!(of(400), Kind::Invalid);
-        assert_eq!(of(401), Kind::Unauthorized);
-        assert_eq!(of(403), Kind::Forbidden);
-        assert_eq!(of(501), Kind::NotImplemented);
-        assert_eq!(of(595), Kind::Unreachable(Obstacle::Proxy));
-        assert_eq!(of(596), Kind::Ambiguous);
-        assert_eq!(of(599), Kind::Ambiguous);
+        assert_eq!(of(400), ErrorKind::Invalid);
+        assert_eq!(of(401), ErrorKind::Unauthorized);
+        assert_eq!(of(403), ErrorKind::Forbidden);
+        assert_eq!(of(501), ErrorKind::NotImplemented);
+        assert_eq!(of(595), ErrorKind::Unreachable(Obstacle::Proxy));
+        assert_eq!(of(596), ErrorKind::Ambiguous);
+        assert_eq!(of(599), ErrorKind::Ambiguous);
     }
 }

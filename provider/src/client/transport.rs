@@ -13,7 +13,7 @@ use reqwest::{Method, Response};
 use tokio::sync::{OnceCell, Semaphore, SemaphorePermit};
 
 use super::endpoint::Endpoint;
-use super::error::{Error, Kind, Obstacle};
+use super::error::{Error, ErrorKind, Obstacle};
 use super::params::Params;
 use super::settings::{Settings, SettingsError};
 use super::version::VERSION;
@@ -26,7 +26,7 @@ const IDLE_CONNECTIONS: usize = PARALLEL;
 /// pveproxy has 3 workers; more requests at once only wait in its queue.
 const PARALLEL: usize = 8;
 /// Time for two more tries of the kernel, and little enough that several nodes can be tried while one waits for an answer.
-const CONNECT: Duration = Duration::from_secs(5);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// pmxcfs limits a file to 1 MiB, so that no list comes near this.
 const ANSWER_LIMIT: usize = 16 << 20;
 
@@ -93,7 +93,7 @@ impl Transport {
             .redirect(reqwest::redirect::Policy::none())
             .pool_idle_timeout(IDLE)
             .pool_max_idle_per_host(IDLE_CONNECTIONS)
-            .connect_timeout(CONNECT.min(settings.request_timeout));
+            .connect_timeout(CONNECT_TIMEOUT.min(settings.request_timeout));
         // HTTPS_PROXY and the like are obeyed, except for this very machine, where no proxy leads.
         if endpoints.iter().all(Endpoint::is_loopback) {
             builder = builder.no_proxy();
@@ -143,9 +143,9 @@ impl Transport {
     /// What to add to a failure at an endpoint on the port of the web at large.
     pub(super) fn hint(&self, endpoint: usize, error: Error) -> Error {
         let is_elsewhere = match error.kind() {
-            Kind::Unreachable(obstacle) => obstacle != Obstacle::Proxy,
-            Kind::Certificate(_) | Kind::Foreign => true,
-            Kind::Garbled | Kind::NotImplemented => error.path() == VERSION,
+            ErrorKind::Unreachable(obstacle) => obstacle != Obstacle::Proxy,
+            ErrorKind::Certificate(_) | ErrorKind::Foreign => true,
+            ErrorKind::UnexpectedResponse | ErrorKind::NotImplemented => error.path() == VERSION,
             _ => false,
         };
         let target = &self.endpoints[endpoint];
@@ -176,7 +176,7 @@ impl Transport {
 
     /// One of the few requests that may be under way at once.
     pub(super) async fn slot(&self, method: &Method, path: &str) -> Result<SemaphorePermit<'_>, Error> {
-        let closed = |_| Error::new(Kind::Stopped, method, path, "the client is closed");
+        let closed = |_| Error::new(ErrorKind::Stopped, method, path, "the client is closed");
         self.slots.acquire().await.map_err(closed)
     }
 
@@ -204,7 +204,7 @@ impl Transport {
         let Request { method, path, .. } = request;
         if !path::is_plain(path) {
             let message = "the path names no object";
-            return Err(Error::new(Kind::Invalid, method, path, message));
+            return Err(Error::new(ErrorKind::Invalid, method, path, message));
         }
         let started = tokio::time::Instant::now();
         let exchange = async {
@@ -216,7 +216,7 @@ impl Transport {
         };
         let result = tokio::time::timeout(limit, exchange).await.unwrap_or_else(|_| {
             let message = format!("no answer within {} s", limit.as_secs());
-            Err(Error::new(Kind::Ambiguous, method, path, message))
+            Err(Error::new(ErrorKind::Ambiguous, method, path, message))
         });
         tracing::debug!(
             %method,
@@ -271,19 +271,19 @@ impl Failure {
             Self::TooLong => {
                 let message = format!("the answer is longer than {} MiB", ANSWER_LIMIT >> 20);
                 // A read is as good as garbled; of a write nothing is known.
-                let kind = if *method == Method::GET { Kind::Garbled } else { Kind::Ambiguous };
+                let kind = if *method == Method::GET { ErrorKind::UnexpectedResponse } else { ErrorKind::Ambiguous };
                 return Error::new(kind, method, path, message);
             }
             Self::Http(error) => error.without_url(),
         };
         let kind = if error.is_connect() {
             if let Some(tls) = tls_error(&error) {
-                let kind = tls::refusal(tls).map_or(Kind::Unreachable(Obstacle::Tls), Kind::Certificate);
+                let kind = tls::refusal(tls).map_or(ErrorKind::Unreachable(Obstacle::Tls), ErrorKind::Certificate);
                 return Error::new(kind, method, path, format!("{endpoint}: {}", tls::words(tls)));
             }
-            Kind::Unreachable(if error.is_dns() { Obstacle::Dns } else { Obstacle::Connect })
+            ErrorKind::Unreachable(if error.is_dns() { Obstacle::Dns } else { Obstacle::Connect })
         } else {
-            Kind::Ambiguous
+            ErrorKind::Ambiguous
         };
         Error::new(kind, method, path, format!("{endpoint}: {}", causes(&error)))
     }

@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use serde::Deserialize;
 
 use super::Client;
-use super::error::{Error, Kind};
+use super::error::{Error, ErrorKind};
 use super::snapshot::Collection;
 use super::wire;
 use crate::call::Call;
@@ -117,7 +117,7 @@ impl Client {
         }
         match self.list(Collection::HaGroups, call).await {
             Ok(_) => Ok(Placement::GroupsUntilMigrated),
-            Err(error) if error.kind() == Kind::GroupsMigrated => {
+            Err(error) if error.kind() == ErrorKind::GroupsMigrated => {
                 // Losing the race to set it means that it is set.
                 let _ = self.inner.migrated.set(());
                 Ok(Placement::Rules)
@@ -169,7 +169,7 @@ impl Answer {
         let mut numbers = self.version.split(['.', '-', '~']).map_while(|part| part.parse::<u32>().ok());
         let Some(major) = numbers.next() else {
             let message = format!("`{}` is no version", self.version);
-            return Err(Error::new(Kind::Garbled, &reqwest::Method::GET, VERSION, message));
+            return Err(Error::new(ErrorKind::UnexpectedResponse, &reqwest::Method::GET, VERSION, message));
         };
         let minor = numbers.next().unwrap_or(0);
         let patch = numbers.next().unwrap_or(0);

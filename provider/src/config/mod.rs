@@ -15,7 +15,7 @@ use futures_util::future::BoxFuture;
 use pve_schemas::ProviderBlock;
 use secrecy::SecretString;
 
-use crate::client::{Client, Credentials, DEFAULT_REQUEST_TIMEOUT, Endpoint, Error, Kind, Obstacle, Settings};
+use crate::client::{Client, Credentials, DEFAULT_REQUEST_TIMEOUT, Endpoint, Error, ErrorKind, Obstacle, Settings};
 use crate::explain::explain;
 use crate::framework::{Configure, Context, Diagnostic, Diagnostics, Path, Role, Schema, Stop, Value, to_model};
 use crate::preflight;
@@ -27,7 +27,7 @@ use locate::ClusterAddresses;
 use trust::Anchors;
 
 /// How long configuring may take to find out that the cluster doesn't answer.
-const PATIENCE: Duration = Duration::from_secs(10);
+const CONFIGURE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The summary of what keeps the provider from its cluster.
 const UNUSABLE: &str = "Cannot use the Proxmox VE API";
@@ -59,11 +59,11 @@ impl Configuration {
         }
         self.session.fail();
         let Some((configured, endpoint)) = self.configured(config, &mut diagnostics) else { return diagnostics };
-        let cx = Context::new(Instant::now() + PATIENCE, stop);
+        let cx = Context::new(Instant::now() + CONFIGURE_TIMEOUT, stop);
         // One question, so that a certificate or a token that is wrong is told once and here.
         match configured.client.version(&call(&cx)).await {
             Ok(_) => self.session.ready_with(configured),
-            Err(error) if error.kind() == Kind::NotImplemented => diagnostics.error(
+            Err(error) if error.kind() == ErrorKind::NotImplemented => diagnostics.error(
                 UNUSABLE,
                 format!(
                     "{endpoint}: there is a server, but not the Proxmox VE API at this path. Check `endpoint`: a node's is \
@@ -305,8 +305,8 @@ impl Configure for Configuration {
 /// Whether nothing has answered, as in an outage: anything else is wrong with the provider block, whatever is planned.
 fn is_silent(error: &Error) -> bool {
     match error.kind() {
-        Kind::Unreachable(obstacle) => matches!(obstacle, Obstacle::Dns | Obstacle::Connect),
-        Kind::Unanswered | Kind::Expired => error.status().is_none(),
+        ErrorKind::Unreachable(obstacle) => matches!(obstacle, Obstacle::Dns | Obstacle::Connect),
+        ErrorKind::Unanswered | ErrorKind::Expired => error.status().is_none(),
         _ => false,
     }
 }

@@ -13,7 +13,7 @@ use pve_schemas::noun::Rest;
 use serde_json::Value as Json;
 
 use super::adapter::{Reader, Source};
-use crate::client::{Call, Collection, Error, Kind, Permissions, Placement, path};
+use crate::client::{Call, Collection, Error, ErrorKind, Permissions, Placement, path};
 use crate::framework::Failure;
 use crate::simulation::live::{Crs, Guest, Hidden, Live, NodeFact, Storage, Volumes};
 use crate::simulation::{Model, Replica, ReplicaState, Wanted};
@@ -22,7 +22,7 @@ use crate::simulation::{Model, Replica, ReplicaState, Wanted};
 const AT_ONCE: usize = 8;
 
 /// How long a guest's node may take to tell of its disks, which a verdict can do without.
-const PATIENCE: Duration = Duration::from_secs(10);
+const READ_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What is read anyway, and worth keeping for more than the simulation.
 pub(super) struct Answers {
@@ -156,10 +156,10 @@ async fn read_disks(reader: &Reader<'_>, live: &mut Live, plans: &FailoverSimula
                 return (sid, Ok(Volumes::Unknown(format!("node {node} is not online"))));
             }
             // A node that has just failed is taken for online until its silence is noticed.
-            let call = Call::within(reader.call.left().min(PATIENCE), reader.call.stop.clone());
+            let call = Call::within(reader.call.left().min(READ_TIMEOUT), reader.call.stop.clone());
             let volumes = match reader.client.get::<Json>(&at, &call).await {
                 Ok(config) => Ok(Volumes::from_config(&config)),
-                Err(error) if error.kind() == Kind::Stopped => Err(reader.failed(&error)),
+                Err(error) if error.kind() == ErrorKind::Stopped => Err(reader.failed(&error)),
                 Err(error) => Ok(Volumes::Unknown(error.quote())),
             };
             (sid, volumes)
@@ -178,7 +178,7 @@ async fn read_disks(reader: &Reader<'_>, live: &mut Live, plans: &FailoverSimula
 pub(super) fn optional<T>(reader: &Reader<'_>, answer: Result<T, Error>) -> Result<Option<T>, Failure> {
     match answer {
         Ok(answer) => Ok(Some(answer)),
-        Err(error) if error.kind() == Kind::Stopped => Err(reader.failed(&error)),
+        Err(error) if error.kind() == ErrorKind::Stopped => Err(reader.failed(&error)),
         Err(_) => Ok(None),
     }
 }

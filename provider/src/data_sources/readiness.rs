@@ -17,7 +17,7 @@ use super::live::{self, Answers};
 use super::readiness_shell;
 use super::replication_jobs::now;
 use super::simulated::simulate;
-use crate::client::{Call, Error, Kind, Params, path};
+use crate::client::{Call, Error, ErrorKind, Params, path};
 use crate::framework::Failure;
 use crate::readiness::{Demands, Facts, Task, checks};
 
@@ -41,7 +41,7 @@ impl Source for HaReadiness {
 }
 
 /// How long a node may take to answer: it may be dead without the cluster having noticed.
-const PATIENCE: Duration = Duration::from_secs(10);
+const READ_TIMEOUT: Duration = Duration::from_secs(10);
 const HOUR: i64 = 3600;
 
 /// Finds out what the checks go by.
@@ -134,10 +134,10 @@ async fn ask<T: DeserializeOwned>(
     path: &str,
     params: &Params,
 ) -> Result<Result<T, Error>, Failure> {
-    let soon = tokio::time::Instant::now() + PATIENCE;
+    let soon = tokio::time::Instant::now() + READ_TIMEOUT;
     let call = Call::new(reader.call.deadline.min(soon), reader.call.stop.clone());
     match reader.client.get_with(path, params, &call).await {
-        Err(error) if error.kind() == Kind::Stopped => Err(reader.failed(&error)),
+        Err(error) if error.kind() == ErrorKind::Stopped => Err(reader.failed(&error)),
         answer => Ok(answer),
     }
 }
@@ -149,14 +149,14 @@ async fn get<T: DeserializeOwned>(reader: &Reader<'_>, path: &str, params: &Para
 /// Whether nothing came from the node, rather than a refusal: the node that was asked could not reach it (595), lost it (596), or
 /// waited in vain.
 fn is_silence(error: &Error) -> bool {
-    matches!(error.kind(), Kind::Unreachable(_) | Kind::Unanswered | Kind::Expired)
+    matches!(error.kind(), ErrorKind::Unreachable(_) | ErrorKind::Unanswered | ErrorKind::Expired)
 }
 
 /// A list that the user may not be allowed to read, or that this release does not have.
 async fn list(reader: &Reader<'_>, path: &str) -> Result<Option<Vec<Json>>, Failure> {
     match reader.client.get::<Option<Vec<Json>>>(path, &reader.call).await {
         Ok(list) => Ok(Some(list.unwrap_or_default())),
-        Err(error) if error.kind() == Kind::Stopped => Err(reader.failed(&error)),
+        Err(error) if error.kind() == ErrorKind::Stopped => Err(reader.failed(&error)),
         Err(_) => Ok(None),
     }
 }

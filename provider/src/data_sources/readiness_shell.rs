@@ -10,16 +10,16 @@ use pve_schemas::value::Entry;
 use serde_json::Value as Json;
 
 use super::adapter::Reader;
-use crate::client::{Call, Domain};
+use crate::client::{Call, LockDomain};
 use crate::framework::Failure;
 use crate::readiness::{FenceAnswers, FenceConnection, NodeShell, Shell, connections_of};
 use crate::session::SshAccess;
-use crate::ssh::{ClusterFile, Command, Error, Kind, Output, Ssh, node_file};
+use crate::ssh::{ClusterFile, Command, Error, ErrorKind, Output, Ssh, node_file};
 
 /// How long all questions together may take.
-const PATIENCE: Duration = Duration::from_secs(45);
+const SHELL_TIMEOUT: Duration = Duration::from_secs(45);
 /// Beyond so many nodes each reaches for the next one only.
-const MOST_FOR_ALL_PAIRS: usize = 8;
+const MAX_FOR_ALL_PAIRS: usize = 8;
 
 /// Asks every node that is online.
 ///
@@ -27,7 +27,7 @@ const MOST_FOR_ALL_PAIRS: usize = 8;
 /// The user wants out.
 pub(super) async fn ask(reader: &Reader<'_>, nodes: &[&str], options: &Json) -> Result<Shell, Failure> {
     let SshAccess::Ready(ssh) = &reader.ssh else { return Ok(Shell::Absent) };
-    let soon = tokio::time::Instant::now() + PATIENCE;
+    let soon = tokio::time::Instant::now() + SHELL_TIMEOUT;
     let call = Call::new(reader.call.deadline.min(soon), reader.call.stop.clone());
     let asker = Asker { ssh, call };
     let network = Entry(&options["migration"]).text("network").filter(|network| !network.is_empty());
@@ -87,7 +87,7 @@ impl Asker<'_> {
             })
             .collect();
         let count = addresses.len();
-        let steps = if count > MOST_FOR_ALL_PAIRS { 1 } else { count.saturating_sub(1) };
+        let steps = if count > MAX_FOR_ALL_PAIRS { 1 } else { count.saturating_sub(1) };
         let pairs = (0..count).flat_map(|from| (1..=steps).map(move |step| (from, (from + step) % count)));
         let asked = pairs.map(|(from, to)| {
             let (from, (peer, address)) = (&addresses[from].0, &addresses[to]);
@@ -107,7 +107,7 @@ impl Asker<'_> {
     /// Asks every fence device for the status of its node, from another node.
     async fn fences(&self, nodes: &[&str]) -> Result<FenceAnswers, String> {
         let Some(first) = nodes.first() else { return Err("no node is online".to_owned()) };
-        let file = ClusterFile::new(PATH, Domain::Ha.lock_name());
+        let file = ClusterFile::new(PATH, LockDomain::Ha.lock_name());
         let text = file.read_shared(self.ssh, first, &self.call).await;
         let text = text.map_err(|error| format!("{first}: fence.cfg: {}", first_line(&words(&error))))?;
         let Some(text) = text else { return Ok(FenceAnswers::new()) };
@@ -146,7 +146,7 @@ impl Asker<'_> {
 
 fn words(error: &Error) -> String {
     match error.kind() {
-        Kind::Expired => "the time ran out".to_owned(),
+        ErrorKind::Expired => "the time ran out".to_owned(),
         _ => error.message().to_owned(),
     }
 }

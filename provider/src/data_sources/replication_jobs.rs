@@ -10,7 +10,7 @@ use pve_schemas::data::{Nodes, ReplicationJobs};
 use serde_json::Value as Json;
 
 use super::adapter::{Reader, Source};
-use crate::client::{Call, Collection, Error, Kind, path};
+use crate::client::{Call, Collection, Error, ErrorKind, path};
 use crate::framework::Failure;
 
 impl Source for ReplicationJobs {
@@ -76,7 +76,7 @@ impl Runs {
         self.silent.extend(down.into_iter().map(|node| (node, None)));
         // A node may be dead without the cluster having noticed: it shall not use up the time of this read.
         let call =
-            Call::new(reader.call.deadline.min(tokio::time::Instant::now() + PATIENCE), reader.call.stop.clone());
+            Call::new(reader.call.deadline.min(tokio::time::Instant::now() + READ_TIMEOUT), reader.call.stop.clone());
         let answers = up.into_iter().map(|node| {
             let (client, call) = (&reader.client, &call);
             async move {
@@ -87,7 +87,7 @@ impl Runs {
         for (node, runs) in join_all(answers).await {
             match runs {
                 Ok(runs) => drop(self.answers.insert(node, runs)),
-                Err(error) if error.kind() == Kind::Stopped => return Err(reader.failed(&error)),
+                Err(error) if error.kind() == ErrorKind::Stopped => return Err(reader.failed(&error)),
                 Err(error) => drop(self.silent.insert(node, Some(error))),
             }
         }
@@ -131,7 +131,7 @@ impl Runs {
 }
 
 /// How long a node may take to answer.
-const PATIENCE: Duration = Duration::from_secs(10);
+const READ_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Seconds since 1970.
 pub(super) fn now() -> i64 {

@@ -5,7 +5,7 @@ use pve_schemas::data::failover_simulation::FailoverSimulationArguments;
 use super::adapter::Reader;
 use crate::framework::{Failure, Path};
 use crate::simulation::live::Live;
-use crate::simulation::{Misfit, Simulated, Simulation};
+use crate::simulation::{InvalidArgument, Simulated, Simulation};
 
 /// Plays every failure that is asked for. The plugin serves on one thread: only in the pause after each failure can it hear of
 /// anything else.
@@ -25,7 +25,7 @@ pub(super) async fn simulate(
     Ok(simulation.finish())
 }
 
-fn refused(misfit: Misfit) -> Failure {
+fn refused(misfit: InvalidArgument) -> Failure {
     Failure::refused(format!("{}: {}", misfit.argument, misfit.problem)).at(Path::attribute(misfit.argument))
 }
 

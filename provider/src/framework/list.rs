@@ -10,7 +10,7 @@ use super::read::{complete, relative, with_id};
 use super::{Context, Diagnostics, Resource, Stop, Value};
 
 /// How long a list may take.
-const PATIENCE: Duration = Duration::from_mins(2);
+const LIST_TIMEOUT: Duration = Duration::from_mins(2);
 
 /// An object that was found.
 #[derive(Debug)]
@@ -34,7 +34,7 @@ pub struct Listing {
 
 /// Finds all objects of the type `resource`.
 pub async fn list(resource: &dyn Resource, stop: Stop) -> Listing {
-    let cx = Context::new(Instant::now() + PATIENCE, stop);
+    let cx = Context::new(Instant::now() + LIST_TIMEOUT, stop);
     let found = AssertUnwindSafe(resource.list(&cx)).catch_unwind().await;
     let found = found.unwrap_or_else(|panic| Err(panicked(&*panic)));
     let mut diagnostics = cx.into_warnings();

@@ -63,7 +63,7 @@ fn values(resource: &dyn Resource, request: &PlanRequest) -> (Value, Vec<Path>) 
         mark_unknown(schema, prior, &request.config, &mut planned);
     }
     if prior.is_some()
-        && let Some(sign) = resource.ailing(&planned)
+        && let Some(sign) = resource.needs_repair(&planned)
     {
         planned.insert(sign, Value::Unknown);
     }

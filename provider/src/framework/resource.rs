@@ -156,7 +156,7 @@ pub trait Resource: Send + Sync {
 
     /// The computed attribute that shows that `object`, though it is as configured, doesn't do its work, and that an update would
     /// mend it: the plan then has a change. Pure.
-    fn ailing(&self, _object: &Value) -> Option<&'static str> {
+    fn needs_repair(&self, _object: &Value) -> Option<&'static str> {
         None
     }
 
@@ -178,18 +178,22 @@ pub trait Resource: Send + Sync {
 
     /// Looks before a create whether the object exists already. One list may serve all creates of a walk, as long as own
     /// writes are applied to it; Proxmox's "already defined" remains the guard.
-    fn occupied<'a>(&'a self, cx: &'a Context, object: &'a Value) -> BoxFuture<'a, Result<Option<Found>, Failure>> {
+    fn find_existing<'a>(
+        &'a self,
+        cx: &'a Context,
+        object: &'a Value,
+    ) -> BoxFuture<'a, Result<Option<Found>, Failure>> {
         if self.always_exists() { Box::pin(async { Ok(None) }) } else { self.read(cx, object, Freshness::Shared) }
     }
 
     /// What other writes of this process, such as a purge, have made of an object that was `prior` in the plan; null where
     /// they have removed it. What has become of it by ourselves is nobody else's edit.
-    fn own_effects(&self, prior: &Value) -> Value {
+    fn after_own_writes(&self, prior: &Value) -> Value {
         prior.clone()
     }
 
     /// Completes what the plan left to be chosen of the object's identity; asked while the permit is held.
-    fn identify<'a>(&'a self, _cx: &'a Context, planned: Value) -> BoxFuture<'a, Result<Value, Failure>> {
+    fn assign_id<'a>(&'a self, _cx: &'a Context, planned: Value) -> BoxFuture<'a, Result<Value, Failure>> {
         Box::pin(async { Ok(planned) })
     }
 
@@ -240,12 +244,12 @@ pub trait Resource: Send + Sync {
     }
 
     /// Waits, without a permit, for effects of a finished create or update that the user asked to wait for.
-    fn settle<'a>(&'a self, _cx: &'a Context, _object: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
+    fn wait_ready<'a>(&'a self, _cx: &'a Context, _object: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
         Box::pin(async { Ok(()) })
     }
 
     /// Waits, without a permit, until a deleted object is really gone.
-    fn vanish<'a>(&'a self, _cx: &'a Context, _state: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
+    fn wait_deleted<'a>(&'a self, _cx: &'a Context, _state: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
         Box::pin(async { Ok(()) })
     }
 

@@ -21,7 +21,7 @@ const AFTER_SHUTDOWN: Duration = Duration::from_secs(1);
 const AFTER_TERMINATION: Duration = Duration::from_secs(10);
 
 /// For the last answers to be fetched and the connection to be closed.
-const FAREWELL: Duration = Duration::from_millis(500);
+const FLUSH_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Who is served.
 pub(super) enum Mode {
@@ -105,6 +105,6 @@ async fn serve(mode: Mode, service: Service) -> Result<(), NoServer> {
         tracing::warn!(?patience, "left with calls unanswered");
     }
     // Neither of its errors matters any more: a connection that broke, or one that nobody closed.
-    let _ = tokio::time::timeout(FAREWELL, server).await;
+    let _ = tokio::time::timeout(FLUSH_TIMEOUT, server).await;
     Ok(())
 }

@@ -1,8 +1,8 @@
 //! What one resource of a plan is to destroy while another one creates or keeps it: in the end nothing may be left.
 
 use super::Finding;
-use super::ledger::Ledger;
 use super::objects::Object;
+use super::planned_objects::PlannedObjects;
 use super::view::{error, list};
 use crate::preflight::key::Key;
 use crate::words::by;
@@ -12,7 +12,13 @@ pub const NAME: &str = "destroyed-and-created";
 
 /// What of `keys` is destroyed by this plan, and created or kept as well. Of the two objects of a pair the one that is planned
 /// last says so.
-pub fn found(kind: &str, object: &Object, keys: &[Key], is_destroyed: bool, ledger: &Ledger) -> Option<Finding> {
+pub fn found(
+    kind: &str,
+    object: &Object,
+    keys: &[Key],
+    is_destroyed: bool,
+    ledger: &PlannedObjects,
+) -> Option<Finding> {
     let names = |is_it: &dyn Fn(&Key) -> bool| keys.iter().filter(|key| is_it(key)).map(Key::name).collect::<Vec<_>>();
     let created = names(&|key| ledger.destroys_and_creates(key));
     let kept = names(&|key| ledger.destroys_and_keeps(key));

@@ -12,8 +12,8 @@ use serde::Deserialize;
 use serde_json::Value as Json;
 use tokio::sync::OnceCell;
 
-use super::ledger::{Shelf, id};
 use super::objects::Object;
+use super::planned_objects::{ObjectIndex, id};
 use crate::call::Call;
 use crate::client::{Client, Collection, Permissions, Placement, Version, Who, wire};
 use pve_ha_manager::config::Name;
@@ -25,9 +25,9 @@ const FRESH: Duration = Duration::from_secs(5);
 /// answered: nothing can be said of it.
 #[derive(Debug, Default)]
 pub struct Live {
-    resources: OnceCell<Option<Shelf>>,
+    resources: OnceCell<Option<ObjectIndex>>,
     placed: OnceCell<Option<Placed>>,
-    jobs: OnceCell<Option<Shelf>>,
+    jobs: OnceCell<Option<ObjectIndex>>,
     manager: OnceCell<Option<Json>>,
     permissions: OnceCell<Option<Permissions>>,
     qdevice: OnceCell<Option<bool>>,
@@ -56,7 +56,7 @@ pub struct Needs {
 #[derive(Debug)]
 pub struct Placed {
     pub are_groups: bool,
-    pub shelf: Shelf,
+    pub shelf: ObjectIndex,
 }
 
 /// Nodes and guests.
@@ -140,7 +140,7 @@ impl Live {
     }
 
     /// The HA resources.
-    pub fn resources(&self) -> Option<&Shelf> {
+    pub fn resources(&self) -> Option<&ObjectIndex> {
         self.resources.get()?.as_ref()
     }
 
@@ -150,7 +150,7 @@ impl Live {
     }
 
     /// The replication jobs.
-    pub fn jobs(&self) -> Option<&Shelf> {
+    pub fn jobs(&self) -> Option<&ObjectIndex> {
         self.jobs.get()?.as_ref()
     }
 
@@ -220,7 +220,7 @@ async fn lack_of_quorum(client: &Client, call: &Call) -> Option<String> {
     if wire::flag(&quorum["quorate"]) == Some(false) { client.lack_of_quorum(call).await } else { None }
 }
 
-async fn resources(client: &Client, call: &Call) -> Option<Shelf> {
+async fn resources(client: &Client, call: &Call) -> Option<ObjectIndex> {
     let entries = list(client, call, Collection::HaResources).await?;
     let resources = entries.iter().filter_map(|entry| HaResource::parse(entry).ok()).map(|resource| resource.noun);
     Some(shelf(resources.map(|resource| Object::Resource(resource.into()))))
@@ -248,7 +248,7 @@ async fn manager(client: &Client, call: &Call) -> Option<Json> {
     Some(answer["manager_status"].take())
 }
 
-async fn jobs(client: &Client, call: &Call) -> Option<Shelf> {
+async fn jobs(client: &Client, call: &Call) -> Option<ObjectIndex> {
     let entries = list(client, call, Collection::ReplicationJobs).await?;
     let jobs = entries.iter().filter(|entry| !is_being_removed(entry));
     Some(shelf(jobs.filter_map(understood::<ReplicationJob>).map(|job| Object::Job(job.into()))))
@@ -260,8 +260,8 @@ fn understood<N: Rest>(entry: &Json) -> Option<N> {
     N::parse(entry).ok().and_then(Parsed::understood)
 }
 
-fn shelf(objects: impl Iterator<Item = Object>) -> Shelf {
-    let mut shelf = Shelf::default();
+fn shelf(objects: impl Iterator<Item = Object>) -> ObjectIndex {
+    let mut shelf = ObjectIndex::default();
     for object in objects {
         if let Some((_, id)) = id(&object) {
             shelf.put(&id, object);

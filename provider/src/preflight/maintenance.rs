@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use pve_schemas::value::HaState;
 
-use super::ledger::Family;
 use super::live::Cluster;
 use super::objects::{Kind, Resource};
+use super::planned_objects::Family;
 use super::view::View;
 use crate::simulation;
 use pve_ha_manager::config::{Config, Group, Name, Policy, Requested, Resource as Placed};
@@ -38,7 +38,7 @@ pub fn stays_on(view: &View<'_>, node: &Name) -> Option<Vec<Stay>> {
     let nodes = cluster.nodes.iter().map(|name| (name.as_ref(), cluster.online.contains(name)));
     let status = simulation::manager_status(view.live.manager()?, nodes);
     let guests = guests(&config, cluster);
-    let forecast = Forecast::settled(&status, Arc::new(config), None, Vec::new(), &guests);
+    let forecast = Forecast::converged(&status, Arc::new(config), None, Vec::new(), &guests);
     let outcome = forecast.maintenance(node);
     let is_active = |state| !matches!(state, State::Stopped | State::Freeze | State::Error);
     let staying = outcome.services().filter(|service| service.node == node && is_active(service.state()));

@@ -8,10 +8,10 @@ mod checks;
 mod collisions;
 mod conflicts;
 mod key;
-mod ledger;
 mod live;
 mod maintenance;
 mod objects;
+mod planned_objects;
 mod references;
 mod table;
 mod view;
@@ -26,23 +26,23 @@ use crate::client::Client;
 use crate::framework::{Activity, Change, Diagnostic, Diagnostics, GivenUp, Path, Severity, Value};
 use checks::guests;
 use key::Key;
-use ledger::Ledger;
 use live::{Live, Needs};
 use objects::{Object, Resource};
+use planned_objects::PlannedObjects;
 use view::{Case, View};
 
 pub use maintenance::Stay;
 pub use table::{CHECKS, Check, EXISTS_ALREADY};
 
 /// How long the lists may take: a plan doesn't wait for what only serves to warn.
-const PATIENCE: Duration = Duration::from_secs(20);
+const LISTS_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The checks of one process. Core starts one process for each walk, so that what is planned in a process is one plan; a
 /// process that serves several walks is configured anew for each, and that begins with a new one of these.
 #[derive(Debug, Default)]
 pub struct Preflight {
     ignored: BTreeSet<String>,
-    ledger: Mutex<Ledger>,
+    ledger: Mutex<PlannedObjects>,
     live: Live,
     /// What is to be said once, whichever object comes to it.
     told: Mutex<HashSet<String>>,
@@ -134,10 +134,10 @@ impl Preflight {
         prior: &Value,
     ) -> Vec<GivenUp> {
         let Some(object) = Object::of(kind, prior) else { return Vec::new() };
-        let patience = call.left().min(PATIENCE);
+        let patience = call.left().min(LISTS_TIMEOUT);
         self.live.read(client, &Call::within(patience, call.stop.clone()), needs(&object, Task::Destroy)).await;
         let cluster = self.live.cluster();
-        let look = |ledger: &Ledger| -> bool {
+        let look = |ledger: &PlannedObjects| -> bool {
             references::are_decided(&object, &View { live: &self.live, cluster: cluster.as_deref(), planned: ledger })
         };
         activity.until(Instant::now() + patience, || call.stop.is_cancelled() || look(&self.ledger())).await;
@@ -177,7 +177,7 @@ impl Preflight {
         let is_told = |check: &&Check| !self.ignored.contains(check.name) && !self.is_writing();
         let was_refreshed = self.ledger().was_refreshed(&Key::named(kind, &sid));
         let Some(check) = check.filter(is_told).filter(|_| was_refreshed) else { return diagnostics };
-        let call = &Call::within(call.left().min(PATIENCE), call.stop.clone());
+        let call = &Call::within(call.left().min(LISTS_TIMEOUT), call.stop.clone());
         self.live.read_guests(client, call).await;
         let cluster = self.live.cluster();
         if !guests::is_missing(cluster.as_deref(), &sid) {
@@ -209,7 +209,7 @@ impl Preflight {
     async fn run(&self, client: &Client, call: &Call, object: Option<Object>, subject: Subject) -> Diagnostics {
         let mut diagnostics = Diagnostics::new();
         let Some(object) = object else { return diagnostics };
-        let call = &Call::within(call.left().min(PATIENCE), call.stop.clone());
+        let call = &Call::within(call.left().min(LISTS_TIMEOUT), call.stop.clone());
         let needs = Needs { quorum: object.needs_quorum(), ..needs(&object, subject.task) };
         self.live.read(client, call, needs).await;
         self.live.refresh(client, call, object.guest()).await;
@@ -232,7 +232,7 @@ impl Preflight {
         self.told.lock().unwrap_or_else(PoisonError::into_inner).insert(what)
     }
 
-    fn ledger(&self) -> MutexGuard<'_, Ledger> {
+    fn ledger(&self) -> MutexGuard<'_, PlannedObjects> {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -334,10 +334,10 @@ impl Finding {
 /// The services that stay active on `node` in maintenance, as the cluster is now; none where that can't be told.
 pub async fn stays_on(client: &Client, call: &Call, node: &str) -> Option<Vec<Stay>> {
     let live = Live::default();
-    let call = &Call::within(call.left().min(PATIENCE), call.stop.clone());
+    let call = &Call::within(call.left().min(LISTS_TIMEOUT), call.stop.clone());
     let needs = Needs { cluster: true, resources: true, placed: true, manager: true, ..Needs::default() };
     live.read(client, call, needs).await;
-    let (cluster, planned) = (live.cluster(), Ledger::default());
+    let (cluster, planned) = (live.cluster(), PlannedObjects::default());
     maintenance::stays_on(&View { live: &live, cluster: cluster.as_deref(), planned: &planned }, &node.into())
 }
 

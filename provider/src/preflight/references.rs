@@ -4,8 +4,8 @@ use pve_schemas::HaGroup;
 use pve_schemas::noun::Noun;
 
 use super::key::Key;
-use super::ledger::{Family, Shelf};
 use super::objects::{Object, Resource};
+use super::planned_objects::{Family, ObjectIndex};
 use super::view::View;
 use crate::framework::GivenUp;
 use pve_ha_manager::config::Name;
@@ -53,6 +53,6 @@ pub fn given_up(object: &Object, view: &View<'_>) -> Vec<GivenUp> {
 }
 
 /// The planned group of an HA resource that stays, as far as it is known.
-fn becomes(planned: &Shelf, sid: &Name) -> Option<Option<Option<Name>>> {
+fn becomes(planned: &ObjectIndex, sid: &Name) -> Option<Option<Option<Name>>> {
     planned.resources.get(sid).map(|resource| resource.group.clone())
 }

@@ -6,9 +6,9 @@ use std::sync::{Mutex, PoisonError};
 
 use super::conflicts::Conflicts;
 use super::key::Key;
-use super::ledger::{Family, Ledger, id};
 use super::live::{Cluster, Guest, Live};
 use super::objects::{Group, Job, Nodes, Object, Resource, Rule, guest_of};
+use super::planned_objects::{Family, PlannedObjects, id};
 use super::{About, Finding, Subject, Task};
 use crate::framework::{Path, Severity};
 use pve_ha_manager::config::Name;
@@ -19,7 +19,7 @@ pub struct View<'a> {
     pub live: &'a Live,
     /// None where the cluster gave no answer.
     pub cluster: Option<&'a Cluster>,
-    pub planned: &'a Ledger,
+    pub planned: &'a PlannedObjects,
 }
 
 /// An object, and whether this plan has come to it.

@@ -8,7 +8,7 @@ use super::{Demands, Facts};
 use crate::words::counted;
 
 /// A link that went down more often than this since Corosync started is not stable.
-const MOST_DOWNS: u64 = 5;
+const MAX_DOWNS: u64 = 5;
 
 pub(super) fn corosync_links(facts: &Facts, _: &Demands) -> Verdict {
     let few: Vec<&str> = facts.links.iter().filter(|(_, links)| **links < 2).map(|(node, _)| node.as_str()).collect();
@@ -42,7 +42,7 @@ pub(super) fn corosync_links(facts: &Facts, _: &Demands) -> Verdict {
     if !silent.is_empty() {
         return unasked(named(silent));
     }
-    pass(format!("{least} links, all connected; none went down more than {MOST_DOWNS} times since Corosync started"))
+    pass(format!("{least} links, all connected; none went down more than {MAX_DOWNS} times since Corosync started"))
 }
 
 /// Links that `corosync-cfgtool -s` shows as not connected.
@@ -65,7 +65,7 @@ fn flapping(text: &str) -> impl Iterator<Item = String> {
         let (key, value) = line.split_once(" = ")?;
         let name = key.strip_prefix("stats.knet.")?.split_whitespace().next()?.strip_suffix(".down_count")?;
         let downs: u64 = value.trim().parse().ok()?;
-        (downs > MOST_DOWNS).then(|| format!("{} went down more than {MOST_DOWNS} times", name.replace('.', " ")))
+        (downs > MAX_DOWNS).then(|| format!("{} went down more than {MAX_DOWNS} times", name.replace('.', " ")))
     })
 }
 

@@ -12,7 +12,7 @@ use super::{Demands, Facts, Task};
 use crate::words::counted;
 
 /// Starts within an hour beyond which a guest is in a loop.
-const MOST_STARTS: usize = 3;
+const MAX_STARTS: usize = 3;
 const DAY: i64 = 86_400;
 
 pub(super) fn backup(facts: &Facts, _: &Demands) -> Verdict {
@@ -116,11 +116,11 @@ pub(super) fn restart_loops(facts: &Facts, _: &Demands) -> Verdict {
             }
         }
     }
-    let looping = starts.into_iter().filter(|(_, starts)| repeated(starts.clone()) > MOST_STARTS);
+    let looping = starts.into_iter().filter(|(_, starts)| repeated(starts.clone()) > MAX_STARTS);
     let loops: Vec<&str> = looping.map(|(sid, _)| sid).collect();
     if !loops.is_empty() {
         return fail(
-            format!("started more than {MOST_STARTS} times within the last hour: {}", named(loops)),
+            format!("started more than {MAX_STARTS} times within the last hour: {}", named(loops)),
             "See the tasks of these guests; set their state to disabled until they are repaired.",
         );
     }
@@ -130,7 +130,7 @@ pub(super) fn restart_loops(facts: &Facts, _: &Demands) -> Verdict {
     }
     facts
         .unseen()
-        .unwrap_or_else(|| pass(format!("no HA guest was started more than {MOST_STARTS} times within the last hour")))
+        .unwrap_or_else(|| pass(format!("no HA guest was started more than {MAX_STARTS} times within the last hour")))
 }
 
 /// A start of a guest.

@@ -12,8 +12,8 @@ use crate::simulation::UNKNOWN;
 use crate::words::{by, counted};
 
 /// Beyond these a failing guest is restarted or thrown about for long.
-const MOST_RESTARTS: i64 = 5;
-const MOST_RELOCATES: i64 = 5;
+const MAX_RESTARTS: i64 = 5;
+const MAX_RELOCATES: i64 = 5;
 
 pub(super) fn valid(facts: &Facts, _: &Demands) -> Verdict {
     let unknown: Vec<String> = facts.live.wanted.unknown.placement().collect();
@@ -101,13 +101,13 @@ pub(super) fn limits(facts: &Facts, _: &Demands) -> Verdict {
     }
     let out = resources.iter().filter_map(|(sid, resource)| {
         let (restart, relocate) = (resource.max_restart.unwrap_or(1), resource.max_relocate.unwrap_or(1));
-        let good = (0..=MOST_RESTARTS).contains(&restart) && (1..=MOST_RELOCATES).contains(&relocate);
+        let good = (0..=MAX_RESTARTS).contains(&restart) && (1..=MAX_RELOCATES).contains(&relocate);
         (!good).then(|| format!("{sid}: max_restart {restart}, max_relocate {relocate}"))
     });
     let out: Vec<String> = out.collect();
     if out.is_empty() {
         return pass(format!(
-            "{} within 0–{MOST_RESTARTS} restarts and 1–{MOST_RELOCATES} relocates",
+            "{} within 0–{MAX_RESTARTS} restarts and 1–{MAX_RELOCATES} relocates",
             counted(resources.len(), "HA resource")
         ));
     }

@@ -29,12 +29,12 @@ pub(super) fn skipped(detail: impl Into<String>) -> Verdict {
 }
 
 /// So many of a list are named; the rest is counted.
-const MOST_NAMED: usize = 5;
+const MAX_NAMED: usize = 5;
 
 /// A list in words.
 pub(super) fn named<T: ToString>(list: impl IntoIterator<Item = T>) -> String {
     let all: Vec<String> = list.into_iter().map(|one| one.to_string()).collect();
-    let rest = all.len().saturating_sub(MOST_NAMED);
+    let rest = all.len().saturating_sub(MAX_NAMED);
     let words = all[..all.len() - rest].join("; ");
     if rest == 0 { words } else { format!("{words}; and {rest} more") }
 }

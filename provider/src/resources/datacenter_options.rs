@@ -15,9 +15,9 @@ use serde_json::Value as Json;
 
 use super::explain;
 use super::moved::{self, Moved};
+use super::operations::OpContext;
 use super::typed::Typed;
-use super::verbs::Verb;
-use crate::client::{Collection, Domain, Turn};
+use crate::client::{Collection, DomainPermit, LockDomain};
 use crate::framework::{
     Change, Context, Diagnostic, Diagnostics, Failure, Found, Freshness, MoveSource, Path, Permit, Resource, Schema,
     Value, WritePermit, differences, shown,
@@ -47,11 +47,11 @@ impl DatacenterOptionsResource {
 
     /// The options as Proxmox answers them.
     async fn answer(&self, cx: &Context, freshness: Freshness) -> Result<Json, Failure> {
-        let verb = self.noun.verb(cx)?;
+        let op = self.noun.verb(cx)?;
         let answer = match freshness {
-            Freshness::Fresh => verb.client().get::<Json>(Collection::DatacenterOptions.path(), &verb.call()).await,
+            Freshness::Fresh => op.client().get::<Json>(Collection::DatacenterOptions.path(), &op.call()).await,
             Freshness::Shared => {
-                let list = verb.client().list(Collection::DatacenterOptions, &verb.call()).await;
+                let list = op.client().list(Collection::DatacenterOptions, &op.call()).await;
                 list.and_then(|list| list.object())
             }
         };
@@ -76,11 +76,11 @@ impl DatacenterOptionsResource {
     }
 
     /// What this plan begins to manage and somebody has set: the plan shows it as an addition, and apply would replace it unseen.
-    async fn set_already(&self, verb: &Verb<'_>, change: &Change<'_>) -> Diagnostics {
+    async fn set_already(&self, op: &OpContext<'_>, change: &Change<'_>) -> Diagnostics {
         let mut diagnostics = Diagnostics::new();
         let begins =
             |option: &Opt| is_set(change.planned, option) && !change.prior.is_some_and(|prior| is_set(prior, option));
-        let Ok(mut now) = self.options(verb.cx, Freshness::Shared, begins).await else { return diagnostics };
+        let Ok(mut now) = self.options(op.cx, Freshness::Shared, begins).await else { return diagnostics };
         drop_defaults(self.schema(), &mut now);
         for name in differences(&self.schema().block, &now, change.planned, |_| true) {
             let (old, new) = (now.at(name), change.planned.at(name));
@@ -94,7 +94,7 @@ impl DatacenterOptionsResource {
                 shown(new),
             );
             let (subject, path) = (format!("option {name}"), Some(Path::attribute(name)));
-            let told = verb.configured.preflight.warning("option-already-set", &subject, path, detail);
+            let told = op.configured.preflight.warning("option-already-set", &subject, path, detail);
             told.into_iter().for_each(|warning| diagnostics.push(warning));
         }
         diagnostics
@@ -102,20 +102,20 @@ impl DatacenterOptionsResource {
 }
 
 /// Where `migration` is deleted, PVE::DataCenterConfig writes `migration: insecure` in place of a `migration_unsecure: 1`.
-async fn left_insecure(verb: &Verb<'_>, prior: Option<&Value>, planned: &Value) -> Option<Diagnostic> {
+async fn left_insecure(op: &OpContext<'_>, prior: Option<&Value>, planned: &Value) -> Option<Diagnostic> {
     const NAME: &str = "migration";
     let gives_up = prior.is_some_and(|prior| !prior.at(NAME).is_null()) && planned.at(NAME).is_null();
     if !gives_up {
         return None;
     }
-    let list = verb.client().list(Collection::DatacenterOptions, &verb.call()).await.ok()?;
+    let list = op.client().list(Collection::DatacenterOptions, &op.call()).await.ok()?;
     let is_unsecure = Entry(&list.object::<Json>().ok()?).flag("migration_unsecure") == Some(true);
     let detail = "Option migration: datacenter.cfg has the deprecated `migration_unsecure: 1` besides. When apply deletes `migration`, Proxmox \
                   writes `migration: insecure` in its place, and migrations are not encrypted.\nTo return to Proxmox's default, run \
                   `pvesh set /cluster/options --delete migration_unsecure` on a node before this apply.";
     let path = (!planned.is_null()).then(|| Path::attribute(NAME));
     let subject = format!("option {NAME}");
-    let told = || verb.configured.preflight.warning("migration-unsecure", &subject, path, detail.to_owned());
+    let told = || op.configured.preflight.warning("migration-unsecure", &subject, path, detail.to_owned());
     is_unsecure.then(told).flatten()
 }
 
@@ -163,14 +163,11 @@ impl Resource for DatacenterOptionsResource {
 
     fn preflight<'a>(&'a self, cx: &'a Context, change: Change<'a>) -> BoxFuture<'a, Diagnostics> {
         async move {
-            let Ok(verb) = self.noun.verb(cx) else { return Diagnostics::new() };
-            let mut diagnostics = self.noun.check(&verb, change).await;
-            diagnostics.extend(self.set_already(&verb, &change).await);
-            left_insecure(&verb, change.prior, change.planned)
-                .await
-                .into_iter()
-                .for_each(|told| diagnostics.push(told));
-            if let Ok(version) = verb.client().version(&verb.call()).await {
+            let Ok(op) = self.noun.verb(cx) else { return Diagnostics::new() };
+            let mut diagnostics = self.noun.check(&op, change).await;
+            diagnostics.extend(self.set_already(&op, &change).await);
+            left_insecure(&op, change.prior, change.planned).await.into_iter().for_each(|told| diagnostics.push(told));
+            if let Ok(version) = op.client().version(&op.call()).await {
                 plan::needs_version(&version, &change, &mut diagnostics);
             }
             diagnostics
@@ -181,11 +178,8 @@ impl Resource for DatacenterOptionsResource {
     fn preflight_destroy<'a>(&'a self, cx: &'a Context, prior: &'a Value) -> BoxFuture<'a, Diagnostics> {
         async move {
             let mut diagnostics = self.noun.check_destroy(cx, prior).await;
-            if let Ok(verb) = self.noun.verb(cx) {
-                left_insecure(&verb, Some(prior), &Value::Null)
-                    .await
-                    .into_iter()
-                    .for_each(|told| diagnostics.push(told));
+            if let Ok(op) = self.noun.verb(cx) {
+                left_insecure(&op, Some(prior), &Value::Null).await.into_iter().for_each(|told| diagnostics.push(told));
             }
             diagnostics
         }
@@ -194,10 +188,10 @@ impl Resource for DatacenterOptionsResource {
 
     fn permit<'a>(&'a self, cx: &'a Context) -> BoxFuture<'a, Result<Permit<'a>, Failure>> {
         async move {
-            let verb = self.noun.writing_verb(cx)?;
-            let turn = verb.client().turn(Domain::DatacenterCfg, &verb.call()).await;
-            let turn = turn.map_err(|error| explain(SUBJECT, &error))?;
-            Ok(Box::new(Writer { resource: self, verb, turn }) as Permit<'a>)
+            let op = self.noun.writing_verb(cx)?;
+            let permit = op.client().permit(LockDomain::DatacenterCfg, &op.call()).await;
+            let permit = permit.map_err(|error| explain(SUBJECT, &error))?;
+            Ok(Box::new(Writer { resource: self, op, permit }) as Permit<'a>)
         }
         .boxed()
     }
@@ -212,8 +206,8 @@ impl Resource for DatacenterOptionsResource {
             let managed = |option: &Opt| is_set(object, option);
             let answer = self.answer(cx, freshness).await?;
             if freshness == Freshness::Shared {
-                let verb = self.noun.verb(cx)?;
-                verb.configured.unknown.warn::<DatacenterOptions>(cx, SUBJECT, &unknown(&answer));
+                let op = self.noun.verb(cx)?;
+                op.configured.unknown.warn::<DatacenterOptions>(cx, SUBJECT, &unknown(&answer));
             }
             Ok(Some(Found { object: self.object(&answer, managed)?, revision: None }))
         }
@@ -267,8 +261,8 @@ impl Resource for DatacenterOptionsResource {
 /// The turn in the domain of datacenter.cfg, and what is written in it.
 struct Writer<'a> {
     resource: &'a DatacenterOptionsResource,
-    verb: Verb<'a>,
-    turn: Turn,
+    op: OpContext<'a>,
+    permit: DomainPermit,
 }
 
 impl Writer<'_> {
@@ -278,17 +272,17 @@ impl Writer<'_> {
         let (old, new) = (params(from)?, params(to)?);
         let (set, delete) = new.since(&old);
         // What another resource of this apply has set is its own by now: the new object, where that is made before the old one goes.
-        let made = self.verb.configured.preflight.made_of(DatacenterOptions::NAME, from);
+        let made = self.op.configured.preflight.made_of(DatacenterOptions::NAME, from);
         let is_made = |name: &str| OPTIONS.iter().any(|option| option.name == name && made.contains(option.attribute));
         let delete: Vec<_> = delete.into_iter().filter(|name| !is_made(name)).collect();
-        self.verb.configured.preflight.made(DatacenterOptions::NAME, to);
+        self.op.configured.preflight.made(DatacenterOptions::NAME, to);
         if set.is_empty() && delete.is_empty() {
             return Ok(());
         }
-        let answer = self.resource.answer(self.verb.cx, Freshness::Fresh).await?;
+        let answer = self.resource.answer(self.op.cx, Freshness::Fresh).await?;
         let params = write::params(&set, &delete, &answer);
-        let (client, call) = (self.verb.client(), self.verb.call());
-        let result = client.put(Collection::DatacenterOptions.path(), &params, &self.turn, &call).await;
+        let (client, call) = (self.op.client(), self.op.call());
+        let result = client.put(Collection::DatacenterOptions.path(), &params, &self.permit, &call).await;
         result.map(|_| ()).map_err(|error| {
             let failure = explain(SUBJECT, &error);
             let mut names = error.errors().keys();
@@ -306,7 +300,7 @@ impl WritePermit for Writer<'_> {
         async move {
             // The write replaces whole property strings, so what is equal already need not be sent.
             let managed = |option: &Opt| is_set(planned, option);
-            let now = self.resource.options(self.verb.cx, Freshness::Fresh, managed).await?;
+            let now = self.resource.options(self.op.cx, Freshness::Fresh, managed).await?;
             self.put(&only_set_in(&now, planned), planned).await
         }
         .boxed()

@@ -7,16 +7,16 @@ use pve_schemas::FenceDevice;
 use pve_schemas::fence_device::{DeviceId, FenceCfg, Known, PATH};
 
 use super::explain;
-use super::hosted::{Hosted, any_node, await_quorum, cluster_file, members, unsure};
-use super::verbs::Verb;
-use crate::client::{Domain, Turn};
+use super::operations::OpContext;
+use super::ssh_resource::{SshResource, ambiguous_failure, any_node, await_quorum, cluster_file, members};
+use crate::client::{DomainPermit, LockDomain};
 use crate::framework::{Cause, Diagnostics, Failure, Freshness, Number, Path, Value};
-use crate::ssh::{ClusterFile, Edit, Error, Kind};
+use crate::ssh::{ClusterFile, Edit, Error, ErrorKind};
 
 /// What the file is called in messages.
 const FILE: &str = "the fence devices";
 
-impl Hosted for FenceDevice {
+impl SshResource for FenceDevice {
     fn id(object: &Value) -> Option<String> {
         let name = object.at("name").as_str()?;
         Some(match object.at("instance") {
@@ -42,18 +42,18 @@ impl Hosted for FenceDevice {
         plan::keep_order(prior, planned);
     }
 
-    async fn turn(verb: &Verb<'_>) -> Result<Option<Turn>, Failure> {
-        let turn = verb.client().turn(Domain::Ha, &verb.call()).await.map_err(|e| explain(FILE, &e))?;
-        Ok(Some(turn))
+    async fn permit(op: &OpContext<'_>) -> Result<Option<DomainPermit>, Failure> {
+        let permit = op.client().permit(LockDomain::Ha, &op.call()).await.map_err(|e| explain(FILE, &e))?;
+        Ok(Some(permit))
     }
 
     async fn find(
-        verb: &Verb<'_>,
+        op: &OpContext<'_>,
         object: &Value,
         freshness: Freshness,
     ) -> Result<Option<(Self, Option<String>)>, Failure> {
         let device = device_of(object);
-        let file = read(verb, freshness).await?;
+        let file = read(op, freshness).await?;
         let garbled = |problem: String| {
             Failure::refused(format!("{device} in {PATH}: {problem}. Nothing was changed.\nCorrect the file by hand."))
         };
@@ -65,9 +65,9 @@ impl Hosted for FenceDevice {
         Ok(Some((found, Some(revision(&file, &device)))))
     }
 
-    async fn create(verb: &Verb<'_>, planned: &Self) -> Result<(), Failure> {
-        warn_of_no_effect(verb, planned);
-        edit(verb, planned, |file, device| {
+    async fn create(op: &OpContext<'_>, planned: &Self) -> Result<(), Failure> {
+        warn_of_no_effect(op, planned);
+        edit(op, planned, |file, device| {
             if file.section(device).is_ok_and(|found| found.is_some()) {
                 return Err(Failure::new(Cause::Exists, format!("{device} exists already in {PATH}.")));
             }
@@ -77,9 +77,9 @@ impl Hosted for FenceDevice {
         .await
     }
 
-    async fn update(verb: &Verb<'_>, from: &Self, revision: Option<&str>, to: &Self) -> Result<(), Failure> {
-        warn_of_no_effect(verb, to);
-        edit(verb, to, |file, device| {
+    async fn update(op: &OpContext<'_>, from: &Self, revision: Option<&str>, to: &Self) -> Result<(), Failure> {
+        warn_of_no_effect(op, to);
+        edit(op, to, |file, device| {
             if Some(self::revision(file, device).as_str()) != revision {
                 return Err(Failure::new(Cause::Stale, format!("{device} was changed outside of Terraform just now.")));
             }
@@ -89,8 +89,8 @@ impl Hosted for FenceDevice {
         .await
     }
 
-    async fn delete(verb: &Verb<'_>, state: &Self) -> Result<(), Failure> {
-        edit(verb, state, |file, device| {
+    async fn delete(op: &OpContext<'_>, state: &Self) -> Result<(), Failure> {
+        edit(op, state, |file, device| {
             if file.own_text(device).is_empty() {
                 return Err(Failure::new(Cause::Absent, format!("{device} is not in {PATH}.")));
             }
@@ -100,8 +100,8 @@ impl Hosted for FenceDevice {
         .await
     }
 
-    async fn list(verb: &Verb<'_>) -> Result<Vec<Self>, Failure> {
-        let file = read(verb, Freshness::Shared).await?;
+    async fn list(op: &OpContext<'_>) -> Result<Vec<Self>, Failure> {
+        let file = read(op, Freshness::Shared).await?;
         let mut found = Vec::new();
         for device in file.devices() {
             let after = file.before(device.name()).map(str::to_owned);
@@ -110,14 +110,14 @@ impl Hosted for FenceDevice {
             });
             match section {
                 Ok(noun) => found.extend(noun),
-                Err(problem) => verb.cx.warn(format!("Left out: fence device {device}"), format!("{PATH}: {problem}.")),
+                Err(problem) => op.cx.warn(format!("Left out: fence device {device}"), format!("{PATH}: {problem}.")),
             }
         }
         Ok(found)
     }
 
-    async fn settle(verb: &Verb<'_>, object: &Self) -> Result<(), Failure> {
-        if object.verify == Some(true) { verify::run(verb, object).await } else { Ok(()) }
+    async fn wait_ready(op: &OpContext<'_>, object: &Self) -> Result<(), Failure> {
+        if object.verify == Some(true) { verify::run(op, object).await } else { Ok(()) }
     }
 }
 
@@ -134,21 +134,21 @@ impl From<Error> for Failed {
 }
 
 fn file() -> ClusterFile {
-    ClusterFile::new(PATH, Domain::Ha.lock_name())
+    ClusterFile::new(PATH, LockDomain::Ha.lock_name())
 }
 
-async fn read(verb: &Verb<'_>, freshness: Freshness) -> Result<FenceCfg, Failure> {
-    let text = cluster_file(verb, FILE, &file(), freshness).await?;
+async fn read(op: &OpContext<'_>, freshness: Freshness) -> Result<FenceCfg, Failure> {
+    let text = cluster_file(op, FILE, &file(), freshness).await?;
     Ok(FenceCfg::parse(text.unwrap_or_default().as_bytes()))
 }
 
 /// Changes the file under the lock. Whatever `change` refuses leaves it as it is.
 async fn edit(
-    verb: &Verb<'_>,
+    op: &OpContext<'_>,
     device: &FenceDevice,
     change: impl Fn(&mut FenceCfg, &DeviceId) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    let node = any_node(&members(verb).await?, None)?.to_owned();
+    let node = any_node(&members(op).await?, None)?.to_owned();
     let id = device.device();
     let mut complaints = Vec::new();
     loop {
@@ -159,17 +159,17 @@ async fn edit(
             // The text was read as UTF-8, and what is added is.
             Ok(Edit::Write(String::from_utf8_lossy(&cfg.text()).into_owned()))
         };
-        match file().edit(&verb.ssh()?, &node, &verb.call(), decide).await {
+        match file().edit(&op.ssh()?, &node, &op.call(), decide).await {
             Ok(_) => break,
-            Err(Failed::Ssh(error)) if error.kind() == Kind::NoQuorum => {
-                await_quorum(verb, &id.to_string(), error).await?;
+            Err(Failed::Ssh(error)) if error.kind() == ErrorKind::NoQuorum => {
+                await_quorum(op, &id.to_string(), error).await?;
             }
-            Err(Failed::Ssh(error)) => return Err(unsure(&id.to_string())(error)),
+            Err(Failed::Ssh(error)) => return Err(ambiguous_failure(&id.to_string())(error)),
             Err(Failed::Told(failure)) => return Err(failure),
         }
     }
     if !complaints.is_empty() {
-        verb.cx.warn(
+        op.cx.warn(
             "Proxmox can't read the fence devices",
             format!(
                 "{PATH} has errors in lines of others; Proxmox then reads nothing of it at all. Correct them by hand:\n{}",
@@ -193,8 +193,8 @@ fn place(file: &mut FenceCfg, device: &FenceDevice) -> Result<(), Failure> {
     })
 }
 
-fn warn_of_no_effect(verb: &Verb<'_>, device: &FenceDevice) {
-    verb.cx.warn(
+fn warn_of_no_effect(op: &OpContext<'_>, device: &FenceDevice) {
+    op.cx.warn(
         "Proxmox VE does not use fence devices",
         format!(
             "{}: it stands in {PATH} now, but the HA manager of Proxmox VE 8 and 9 never runs a fence agent. What protects the \

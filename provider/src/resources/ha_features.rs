@@ -3,7 +3,7 @@
 use serde_json::Value as Json;
 
 use super::explain;
-use super::verbs::{Verb, newly_set};
+use super::operations::{OpContext, newly_set};
 use crate::client::{Collection, Error, NodeVersion};
 use crate::framework::{Change, Diagnostics, Failure, Path, Value};
 
@@ -14,11 +14,11 @@ const AUTO_REBALANCE: &str = "auto_rebalance";
 ///
 /// An HA manager older than 5.2.5 passes over the line `affinity negative`, so that its rule binds the resources to the nodes
 /// that it is to keep them off; and any rules that it writes lose the line.
-pub(super) async fn nodes_to_avoid(verb: &Verb<'_>, change: &Change<'_>) -> Diagnostics {
+pub(super) async fn nodes_to_avoid(op: &OpContext<'_>, change: &Change<'_>) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
     if change.planned.at(AFFINITY).as_str() == Some("negative")
         && newly_set(change, AFFINITY)
-        && let Ok(Some(why)) = against_nodes_to_avoid(verb).await
+        && let Ok(Some(why)) = against_nodes_to_avoid(op).await
     {
         let summary = "affinity = \"negative\" needs PVE 9.2.6 on every node";
         diagnostics.error_at(Path::attribute(AFFINITY), summary, told(change.planned, &why));
@@ -27,13 +27,13 @@ pub(super) async fn nodes_to_avoid(verb: &Verb<'_>, change: &Change<'_>) -> Diag
 }
 
 /// The same right before the rule is written: what was unknown in the plan, and what has changed since.
-pub(super) async fn still_nodes_to_avoid(verb: &Verb<'_>, from: Option<&Value>, to: &Value) -> Result<(), Failure> {
+pub(super) async fn still_nodes_to_avoid(op: &OpContext<'_>, from: Option<&Value>, to: &Value) -> Result<(), Failure> {
     let is_negative = |rule: &Value| rule.at(AFFINITY).as_str() == Some("negative");
     if !is_negative(to) || from.is_some_and(is_negative) {
         return Ok(());
     }
     let name = to.at("name").as_str().unwrap_or_default();
-    match against_nodes_to_avoid(verb).await.map_err(|error| explain(name, &error))? {
+    match against_nodes_to_avoid(op).await.map_err(|error| explain(name, &error))? {
         Some(why) => Err(Failure::refused(told(to, &why)).at(Path::attribute(AFFINITY))),
         None => Ok(()),
     }
@@ -49,8 +49,8 @@ fn told(rule: &Value, why: &str) -> String {
 }
 
 /// What stands against nodes to avoid; none where every node knows them.
-async fn against_nodes_to_avoid(verb: &Verb<'_>) -> Result<Option<String>, Error> {
-    let (client, call) = (verb.client(), verb.call());
+async fn against_nodes_to_avoid(op: &OpContext<'_>) -> Result<Option<String>, Error> {
+    let (client, call) = (op.client(), op.call());
     let version = client.version(&call).await?;
     if !version.has_nodes_to_avoid() {
         return Ok(Some(format!("this node runs {version}")));
@@ -71,11 +71,11 @@ async fn against_nodes_to_avoid(verb: &Verb<'_>) -> Result<Option<String>, Error
 }
 
 /// Refuses `auto_rebalance = false` where there is no such property.
-pub(super) async fn auto_rebalance(verb: &Verb<'_>, change: &Change<'_>) -> Diagnostics {
+pub(super) async fn auto_rebalance(op: &OpContext<'_>, change: &Change<'_>) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
     if change.planned.at(AUTO_REBALANCE).as_bool() == Some(false)
         && newly_set(change, AUTO_REBALANCE)
-        && let Ok(version) = verb.client().version(&verb.call()).await
+        && let Ok(version) = op.client().version(&op.call()).await
         && !version.is_at_least(9, 2)
     {
         diagnostics.error_at(

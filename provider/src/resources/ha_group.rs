@@ -7,11 +7,11 @@ use serde_json::Value as Json;
 
 use super::explain;
 use super::moved::{self, Moved};
-use super::verbs::{Verb, Verbs, simple_id};
+use super::operations::{OpContext, Operations, simple_id};
 use crate::client::{Collection, Placement};
 use crate::framework::{Change, Diagnostics, Failure, MoveSource, Value, quoted};
 
-impl Verbs for HaGroup {
+impl Operations for HaGroup {
     const COLLECTION_LIST: Collection = Collection::HaGroups;
     const REFERRED_BY: Option<(Collection, &'static str)> = Some((Collection::HaResources, "group"));
 
@@ -19,11 +19,11 @@ impl Verbs for HaGroup {
         simple_id("name", ConfigId::FORMAT, id)
     }
 
-    async fn preflight(verb: &Verb<'_>, change: Change<'_>) -> Diagnostics {
+    async fn preflight(op: &OpContext<'_>, change: Change<'_>) -> Diagnostics {
         let mut diagnostics = Diagnostics::new();
-        if let Ok(Placement::Rules) = verb.client().placement(&verb.call()).await {
+        if let Ok(Placement::Rules) = op.client().placement(&op.call()).await {
             let name = change.planned.at("name").as_str().unwrap_or("NAME");
-            let instead = match migrated(verb, name).await {
+            let instead = match migrated(op, name).await {
                 None if change.prior.is_none() => format!(
                     "This cluster has HA rules instead of HA groups. Write this instead of the group {name}, with the HA resources \
                      that name it:\n\n{}",
@@ -36,23 +36,22 @@ impl Verbs for HaGroup {
         diagnostics
     }
 
-    async fn referrers(verb: &Verb<'_>, object: &Value) -> Vec<String> {
+    async fn referrers(op: &OpContext<'_>, object: &Value) -> Vec<String> {
         let name = object.at("name").as_str().unwrap_or_default();
-        let Ok(list) = verb.client().list(Collection::HaResources, &verb.call()).await else { return Vec::new() };
+        let Ok(list) = op.client().list(Collection::HaResources, &op.call()).await else { return Vec::new() };
         let entries: Vec<Json> = list.all().unwrap_or_default();
         let users = entries.iter().filter(|entry| entry["group"] == name).filter_map(|entry| entry["sid"].as_str());
         users.map(|sid| format!("the HA resource {sid}")).collect()
     }
 
-    async fn exists(verb: &Verb<'_>) -> Result<bool, Failure> {
-        let placement =
-            verb.client().placement(&verb.call()).await.map_err(|error| explain("the HA groups", &error))?;
+    async fn exists(op: &OpContext<'_>) -> Result<bool, Failure> {
+        let placement = op.client().placement(&op.call()).await.map_err(|error| explain("the HA groups", &error))?;
         Ok(placement != Placement::Rules)
     }
 
-    async fn read_instead(verb: &Verb<'_>, object: &Value) -> Result<Option<Option<Value>>, Failure> {
+    async fn read_instead(op: &OpContext<'_>, object: &Value) -> Result<Option<Option<Value>>, Failure> {
         let name = object.at("name").as_str().unwrap_or_default();
-        let placement = verb.client().placement(&verb.call()).await.map_err(|error| explain(name, &error))?;
+        let placement = op.client().placement(&op.call()).await.map_err(|error| explain(name, &error))?;
         if placement != Placement::Rules {
             return Ok(None);
         }
@@ -64,7 +63,7 @@ impl Verbs for HaGroup {
         }
         // The name is in the summary, since the CLI folds warnings of one summary into the first: each says what to write.
         let summary = format!("HA group {name}: groups have been migrated to rules");
-        verb.cx.warn(summary, instead(name, object, migrated(verb, name).await));
+        op.cx.warn(summary, instead(name, object, migrated(op, name).await));
         Ok(Some(Some(object.clone())))
     }
 
@@ -79,8 +78,8 @@ pub(super) fn rule_name(group: &str) -> String {
 }
 
 /// The rule that the group `name` has become, if it has.
-async fn migrated(verb: &Verb<'_>, name: &str) -> Option<HaNodeAffinityRule> {
-    let rules = verb.client().list(Collection::HaRules, &verb.call()).await.ok()?;
+async fn migrated(op: &OpContext<'_>, name: &str) -> Option<HaNodeAffinityRule> {
+    let rules = op.client().list(Collection::HaRules, &op.call()).await.ok()?;
     let entry = rules.find::<Json>(&rule_name(name)).ok().flatten()?;
     HaNodeAffinityRule::parse(&entry).ok().map(|rule| rule.noun)
 }

@@ -9,7 +9,7 @@ use pve_schemas::value::{Entry, HaState, Sid};
 use serde_json::Value as Json;
 
 use super::moved::{self, Moved};
-use super::verbs::{Verb, Verbs, newly_set, simple_id};
+use super::operations::{OpContext, Operations, newly_set, simple_id};
 use super::{explain, ha_features, ha_group};
 use crate::client::{Collection, Params, Placement};
 use crate::framework::{Change, Diagnostics, Failure, MoveSource, Path, Value};
@@ -17,9 +17,9 @@ use crate::preflight;
 use crate::session::Configured;
 
 /// How often the CRM's progress is looked at; it works in rounds of 10 s.
-const POLL: Duration = Duration::from_secs(2);
+const POLL_INTERVAL: Duration = Duration::from_secs(2);
 
-impl Verbs for HaResource {
+impl Operations for HaResource {
     const COLLECTION_LIST: Collection = Collection::HaResources;
     const RENAMED: &'static [(&'static str, &'static str)] = &[("auto-rebalance", "auto_rebalance")];
 
@@ -27,13 +27,13 @@ impl Verbs for HaResource {
         simple_id("sid", Sid::FORMAT, id)
     }
 
-    async fn preflight(verb: &Verb<'_>, change: Change<'_>) -> Diagnostics {
-        let mut diagnostics = ha_features::auto_rebalance(verb, &change).await;
+    async fn preflight(op: &OpContext<'_>, change: Change<'_>) -> Diagnostics {
+        let mut diagnostics = ha_features::auto_rebalance(op, &change).await;
         let gives_up = change.prior.is_some_and(|prior| gives_up_group(prior, change.planned));
         if !gives_up && !newly_set(&change, "failback") && !newly_set(&change, "group") {
             return diagnostics;
         }
-        let Ok(placement) = verb.client().placement(&verb.call()).await else { return diagnostics };
+        let Ok(placement) = op.client().placement(&op.call()).await else { return diagnostics };
         if placement == Placement::Groups && newly_set(&change, "failback") {
             diagnostics.error_at(
                 Path::attribute("failback"),
@@ -50,7 +50,7 @@ impl Verbs for HaResource {
                  resource in `resources`.",
             );
         }
-        if placement == Placement::Rules && gives_up && !has_failback(verb, change.planned).await {
+        if placement == Placement::Rules && gives_up && !has_failback(op, change.planned).await {
             diagnostics.warning_at(
                 Path::attribute("failback"),
                 "Failback is switched on",
@@ -64,9 +64,9 @@ impl Verbs for HaResource {
         diagnostics
     }
 
-    async fn referrers(verb: &Verb<'_>, object: &Value) -> Vec<String> {
+    async fn referrers(op: &OpContext<'_>, object: &Value) -> Vec<String> {
         let sid = object.at("sid").as_str().unwrap_or_default();
-        let Ok(list) = verb.client().list(Collection::HaRules, &verb.call()).await else { return Vec::new() };
+        let Ok(list) = op.client().list(Collection::HaRules, &op.call()).await else { return Vec::new() };
         let entries: Vec<Json> = list.all().unwrap_or_default();
         let names =
             |entry: &&Json| entry["resources"].as_str().is_some_and(|sids| sids.split(',').any(|one| one == sid));
@@ -74,19 +74,19 @@ impl Verbs for HaResource {
         rules.map(|rule| format!("the rule {rule}")).collect()
     }
 
-    async fn adjust(verb: &Verb<'_>, state: &Value, found: &mut Value) -> Result<(), Failure> {
+    async fn adjust(op: &OpContext<'_>, state: &Value, found: &mut Value) -> Result<(), Failure> {
         let Some(group) = state.at("group").as_str() else { return Ok(()) };
         if !found.at("group").is_null() {
             return Ok(());
         }
-        let placement = verb.client().placement(&verb.call()).await.map_err(|e| explain("the HA groups", &e))?;
+        let placement = op.client().placement(&op.call()).await.map_err(|e| explain("the HA groups", &e))?;
         if placement != Placement::Rules {
             return Ok(());
         }
         // `nofailback` of the group has become the resource's own: as long as it has its group in the state, nothing changed.
         let stays = state.at("failback").is_null() && found.at("failback").as_bool() == Some(false);
         let instead = if stays { "Remove `group` and write `failback = false`" } else { "Remove `group`" };
-        verb.cx.warn_at(
+        op.cx.warn_at(
             Path::attribute("group"),
             "HA groups have been migrated to rules",
             format!(
@@ -104,26 +104,26 @@ impl Verbs for HaResource {
     }
 
     /// The HA manager gives a service up at any time, and nothing of that is in the configuration, so that no plan shows it.
-    async fn refreshed(verb: &Verb<'_>, _state: &Value, found: &Value) {
+    async fn refreshed(op: &OpContext<'_>, _state: &Value, found: &Value) {
         let sid = found.at("sid").as_str().unwrap_or_default();
         // The plan takes the same list to see whether the guest is there.
-        let Ok(rows) = verb.client().list(Collection::ClusterResources, &verb.call()).await else { return };
+        let Ok(rows) = op.client().list(Collection::ClusterResources, &op.call()).await else { return };
         let guest = sid.replace("vm:", "qemu/").replace("ct:", "lxc/");
         let row = rows.find::<Json>(&guest).ok().flatten();
         // One that is to be disabled leaves that state in the next round.
         if row.is_some_and(|row| row["hastate"] == "error")
             && found.at("state").as_str() != Some("disabled")
-            && let Some(warning) = verb.configured.preflight.in_error(sid)
+            && let Some(warning) = op.configured.preflight.in_error(sid)
         {
-            verb.cx.warn(warning.summary, warning.detail);
+            op.cx.warn(warning.summary, warning.detail);
         }
     }
 
-    async fn before_update(verb: &Verb<'_>, from: &mut Value, to: &Value) -> Result<(), Failure> {
+    async fn before_update(op: &OpContext<'_>, from: &mut Value, to: &Value) -> Result<(), Failure> {
         if !gives_up_group(from, to) {
             return Ok(());
         }
-        let placement = verb.client().placement(&verb.call()).await.map_err(|e| explain("the HA groups", &e))?;
+        let placement = op.client().placement(&op.call()).await.map_err(|e| explain("the HA groups", &e))?;
         if placement == Placement::Rules {
             // What `adjust` has hidden; if it hasn't, Proxmox deletes what is not set without a word.
             from.insert("failback", Value::from(false));
@@ -131,8 +131,8 @@ impl Verbs for HaResource {
         Ok(())
     }
 
-    async fn delete_params(verb: &Verb<'_>, state: &Self) -> Result<Params, Failure> {
-        let version = verb.client().version(&verb.call()).await.map_err(|e| explain(&state.sid.to_string(), &e))?;
+    async fn delete_params(op: &OpContext<'_>, state: &Self) -> Result<Params, Failure> {
+        let version = op.client().version(&op.call()).await.map_err(|e| explain(&state.sid.to_string(), &e))?;
         let mut params = Params::new();
         // Since PVE 9.1 a delete edits rules unless told not to; before, the parameter is unknown and refused.
         if version.is_at_least(9, 1) {
@@ -145,22 +145,22 @@ impl Verbs for HaResource {
         configured.remember_removal(state.sid.as_str(), state.purge_rules == Some(true));
     }
 
-    async fn make_way(verb: &Verb<'_>, planned: &Value) -> Result<(), Failure> {
+    async fn make_way(op: &OpContext<'_>, planned: &Value) -> Result<(), Failure> {
         match planned.at("sid").as_str() {
-            Some(sid) => predecessor::await_removal(verb, sid).await,
+            Some(sid) => predecessor::await_removal(op, sid).await,
             None => Ok(()),
         }
     }
 
-    async fn settle(verb: &Verb<'_>, object: &Self) -> Result<(), Failure> {
+    async fn wait_ready(op: &OpContext<'_>, object: &Self) -> Result<(), Failure> {
         let sid = object.sid.as_str();
         if object.wait_for_state != Some(true) {
-            return predecessor::follow(verb, sid).await;
+            return predecessor::follow(op, sid).await;
         }
-        let call = verb.call();
+        let call = op.call();
         let mut looks = call.looks("an HA resource to reach its state");
         loop {
-            let status = verb.client().get::<Json>(Collection::HaStatus.path(), &call).await;
+            let status = op.client().get::<Json>(Collection::HaStatus.path(), &call).await;
             let status = status.map_err(|error| explain(sid, &error))?;
             let row = service(&status, sid);
             let state = row.and_then(|row| row["state"].as_str()).unwrap_or("unknown to the HA manager");
@@ -170,7 +170,7 @@ impl Verbs for HaResource {
             if state == "error" {
                 return Err(Failure::refused(preflight::error_state(sid)));
             }
-            if !looks.pause(POLL).await {
+            if !looks.pause(POLL_INTERVAL).await {
                 let node =
                     row.and_then(|row| row["node"].as_str()).map_or_else(String::new, |node| format!(" on {node}"));
                 return Err(Failure::refused(format!(
@@ -200,9 +200,9 @@ fn gives_up_group(from: &Value, to: &Value) -> bool {
 }
 
 /// Whether the HA resource fails back on the cluster; if that can't be learnt, nothing is to be said of it.
-async fn has_failback(verb: &Verb<'_>, object: &Value) -> bool {
+async fn has_failback(op: &OpContext<'_>, object: &Value) -> bool {
     let sid = object.at("sid").as_str().unwrap_or_default();
-    let list = verb.client().list(Collection::HaResources, &verb.call()).await;
+    let list = op.client().list(Collection::HaResources, &op.call()).await;
     let entry = list.and_then(|list| list.find::<Json>(sid)).ok().flatten();
     entry.and_then(|entry| Entry(&entry).flag("failback")).unwrap_or(true)
 }

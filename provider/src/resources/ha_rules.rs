@@ -4,7 +4,7 @@ use pve_schemas::value::ConfigId;
 use pve_schemas::{HaNodeAffinityRule, HaResourceAffinityRule};
 
 use super::moved::{self, Moved};
-use super::verbs::{Verb, Verbs, simple_id};
+use super::operations::{OpContext, Operations, simple_id};
 use super::{explain, ha_features};
 use crate::client::{Collection, Placement};
 use crate::framework::{Change, Diagnostics, Failure, MoveSource, Number, Path, Value};
@@ -12,7 +12,7 @@ use crate::session::Configured;
 
 const RENAMED: &[(&str, &str)] = &[("rule", "name"), ("disable", "disabled")];
 
-impl Verbs for HaNodeAffinityRule {
+impl Operations for HaNodeAffinityRule {
     const COLLECTION_LIST: Collection = Collection::HaRules;
     const RENAMED: &'static [(&'static str, &'static str)] = RENAMED;
 
@@ -38,21 +38,21 @@ impl Verbs for HaNodeAffinityRule {
         }
     }
 
-    async fn preflight(verb: &Verb<'_>, change: Change<'_>) -> Diagnostics {
+    async fn preflight(op: &OpContext<'_>, change: Change<'_>) -> Diagnostics {
         let on_pve8 = "Write a `pve_ha_group` with these nodes, and name it as `group` of each `pve_ha_resource`.";
-        let diagnostics = rules_exist(verb, on_pve8).await;
-        if diagnostics.has_error() { diagnostics } else { ha_features::nodes_to_avoid(verb, &change).await }
+        let diagnostics = rules_exist(op, on_pve8).await;
+        if diagnostics.has_error() { diagnostics } else { ha_features::nodes_to_avoid(op, &change).await }
     }
 
-    async fn before_write(verb: &Verb<'_>, from: Option<&Value>, to: &Value) -> Result<(), Failure> {
-        ha_features::still_nodes_to_avoid(verb, from, to).await
+    async fn before_write(op: &OpContext<'_>, from: Option<&Value>, to: &Value) -> Result<(), Failure> {
+        ha_features::still_nodes_to_avoid(op, from, to).await
     }
 
-    async fn exists(verb: &Verb<'_>) -> Result<bool, Failure> {
-        are_rules(verb).await
+    async fn exists(op: &OpContext<'_>) -> Result<bool, Failure> {
+        are_rules(op).await
     }
 
-    fn own_effects(configured: &Configured, prior: &Value) -> Value {
+    fn after_own_writes(configured: &Configured, prior: &Value) -> Value {
         without_purged(configured, prior)
     }
 
@@ -61,7 +61,7 @@ impl Verbs for HaNodeAffinityRule {
     }
 }
 
-impl Verbs for HaResourceAffinityRule {
+impl Operations for HaResourceAffinityRule {
     const COLLECTION_LIST: Collection = Collection::HaRules;
     const RENAMED: &'static [(&'static str, &'static str)] = RENAMED;
 
@@ -69,15 +69,15 @@ impl Verbs for HaResourceAffinityRule {
         simple_id("name", ConfigId::FORMAT, id)
     }
 
-    async fn preflight(verb: &Verb<'_>, _change: Change<'_>) -> Diagnostics {
-        rules_exist(verb, "PVE 8 has nothing that keeps HA resources together or apart.").await
+    async fn preflight(op: &OpContext<'_>, _change: Change<'_>) -> Diagnostics {
+        rules_exist(op, "PVE 8 has nothing that keeps HA resources together or apart.").await
     }
 
-    async fn exists(verb: &Verb<'_>) -> Result<bool, Failure> {
-        are_rules(verb).await
+    async fn exists(op: &OpContext<'_>) -> Result<bool, Failure> {
+        are_rules(op).await
     }
 
-    fn own_effects(configured: &Configured, prior: &Value) -> Value {
+    fn after_own_writes(configured: &Configured, prior: &Value) -> Value {
         without_purged(configured, prior)
     }
 
@@ -86,14 +86,14 @@ impl Verbs for HaResourceAffinityRule {
     }
 }
 
-async fn are_rules(verb: &Verb<'_>) -> Result<bool, Failure> {
-    let placement = verb.client().placement(&verb.call()).await.map_err(|error| explain("the HA rules", &error))?;
+async fn are_rules(op: &OpContext<'_>) -> Result<bool, Failure> {
+    let placement = op.client().placement(&op.call()).await.map_err(|error| explain("the HA rules", &error))?;
     Ok(placement == Placement::Rules)
 }
 
-async fn rules_exist(verb: &Verb<'_>, on_pve8: &str) -> Diagnostics {
+async fn rules_exist(op: &OpContext<'_>, on_pve8: &str) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
-    match verb.client().placement(&verb.call()).await {
+    match op.client().placement(&op.call()).await {
         Ok(Placement::Groups) => {
             diagnostics.error("HA rules need PVE 9", format!("This cluster runs PVE 8, which has HA groups instead of rules. {on_pve8}"));
         }

@@ -10,33 +10,33 @@ mod ha_features;
 mod ha_group;
 mod ha_resource;
 mod ha_rules;
-mod hosted;
 mod moved;
 mod node_maintenance;
 mod node_watchdog;
+mod operations;
 mod qdevice;
 mod replication_job;
 mod rest;
+mod ssh_resource;
 mod typed;
-mod verbs;
 
 use std::sync::Arc;
 
 pub use datacenter_options::DatacenterOptionsResource;
-pub use hosted::{Hosted, HostedResource};
+pub use operations::{OpContext, Operations};
 pub use rest::RestResource;
-pub use verbs::{Verb, Verbs};
+pub use ssh_resource::{SshBackedResource, SshResource};
 
 use crate::explain::explain;
 use crate::framework::Resource;
 use crate::session::Session;
 
 /// A boxed resource type, for the registry.
-pub fn rest<N: Verbs>(session: &Arc<Session>) -> Box<dyn Resource> {
+pub fn rest<N: Operations>(session: &Arc<Session>) -> Box<dyn Resource> {
     Box::new(RestResource::<N>::new(session.clone()))
 }
 
 /// A boxed resource type of what is managed on the nodes, for the registry.
-pub fn hosted<N: Hosted>(session: &Arc<Session>) -> Box<dyn Resource> {
-    Box::new(HostedResource::<N>::new(session.clone()))
+pub fn ssh_resource<N: SshResource>(session: &Arc<Session>) -> Box<dyn Resource> {
+    Box::new(SshBackedResource::<N>::new(session.clone()))
 }

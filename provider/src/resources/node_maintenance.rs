@@ -12,21 +12,23 @@ use serde_json::Value as Json;
 
 use self::queue::Queue;
 use self::status::{Holding, Status};
-use super::hosted::{Hosted, any_node, await_quorum, cluster_file, get, members, told, unsure};
-use super::verbs::{Verb, simple_id};
+use super::operations::{OpContext, simple_id};
+use super::ssh_resource::{
+    SshResource, ambiguous_failure, any_node, await_quorum, cluster_file, get, members, ssh_failure,
+};
 use crate::call::Looks;
-use crate::client::{Collection, Domain};
+use crate::client::{Collection, LockDomain};
 use crate::framework::{Cause, Failure, Freshness, Path, Value};
 use crate::preflight::{self, Stay};
-use crate::ssh::{ClusterFile, Command, Kind};
+use crate::ssh::{ClusterFile, Command, ErrorKind};
 
 /// How often the HA manager's progress is looked at; it works in rounds of 10 s.
-const POLL: Duration = Duration::from_secs(1);
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How long the HA manager may take to notice a request: a round, or the change of its master before.
 const NOTICE: Duration = Duration::from_mins(4);
 
-impl Hosted for NodeMaintenance {
+impl SshResource for NodeMaintenance {
     fn id(object: &Value) -> Option<String> {
         object.at("node").as_str().map(str::to_owned)
     }
@@ -35,13 +37,13 @@ impl Hosted for NodeMaintenance {
         simple_id("node", NodeName::FORMAT, id)
     }
 
-    fn ailing(object: &Value) -> Option<&'static str> {
+    fn needs_repair(object: &Value) -> Option<&'static str> {
         let waits = object.at("wait_for_evacuation") != &Value::Bool(false);
         (waits && object.at("evacuated") == &Value::Bool(false)).then_some("evacuated")
     }
 
     async fn find(
-        verb: &Verb<'_>,
+        op: &OpContext<'_>,
         object: &Value,
         freshness: Freshness,
     ) -> Result<Option<(Self, Option<String>)>, Failure> {
@@ -49,12 +51,12 @@ impl Hosted for NodeMaintenance {
         let (status, is_asked_for) = match freshness {
             // The queue first: what the HA manager takes from it meanwhile is in the status then.
             Freshness::Fresh => {
-                let is_asked_for = queue(verb, node, freshness).await?.asks_for(node);
-                (status(verb, node).await?, is_asked_for)
+                let is_asked_for = queue(op, node, freshness).await?.asks_for(node);
+                (status(op, node).await?, is_asked_for)
             }
             Freshness::Shared => {
-                let status = shared_status(verb, node).await?;
-                let is_asked_for = !status.is_requested(node) && queue(verb, node, freshness).await?.asks_for(node);
+                let status = shared_status(op, node).await?;
+                let is_asked_for = !status.is_requested(node) && queue(op, node, freshness).await?.asks_for(node);
                 (status, is_asked_for)
             }
         };
@@ -65,33 +67,32 @@ impl Hosted for NodeMaintenance {
         Ok(Some((in_maintenance(node, &status), None)))
     }
 
-    async fn create(verb: &Verb<'_>, planned: &Self) -> Result<(), Failure> {
+    async fn create(op: &OpContext<'_>, planned: &Self) -> Result<(), Failure> {
         let node = planned.node.as_str();
-        let status = status(verb, node).await?;
-        refuse_what_would_be_ignored(verb, node, &status).await?;
-        request(verb, "enable", node).await?;
-        wait(verb, NOTICE, node, "The HA manager has not taken the request yet", |status| status.is_requested(node))
-            .await
+        let status = status(op, node).await?;
+        refuse_what_would_be_ignored(op, node, &status).await?;
+        request(op, "enable", node).await?;
+        wait(op, NOTICE, node, "The HA manager has not taken the request yet", |status| status.is_requested(node)).await
     }
 
     /// Nothing of it can be changed; what there is to do is the waiting.
-    async fn update(_: &Verb<'_>, _: &Self, _: Option<&str>, _: &Self) -> Result<(), Failure> {
+    async fn update(_: &OpContext<'_>, _: &Self, _: Option<&str>, _: &Self) -> Result<(), Failure> {
         Ok(())
     }
 
-    async fn delete(verb: &Verb<'_>, state: &Self) -> Result<(), Failure> {
+    async fn delete(op: &OpContext<'_>, state: &Self) -> Result<(), Failure> {
         let node = state.node.as_str();
-        if !members(verb).await?.iter().any(|member| member.name == node) {
+        if !members(op).await?.iter().any(|member| member.name == node) {
             return Err(Failure::new(Cause::Absent, format!("{node} is no node of the cluster any more.")));
         }
         // Also where nothing shows a maintenance: the HA manager may be about to take the request, and to end what isn't is
         // nothing to it.
-        request(verb, "disable", node).await
+        request(op, "disable", node).await
     }
 
-    async fn list(verb: &Verb<'_>) -> Result<Vec<Self>, Failure> {
-        let queue = queue(verb, "the HA manager", Freshness::Shared).await?;
-        let status = status(verb, "the HA manager").await?;
+    async fn list(op: &OpContext<'_>) -> Result<Vec<Self>, Failure> {
+        let queue = queue(op, "the HA manager", Freshness::Shared).await?;
+        let status = status(op, "the HA manager").await?;
         let mut nodes = [status.requested(), queue.asked_for()].concat();
         nodes.sort_unstable();
         nodes.dedup();
@@ -99,41 +100,41 @@ impl Hosted for NodeMaintenance {
         Ok(nodes.map(|node| in_maintenance(node, &status)).collect())
     }
 
-    async fn settle(verb: &Verb<'_>, object: &Self) -> Result<(), Failure> {
+    async fn wait_ready(op: &OpContext<'_>, object: &Self) -> Result<(), Failure> {
         let node = object.node.as_str();
         if object.wait_for_evacuation == Some(false) {
             return Ok(());
         }
         let mut rest = Rest::default();
-        let call = verb.call();
+        let call = op.call();
         let mut looks = call.looks(format!("HA services to leave {node}"));
         loop {
-            let status = status(verb, node).await?;
+            let status = status(op, node).await?;
             let holds = status.holds(node);
             if holds.is_empty() && (status.is_in_maintenance(node) || status.is_down(node)) {
-                warn_of_broken(verb, node, &status);
+                warn_of_broken(op, node, &status);
                 tracing::info!(node, "no HA service is left on the node");
                 return Ok(());
             }
             if rest.look(&status, status.is_requested(node), &holds) > PATIENCE {
-                let stays = preflight::stays_on(verb.client(), &call, node).await;
+                let stays = preflight::stays_on(op.client(), &call, node).await;
                 return Err(stuck(node, &status, &holds, &stays.unwrap_or_default()));
             }
             pause(&mut looks, || stuck(node, &status, &holds, &[])).await?;
         }
     }
 
-    async fn vanish(verb: &Verb<'_>, state: &Self) -> Result<(), Failure> {
+    async fn wait_deleted(op: &OpContext<'_>, state: &Self) -> Result<(), Failure> {
         let node = state.node.as_str();
-        let call = verb.call();
+        let call = op.call();
         let mut looks = call.looks(format!("the maintenance of {node} to end"));
         loop {
-            let status = status(verb, node).await?;
+            let status = status(op, node).await?;
             if !status.is_requested(node) && status.is_online(node) {
                 return Ok(());
             }
             if !status.is_requested(node) && status.is_down(node) {
-                verb.cx.warn(
+                op.cx.warn(
                     "The node is not online",
                     format!(
                         "{node}: its maintenance has ended, but it is down. It takes part in HA again when it is back."
@@ -183,50 +184,50 @@ fn in_maintenance(node: NodeName, status: &Status) -> NodeMaintenance {
 }
 
 /// What the HA manager has been asked for and has not taken yet.
-async fn queue(verb: &Verb<'_>, object: &str, freshness: Freshness) -> Result<Queue, Failure> {
+async fn queue(op: &OpContext<'_>, object: &str, freshness: Freshness) -> Result<Queue, Failure> {
     // Without SSH nothing can have been asked for by us.
-    if verb.ssh().is_err() {
+    if op.ssh().is_err() {
         return Ok(Queue::default());
     }
-    let file = ClusterFile::new(queue::PATH, Domain::Ha.lock_name());
-    let text = cluster_file(verb, object, &file, freshness).await?;
+    let file = ClusterFile::new(queue::PATH, LockDomain::Ha.lock_name());
+    let text = cluster_file(op, object, &file, freshness).await?;
     Ok(Queue::new(&text.unwrap_or_default()))
 }
 
-async fn status(verb: &Verb<'_>, node: &str) -> Result<Status, Failure> {
-    get(verb, node, Collection::HaManagerStatus).await.map(|answer| Status::new(&answer))
+async fn status(op: &OpContext<'_>, node: &str) -> Result<Status, Failure> {
+    get(op, node, Collection::HaManagerStatus).await.map(|answer| Status::new(&answer))
 }
 
-async fn shared_status(verb: &Verb<'_>, node: &str) -> Result<Status, Failure> {
-    let list = verb.client().list(Collection::HaManagerStatus, &verb.call()).await;
+async fn shared_status(op: &OpContext<'_>, node: &str) -> Result<Status, Failure> {
+    let list = op.client().list(Collection::HaManagerStatus, &op.call()).await;
     let answer: Json = list.and_then(|list| list.object()).map_err(|error| super::explain(node, &error))?;
     Ok(Status::new(&answer))
 }
 
-async fn request(verb: &Verb<'_>, what: &str, node: &str) -> Result<(), Failure> {
-    let host = any_node(&members(verb).await?, None)?.to_owned();
+async fn request(op: &OpContext<'_>, what: &str, node: &str) -> Result<(), Failure> {
+    let host = any_node(&members(op).await?, None)?.to_owned();
     let command = Command::new("ha-manager").args(["crm-command", "node-maintenance", what, node]);
-    let (ssh, call) = (verb.ssh()?, verb.call());
+    let (ssh, call) = (op.ssh()?, op.call());
     // The request goes into a file that the lock of all HA configuration guards.
-    let _turn = verb.client().turn(Domain::Ha, &call).await.map_err(|error| super::explain(node, &error))?;
+    let _permit = op.client().permit(LockDomain::Ha, &call).await.map_err(|error| super::explain(node, &error))?;
     loop {
-        let output = ssh.run(&host, &command, &call).await.map_err(told(node))?;
+        let output = ssh.run(&host, &command, &call).await.map_err(ssh_failure(node))?;
         match output.success() {
             Ok(_) => return Ok(()),
             // ha-manager waits 10 s for that lock, and has done nothing then.
-            Err(error) if error.kind() == Kind::Locked && !call.is_over() => {
+            Err(error) if error.kind() == ErrorKind::Locked && !call.is_over() => {
                 tracing::warn!(node, reason = error.message(), "asking again");
-                let _ = call.bound(tokio::time::sleep(POLL)).await;
+                let _ = call.bound(tokio::time::sleep(POLL_INTERVAL)).await;
             }
-            Err(error) if error.kind() == Kind::NoQuorum => await_quorum(verb, node, error).await?,
-            Err(error) => return Err(unsure(node)(error)),
+            Err(error) if error.kind() == ErrorKind::NoQuorum => await_quorum(op, node, error).await?,
+            Err(error) => return Err(ambiguous_failure(node)(error)),
         }
     }
 }
 
 /// The HA manager only logs such requests and drops them.
-async fn refuse_what_would_be_ignored(verb: &Verb<'_>, node: &str, status: &Status) -> Result<(), Failure> {
-    let members = members(verb).await?;
+async fn refuse_what_would_be_ignored(op: &OpContext<'_>, node: &str, status: &Status) -> Result<(), Failure> {
+    let members = members(op).await?;
     let Some(member) = members.iter().find(|member| member.name == node) else {
         let names = members.iter().map(|member| member.name.as_str()).collect::<Vec<_>>().join(", ");
         return Err(Failure::refused(format!(
@@ -251,7 +252,7 @@ async fn refuse_what_would_be_ignored(verb: &Verb<'_>, node: &str, status: &Stat
 
 /// Waits until `is_done`, at most for `limit`. The request is on its way, so that running out of time leaves its fate open.
 async fn wait(
-    verb: &Verb<'_>,
+    op: &OpContext<'_>,
     limit: Duration,
     node: &str,
     problem: &str,
@@ -268,9 +269,9 @@ async fn wait(
     };
     // It is asked for already: whatever happens from here on, it may come about.
     let open = |failure: Failure| Failure { cause: Cause::Ambiguous, ..failure };
-    let call = verb.call();
+    let call = op.call();
     let mut looks = call.looks("the HA manager to take a request");
-    while !is_done(&status(verb, node).await.map_err(open)?) {
+    while !is_done(&status(op, node).await.map_err(open)?) {
         if tokio::time::Instant::now() >= end {
             return Err(failed());
         }
@@ -281,7 +282,7 @@ async fn wait(
 
 /// Waits until it is time for another look, or fails because the operation ends before.
 async fn pause(looks: &mut Looks<'_>, over: impl FnOnce() -> Failure) -> Result<(), Failure> {
-    if looks.pause(POLL).await { Ok(()) } else { Err(over()) }
+    if looks.pause(POLL_INTERVAL).await { Ok(()) } else { Err(over()) }
 }
 
 fn stuck(node: &str, status: &Status, holds: &[Holding], stays: &[Stay]) -> Failure {
@@ -305,12 +306,12 @@ fn listed(holds: &[Holding], stays: &[Stay]) -> String {
     holds.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-fn warn_of_broken(verb: &Verb<'_>, node: &str, status: &Status) {
+fn warn_of_broken(op: &OpContext<'_>, node: &str, status: &Status) {
     let broken = status.broken(node);
     if broken.is_empty() {
         return;
     }
-    verb.cx.warn(
+    op.cx.warn(
         "HA resources in the error state stay on the node",
         format!(
             "{node}: the HA manager doesn't move {}. Their guests may run there: look before the node is shut down.",

@@ -4,8 +4,8 @@ use pve_schemas::NodeWatchdog;
 use pve_schemas::node_watchdog::{DEFAULT, Defaults, PATH, active_module, is_same_module};
 use pve_schemas::value::NodeName;
 
-use super::hosted::{Hosted, members, told, unsure};
-use super::verbs::{Verb, simple_id};
+use super::operations::{OpContext, simple_id};
+use super::ssh_resource::{SshResource, ambiguous_failure, members, ssh_failure};
 use crate::framework::{Cause, Failure, Freshness, Path, Value, to_model};
 use crate::ssh::{Command, node_file};
 
@@ -14,7 +14,7 @@ const MODULES: &str = "/proc/modules";
 /// What a shell exits with where there is no such program; sudo has 1 and the same words.
 const NO_PROGRAM: u32 = 127;
 
-impl Hosted for NodeWatchdog {
+impl SshResource for NodeWatchdog {
     fn id(object: &Value) -> Option<String> {
         object.at("node").as_str().map(str::to_owned)
     }
@@ -24,27 +24,27 @@ impl Hosted for NodeWatchdog {
     }
 
     async fn find(
-        verb: &Verb<'_>,
+        op: &OpContext<'_>,
         object: &Value,
         freshness: Freshness,
     ) -> Result<Option<(Self, Option<String>)>, Failure> {
         let node = object.at("node").as_str().unwrap_or_default();
-        let members = members(verb).await?;
+        let members = members(op).await?;
         let Some(member) = members.iter().find(|member| member.name == node) else { return Ok(None) };
         if let (false, Freshness::Shared, Ok(prior)) = (member.online, freshness, to_model::<Self>(object)) {
-            verb.cx.warn(
+            op.cx.warn(
                 "A node's watchdog could not be read",
                 format!("{node}: the node is down. What the state says of its watchdog is kept."),
             );
             return Ok(Some((prior, None)));
         }
-        let ssh = verb.ssh()?;
-        let text = node_file::read(&ssh, node, PATH, &verb.call()).await.map_err(told(node))?.unwrap_or_default();
+        let ssh = op.ssh()?;
+        let text = node_file::read(&ssh, node, PATH, &op.call()).await.map_err(ssh_failure(node))?.unwrap_or_default();
         let defaults = Defaults::parse(&text);
         let Some(module) = defaults.module() else { return Ok(None) };
         // Whoever writes a dash means the same module.
         let known = object.at("module").as_str().filter(|known| is_same_module(known, module));
-        let modules = node_file::read(&ssh, node, MODULES, &verb.call()).await.map_err(told(node))?;
+        let modules = node_file::read(&ssh, node, MODULES, &op.call()).await.map_err(ssh_failure(node))?;
         let active = active_module(&modules.unwrap_or_default(), module);
         let noun = Self {
             node: node.parse().map_err(|e| Failure::refused(format!("{node:?}: {e}.")))?,
@@ -55,9 +55,9 @@ impl Hosted for NodeWatchdog {
         Ok(Some((noun, Some(text))))
     }
 
-    async fn create(verb: &Verb<'_>, planned: &Self) -> Result<(), Failure> {
-        refuse_what_does_not_exist(verb, planned).await?;
-        edit(verb, planned.node.as_str(), None, |defaults| {
+    async fn create(op: &OpContext<'_>, planned: &Self) -> Result<(), Failure> {
+        refuse_what_does_not_exist(op, planned).await?;
+        edit(op, planned.node.as_str(), None, |defaults| {
             if let Some(module) = defaults.module() {
                 return Err(Failure::new(Cause::Exists, format!("{}: {PATH} names {module} already.", planned.node)));
             }
@@ -65,25 +65,25 @@ impl Hosted for NodeWatchdog {
             Ok(())
         })
         .await?;
-        warn_of_reboot(verb, planned.node.as_str(), &planned.module).await
+        warn_of_reboot(op, planned.node.as_str(), &planned.module).await
     }
 
-    async fn update(verb: &Verb<'_>, _: &Self, revision: Option<&str>, to: &Self) -> Result<(), Failure> {
-        refuse_what_does_not_exist(verb, to).await?;
-        edit(verb, to.node.as_str(), revision, |defaults| {
+    async fn update(op: &OpContext<'_>, _: &Self, revision: Option<&str>, to: &Self) -> Result<(), Failure> {
+        refuse_what_does_not_exist(op, to).await?;
+        edit(op, to.node.as_str(), revision, |defaults| {
             defaults.set(&to.module);
             Ok(())
         })
         .await?;
-        warn_of_reboot(verb, to.node.as_str(), &to.module).await
+        warn_of_reboot(op, to.node.as_str(), &to.module).await
     }
 
-    async fn delete(verb: &Verb<'_>, state: &Self) -> Result<(), Failure> {
+    async fn delete(op: &OpContext<'_>, state: &Self) -> Result<(), Failure> {
         let node = state.node.as_str();
-        if !members(verb).await?.iter().any(|member| member.name == node) {
+        if !members(op).await?.iter().any(|member| member.name == node) {
             return Err(Failure::new(Cause::Absent, format!("{node} is not in the cluster any more.")));
         }
-        edit(verb, node, None, |defaults| {
+        edit(op, node, None, |defaults| {
             if defaults.module().is_none() {
                 return Err(Failure::new(Cause::Absent, format!("{node}: {PATH} names no module.")));
             }
@@ -91,19 +91,19 @@ impl Hosted for NodeWatchdog {
             Ok(())
         })
         .await?;
-        warn_of_reboot(verb, node, DEFAULT).await
+        warn_of_reboot(op, node, DEFAULT).await
     }
 
-    async fn list(verb: &Verb<'_>) -> Result<Vec<Self>, Failure> {
+    async fn list(op: &OpContext<'_>) -> Result<Vec<Self>, Failure> {
         let mut found = Vec::new();
-        for member in members(verb).await? {
+        for member in members(op).await? {
             if !member.online {
                 let node = member.name;
-                verb.cx.warn(format!("Left out: the watchdog of {node}"), format!("{node}: the node is down."));
+                op.cx.warn(format!("Left out: the watchdog of {node}"), format!("{node}: the node is down."));
                 continue;
             }
             let object = Value::object([("node", Value::from(member.name))]);
-            found.extend(Self::find(verb, &object, Freshness::Fresh).await?.map(|(noun, _)| noun));
+            found.extend(Self::find(op, &object, Freshness::Fresh).await?.map(|(noun, _)| noun));
         }
         Ok(found)
     }
@@ -111,13 +111,13 @@ impl Hosted for NodeWatchdog {
 
 /// Changes the file, as long as it still is `revision` if that is given.
 async fn edit(
-    verb: &Verb<'_>,
+    op: &OpContext<'_>,
     node: &str,
     revision: Option<&str>,
     change: impl FnOnce(&mut Defaults) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    let ssh = verb.ssh()?;
-    let text = node_file::read(&ssh, node, PATH, &verb.call()).await.map_err(told(node))?.unwrap_or_default();
+    let ssh = op.ssh()?;
+    let text = node_file::read(&ssh, node, PATH, &op.call()).await.map_err(ssh_failure(node))?.unwrap_or_default();
     if revision.is_some_and(|revision| revision != text) {
         return Err(Failure::new(Cause::Stale, format!("{node}: {PATH} was changed outside of Terraform just now.")));
     }
@@ -127,14 +127,14 @@ async fn edit(
     if new == text {
         return Ok(());
     }
-    node_file::replace(&ssh, node, PATH, &new, &verb.call()).await.map_err(unsure(node))
+    node_file::replace(&ssh, node, PATH, &new, &op.call()).await.map_err(ambiguous_failure(node))
 }
 
 /// With a module that isn't there the node has no watchdog after its next boot, and HA doesn't work on it.
-async fn refuse_what_does_not_exist(verb: &Verb<'_>, watchdog: &NodeWatchdog) -> Result<(), Failure> {
+async fn refuse_what_does_not_exist(op: &OpContext<'_>, watchdog: &NodeWatchdog) -> Result<(), Failure> {
     let node = watchdog.node.as_str();
     let command = Command::new("modinfo").args(["-F", "filename", &watchdog.module]).reading();
-    let output = verb.ssh()?.run(node, &command, &verb.call()).await.map_err(told(node))?;
+    let output = op.ssh()?.run(node, &command, &op.call()).await.map_err(ssh_failure(node))?;
     if output.is_success() {
         return Ok(());
     }
@@ -155,15 +155,15 @@ async fn refuse_what_does_not_exist(verb: &Verb<'_>, watchdog: &NodeWatchdog) ->
     .at(Path::attribute("module")))
 }
 
-async fn warn_of_reboot(verb: &Verb<'_>, node: &str, module: &str) -> Result<(), Failure> {
-    // The change is made: what can't be told now is told by the next plan.
-    let Ok(modules) = node_file::read(&verb.ssh()?, node, MODULES, &verb.call()).await else { return Ok(()) };
+async fn warn_of_reboot(op: &OpContext<'_>, node: &str, module: &str) -> Result<(), Failure> {
+    // The change is made: what can't be ssh_failure now is ssh_failure by the next plan.
+    let Ok(modules) = node_file::read(&op.ssh()?, node, MODULES, &op.call()).await else { return Ok(()) };
     let active = active_module(&modules.unwrap_or_default(), module);
     if active.as_deref().is_some_and(|active| is_same_module(active, module)) {
         return Ok(());
     }
     let now = active.map_or_else(|| "no watchdog that is known".to_owned(), |active| format!("the watchdog {active}"));
-    verb.cx.warn(
+    op.cx.warn(
         "The node has to be rebooted",
         format!(
             "{node}: {module} is set and gets loaded at the next boot; until then the node has {now}. Put it under \

@@ -10,9 +10,9 @@ use pve_schemas::Qdevice;
 use pve_schemas::qdevice::{CONNECTED, is_same_address};
 
 use self::look::Look;
-use super::hosted::{Hosted, any_node, demand_quorum, members, told};
-use super::verbs::Verb;
-use crate::client::{Domain, Turn};
+use super::operations::OpContext;
+use super::ssh_resource::{SshResource, any_node, demand_quorum, members, ssh_failure};
+use crate::client::{DomainPermit, LockDomain};
 use crate::framework::{CREATE_FIRST, Cause, Change, Diagnostics, Failure, Freshness, Path, Value};
 use crate::ssh::{Command, Line};
 use crate::words::counted;
@@ -20,15 +20,15 @@ use crate::words::counted;
 const SUBJECT: &str = "the QDevice";
 
 /// How often the connection is looked at.
-const POLL: Duration = Duration::from_secs(1);
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How long the daemons may take to connect after their start; they try every 8 s.
-const CONNECT: Duration = Duration::from_secs(45);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(45);
 
 /// How long `pvecm` may take: a few seconds for each node.
-const SETUP: Duration = Duration::from_mins(4);
+const SETUP_TIMEOUT: Duration = Duration::from_mins(4);
 
-impl Hosted for Qdevice {
+impl SshResource for Qdevice {
     fn id(object: &Value) -> Option<String> {
         object.at("address").as_str().map(str::to_owned)
     }
@@ -38,18 +38,18 @@ impl Hosted for Qdevice {
         Ok(Value::object([("address", Value::from(id))]))
     }
 
-    fn ailing(object: &Value) -> Option<&'static str> {
+    fn needs_repair(object: &Value) -> Option<&'static str> {
         object.at("state").as_str().is_some_and(|state| state != CONNECTED).then_some("state")
     }
 
-    async fn preflight(verb: &Verb<'_>, change: Change<'_>) -> Diagnostics {
+    async fn preflight(op: &OpContext<'_>, change: Change<'_>) -> Diagnostics {
         let mut diagnostics = Diagnostics::new();
-        let Ok(members) = members(verb).await else { return diagnostics };
+        let Ok(members) = members(op).await else { return diagnostics };
         let force = change.planned.at("force");
         if members.len() % 2 == 1 && !force.is_unknown() && force != &Value::Bool(true) {
             diagnostics.error_at(Path::attribute("force"), "An odd number of nodes", odd(members.len()));
         }
-        if let Some(missing) = replaced_too_early(verb, change).await {
+        if let Some(missing) = replaced_too_early(op, change).await {
             diagnostics.warning_at(
                 Path::attribute("address"),
                 "The new QNetd host is not ready",
@@ -63,13 +63,14 @@ impl Hosted for Qdevice {
     }
 
     /// Two applies of one process would get in each other's way: `pvecm` changes what all nodes share.
-    async fn turn(verb: &Verb<'_>) -> Result<Option<Turn>, Failure> {
-        let turn = verb.client().turn(Domain::Other, &verb.call()).await.map_err(|e| super::explain(SUBJECT, &e))?;
-        Ok(Some(turn))
+    async fn permit(op: &OpContext<'_>) -> Result<Option<DomainPermit>, Failure> {
+        let permit =
+            op.client().permit(LockDomain::Other, &op.call()).await.map_err(|e| super::explain(SUBJECT, &e))?;
+        Ok(Some(permit))
     }
 
-    async fn find(verb: &Verb<'_>, object: &Value, _: Freshness) -> Result<Option<(Self, Option<String>)>, Failure> {
-        let Some(found) = Look::new(verb).await?.found(verb).await? else { return Ok(None) };
+    async fn find(op: &OpContext<'_>, object: &Value, _: Freshness) -> Result<Option<(Self, Option<String>)>, Failure> {
+        let Some(found) = Look::new(op).await?.found(op).await? else { return Ok(None) };
         // IPv6 has several spellings of one address.
         let known = object.at("address").as_str().filter(|known| is_same_address(known, &found.address));
         let address = known.map_or_else(|| found.address.clone(), str::to_owned);
@@ -77,8 +78,8 @@ impl Hosted for Qdevice {
     }
 
     /// A set-up that stopped half-way is no QDevice yet: create completes it.
-    async fn occupied(verb: &Verb<'_>, object: &Value) -> Result<Option<(Self, Option<String>)>, Failure> {
-        let look = Look::new(verb).await?;
+    async fn find_existing(op: &OpContext<'_>, object: &Value) -> Result<Option<(Self, Option<String>)>, Failure> {
+        let look = Look::new(op).await?;
         let Some(device) = &look.device else { return Ok(None) };
         let (host, wanted) = (device.host.as_deref().unwrap_or_default(), object.at("address").as_str());
         if !wanted.is_some_and(|wanted| is_same_address(wanted, host)) {
@@ -89,16 +90,16 @@ impl Hosted for Qdevice {
             ))
             .at(Path::attribute("address")));
         }
-        if look.idle(verb).await?.is_empty() { Self::find(verb, object, Freshness::Fresh).await } else { Ok(None) }
+        if look.idle(op).await?.is_empty() { Self::find(op, object, Freshness::Fresh).await } else { Ok(None) }
     }
 
-    async fn create(verb: &Verb<'_>, planned: &Self) -> Result<(), Failure> {
-        let look = Look::new(verb).await?;
+    async fn create(op: &OpContext<'_>, planned: &Self) -> Result<(), Failure> {
+        let look = Look::new(op).await?;
         if look.device.is_some() {
             tracing::info!("the QDevice is in the configuration of the cluster: the set-up is completed");
-            return start(verb, &look, false).await.map_err(ambiguous);
+            return start(op, &look, false).await.map_err(ambiguous);
         }
-        let leftover = checks::run(verb, &look, planned).await?;
+        let leftover = checks::run(op, &look, planned).await?;
         if leftover {
             tracing::info!("certificates of an interrupted set-up are there: it is done anew");
         }
@@ -106,29 +107,29 @@ impl Hosted for Qdevice {
         if leftover || look.members.len() % 2 == 1 {
             command = command.arg("--force");
         }
-        let done = pvecm(verb, &look, command).await;
+        let done = pvecm(op, &look, command).await;
         match done {
             // It failed after the QDevice was in the configuration: from there on it can be completed.
             Err(failure) if failure.cause != Cause::Ambiguous => {
-                let look = Look::new(verb).await.map_err(ambiguous)?;
+                let look = Look::new(op).await.map_err(ambiguous)?;
                 if look.device.is_none() {
                     return Err(failure);
                 }
                 tracing::warn!(reason = failure.detail, "pvecm failed half-way; the set-up is completed");
-                start(verb, &look, false).await.map_err(ambiguous)
+                start(op, &look, false).await.map_err(ambiguous)
             }
             done => done,
         }
     }
 
     /// What is to be mended: daemons that don't run, or don't find the QNetd host.
-    async fn update(verb: &Verb<'_>, _: &Self, _: Option<&str>, _: &Self) -> Result<(), Failure> {
-        start(verb, &Look::new(verb).await?, true).await
+    async fn update(op: &OpContext<'_>, _: &Self, _: Option<&str>, _: &Self) -> Result<(), Failure> {
+        start(op, &Look::new(op).await?, true).await
     }
 
-    async fn delete(verb: &Verb<'_>, state: &Self) -> Result<(), Failure> {
-        demand_quorum(verb, SUBJECT).await?;
-        let look = Look::new(verb).await?;
+    async fn delete(op: &OpContext<'_>, state: &Self) -> Result<(), Failure> {
+        demand_quorum(op, SUBJECT).await?;
+        let look = Look::new(op).await?;
         let Some(device) = &look.device else {
             return Err(Failure::new(Cause::Absent, "The cluster has no QDevice."));
         };
@@ -140,12 +141,12 @@ impl Hosted for Qdevice {
             ));
         }
         look.demand_all_online()?;
-        look.wait_for_others(verb).await?;
+        look.wait_for_others(op).await?;
         let command = Command::new("pvecm").args(["qdevice", "remove"]);
-        let done = pvecm(verb, &look, command).await;
+        let done = pvecm(op, &look, command).await;
         match done {
             // It failed after it had taken the QDevice out of the configuration: the rest is done by hand.
-            Err(failure) if failure.cause != Cause::Ambiguous && Look::new(verb).await?.device.is_none() => {
+            Err(failure) if failure.cause != Cause::Ambiguous && Look::new(op).await?.device.is_none() => {
                 tracing::warn!(reason = failure.detail, "pvecm failed half-way; what is left is removed");
                 Ok(())
             }
@@ -153,38 +154,38 @@ impl Hosted for Qdevice {
         }
     }
 
-    async fn list(verb: &Verb<'_>) -> Result<Vec<Self>, Failure> {
-        Ok(Look::new(verb).await?.found(verb).await?.into_iter().collect())
+    async fn list(op: &OpContext<'_>) -> Result<Vec<Self>, Failure> {
+        Ok(Look::new(op).await?.found(op).await?.into_iter().collect())
     }
 
     /// An interrupted removal leaves daemons and certificates behind; what is left is removed as `pvecm` would have done.
-    async fn vanish(verb: &Verb<'_>, _: &Self) -> Result<(), Failure> {
-        let look = Look::new(verb).await?;
+    async fn wait_deleted(op: &OpContext<'_>, _: &Self) -> Result<(), Failure> {
+        let look = Look::new(op).await?;
         if look.device.is_none() {
-            look.wait_for_others(verb).await?;
-            clean_up(verb, &look).await?;
+            look.wait_for_others(op).await?;
+            clean_up(op, &look).await?;
         }
         Ok(())
     }
 
-    async fn settle(verb: &Verb<'_>, object: &Self) -> Result<(), Failure> {
-        let end = tokio::time::Instant::now() + CONNECT;
+    async fn wait_ready(op: &OpContext<'_>, object: &Self) -> Result<(), Failure> {
+        let end = tokio::time::Instant::now() + CONNECT_TIMEOUT;
         let mut state = object.state.clone().unwrap_or_default();
         loop {
-            let look = Look::new(verb).await?;
-            if let Some(found) = look.found(verb).await? {
+            let look = Look::new(op).await?;
+            if let Some(found) = look.found(op).await? {
                 state = found.state.unwrap_or_default();
-                if state == CONNECTED && look.votes(verb).await?.has_qdevice() {
+                if state == CONNECTED && look.votes(op).await?.has_qdevice() {
                     return Ok(());
                 }
                 // A set-up whose end nobody heard of may have stopped before all daemons were started.
-                if !look.idle(verb).await?.is_empty() {
-                    look.wait_for_others(verb).await?;
-                    start(verb, &look, false).await?;
+                if !look.idle(op).await?.is_empty() {
+                    look.wait_for_others(op).await?;
+                    start(op, &look, false).await?;
                 }
             }
             tracing::info!(state, "waiting for the QDevice to connect");
-            if tokio::time::Instant::now() >= end || !verb.call().pause(POLL).await {
+            if tokio::time::Instant::now() >= end || !op.call().pause(POLL_INTERVAL).await {
                 return Err(unconnected(&object.address, &state));
             }
         }
@@ -192,14 +193,14 @@ impl Hosted for Qdevice {
 }
 
 /// What the host lacks that is to take the place of another one. What can't be found out is for apply to find out.
-async fn replaced_too_early(verb: &Verb<'_>, change: Change<'_>) -> Option<String> {
+async fn replaced_too_early(op: &OpContext<'_>, change: Change<'_>) -> Option<String> {
     let address = |object: &Value| object.at("address").as_str().map(str::to_owned);
     let (old, new) = (address(change.prior?)?, address(change.planned)?);
     if is_same_address(&old, &new) {
         return None;
     }
-    let look = Look::new(verb).await.ok().filter(|look| look.demand_all_online().is_ok())?;
-    checks::missing(verb, &look, &new).await.ok()?
+    let look = Look::new(op).await.ok().filter(|look| look.demand_all_online().is_ok())?;
+    checks::missing(op, &look, &new).await.ok()?
 }
 
 /// A failure after something was changed.
@@ -208,7 +209,7 @@ fn ambiguous(failure: Failure) -> Failure {
 }
 
 /// Runs `pvecm`, its progress in the log. If it fails, what it did before is left to the next look.
-async fn pvecm(verb: &Verb<'_>, look: &Look, command: Command) -> Result<(), Failure> {
+async fn pvecm(op: &OpContext<'_>, look: &Look, command: Command) -> Result<(), Failure> {
     let node = look.node()?.to_owned();
     let mut steps = Vec::new();
     let mut tell = |line: Line<'_>| {
@@ -217,10 +218,10 @@ async fn pvecm(verb: &Verb<'_>, look: &Look, command: Command) -> Result<(), Fai
             steps.push(text.to_owned());
         }
     };
-    let command = command.may_take(SETUP);
-    let output = verb.ssh()?.run_with(&node, &command, &verb.call(), &mut tell).await.map_err(told(SUBJECT))?;
+    let command = command.may_take(SETUP_TIMEOUT);
+    let output = op.ssh()?.run_with(&node, &command, &op.call(), &mut tell).await.map_err(ssh_failure(SUBJECT))?;
     let Err(error) = output.success() else { return Ok(()) };
-    let mut failure = told(SUBJECT)(error);
+    let mut failure = ssh_failure(SUBJECT)(error);
     if let Some(last) = steps.last() {
         failure.detail = format!(
             "The last step that `pvecm` began is: {last}\nWhat was done before is there; the next apply goes on from it.\n{}",
@@ -231,43 +232,43 @@ async fn pvecm(verb: &Verb<'_>, look: &Look, command: Command) -> Result<(), Fai
 }
 
 /// Starts the daemon on the nodes where it doesn't run, and anew on those that aren't connected.
-async fn start(verb: &Verb<'_>, look: &Look, mend: bool) -> Result<(), Failure> {
-    let ssh = verb.ssh()?;
-    let idle = look.idle(verb).await?;
+async fn start(op: &OpContext<'_>, look: &Look, mend: bool) -> Result<(), Failure> {
+    let ssh = op.ssh()?;
+    let idle = look.idle(op).await?;
     for node in &idle {
         tracing::info!(node, "corosync-qdevice is started");
         let command = Command::new("systemctl").args(["enable", "--now", "corosync-qdevice"]);
-        ssh.run(node, &command, &verb.call()).await.and_then(crate::ssh::Output::success).map_err(told(node))?;
+        ssh.run(node, &command, &op.call()).await.and_then(crate::ssh::Output::success).map_err(ssh_failure(node))?;
     }
     if !mend {
         // All nodes have to read the configuration with the QDevice in it.
         let node = look.node()?;
         let command = Command::new("corosync-cfgtool").arg("-R");
-        ssh.run(node, &command, &verb.call()).await.and_then(crate::ssh::Output::success).map_err(told(node))?;
+        ssh.run(node, &command, &op.call()).await.and_then(crate::ssh::Output::success).map_err(ssh_failure(node))?;
     }
     if idle.is_empty() && mend {
         let node = look.node()?;
         tracing::info!(node, "corosync-qdevice is started anew");
         let command = Command::new("systemctl").args(["restart", "corosync-qdevice"]);
-        ssh.run(node, &command, &verb.call()).await.and_then(crate::ssh::Output::success).map_err(told(node))?;
+        ssh.run(node, &command, &op.call()).await.and_then(crate::ssh::Output::success).map_err(ssh_failure(node))?;
     }
     Ok(())
 }
 
 /// Stops daemons and removes certificates where there are any.
-async fn clean_up(verb: &Verb<'_>, look: &Look) -> Result<(), Failure> {
-    let ssh = verb.ssh()?;
-    let idle = look.idle(verb).await?;
+async fn clean_up(op: &OpContext<'_>, look: &Look) -> Result<(), Failure> {
+    let ssh = op.ssh()?;
+    let idle = look.idle(op).await?;
     for node in look.members.iter().filter(|member| member.online).map(|member| member.name.as_str()) {
         let run = async |command: Command| {
-            let output = ssh.run(node, &command, &verb.call()).await;
-            output.and_then(crate::ssh::Output::success).map_err(told(node))
+            let output = ssh.run(node, &command, &op.call()).await;
+            output.and_then(crate::ssh::Output::success).map_err(ssh_failure(node))
         };
         if !idle.contains(&node) {
             run(Command::new("systemctl").args(["disable", "--now", "corosync-qdevice"])).await?;
         }
         let store = Command::new("test").args(["-e", checks::CERTIFICATES]).reading();
-        if ssh.run(node, &store, &verb.call()).await.map_err(told(node))?.is_success() {
+        if ssh.run(node, &store, &op.call()).await.map_err(ssh_failure(node))?.is_success() {
             run(Command::new("rm").args(["-rf", "--", checks::FOLDER])).await?;
         }
     }

@@ -14,11 +14,11 @@ use serde_json::Value as Json;
 
 use super::explain;
 use super::moved::{self, Moved};
-use super::verbs::{Verb, Verbs};
+use super::operations::{OpContext, Operations};
 use crate::client::{Collection, Params};
 use crate::framework::{Failure, MoveSource, Number, Value};
 
-impl Verbs for ReplicationJob {
+impl Operations for ReplicationJob {
     const COLLECTION_LIST: Collection = Collection::ReplicationJobs;
     const RENAMED: &'static [(&'static str, &'static str)] = &[("disable", "disabled")];
 
@@ -39,25 +39,25 @@ impl Verbs for ReplicationJob {
 
     /// A job that is being removed is gone in a minute, unless a node is down: then it stays, and is in the way, until it is
     /// removed by force.
-    async fn is_there(verb: &Verb<'_>, entry: &Json) -> bool {
-        !is_being_removed(entry) || !removal::is_under_way(verb, entry).await
+    async fn is_there(op: &OpContext<'_>, entry: &Json) -> bool {
+        !is_being_removed(entry) || !removal::is_under_way(op, entry).await
     }
 
-    async fn adjust(verb: &Verb<'_>, state: &Value, found: &mut Value) -> Result<(), Failure> {
-        ends::in_words_of(verb, state, found).await;
+    async fn adjust(op: &OpContext<'_>, state: &Value, found: &mut Value) -> Result<(), Failure> {
+        ends::in_words_of(op, state, found).await;
         Ok(())
     }
 
-    async fn refreshed(verb: &Verb<'_>, state: &Value, found: &Value) {
-        ends::tell_of_strangers(verb, state, found).await;
+    async fn refreshed(op: &OpContext<'_>, state: &Value, found: &Value) {
+        ends::tell_of_strangers(op, state, found).await;
     }
 
-    async fn identify(verb: &Verb<'_>, mut planned: Value) -> Result<Value, Failure> {
+    async fn assign_id(op: &OpContext<'_>, mut planned: Value) -> Result<Value, Failure> {
         if planned.at("job_number").as_number().is_some() {
             return Ok(planned);
         }
         let guest = planned.at("guest").as_number().and_then(Number::as_i64).unwrap_or_default();
-        let jobs = verb.client().get::<Vec<Json>>(Self::COLLECTION, &verb.call()).await;
+        let jobs = op.client().get::<Vec<Json>>(Self::COLLECTION, &op.call()).await;
         let jobs = jobs.map_err(|error| explain(&format!("the replication jobs of guest {guest}"), &error))?;
         let taken: BTreeSet<i64> = jobs
             .iter()
@@ -71,7 +71,7 @@ impl Verbs for ReplicationJob {
         Ok(planned)
     }
 
-    async fn delete_params(_verb: &Verb<'_>, state: &Self) -> Result<Params, Failure> {
+    async fn delete_params(_op: &OpContext<'_>, state: &Self) -> Result<Params, Failure> {
         let mut params = Params::new();
         // Proxmox refuses both at once; with force nothing is cleaned up anyway.
         if state.force_destroy == Some(true) {
@@ -82,21 +82,21 @@ impl Verbs for ReplicationJob {
         Ok(params)
     }
 
-    async fn vanish(verb: &Verb<'_>, state: &Self) -> Result<(), Failure> {
+    async fn wait_deleted(op: &OpContext<'_>, state: &Self) -> Result<(), Failure> {
         let key = state.key();
-        removal::finish(verb, &key, &Self::COLLECTION_LIST.object(&key)).await
+        removal::finish(op, &key, &Self::COLLECTION_LIST.object(&key)).await
     }
 
-    async fn look_ahead(verb: &Verb<'_>, state: &Self, successor: &Value) -> Result<(), Failure> {
-        successor::look_ahead(verb, state, successor).await
+    async fn look_ahead(op: &OpContext<'_>, state: &Self, successor: &Value) -> Result<(), Failure> {
+        successor::look_ahead(op, state, successor).await
     }
 
-    async fn make_way(verb: &Verb<'_>, planned: &Value) -> Result<(), Failure> {
-        successor::make_way(verb, planned).await
+    async fn make_way(op: &OpContext<'_>, planned: &Value) -> Result<(), Failure> {
+        successor::make_way(op, planned).await
     }
 
-    async fn explain_refusal(verb: &Verb<'_>, planned: &Value, failure: Failure) -> Failure {
-        successor::explain_refusal(verb, planned, failure).await
+    async fn explain_refusal(op: &OpContext<'_>, planned: &Value, failure: Failure) -> Failure {
+        successor::explain_refusal(op, planned, failure).await
     }
 
     fn loss(state: &Self) -> Option<String> {

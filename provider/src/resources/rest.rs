@@ -12,8 +12,8 @@ use serde_json::Value as Json;
 use self::writer::Writer;
 use super::explain;
 use super::moved::Moved;
+use super::operations::{OpContext, Operations};
 use super::typed::Typed;
-use super::verbs::{Verb, Verbs};
 use crate::client::Error;
 use crate::framework::{
     Change, Context, Diagnostics, Failure, Found, Freshness, GivenUp, MoveSource, Path, Permit, Resource, Schema, Value,
@@ -25,7 +25,7 @@ pub struct RestResource<N> {
     noun: Typed<N>,
 }
 
-impl<N: Verbs> RestResource<N> {
+impl<N: Operations> RestResource<N> {
     /// A resource type that finds its client in `session`.
     pub fn new(session: Arc<Session>) -> Self {
         Self { noun: Typed::new(session) }
@@ -56,38 +56,38 @@ impl<N: Verbs> RestResource<N> {
         parts.collect::<Option<Vec<_>>>().map(|parts| parts.join("-"))
     }
 
-    async fn look(&self, verb: &Verb<'_>, object: &Value, freshness: Freshness) -> Result<Option<Found>, Failure> {
-        if let Some(instead) = N::read_instead(verb, object).await? {
+    async fn look(&self, op: &OpContext<'_>, object: &Value, freshness: Freshness) -> Result<Option<Found>, Failure> {
+        if let Some(instead) = N::read_instead(op, object).await? {
             return Ok(instead.map(|object| Found { object, revision: None }));
         }
         let key = self.key_of(object).ok_or_else(|| Failure::refused(format!("{}: its id is not known.", N::TITLE)))?;
         let entry = match freshness {
             Freshness::Shared => {
-                let list = verb.client().list(N::COLLECTION_LIST, &verb.call()).await;
+                let list = op.client().list(N::COLLECTION_LIST, &op.call()).await;
                 list.and_then(|list| list.find::<Json>(&key))
             }
-            Freshness::Fresh => verb.client().find::<Json>(&N::COLLECTION_LIST.object(&key), &verb.call()).await,
+            Freshness::Fresh => op.client().find::<Json>(&N::COLLECTION_LIST.object(&key), &op.call()).await,
         };
         let entry = entry.map_err(|error| self.explain(&key, &error))?;
         let mut found = match entry {
-            Some(entry) if N::is_there(verb, &entry).await => self.parsed(&key, &entry)?,
+            Some(entry) if N::is_there(op, &entry).await => self.parsed(&key, &entry)?,
             _ => None,
         };
         if let Some((found, unknown)) = &mut found {
-            N::adjust(verb, object, &mut found.object).await?;
+            N::adjust(op, object, &mut found.object).await?;
             // Fresh reads belong to writes, and the refresh before them has warned already.
             if freshness == Freshness::Shared {
-                verb.configured.unknown.warn::<N>(verb.cx, &format!("{} {key}", N::TITLE), unknown);
-                N::refreshed(verb, object, &found.object).await;
+                op.configured.unknown.warn::<N>(op.cx, &format!("{} {key}", N::TITLE), unknown);
+                N::refreshed(op, object, &found.object).await;
             }
         }
         Ok(found.map(|(found, _)| found))
     }
 
     /// Says so if the collection has an entry of that key which is another noun's.
-    async fn refuse_other_noun(&self, verb: &Verb<'_>, object: &Value) -> Result<(), Failure> {
+    async fn refuse_other_noun(&self, op: &OpContext<'_>, object: &Value) -> Result<(), Failure> {
         let key = self.key_of(object).unwrap_or_default();
-        let list = verb.client().list(N::COLLECTION_LIST, &verb.call()).await;
+        let list = op.client().list(N::COLLECTION_LIST, &op.call()).await;
         match list.and_then(|list| list.find::<Json>(&key)) {
             Ok(Some(entry)) if !N::owns(&entry) => {
                 let kind = entry["type"].as_str().unwrap_or_default();
@@ -99,12 +99,12 @@ impl<N: Verbs> RestResource<N> {
     }
 
     /// Refuses to make room for an object whose natural id another one has: it could not be created afterwards.
-    async fn refuse_taken(&self, verb: &Verb<'_>, state: &Value, successor: &Value) -> Result<(), Failure> {
+    async fn refuse_taken(&self, op: &OpContext<'_>, state: &Value, successor: &Value) -> Result<(), Failure> {
         let (Some(old), Some(new)) = (self.key_of(state), self.key_of(successor)) else { return Ok(()) };
         if old == new {
             return Ok(());
         }
-        let present = verb.client().present(N::COLLECTION_LIST, &new, &verb.call()).await;
+        let present = op.client().present(N::COLLECTION_LIST, &new, &op.call()).await;
         if !present.map_err(|error| self.explain(&new, &error))? {
             return Ok(());
         }
@@ -132,7 +132,7 @@ impl<N: Verbs> RestResource<N> {
     }
 }
 
-impl<N: Verbs> Resource for RestResource<N> {
+impl<N: Operations> Resource for RestResource<N> {
     fn name(&self) -> &'static str {
         N::NAME
     }
@@ -188,7 +188,7 @@ impl<N: Verbs> Resource for RestResource<N> {
     fn referrers<'a>(&'a self, cx: &'a Context, object: &'a Value) -> BoxFuture<'a, Vec<String>> {
         async move {
             match self.noun.verb(cx) {
-                Ok(verb) => N::referrers(&verb, object).await,
+                Ok(op) => N::referrers(&op, object).await,
                 Err(_) => Vec::new(),
             }
         }
@@ -197,12 +197,12 @@ impl<N: Verbs> Resource for RestResource<N> {
 
     fn preflight<'a>(&'a self, cx: &'a Context, change: Change<'a>) -> BoxFuture<'a, Diagnostics> {
         async move {
-            let Ok(verb) = self.noun.verb(cx) else { return Diagnostics::new() };
-            let diagnostics = N::preflight(&verb, change).await;
+            let Ok(op) = self.noun.verb(cx) else { return Diagnostics::new() };
+            let diagnostics = N::preflight(&op, change).await;
             if diagnostics.has_error() {
                 return diagnostics;
             }
-            let mut all = self.noun.check(&verb, change).await;
+            let mut all = self.noun.check(&op, change).await;
             all.extend(diagnostics);
             all
         }
@@ -232,22 +232,26 @@ impl<N: Verbs> Resource for RestResource<N> {
         freshness: Freshness,
     ) -> BoxFuture<'a, Result<Option<Found>, Failure>> {
         async move {
-            let verb = self.noun.verb(cx)?;
+            let op = self.noun.verb(cx)?;
             if freshness == Freshness::Shared {
-                verb.configured.preflight.refreshed(N::NAME, object);
+                op.configured.preflight.refreshed(N::NAME, object);
             }
-            self.look(&verb, object, freshness).await
+            self.look(&op, object, freshness).await
         }
         .boxed()
     }
 
-    fn occupied<'a>(&'a self, cx: &'a Context, object: &'a Value) -> BoxFuture<'a, Result<Option<Found>, Failure>> {
+    fn find_existing<'a>(
+        &'a self,
+        cx: &'a Context,
+        object: &'a Value,
+    ) -> BoxFuture<'a, Result<Option<Found>, Failure>> {
         async move {
-            let verb = self.noun.verb(cx)?;
+            let op = self.noun.verb(cx)?;
             let key = self.key_of(object).unwrap_or_default();
-            let present = verb.client().present(N::COLLECTION_LIST, &key, &verb.call()).await;
+            let present = op.client().present(N::COLLECTION_LIST, &key, &op.call()).await;
             match present.map_err(|error| self.explain(&key, &error))? {
-                true => self.look(&verb, object, Freshness::Fresh).await,
+                true => self.look(&op, object, Freshness::Fresh).await,
                 false => Ok(None),
             }
         }
@@ -260,21 +264,21 @@ impl<N: Verbs> Resource for RestResource<N> {
 
     fn list<'a>(&'a self, cx: &'a Context) -> BoxFuture<'a, Result<Vec<Value>, Failure>> {
         async move {
-            let verb = self.noun.verb(cx)?;
-            if !N::exists(&verb).await? {
+            let op = self.noun.verb(cx)?;
+            if !N::exists(&op).await? {
                 return Ok(Vec::new());
             }
-            let list = verb.client().list(N::COLLECTION_LIST, &verb.call()).await;
+            let list = op.client().list(N::COLLECTION_LIST, &op.call()).await;
             let list = list.map_err(|error| self.explain(N::COLLECTION, &error))?;
             let mut objects = Vec::new();
             for key in list.ids() {
                 let left_out = |why: String| cx.warn(format!("Left out: {} {key}", N::TITLE), why);
                 let entry = list.find::<Json>(key).map_err(|error| self.explain(key, &error))?.unwrap_or_default();
-                if !N::is_there(&verb, &entry).await {
+                if !N::is_there(&op, &entry).await {
                     continue;
                 }
                 if let Some(kind) = N::unknown_type(&entry) {
-                    verb.configured.unknown.warn_type(cx, key, kind);
+                    op.configured.unknown.warn_type(cx, key, kind);
                     continue;
                 }
                 match self.parsed(key, &entry) {
@@ -300,20 +304,20 @@ impl<N: Verbs> Resource for RestResource<N> {
         .boxed()
     }
 
-    fn own_effects(&self, prior: &Value) -> Value {
-        self.noun.configured().map_or_else(|| prior.clone(), |configured| N::own_effects(&configured, prior))
+    fn after_own_writes(&self, prior: &Value) -> Value {
+        self.noun.configured().map_or_else(|| prior.clone(), |configured| N::after_own_writes(&configured, prior))
     }
 
-    fn identify<'a>(&'a self, cx: &'a Context, planned: Value) -> BoxFuture<'a, Result<Value, Failure>> {
-        async move { N::identify(&self.noun.verb(cx)?, planned).await }.boxed()
+    fn assign_id<'a>(&'a self, cx: &'a Context, planned: Value) -> BoxFuture<'a, Result<Value, Failure>> {
+        async move { N::assign_id(&self.noun.verb(cx)?, planned).await }.boxed()
     }
 
-    fn settle<'a>(&'a self, cx: &'a Context, object: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
-        async move { N::settle(&self.noun.verb(cx)?, &self.noun.model(object)?).await }.boxed()
+    fn wait_ready<'a>(&'a self, cx: &'a Context, object: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
+        async move { N::wait_ready(&self.noun.verb(cx)?, &self.noun.model(object)?).await }.boxed()
     }
 
-    fn vanish<'a>(&'a self, cx: &'a Context, state: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
-        async move { N::vanish(&self.noun.verb(cx)?, &self.noun.model(state)?).await }.boxed()
+    fn wait_deleted<'a>(&'a self, cx: &'a Context, state: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
+        async move { N::wait_deleted(&self.noun.verb(cx)?, &self.noun.model(state)?).await }.boxed()
     }
 
     fn look_ahead<'a>(
@@ -323,9 +327,9 @@ impl<N: Verbs> Resource for RestResource<N> {
         successor: &'a Value,
     ) -> BoxFuture<'a, Result<(), Failure>> {
         async move {
-            let verb = self.noun.verb(cx)?;
-            self.refuse_taken(&verb, state, successor).await?;
-            N::look_ahead(&verb, &self.noun.model(state)?, successor).await
+            let op = self.noun.verb(cx)?;
+            self.refuse_taken(&op, state, successor).await?;
+            N::look_ahead(&op, &self.noun.model(state)?, successor).await
         }
         .boxed()
     }
@@ -341,7 +345,7 @@ impl<N: Verbs> Resource for RestResource<N> {
     fn explain_refusal<'a>(&'a self, cx: &'a Context, planned: &'a Value, failure: Failure) -> BoxFuture<'a, Failure> {
         async move {
             match self.noun.verb(cx) {
-                Ok(verb) => N::explain_refusal(&verb, planned, failure).await,
+                Ok(op) => N::explain_refusal(&op, planned, failure).await,
                 Err(_) => failure,
             }
         }

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use pve_schemas::noun::Noun;
 
-use super::verbs::Verb;
+use super::operations::OpContext;
 use crate::framework::{
     Change, Context, Diagnostics, Failure, GivenUp, Role, Schema, Type, Value, from_model, to_model,
 };
@@ -46,18 +46,18 @@ impl<N: Noun> Typed<N> {
     ///
     /// # Errors
     /// The provider is not ready.
-    pub fn verb<'a>(&self, cx: &'a Context) -> Result<Verb<'a>, Failure> {
-        Ok(Verb { configured: self.session.ready()?, cx })
+    pub fn verb<'a>(&self, cx: &'a Context) -> Result<OpContext<'a>, Failure> {
+        Ok(OpContext { configured: self.session.ready()?, cx })
     }
 
     /// A verb that is about to write: what the plan had to tell has been told.
     ///
     /// # Errors
     /// The provider is not ready.
-    pub fn writing_verb<'a>(&self, cx: &'a Context) -> Result<Verb<'a>, Failure> {
-        let verb = self.verb(cx)?;
-        verb.configured.preflight.writing();
-        Ok(verb)
+    pub fn writing_verb<'a>(&self, cx: &'a Context) -> Result<OpContext<'a>, Failure> {
+        let op = self.verb(cx)?;
+        op.configured.preflight.writing();
+        Ok(op)
     }
 
     /// Whether a create takes over what exists already and is equal.
@@ -90,8 +90,8 @@ impl<N: Noun> Typed<N> {
     /// What of this plan gives up its reference to `prior`, which is to be destroyed.
     pub async fn given_up(&self, cx: &Context, prior: &Value) -> Vec<GivenUp> {
         let Some(configured) = self.configured() else { return Vec::new() };
-        let verb = Verb { configured, cx };
-        verb.configured.preflight.given_up(verb.client(), &verb.call(), &cx.activity, N::NAME, prior).await
+        let op = OpContext { configured, cx };
+        op.configured.preflight.given_up(op.client(), &op.call(), &cx.activity, N::NAME, prior).await
     }
 
     /// Whether this process has begun to write.
@@ -112,22 +112,22 @@ impl<N: Noun> Typed<N> {
     }
 
     /// The checks of a create, update or replace that go over more than one noun.
-    pub async fn check(&self, verb: &Verb<'_>, change: Change<'_>) -> Diagnostics {
-        let checks = &verb.configured.preflight;
-        checks.change(verb.client(), &verb.call(), N::NAME, change).await
+    pub async fn check(&self, op: &OpContext<'_>, change: Change<'_>) -> Diagnostics {
+        let checks = &op.configured.preflight;
+        checks.change(op.client(), &op.call(), N::NAME, change).await
     }
 
     /// The checks of an object that stays as it is.
     pub async fn check_keep(&self, cx: &Context, object: &Value) -> Diagnostics {
         let Some(configured) = self.configured() else { return Diagnostics::new() };
-        let verb = Verb { configured, cx };
-        verb.configured.preflight.keep(verb.client(), &verb.call(), N::NAME, object).await
+        let op = OpContext { configured, cx };
+        op.configured.preflight.keep(op.client(), &op.call(), N::NAME, object).await
     }
 
     /// The checks of a destroy that go over more than one noun.
     pub async fn check_destroy(&self, cx: &Context, prior: &Value) -> Diagnostics {
         let Some(configured) = self.configured() else { return Diagnostics::new() };
-        let verb = Verb { configured, cx };
-        verb.configured.preflight.destroy(verb.client(), &verb.call(), N::NAME, prior).await
+        let op = OpContext { configured, cx };
+        op.configured.preflight.destroy(op.client(), &op.call(), N::NAME, prior).await
     }
 }

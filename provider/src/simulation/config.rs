@@ -14,7 +14,7 @@ use pve_ha_manager::config::{
 };
 use pve_ha_manager::groups;
 
-use super::Misfit;
+use super::InvalidArgument;
 use super::Unknown;
 use super::live::Crs;
 
@@ -64,8 +64,8 @@ impl Wanted {
     ///
     /// # Errors
     /// An object is of a kind that this cluster does not have.
-    pub fn with(mut self, plans: &Plans, model: Model) -> Result<Self, Misfit> {
-        let misfit = |argument, problem: &str| Err(Misfit { argument, problem: problem.to_owned() });
+    pub fn with(mut self, plans: &Plans, model: Model) -> Result<Self, InvalidArgument> {
+        let misfit = |argument, problem: &str| Err(InvalidArgument { argument, problem: problem.to_owned() });
         let no_rules = "this cluster has no HA rules yet. Pass `groups` on PVE 8.";
         let has_rules = model == Model::Rules;
         if !has_rules && plans.node_affinity_rules.as_ref().is_some_and(|rules| !rules.is_empty()) {

@@ -6,19 +6,22 @@ use pve_schemas::data::failover_simulation::FailoverSimulationArguments;
 
 use pve_ha_manager::config::Name;
 
-use super::Misfit;
+use super::InvalidArgument;
 use super::live::Live;
 
 /// The nodes of each failure.
 ///
 /// # Errors
 /// A node is named that the cluster does not have.
-pub(super) fn wanted(live: &Live, arguments: &FailoverSimulationArguments) -> Result<Vec<BTreeSet<Name>>, Misfit> {
+pub(super) fn wanted(
+    live: &Live,
+    arguments: &FailoverSimulationArguments,
+) -> Result<Vec<BTreeSet<Name>>, InvalidArgument> {
     if let Some(named) = &arguments.failed_nodes {
         let known: Vec<&str> = live.nodes.iter().map(|node| node.name.as_str()).collect();
         if let Some(stranger) = named.iter().find(|node| !known.contains(&node.as_str())) {
             let problem = format!("the cluster has no node {stranger}. Its nodes are {}.", known.join(", "));
-            return Err(Misfit { argument: "failed_nodes", problem });
+            return Err(InvalidArgument { argument: "failed_nodes", problem });
         }
         return Ok(vec![named.iter().map(|node| node.as_str().into()).collect()]);
     }

@@ -8,8 +8,8 @@ use pve_schemas::data::failover_simulation::Scenario;
 use super::{UNKNOWN, worst};
 
 /// So many lines of problems or notes, and so many services of one arrow, are written out; the rest is counted.
-const MOST_LINES: usize = 50;
-const MOST_ON_AN_ARROW: usize = 5;
+const MAX_LINES: usize = 50;
+const MAX_ON_AN_ARROW: usize = 5;
 
 pub(super) fn render(scenarios: &[Scenario], notes: &[String]) -> String {
     let mut text = String::from("## Failover simulation\n\n");
@@ -56,11 +56,11 @@ fn list(text: &mut String, title: &str, lines: &[String]) {
         return;
     }
     let _ = write!(text, "### {title}\n\n");
-    for line in lines.iter().take(MOST_LINES) {
+    for line in lines.iter().take(MAX_LINES) {
         let _ = writeln!(text, "- {}", plain(line));
     }
-    if lines.len() > MOST_LINES {
-        let _ = writeln!(text, "- … and {} more", lines.len() - MOST_LINES);
+    if lines.len() > MAX_LINES {
+        let _ = writeln!(text, "- … and {} more", lines.len() - MAX_LINES);
     }
     text.push('\n');
 }
@@ -109,7 +109,7 @@ fn diagram(text: &mut String, scenarios: &[Scenario]) {
 }
 
 fn on_arrow(sids: &[&str]) -> String {
-    let rest = sids.len().saturating_sub(MOST_ON_AN_ARROW);
+    let rest = sids.len().saturating_sub(MAX_ON_AN_ARROW);
     let named = sids[..sids.len() - rest].join(", ");
     if rest == 0 { named } else { format!("{named} and {rest} more") }
 }

@@ -50,7 +50,7 @@ pub struct Simulated {
 
 /// An argument that does not fit this cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Misfit {
+pub struct InvalidArgument {
     /// Its name.
     pub argument: &'static str,
     /// Why, and what to pass instead.
@@ -71,7 +71,7 @@ impl<'a> Simulation<'a> {
     ///
     /// # Errors
     /// Says which argument does not fit this cluster.
-    pub fn new(live: &'a Live, arguments: &FailoverSimulationArguments) -> Result<Self, Misfit> {
+    pub fn new(live: &'a Live, arguments: &FailoverSimulationArguments) -> Result<Self, InvalidArgument> {
         let failures = failures::wanted(live, arguments)?;
         let wanted = live.wanted.clone().with(&arguments.plans, live.model)?;
         let status = status::of(live);
@@ -83,7 +83,7 @@ impl<'a> Simulation<'a> {
             live.guests.values().map(|guest| (guest.sid.as_str().into(), guest.node.as_str().into())).collect();
         let bystanders = if live.counts_bystanders { bystanders(live, &managed) } else { Vec::new() };
         let capacity = live.crs.weighs().then(|| capacity(live));
-        let forecast = Forecast::settled(&status, config.clone(), capacity, bystanders, &guests);
+        let forecast = Forecast::converged(&status, config.clone(), capacity, bystanders, &guests);
         let scene = fates::Scene {
             live,
             managed,

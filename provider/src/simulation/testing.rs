@@ -8,7 +8,7 @@ use serde_json::{Value as Json, json};
 
 use super::live::{Crs, Guest, Hidden, Live, NodeFact, Storage, Volume, Volumes};
 use super::replicas::{Replica, ReplicaState};
-use super::{Misfit, Model, Simulated, Simulation, Wanted};
+use super::{InvalidArgument, Model, Simulated, Simulation, Wanted};
 
 const GIB: u64 = 1 << 30;
 
@@ -146,7 +146,7 @@ impl Cluster {
 }
 
 /// What comes out when every failure that is asked for is played.
-pub(crate) fn simulate(live: &Live, arguments: &FailoverSimulationArguments) -> Result<Simulated, Misfit> {
+pub(crate) fn simulate(live: &Live, arguments: &FailoverSimulationArguments) -> Result<Simulated, InvalidArgument> {
     let mut simulation = Simulation::new(live, arguments)?;
     while simulation.play_next() {}
     Ok(simulation.finish())

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::command::Command;
-use super::error::{Error, Kind};
+use super::error::{Error, ErrorKind};
 use super::texts::{Refusal, refusal};
 use super::{Output, Ssh, node_file, over, votes};
 use crate::call::Call;
@@ -15,14 +15,14 @@ use crate::call::Call;
 const LOCKS: &str = "/etc/pve/priv/lock";
 
 /// Between two tries to get a lock, as PVE::Cluster waits.
-const PAUSE: Duration = Duration::from_secs(1);
+const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How long the locked part may take. pmxcfs lets others have a lock that is 120 s old, and PVE::Cluster gives its own
 /// code 60 s.
-const LOCKED: Duration = Duration::from_secs(60);
+const LOCK_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// How long unlocking may take, also after a stop.
-const UNLOCK: Duration = Duration::from_secs(5);
+const UNLOCK_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A file of the cluster and the lock that guards it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,7 +75,7 @@ impl ClusterFile {
     ///
     /// # Errors
     ///
-    /// What `decide` refuses, with nothing written; [`Kind::Locked`], [`Kind::NoQuorum`], and what the commands meet. The
+    /// What `decide` refuses, with nothing written; [`ErrorKind::Locked`], [`ErrorKind::NoQuorum`], and what the commands meet. The
     /// lock is given back whatever happens.
     pub async fn edit<E: From<Error>>(
         &self,
@@ -85,7 +85,7 @@ impl ClusterFile {
         decide: impl FnOnce(Option<&str>) -> Result<Edit, E>,
     ) -> Result<bool, E> {
         let lock = self.lock(ssh, node, call).await?;
-        let within = Call::new(call.deadline.min(tokio::time::Instant::now() + LOCKED), call.stop.clone());
+        let within = Call::new(call.deadline.min(tokio::time::Instant::now() + LOCK_TIMEOUT), call.stop.clone());
         ssh.inner.reads.forget(&self.path);
         let result = self.edit_locked(ssh, node, &within, decide).await;
         ssh.inner.reads.forget(&self.path);
@@ -114,7 +114,7 @@ impl ClusterFile {
         loop {
             let Err(error) = node_file::replace(ssh, node, &self.path, text, call).await else { return Ok(()) };
             let error = explained(ssh, node, error, call).await;
-            if error.kind() != Kind::Locked || !looks.pause(PAUSE).await {
+            if error.kind() != ErrorKind::Locked || !looks.pause(RETRY_INTERVAL).await {
                 return Err(error);
             }
         }
@@ -137,7 +137,7 @@ impl ClusterFile {
                         lock.forget();
                     }
                     // Only the lock was asked for: the file has not been touched.
-                    return Err(held.unwrap_or_else(|| error.with_kind(Kind::Unreachable)));
+                    return Err(held.unwrap_or_else(|| error.with_kind(ErrorKind::Unreachable)));
                 }
                 Err(error) => {
                     lock.forget();
@@ -150,14 +150,14 @@ impl ClusterFile {
             lock.forget();
             let is_there = made.stderr_text().ends_with("File exists");
             let refused = if is_there {
-                made.failed(Kind::Locked).with_note(format!(
+                made.failed(ErrorKind::Locked).with_note(format!(
                     "Another writer holds the cluster's lock `{}`. A lock that was left behind goes away 120 s after it was taken.",
                     self.lock
                 ))
             } else {
-                explained(ssh, node, made.failed(Kind::Failed), call).await
+                explained(ssh, node, made.failed(ErrorKind::Failed), call).await
             };
-            if refused.kind() != Kind::Locked {
+            if refused.kind() != ErrorKind::Locked {
                 return Err(in_vain(refused, held));
             }
             held = Some(refused);
@@ -166,7 +166,7 @@ impl ClusterFile {
             let ask = Command::new("touch").arg("-c").arg("-d").arg("@0").arg("--").arg(&path).reading();
             let asked = match ssh.run(node, &ask, call).await {
                 Ok(_) => {
-                    let pause = call.bound(tokio::time::sleep(PAUSE));
+                    let pause = call.bound(tokio::time::sleep(RETRY_INTERVAL));
                     waiting.during(pause).await.map_err(|ended| over(ended, node))
                 }
                 Err(error) => Err(error),
@@ -181,7 +181,7 @@ impl ClusterFile {
 /// What ended the wait for a lock: if it was the time, then the one who holds it.
 fn in_vain(error: Error, held: Option<Error>) -> Error {
     match held {
-        Some(held) if error.kind() == Kind::Expired => held,
+        Some(held) if error.kind() == ErrorKind::Expired => held,
         _ => error,
     }
 }
@@ -198,7 +198,7 @@ struct Lock {
 impl Lock {
     async fn release(mut self) {
         self.held = false;
-        unlock(self.ssh.clone(), self.node.clone(), self.path.clone(), self.call.settling(UNLOCK)).await;
+        unlock(self.ssh.clone(), self.node.clone(), self.path.clone(), self.call.grace(UNLOCK_TIMEOUT)).await;
     }
 
     fn forget(mut self) {
@@ -210,7 +210,12 @@ impl Lock {
 impl Drop for Lock {
     fn drop(&mut self) {
         if let (true, Ok(runtime)) = (self.held, tokio::runtime::Handle::try_current()) {
-            runtime.spawn(unlock(self.ssh.clone(), self.node.clone(), self.path.clone(), self.call.settling(UNLOCK)));
+            runtime.spawn(unlock(
+                self.ssh.clone(),
+                self.node.clone(),
+                self.path.clone(),
+                self.call.grace(UNLOCK_TIMEOUT),
+            ));
         }
     }
 }
@@ -227,9 +232,9 @@ async fn unlock(ssh: Ssh, node: String, path: String, call: Call) {
 async fn explained(ssh: &Ssh, node: &str, error: Error, call: &Call) -> Error {
     let Some(refusal) = refusal(error.message()) else { return error };
     match (votes(ssh, node, call).await, refusal) {
-        (Ok(votes), _) if !votes.quorate => error.with_kind(Kind::NoQuorum),
+        (Ok(votes), _) if !votes.quorate => error.with_kind(ErrorKind::NoQuorum),
         // A lock, or quorum has just come back: the nodes agree within seconds on what /etc/pve holds.
-        (Ok(_), Refusal::Busy) => error.with_kind(Kind::Locked).with_note(
+        (Ok(_), Refusal::Busy) => error.with_kind(ErrorKind::Locked).with_note(
             "pmxcfs is busy although the cluster has quorum: another writer holds its lock, or the nodes are still about to agree on \
              what /etc/pve holds.",
         ),
@@ -247,9 +252,9 @@ mod tests {
     #[test]
     fn a_wait_for_a_lock_that_ends_in_time_names_who_holds_it() {
         let of = |kind| Error::new(kind, "pve1", "x");
-        let held = || Some(of(Kind::Locked));
-        assert_eq!(in_vain(of(Kind::Expired), held()).kind(), Kind::Locked);
-        assert_eq!(in_vain(of(Kind::Unreachable), held()).kind(), Kind::Unreachable);
-        assert_eq!(in_vain(of(Kind::Expired), None).kind(), Kind::Expired);
+        let held = || Some(of(ErrorKind::Locked));
+        assert_eq!(in_vain(of(ErrorKind::Expired), held()).kind(), ErrorKind::Locked);
+        assert_eq!(in_vain(of(ErrorKind::Unreachable), held()).kind(), ErrorKind::Unreachable);
+        assert_eq!(in_vain(of(ErrorKind::Expired), None).kind(), ErrorKind::Expired);
     }
 }

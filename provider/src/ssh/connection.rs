@@ -12,12 +12,12 @@ use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::address::Address;
-use super::error::{Error, HostKey, Kind};
+use super::error::{Error, ErrorKind, HostKey};
 use super::host_keys::{HostKeys, Trusted, line};
 use super::login::{Credentials, Denied};
 
 /// How long reaching, key exchange and login may take together. sshd itself waits for 120 s.
-const PATIENCE: Duration = Duration::from_secs(20);
+const LOGIN_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Silence after which the other side is asked for a sign of life, and how often in vain: a node that was fenced says
 /// nothing any more.
@@ -59,9 +59,11 @@ impl Connection {
     ///
     /// Nothing has been run whatever the error is.
     pub(super) async fn open(target: &Target<'_>, through: Option<&Connection>) -> Result<Self, Error> {
-        match tokio::time::timeout(PATIENCE, target.connect(through)).await {
+        match tokio::time::timeout(LOGIN_TIMEOUT, target.connect(through)).await {
             Ok(result) => result,
-            Err(_) => Err(target.error(Kind::Unreachable, format!("no answer within {} s", PATIENCE.as_secs()))),
+            Err(_) => {
+                Err(target.error(ErrorKind::Unreachable, format!("no answer within {} s", LOGIN_TIMEOUT.as_secs())))
+            }
         }
     }
 
@@ -105,14 +107,14 @@ impl Connection {
 impl Target<'_> {
     async fn connect(&self, through: Option<&Connection>) -> Result<Connection, Error> {
         let trusted = self.host_keys.of(self.address, self.alias).map_err(|error| {
-            self.error(Kind::HostKey(HostKey::Unknown), format!("the file of known hosts can't be read: {error}"))
+            self.error(ErrorKind::HostKey(HostKey::Unknown), format!("the file of known hosts can't be read: {error}"))
         })?;
         let Address { host, port } = self.address;
         match through {
             None => {
                 let stream = TcpStream::connect((host.as_str(), *port))
                     .await
-                    .map_err(|error| self.error(Kind::Unreachable, error.to_string()))?;
+                    .map_err(|error| self.error(ErrorKind::Unreachable, error.to_string()))?;
                 // Commands are short: waiting to fill a packet only costs time.
                 let _ = stream.set_nodelay(true);
                 self.over(stream, trusted).await
@@ -121,7 +123,7 @@ impl Target<'_> {
                 let channel =
                     jump.handle.channel_open_direct_tcpip(host.clone(), u32::from(*port), "127.0.0.1", 0).await;
                 let channel = channel.map_err(|error| {
-                    self.error(Kind::Unreachable, format!("not through {}: {}", jump.host, words(&error)))
+                    self.error(ErrorKind::Unreachable, format!("not through {}: {}", jump.host, words(&error)))
                 })?;
                 self.over(channel.into_stream(), trusted).await
             }
@@ -155,8 +157,8 @@ impl Target<'_> {
             return self.untrusted(key, *problem, consulted);
         }
         let kind = match error {
-            russh::Error::NoCommonAlgo { .. } => Kind::Algorithms,
-            _ => Kind::Unreachable,
+            russh::Error::NoCommonAlgo { .. } => ErrorKind::Algorithms,
+            _ => ErrorKind::Unreachable,
         };
         self.error(kind, words(&error))
     }
@@ -185,26 +187,26 @@ impl Target<'_> {
                 )
             }
         };
-        self.error(Kind::HostKey(problem), shown).with_note(note)
+        self.error(ErrorKind::HostKey(problem), shown).with_note(note)
     }
 
     fn denied(&self, denied: Denied) -> Error {
         let user = self.credentials.username;
         match denied {
-            Denied::Nothing => self.error(Kind::Login, "there is no way to log in").with_note(
+            Denied::Nothing => self.error(ErrorKind::Login, "there is no way to log in").with_note(
                 "Give `private_key_file` or `private_key` in the `ssh` block, or use an agent: `agent = true` with SSH_AUTH_SOCK \
                  set.",
             ),
             Denied::Refused { tried, takes } => {
                 let takes = if takes.is_empty() { "nothing else".to_owned() } else { takes.join(", ") };
-                self.error(Kind::Login, format!("the login of {user} was refused")).with_note(format!(
+                self.error(ErrorKind::Login, format!("the login of {user} was refused")).with_note(format!(
                     "Tried: {}. The host takes: {takes}. The public key has to stand in the file authorized_keys of {user}, on \
                      Proxmox VE /etc/pve/priv/authorized_keys for root.",
                     tried.join("; "),
                 ))
             }
             Denied::Broken { tried, error } => self
-                .error(Kind::Login, format!("the host closed the connection during the login of {user} ({})", words(&error)))
+                .error(ErrorKind::Login, format!("the host closed the connection during the login of {user} ({})", words(&error)))
                 .with_note(format!(
                     "Tried: {}. sshd closes after a few attempts (MaxAuthTries): name the one key to use.",
                     tried.join("; ")
@@ -216,7 +218,7 @@ impl Target<'_> {
         format!("{}@{}", self.credentials.username, self.address)
     }
 
-    fn error(&self, kind: Kind, message: impl Into<String>) -> Error {
+    fn error(&self, kind: ErrorKind, message: impl Into<String>) -> Error {
         Error::new(kind, self.node, message).at(&self.host())
     }
 }

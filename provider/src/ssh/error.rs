@@ -3,7 +3,7 @@
 /// What a failure means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Kind {
+pub enum ErrorKind {
     /// It is not known where the node is reached.
     Unlocated,
     /// No connection came about: name, network, port, or no SSH server there. Nothing was run.
@@ -29,7 +29,7 @@ pub enum Kind {
     /// The command can't be sent: a word has a NUL in it.
     Invalid,
     /// The answer can't be used: too long, or not text.
-    Garbled,
+    UnexpectedResponse,
     /// The call was stopped before it had a result; nothing was changed.
     Stopped,
     /// The call's time was over before it had a result; nothing was changed.
@@ -56,7 +56,7 @@ pub struct Error {
 
 #[derive(Clone, Debug)]
 struct Inner {
-    kind: Kind,
+    kind: ErrorKind,
     node: String,
     host: Option<String>,
     command: Option<String>,
@@ -68,7 +68,7 @@ struct Inner {
 impl Error {
     /// What the failure means.
     #[must_use]
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> ErrorKind {
         self.inner.kind
     }
 
@@ -111,7 +111,7 @@ impl Error {
     /// Whether the command may have been carried out although it failed.
     #[must_use]
     pub fn is_ambiguous(&self) -> bool {
-        self.kind() == Kind::Ambiguous
+        self.kind() == ErrorKind::Ambiguous
     }
 
     /// The failure on one line, the way it is quoted at the end of a diagnostic.
@@ -138,7 +138,7 @@ impl Error {
         }
     }
 
-    pub(super) fn new(kind: Kind, node: &str, message: impl Into<String>) -> Self {
+    pub(super) fn new(kind: ErrorKind, node: &str, message: impl Into<String>) -> Self {
         let (host, command, exit, note) = (None, None, None, None);
         Self {
             inner: Box::new(Inner { kind, node: node.to_owned(), host, command, exit, message: message.into(), note }),
@@ -165,7 +165,7 @@ impl Error {
         self
     }
 
-    pub(super) fn with_kind(mut self, kind: Kind) -> Self {
+    pub(super) fn with_kind(mut self, kind: ErrorKind) -> Self {
         self.inner.kind = kind;
         self
     }

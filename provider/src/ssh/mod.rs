@@ -10,7 +10,7 @@
 //!   per node, opened when the first command needs it and opened anew when it has died.
 //! * Every operation takes a [`Call`]: a deadline and a stop token. A command that changes nothing says so by
 //!   [`Command::reading`]: it is repeated when the connection was cut, and dropped at once on a stop. Any other that has
-//!   begun is waited for up to 5 s after a stop; if its end is not heard of, the error is [`Kind::Ambiguous`]: look what is
+//!   begun is waited for up to 5 s after a stop; if its end is not heard of, the error is [`ErrorKind::Ambiguous`]: look what is
 //!   there, then decide.
 //! * A non-zero exit code is an answer, not an error, until [`Output::success`] makes it one.
 //! * Files below `/etc/pve` are changed by [`ClusterFile::edit`], under Proxmox's own lock; other files by
@@ -54,7 +54,7 @@ pub use address::{Address, Locate};
 pub use cluster_file::{ClusterFile, Edit};
 pub use command::Command;
 pub use config::{Config, DEFAULT_COMMAND_TIMEOUT, Jump};
-pub use error::{Error, HostKey, Kind};
+pub use error::{Error, ErrorKind, HostKey};
 pub use host_keys::{HostKeys, LineError};
 pub use identity::{Identity, IdentityError};
 pub use output::{Line, Output};
@@ -94,7 +94,7 @@ impl Ssh {
     ///
     /// # Errors
     ///
-    /// What the connection meets; a command that has begun and whose end is not heard of is [`Kind::Ambiguous`].
+    /// What the connection meets; a command that has begun and whose end is not heard of is [`ErrorKind::Ambiguous`].
     pub async fn run(&self, node: &str, command: &Command, call: &Call) -> Result<Output, Error> {
         self.run_with(node, command, call, &mut |_| ()).await
     }
@@ -112,8 +112,9 @@ impl Ssh {
         tell: &mut (dyn FnMut(Line<'_>) + Send),
     ) -> Result<Output, Error> {
         let config = &self.inner.config;
-        let sent =
-            command.line(config.sudo).map_err(|nul| Error::new(Kind::Invalid, node, format!("{nul}: {command}")))?;
+        let sent = command
+            .line(config.sudo)
+            .map_err(|nul| Error::new(ErrorKind::Invalid, node, format!("{nul}: {command}")))?;
         let mut tries = 1;
         loop {
             let connection = self.connection(node, call).await?;
@@ -145,7 +146,7 @@ impl fmt::Debug for Ssh {
 /// The error for a call that ended before anything was done.
 fn over(ended: Ended, node: &str) -> Error {
     match ended {
-        Ended::Stopped => Error::new(Kind::Stopped, node, "stopped"),
-        Ended::Expired => Error::new(Kind::Expired, node, "the time ran out"),
+        Ended::Stopped => Error::new(ErrorKind::Stopped, node, "stopped"),
+        Ended::Expired => Error::new(ErrorKind::Expired, node, "the time ran out"),
     }
 }

@@ -1,7 +1,7 @@
 //! A file of one node.
 
 use super::command::Command;
-use super::error::{Error, Kind};
+use super::error::{Error, ErrorKind};
 use super::{Output, Ssh};
 use crate::call::Call;
 
@@ -28,7 +28,7 @@ pub async fn read(ssh: &Ssh, node: &str, path: &str, call: &Call) -> Result<Opti
     let output = output.success()?;
     match std::str::from_utf8(&output.stdout) {
         Ok(text) => Ok(Some(text.to_owned())),
-        Err(_) => Err(output.failed(Kind::Garbled).with_note(format!(
+        Err(_) => Err(output.failed(ErrorKind::UnexpectedResponse).with_note(format!(
             "{path} is not UTF-8, so that it can't be changed without damage. Convert it (`iconv`), then apply again."
         ))),
     }
@@ -40,7 +40,7 @@ async fn demand_pmxcfs(ssh: &Ssh, node: &str, call: &Call) -> Result<(), Error> 
     if output.is_success() {
         return Ok(());
     }
-    Err(output.failed(Kind::Failed).with_note(
+    Err(output.failed(ErrorKind::Failed).with_note(
         "/etc/pve is not mounted there: `pve-cluster` is down or about to start. Nothing was changed. Try again when \
          `systemctl status pve-cluster` says that it runs.",
     ))
@@ -50,7 +50,7 @@ async fn demand_pmxcfs(ssh: &Ssh, node: &str, call: &Call) -> Result<(), Error> 
 ///
 /// # Errors
 ///
-/// Before the rename nothing has changed; a rename whose end is not heard of is [`Kind::Ambiguous`].
+/// Before the rename nothing has changed; a rename whose end is not heard of is [`ErrorKind::Ambiguous`].
 pub async fn replace(ssh: &Ssh, node: &str, path: &str, content: &str, call: &Call) -> Result<(), Error> {
     // Proxmox names its own temporary files so.
     let beside = format!("{path}.tmp.{}", std::process::id());
@@ -58,7 +58,7 @@ pub async fn replace(ssh: &Ssh, node: &str, path: &str, content: &str, call: &Ca
     if let Err(error) = written {
         remove(ssh, node, &beside, call).await;
         // The file itself has not been touched.
-        return Err(if error.is_ambiguous() { error.with_kind(Kind::Unreachable) } else { error });
+        return Err(if error.is_ambiguous() { error.with_kind(ErrorKind::Unreachable) } else { error });
     }
     let renamed = ssh.run(node, &Command::new("mv").arg("-f").arg("--").arg(&beside).arg(path), call).await;
     match renamed.and_then(Output::success) {
@@ -84,7 +84,7 @@ fn write(path: &str, content: &str) -> Command {
 
 /// Removes what was left half written, as well as that is possible.
 async fn remove(ssh: &Ssh, node: &str, path: &str, call: &Call) {
-    let call = call.settling(std::time::Duration::from_secs(5));
+    let call = call.grace(std::time::Duration::from_secs(5));
     if let Err(error) = ssh.run(node, &Command::new("rm").arg("-f").arg("--").arg(path), &call).await {
         tracing::warn!(node, path, reason = error.message(), "a temporary file may be left");
     }

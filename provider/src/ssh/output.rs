@@ -1,6 +1,6 @@
 //! What a command gave back.
 
-use super::error::{Error, Kind};
+use super::error::{Error, ErrorKind};
 use super::texts;
 
 /// The exit code and all that was printed.
@@ -56,7 +56,7 @@ impl Output {
     ///
     /// # Errors
     ///
-    /// [`Kind::Failed`], with the exit code and stderr in it; [`Kind::Locked`] and [`Kind::NoQuorum`] where Proxmox' own
+    /// [`ErrorKind::Failed`], with the exit code and stderr in it; [`ErrorKind::Locked`] and [`ErrorKind::NoQuorum`] where Proxmox' own
     /// programs say so.
     pub fn success(self) -> Result<Self, Error> {
         if self.is_success() {
@@ -86,7 +86,7 @@ impl Output {
     }
 
     /// An error about this output.
-    pub(super) fn failed(&self, kind: Kind) -> Error {
+    pub(super) fn failed(&self, kind: ErrorKind) -> Error {
         let Origin { node, host, command, signal, .. } = &self.origin;
         let message = match (self.stderr_text(), signal) {
             (_, Some(signal)) => format!("ended by the signal {signal}"),
@@ -152,7 +152,7 @@ mod tests {
         let output = Output { exit: 2, stdout: Vec::new(), stderr: b"No QDevice configured!\n".to_vec(), origin };
         let error = output.success().unwrap_err();
         assert_eq!(error.note(), None);
-        assert_eq!((error.kind(), error.exit()), (Kind::Failed, Some(2)));
+        assert_eq!((error.kind(), error.exit()), (ErrorKind::Failed, Some(2)));
         assert_eq!(
             error.quote(),
             "SSH: No QDevice configured! (exit code 2 of `pvecm qdevice remove` on pve1, root@10.0.0.1:22)"

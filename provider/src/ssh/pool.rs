@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::address::Address;
 use super::connection::{Connection, Target};
-use super::error::{Error, Kind};
+use super::error::{Error, ErrorKind};
 use super::login::Credentials;
 use super::{Ssh, over};
 use crate::call::Call;
@@ -80,7 +80,7 @@ impl Ssh {
     async fn open_patiently(&self, key: &str, node: &str, call: &Call) -> Result<Connection, Error> {
         for delay in DELAYS {
             match self.open(key, node, call).await {
-                Err(error) if error.kind() == Kind::Unreachable => {
+                Err(error) if error.kind() == ErrorKind::Unreachable => {
                     tracing::warn!(node, reason = error.message(), "no SSH connection; trying again");
                     tokio::time::sleep(*delay).await;
                 }
@@ -95,7 +95,7 @@ impl Ssh {
     /// A node that the configuration doesn't name, while it names others, may be a slip of the pen.
     fn with_named_nodes(&self, error: Error, node: &str) -> Error {
         let named = &self.inner.config.nodes;
-        if error.kind() != Kind::Unreachable || named.is_empty() || named.contains_key(node) {
+        if error.kind() != ErrorKind::Unreachable || named.is_empty() || named.contains_key(node) {
             return error;
         }
         let names = named.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
@@ -144,7 +144,7 @@ impl Ssh {
             return Ok(address);
         }
         let unlocated = |message: String| {
-            Error::new(Kind::Unlocated, node, message).with_note(format!(
+            Error::new(ErrorKind::Unlocated, node, message).with_note(format!(
                 "Check the node's name, or say where it is reached in the `ssh` block, in a `node` block with `name = \"{node}\"` and its `address`."
             ))
         };

@@ -10,16 +10,16 @@ use tokio::time::{Instant, timeout};
 use super::command::Command;
 use super::config::Config;
 use super::connection::{Connection, words};
-use super::error::{Error, Kind};
+use super::error::{Error, ErrorKind};
 use super::output::{Line, Lines, Origin, Output};
 use super::over;
 use crate::call::{Call, Ended};
 
 /// How long a command that changes something is waited for after a stop.
-const GRACE: Duration = Duration::from_secs(5);
+const EXIT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long the output of a program that has ended may still trickle: its children may keep it open for ever.
-const TRICKLE: Duration = Duration::from_secs(2);
+const OUTPUT_INTERVAL: Duration = Duration::from_secs(2);
 
 /// More than this is no answer to anything that is asked.
 const MAX_OUTPUT: usize = 16 << 20;
@@ -92,7 +92,7 @@ impl Task<'_> {
                 end = &mut work => Ok(end),
                 ended = bounds.end() => match ended {
                     Ended::Stopped if !self.command.is_reading() => {
-                        timeout(GRACE, work).await.map_err(|_| Ended::Stopped)
+                        timeout(EXIT_TIMEOUT, work).await.map_err(|_| Ended::Stopped)
                     }
                     ended => Err(ended),
                 },
@@ -109,16 +109,16 @@ impl Task<'_> {
             Err(ended) => return Err(self.unfinished(ended, call.ended().is_none(), limit)),
         };
         let (kind, message) = match ended {
-            End::Refused => (Kind::Refused, "the host does not run commands for this user".to_owned()),
-            End::TooMuch => (Kind::Garbled, format!("more than {} MiB of output", MAX_OUTPUT >> 20)),
+            End::Refused => (ErrorKind::Refused, "the host does not run commands for this user".to_owned()),
+            End::TooMuch => (ErrorKind::UnexpectedResponse, format!("more than {} MiB of output", MAX_OUTPUT >> 20)),
             _ => {
-                let kind = if self.command.is_reading() { Kind::Unreachable } else { Kind::Ambiguous };
+                let kind = if self.command.is_reading() { ErrorKind::Unreachable } else { ErrorKind::Ambiguous };
                 (kind, "the connection was cut before the command ended".to_owned())
             }
         };
-        let dead = matches!(kind, Kind::Ambiguous | Kind::Unreachable);
+        let dead = matches!(kind, ErrorKind::Ambiguous | ErrorKind::Unreachable);
         hold.done = dead;
-        Err(Broken { dead, begun: kind != Kind::Refused, error: self.error(kind, message) })
+        Err(Broken { dead, begun: kind != ErrorKind::Refused, error: self.error(kind, message) })
     }
 
     /// sudo's own refusals are not the command's: it has not been run.
@@ -128,7 +128,7 @@ impl Task<'_> {
             return Ok(output);
         }
         let user = &self.config.username;
-        let error = output.failed(Kind::Sudo).with_note(format!(
+        let error = output.failed(ErrorKind::Sudo).with_note(format!(
             "sudo does not let {user} run this without a password. Allow it on every node, for example by the line \
              `{user} ALL=(root) NOPASSWD: ALL` in /etc/sudoers.d/terraform, or log in as root."
         ));
@@ -141,9 +141,9 @@ impl Task<'_> {
             Ended::Expired => "the command did not end in time".to_owned(),
         };
         let kind = match ended {
-            _ if !self.command.is_reading() => Kind::Ambiguous,
-            Ended::Stopped => Kind::Stopped,
-            Ended::Expired => Kind::Expired,
+            _ if !self.command.is_reading() => ErrorKind::Ambiguous,
+            Ended::Stopped => ErrorKind::Stopped,
+            Ended::Expired => ErrorKind::Expired,
         };
         let mut error = self.error(kind, message);
         if by_limit && ended == Ended::Expired {
@@ -154,7 +154,7 @@ impl Task<'_> {
 
     fn not_opened(&self, error: &russh::Error) -> Broken {
         let refused = matches!(error, russh::Error::ChannelOpenFailure(_));
-        let kind = if refused { Kind::Refused } else { Kind::Unreachable };
+        let kind = if refused { ErrorKind::Refused } else { ErrorKind::Unreachable };
         Broken { dead: !refused, begun: false, error: self.error(kind, words(error)) }
     }
 
@@ -162,7 +162,7 @@ impl Task<'_> {
         Broken { dead: false, begun: false, error }
     }
 
-    fn error(&self, kind: Kind, message: String) -> Error {
+    fn error(&self, kind: ErrorKind, message: String) -> Error {
         Error::new(kind, self.node, message).at(&self.connection.host).running(&self.command.to_string())
     }
 
@@ -185,7 +185,7 @@ async fn collect(channel: &mut ChannelReadHalf, output: &mut Output, tell: &mut 
     let closed = loop {
         let message = match &exit {
             None => channel.wait().await,
-            Some(_) => match timeout(TRICKLE, channel.wait()).await {
+            Some(_) => match timeout(OUTPUT_INTERVAL, channel.wait()).await {
                 Ok(message) => message,
                 Err(_) => break false,
             },

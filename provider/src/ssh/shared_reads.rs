@@ -64,7 +64,7 @@ mod tests {
     use futures_util::future::join_all;
 
     use super::*;
-    use crate::ssh::Kind;
+    use crate::ssh::ErrorKind;
 
     #[tokio::test]
     async fn many_readers_are_one_read_until_an_edit() {
@@ -92,7 +92,7 @@ mod tests {
             Ok(Some("old".to_owned()))
         });
         assert_eq!(overtaken.await.unwrap().as_deref(), Some("old"));
-        let failed = async { Err(Error::new(Kind::Failed, "pve1", "no")) };
+        let failed = async { Err(Error::new(ErrorKind::Failed, "pve1", "no")) };
         assert!(reads.get("/f", "pve1", &call, failed).await.is_err());
         let new = reads.get("/f", "pve1", &call, async { Ok(None) }).await;
         assert_eq!(new.unwrap(), None);

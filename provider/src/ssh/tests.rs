@@ -135,7 +135,7 @@ async fn a_password_in_a_dialogue() {
 async fn a_password_is_no_answer_to_another_question() {
     let questions = &[("Verification code: ", true)];
     let (seen, output) = try_password(&[MethodKind::KeyboardInteractive], questions, PASSWORD).await;
-    assert_eq!(output.unwrap_err().kind(), Kind::Login);
+    assert_eq!(output.unwrap_err().kind(), ErrorKind::Login);
     assert_eq!(seen.last().unwrap(), "answers [\"\"]");
 }
 
@@ -144,7 +144,7 @@ async fn a_wrong_password() {
     let methods = &[MethodKind::Password, MethodKind::KeyboardInteractive];
     let (_, output) = try_password(methods, &[("Password: ", false)], "battery staple").await;
     let error = output.unwrap_err();
-    assert_eq!(error.kind(), Kind::Login);
+    assert_eq!(error.kind(), ErrorKind::Login);
     let told = format!("{error} {error:?}");
     assert!(told.contains("Tried: the password; the password, as an answer"), "{told}");
     assert!(!told.contains("battery"), "{told}");

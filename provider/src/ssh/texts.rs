@@ -1,18 +1,18 @@
 //! What Proxmox' own programs print when they have done nothing; each text once, with its emitter.
 
-use super::error::Kind;
+use super::error::ErrorKind;
 
 /// What a failed command's stderr means.
-pub(super) fn meaning(stderr: &str) -> Kind {
+pub(super) fn meaning(stderr: &str) -> ErrorKind {
     // PVE::Cluster::cfs_lock, after 10 s: the locked code was not run.
     if stderr.contains("got lock request timeout") {
-        return Kind::Locked;
+        return ErrorKind::Locked;
     }
     // PVE::Cluster::cfs_lock ("error: no quorum!") and check_cfs_quorum ("cluster not ready - no quorum?").
     if stderr.contains("no quorum!") || stderr.contains("cluster not ready - no quorum?") {
-        return Kind::NoQuorum;
+        return ErrorKind::NoQuorum;
     }
-    Kind::Failed
+    ErrorKind::Failed
 }
 
 /// Whether a failed command lacked rights: the texts of the kernel (EACCES, EPERM), and of PVE::CLIHandler.
@@ -64,10 +64,10 @@ mod tests {
 
     #[test]
     fn what_was_not_run_is_told_from_what_failed() {
-        assert_eq!(meaning("cfs-lock 'domain-ha' error: got lock request timeout"), Kind::Locked);
-        assert_eq!(meaning("cfs-lock 'file-corosync_conf' error: no quorum!"), Kind::NoQuorum);
-        assert_eq!(meaning("cluster not ready - no quorum?"), Kind::NoQuorum);
-        assert_eq!(meaning("no such cluster node 'x'"), Kind::Failed);
+        assert_eq!(meaning("cfs-lock 'domain-ha' error: got lock request timeout"), ErrorKind::Locked);
+        assert_eq!(meaning("cfs-lock 'file-corosync_conf' error: no quorum!"), ErrorKind::NoQuorum);
+        assert_eq!(meaning("cluster not ready - no quorum?"), ErrorKind::NoQuorum);
+        assert_eq!(meaning("no such cluster node 'x'"), ErrorKind::Failed);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use pve_schemas::qdevice::Votes;
 
-use super::error::{Error, Kind};
+use super::error::{Error, ErrorKind};
 use super::{Command, Ssh};
 use crate::call::Call;
 
@@ -14,15 +14,15 @@ const NOT_QUORATE: u32 = 2;
 ///
 /// # Errors
 ///
-/// The node can't be asked; `pvecm` fails; [`Kind::Garbled`] where what it prints can't be read.
+/// The node can't be asked; `pvecm` fails; [`ErrorKind::UnexpectedResponse`] where what it prints can't be read.
 pub async fn votes(ssh: &Ssh, node: &str, call: &Call) -> Result<Votes, Error> {
     let output = ssh.run(node, &Command::new("pvecm").arg("status").reading(), call).await?;
     if !output.is_success() && output.exit != NOT_QUORATE {
-        return Err(output.failed(Kind::Failed));
+        return Err(output.failed(ErrorKind::Failed));
     }
     Votes::parse(&output.text()).map_err(|problem| {
         output
-            .failed(Kind::Garbled)
+            .failed(ErrorKind::UnexpectedResponse)
             .with_note(format!("What `pvecm status` printed can't be understood: {problem}. Nothing was changed."))
     })
 }

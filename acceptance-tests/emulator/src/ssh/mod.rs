@@ -26,7 +26,7 @@ use tokio_util::task::TaskTracker;
 use crate::server::Shared;
 
 /// How often a listener looks whether its node has power.
-const LOOK: Duration = Duration::from_millis(25);
+const POLL_INTERVAL: Duration = Duration::from_millis(25);
 const BACKLOG: u32 = 1024;
 
 /// How nodes are reached over SSH.
@@ -137,7 +137,7 @@ impl Server {
                         listener = port.listen(BACKLOG).ok();
                     }
                     // Somebody else has it already; then it is tried again.
-                    Err(_) => tokio::time::sleep(LOOK).await,
+                    Err(_) => tokio::time::sleep(POLL_INTERVAL).await,
                 },
             }
         }
@@ -178,7 +178,7 @@ impl Server {
 
     async fn wait_for_power(&self, wanted: bool) {
         while self.has_power() != wanted && !self.shared.stop.is_cancelled() {
-            tokio::time::sleep(LOOK).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
     }
 

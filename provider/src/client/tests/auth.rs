@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::fake::Fake;
 use super::server::{Reply, Seen, call, ok};
-use crate::client::{Client, Credentials, Domain, Kind, Params};
+use crate::client::{Client, Credentials, ErrorKind, LockDomain, Params};
 
 const LOGIN: &str = "POST /access/ticket";
 pub(super) const PASSWORD: &str = "canary-password";
@@ -69,9 +69,9 @@ async fn one_login_serves_all() {
     for reader in readers {
         reader.await.unwrap().unwrap();
     }
-    let turn = client.turn(Domain::Ha, &call()).await.unwrap();
+    let permit = client.permit(LockDomain::Ha, &call()).await.unwrap();
     let (params, call) = (Params::new(), call());
-    client.put("/x", &params, &turn, &call).await.unwrap();
+    client.put("/x", &params, &permit, &call).await.unwrap();
 
     let logins = logins(&server);
     assert_eq!(logins.len(), 1);
@@ -137,7 +137,7 @@ async fn a_second_refusal_is_final() {
     });
     let client = with(&server, password(None));
     let error = client.get::<Value>("/nodes", &call()).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::Unauthorized);
+    assert_eq!(error.kind(), ErrorKind::Unauthorized);
     assert_eq!(server.count("GET /nodes"), 2);
     assert_eq!(server.count(LOGIN), 2);
 }
@@ -148,7 +148,7 @@ async fn a_wrong_password_is_tried_once() {
     let client = with(&server, password(None));
     for _ in 0..5 {
         let error = client.get::<Value>("/nodes", &call()).await.unwrap_err();
-        assert_eq!(error.kind(), Kind::Unauthorized);
+        assert_eq!(error.kind(), ErrorKind::Unauthorized);
         assert_eq!(error.path(), "/access/ticket");
     }
     assert_eq!(server.lines(), [LOGIN]);
@@ -176,11 +176,11 @@ async fn the_second_factor_answers_the_challenge() {
 
     let client = with(&server, password(Some("654321")));
     let error = client.get::<Value>("/nodes", &call()).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::Unauthorized);
+    assert_eq!(error.kind(), ErrorKind::Unauthorized);
 
     let client = with(&server, password(None));
     let error = client.get::<Value>("/nodes", &call()).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::SecondFactor);
+    assert_eq!(error.kind(), ErrorKind::SecondFactor);
 }
 
 /// Proxmox's tickets carry the time of their issue.
@@ -209,7 +209,7 @@ async fn a_given_ticket_is_used_renewed_and_given_up() {
     let expired = Credentials::ticket(issued(60).into(), "given".into()).unwrap();
     let client = with(&server, expired);
     let error = client.get::<Value>("/nodes", &call()).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::Unauthorized);
+    assert_eq!(error.kind(), ErrorKind::Unauthorized);
     assert_eq!(server.count(LOGIN), 1);
 }
 
@@ -227,7 +227,7 @@ async fn a_ticket_that_can_not_be_renewed_is_used_to_its_end() {
     assert_eq!(server.count(LOGIN), 1, "not with every request");
     tokio::time::sleep(Duration::from_secs(1900)).await;
     let error = client.get::<Value>("/nodes", &call()).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::Unauthorized);
+    assert_eq!(error.kind(), ErrorKind::Unauthorized);
 }
 
 #[tokio::test(start_paused = true)]

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::server::{Reply, Server, call, die, ok};
 use crate::client::transport::Transport;
-use crate::client::{Call, Certificate, Client, Domain, Endpoint, Error, Kind, Obstacle, Params};
+use crate::client::{Call, Certificate, Client, Endpoint, Error, ErrorKind, LockDomain, Obstacle, Params};
 
 const PATH: &str = "/cluster/ha/resources/vm:100";
 
@@ -26,8 +26,8 @@ async fn script(replies: impl IntoIterator<Item = Reply>) -> Server {
 }
 
 async fn put(client: &Client, call: &Call) -> Result<Value, Error> {
-    let turn = client.turn(Domain::Ha, call).await.unwrap();
-    client.put(PATH, &Params::new(), &turn, call).await
+    let permit = client.permit(LockDomain::Ha, call).await.unwrap();
+    client.put(PATH, &Params::new(), &permit, call).await
 }
 
 #[tokio::test]
@@ -36,7 +36,7 @@ async fn a_write_on_a_reused_connection_is_not_sent_twice() {
     let client = server.client();
     client.get::<Value>(PATH, &call()).await.unwrap();
     let error = put(&client, &call()).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::Ambiguous);
+    assert_eq!(error.kind(), ErrorKind::Ambiguous);
     assert_eq!(server.lines().len(), 2);
     assert_eq!(server.connections(), 1);
 }
@@ -75,7 +75,7 @@ async fn nobody_is_reached_anywhere() {
     // Long enough for a try on any machine, and no time is left for the one after the pause.
     let call = Call::within(Duration::from_secs(2), CancellationToken::new());
     let error = put(&client, &call).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::Unreachable(Obstacle::Connect));
+    assert_eq!(error.kind(), ErrorKind::Unreachable(Obstacle::Connect));
     assert!(error.message().contains("https://127.0.0.1:"), "{error}");
     assert!(error.message().contains("refused"), "{error}");
     assert!(error.tries() < 20, "after the last endpoint there is a pause: {error}");
@@ -89,7 +89,7 @@ async fn a_name_that_means_nothing() {
     settings.endpoint = Endpoint::parse("https://pve1.invalid:8006").unwrap();
     let client = Client::new(settings).unwrap();
     let error = client.once("/version", &call()).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::Unreachable(Obstacle::Dns), "{error}");
+    assert_eq!(error.kind(), ErrorKind::Unreachable(Obstacle::Dns), "{error}");
 }
 
 #[tokio::test]
@@ -106,7 +106,7 @@ async fn plain_http_on_the_other_side_is_no_tls() {
     settings.endpoint = Endpoint::parse(&format!("https://127.0.0.1:{port}")).unwrap();
     let client = Client::new(settings).unwrap();
     let error = client.once("/version", &call()).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::Unreachable(Obstacle::Tls), "{error}");
+    assert_eq!(error.kind(), ErrorKind::Unreachable(Obstacle::Tls), "{error}");
 }
 
 #[tokio::test]
@@ -122,7 +122,7 @@ async fn what_is_in_the_way_is_told_and_not_asked_again() {
         let server = script([Reply::Raw(answer), Reply::Raw(answer)]).await;
         let client = server.client();
         for error in [client.get::<Value>(PATH, &call()).await.unwrap_err(), put(&client, &call()).await.unwrap_err()] {
-            assert_eq!((error.kind(), error.tries()), (Kind::Foreign, 1), "{error}");
+            assert_eq!((error.kind(), error.tries()), (ErrorKind::Foreign, 1), "{error}");
             assert!(error.note().unwrap().contains(told) && !error.quote().contains("PVE"), "{error}");
         }
     }
@@ -139,11 +139,15 @@ async fn an_endpoint_on_the_port_of_the_web_is_told_of_the_right_one() {
         let error = Error::new(kind, &reqwest::Method::GET, path, "x");
         client.inner.transport.hint(endpoint, error).note().is_some_and(|note| note.contains("pve1.example.com:8006"))
     };
-    for kind in [Kind::Unreachable(Obstacle::Connect), Kind::Certificate(Certificate::UnknownIssuer), Kind::Foreign] {
+    for kind in [
+        ErrorKind::Unreachable(Obstacle::Connect),
+        ErrorKind::Certificate(Certificate::UnknownIssuer),
+        ErrorKind::Foreign,
+    ] {
         assert!(note(kind, PATH, 0) && !note(kind, PATH, 1), "{kind:?}");
     }
-    assert!(note(Kind::Garbled, "/version", 0) && !note(Kind::Garbled, PATH, 0));
-    assert!(!note(Kind::Unreachable(Obstacle::Proxy), PATH, 0) && !note(Kind::NoQuorum, PATH, 0));
+    assert!(note(ErrorKind::UnexpectedResponse, "/version", 0) && !note(ErrorKind::UnexpectedResponse, PATH, 0));
+    assert!(!note(ErrorKind::Unreachable(Obstacle::Proxy), PATH, 0) && !note(ErrorKind::NoQuorum, PATH, 0));
 }
 
 /// A client whose endpoint may be either of two, with the credentials and trust of `server`.
@@ -184,7 +188,7 @@ async fn credentials_go_only_to_what_answers_like_proxmox() {
     // Where neither is one, both are named, and a write is known not to have been sent.
     let client = between(&node, [other.endpoint(), closed]);
     let error = client.once("/version", &call()).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::Foreign);
+    assert_eq!(error.kind(), ErrorKind::Foreign);
     assert!(error.note().unwrap().contains("443 and 8006 were tried"), "{error}");
 }
 
@@ -215,6 +219,6 @@ async fn connections_closed_for_idleness_cost_nothing() {
 async fn an_answer_without_end_is_an_error() {
     let server = script([Reply::Answer(200, "OK".into(), "x".repeat(17 << 20))]).await;
     let error = server.client().get::<Value>(PATH, &call()).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::Garbled);
+    assert_eq!(error.kind(), ErrorKind::UnexpectedResponse);
     assert_eq!(server.lines().len(), 1);
 }

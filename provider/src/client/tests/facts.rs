@@ -2,7 +2,7 @@
 
 use super::fake::Fake;
 use super::server::{call, die, ok, status};
-use crate::client::{Kind, Placement};
+use crate::client::{ErrorKind, Placement};
 
 fn version(text: &str) -> super::server::Reply {
     ok(&format!(r#"{{"version":"{text}","release":"x","repoid":"y"}}"#))
@@ -38,5 +38,5 @@ async fn groups_or_rules() {
         _ => status(403, "Permission check failed (/, Sys.Audit)"),
     });
     let error = server.client().placement(&call()).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::Forbidden);
+    assert_eq!(error.kind(), ErrorKind::Forbidden);
 }

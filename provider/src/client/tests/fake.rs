@@ -8,7 +8,7 @@ use secrecy::SecretString;
 
 use super::server::{Handler, Reply, Seen, TOKEN, at_once};
 use crate::client::transport::{Answer, Request, Transport};
-use crate::client::{Client, Credentials, DEFAULT_REQUEST_TIMEOUT, Endpoint, Error, Kind, Settings, Trust};
+use crate::client::{Client, Credentials, DEFAULT_REQUEST_TIMEOUT, Endpoint, Error, ErrorKind, Settings, Trust};
 
 pub(crate) struct Fake {
     handler: Handler,
@@ -59,7 +59,7 @@ impl Fake {
                     // Without a network there is no wire.
                     Reply::Raw(_) | Reply::Close => {
                         let message = "connection closed before message completed";
-                        Err(Error::new(Kind::Ambiguous, &method, &path, message))
+                        Err(Error::new(ErrorKind::Ambiguous, &method, &path, message))
                     }
                     Reply::Hang => std::future::pending().await,
                 }

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::fake::Fake;
 use super::server::{Reply, call, die, ok, status};
-use crate::client::{Client, Domain, Error, Kind, Params};
+use crate::client::{Client, Error, ErrorKind, LockDomain, Params};
 
 const STATUS: &str = r#"[{"type":"cluster","name":"c","nodes":3,"quorate":0},
     {"type":"node","name":"pve1","online":1},{"type":"node","name":"pve2","online":0},
@@ -33,14 +33,14 @@ fn reply(path: &str, quorate: bool) -> Reply {
     }
 }
 
-async fn write(client: &Client, domain: Domain) -> Result<(), Error> {
+async fn write(client: &Client, domain: LockDomain) -> Result<(), Error> {
     let call = call();
     let path = match domain {
-        Domain::DatacenterCfg => "/cluster/options",
+        LockDomain::DatacenterCfg => "/cluster/options",
         _ => "/cluster/ha/resources/vm:1",
     };
-    let turn = client.turn(domain, &call).await?;
-    client.put(path, &Params::new(), &turn, &call).await?;
+    let permit = client.permit(domain, &call).await?;
+    client.put(path, &Params::new(), &permit, &call).await?;
     Ok(())
 }
 
@@ -48,7 +48,7 @@ fn writers(client: &Client) -> Vec<tokio::task::JoinHandle<Result<(), Error>>> {
     (0..20)
         .map(|number| {
             let client = client.clone();
-            let domain = if number % 5 == 0 { Domain::DatacenterCfg } else { Domain::Ha };
+            let domain = if number % 5 == 0 { LockDomain::DatacenterCfg } else { LockDomain::Ha };
             tokio::spawn(async move { write(&client, domain).await })
         })
         .collect()
@@ -63,7 +63,7 @@ async fn all_wait_once_and_one_tells_the_whole_story() {
     let mut long = 0;
     for writer in writers(&client) {
         let error = writer.await.unwrap().unwrap_err();
-        assert_eq!(error.kind(), Kind::NoQuorum);
+        assert_eq!(error.kind(), ErrorKind::NoQuorum);
         if error.is_echo() {
             assert_eq!(error.note(), None);
             assert_eq!(error.to_string().lines().count(), 1, "{error}");
@@ -79,15 +79,15 @@ async fn all_wait_once_and_one_tells_the_whole_story() {
     assert_eq!(writes, 2, "one of each domain: the others never had their turn");
 
     let before = Instant::now();
-    let error = write(&client, Domain::Ha).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::NoQuorum);
+    let error = write(&client, LockDomain::Ha).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NoQuorum);
     assert_eq!(before.elapsed(), Duration::ZERO, "no second wait");
 
     quorate.store(true, Ordering::SeqCst);
-    write(&client, Domain::Ha).await.unwrap();
+    write(&client, LockDomain::Ha).await.unwrap();
     quorate.store(false, Ordering::SeqCst);
     let before = Instant::now();
-    write(&client, Domain::Ha).await.unwrap_err();
+    write(&client, LockDomain::Ha).await.unwrap_err();
     assert!(before.elapsed() > Duration::from_secs(50), "a new wait");
 }
 
@@ -98,16 +98,16 @@ async fn who_waits_for_its_turn_is_told_of_the_quorum_and_not_of_the_time() {
     let client = server.client();
     let first = tokio::spawn({
         let client = client.clone();
-        async move { write(&client, Domain::Ha).await }
+        async move { write(&client, LockDomain::Ha).await }
     });
     while !server.lines().iter().any(|line| line.starts_with("PUT")) {
         tokio::task::yield_now().await;
     }
     let mut call = call();
     call.deadline += Duration::from_secs(1);
-    let Err(error) = client.turn(Domain::Ha, &call).await else { panic!("it has a turn") };
-    assert_eq!((error.kind(), error.is_echo()), (Kind::NoQuorum, true));
-    assert_eq!(first.await.unwrap().unwrap_err().kind(), Kind::NoQuorum);
+    let Err(error) = client.permit(LockDomain::Ha, &call).await else { panic!("it has a turn") };
+    assert_eq!((error.kind(), error.is_echo()), (ErrorKind::NoQuorum, true));
+    assert_eq!(first.await.unwrap().unwrap_err().kind(), ErrorKind::NoQuorum);
 }
 
 #[tokio::test(start_paused = true)]
@@ -131,7 +131,7 @@ async fn the_votes_of_a_qdevice_count_and_its_host_is_named() {
         "/cluster/config/qdevice" => ok(QDEVICE),
         path => reply(path, false),
     });
-    let error = write(&server.client(), Domain::Ha).await.unwrap_err();
+    let error = write(&server.client(), LockDomain::Ha).await.unwrap_err();
     let note = "It has 1 of 5 votes (online: pve1; offline: pve2, pve3; QDevice on 10.0.0.9 with 2 votes: Connect failed). \
                 Waited 60 s for quorum.";
     assert_eq!(error.note(), Some(note));
@@ -153,7 +153,7 @@ async fn a_write_that_pveproxy_gave_up_is_tried_again_where_there_is_no_quorum()
     let client = server.client();
     let writer = {
         let client = client.clone();
-        tokio::spawn(async move { write(&client, Domain::Ha).await })
+        tokio::spawn(async move { write(&client, LockDomain::Ha).await })
     };
     while !refused.load(Ordering::SeqCst) {
         tokio::time::sleep(Duration::from_millis(100)).await;
@@ -168,7 +168,7 @@ async fn a_write_that_pveproxy_gave_up_is_tried_again_where_there_is_no_quorum()
         "/cluster/ha/resources/vm:1" => status(596, "Broken pipe"),
         path => reply(path, true),
     });
-    assert_eq!(write(&server.client(), Domain::Ha).await.unwrap_err().kind(), Kind::Ambiguous);
+    assert_eq!(write(&server.client(), LockDomain::Ha).await.unwrap_err().kind(), ErrorKind::Ambiguous);
 }
 
 #[tokio::test(start_paused = true)]
@@ -182,7 +182,7 @@ async fn what_exists_after_a_create_that_pveproxy_gave_up_may_be_its_own() {
         path => reply(path, false),
     });
     let (client, call) = (server.client(), call());
-    let turn = client.turn(Domain::Ha, &call).await.unwrap();
-    let error = client.post(PATH, &Params::new(), &turn, &call).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::Ambiguous, "{error:?}");
+    let permit = client.permit(LockDomain::Ha, &call).await.unwrap();
+    let error = client.post(PATH, &Params::new(), &permit, &call).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Ambiguous, "{error:?}");
 }

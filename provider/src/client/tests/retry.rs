@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::fake::Fake;
 use super::server::{Reply, call, die, ok, status};
-use crate::client::{Client, Collection, Domain, Error, Kind, Params};
+use crate::client::{Client, Collection, Error, ErrorKind, LockDomain, Params};
 
 const PATH: &str = "/cluster/ha/resources/vm:100";
 
@@ -24,15 +24,15 @@ fn script(replies: impl IntoIterator<Item = Reply>) -> Fake {
 
 async fn put(client: &Client) -> Result<Value, Error> {
     let call = call();
-    let turn = client.turn(Domain::Ha, &call).await.unwrap();
-    client.put(PATH, &Params::new(), &turn, &call).await
+    let permit = client.permit(LockDomain::Ha, &call).await.unwrap();
+    client.put(PATH, &Params::new(), &permit, &call).await
 }
 
 async fn post(client: &Client) -> Result<Value, Error> {
     let call = call();
-    let turn = client.turn(Domain::Ha, &call).await.unwrap();
+    let permit = client.permit(LockDomain::Ha, &call).await.unwrap();
     let path = Collection::HaResources.path();
-    client.post(path, &Params::new(), &turn, &call).await
+    client.post(path, &Params::new(), &permit, &call).await
 }
 
 /// A write is not cut off by the end of its call, but the answer is not waited for much longer than that.
@@ -41,10 +41,10 @@ async fn a_write_without_an_answer_ends_with_its_call() {
     let server = script([Reply::Hang]);
     let (client, mut call) = (server.client(), call());
     call.deadline = Instant::now() + Duration::from_secs(20);
-    let turn = client.turn(Domain::Ha, &call).await.unwrap();
+    let permit = client.permit(LockDomain::Ha, &call).await.unwrap();
     let started = Instant::now();
-    let error = client.put(PATH, &Params::new(), &turn, &call).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::Ambiguous);
+    let error = client.put(PATH, &Params::new(), &permit, &call).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Ambiguous);
     assert_eq!(started.elapsed().as_secs(), 20);
 }
 
@@ -70,7 +70,7 @@ async fn a_read_survives_whatever_passes() {
 async fn a_read_that_is_never_answered_leaves_nothing_in_the_dark() {
     let server = Fake::start(|_| status(596, "Connection timed out"));
     let error = server.client().get::<Value>(PATH, &call()).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::Unanswered, "{error}");
+    assert_eq!(error.kind(), ErrorKind::Unanswered, "{error}");
     assert!(error.tries() > 10, "{}", error.tries());
 }
 
@@ -103,14 +103,14 @@ async fn an_ambiguous_write_is_sent_once_and_said_to_be_ambiguous() {
     for reply in replies() {
         let server = script([reply]);
         let error = put(&server.client()).await.unwrap_err();
-        assert_eq!(error.kind(), Kind::Ambiguous, "{error}");
+        assert_eq!(error.kind(), ErrorKind::Ambiguous, "{error}");
         let writes = server.lines().iter().filter(|line| !line.starts_with("GET ")).count();
         assert_eq!(writes, 1, "{error}");
     }
     for reply in replies() {
         let server = script([reply]);
         let error = post(&server.client()).await.unwrap_err();
-        assert_eq!(error.kind(), Kind::Ambiguous, "{error}");
+        assert_eq!(error.kind(), ErrorKind::Ambiguous, "{error}");
         let writes = server.lines().iter().filter(|line| !line.starts_with("GET ")).count();
         assert_eq!(writes, 1, "{error}");
     }
@@ -124,21 +124,21 @@ async fn what_is_ours_to_explain_is_never_sent_again() {
         r#"{"data":null,"message":"Parameter verification failed.\n","errors":{"state":"bad"}}"#.into(),
     );
     let replies = [
-        (invalid, Kind::Invalid),
-        (status(403, "Permission check failed (/, Sys.Console)"), Kind::Forbidden),
-        (status(401, "Authentication failed!"), Kind::Unauthorized),
-        (status(501, "Method 'PUT /x' not implemented"), Kind::NotImplemented),
-        (die("types does not match"), Kind::Refused),
-        (die("detected modified configuration - file changed by other user? Try again."), Kind::StaleDigest),
-        (die("update resources config failed: no such resource 'vm:100'"), Kind::Absent),
-        (die("service 'vm:100' in error state, must be disabled and fixed first"), Kind::ResourceInErrorState),
+        (invalid, ErrorKind::Invalid),
+        (status(403, "Permission check failed (/, Sys.Console)"), ErrorKind::Forbidden),
+        (status(401, "Authentication failed!"), ErrorKind::Unauthorized),
+        (status(501, "Method 'PUT /x' not implemented"), ErrorKind::NotImplemented),
+        (die("types does not match"), ErrorKind::Refused),
+        (die("detected modified configuration - file changed by other user? Try again."), ErrorKind::StaleDigest),
+        (die("update resources config failed: no such resource 'vm:100'"), ErrorKind::Absent),
+        (die("service 'vm:100' in error state, must be disabled and fixed first"), ErrorKind::ResourceInErrorState),
     ];
     for (reply, kind) in replies {
         let server = script([reply]);
         let error = put(&server.client()).await.unwrap_err();
         assert_eq!(error.kind(), kind, "{error}");
         assert_eq!(server.lines().len(), 1, "{error}");
-        if kind == Kind::Invalid {
+        if kind == ErrorKind::Invalid {
             assert_eq!(error.errors()["state"], "bad");
         }
     }
@@ -157,7 +157,7 @@ async fn retries_end_with_the_call() {
     let server = Fake::start(|_| die("cfs-lock 'domain-ha' error: got lock request timeout"));
     let before = Instant::now();
     let error = put(&server.client()).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::LockTimeout);
+    assert_eq!(error.kind(), ErrorKind::LockTimeout);
     assert!(error.tries() > 10, "{}", error.tries());
     assert!(error.waited() > Duration::from_secs(50));
     assert!(before.elapsed() <= Duration::from_secs(60));
@@ -183,7 +183,7 @@ async fn a_negative_rule_waits_until_the_manager_knows_all_nodes() {
         _ => die(NEGATIVE),
     });
     let error = post(&server.client()).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::TooEarly);
+    assert_eq!(error.kind(), ErrorKind::TooEarly);
     assert!(error.tries() > 5);
     drop(server);
 
@@ -195,6 +195,6 @@ async fn a_negative_rule_waits_until_the_manager_knows_all_nodes() {
         _ => die(NEGATIVE),
     });
     let error = post(&server.client()).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::RuleConflict);
+    assert_eq!(error.kind(), ErrorKind::RuleConflict);
     assert_eq!(error.tries(), 1);
 }

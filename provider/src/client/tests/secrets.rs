@@ -12,7 +12,7 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use super::auth::{PASSWORD, password};
 use super::fake::Fake;
 use super::server::{Reply, TOKEN, call, die, ok, status};
-use crate::client::{Credentials, Domain, Params};
+use crate::client::{Credentials, LockDomain, Params};
 
 const CANARIES: [&str; 6] =
     ["canary-token", PASSWORD, "canary-ticket", "canary-csrf", "canary-otp", "canary-parameter"];
@@ -66,15 +66,15 @@ async fn secrets_stay_secret() {
         writeln!(shown, "{client:?}").unwrap();
         let mut params = Params::new();
         params.set("password", "canary-parameter");
-        let turn = client.turn(Domain::Other, &call()).await.unwrap();
-        client.put("/fine", &params, &turn, &call()).await.unwrap();
+        let permit = client.permit(LockDomain::Other, &call()).await.unwrap();
+        client.put("/fine", &params, &permit, &call()).await.unwrap();
         for path in ["/retry", "/refused", "/garbled"] {
             let error = client.get::<Value>(path, &call()).await.unwrap_err();
             writeln!(shown, "{error} {error:?}").unwrap();
         }
-        let error = client.put("/closed", &params, &turn, &call()).await;
+        let error = client.put("/closed", &params, &permit, &call()).await;
         let error = error.unwrap_err();
-        writeln!(shown, "{error} {error:?} {turn:?} {params:?}").unwrap();
+        writeln!(shown, "{error} {error:?} {permit:?} {params:?}").unwrap();
     }
     let log = log.0.lock().unwrap();
     assert!(log.contains("trying again"), "the log is heard at all");

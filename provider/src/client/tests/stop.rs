@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::fake::Fake;
 use super::server::{Reply, call, die, ok};
-use crate::client::{Collection, Domain, Kind, Params};
+use crate::client::{Collection, ErrorKind, LockDomain, Params};
 
 const PATH: &str = "/cluster/ha/resources/vm:100";
 
@@ -49,7 +49,7 @@ async fn a_hanging_read_is_gone_at_once() {
         asked.notified().await;
         let before = Instant::now();
         stop.cancel();
-        assert_eq!(read.await.unwrap().kind(), Kind::Stopped);
+        assert_eq!(read.await.unwrap().kind(), ErrorKind::Stopped);
         assert!(before.elapsed() < Duration::from_secs(1));
     }
 }
@@ -60,8 +60,8 @@ async fn a_write_in_flight_is_waited_for() {
     let (client, call) = (server.client(), call());
     let stop = call.stop.clone();
     let write = tokio::spawn(async move {
-        let turn = client.turn(Domain::Ha, &call).await.unwrap();
-        client.put(PATH, &Params::new(), &turn, &call).await
+        let permit = client.permit(LockDomain::Ha, &call).await.unwrap();
+        client.put(PATH, &Params::new(), &permit, &call).await
     });
     asked.notified().await;
     stop.cancel();
@@ -76,14 +76,14 @@ async fn a_write_in_flight_is_not_waited_for_for_ever() {
     let (client, call) = (server.client(), call());
     let stop = call.stop.clone();
     let write = tokio::spawn(async move {
-        let turn = client.turn(Domain::Ha, &call).await.unwrap();
-        client.put(PATH, &Params::new(), &turn, &call).await
+        let permit = client.permit(LockDomain::Ha, &call).await.unwrap();
+        client.put(PATH, &Params::new(), &permit, &call).await
     });
     asked.notified().await;
     stop.cancel();
     let before = Instant::now();
     let error = write.await.unwrap().unwrap_err();
-    assert_eq!(error.kind(), Kind::Ambiguous);
+    assert_eq!(error.kind(), ErrorKind::Ambiguous);
     assert_eq!(before.elapsed().as_secs(), 5);
 }
 
@@ -91,16 +91,16 @@ async fn a_write_in_flight_is_not_waited_for_for_ever() {
 async fn nothing_is_sent_after_a_stop() {
     let server = Fake::start(|_| ok("null"));
     let (client, call) = (server.client(), call());
-    let turn = client.turn(Domain::Ha, &call).await.unwrap();
+    let permit = client.permit(LockDomain::Ha, &call).await.unwrap();
     call.stop.cancel();
-    let error = client.put(PATH, &Params::new(), &turn, &call).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::Stopped);
-    let error = client.turn(Domain::ReplicationCfg, &call).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::Stopped);
+    let error = client.put(PATH, &Params::new(), &permit, &call).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Stopped);
+    let error = client.permit(LockDomain::ReplicationCfg, &call).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Stopped);
     assert!(server.lines().is_empty());
     // What is left to settle still can be.
-    let settling = call.settling(Duration::from_secs(10));
-    client.get::<Value>(PATH, &settling).await.unwrap();
+    let grace = call.grace(Duration::from_secs(10));
+    client.get::<Value>(PATH, &grace).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
@@ -109,13 +109,13 @@ async fn a_retry_ends_with_the_stop_and_tells_why_it_waited() {
     let (client, call) = (server.client(), call());
     let stop = call.stop.clone();
     let write = tokio::spawn(async move {
-        let turn = client.turn(Domain::Ha, &call).await.unwrap();
-        client.put(PATH, &Params::new(), &turn, &call).await
+        let permit = client.permit(LockDomain::Ha, &call).await.unwrap();
+        client.put(PATH, &Params::new(), &permit, &call).await
     });
     tokio::time::sleep(Duration::from_secs(7)).await;
     stop.cancel();
     let error = write.await.unwrap().unwrap_err();
-    assert_eq!(error.kind(), Kind::Stopped);
+    assert_eq!(error.kind(), ErrorKind::Stopped);
     assert!(error.to_string().contains("got lock request timeout"), "{error}");
 }
 
@@ -132,7 +132,7 @@ async fn one_reader_that_stops_does_not_stop_the_others() {
     let (one, other) = (read(first), read(second));
     asked.notified().await;
     stop.cancel();
-    assert_eq!(one.await.unwrap().unwrap_err().kind(), Kind::Stopped);
+    assert_eq!(one.await.unwrap().unwrap_err().kind(), ErrorKind::Stopped);
     asked.notified().await;
     answer.notify_one();
     assert!(other.await.unwrap().unwrap().is_empty());
@@ -154,7 +154,7 @@ async fn a_failed_list_is_shared_but_not_kept() {
             .collect();
         for reader in readers {
             let error = reader.await.unwrap().unwrap_err();
-            assert_eq!(error.kind(), Kind::Forbidden);
+            assert_eq!(error.kind(), ErrorKind::Forbidden);
         }
         assert_eq!(server.lines().len(), round);
     }
@@ -168,7 +168,7 @@ async fn a_read_that_hangs_in_the_end_tells_what_it_met_before() {
     });
     let error = server.client().get::<Value>(PATH, &call()).await;
     let error = error.unwrap_err();
-    assert_eq!(error.kind(), Kind::Expired);
+    assert_eq!(error.kind(), ErrorKind::Expired);
     assert!(error.to_string().contains("595 No route to host"), "{error}");
 }
 

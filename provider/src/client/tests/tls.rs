@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rustls::SupportedProtocolVersion;
 
 use super::server::{Identity, Server, call, ok};
-use crate::client::{Certificate, Client, Error, Fingerprint, Kind, Trust, Version};
+use crate::client::{Certificate, Client, Error, ErrorKind, Fingerprint, Trust, Version};
 
 const VERSIONS: [&[&SupportedProtocolVersion]; 2] = [rustls::DEFAULT_VERSIONS, &[&rustls::version::TLS12]];
 
@@ -22,7 +22,7 @@ async fn version(server: &Server, trust: Trust) -> Result<Version, Error> {
     Client::new(settings).unwrap().version(&call()).await
 }
 
-async fn refusal(server: &Server, trust: Trust) -> Kind {
+async fn refusal(server: &Server, trust: Trust) -> ErrorKind {
     let error = version(server, trust).await.unwrap_err();
     assert!(server.lines().is_empty(), "nothing may be sent");
     assert_eq!(error.tries(), 1, "a certificate does not get better");
@@ -48,7 +48,7 @@ async fn an_authority_from_a_file_is_believed() {
 #[tokio::test]
 async fn an_unknown_issuer_is_refused() {
     let server = serve(Identity::valid()).await;
-    let issuer = Kind::Certificate(Certificate::UnknownIssuer);
+    let issuer = ErrorKind::Certificate(Certificate::UnknownIssuer);
     assert_eq!(refusal(&server, Trust::system()).await, issuer);
     // The same name, another key: as every Proxmox cluster has.
     let other = Trust::with_ca(&Identity::valid().ca_pem).unwrap();
@@ -60,7 +60,7 @@ async fn a_wrong_host_is_refused() {
     let server = serve(Identity::new(&["pve1.example.org"], 2026, 2100)).await;
     let trust = Trust::with_ca(&server.identity.ca_pem).unwrap();
     let kind = refusal(&server, trust).await;
-    assert_eq!(kind, Kind::Certificate(Certificate::WrongHost));
+    assert_eq!(kind, ErrorKind::Certificate(Certificate::WrongHost));
 }
 
 #[tokio::test]
@@ -68,7 +68,7 @@ async fn an_expired_certificate_is_refused() {
     let server = serve(Identity::new(&["127.0.0.1"], 2001, 2002)).await;
     let trust = Trust::with_ca(&server.identity.ca_pem).unwrap();
     let kind = refusal(&server, trust).await;
-    assert_eq!(kind, Kind::Certificate(Certificate::Expired));
+    assert_eq!(kind, ErrorKind::Certificate(Certificate::Expired));
 }
 
 #[tokio::test]
@@ -76,7 +76,7 @@ async fn a_certificate_of_the_future_is_refused() {
     let server = serve(Identity::new(&["127.0.0.1"], 2099, 2100)).await;
     let trust = Trust::with_ca(&server.identity.ca_pem).unwrap();
     let kind = refusal(&server, trust).await;
-    assert_eq!(kind, Kind::Certificate(Certificate::NotYetValid));
+    assert_eq!(kind, ErrorKind::Certificate(Certificate::NotYetValid));
 }
 
 #[tokio::test]
@@ -88,7 +88,7 @@ async fn a_pin_decides_alone() {
     let server = serve(Identity::valid()).await;
     let wrong = Fingerprint::parse(&"00".repeat(32)).unwrap();
     let error = version(&server, Trust::Pin(wrong)).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::Certificate(Certificate::WrongPin));
+    assert_eq!(error.kind(), ErrorKind::Certificate(Certificate::WrongPin));
     assert!(server.lines().is_empty());
     let found = server.identity.fingerprint.to_string();
     assert!(error.message().contains(&found) && !error.message().contains("PinMismatch"), "{error}");
@@ -102,8 +102,8 @@ async fn a_server_whose_own_certificate_is_given_is_believed() {
     assert!(version(&server, trust.clone()).await.is_ok());
     // It is trusted as this one server, not as an authority for others that call themselves one.
     let other = serve(Identity::itself(&["127.0.0.1"], 2026, 2100)).await;
-    assert_eq!(refusal(&other, Trust::system()).await, Kind::Certificate(Certificate::Authority));
-    assert_eq!(refusal(&other, trust).await, Kind::Certificate(Certificate::Authority));
+    assert_eq!(refusal(&other, Trust::system()).await, ErrorKind::Certificate(Certificate::Authority));
+    assert_eq!(refusal(&other, trust).await, ErrorKind::Certificate(Certificate::Authority));
     for (names, from, until, problem) in [
         (["elsewhere"], 2026, 2100, Certificate::WrongHost),
         (["127.0.0.1"], 2001, 2002, Certificate::Expired),
@@ -111,7 +111,7 @@ async fn a_server_whose_own_certificate_is_given_is_believed() {
     ] {
         let server = serve(Identity::itself(&names, from, until)).await;
         let trust = Trust::with_ca(&server.identity.ca_pem).unwrap();
-        assert_eq!(refusal(&server, trust).await, Kind::Certificate(problem));
+        assert_eq!(refusal(&server, trust).await, ErrorKind::Certificate(problem));
     }
 }
 
@@ -131,7 +131,7 @@ async fn a_pin_does_not_take_the_certificate_without_its_key() {
         let stolen = Identity::valid().with_another_key().speaking(versions);
         let server = serve(stolen).await;
         let error = version(&server, Trust::Pin(server.identity.fingerprint)).await.unwrap_err();
-        assert!(matches!(error.kind(), Kind::Certificate(_)), "{error}");
+        assert!(matches!(error.kind(), ErrorKind::Certificate(_)), "{error}");
         assert!(server.lines().is_empty());
     }
 }
@@ -139,7 +139,7 @@ async fn a_pin_does_not_take_the_certificate_without_its_key() {
 #[tokio::test]
 async fn a_certificate_of_version_1_is_told_as_that() {
     let server = serve(Identity::version_1()).await;
-    assert_eq!(refusal(&server, Trust::system()).await, Kind::Certificate(Certificate::OldVersion));
+    assert_eq!(refusal(&server, Trust::system()).await, ErrorKind::Certificate(Certificate::OldVersion));
 }
 
 #[tokio::test]
@@ -160,7 +160,7 @@ async fn dates_are_told_as_dates() {
     let server = serve(Identity::new(&["127.0.0.1"], 2026, 2025)).await;
     let trust = Trust::with_ca(&server.identity.ca_pem).unwrap();
     let error = version(&server, trust).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::Certificate(Certificate::Expired));
+    assert_eq!(error.kind(), ErrorKind::Certificate(Certificate::Expired));
     assert!(error.message().contains("from 2026-01-01 until 2025-01-01"), "{error}");
 }
 

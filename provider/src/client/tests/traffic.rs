@@ -7,7 +7,7 @@ use serde_json::Value;
 use tokio::sync::Semaphore;
 
 use super::server::{Server, TOKEN, call, die, ok};
-use crate::client::{Collection, Domain, Kind, Params, path};
+use crate::client::{Collection, ErrorKind, LockDomain, Params, path};
 
 const VM: &str = r#"{"sid":"vm:100","type":"vm","digest":"abc"}"#;
 
@@ -22,13 +22,13 @@ async fn requests_have_the_form_that_proxmox_wants() {
     let path = Collection::HaResources.object("vm:100");
     let found: Option<Value> = client.find(&path, &call).await.unwrap();
     assert_eq!(found.unwrap()["digest"], "abc");
-    let turn = client.turn(Domain::Ha, &call).await.unwrap();
+    let permit = client.permit(LockDomain::Ha, &call).await.unwrap();
     let mut params = Params::new();
     params.set("comment", "ä & b").delete("state");
-    client.put(&path, &params, &turn, &call).await.unwrap();
+    client.put(&path, &params, &permit, &call).await.unwrap();
     let mut purge = Params::new();
     purge.flag("purge", false);
-    client.delete(&path, &purge, &turn, &call).await.unwrap();
+    client.delete(&path, &purge, &permit, &call).await.unwrap();
 
     let seen = server.seen();
     let lines = server.lines();
@@ -52,7 +52,7 @@ async fn absence_is_no_error_of_a_find() {
     let path = Collection::HaResources.object("vm:1");
     assert_eq!(client.find::<Value>(&path, &call).await.unwrap(), None);
     let error = client.get::<Value>(&path, &call).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::Absent);
+    assert_eq!(error.kind(), ErrorKind::Absent);
     assert_eq!(error.to_string(), "PVE: 500 no such resource 'vm:1' (GET /cluster/ha/resources/vm:1)");
     assert_eq!(server.lines().len(), 2);
 }
@@ -92,9 +92,9 @@ async fn five_hundred_reads_are_one_request_and_a_write_costs_exactly_one_more()
     };
     read_by_many().await;
     assert_eq!(server.count("GET /cluster/ha/resources"), 1);
-    let turn = client.turn(Domain::Ha, &call).await.unwrap();
+    let permit = client.permit(LockDomain::Ha, &call).await.unwrap();
     let path = Collection::HaResources.object("vm:100");
-    client.put(&path, &Params::new(), &turn, &call).await.unwrap();
+    client.put(&path, &Params::new(), &permit, &call).await.unwrap();
     read_by_many().await;
     assert_eq!(server.count("GET /cluster/ha/resources"), 2);
 }
@@ -124,10 +124,10 @@ async fn at_most_one_write_of_a_domain_is_in_flight() {
         .map(|number| {
             let (client, call) = (client.clone(), call());
             tokio::spawn(async move {
-                let turn = client.turn(Domain::Ha, &call).await.unwrap();
+                let permit = client.permit(LockDomain::Ha, &call).await.unwrap();
                 let params = [("sid", format!("vm:{number}"))].into_iter().collect();
                 let path = Collection::HaResources.path();
-                client.post(path, &params, &turn, &call).await.unwrap();
+                client.post(path, &params, &permit, &call).await.unwrap();
             })
         })
         .collect();
@@ -152,7 +152,7 @@ async fn segments_arrive_as_they_were_meant() {
     }
     for id in ["", ".", ".."] {
         let error = client.get::<Value>(&path(["access", id]), &call).await;
-        assert_eq!(error.unwrap_err().kind(), Kind::Invalid, "{id:?}");
+        assert_eq!(error.unwrap_err().kind(), ErrorKind::Invalid, "{id:?}");
     }
     assert_eq!(server.lines().len(), 6, "what names no object is not sent");
 }

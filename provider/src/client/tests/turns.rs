@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::fake::Fake;
 use super::server::{Reply, call, die, ok};
-use crate::client::{Client, Collection, Domain, Error, Kind, Params, Turn};
+use crate::client::{Client, Collection, DomainPermit, Error, ErrorKind, LockDomain, Params};
 
 const RESOURCES: &str = "/cluster/ha/resources";
 
@@ -17,13 +17,13 @@ fn sid(number: usize) -> String {
 
 async fn create(client: &Client, number: usize) -> Result<bool, Error> {
     let call = call();
-    let turn = client.turn(Domain::Ha, &call).await?;
+    let permit = client.permit(LockDomain::Ha, &call).await?;
     let sid = sid(number);
     if client.present(Collection::HaResources, &sid, &call).await? {
         return Ok(false);
     }
     let params = [("sid", sid)].into_iter().collect();
-    client.post(RESOURCES, &params, &turn, &call).await?;
+    client.post(RESOURCES, &params, &permit, &call).await?;
     Ok(true)
 }
 
@@ -50,10 +50,10 @@ async fn a_thousand_creates_cost_one_list() {
 
     assert!(!create(&client, 5).await.unwrap(), "own creates are known");
     let call = call();
-    let turn = client.turn(Domain::Ha, &call).await.unwrap();
+    let permit = client.permit(LockDomain::Ha, &call).await.unwrap();
     let gone = Collection::HaResources.object(&sid(5));
-    client.delete(&gone, &Params::new(), &turn, &call).await.unwrap();
-    drop(turn);
+    client.delete(&gone, &Params::new(), &permit, &call).await.unwrap();
+    drop(permit);
     assert!(create(&client, 5).await.unwrap(), "own deletes are known");
     assert_eq!(server.count("GET /cluster/ha/resources"), 1);
 }
@@ -68,14 +68,14 @@ async fn after_an_ambiguous_create_the_list_is_read_again() {
     let client = server.client();
     assert!(create(&client, 0).await.unwrap());
     let error = create(&client, 1).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::Ambiguous);
+    assert_eq!(error.kind(), ErrorKind::Ambiguous);
     assert!(create(&client, 2).await.unwrap());
     assert_eq!(server.count("GET /cluster/ha/resources"), 2);
 }
 
-async fn put(client: &Client, rule: &str, turn: &Turn) -> Result<(), Error> {
+async fn put(client: &Client, rule: &str, permit: &DomainPermit) -> Result<(), Error> {
     let path = Collection::HaRules.object(rule);
-    client.put(&path, &Params::new(), turn, &call()).await?;
+    client.put(&path, &Params::new(), permit, &call()).await?;
     Ok(())
 }
 
@@ -96,18 +96,18 @@ fn cluster() -> Fake {
 async fn a_refused_rule_lets_others_write_first() {
     let server = cluster();
     let client = server.client();
-    let turn = client.turn(Domain::Ha, &call()).await.unwrap();
-    let error = put(&client, "second", &turn).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::RuleConflict);
+    let permit = client.permit(LockDomain::Ha, &call()).await.unwrap();
+    let error = put(&client, "second", &permit).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::RuleConflict);
     let other = tokio::spawn({
         let client = client.clone();
         async move {
-            let turn = client.turn(Domain::Ha, &call()).await.unwrap();
-            put(&client, "first", &turn).await.unwrap();
+            let permit = client.permit(LockDomain::Ha, &call()).await.unwrap();
+            put(&client, "first", &permit).await.unwrap();
         }
     });
-    let turn = client.pass(turn, &call()).await.unwrap();
-    put(&client, "second", &turn.unwrap()).await.unwrap();
+    let permit = client.pass(permit, &call()).await.unwrap();
+    put(&client, "second", &permit.unwrap()).await.unwrap();
     other.await.unwrap();
 }
 
@@ -121,11 +121,11 @@ async fn rules_that_refuse_each_other_do_not_wait_for_ever() {
             let client = client.clone();
             tokio::spawn(async move {
                 let call = call();
-                let mut turn = client.turn(Domain::Ha, &call).await.unwrap();
+                let mut permit = client.permit(LockDomain::Ha, &call).await.unwrap();
                 loop {
-                    put(&client, "third", &turn).await.unwrap_err();
-                    match client.pass(turn, &call).await.unwrap() {
-                        Some(next) => turn = next,
+                    put(&client, "third", &permit).await.unwrap_err();
+                    match client.pass(permit, &call).await.unwrap() {
+                        Some(next) => permit = next,
                         None => return,
                     }
                 }
@@ -143,12 +143,12 @@ async fn rules_that_refuse_each_other_do_not_wait_for_ever() {
 async fn turns_come_in_order() {
     let client = Arc::new(Fake::start(|_| ok("null")).client());
     let order: Arc<std::sync::Mutex<Vec<usize>>> = Arc::default();
-    let first = client.turn(Domain::Ha, &call()).await.unwrap();
+    let first = client.permit(LockDomain::Ha, &call()).await.unwrap();
     let writers: Vec<_> = (0..100)
         .map(|number| {
             let (client, order) = (client.clone(), order.clone());
             tokio::spawn(async move {
-                let _turn = client.turn(Domain::Ha, &call()).await.unwrap();
+                let _permit = client.permit(LockDomain::Ha, &call()).await.unwrap();
                 order.lock().unwrap().push(number);
             })
         })

@@ -1,7 +1,7 @@
 //! Create: nothing left of a removed one? → absent? → send → (unknown fate: look and compare) → from here on there is a state → read back.
 
 use super::job::{Job, Permit};
-use super::{CREATE_FIRST, settled};
+use super::{CREATE_FIRST, fill_unknowns};
 use crate::framework::{Applied, Cause, Diagnostics, Failure, Found, Value};
 
 pub(super) async fn create(mut job: Job<'_>, planned: Value) -> Applied {
@@ -16,20 +16,20 @@ pub(super) async fn create(mut job: Job<'_>, planned: Value) -> Applied {
         Sent::Done => {
             job.made(&planned);
             match job.look(&planned).await {
-                Ok(Some(found)) => settle(job, &planned, &found).await,
+                Ok(Some(found)) => wait_ready(job, &planned, &found).await,
                 Ok(None) => vanished(&job, &planned),
                 Err(failure) => unread(&job, &planned, &failure),
             }
         }
         Sent::Found(found) => {
             job.made(&planned);
-            settle(job, &planned, &found).await
+            wait_ready(job, &planned, &found).await
         }
         Sent::Unsure(failure) => {
             job.made(&planned);
             unsure(&job, &planned, failure)
         }
-        Sent::Occupied(found) => occupied(&job, &planned, &found).await,
+        Sent::Occupied(found) => find_existing(&job, &planned, &found).await,
         Sent::Refused(failure) => {
             let failure = job.explain_refusal(&planned, failure).await;
             job.failed("create", Value::Null, failure)
@@ -53,11 +53,11 @@ enum Sent {
 
 /// All that needs the permit; the object as it was sent comes back, with its whole identity.
 async fn send(mut permit: Permit<'_, '_>, planned: Value) -> (Value, Sent) {
-    let planned = match permit.identify(planned).await {
+    let planned = match permit.assign_id(planned).await {
         Ok(planned) => planned,
         Err(failure) => return (Value::Null, Sent::Refused(failure)),
     };
-    let sent = match permit.occupied(&planned).await {
+    let sent = match permit.find_existing(&planned).await {
         Ok(None) => post(permit, &planned).await,
         Ok(Some(found)) => Sent::Occupied(found),
         Err(failure) => Sent::Refused(failure),
@@ -96,7 +96,7 @@ async fn post(mut permit: Permit<'_, '_>, planned: &Value) -> Sent {
 }
 
 /// The object exists without us: adopted if that is allowed and nothing differs, else an error with the way out.
-async fn occupied(job: &Job<'_>, planned: &Value, found: &Found) -> Applied {
+async fn find_existing(job: &Job<'_>, planned: &Value, found: &Found) -> Applied {
     let (title, type_name, id) = (job.title(), job.type_name(), job.name(planned));
     let unlike = job.unlike(planned, &found.object);
     let mut diagnostics = Diagnostics::new();
@@ -138,10 +138,10 @@ fn named(referrers: &[String]) -> String {
     }
 }
 
-async fn settle(mut job: Job<'_>, planned: &Value, found: &Found) -> Applied {
+async fn wait_ready(mut job: Job<'_>, planned: &Value, found: &Found) -> Applied {
     let state = job.complete(planned, &job.relative(planned, &found.object));
     let mut diagnostics = Diagnostics::new();
-    if let Err(failure) = job.settle(&state).await {
+    if let Err(failure) = job.wait_ready(&state).await {
         // The object is as planned: an error here would taint it, and the next apply would replace it.
         diagnostics.warning(format!("The {} is not ready yet", job.title()), failure.detail);
     }
@@ -160,7 +160,7 @@ fn unsure(job: &Job<'_>, planned: &Value, failure: Failure) -> Applied {
          It is in the state, tainted. If it exists, `untaint` it; else the next apply creates it anew.\n{}",
         failure.detail
     );
-    job.failed("create", settled(planned, &Value::Null), Failure { detail, ..failure })
+    job.failed("create", fill_unknowns(planned, &Value::Null), Failure { detail, ..failure })
 }
 
 fn unread(job: &Job<'_>, planned: &Value, failure: &Failure) -> Applied {
@@ -169,7 +169,7 @@ fn unread(job: &Job<'_>, planned: &Value, failure: &Failure) -> Applied {
         format!("The {} was created but could not be read back", job.title()),
         format!("{} is in the state as planned; the next plan reads it.\n{}", job.name(planned), failure.detail),
     );
-    Applied { state: settled(planned, &Value::Null), diagnostics }
+    Applied { state: fill_unknowns(planned, &Value::Null), diagnostics }
 }
 
 fn vanished(job: &Job<'_>, planned: &Value) -> Applied {
@@ -181,5 +181,5 @@ fn vanished(job: &Job<'_>, planned: &Value) -> Applied {
             job.name(planned)
         ),
     );
-    Applied { state: settled(planned, &Value::Null), diagnostics }
+    Applied { state: fill_unknowns(planned, &Value::Null), diagnostics }
 }

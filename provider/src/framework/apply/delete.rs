@@ -36,7 +36,7 @@ fn replaced_by_itself(job: &Job<'_>, state: &Value) -> Applied {
 
 async fn gone(job: &mut Job<'_>, state: &Value, given_up: &[GivenUp]) -> Result<(), Failure> {
     match send(job.permit(state).await?, state, given_up).await? {
-        Sent::Done => job.vanish(state).await,
+        Sent::Done => job.wait_deleted(state).await,
         Sent::Absent => Ok(()),
     }
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 
-use super::{Applied, panicked, settled};
+use super::{Applied, fill_unknowns, panicked};
 use crate::framework::read::{relative, with_id};
 use crate::framework::{
     self, Block, Context, Diagnostics, Failure, Found, Freshness, GivenUp, Link, Resource, Stop, Value,
@@ -20,7 +20,7 @@ use crate::framework::{
 const ATTEMPTS: usize = 3;
 
 /// What settling a write in flight may take once the user has interrupted.
-const GRACE: Duration = Duration::from_secs(4);
+const INTERRUPT_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// The resource and the frame of the operation.
 pub(super) struct Job<'a> {
@@ -59,13 +59,13 @@ impl<'a> Job<'a> {
     }
 
     /// Waits for the effects of a finished create or update that the user asked to wait for.
-    pub(super) async fn settle(&mut self, state: &Value) -> Result<(), Failure> {
-        guarded(self.resource.settle(self.cx, state)).await
+    pub(super) async fn wait_ready(&mut self, state: &Value) -> Result<(), Failure> {
+        guarded(self.resource.wait_ready(self.cx, state)).await
     }
 
     /// Waits until a deleted object is really gone.
-    pub(super) async fn vanish(&mut self, state: &Value) -> Result<(), Failure> {
-        guarded(self.resource.vanish(self.cx, state)).await
+    pub(super) async fn wait_deleted(&mut self, state: &Value) -> Result<(), Failure> {
+        guarded(self.resource.wait_deleted(self.cx, state)).await
     }
 
     /// Looks the object up by a request of its own. After an interrupt there still is a short grace for it, so that a
@@ -77,7 +77,7 @@ impl<'a> Job<'a> {
                 return found;
             }
         }
-        let grace = Context::new(Instant::now() + GRACE, Stop::new());
+        let grace = Context::new(Instant::now() + INTERRUPT_TIMEOUT, Stop::new());
         guarded(self.resource.read(&grace, object, Freshness::Fresh)).await
     }
 
@@ -112,8 +112,8 @@ impl<'a> Job<'a> {
     }
 
     /// What other writes of this process have made of an object that was `prior` in the plan.
-    pub(super) fn own_effects(&self, prior: &Value) -> Value {
-        self.resource.own_effects(prior)
+    pub(super) fn after_own_writes(&self, prior: &Value) -> Value {
+        self.resource.after_own_writes(prior)
     }
 
     /// Takes note that the object was made by this process, or taken over.
@@ -159,7 +159,7 @@ impl<'a> Job<'a> {
 
     /// Whether what was found doesn't do the work that is planned for it.
     pub(super) fn is_ailing(&self, planned: &Value, found: &Value) -> bool {
-        self.resource.ailing(&relative(self.block(), planned, found)).is_some()
+        self.resource.needs_repair(&relative(self.block(), planned, found)).is_some()
     }
 
     /// What was found, in the words of `object`.
@@ -169,12 +169,12 @@ impl<'a> Job<'a> {
 
     /// The planned object, with what only the cluster knows out of what was found.
     pub(super) fn complete(&self, planned: &Value, found: &Value) -> Value {
-        with_id(self.resource, settled(planned, found))
+        with_id(self.resource, fill_unknowns(planned, found))
     }
 
     /// The state once all that was to be waited for is done: what the waiting was for shows in computed values.
     pub(super) async fn after_waiting(&self, planned: &Value, state: Value) -> Value {
-        if self.resource.ailing(&state).is_none() {
+        if self.resource.needs_repair(&state).is_none() {
             return state;
         }
         match self.look(planned).await {
@@ -192,14 +192,14 @@ pub(super) struct Permit<'j, 'a> {
 
 impl Permit<'_, '_> {
     /// Completes what the plan left to be chosen of the object's identity: nothing of this process can take it meanwhile.
-    pub(super) async fn identify(&mut self, planned: Value) -> Result<Value, Failure> {
-        let planned = guarded(self.job.resource.identify(self.job.cx, planned)).await?;
+    pub(super) async fn assign_id(&mut self, planned: Value) -> Result<Value, Failure> {
+        let planned = guarded(self.job.resource.assign_id(self.job.cx, planned)).await?;
         Ok(with_id(self.job.resource, planned))
     }
 
     /// Looks before a create whether the object exists already.
-    pub(super) async fn occupied(&mut self, planned: &Value) -> Result<Option<Found>, Failure> {
-        guarded(self.job.resource.occupied(self.job.cx, planned)).await
+    pub(super) async fn find_existing(&mut self, planned: &Value) -> Result<Option<Found>, Failure> {
+        guarded(self.job.resource.find_existing(self.job.cx, planned)).await
     }
 
     pub(super) async fn create(&mut self, planned: &Value) -> Result<(), Failure> {

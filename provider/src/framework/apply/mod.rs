@@ -79,17 +79,17 @@ pub fn panicked(panic: &(dyn Any + Send)) -> Failure {
 }
 
 /// The planned object, with what the plan left unknown taken from what was found; null where nothing was.
-fn settled(planned: &Value, found: &Value) -> Value {
+fn fill_unknowns(planned: &Value, found: &Value) -> Value {
     match (planned, found) {
         (Value::Unknown, Value::Unknown) => Value::Null,
         (Value::Unknown, found) => found.clone(),
-        (Value::Map(members), found) => {
-            Value::Map(members.iter().map(|(name, value)| (name.clone(), settled(value, found.at(name)))).collect())
-        }
+        (Value::Map(members), found) => Value::Map(
+            members.iter().map(|(name, value)| (name.clone(), fill_unknowns(value, found.at(name)))).collect(),
+        ),
         (Value::List(items), found) => {
             let found = found.elements().unwrap_or_default();
             let items = items.iter().enumerate();
-            Value::List(items.map(|(i, item)| settled(item, found.get(i).unwrap_or(&Value::Null))).collect())
+            Value::List(items.map(|(i, item)| fill_unknowns(item, found.get(i).unwrap_or(&Value::Null))).collect())
         }
         (value, _) => value.clone(),
     }

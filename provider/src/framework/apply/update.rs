@@ -8,7 +8,7 @@ use super::{shown, visible};
 use crate::framework::{Applied, Cause, Diagnostics, Failure, Found, Path, Value};
 
 /// Between two attempts at an update that another write to the same file has come before.
-const RESPITE: Duration = Duration::from_millis(100);
+const RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
 pub(super) async fn update(mut job: Job<'_>, prior: Value, planned: Value) -> Applied {
     if job.differences(&prior, &planned).is_empty() && !job.is_ailing(&planned, &prior) {
@@ -45,7 +45,7 @@ async fn send(mut permit: Permit<'_, '_>, prior: &Value, planned: &Value) -> Sen
         let found = match permit.look(prior).await {
             Ok(Some(found)) => found,
             // Our own purge has removed it: what the plan wants is made anew.
-            Ok(None) if permit.own_effects(prior).is_null() => {
+            Ok(None) if permit.after_own_writes(prior).is_null() => {
                 return match permit.create(planned).await {
                     Ok(()) => Sent::Done(None),
                     Err(failure) => Sent::Failed(failure),
@@ -64,7 +64,7 @@ async fn send(mut permit: Permit<'_, '_>, prior: &Value, planned: &Value) -> Sen
             Ok(()) => return Sent::Done(None),
             Err(failure) => match failure.cause {
                 // The same file is written all the time: let others finish.
-                Cause::Stale if permit.may_try_again(0) => tokio::time::sleep(RESPITE).await,
+                Cause::Stale if permit.may_try_again(0) => tokio::time::sleep(RETRY_INTERVAL).await,
                 Cause::Ambiguous if permit.may_try_again(attempt) => attempt += 1,
                 Cause::Ambiguous => return Sent::Unsure(failure),
                 _ => return Sent::Failed(failure),
@@ -76,7 +76,7 @@ async fn send(mut permit: Permit<'_, '_>, prior: &Value, planned: &Value) -> Sen
 /// The attributes that were changed outside of Terraform to something that isn't planned either.
 fn edits<'a>(job: &Job<'a>, prior: &Value, planned: &Value, found: &Found) -> Vec<&'a str> {
     let wrong = job.unlike(planned, &found.object);
-    let ours = job.own_effects(prior);
+    let ours = job.after_own_writes(prior);
     let changed = |name: &&str| job.differences(&ours, &found.object).contains(name);
     job.differences(prior, &found.object).into_iter().filter(|name| wrong.contains(name)).filter(changed).collect()
 }
@@ -89,7 +89,7 @@ async fn done(mut job: Job<'_>, prior: &Value, planned: &Value, found: Option<Fo
     let read = found.map_or_else(|| prior.clone(), |found| job.relative(planned, &found.object));
     let state = job.complete(planned, &read);
     let mut diagnostics = Diagnostics::new();
-    if let Err(failure) = job.settle(&state).await {
+    if let Err(failure) = job.wait_ready(&state).await {
         diagnostics.push(failure.into_error(format!("The {} is not ready yet", job.title())));
     }
     Applied { state: job.after_waiting(planned, state).await, diagnostics }

@@ -204,7 +204,7 @@ impl Resource for Things {
         if id.contains('/') { Err("a slash".to_owned()) } else { Ok(Value::object([("name", Value::from(id))])) }
     }
 
-    fn ailing(&self, object: &Value) -> Option<&'static str> {
+    fn needs_repair(&self, object: &Value) -> Option<&'static str> {
         (object.at("serial") == &Value::from(13)).then_some("serial")
     }
 
@@ -236,7 +236,7 @@ impl Resource for Things {
         .boxed()
     }
 
-    fn own_effects(&self, prior: &Value) -> Value {
+    fn after_own_writes(&self, prior: &Value) -> Value {
         let mut object = prior.clone();
         if let Some((attribute, value)) = self.server.lock().unwrap().own.clone() {
             object.insert(attribute, value);
@@ -265,7 +265,7 @@ impl Resource for Things {
     }
 
     /// What is called slow notes a wait of 12 s.
-    fn settle<'a>(&'a self, cx: &'a Context, object: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
+    fn wait_ready<'a>(&'a self, cx: &'a Context, object: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
         async {
             if object.at("comment").as_str() == Some("slow") {
                 cx.waits().add("the server", std::time::Duration::from_secs(12));
@@ -275,7 +275,7 @@ impl Resource for Things {
         .boxed()
     }
 
-    fn vanish<'a>(&'a self, _: &'a Context, _: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
+    fn wait_deleted<'a>(&'a self, _: &'a Context, _: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
         async { self.wait() }.boxed()
     }
 

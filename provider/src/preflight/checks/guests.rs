@@ -4,9 +4,9 @@ use pve_schemas::value::HaState;
 
 use crate::framework::Path;
 use crate::preflight::Finding;
-use crate::preflight::ledger::Family;
 use crate::preflight::live::Cluster;
 use crate::preflight::objects::guest_of;
+use crate::preflight::planned_objects::Family;
 use crate::preflight::view::{Case, View, list, warning};
 use pve_ha_manager::config::Name;
 

@@ -168,15 +168,15 @@ mod tests {
 
     use super::*;
     use crate::framework::{Severity, Value};
-    use crate::preflight::ledger::Ledger;
     use crate::preflight::live::{Cluster, Live};
+    use crate::preflight::planned_objects::PlannedObjects;
     use crate::preflight::view::View;
     use crate::preflight::{Subject, Task};
 
     fn unknown(kind: &str, object: &Value) -> Vec<(Severity, String)> {
         let object = Object::of(kind, object).unwrap();
         let (live, cluster, planned, told) =
-            (Live::default(), Cluster::of(&["pve1"]), Ledger::default(), Mutex::default());
+            (Live::default(), Cluster::of(&["pve1"]), PlannedObjects::default(), Mutex::default());
         let view = View { live: &live, cluster: Some(&cluster), planned: &planned };
         let subject =
             Subject { kind: kind.to_owned(), keys: Vec::new(), prior: None, replaces: None, task: Task::Create };

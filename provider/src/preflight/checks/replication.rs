@@ -2,8 +2,8 @@
 
 use crate::framework::Path;
 use crate::preflight::Finding;
-use crate::preflight::ledger::Family;
 use crate::preflight::objects::{Job, Nodes, Object, guest_of};
+use crate::preflight::planned_objects::Family;
 use crate::preflight::view::{Case, error, warning};
 use pve_ha_manager::config::Name;
 

@@ -4,8 +4,8 @@
 use crate::framework::{Path, Severity};
 use crate::preflight::Finding;
 use crate::preflight::conflicts::Conflicts;
-use crate::preflight::ledger::Family;
 use crate::preflight::objects::{Kind, Object, Rule};
+use crate::preflight::planned_objects::Family;
 use crate::preflight::view::{Case, error, list, warning};
 use crate::words::counted;
 use pve_ha_manager::config::Affinity;

@@ -7,21 +7,21 @@ use pve_schemas::FenceDevice;
 use pve_schemas::fence_device::{AgentStatus, Connect, status_input};
 
 use crate::framework::Failure;
-use crate::resources::hosted::{any_node, members};
-use crate::resources::verbs::Verb;
+use crate::resources::operations::OpContext;
+use crate::resources::ssh_resource::{any_node, members};
 use crate::ssh::{Command, Output};
 
 /// A management controller may be slow to log in to.
 const LIMIT: Duration = Duration::from_mins(1);
 
-pub(super) async fn run(verb: &Verb<'_>, device: &FenceDevice) -> Result<(), Failure> {
-    let members = members(verb).await?;
+pub(super) async fn run(op: &OpContext<'_>, device: &FenceDevice) -> Result<(), Failure> {
+    let members = members(op).await?;
     let (mut lines, mut all_well) = (Vec::new(), true);
     for connect in &device.connect {
         // Asked from where it would be fenced from.
         let node = any_node(&members, Some(connect.node.as_str()))?;
         let command = Command::new(device.agent.as_str()).stdin(input(device, connect)).may_take(LIMIT).reading();
-        let answer = match verb.ssh()?.run(node, &command, &verb.call()).await {
+        let answer = match op.ssh()?.run(node, &command, &op.call()).await {
             Ok(output) => result(device.agent.as_str(), &output),
             Err(error) => Err(error.quote()),
         };

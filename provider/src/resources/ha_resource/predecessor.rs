@@ -12,13 +12,13 @@ use pve_schemas::data::HaStatus;
 use serde_json::Value as Json;
 use tokio::time::Instant;
 
-use super::{POLL, service};
+use super::{POLL_INTERVAL, service};
 use crate::call::Call;
 use crate::client::{Client, Collection, Error};
 use crate::explain::explain;
 use crate::framework::Failure;
 use crate::preflight;
-use crate::resources::verbs::Verb;
+use crate::resources::operations::OpContext;
 
 /// How long one look may take: it must not hold up a create that would be possible without it.
 const LOOK_TIMEOUT: Duration = Duration::from_secs(10);
@@ -28,14 +28,14 @@ const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 /// Waits until the HA manager has dropped its record of an HA resource `sid` that was removed. If that takes too long, or no
 /// HA manager is active, the create goes on, and [`follow`] looks at what becomes of it.
-pub(super) async fn await_removal(verb: &Verb<'_>, sid: &str) -> Result<(), Failure> {
-    let (client, call) = (verb.client(), verb.call());
+pub(super) async fn await_removal(op: &OpContext<'_>, sid: &str) -> Result<(), Failure> {
+    let (client, call) = (op.client(), op.call());
     // What was listed for the plan of this very create a few seconds ago will do: of its own removals this process knows.
     let leftovers = async {
         let rows = client.list(Collection::HaStatus, &one_look(&call)).await?;
         Ok::<_, Error>(removed(&Json::Array(rows.all()?)))
     };
-    match verb.configured.was_removed(sid, leftovers).await {
+    match op.configured.was_removed(sid, leftovers).await {
         Ok(true) => {}
         Ok(false) => return Ok(()),
         Err(error) => return unseen(sid, &error),
@@ -56,10 +56,10 @@ pub(super) async fn await_removal(verb: &Verb<'_>, sid: &str) -> Result<(), Fail
         if Instant::now() >= end {
             break format!("the HA manager has not dropped it within {} s", LONGEST_WAIT.as_secs());
         }
-        if looks.pause(POLL).await {
+        if looks.pause(POLL_INTERVAL).await {
             continue;
         }
-        if verb.cx.stop.is_cancelled() {
+        if op.cx.stop.is_cancelled() {
             return Err(Failure::refused(format!(
                 "{sid}: interrupted while the HA manager still had its record of the HA resource that was removed before. \
                  Nothing was sent. Apply again."
@@ -67,15 +67,15 @@ pub(super) async fn await_removal(verb: &Verb<'_>, sid: &str) -> Result<(), Fail
         }
         break "the time for the create does not allow to wait longer".to_owned();
     };
-    verb.configured.remember_inherited(sid, why);
+    op.configured.remember_inherited(sid, why);
     Ok(())
 }
 
 /// Looks, after a create that may have inherited the record of a removed HA resource, whether its service ends in `error`.
 /// The CRM acts in the rounds after the create; what goes wrong later is told by the refresh of the next plan.
-pub(super) async fn follow(verb: &Verb<'_>, sid: &str) -> Result<(), Failure> {
-    let Some(why) = verb.configured.inherited(sid) else { return Ok(()) };
-    let (client, call) = (verb.client(), verb.call());
+pub(super) async fn follow(op: &OpContext<'_>, sid: &str) -> Result<(), Failure> {
+    let Some(why) = op.configured.inherited(sid) else { return Ok(()) };
+    let (client, call) = (op.client(), op.call());
     let end = Instant::now() + LONGEST_WAIT;
     let mut looks = call.looks("the HA manager to take up an HA resource that was removed before");
     let is_unseen = loop {
@@ -92,12 +92,12 @@ pub(super) async fn follow(verb: &Verb<'_>, sid: &str) -> Result<(), Failure> {
         if Instant::now() >= end {
             break false;
         }
-        if !looks.pause(POLL).await {
+        if !looks.pause(POLL_INTERVAL).await {
             break true;
         }
     };
     if is_unseen {
-        warn(verb, sid, &why);
+        warn(op, sid, &why);
     }
     Ok(())
 }
@@ -130,8 +130,8 @@ fn unseen(sid: &str, error: &Error) -> Result<(), Failure> {
     Ok(())
 }
 
-fn warn(verb: &Verb<'_>, sid: &str, why: &str) {
-    verb.cx.warn(
+fn warn(op: &OpContext<'_>, sid: &str, why: &str) {
+    op.cx.warn(
         format!("HA resource {sid} may end in the error state"),
         format!(
             "{sid}: the HA manager still has its record of the HA resource that was removed before: {why}. The new HA resource \
@@ -163,8 +163,8 @@ mod tests {
     /// Waits as a create of `sid` does that has `seconds` left; why its service may end in `error`.
     async fn wait(configured: &Arc<Configured>, sid: &str, seconds: u64) -> Result<String, Failure> {
         let cx = Context::new((Instant::now() + Duration::from_secs(seconds)).into_std(), Stop::new());
-        let verb = Verb { configured: configured.clone(), cx: &cx };
-        await_removal(&verb, sid).await?;
+        let op = OpContext { configured: configured.clone(), cx: &cx };
+        await_removal(&op, sid).await?;
         Ok(configured.inherited(sid).unwrap_or_default())
     }
 
@@ -173,9 +173,9 @@ mod tests {
         let configured = configured(server);
         configured.remember_inherited("vm:100", "it was still there".to_owned());
         let cx = Context::new((Instant::now() + Duration::from_secs(600)).into_std(), Stop::new());
-        let verb = Verb { configured, cx: &cx };
-        let failure = follow(&verb, "vm:100").await.err();
-        drop(verb);
+        let op = OpContext { configured, cx: &cx };
+        let failure = follow(&op, "vm:100").await.err();
+        drop(op);
         let warnings = cx.into_warnings();
         let warnings = warnings.iter().map(|warning| format!("{}: {}", warning.summary, warning.detail));
         failure.map_or_else(|| warnings.collect(), |failure| failure.detail)
@@ -190,7 +190,7 @@ mod tests {
         });
         let before = Instant::now();
         assert_eq!(wait(&configured(&server), "vm:100", 600).await.unwrap(), "");
-        assert_eq!((server.count(STATUS), before.elapsed()), (5, 3 * POLL));
+        assert_eq!((server.count(STATUS), before.elapsed()), (5, 3 * POLL_INTERVAL));
     }
 
     #[tokio::test(start_paused = true)]
@@ -199,12 +199,16 @@ mod tests {
         let before = Instant::now();
         let told = wait(&configured(&server), "vm:100", 600).await.unwrap();
         assert!(told.contains("has not dropped it within 30 s"), "{told}");
-        assert!((LONGEST_WAIT..LONGEST_WAIT + POLL).contains(&before.elapsed()), "{:?}", before.elapsed());
+        assert!((LONGEST_WAIT..LONGEST_WAIT + POLL_INTERVAL).contains(&before.elapsed()), "{:?}", before.elapsed());
         // What is left of the create's own time is for the create.
         let before = Instant::now();
         let told = wait(&configured(&server), "vm:100", 10).await.unwrap();
         assert!(told.contains("does not allow to wait longer"), "{told}");
-        assert!(before.elapsed() <= Duration::from_secs(10) - 2 * POLL + POLL, "{:?}", before.elapsed());
+        assert!(
+            before.elapsed() <= Duration::from_secs(10) - 2 * POLL_INTERVAL + POLL_INTERVAL,
+            "{:?}",
+            before.elapsed()
+        );
     }
 
     #[tokio::test(start_paused = true)]
@@ -219,7 +223,7 @@ mod tests {
         let server = Fake::start(|_| ok(&rows("started", "active").to_string()));
         let before = Instant::now();
         assert_eq!(followed(&server).await, "");
-        assert!((LONGEST_WAIT..LONGEST_WAIT + POLL).contains(&before.elapsed()), "{:?}", before.elapsed());
+        assert!((LONGEST_WAIT..LONGEST_WAIT + POLL_INTERVAL).contains(&before.elapsed()), "{:?}", before.elapsed());
         // What can't be followed is a warning.
         for reply in [ok(&rows("started", "idle").to_string()), status(403, "Permission check failed (/, Sys.Audit)")] {
             let reply = std::sync::Mutex::new(Some(reply));
@@ -234,7 +238,7 @@ mod tests {
         let server = Fake::start(|_| ok(&rows("error", "active").to_string()));
         let configured = configured(&server);
         let cx = Context::new((Instant::now() + Duration::from_secs(600)).into_std(), Stop::new());
-        follow(&Verb { configured, cx: &cx }, "vm:100").await.unwrap();
+        follow(&OpContext { configured, cx: &cx }, "vm:100").await.unwrap();
         assert!(server.seen().is_empty());
     }
 
@@ -242,7 +246,7 @@ mod tests {
     async fn a_long_wait_for_the_record_is_noted() {
         let server = Fake::start(|_| ok(&rows("deleting", "active").to_string()));
         let cx = Context::new((Instant::now() + Duration::from_secs(600)).into_std(), Stop::new());
-        await_removal(&Verb { configured: configured(&server), cx: &cx }, "vm:100").await.unwrap();
+        await_removal(&OpContext { configured: configured(&server), cx: &cx }, "vm:100").await.unwrap();
         let noted = cx.waits().warnings("vm:100");
         assert_eq!(
             noted.iter().map(|warning| warning.summary.as_str()).collect::<Vec<_>>(),
@@ -255,12 +259,12 @@ mod tests {
         let server = Fake::start(|_| ok(&rows("deleting", "active").to_string()));
         let (configured, stop) = (configured(&server), Stop::new());
         let cx = Context::new((Instant::now() + Duration::from_secs(600)).into_std(), stop.clone());
-        let verb = Verb { configured, cx: &cx };
+        let op = OpContext { configured, cx: &cx };
         let interrupt = async {
-            tokio::time::sleep(3 * POLL).await;
+            tokio::time::sleep(3 * POLL_INTERVAL).await;
             stop.cancel();
         };
-        let (waited, ()) = futures_util::join!(await_removal(&verb, "vm:100"), interrupt);
+        let (waited, ()) = futures_util::join!(await_removal(&op, "vm:100"), interrupt);
         let failure = waited.unwrap_err();
         assert!(
             failure.detail.contains("interrupted") && failure.detail.contains("Nothing was sent"),

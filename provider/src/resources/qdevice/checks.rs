@@ -1,13 +1,13 @@
 //! What has to be so before a QDevice can be set up. `pvecm` finds out about most of it half-way, with certificates on some
-//! nodes and none on others; here all of it is found out first, and all of it is told at once.
+//! nodes and none on others; here all of it is found out first, and all of it is ssh_failure at once.
 
 use pve_schemas::Qdevice;
 use pve_schemas::qdevice::{PATH, PORT};
 
 use super::look::Look;
-use super::{odd, told};
+use super::{odd, ssh_failure};
 use crate::framework::{Failure, Path};
-use crate::resources::verbs::Verb;
+use crate::resources::operations::OpContext;
 use crate::ssh::{Command, Error, NoLogin, Output, no_login};
 
 /// Where corosync-qdevice keeps its certificates; `pvecm` refuses to begin where it exists.
@@ -20,7 +20,7 @@ pub(super) const FOLDER: &str = "/etc/corosync/qdevice";
 const PROBE: &str = r#"exec 3<>"/dev/tcp/$1/$2""#;
 
 /// Whether everything is as it has to be; then, whether an interrupted set-up has left certificates.
-pub(super) async fn run(verb: &Verb<'_>, look: &Look, planned: &Qdevice) -> Result<bool, Failure> {
+pub(super) async fn run(op: &OpContext<'_>, look: &Look, planned: &Qdevice) -> Result<bool, Failure> {
     if !look.is_clustered {
         let node = look.node()?;
         return Err(Failure::refused(format!(
@@ -32,12 +32,12 @@ pub(super) async fn run(verb: &Verb<'_>, look: &Look, planned: &Qdevice) -> Resu
     if count % 2 == 1 && planned.force != Some(true) {
         return Err(Failure::refused(odd(count)).at(Path::attribute("force")));
     }
-    look.wait_for_others(verb).await?;
+    look.wait_for_others(op).await?;
     let mut leftover = false;
     for member in &look.members {
-        leftover |= ask(verb, &member.name, Command::new("test").args(["-e", CERTIFICATES])).await?.is_success();
+        leftover |= ask(op, &member.name, Command::new("test").args(["-e", CERTIFICATES])).await?.is_success();
     }
-    match missing(verb, look, &planned.address).await? {
+    match missing(op, look, &planned.address).await? {
         None => Ok(leftover),
         Some(list) => Err(Failure::refused(format!(
             "The QDevice can't be set up yet. Nothing was changed. What is missing:\n{list}\nThen apply again."
@@ -46,29 +46,29 @@ pub(super) async fn run(verb: &Verb<'_>, look: &Look, planned: &Qdevice) -> Resu
 }
 
 /// What nodes and the QNetd host at `address` lack, a line each; none if that is nothing.
-pub(super) async fn missing(verb: &Verb<'_>, look: &Look, address: &str) -> Result<Option<String>, Failure> {
+pub(super) async fn missing(op: &OpContext<'_>, look: &Look, address: &str) -> Result<Option<String>, Failure> {
     let mut missing = Vec::new();
     for member in &look.members {
         let node = member.name.as_str();
-        let installed = ask(verb, node, Command::new("dpkg").args(["-s", "corosync-qdevice"])).await?;
+        let installed = ask(op, node, Command::new("dpkg").args(["-s", "corosync-qdevice"])).await?;
         if !is_installed(&installed) {
             missing.push(format!(
                 "{node}: the package corosync-qdevice is missing. `apt install corosync-qdevice` on it."
             ));
         }
     }
-    missing.extend(host(verb, look.node()?, address).await?);
+    missing.extend(host(op, look.node()?, address).await?);
     let list = missing.iter().map(|line| format!("- {line}")).collect::<Vec<_>>().join("\n");
     Ok((!list.is_empty()).then_some(list))
 }
 
 /// What the QNetd host lacks, as seen from `node`.
-async fn host(verb: &Verb<'_>, node: &str, address: &str) -> Result<Vec<String>, Failure> {
+async fn host(op: &OpContext<'_>, node: &str, address: &str) -> Result<Vec<String>, Failure> {
     let mut missing = Vec::new();
     let login = format!("root@{address}");
     // As pvecm logs in: without anybody to ask.
     let over = ["-o", "BatchMode=yes", "-o", "ConnectTimeout=10", &login, "dpkg", "-s", "corosync-qnetd"];
-    let package = ask(verb, node, Command::new("ssh").args(over)).await?;
+    let package = ask(op, node, Command::new("ssh").args(over)).await?;
     let installed = is_installed(&package);
     if package.exit == 255 {
         let said = package.stderr_text().replace('\n', " ");
@@ -90,7 +90,7 @@ async fn host(verb: &Verb<'_>, node: &str, address: &str) -> Result<Vec<String>,
     }
     let port = PORT.to_string();
     let probe = ["10", "bash", "-c", PROBE, "bash", address, &port];
-    let reached = ask(verb, node, Command::new("timeout").args(probe)).await?;
+    let reached = ask(op, node, Command::new("timeout").args(probe)).await?;
     // Without the package nobody listens there.
     if !reached.is_success() && (installed || package.exit == 255) {
         missing.push(format!(
@@ -101,9 +101,9 @@ async fn host(verb: &Verb<'_>, node: &str, address: &str) -> Result<Vec<String>,
     Ok(missing)
 }
 
-async fn ask(verb: &Verb<'_>, node: &str, command: Command) -> Result<Output, Failure> {
-    let answer: Result<Output, Error> = verb.ssh()?.run(node, &command.reading(), &verb.call()).await;
-    answer.map_err(told(node))
+async fn ask(op: &OpContext<'_>, node: &str, command: Command) -> Result<Output, Failure> {
+    let answer: Result<Output, Error> = op.ssh()?.run(node, &command.reading(), &op.call()).await;
+    answer.map_err(ssh_failure(node))
 }
 
 /// dpkg also knows packages that were removed and left their configuration.

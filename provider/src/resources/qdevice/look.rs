@@ -9,12 +9,12 @@ use serde_json::Value as Json;
 use super::SUBJECT;
 use crate::client::Collection;
 use crate::framework::{Cause, Failure};
-use crate::resources::hosted::{Member, any_node, get, members, told};
-use crate::resources::verbs::Verb;
+use crate::resources::operations::OpContext;
+use crate::resources::ssh_resource::{Member, any_node, get, members, ssh_failure};
 use crate::ssh::{Command, node_file};
 
 /// How often it is looked whether another `pvecm` is still at work.
-const POLL: Duration = Duration::from_secs(1);
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The nodes, and the device in `corosync.conf`.
 pub(super) struct Look {
@@ -25,23 +25,23 @@ pub(super) struct Look {
 }
 
 impl Look {
-    pub(super) async fn new(verb: &Verb<'_>) -> Result<Self, Failure> {
-        let members = members(verb).await?;
+    pub(super) async fn new(op: &OpContext<'_>) -> Result<Self, Failure> {
+        let members = members(op).await?;
         let node = any_node(&members, None)?;
-        let text = node_file::read(&verb.ssh()?, node, PATH, &verb.call()).await.map_err(told(SUBJECT))?;
+        let text = node_file::read(&op.ssh()?, node, PATH, &op.call()).await.map_err(ssh_failure(SUBJECT))?;
         Ok(Self { device: text.as_deref().and_then(Device::find), is_clustered: text.is_some(), members })
     }
 
     /// The QDevice as the API of the node that answers and `pvecm status` show it.
-    pub(super) async fn found(&self, verb: &Verb<'_>) -> Result<Option<Qdevice>, Failure> {
+    pub(super) async fn found(&self, op: &OpContext<'_>) -> Result<Option<Qdevice>, Failure> {
         let Some(device) = &self.device else { return Ok(None) };
-        let answer: Json = get(verb, SUBJECT, Collection::Qdevice).await?;
+        let answer: Json = get(op, SUBJECT, Collection::Qdevice).await?;
         let votes = match device.votes {
             Some(votes) => Some(votes),
             // With `lms` Proxmox writes none, and corosync takes one less than there are nodes.
-            None => self.votes(verb).await?.qdevice().map(|member| member.configured_votes).filter(|votes| *votes > 0),
+            None => self.votes(op).await?.qdevice().map(|member| member.configured_votes).filter(|votes| *votes > 0),
         };
-        let state = state(answer["State"].as_str(), &self.idle(verb).await?);
+        let state = state(answer["State"].as_str(), &self.idle(op).await?);
         let none_less = || i64::try_from(self.members.len()).ok().map(|count| count - 1);
         Ok(Some(Qdevice {
             address: device.host.clone().unwrap_or_default(),
@@ -54,18 +54,18 @@ impl Look {
     }
 
     /// The votes as votequorum counts them.
-    pub(super) async fn votes(&self, verb: &Verb<'_>) -> Result<Votes, Failure> {
+    pub(super) async fn votes(&self, op: &OpContext<'_>) -> Result<Votes, Failure> {
         let node = any_node(&self.members, None)?;
-        crate::ssh::votes(&verb.ssh()?, node, &verb.call()).await.map_err(told(SUBJECT))
+        crate::ssh::votes(&op.ssh()?, node, &op.call()).await.map_err(ssh_failure(SUBJECT))
     }
 
     /// The online nodes whose daemon doesn't run.
-    pub(super) async fn idle(&self, verb: &Verb<'_>) -> Result<Vec<&str>, Failure> {
-        let ssh = verb.ssh()?;
+    pub(super) async fn idle(&self, op: &OpContext<'_>) -> Result<Vec<&str>, Failure> {
+        let ssh = op.ssh()?;
         let mut idle = Vec::new();
         for member in self.members.iter().filter(|member| member.online) {
             let command = Command::new("systemctl").args(["is-active", "corosync-qdevice"]).reading();
-            let output = ssh.run(&member.name, &command, &verb.call()).await.map_err(told(&member.name))?;
+            let output = ssh.run(&member.name, &command, &op.call()).await.map_err(ssh_failure(&member.name))?;
             if !output.is_success() {
                 idle.push(member.name.as_str());
             }
@@ -87,17 +87,17 @@ impl Look {
     }
 
     /// A `pvecm` whose connection was cut may go on for a while; two of them would get in each other's way.
-    pub(super) async fn wait_for_others(&self, verb: &Verb<'_>) -> Result<(), Failure> {
+    pub(super) async fn wait_for_others(&self, op: &OpContext<'_>) -> Result<(), Failure> {
         let node = any_node(&self.members, None)?;
         loop {
             let command = Command::new("pgrep").args(["-x", "pvecm"]).reading();
-            let output = verb.ssh()?.run(node, &command, &verb.call()).await.map_err(told(node))?;
+            let output = op.ssh()?.run(node, &command, &op.call()).await.map_err(ssh_failure(node))?;
             // pgrep answers 1 where nothing is found, and has more codes for trouble of its own.
             if !output.is_success() {
                 return Ok(());
             }
             tracing::info!(node, "waiting for another pvecm");
-            if !verb.call().pause(POLL).await {
+            if !op.call().pause(POLL_INTERVAL).await {
                 return Err(Failure::new(
                     Cause::Refused,
                     format!(

@@ -8,11 +8,11 @@ use serde_json::Value as Json;
 
 use crate::client::Collection;
 use crate::framework::{Number, Path, Value};
-use crate::resources::verbs::{Verb, Verbs};
+use crate::resources::operations::{OpContext, Operations};
 
 /// The node that the guest is on; none if that can't be told.
-pub(super) async fn home(verb: &Verb<'_>, guest: i64) -> Option<String> {
-    let rows = verb.client().list(Collection::ClusterResources, &verb.call()).await.ok()?;
+pub(super) async fn home(op: &OpContext<'_>, guest: i64) -> Option<String> {
+    let rows = op.client().list(Collection::ClusterResources, &op.call()).await.ok()?;
     let row = ["qemu", "lxc"].iter().find_map(|kind| rows.find::<Json>(&format!("{kind}/{guest}")).ok().flatten());
     row?["node"].as_str().map(str::to_owned)
 }
@@ -21,12 +21,12 @@ pub(super) async fn home(verb: &Verb<'_>, guest: i64) -> Option<String> {
 ///
 /// Proxmox turns a job round with each move of its guest, so that after some moves its nodes may be any two: a state keeps its
 /// target. Only a create that meets a job takes it for the planned one by its nodes.
-pub(super) async fn in_words_of(verb: &Verb<'_>, state: &Value, found: &mut Value) {
+pub(super) async fn in_words_of(op: &OpContext<'_>, state: &Value, found: &mut Value) {
     let Some(guest) = guest(found) else { return };
-    let home = home(verb, guest).await;
+    let home = home(op, guest).await;
     let now = Ends { source: text(found, "source"), copies_to: text(found, "target") }.at(home.as_deref());
     if let Some(wanted) = state.at("target").as_str()
-        && (!is_planned(state) || now.has(wanted) || is_covered(verb, found, wanted).await)
+        && (!is_planned(state) || now.has(wanted) || is_covered(op, found, wanted).await)
     {
         found.insert("target", Value::from(wanted));
     }
@@ -34,15 +34,15 @@ pub(super) async fn in_words_of(verb: &Verb<'_>, state: &Value, found: &mut Valu
 }
 
 /// Warns of a job that copies between two nodes of which neither is its target, nor where its copies went before.
-pub(super) async fn tell_of_strangers(verb: &Verb<'_>, state: &Value, found: &Value) {
+pub(super) async fn tell_of_strangers(op: &OpContext<'_>, state: &Value, found: &Value) {
     let (Some(wanted), now) = (state.at("target").as_str(), ends_of(found)) else { return };
     let Ends { source: Some(source), copies_to: Some(copies_to) } = &now else { return };
-    if now.has(wanted) || ends_of(state).has(copies_to) || is_covered(verb, found, wanted).await {
+    if now.has(wanted) || ends_of(state).has(copies_to) || is_covered(op, found, wanted).await {
         return;
     }
     let part = |name: &str| found.at(name).as_number().map(ToString::to_string).unwrap_or_default();
     let id = format!("{}-{}", part("guest"), part("job_number"));
-    verb.cx.warn_at(
+    op.cx.warn_at(
         Path::attribute("target"),
         format!("Replication job {id} does not copy to its target {wanted}"),
         format!(
@@ -87,8 +87,8 @@ fn is_planned(state: &Value) -> bool {
 
 /// Whether another job of the guest copies to where this one is wanted to. Jobs of one guest change their targets with one
 /// another while it goes round.
-async fn is_covered(verb: &Verb<'_>, found: &Value, wanted: &str) -> bool {
-    let Ok(list) = verb.client().list(ReplicationJob::COLLECTION_LIST, &verb.call()).await else { return false };
+async fn is_covered(op: &OpContext<'_>, found: &Value, wanted: &str) -> bool {
+    let Ok(list) = op.client().list(ReplicationJob::COLLECTION_LIST, &op.call()).await else { return false };
     let entries: Vec<Json> = list.all().unwrap_or_default();
     let jobs = entries.iter().filter(|entry| !is_being_removed(entry));
     let mut others = jobs.filter_map(|entry| ReplicationJob::parse(entry).ok()).map(|job| job.noun);

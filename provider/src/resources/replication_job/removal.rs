@@ -11,10 +11,10 @@ use super::ends::home;
 use crate::client::Collection;
 use crate::framework::Failure;
 use crate::resources::explain;
-use crate::resources::verbs::Verb;
+use crate::resources::operations::OpContext;
 
 /// How often a job that is being removed is looked at; the scheduler works once a minute.
-const POLL: Duration = Duration::from_secs(2);
+const POLL_INTERVAL: Duration = Duration::from_secs(2);
 
 /// Why a job can't be removed now.
 pub(super) enum Obstacle {
@@ -34,9 +34,9 @@ impl Obstacle {
 }
 
 /// What keeps Proxmox from removing the job in `entry`.
-pub(super) async fn obstacle(verb: &Verb<'_>, entry: &Json) -> Option<Obstacle> {
-    let ends = ends(verb, entry).await;
-    let nodes = verb.client().list(Collection::Nodes, &verb.call()).await.ok()?;
+pub(super) async fn obstacle(op: &OpContext<'_>, entry: &Json) -> Option<Obstacle> {
+    let ends = ends(op, entry).await;
+    let nodes = op.client().list(Collection::Nodes, &op.call()).await.ok()?;
     let is_down = |node: &String| {
         let entry = nodes.find::<Json>(node).ok().flatten();
         entry.is_some_and(|entry| entry["status"] == "offline")
@@ -48,28 +48,28 @@ pub(super) async fn obstacle(verb: &Verb<'_>, entry: &Json) -> Option<Obstacle> 
 }
 
 /// Whether the job in `entry` is going to be gone by itself.
-pub(super) async fn is_under_way(verb: &Verb<'_>, entry: &Json) -> bool {
-    is_being_removed(entry) && obstacle(verb, entry).await.is_none()
+pub(super) async fn is_under_way(op: &OpContext<'_>, entry: &Json) -> bool {
+    is_being_removed(entry) && obstacle(op, entry).await.is_none()
 }
 
 /// Waits until the job called `key`, whose removal has been asked for, is gone.
-pub(super) async fn finish(verb: &Verb<'_>, key: &str, path: &str) -> Result<(), Failure> {
-    let call = verb.call();
+pub(super) async fn finish(op: &OpContext<'_>, key: &str, path: &str) -> Result<(), Failure> {
+    let call = op.call();
     let mut looks = call.looks("Proxmox to remove a replication job");
     loop {
-        let entry = verb.client().find::<Json>(path, &call).await.map_err(|error| explain(key, &error))?;
+        let entry = op.client().find::<Json>(path, &call).await.map_err(|error| explain(key, &error))?;
         let Some(entry) = entry else { return Ok(()) };
-        let obstacle = obstacle(verb, &entry).await;
-        if obstacle.is_some() || !looks.pause(POLL).await {
-            let source = ends(verb, &entry).await.source;
+        let obstacle = obstacle(op, &entry).await;
+        if obstacle.is_some() || !looks.pause(POLL_INTERVAL).await {
+            let source = ends(op, &entry).await.source;
             return Err(Failure::refused(stuck(key, obstacle.as_ref(), source.as_deref())));
         }
     }
 }
 
-async fn ends(verb: &Verb<'_>, entry: &Json) -> Ends {
+async fn ends(op: &OpContext<'_>, entry: &Json) -> Ends {
     let home = match Entry(entry).integer("guest") {
-        Some(guest) => home(verb, guest).await,
+        Some(guest) => home(op, guest).await,
         None => None,
     };
     Ends::of(Entry(entry)).at(home.as_deref())

@@ -10,7 +10,7 @@ use super::{ends, removal};
 use crate::client::{Collection, Error};
 use crate::framework::{CREATE_FIRST, Cause, Failure, Number, Path, Value};
 use crate::resources::explain;
-use crate::resources::verbs::{Verb, Verbs};
+use crate::resources::operations::{OpContext, Operations};
 
 /// A guest and the node that its copies are to go to.
 struct Wanted {
@@ -33,11 +33,11 @@ struct Taken {
 }
 
 /// Looks before `state` is deleted whether `successor` could be created afterwards, and whether the delete could be finished.
-pub(super) async fn look_ahead(verb: &Verb<'_>, state: &ReplicationJob, successor: &Value) -> Result<(), Failure> {
+pub(super) async fn look_ahead(op: &OpContext<'_>, state: &ReplicationJob, successor: &Value) -> Result<(), Failure> {
     let id = state.key();
     let kept = "Nothing was changed: the job is kept, since it could not be created again.";
     if let Some(wanted) = Wanted::of(successor) {
-        let hurdle = hurdle(verb, &wanted, Some(&id)).await.map_err(|error| explain(&id, &error))?;
+        let hurdle = hurdle(op, &wanted, Some(&id)).await.map_err(|error| explain(&id, &error))?;
         if let Some(hurdle) = hurdle {
             return Err(Failure::refused(format!(
                 "{id}: {} {kept}\n{}",
@@ -51,14 +51,14 @@ pub(super) async fn look_ahead(verb: &Verb<'_>, state: &ReplicationJob, successo
         return Ok(());
     }
     let path = ReplicationJob::COLLECTION_LIST.object(&id);
-    let entry = verb.client().find::<Json>(&path, &verb.call()).await.map_err(|error| explain(&id, &error))?;
+    let entry = op.client().find::<Json>(&path, &op.call()).await.map_err(|error| explain(&id, &error))?;
     // A mark that is there already is not taken away by keeping the job.
     let entry = entry.filter(|entry| !is_being_removed(entry));
     let Some(mut entry) = entry else { return Ok(()) };
     if state.keep_replica == Some(true) {
         entry["remove_job"] = "local".into();
     }
-    match removal::obstacle(verb, &entry).await {
+    match removal::obstacle(op, &entry).await {
         Some(obstacle) => Err(Failure::refused(format!(
             "{id}: node {} is down, so that Proxmox can't finish the removal of the old job, which comes before the create of the new \
              one. Nothing was changed.\nApply again when the node is back. If it is gone for good, set `force_destroy = true` and apply \
@@ -70,26 +70,24 @@ pub(super) async fn look_ahead(verb: &Verb<'_>, state: &ReplicationJob, successo
 }
 
 /// Waits until jobs that are being removed don't stand against `planned` any more.
-pub(super) async fn make_way(verb: &Verb<'_>, planned: &Value) -> Result<(), Failure> {
+pub(super) async fn make_way(op: &OpContext<'_>, planned: &Value) -> Result<(), Failure> {
     let Some(wanted) = Wanted::of(planned) else { return Ok(()) };
     let own = planned
         .at("job_number")
         .as_number()
         .and_then(Number::as_i64)
         .map(|number| format!("{}-{number}", wanted.guest));
-    for entry in jobs(verb, wanted.guest).await.map_err(|error| explain(&wanted.name(), &error))? {
+    for entry in jobs(op, wanted.guest).await.map_err(|error| explain(&wanted.name(), &error))? {
         let id = entry["id"].as_str().unwrap_or_default();
         let is_same = entry["target"] == wanted.target.as_str() || own.as_deref() == Some(id);
         if is_same && is_being_removed(&entry) {
-            removal::finish(verb, id, &ReplicationJob::COLLECTION_LIST.object(id)).await.map_err(|failure| {
-                Failure {
-                    detail: format!(
-                        "{} has to wait until the job {id} is gone, which takes its place. Nothing was created.\n{}",
-                        wanted.name(),
-                        failure.detail
-                    ),
-                    ..failure
-                }
+            removal::finish(op, id, &ReplicationJob::COLLECTION_LIST.object(id)).await.map_err(|failure| Failure {
+                detail: format!(
+                    "{} has to wait until the job {id} is gone, which takes its place. Nothing was created.\n{}",
+                    wanted.name(),
+                    failure.detail
+                ),
+                ..failure
             })?;
         }
     }
@@ -97,11 +95,11 @@ pub(super) async fn make_way(verb: &Verb<'_>, planned: &Value) -> Result<(), Fai
 }
 
 /// Names the job or the node that stands against the create that was refused.
-pub(super) async fn explain_refusal(verb: &Verb<'_>, planned: &Value, failure: Failure) -> Failure {
+pub(super) async fn explain_refusal(op: &OpContext<'_>, planned: &Value, failure: Failure) -> Failure {
     // Of a create that may have been carried out its own job would be named.
     let is_refused = !matches!(failure.cause, Cause::Ambiguous | Cause::Exists);
     let Some(wanted) = Wanted::of(planned).filter(|_| is_refused) else { return failure };
-    let Ok(Some(hurdle)) = hurdle(verb, &wanted, None).await else { return failure };
+    let Ok(Some(hurdle)) = hurdle(op, &wanted, None).await else { return failure };
     let words = failure.detail.lines().last().filter(|line| line.starts_with("PVE: ")).unwrap_or_default();
     let detail = format!(
         "{}: {} Nothing was changed.\n{}\n{words}",
@@ -112,11 +110,11 @@ pub(super) async fn explain_refusal(verb: &Verb<'_>, planned: &Value, failure: F
     Failure { detail: detail.trim_end().to_owned(), ..failure }.at(Path::attribute("target"))
 }
 
-async fn hurdle(verb: &Verb<'_>, wanted: &Wanted, but: Option<&str>) -> Result<Option<Hurdle>, Error> {
-    let guests = verb.client().get::<Vec<Json>>(Collection::ClusterResources.path(), &verb.call()).await?;
+async fn hurdle(op: &OpContext<'_>, wanted: &Wanted, but: Option<&str>) -> Result<Option<Hurdle>, Error> {
+    let guests = op.client().get::<Vec<Json>>(Collection::ClusterResources.path(), &op.call()).await?;
     let row = guests.iter().find(|row| Entry(row).integer("vmid") == Some(wanted.guest));
     let home = row.and_then(|row| row["node"].as_str());
-    let jobs = jobs(verb, wanted.guest).await?;
+    let jobs = jobs(op, wanted.guest).await?;
     let others = || {
         let others = jobs.iter().filter(|entry| !is_being_removed(entry) && entry["id"].as_str() != but);
         others.filter_map(|entry| {
@@ -130,8 +128,8 @@ async fn hurdle(verb: &Verb<'_>, wanted: &Wanted, but: Option<&str>) -> Result<O
     Ok(others().find(|job| job.copies_to == wanted.target).map(Hurdle::Taken))
 }
 
-async fn jobs(verb: &Verb<'_>, guest: i64) -> Result<Vec<Json>, Error> {
-    let mut jobs = verb.client().get::<Vec<Json>>(ReplicationJob::COLLECTION, &verb.call()).await?;
+async fn jobs(op: &OpContext<'_>, guest: i64) -> Result<Vec<Json>, Error> {
+    let mut jobs = op.client().get::<Vec<Json>>(ReplicationJob::COLLECTION, &op.call()).await?;
     jobs.retain(|entry| Entry(entry).integer("guest") == Some(guest));
     Ok(jobs)
 }

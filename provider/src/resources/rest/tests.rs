@@ -24,7 +24,7 @@ struct Setup<N> {
     cx: Context,
 }
 
-impl<N: Verbs> Setup<N> {
+impl<N: Operations> Setup<N> {
     /// A cluster of PVE 9.1 without HA groups that answers everything else with `answer`.
     fn new(answer: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Self {
         let server = Fake::start(move |seen| match seen.path.as_str() {

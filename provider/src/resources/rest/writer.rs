@@ -8,10 +8,10 @@ use pve_schemas::noun::{Rest, Store};
 use serde_json::Value as Json;
 
 use super::RestResource;
-use crate::client::{Domain, Error, Kind, Params, Turn};
+use crate::client::{DomainPermit, Error, ErrorKind, LockDomain, Params};
 use crate::framework::{Cause, Context, Failure, Found, GivenUp, Value, WritePermit};
 use crate::resources::explain;
-use crate::resources::verbs::{Verb, Verbs};
+use crate::resources::operations::{OpContext, Operations};
 
 /// How often it is looked whether this apply has created what a reference is to go to.
 const LOOK_INTERVAL: Duration = Duration::from_millis(200);
@@ -22,9 +22,9 @@ const TURN: &str = "before its turn to write";
 /// The turn in the lock domain of `N`, and what is written in it.
 pub(super) struct Writer<'a, N> {
     resource: &'a RestResource<N>,
-    verb: Verb<'a>,
+    op: OpContext<'a>,
     /// None after others were let write first and none of them did.
-    turn: Option<Turn>,
+    permit: Option<DomainPermit>,
 }
 
 /// What is sent.
@@ -34,33 +34,33 @@ enum Request<'a> {
     Delete(&'a str, &'a Params),
 }
 
-impl<'a, N: Verbs> Writer<'a, N> {
+impl<'a, N: Operations> Writer<'a, N> {
     /// Waits for the turn.
     pub(super) async fn new(resource: &'a RestResource<N>, cx: &'a Context) -> Result<Self, Failure> {
-        let verb = resource.noun.writing_verb(cx)?;
-        let turn = verb.client().turn(domain::<N>(), &verb.call()).await.map_err(|e| explain(TURN, &e))?;
-        Ok(Self { resource, verb, turn: Some(turn) })
+        let op = resource.noun.writing_verb(cx)?;
+        let permit = op.client().permit(domain::<N>(), &op.call()).await.map_err(|e| explain(TURN, &e))?;
+        Ok(Self { resource, op, permit: Some(permit) })
     }
 
     /// Sends a write. What another rule stands in the way of is sent again after each further write of this process, since
     /// the order inside one apply may be the only trouble.
     async fn write(&mut self, key: &str, request: Request<'_>) -> Result<(), Failure> {
         let explain = |error| self.resource.explain(key, &error);
-        let call = self.verb.call();
+        let call = self.op.call();
         loop {
-            let turn = match self.turn.take() {
-                Some(turn) => turn,
-                None => self.verb.client().turn(domain::<N>(), &call).await.map_err(explain)?,
+            let permit = match self.permit.take() {
+                Some(permit) => permit,
+                None => self.op.client().permit(domain::<N>(), &call).await.map_err(explain)?,
             };
-            let error = match self.send(&request, &turn).await {
-                Err(error) if matches!(error.kind(), Kind::RuleConflict | Kind::Unmanaged) => error,
+            let error = match self.send(&request, &permit).await {
+                Err(error) if matches!(error.kind(), ErrorKind::RuleConflict | ErrorKind::Unmanaged) => error,
                 done => {
-                    self.turn = Some(turn);
+                    self.permit = Some(permit);
                     return done.map(|_| ()).map_err(explain);
                 }
             };
-            self.turn = self.verb.client().pass(turn, &call).await.map_err(explain)?;
-            if self.turn.is_none() {
+            self.permit = self.op.client().pass(permit, &call).await.map_err(explain)?;
+            if self.permit.is_none() {
                 return Err(explain(error));
             }
         }
@@ -72,9 +72,9 @@ impl<'a, N: Verbs> Writer<'a, N> {
         let refused = || Failure::refused(format!("{}: it can't refer to this.", given_up.id));
         let (collection, parameter) = N::REFERRED_BY.ok_or_else(refused)?;
         let failed = |error: Error| explain(&given_up.id, &error);
-        let (path, call) = (collection.object(&given_up.id), self.verb.call());
+        let (path, call) = (collection.object(&given_up.id), self.op.call());
         loop {
-            let entry = self.verb.client().find::<Json>(&path, &call).await.map_err(failed)?;
+            let entry = self.op.client().find::<Json>(&path, &call).await.map_err(failed)?;
             // What was given up meanwhile is done.
             let Some(entry) = entry.filter(|entry| entry[parameter] == given_up.from.as_str()) else { return Ok(()) };
             let mut params = Params::new();
@@ -85,53 +85,53 @@ impl<'a, N: Verbs> Writer<'a, N> {
             if let Some(digest) = entry["digest"].as_str() {
                 params.set("digest", digest);
             }
-            let turn = match self.turn.take() {
-                Some(turn) => turn,
-                None => self.verb.client().turn(domain::<N>(), &call).await.map_err(failed)?,
+            let permit = match self.permit.take() {
+                Some(permit) => permit,
+                None => self.op.client().permit(domain::<N>(), &call).await.map_err(failed)?,
             };
             let was_made = self.has_made(given_up);
-            let error = match self.send(&Request::Put(&path, &params), &turn).await {
-                Err(error) if error.kind() == Kind::NoSuchGroup && !was_made => error,
+            let error = match self.send(&Request::Put(&path, &params), &permit).await {
+                Err(error) if error.kind() == ErrorKind::NoSuchGroup && !was_made => error,
                 done => {
-                    self.turn = Some(turn);
+                    self.permit = Some(permit);
                     return done.map(|_| ()).map_err(failed);
                 }
             };
-            self.turn = self.verb.client().pass(turn, &call).await.map_err(failed)?;
-            if self.turn.is_none() && !(given_up.is_to_new && self.is_made_in_time(given_up).await) {
+            self.permit = self.op.client().pass(permit, &call).await.map_err(failed)?;
+            if self.permit.is_none() && !(given_up.is_to_new && self.is_made_in_time(given_up).await) {
                 return Err(nowhere(given_up, &failed(error)));
             }
         }
     }
 
     fn has_made(&self, given_up: &GivenUp) -> bool {
-        given_up.to.as_ref().is_some_and(|to| self.verb.configured.preflight.has_made_named(N::NAME, to))
+        given_up.to.as_ref().is_some_and(|to| self.op.configured.preflight.has_made_named(N::NAME, to))
     }
 
     /// Waits, without a turn, until the object that is referred to instead was created.
     async fn is_made_in_time(&self, given_up: &GivenUp) -> bool {
         while !self.has_made(given_up) {
-            if !self.verb.call().pause(LOOK_INTERVAL).await {
+            if !self.op.call().pause(LOOK_INTERVAL).await {
                 return false;
             }
         }
         true
     }
 
-    async fn send(&self, request: &Request<'_>, turn: &Turn) -> Result<Json, Error> {
-        let (client, call) = (self.verb.client(), self.verb.call());
+    async fn send(&self, request: &Request<'_>, permit: &DomainPermit) -> Result<Json, Error> {
+        let (client, call) = (self.op.client(), self.op.call());
         match request {
-            Request::Post(path, params) => client.post(path, params, turn, &call).await,
-            Request::Put(path, params) => client.put(path, params, turn, &call).await,
-            Request::Delete(path, params) => client.delete(path, params, turn, &call).await,
+            Request::Post(path, params) => client.post(path, params, permit, &call).await,
+            Request::Put(path, params) => client.put(path, params, permit, &call).await,
+            Request::Delete(path, params) => client.delete(path, params, permit, &call).await,
         }
     }
 }
 
-impl<N: Verbs> WritePermit for Writer<'_, N> {
+impl<N: Operations> WritePermit for Writer<'_, N> {
     fn create<'a>(&'a mut self, planned: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
         async move {
-            N::before_write(&self.verb, None, planned).await?;
+            N::before_write(&self.op, None, planned).await?;
             let noun = self.resource.noun.model(planned)?;
             let key = noun.key();
             let mut params = Params::new();
@@ -146,9 +146,9 @@ impl<N: Verbs> WritePermit for Writer<'_, N> {
 
     fn update<'a>(&'a mut self, from: &'a Found, to: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
         async move {
-            N::before_write(&self.verb, Some(&from.object), to).await?;
+            N::before_write(&self.op, Some(&from.object), to).await?;
             let mut object = from.object.clone();
-            N::before_update(&self.verb, &mut object, to).await?;
+            N::before_update(&self.op, &mut object, to).await?;
             let (before, after) = (self.resource.noun.model(&object)?, self.resource.noun.model(to)?);
             let key = after.key();
             let (old, new) = (before.params(), after.params());
@@ -174,16 +174,16 @@ impl<N: Verbs> WritePermit for Writer<'_, N> {
 
     fn delete<'a>(&'a mut self, state: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
         async move {
-            if N::read_instead(&self.verb, state).await?.is_some() {
+            if N::read_instead(&self.op, state).await?.is_some() {
                 return Ok(());
             }
             let noun = self.resource.noun.model(state)?;
             let key = noun.key();
-            let params = N::delete_params(&self.verb, &noun).await?;
+            let params = N::delete_params(&self.op, &noun).await?;
             let sent = self.write(&key, Request::Delete(&N::COLLECTION_LIST.object(&key), &params)).await;
             // Whose answer was lost may have been carried out, with all that it does to others.
             if sent.as_ref().err().is_none_or(|failure| failure.cause == Cause::Ambiguous) {
-                N::deleted(&self.verb.configured, &noun);
+                N::deleted(&self.op.configured, &noun);
             }
             sent
         }
@@ -205,10 +205,10 @@ fn nowhere(given_up: &GivenUp, failure: &Failure) -> Failure {
     )
 }
 
-fn domain<N: Rest>() -> Domain {
+fn domain<N: Rest>() -> LockDomain {
     match N::STORE {
-        Store::Ha => Domain::Ha,
-        Store::Replication => Domain::ReplicationCfg,
-        Store::Datacenter => Domain::DatacenterCfg,
+        Store::Ha => LockDomain::Ha,
+        Store::Replication => LockDomain::ReplicationCfg,
+        Store::Datacenter => LockDomain::DatacenterCfg,
     }
 }

@@ -10,9 +10,9 @@ use super::text::Text;
 use super::votes;
 
 /// So many cards, and so many services and nodes on one, are shown.
-const MOST_CARDS: usize = 40;
-const MOST_SERVICES: usize = 25;
-const MOST_NODES: usize = 32;
+const MAX_CARDS: usize = 40;
+const MAX_SERVICES: usize = 25;
+const MAX_NODES: usize = 32;
 
 pub(super) fn render(page: &mut String, simulation: &HaFailoverSimulation) {
     if simulation.scenarios.is_empty() {
@@ -25,15 +25,15 @@ pub(super) fn render(page: &mut String, simulation: &HaFailoverSimulation) {
     );
     let harmful = simulation.scenarios.iter().filter(|scenario| !scenario.survived);
     let harmless = simulation.scenarios.iter().filter(|scenario| scenario.survived);
-    for scenario in harmful.chain(harmless).take(MOST_CARDS) {
+    for scenario in harmful.chain(harmless).take(MAX_CARDS) {
         card(page, scenario);
     }
     page.push_str("</div>\n");
-    if simulation.scenarios.len() > MOST_CARDS {
+    if simulation.scenarios.len() > MAX_CARDS {
         let _ = writeln!(
             page,
             "<p class=\"more\">{} more failures have no card.</p>",
-            simulation.scenarios.len() - MOST_CARDS
+            simulation.scenarios.len() - MAX_CARDS
         );
     }
     page.push_str("</section>\n");
@@ -54,7 +54,7 @@ fn card(page: &mut String, scenario: &Scenario) {
     let most = scenario.nodes.iter().flat_map(|n| [n.percent_before(), n.percent_after()]).flatten().max();
     let scale = most.unwrap_or(100).max(100);
     page.push_str("<div class=\"loads\">\n");
-    for node in scenario.nodes.iter().take(MOST_NODES) {
+    for node in scenario.nodes.iter().take(MAX_NODES) {
         load(page, node, scale);
     }
     page.push_str("</div>\n");
@@ -63,11 +63,11 @@ fn card(page: &mut String, scenario: &Scenario) {
     } else {
         page.push_str("<ul class=\"fates\">\n");
         let (lost, rest): (Vec<&Fate>, Vec<&Fate>) = scenario.services.iter().partition(|fate| fate.problem.is_some());
-        for one in lost.into_iter().chain(rest).take(MOST_SERVICES) {
+        for one in lost.into_iter().chain(rest).take(MAX_SERVICES) {
             fate(page, one);
         }
-        if scenario.services.len() > MOST_SERVICES {
-            let _ = writeln!(page, "<li>… and {} more</li>", scenario.services.len() - MOST_SERVICES);
+        if scenario.services.len() > MAX_SERVICES {
+            let _ = writeln!(page, "<li>… and {} more</li>", scenario.services.len() - MAX_SERVICES);
         }
         page.push_str("</ul>\n");
     }

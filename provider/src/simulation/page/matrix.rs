@@ -10,14 +10,14 @@ use super::super::UNKNOWN;
 use super::text::Text;
 
 /// So many rows and columns are shown, the harmed ones first.
-const MOST_SERVICES: usize = 200;
-const MOST_FAILURES: usize = 40;
+const MAX_SERVICES: usize = 200;
+const MAX_FAILURES: usize = 40;
 
 pub(super) fn render(page: &mut String, simulation: &HaFailoverSimulation) {
-    let (failures, more_failures) = first(&simulation.scenarios, MOST_FAILURES, |scenario| !scenario.survived);
+    let (failures, more_failures) = first(&simulation.scenarios, MAX_FAILURES, |scenario| !scenario.survived);
     let harmed =
         |placed: &Placed| simulation.scenarios.iter().flat_map(Scenario::lost).any(|fate| fate.sid == placed.sid);
-    let (services, more_services) = first(&simulation.placement, MOST_SERVICES, harmed);
+    let (services, more_services) = first(&simulation.placement, MAX_SERVICES, harmed);
     if failures.is_empty() || services.is_empty() {
         return;
     }

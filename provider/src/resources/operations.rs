@@ -13,7 +13,7 @@ use crate::session::{Configured, call};
 use crate::ssh::Ssh;
 
 /// What a REST-shaped noun adds to the generic verbs. Most add only where they are found.
-pub trait Verbs: Rest {
+pub trait Operations: Rest {
     /// The collection that refreshes share.
     const COLLECTION_LIST: Collection;
 
@@ -41,36 +41,36 @@ pub trait Verbs: Rest {
     }
 
     /// Plan-time checks against the live cluster.
-    fn preflight(_verb: &Verb<'_>, _change: Change<'_>) -> impl Future<Output = Diagnostics> + Send {
+    fn preflight(_op: &OpContext<'_>, _change: Change<'_>) -> impl Future<Output = Diagnostics> + Send {
         async { Diagnostics::new() }
     }
 
     /// What on the cluster refers to `object`, such as `the rule web`.
-    fn referrers(_verb: &Verb<'_>, _object: &Value) -> impl Future<Output = Vec<String>> + Send {
+    fn referrers(_op: &OpContext<'_>, _object: &Value) -> impl Future<Output = Vec<String>> + Send {
         async { Vec::new() }
     }
 
     /// Whether this cluster has such objects at all.
-    fn exists(_verb: &Verb<'_>) -> impl Future<Output = Result<bool, Failure>> + Send {
+    fn exists(_op: &OpContext<'_>) -> impl Future<Output = Result<bool, Failure>> + Send {
         async { Ok(true) }
     }
 
     /// Answers a read without asking for the object, where the cluster doesn't have such objects any more.
     fn read_instead(
-        _verb: &Verb<'_>,
+        _op: &OpContext<'_>,
         _object: &Value,
     ) -> impl Future<Output = Result<Option<Option<Value>>, Failure>> + Send {
         async { Ok(None) }
     }
 
     /// Whether an entry is an object at all, and not just what is left of one.
-    fn is_there(_verb: &Verb<'_>, _entry: &Json) -> impl Future<Output = bool> + Send {
+    fn is_there(_op: &OpContext<'_>, _entry: &Json) -> impl Future<Output = bool> + Send {
         async { true }
     }
 
     /// Corrects what was read in view of what the state says.
     fn adjust(
-        _verb: &Verb<'_>,
+        _op: &OpContext<'_>,
         _state: &Value,
         _found: &mut Value,
     ) -> impl Future<Output = Result<(), Failure>> + Send {
@@ -78,22 +78,22 @@ pub trait Verbs: Rest {
     }
 
     /// Warns of what a refresh has `found` in the place of `state`, where that is no change.
-    fn refreshed(_verb: &Verb<'_>, _state: &Value, _found: &Value) -> impl Future<Output = ()> + Send {
+    fn refreshed(_op: &OpContext<'_>, _state: &Value, _found: &Value) -> impl Future<Output = ()> + Send {
         async {}
     }
 
     /// Refuses what the cluster would take and misunderstand, right before `to` is written in the place of `from`.
     fn before_write(
-        _verb: &Verb<'_>,
+        _op: &OpContext<'_>,
         _from: Option<&Value>,
         _to: &Value,
     ) -> impl Future<Output = Result<(), Failure>> + Send {
         async { Ok(()) }
     }
 
-    /// Corrects what an update starts from, where [`Verbs::adjust`] has kept a word of the state that `to` gives up.
+    /// Corrects what an update starts from, where [`Operations::adjust`] has kept a word of the state that `to` gives up.
     fn before_update(
-        _verb: &Verb<'_>,
+        _op: &OpContext<'_>,
         _from: &mut Value,
         _to: &Value,
     ) -> impl Future<Output = Result<(), Failure>> + Send {
@@ -101,12 +101,12 @@ pub trait Verbs: Rest {
     }
 
     /// Completes what the plan left to be chosen of the identity.
-    fn identify(_verb: &Verb<'_>, planned: Value) -> impl Future<Output = Result<Value, Failure>> + Send {
+    fn assign_id(_op: &OpContext<'_>, planned: Value) -> impl Future<Output = Result<Value, Failure>> + Send {
         async { Ok(planned) }
     }
 
     /// Parameters of the delete.
-    fn delete_params(_verb: &Verb<'_>, _state: &Self) -> impl Future<Output = Result<Params, Failure>> + Send {
+    fn delete_params(_op: &OpContext<'_>, _state: &Self) -> impl Future<Output = Result<Params, Failure>> + Send {
         async { Ok(Params::new()) }
     }
 
@@ -114,23 +114,23 @@ pub trait Verbs: Rest {
     fn deleted(_configured: &Configured, _state: &Self) {}
 
     /// What own writes of this process have made of `prior`.
-    fn own_effects(_configured: &Configured, prior: &Value) -> Value {
+    fn after_own_writes(_configured: &Configured, prior: &Value) -> Value {
         prior.clone()
     }
 
     /// Waits until a create or update has its effect, where the user asked for that.
-    fn settle(_verb: &Verb<'_>, _object: &Self) -> impl Future<Output = Result<(), Failure>> + Send {
+    fn wait_ready(_op: &OpContext<'_>, _object: &Self) -> impl Future<Output = Result<(), Failure>> + Send {
         async { Ok(()) }
     }
 
     /// Waits until a deleted object is gone.
-    fn vanish(_verb: &Verb<'_>, _state: &Self) -> impl Future<Output = Result<(), Failure>> + Send {
+    fn wait_deleted(_op: &OpContext<'_>, _state: &Self) -> impl Future<Output = Result<(), Failure>> + Send {
         async { Ok(()) }
     }
 
     /// Looks, before `state` is destroyed to make room for `successor`, whether that can be created afterwards.
     fn look_ahead(
-        _verb: &Verb<'_>,
+        _op: &OpContext<'_>,
         _state: &Self,
         _successor: &Value,
     ) -> impl Future<Output = Result<(), Failure>> + Send {
@@ -143,12 +143,16 @@ pub trait Verbs: Rest {
     }
 
     /// Waits, before a create, until what is being removed is not in its way any more.
-    fn make_way(_verb: &Verb<'_>, _planned: &Value) -> impl Future<Output = Result<(), Failure>> + Send {
+    fn make_way(_op: &OpContext<'_>, _planned: &Value) -> impl Future<Output = Result<(), Failure>> + Send {
         async { Ok(()) }
     }
 
     /// Says more of why the create of `planned` was refused.
-    fn explain_refusal(_verb: &Verb<'_>, _planned: &Value, failure: Failure) -> impl Future<Output = Failure> + Send {
+    fn explain_refusal(
+        _op: &OpContext<'_>,
+        _planned: &Value,
+        failure: Failure,
+    ) -> impl Future<Output = Failure> + Send {
         async { failure }
     }
 
@@ -159,14 +163,14 @@ pub trait Verbs: Rest {
 }
 
 /// One verb at work: the configured provider and the bounds.
-pub struct Verb<'a> {
+pub struct OpContext<'a> {
     /// What the provider was configured with.
     pub configured: Arc<Configured>,
     /// The bounds of the operation, and where warnings go.
     pub cx: &'a Context,
 }
 
-impl Verb<'_> {
+impl OpContext<'_> {
     /// The client.
     pub fn client(&self) -> &Client {
         &self.configured.client

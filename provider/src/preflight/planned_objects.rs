@@ -8,7 +8,7 @@ use pve_ha_manager::config::Name;
 
 /// Objects by their natural ids, and by what they name.
 #[derive(Debug, Default)]
-pub struct Shelf {
+pub struct ObjectIndex {
     pub resources: HashMap<Name, Resource>,
     pub rules: HashMap<Name, Rule>,
     pub groups: HashMap<Name, Group>,
@@ -29,8 +29,8 @@ pub enum Family {
 
 /// What was planned so far.
 #[derive(Debug, Default)]
-pub struct Ledger {
-    pub shelf: Shelf,
+pub struct PlannedObjects {
+    pub shelf: ObjectIndex,
     removed: HashSet<(Family, Name)>,
     nameless: HashSet<Family>,
     creates: HashMap<Key, usize>,
@@ -45,7 +45,7 @@ pub struct Ledger {
     pub has_qdevice: bool,
 }
 
-impl Ledger {
+impl PlannedObjects {
     /// Takes note of an object: what it was, and what it will be.
     pub fn record(&mut self, prior: Option<Object>, planned: Option<Object>) {
         let old = prior.as_ref().and_then(id);
@@ -153,7 +153,7 @@ impl Ledger {
     }
 }
 
-impl Shelf {
+impl ObjectIndex {
     /// Whether an object of this id is there.
     pub fn has(&self, family: Family, id: &Name) -> bool {
         match family {
@@ -257,7 +257,7 @@ mod tests {
 
     #[test]
     fn a_renamed_object_removes_the_old_one_unless_another_takes_its_name() {
-        let mut ledger = Ledger::default();
+        let mut ledger = PlannedObjects::default();
         ledger.record(rule("a".into(), &["vm:100"]), rule("b".into(), &["vm:100"]));
         assert!(ledger.overrides(Family::Rule, &"a".into()) && !ledger.plans(Family::Rule, &"a".into()));
         ledger.record(None, rule("a".into(), &["vm:101"]));
@@ -276,7 +276,7 @@ mod tests {
         let orders = [[&plans[0], &plans[1]], [&plans[1], &plans[0]]];
         let all: Vec<Key> = plans.iter().flatten().flatten().flatten().cloned().collect();
         let found = orders.map(|order| {
-            let mut ledger = Ledger::default();
+            let mut ledger = PlannedObjects::default();
             for [old, new] in order {
                 ledger.record_keys(old.as_deref(), new.as_deref());
                 if let (Some(old), Some(new)) = (old, new)
@@ -317,7 +317,7 @@ mod tests {
 
     #[test]
     fn an_object_planned_again_is_found_by_what_it_names_now() {
-        let mut ledger = Ledger::default();
+        let mut ledger = PlannedObjects::default();
         ledger.record(None, rule("a".into(), &["vm:100", "vm:101"]));
         ledger.record(None, rule("a".into(), &["vm:101"]));
         assert_eq!(ledger.shelf.rules_naming("vm:100").count(), 0);

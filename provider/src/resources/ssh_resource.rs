@@ -10,9 +10,9 @@ use pve_schemas::noun::Noun;
 use serde_json::Value as Json;
 
 use super::explain;
+use super::operations::OpContext;
 use super::typed::Typed;
-use super::verbs::Verb;
-use crate::client::{Collection, Turn};
+use crate::client::{Collection, DomainPermit};
 use crate::explain;
 use crate::framework::{
     Cause, Change, Context, Diagnostics, Failure, Found, Freshness, Permit, Resource, Schema, Value, WritePermit,
@@ -21,7 +21,7 @@ use crate::session::{Session, SshAccess};
 use crate::ssh::ClusterFile;
 
 /// What a noun on the nodes knows of itself.
-pub trait Hosted: Noun {
+pub trait SshResource: Noun {
     /// The natural id; none while a part of it is unknown.
     fn id(object: &Value) -> Option<String>;
 
@@ -38,69 +38,69 @@ pub trait Hosted: Noun {
     fn modify_plan(_prior: Option<&Value>, _planned: &mut Value) {}
 
     /// The computed attribute that shows that the object doesn't do its work.
-    fn ailing(_object: &Value) -> Option<&'static str> {
+    fn needs_repair(_object: &Value) -> Option<&'static str> {
         None
     }
 
     /// Plan-time checks against the live cluster.
-    fn preflight(_verb: &Verb<'_>, _change: Change<'_>) -> impl Future<Output = Diagnostics> + Send {
+    fn preflight(_op: &OpContext<'_>, _change: Change<'_>) -> impl Future<Output = Diagnostics> + Send {
         async { Diagnostics::new() }
     }
 
     /// Waits for the turn in the lock domain of what is written; none where no other write of this process can be in the way.
-    fn turn(_verb: &Verb<'_>) -> impl Future<Output = Result<Option<Turn>, Failure>> + Send {
+    fn permit(_op: &OpContext<'_>) -> impl Future<Output = Result<Option<DomainPermit>, Failure>> + Send {
         async { Ok(None) }
     }
 
     /// Looks for the object that has the same natural id as `object`, and what guards a write based on this.
     fn find(
-        verb: &Verb<'_>,
+        op: &OpContext<'_>,
         object: &Value,
         freshness: Freshness,
     ) -> impl Future<Output = Result<Option<(Self, Option<String>)>, Failure>> + Send;
 
     /// Looks before a create whether the object exists already, wholly made.
-    fn occupied(
-        verb: &Verb<'_>,
+    fn find_existing(
+        op: &OpContext<'_>,
         object: &Value,
     ) -> impl Future<Output = Result<Option<(Self, Option<String>)>, Failure>> + Send {
-        Self::find(verb, object, Freshness::Fresh)
+        Self::find(op, object, Freshness::Fresh)
     }
 
     /// Makes it.
-    fn create(verb: &Verb<'_>, planned: &Self) -> impl Future<Output = Result<(), Failure>> + Send;
+    fn create(op: &OpContext<'_>, planned: &Self) -> impl Future<Output = Result<(), Failure>> + Send;
 
     /// Makes `to` of what was found, as long as it still is what was found.
     fn update(
-        verb: &Verb<'_>,
+        op: &OpContext<'_>,
         from: &Self,
         revision: Option<&str>,
         to: &Self,
     ) -> impl Future<Output = Result<(), Failure>> + Send;
 
     /// Removes it.
-    fn delete(verb: &Verb<'_>, state: &Self) -> impl Future<Output = Result<(), Failure>> + Send;
+    fn delete(op: &OpContext<'_>, state: &Self) -> impl Future<Output = Result<(), Failure>> + Send;
 
     /// Every object there is, in an order that doesn't change by itself.
-    fn list(verb: &Verb<'_>) -> impl Future<Output = Result<Vec<Self>, Failure>> + Send;
+    fn list(op: &OpContext<'_>) -> impl Future<Output = Result<Vec<Self>, Failure>> + Send;
 
     /// Waits until a create or update has its effect.
-    fn settle(_verb: &Verb<'_>, _object: &Self) -> impl Future<Output = Result<(), Failure>> + Send {
+    fn wait_ready(_op: &OpContext<'_>, _object: &Self) -> impl Future<Output = Result<(), Failure>> + Send {
         async { Ok(()) }
     }
 
     /// Waits until a removed object is gone.
-    fn vanish(_verb: &Verb<'_>, _state: &Self) -> impl Future<Output = Result<(), Failure>> + Send {
+    fn wait_deleted(_op: &OpContext<'_>, _state: &Self) -> impl Future<Output = Result<(), Failure>> + Send {
         async { Ok(()) }
     }
 }
 
 /// A resource type made of the noun `N`.
-pub struct HostedResource<N> {
+pub struct SshBackedResource<N> {
     noun: Typed<N>,
 }
 
-impl<N: Hosted> HostedResource<N> {
+impl<N: SshResource> SshBackedResource<N> {
     /// A resource type that finds its client in `session`.
     pub fn new(session: Arc<Session>) -> Self {
         Self { noun: Typed::new(session) }
@@ -112,7 +112,7 @@ impl<N: Hosted> HostedResource<N> {
     }
 }
 
-impl<N: Hosted> Resource for HostedResource<N> {
+impl<N: SshResource> Resource for SshBackedResource<N> {
     fn name(&self) -> &'static str {
         N::NAME
     }
@@ -145,8 +145,8 @@ impl<N: Hosted> Resource for HostedResource<N> {
         N::modify_plan(prior, planned);
     }
 
-    fn ailing(&self, object: &Value) -> Option<&'static str> {
-        N::ailing(object)
+    fn needs_repair(&self, object: &Value) -> Option<&'static str> {
+        N::needs_repair(object)
     }
 
     fn planned(&self, prior: Option<&Value>, planned: Option<&Value>) -> Diagnostics {
@@ -167,14 +167,14 @@ impl<N: Hosted> Resource for HostedResource<N> {
 
     fn preflight<'a>(&'a self, cx: &'a Context, change: Change<'a>) -> BoxFuture<'a, Diagnostics> {
         async move {
-            let Ok(verb) = self.noun.verb(cx) else { return Diagnostics::new() };
-            if let (SshAccess::Absent, Err(failure)) = (&verb.configured.ssh, verb.ssh()) {
+            let Ok(op) = self.noun.verb(cx) else { return Diagnostics::new() };
+            if let (SshAccess::Absent, Err(failure)) = (&op.configured.ssh, op.ssh()) {
                 let mut diagnostics = Diagnostics::new();
                 diagnostics.push(failure.into_error(format!("{} needs SSH", N::NAME)));
                 return diagnostics;
             }
-            let mut all = self.noun.check(&verb, change).await;
-            all.extend(N::preflight(&verb, change).await);
+            let mut all = self.noun.check(&op, change).await;
+            all.extend(N::preflight(&op, change).await);
             all
         }
         .boxed()
@@ -186,9 +186,9 @@ impl<N: Hosted> Resource for HostedResource<N> {
 
     fn permit<'a>(&'a self, cx: &'a Context) -> BoxFuture<'a, Result<Permit<'a>, Failure>> {
         async move {
-            let verb = self.noun.writing_verb(cx)?;
-            let turn = N::turn(&verb).await?;
-            Ok(Box::new(Writer { noun: &self.noun, verb, turn }) as Permit<'a>)
+            let op = self.noun.writing_verb(cx)?;
+            let permit = N::permit(&op).await?;
+            Ok(Box::new(Writer { noun: &self.noun, op, permit }) as Permit<'a>)
         }
         .boxed()
     }
@@ -202,8 +202,12 @@ impl<N: Hosted> Resource for HostedResource<N> {
         async move { self.found(N::find(&self.noun.verb(cx)?, object, freshness).await?) }.boxed()
     }
 
-    fn occupied<'a>(&'a self, cx: &'a Context, object: &'a Value) -> BoxFuture<'a, Result<Option<Found>, Failure>> {
-        async move { self.found(N::occupied(&self.noun.verb(cx)?, object).await?) }.boxed()
+    fn find_existing<'a>(
+        &'a self,
+        cx: &'a Context,
+        object: &'a Value,
+    ) -> BoxFuture<'a, Result<Option<Found>, Failure>> {
+        async move { self.found(N::find_existing(&self.noun.verb(cx)?, object).await?) }.boxed()
     }
 
     fn is_listable(&self) -> bool {
@@ -212,46 +216,46 @@ impl<N: Hosted> Resource for HostedResource<N> {
 
     fn list<'a>(&'a self, cx: &'a Context) -> BoxFuture<'a, Result<Vec<Value>, Failure>> {
         async move {
-            let verb = self.noun.verb(cx)?;
-            if verb.ssh().is_err() {
+            let op = self.noun.verb(cx)?;
+            if op.ssh().is_err() {
                 return Ok(Vec::new());
             }
-            let nouns = N::list(&verb).await?.into_iter();
+            let nouns = N::list(&op).await?.into_iter();
             let found = nouns.map(|noun| self.found(Some((noun, None)))).collect::<Result<Vec<_>, _>>()?;
             Ok(found.into_iter().flatten().map(|found| found.object).collect())
         }
         .boxed()
     }
 
-    fn settle<'a>(&'a self, cx: &'a Context, object: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
-        async move { N::settle(&self.noun.verb(cx)?, &self.noun.model(object)?).await }.boxed()
+    fn wait_ready<'a>(&'a self, cx: &'a Context, object: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
+        async move { N::wait_ready(&self.noun.verb(cx)?, &self.noun.model(object)?).await }.boxed()
     }
 
-    fn vanish<'a>(&'a self, cx: &'a Context, state: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
-        async move { N::vanish(&self.noun.verb(cx)?, &self.noun.model(state)?).await }.boxed()
+    fn wait_deleted<'a>(&'a self, cx: &'a Context, state: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
+        async move { N::wait_deleted(&self.noun.verb(cx)?, &self.noun.model(state)?).await }.boxed()
     }
 }
 
 /// The turn, where there is one, and what is written in it.
 struct Writer<'a, N> {
     noun: &'a Typed<N>,
-    verb: Verb<'a>,
-    turn: Option<Turn>,
+    op: OpContext<'a>,
+    permit: Option<DomainPermit>,
 }
 
 impl<N> Writer<'_, N> {
     /// Drops the lists of what was changed over SSH.
     fn changed(&self) {
-        if let Some(turn) = &self.turn {
-            turn.changed();
+        if let Some(permit) = &self.permit {
+            permit.changed();
         }
     }
 }
 
-impl<N: Hosted> WritePermit for Writer<'_, N> {
+impl<N: SshResource> WritePermit for Writer<'_, N> {
     fn create<'a>(&'a mut self, planned: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
         async move {
-            let done = N::create(&self.verb, &self.noun.model(planned)?).await;
+            let done = N::create(&self.op, &self.noun.model(planned)?).await;
             self.changed();
             done
         }
@@ -261,7 +265,7 @@ impl<N: Hosted> WritePermit for Writer<'_, N> {
     fn update<'a>(&'a mut self, from: &'a Found, to: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
         async move {
             let (before, after) = (self.noun.model(&from.object)?, self.noun.model(to)?);
-            let done = N::update(&self.verb, &before, from.revision.as_deref(), &after).await;
+            let done = N::update(&self.op, &before, from.revision.as_deref(), &after).await;
             self.changed();
             done
         }
@@ -270,7 +274,7 @@ impl<N: Hosted> WritePermit for Writer<'_, N> {
 
     fn delete<'a>(&'a mut self, state: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
         async move {
-            let done = N::delete(&self.verb, &self.noun.model(state)?).await;
+            let done = N::delete(&self.op, &self.noun.model(state)?).await;
             self.changed();
             done
         }
@@ -279,8 +283,8 @@ impl<N: Hosted> WritePermit for Writer<'_, N> {
 }
 
 /// The nodes of the cluster, as the node that answers sees them.
-pub async fn members(verb: &Verb<'_>) -> Result<Vec<Member>, Failure> {
-    let listing = verb.client().list(Collection::ClusterStatus, &verb.call()).await;
+pub async fn members(op: &OpContext<'_>) -> Result<Vec<Member>, Failure> {
+    let listing = op.client().list(Collection::ClusterStatus, &op.call()).await;
     let rows: Vec<Json> = listing.and_then(|listing| listing.all()).map_err(|error| explain("the nodes", &error))?;
     let nodes = rows.iter().filter(|row| row["type"] == "node");
     let mut members: Vec<Member> = nodes
@@ -318,30 +322,34 @@ pub fn any_node<'a>(members: &'a [Member], but: Option<&str>) -> Result<&'a str,
 
 /// A file of the cluster, as any of its nodes has it; none if there is no such file.
 pub async fn cluster_file(
-    verb: &Verb<'_>,
+    op: &OpContext<'_>,
     object: &str,
     file: &ClusterFile,
     freshness: Freshness,
 ) -> Result<Option<Arc<str>>, Failure> {
-    let node = any_node(&members(verb).await?, None)?.to_owned();
-    let (ssh, call) = (verb.ssh()?, verb.call());
+    let node = any_node(&members(op).await?, None)?.to_owned();
+    let (ssh, call) = (op.ssh()?, op.call());
     let text = match freshness {
         Freshness::Shared => file.read_shared(&ssh, &node, &call).await,
         Freshness::Fresh => file.read(&ssh, &node, &call).await.map(|text| text.map(Arc::from)),
     };
-    text.map_err(told(object))
+    text.map_err(ssh_failure(object))
 }
 
 /// What a failed command means for the object called `object`.
-pub fn told(object: &str) -> impl Fn(crate::ssh::Error) -> Failure + '_ {
+pub fn ssh_failure(object: &str) -> impl Fn(crate::ssh::Error) -> Failure + '_ {
     move |error| explain::ssh::explain(object, &error)
 }
 
 /// What a failed write means: an exit code tells that something went wrong, not that nothing was changed before.
-pub fn unsure(object: &str) -> impl Fn(crate::ssh::Error) -> Failure + '_ {
+pub fn ambiguous_failure(object: &str) -> impl Fn(crate::ssh::Error) -> Failure + '_ {
     move |error| {
         let failure = explain::ssh::explain(object, &error);
-        if error.kind() == crate::ssh::Kind::Failed { Failure { cause: Cause::Ambiguous, ..failure } } else { failure }
+        if error.kind() == crate::ssh::ErrorKind::Failed {
+            Failure { cause: Cause::Ambiguous, ..failure }
+        } else {
+            failure
+        }
     }
 }
 
@@ -349,9 +357,9 @@ pub fn unsure(object: &str) -> impl Fn(crate::ssh::Error) -> Failure + '_ {
 ///
 /// # Errors
 /// The operation ends before there is quorum.
-pub async fn await_quorum(verb: &Verb<'_>, object: &str, refusal: crate::ssh::Error) -> Result<(), Failure> {
+pub async fn await_quorum(op: &OpContext<'_>, object: &str, refusal: crate::ssh::Error) -> Result<(), Failure> {
     let refusal = refusal.quote();
-    let waited = verb.client().await_quorum(&refusal, &verb.call()).await;
+    let waited = op.client().await_quorum(&refusal, &op.call()).await;
     waited.map_err(|vain| explain::ssh::no_quorum(object, &vain, &refusal))
 }
 
@@ -359,21 +367,21 @@ pub async fn await_quorum(verb: &Verb<'_>, object: &str, refusal: crate::ssh::Er
 ///
 /// # Errors
 /// The operation ends before there is quorum.
-pub async fn demand_quorum(verb: &Verb<'_>, object: &str) -> Result<(), Failure> {
-    let rows = get(verb, object, Collection::ClusterStatus).await?;
+pub async fn demand_quorum(op: &OpContext<'_>, object: &str) -> Result<(), Failure> {
+    let rows = get(op, object, Collection::ClusterStatus).await?;
     let cluster = rows.as_array().into_iter().flatten().find(|row| row["type"] == "cluster");
     // A node on its own needs none.
     if cluster.is_none_or(|row| row["quorate"] == 1) {
         return Ok(());
     }
     let refusal = "PVE: quorate 0 (GET /cluster/status)";
-    let waited = verb.client().await_quorum(refusal, &verb.call()).await;
+    let waited = op.client().await_quorum(refusal, &op.call()).await;
     waited.map_err(|vain| explain::ssh::no_quorum(object, &vain, refusal))
 }
 
 /// A read of the API, typed as JSON.
-pub async fn get(verb: &Verb<'_>, object: &str, collection: Collection) -> Result<Json, Failure> {
-    verb.client().get(collection.path(), &verb.call()).await.map_err(|error| explain(object, &error))
+pub async fn get(op: &OpContext<'_>, object: &str, collection: Collection) -> Result<Json, Failure> {
+    op.client().get(collection.path(), &op.call()).await.map_err(|error| explain(object, &error))
 }
 
 #[cfg(test)]
