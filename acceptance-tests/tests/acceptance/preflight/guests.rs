@@ -88,7 +88,7 @@ fn a_container_that_is_a_virtual_machine_ends_in_the_error_state_on_pve_8() {
     assert_eq!(cluster.api.read("/cluster/ha/resources/ct:100")["sid"], "ct:100");
     let status = cluster.api.read("/cluster/ha/status/manager_status");
     assert_eq!(status["manager_status"]["service_status"]["ct:100"]["state"], "error", "{status}");
-    let told = applied.warnings().iter().any(|warning| warning.flat().contains("ct:100: its start failed"));
+    let told = applied.warnings().iter().any(|warning| warning.flat().contains("ct:100: it is in the error state"));
     assert!(told, "{}", applied.text);
 }
 
