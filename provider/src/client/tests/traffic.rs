@@ -156,3 +156,42 @@ async fn segments_arrive_as_they_were_meant() {
     }
     assert_eq!(server.lines().len(), 6, "what names no object is not sent");
 }
+
+/// Also a write that failed may have changed something.
+#[tokio::test]
+async fn a_write_drops_the_lists_of_its_domain_and_no_others_whether_it_succeeds_or_not() {
+    for refused in [false, true] {
+        for (domain, dropped) in [
+            (LockDomain::Ha, Collection::HaRules),
+            (LockDomain::ReplicationCfg, Collection::ReplicationJobs),
+            (LockDomain::DatacenterCfg, Collection::DatacenterOptions),
+            (LockDomain::Other, Collection::ClusterVotes),
+        ] {
+            let server = Server::start(move |seen| match seen.method.as_str() {
+                "GET" if seen.path == Collection::DatacenterOptions.path() => ok("{}"),
+                "GET" => ok("[]"),
+                _ if refused => die("no"),
+                _ => ok("null"),
+            })
+            .await;
+            let (client, call) = (server.client(), call());
+            let lists = [
+                Collection::HaRules,
+                Collection::ReplicationJobs,
+                Collection::DatacenterOptions,
+                Collection::ClusterVotes,
+                Collection::Nodes,
+            ];
+            for list in lists {
+                client.list(list, &call).await.unwrap();
+            }
+            let permit = client.permit(domain, &call).await.unwrap();
+            assert_eq!(client.put("/x", &Params::new(), &permit, &call).await.is_err(), refused);
+            let before = server.lines().len();
+            for list in lists {
+                client.list(list, &call).await.unwrap();
+            }
+            assert_eq!(server.lines()[before..], [format!("GET {}", dropped.path())], "{domain:?}, refused: {refused}");
+        }
+    }
+}
