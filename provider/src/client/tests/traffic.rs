@@ -195,3 +195,37 @@ async fn a_write_drops_the_lists_of_its_domain_and_no_others_whether_it_succeeds
         }
     }
 }
+
+#[tokio::test]
+async fn a_list_that_was_read_during_a_write_is_dropped_at_its_end() {
+    let (begun, end) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+    let server = Server::start_async({
+        let (begun, end) = (begun.clone(), end.clone());
+        move |seen| {
+            let (begun, end) = (begun.clone(), end.clone());
+            async move {
+                if seen.method == "GET" {
+                    return ok("[]");
+                }
+                begun.add_permits(1);
+                end.acquire().await.unwrap().forget();
+                ok("null")
+            }
+        }
+    })
+    .await;
+    let (client, call) = (server.client(), call());
+    let permit = client.permit(LockDomain::Ha, &call).await.unwrap();
+    let params = Params::new();
+    let write = client.put("/x", &params, &permit, &call);
+    let meanwhile = async {
+        begun.acquire().await.unwrap().forget();
+        client.list(Collection::HaRules, &call).await.unwrap();
+        end.add_permits(1);
+    };
+    let (written, ()) = tokio::join!(write, meanwhile);
+    written.unwrap();
+    client.list(Collection::HaRules, &call).await.unwrap();
+    let rules = format!("GET {}", Collection::HaRules.path());
+    assert_eq!(server.lines(), ["PUT /x".to_owned(), rules.clone(), rules]);
+}
