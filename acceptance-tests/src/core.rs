@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value as Json, json};
 use terraform_provider_pve::framework::{
-    ApplyRequest, Diagnostics, Link, PlanRequest, Planned, Provider, Severity, Value,
+    ApplyRequest, BoundResource, Diagnostics, Link, PlanRequest, Planned, Provider, Severity, Value,
 };
 use terraform_provider_pve::registry;
 
@@ -104,7 +104,7 @@ impl Core {
     pub async fn apply_too(&self, object: &mut Object, wanted: Option<&Json>) -> Diagnostics {
         let mut said = Diagnostics::new();
         if !object.state.is_null() {
-            let outcome = self.provider.read(object.kind, object.state.clone()).await;
+            let outcome = self.resource(object.kind).refresh(object.state.clone()).await;
             let failed = outcome.diagnostics.has_error();
             said.extend(outcome.diagnostics);
             if failed {
@@ -120,7 +120,7 @@ impl Core {
             return said;
         }
         let config = self.value(object.kind, wanted);
-        let problems = self.provider.validate_resource(object.kind, &config);
+        let problems = self.resource(object.kind).validate_config(&config);
         assert!(!problems.has_error(), "{problems:?}");
         let Some((mut planned, replaces)) = self.plan(object, &config, &mut said).await else { return said };
         if replaces {
@@ -142,7 +142,7 @@ impl Core {
     /// # Panics
     /// They fail.
     pub async fn is_settled(&self, object: &Object, wanted: &Json) -> bool {
-        let outcome = self.provider.read(object.kind, object.state.clone()).await;
+        let outcome = self.resource(object.kind).refresh(object.state.clone()).await;
         assert!(!outcome.diagnostics.has_error(), "{:?}", outcome.diagnostics);
         let now = Object { state: outcome.state, ..object.clone() };
         let mut said = Diagnostics::new();
@@ -151,13 +151,17 @@ impl Core {
         !object.is_tainted && planned.is_some_and(|(planned, _)| planned == now.state)
     }
 
+    fn resource(&self, kind: &str) -> BoundResource<'_> {
+        self.provider.resource(kind).expect("the type exists")
+    }
+
     /// What a plan of an object says: from `prior` (null: it is created) to `config`, of which parts may be unknown (null: it
     /// is destroyed).
     pub async fn plan_of(&self, kind: &'static str, prior: &Value, config: &Value) -> Planned {
         let object = Object { kind, state: prior.clone(), is_tainted: false };
         let proposed = if config.is_null() { Value::Null } else { self.proposed(&object, config) };
-        self.provider
-            .plan(kind, PlanRequest { prior: prior.clone(), proposed, config: config.clone(), link: Link::default() })
+        self.resource(kind)
+            .plan(PlanRequest { prior: prior.clone(), proposed, config: config.clone(), link: Link::default() })
             .await
     }
 
@@ -165,7 +169,7 @@ impl Core {
         let proposed = self.proposed(object, config);
         let link = Link::default();
         let request = PlanRequest { prior: object.state.clone(), proposed, config: config.clone(), link };
-        let plan = self.provider.plan(object.kind, request).await;
+        let plan = self.resource(object.kind).plan(request).await;
         let failed = plan.diagnostics.has_error();
         said.extend(plan.diagnostics);
         (!failed).then_some((plan.state, !plan.requires_replace.is_empty()))
@@ -175,7 +179,7 @@ impl Core {
         let creates = object.state.is_null();
         let link = Link::default();
         let request = ApplyRequest { prior: object.state.clone(), planned: planned.clone(), config, link };
-        let applied = self.provider.apply(object.kind, request).await;
+        let applied = self.resource(object.kind).apply(request).await;
         let failed = applied.diagnostics.has_error();
         said.extend(applied.diagnostics);
         assert!(applied.state.is_wholly_known(), "core refuses a state that isn't known: {:?}", applied.state);
@@ -199,7 +203,7 @@ impl Core {
         }
         let link = Link::default();
         let request = ApplyRequest { prior: object.state.clone(), planned: Value::Null, config: Value::Null, link };
-        let applied = self.provider.apply(object.kind, request).await;
+        let applied = self.resource(object.kind).apply(request).await;
         let failed = applied.diagnostics.has_error();
         said.extend(applied.diagnostics);
         if !failed {
@@ -216,13 +220,13 @@ impl Core {
     /// # Panics
     /// It is not of the type.
     pub fn value(&self, kind: &str, json: &Json) -> Value {
-        let resource = self.provider.resource(kind).expect("the type exists");
+        let resource = self.resource(kind);
         Value::from_json(json, &resource.schema().ty()).expect("the configuration is of the type")
     }
 
     /// Core's merge: what may be computed and isn't configured stays as it was.
     fn proposed(&self, object: &Object, config: &Value) -> Value {
-        let resource = self.provider.resource(object.kind).expect("the type exists");
+        let resource = self.resource(object.kind);
         let mut proposed = config.clone();
         for attribute in resource.schema().block.attributes.iter().filter(|a| a.computed) {
             if config.at(&attribute.name).is_null() {

@@ -33,7 +33,7 @@ async fn walk(cluster: &Handle) -> Provider {
 /// What the data source `name` reads, and the details of its warnings.
 async fn read_of(provider: &Provider, name: &str, arguments: &[(&str, Value)]) -> (Json, Vec<String>) {
     let config = Value::object(arguments.iter().cloned());
-    let outcome = provider.read_data_source(name, config).await;
+    let outcome = provider.data_source(name).unwrap().read_data(config).await;
     let details = outcome.diagnostics.iter().map(|diagnostic| {
         assert_eq!(diagnostic.severity, Severity::Warning, "{name}: {}", diagnostic.detail);
         diagnostic.detail.clone()

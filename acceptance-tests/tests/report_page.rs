@@ -52,7 +52,9 @@ async fn page() -> String {
     let diagnostics = provider.configure(&Value::object(block)).await;
     assert!(!diagnostics.has_error(), "{diagnostics:?}");
     let outcome = provider
-        .read_data_source("pve_ha_failover_simulation", Value::object(std::iter::empty::<(&str, Value)>()))
+        .data_source("pve_ha_failover_simulation")
+        .unwrap()
+        .read_data(Value::object(std::iter::empty::<(&str, Value)>()))
         .await;
     assert!(!outcome.diagnostics.has_error(), "{:?}", outcome.diagnostics);
     outcome.state.to_json()["report_html"].as_str().unwrap().to_owned()

@@ -124,7 +124,7 @@ mod tests {
             ("pve_ha_groups", "node", Value::from("pve.1")),
             ("pve_replication_jobs", "guest", Value::from(99)),
         ] {
-            let diagnostics = provider.validate_data_source(name, &Value::object([(argument, value)]));
+            let diagnostics = provider.data_source(name).unwrap().validate_config(&Value::object([(argument, value)]));
             let paths: Vec<_> = diagnostics.iter().filter_map(|d| d.path.as_ref()).map(ToString::to_string).collect();
             assert_eq!(paths, [argument], "{name}");
         }

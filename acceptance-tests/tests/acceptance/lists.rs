@@ -14,15 +14,15 @@ async fn everything(core: &Core) -> BTreeMap<&str, Vec<String>> {
     let provider = core.provider();
     let mut found = BTreeMap::new();
     for (kind, _) in provider.resources().filter(|(_, resource)| resource.is_listable()) {
-        let listing = provider.list(kind).await;
+        let listing = provider.resource(kind).unwrap().list_all().await;
         assert!(listing.diagnostics.is_empty(), "{kind}: {:?}", listing.diagnostics);
         let mut names = Vec::new();
         for listed in listing.objects {
-            let by_id = provider.import(kind, &listed.name).await;
+            let by_id = provider.resource(kind).unwrap().import(&listed.name).await;
             assert_eq!((errors(&by_id.diagnostics), &by_id.state), (vec![], &listed.object), "{kind} {}", listed.name);
-            let by_identity = provider.import_identity(kind, &listed.identity).await;
+            let by_identity = provider.resource(kind).unwrap().import_identity(&listed.identity).await;
             assert_eq!(by_identity.state, listed.object, "{kind} {}", listed.name);
-            let read = provider.read(kind, listed.object.clone()).await;
+            let read = provider.resource(kind).unwrap().refresh(listed.object.clone()).await;
             assert_eq!(read.state, listed.object, "{kind} {}", listed.name);
             names.push(listed.name);
         }

@@ -144,8 +144,9 @@ fn what_can_not_leave_is_named_and_waited_for_again() {
     w.plan_is_empty();
     assert_eq!(w.attributes("pve_node_maintenance.a")["evacuated"], false);
     // Whoever imports it has nothing to do either.
-    let listing =
-        runtime::block_on(async { Core::new(&cluster, &[]).await.provider().list("pve_node_maintenance").await });
+    let listing = runtime::block_on(async {
+        Core::new(&cluster, &[]).await.provider().resource("pve_node_maintenance").unwrap().list_all().await
+    });
     assert_eq!(listing.objects[0].object.at("wait_for_evacuation"), &false.into());
     // Once the rule is gone, the waiting has an end.
     w.configure(&maintenance(&node, ""));

@@ -131,7 +131,7 @@ fn resources_on_pve_8() {
 async fn read(core: &Core, name: &str, config: &Json) -> (Value, Diagnostics) {
     let source = core.provider().data_source(name).unwrap_or_else(|_| panic!("{name}"));
     let config = Value::from_json(config, &source.schema().ty()).unwrap();
-    let outcome = core.provider().read_data_source(name, config).await;
+    let outcome = core.provider().data_source(name).unwrap().read_data(config).await;
     (outcome.state, outcome.diagnostics)
 }
 

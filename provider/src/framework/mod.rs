@@ -5,6 +5,7 @@
 
 mod activity;
 mod apply;
+mod bound;
 mod context;
 mod data_source;
 mod derive;
@@ -27,6 +28,7 @@ mod value;
 
 pub use activity::Activity;
 pub use apply::{CREATE_FIRST, WAYS_OUT, shown};
+pub use bound::{BoundDataSource, BoundResource};
 pub use context::{Context, Stop};
 pub use data_source::DataSource;
 pub use derive::{Role, json_schema};
@@ -38,9 +40,7 @@ pub use list::{Listed, Listing};
 pub use literal::quoted;
 pub use model::{from_model, to_model};
 pub use path::{Path, Step};
-pub use provider::{
-    Applied, ApplyRequest, Configure, Imported, MoveRequest, PlanRequest, Planned, Provider, ReadOutcome,
-};
+pub use provider::{Applied, ApplyRequest, Configure, Imported, PlanRequest, Planned, Provider, ReadOutcome};
 pub use read::TIMEOUTS;
 pub use resource::{Change, Found, Freshness, GivenUp, MoveSource, Permit, Resource, WritePermit};
 pub use schema::{Attribute, Block, NestedBlock, Nesting, Schema, Timeouts, Type};

@@ -1,4 +1,5 @@
-//! A provider as the protocol layer sees it: one method per thing core can ask, values in, values and diagnostics out.
+//! A provider as the protocol layer sees it. The operations of core on one type are those of [`BoundResource`] and
+//! [`BoundDataSource`].
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,8 +9,8 @@ use futures_util::future::BoxFuture;
 
 use super::link::Replaced;
 use super::{
-    Activity, DataSource, Diagnostic, Diagnostics, Link, Listing, MoveSource, Path, Resource, Schema, Stop, Value,
-    apply, list, plan, read, validate,
+    Activity, BoundDataSource, BoundResource, DataSource, Diagnostic, Diagnostics, Link, Path, Resource, Schema, Stop,
+    Value, validate,
 };
 
 /// The provider block: its schema, and what configuring does.
@@ -37,8 +38,8 @@ pub struct Provider {
     resources: BTreeMap<&'static str, Box<dyn Resource>>,
     data_sources: BTreeMap<&'static str, Box<dyn DataSource>>,
     stop: Mutex<Stop>,
-    replaced: Replaced,
-    activity: Arc<Activity>,
+    pub(super) replaced: Replaced,
+    pub(super) activity: Arc<Activity>,
     /// Whether it was said since the last `configure` that nothing can be asked for.
     is_unreachable_told: AtomicBool,
 }
@@ -109,15 +110,6 @@ pub struct Imported {
     pub diagnostics: Diagnostics,
 }
 
-/// A move from another resource type.
-#[derive(Debug)]
-pub struct MoveRequest {
-    /// What is moved.
-    pub source: MoveSource,
-    /// The type it becomes.
-    pub target: String,
-}
-
 impl Provider {
     /// A provider of the given block, resources and data sources.
     pub fn new(
@@ -151,20 +143,22 @@ impl Provider {
         self.data_sources.iter().map(|(name, source)| (*name, source.as_ref()))
     }
 
-    /// The resource type `name`.
+    /// The resource type `name`, ready for the operations of core.
     ///
     /// # Errors
-    /// There is none; the diagnostics say so.
-    pub fn resource(&self, name: &str) -> Result<&dyn Resource, Diagnostics> {
-        self.resources.get(name).map(AsRef::as_ref).ok_or_else(|| unknown("resource type", name))
+    /// There is no such type; the diagnostics say so.
+    pub fn resource(&self, name: &str) -> Result<BoundResource<'_>, Diagnostics> {
+        let resource = self.resources.get(name).ok_or_else(|| unknown("resource type", name))?;
+        Ok(BoundResource::new(self, resource.as_ref()))
     }
 
-    /// The data source `name`.
+    /// The data source `name`, ready for the operations of core.
     ///
     /// # Errors
-    /// There is none; the diagnostics say so.
-    pub fn data_source(&self, name: &str) -> Result<&dyn DataSource, Diagnostics> {
-        self.data_sources.get(name).map(AsRef::as_ref).ok_or_else(|| unknown("data source", name))
+    /// There is no such data source; the diagnostics say so.
+    pub fn data_source(&self, name: &str) -> Result<BoundDataSource<'_>, Diagnostics> {
+        let source = self.data_sources.get(name).ok_or_else(|| unknown("data source", name))?;
+        Ok(BoundDataSource::new(self, source.as_ref()))
     }
 
     /// Checks the provider block.
@@ -188,131 +182,6 @@ impl Provider {
         self.stopper().cancel();
     }
 
-    /// Checks the configuration of a resource.
-    pub fn validate_resource(&self, name: &str, config: &Value) -> Diagnostics {
-        match self.resource(name) {
-            Ok(resource) => {
-                let mut diagnostics = validate::check(resource.schema(), config);
-                resource.validate(config, &mut diagnostics);
-                diagnostics
-            }
-            Err(diagnostics) => diagnostics,
-        }
-    }
-
-    /// Checks the configuration of a data source.
-    pub fn validate_data_source(&self, name: &str, config: &Value) -> Diagnostics {
-        match self.data_source(name) {
-            Ok(source) => {
-                let mut diagnostics = validate::check(source.schema(), config);
-                source.validate(config, &mut diagnostics);
-                diagnostics
-            }
-            Err(diagnostics) => diagnostics,
-        }
-    }
-
-    /// Brings a state of schema version `from` to the current one.
-    ///
-    /// # Errors
-    /// The diagnostics say what can't be understood.
-    pub fn upgrade(&self, name: &str, from: i64, state: serde_json::Value) -> Result<Value, Diagnostics> {
-        let _under_way = self.activity.begin();
-        let resource = self.resource(name)?;
-        read::upgrade(resource, from, state)
-    }
-
-    /// Plans a create, update, replace or destroy.
-    pub async fn plan(&self, name: &str, request: PlanRequest) -> Planned {
-        let _under_way = self.activity.begin();
-        match self.resource(name) {
-            Ok(resource) => {
-                let prior = request.prior.clone();
-                let mut planned = plan::plan(resource, self.stopper(), self.activity.clone(), request).await;
-                if planned.state != prior {
-                    planned.diagnostics.extend(self.unreachable_once());
-                }
-                planned
-            }
-            Err(diagnostics) => Planned { diagnostics, ..Planned::default() },
-        }
-    }
-
-    /// Carries out a plan.
-    pub async fn apply(&self, name: &str, request: ApplyRequest) -> Applied {
-        match self.resource(name) {
-            Ok(resource) => match self.unreachable() {
-                Some(diagnostics) => Applied { state: request.prior, diagnostics },
-                None => apply::apply(resource, self.stopper(), request, &self.replaced).await,
-            },
-            Err(diagnostics) => Applied { state: request.prior, diagnostics },
-        }
-    }
-
-    /// Refreshes an object.
-    pub async fn read(&self, name: &str, state: Value) -> ReadOutcome {
-        let _under_way = self.activity.begin();
-        match self.resource(name) {
-            Ok(_) if self.configure.unreachable().is_some() => {
-                ReadOutcome { state, diagnostics: self.unreachable_once() }
-            }
-            Ok(resource) => read::read(resource, self.stopper(), state).await,
-            Err(diagnostics) => ReadOutcome { state, diagnostics },
-        }
-    }
-
-    /// Starts the import of the object with the natural id `id`.
-    pub async fn import(&self, name: &str, id: &str) -> Imported {
-        match self.resource(name) {
-            Ok(resource) => match self.unreachable() {
-                Some(diagnostics) => Imported { diagnostics, ..Imported::default() },
-                None => read::import(resource, self.stopper(), id).await,
-            },
-            Err(diagnostics) => Imported { diagnostics, ..Imported::default() },
-        }
-    }
-
-    /// Starts the import of the object with that identity.
-    pub async fn import_identity(&self, name: &str, identity: &Value) -> Imported {
-        match self.resource(name) {
-            Ok(resource) => match self.unreachable() {
-                Some(diagnostics) => Imported { diagnostics, ..Imported::default() },
-                None => read::import_identity(resource, self.stopper(), identity).await,
-            },
-            Err(diagnostics) => Imported { diagnostics, ..Imported::default() },
-        }
-    }
-
-    /// Finds all objects of a type.
-    pub async fn list(&self, name: &str) -> Listing {
-        match self.resource(name) {
-            Ok(resource) => match self.unreachable() {
-                Some(diagnostics) => Listing { diagnostics, ..Listing::default() },
-                None => list::list(resource, self.stopper()).await,
-            },
-            Err(diagnostics) => Listing { diagnostics, ..Listing::default() },
-        }
-    }
-
-    /// Turns an object of another type into one of ours. Pure: core asks this of an unconfigured provider.
-    pub fn move_state(&self, request: &MoveRequest) -> Imported {
-        match self.resource(&request.target) {
-            Ok(resource) => read::moved(resource, &request.source),
-            Err(diagnostics) => Imported { diagnostics, ..Imported::default() },
-        }
-    }
-
-    /// Reads a data source.
-    pub async fn read_data_source(&self, name: &str, config: Value) -> ReadOutcome {
-        match self.data_source(name) {
-            Ok(source) => match self.unreachable() {
-                Some(diagnostics) => ReadOutcome { state: Value::Null, diagnostics },
-                None => read::data_source(source, self.stopper(), config).await,
-            },
-            Err(diagnostics) => ReadOutcome { state: Value::Null, diagnostics },
-        }
-    }
-
     /// That nothing can be asked for, where an answer without it would be no answer: in full at the first time.
     pub fn unreachable(&self) -> Option<Diagnostics> {
         let mut unreachable = self.configure.unreachable()?;
@@ -323,14 +192,18 @@ impl Provider {
         Some(Diagnostics::from(unreachable))
     }
 
+    pub(super) fn is_unreachable(&self) -> bool {
+        self.configure.unreachable().is_some()
+    }
+
     /// The same where core goes on with what it has: one error ends the run for all objects, so that one of them says it.
-    fn unreachable_once(&self) -> Diagnostics {
+    pub(super) fn unreachable_once(&self) -> Diagnostics {
         let unreachable = self.configure.unreachable();
         let news = unreachable.filter(|_| !self.is_unreachable_told.swap(true, Ordering::Relaxed));
         news.map(Diagnostics::from).unwrap_or_default()
     }
 
-    fn stopper(&self) -> Stop {
+    pub(super) fn stopper(&self) -> Stop {
         self.stop.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

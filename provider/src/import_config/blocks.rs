@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use super::hcl::{Expr, Item, file};
 use super::labels::{Labels, natural};
 use crate::framework::{
-    Attribute, Block, Diagnostics, Listed, NestedBlock, Nesting, Path, Provider, Resource, Severity, Type, Value,
+    Attribute, Block, BoundResource, Diagnostics, Listed, NestedBlock, Nesting, Path, Provider, Severity, Type, Value,
 };
 
 /// Attributes that name objects of another type: by `resource.attribute`, the type they name, and the attribute there.
@@ -35,7 +35,7 @@ pub(super) struct Written {
 
 /// The configuration of everything found in `cluster`, by resource type.
 pub(super) fn write(provider: &Provider, cluster: BTreeMap<&str, Vec<Listed>>) -> Written {
-    let mut writer = Writer { provider, addresses: BTreeMap::new(), variables: Vec::new(), names: Labels::default() };
+    let mut writer = Writer { addresses: BTreeMap::new(), variables: Vec::new(), names: Labels::default() };
     let mut written = Written::default();
     let mut labelled = Vec::new();
     for (kind, mut objects) in cluster {
@@ -58,7 +58,7 @@ pub(super) fn write(provider: &Provider, cluster: BTreeMap<&str, Vec<Listed>>) -
         }
     }
     for (kind, items) in bodies {
-        let title = provider.resource(kind).map_or("object", Resource::title);
+        let title = provider.resource(kind).map_or("object", |resource| resource.title());
         let count = items.iter().filter(|item| matches!(item, Item::Block(kind, ..) if kind == "import")).count();
         written.counts.push((title.to_owned(), count));
         written.files.insert(format!("{}.tf", kind.trim_start_matches("pve_")), file(&without_repeats(items)));
@@ -91,8 +91,7 @@ fn without_repeats(mut items: Vec<Item>) -> Vec<Item> {
     top.chain(items).collect()
 }
 
-struct Writer<'p> {
-    provider: &'p Provider,
+struct Writer {
     /// The addresses of objects, by type and natural id.
     addresses: BTreeMap<(String, String), String>,
     variables: Vec<Item>,
@@ -100,12 +99,12 @@ struct Writer<'p> {
     names: Labels,
 }
 
-impl Writer<'_> {
+impl Writer {
     /// The blocks of one object.
     ///
     /// # Errors
     /// It can't be configured at all; the text says why.
-    fn resource(&mut self, resource: &dyn Resource, label: &str, found: &Listed) -> Result<Vec<Item>, String> {
+    fn resource(&mut self, resource: BoundResource<'_>, label: &str, found: &Listed) -> Result<Vec<Item>, String> {
         let (kind, schema) = (resource.name(), &resource.schema().block);
         let refused = self.refused(resource, &configured(schema, &found.object))?;
         let place = Place { kind, label, path: Vec::new() };
@@ -129,9 +128,9 @@ impl Writer<'_> {
 
     /// The attributes and blocks whose values the provider would refuse, with why. Proxmox keeps some values that can't be
     /// written through its API, such as comments that an editor has put into the file.
-    fn refused(&self, resource: &dyn Resource, config: &Value) -> Result<BTreeMap<String, String>, String> {
+    fn refused(&self, resource: BoundResource<'_>, config: &Value) -> Result<BTreeMap<String, String>, String> {
         let mut refused = BTreeMap::new();
-        for problem in self.provider.validate_resource(resource.name(), config) {
+        for problem in resource.validate_config(config) {
             if problem.severity != Severity::Error {
                 continue;
             }

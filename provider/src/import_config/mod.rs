@@ -77,7 +77,8 @@ async fn read(provider: &Provider, nodes: &[Node]) -> (Option<Written>, Diagnost
     }
     let mut cluster: BTreeMap<&str, Vec<Listed>> = BTreeMap::new();
     for (name, _) in provider.resources().filter(|(_, resource)| resource.is_listable()) {
-        let listing = provider.list(name).await;
+        let Ok(resource) = provider.resource(name) else { continue };
+        let listing = resource.list_all().await;
         diagnostics.extend(listing.diagnostics);
         cluster.insert(name, listing.objects);
     }

@@ -75,7 +75,7 @@ fn what_stays_as_it_is_costs_one_list() {
             cluster.emulator().counters().reset();
             for (state, config) in states.iter().zip(&configs) {
                 if is_refreshed {
-                    core.provider().read(RESOURCE, state.clone()).await;
+                    core.provider().resource(RESOURCE).unwrap().refresh(state.clone()).await;
                 }
                 core.plan_of(RESOURCE, state, config).await;
             }

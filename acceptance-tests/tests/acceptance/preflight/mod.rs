@@ -68,7 +68,7 @@ impl Bench {
     /// Refreshes and plans an object that is as it should be.
     pub fn keep(&self, kind: &'static str, object: Json) -> Said {
         let prior = self.state(kind, &object);
-        runtime::block_on(self.core.provider().read(kind, prior.clone()));
+        runtime::block_on(self.core.provider().resource(kind).unwrap().refresh(prior.clone()));
         self.plan(kind, prior, &object, &[])
     }
 

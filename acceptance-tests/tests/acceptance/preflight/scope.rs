@@ -264,7 +264,7 @@ fn while_the_provider_block_is_unknown_nothing_is_checked() {
         config,
         link: Default::default(),
     };
-    let planned = runtime::block_on(provider.plan(NODE_RULE, request));
+    let planned = runtime::block_on(provider.resource(NODE_RULE).unwrap().plan(request));
     assert!(planned.diagnostics.is_empty(), "{:?}", planned.diagnostics);
 }
 

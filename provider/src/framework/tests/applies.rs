@@ -10,20 +10,20 @@ async fn create(things: &Things, size: i64) -> Applied {
         planned.insert(name, value);
     }
     let request = ApplyRequest { prior: Value::Null, config: thing("a", size), planned, link: Link::default() };
-    things.provider().apply("pve_thing", request).await
+    things.provider().resource("pve_thing").unwrap().apply(request).await
 }
 
 async fn update(things: &Things, prior: &Value, size: i64) -> Applied {
     let mut planned = prior.clone();
     planned.insert("size", Value::from(size));
     let request = ApplyRequest { prior: prior.clone(), config: thing("a", size), planned, link: Link::default() };
-    things.provider().apply("pve_thing", request).await
+    things.provider().resource("pve_thing").unwrap().apply(request).await
 }
 
 async fn delete(things: &Things, prior: &Value) -> Applied {
     let link = Link::default();
     let request = ApplyRequest { prior: prior.clone(), planned: Value::Null, config: Value::Null, link };
-    things.provider().apply("pve_thing", request).await
+    things.provider().resource("pve_thing").unwrap().apply(request).await
 }
 
 fn severities(applied: &Applied) -> Vec<Severity> {
@@ -48,7 +48,7 @@ async fn what_does_not_do_its_work_is_mended_by_an_update() {
     let mut planned = prior.clone();
     planned.insert("serial", Value::Unknown);
     let request = ApplyRequest { prior, config: thing("a", 3), planned, link: Link::default() };
-    let applied = things.provider().apply("pve_thing", request).await;
+    let applied = things.provider().resource("pve_thing").unwrap().apply(request).await;
     assert!(applied.diagnostics.is_empty(), "{:?}", applied.diagnostics);
     assert_eq!((applied.state.at("serial"), things.writes()), (&Value::from(7), 2));
 }
@@ -61,7 +61,7 @@ async fn an_edit_of_a_secret_is_told_without_it() {
     let mut planned = prior.clone();
     planned.insert("secret", Value::from("canary"));
     let request = ApplyRequest { prior, config: thing("a", 3), planned, link: Link::default() };
-    let applied = things.provider().apply("pve_thing", request).await;
+    let applied = things.provider().resource("pve_thing").unwrap().apply(request).await;
     let told = format!("{:?}", applied.diagnostics);
     assert!(told.contains("(sensitive value)") && !told.contains("hunter2") && !told.contains("canary"), "{told}");
 }
@@ -170,7 +170,7 @@ async fn what_the_write_itself_changed_is_read_back() {
     planned.insert("size", Value::from(5));
     planned.insert("writes", Value::Unknown);
     let request = ApplyRequest { prior, config: thing("a", 5), planned, link: Link::default() };
-    let applied = things.provider().apply("pve_thing", request).await;
+    let applied = things.provider().resource("pve_thing").unwrap().apply(request).await;
     assert_eq!((applied.state.at("size"), applied.state.at("writes")), (&Value::from(5), &Value::from(2)));
 }
 
@@ -207,7 +207,7 @@ async fn nothing_is_waited_for_while_a_permit_is_held() {
         planned.insert("note", Value::from(true));
         let prior = things.object("a").unwrap();
         let request = ApplyRequest { prior: prior.clone(), config: thing("a", 5), planned, link: Link::default() };
-        things.provider().apply("pve_thing", request).await;
+        things.provider().resource("pve_thing").unwrap().apply(request).await;
         delete(things.faults(&faults), &prior).await;
         let server = things.server.lock().unwrap();
         assert_eq!(server.waits, [0; 6], "{faults:?}");
@@ -235,7 +235,7 @@ async fn an_attribute_that_is_only_kept_here_is_not_sent() {
     let mut planned = prior.clone();
     planned.insert("note", Value::from(true));
     let request = ApplyRequest { prior, config: thing("a", 3), planned, link: Link::default() };
-    let applied = things.provider().apply("pve_thing", request).await;
+    let applied = things.provider().resource("pve_thing").unwrap().apply(request).await;
     assert_eq!(applied.state.at("note"), &Value::from(true));
     assert_eq!(things.writes(), 1);
 }
@@ -292,7 +292,7 @@ async fn an_edit_is_told_with_what_it_was_and_what_it_is() {
     let mut planned = prior.clone();
     planned.insert("comment", Value::from("ours"));
     let request = ApplyRequest { prior, config: thing("a", 3), planned, link: Link::default() };
-    let applied = things.provider().apply("pve_thing", request).await;
+    let applied = things.provider().resource("pve_thing").unwrap().apply(request).await;
     let told: Vec<_> = applied.diagnostics.iter().map(|told| told.detail.as_str()).collect();
     assert!(told[0].contains(r#"comment was unset when the plan was made and is "theirs" now"#), "{told:?}");
 }
@@ -308,7 +308,7 @@ async fn what_other_writes_of_this_process_have_done_is_no_edit() {
         let mut planned = prior.clone();
         planned.insert("comment", Value::from("ours"));
         let request = ApplyRequest { prior, config: thing("a", 3), planned, link: Link::default() };
-        let applied = things.provider().apply("pve_thing", request).await;
+        let applied = things.provider().resource("pve_thing").unwrap().apply(request).await;
         assert_eq!((applied.diagnostics.has_error(), things.writes()), (own.is_none(), writes), "{own:?}");
     }
 }
@@ -334,7 +334,7 @@ async fn a_delete_in_use_sends_what_gives_it_up_once() {
         let given_up = vec![GivenUp { id: "b".to_owned(), from: "a".to_owned(), to: None, is_to_new: false }];
         let link = Link { given_up, ..Link::default() };
         let request = ApplyRequest { prior, planned: Value::Null, config: Value::Null, link };
-        let applied = things.faults(&faults).provider().apply("pve_thing", request).await;
+        let applied = things.faults(&faults).provider().resource("pve_thing").unwrap().apply(request).await;
         let sent = things.server.lock().unwrap().writes.clone();
         let expected: &[&str] = if faults.len() == 1 && matches!(faults[0], Fault::None) {
             &["delete"]
@@ -356,7 +356,7 @@ async fn a_replacement_looks_ahead_before_it_deletes() {
     let taken = thing("taken", 3);
     let link = Link { creates: Some(taken.to_json()), ..Link::default() };
     let request = ApplyRequest { prior: prior.clone(), planned: Value::Null, config: Value::Null, link };
-    let applied = things.provider().apply("pve_thing", request).await;
+    let applied = things.provider().resource("pve_thing").unwrap().apply(request).await;
     assert_eq!((severities(&applied), &applied.state), (vec![Severity::Error], &prior));
     assert!(things.object("a").is_some() && things.writes() == 1);
 }
@@ -374,15 +374,15 @@ async fn a_refresh_sees_drift_keeps_spelling_and_notices_removal() {
     let things = Things::new();
     let state = create(&things, 3).await.state;
     let provider = things.provider();
-    assert_eq!(provider.read("pve_thing", state.clone()).await.state, state);
+    assert_eq!(provider.resource("pve_thing").unwrap().refresh(state.clone()).await.state, state);
     things.edit("a", "size", Value::from(8));
-    assert_eq!(provider.read("pve_thing", state.clone()).await.state.at("size"), &Value::from(8));
+    assert_eq!(provider.resource("pve_thing").unwrap().refresh(state.clone()).await.state.at("size"), &Value::from(8));
     things.edit("a", "size", Value::from(3));
     // What a list leaves out is not gone for that.
     things.server.lock().unwrap().hidden = true;
-    assert_eq!(provider.read("pve_thing", state.clone()).await.state, state);
+    assert_eq!(provider.resource("pve_thing").unwrap().refresh(state.clone()).await.state, state);
     delete(&things, &state).await;
-    assert!(provider.read("pve_thing", state).await.state.is_null());
+    assert!(provider.resource("pve_thing").unwrap().refresh(state).await.state.is_null());
 }
 
 #[tokio::test]
@@ -390,11 +390,11 @@ async fn an_import_takes_everything() {
     let things = Things::new();
     create(&things, 5).await;
     let provider = things.provider();
-    let imported = provider.import("pve_thing", "a").await;
+    let imported = provider.resource("pve_thing").unwrap().import("a").await;
     assert_eq!(imported.state.at("size"), &Value::from(5));
     assert_eq!(imported.state.at("note"), &Value::from(false));
-    assert!(provider.import("pve_thing", "b").await.diagnostics.has_error());
-    assert!(provider.import("pve_thing", "a/b").await.diagnostics.has_error());
+    assert!(provider.resource("pve_thing").unwrap().import("b").await.diagnostics.has_error());
+    assert!(provider.resource("pve_thing").unwrap().import("a/b").await.diagnostics.has_error());
 }
 
 #[tokio::test]
@@ -405,7 +405,7 @@ async fn a_long_wait_is_told_where_the_apply_succeeds() {
         planned.insert(name, value);
     }
     let request = ApplyRequest { prior: Value::Null, config: thing("a", 3), planned, link: Link::default() };
-    let applied = things.provider().apply("pve_thing", request).await;
+    let applied = things.provider().resource("pve_thing").unwrap().apply(request).await;
     let told: Vec<_> = applied.diagnostics.iter().map(|told| (told.summary.as_str(), told.detail.as_str())).collect();
     assert_eq!(told, [("Waited for the server", "a: waited 12 s for the server.")]);
 }

@@ -15,7 +15,12 @@ async fn plan(things: &Things, prior: Value, config: Value) -> Planned {
         (n, if from_prior { prior.at(n).clone() } else { config.at(n).clone() })
     }));
     let prior = if prior.is_null() { prior } else { full(&prior) };
-    things.provider().plan("pve_thing", PlanRequest { prior, proposed, config, link: Link::default() }).await
+    things
+        .provider()
+        .resource("pve_thing")
+        .unwrap()
+        .plan(PlanRequest { prior, proposed, config, link: Link::default() })
+        .await
 }
 
 fn state() -> Value {
@@ -102,11 +107,12 @@ async fn a_key_that_changes_or_is_unknown_needs_a_new_object() {
 #[tokio::test]
 async fn an_old_state_is_brought_to_the_current_version() {
     let provider = Things::new().provider();
-    let state = provider.upgrade("pve_thing", 0, json!({"id": "a", "tens": 2})).unwrap();
+    let state = provider.resource("pve_thing").unwrap().upgrade_state(0, json!({"id": "a", "tens": 2})).unwrap();
     assert_eq!((state.at("name"), state.at("size")), (&Value::from("a"), &Value::from(20)));
-    let state = provider.upgrade("pve_thing", 1, json!({"id": "a", "name": "b", "tens": 1})).unwrap();
+    let state =
+        provider.resource("pve_thing").unwrap().upgrade_state(1, json!({"id": "a", "name": "b", "tens": 1})).unwrap();
     assert_eq!((state.at("name"), state.at("size")), (&Value::from("b"), &Value::from(10)));
-    assert!(provider.upgrade("pve_thing", 1, json!({"name": "b"})).is_err());
+    assert!(provider.resource("pve_thing").unwrap().upgrade_state(1, json!({"name": "b"})).is_err());
 }
 
 #[tokio::test]
@@ -115,7 +121,9 @@ async fn constraints_are_reported_on_their_attribute_and_never_on_unknowns() {
     let check = |size: Value| {
         let config = Value::object([("name", Value::from("a")), ("size", size)]);
         provider
-            .validate_resource("pve_thing", &config)
+            .resource("pve_thing")
+            .unwrap()
+            .validate_config(&config)
             .iter()
             .map(|d| d.path.clone().unwrap().to_string())
             .collect::<Vec<_>>()
@@ -157,7 +165,7 @@ proptest! {
 #[test]
 fn what_the_provider_says_of_an_object_cannot_be_configured() {
     let config = Value::object([("name", Value::from("a")), ("id", Value::from("b"))]);
-    let diagnostics = Things::new().provider().validate_resource("pve_thing", &config);
+    let diagnostics = Things::new().provider().resource("pve_thing").unwrap().validate_config(&config);
     let told: Vec<_> = diagnostics.iter().filter_map(|d| d.path.as_ref().map(ToString::to_string)).collect();
     assert_eq!(told, ["id"]);
 }

@@ -17,8 +17,8 @@ impl Rpc for Request {
     }
 
     async fn answer(&self, backend: &Backend) -> Result<Response, Diagnostics> {
-        let provider = backend.provider();
-        let schema = provider.resource(&self.type_name)?.schema();
+        let resource = backend.provider().resource(&self.type_name)?;
+        let schema = resource.schema();
         let shape = Shape::of(schema);
         let request = ApplyRequest {
             prior: dynamic::decode(self.prior_state.as_ref(), shape, "the state")?,
@@ -26,7 +26,7 @@ impl Rpc for Request {
             config: dynamic::decode(self.config.as_ref(), shape, "the configuration")?,
             link: Link::decode(&self.planned_private),
         };
-        let mut applied = provider.apply(&self.type_name, request).await;
+        let mut applied = resource.apply(request).await;
         let new_state = dynamic::encode(&applied.state, shape, &mut applied.diagnostics);
         let new_identity = identity::of(&applied.state, schema, &mut applied.diagnostics);
         Ok(Response {

@@ -15,13 +15,11 @@ impl Rpc for Request {
     }
 
     async fn answer(&self, backend: &Backend) -> Result<Response, Diagnostics> {
-        let provider = backend.provider();
-        let schema = provider.resource(&self.type_name)?.schema();
+        let resource = backend.provider().resource(&self.type_name)?;
+        let schema = resource.schema();
         let mut imported = match &self.identity {
-            Some(wanted) if self.id.is_empty() => {
-                provider.import_identity(&self.type_name, &identity::decode(wanted, schema)?).await
-            }
-            _ => provider.import(&self.type_name, &self.id).await,
+            Some(wanted) if self.id.is_empty() => resource.import_identity(&identity::decode(wanted, schema)?).await,
+            _ => resource.import(&self.id).await,
         };
         let mut imported_resources = Vec::new();
         if !imported.state.is_null() {

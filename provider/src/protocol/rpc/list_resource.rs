@@ -1,7 +1,7 @@
 //! Finds all objects of a type. The answer is a stream; Proxmox gives a collection in one piece.
 
 use super::{Backend, Failed, Rpc};
-use crate::framework::{Diagnostics, Schema};
+use crate::framework::{BoundResource, Diagnostics, Provider};
 use crate::protocol::shape::Shape;
 use crate::protocol::tfplugin5::list_resource::{Event, Request};
 use crate::protocol::{diagnostics, dynamic, identity};
@@ -15,9 +15,9 @@ impl Rpc for Request {
     }
 
     async fn answer(&self, backend: &Backend) -> Result<Vec<Event>, Diagnostics> {
-        let provider = backend.provider();
-        let schema = listable(provider, &self.type_name)?;
-        let listing = provider.list(&self.type_name).await;
+        let resource = listable(backend.provider(), &self.type_name)?;
+        let schema = resource.schema();
+        let listing = resource.list_all().await;
         // Core stops listening after so many; no limit is 0.
         let limit = usize::try_from(self.limit).ok().filter(|limit| *limit > 0).unwrap_or(usize::MAX);
         let mut events = Vec::new();
@@ -44,13 +44,13 @@ impl Rpc for Request {
     }
 }
 
-/// The schema of a type whose objects can be listed.
-pub(super) fn listable<'p>(provider: &'p crate::framework::Provider, name: &str) -> Result<&'p Schema, Diagnostics> {
+/// A type whose objects can be listed.
+pub(super) fn listable<'p>(provider: &'p Provider, name: &str) -> Result<BoundResource<'p>, Diagnostics> {
     let resource = provider.resource(name)?;
     if !resource.is_listable() {
         let mut diagnostics = Diagnostics::new();
         diagnostics.error("Cannot list", format!("The objects of {name} can't be listed."));
         return Err(diagnostics);
     }
-    Ok(resource.schema())
+    Ok(resource)
 }

@@ -15,8 +15,8 @@ impl Rpc for Request {
     }
 
     async fn answer(&self, backend: &Backend) -> Result<Response, Diagnostics> {
-        let provider = backend.provider();
-        let schema = provider.resource(&self.type_name)?.schema();
+        let resource = backend.provider().resource(&self.type_name)?;
+        let schema = resource.schema();
         let shape = Shape::of(schema);
         let request = PlanRequest {
             prior: dynamic::decode(self.prior_state.as_ref(), shape, "the state")?,
@@ -25,7 +25,7 @@ impl Rpc for Request {
             link: Link::decode(&self.prior_private),
         };
         let known = if request.prior.is_null() { None } else { Some(schema.identity_of(&request.prior)) };
-        let mut planned = provider.plan(&self.type_name, request).await;
+        let mut planned = resource.plan(request).await;
         // An object keeps what names it. A replacement is first planned as a change of the old one, and then by itself.
         let planned_identity = match known {
             Some(known) => {

@@ -15,10 +15,10 @@ impl Rpc for Request {
     }
 
     async fn answer(&self, backend: &Backend) -> Result<Response, Diagnostics> {
-        let provider = backend.provider();
-        let shape = Shape::of(provider.data_source(&self.type_name)?.schema());
+        let source = backend.provider().data_source(&self.type_name)?;
+        let shape = Shape::of(source.schema());
         let config = dynamic::decode(self.config.as_ref(), shape, "the configuration")?;
-        let mut read = provider.read_data_source(&self.type_name, config).await;
+        let mut read = source.read_data(config).await;
         let state = Some(dynamic::encode(&read.state, shape, &mut read.diagnostics));
         Ok(Response { state, diagnostics: diagnostics::encode(read.diagnostics), ..Response::default() })
     }

@@ -15,11 +15,11 @@ impl Rpc for Request {
     }
 
     async fn answer(&self, backend: &Backend) -> Result<Response, Diagnostics> {
-        let provider = backend.provider();
-        let schema = provider.resource(&self.type_name)?.schema();
+        let resource = backend.provider().resource(&self.type_name)?;
+        let schema = resource.schema();
         let shape = Shape::of(schema);
         let state = dynamic::decode(self.current_state.as_ref(), shape, "the state")?;
-        let mut read = provider.read(&self.type_name, state).await;
+        let mut read = resource.refresh(state).await;
         let new_state = dynamic::encode(&read.state, shape, &mut read.diagnostics);
         let new_identity = identity::of(&read.state, schema, &mut read.diagnostics);
         Ok(Response {

@@ -16,8 +16,8 @@ impl Rpc for Request {
     }
 
     async fn answer(&self, backend: &Backend) -> Result<Response, Diagnostics> {
-        let provider = backend.provider();
-        let schema = provider.resource(&self.type_name)?.schema();
+        let resource = backend.provider().resource(&self.type_name)?;
+        let schema = resource.schema();
         if self.version == schema.version
             && let Some(state) = self.raw_state.as_ref().filter(|state| !state.json.is_empty())
         {
@@ -32,7 +32,7 @@ impl Rpc for Request {
             return Ok(Response { upgraded_state: Some(upgraded_state), diagnostics });
         }
         let state = dynamic::stored(self.raw_state.as_ref())?;
-        let state = provider.upgrade(&self.type_name, self.version, state)?;
+        let state = resource.upgrade_state(self.version, state)?;
         let mut diagnostics = Diagnostics::new();
         let upgraded_state = Some(dynamic::encode(&state, Shape::of(schema), &mut diagnostics));
         Ok(Response { upgraded_state, diagnostics: diagnostics::encode(diagnostics) })

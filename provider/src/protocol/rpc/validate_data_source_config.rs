@@ -15,10 +15,10 @@ impl Rpc for Request {
     }
 
     async fn answer(&self, backend: &Backend) -> Result<Response, Diagnostics> {
-        let provider = backend.provider();
-        let shape = Shape::of(provider.data_source(&self.type_name)?.schema());
+        let source = backend.provider().data_source(&self.type_name)?;
+        let shape = Shape::of(source.schema());
         let config = dynamic::decode(self.config.as_ref(), shape, "the configuration")?;
-        Ok(Response { diagnostics: diagnostics::encode(provider.validate_data_source(&self.type_name, &config)) })
+        Ok(Response { diagnostics: diagnostics::encode(source.validate_config(&config)) })
     }
 
     fn failed(self, _: &Backend, failed: Failed) -> Response {

@@ -15,10 +15,10 @@ impl Rpc for Request {
     }
 
     async fn answer(&self, backend: &Backend) -> Result<Response, Diagnostics> {
-        let provider = backend.provider();
-        let shape = Shape::of(provider.resource(&self.type_name)?.schema());
+        let resource = backend.provider().resource(&self.type_name)?;
+        let shape = Shape::of(resource.schema());
         let config = dynamic::decode(self.config.as_ref(), shape, "the configuration")?;
-        Ok(Response { diagnostics: diagnostics::encode(provider.validate_resource(&self.type_name, &config)) })
+        Ok(Response { diagnostics: diagnostics::encode(resource.validate_config(&config)) })
     }
 
     fn failed(self, _: &Backend, failed: Failed) -> Response {
