@@ -26,6 +26,14 @@ pub fn reasons(stage: &Stage, oracle: &Oracle) -> Vec<Reason> {
     if oracle.is_state_behind {
         reasons.push(Reason::Groups);
     }
+    if stage.has_rules() {
+        let grouped = oracle
+            .configured
+            .of_kind("pve_ha_resource")
+            .filter(|(address, resource)| resource.contains_key("group") && !oracle.actual.0.contains_key(*address));
+        let sids = grouped.filter_map(|(_, resource)| resource["sid"].as_str());
+        reasons.extend(sids.map(|sid| Reason::Grouped(sid.to_owned())));
+    }
     let copies = observe::copies(&stage.cluster);
     for (address, job) in oracle.configured.of_kind("pve_replication_job") {
         let guest = job["guest"].as_u64().and_then(|guest| u32::try_from(guest).ok()).unwrap_or_default();

@@ -23,6 +23,8 @@ pub enum Reason {
     Broken(String),
     /// Resources still name groups that have become rules.
     Groups,
+    /// An HA resource is to be created again in a group, and the release has rules in place of groups.
+    Grouped(String),
     /// A job is to be created again whose guest, or whose guest's copies by another job, are on its target by now.
     Taken(u32),
     /// Services are still on a node whose maintenance is managed.
@@ -66,6 +68,7 @@ impl Reason {
             Self::NoQuorum => says("quorum"),
             Self::Broken(sid) => says(sid) && concerns(sid),
             Self::Groups => of_kind(&["pve_ha_group", "pve_ha_resource"]) && (says("group") || says("groups")),
+            Self::Grouped(sid) => of_kind(&["pve_ha_resource"]) && says("groups") && concerns(sid),
             // The node that answers calls itself "this node".
             Self::Older { node, version } => {
                 of_kind(&["pve_ha_node_affinity_rule"])
@@ -77,7 +80,7 @@ impl Reason {
 
     /// Whether it can keep a plan from being made, and not only an apply from being carried out.
     pub fn stops_plans(&self) -> bool {
-        matches!(self, Self::Missing(_) | Self::Privileges | Self::Dying(_) | Self::Older { .. })
+        matches!(self, Self::Missing(_) | Self::Privileges | Self::Dying(_) | Self::Grouped(_) | Self::Older { .. })
     }
 }
 
@@ -152,6 +155,9 @@ mod tests {
         assert!(!is_named(&occupied, "pve_ha_resource.db", "pve4 still has vm:100"));
         assert!(!is_named(&Reason::Taken(105), "pve_replication_job.db", "105 is on pve4"));
         assert!(!is_named(&Reason::Groups, "pve_qdevice.this", "the group"));
+        let grouped = Reason::Grouped("vm:102".to_owned());
+        assert!(is_named(&grouped, "pve_ha_resource.db", "HA groups are gone"));
+        assert!(!is_named(&grouped, "pve_ha_resource.web1", "HA groups are gone"));
         let older = Reason::Older { node: "pve2".to_owned(), version: Some("9.2.0".to_owned()) };
         assert!(!is_named(&older, "pve_ha_resource.db", "affinity: pve2 runs 9.2.0"));
         for (text, names) in [("pve2 runs", true), ("this node runs 9.2.0.", true), ("pve3 runs 9.2.0", false)] {

@@ -94,6 +94,11 @@ impl Stage {
         self.world(|world| world.manager_of(&world.answering_node).0.to_owned())
     }
 
+    /// Whether the release has HA rules, in place of groups.
+    pub fn has_rules(&self) -> bool {
+        self.world(|world| world.profile.pve == Pve::V9)
+    }
+
     /// The nodes that run something older than a version, and what.
     pub fn older_than(&self, version: &str) -> impl Iterator<Item = (String, String)> + use<> {
         let numbers = |version: &str| version.split('.').map(|part| part.parse().unwrap_or(0)).collect::<Vec<u32>>();
