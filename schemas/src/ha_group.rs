@@ -10,13 +10,14 @@ use crate::value::{ConfigId, Latin1Comment, NodePriorities, Properties};
 /// A group of nodes on which HA resources may or should run. **PVE 8 only**: PVE 9 migrates groups to HA rules; write a
 /// `pve_ha_node_affinity_rule` there.
 ///
-/// A **higher** priority number is preferred. Guides that say lower are wrong.
+/// A **higher** priority number is preferred. Guides that prefer lower numbers are wrong.
 ///
-/// Proxmox refuses to remove a group that is in use, and Terraform destroys an object before it changes what referred to it. Set
-/// `create_before_destroy` in the `lifecycle` block of each group, as below: then Terraform changes the HA resources first, whether
-/// the group is renamed or removed. Without it a group can be removed in the apply that takes its HA resources out of it, as long
-/// as their plan is known when that of the group is made (not with `-parallelism=1`, and not where they refer to another instance
-/// of the same `for_each`); else the plan warns of it, and the HA resources are taken out in an apply of their own first.
+/// Proxmox refuses to remove a group that is in use, and Terraform destroys an object before it changes the references
+/// to it. Set `create_before_destroy` in the `lifecycle` block of each group, as below. Terraform then changes the HA
+/// resources first, whether the group is renamed or removed. Without it, one apply can remove the group and the
+/// references of its HA resources only if Terraform plans these HA resources before the group. That is not the case
+/// with `-parallelism=1`, or if they refer to another instance of the same `for_each`. The plan then warns; remove the
+/// references in a separate apply first.
 #[tf_block]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct HaGroup {

@@ -10,13 +10,13 @@ use crate::value::{AsciiComment, ConfigId, NodePriorities, Properties, SidSet};
 
 /// A rule that binds HA resources to nodes, or keeps them off nodes. **PVE 9 only**; on PVE 8 write a `pve_ha_group`.
 ///
-/// PVE 9.2.6 and newer refuse to move a guest by hand against its rule: to a node that a strict rule forbids, and, while
-/// `failback` of the HA resource is on, to any node but the best ones that are online. Put the node under maintenance
-/// (`pve_node_maintenance`) to empty it. Older versions move the guest, and the HA manager moves it back.
+/// PVE 9.2.6 and newer refuse to move a guest manually to a node that a strict rule forbids. While `failback` of the HA
+/// resource is on, they accept only the best nodes that are online. To empty a node, put it into maintenance
+/// (`pve_node_maintenance`). Older versions move the guest, and the HA manager moves it back.
 ///
-/// A **higher** priority number is preferred. Guides that say lower are wrong. A resource may be in one enabled node
-/// affinity rule only, and must be an HA resource before the rule names it: refer to `pve_ha_resource.NAME.sid`, so that
-/// Terraform keeps that order.
+/// A **higher** priority number is preferred. Guides that prefer lower numbers are wrong. A resource may be in one
+/// enabled node affinity rule only, and must be an HA resource before the rule names it: refer to
+/// `pve_ha_resource.NAME.sid`, so that Terraform keeps that order.
 #[tf_block]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct HaNodeAffinityRule {
@@ -36,8 +36,8 @@ pub struct HaNodeAffinityRule {
     /// the others. `negative` needs **PVE 9.2.6 on every node**: an older HA manager reads such a rule as its opposite.
     #[tf(default = "positive")]
     pub affinity: Option<Affinity>,
-    /// Whether the resources may run on these nodes only; with `affinity = "negative"`, whether they may never run on them. With
-    /// `false` the other nodes are used when none of the wanted ones is online.
+    /// Whether the resources may run on these nodes only; with `affinity = "negative"`, whether they may never run on
+    /// them. With `false` the other nodes are used when none of these is online.
     #[tf(default = false)]
     pub strict: Option<bool>,
     /// Whether the rule is switched off.

@@ -1,4 +1,4 @@
-//! `pve_ha_resource`: a guest that the HA manager looks after.
+//! `pve_ha_resource`: a guest under the control of the HA manager.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -7,12 +7,12 @@ use crate::noun::{Noun, Params, Rest, Store};
 use crate::tf_block;
 use crate::value::{ConfigId, HaState, Latin1Comment, Properties, Sid};
 
-/// A guest that the HA manager looks after: it is kept in the requested state, and recovered on another node when its
-/// node fails.
+/// A guest under HA: the HA manager keeps it in the requested state, and recovers it on another node when its node
+/// fails.
 ///
-/// Creating one with the state `started` (the default) **starts a stopped guest** within about 20 seconds. Destroying it
-/// leaves the guest as it is. Starting or stopping the guest by other means changes `state` behind Terraform's back, and
-/// the next plan shows it.
+/// Creating one with the state `started` (the default) **starts a stopped guest** within about 20 seconds. Destroying
+/// it leaves the guest as it is. Starting or stopping the guest outside of Terraform changes `state`, and the next plan
+/// shows it.
 #[tf_block]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct HaResource {
@@ -30,8 +30,8 @@ pub struct HaResource {
     /// on PVE 8 it is `nofailback` of the group.
     #[tf(null_means = true)]
     pub failback: Option<bool>,
-    /// Whether the load balancer of the HA manager (`crs` of `pve_datacenter_options`) may move it, and with it the resources
-    /// that a rule keeps on its node. It has no say in failover, failback and moves by hand. `false` needs
+    /// Whether the load balancer of the HA manager (`crs` of `pve_datacenter_options`) may move it, together with the
+    /// resources that a rule keeps on its node. It does not affect failover, failback and manual moves. `false` needs
     /// **PVE 9.2**.
     #[tf(default = true)]
     pub auto_rebalance: Option<bool>,
@@ -39,7 +39,7 @@ pub struct HaResource {
     #[tf(default = 1)]
     #[schemars(range(min = 0))]
     pub max_restart: Option<i64>,
-    /// How often it is moved to another node after failed starts. 0 means that it stays on its node and goes into the
+    /// How often it is moved to another node after failed starts. 0 means that it stays on its node and ends in the
     /// error state.
     #[tf(default = 1)]
     #[schemars(range(min = 0))]
@@ -48,12 +48,12 @@ pub struct HaResource {
     #[tf(null_means = "")]
     #[schemars(extend("format" = Latin1Comment::FORMAT))]
     pub comment: Option<String>,
-    /// What destroy does with HA rules that name this resource, on PVE 9: `false` leaves them to their own resources,
-    /// `true` has Proxmox remove this resource from every rule, and rules that become empty.
+    /// Whether destroy changes the HA rules that name this resource, on PVE 9: with `true` Proxmox removes this
+    /// resource from every rule, and deletes rules that become empty; with `false` the rules stay as they are.
     #[tf(default = false, local)]
     pub purge_rules: Option<bool>,
-    /// Whether apply waits until the HA manager has brought the guest into the requested state, and says what it is stuck in
-    /// if that doesn't happen.
+    /// Whether apply waits until the HA manager has brought the guest into the requested state, and reports its current
+    /// state if that does not happen.
     #[tf(default = false, local)]
     pub wait_for_state: Option<bool>,
 }

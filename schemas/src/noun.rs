@@ -83,8 +83,8 @@ pub const RULE_TYPES: &[&str] = &["node-affinity", "resource-affinity"];
 pub struct Parsed<N> {
     /// The noun.
     pub noun: N,
-    /// The properties of its entry that this provider does not know, sorted. They are left as they are, and whatever depends
-    /// on the object is unknown.
+    /// The properties of its entry that this provider does not support, sorted. They are left as they are, and whatever
+    /// depends on the object is unknown.
     pub unknown: Vec<String>,
 }
 
@@ -98,7 +98,7 @@ impl<N> Parsed<N> {
 /// Why an object with unknown properties is left out or is unknown itself.
 pub fn unknown_reason(names: &[String]) -> String {
     let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
-    format!("it has {}, which this provider does not know", names.join(", "))
+    format!("it has {}, which this provider does not support", names.join(", "))
 }
 
 /// A noun that is one object of a REST collection: GET, POST on the collection; GET, PUT, DELETE on the object.

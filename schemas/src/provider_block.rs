@@ -7,18 +7,19 @@ use crate::tf_block;
 
 /// The Proxmox VE cluster to manage, and how to log in.
 ///
-/// Every argument can also come from the environment. Of the ways to log in (API token; ticket; user name and password) one
-/// is chosen whole: the one written here, else the one in `PROXMOX_VE_*`, else the one in Telmate's `PM_*`. Whom to trust is
-/// chosen in the same way: if `ca_certificate`, `tls_fingerprint` or `insecure` is written here, the environment is not asked
-/// for any of them.
+/// Every argument can also come from the environment. The ways to log in (API token; ticket; user name and password)
+/// are never mixed: the provider uses the one set here, else the one in `PROXMOX_VE_*`, else the one in Telmate's
+/// `PM_*`. If `ca_certificate`, `tls_fingerprint` or `insecure` is set here, the environment variables of all three are
+/// ignored.
 #[tf_block]
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ProviderBlock {
-    /// URL of one node's API, `https://pve1.example.com:8006`, with or without `/api2/json`. Without a port, 443 and 8006 are tried,
-    /// and the credentials are sent only to what answers like Proxmox VE. Environment: `PROXMOX_VE_ENDPOINT`, `PM_API_URL`.
+    /// URL of one node's API, `https://pve1.example.com:8006`, with or without `/api2/json`. Without a port, the
+    /// provider tries 443 and 8006, and sends the credentials only to a server that answers like Proxmox VE.
+    /// Environment: `PROXMOX_VE_ENDPOINT`, `PM_API_URL`.
     pub endpoint: Option<String>,
-    /// URLs of other nodes of the cluster, tried in turn when a node can't be reached: the first may be the one that is down.
-    /// Environment: `PROXMOX_VE_FALLBACK_ENDPOINTS`, separated by commas.
+    /// URLs of other nodes of the cluster, tried in turn when a node can't be reached, for example because the first
+    /// one is down. Environment: `PROXMOX_VE_FALLBACK_ENDPOINTS`, separated by commas.
     pub fallback_endpoints: Option<Vec<String>>,
     /// An API token, `USER@REALM!TOKENID=SECRET`. Recommended. Environment: `PROXMOX_VE_API_TOKEN`, or
     /// `PM_API_TOKEN_ID` with `PM_API_TOKEN_SECRET`.
@@ -29,11 +30,11 @@ pub struct ProviderBlock {
     /// The user's password. Environment: `PROXMOX_VE_PASSWORD`, `PM_PASS`.
     #[tf(sensitive)]
     pub password: Option<String>,
-    /// A one-time password (TOTP) of the user. A code is good for one login, and one run of the CLI logs in several times:
-    /// use an API token instead. Environment: `PROXMOX_VE_OTP`, `PM_OTP`.
+    /// A one-time password (TOTP) of the user. A code is valid for one login, and one run of the CLI logs in several
+    /// times: use an API token instead. Environment: `PROXMOX_VE_OTP`, `PM_OTP`.
     #[tf(sensitive)]
     pub otp: Option<String>,
-    /// A ticket that was obtained elsewhere. Needs `csrf_prevention_token`. Environment: `PROXMOX_VE_AUTH_TICKET`.
+    /// An existing ticket. Needs `csrf_prevention_token`. Environment: `PROXMOX_VE_AUTH_TICKET`.
     #[tf(sensitive)]
     pub auth_ticket: Option<String>,
     /// The token that belongs to `auth_ticket`. Environment: `PROXMOX_VE_CSRF_PREVENTION_TOKEN`.
@@ -45,20 +46,20 @@ pub struct ProviderBlock {
     /// The SHA-256 fingerprint of the node's certificate, as the web interface shows it. Only a server with exactly this
     /// certificate is trusted then. Environment: `PROXMOX_VE_TLS_FINGERPRINT`.
     pub tls_fingerprint: Option<String>,
-    /// Whether to skip the check of the server's certificate. Whoever sits in between can then read the credentials and change
-    /// the cluster; prefer `tls_fingerprint`. Environment: `PROXMOX_VE_INSECURE`, `PM_TLS_INSECURE`.
+    /// Whether to skip the verification of the server's certificate. A man in the middle can then read the credentials
+    /// and change the cluster; prefer `tls_fingerprint`. Environment: `PROXMOX_VE_INSECURE`, `PM_TLS_INSECURE`.
     pub insecure: Option<bool>,
     /// How long one request may take, such as `"30s"`. Unset means 60 seconds. Environment: `PROXMOX_VE_REQUEST_TIMEOUT`.
     #[schemars(extend("format" = "timeout"))]
     pub request_timeout: Option<String>,
-    /// Whether creating an object that exists already and equals its configuration takes it over, with a warning, instead of
-    /// failing. Environment: `PROXMOX_VE_ADOPT_EXISTING`.
+    /// Whether a create adopts an existing object that equals its configuration, with a warning, instead of failing.
+    /// Environment: `PROXMOX_VE_ADOPT_EXISTING`.
     pub adopt_existing: Option<bool>,
-    /// Names of plan-time checks to be silent about, such as `["single-node-placement"]`; the guide on plan-time checks lists
+    /// Names of plan-time checks to disable, such as `["single-node-placement"]`; the guide on plan-time checks lists
     /// them. Environment: `PROXMOX_VE_IGNORE_PREFLIGHT`, separated by commas.
     #[schemars(extend("uniqueItems" = true))]
     pub ignore_preflight: Option<Vec<String>>,
-    /// How to log in to nodes, for the resources that Proxmox has no HTTP API for.
+    /// How to log in to nodes, for the resources without an HTTP API.
     #[tf(block = "single")]
     pub ssh: Option<Ssh>,
 }
@@ -72,7 +73,7 @@ pub struct Ssh {
     /// A private key in PEM or OpenSSH form, unless `private_key_file` is given. Environment: `PROXMOX_VE_SSH_PRIVATE_KEY`.
     #[tf(sensitive)]
     pub private_key: Option<String>,
-    /// The path of a private key; `~` stands for the home folder. Environment: `PROXMOX_VE_SSH_PRIVATE_KEY_FILE`.
+    /// The path of a private key; `~` is the home directory. Environment: `PROXMOX_VE_SSH_PRIVATE_KEY_FILE`.
     pub private_key_file: Option<String>,
     /// The passphrase of the private key. Environment: `PROXMOX_VE_SSH_PRIVATE_KEY_PASSPHRASE`.
     #[tf(sensitive)]
@@ -98,10 +99,10 @@ pub struct Ssh {
     pub host_keys: Option<Vec<String>>,
     /// The path of a `known_hosts` file; it is only read. Unset means `~/.ssh/known_hosts`, unless `host_keys` are given. Environment: `PROXMOX_VE_SSH_KNOWN_HOSTS_FILE`.
     pub known_hosts_file: Option<String>,
-    /// Where a node is reached, if not at its address in the cluster.
+    /// The SSH address of a node, if it is not its address in the cluster.
     #[tf(block = "list")]
     pub node: Option<Vec<SshNode>>,
-    /// A host to go through.
+    /// A jump host.
     #[tf(block = "single")]
     pub jump_host: Option<JumpHost>,
 }

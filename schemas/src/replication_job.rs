@@ -8,19 +8,19 @@ use crate::noun::{Noun, Params, Rest, Store};
 use crate::tf_block;
 use crate::value::{Comment, Entry, NodeName, Properties, Schedule};
 
-/// A storage replication job: a guest's disks on ZFS are copied to another node on a schedule, so that HA can recover the
-/// guest there with the data of the last copy.
+/// A storage replication job: it copies a guest's disks on ZFS to another node on a schedule. HA can recover the guest
+/// there with the data of the last copy.
 ///
-/// HA does not prefer the replication target by itself: write a node affinity rule (PVE 9) or group (PVE 8) for that. One
-/// guest has at most one job to each target.
+/// HA does not prefer the replication target: write a node affinity rule (PVE 9) or group (PVE 8) for that. One guest
+/// has at most one job to each target.
 ///
-/// A job follows its guest. When the guest runs on `target`, by a migration, a recovery or during maintenance, Proxmox turns
-/// the job round: it keeps its id, and the copies go to the node that the guest came from. That is no change of the
-/// configuration, and nothing is planned: `source` and `copies_to` show which way the copies go. A new `target` in the
-/// configuration replaces the job, unless it is one of these two nodes. Nothing else replaces it.
+/// A job follows its guest. When the guest runs on `target`, by a migration, a recovery or during maintenance, Proxmox
+/// reverses the job: the job keeps its id, and copies to the node that the guest came from. This is not drift, and no
+/// change is planned: `source` and `copies_to` show the current direction. A new `target` in the configuration replaces
+/// the job, unless it is one of these two nodes. Nothing else replaces it.
 ///
-/// After several moves between two plans the job may copy between two nodes of which neither is `target`. Then the plan warns,
-/// once, and changes nothing. `terraform apply -replace=ADDRESS` makes the job anew.
+/// After several moves between two plans, the job may copy between two nodes of which neither is `target`. The plan
+/// then warns once and changes nothing. `terraform apply -replace=ADDRESS` recreates the job.
 #[tf_block]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ReplicationJob {
@@ -33,8 +33,9 @@ pub struct ReplicationJob {
     #[tf(optional, computed, replace, identity)]
     #[schemars(range(min = 0, max = 999_999_999))]
     pub job_number: Option<i64>,
-    /// The node that receives the copies while the guest is where it is when the job is created. While the guest is on this
-    /// node, the other node of the pair receives them. The state keeps the configured node, wherever the copies go.
+    /// The node that receives the copies while the guest is where it is when the job is created. While the guest is on
+    /// this node, the other node of the pair receives them. The state keeps the configured node, whatever the current
+    /// direction.
     #[tf(required, replace)]
     pub target: NodeName,
     /// When it runs, as a calendar event of Proxmox such as `*/15`, `mon..fri 22:00` or `daily`.
@@ -54,8 +55,8 @@ pub struct ReplicationJob {
     /// Whether destroy leaves the copies on the target in place.
     #[tf(default = false, local)]
     pub keep_replica: Option<bool>,
-    /// Whether destroy removes the job at once and leaves its snapshots and copies behind. Needed only when the source node
-    /// is gone for good: without it destroy waits for that node to clean up.
+    /// Whether destroy removes the job at once and leaves its snapshots and copies in place. Needed only when the
+    /// source node is gone for good: without it destroy waits for that node to clean up.
     #[tf(default = false, local)]
     pub force_destroy: Option<bool>,
     /// The node that the guest is on. It changes when the guest moves.

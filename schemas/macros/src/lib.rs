@@ -29,8 +29,8 @@
 //! }
 //! ```
 //!
-//! What is right goes into the JSON Schema as the
-//! extension `tf`, which schemars carries through renaming, flattening and nesting; a derive macro could not add it there.
+//! Valid attributes are written into the JSON Schema as the extension `tf`, which schemars carries through renaming,
+//! flattening and nesting; a derive macro could not add it there.
 
 mod options;
 

@@ -11,10 +11,10 @@ use crate::datacenter_options::{
 };
 use crate::noun::Noun;
 
-/// The options of the whole cluster, as they are set in `datacenter.cfg`. What is not set is null; Proxmox's default is
-/// said with each.
+/// The options of the whole cluster, as set in `datacenter.cfg`. An option that is not set is null; its description has
+/// Proxmox's default.
 ///
-/// Needs the privilege `Sys.Audit` on `/`: without it Proxmox answers only a few of the options.
+/// Needs the privilege `Sys.Audit` on `/`: without it Proxmox returns only a few of the options.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DatacenterOptions {
     /// Limits of bandwidth in KiB/s.

@@ -11,11 +11,11 @@ use crate::noun::Noun;
 use crate::tf_block;
 use crate::value::NodeName;
 
-/// What the failure of nodes would do: whether the rest keeps quorum, where each HA resource goes and why, what can't be
-/// placed, which disks are not there, and which node would have too little memory.
+/// Predicts the failure of nodes: whether the rest keeps quorum, where each HA resource is placed and why, which disks
+/// are missing, and which node has too little memory.
 ///
-/// The rules of Proxmox's own HA manager are applied to the live cluster, once for every failure that is simulated. Nothing
-/// is changed. **What-if**: pass planned objects, and the simulation answers for the cluster as it will be:
+/// It applies the placement rules of Proxmox's HA manager to the live cluster, once for each simulated failure. It
+/// changes nothing. **What-if**: pass planned objects to simulate the cluster as it will be after the apply:
 ///
 /// ```terraform
 /// locals {
@@ -29,14 +29,16 @@ use crate::value::NodeName;
 /// }
 /// ```
 ///
-/// Go **through `locals`**, as above, to have the answer in the plan, before anything is created: Terraform defers a data
-/// source that names a changing resource directly, or in `depends_on`, to apply, however much of it is known. Then everything
-/// that is passed has to be known in the plan, too, as the attributes of this provider's resources are.
+/// Pass them **through `locals`**, as above, to have the result in the plan, before anything is created. Terraform
+/// defers a data source to apply if it refers to a changing resource directly or in `depends_on`, even if all values
+/// are known. All passed values must be known in the plan, as the attributes of this provider's resources are.
 ///
-/// Gate with `survivable`, in a `check`, or in a `precondition` of an output or of a resource that isn't passed itself.
+/// Gate with `survivable`, in a `check`, or in a `precondition` of an output or of a resource that is not passed
+/// itself.
 ///
-/// Two things are taken for granted: fencing works, and nodes which fail together are recovered together. `summary_markdown`
-/// and `report_html` hold neither dates nor ages that grow, so outputs of them change only when the cluster does.
+/// The simulation assumes that fencing works, and that nodes which fail together are recovered together.
+/// `summary_markdown` and `report_html` have no dates and no growing ages, so their outputs change only when the
+/// cluster changes.
 ///
 /// Needs `Sys.Audit` on `/` and on nodes, `VM.Audit` on the guests, `Datastore.Audit` on the storages. What can't be read is
 /// unknown, is named, and never counts as survived.
@@ -47,23 +49,24 @@ pub struct HaFailoverSimulation {
     pub arguments: FailoverSimulationArguments,
     /// Which failures are simulated: `every-node`, `every-pair`, or the names of the nodes that fail.
     pub id: String,
-    /// Whether every simulated failure is survived: the rest is quorate, every HA resource that should run gets a node where
-    /// its disks are, and no node has more memory promised than `max_memory_percent`. Also `false` if that can't be known.
+    /// Whether every simulated failure is survived: the rest is quorate, every HA resource that should run gets a node
+    /// where its disks are, and no node has more memory promised than `max_memory_percent`. Also `false` if the result
+    /// is unknown.
     pub survivable: bool,
     /// Why not: one line for each problem, by failure.
     pub problems: Vec<String>,
-    /// What else to know of the result: rules the HA manager drops, services that are lost already, what was assumed.
+    /// Remarks on the result: rules that the HA manager ignores, services that are lost already, assumptions.
     pub notes: Vec<String>,
-    /// The failure that does the most harm; null if there is no node to fail.
+    /// The failure with the worst result; null if there is no node to fail.
     pub worst: Option<Worst>,
     /// The simulated failures, sorted by name.
     pub scenarios: Vec<Scenario>,
     /// Where the HA resources are without any failure, once plans are applied; sorted by id.
     pub placement: Vec<Placed>,
-    /// All of it as Markdown: a table and a Mermaid diagram.
+    /// The whole result as Markdown: a table and a Mermaid diagram.
     pub summary_markdown: String,
     /// All of it as one self-contained HTML page, with the readiness checks. Write it to a file with `local_file`, or
-    /// by `terraform output -raw`; `sensitive = true` keeps an output of it out of what plan prints.
+    /// by `terraform output -raw`; `sensitive = true` hides an output of it in the plan.
     pub report_html: String,
 }
 
@@ -79,8 +82,8 @@ pub struct FailoverSimulationArguments {
     #[tf(optional)]
     #[schemars(range(min = 1, max = 2))]
     pub depth: Option<i64>,
-    /// How much memory, in percent of what a node has, its running guests may be promised before a failure counts as not
-    /// survived. Unset means 100. Only nodes that a failure loads further count.
+    /// The memory that the running guests of a node may be promised, in percent of the memory of the node. A failure
+    /// that exceeds it is not survived. Unset means 100. Only nodes that get additional load are checked.
     #[tf(optional)]
     #[schemars(range(min = 1))]
     pub max_memory_percent: Option<i64>,
@@ -100,7 +103,7 @@ pub struct Worst {
     pub scenario: String,
     /// Whether it is survived.
     pub survived: bool,
-    /// Whether the rest is quorate; null if that does not follow from what the API tells.
+    /// Whether the rest is quorate; null if that cannot be derived from what the API reports.
     pub quorate: Option<bool>,
     /// How many HA resources are lost: without a node, or without their disks there.
     pub lost: i64,
@@ -119,7 +122,7 @@ pub struct Scenario {
     pub failed_nodes: Vec<String>,
     /// Whether it is survived.
     pub survived: bool,
-    /// Whether the rest is quorate; null if that does not follow from what the API tells.
+    /// Whether the rest is quorate; null if that cannot be derived from what the API reports.
     pub quorate: Option<bool>,
     /// The votes that are left, the QDevice's included.
     pub votes: Option<i64>,
@@ -127,7 +130,7 @@ pub struct Scenario {
     pub needed_votes: Option<i64>,
     /// All votes there could be, the QDevice's included.
     pub expected_votes: Option<i64>,
-    /// The HA resources that the failure moves or harms, sorted by id; those that stay where they are are left out.
+    /// The HA resources that the failure moves or stops, sorted by id; unaffected ones are omitted.
     pub services: Vec<Fate>,
     /// Every node's load before and after, sorted by name.
     pub nodes: Vec<NodeLoad>,
@@ -142,19 +145,19 @@ pub struct Fate {
     pub sid: String,
     /// Its node before.
     pub from: String,
-    /// Its node after; null if there is none for it.
+    /// Its node after; null if no node can run it.
     pub to: Option<String>,
     /// Its state after, in the HA manager's words: `started`, `stopped`, `recovery` (waits for a node), `error`, …;
-    /// `unknown` where it depends on a property or type of this version of Proxmox that the provider does not know.
+    /// `unknown` where it depends on a property or type of this version of Proxmox that the provider does not support.
     pub state: String,
-    /// Why it goes there, or why there is no node for it.
+    /// Why it is placed there, or why no node can run it.
     pub reason: String,
     /// Whether its disks are there: `shared`, `replica`, `none` (it has none), `moved` (it moves with them), `missing`,
     /// `unknown`; null if it has no node.
     pub disk: Option<String>,
     /// More about the disks, such as the age of the replica.
     pub disk_detail: Option<String>,
-    /// What is lost, in a sentence; null if nothing is.
+    /// The loss, in a sentence; null if nothing is lost.
     pub problem: Option<String>,
 }
 
@@ -163,7 +166,7 @@ pub struct Fate {
 pub struct NodeLoad {
     /// Its name.
     pub name: String,
-    /// Whether it fails, or is not online anyway.
+    /// Whether it fails, or is already offline.
     pub failed: bool,
     /// HA resources that run on it before.
     pub services_before: i64,
@@ -173,7 +176,7 @@ pub struct NodeLoad {
     pub memory_before: i64,
     /// Bytes of memory promised to running guests after.
     pub memory_after: i64,
-    /// Bytes of memory it has; null if that is not known.
+    /// Bytes of memory it has; null if unknown.
     pub memory_total: Option<i64>,
     /// Whether the failure loads it beyond `max_memory_percent`.
     pub overcommitted: bool,

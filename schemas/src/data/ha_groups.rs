@@ -9,7 +9,7 @@ use crate::noun::Noun;
 use crate::tf_block;
 use crate::value::{Entry, NodeName, NodePriorities};
 
-/// The HA groups, sorted by name. **PVE 8**: on PVE 9 groups have become rules, `supported` is `false` and the list empty.
+/// The HA groups, sorted by name. **PVE 8**: PVE 9 has rules instead, so `supported` is `false` and the list is empty.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct HaGroups {
     /// What to look for.

@@ -27,7 +27,7 @@ pub fn problems(status: &HaStatus, offline: &[String]) -> Vec<String> {
 fn master(status: &HaStatus) -> Option<String> {
     match &status.master {
         None if status.services.is_empty() => None,
-        None => Some("no HA manager is master: HA resources are not looked after".to_owned()),
+        None => Some("no HA manager is master: HA resources are unmanaged".to_owned()),
         Some(master) => match master.state.as_str() {
             "active" | "idle" => None,
             DEAD => Some(format!("master {}: has not reported for more than 30 s", master.node)),
@@ -130,7 +130,7 @@ mod tests {
     #[test]
     fn services_without_a_master_are_a_problem() {
         let queued = status(json!([service_entry("vm:100", "queued")]), json!({"node_status": {}}));
-        assert_eq!(queued.problems, ["no HA manager is master: HA resources are not looked after"]);
+        assert_eq!(queued.problems, ["no HA manager is master: HA resources are unmanaged"]);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! `pve_ha_resources`: the guests that the HA manager looks after, as configured.
+//! `pve_ha_resources`: the guests under the control of the HA manager, as configured.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -9,7 +9,7 @@ use crate::noun::Noun;
 use crate::tf_block;
 use crate::value::{ConfigId, Entry, HaState};
 
-/// The HA resources as configured, sorted by type and number. What they do right now is in `pve_ha_status`.
+/// The HA resources as configured, sorted by type and number. Their current state is in `pve_ha_status`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct HaResources {
     /// What to look for.
@@ -71,7 +71,7 @@ pub struct Resource {
     pub max_relocate: i64,
     /// Its comment.
     pub comment: Option<String>,
-    /// What Proxmox finds wrong with its configuration, such as a group that doesn't exist.
+    /// The errors that Proxmox reports about its configuration, such as a group that does not exist.
     pub errors: Vec<String>,
 }
 

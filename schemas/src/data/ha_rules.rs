@@ -11,13 +11,13 @@ use crate::noun::{Noun, RULE_TYPES};
 use crate::tf_block;
 use crate::value::{Entry, NodeName, NodePriorities, Sid};
 
-/// The HA rules, sorted by name. **PVE 9**: PVE 8 has none, `supported` is `false` and the list empty there.
+/// The HA rules, sorted by name. **PVE 9**: PVE 8 has no rules, so `supported` is `false` and the list is empty.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct HaRules {
     /// What to look for.
     #[serde(flatten)]
     pub arguments: HaRulesArguments,
-    /// Whether this cluster knows HA rules.
+    /// Whether this cluster supports HA rules.
     pub supported: bool,
     /// The rules found.
     pub rules: Vec<Rule>,
@@ -62,7 +62,7 @@ pub struct Rule {
     /// Its nodes with their priorities, **a higher number is preferred**; those to avoid, where `affinity` is `negative`. Null for
     /// a resource affinity rule.
     pub nodes: Option<NodePriorities>,
-    /// Whether other nodes than the wanted ones are forbidden; null for a resource affinity rule.
+    /// Whether other nodes than those of the rule are forbidden; null for a resource affinity rule.
     pub strict: Option<bool>,
     /// `positive` keeps the resources together, `negative` apart. Of a node affinity rule: `positive` runs them on its nodes,
     /// `negative` on the other ones (since PVE 9.2.6; `positive` for every rule of an older version).
@@ -71,7 +71,8 @@ pub struct Rule {
     pub disabled: bool,
     /// Its comment.
     pub comment: Option<String>,
-    /// Why the HA manager drops this rule, such as a contradiction to another rule. Empty for a rule in force.
+    /// The reasons why the HA manager ignores this rule, such as a conflict with another rule. Empty for an active
+    /// rule.
     pub errors: Vec<String>,
 }
 

@@ -17,33 +17,34 @@ pub const DEAD: &str = "old timestamp - dead?";
 /// The state of whose clock is ahead of that of the node that answers, in the words of PVE::API2::HA::Status.
 pub const DRIFT: &str = "detected time drift!";
 
-/// What the HA manager does right now: its master, the local resource managers (LRM), the state of every node and of
-/// every HA resource, and whether anything is wrong.
+/// The current state of HA: the master, the local resource managers (LRM), every node and every HA resource, and the
+/// current problems.
 ///
-/// Use `healthy` in a `precondition` or `check` to gate a rollout; `problems` says what to look at. A node in maintenance,
-/// and a resource that is on its way into its requested state, are no problems.
+/// Use `healthy` in a `precondition` or `check` to gate a rollout; `problems` has the reasons. A node in maintenance,
+/// and a resource in transition to its requested state, are not problems.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct HaStatus {
     /// Whether there are no problems.
     pub healthy: bool,
-    /// What is wrong, one readable line for each problem, always in the same order: quorum, master, fencing, nodes, LRMs,
-    /// services.
+    /// The current problems, one line each, always in the same order: quorum, master, fencing, nodes, LRMs, services.
     pub problems: Vec<String>,
     /// Whether the node that answers is in the part of the cluster that has quorum.
     pub quorate: bool,
-    /// The node whose HA manager is in charge; null on a cluster that has never used HA.
+    /// The node whose HA manager is master; null on a cluster that has never used HA.
     pub master: Option<Master>,
-    /// Whether nodes would be fenced; null where Proxmox does not tell (before `pve-ha-manager` 5.1.3, so on all of PVE 8).
+    /// Whether nodes would be fenced; null where Proxmox does not report it (before `pve-ha-manager` 5.1.3, so on all
+    /// of PVE 8).
     pub fencing: Option<Fencing>,
     /// The local resource managers, sorted by node. Empty on a cluster that has never used HA.
     pub lrm: Vec<Lrm>,
-    /// The nodes that the HA manager knows, sorted by name. Empty on a cluster that has never used HA.
+    /// The nodes that the HA manager has registered, sorted by name. Empty on a cluster that has never used HA.
     pub nodes: Vec<HaNode>,
     /// The HA resources, sorted by type and number.
     pub services: Vec<Service>,
-    /// How unevenly the online nodes are loaded, as the load balancer sees it: 0 where all are loaded alike, 1 where one has all
-    /// the load. The balancer moves HA resources where it is above the threshold of `crs`, which is in percent: 0.31 is above a
-    /// threshold of 30. 0 with the `basic` scheduler; null where Proxmox does not tell (before `pve-ha-manager` 5.2.5).
+    /// How unevenly the online nodes are loaded, as the load balancer sees it: 0 where all are loaded alike, 1 where
+    /// one has all the load. The balancer moves HA resources where it is above the threshold of `crs`, which is in
+    /// percent: 0.31 is above a threshold of 30. 0 with the `basic` scheduler; null where Proxmox does not report it
+    /// (before `pve-ha-manager` 5.2.5).
     pub imbalance: Option<f64>,
 }
 
@@ -76,7 +77,7 @@ pub struct Lrm {
     pub state: String,
     /// `active`, `restart`, `shutdown`, `reboot`, `maintenance` or `disarm`; null while it has not yet reported anything.
     pub mode: Option<String>,
-    /// The state of its watchdog: `active`, `standby` or `released`; null where Proxmox does not tell (before
+    /// The state of its watchdog: `active`, `standby` or `released`; null where Proxmox does not report it (before
     /// `pve-ha-manager` 5.1.3, so on all of PVE 8).
     pub watchdog: Option<String>,
     /// How many seconds its last report is older than the newest of all reports. Differs from read to read.
@@ -106,7 +107,7 @@ pub struct Service {
     pub state: String,
     /// The state it is to be kept in: `started`, `stopped`, `disabled` or `ignored`.
     pub requested_state: Option<String>,
-    /// Whether the load balancer may move it; null where Proxmox does not tell (before PVE 9.2).
+    /// Whether the load balancer may move it; null where Proxmox does not report it (before PVE 9.2).
     pub auto_rebalance: Option<bool>,
     /// Whether it is in the error state, which only the requested state `disabled` clears.
     pub in_error: bool,
@@ -200,8 +201,8 @@ impl Service {
     }
 }
 
-/// The words that `PVE::API2::HA::Status` puts into the brackets of `NODE (STATE, watchdog STATE, TIME)`: they stand
-/// nowhere else in its answers. The time is local to the node and left alone.
+/// The words that `PVE::API2::HA::Status` puts into the brackets of `NODE (STATE, watchdog STATE, TIME)`: its answers
+/// have them nowhere else. The time is local to the node and is not read.
 struct Words {
     state: String,
     watchdog: Option<String>,

@@ -11,7 +11,7 @@ use crate::value::Entry;
 
 /// The nodes of the cluster, sorted by name.
 ///
-/// Load and free memory are left out on purpose: they would differ at every read. Needs no privilege; sizes are null
+/// Load and free memory are omitted, because they would differ at every read. Needs no privilege; sizes are null
 /// without `Sys.Audit` on `/nodes/NODE`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Nodes {

@@ -17,7 +17,7 @@ pub struct Planned<T> {
     /// The object.
     #[serde(flatten)]
     pub object: T,
-    /// The resource's `timeouts`; not looked at.
+    /// The resource's `timeouts`; ignored.
     pub timeouts: Option<Timeouts>,
 }
 
@@ -53,7 +53,7 @@ pub struct Plans {
     /// Groups as planned (PVE 8): objects with the attributes of `pve_ha_group`. Each replaces the group of the same name.
     #[tf(optional)]
     pub groups: Option<Vec<Planned<HaGroup>>>,
-    /// Natural ids of objects that are to be gone: `vm:100`, the name of a rule or of a group.
+    /// Natural ids of objects that are planned to be removed: `vm:100`, the name of a rule or of a group.
     #[tf(optional)]
     pub removed: Option<std::collections::BTreeSet<String>>,
 }

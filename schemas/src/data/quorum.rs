@@ -14,13 +14,13 @@ use crate::value::Entry;
 
 /// The quorum of the cluster: whether it has it, the votes, and how many nodes may still fail.
 ///
-/// Everything is taken from the API of the node that answers. What can't be derived from it is null: all votes on a node
-/// that is in no cluster, or the votes of a QDevice with an algorithm that Proxmox doesn't set up. An expectation lowered by
-/// `pvecm expected` at run time is not visible to the API. Where the provider has an `ssh` block, the votes come from
-/// `pvecm status` on that node, which knows all of this.
+/// All values come from the API of the node that answers. A value that can't be derived from it is null: all votes on a
+/// node that is not in a cluster, or the votes of a QDevice with an algorithm that Proxmox does not set up. An
+/// expectation lowered by `pvecm expected` at run time is not visible to the API. Where the provider has an `ssh`
+/// block, the votes come from `pvecm status` on that node, which has all of them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Quorum {
-    /// The name of the cluster; null on a node that is in none.
+    /// The name of the cluster; null on a node that is not in a cluster.
     pub cluster_name: Option<String>,
     /// Whether the node that answers is in the part of the cluster that has quorum. Without it, `/etc/pve` is read-only
     /// and HA does nothing.

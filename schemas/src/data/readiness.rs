@@ -9,11 +9,12 @@ use crate::noun::Noun;
 use crate::tf_block;
 use crate::value::Sid;
 
-/// The checklist before production, as data: whether the cluster, its quorum, its fencing, its storage and its HA resources
-/// are as they should be, each with evidence in numbers and a remedy.
+/// The checklist for production, as data: checks of the cluster, its quorum, fencing, storage and HA resources, each
+/// with evidence and a remedy.
 ///
-/// Nothing is guessed: what can't be known is `unknown`, and says how to make it known. Some checks need the provider's
-/// `ssh` block. Details hold neither dates nor ages that grow, so outputs of them change only when the cluster does.
+/// A check without sufficient data is `unknown`, and its remedy shows how to get the data. Some checks need the
+/// provider's `ssh` block. Details have no dates and no growing ages, so their outputs change only when the cluster
+/// changes.
 ///
 /// Gate a phase of a rollout with it:
 ///
@@ -34,8 +35,8 @@ use crate::value::Sid;
 /// }
 /// ```
 ///
-/// Needs `Sys.Audit` on `/` and on nodes, `VM.Audit` on the guests, `Datastore.Audit` on the storages, `Mapping.Audit` on
-/// `/mapping/notifications`. A check whose answers can't be read is `unknown`.
+/// Needs `Sys.Audit` on `/` and on nodes, `VM.Audit` on the guests, `Datastore.Audit` on the storages, `Mapping.Audit`
+/// on `/mapping/notifications`. A check whose data can't be read is `unknown`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct HaReadiness {
     /// What to demand.
@@ -43,7 +44,7 @@ pub struct HaReadiness {
     pub arguments: ReadinessArguments,
     /// Whether every mandatory check has passed or does not apply. A mandatory check that is unknown is not passed.
     pub ready: bool,
-    /// What stands in the way: one line for each mandatory check that has failed or is unknown, with the remedy.
+    /// The reasons if not ready: one line for each mandatory check that has failed or is unknown, with the remedy.
     pub blockers: Vec<String>,
     /// All checks, always the same ones in the same order.
     pub checks: Vec<Check>,
@@ -55,20 +56,21 @@ pub struct HaReadiness {
 #[tf_block]
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ReadinessArguments {
-    /// `production` (also if unset) or `lab`. In a lab only what HA can't work without is mandatory.
+    /// `production` (also if unset) or `lab`. In a lab, only the requirements without which HA can't work are
+    /// mandatory.
     #[tf(optional)]
     pub profile: Option<Profile>,
     /// How old a replica may be to count in place of shared storage, such as `"30m"`. Unset means one hour.
     #[tf(optional)]
     #[schemars(extend("format" = "duration"))]
     pub max_replication_lag: Option<String>,
-    /// What must be there, beyond what every cluster needs.
+    /// Objects that must exist, in addition to the requirements of every cluster.
     #[tf(optional)]
     pub expect: Option<Expectation>,
     /// Guests with one of these tags should be HA resources. Unset: that is not checked.
     #[tf(optional)]
     pub ha_tags: Option<BTreeSet<String>>,
-    /// The day of the last test of a restore, `"2026-11-23"`: Proxmox does not know it.
+    /// The day of the last restore test, `"2026-11-23"`. Proxmox does not record it.
     #[tf(optional)]
     #[schemars(extend("format" = "date"))]
     pub last_restore_test: Option<String>,
@@ -82,9 +84,9 @@ pub struct ReadinessArguments {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Profile {
-    /// What HA can't work without.
+    /// The requirements that HA can't work without.
     Lab,
-    /// What an operator would want to rely on.
+    /// The requirements of production.
     #[default]
     Production,
 }
@@ -95,7 +97,7 @@ pub struct Expectation {
     /// That many nodes, all of them online.
     #[schemars(range(min = 1))]
     pub nodes: Option<i64>,
-    /// These HA resources, in their requested state: those of the phase before this one.
+    /// These HA resources, in their requested state: those of the previous phase.
     pub services: Option<BTreeSet<Sid>>,
     /// A QDevice, or none.
     pub qdevice: Option<bool>,

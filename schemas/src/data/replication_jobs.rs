@@ -15,10 +15,10 @@ use crate::value::{Entry, NodeName};
 
 /// The storage replication jobs, sorted by guest and number, and how far behind their copies are.
 ///
-/// How a job went is known to its source node alone. If that node does not answer, `last_sync`, `lag_seconds`,
-/// `fail_count` and `error` of its jobs are null, and a warning says so.
+/// Only the source node of a job has its state. If that node does not respond, `last_sync`, `lag_seconds`, `fail_count`
+/// and `error` of its jobs are null, with a warning.
 ///
-/// Lists jobs of guests on which there is the privilege `VM.Audit`.
+/// Lists only the jobs of guests on which the user has `VM.Audit`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ReplicationJobs {
     /// What to look for.
@@ -55,7 +55,7 @@ pub struct Job {
     pub job_number: i64,
     /// The node that the guest is on; null if that is not known.
     pub source: Option<String>,
-    /// The node that gets the copies now. When the guest moves there, Proxmox turns the job round: the two nodes change
+    /// The node that gets the copies now. When the guest moves there, Proxmox reverses the job: the two nodes change
     /// places.
     pub target: String,
     /// When it runs, as calendar event; `*/15` if not configured.
@@ -68,17 +68,18 @@ pub struct Job {
     pub disabled: bool,
     /// Whether it is being removed: `full` with its copies, `local` without. Null for a job that stays.
     pub removing: Option<String>,
-    /// When the last successful run began (RFC 3339, UTC): the copy is as the guest was then. Null if there was none yet
-    /// on the current source node, or if that node does not answer.
+    /// When the last successful run began (RFC 3339, UTC): the copy has the data of that time. Null if no run has
+    /// succeeded yet on the current source node, or if that node does not answer.
     pub last_sync: Option<String>,
-    /// How many seconds ago the last successful run began, by the clock of the machine that runs Terraform: what would be
-    /// lost if the source node failed now. Grows from read to read.
+    /// How many seconds ago the last successful run began, by the clock of the machine that runs Terraform: the data
+    /// that would be lost if the source node failed now. Grows from read to read.
     pub lag_seconds: Option<i64>,
-    /// How many seconds lie between the last successful run and the next one due; null while that is not known or none is due.
+    /// How many seconds there are between the last successful run and the next one due; null if unknown or if no run is
+    /// due.
     pub interval_seconds: Option<i64>,
     /// How many runs have failed since the last successful one; null if the source node does not answer.
     pub fail_count: Option<i64>,
-    /// What the last run failed of; null if it succeeded.
+    /// The error of the last run; null if it succeeded.
     pub error: Option<String>,
 }
 

@@ -14,23 +14,23 @@ pub use wire::{OPTIONS, Opt, from_api, to_params, unknown};
 
 /// Options of the whole cluster (`datacenter.cfg`), such as what happens to HA resources when a node shuts down.
 ///
-/// Only what is configured here is managed: other options keep their value when this resource is created, updated and
-/// destroyed. An option that is removed from the configuration, and every managed option on destroy, returns to Proxmox's
-/// default. Inside a configured block everything is managed: what others set there shows as drift. Several of these
-/// resources may exist, as long as they manage different options. Where the cluster has set an option to something else that a
-/// plan begins to manage, the plan warns of it and names both values.
+/// This resource manages only the configured options: creating, updating and destroying it leaves all other options as
+/// they are. An option that is removed from the configuration, and every managed option on destroy, returns to
+/// Proxmox's default. A configured block is managed as a whole: a property that is set there outside of Terraform shows
+/// as drift. Several of these resources may exist, as long as they manage different options. If an option that you
+/// start to manage already has a different value, the plan warns and shows both values.
 ///
 /// Import takes `datacenter` for every option that is set, or `datacenter/ha,migration` for just the named ones.
 ///
-/// Proxmox has no digest for these options. An update compares what it finds with what the plan started from right before
+/// Proxmox has no digest for these options. An update compares the current options with those of the plan right before
 /// it writes; one round trip of race remains.
 ///
-/// **`fencing = "hardware"` and `"both"` do not protect anything**: the HA manager does not act on them. What fences a node
-/// is its watchdog.
+/// **`fencing = "hardware"` and `"both"` do not protect anything**: the HA manager does not use them. What fences a
+/// node is its watchdog.
 #[tf_block]
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DatacenterOptions {
-    /// What happens to HA resources when a node shuts down or reboots in order.
+    /// What happens to HA resources when a node shuts down or reboots cleanly.
     #[tf(block = "single")]
     pub ha: Option<Ha>,
     /// How the HA manager chooses nodes: the cluster resource scheduler.
@@ -48,7 +48,8 @@ pub struct DatacenterOptions {
     /// The range that free guest ids are suggested from.
     #[tf(block = "single")]
     pub next_id: Option<NextId>,
-    /// Notification settings of the time before notification targets. Deprecated by Proxmox; only `package_updates` is used.
+    /// Notification settings from before notification targets existed. Deprecated by Proxmox; only `package_updates` is
+    /// used.
     #[tf(block = "single")]
     pub notify: Option<Notify>,
     /// How tags look in the web interface.
@@ -66,11 +67,11 @@ pub struct DatacenterOptions {
     /// Where the datacenter is. PVE 9.2 and later.
     #[tf(block = "single")]
     pub location: Option<Location>,
-    /// The fencing mode. Only the watchdog protects: the HA manager does not act on `hardware` or `both`.
+    /// The fencing mode. Only the watchdog protects: the HA manager does not use `hardware` or `both`.
     #[tf(null_means = "watchdog")]
     #[schemars(extend("enum" = ["watchdog", "hardware", "both"]))]
     pub fencing: Option<String>,
-    /// How many jobs a node works on at once, such as migrations and the starts and stops of the HA manager.
+    /// How many jobs a node runs at once, such as migrations and the starts and stops of the HA manager.
     #[schemars(range(min = 1))]
     pub max_workers: Option<i64>,
     /// The console that the web interface opens by default.
@@ -133,26 +134,26 @@ pub struct Crs {
     #[tf(null_means = "basic")]
     #[schemars(extend("enum" = ["basic", "static", "dynamic"]))]
     pub ha: Option<String>,
-    /// Whether a node is chosen anew when a resource is started.
+    /// Whether the HA manager selects the node again when it starts a resource.
     #[tf(null_means = false)]
     pub ha_rebalance_on_start: Option<bool>,
     /// Whether the HA manager moves running resources when the nodes are loaded unevenly. It does so with `ha = "static"` or
     /// `"dynamic"`, and leaves resources with `auto_rebalance = false` where they are. PVE 9.2 and later.
     pub ha_auto_rebalance: Option<bool>,
-    /// The imbalance, in percent, above which rebalancing sets in; Proxmox's default is 30. `pve_ha_status` shows the imbalance
-    /// as a fraction, so that 0.31 is above 30. Releases of `pve-ha-manager` before 5.2.3 compare this number itself, and so
-    /// don't rebalance. Needs `ha_auto_rebalance`.
+    /// The imbalance, in percent, above which rebalancing starts; Proxmox's default is 30. `pve_ha_status` shows the
+    /// imbalance as a fraction: 0.31 is above 30. Releases of `pve-ha-manager` before 5.2.3 compare this number itself,
+    /// and so don't rebalance. Needs `ha_auto_rebalance`.
     #[schemars(range(min = 0, max = 100))]
     pub ha_auto_rebalance_threshold: Option<f64>,
-    /// How rebalancing chooses. Needs `ha_auto_rebalance`.
+    /// The method of rebalancing. Needs `ha_auto_rebalance`.
     #[schemars(extend("enum" = ["bruteforce", "topsis"]))]
     pub ha_auto_rebalance_method: Option<String>,
     /// For how many rounds of the HA manager, of 10 seconds each, the imbalance must last; Proxmox's default is 3. Needs
     /// `ha_auto_rebalance`.
     #[schemars(range(min = 0))]
     pub ha_auto_rebalance_hold_duration: Option<f64>,
-    /// The least improvement of the imbalance, in percent of it, for which something is moved; Proxmox's default is 10. Needs
-    /// `ha_auto_rebalance`.
+    /// The minimum improvement of the imbalance, in percent of it, for which the HA manager moves a resource; Proxmox's
+    /// default is 10. Needs `ha_auto_rebalance`.
     #[schemars(range(min = 0, max = 100))]
     pub ha_auto_rebalance_margin: Option<f64>,
 }
@@ -161,7 +162,7 @@ pub struct Crs {
 #[tf_block]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Transfer {
-    /// `secure` goes through SSH, `insecure` is unencrypted.
+    /// `secure` uses SSH, `insecure` is unencrypted.
     #[tf(required)]
     #[schemars(extend("enum" = ["secure", "insecure"]))]
     pub r#type: String,

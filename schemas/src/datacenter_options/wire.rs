@@ -191,8 +191,8 @@ impl Opt {
         unknown.map(|(name, value)| (name.clone(), as_property(value))).collect()
     }
 
-    /// A PUT replaces the whole property string of an option: `text` with the properties that `answer` has there and that
-    /// nothing here knows.
+    /// A PUT replaces the whole property string of an option: `text` with the properties that `answer` has there and
+    /// that no field here has.
     pub fn with_unknown(&self, text: &str, answer: &Json) -> String {
         let unknown = self.unknown_properties(answer).into_iter().map(|(name, value)| format!("{name}={value}"));
         join(Some(text.to_owned()).filter(|text| !text.is_empty()).into_iter().chain(unknown), ",")
@@ -228,7 +228,7 @@ fn written(kind: Kind, json: &Json) -> Option<String> {
     }
 }
 
-/// Proxmox wants 1024, not 1024.0.
+/// Proxmox expects 1024, not 1024.0.
 fn plain(number: &serde_json::Number) -> String {
     number.as_f64().map_or_else(|| number.to_string(), |value| value.to_string())
 }

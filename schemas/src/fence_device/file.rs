@@ -1,4 +1,4 @@
-//! `fence.cfg` as a list of lines: whoever changes one device leaves all other lines byte by byte as they are.
+//! `fence.cfg` as a list of lines: a change of one device leaves all other lines byte by byte as they are.
 
 use super::words::{quote, split};
 use crate::value::is_word;
@@ -39,7 +39,7 @@ struct Line {
 enum Reading {
     /// Blank, or of blanks.
     Blank,
-    /// A comment, or nothing that Proxmox knows: it skips such lines with a warning.
+    /// A comment, or a line that Proxmox does not parse: it skips such lines with a warning.
     Skipped,
     Device {
         id: DeviceId,
@@ -117,7 +117,7 @@ impl FenceCfg {
     /// What it says of a device.
     ///
     /// # Errors
-    /// Of two contradicting lines nobody knows which one is meant; Proxmox refuses the whole file then.
+    /// Two lines contradict each other; Proxmox refuses the whole file then.
     pub fn section(&self, id: &DeviceId) -> Result<Option<Section>, String> {
         let mut section: Option<Section> = None;
         let mut connects: Vec<(String, Vec<String>)> = Vec::new();
@@ -187,8 +187,8 @@ impl FenceCfg {
         at(other).zip(at(name)).is_some_and(|(other, name)| other < name)
     }
 
-    /// Makes a device what `section` says: only lines that differ are touched, what is new stands behind the device's last
-    /// line, a new device at the end.
+    /// Makes a device what `section` says: only lines that differ are touched; new lines follow the device's last line,
+    /// and a new device is added at the end.
     pub fn put(&mut self, id: &DeviceId, section: &Section) {
         let mut missing = section.connects.clone();
         let mut is_declared = false;
@@ -236,7 +236,7 @@ impl FenceCfg {
             return Ok(());
         }
         if other == id.name {
-            return Err("a device can't stand behind itself".to_owned());
+            return Err("a device can't be placed after itself".to_owned());
         }
         if !self.order().contains(&other) {
             return Err(format!("there is no fence device {other}"));
@@ -304,7 +304,7 @@ impl FenceCfg {
         complaints
     }
 
-    /// The place behind the last line that `which` picks; the end if there is none.
+    /// The place after the last line that `which` picks; the end if it picks no line.
     fn last(&self, which: impl Fn(&Line) -> bool) -> usize {
         self.lines.iter().rposition(which).map_or(self.lines.len(), |at| at + 1)
     }

@@ -19,22 +19,23 @@ use crate::value::{FenceAgent, FenceName, FenceNode, Options, SecretOptions};
 /// Where Proxmox keeps fence devices.
 pub const PATH: &str = "/etc/pve/ha/fence.cfg";
 
-/// **A fence device protects nothing by itself:** the HA manager of Proxmox VE 8 and 9 never acts on `/etc/pve/ha/fence.cfg`.
+/// **A fence device protects nothing by itself:** the HA manager of Proxmox VE 8 and 9 never uses
+/// `/etc/pve/ha/fence.cfg`.
 ///
-/// Hardware fencing is not wired in there. What protects a cluster against two copies of a guest is the watchdog: a node that
-/// loses quorum resets itself within about a minute, and only then its guests are started elsewhere (see `pve_node_watchdog`).
-/// Write fence devices, hardware that can cut a node's power and how each node hangs on it, to keep them under review, to have
-/// them tested by `verify`, and to be ready when Proxmox uses them.
+/// The watchdog protects a cluster against two running copies of a guest: a node that loses quorum resets itself within
+/// about a minute, and only then its guests are started elsewhere (see `pve_node_watchdog`). Fence devices are hardware
+/// that can power off a node. Configure them, and the connection of each node to them, to document them, to test them
+/// with `verify`, and to be ready when Proxmox uses them.
 ///
-/// **A node whose name has a dash can't be connected:** Proxmox cuts names at a dash when it reads `fence.cfg`. Leave its
-/// `connect` block out; the watchdog protects such a node like any other.
+/// **A node whose name has a dash can't be connected:** Proxmox cuts names at a dash when it reads `fence.cfg`. Omit
+/// its `connect` block; the watchdog protects such a node like any other.
 ///
 /// Needs the `ssh` block of the provider: Proxmox has no HTTP API for this file. Lines of other devices, comments and the order
 /// of the file are kept byte by byte. Devices are tried in the order of the file; several instances of one name are parallel:
 /// all of them have to succeed.
 ///
-/// The id of a further instance has its number: `ipmi:2`. Configuration that Terraform generates for an import holds no secret:
-/// fill in its `secret_options` before the apply, or the plan takes them out of the file.
+/// Further instances include their number in the id: `ipmi:2`. Configuration that Terraform generates for an import has
+/// no secrets: add its `secret_options` before the apply, or the plan removes them from the file.
 #[tf_block]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct FenceDevice {
@@ -52,17 +53,17 @@ pub struct FenceDevice {
     /// device needs at least one option, open or secret.
     #[tf(optional)]
     pub options: Options,
-    /// Options whose values are secret, such as `password`. They are kept out of output and logs, and stand in the state.
-    /// On import, options with the name of a secret come here.
+    /// Options whose values are secret, such as `password`. They never appear in output or logs, but are stored in the
+    /// state. An import puts options with the name of a secret here.
     #[tf(optional, sensitive)]
     pub secret_options: SecretOptions,
-    /// The device that this one has to stand behind: devices are tried in the order of the file. Unset makes no demand; the
-    /// state then has the device that stands in front of it.
+    /// The device that this one follows: devices are tried in the order of the file. If unset, the order is not
+    /// managed, and the state has the device before this one.
     #[tf(optional, computed, volatile)]
     #[schemars(extend("format" = FenceName::FORMAT))]
     pub after: Option<String>,
-    /// Whether apply asks the device for its state, for every node that is connected, by running the agent's `status` action on
-    /// a node of the cluster. It cuts nobody's power.
+    /// Whether apply checks the device: it runs the agent's `status` action for every connected node, on a node of the
+    /// cluster. No node is powered off.
     #[tf(default = false, local)]
     pub verify: Option<bool>,
     /// A node that the device can fence. The order of these blocks has no meaning.
@@ -78,8 +79,8 @@ pub struct Connect {
     /// The node. Its name can't have a dash: Proxmox would cut it there.
     #[tf(required)]
     pub node: FenceNode,
-    /// What the agent gets for this node beside the device's options, such as `plug`. At least one option, open or secret, is
-    /// needed: Proxmox ignores a connection without.
+    /// Options for this node in addition to those of the device, such as `plug`. At least one option, open or secret,
+    /// is needed: Proxmox ignores a connection without options.
     #[tf(optional)]
     pub options: Options,
     /// Options whose values are secret.
@@ -98,7 +99,7 @@ impl FenceDevice {
         DeviceId::new(self.name.as_str(), self.instance.unwrap_or(1))
     }
 
-    /// The lines it stands for.
+    /// The lines of this device.
     pub fn section(&self) -> Section {
         let arguments = |options: &Options, secret: &SecretOptions| {
             let all: BTreeMap<&str, &str> = options.iter().chain(secret.iter()).collect();
@@ -201,7 +202,7 @@ fn argument(name: &str, value: &str) -> String {
     if value.is_empty() { name.to_owned() } else { format!("{name}={value}") }
 }
 
-/// Options out of arguments. Of an argument that stands there twice nobody knows which one counts.
+/// Options out of arguments. An argument that is given twice is refused, since either value may be meant.
 fn split(arguments: &[String], known: &KnownOptions) -> Result<(Options, SecretOptions), String> {
     let (mut open, mut secret) = (BTreeMap::new(), BTreeMap::new());
     for argument in arguments {

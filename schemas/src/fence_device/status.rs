@@ -1,4 +1,4 @@
-//! What a fence agent is told on its stdin when it is asked for a node's state.
+//! The input that a fence agent gets on stdin for the status of a node.
 
 use std::collections::BTreeMap;
 

@@ -23,7 +23,8 @@ pub(super) fn split(text: &str) -> Vec<String> {
     words
 }
 
-/// What stands before the closing quote. A backslash shields the quote in both kinds, but only between double ones it goes.
+/// The text before the closing quote. A backslash escapes the quote in both kinds, and is removed only between double
+/// quotes.
 fn quoted(chars: &mut std::str::Chars<'_>, quote: char) -> Option<String> {
     let mut text = String::new();
     loop {

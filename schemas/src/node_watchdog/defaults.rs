@@ -20,7 +20,7 @@ impl Defaults {
         self.lines.concat()
     }
 
-    /// The module that is set: the last assignment counts, an empty one is none.
+    /// The module that is set: the last assignment counts, and an empty one sets no module.
     pub fn module(&self) -> Option<&str> {
         self.lines.iter().rev().find_map(|line| value(line)).filter(|module| !module.is_empty())
     }

@@ -17,13 +17,13 @@ pub const PATH: &str = "/etc/default/pve-ha-manager";
 /// The module where none is set.
 pub const DEFAULT: &str = "softdog";
 
-/// The watchdog of a node, in `/etc/default/pve-ha-manager`. It is what protects an HA cluster: a node that loses quorum stops
+/// The watchdog of a node, in `/etc/default/pve-ha-manager`. It protects an HA cluster: a node that loses quorum stops
 /// feeding its watchdog, and the watchdog resets it before its guests are started elsewhere.
 ///
-/// Without a setting it is `softdog`, a timer of the kernel. A watchdog of the hardware also works when the kernel hangs. The
-/// module is loaded when the node boots, so a change takes effect with the next reboot: put the node under
-/// `pve_node_maintenance`, reboot it, and look at `reboot_required`. Destroy returns to the default. All other lines of the
-/// file are kept.
+/// Without a setting it is `softdog`, a timer of the kernel. A watchdog of the hardware also works when the kernel
+/// hangs. The module is loaded when the node boots, so a change takes effect with the next reboot: put the node into
+/// maintenance (`pve_node_maintenance`), reboot it, and check `reboot_required`. Destroy returns to the default. All
+/// other lines of the file are kept.
 ///
 /// Needs the `ssh` block of the provider: Proxmox has no HTTP API for this.
 #[tf_block]
@@ -36,7 +36,8 @@ pub struct NodeWatchdog {
     #[tf(required)]
     #[schemars(extend("format" = "kernel-module"))]
     pub module: String,
-    /// The module whose watchdog is in use now; null if none is, or if its driver is built into the kernel.
+    /// The module whose watchdog is in use now; null if no watchdog is in use, or if its driver is built into the
+    /// kernel.
     #[tf(computed, volatile)]
     pub active_module: Option<String>,
     /// Whether the node has to be rebooted before `module` is in use.
@@ -56,7 +57,7 @@ pub fn is_same_module(a: &str, b: &str) -> bool {
 
 /// The watchdog module in use, out of `/proc/modules`: watchdog-mux holds the device open, and that counts as a use.
 ///
-/// `expected` is the module that is configured; it may be one whose name doesn't tell what it is.
+/// `expected` is the module that is configured; its name may not show that it is a watchdog.
 pub fn active_module(modules: &str, expected: &str) -> Option<String> {
     let mut used = modules.lines().filter_map(|line| {
         let mut words = line.split(' ');

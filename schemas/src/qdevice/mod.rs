@@ -23,16 +23,16 @@ pub const PORT: u16 = 5403;
 /// The state of a QDevice that takes part in the votes.
 pub const CONNECTED: &str = "Connected";
 
-/// A QDevice: a small host outside of the cluster, the QNetd host, that has a vote. It lets a cluster of two nodes survive the
-/// failure of one, and decides between two halves of any cluster with an even number of nodes.
+/// A QDevice: a small host outside of the cluster, the QNetd host, that has a vote. With it, a cluster of two nodes
+/// survives the failure of one. In any cluster with an even number of nodes it decides between two halves.
 ///
 /// Needs the `ssh` block of the provider with root's rights: Proxmox has no HTTP API for this. Apply checks before it changes
 /// anything: all nodes are online; `corosync-qdevice` is installed on every node and `corosync-qnetd` on the QNetd host; root
 /// of the node that sets up can log in to root of the QNetd host without a password; port 5403 of it can be reached.
 ///
-/// A set-up that was interrupted is completed by the next apply. A QDevice that doesn't work, such as one whose daemon was
-/// stopped, is a change in the plan: apply starts its daemons and waits for the connection. Before nodes are added to or
-/// removed from the cluster, destroy the QDevice, and set it up again afterwards: its votes depend on the number of nodes.
+/// The next apply completes an interrupted set-up. A QDevice that does not work, such as one whose daemon was stopped,
+/// is planned as a change: apply starts its daemons and waits for the connection. Before nodes are added to or removed
+/// from the cluster, destroy the QDevice, and set it up again afterwards: its votes depend on the number of nodes.
 #[tf_block]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Qdevice {
@@ -40,8 +40,8 @@ pub struct Qdevice {
     #[tf(required, replace, identity)]
     #[schemars(extend("format" = "ip"))]
     pub address: String,
-    /// Whether a cluster with an odd number of nodes gets a QDevice, too. It then has one vote less than there are nodes: any
-    /// number of them may fail as long as it is up, but none more than before when it isn't.
+    /// Whether to set up a QDevice in a cluster with an odd number of nodes. It then has one vote less than there are
+    /// nodes. While it is up, all nodes but one may fail; while it is down, no more nodes may fail than without it.
     #[tf(default = false, local)]
     pub force: Option<bool>,
     /// `ffsplit` (even number of nodes) or `lms` (odd number of nodes).
@@ -50,8 +50,9 @@ pub struct Qdevice {
     /// How many votes it has.
     #[tf(computed)]
     pub votes: Option<i64>,
-    /// The state of the connection to the QNetd host: `Connected` while it works, `Not running on …` while a node's daemon doesn't
-    /// run, `No answer from the daemon` while it runs and says nothing, else what the daemon of the node that was asked says.
+    /// The state of the connection to the QNetd host: `Connected` while it works, `Not running on …` while a node's
+    /// daemon doesn't run, `No answer from the daemon` while it runs and does not respond, else the state that the
+    /// daemon of the queried node reports.
     #[tf(computed)]
     pub state: Option<String>,
 }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 #[serde(transparent)]
 pub struct Options(pub Option<BTreeMap<String, String>>);
 
-/// Options whose values nobody may see.
+/// Options whose values are secret.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SecretOptions(pub Option<BTreeMap<String, String>>);
