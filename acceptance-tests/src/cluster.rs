@@ -236,7 +236,7 @@ impl Cluster {
         let Wanted { vms, cts } = *counts;
         assert!(
             vms <= WANTED.vms && cts <= WANTED.cts,
-            "a test takes {vms} VMs and {cts} containers, more than WANTED"
+            "a test takes {vms} VMs and {cts} containers, more than `WANTED`"
         );
     }
 

@@ -143,7 +143,7 @@ impl Cluster {
         self.control(&["clock", "real"])?;
         let process = self.process.take().map_or(0, |child| child.id());
         let mut text = format!(
-            "\nThe cluster goes on running; end it by `kill {process}`. The workspace is `critical`. To play on:\n\n"
+            "\nThe cluster keeps running; end it with `kill {process}`. The workspace is `critical`. To play on:\n\n"
         );
         let _ = writeln!(text, "  cd {}", folder.join("three-node").display());
         for (name, value) in self.environment().into_iter().chain(cli.environment()) {

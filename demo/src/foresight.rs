@@ -21,17 +21,17 @@ const START: u32 = 90;
 const REBOOT: u32 = 180;
 
 pub(crate) fn tell(report: &mut Report, cli: &Cli, cluster: &Cluster, pages: &Path) -> Outcome {
-    report.chapter("What would happen (nothing exists yet)");
+    report.chapter("Predicted failures (nothing exists yet)");
     cli.init()?;
     let guests = ["vm:100", "vm:101"];
     cluster.fail("pve3")?;
     cluster.advance(REBOOT)?;
-    report.step("readiness", "a failed check holds the rollout: no further node may fail", || {
+    report.step("readiness", "a failed check blocks the rollout: no further node may fail", || {
         refused(cli, &["quorum_margin (fail)", "no further node may fail"])
     })?;
     cluster.restore("pve3")?;
     cluster.advance(REBOOT)?;
-    report.step("simulation", "not survived: the disks are on the failed node alone", || {
+    report.step("simulation", "not survived: the disks are only on the failed node", || {
         refused(cli, &["vm:100 can't start on", "is not shared"])
     })?;
     for guest in guests {
@@ -44,7 +44,7 @@ pub(crate) fn tell(report: &mut Report, cli: &Cli, cluster: &Cluster, pages: &Pa
     })?;
     report.step("apply", "what was simulated exists", || cli.apply())?;
     cluster.advance(START)?;
-    report.step("again", "the second plan is empty, though time has passed", || {
+    report.step("again", "the second plan is empty, although time has passed", || {
         let plan = cli.plan()?;
         demand(plan.changes.is_empty(), || format!("planned: {:?}", plan.changes))
     })?;
@@ -60,7 +60,7 @@ pub(crate) fn tell(report: &mut Report, cli: &Cli, cluster: &Cluster, pages: &Pa
     })?;
     report.say(&format!("      {}", page.display()));
     report.row("report page", page.display().to_string());
-    report.step("destroy", "back to where it began", || {
+    report.step("destroy", "back to the initial state", || {
         cli.destroy()?;
         clean_up(cluster)
     })?;

@@ -26,11 +26,11 @@ pub(crate) fn tell(report: &mut Report, cli: &Cli, cluster: &Cluster, has_rules:
     let before = cluster.get("/cluster/options")?;
     report.step("init", "the provider installs from a filesystem mirror", || cli.init())?;
 
-    report.chapter("What all tiers share (workspace default)");
+    report.chapter("Shared objects (workspace default)");
     roll_out(report, cli, "default")?;
 
     report.chapter("Phase by phase (workspaces low, medium, critical)");
-    report.step("gate", "a phase is refused while the one before it is not done", || refuses_to_skip(cli))?;
+    report.step("gate", "a phase is refused until the previous one is complete", || refuses_to_skip(cli))?;
     for tier in TIERS {
         cli.workspace(tier)?;
         roll_out(report, cli, tier)?;
@@ -42,13 +42,15 @@ pub(crate) fn tell(report: &mut Report, cli: &Cli, cluster: &Cluster, has_rules:
 
     report.chapter("Drift");
     cli.workspace("medium")?;
-    report.step("drift seen", "a change by somebody else shows as exactly that change", || sees_drift(cli, cluster))?;
-    report.step("drift healed", "apply puts it right, and the next plan is empty", || heals_drift(cli, cluster))?;
+    report.step("drift seen", "a change outside of Terraform is planned as exactly that change", || {
+        sees_drift(cli, cluster)
+    })?;
+    report.step("drift healed", "apply reverts it, and the next plan is empty", || heals_drift(cli, cluster))?;
 
     report.chapter("A node dies");
     let first = placement(cli)?;
     let dead = first.get("vm:100").and_then(|(node, _)| node.clone()).ok_or("vm:100 is nowhere")?;
-    report.step(&format!("{dead} fails"), "its services run on other nodes, and pve_ha_status says where", || {
+    report.step(&format!("{dead} fails"), "its services run on other nodes, as pve_ha_status shows", || {
         cluster.fail(&dead)?;
         cluster.advance(RECOVERY)?;
         cli.refresh()?;
@@ -62,7 +64,8 @@ pub(crate) fn tell(report: &mut Report, cli: &Cli, cluster: &Cluster, has_rules:
             report.say(&format!("      {sid}  {node} → {now}"));
         }
     }
-    report.step("gate", "no rollout goes on while another failure would cost the quorum", || refuses_in_danger(cli))?;
+    report
+        .step("gate", "a rollout is refused while another failure would cost the quorum", || refuses_in_danger(cli))?;
     report.step(&format!("{dead} returns"), "the cluster is healthy again, and every plan is empty", || {
         cluster.restore(&dead)?;
         cluster.advance(RECOVERY)?;
@@ -170,7 +173,7 @@ fn summary(report: &mut Report, cli: &Cli, cluster: &Cluster, has_rules: bool) -
     let fencing = cli.value("fencing")?;
     let quorum = cli.value("quorum")?;
     let armed = match fencing.as_str() {
-        Some("unknown") | None => "by watchdog (PVE 8 doesn't tell its state)".to_owned(),
+        Some("unknown") | None => "by watchdog (PVE 8 does not report its state)".to_owned(),
         Some(state) => format!("by watchdog, {state}"),
     };
     report.row("fencing", armed);

@@ -47,7 +47,7 @@ pub(crate) fn tell(report: &mut Report, cli: &Cli, cluster: &Cluster) -> Outcome
     variables(cli, cluster, None)?;
     report.step(
         "apply",
-        "QDevice, HA resources and fence devices come about, over SSH where there is no API",
+        "the QDevice, HA resources and fence devices are created, over SSH where there is no API",
         || {
             cli.plan()?;
             cluster.meanwhile(|| cli.apply())
@@ -69,13 +69,13 @@ pub(crate) fn tell(report: &mut Report, cli: &Cli, cluster: &Cluster) -> Outcome
     })?;
     cluster.restore("pve2")?;
     cluster.advance(RECOVERY)?;
-    report.step("maintenance", "pve1 is emptied for an update, and apply waits until it is", || {
+    report.step("maintenance", "pve1 is evacuated for an update, and apply waits for that", || {
         variables(cli, cluster, Some("pve1"))?;
         cli.plan()?;
         cluster.meanwhile(|| cli.apply())?;
         all_on(cluster, "pve2")
     })?;
-    report.step("maintenance ends", "the node takes part again, and the plan is empty", || {
+    report.step("maintenance ends", "the node joins HA again, and the plan is empty", || {
         variables(cli, cluster, None)?;
         cli.plan()?;
         cluster.meanwhile(|| cli.apply())?;

@@ -43,7 +43,7 @@ fn happened(kind: ErrorKind) -> &'static str {
     match kind {
         ErrorKind::Unreachable(Obstacle::Dns) => "the host name of the endpoint can't be resolved. Nothing was sent.",
         ErrorKind::Unreachable(Obstacle::Proxy) => {
-            "the node that was asked can't reach the node that should answer. Nothing was changed."
+            "the endpoint can't forward the request to the node concerned. Nothing was changed."
         }
         ErrorKind::Unreachable(Obstacle::Tls) => "the TLS handshake with the endpoint failed. Nothing was sent.",
         ErrorKind::Unreachable(_) => "the endpoint can't be reached. Nothing was sent.",
@@ -52,14 +52,14 @@ fn happened(kind: ErrorKind) -> &'static str {
             "the server's certificate is not valid yet. Nothing was sent."
         }
         ErrorKind::Certificate(Certificate::WrongHost) => {
-            "the server's certificate is made for other names than the endpoint's. Nothing was sent."
+            "the server's certificate is issued for other names than the endpoint's. Nothing was sent."
         }
         ErrorKind::Certificate(Certificate::WrongPin) => {
             "the server's certificate is not the one that is pinned. Nothing was sent."
         }
         ErrorKind::Certificate(_) => "the server's certificate is not trusted. Nothing was sent.",
-        ErrorKind::Ambiguous => "the answer was lost, so the request may or may not have been carried out.",
-        ErrorKind::Unanswered => "Proxmox was asked and did not answer.",
+        ErrorKind::Ambiguous => "the response was lost, and the outcome of the request is unknown.",
+        ErrorKind::Unanswered => "Proxmox did not respond.",
         ErrorKind::LockTimeout => "another writer holds the cluster's lock on this configuration. Nothing was changed.",
         ErrorKind::NoQuorum => "the cluster has no quorum, so /etc/pve is read-only. Nothing was changed.",
         ErrorKind::StaleDigest => {
@@ -71,45 +71,50 @@ fn happened(kind: ErrorKind) -> &'static str {
             "another replication job copies this guest to this target already. Nothing was changed."
         }
         ErrorKind::InUse => "is still in use. Nothing was changed.",
-        ErrorKind::NoSuchGuest => "there is no such guest, or it is of the other kind (vm or ct). Nothing was changed.",
-        ErrorKind::NoSuchNode => "a node that is named does not exist in this cluster. Nothing was changed.",
+        ErrorKind::NoSuchGuest => "there is no such guest, or it is of the other type (vm or ct). Nothing was changed.",
+        ErrorKind::NoSuchNode => "it names a node that does not exist in this cluster. Nothing was changed.",
         ErrorKind::NoSuchGroup => "the HA group does not exist. Nothing was changed.",
         ErrorKind::Unmanaged => "a rule can only name guests that are HA resources. Nothing was changed.",
         ErrorKind::ResourceInErrorState => "the HA resource is in the error state. Nothing was changed.",
         ErrorKind::TooEarly => {
-            "the HA manager does not know all nodes yet, since HA was not in use before. Nothing was changed."
+            "the HA manager has not registered all nodes yet, since HA was not in use before. Nothing was changed."
         }
         ErrorKind::RuleConflict => "Proxmox refuses the rule. Nothing was changed.",
         ErrorKind::GroupsMigrated => "this cluster's HA groups have been migrated to HA rules. Nothing was changed.",
         ErrorKind::GroupsNotMigrated => {
             "this cluster's HA groups have not been migrated to HA rules yet. Nothing was changed."
         }
-        ErrorKind::Unauthorized => "Proxmox does not accept the credentials. Nothing was changed.",
-        ErrorKind::SecondFactor => "the login demands a second factor. Nothing was changed.",
+        ErrorKind::Unauthorized => "Proxmox rejects the credentials. Nothing was changed.",
+        ErrorKind::SecondFactor => "the login requires a second factor. Nothing was changed.",
         ErrorKind::Forbidden => "a privilege is missing. Nothing was changed.",
-        ErrorKind::Invalid => "Proxmox does not accept a value. Nothing was changed.",
-        ErrorKind::NotImplemented => "this version of Proxmox VE does not have that. Nothing was changed.",
-        ErrorKind::UnexpectedResponse => "the answer is not what Proxmox VE answers.",
+        ErrorKind::Invalid => "Proxmox rejects a value. Nothing was changed.",
+        ErrorKind::NotImplemented => "this version of Proxmox VE does not support that. Nothing was changed.",
+        ErrorKind::UnexpectedResponse => "the response is not one of Proxmox VE.",
         ErrorKind::Foreign => {
-            "the answer is not what Proxmox VE answers: something else is at `endpoint`, such as a login proxy. Nothing was \
+            "the response is not from Proxmox VE: another server is at `endpoint`, such as a login proxy. Nothing was \
              changed."
         }
         ErrorKind::Stopped => "interrupted.",
-        ErrorKind::Expired => "the time ran out.",
+        ErrorKind::Expired => "it timed out.",
         _ => "Proxmox refuses. Nothing was changed.",
     }
 }
 
 fn next_step(kind: ErrorKind) -> Option<Cow<'static, str>> {
     let in_order = match kind {
-        ErrorKind::InUse => format!("Terraform destroys an object before it changes what refers to it. {WAYS_OUT}"),
+        ErrorKind::InUse => format!(
+            "Terraform destroys an object before it changes the objects that refer to it. \
+                                     {WAYS_OUT}"
+        ),
         ErrorKind::TargetTaken => format!(
-            "Import that job, or choose another target. A job that is being removed counts until it is gone. If this plan replaces that \
-             job: {CREATE_FIRST} Remove it there, since a guest has one job to each target."
+            "Import that job, or choose another target. A job that is being removed counts until its removal is \
+             complete. If this plan replaces that job: {CREATE_FIRST} Remove it there, since a guest has one job to \
+             each target."
         ),
         ErrorKind::RuleConflict => format!(
-            "If another rule that this apply changes stands against it, order them by `depends_on`. If this plan replaces that rule by \
-             this one: {CREATE_FIRST} Remove it there, since Proxmox does not allow both rules at once. Else change the rule."
+            "If it conflicts with another rule that this apply changes, order the two with `depends_on`. If this plan \
+             replaces that rule by this one: {CREATE_FIRST} Remove it there, since Proxmox does not allow both rules \
+             at once. Otherwise change the rule."
         ),
         kind => return advice(kind).map(Cow::from),
     };
@@ -120,33 +125,35 @@ fn advice(kind: ErrorKind) -> Option<&'static str> {
     Some(match kind {
         ErrorKind::Unreachable(Obstacle::Dns) => "Check `endpoint` in the provider block.",
         ErrorKind::Unreachable(Obstacle::Proxy) => {
-            "If that node is online, its API does not answer: see `systemctl status pveproxy pvedaemon` on it. Else bring it back, or \
-             name another one as `endpoint`."
+            "If that node is online, its API does not respond: see `systemctl status pveproxy pvedaemon` on it. \
+             Otherwise bring it back, or set another node as `endpoint`."
         }
         ErrorKind::Unreachable(Obstacle::Tls) => {
-            "Check `endpoint` in the provider block: the server there may speak no TLS, or be another one than Proxmox VE, which \
+            "Check `endpoint` in the provider block: the server may not use TLS, or may not be Proxmox VE, which \
              listens on port 8006."
         }
         ErrorKind::Unreachable(_) => {
-            "Check `endpoint` in the provider block and that the node is up; `fallback_endpoints` lets another node answer."
+            "Check `endpoint` in the provider block, and that the node is up. With `fallback_endpoints` the provider \
+             tries other nodes."
         }
         ErrorKind::Certificate(Certificate::UnknownIssuer) => {
-            "Name the cluster's CA (/etc/pve/pve-root-ca.pem of a node) as `ca_certificate`, or pin the node's certificate by \
-             `tls_fingerprint`."
+            "Set the cluster's CA (/etc/pve/pve-root-ca.pem of a node) as `ca_certificate`, or pin the node's \
+             certificate with `tls_fingerprint`."
         }
         ErrorKind::Certificate(Certificate::Authority) => {
-            "Name exactly this certificate as `ca_certificate`, or pin it by `tls_fingerprint`."
+            "Set exactly this certificate as `ca_certificate`, or pin it with `tls_fingerprint`."
         }
         ErrorKind::Certificate(Certificate::OldVersion) => {
-            "X.509 version 1 has no names that could be checked. Pin the certificate by `tls_fingerprint`, or make one of version 3."
+            "X.509 version 1 has no names that could be checked. Pin the certificate with `tls_fingerprint`, or issue \
+             one of version 3."
         }
-        ErrorKind::Certificate(Certificate::Other) => "Pin the certificate by `tls_fingerprint`, or make a new one.",
+        ErrorKind::Certificate(Certificate::Other) => "Pin the certificate with `tls_fingerprint`, or issue a new one.",
         ErrorKind::Certificate(Certificate::WrongHost) => {
-            "Use the name or address the certificate is made for as `endpoint`, or pin it by `tls_fingerprint`."
+            "Use a name or address of the certificate as `endpoint`, or pin the certificate with `tls_fingerprint`."
         }
         ErrorKind::Certificate(Certificate::Expired | Certificate::NotYetValid) => {
             "Renew the node's certificate (`pvecm updatecerts --force` on it), and check the clocks. Until then, \
-             `tls_fingerprint` pins it whatever its dates are."
+             `tls_fingerprint` accepts it despite its dates."
         }
         ErrorKind::Certificate(Certificate::WrongPin) => {
             "If the node's certificate was renewed, take the new fingerprint from its web interface (Node > System > \
@@ -168,19 +175,20 @@ fn advice(kind: ErrorKind) -> Option<&'static str> {
         ErrorKind::TooEarly => "Apply again in a minute, when the HA manager has become active.",
         ErrorKind::GroupsMigrated => "Write a `pve_ha_node_affinity_rule`.",
         ErrorKind::GroupsNotMigrated => {
-            "Upgrade all nodes and wait until the HA manager has migrated the groups, or keep to `pve_ha_group`."
+            "Upgrade all nodes and wait until the HA manager has migrated the groups, or keep using `pve_ha_group`."
         }
         ErrorKind::Unauthorized => {
-            "Check the credentials in the provider block: the token or password may be wrong, expired or removed."
+            "Check the credentials in the provider block: the token or password may be wrong, expired or deleted."
         }
         ErrorKind::SecondFactor => "Use an API token, which needs no second factor.",
-        ErrorKind::Forbidden => "Give the user or token the privilege that Proxmox names, on that path.",
-        ErrorKind::UnexpectedResponse => "Check that `endpoint` is a node of the cluster and not something else.",
+        ErrorKind::Forbidden => "Grant the user or token the privilege that Proxmox names, on that path.",
+        ErrorKind::UnexpectedResponse => "Check that `endpoint` is a node of the cluster.",
         ErrorKind::Foreign => {
-            "Check `endpoint`: a node's API is https://NODE:8006. If a proxy demands a login, name an address that leads past it."
+            "Check `endpoint`: a node's API is https://NODE:8006. If a proxy requires a login, use an address that \
+             bypasses it."
         }
-        ErrorKind::Stopped => "Run the same command again: it goes on from what the state says now.",
-        ErrorKind::Expired => "Give it more time in its `timeouts` block, or apply again.",
+        ErrorKind::Stopped => "Run the same command again: it continues from the current state.",
+        ErrorKind::Expired => "Increase its `timeouts`, or apply again.",
         _ => return None,
     })
 }
@@ -207,11 +215,11 @@ mod tests {
         let kind = ErrorKind::Unreachable(Obstacle::Proxy);
         assert_eq!(
             happened(kind),
-            "the node that was asked can't reach the node that should answer. Nothing was changed."
+            "the endpoint can't forward the request to the node concerned. Nothing was changed."
         );
         let step = next_step(kind).unwrap_or_default();
         assert!(
-            step.starts_with("If that node is online, its API does not answer: see `systemctl status pveproxy"),
+            step.starts_with("If that node is online, its API does not respond: see `systemctl status pveproxy"),
             "{step}"
         );
         assert!(!step.contains("privilege"), "{step}");

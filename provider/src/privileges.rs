@@ -60,11 +60,11 @@ const AUDIT: Need = need("Sys.Audit", On::Root, "read");
 const HA: &[Need] = &[AUDIT, need("Sys.Console", On::Root, "create, change and destroy")];
 const READ: &[Need] = &[AUDIT];
 /// Of the nodes alone; what is done on them is done over SSH.
-const HOSTED: &[Need] = &[need("Sys.Audit", On::Root, "find the nodes and their addresses; all else goes over SSH")];
+const HOSTED: &[Need] = &[need("Sys.Audit", On::Root, "find the nodes and their addresses; everything else uses SSH")];
 const SEE_GUEST: Need = need("VM.Audit", On::Guest, "see the guest, its disks and its replication");
-const SEE_STORAGE: Need = need("Datastore.Audit", On::Storage, "know on which nodes the disks are");
+const SEE_STORAGE: Need = need("Datastore.Audit", On::Storage, "see on which nodes the disks are");
 const SEE_TASKS: Need =
-    need("Sys.Audit", On::Node, "know its memory, and see the last backups and starts of guests, whoever started them");
+    need("Sys.Audit", On::Node, "see its memory, and the last backups and starts of guests by any user");
 
 /// The resources.
 pub const RESOURCES: &[Feature] = &[
@@ -95,7 +95,7 @@ pub const DATA_SOURCES: &[Feature] = &[
     Feature { name: "pve_datacenter_options", needs: READ },
     Feature {
         name: "pve_ha_failover_simulation",
-        needs: &[AUDIT, need("Sys.Audit", On::Node, "know the memory of the node"), SEE_GUEST, SEE_STORAGE],
+        needs: &[AUDIT, need("Sys.Audit", On::Node, "see the memory of the node"), SEE_GUEST, SEE_STORAGE],
     },
     Feature { name: "pve_ha_groups", needs: READ },
     Feature {

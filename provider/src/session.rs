@@ -94,13 +94,13 @@ impl Configured {
         match &self.ssh {
             SshAccess::Ready(ssh) => Ok(ssh.clone()),
             SshAccess::Absent => Err(Failure::refused(
-                "Proxmox VE has no HTTP API for this, so that it is done over SSH, and the provider doesn't know how to log in to \
-                 the nodes. Write an `ssh` block into the provider block, such as `ssh { private_key_file = \"~/.ssh/id_ed25519\" }` \
-                 or `ssh { agent = true }`. Nothing was sent.",
+                "Proxmox VE has no HTTP API for this, so the provider uses SSH, and no way to log in to the nodes is \
+                 configured. Add an `ssh` block to the provider block, such as `ssh { private_key_file = \
+                 \"~/.ssh/id_ed25519\" }` or `ssh { agent = true }`. Nothing was sent.",
             )),
             SshAccess::Deferred => Err(Failure::refused(
-                "Something in the `ssh` block of the provider block is only known after apply. Apply what it comes from first, \
-                 such as with -target, or write the value itself. Nothing was sent.",
+                "A value in the `ssh` block of the provider block is unknown until apply. Apply its source first, such \
+                 as with -target, or write the value itself. Nothing was sent.",
             )),
         }
     }
@@ -189,8 +189,8 @@ impl Session {
         match &**self.state.load() {
             State::Ready(configured) => Ok(configured.clone()),
             State::Deferred(arguments) => Err(Failure::refused(format!(
-                "The provider can't reach the cluster yet: {} in the provider block is only known after apply. Apply what it \
-                 comes from first, such as with -target, or write the value itself.",
+                "The provider can't connect to the cluster yet: {} in the provider block is unknown until apply. Apply \
+                 its source first, such as with -target, or write the value itself.",
                 arguments.join(", ")
             ))),
             State::Failed => {

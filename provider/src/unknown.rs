@@ -22,8 +22,9 @@ impl UnknownProperties {
                 cx.warn(
                     format!("Unknown property of {object}: {name}"),
                     format!(
-                        "This version of Proxmox has the property `{name}`, which this provider does not know; it is left as \
-                         it is. Plan-time checks, simulation and readiness treat what depends on it as unknown."
+                        "This version of Proxmox has the property `{name}`, which this provider does not support; it \
+                         is left as it is. Plan-time checks, simulation and readiness treat results that depend on it \
+                         as unknown."
                     ),
                 );
             }
@@ -35,7 +36,7 @@ impl UnknownProperties {
         if self.is_first(kind, key) {
             cx.warn(
                 format!("Unknown type of {key}: {kind}"),
-                format!("{key} is of the type `{kind}`, which this provider does not know; it is left as it is."),
+                format!("{key} is of the type `{kind}`, which this provider does not support; it is left as it is."),
             );
         }
     }

@@ -73,7 +73,7 @@ fn a_full_disk_is_the_reason() {
     let library = broken("mkdir", temporary.path());
     let output = plugin().env("LD_PRELOAD", library).env("TMPDIR", "/nonexistent").output().unwrap();
     let reason = reason(&output);
-    assert!(reason.starts_with("The provider could not start: cannot listen: no folder takes the socket"), "{reason}");
+    assert!(reason.starts_with("The provider could not start: cannot listen: the socket"), "{reason}");
     assert!(reason.contains("/tmp: No space left on device"), "{reason}");
     assert!(reason.contains("Set TMPDIR"), "{reason}");
 }
@@ -83,7 +83,7 @@ fn missing_entropy_is_the_reason() {
     let temporary = TempDir::new().unwrap();
     let library = broken("getrandom", temporary.path());
     let reason = reason(&plugin().env("LD_PRELOAD", library).output().unwrap());
-    assert!(reason.starts_with("The provider could not start: the system gives no random numbers: "), "{reason}");
+    assert!(reason.starts_with("The provider could not start: the system has no random numbers: "), "{reason}");
 }
 
 #[test]
@@ -98,8 +98,8 @@ fn missing_file_descriptors_are_the_reason() {
 #[test]
 fn an_environment_that_is_not_cores_is_the_reason() {
     for (variable, value, expected) in [
-        (COOKIE.0, "other", "started by terraform or tofu, not by hand"),
-        (COOKIE.0, "", "started by terraform or tofu, not by hand"),
+        (COOKIE.0, "other", "plugin that terraform or tofu starts"),
+        (COOKIE.0, "", "plugin that terraform or tofu starts"),
         ("PLUGIN_PROTOCOL_VERSIONS", "6", "offers the plugin protocol versions 6; this provider speaks version 5"),
         ("PLUGIN_PROTOCOL_VERSIONS", "1|2|3|4", "offers the plugin protocol versions 1/2/3/4;"),
         ("PLUGIN_CLIENT_CERT", "junk", "PLUGIN_CLIENT_CERT is not a PEM certificate"),

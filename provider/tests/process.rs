@@ -285,7 +285,7 @@ fn people_are_told_what_this_is() {
     let text = |output: &Output| String::from_utf8(output.stderr.clone()).unwrap();
     let by_hand = run(&[]);
     assert_eq!(by_hand.status.code(), Some(1));
-    assert!(text(&by_hand).contains("started by terraform or tofu"));
+    assert!(text(&by_hand).contains("plugin that terraform or tofu starts"));
     let version = run(&["--version"]);
     assert_eq!(version.status.code(), Some(0));
     assert!(String::from_utf8(version.stdout).unwrap().contains(env!("CARGO_PKG_VERSION")));

@@ -47,9 +47,8 @@ pub fn reasons(stage: &Stage, oracle: &Oracle) -> Vec<Reason> {
     let is_negative =
         |topology: &Topology| topology.0.get(catalogue::OFF).is_some_and(|rule| rule["affinity"] == "negative");
     if is_negative(&oracle.configured) && !is_negative(&oracle.actual) {
-        let older = stage.older_than(catalogue::AVOIDS);
-        reasons.extend(older.map(|(node, version)| Reason::Older { node, version: Some(version) }));
-        reasons.extend(stage.down().into_iter().map(|node| Reason::Older { node, version: None }));
+        reasons.extend(stage.older_than(catalogue::AVOIDS).map(Reason::Older));
+        reasons.extend(stage.down().into_iter().map(Reason::Older));
     }
     reasons.extend(occupied(stage, oracle).into_iter().map(Reason::Occupied));
     reasons

@@ -29,13 +29,8 @@ pub enum Reason {
     Taken(u32),
     /// Services are still on a node whose maintenance is managed.
     Occupied(String),
-    /// A rule is to name nodes to avoid, and a node is too old for that, or does not say what it runs.
-    Older {
-        /// The node.
-        node: String,
-        /// What it runs.
-        version: Option<String>,
-    },
+    /// A rule is to name nodes to avoid, and a node is too old for that, or does not report its version: the node.
+    Older(String),
 }
 
 /// The beginnings of the names of Proxmox's privileges.
@@ -69,18 +64,13 @@ impl Reason {
             Self::Broken(sid) => says(sid) && concerns(sid),
             Self::Groups => of_kind(&["pve_ha_group", "pve_ha_resource"]) && (says("group") || says("groups")),
             Self::Grouped(sid) => of_kind(&["pve_ha_resource"]) && says("groups") && concerns(sid),
-            // The node that answers calls itself "this node".
-            Self::Older { node, version } => {
-                of_kind(&["pve_ha_node_affinity_rule"])
-                    && says("affinity")
-                    && (says(node) || version.as_ref().is_some_and(|version| says("this") && says(version)))
-            }
+            Self::Older(node) => of_kind(&["pve_ha_node_affinity_rule"]) && says("affinity") && says(node),
         }
     }
 
     /// Whether it can keep a plan from being made, and not only an apply from being carried out.
     pub fn stops_plans(&self) -> bool {
-        matches!(self, Self::Missing(_) | Self::Privileges | Self::Dying(_) | Self::Grouped(_) | Self::Older { .. })
+        matches!(self, Self::Missing(_) | Self::Privileges | Self::Dying(_) | Self::Grouped(_) | Self::Older(_))
     }
 }
 
@@ -158,9 +148,9 @@ mod tests {
         let grouped = Reason::Grouped("vm:102".to_owned());
         assert!(is_named(&grouped, "pve_ha_resource.db", "HA groups are gone"));
         assert!(!is_named(&grouped, "pve_ha_resource.web1", "HA groups are gone"));
-        let older = Reason::Older { node: "pve2".to_owned(), version: Some("9.2.0".to_owned()) };
+        let older = Reason::Older("pve2".to_owned());
         assert!(!is_named(&older, "pve_ha_resource.db", "affinity: pve2 runs 9.2.0"));
-        for (text, names) in [("pve2 runs", true), ("this node runs 9.2.0.", true), ("pve3 runs 9.2.0", false)] {
+        for (text, names) in [("pve2 runs", true), ("this node runs 9.2.0.", false), ("pve3 runs 9.2.0", false)] {
             let text = format!("affinity: {text}");
             assert_eq!(is_named(&older, "pve_ha_node_affinity_rule.off", &text), names, "{text}");
         }

@@ -100,11 +100,11 @@ impl Stage {
     }
 
     /// The nodes that run something older than a version, and what.
-    pub fn older_than(&self, version: &str) -> impl Iterator<Item = (String, String)> + use<> {
+    pub fn older_than(&self, version: &str) -> impl Iterator<Item = String> + use<> {
         let numbers = |version: &str| version.split('.').map(|part| part.parse().unwrap_or(0)).collect::<Vec<u32>>();
         let wanted = numbers(version);
-        let runs = |node: &str| (node.to_owned(), self.world(|world| world.manager_of(node).0.to_owned()));
-        let older: Vec<_> = NODES.into_iter().map(runs).filter(|(_, version)| numbers(version) < wanted).collect();
+        let is_older = |node: &&str| self.world(|world| numbers(world.manager_of(node).0)) < wanted;
+        let older: Vec<_> = NODES.into_iter().filter(is_older).map(str::to_owned).collect();
         older.into_iter()
     }
 
@@ -138,7 +138,7 @@ impl Stage {
             }
             Event::UpdateBegun(node, version) => {
                 let is_older =
-                    oracle.generation == Generation::Nine && self.older_than(version).any(|(older, _)| older == *node);
+                    oracle.generation == Generation::Nine && self.older_than(version).any(|older| older == *node);
                 is_older && self.control("upgrade", &json!({"version": version, "node": node}))
             }
             Event::UpgradeBegun => {

@@ -218,9 +218,9 @@ const CASES: &[Case] = &[
     device("options", "{ \"a b\" = \"1\" }", "must be the name of an option"),
     device("options", "{}", "A device without options"),
     device("secret_options", "{ password = \"a=b\" }", "can't contain ="),
-    device("secret_options", "{ ip = \"2\" }", "An option is given twice"),
+    device("secret_options", "{ ip = \"2\" }", "An option is set twice"),
     device("after", "\"my-dev\"", "Proxmox cuts the name of a fence device"),
-    device("after", "\"ipmi\"", "A device can't stand behind itself"),
+    device("after", "\"ipmi\"", "A device can't be placed after itself"),
     device(
         "connect",
         "block {\n    node = \"pve-1\"\n    options = { plug = \"1\" }\n  }",

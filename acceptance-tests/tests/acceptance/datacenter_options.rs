@@ -221,7 +221,7 @@ fn an_import_takes_all_options_or_those_it_names() {
     w.configure(&format!(
         "import {{\n  to = {KIND}.a\n  id = \"datacenter/nonsense\"\n}}\nresource \"{KIND}\" \"a\" {{}}\n"
     ));
-    assert!(w.plan_fails().only_error().flat().contains("\"nonsense\" is no option"));
+    assert!(w.plan_fails().only_error().flat().contains("\"nonsense\" is not an option"));
 }
 
 #[test]
@@ -246,7 +246,10 @@ fn a_deprecated_option_that_comes_back_is_told() {
     configure(both);
     w.apply();
     let told = |run: &acceptance_tests::output::Run| {
-        run.warnings().iter().filter(|warning| warning.summary == "Migrations stay insecure: option migration").count()
+        run.warnings()
+            .iter()
+            .filter(|warning| warning.summary == "Migrations remain unencrypted: option migration")
+            .count()
     };
     // What there is no deprecated option behind, and what one doesn't matter to.
     assert_eq!(told(&w.expect(0, &["plan", "-destroy", "-json"])), 0);

@@ -380,5 +380,5 @@ fn without_an_ssh_block_the_plan_says_what_to_write() {
     let w = Workspace::new(&cluster);
     w.configure(&device("a", ""));
     let run = w.plan_fails();
-    assert!(run.only_error().flat().contains("Write an `ssh` block into the provider block"), "{}", run.text);
+    assert!(run.only_error().flat().contains("Add an `ssh` block to the provider block"), "{}", run.text);
 }

@@ -124,7 +124,7 @@ fn a_group_that_goes_after_one_that_is_nowhere_is_kept_and_told() {
     w.configure(&both("\"db\""));
     let failed = w.apply_fails();
     let failed = failed.only_error().flat();
-    for part in ["web: vm:10", "is to refer to db instead, which does not exist yet", "web was not deleted", "PVE: "] {
+    for part in ["web: vm:10", "is planned to refer to db, which does not exist yet", "web was not deleted", "PVE: "] {
         assert!(failed.contains(part), "{part}: {failed}");
     }
     assert_eq!((groups(&cluster), group_of(&cluster, "vm:100").as_deref()), (vec!["web".to_owned()], Some("web")));
@@ -140,7 +140,7 @@ fn a_group_that_goes_after_one_that_is_nowhere_is_kept_and_told() {
     assert!(!failed.contains("Nothing was changed"), "{failed}");
     let gave_up = group_of(&cluster, "vm:100").is_none();
     assert_eq!(
-        failed.contains("Before that its references were removed from vm:100, as planned."),
+        failed.contains("Before that, the references to it were removed from vm:100, as planned."),
         gave_up,
         "{failed}"
     );

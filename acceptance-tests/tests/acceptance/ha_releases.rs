@@ -135,10 +135,10 @@ fn older_releases_refuse_nodes_to_avoid_at_plan() {
     });
     let seed = Some(Seed::parse(&seed.to_string()).unwrap());
     for (options, why) in [
-        (Options { release: Release::V9, ..Options::default() }, "this node runs 9.2.0"),
-        (Options { release: Release::At(OLDER), ..Options::default() }, "this node runs 9.2.5"),
+        (Options { release: Release::V9, ..Options::default() }, "tfacc-a: pve1 runs 9.2.0"),
+        (Options { release: Release::At(OLDER), ..Options::default() }, "tfacc-a: pve1 runs 9.2.5"),
         // pve-manager is newer than what it stands on.
-        (Options { seed, ..Options::default() }, "the HA manager of the node that answered is older than 5.2.5"),
+        (Options { seed, ..Options::default() }, "the HA manager of pve1 is older than 5.2.5"),
     ] {
         let Some(cluster) = cluster_with("older_releases_refuse", options) else { return };
         let w = Workspace::new(&cluster);
@@ -170,7 +170,7 @@ fn every_node_has_to_know_nodes_to_avoid() {
     install(&cluster, Some("pve2"), NEWER);
     cluster.emulator().cluster().world().power("pve3", false);
     let run = w.plan_fails();
-    assert!(run.only_error().flat().contains("pve3 does not answer, so its version is not known"), "{}", run.text);
+    assert!(run.only_error().flat().contains("pve3 does not respond, so its version is unknown"), "{}", run.text);
     cluster.emulator().cluster().world().power("pve3", true);
     w.apply();
     // A rule that is negative already costs nothing, and stays what it is.

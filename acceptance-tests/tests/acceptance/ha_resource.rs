@@ -248,7 +248,8 @@ fn the_state_is_waited_for_and_what_it_is_stuck_in_is_told() {
     w.configure(&with(&vms[1], "started"));
     let run = w.apply();
     let told = run.warnings().iter().map(|warning| warning.flat()).collect::<String>();
-    assert!(told.contains("error state") && told.contains("state = \"disabled\""), "{}", run.text);
+    assert!(told.contains(&format!("The HA manager put vm:{broken} into the error state")), "{}", run.text);
+    assert!(told.contains("state = \"disabled\"") && !told.contains("not ready yet"), "{}", run.text);
     assert!(!w.is_tainted("pve_ha_resource.a"));
     // Nothing is to be changed then, and each plan says once what has become of it, also where it does change something.
     w.plan_is_empty();

@@ -169,8 +169,8 @@ fn a_pve_9_cluster_becomes_configuration_that_plans_empty() {
         assert_eq!(jobs.matches(&format!("  # Guest {guest} is on ")).count(), 1, "{jobs}");
     }
     // What is true of both stands once at the top.
-    assert!(jobs.starts_with("# When a guest moves to the target of its job, Proxmox turns the job round,"), "{jobs}");
-    assert_eq!(jobs.matches("turns the job round").count(), 1, "{jobs}");
+    assert!(jobs.starts_with("# When a guest moves to the target of its job, Proxmox reverses the job,"), "{jobs}");
+    assert_eq!(jobs.matches("reverses the job").count(), 1, "{jobs}");
     let expected = [
         "datacenter_options.tf",
         "ha_node_affinity_rule.tf",
@@ -245,8 +245,8 @@ fn what_cannot_be_configured_is_left_to_the_cluster() {
     assert_eq!(folder.write().code, Some(0));
     let text = folder.read("ha_node_affinity_rule.tf");
     assert!(text.contains("ignore_changes = [comment]") && !text.contains("\n  comment "), "{text}");
-    assert!(text.starts_with("# comment stays as it is in the cluster: "), "{text}");
-    assert_eq!(text.matches("stays as it is").count(), 1, "{text}");
+    assert!(text.starts_with("# comment is left as it is in the cluster: "), "{text}");
+    assert_eq!(text.matches("is left as it is").count(), 1, "{text}");
     folder.takes_over(5);
 }
 
@@ -281,7 +281,7 @@ fn what_only_nodes_know_is_imported_without_its_secrets() {
     let nodes: Vec<String> = access["node"].as_array().unwrap().iter().flat_map(place).collect();
     let run = folder.write_with(&nodes.iter().map(String::as_str).collect::<Vec<_>>());
     assert_eq!(run.code, Some(0), "{}", run.text);
-    assert!(run.text.contains("give each variable of variables.tf (2) a value"), "{}", run.text);
+    assert!(run.text.contains("set a value for each variable of variables.tf (2)"), "{}", run.text);
     for name in folder.names() {
         assert!(!folder.read(&name).contains("hunter"), "{name}");
     }

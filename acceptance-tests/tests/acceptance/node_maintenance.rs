@@ -130,7 +130,7 @@ fn what_can_not_leave_is_named_and_waited_for_again() {
     let told = w.apply().warnings().iter().map(|warning| warning.flat()).collect::<String>();
     assert!(
         told.contains(&format!("- {sid} is started, and has no other node to run on that is online: rule bound"))
-            && told.contains("look at its rules"),
+            && told.contains("check its rules"),
         "{told}"
     );
     assert!(!w.is_tainted("pve_node_maintenance.a"));

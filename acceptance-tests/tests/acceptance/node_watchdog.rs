@@ -125,7 +125,7 @@ fn a_module_that_is_not_there_is_refused() {
     cluster.command_fault(absent);
     let run = w.apply_fails();
     let error = run.only_error().flat();
-    assert!(error.contains("`modinfo` is not there") && !error.contains("has no module"), "{error}");
+    assert!(error.contains("`modinfo` is missing") && !error.contains("has no module"), "{error}");
     assert_eq!(cluster.node_file("pve1", FILE), before);
 }
 

@@ -385,11 +385,9 @@ fn a_node_out_of_reach_of_the_asked_one_is_told_as_that() {
     cluster.emulator().faults().add(serde_json::from_value(fault).unwrap()).unwrap();
     let failed = w.apply_fails();
     let failed = failed.only_error().flat();
-    for part in [
-        "vm:900: the node that was asked can't reach the node that should answer",
-        "If that node is online",
-        "PVE: 595",
-    ] {
+    for part in
+        ["vm:900: the endpoint can't forward the request to the node concerned", "If that node is online", "PVE: 595"]
+    {
         assert!(failed.contains(part), "{part}: {failed}");
     }
     assert!(!failed.contains("privilege"), "{failed}");

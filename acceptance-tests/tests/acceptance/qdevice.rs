@@ -150,12 +150,12 @@ fn what_is_missing_is_told_before_anything_is_changed() {
         (
             json!({"machine": "pve2", "packages": {"corosync-qdevice": none}}),
             json!({"machine": "pve2", "packages": {"corosync-qdevice": "3.0.3-2"}}),
-            "pve2: the package corosync-qdevice is missing. `apt install corosync-qdevice`",
+            "pve2: the package corosync-qdevice is missing. Run `apt install corosync-qdevice`",
         ),
         (
             json!({"machine": HOST, "packages": {"corosync-qnetd": none}, "units": {"corosync-qnetd": false}}),
             json!({"machine": HOST, "packages": {"corosync-qnetd": "3.0.3-2"}, "units": {"corosync-qnetd": true}}),
-            "10.0.0.100: the package corosync-qnetd is missing. `apt install corosync-qnetd`",
+            "10.0.0.100: the package corosync-qnetd is missing. Run `apt install corosync-qnetd`",
         ),
         (
             json!({"machine": HOST, "trusts": []}),

@@ -263,7 +263,11 @@ fn a_job_to_another_node_is_not_adopted() {
     bench.w.write("provider.tf", "provider \"pve\" {\n  adopt_existing = true\n}\n");
     bench.cluster.api.post("/cluster/replication", &[("id", "100-0"), ("type", "local"), ("target", "pve3")]);
     let refused = bench.w.apply_fails();
-    assert!(refused.only_error().flat().contains("It was not adopted, since it differs in target"), "{}", refused.text);
+    assert!(
+        refused.only_error().flat().contains("It was not adopted, because it differs in target"),
+        "{}",
+        refused.text
+    );
     assert_eq!(bench.jobs()[0]["target"], "pve3");
     // Turned round, it is the one that is planned.
     bench.cluster.api.delete("/cluster/replication/100-0", &[("force", "1")]);

@@ -71,8 +71,8 @@ fn from_8_to_9_without_surgery() {
             &["moved {", "ha-group-tfacc-free", "tier 2", "nodes = { pve1 = 2, pve2 = 1 }"],
         ),
         ("HA group tfacc-unused does not exist", &["removed {"]),
-        (&format!("{}: the cluster has moved", sids[0]), &["ha-group-tfacc-sticky", "write `failback = false`"]),
-        (&format!("{}: the cluster has moved", sids[1]), &["ha-group-tfacc-free", "Remove `group`"]),
+        (&format!("{}: the cluster has migrated", sids[0]), &["ha-group-tfacc-sticky", "write `failback = false`"]),
+        (&format!("{}: the cluster has migrated", sids[1]), &["ha-group-tfacc-free", "Remove `group`"]),
     ] {
         let told = told(about);
         assert!(words.iter().all(|word| told.contains(word)), "{about}: {told}\n{}", run.text);

@@ -71,7 +71,7 @@ async fn nobody_is_let_in() {
         note.contains(&format!("ssh-ed25519 key {fingerprint}; ssh-ed25519 key {fingerprint} of the agent")),
         "{note}"
     );
-    assert!(note.contains("The host takes: publickey"), "{note}");
+    assert!(note.contains("The host accepts: publickey"), "{note}");
     assert_eq!(node.sshd.accepted(), 0);
 
     let config = Config { agent: Some("/nonexistent/socket".into()), ..config };

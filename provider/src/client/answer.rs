@@ -88,7 +88,7 @@ impl Success {
 
 /// The answer to a read is not what it should be.
 pub(super) fn garbled(method: &Method, path: &str, error: &serde_json::Error) -> Error {
-    let message = format!("the answer can't be read: {error}");
+    let message = format!("the response can't be read: {error}");
     Error::new(ErrorKind::UnexpectedResponse, method, path, message).with_answer(200, BTreeMap::new())
 }
 

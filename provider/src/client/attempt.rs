@@ -216,7 +216,7 @@ impl Client {
                 biased;
                 answer = exchange => answer?,
                 () = settled(call) => {
-                    let message = format!("no answer within {} s after the stop", WRITE_GRACE_TIMEOUT.as_secs());
+                    let message = format!("no response within {} s after the stop", WRITE_GRACE_TIMEOUT.as_secs());
                     return Err(Error::new(ErrorKind::Ambiguous, method, path, message));
                 }
             },
@@ -259,7 +259,7 @@ async fn pause(delay: Duration, error: Error, started: Instant, call: &Call) -> 
         Ok(()) => Ok(()),
         Err(Ended::Expired) => Err(effort(error)),
         Err(Ended::Stopped) => {
-            let note = format!("Stopped while waiting to try again. Last answer: {}", error.quote());
+            let note = format!("Stopped while waiting to try again. Last response: {}", error.quote());
             Err(over(Ended::Stopped, error.method(), error.path()).with_note(note))
         }
     }
@@ -279,7 +279,7 @@ fn after(last: Option<Error>, error: Error) -> Error {
 pub(super) fn over(ended: Ended, method: &Method, path: &str) -> Error {
     let (kind, message) = match ended {
         Ended::Stopped => (ErrorKind::Stopped, "stopped"),
-        Ended::Expired => (ErrorKind::Expired, "the time for this operation is over"),
+        Ended::Expired => (ErrorKind::Expired, "the operation timed out"),
     };
     Error::new(kind, method, path, message)
 }

@@ -134,7 +134,7 @@ impl Auth {
                     let refused = error.kind() == ErrorKind::Unauthorized;
                     let usable = now < session.end && !state.suspect;
                     if usable && !(refused && self.can_log_in_again()) {
-                        tracing::warn!(%error, "the ticket could not be renewed, going on with it");
+                        tracing::warn!(%error, "the ticket could not be renewed; using the old one");
                         state.again = Some(now + RENEW_AGAIN);
                         return Ok(session);
                     }
@@ -178,7 +178,7 @@ impl Auth {
             return first.session();
         }
         let Some(otp) = otp else {
-            let message = format!("{username} logs in with a second factor, and none was given");
+            let message = format!("{username} needs a second factor to log in, and `otp` is not set");
             return Err(Error::new(ErrorKind::SecondFactor, &Method::POST, LOGIN, message));
         };
         let challenge = first.ticket.as_deref().unwrap_or_default();
@@ -248,7 +248,7 @@ async fn grant(client: &Client, params: &Params, call: &Call) -> Result<Grant, E
 }
 
 fn unusable() -> Error {
-    let message = "the answer to the login holds no usable ticket";
+    let message = "the response to the login has no usable ticket";
     Error::new(ErrorKind::UnexpectedResponse, &Method::POST, LOGIN, message)
 }
 

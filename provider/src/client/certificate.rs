@@ -43,7 +43,7 @@ impl<'a> Parts<'a> {
         let mut times = SliceReader::new(self.validity.value()).ok()?;
         let (from, until) = (day(times.decode().ok()?)?, day(times.decode().ok()?)?);
         let now = date(now.as_secs())?;
-        Some(format!("the certificate is valid from {from} until {until}, and by this machine's clock it is {now}"))
+        Some(format!("the certificate is valid from {from} until {until}, and the clock of this machine shows {now}"))
     }
 }
 

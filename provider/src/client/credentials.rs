@@ -130,19 +130,19 @@ pub struct Who {
 #[non_exhaustive]
 pub enum Flaw {
     /// `"…"`: those of a file of variables that no shell has read.
-    #[error("holds quotes, which would be sent as a part of it; remove them")]
+    #[error("contains quotes, which would be sent as a part of it; remove them")]
     Quotes,
     /// `root@pam\!ci`: the shell keeps the backslash in double quotes.
-    #[error("holds a backslash; write it in single quotes, where the shell leaves `!` alone")]
+    #[error("contains a backslash; write it in single quotes, in which the shell does not expand `!`")]
     Backslash,
     /// `PVEAPIToken=…`
-    #[error("begins with `PVEAPIToken=`, which belongs to the HTTP header; leave that out")]
+    #[error("begins with `PVEAPIToken=`, a part of the HTTP header; remove it")]
     Header,
     /// No `=`, or nothing after it.
     #[error("has no `=SECRET` at its end")]
     Secret,
     /// A second `=`, as when the whole token is in the variable of its id.
-    #[error("has a second `=`; the secret has none, so that the id or the secret may be there twice")]
+    #[error("has a second `=`, which a secret never has; the id or the secret may be repeated")]
     Twice,
     /// No `!`, or nothing after it.
     #[error("has no `!TOKENID` after the user")]
@@ -152,14 +152,15 @@ pub enum Flaw {
     SecondId,
     /// The id has a character that none can have.
     #[error(
-        "has another character than letters, digits, `.`, `_` and `-` in its TOKENID, or begins it with another than a letter"
+        "has a TOKENID that does not begin with a letter, or has characters other than letters, digits, `.`, `_` and \
+         `-`"
     )]
     IdCharacter,
     /// No realm.
-    #[error("has no realm, `@pam` or `@pve` or another")]
+    #[error("has no realm, such as `@pam` or `@pve`")]
     Realm,
     /// A blank, a line feed or what is not ASCII.
-    #[error("holds a blank or another character that it can't have")]
+    #[error("contains a space or another character that is not allowed")]
     Character,
 }
 

@@ -197,7 +197,7 @@ impl Client {
             ended = call.end() => return Err(match ended {
                 Ended::Expired if self.inner.quorum.is_missed() => quorum::lost(name),
                 Ended::Expired => over(ended, &Method::PUT, name)
-                    .with_note("Other writes of this run were not finished in time. Nothing was sent for this one."),
+                    .with_note("Other writes of this run did not finish in time. Nothing was sent for this one."),
                 Ended::Stopped => over(ended, &Method::PUT, name).with_note("Nothing was sent for it."),
             }),
             // Before the lock, which the writer that waited in vain lets go in the same moment.

@@ -48,7 +48,7 @@ pub enum ErrorKind {
     TooEarly,
     /// The rule contradicts itself, the cluster, or another rule.
     RuleConflict,
-    /// HA groups are gone from this cluster: it has rules.
+    /// This cluster has no HA groups any more: it has rules.
     GroupsMigrated,
     /// HA rules are not usable yet: this cluster still has groups.
     GroupsNotMigrated,

@@ -25,9 +25,9 @@ pub(super) fn sign(method: &Method, path: &str, answer: &Answer) -> Option<Strin
         502..505 => None,
         401 if answer.headers.contains_key(WWW_AUTHENTICATE) => {
             let scheme = header(answer, &WWW_AUTHENTICATE).and_then(|challenge| challenge.split(' ').next());
-            Some(format!("It demands a login by HTTP authentication ({}).", scheme.unwrap_or("unnamed")))
+            Some(format!("It requires HTTP authentication ({}).", scheme.unwrap_or("unnamed")))
         }
-        404 if path == VERSION => Some("It has nothing at /api2/json/version.".to_owned()),
+        404 if path == VERSION => Some("It has no /api2/json/version.".to_owned()),
         // Whether the write behind such a page was carried out is not known.
         200..300 | 500.. if is_page(answer) && *method != Method::GET => None,
         500.. if is_other_json(answer) && *method != Method::GET => None,
@@ -35,7 +35,7 @@ pub(super) fn sign(method: &Method, path: &str, answer: &Answer) -> Option<Strin
             Some(title) => format!("It is a web page, {title:?}."),
             None => "It is a web page.".to_owned(),
         }),
-        400.. if is_other_json(answer) => Some("It is JSON of another form.".to_owned()),
+        400.. if is_other_json(answer) => Some("It is JSON, but not of the Proxmox VE API.".to_owned()),
         _ => None,
     }
 }

@@ -59,7 +59,7 @@ impl Membership {
         }
         let host = device.address.as_ref().map(|address| format!(" on {address}")).unwrap_or_default();
         let votes = device.votes.map(|votes| format!(" with {}", counted(votes, "vote"))).unwrap_or_default();
-        let state = device.state.as_deref().unwrap_or("state not known");
+        let state = device.state.as_deref().unwrap_or("state unknown");
         format!("; QDevice{host}{votes}: {state}")
     }
 }

@@ -40,7 +40,7 @@ pub(super) async fn find(transport: &Transport, [web, node]: &[Endpoint; 2]) -> 
     match choose(first, second) {
         Ok(Port::Web) => Ok(web.clone()),
         Ok(Port::Node) => {
-            tracing::info!(endpoint = %node, "`endpoint` names no port: Proxmox VE answers at 8006 and not at 443");
+            tracing::info!(endpoint = %node, "`endpoint` has no port: Proxmox VE answers on 8006 and not on 443");
             Ok(node.clone())
         }
         Err(error) => Err(error),
@@ -66,7 +66,7 @@ fn choose(web: Result<(), Error>, node: Result<(), Error>) -> Result<Port, Error
     let is_node = matches!(node.kind(), ErrorKind::Certificate(_)) || (is_silent(&web) && !is_silent(&node));
     let (told, port, other) = if is_node { (node, 443, web) } else { (web, 8006, node) };
     Err(told.with_note(format!(
-        "`endpoint` names no port: 443 and 8006 were tried, and Proxmox VE answers at neither. At {port}: {}",
+        "`endpoint` has no port: Proxmox VE answers on neither 443 nor 8006. On {port}: {}",
         other.quote()
     )))
 }

@@ -40,7 +40,7 @@ pub enum SettingsError {
     #[error("the endpoint must not contain a user name or a password")]
     CredentialsInUrl,
     /// The endpoint has a query or fragment.
-    #[error("`{0}` has a query or a fragment, which an endpoint can't have")]
+    #[error("`{0}` has a query or a fragment, which an endpoint must not have")]
     QueryInUrl(String),
     /// The token is not of Proxmox's form.
     #[error("an API token has the form `USER@REALM!TOKENID=SECRET`; this one {0}")]
@@ -53,7 +53,7 @@ pub enum SettingsError {
     Username(String, Flaw),
     /// The user name is the id of an API token.
     #[error(
-        "`{0}` is the id of an API token, not a user. Give the token as a whole: `api_token`, PROXMOX_VE_API_TOKEN, or \
+        "`{0}` is the id of an API token, not a user. Set the whole token: `api_token`, PROXMOX_VE_API_TOKEN, or \
          PM_API_TOKEN_ID with PM_API_TOKEN_SECRET"
     )]
     TokenAsUsername(String),

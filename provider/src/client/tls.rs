@@ -59,7 +59,7 @@ pub(super) fn words(error: &rustls::Error) -> String {
         return error.to_string();
     };
     match refusal(error) {
-        Some(Certificate::Authority) => "the server presents the certificate of an authority as its own".to_owned(),
+        Some(Certificate::Authority) => "the server presents a CA certificate as its own".to_owned(),
         Some(Certificate::OldVersion) => "the certificate is of X.509 version 1".to_owned(),
         _ => other.to_string(),
     }
@@ -136,7 +136,7 @@ impl Verifier {
     fn system(&self) -> Option<Arc<WebPkiServerVerifier>> {
         let found = rustls_native_certs::load_native_certs();
         for error in &found.errors {
-            tracing::warn!(%error, "a certificate authority of the system can't be read");
+            tracing::warn!(%error, "a CA certificate of the system can't be read");
         }
         let mut roots = RootCertStore::empty();
         roots.add_parsable_certificates(found.certs);

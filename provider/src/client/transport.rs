@@ -169,7 +169,7 @@ impl Transport {
             tracing::warn!(
                 from = %self.endpoints[endpoint].endpoint,
                 to = %self.endpoints[next].endpoint,
-                "the endpoint can't be reached, going on with the next one"
+                "the endpoint can't be reached; trying the next one"
             );
         }
     }
@@ -215,7 +215,7 @@ impl Transport {
             }
         };
         let result = tokio::time::timeout(limit, exchange).await.unwrap_or_else(|_| {
-            let message = format!("no answer within {} s", limit.as_secs());
+            let message = format!("no response within {} s", limit.as_secs());
             Err(Error::new(ErrorKind::Ambiguous, method, path, message))
         });
         tracing::debug!(
@@ -269,7 +269,7 @@ impl Failure {
     fn typed(self, method: &Method, path: &str, endpoint: &Endpoint) -> Error {
         let error = match self {
             Self::TooLong => {
-                let message = format!("the answer is longer than {} MiB", ANSWER_LIMIT >> 20);
+                let message = format!("the response is longer than {} MiB", ANSWER_LIMIT >> 20);
                 // A read is as good as garbled; of a write nothing is known.
                 let kind = if *method == Method::GET { ErrorKind::UnexpectedResponse } else { ErrorKind::Ambiguous };
                 return Error::new(kind, method, path, message);

@@ -46,7 +46,7 @@ impl Trust {
 fn authorities(place: &str, pem: &[u8]) -> Result<Trust, SettingsError> {
     let refuse = |reason: &str| Err(SettingsError::CaCertificate(format!("{place}: {reason}")));
     let Ok(certificates) = CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>() else {
-        return refuse("what is between BEGIN and END can't be read");
+        return refuse("the data between BEGIN and END can't be read");
     };
     if let Some(at) = certificates.iter().position(|certificate| webpki::anchor_from_trusted_cert(certificate).is_err())
     {
@@ -57,11 +57,11 @@ fn authorities(place: &str, pem: &[u8]) -> Result<Trust, SettingsError> {
     }
     let has = |words: &str| pem.windows(words.len()).any(|window| window == words.as_bytes());
     refuse(if has("PRIVATE KEY-----") {
-        "there is no PEM certificate in it, but a private key. Name the certificate, and keep the key on its host"
+        "it contains a private key and no PEM certificate. Set the certificate, and keep the key on its host"
     } else if pem.first() == Some(&0x30) {
-        "there is no PEM certificate in it. It may be one in DER: `openssl x509 -inform der` converts it"
+        "it contains no PEM certificate. It may be in DER format: `openssl x509 -inform der` converts it"
     } else {
-        "there is no PEM certificate in it"
+        "it contains no PEM certificate"
     })
 }
 

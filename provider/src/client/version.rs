@@ -168,7 +168,7 @@ impl Answer {
         // `9.0.0~16`, `8.4.1`, `9.2-1`: numbers until something else comes.
         let mut numbers = self.version.split(['.', '-', '~']).map_while(|part| part.parse::<u32>().ok());
         let Some(major) = numbers.next() else {
-            let message = format!("`{}` is no version", self.version);
+            let message = format!("`{}` is not a version", self.version);
             return Err(Error::new(ErrorKind::UnexpectedResponse, &reqwest::Method::GET, VERSION, message));
         };
         let minor = numbers.next().unwrap_or(0);

@@ -50,7 +50,7 @@ impl Given {
             Some(variable) => diagnostics.error(
                 format!("Invalid {variable}"),
                 format!(
-                    "The environment variable {variable}, which stands for `{argument}` of the provider block: {problem}. \
+                    "The environment variable {variable}, which sets `{argument}` of the provider block: {problem}. \
                      Nothing was sent."
                 ),
             ),

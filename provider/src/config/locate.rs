@@ -19,7 +19,7 @@ impl Locate for ClusterAddresses {
                 return Ok(None);
             };
             // pmxcfs leaves it out until corosync has told it.
-            member.ip.map(Some).ok_or_else(|| "the cluster doesn't tell the node's address".to_owned())
+            member.ip.map(Some).ok_or_else(|| "the cluster does not report the node's address".to_owned())
         }
         .boxed()
     }

@@ -66,7 +66,7 @@ impl Configuration {
             Err(error) if error.kind() == ErrorKind::NotImplemented => diagnostics.error(
                 UNUSABLE,
                 format!(
-                    "{endpoint}: there is a server, but not the Proxmox VE API at this path. Check `endpoint`: a node's is \
+                    "{endpoint}: the server has no Proxmox VE API at this path. Check `endpoint`: that of a node is \
                      https://NODE:8006, with or without /api2/json. Nothing was changed.\n{}",
                     error.quote()
                 ),
@@ -161,8 +161,8 @@ impl Configuration {
             diagnostics.error_at(
                 Path::attribute("endpoint"),
                 "Missing endpoint",
-                "The provider doesn't know which cluster to manage. Set `endpoint = \"https://NODE:8006\"` in the provider block, \
-                 or PROXMOX_VE_ENDPOINT.",
+                "No cluster is configured. Set `endpoint = \"https://NODE:8006\"` in the provider block, or \
+                 PROXMOX_VE_ENDPOINT.",
             );
             return None;
         };
@@ -190,7 +190,8 @@ impl Configuration {
                 diagnostics.error_at(
                     Path::attribute("csrf_prevention_token"),
                     "Missing csrf_prevention_token",
-                    "`auth_ticket` needs the `csrf_prevention_token` that Proxmox issued with it; without it nothing can be changed.",
+                    "`auth_ticket` needs the `csrf_prevention_token` that Proxmox issued with it; writes are refused \
+                     without it.",
                 );
                 return None;
             }
@@ -210,9 +211,9 @@ impl Configuration {
             if login.otp.is_some() {
                 diagnostics.warning_at(
                     Path::attribute("otp"),
-                    "A one-time password can't serve an apply",
-                    "A code is good for one login, and one run of the CLI starts several provider processes that log in each. Use \
-                     an API token: it needs no second factor.",
+                    "A one-time password is not enough for an apply",
+                    "A code is valid for one login, and one run of the CLI starts several provider processes, each \
+                     with its own login. Use an API token, which needs no second factor.",
                 );
             }
             let otp = login.otp.as_deref().map(secret);
@@ -221,14 +222,14 @@ impl Configuration {
                 .ok();
         }
         let half = self.environment.half_token().map_or_else(String::new, |[set, missing]| {
-            format!("\n{set} is set and {missing} is not: a token needs both.")
+            format!("\n{set} is set and {missing} is not; a token needs both.")
         });
         diagnostics.error_at(
             Path::attribute("api_token"),
             "Missing credentials",
             format!(
-                "The provider doesn't know how to log in. Set `api_token = \"USER@REALM!TOKENID=SECRET\"` in the provider block, or \
-                 PROXMOX_VE_API_TOKEN.{half}"
+                "No credentials are configured. Set `api_token = \"USER@REALM!TOKENID=SECRET\"` in the provider block, \
+                 or PROXMOX_VE_API_TOKEN.{half}"
             ),
         );
         None
@@ -273,7 +274,7 @@ impl Configure for Configuration {
                 diagnostics.error_at(
                     Path::attribute(name),
                     format!("{name} without {needs}"),
-                    format!("`{name}` has a meaning only beside `{needs}`."),
+                    format!("`{name}` has no effect without `{needs}`."),
                 );
             }
         }
@@ -288,7 +289,8 @@ impl Configure for Configuration {
             diagnostics.warning_at(
                 Path::attribute("insecure"),
                 "insecure overrides tls_fingerprint",
-                "With `insecure = true` the fingerprint isn't checked. Remove `insecure`: a pinned certificate needs no other trust.",
+                "With `insecure = true` the fingerprint is not checked. Remove `insecure`: a pinned certificate is \
+                 trusted without a CA.",
             );
         }
     }

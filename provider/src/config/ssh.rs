@@ -71,7 +71,7 @@ impl<'a> Reader<'a> {
         };
         if pem.is_some() && file.is_some() {
             for name in ["private_key", "private_key_file"] {
-                self.blame(name, "`private_key` and `private_key_file` are both given. Keep one of them".to_owned());
+                self.blame(name, "`private_key` and `private_key_file` are both set. Keep one of them".to_owned());
             }
             return Vec::new();
         }
@@ -106,8 +106,8 @@ impl<'a> Reader<'a> {
             (Some(true), None) => {
                 self.blame(
                     "agent",
-                    "There is no agent: SSH_AUTH_SOCK is not set. Start one (`eval $(ssh-agent)`, `ssh-add`), or name its socket as \
-                     `agent_socket`"
+                    "There is no agent: SSH_AUTH_SOCK is not set. Start one (`eval $(ssh-agent)`, `ssh-add`), or set \
+                     its socket as `agent_socket`"
                         .to_owned(),
                 );
                 None
@@ -167,7 +167,7 @@ impl<'a> Reader<'a> {
         for (index, node) in block.node.iter().flatten().enumerate() {
             let own = node.port.and_then(|port| u16::try_from(port).ok()).unwrap_or(port);
             if nodes.insert(node.name.clone(), Address::new(&node.address, own)).is_some() {
-                self.blame_at(path("node").index(index), format!("The node {} is given twice", node.name));
+                self.blame_at(path("node").index(index), format!("The node {} is configured twice", node.name));
             }
         }
         nodes
@@ -189,7 +189,7 @@ impl<'a> Reader<'a> {
         let text = self.text(None, &name.to_uppercase())?;
         let value = flag(&text);
         if value.is_none() {
-            self.blame(name, format!("The environment says {text:?} for it; it must be true or false"));
+            self.blame(name, format!("Its environment variable is {text:?}; it must be true or false"));
         }
         value
     }

@@ -55,8 +55,8 @@ impl Anchors {
             diagnostics.warning_at(
                 Path::attribute("insecure"),
                 "The server's certificate is not checked",
-                "With `insecure = true` whoever sits between here and the cluster can read the credentials and change the cluster. \
-                 Pin the certificate by `tls_fingerprint`, or trust the cluster's CA by `ca_certificate`.",
+                "With `insecure = true` a man in the middle can read the credentials and change the cluster. Pin the \
+                 certificate with `tls_fingerprint`, or trust the cluster's CA with `ca_certificate`.",
             );
             return Some(Trust::Anyone);
         }

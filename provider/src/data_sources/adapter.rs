@@ -96,7 +96,7 @@ impl Reader<'_> {
     /// What the user is told of an answer that the noun can't be made from.
     pub fn garbled(&self, problem: String) -> Failure {
         Failure::refused(format!(
-            "{}: the answer can't be understood: {problem}.\nCheck that `endpoint` is a node of the cluster and not something else.",
+            "{}: the response can't be parsed: {problem}.\nCheck that `endpoint` is a node of the cluster.",
             self.title
         ))
     }

@@ -14,8 +14,8 @@ impl Source for DatacenterOptions {
         let options = reader.object(Collection::DatacenterOptions).await?;
         if is_reduced(&options) {
             return Err(Failure::refused(
-                "datacenter options: Proxmox answers only console, tag style and allowed tags to callers without Sys.Audit on \
-                 /, so nothing can be said of the others.\nGive the user or token the privilege Sys.Audit on /.",
+                "datacenter options: without Sys.Audit on / Proxmox returns only console, tag style and allowed tags; \
+                 the other options are unknown.\nGrant the user or token the privilege Sys.Audit on /.",
             ));
         }
         Self::from_answer(&options).map_err(|problem| reader.garbled(problem))

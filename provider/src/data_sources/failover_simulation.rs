@@ -19,10 +19,10 @@ impl Source for HaFailoverSimulation {
         for (privilege, paths) in live::missing(&answers.live, answers.held.as_ref()) {
             let paths: Vec<String> = paths.into_iter().collect();
             reader.cx.warn(
-                format!("The simulation does not see everything: {privilege} on {}", paths[0]),
+                format!("The simulation is incomplete without {privilege} on {}", paths[0]),
                 format!(
-                    "The user or token does not have {privilege} on {}. What depends on it is unknown in the result.\nGrant it, as the \
-                     page of this data source says.",
+                    "The user or token does not have {privilege} on {}. Results that depend on it are unknown.\nGrant \
+                     the privilege; the documentation of this data source has the commands.",
                     paths.join(", ")
                 ),
             );

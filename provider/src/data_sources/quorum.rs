@@ -26,8 +26,11 @@ impl Source for Quorum {
             Ok(votes) => Ok(quorum.counted(&votes)),
             Err(problem) => {
                 reader.cx.warn(
-                    "Votes are derived, not counted",
-                    format!("`pvecm status` could not be asked on {node}; the votes follow from the API's answers instead.\n{}", problem.quote()),
+                    "The votes are derived from the API",
+                    format!(
+                        "`pvecm status` failed on {node}; the votes are derived from the API instead.\n{}",
+                        problem.quote()
+                    ),
                 );
                 Ok(quorum)
             }

@@ -28,9 +28,9 @@ impl Source for HaReadiness {
         if arguments.expect == Some(Expectation::default()) {
             // Terraform drops attributes that an object's type doesn't have: this may be a misspelt one.
             reader.cx.warn(
-                "Nothing is expected",
-                "`expect` is written and demands nothing, so that the check `expected` passes whatever there is. It takes `nodes`, \
-                 `services` and `qdevice`; Terraform drops a misspelt attribute without a word.",
+                "`expect` is empty",
+                "`expect` is set without any attribute, so the check `expected` always passes. Its attributes are \
+                 `nodes`, `services` and `qdevice`; Terraform drops a misspelt attribute silently.",
             );
         }
         let answers = live::read(reader, &Default::default()).await?;

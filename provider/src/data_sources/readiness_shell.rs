@@ -158,7 +158,7 @@ fn first_address(text: &str) -> Option<String> {
 }
 
 fn first_line(text: &str) -> &str {
-    text.trim().lines().next().unwrap_or("it failed without a word")
+    text.trim().lines().next().unwrap_or("it failed and printed nothing")
 }
 
 #[cfg(test)]

@@ -45,9 +45,9 @@ async fn warn_of_blindness(reader: &Reader<'_>) {
     let held = reader.client.permissions(&reader.call).await;
     if held.is_some_and(|held| !held.holds_anywhere("VM.Audit")) {
         reader.cx.warn(
-            "No replication job can be seen without VM.Audit on /vms",
-            "Proxmox lists the jobs of guests on which the user has VM.Audit, and the user or token has it on none. Grant it on /vms, or \
-             on the guests.",
+            "Replication jobs are not visible without VM.Audit on /vms",
+            "Proxmox lists only the jobs of guests on which the user has VM.Audit, and the user or token does not have \
+             it on any guest. Grant it on /vms, or on the guests.",
         );
     }
 }
@@ -121,8 +121,8 @@ impl Runs {
             reader.cx.warn(
                 "The state of some replication jobs is unknown",
                 format!(
-                    "{}: {why}, and it alone knows how they went. Their last_sync, lag_seconds, fail_count and error are \
-                     null.{quote}",
+                    "{}: {why}, and only it has the state of these jobs. Their last_sync, lag_seconds, fail_count and \
+                     error are null.{quote}",
                     unknown.join(", ")
                 ),
             );

@@ -24,7 +24,8 @@ pub fn no_quorum(object: &str, vain: &Vain, refusal: &str) -> Failure {
         Vain::Echo => return Failure::refused(format!("{object}: {}", happened(ErrorKind::NoQuorum))),
         Vain::Stopped => {
             return Failure::refused(format!(
-                "{object}: interrupted while waiting for quorum. Nothing was changed. Apply again to go on waiting.\n{refusal}"
+                "{object}: interrupted while waiting for quorum. Nothing was changed. Apply again to continue \
+                 waiting.\n{refusal}"
             ));
         }
         Vain::Expired(note) => note,
@@ -35,42 +36,40 @@ pub fn no_quorum(object: &str, vain: &Vain, refusal: &str) -> Failure {
 
 fn happened(kind: ErrorKind) -> &'static str {
     match kind {
-        ErrorKind::Unlocated => "it is not known where the node is reached. Nothing was run.",
+        ErrorKind::Unlocated => "the address of the node is unknown. Nothing was run.",
         ErrorKind::Unreachable => "the node can't be reached over SSH. Nothing was changed.",
-        ErrorKind::HostKey(HostKey::Unknown) => "the node's SSH host key is not known. Nothing was sent.",
-        ErrorKind::HostKey(HostKey::Changed) => {
-            "the node's SSH host key is not the one that is known. Nothing was sent."
-        }
+        ErrorKind::HostKey(HostKey::Unknown) => "the node's SSH host key is unknown. Nothing was sent.",
+        ErrorKind::HostKey(HostKey::Changed) => "the node's SSH host key differs from the known one. Nothing was sent.",
         ErrorKind::HostKey(HostKey::Revoked) => "the node's SSH host key is revoked. Nothing was sent.",
         ErrorKind::Algorithms => {
             "the node's SSH server and this provider have no algorithm in common. Nothing was run."
         }
-        ErrorKind::Login => "the node does not let the provider in over SSH. Nothing was run.",
-        ErrorKind::Sudo => "sudo does not let the provider run the command. Nothing was run.",
+        ErrorKind::Login => "the node refused the SSH login. Nothing was run.",
+        ErrorKind::Sudo => "sudo refused to run the command. Nothing was run.",
         ErrorKind::Refused => "the node does not run commands for this user. Nothing was run.",
-        ErrorKind::Ambiguous => "the end of the command was not heard of, so it may or may not have been carried out.",
+        ErrorKind::Ambiguous => "the connection was lost before the exit status arrived; the command may have run.",
         ErrorKind::Failed => "the command failed on the node.",
         ErrorKind::NoQuorum => "the cluster has no quorum, so /etc/pve is read-only. Nothing was changed.",
         ErrorKind::Locked => "another writer holds the cluster's lock on this file. Nothing was changed.",
         ErrorKind::Invalid => "a value can't be part of a command. Nothing was run.",
-        ErrorKind::UnexpectedResponse => "the node's answer can't be used.",
+        ErrorKind::UnexpectedResponse => "the output of the node can't be used.",
         ErrorKind::Stopped => "interrupted. Nothing was changed.",
-        ErrorKind::Expired => "the time ran out. Nothing was changed.",
+        ErrorKind::Expired => "it timed out. Nothing was changed.",
     }
 }
 
 fn next_step(kind: ErrorKind) -> Option<&'static str> {
     Some(match kind {
         ErrorKind::Unreachable => {
-            "Check that the node is up and its SSH server answers there; the `ssh` block can name another address \
-             (a `node` block with `name` and `address`), port or `jump_host`."
+            "Check that the node is up and its SSH server answers there; set another address (a `node` block with \
+             `name` and `address`), port or `jump_host` in the `ssh` block."
         }
         ErrorKind::NoQuorum => {
             "Bring nodes, or the QNetd host, back until more than half of the votes are present, then apply again."
         }
         ErrorKind::Locked => "Apply again.",
-        ErrorKind::Stopped => "Run the same command again: it goes on from what the state says now.",
-        ErrorKind::Expired => "Give it more time in its `timeouts` block, or apply again.",
+        ErrorKind::Stopped => "Run the same command again: it continues from the current state.",
+        ErrorKind::Expired => "Increase its `timeouts`, or apply again.",
         _ => return None,
     })
 }

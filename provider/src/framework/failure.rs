@@ -13,13 +13,13 @@ pub enum Cause {
     Ambiguous,
     /// Other objects refer to it.
     InUse,
-    /// Somebody changed what an update was based on between its read and its write: do both again.
+    /// The object was changed between the read and the write of an update: do both again.
     Stale,
     /// Nothing was changed.
     Refused,
 }
 
-/// A verb's failure: its meaning, and what the user is told.
+/// A verb's failure: its meaning, and its texts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
     /// What it means for the object.
@@ -28,6 +28,8 @@ pub struct Failure {
     pub detail: String,
     /// The attribute at fault, if it is one.
     pub path: Option<Path>,
+    /// The summary, where that of the verb would not be true.
+    pub summary: Option<String>,
 }
 
 impl Failure {
@@ -38,7 +40,7 @@ impl Failure {
 
     /// A failure of the given meaning.
     pub fn new(cause: Cause, detail: impl Into<String>) -> Self {
-        Self { cause, detail: detail.into(), path: None }
+        Self { cause, detail: detail.into(), path: None, summary: None }
     }
 
     /// This failure, blamed on the attribute at `path`.
@@ -47,8 +49,15 @@ impl Failure {
         Self { path: Some(path), ..self }
     }
 
-    /// This failure as an error with the given summary.
+    /// This failure with a summary of its own, in place of that of the verb.
+    #[must_use]
+    pub fn summarised(self, summary: impl Into<String>) -> Self {
+        Self { summary: Some(summary.into()), ..self }
+    }
+
+    /// This failure as an error, with the given summary unless it has its own.
     pub fn into_error(self, summary: impl Into<String>) -> Diagnostic {
-        Diagnostic { severity: Severity::Error, summary: summary.into(), detail: self.detail, path: self.path }
+        let summary = self.summary.unwrap_or_else(|| summary.into());
+        Diagnostic { severity: Severity::Error, summary, detail: self.detail, path: self.path }
     }
 }

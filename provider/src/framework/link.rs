@@ -103,8 +103,8 @@ fn lost(resource: &dyn Resource, id: &str, prior: &Value, why: &str) -> String {
     let had = had.map(|attribute| format!("`{} = {}`", attribute.name, shown(prior.at(&attribute.name))));
     let loss = resource.loss(prior).map(|loss| format!(" {loss}")).unwrap_or_default();
     format!(
-        "{id}: this apply deleted it, as planned, and its replacement was refused, so that there is neither now.{loss} It had {}.\nRemove \
-         what the create was refused for, and apply again: the {} is created then.\n{}",
+        "{id}: this apply deleted it, as planned, and its replacement was refused, so that now neither exists.{loss} \
+         It had {}.\nResolve the reason for the refusal, and apply again to create the {}.\n{}",
         had.collect::<Vec<_>>().join(" and "),
         resource.title(),
         changed(why)

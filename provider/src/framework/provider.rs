@@ -187,7 +187,7 @@ impl Provider {
         let mut unreachable = self.configure.unreachable()?;
         if self.is_unreachable_told.swap(true, Ordering::Relaxed) {
             unreachable.detail =
-                "The cluster can't be reached; another error of this run says why. Nothing was sent.".to_owned();
+                "The cluster can't be reached; another error of this run has the reason. Nothing was sent.".to_owned();
         }
         Some(Diagnostics::from(unreachable))
     }

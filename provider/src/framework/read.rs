@@ -85,7 +85,7 @@ pub async fn import(resource: &dyn Resource, stop: Stop, id: &str) -> Imported {
         Err(problem) => {
             diagnostics.error(
                 format!("Cannot import {}", resource.title()),
-                format!("{id:?} is no import id of {}: {problem}", resource.name()),
+                format!("{id:?} is not an import id of {}: {problem}", resource.name()),
             );
             return Imported { state: Value::Null, diagnostics };
         }
@@ -132,7 +132,7 @@ pub async fn import_identity(resource: &dyn Resource, stop: Stop, identity: &Val
     let imported = import(resource, stop, &id).await;
     // Core holds on to what it asked for. An id that stands for a part of an object is none of the object's names.
     if !imported.state.is_null() && schema.identity_of(&imported.state) != *identity {
-        return refuse(format!("{id} is an import id, but no identity. Write it as `id` of the import block instead."));
+        return refuse(format!("{id} is an import id, not an identity. Set it as `id` of the import block."));
     }
     imported
 }
@@ -150,7 +150,7 @@ pub fn moved(resource: &dyn Resource, source: &MoveSource) -> Imported {
         Some(Err(problem)) => {
             diagnostics.error(
                 format!("Cannot move to {}", resource.name()),
-                format!("The state of the {} can't be understood: {problem}.", source.type_name),
+                format!("The state of the {} can't be parsed: {problem}.", source.type_name),
             );
             Value::Null
         }
@@ -158,8 +158,8 @@ pub fn moved(resource: &dyn Resource, source: &MoveSource) -> Imported {
             diagnostics.error(
                 format!("Cannot move to {}", resource.name()),
                 format!(
-                    "Nothing is known of how a {} of {} becomes a {}. Remove it from the state by a `removed` block and \
-                     import it under its new type instead.",
+                    "A {} of {} can't be moved to a {}. Remove it from the state with a `removed` block and import it \
+                     under its new type.",
                     source.type_name,
                     source.provider,
                     resource.name()

@@ -259,7 +259,7 @@ pub trait Resource: Send + Sync {
     /// Says what of the old state can't be understood.
     fn upgrade(&self, from: i64, state: serde_json::Value) -> Result<serde_json::Value, String> {
         let _ = state;
-        Err(format!("this provider knows no schema version {from} of {}", self.name()))
+        Err(format!("this provider does not support schema version {from} of {}", self.name()))
     }
 
     /// The object that `source` becomes; none if this type can't be moved to from there.

@@ -58,7 +58,7 @@ fn attribute(attribute: &Attribute, value: &Value, path: &Path, diagnostics: &mu
             diagnostics.error_at(
                 path.clone(),
                 format!("{} can't be configured", attribute.name),
-                format!("{path} is what the provider says of the object; remove it from the configuration."),
+                format!("{path} is computed by the provider; remove it from the configuration."),
             );
         }
         return;

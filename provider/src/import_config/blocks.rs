@@ -113,7 +113,7 @@ impl Writer {
         if !refused.is_empty() {
             for (name, problem) in &refused {
                 body.push(Item::Gap);
-                body.push(Item::Comment(format!("{name} stays as it is in the cluster: {problem}")));
+                body.push(Item::Comment(format!("{name} is left as it is in the cluster: {problem}")));
             }
             let names = refused.keys().map(|name| Expr::Raw(name.clone())).collect();
             body.push(Item::block(

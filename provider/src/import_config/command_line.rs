@@ -12,22 +12,22 @@ pub(super) const HELP: &str = "\
 Usage: terraform-provider-pve import-config [--out DIR] [--ssh-node NAME=ADDRESS[:PORT]]...
 
 Reads a Proxmox VE cluster and writes configuration for everything this provider manages:
-`import` blocks, the resources as they are, and a provider block without credentials. The plan
-of what is written imports all of it and changes nothing.
+`import` blocks, the resources as they are, and a provider block without credentials. A plan
+of that configuration imports every object and changes nothing.
 
-The cluster is found as the provider finds it, in the environment: PROXMOX_VE_ENDPOINT,
-PROXMOX_VE_API_TOKEN and so on; see the documentation of the provider block. What only nodes know
-(fence devices, QDevice, maintenance, watchdogs) is read if PROXMOX_VE_SSH_* says how to log in.
+The endpoint and the credentials come from the environment, as for the provider block:
+PROXMOX_VE_ENDPOINT, PROXMOX_VE_API_TOKEN and so on. With PROXMOX_VE_SSH_* the command also reads
+settings that only the nodes have: fence devices, QDevice, maintenance, watchdogs.
 
 Options:
-  --out DIR   write into this folder, which is made if it doesn't exist; without it, the current one
+  --out DIR   the directory to write to, created if it does not exist; default: the current one
   --ssh-node NAME=ADDRESS[:PORT]
-              where a node is reached over SSH, if not at its address in the cluster
+              the SSH address of a node that is not reachable at its address in the cluster
   --help, -h  print this text
 
-Files that exist are never overwritten. Secrets are never written: they become sensitive
-variables. The exit code is 0 when the files are written or there is nothing to import, 1 when
-something went wrong, and 2 when the command line can't be understood.";
+Existing files are never overwritten. Secrets are never written: they become sensitive
+variables. The exit code is 0 when the files are written or there is nothing to import, 1 after
+an error, and 2 for an invalid command line.";
 
 /// What the caller wants.
 #[derive(Debug, PartialEq, Eq)]
@@ -60,7 +60,7 @@ fn read(mut arguments: lexopt::Parser) -> Result<Command, lexopt::Error> {
             Long("out") => {
                 let value = arguments.value()?;
                 if value.is_empty() {
-                    return Err("--out needs a folder".into());
+                    return Err("--out needs a directory".into());
                 }
                 folder = Some(PathBuf::from(value));
             }

@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 pub(super) enum FilesError {
     /// Some are there already.
     #[error(
-        "{} exists already in {}, and nothing is overwritten. Nothing was written; choose another folder by --out.",
+        "{} exists already in {}, and existing files are never overwritten. Nothing was written; choose another \
+         directory with --out.",
         names.join(", "), folder.display()
     )]
     Exist {

@@ -50,8 +50,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, provider: impl FnOnce(
     }
     let Some(mut written) = written else {
         return failed(
-            "Nothing was written: half a cluster would look like all of it. Where a node is reached over SSH elsewhere than at its \
-             address in the cluster, say so with --ssh-node NAME=ADDRESS[:PORT].",
+            "Nothing was written, because the export would be incomplete. For a node that is not reachable over SSH at \
+             its address in the cluster, use --ssh-node NAME=ADDRESS[:PORT].",
         );
     };
     if written.files.is_empty() {
@@ -99,11 +99,14 @@ fn summary(folder: &std::path::Path, written: &Written) -> String {
     let counts: Vec<String> = written.counts.iter().map(|(title, count)| format!("{count} x {title}")).collect();
     let _ = write!(text, "\n\nImported by the next apply: {}.", counts.join(", "));
     if written.secrets > 0 {
-        let _ =
-            write!(text, "\nSecrets were left out; give each variable of variables.tf ({}) a value.", written.secrets);
+        let _ = write!(
+            text,
+            "\nSecrets were not written; set a value for each variable of variables.tf ({}).",
+            written.secrets
+        );
     }
     text.push_str(
-        "\nRun init and plan there: the plan has to show imports only. The import blocks can go after the apply.",
+        "\nRun init and plan there: the plan must show imports only. Remove the import blocks after the apply.",
     );
     text
 }

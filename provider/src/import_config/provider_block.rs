@@ -55,8 +55,8 @@ pub(super) fn file(nodes: &[Node]) -> String {
     let required = vec![Item::Attribute("pve".to_owned(), source)];
     // Import blocks came with 1.5.
     let terraform = vec![Item::text("required_version", ">= 1.5"), Item::block("required_providers", &[], required)];
-    let comment = "Credentials, and whom to trust, come from the environment: PROXMOX_VE_API_TOKEN and so on, as they did when \
-                   this was written.";
+    let comment = "Credentials and trusted certificates come from the environment, such as PROXMOX_VE_API_TOKEN, as \
+                   they did for the export.";
     let mut provider: Vec<Item> =
         config::environment_endpoint().map(|endpoint| Item::text("endpoint", &endpoint)).into_iter().collect();
     if !nodes.is_empty() {

@@ -13,7 +13,7 @@ pub(super) const HELP: &str = concat!(
     "
 
 A Terraform and OpenTofu provider for Proxmox VE high availability.
-It is started by `terraform` or `tofu`, not by hand: name it in a configuration,
+`terraform` or `tofu` starts it: add it to a configuration,
 
     terraform {
       required_providers {
@@ -24,7 +24,7 @@ It is started by `terraform` or `tofu`, not by hand: name it in a configuration,
 and run `terraform init` or `tofu init`.
 
 Commands:
-  import-config  write configuration that imports an existing cluster; --help says more
+  import-config  write configuration that imports an existing cluster; see its --help
 
 Options:
   --debug        wait for a debugger: serve until interrupted, and print the TF_REATTACH_PROVIDERS

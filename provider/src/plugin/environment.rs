@@ -27,10 +27,7 @@ pub(super) struct Environment {
 /// Why this is not the request of a core.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum NoRequest {
-    #[error(
-        "This program is a plugin: it is started by terraform or tofu, not by hand.\n\
-         See `terraform-provider-pve --help`."
-    )]
+    #[error("This program is a plugin that terraform or tofu starts.\nSee `terraform-provider-pve --help`.")]
     NoCookie,
     #[error("terraform or tofu offers the plugin protocol versions {0}; this provider speaks version {PROTOCOL}")]
     NoCommonProtocol(String),

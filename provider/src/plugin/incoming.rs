@@ -59,7 +59,7 @@ async fn admit(
         Some(acceptor) => match tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await {
             Ok(Ok(stream)) => Box::new(stream),
             Ok(Err(error)) => return tracing::warn!(%error, "refused a connection"),
-            Err(_) => return tracing::warn!("gave up on a connection that never authenticated itself"),
+            Err(_) => return tracing::warn!("closed a connection that did not authenticate in time"),
         },
     };
     // Nobody receives it when the server has just ended.

@@ -34,9 +34,9 @@ pub(super) enum Mode {
 /// Why the server could not start.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum NoServer {
-    #[error("the system gives no random numbers: {0}")]
+    #[error("the system has no random numbers: {0}")]
     Entropy(getrandom::Error),
-    #[error("the system refuses what it takes to wait for events: {0}")]
+    #[error("the system can't wait for events: {0}")]
     Events(io::Error),
     #[error("cannot listen: {0}")]
     Listen(io::Error),

@@ -71,7 +71,8 @@ mod unix {
                 tried.push(folder);
             }
             let text = format!(
-                "no folder takes the socket that terraform or tofu connects to ({}). Set TMPDIR to one that can be written to",
+                "the socket for terraform or tofu can't be created in any directory ({}). Set TMPDIR to a writable \
+                 directory",
                 reasons.join("; ")
             );
             Err(io::Error::other(text))

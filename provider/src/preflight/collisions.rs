@@ -43,25 +43,26 @@ fn what(object: &Object, names: &[&str]) -> String {
 
 fn destroyed_and_created(kind: &str, what: &str) -> String {
     format!(
-        "{what}: created by one resource of this plan, and destroyed by another one. Nothing says which comes first, and in the end \
-         nothing may be left.\nIf the resource has another address now, say so, and nothing is destroyed:\n\nmoved {{\n  from = \
-         {kind}.<old>\n  to   = {kind}.<new>\n}}\n\nIf it hasn't, destroy it in an apply of its own first. {}",
+        "{what}: created by one resource of this plan, and destroyed by another one. The order is undefined, and the \
+         object may not exist afterwards.\nIf the resource has a new address, add this block, and nothing is \
+         destroyed:\n\nmoved {{\n  from = {kind}.<old>\n  to   = {kind}.<new>\n}}\n\nOtherwise destroy it in a \
+         separate apply first. {}",
         left_behind("destroyed")
     )
 }
 
 fn destroyed_and_kept(kind: &str, what: &str) -> String {
     format!(
-        "{what}: kept by one resource of this plan, and destroyed by another one. Both are one object, and the destroy would remove \
-         it.\nTo manage it at one address only, drop the other one from the state:\n\nremoved {{\n  from = {kind}.<other>\n  lifecycle \
-         {{\n    destroy = false\n  }}\n}}\n\n{}",
+        "{what}: kept by one resource of this plan, and destroyed by another one. Both are one object, and the destroy \
+         would remove it.\nTo manage it at one address only, remove the other one from the state:\n\nremoved {{\n  \
+         from = {kind}.<other>\n  lifecycle {{\n    destroy = false\n  }}\n}}\n\n{}",
         left_behind("kept and destroyed")
     )
 }
 
 fn left_behind(how: &str) -> String {
     format!(
-        "If the plan has it {how} as a deposed object, a replacement with `create_before_destroy` was interrupted: run `terraform \
-         state rm` with its address, which touches nothing on the cluster, and import it again."
+        "If the plan has it {how} as a deposed object, a replacement with `create_before_destroy` was interrupted: run \
+         `terraform state rm` with its address, which changes nothing on the cluster, and import it again."
     )
 }

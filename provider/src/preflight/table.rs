@@ -31,8 +31,8 @@ pub const CHECKS: &[Check] = &[
     Check {
         name: "affinity-with-priorities",
         level: EITHER,
-        summary: "Priorities stand against a rule between resources",
-        doc: "A rule between resources meets a node affinity rule with several priorities.",
+        summary: "Node priorities conflict with a resource affinity rule",
+        doc: "A resource affinity rule shares resources with a node affinity rule of several priorities.",
         run: rules::affinity_with_priorities,
     },
     Check {
@@ -52,23 +52,26 @@ pub const CHECKS: &[Check] = &[
     Check {
         name: collisions::NAME,
         level: ERRS,
-        summary: "One object is destroyed and created",
-        doc: "One resource of the configuration is to destroy what another one is to create or to keep, as after a renaming without `moved`.",
+        summary: "One object is both destroyed and created",
+        doc: "One resource of the configuration destroys an object that another one creates or keeps, such as after a \
+              rename without `moved`.",
         // Told as soon as both are planned, whether they change or not.
         run: |_| Vec::new(),
     },
     Check {
         name: EXISTS_ALREADY,
         level: WARNS,
-        summary: "It exists already",
-        doc: "An HA resource, rule, group or replication job with a `job_number` is to be created and exists on the cluster, without `adopt_existing`.",
+        summary: "The object exists already",
+        doc: "An HA resource, rule, group or replication job with a `job_number` is planned as a create, but exists on \
+              the cluster. `adopt_existing` is not set.",
         run: cluster::exists_already,
     },
     Check {
         name: "failback-flapping",
         level: WARNS,
         summary: "Resources follow a single node",
-        doc: "One node alone has the highest priority, and resources with failback go back to it each time it comes online.",
+        doc: "Only one node has the highest priority, and resources with failback return to it each time it comes \
+              online.",
         run: nodes::failback_flapping,
     },
     Check {
@@ -81,8 +84,8 @@ pub const CHECKS: &[Check] = &[
     Check {
         name: "migration-unsecure",
         level: WARNS,
-        summary: "Migrations stay insecure",
-        doc: "A plan gives up the option `migration` while `datacenter.cfg` has the deprecated `migration_unsecure: 1`.",
+        summary: "Migrations remain unencrypted",
+        doc: "A plan removes the option `migration` while `datacenter.cfg` has the deprecated `migration_unsecure: 1`.",
         // The resource tells it: only it reads what it does not manage.
         run: |_| Vec::new(),
     },
@@ -97,14 +100,16 @@ pub const CHECKS: &[Check] = &[
         name: guests::MISSING,
         level: WARNS,
         summary: "The guest does not exist",
-        doc: "There is no such guest, or it is a container where a virtual machine is named, or the other way round. HA resources that stay as they are are looked at, too.",
+        doc: "The guest does not exist, or is a container instead of a virtual machine, or vice versa. Unchanged HA \
+              resources are checked, too.",
         run: guests::missing_guest,
     },
     Check {
         name: "missing-privileges",
         level: WARNS,
         summary: "A privilege is missing",
-        doc: "The user or token may not do what the plan needs. Said once for each privilege and path, with the command that grants it.",
+        doc: "The user or token lacks a privilege that the plan needs. Reported once for each privilege and path, with \
+              the command that grants it.",
         run: cluster::missing_privileges,
     },
     Check {
@@ -125,13 +130,13 @@ pub const CHECKS: &[Check] = &[
         name: "no-quorum",
         level: WARNS,
         summary: "The cluster has no quorum",
-        doc: "The node that answers has no quorum, so that an apply would wait for it. Said once.",
+        doc: "The node that answers has no quorum, so an apply would wait for it. Reported once.",
         run: cluster::no_quorum,
     },
     Check {
         name: "no-relocation",
         level: WARNS,
-        summary: "Failed starts are not tried elsewhere",
+        summary: "Relocation is disabled",
         doc: "`max_relocate = 0`.",
         run: guests::no_relocation,
     },
@@ -146,43 +151,46 @@ pub const CHECKS: &[Check] = &[
         name: "option-already-set",
         level: WARNS,
         summary: "Already set on the cluster",
-        doc: "A datacenter option that this plan begins to manage is set to something else on the cluster.",
+        doc: "A datacenter option that this plan starts to manage has another value on the cluster.",
         // The resource tells it: it knows the options in its own words.
         run: |_| Vec::new(),
     },
     Check {
         name: "planned-twice",
         level: ERRS,
-        summary: "Two resources create the same",
-        doc: "Two resources of the configuration are to create one and the same object, or to set one and the same datacenter option.",
+        summary: "Two resources create the same object",
+        doc: "Two resources of the configuration create the same object, or set the same datacenter option.",
         run: cluster::planned_twice,
     },
     Check {
         name: "replaced-by-existing",
         level: ERRS,
         summary: "The id of the replacement is taken",
-        doc: "An HA resource, rule, group or replication job is to be replaced by one whose id is taken on the cluster by an object outside of the state.",
+        doc: "An HA resource, rule, group or replication job is replaced, and the new id belongs to an object that is \
+              not in the state.",
         run: cluster::replaced_by_existing,
     },
     Check {
         name: "replication-outside-placement",
         level: WARNS,
-        summary: "A copy where the guest never runs",
+        summary: "The guest never runs on the replication target",
         doc: "A guest is replicated to a node that its strict rule or restricted group excludes.",
         run: replication::replication_outside_placement,
     },
     Check {
         name: "replication-target-taken",
         level: EITHER,
-        summary: "Another job copies there",
-        doc: "Another replication job of the guest copies to the target of a new one. It is an error where an existing job would be deleted first.",
+        summary: "Another replication job has the same target",
+        doc: "Another replication job of the guest copies to the target of a new one. It is an error if an existing \
+              job would be deleted first.",
         run: replication::replication_target_taken,
     },
     Check {
         name: "replication-to-own-node",
         level: EITHER,
         summary: "The guest is on the target",
-        doc: "The target of a new replication job is the node that the guest is on. It is an error where an existing job would be deleted first.",
+        doc: "The target of a new replication job is the node that the guest is on. It is an error if an existing job \
+              would be deleted first.",
         run: replication::replication_to_own_node,
     },
     Check {
@@ -196,21 +204,22 @@ pub const CHECKS: &[Check] = &[
         name: "single-node-placement",
         level: WARNS,
         summary: "No failover",
-        doc: "A strict rule or restricted group names one node only.",
+        doc: "A strict rule or restricted group names only one node.",
         run: nodes::single_node_placement,
     },
     Check {
         name: "stays-in-maintenance",
         level: WARNS,
         summary: "HA resources can't leave the node",
-        doc: "Maintenance waits for HA resources that have no other node to run on: by rules, by groups, or since no other node is online.",
+        doc: "Maintenance waits for HA resources that have no other node to run on, because of rules or groups, or \
+              because no other node is online.",
         run: nodes::stays_in_maintenance,
     },
     Check {
         name: "together-and-apart",
         level: EITHER,
         summary: "Resources are kept together and apart",
-        doc: "One rule keeps two resources together, another one keeps them apart.",
+        doc: "One rule keeps two resources together, and another one keeps them apart.",
         run: rules::together_and_apart,
     },
     Check {
@@ -224,14 +233,14 @@ pub const CHECKS: &[Check] = &[
         name: "too-few-resources",
         level: ERRS,
         summary: "Fewer than two resources",
-        doc: "A rule between resources names fewer than two.",
+        doc: "A resource affinity rule names fewer than two resources.",
         run: rules::too_few_resources,
     },
     Check {
         name: "two-nodes-without-qdevice",
         level: WARNS,
         summary: "Two nodes without a QDevice",
-        doc: "In a cluster of two nodes without a QDevice nothing is recovered. Said once.",
+        doc: "In a cluster of two nodes without a QDevice nothing is recovered. Reported once.",
         run: cluster::two_nodes_without_qdevice,
     },
     Check {
@@ -244,8 +253,8 @@ pub const CHECKS: &[Check] = &[
     Check {
         name: "unmanaged-resource",
         level: WARNS,
-        summary: "No HA resource",
-        doc: "A rule names a guest that is no HA resource.",
+        summary: "The guest is not an HA resource",
+        doc: "A rule names a guest that is not an HA resource.",
         run: rules::unmanaged_resource,
     },
 ];

@@ -72,7 +72,7 @@ fn crashed(rpc: &str, subject: &str, crash: &Crash) -> Diagnostics {
     let of = if subject.is_empty() { String::new() } else { format!(" of {subject}") };
     let text = crash.text.map(|text| format!(": {text}")).unwrap_or_default();
     let detail = format!(
-        "{rpc}{of} panicked at {}{text}.\nThis is a bug in the provider; everything else in this run goes on. Please \
+        "{rpc}{of} panicked at {}{text}.\nThis is a bug in the provider; everything else in this run continues. Please \
          report it with this message.",
         crash.place
     );

@@ -9,12 +9,14 @@ pub(super) fn formed(facts: &Facts, _: &Demands) -> Verdict {
     match &facts.live.quorum.cluster_name {
         Some(name) if nodes >= 2 => pass(format!("cluster {name} of {nodes} nodes")),
         Some(name) => fail(format!("cluster {name} has one node"), "Join more nodes with `pvecm add`."),
-        None => fail("the node is in no cluster", "Create one with `pvecm create`, and join nodes with `pvecm add`."),
+        None => {
+            fail("the node is not in a cluster", "Create one with `pvecm create`, and join nodes with `pvecm add`.")
+        }
     }
 }
 
 pub(super) fn expected(facts: &Facts, demands: &Demands) -> Verdict {
-    let Some(expect) = &demands.arguments.expect else { return skipped("nothing is expected: `expect` is not set") };
+    let Some(expect) = &demands.arguments.expect else { return skipped("`expect` is not set") };
     let mut missing = Vec::new();
     if let Some(wanted) = expect.nodes {
         let (all, online) = (facts.live.nodes.len() as i64, facts.online().count() as i64);
@@ -30,14 +32,14 @@ pub(super) fn expected(facts: &Facts, demands: &Demands) -> Verdict {
     for sid in expect.services.iter().flatten() {
         let service = facts.status.services.iter().find(|service| service.sid == sid.as_str());
         match service {
-            None => missing.push(format!("{sid} is no HA resource")),
+            None => missing.push(format!("{sid} is not an HA resource")),
             Some(service) => missing.extend(super::services::off(service)),
         }
     }
     if missing.is_empty() {
-        return pass("all that is expected is there");
+        return pass("everything in `expect` exists");
     }
-    fail(named(missing), "Finish what this phase stands on, then plan again.")
+    fail(named(missing), "Complete the previous phase, then plan again.")
 }
 
 pub(super) fn versions_equal(facts: &Facts, _: &Demands) -> Verdict {
@@ -45,7 +47,7 @@ pub(super) fn versions_equal(facts: &Facts, _: &Demands) -> Verdict {
     let known: Vec<(&str, &str)> =
         facts.versions.iter().filter_map(|(node, version)| Some((node.as_str(), version.as_deref()?))).collect();
     let Some((_, first)) = known.first() else {
-        return unknown("no node told its version", facts.remedy(silent, "Sys.Audit"));
+        return unknown("no node reported its version", facts.remedy(silent, "Sys.Audit"));
     };
     if known.iter().any(|(_, version)| version != first) {
         let each = known.iter().map(|(node, version)| format!("{node} {version}"));
@@ -57,7 +59,7 @@ pub(super) fn versions_equal(facts: &Facts, _: &Demands) -> Verdict {
         pass(format!("pve-manager {first} on {}", counted(known.len(), "node")))
     } else {
         unknown(
-            format!("pve-manager {first} on {}; not known of {}", counted(known.len(), "node"), unheard.join(", ")),
+            format!("pve-manager {first} on {}; unknown on {}", counted(known.len(), "node"), unheard.join(", ")),
             facts.remedy(unheard, "Sys.Audit"),
         )
     }
@@ -69,12 +71,12 @@ pub(super) fn quorum(facts: &Facts, _: &Demands) -> Verdict {
         (Some(total), Some(expected), Some(needed)) => {
             format!("{total} of {}, {needed} needed", counted(expected, "vote"))
         }
-        _ => "the votes are not known".to_owned(),
+        _ => "the votes are unknown".to_owned(),
     };
     match quorum.quorate {
         Some(true) => pass(votes),
         Some(false) => fail(votes, "Bring nodes back, or run `pvecm expected` if they are gone for good."),
-        None => unknown("the node is in no cluster", "Form a cluster first."),
+        None => unknown("the node is not in a cluster", "Form a cluster first."),
     }
 }
 
@@ -86,7 +88,7 @@ pub(super) fn quorum_margin(facts: &Facts, _: &Demands) -> Verdict {
         ),
         Some(count) => pass(format!("{count} more of the nodes online may fail")),
         None => unknown(
-            "it does not follow from the votes that the API tells",
+            "it cannot be derived from the votes that the API reports",
             "See `pvecm status`; give each node one vote, and let `pvecm qdevice setup` choose the algorithm.",
         ),
     }
@@ -103,7 +105,7 @@ pub(super) fn qdevice(facts: &Facts, _: &Demands) -> Verdict {
                 "Set one up with `pve_qdevice` or `pvecm qdevice setup`, on a host outside the cluster.",
             )
         } else {
-            skipped(format!("{} need{} none", counted(nodes, "node"), by(&nodes, "s", "")))
+            skipped(format!("{} need{} no QDevice", counted(nodes, "node"), by(&nodes, "s", "")))
         };
     }
     let online: Option<i64> = quorum.nodes.iter().filter(|node| node.online).map(|node| node.votes).sum();
@@ -114,9 +116,9 @@ pub(super) fn qdevice(facts: &Facts, _: &Demands) -> Verdict {
         }
         Some(_) => fail(
             format!("it casts no vote: {state}"),
-            "See that the QNetd host runs and that TCP port 5403 reaches it.",
+            "Check that the QNetd host is running, and that its TCP port 5403 is reachable.",
         ),
-        None => unknown(format!("whether it votes is not known: {state}"), "See `pvecm status`."),
+        None => unknown(format!("its vote is unknown: {state}"), "See `pvecm status`."),
     }
 }
 
@@ -147,7 +149,7 @@ mod tests {
         let services =
             |sid: &str| Expectation { services: Some([sid.parse().unwrap()].into()), ..Expectation::default() };
         assert_eq!(verdict(services("vm:100"), |_| ()).status, "pass");
-        assert_eq!(verdict(services("vm:999"), |_| ()).detail, "vm:999 is no HA resource");
+        assert_eq!(verdict(services("vm:999"), |_| ()).detail, "vm:999 is not an HA resource");
         let queued = verdict(services("vm:100"), |facts| facts.status.services[0].state = "queued".into());
         assert_eq!(queued.status, "fail");
         assert_eq!(verdict(Expectation { qdevice: Some(false), ..Expectation::default() }, |_| ()).status, "fail");

@@ -120,7 +120,7 @@ impl Facts {
         if self.silent.contains(node) {
             format!("the proxy of {node} does not answer")
         } else {
-            format!("{node} does not tell its {what}")
+            format!("{node} does not report its {what}")
         }
     }
 

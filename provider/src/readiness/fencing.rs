@@ -60,7 +60,7 @@ fn connections(id: &DeviceId, section: Result<Option<Section>, String>) -> Vec<F
 fn question(section: &Section, connect: &[String]) -> Result<FenceQuestion, String> {
     let agent = section.agent.clone();
     if !agent.starts_with("fence_") || agent.contains('/') {
-        return Err(format!("{agent:?} isn't called like a fence agent, so it wasn't run"));
+        return Err(format!("{agent:?} is not the name of a fence agent, so it was not run"));
     }
     let arguments = section.arguments.iter().chain(connect);
     let options = arguments.map(|argument| argument.split_once('=').unwrap_or((argument, "")));
@@ -74,7 +74,7 @@ pub(super) fn devices(facts: &Facts, _: &Demands) -> Verdict {
         Err(why) => return unasked(why.clone()),
     };
     if fences.is_empty() {
-        return skipped("there are none, and none is needed: Proxmox fences by watchdog");
+        return skipped("no fence devices are configured or needed: Proxmox fences by watchdog");
     }
     let mute = fences
         .iter()
@@ -83,7 +83,7 @@ pub(super) fn devices(facts: &Facts, _: &Demands) -> Verdict {
     if mute.is_empty() {
         return pass(format!("{} answer{} `status`", counted(fences.len(), "connection"), by(&fences.len(), "s", "")));
     }
-    fail(named(mute), "See that the agent is installed, and address, user and password of the device.")
+    fail(named(mute), "Check that the agent is installed, and check the address, user and password of the device.")
 }
 
 pub(super) fn mode(facts: &Facts, _: &Demands) -> Verdict {
@@ -94,10 +94,8 @@ pub(super) fn mode(facts: &Facts, _: &Demands) -> Verdict {
         );
     }
     fail(
-        format!(
-            "{mode}: Proxmox's HA manager calls no fence device, whatever this says; nodes are fenced by watchdog alone"
-        ),
-        "Set `fencing = \"watchdog\"` with `pve_datacenter_options`, so that nobody relies on the devices.",
+        format!("{mode}: Proxmox's HA manager never runs a fence agent; nodes are fenced by watchdog only"),
+        "Set `fencing = \"watchdog\"` with `pve_datacenter_options`. Do not rely on the devices.",
     )
 }
 
@@ -114,7 +112,7 @@ pub(super) fn watchdog(facts: &Facts, _: &Demands) -> Verdict {
             Some(Ok(true)) => {}
             Some(Ok(false)) => troubles.push(format!("{node} has no /dev/watchdog")),
             Some(Err(why)) => silent.push(format!("{node}: {why}")),
-            None => silent.push(format!("{node} was not asked")),
+            None => silent.push(format!("{node} was not checked")),
         }
         let wanted = match &shell.defaults {
             Some(Ok(defaults)) => Defaults::parse(defaults).module().unwrap_or(DEFAULT).to_owned(),
@@ -123,7 +121,7 @@ pub(super) fn watchdog(facts: &Facts, _: &Demands) -> Verdict {
                 continue;
             }
             None => {
-                silent.push(format!("{node} was not asked"));
+                silent.push(format!("{node} was not checked"));
                 continue;
             }
         };
@@ -136,7 +134,7 @@ pub(super) fn watchdog(facts: &Facts, _: &Demands) -> Verdict {
                 None => troubles.push(format!("{node} has no watchdog module in use")),
             },
             Some(Err(why)) => silent.push(format!("{node}: {why}")),
-            None => silent.push(format!("{node} was not asked")),
+            None => silent.push(format!("{node} was not checked")),
         }
     }
     if !troubles.is_empty() {

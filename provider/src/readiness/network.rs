@@ -14,7 +14,7 @@ pub(super) fn corosync_links(facts: &Facts, _: &Demands) -> Verdict {
     let few: Vec<&str> = facts.links.iter().filter(|(_, links)| **links < 2).map(|(node, _)| node.as_str()).collect();
     let remedy = "Give each node a second address in corosync.conf (ring1_addr), on a network of its own.";
     if facts.links.is_empty() {
-        return unknown("the API tells no links", "Form a cluster first.");
+        return unknown("the API reports no links", "Form a cluster first.");
     }
     if !few.is_empty() {
         return fail(format!("only one link on {}", few.join(", ")), remedy);
@@ -28,12 +28,12 @@ pub(super) fn corosync_links(facts: &Facts, _: &Demands) -> Verdict {
         match &shell.links {
             Some(Ok(text)) => troubles.extend(disconnected(text).map(|peer| format!("{node}: {peer}"))),
             Some(Err(why)) => silent.push(format!("{node}: {why}")),
-            None => silent.push(format!("{node} was not asked")),
+            None => silent.push(format!("{node} was not checked")),
         }
         match &shell.counters {
             Some(Ok(text)) => troubles.extend(flapping(text).map(|link| format!("{node}: {link}"))),
             Some(Err(why)) => silent.push(format!("{node}: {why}")),
-            None => silent.push(format!("{node} was not asked")),
+            None => silent.push(format!("{node} was not checked")),
         }
     }
     if !troubles.is_empty() {
@@ -86,7 +86,7 @@ pub(super) fn migration_network(facts: &Facts, _: &Demands) -> Verdict {
             Some(Ok(Some(_))) => {}
             Some(Ok(None)) => troubles.push(format!("{node} has no address in {network}")),
             Some(Err(why)) => silent.push(format!("{node}: {why}")),
-            None => silent.push(format!("{node} was not asked")),
+            None => silent.push(format!("{node} was not checked")),
         }
         for (peer, answer) in &shell.pings {
             match answer {

@@ -37,7 +37,7 @@ pub(super) fn matcher(facts: &Facts, _: &Demands) -> Verdict {
         return pass(caught.join(", "));
     }
     fail(
-        format!("no matcher that always catches events of the type {} reaches a target", lost.join(" and ")),
+        format!("no matcher for all events of the type {} has a target", lost.join(" and ")),
         "Add a matcher without calendar and host, such as `exact:type=fencing,replication`, with a target that is switched on.",
     )
 }

@@ -18,7 +18,7 @@ const DAY: i64 = 86_400;
 pub(super) fn backup(facts: &Facts, _: &Demands) -> Verdict {
     let guests: Vec<&Guest> = facts.ha_guests().collect();
     if guests.is_empty() {
-        return facts.unseen().unwrap_or_else(|| skipped("there is no HA guest yet"));
+        return facts.unseen().unwrap_or_else(|| skipped("there are no HA guests yet"));
     }
     let Some(jobs) = &facts.backups else {
         return unknown("the backup jobs can't be read", "Give the user Sys.Audit on /.");
@@ -82,17 +82,17 @@ pub(super) fn restore_test(facts: &Facts, demands: &Demands) -> Verdict {
     let age = counted(most, "day");
     let remedy = format!("Restore a backup of an HA guest, and set `last_restore_test` to that day; every {age}.");
     let Some(day) = &demands.arguments.last_restore_test else {
-        return unknown("`last_restore_test` is not set, and Proxmox does not know", remedy);
+        return unknown("`last_restore_test` is not set, and Proxmox does not record restore tests", remedy);
     };
     let Ok(date) = day.parse::<jiff::civil::Date>() else {
-        return unknown(format!("`last_restore_test` = {day:?} is no date"), remedy);
+        return unknown(format!("`last_restore_test` = {day:?} is not a date"), remedy);
     };
     let Ok(time) = date.to_zoned(jiff::tz::TimeZone::UTC) else {
-        return unknown(format!("`last_restore_test` = {day:?} is no date"), remedy);
+        return unknown(format!("`last_restore_test` = {day:?} is not a date"), remedy);
     };
     let seconds = facts.now - time.timestamp().as_second();
     if seconds < -DAY {
-        return fail(format!("{day} is yet to come"), remedy);
+        return fail(format!("{day} is in the future"), remedy);
     }
     if seconds > most.saturating_mul(DAY) {
         return fail(format!("{day}: more than {age} ago"), remedy);
@@ -104,7 +104,7 @@ pub(super) fn restart_loops(facts: &Facts, _: &Demands) -> Verdict {
     let guests: BTreeMap<String, &str> =
         facts.ha_guests().map(|guest| (guest.vmid.to_string(), guest.sid.as_str())).collect();
     if guests.is_empty() {
-        return facts.unseen().unwrap_or_else(|| skipped("there is no HA guest yet"));
+        return facts.unseen().unwrap_or_else(|| skipped("there are no HA guests yet"));
     }
     let silent: Vec<&str> =
         facts.recent.iter().filter(|(_, tasks)| tasks.is_none()).map(|(node, _)| node.as_str()).collect();

@@ -30,7 +30,7 @@ pub(super) fn valid(facts: &Facts, _: &Demands) -> Verdict {
         ));
     }
     let all = facts.complaints.iter().map(|(object, complaint)| format!("{object}: {complaint}"));
-    fail(named(all), "The HA manager ignores these: resolve the contradiction.")
+    fail(named(all), "The HA manager ignores these: resolve the conflict.")
 }
 
 pub(super) fn priorities(facts: &Facts, _: &Demands) -> Verdict {
@@ -113,14 +113,14 @@ pub(super) fn limits(facts: &Facts, _: &Demands) -> Verdict {
     }
     fail(
         named(out),
-        "With max_relocate = 0 a guest that can't start on its node goes into the error state; high numbers throw a broken guest \
-         about for long. The defaults are 1 and 1.",
+        "With max_relocate = 0 a guest that can't start on its node ends in the error state. High values keep moving a \
+         broken guest between nodes. The defaults are 1 and 1.",
     )
 }
 
 pub(super) fn failover(facts: &Facts, _: &Demands) -> Verdict {
     if facts.scenarios.is_empty() {
-        return skipped("there is no node whose failure could be simulated");
+        return skipped("there is no node to simulate the failure of");
     }
     let problems = crate::simulation::problems(&facts.scenarios);
     if problems.is_empty() {
@@ -142,7 +142,7 @@ pub(super) fn failover(facts: &Facts, _: &Demands) -> Verdict {
     if facts.scenarios.iter().all(|scenario| scenario.problems.len() == unpredictable(scenario)) {
         return not_known(problems);
     }
-    fail(named(problems), "See `pve_ha_failover_simulation` for where each HA resource would go, and why.")
+    fail(named(problems), "See `pve_ha_failover_simulation` for the new node of each HA resource, and the reason.")
 }
 
 /// Whether all that speaks against surviving it is something that can't be known.
@@ -155,7 +155,7 @@ fn is_open(scenario: &Scenario) -> bool {
 
 pub(super) fn unmanaged(facts: &Facts, demands: &Demands) -> Verdict {
     let Some(tags) = &demands.arguments.ha_tags else {
-        return skipped("`ha_tags` is not set: which guests should be HA resources is not known");
+        return skipped("`ha_tags` is not set");
     };
     let managed = |sid: &str| {
         let resource = facts.live.wanted.resources.get(sid);
@@ -178,7 +178,7 @@ pub(super) fn unmanaged(facts: &Facts, demands: &Demands) -> Verdict {
             count => format!("{count} tagged guests are HA resources"),
         });
     }
-    fail(format!("no HA resources: {}", named(left)), "Add a `pve_ha_resource` for each, or take the tag away.")
+    fail(format!("not HA resources: {}", named(left)), "Add a `pve_ha_resource` for each, or remove the tag.")
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ pub(super) fn master(facts: &Facts, _: &Demands) -> Verdict {
     match &facts.status.master {
         Some(master) if master.state == "active" => pass(format!("{} is active", master.node)),
         Some(master) => fail(format!("{} is {}", master.node, master.state), remedy),
-        None => fail("no HA manager is in charge", remedy),
+        None => fail("no HA manager is master", remedy),
     }
 }
 
@@ -99,7 +99,8 @@ pub(super) fn states(facts: &Facts, _: &Demands) -> Verdict {
     }
     fail(
         named(off),
-        "Wait for those on their way. For one in error: repair the guest, set its state to disabled, then back to started.",
+        "Wait for those in transition. For one in error: repair the guest, set its state to disabled, then back to \
+         started.",
     )
 }
 

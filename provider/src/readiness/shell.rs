@@ -44,7 +44,7 @@ pub struct NodeShell {
 pub(super) fn needs_ssh(what: &str) -> Verdict {
     unknown(
         format!("{what} can't be seen over Proxmox's HTTP API"),
-        "Write an `ssh` block into the provider block, so that the nodes themselves can be asked.",
+        "Add an `ssh` block to the provider block, so that the provider can check the nodes.",
     )
 }
 

@@ -24,13 +24,13 @@ pub(super) fn disks(facts: &Facts, demands: &Demands) -> Verdict {
         }
     }
     if looked == 0 {
-        return facts.unseen().unwrap_or_else(|| skipped("there is no HA guest yet"));
+        return facts.unseen().unwrap_or_else(|| skipped("there are no HA guests yet"));
     }
     if !missing.is_empty() {
         return fail(
             named(missing),
-            "Move the disks to shared storage, add a `pve_replication_job` to each of these nodes, or keep the guests from them \
-             by a strict rule or a restricted group.",
+            "Move the disks to shared storage, add a `pve_replication_job` to each of these nodes, or exclude the \
+             nodes with a strict rule or restricted group.",
         );
     }
     if !dark.is_empty() {

@@ -59,8 +59,8 @@ impl DatacenterOptionsResource {
         if answer.get("description").is_none() {
             // Without Sys.Audit on / Proxmox answers with less, and everything left out would look unset.
             return Err(Failure::refused(format!(
-                "{SUBJECT}: the answer is the reduced one for users without Sys.Audit on /. Nothing was changed.\nGive the user or \
-                 token Sys.Audit on / beside Sys.Modify."
+                "{SUBJECT}: without Sys.Audit on / Proxmox does not return all options. Nothing was changed.\nGrant \
+                 the user or token Sys.Audit on / in addition to Sys.Modify."
             )));
         }
         Ok(answer)
@@ -88,8 +88,8 @@ impl DatacenterOptionsResource {
                 continue;
             }
             let detail = format!(
-                "Option {name}: the cluster has {} there, and nothing in the state says so. Apply puts {} in its place.\nTo see what \
-                 changes and begin from what is there, import it first: id {ID}/{name}.",
+                "Option {name}: it is {} on the cluster, and not in the state. Apply sets it to {}.\nTo start from the \
+                 current value, import it first: id {ID}/{name}.",
                 shown(old),
                 shown(new),
             );
@@ -110,9 +110,10 @@ async fn left_insecure(op: &OpContext<'_>, prior: Option<&Value>, planned: &Valu
     }
     let list = op.client().list(Collection::DatacenterOptions, &op.call()).await.ok()?;
     let is_unsecure = Entry(&list.object::<Json>().ok()?).flag("migration_unsecure") == Some(true);
-    let detail = "Option migration: datacenter.cfg has the deprecated `migration_unsecure: 1` besides. When apply deletes `migration`, Proxmox \
-                  writes `migration: insecure` in its place, and migrations are not encrypted.\nTo return to Proxmox's default, run \
-                  `pvesh set /cluster/options --delete migration_unsecure` on a node before this apply.";
+    let detail = "Option migration: datacenter.cfg also has the deprecated `migration_unsecure: 1`. When apply deletes \
+                  `migration`, Proxmox writes `migration: insecure` in its place, and migrations are not \
+                  encrypted.\nTo return to Proxmox's default, run `pvesh set /cluster/options --delete \
+                  migration_unsecure` on a node before this apply.";
     let path = (!planned.is_null()).then(|| Path::attribute(NAME));
     let subject = format!("option {NAME}");
     let told = || op.configured.preflight.warning("migration-unsecure", &subject, path, detail.to_owned());
@@ -144,7 +145,7 @@ impl Resource for DatacenterOptionsResource {
         let wanted = wanted(id)?;
         let unknown = wanted.iter().find(|name| !OPTIONS.iter().any(|option| option.attribute == **name));
         match unknown {
-            Some(name) => Err(format!("{name:?} is no option")),
+            Some(name) => Err(format!("{name:?} is not an option")),
             None => Ok(Value::object([("id", Value::from(id))])),
         }
     }
@@ -240,7 +241,7 @@ impl Resource for DatacenterOptionsResource {
                 let option = name.split('.').next().unwrap_or_default();
                 cx.warn(
                     format!("Left out: option {option} of the datacenter"),
-                    format!("{SUBJECT}: `{name}` is set, which this provider does not know."),
+                    format!("{SUBJECT}: `{name}` is set, which this provider does not support."),
                 );
                 OPTIONS.iter().filter(|known| known.name == option).for_each(|known| {
                     object.insert(known.attribute, Value::Null);

@@ -55,7 +55,7 @@ impl SshResource for FenceDevice {
         let device = device_of(object);
         let file = read(op, freshness).await?;
         let garbled = |problem: String| {
-            Failure::refused(format!("{device} in {PATH}: {problem}. Nothing was changed.\nCorrect the file by hand."))
+            Failure::refused(format!("{device} in {PATH}: {problem}. Nothing was changed.\nCorrect the file manually."))
         };
         let Some(section) = file.section(&device).map_err(garbled)? else { return Ok(None) };
         let wanted = object.at("after").as_str().filter(|other| file.stands_after(device.name(), other));
@@ -172,7 +172,8 @@ async fn edit(
         op.cx.warn(
             "Proxmox can't read the fence devices",
             format!(
-                "{PATH} has errors in lines of others; Proxmox then reads nothing of it at all. Correct them by hand:\n{}",
+                "{PATH} has errors in unmanaged lines, and Proxmox then ignores the whole file. Correct them \
+                 manually:\n{}",
                 complaints.join("\n")
             ),
         );
@@ -186,8 +187,8 @@ fn place(file: &mut FenceCfg, device: &FenceDevice) -> Result<(), Failure> {
     let id = device.device();
     file.move_after(&id, other).map_err(|problem| {
         Failure::refused(format!(
-            "{id} can't stand behind {other}: {problem}. Nothing was changed.\nRefer to the other device as \
-             `pve_fence_device.NAME.name`, so that it is made first."
+            "{id} can't be placed after {other}: {problem}. Nothing was changed.\nRefer to the other device as \
+             `pve_fence_device.NAME.name`, so that Terraform creates it first."
         ))
         .at(Path::attribute("after"))
     })
@@ -197,9 +198,9 @@ fn warn_of_no_effect(op: &OpContext<'_>, device: &FenceDevice) {
     op.cx.warn(
         "Proxmox VE does not use fence devices",
         format!(
-            "{}: it stands in {PATH} now, but the HA manager of Proxmox VE 8 and 9 never runs a fence agent. What protects the \
-             cluster is the watchdog: a node that loses quorum resets itself before its guests are started elsewhere. Look at \
-             `pve_node_watchdog`, and at `watchdog` of `pve_ha_status`.",
+            "{}: it is in {PATH} now, but the HA manager of Proxmox VE 8 and 9 never runs a fence agent. The watchdog \
+             protects the cluster: a node that loses quorum resets itself before its guests are started elsewhere. See \
+             `pve_node_watchdog`, and `watchdog` of `pve_ha_status`.",
             device.device()
         ),
     );

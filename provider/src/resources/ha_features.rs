@@ -1,4 +1,4 @@
-//! What of HA needs a certain release of PVE 9, and what stands against it on this cluster.
+//! The features of HA that need a certain release of PVE 9, and the reasons why this cluster does not have them.
 
 use serde_json::Value as Json;
 
@@ -42,32 +42,40 @@ pub(super) async fn still_nodes_to_avoid(op: &OpContext<'_>, from: Option<&Value
 fn told(rule: &Value, why: &str) -> String {
     let name = rule.at("name").as_str().unwrap_or("the rule");
     format!(
-        "{name}: {why}. An older HA manager reads the rule as its opposite, and removes `affinity` from it when it writes the \
-         rules. Nothing was changed.\nBring every node online with PVE 9.2.6 or newer, then plan again. Until then a rule with \
-         the other nodes in `nodes` has the same effect; a node that joins later has to be added to it."
+        "{name}: {why}. An older HA manager reads the rule as its opposite, and removes `affinity` from it when it \
+         writes the rules. Nothing was changed.\nBring every node online with PVE 9.2.6 or newer, then plan again. \
+         Until then a rule with the other nodes in `nodes` has the same effect; add each node that joins later."
     )
 }
 
-/// What stands against nodes to avoid; none where every node knows them.
+/// Why nodes to avoid are refused; none where every node supports them.
 async fn against_nodes_to_avoid(op: &OpContext<'_>) -> Result<Option<String>, Error> {
     let (client, call) = (op.client(), op.call());
     let version = client.version(&call).await?;
     if !version.has_nodes_to_avoid() {
-        return Ok(Some(format!("this node runs {version}")));
+        return Ok(Some(format!("{} runs {version}", answering_node(op).await?)));
     }
     // The newer HA manager fills the property in for each rule, whether it is set or not.
     let rules: Vec<Json> = client.list(Collection::HaRules, &call).await?.all()?;
     if rules.iter().any(|rule| rule["type"] == "node-affinity" && rule["affinity"].is_null()) {
-        return Ok(Some("the HA manager of the node that answered is older than 5.2.5".to_owned()));
+        return Ok(Some(format!("the HA manager of {} is older than 5.2.5", answering_node(op).await?)));
     }
     let nodes = client.node_versions(&call).await?;
     let behind = nodes.iter().filter_map(|(node, version)| match version {
         NodeVersion::Known(version) if version.has_nodes_to_avoid() => None,
         NodeVersion::Known(version) => Some(format!("{node} runs {version}")),
-        NodeVersion::Unanswered => Some(format!("{node} does not answer, so its version is not known")),
+        NodeVersion::Unanswered => Some(format!("{node} does not respond, so its version is unknown")),
     });
     let behind: Vec<String> = behind.collect();
     Ok((!behind.is_empty()).then(|| behind.join(", ")))
+}
+
+/// The name of the node whose API answers.
+async fn answering_node(op: &OpContext<'_>) -> Result<String, Error> {
+    let rows: Vec<Json> = op.client().list(Collection::ClusterStatus, &op.call()).await?.all()?;
+    let mut local = rows.iter().filter(|row| row["type"] == "node" && row["local"].as_i64() == Some(1));
+    let name = local.find_map(|row| row["name"].as_str());
+    Ok(name.unwrap_or("the node that answers").to_owned())
 }
 
 /// Refuses `auto_rebalance = false` where there is no such property.
@@ -82,8 +90,8 @@ pub(super) async fn auto_rebalance(op: &OpContext<'_>, change: &Change<'_>) -> D
             Path::attribute(AUTO_REBALANCE),
             "auto_rebalance = false needs PVE 9.2",
             format!(
-                "{}: this cluster runs {version}, which has no load balancer for HA resources. Remove `auto_rebalance`; it is \
-                 `true` when unset.",
+                "{}: this cluster runs {version}, which has no load balancer for HA resources. Remove \
+                 `auto_rebalance`, which defaults to `true`.",
                 change.planned.at("sid").as_str().unwrap_or("the HA resource"),
             ),
         );

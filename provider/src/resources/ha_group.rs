@@ -31,7 +31,7 @@ impl Operations for HaGroup {
                 ),
                 migrated => instead(name, change.planned, migrated),
             };
-            diagnostics.error("HA groups are gone from this cluster", instead);
+            diagnostics.error("This cluster has no HA groups any more", instead);
         }
         diagnostics
     }
@@ -88,16 +88,16 @@ async fn migrated(op: &OpContext<'_>, name: &str) -> Option<HaNodeAffinityRule> 
 fn instead(name: &str, group: &Value, migrated: Option<HaNodeAffinityRule>) -> String {
     let Some(migrated) = migrated else {
         return format!(
-            "The HA group {name} does not exist any more: this cluster has HA rules instead of groups, and a group that no \
-             resource used became no rule. Drop it from the state, and write a pve_ha_node_affinity_rule if one is wanted:\n\n\
-             removed {{\n  from = pve_ha_group.<name>\n  lifecycle {{\n    destroy = false\n  }}\n}}"
+            "The HA group {name} no longer exists: this cluster has HA rules instead of groups, and Proxmox migrates \
+             only groups that resources use. Remove it from the state, and write a pve_ha_node_affinity_rule if you \
+             need one:\n\nremoved {{\n  from = pve_ha_group.<name>\n  lifecycle {{\n    destroy = false\n  }}\n}}"
         );
     };
     let rule = rule_name(name);
     let resources = migrated.resources.0.iter().map(|sid| format!("\"{sid}\"")).collect::<Vec<_>>().join(", ");
     let failback = if group.at("nofailback").as_bool() == Some(true) {
-        "\n\nIts `nofailback` has become a property of its HA resources: write `failback = false` in each `pve_ha_resource` of it, and \
-         remove `group` there."
+        "\n\nIts `nofailback` is now a property of its HA resources: write `failback = false` in each \
+         `pve_ha_resource` of the group, and remove `group` there."
     } else {
         "\n\nRemove `group` from its HA resources."
     };
@@ -109,8 +109,9 @@ fn instead(name: &str, group: &Value, migrated: Option<HaNodeAffinityRule>) -> S
         ("comment", comment),
     ]);
     format!(
-        "The HA group {name} has become the HA rule {rule}. Write this instead; it plans empty:\n\n\
-         moved {{\n  from = pve_ha_group.<name>\n  to   = pve_ha_node_affinity_rule.<name>\n}}\n\n{}{failback}",
+        "The cluster has migrated the HA group {name} to the HA rule {rule}. Write this instead; its plan is \
+         empty:\n\nmoved {{\n  from = pve_ha_group.<name>\n  to   = \
+         pve_ha_node_affinity_rule.<name>\n}}\n\n{}{failback}",
         block(&rule, &found, &format!("[{resources}]"))
     )
 }

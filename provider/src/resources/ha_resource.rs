@@ -45,7 +45,7 @@ impl Operations for HaResource {
         if placement == Placement::Rules && newly_set(&change, "group") {
             diagnostics.error_at(
                 Path::attribute("group"),
-                "HA groups are gone from this cluster",
+                "This cluster has no HA groups any more",
                 "This cluster has HA rules instead of groups. Remove `group` and write a `pve_ha_node_affinity_rule` with this \
                  resource in `resources`.",
             );
@@ -55,8 +55,9 @@ impl Operations for HaResource {
                 Path::attribute("failback"),
                 "Failback is switched on",
                 format!(
-                    "{}: `nofailback` of its HA group has become `failback = false` of this HA resource. With neither `group` nor \
-                     `failback` in the configuration, apply switches failback on. Write `failback = false` to leave it off.",
+                    "{}: `nofailback` of its HA group is now `failback = false` of this HA resource. With neither \
+                     `group` nor `failback` in the configuration, apply switches failback on. Write `failback = false` \
+                     to leave it off.",
                     change.planned.at("sid").as_str().unwrap_or_default(),
                 ),
             );
@@ -90,8 +91,8 @@ impl Operations for HaResource {
             Path::attribute("group"),
             "HA groups have been migrated to rules",
             format!(
-                "{}: the cluster has moved the HA group {group} into the HA rule {}. {instead} in the configuration of this HA \
-                 resource; until then the group stays in the state. That changes nothing in the cluster.",
+                "{}: the cluster has migrated the HA group {group} to the HA rule {}. {instead} in the configuration \
+                 of this HA resource; until then the group stays in the state. That changes nothing on the cluster.",
                 state.at("sid").as_str().unwrap_or_default(),
                 ha_group::rule_name(group),
             ),
@@ -168,14 +169,14 @@ impl Operations for HaResource {
                 return Ok(());
             }
             if state == "error" {
-                return Err(Failure::refused(preflight::error_state(sid)));
+                return Err(in_error_state(sid, preflight::error_state(sid)));
             }
             if !looks.pause(POLL_INTERVAL).await {
                 let node =
                     row.and_then(|row| row["node"].as_str()).map_or_else(String::new, |node| format!(" on {node}"));
                 return Err(Failure::refused(format!(
-                    "{sid}: it is {state}{node}; the HA manager has not brought it to {} yet and goes on trying. Its log is in \
-                     the task list of that node.",
+                    "{sid}: it is {state}{node}; the HA manager has not brought it to {} yet and keeps trying. Its log \
+                     is in the task list of that node.",
                     object.state.unwrap_or(HaState::Started).as_str()
                 )));
             }
@@ -185,6 +186,11 @@ impl Operations for HaResource {
     fn moved(source: &MoveSource) -> Moved {
         moved::ha_resource(source)
     }
+}
+
+/// The failure of a wait for an HA resource that has ended in the error state.
+fn in_error_state(sid: &str, detail: String) -> Failure {
+    Failure::refused(detail).summarised(format!("The HA manager put {sid} into the error state"))
 }
 
 /// What the HA manager says of the HA resource `sid`.

@@ -31,9 +31,7 @@ impl Operations for HaNodeAffinityRule {
             diagnostics.error_at(
                 Path::attribute("nodes").key(node),
                 "Nodes to avoid have no priorities",
-                format!(
-                    "With `affinity = \"negative\"` write null or 0 for {node}. All nodes to avoid are avoided alike."
-                ),
+                format!("With `affinity = \"negative\"` write null or 0 for {node}. All nodes to avoid are equal."),
             );
         }
     }
@@ -70,7 +68,7 @@ impl Operations for HaResourceAffinityRule {
     }
 
     async fn preflight(op: &OpContext<'_>, _change: Change<'_>) -> Diagnostics {
-        rules_exist(op, "PVE 8 has nothing that keeps HA resources together or apart.").await
+        rules_exist(op, "PVE 8 can't keep HA resources together or apart.").await
     }
 
     async fn exists(op: &OpContext<'_>) -> Result<bool, Failure> {
@@ -95,12 +93,15 @@ async fn rules_exist(op: &OpContext<'_>, on_pve8: &str) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
     match op.client().placement(&op.call()).await {
         Ok(Placement::Groups) => {
-            diagnostics.error("HA rules need PVE 9", format!("This cluster runs PVE 8, which has HA groups instead of rules. {on_pve8}"));
+            diagnostics.error(
+                "HA rules need PVE 9",
+                format!("This cluster runs PVE 8, which has HA groups instead of rules. {on_pve8}"),
+            );
         }
         Ok(Placement::GroupsUntilMigrated) => diagnostics.error(
             "The HA groups of this cluster are not migrated yet",
-            "Proxmox accepts HA rules only when its HA groups have been migrated, which the HA manager does by itself once every \
-             node runs PVE 9 and is online. Until then write `pve_ha_group`.",
+            "Proxmox accepts HA rules only after the migration of its HA groups. The HA manager migrates them once \
+             every node runs PVE 9 and is online. Until then write `pve_ha_group`.",
         ),
         Ok(Placement::Rules) | Err(_) => {}
     }

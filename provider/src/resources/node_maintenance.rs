@@ -72,7 +72,8 @@ impl SshResource for NodeMaintenance {
         let status = status(op, node).await?;
         refuse_what_would_be_ignored(op, node, &status).await?;
         request(op, "enable", node).await?;
-        wait(op, NOTICE, node, "The HA manager has not taken the request yet", |status| status.is_requested(node)).await
+        wait(op, NOTICE, node, "The HA manager has not accepted the request yet", |status| status.is_requested(node))
+            .await
     }
 
     /// Nothing of it can be changed; what there is to do is the waiting.
@@ -83,7 +84,7 @@ impl SshResource for NodeMaintenance {
     async fn delete(op: &OpContext<'_>, state: &Self) -> Result<(), Failure> {
         let node = state.node.as_str();
         if !members(op).await?.iter().any(|member| member.name == node) {
-            return Err(Failure::new(Cause::Absent, format!("{node} is no node of the cluster any more.")));
+            return Err(Failure::new(Cause::Absent, format!("{node} is no longer a node of the cluster.")));
         }
         // Also where nothing shows a maintenance: the HA manager may be about to take the request, and to end what isn't is
         // nothing to it.
@@ -137,15 +138,15 @@ impl SshResource for NodeMaintenance {
                 op.cx.warn(
                     "The node is not online",
                     format!(
-                        "{node}: its maintenance has ended, but it is down. It takes part in HA again when it is back."
+                        "{node}: its maintenance has ended, but the node is down. It joins HA again when it is online."
                     ),
                 );
                 return Ok(());
             }
             pause(&mut looks, || {
                 Failure::refused(format!(
-                    "{node}: the end of its maintenance was asked for, and the HA manager has it as {} still. Look at \
-                     `pve_ha_status`: it works only while a master is active. Apply again then.",
+                    "{node}: the end of its maintenance was requested, but its state in the HA manager is still {}. \
+                     See `pve_ha_status`: a request needs an active master. Then apply again.",
                     status.state(node)
                 ))
             })
@@ -237,14 +238,14 @@ async fn refuse_what_would_be_ignored(op: &OpContext<'_>, node: &str, status: &S
     };
     if !member.online {
         return Err(Failure::refused(format!(
-            "{node}: it is not online, and the HA manager only takes online nodes into maintenance. Nothing was changed."
+            "{node}: it is not online, and the HA manager puts only online nodes into maintenance. Nothing was changed."
         ))
         .at(Path::attribute("node")));
     }
     if status.is_disarmed() {
         return Err(Failure::refused(format!(
-            "{node}: HA is disarmed on this cluster, and the HA manager takes no node into maintenance then. Nothing was \
-             changed.\nArm it again first: `ha-manager crm-command arm-ha`."
+            "{node}: HA is disarmed on this cluster, and the HA manager then puts no node into maintenance. Nothing \
+             was changed.\nArm HA again first: `ha-manager crm-command arm-ha`."
         )));
     }
     Ok(())
@@ -262,9 +263,7 @@ async fn wait(
     let failed = || {
         Failure::new(
             Cause::Ambiguous,
-            format!(
-                "{node}: {problem}. It works only while a master is active; look at `pve_ha_status`, then apply again."
-            ),
+            format!("{node}: {problem}. The request needs an active master; see `pve_ha_status`, then apply again."),
         )
     };
     // It is asked for already: whatever happens from here on, it may come about.
@@ -287,14 +286,14 @@ async fn pause(looks: &mut Looks<'_>, over: impl FnOnce() -> Failure) -> Result<
 
 fn stuck(node: &str, status: &Status, holds: &[Holding], stays: &[Stay]) -> Failure {
     let what = if holds.is_empty() {
-        format!("the HA manager has it as {} still, though no HA service is on it", status.state(node))
+        format!("its state in the HA manager is still {}, although no HA service is on it", status.state(node))
     } else {
         format!("HA services are still on it:\n{}", listed(holds, stays))
     };
     Failure::refused(format!(
-        "{node}: its maintenance is requested and goes on, but {what}\nA service that stays `started` may run on no other node that \
-         is online: look at its rules or group, and at the memory of the other nodes. Apply again to go on waiting, or set \
-         `wait_for_evacuation = false`."
+        "{node}: its maintenance is requested and continues, but {what}\nA service that stays `started` may run on no \
+         other node that is online: check its rules or group, and the memory of the other nodes. Apply again to \
+         continue waiting, or set `wait_for_evacuation = false`."
     ))
 }
 
@@ -314,7 +313,8 @@ fn warn_of_broken(op: &OpContext<'_>, node: &str, status: &Status) {
     op.cx.warn(
         "HA resources in the error state stay on the node",
         format!(
-            "{node}: the HA manager doesn't move {}. Their guests may run there: look before the node is shut down.",
+            "{node}: the HA manager doesn't move {}. Their guests may still run there: check before you shut the node \
+             down.",
             broken.join(", ")
         ),
     );

@@ -34,7 +34,7 @@ impl SshResource for NodeWatchdog {
         if let (false, Freshness::Shared, Ok(prior)) = (member.online, freshness, to_model::<Self>(object)) {
             op.cx.warn(
                 "A node's watchdog could not be read",
-                format!("{node}: the node is down. What the state says of its watchdog is kept."),
+                format!("{node}: the node is down. The state keeps the last known watchdog."),
             );
             return Ok(Some((prior, None)));
         }
@@ -59,7 +59,7 @@ impl SshResource for NodeWatchdog {
         refuse_what_does_not_exist(op, planned).await?;
         edit(op, planned.node.as_str(), None, |defaults| {
             if let Some(module) = defaults.module() {
-                return Err(Failure::new(Cause::Exists, format!("{}: {PATH} names {module} already.", planned.node)));
+                return Err(Failure::new(Cause::Exists, format!("{}: {PATH} sets {module} already.", planned.node)));
             }
             defaults.set(&planned.module);
             Ok(())
@@ -81,11 +81,11 @@ impl SshResource for NodeWatchdog {
     async fn delete(op: &OpContext<'_>, state: &Self) -> Result<(), Failure> {
         let node = state.node.as_str();
         if !members(op).await?.iter().any(|member| member.name == node) {
-            return Err(Failure::new(Cause::Absent, format!("{node} is not in the cluster any more.")));
+            return Err(Failure::new(Cause::Absent, format!("{node} is no longer in the cluster.")));
         }
         edit(op, node, None, |defaults| {
             if defaults.module().is_none() {
-                return Err(Failure::new(Cause::Absent, format!("{node}: {PATH} names no module.")));
+                return Err(Failure::new(Cause::Absent, format!("{node}: {PATH} sets no module.")));
             }
             defaults.unset();
             Ok(())
@@ -140,15 +140,15 @@ async fn refuse_what_does_not_exist(op: &OpContext<'_>, watchdog: &NodeWatchdog)
     }
     if output.exit == NO_PROGRAM || output.stderr_text().ends_with("command not found") {
         return Err(Failure::refused(format!(
-            "{node}: the program `modinfo` is not there, so that it can't be found out whether its kernel has the module {}. Nothing \
-             was changed.\nInstall it (`apt install kmod`), then apply again.\n{}",
+            "{node}: the program `modinfo` is missing, so the provider can't check whether the kernel has the module \
+             {}. Nothing was changed.\nInstall it (`apt install kmod`), then apply again.\n{}",
             watchdog.module,
             output.stderr_text()
         )));
     }
     Err(Failure::refused(format!(
-        "{node}: its kernel has no module {}, and with one that isn't there the node would have no watchdog after its next boot. \
-         Nothing was changed.\n{}",
+        "{node}: its kernel has no module {}, so the node would have no watchdog after its next boot. Nothing was \
+         changed.\n{}",
         watchdog.module,
         output.stderr_text()
     ))
@@ -162,12 +162,12 @@ async fn warn_of_reboot(op: &OpContext<'_>, node: &str, module: &str) -> Result<
     if active.as_deref().is_some_and(|active| is_same_module(active, module)) {
         return Ok(());
     }
-    let now = active.map_or_else(|| "no watchdog that is known".to_owned(), |active| format!("the watchdog {active}"));
+    let now = active.map_or_else(|| "no known watchdog".to_owned(), |active| format!("the watchdog {active}"));
     op.cx.warn(
         "The node has to be rebooted",
         format!(
-            "{node}: {module} is set and gets loaded at the next boot; until then the node has {now}. Put it under \
-             `pve_node_maintenance`, reboot it, and end the maintenance."
+            "{node}: {module} is set and loaded at the next boot; until then the node has {now}. Put the node into \
+             maintenance (`pve_node_maintenance`), reboot it, and end the maintenance."
         ),
     );
     Ok(())

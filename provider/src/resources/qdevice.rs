@@ -54,8 +54,8 @@ impl SshResource for Qdevice {
                 Path::attribute("address"),
                 "The new QNetd host is not ready",
                 format!(
-                    "The QDevice that works now is removed before the new one is set up, and that can't be set up yet: the cluster \
-                     would be left without. What is missing:\n{missing}"
+                    "The current QDevice would be removed before the new one is set up, and the new one can't be set \
+                     up yet. The cluster would have no QDevice. Missing:\n{missing}"
                 ),
             );
         }
@@ -84,9 +84,9 @@ impl SshResource for Qdevice {
         let (host, wanted) = (device.host.as_deref().unwrap_or_default(), object.at("address").as_str());
         if !wanted.is_some_and(|wanted| is_same_address(wanted, host)) {
             return Err(Failure::refused(format!(
-                "The cluster has a QDevice at {host} already, and can have one only. Nothing was changed.\nIf this plan replaces that \
-                 one: {CREATE_FIRST} Remove it there and apply again.\nIf it is not in the state, import it by the id {host:?}, or \
-                 remove it first: `pvecm qdevice remove`."
+                "The cluster already has a QDevice at {host}, and can have only one. Nothing was changed.\nIf this \
+                 plan replaces that one: {CREATE_FIRST} Remove it there and apply again.\nIf it is not in the state, \
+                 import it with the id {host:?}, or remove it first: `pvecm qdevice remove`."
             ))
             .at(Path::attribute("address")));
         }
@@ -101,7 +101,7 @@ impl SshResource for Qdevice {
         }
         let leftover = checks::run(op, &look, planned).await?;
         if leftover {
-            tracing::info!("certificates of an interrupted set-up are there: it is done anew");
+            tracing::info!("there are certificates of an interrupted set-up: it is repeated");
         }
         let mut command = Command::new("pvecm").args(["qdevice", "setup", &planned.address]);
         if leftover || look.members.len() % 2 == 1 {
@@ -147,7 +147,7 @@ impl SshResource for Qdevice {
         match done {
             // It failed after it had taken the QDevice out of the configuration: the rest is done by hand.
             Err(failure) if failure.cause != Cause::Ambiguous && Look::new(op).await?.device.is_none() => {
-                tracing::warn!(reason = failure.detail, "pvecm failed half-way; what is left is removed");
+                tracing::warn!(reason = failure.detail, "pvecm failed half-way; the rest is removed");
                 Ok(())
             }
             done => done,
@@ -224,7 +224,8 @@ async fn pvecm(op: &OpContext<'_>, look: &Look, command: Command) -> Result<(), 
     let mut failure = ssh_failure(SUBJECT)(error);
     if let Some(last) = steps.last() {
         failure.detail = format!(
-            "The last step that `pvecm` began is: {last}\nWhat was done before is there; the next apply goes on from it.\n{}",
+            "The last step that `pvecm` began is: {last}\nThe earlier steps are done; the next apply continues from \
+             there.\n{}",
             failure.detail
         );
     }
@@ -248,7 +249,7 @@ async fn start(op: &OpContext<'_>, look: &Look, mend: bool) -> Result<(), Failur
     }
     if idle.is_empty() && mend {
         let node = look.node()?;
-        tracing::info!(node, "corosync-qdevice is started anew");
+        tracing::info!(node, "corosync-qdevice is restarted");
         let command = Command::new("systemctl").args(["restart", "corosync-qdevice"]);
         ssh.run(node, &command, &op.call()).await.and_then(crate::ssh::Output::success).map_err(ssh_failure(node))?;
     }
@@ -286,9 +287,9 @@ fn unconnected(address: &str, state: &str) -> Failure {
 
 fn odd(nodes: usize) -> String {
     format!(
-        "The cluster has {}. With an odd number a QDevice has {}, more than any node: while it is up, all nodes but \
-         one may fail, and when it is down, none more than now. Proxmox doesn't support that officially. Set `force = true` if it \
-         is what you want, or leave the QDevice out, which an odd number of nodes does not need.",
+        "The cluster has {}. With an odd number a QDevice has {}, more than any node. While it is up, all nodes but \
+         one may fail; while it is down, no more than without it. Proxmox advises against that. Remove the QDevice, \
+         which an odd number of nodes does not need, or set `force = true`.",
         counted(nodes, "node"),
         counted(nodes.saturating_sub(1), "vote")
     )

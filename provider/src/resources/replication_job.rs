@@ -106,7 +106,7 @@ impl Operations for ReplicationJob {
             }
             _ => String::new(),
         };
-        Some(format!("Guest {} is not replicated by this job any more{copies}.", state.guest))
+        Some(format!("This job no longer replicates guest {}{copies}.", state.guest))
     }
 
     fn moved(source: &MoveSource) -> Moved {

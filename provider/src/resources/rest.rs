@@ -38,9 +38,7 @@ impl<N: Operations> RestResource<N> {
             return Ok(None);
         }
         let parsed = N::parse(entry).map_err(|problem| {
-            Failure::refused(format!(
-                "{key}: the answer of Proxmox can't be understood: {problem}. Nothing was changed."
-            ))
+            Failure::refused(format!("{key}: the response of Proxmox can't be parsed: {problem}. Nothing was changed."))
         })?;
         let revision = entry["digest"].as_str().map(str::to_owned);
         Ok(Some((Found { object: self.noun.value(&parsed.noun)?, revision }, parsed.unknown)))
@@ -60,7 +58,7 @@ impl<N: Operations> RestResource<N> {
         if let Some(instead) = N::read_instead(op, object).await? {
             return Ok(instead.map(|object| Found { object, revision: None }));
         }
-        let key = self.key_of(object).ok_or_else(|| Failure::refused(format!("{}: its id is not known.", N::TITLE)))?;
+        let key = self.key_of(object).ok_or_else(|| Failure::refused(format!("{}: its id is unknown.", N::TITLE)))?;
         let entry = match freshness {
             Freshness::Shared => {
                 let list = op.client().list(N::COLLECTION_LIST, &op.call()).await;
@@ -109,8 +107,8 @@ impl<N: Operations> RestResource<N> {
             return Ok(());
         }
         Err(Failure::refused(format!(
-            "{old}: it is to be replaced by {new}, which exists already on the cluster, so that it could not be created afterwards. \
-             Nothing was changed.\nImport {new}, or choose another id."
+            "{old}: its replacement {new} exists already on the cluster and could not be created afterwards. Nothing \
+             was changed.\nImport {new}, or choose another id."
         )))
     }
 

@@ -285,7 +285,8 @@ impl<N: SshResource> WritePermit for Writer<'_, N> {
 /// The nodes of the cluster, as the node that answers sees them.
 pub async fn members(op: &OpContext<'_>) -> Result<Vec<Member>, Failure> {
     let listing = op.client().list(Collection::ClusterStatus, &op.call()).await;
-    let rows: Vec<Json> = listing.and_then(|listing| listing.all()).map_err(|error| explain("the nodes", &error))?;
+    let rows: Vec<Json> =
+        listing.and_then(|listing| listing.all()).map_err(|error| explain("the list of nodes", &error))?;
     let nodes = rows.iter().filter(|row| row["type"] == "node");
     let mut members: Vec<Member> = nodes
         .filter_map(|row| {

@@ -70,7 +70,7 @@ impl<N: Noun> Typed<N> {
     /// # Errors
     /// It is no such noun.
     pub fn model(&self, object: &Value) -> Result<N, Failure> {
-        to_model(object).map_err(|problem| Failure::refused(format!("{} can't be understood: {problem}.", N::TITLE)))
+        to_model(object).map_err(|problem| Failure::refused(format!("{} can't be parsed: {problem}.", N::TITLE)))
     }
 
     /// The object of a noun.

@@ -26,7 +26,7 @@ impl Disk {
 /// Whether the disks of the HA resource `sid` are usable on `node` after it was recovered there; none where it has no guest.
 pub fn of_service(live: &Live, sid: &str, node: &str) -> Option<Disk> {
     if live.hidden.services.contains(sid) {
-        return Some(Disk::new("unknown", "its disks are not known: the user has no VM.Audit on the guest"));
+        return Some(Disk::new("unknown", "its disks are unknown: the user has no VM.Audit on the guest"));
     }
     live.guests.get(sid).map(|guest| usable_on(live, guest, node))
 }
@@ -35,7 +35,7 @@ pub fn of_service(live: &Live, sid: &str, node: &str) -> Option<Disk> {
 pub fn usable_on(live: &Live, guest: &Guest, node: &str) -> Disk {
     let volumes = match &guest.volumes {
         Volumes::Known(volumes) => volumes,
-        Volumes::Unknown(why) => return Disk::new("unknown", format!("its disks are not known: {why}")),
+        Volumes::Unknown(why) => return Disk::new("unknown", format!("its disks are unknown: {why}")),
     };
     let disks: Vec<&Volume> = volumes.iter().filter(|volume| !volume.cdrom && !volume.vouched).collect();
     if disks.is_empty() {
@@ -60,7 +60,7 @@ pub fn usable_on(live: &Live, guest: &Guest, node: &str) -> Disk {
                 return Disk::new(
                     "unknown",
                     format!(
-                        "{} is on storage {name}, and whether {node} reaches it is not known: it is offline",
+                        "{} is on storage {name}, and {node} is offline, so its access to the storage is unknown",
                         volume.key
                     ),
                 );
@@ -88,7 +88,8 @@ pub fn traps<'a>(live: &'a Live, sids: impl Iterator<Item = &'a String>) -> Vec<
         let cds = volumes.iter().filter(|v| v.cdrom && v.storage().is_none_or(|name| !is_shared(name)));
         for cd in cds {
             traps.push(format!(
-                "{} has the CD {} in its drive, which is not on shared storage: it starts only where the same file is",
+                "{} has the CD image {} inserted, which is not on shared storage: the guest starts only on nodes that \
+                 have the same file",
                 guest.sid, cd.source
             ));
         }
@@ -116,7 +117,7 @@ fn replica(live: &Live, guest: &Guest, node: &str, local: &[(&Volume, &Storage)]
         Some(ReplicaState::None) => Disk::new("missing", format!("its replication to {node} has not succeeded yet")),
         Some(ReplicaState::Unknown) => Disk::new(
             "unknown",
-            format!("whether {node} has a replica is known to {} alone, which does not answer", guest.node),
+            format!("only {} can report whether {node} has a replica, and it does not respond", guest.node),
         ),
         None => {
             let others: Vec<&str> = replicas.iter().filter(of_guest).map(|replica| replica.target.as_str()).collect();

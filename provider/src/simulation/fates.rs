@@ -194,7 +194,7 @@ impl Scene<'_> {
         }
         let mut problems = Vec::new();
         if left.quorate.is_none() {
-            problems.push("whether the rest has quorum does not follow from what the API tells".to_owned());
+            problems.push("whether the rest has quorum cannot be derived from what the API reports".to_owned());
         }
         for fate in services {
             let Some(problem) = &fate.problem else { continue };
@@ -206,7 +206,7 @@ impl Scene<'_> {
         }
         for node in nodes.iter().filter(|node| node.overcommitted) {
             problems.push(format!(
-                "{} has {} % of its memory promised to running guests ({} of {}), {} % at most is wanted",
+                "{} has {} % of its memory promised to running guests ({} of {}); the limit is {} %",
                 node.name,
                 node.percent_after().unwrap_or_default(),
                 gib(node.memory_after),

@@ -15,7 +15,7 @@ pub(super) fn render(scenarios: &[Scenario], notes: &[String]) -> String {
     let mut text = String::from("## Failover simulation\n\n");
     let lost: Vec<&str> = scenarios.iter().filter(|s| !s.survived).map(|s| s.name.as_str()).collect();
     let verdict = match (scenarios.len(), lost.as_slice()) {
-        (0, _) => "There is no node whose failure could be simulated.".to_owned(),
+        (0, _) => "There is no node to simulate the failure of.".to_owned(),
         (1, []) => "**Survived.**".to_owned(),
         (count, []) => format!("**All {count} simulated failures are survived.**"),
         (count, lost) => {

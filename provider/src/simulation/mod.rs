@@ -197,8 +197,8 @@ fn notes(scene: &fates::Scene<'_>, forecast: &Forecast, config: &Config) -> Vec<
     let mut notes = Vec::new();
     if live.crs.is_dynamic() {
         notes.push(
-            "the scheduler is dynamic and weighs measured loads; simulated as static, so that a choice among equal nodes may \
-             differ"
+            "the scheduler is dynamic and uses measured loads; it is simulated as static, so the choice among equal \
+             nodes may differ"
                 .to_owned(),
         );
     }
@@ -207,7 +207,7 @@ fn notes(scene: &fates::Scene<'_>, forecast: &Forecast, config: &Config) -> Vec<
     }
     let down: Vec<&str> = live.nodes.iter().filter(|node| !node.online).map(|node| node.name.as_str()).collect();
     if !down.is_empty() {
-        notes.push(format!("not online already: {}", down.join(", ")));
+        notes.push(format!("already offline: {}", down.join(", ")));
     }
     notes.extend(live.wanted.unknown.lines());
     for (rule, why) in forecast.dropped_rules() {
@@ -216,7 +216,7 @@ fn notes(scene: &fates::Scene<'_>, forecast: &Forecast, config: &Config) -> Vec<
     for (sid, (node, state)) in &scene.before {
         match state {
             State::Error => notes.push(format!("{sid} is in the error state on {node}: no failure changes that")),
-            State::Recovery | State::Fence => notes.push(format!("{sid} is lost already: there is no node for it")),
+            State::Recovery | State::Fence => notes.push(format!("{sid} is lost already: no node can run it")),
             _ => {}
         }
     }

@@ -98,7 +98,7 @@ fn memory_is_promised_only_once() {
     let strict = simulate(&cluster.live(), &arguments(json!({"max_memory_percent": 80}))).unwrap();
     assert_eq!(
         strict.scenarios[0].problems,
-        ["pve2 has 88 % of its memory promised to running guests (14 GiB of 16 GiB), 80 % at most is wanted"]
+        ["pve2 has 88 % of its memory promised to running guests (14 GiB of 16 GiB); the limit is 80 %"]
     );
 }
 

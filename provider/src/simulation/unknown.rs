@@ -49,7 +49,7 @@ impl Unknown {
         for entry in rules.as_array().into_iter().flatten() {
             if let Some(kind) = HaNodeAffinityRule::unknown_type(entry) {
                 let id = Entry(entry).text("rule").unwrap_or_default();
-                let why = format!("it is of the type `{kind}`, which this provider does not know");
+                let why = format!("it is of the type `{kind}`, which this provider does not support");
                 unknown.rule(id, why, named_by(entry));
             }
         }
@@ -63,7 +63,7 @@ impl Unknown {
     /// Services that the HA manager has in a state which this provider does not know.
     pub(super) fn add_services(&mut self, manager: &Json) {
         for (sid, state) in status::unknown_states(manager) {
-            let why = format!("the HA manager has it in the state `{state}`, which this provider does not know");
+            let why = format!("the HA manager has it in the state `{state}`, which this provider does not support");
             self.resource(sid, why);
         }
     }
@@ -139,7 +139,7 @@ mod tests {
         let none = unknown(&json!([]));
         assert_eq!(
             none.why("vm:100", None).unwrap(),
-            "HA resource vm:100: it has `zone`, which this provider does not know"
+            "HA resource vm:100: it has `zone`, which this provider does not support"
         );
         assert_eq!(none.why("vm:101", None), None);
         assert!(none.why("vm:101", Some("gg")).unwrap().starts_with("HA group 'gg': "));

@@ -151,7 +151,7 @@ impl ClusterFile {
             let is_there = made.stderr_text().ends_with("File exists");
             let refused = if is_there {
                 made.failed(ErrorKind::Locked).with_note(format!(
-                    "Another writer holds the cluster's lock `{}`. A lock that was left behind goes away 120 s after it was taken.",
+                    "Another writer holds the cluster's lock `{}`. A stale lock expires 120 s after it was taken.",
                     self.lock
                 ))
             } else {
@@ -223,7 +223,7 @@ impl Drop for Lock {
 async fn unlock(ssh: Ssh, node: String, path: String, call: Call) {
     let removed = ssh.run(&node, &Command::new("rmdir").arg("--").arg(&path), &call).await.and_then(Output::success);
     if let Err(error) = removed {
-        tracing::warn!(node, path, reason = error.message(), "the lock may be left; it goes away after 120 s");
+        tracing::warn!(node, path, reason = error.message(), "the lock may be left; it expires after 120 s");
     }
 }
 
@@ -235,12 +235,12 @@ async fn explained(ssh: &Ssh, node: &str, error: Error, call: &Call) -> Error {
         (Ok(votes), _) if !votes.quorate => error.with_kind(ErrorKind::NoQuorum),
         // A lock, or quorum has just come back: the nodes agree within seconds on what /etc/pve holds.
         (Ok(_), Refusal::Busy) => error.with_kind(ErrorKind::Locked).with_note(
-            "pmxcfs is busy although the cluster has quorum: another writer holds its lock, or the nodes are still about to agree on \
-             what /etc/pve holds.",
+            "pmxcfs is busy although the cluster has quorum: another writer holds its lock, or the nodes are still \
+             synchronising /etc/pve.",
         ),
         (_, Refusal::Busy) => error,
         (_, Refusal::Denied) => error.with_note(
-            "Only root may change files below /etc/pve. Log in as root, or set `sudo = true` in the `ssh` block.",
+            "Only root may write files below /etc/pve. Log in as root, or set `sudo = true` in the `ssh` block.",
         ),
     }
 }

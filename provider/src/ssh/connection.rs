@@ -62,7 +62,7 @@ impl Connection {
         match tokio::time::timeout(LOGIN_TIMEOUT, target.connect(through)).await {
             Ok(result) => result,
             Err(_) => {
-                Err(target.error(ErrorKind::Unreachable, format!("no answer within {} s", LOGIN_TIMEOUT.as_secs())))
+                Err(target.error(ErrorKind::Unreachable, format!("no response within {} s", LOGIN_TIMEOUT.as_secs())))
             }
         }
     }
@@ -107,7 +107,7 @@ impl Connection {
 impl Target<'_> {
     async fn connect(&self, through: Option<&Connection>) -> Result<Connection, Error> {
         let trusted = self.host_keys.of(self.address, self.alias).map_err(|error| {
-            self.error(ErrorKind::HostKey(HostKey::Unknown), format!("the file of known hosts can't be read: {error}"))
+            self.error(ErrorKind::HostKey(HostKey::Unknown), format!("the known_hosts file can't be read: {error}"))
         })?;
         let Address { host, port } = self.address;
         match through {
@@ -170,15 +170,16 @@ impl Target<'_> {
         let consulted = if consulted.is_empty() { "no host keys were given" } else { consulted };
         let note = match problem {
             HostKey::Unknown => format!(
-                "The host {} is not known ({consulted}). Compare the fingerprint {fingerprint} with what the node itself shows \
-                 (`ssh-keygen -lf /etc/ssh/ssh_host_{}_key.pub`, in its console). If they are equal, add this line to the file \
-                 of known hosts or to `host_keys`:\n{line}",
+                "The key of host {} is unknown ({consulted}). Compare the fingerprint {fingerprint} with the output of \
+                 `ssh-keygen -lf /etc/ssh/ssh_host_{}_key.pub` in the console of the node. If they are equal, add this \
+                 line to the known_hosts file or to `host_keys`:\n{line}",
                 self.address,
                 file_part(key),
             ),
             HostKey::Changed => format!(
-                "The host {} is known by another key ({consulted}). Either it was installed anew, or the connection may be intercepted. \
-                 Only if the node itself shows the fingerprint {fingerprint}, replace its lines by this one:\n{line}",
+                "The host {} has another known key ({consulted}). Either it was reinstalled, or the connection may be \
+                 intercepted. Only if the console of the node shows the fingerprint {fingerprint}, replace its lines \
+                 by this one:\n{line}",
                 self.address,
             ),
             HostKey::Revoked => {
@@ -193,22 +194,26 @@ impl Target<'_> {
     fn denied(&self, denied: Denied) -> Error {
         let user = self.credentials.username;
         match denied {
-            Denied::Nothing => self.error(ErrorKind::Login, "there is no way to log in").with_note(
-                "Give `private_key_file` or `private_key` in the `ssh` block, or use an agent: `agent = true` with SSH_AUTH_SOCK \
-                 set.",
+            Denied::Nothing => self.error(ErrorKind::Login, "no way to log in is configured").with_note(
+                "Set `private_key_file` or `private_key` in the `ssh` block, or use an agent: `agent = true` with \
+                 SSH_AUTH_SOCK set.",
             ),
             Denied::Refused { tried, takes } => {
                 let takes = if takes.is_empty() { "nothing else".to_owned() } else { takes.join(", ") };
                 self.error(ErrorKind::Login, format!("the login of {user} was refused")).with_note(format!(
-                    "Tried: {}. The host takes: {takes}. The public key has to stand in the file authorized_keys of {user}, on \
-                     Proxmox VE /etc/pve/priv/authorized_keys for root.",
+                    "Tried: {}. The host accepts: {takes}. The public key has to be in the file authorized_keys of \
+                     {user}; on Proxmox VE that of root is /etc/pve/priv/authorized_keys.",
                     tried.join("; "),
                 ))
             }
             Denied::Broken { tried, error } => self
-                .error(ErrorKind::Login, format!("the host closed the connection during the login of {user} ({})", words(&error)))
+                .error(
+                    ErrorKind::Login,
+                    format!("the host closed the connection during the login as {user} ({})", words(&error)),
+                )
                 .with_note(format!(
-                    "Tried: {}. sshd closes after a few attempts (MaxAuthTries): name the one key to use.",
+                    "Tried: {}. sshd closes the connection after a few attempts (MaxAuthTries): set the one key to \
+                     use.",
                     tried.join("; ")
                 )),
         }
@@ -229,7 +234,7 @@ pub(super) fn words(error: &russh::Error) -> String {
         russh::Error::Disconnect | russh::Error::HUP | russh::Error::SendError | russh::Error::RecvError => {
             "the other side closed the connection".to_owned()
         }
-        russh::Error::Version => "that is no SSH server".to_owned(),
+        russh::Error::Version => "the server is not an SSH server".to_owned(),
         other => other.to_string(),
     }
 }

@@ -43,10 +43,10 @@ pub enum LineError {
     #[error("`{0}` is not a line of known_hosts, such as `pve1.example.com ssh-ed25519 AAAAC3…`")]
     Malformed(String),
     /// The host is missing: a line of a `.pub` file.
-    #[error("`{0}` lacks the host: write its name or address before the key")]
+    #[error("`{0}` has no host: write its name or address before the key")]
     WithoutHost(String),
     /// A certificate authority.
-    #[error("`{0}`: host certificates are not supported; give the host's own key")]
+    #[error("`{0}`: host certificates are not supported; use the host's own key")]
     Authority(String),
 }
 

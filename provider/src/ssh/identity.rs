@@ -21,10 +21,10 @@ pub enum IdentityError {
     #[error("it is a public key; the private key is the file without `.pub`")]
     Public,
     /// The key needs a passphrase.
-    #[error("it is encrypted; give its passphrase as `private_key_passphrase`")]
+    #[error("it is encrypted; set its passphrase as `private_key_passphrase`")]
     Encrypted,
     /// The passphrase is wrong.
-    #[error("`private_key_passphrase` does not open it")]
+    #[error("`private_key_passphrase` does not decrypt it")]
     Passphrase,
 }
 

@@ -113,7 +113,7 @@ impl Attempt<'_> {
         let identities = match agent.request_identities().await {
             Ok(identities) => identities,
             Err(error) => {
-                self.tried.push(format!("the agent at {place}, which doesn't tell its keys ({error})"));
+                self.tried.push(format!("the agent at {place}, which does not list its keys ({error})"));
                 return Ok(false);
             }
         };
@@ -141,7 +141,7 @@ impl Attempt<'_> {
                     }
                 }
                 // The agent declined to sign, as after a confirmation that was not given.
-                Err(error) => self.tried.push(format!("{name}, which it didn't sign with ({error})")),
+                Err(error) => self.tried.push(format!("{name}, with which it did not sign ({error})")),
             }
             if self.peer.is_closed() {
                 return Err(russh::Error::Disconnect);

@@ -130,7 +130,8 @@ impl Ssh {
                         return Err(error);
                     }
                     tries += 1;
-                    tracing::warn!(node, command = %command, reason = error.message(), "the SSH connection is opened anew");
+                    tracing::warn!(node, command = %command, reason = error.message(), "the SSH connection is \
+                                                                                        reopened");
                 }
             }
         }

@@ -29,7 +29,7 @@ pub async fn read(ssh: &Ssh, node: &str, path: &str, call: &Call) -> Result<Opti
     match std::str::from_utf8(&output.stdout) {
         Ok(text) => Ok(Some(text.to_owned())),
         Err(_) => Err(output.failed(ErrorKind::UnexpectedResponse).with_note(format!(
-            "{path} is not UTF-8, so that it can't be changed without damage. Convert it (`iconv`), then apply again."
+            "{path} is not UTF-8 and can't be changed without damage. Convert it (`iconv`), then apply again."
         ))),
     }
 }
@@ -41,8 +41,8 @@ async fn demand_pmxcfs(ssh: &Ssh, node: &str, call: &Call) -> Result<(), Error> 
         return Ok(());
     }
     Err(output.failed(ErrorKind::Failed).with_note(
-        "/etc/pve is not mounted there: `pve-cluster` is down or about to start. Nothing was changed. Try again when \
-         `systemctl status pve-cluster` says that it runs.",
+        "/etc/pve is not mounted there: `pve-cluster` is down or starting. Nothing was changed. Try again when \
+         `systemctl status pve-cluster` shows it as running.",
     ))
 }
 

@@ -66,8 +66,9 @@ impl Output {
         let error = self.failed(texts::meaning(&stderr));
         match &self.origin.unprivileged {
             Some(user) if texts::is_denial(&stderr) => Err(error.with_note(format!(
-                "{user} may not do this, and commands don't run through sudo. Set `sudo = true` in the `ssh` block, with a line such \
-                 as `{user} ALL=(root) NOPASSWD: ALL` in /etc/sudoers.d/terraform on every node, or log in as root."
+                "{user} lacks the permission, and `sudo` is not enabled. Set `sudo = true` in the `ssh` block, with a \
+                 line such as `{user} ALL=(root) NOPASSWD: ALL` in /etc/sudoers.d/terraform on every node, or log in \
+                 as root."
             ))),
             _ => Err(error),
         }

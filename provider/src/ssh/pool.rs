@@ -100,7 +100,7 @@ impl Ssh {
         }
         let names = named.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
         error.with_note(format!(
-            "The `ssh` block has no `node` of this name, so that it was tried at its address in the cluster. It names {names}."
+            "The `ssh` block has no `node` of this name, so its address in the cluster was used. It names {names}."
         ))
     }
 
@@ -145,7 +145,8 @@ impl Ssh {
         }
         let unlocated = |message: String| {
             Error::new(ErrorKind::Unlocated, node, message).with_note(format!(
-                "Check the node's name, or say where it is reached in the `ssh` block, in a `node` block with `name = \"{node}\"` and its `address`."
+                "Check the node's name, or add a `node` block with `name = \"{node}\"` and its `address` to the `ssh` \
+                 block."
             ))
         };
         match self.inner.locate.locate(node, call).await {

@@ -113,7 +113,7 @@ impl Task<'_> {
             End::TooMuch => (ErrorKind::UnexpectedResponse, format!("more than {} MiB of output", MAX_OUTPUT >> 20)),
             _ => {
                 let kind = if self.command.is_reading() { ErrorKind::Unreachable } else { ErrorKind::Ambiguous };
-                (kind, "the connection was cut before the command ended".to_owned())
+                (kind, "the connection was lost before the command ended".to_owned())
             }
         };
         let dead = matches!(kind, ErrorKind::Ambiguous | ErrorKind::Unreachable);
@@ -129,8 +129,8 @@ impl Task<'_> {
         }
         let user = &self.config.username;
         let error = output.failed(ErrorKind::Sudo).with_note(format!(
-            "sudo does not let {user} run this without a password. Allow it on every node, for example by the line \
-             `{user} ALL=(root) NOPASSWD: ALL` in /etc/sudoers.d/terraform, or log in as root."
+            "sudo asks {user} for a password. Allow it without one on every node, for example with the line `{user} \
+             ALL=(root) NOPASSWD: ALL` in /etc/sudoers.d/terraform, or log in as root."
         ));
         Err(Broken { dead: false, begun: false, error })
     }

@@ -23,6 +23,6 @@ pub async fn votes(ssh: &Ssh, node: &str, call: &Call) -> Result<Votes, Error> {
     Votes::parse(&output.text()).map_err(|problem| {
         output
             .failed(ErrorKind::UnexpectedResponse)
-            .with_note(format!("What `pvecm status` printed can't be understood: {problem}. Nothing was changed."))
+            .with_note(format!("The output of `pvecm status` can't be parsed: {problem}. Nothing was changed."))
     })
 }

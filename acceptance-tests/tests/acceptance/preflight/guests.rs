@@ -16,7 +16,7 @@ fn bench(test: &str, release: Release) -> Option<Bench> {
 fn guests_that_do_not_exist() {
     let Some(b) = bench("guests_that_do_not_exist", Release::V9) else { return };
     let check = "missing-guest";
-    b.create(RESOURCE, json!({"sid": "vm:777"})).warns(check, "sid", &["no guest 777", "Unless this apply makes it"]);
+    b.create(RESOURCE, json!({"sid": "vm:777"})).warns(check, "sid", &["no guest 777", "Unless this apply creates it"]);
     b.create(RESOURCE, json!({"sid": "vm:100"})).not(check);
     b.create(RESOURCE, json!({"sid": "ct:100"})).warns(check, "sid", &["a virtual machine", "`vm:100`"]);
     b.create(RESOURCE, json!({"sid": "vm:950"})).warns(check, "sid", &["a container", "`ct:950`"]);

@@ -30,7 +30,7 @@ resource "pve_ha_node_affinity_rule" "web" {
     told.sort();
     let expected = [
         ("pve_ha_node_affinity_rule.web", "No failover: web", "nodes     = { pve1 = 1 }"),
-        ("pve_ha_resource.web", "Failed starts are not tried elsewhere: vm:100", "max_relocate = 0"),
+        ("pve_ha_resource.web", "Relocation is disabled: vm:100", "max_relocate = 0"),
     ];
     assert_eq!(told, expected.map(|(a, s, l)| (a.to_owned(), s.to_owned(), l.to_owned())));
     // What the plan has told, the apply goes on with.

@@ -150,14 +150,14 @@ fn a_replacement_under_a_taken_id_is_no_plan() {
         assert!(!run.warnings().iter().any(|warning| warning.flat().contains("exists-already")), "{}", run.text);
     };
     w.configure(&(resource("a", "vm:101") + &job(100)));
-    let words = ["The id of the replacement is taken: vm:101", "vm:100: it is to be replaced by vm:101"];
+    let words = ["The id of the replacement is taken: vm:101", "vm:100: its replacement vm:101"];
     refused(&words, "sid = ");
     // A create in the place of nothing is only warned of, since this apply may remove what is there.
     w.configure(&(resource("a", "vm:100") + &resource("b", "vm:101") + &job(100)));
     let run = w.expect(0, &["plan", "-json"]);
     assert!(run.warnings().iter().any(|warning| warning.flat().contains("exists-already")), "{}", run.text);
     w.configure(&(resource("a", "vm:100") + &job(101)));
-    refused(&["100-3: it is to be replaced by 101-3"], "");
+    refused(&["100-3: its replacement 101-3"], "");
     // What the state has may make room; that is another check's.
     w.configure(&(resource("a", "vm:100") + &resource("b", "vm:102") + &job(100)));
     w.apply();

@@ -189,7 +189,7 @@ async fn credentials_go_only_to_what_answers_like_proxmox() {
     let client = between(&node, [other.endpoint(), closed]);
     let error = client.once("/version", &call()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Foreign);
-    assert!(error.note().unwrap().contains("443 and 8006 were tried"), "{error}");
+    assert!(error.note().unwrap().contains("neither 443 nor 8006"), "{error}");
 }
 
 #[tokio::test]

@@ -104,23 +104,26 @@ async fn find_existing(job: &Job<'_>, planned: &Value, found: &Found) -> Applied
         job.made(planned);
         diagnostics.warning(
             format!("Adopted an existing {title}"),
-            format!("{id} existed before this apply and equals the configuration. It is managed from now on (adopt_existing)."),
+            format!(
+                "{id} existed before this apply and equals the configuration. Terraform manages it from now on \
+                     (adopt_existing)."
+            ),
         );
         return Applied { state: job.complete(planned, &job.relative(planned, &found.object)), diagnostics };
     }
     let differs = match (job.adopts(), unlike.as_slice()) {
         (false, _) => String::new(),
-        (true, names) => format!(" It was not adopted, since it differs in {}.", names.join(", ")),
+        (true, names) => format!(" It was not adopted, because it differs in {}.", names.join(", ")),
     };
     let referrers = job.referrers(planned).await;
     let who = if referrers.is_empty() { String::new() } else { format!(" On the cluster {} it.", named(&referrers)) };
     diagnostics.error(
         format!("The {title} {id} exists already"),
         format!(
-            "{id} exists on the cluster. Nothing was changed.{differs}\nIf this plan replaces it: {CREATE_FIRST}{who} Remove it there \
-             and apply again.\nIf it is not in the state, add this block and apply again:\n\nimport {{\n  to = \
-             {type_name}.<name>\n  id = {id:?}\n}}\n\n`adopt_existing = true` in the provider block takes over what equals the \
-             configuration.",
+            "{id} exists on the cluster. Nothing was changed.{differs}\nIf this plan replaces it: {CREATE_FIRST}{who} \
+             Remove it there and apply again.\nIf it is not in the state, add this block and apply again:\n\nimport \
+             {{\n  to = {type_name}.<name>\n  id = {id:?}\n}}\n\n`adopt_existing = true` in the provider block takes \
+             over objects that equal the configuration.",
         ),
     );
     Applied { state: Value::Null, diagnostics }
@@ -143,21 +146,19 @@ async fn wait_ready(mut job: Job<'_>, planned: &Value, found: &Found) -> Applied
     let mut diagnostics = Diagnostics::new();
     if let Err(failure) = job.wait_ready(&state).await {
         // The object is as planned: an error here would taint it, and the next apply would replace it.
-        diagnostics.warning(format!("The {} is not ready yet", job.title()), failure.detail);
+        let error = failure.into_error(format!("The {} is not ready yet", job.title()));
+        diagnostics.warning(error.summary, error.detail);
     }
     Applied { state: job.after_waiting(planned, state).await, diagnostics }
 }
 
 fn unsure(job: &Job<'_>, planned: &Value, failure: Failure) -> Applied {
     let id = job.name(planned);
-    let why = if job.is_interrupted() {
-        "the apply was interrupted before its effect was seen"
-    } else {
-        "its answer was lost"
-    };
+    let why =
+        if job.is_interrupted() { "the apply was interrupted before the response" } else { "the response was lost" };
     let detail = format!(
-        "{id}: the create was sent, {why}, and whether it was or will be carried out can not be seen now. \
-         It is in the state, tainted. If it exists, `untaint` it; else the next apply creates it anew.\n{}",
+        "{id}: the create was sent, {why}, and its outcome is unknown. The object is in the state, tainted. If it \
+         exists, `untaint` it; otherwise the next apply creates it again.\n{}",
         failure.detail
     );
     job.failed("create", fill_unknowns(planned, &Value::Null), Failure { detail, ..failure })
@@ -175,9 +176,9 @@ fn unread(job: &Job<'_>, planned: &Value, failure: &Failure) -> Applied {
 fn vanished(job: &Job<'_>, planned: &Value) -> Applied {
     let mut diagnostics = Diagnostics::new();
     diagnostics.warning(
-        format!("The {} was created and is gone again", job.title()),
+        format!("The {} was removed right after it was created", job.title()),
         format!(
-            "{} was created by this apply and removed right after that, outside of Terraform. The next plan shows it.",
+            "{} was created by this apply and then removed outside of Terraform. The next plan shows it.",
             job.name(planned)
         ),
     );

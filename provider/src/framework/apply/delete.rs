@@ -26,9 +26,9 @@ fn replaced_by_itself(job: &Job<'_>, state: &Value) -> Applied {
     diagnostics.warning(
         format!("The {title} {id} was kept"),
         format!(
-            "{id}: this apply has created or adopted the object of that name, so that the delete of the old one was not sent: it \
-             would have removed the new one. The state has it once.\nIf it was to be made anew: {CREATE_FIRST} Remove it there, and \
-             replace the {title} again."
+            "{id}: this apply has created or adopted the object of that name. The delete of the old one was not sent, \
+             because it would have removed the new one. The state has the object once.\nTo recreate it: {CREATE_FIRST} \
+             Remove it there, and replace the {title} again."
         ),
     );
     Applied { state: Value::Null, diagnostics }
@@ -55,7 +55,8 @@ fn after_giving_up(failure: Failure, sent: &[&str]) -> Failure {
         return failure;
     }
     let detail = failure.detail.replace(" Nothing was changed.", "");
-    let detail = format!("{detail}\nBefore that its references were removed from {}, as planned.", sent.join(", "));
+    let detail =
+        format!("{detail}\nBefore that, the references to it were removed from {}, as planned.", sent.join(", "));
     Failure { detail, ..failure }
 }
 

@@ -15,14 +15,14 @@ use crate::framework::link::Replaced;
 use crate::framework::read::TIMEOUTS;
 
 /// What brings about that a new object meets the old one, and who may have asked for it.
-pub const CREATE_FIRST: &str = "`create_before_destroy` makes Terraform create the new object before it destroys the old one. It is \
-    set in the `lifecycle` block of this resource, or in that of a resource that depends on it: Terraform extends it to all that such \
-    a resource depends on.";
+pub const CREATE_FIRST: &str = "`create_before_destroy` makes Terraform create the new object before it destroys the \
+    old one. It is set in the `lifecycle` block of this resource, or in that of a resource that depends on it: \
+    Terraform extends it to all dependencies of such a resource.";
 
 /// How an object that is still referred to is removed or renamed.
-pub const WAYS_OUT: &str = "Two ways out: take it out of what refers to it in an apply of its own, such as with `-target`, and remove or \
-    rename it in the next one; or put `lifecycle { create_before_destroy = true }` into its resource, and apply that before it is \
-    removed: then Terraform changes first what refers to it. A rename needs no apply in between.";
+pub const WAYS_OUT: &str = "Either remove the references to it in a separate apply, such as with `-target`, and remove \
+    or rename it in the next one. Or set `lifecycle { create_before_destroy = true }` in its resource, and apply that \
+    before its removal: Terraform then changes the references first. A rename needs no apply in between.";
 
 /// Carries out a planned create, update or destroy.
 pub async fn apply(resource: &dyn Resource, stop: Stop, request: ApplyRequest, replaced: &Replaced) -> Applied {
@@ -71,7 +71,7 @@ pub fn timeout(resource: &dyn Resource, object: &Value, verb: &str) -> Instant {
 /// What a panic inside a verb means: nobody knows how far it came.
 pub fn panicked(panic: &(dyn Any + Send)) -> Failure {
     // A formatted text may quote values, and a value may be a secret; a literal can't.
-    let text = panic.downcast_ref::<&str>().copied().unwrap_or("a panic, whose place is in the log");
+    let text = panic.downcast_ref::<&str>().copied().unwrap_or("a panic; the log has its location");
     Failure::new(
         Cause::Ambiguous,
         format!("The provider hit a bug: {text}. Please report it, with the log of TF_LOG=DEBUG."),

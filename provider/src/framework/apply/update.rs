@@ -103,8 +103,8 @@ fn conflict(job: &Job<'_>, prior: &Value, planned: &Value, found: &Found) -> App
             Path::attribute(name),
             format!("The {} was changed outside of Terraform", job.title()),
             format!(
-                "{}: {name} was {} when the plan was made and is {} now. Nothing was changed. Plan again and decide on what \
-                 the new plan shows.",
+                "{}: {name} was {} when the plan was made and is {} now. Nothing was changed. Plan again, and review \
+                 the new plan.",
                 job.name(prior),
                 shown(&visible(block, name, prior.at(name))),
                 shown(&visible(block, name, found.object.at(name))),
@@ -116,7 +116,8 @@ fn conflict(job: &Job<'_>, prior: &Value, planned: &Value, found: &Found) -> App
 
 fn gone(job: &Job<'_>, prior: &Value) -> Failure {
     let detail = format!(
-        "{} was removed outside of Terraform after the plan was made. Nothing was sent. Plan again: it will be created anew.",
+        "{} was removed outside of Terraform after the plan was made. Nothing was sent. Plan again: the new plan \
+         creates it.",
         job.name(prior)
     );
     Failure::new(Cause::Absent, detail)

@@ -25,9 +25,9 @@ pub fn two_nodes_without_qdevice(case: &Case<'_>) -> Vec<Finding> {
         return Vec::new();
     }
     vec![general_warning(
-        "This cluster has two nodes and no QDevice: when one fails, the other has one of two votes and no quorum, so that nothing is \
-         recovered, and it resets itself after a minute if HA resources run on it.\nUnless this plan adds one, set up a QDevice \
-         (`pvecm qdevice setup`) on a third machine, or add a node."
+        "This cluster has two nodes and no QDevice. When one fails, the other has one of two votes and no quorum. \
+         Nothing is recovered, and the remaining node resets itself after a minute if HA resources run on it.\nUnless \
+         this plan adds one, set up a QDevice (`pvecm qdevice setup`) on a third machine, or add a node."
             .to_owned(),
     )]
 }
@@ -39,9 +39,9 @@ pub fn no_quorum(case: &Case<'_>) -> Vec<Finding> {
         return Vec::new();
     }
     vec![general_warning(format!(
-        "The cluster has no quorum now, as the node that answers sees it. {lack}\nWithout quorum /etc/pve is read-only: an apply would \
-         wait for quorum until its `timeouts` run out, and then fail with nothing changed. Bring nodes, or the QNetd host, back \
-         first."
+        "The cluster has no quorum now, as seen by the node that answers. {lack}\nWithout quorum /etc/pve is \
+         read-only: an apply would wait for quorum until its `timeouts` expire, and then fail without changes. Bring \
+         nodes, or the QNetd host, back first."
     ))]
 }
 
@@ -51,13 +51,13 @@ pub fn planned_twice(case: &Case<'_>) -> Vec<Finding> {
     let Some(first) = twice.first() else { return Vec::new() };
     let detail = match case.any() {
         Object::Options => format!(
-            "{}: set by another resource of this configuration, too, so that each apply would undo the other.\nKeep each option in one \
-             of the two.",
+            "{}: also set by another resource of this configuration, so the two would overwrite each other at every \
+             apply.\nKeep each option in one of the two.",
             list(twice.iter().copied())
         ),
         object => format!(
-            "{first}: another resource of this configuration creates it, too. Apply would make it once and fail for the other, and what \
-             is one object can't be managed twice.\nRemove one of the two{}.",
+            "{first}: another resource of this configuration also creates it. Apply would create it once and fail for \
+             the other, and one object can't be managed twice.\nRemove one of the two{}.",
             if matches!(object, Object::Rule(_) | Object::Group(_)) { ", or give it a name of its own" } else { "" },
         ),
     };
@@ -71,9 +71,10 @@ pub fn exists_already(case: &Case<'_>) -> Vec<Finding> {
     vec![warning(
         Some(Path::attribute(at)),
         format!(
-            "{name}: it exists on the cluster, and nothing in the state says so. Apply does not replace it: unless it is removed before, \
-             the create fails and changes nothing.\nTo manage it, import it in place of the create:\n\nimport {{\n  to = {kind}.<name>\n  \
-             id = {name:?}\n}}\n\n`adopt_existing = true` in the provider block takes over what equals the configuration."
+            "{name}: it exists on the cluster, but not in the state. Apply does not replace it: unless it is removed \
+             first, the create fails and changes nothing.\nTo manage it, import it instead of creating it:\n\nimport \
+             {{\n  to = {kind}.<name>\n  id = {name:?}\n}}\n\n`adopt_existing = true` in the provider block takes over \
+             objects that equal the configuration."
         ),
     )]
 }
@@ -84,9 +85,9 @@ pub fn replaced_by_existing(case: &Case<'_>) -> Vec<Finding> {
     vec![error(
         Some(Path::attribute(at)),
         format!(
-            "{old}: it is to be replaced by {name}, which exists already on the cluster, outside of this state. Once {old} is deleted, \
-             {name} could not be created.\nChoose another `{at}`, or remove {name} from the cluster first. If {name} is the object that is \
-             meant, import it at an address of its own."
+            "{old}: its replacement {name} exists already on the cluster, and is not in the state. Once {old} is \
+             deleted, {name} could not be created.\nChoose another `{at}`, or remove {name} from the cluster first. To \
+             manage {name} itself, import it at a separate address."
         ),
     )]
 }
@@ -131,7 +132,7 @@ fn missing_privilege(need: &Need, path: &str, who: Option<&Who>) -> Finding {
     let (user, token) = who.map_or(("USER@REALM", None), |who| (who.user.as_str(), who.token.as_deref()));
     let role = format!("Terraform-{privilege}");
     let separated = token.map_or_else(String::new, |token| {
-        format!("\nA token with privilege separation needs it as well: --tokens '{token}' in place of --users {user}.")
+        format!("\nA token with privilege separation also needs it: --tokens '{token}' in place of --users {user}.")
     });
     let detail = format!(
         "{user} does not have {privilege} on {path}, which is needed to {to}. Unless this plan grants it, apply fails with 403 Permission \

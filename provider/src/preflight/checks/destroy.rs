@@ -42,8 +42,8 @@ pub fn group_in_use(case: &Case<'_>) -> Vec<Finding> {
     let is_of = format!("{name}: it is the group of {}", list(users));
     if renamed.is_some() {
         let detail = format!(
-            "{is_of}. Without `create_before_destroy` Terraform destroys the group before it changes what refers to it, Proxmox refuses \
-             that, and nothing is changed.\n{WAYS_OUT}"
+            "{is_of}. Without `create_before_destroy` Terraform destroys the group before it changes the references to \
+             it. Proxmox refuses that, and nothing is changed.\n{WAYS_OUT}"
         );
         let head = format!("Renaming an HA group in use needs create_before_destroy: {name}");
         return vec![warning(None, detail).headed(head)];
@@ -51,8 +51,8 @@ pub fn group_in_use(case: &Case<'_>) -> Vec<Finding> {
     vec![warning(
         None,
         format!(
-            "{is_of}, and nothing that is planned yet takes it out of there. Proxmox refuses to remove a group in use, and Terraform \
-             removes it before it changes what refers to it.\n{WAYS_OUT}"
+            "{is_of}, and this plan does not remove that reference so far. Proxmox refuses to remove a group in use, \
+             and Terraform removes it before it changes the references to it.\n{WAYS_OUT}"
         ),
     )]
 }

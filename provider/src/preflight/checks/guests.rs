@@ -19,8 +19,8 @@ pub fn gone(view: &View<'_>, sid: &Name) -> Option<Finding> {
     let finding = warning(
         None,
         format!(
-            "{sid}: guest {id} does not exist any more, so that its HA resource has nothing to start.\nRemove the HA resource from the \
-             configuration, or restore the guest under the id {id}."
+            "{sid}: guest {id} no longer exists, so its HA resource has nothing to start.\nRemove the HA resource from \
+             the configuration, or restore the guest under the id {id}."
         ),
     );
     Some(finding.of(sid.as_ref()))
@@ -47,14 +47,15 @@ pub fn missing_guest(case: &Case<'_>) -> Vec<Finding> {
         None if view.sees(id) => vec![warning(
             path,
             format!(
-                "{name}: there is no guest {id} in the cluster. Unless this apply makes it first, Proxmox refuses this.\nRefer to the id of the resource that makes it, so that Terraform keeps that order."
+                "{name}: there is no guest {id} in the cluster. Unless this apply creates it first, Proxmox refuses \
+                 this.\nRefer to the id of the resource that creates it, so that Terraform keeps that order."
             ),
         )],
         Some(guest) if case.resource().is_some() && guest.is_container != name.starts_with("ct:") => {
             let (is, right) = if guest.is_container { ("a container", "ct") } else { ("a virtual machine", "vm") };
             // PVE::API2::HA::Resources looks at the type since pve-ha-manager 5.1.1.
             let then = match view.live.is_pve_8() {
-                Some(true) => "Proxmox VE 8 takes the other one all the same, and its service ends in the error state.",
+                Some(true) => "Proxmox VE 8 accepts the other one, and its service ends in the error state.",
                 _ => "Proxmox refuses the other one.",
             };
             vec![warning(path, format!("{name}: guest {id} is {is}, so its HA resource is `{right}:{id}`. {then}"))]
@@ -114,8 +115,8 @@ pub fn no_relocation(case: &Case<'_>) -> Vec<Finding> {
     vec![warning(
         Some(Path::attribute("max_relocate")),
         format!(
-            "{sid}: with `max_relocate = 0` a guest that can't be started on one node is not tried on another. It ends in the error \
-             state, also when that happens after the failure of a node.\nLeave `max_relocate` at 1 or more."
+            "{sid}: with `max_relocate = 0` a guest that can't start on one node is not started on another. It ends in \
+             the error state, also after the failure of a node.\nSet `max_relocate` to 1 or more."
         ),
     )]
 }
@@ -132,8 +133,8 @@ pub fn missing_group(case: &Case<'_>) -> Vec<Finding> {
     vec![warning(
         Some(Path::attribute("group")),
         format!(
-            "{sid}: there is no HA group {group}. Unless this plan makes it, the resource is treated as if it were in none.\nRefer to \
-             `pve_ha_group.NAME.name`, so that Terraform creates the group first."
+            "{sid}: there is no HA group {group}. Unless this plan creates it, the HA manager treats the resource as \
+             one without a group.\nRefer to `pve_ha_group.NAME.name`, so that Terraform creates the group first."
         ),
     )]
 }

@@ -76,8 +76,8 @@ pub fn single_node_placement(case: &Case<'_>) -> Vec<Finding> {
     vec![warning(
         Some(Path::attribute("nodes")),
         format!(
-            "{name}: with `{switch} = true` and {node} as the only node, nothing is recovered when {node} fails: its resources wait \
-             until it is back.\n{remedy}, or leave `{switch}` out."
+            "{name}: with `{switch} = true` and {node} as the only node, nothing is recovered when {node} fails: its \
+             resources wait until {node} returns.\n{remedy}, or leave `{switch}` out."
         ),
     )]
 }
@@ -95,9 +95,9 @@ pub fn stays_in_maintenance(case: &Case<'_>) -> Vec<Finding> {
     vec![warning(
         Some(Path::attribute("node")),
         format!(
-            "{node}: {} {have} no other node to run on that is online, and {stays} there while {node} is in maintenance. Apply would \
-             wait for an empty node in vain.\nChange the rule or group first, set `state = \"stopped\"`, or set \
-             `wait_for_evacuation = false`.",
+            "{node}: {} {have} no other node to run on that is online, and {stays} there while {node} is in \
+             maintenance. Apply would wait until its timeout, and the node would not become empty.\nChange the rule or \
+             group first, set `state = \"stopped\"`, or set `wait_for_evacuation = false`.",
             list(services.iter().map(String::as_str))
         ),
     )]
@@ -125,13 +125,13 @@ pub fn failback_flapping(case: &Case<'_>) -> Vec<Finding> {
             String::new()
         } else {
             format!(
-                " PVE 9.2.6 and newer refuse to move {them} elsewhere by hand. Older versions move {them}, and the HA manager moves \
-                 {them} back."
+                " PVE 9.2.6 and newer refuse to move {them} elsewhere manually. Older versions move {them}, and the HA \
+                 manager moves {them} back."
             )
         };
         let detail = format!(
-            "{place}: {top} is the {which}, so {} {go} back to it each time it comes online. A node that comes and goes takes {them} \
-             along every time.{by_hand}\n{second}, or {remedy}.",
+            "{place}: {top} is the {which}, so {} {go} back to it each time it comes online. A node that fails \
+             repeatedly moves {them} each time.{by_hand}\n{second}, or {remedy}.",
             list(sids)
         );
         vec![warning(Some(Path::attribute(at)), detail)]

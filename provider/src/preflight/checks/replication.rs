@@ -50,7 +50,7 @@ pub fn replication_target_taken(case: &Case<'_>) -> Vec<Finding> {
         replaced,
         happened,
         &format!("Unless this apply removes {other} first, the create fails."),
-        &format!("Choose another node as `target`, or import {other} if that is the job that is meant."),
+        &format!("Choose another node as `target`, or import {other} to manage that job."),
     )]
 }
 
@@ -78,8 +78,9 @@ pub fn replication_outside_placement(case: &Case<'_>) -> Vec<Finding> {
         Some(warning(
             Some(Path::attribute(at)),
             format!(
-                "{sid}: it is replicated to {target}, but {place} binds it to other nodes, so the copy there is never used for recovery, \
-                 and on a node without a copy it can't be started.\nAdd {target} to the nodes of {place}, or replicate to one of them."
+                "{sid}: it is replicated to {target}, but {place} binds it to other nodes. The copy on {target} is \
+                 never used for recovery, and the guest can't start on a node without a copy.\nAdd {target} to the \
+                 nodes of {place}, or replicate to one of them."
             ),
         ))
     };

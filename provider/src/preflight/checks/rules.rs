@@ -23,7 +23,7 @@ pub fn node_affinity_overlap(case: &Case<'_>) -> Vec<Finding> {
                 format!(
                     "{sid} is also in the node affinity rule {partners}, and a resource may be in one enabled node affinity rule only."
                 ),
-                "Take it out of one of them, or switch one of them off by `disabled = true`.",
+                "Remove it from one of them, or disable one of them with `disabled = true`.",
             )
         },
     )
@@ -38,7 +38,7 @@ pub fn avoids_all_nodes(case: &Case<'_>) -> Vec<Finding> {
         |_, _| {
             (
                 "with `affinity = \"negative\"` it avoids as many nodes as the cluster has.".to_owned(),
-                "Leave out at least one node.",
+                "Remove at least one node.",
             )
         },
     )
@@ -50,10 +50,7 @@ pub fn too_few_resources(case: &Case<'_>) -> Vec<Finding> {
         case,
         |error| *error == Infeasible::Ineffective,
         |_, _| {
-            (
-                "a rule that keeps resources together or apart needs at least two of them.".to_owned(),
-                "Name another one in `resources`.",
-            )
+            ("a resource affinity rule needs at least two resources.".to_owned(), "Name another one in `resources`.")
         },
     )
 }
@@ -75,7 +72,7 @@ pub fn more_resources_than_nodes(case: &Case<'_>) -> Vec<Finding> {
         |_, _| {
             (
                 counts().unwrap_or_default(),
-                "Name at most as many resources as there are nodes; one less, if the cluster is to survive the failure of a node.",
+                "Name at most as many resources as there are nodes, or one fewer to survive the failure of a node.",
             )
         },
     )
@@ -105,7 +102,8 @@ pub fn affinity_with_priorities(case: &Case<'_>) -> Vec<Finding> {
         |partners, _| {
             (
                 format!(
-                    "it shares resources with {partners}: what a rule keeps together or apart can't be in a node affinity rule with several priorities."
+                    "it shares resources with {partners}: the members of a resource affinity rule can't be in a node \
+                     affinity rule with several priorities."
                 ),
                 "Give all nodes of the node affinity rule the same priority, or take the resources out of one of the rules.",
             )
@@ -121,7 +119,8 @@ pub fn together_in_several_node_rules(case: &Case<'_>) -> Vec<Finding> {
         |partners, _| {
             (
                 format!(
-                    "it shares resources with {partners}: what is kept together can't be in different node affinity rules."
+                    "it shares resources with {partners}: resources that are kept together can't be in different node \
+                     affinity rules."
                 ),
                 "Put all resources that are kept together into one node affinity rule.",
             )
@@ -146,7 +145,8 @@ fn apart_on_too_few(case: &Case<'_>) -> Vec<Finding> {
         |partners, _| {
             (
                 format!(
-                    "it shares resources with {partners}: what is kept apart is bound to fewer nodes than there are resources."
+                    "it shares resources with {partners}: resources that are kept apart are bound to fewer nodes than \
+                     there are resources."
                 ),
                 "Name more nodes in the node affinity rule, or keep fewer of its resources apart. `strict` makes no difference here.",
             )
@@ -171,8 +171,9 @@ pub fn unmanaged_resource(case: &Case<'_>) -> Vec<Finding> {
     vec![warning(
         Some(Path::attribute("resources")),
         format!(
-            "{name}: {unmanaged} {is} {a}. Unless this plan makes a `pve_ha_resource` of it, Proxmox refuses the rule.\nRefer to \
-             `pve_ha_resource.NAME.sid` in `resources`, so that Terraform creates the HA resource first."
+            "{name}: {unmanaged} {is} {a}. Unless this plan creates a `pve_ha_resource` for it, Proxmox refuses the \
+             rule.\nRefer to `pve_ha_resource.NAME.sid` in `resources`, so that Terraform creates the HA resource \
+             first."
         ),
     )]
 }
@@ -198,12 +199,13 @@ fn conflict_at(
     let (what, remedy) = tell(&partners, &complaint.error);
     let path = Some(Path::attribute(attribute));
     vec![if complaint.is_certain {
-        error(path, format!("{name}: {what} Proxmox refuses that.\n{remedy}\nPVE: {}", complaint.error))
+        error(path, format!("{name}: {what} Proxmox refuses the rule.\n{remedy}\nPVE: {}", complaint.error))
     } else {
         warning(
             path,
             format!(
-                "{name}: {what} Proxmox refuses that, unless this plan changes {partners} first.\n{remedy}\nPVE: {}",
+                "{name}: {what} Proxmox refuses the rule, unless this plan changes {partners} first.\n{remedy}\nPVE: \
+                 {}",
                 complaint.error
             ),
         )

@@ -21,7 +21,7 @@ const ADVANCE: usize = 256;
 pub(in crate::protocol) fn decode(bytes: &[u8], shape: Shape<'_>) -> Result<Value, Malformed> {
     let mut reader = Reader { rest: bytes, values: 0 };
     let value = reader.value(shape, 0)?;
-    if reader.rest.is_empty() { Ok(value) } else { Err(Malformed::new("something follows the value")) }
+    if reader.rest.is_empty() { Ok(value) } else { Err(Malformed::new("there is data after the value")) }
 }
 
 struct Reader<'a> {
@@ -36,7 +36,7 @@ impl<'a> Reader<'a> {
         }
         self.values += 1;
         if self.values > MAX_VALUES {
-            return Err(Malformed::new("holds too many values"));
+            return Err(Malformed::new("contains too many values"));
         }
         let marker = self.marker()?;
         if marker == Marker::Null {
@@ -109,7 +109,7 @@ impl<'a> Reader<'a> {
         let mut object: BTreeMap<String, Value> = BTreeMap::new();
         for _ in 0..self.map_length(marker, kind)? {
             let name = self.key()?;
-            let shape = members.find(name).ok_or(Malformed::new("has an attribute that the schema doesn't know"))?;
+            let shape = members.find(name).ok_or(Malformed::new("has an attribute that is not in the schema"))?;
             let value = self.value(shape, depth + 1).map_err(|e| e.within(Step::Attribute(name.to_owned())))?;
             object.insert(name.to_owned(), value);
         }

@@ -127,7 +127,7 @@ impl<'a> Writer<'a> {
 
     fn misfit(&mut self) {
         if self.misfit.is_none() {
-            let problem = Malformed::new("is not of the type that the schema says");
+            let problem = Malformed::new("is not of the type of the schema");
             self.misfit = Some(self.path.iter().rev().fold(problem, |problem, step| problem.within((*step).into())));
         }
         self.null();

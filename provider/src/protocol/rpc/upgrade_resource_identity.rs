@@ -20,7 +20,7 @@ impl Rpc for Request {
             let mut diagnostics = Diagnostics::new();
             diagnostics.error(
                 format!("Cannot upgrade the identity of {}", self.type_name),
-                format!("This provider knows no version {} of it. The state was not changed.", self.version),
+                format!("This provider does not support version {} of it. The state was not changed.", self.version),
             );
             return Err(diagnostics);
         }

@@ -87,7 +87,7 @@ fn rebalance_needs_its_switch(config: &Value, diagnostics: &mut Diagnostics) {
             diagnostics.error_at(
                 Path::attribute("crs").field(name),
                 "Missing ha_auto_rebalance",
-                format!("crs.{name} has a meaning only beside ha_auto_rebalance, and Proxmox refuses it alone."),
+                format!("crs.{name} has no effect without ha_auto_rebalance, and Proxmox refuses it alone."),
             );
         }
     }

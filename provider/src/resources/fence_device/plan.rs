@@ -28,14 +28,17 @@ pub(super) fn validate(config: &Value, diagnostics: &mut Diagnostics) {
         diagnostics.error_at(
             Path::attribute("verify"),
             "Short options can't be verified",
-            format!("To verify, the agent gets its options on stdin, where it knows long names only. Write the long name of {name:?}."),
+            format!(
+                "To verify, the agent gets its options on stdin, where it accepts long names only. Write the long \
+                     name of {name:?}."
+            ),
         );
     }
     if let (Some(name), true) = (config.at("name").as_str(), config.at("name") == config.at("after")) {
         diagnostics.error_at(
             Path::attribute("after"),
-            "A device can't stand behind itself",
-            format!("{name} is tried in one place of the file. Name another device, or none."),
+            "A device can't be placed after itself",
+            format!("{name} is in one place of the file. Set another device, or remove `after`."),
         );
     }
 }
@@ -64,7 +67,7 @@ fn options(object: &Value, path: &Path, what: &str, diagnostics: &mut Diagnostic
             path.field("options"),
             format!("A {what} without options"),
             format!(
-                "Proxmox skips a {what} that has not at least one option without a word. Give one, open or secret."
+                "Proxmox silently skips a {what} without options. Set at least one in `options` or `secret_options`."
             ),
         );
     }
@@ -72,8 +75,8 @@ fn options(object: &Value, path: &Path, what: &str, diagnostics: &mut Diagnostic
         if secret.as_map().is_some_and(|members| members.contains_key(name)) {
             diagnostics.error_at(
                 path.field("secret_options").key(name),
-                "An option is given twice",
-                format!("{name:?} stands in `options` and in `secret_options`. Keep one of them."),
+                "An option is set twice",
+                format!("{name:?} is in both `options` and `secret_options`. Keep one of them."),
             );
         }
     }
@@ -83,7 +86,10 @@ fn options(object: &Value, path: &Path, what: &str, diagnostics: &mut Diagnostic
                 diagnostics.error_at(
                     path.field(name).key(key),
                     "An option is null",
-                    format!("{key:?} has no value. An empty text makes a bare word; leave the option out otherwise."),
+                    format!(
+                        "{key:?} has no value. Set it to \"\" for an option without a value, or remove the \
+                             option."
+                    ),
                 );
             }
         }

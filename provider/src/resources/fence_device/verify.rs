@@ -34,7 +34,8 @@ pub(super) async fn run(op: &OpContext<'_>, device: &FenceDevice) -> Result<(), 
         return Ok(());
     }
     Err(Failure::refused(format!(
-        "{}: it is configured, but not every node's state can be got from it:\n{}\nCorrect the options, or set `verify = false`.",
+        "{}: it is configured, but does not report the state of every node:\n{}\nCorrect the options, or set `verify = \
+         false`.",
         device.device(),
         lines.join("\n")
     )))

@@ -54,7 +54,7 @@ pub(super) async fn await_removal(op: &OpContext<'_>, sid: &str) -> Result<(), F
             break "no HA manager is active".to_owned();
         }
         if Instant::now() >= end {
-            break format!("the HA manager has not dropped it within {} s", LONGEST_WAIT.as_secs());
+            break format!("the HA manager has not removed it within {} s", LONGEST_WAIT.as_secs());
         }
         if looks.pause(POLL_INTERVAL).await {
             continue;
@@ -65,7 +65,7 @@ pub(super) async fn await_removal(op: &OpContext<'_>, sid: &str) -> Result<(), F
                  Nothing was sent. Apply again."
             )));
         }
-        break "the time for the create does not allow to wait longer".to_owned();
+        break "the timeout of the create has expired".to_owned();
     };
     op.configured.remember_inherited(sid, why);
     Ok(())
@@ -81,10 +81,8 @@ pub(super) async fn follow(op: &OpContext<'_>, sid: &str) -> Result<(), Failure>
     let is_unseen = loop {
         let Ok(rows) = look(client, &call).await else { break true };
         if service(&rows, sid).is_some_and(|row| row["state"] == "error") {
-            return Err(Failure::refused(format!(
-                "{}\nIt has inherited the record of the HA resource that was removed before: {why}.",
-                preflight::error_state(sid)
-            )));
+            let inherited = "It has inherited the record of the HA resource that was removed before";
+            return Err(super::in_error_state(sid, format!("{}\n{inherited}: {why}.", preflight::error_state(sid))));
         }
         if !has_active_manager(&rows) {
             break true;
@@ -126,7 +124,8 @@ fn has_active_manager(rows: &Json) -> bool {
 
 /// What can't be seen is no reason against the create, which has its own way of telling what is wrong with the cluster.
 fn unseen(sid: &str, error: &Error) -> Result<(), Failure> {
-    tracing::warn!(sid, reason = %explain(sid, error).detail, "whether the HA manager still has a record can't be seen");
+    tracing::warn!(sid, reason = %explain(sid, error).detail, "it is unknown whether the HA manager still has its \
+                                                               record");
     Ok(())
 }
 
@@ -134,9 +133,9 @@ fn warn(op: &OpContext<'_>, sid: &str, why: &str) {
     op.cx.warn(
         format!("HA resource {sid} may end in the error state"),
         format!(
-            "{sid}: the HA manager still has its record of the HA resource that was removed before: {why}. The new HA resource \
-             inherits it, and the HA manager may put it into the state `error`.\nLook at it with `pve_ha_status`. If it is in \
-             `error`, set `state = \"disabled\"`, apply, and set the state back."
+            "{sid}: the HA manager still has its record of the HA resource that was removed before: {why}. The new HA \
+             resource inherits it, and the HA manager may put it into the state `error`.\nCheck it with \
+             `pve_ha_status`. If it is in `error`, set `state = \"disabled\"`, apply, and set the state back."
         ),
     );
 }
@@ -198,12 +197,12 @@ mod tests {
         let server = Fake::start(|_| ok(&rows("deleting", "active").to_string()));
         let before = Instant::now();
         let told = wait(&configured(&server), "vm:100", 600).await.unwrap();
-        assert!(told.contains("has not dropped it within 30 s"), "{told}");
+        assert!(told.contains("has not removed it within 30 s"), "{told}");
         assert!((LONGEST_WAIT..LONGEST_WAIT + POLL_INTERVAL).contains(&before.elapsed()), "{:?}", before.elapsed());
         // What is left of the create's own time is for the create.
         let before = Instant::now();
         let told = wait(&configured(&server), "vm:100", 10).await.unwrap();
-        assert!(told.contains("does not allow to wait longer"), "{told}");
+        assert!(told.contains("the timeout of the create has expired"), "{told}");
         assert!(
             before.elapsed() <= Duration::from_secs(10) - 2 * POLL_INTERVAL + POLL_INTERVAL,
             "{:?}",

@@ -104,7 +104,7 @@ impl Holding {
 impl fmt::Display for Holding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.state.as_str(), &self.target) {
-            ("migrate" | "relocate", Some(target)) => write!(f, "{} is on its way to {target}", self.sid),
+            ("migrate" | "relocate", Some(target)) => write!(f, "{} is moving to {target}", self.sid),
             ("request_stop", _) => write!(f, "{} is being stopped", self.sid),
             (state, _) => write!(f, "{} is {state}", self.sid),
         }
@@ -149,7 +149,7 @@ mod tests {
         assert_eq!(status.requested(), ["pve2"]);
         assert!(status.is_in_maintenance("pve2") && status.is_online("pve1"));
         let holds: Vec<String> = status.holds("pve2").iter().map(ToString::to_string).collect();
-        assert_eq!(holds, ["ct:106 is being stopped", "vm:100 is started", "vm:101 is on its way to pve1"]);
+        assert_eq!(holds, ["ct:106 is being stopped", "vm:100 is started", "vm:101 is moving to pve1"]);
         assert_eq!(status.broken("pve2"), ["vm:103"]);
     }
 

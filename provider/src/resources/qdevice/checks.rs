@@ -24,7 +24,8 @@ pub(super) async fn run(op: &OpContext<'_>, look: &Look, planned: &Qdevice) -> R
     if !look.is_clustered {
         let node = look.node()?;
         return Err(Failure::refused(format!(
-            "{node} is in no cluster: it has no {PATH}. A QDevice needs a cluster (`pvecm create`). Nothing was changed."
+            "{node} is not in a cluster: it has no {PATH}. A QDevice needs a cluster (`pvecm create`). Nothing was \
+             changed."
         )));
     }
     look.demand_all_online()?;
@@ -40,7 +41,7 @@ pub(super) async fn run(op: &OpContext<'_>, look: &Look, planned: &Qdevice) -> R
     match missing(op, look, &planned.address).await? {
         None => Ok(leftover),
         Some(list) => Err(Failure::refused(format!(
-            "The QDevice can't be set up yet. Nothing was changed. What is missing:\n{list}\nThen apply again."
+            "The QDevice can't be set up yet. Nothing was changed. Missing:\n{list}\nThen apply again."
         ))),
     }
 }
@@ -53,7 +54,7 @@ pub(super) async fn missing(op: &OpContext<'_>, look: &Look, address: &str) -> R
         let installed = ask(op, node, Command::new("dpkg").args(["-s", "corosync-qdevice"])).await?;
         if !is_installed(&installed) {
             missing.push(format!(
-                "{node}: the package corosync-qdevice is missing. `apt install corosync-qdevice` on it."
+                "{node}: the package corosync-qdevice is missing. Run `apt install corosync-qdevice` on it."
             ));
         }
     }
@@ -79,14 +80,18 @@ async fn host(op: &OpContext<'_>, node: &str, address: &str) -> Result<Vec<Strin
                 return Ok(vec![format!("{address}: can't be reached over SSH from {node}. {remedy} ({said}).")]);
             }
             NoLogin::HostKey => format!(
-                "{node}: root does not know the SSH host key of {address}. Run `ssh {login}` on {node} once, and compare the key ({said})."
+                "{node}: the SSH host key of {address} is not in root's known_hosts. Run `ssh {login}` on {node} once, \
+                 and compare the key ({said})."
             ),
             NoLogin::Denied => format!(
                 "{node}: root can't log in to {login} without a password. Run `ssh-copy-id {login}` on {node} once ({said})."
             ),
         });
     } else if !installed {
-        missing.push(format!("{address}: the package corosync-qnetd is missing. `apt install corosync-qnetd` on it."));
+        missing.push(format!(
+            "{address}: the package corosync-qnetd is missing. Run `apt install corosync-qnetd` on \
+                              it."
+        ));
     }
     let port = PORT.to_string();
     let probe = ["10", "bash", "-c", PROBE, "bash", address, &port];

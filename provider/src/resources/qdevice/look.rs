@@ -101,7 +101,8 @@ impl Look {
                 return Err(Failure::new(
                     Cause::Refused,
                     format!(
-                        "{node}: another `pvecm` is still at work there. Nothing was changed. Apply again when it has ended."
+                        "{node}: another `pvecm` is still running there. Nothing was changed. Apply again when it has \
+                         ended."
                     ),
                 ));
             }

@@ -46,10 +46,11 @@ pub(super) async fn tell_of_strangers(op: &OpContext<'_>, state: &Value, found: 
         Path::attribute("target"),
         format!("Replication job {id} does not copy to its target {wanted}"),
         format!(
-            "{id}: it copies from {source} to {copies_to}, and nothing to the configured target {wanted}. Proxmox VE turns a job round \
-             each time its guest moves, so the provider leaves it as it is, and plans no change. The same is seen when a job was \
-             deleted and created again outside of Terraform.\nTo copy to {wanted}, make the job anew: `terraform apply \
-             -replace=pve_replication_job.<name>` with its address. To copy elsewhere, change `target`."
+            "{id}: it copies from {source} to {copies_to}, and nothing to the configured target {wanted}. Proxmox VE \
+             reverses a job each time its guest moves to the job's target, so no change is planned. A job that was \
+             deleted and created again outside of Terraform looks the same.\nTo copy to {wanted}, recreate the job: \
+             `terraform apply -replace=pve_replication_job.<name>` with its address. To copy elsewhere, change \
+             `target`."
         ),
     );
 }
@@ -76,7 +77,7 @@ pub(super) fn remarks(job: &ReplicationJob) -> Vec<String> {
     let Some(source) = &job.source else { return Vec::new() };
     vec![
         format!("Guest {} is on {source}, and {} gets the copies.", job.guest, job.target),
-        "When a guest moves to the target of its job, Proxmox turns the job round, and nothing is planned.".to_owned(),
+        "When a guest moves to the target of its job, Proxmox reverses the job, and no change is planned.".to_owned(),
     ]
 }
 

@@ -79,8 +79,8 @@ fn stuck(key: &str, obstacle: Option<&Obstacle>, source: Option<&str>) -> String
     let Some(obstacle) = obstacle else {
         let node = source.unwrap_or("the guest's node");
         return format!(
-            "{key}: it is marked for removal, but the scheduler of {node} has not removed it yet.\nIf the job runs just now, apply again \
-             in a minute; else `pvesr status` on {node} shows what it failed of."
+            "{key}: it is marked for removal, but the scheduler of {node} has not removed it yet.\nIf the job is \
+             running, apply again in a minute; otherwise `pvesr status` on {node} shows the error."
         );
     };
     let why = match obstacle {
@@ -89,9 +89,9 @@ fn stuck(key: &str, obstacle: Option<&Obstacle>, source: Option<&str>) -> String
     };
     let node = obstacle.node();
     format!(
-        "{key}: it is marked for removal, but node {node} is down, which {why}.\nBring {node} back: Proxmox then removes the job, and \
-         the next apply goes on. If {node} is gone for good, set `force_destroy = true`, apply, and destroy: the entry is removed at \
-         once, and snapshots and copies stay behind. To keep the job, take the mark away: `pvesh set /cluster/replication/{key} \
-         --delete remove_job` on a node."
+        "{key}: it is marked for removal, but node {node} is down, which {why}.\nBring {node} back: Proxmox then \
+         removes the job, and the next apply continues. If {node} is gone for good, set `force_destroy = true`, apply, \
+         and destroy: Proxmox removes the entry at once, and snapshots and copies remain. To keep the job, remove the \
+         mark: `pvesh set /cluster/replication/{key} --delete remove_job` on a node."
     )
 }

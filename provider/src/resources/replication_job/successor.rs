@@ -22,7 +22,7 @@ struct Wanted {
 enum Hurdle {
     /// The guest is on the target itself. The job that copies from there, if there is one.
     OwnNode(Option<Taken>),
-    /// Another job copies there.
+    /// Another replication job has the same target.
     Taken(Taken),
 }
 
@@ -35,7 +35,7 @@ struct Taken {
 /// Looks before `state` is deleted whether `successor` could be created afterwards, and whether the delete could be finished.
 pub(super) async fn look_ahead(op: &OpContext<'_>, state: &ReplicationJob, successor: &Value) -> Result<(), Failure> {
     let id = state.key();
-    let kept = "Nothing was changed: the job is kept, since it could not be created again.";
+    let kept = "Nothing was changed: the job is kept, because it could not be created again.";
     if let Some(wanted) = Wanted::of(successor) {
         let hurdle = hurdle(op, &wanted, Some(&id)).await.map_err(|error| explain(&id, &error))?;
         if let Some(hurdle) = hurdle {
@@ -60,9 +60,9 @@ pub(super) async fn look_ahead(op: &OpContext<'_>, state: &ReplicationJob, succe
     }
     match removal::obstacle(op, &entry).await {
         Some(obstacle) => Err(Failure::refused(format!(
-            "{id}: node {} is down, so that Proxmox can't finish the removal of the old job, which comes before the create of the new \
-             one. Nothing was changed.\nApply again when the node is back. If it is gone for good, set `force_destroy = true` and apply \
-             that first.",
+            "{id}: node {} is down, so Proxmox can't finish the removal of the old job, which has to precede the \
+             create of the new one. Nothing was changed.\nApply again when the node is online. If it is gone for good, \
+             set `force_destroy = true` and apply that first.",
             obstacle.node()
         ))),
         None => Ok(()),
@@ -83,7 +83,7 @@ pub(super) async fn make_way(op: &OpContext<'_>, planned: &Value) -> Result<(), 
         if is_same && is_being_removed(&entry) {
             removal::finish(op, id, &ReplicationJob::COLLECTION_LIST.object(id)).await.map_err(|failure| Failure {
                 detail: format!(
-                    "{} has to wait until the job {id} is gone, which takes its place. Nothing was created.\n{}",
+                    "{}: the new job has to wait until the job {id}, which it replaces, is removed. Nothing was created.\n{}",
                     wanted.name(),
                     failure.detail
                 ),
@@ -140,7 +140,7 @@ impl Wanted {
     }
 
     fn name(&self) -> String {
-        format!("Replication of guest {} to {}", self.guest, self.target)
+        format!("guest {} to {}", self.guest, self.target)
     }
 }
 
@@ -164,15 +164,15 @@ impl Hurdle {
         match self {
             Self::OwnNode(None) => "Choose another node as `target`, or migrate the guest first.".to_owned(),
             Self::OwnNode(Some(job)) => format!(
-                "Choose another node as `target`, or migrate the guest first. If the job {}, which copies from {target} to {}, is the one \
-                 that is meant and is not in the state, import it:\n\n{}",
+                "Choose another node as `target`, or migrate the guest first. To manage the job {}, which copies from \
+                 {target} to {}, import it if it is not in the state:\n\n{}",
                 job.id,
                 job.copies_to,
                 import(&job.id)
             ),
             Self::Taken(job) => format!(
-                "If this plan replaces {}: {CREATE_FIRST} Remove it there and apply again.\nElse choose another node as `target`, or manage \
-                 that job by importing it:\n\n{}",
+                "If this plan replaces {}: {CREATE_FIRST} Remove it there and apply again.\nOtherwise choose another \
+                 node as `target`, or import that job:\n\n{}",
                 job.id,
                 import(&job.id)
             ),

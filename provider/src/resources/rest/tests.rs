@@ -265,7 +265,7 @@ async fn nothing_is_deleted_for_a_successor_whose_id_another_object_has() {
     let state = setup.value(state);
     let taken = setup.value(taken);
     let refused = setup.resource.look_ahead(&setup.cx, &state, &taken).await.unwrap_err();
-    assert!(refused.detail.contains("vm:101, which exists already"), "{}", refused.detail);
+    assert!(refused.detail.contains("vm:101 exists already"), "{}", refused.detail);
     setup.resource.look_ahead(&setup.cx, &state, &setup.value(free)).await.unwrap();
     setup.resource.look_ahead(&setup.cx, &state, &state).await.unwrap();
     assert!(setup.writes().is_empty());

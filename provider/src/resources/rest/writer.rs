@@ -198,8 +198,8 @@ fn nowhere(given_up: &GivenUp, failure: &Failure) -> Failure {
     let words = failure.detail.lines().last().filter(|line| line.starts_with("PVE: ")).unwrap_or_default();
     Failure::refused(
         format!(
-            "{from}: {id} refers to it, and is to refer to {to} instead, which does not exist yet. {from} was not deleted.\nCreate {to} \
-             first, such as with `-target`, and apply again.\n{words}"
+            "{from}: {id} refers to it, and is planned to refer to {to}, which does not exist yet. {from} was not \
+             deleted.\nCreate {to} first, such as with `-target`, and apply again.\n{words}"
         )
         .trim_end(),
     )
