@@ -27,7 +27,7 @@ pub fn run(workspace: &Workspace, args: &Args) -> Outcome {
     let environment: Vec<(String, String)> = std::env::vars().collect();
     for name in ["PROXMOX_VE_ENDPOINT", "PROXMOX_VE_API_TOKEN"] {
         if !environment.iter().any(|(other, value)| other == name && !value.is_empty()) {
-            return Err(format!("{name} is not set: it says which cluster is under test").into());
+            return Err(format!("{name} is not set: the tests need the address of a cluster").into());
         }
     }
     println!("── build");
@@ -69,14 +69,14 @@ pub fn run(workspace: &Workspace, args: &Args) -> Outcome {
 fn enough_guests(cluster: &Cluster) -> Result<Vec<String>, Box<dyn std::error::Error>> {
     let (vms, cts) = (cluster.ours("qemu"), cluster.ours("lxc"));
     println!(
-        "wanted are {} VMs and {} containers whose names begin with {OURS}; there are {} and {}",
+        "the tests need {} VMs and {} containers whose names begin with {OURS}; the cluster has {} and {}",
         WANTED.vms,
         WANTED.cts,
         vms.len(),
         cts.len()
     );
     if vms.len() < WANTED.vms || cts.len() < WANTED.cts {
-        return Err("the cluster has too few guests for the tests: make the missing ones, they need not run".into());
+        return Err("the cluster has too few guests for the tests: create the missing ones, which need not run".into());
     }
     Ok([vms, cts].concat())
 }

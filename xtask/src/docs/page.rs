@@ -21,14 +21,14 @@ pub fn resource(entry: &Entry, example: Option<&str>, import: Option<&str>) -> S
     let mut page = noun(entry, "Resource", example, of_resource(&entry.name));
     if let Some((address, id)) = import.and_then(import_command) {
         page += &format!(
-            "\n## Import\n\nAn object that exists already is taken over by its natural id, with an `import` block:\n\n\
-             ```terraform\nimport {{\n  to = {address}\n  id = \"{id}\"\n}}\n```\n\n\
-             or from the command line:\n\n```shell\nterraform import {address} {id}\n```\n"
+            "\n## Import\n\nImport an existing object by its id, with an `import` block:\n\n```terraform\nimport {{\n  \
+             to = {address}\n  id = \"{id}\"\n}}\n```\n\nor from the command line:\n\n```shell\nterraform import \
+             {address} {id}\n```\n"
         );
         if let Some(identity) = identity(&entry.schema, id) {
             page += &format!(
-                "\nTerraform 1.12 and later also know it by its identity:\n\n```terraform\nimport {{\n  to = {address}\n  identity = \
-                 {{\n{identity}  }}\n}}\n```\n"
+                "\nTerraform 1.12 and later also accept its identity:\n\n```terraform\nimport {{\n  to = {address}\n  \
+                 identity = {{\n{identity}  }}\n}}\n```\n"
             );
         }
     }

@@ -5,7 +5,8 @@ use terraform_provider_pve::privileges::{DATA_SOURCES, Feature, Need, RESOURCES,
 /// The section of one page; `needs` are those of its resource or data source.
 pub fn section(needs: &[Need]) -> String {
     if needs.is_empty() {
-        return "\n## Privileges\n\nIt needs no privilege: any user or token that can log in will do.\n".to_owned();
+        return "\n## Privileges\n\nIt needs no privilege: any user or token that can log in is sufficient.\n"
+            .to_owned();
     }
     let mut text =
         String::from("\n## Privileges\n\nThe user or token needs:\n\n| privilege | on | to |\n|---|---|---|\n");
@@ -18,8 +19,9 @@ pub fn section(needs: &[Need]) -> String {
 /// The section of the first page.
 pub fn overview() -> String {
     let mut text = String::from(
-        "\n## Privileges\n\nWhat is used decides what the user or token needs. A privilege that is granted on `/` holds for all guests, \
-         nodes and storages. The plan warns of those that are missing.\n\n| name | privileges |\n|---|---|\n",
+        "\n## Privileges\n\nThe user or token needs the privileges of the resources and data sources in use. A \
+         privilege that is granted on `/` applies to all guests, nodes and storages. The plan warns of missing \
+         ones.\n\n| name | privileges |\n|---|---|\n",
     );
     for (folder, features) in [("resources", RESOURCES), ("data-sources", DATA_SOURCES)] {
         for feature in features {
@@ -27,12 +29,11 @@ pub fn overview() -> String {
         }
     }
     text + &format!(
-        "\nA role that can do all of it, for a token without privilege separation, on a node of PVE 9:\n\n```shell\n\
-         pveum role add Terraform --privs \"{}\"\n\
-         pveum user add automation@pve\n\
-         pveum acl modify / --users automation@pve --roles Terraform\n\
-         pveum user token add automation@pve terraform --privsep 0\n```\n\nOn PVE 8 the role is:\n\n```shell\n\
-         pveum role add Terraform --privs \"{}\"\n```\n",
+        "\nThis role has the privileges of all resources and data sources, for a token without privilege separation, \
+         on a node of PVE 9:\n\n```shell\npveum role add Terraform --privs \"{}\"\npveum user add \
+         automation@pve\npveum acl modify / --users automation@pve --roles Terraform\npveum user token add \
+         automation@pve terraform --privsep 0\n```\n\nOn PVE 8 the role is:\n\n```shell\npveum role add Terraform \
+         --privs \"{}\"\n```\n",
         of_everything(Release::Pve9).join(" "),
         of_everything(Release::Pve8).join(" "),
     )

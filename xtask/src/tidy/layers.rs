@@ -56,7 +56,7 @@ const LAYERS: &[Layer] = &[
         at: "provider/src/plugin/",
         may: &["terraform_provider_pve::protocol", "terraform_provider_pve::framework::Provider"],
         never: &["reqwest", "pve_schemas"],
-        because: "how core starts us knows nothing of nouns",
+        because: "the start of the plugin is independent of the nouns",
     },
     Layer {
         at: "provider/src/protocol/",
@@ -68,20 +68,26 @@ const LAYERS: &[Layer] = &[
         at: "provider/src/framework/",
         may: &["pve_schemas::value", "pve_schemas::noun"],
         never: WIRE,
-        because: "the semantics know neither Proxmox nor the wire",
+        because: "the semantics are independent of Proxmox and of the wire",
     },
-    Layer { at: "provider/src/call", may: &[], never: WIRE, because: "the bounds of an operation are nobody's own" },
+    Layer {
+        at: "provider/src/call",
+        may: &[],
+        never: WIRE,
+        because: "the bounds of an operation are shared by client \
+                                                                      and SSH",
+    },
     Layer {
         at: "provider/src/client/",
         may: &["terraform_provider_pve::call", "pve_schemas"],
         never: &["tonic", "prost", "prost_types", "rmp", "rmpv"],
-        because: "the client knows no Terraform",
+        because: "the client is independent of Terraform",
     },
     Layer {
         at: "provider/src/ssh/",
         may: &["terraform_provider_pve::call", "pve_schemas"],
         never: WIRE,
-        because: "the SSH transport knows neither Terraform nor the HTTP client",
+        because: "the SSH transport is independent of Terraform and of the HTTP client",
     },
     Layer {
         at: "ha-manager/src/",
@@ -143,7 +149,7 @@ const LAYERS: &[Layer] = &[
             "pve_schemas",
         ],
         never: WIRE,
-        because: "verbs stand on framework and client, and speak no wire themselves",
+        because: "verbs use framework and client, and have no wire code of their own",
     },
     Layer {
         at: "provider/src/data_sources/",
@@ -161,7 +167,7 @@ const LAYERS: &[Layer] = &[
             "pve_schemas",
         ],
         never: WIRE,
-        because: "verbs stand on framework and client, and speak no wire themselves",
+        because: "verbs use framework and client, and have no wire code of their own",
     },
     Layer {
         at: "provider/src/preflight/",
@@ -199,7 +205,7 @@ const LAYERS: &[Layer] = &[
         at: "provider/src/explain",
         may: &["terraform_provider_pve::framework", "terraform_provider_pve::client", "terraform_provider_pve::ssh"],
         never: WIRE,
-        because: "how an error of client or ssh is told to the user, no more",
+        because: "it only turns errors of client and ssh into diagnostics",
     },
     Layer {
         at: "provider/src/unknown",

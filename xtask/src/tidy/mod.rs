@@ -3,6 +3,7 @@
 mod layers;
 mod paths;
 mod pieces;
+mod prose;
 mod sizes;
 mod tokens;
 mod words;
@@ -13,7 +14,7 @@ use std::io;
 use crate::catalogue::Catalogue;
 use crate::{Outcome, Workspace};
 
-/// Check the direction of dependencies, the pieces of every noun, and the sizes of files
+/// Check the direction of dependencies, the pieces of every noun, the sizes of files, and the words of texts
 #[derive(Debug, Default, clap::Args)]
 pub struct Args {}
 
@@ -54,7 +55,7 @@ pub fn run(workspace: &Workspace, _args: &Args) -> Outcome {
         return Ok(());
     }
     let list: Vec<_> = findings.iter().map(ToString::to_string).collect();
-    Err(format!("{} broken rules of the house\n{}", findings.len(), list.join("\n")).into())
+    Err(format!("{} findings\n{}", findings.len(), list.join("\n")).into())
 }
 
 /// Every broken rule.
