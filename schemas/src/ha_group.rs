@@ -18,7 +18,7 @@ use crate::value::{ConfigId, Latin1Comment, NodePriorities, Properties};
 /// references of its HA resources only if Terraform plans these HA resources before the group. That is not the case
 /// with `-parallelism=1`, or if they refer to another instance of the same `for_each`. The plan then warns; remove the
 /// references in a separate apply first.
-#[tf_block]
+#[tf_block(partial)]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct HaGroup {
     /// The group's name.

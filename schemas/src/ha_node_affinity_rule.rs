@@ -8,6 +8,9 @@ use crate::noun::{Noun, Params, RULE_TYPES, Rest, Store};
 use crate::tf_block;
 use crate::value::{AsciiComment, ConfigId, NodePriorities, Properties, SidSet};
 
+/// `affinity` where it is unset.
+pub const AFFINITY: Affinity = Affinity::Positive;
+
 /// A rule that binds HA resources to nodes, or keeps them off nodes. **PVE 9 only**; on PVE 8 write a `pve_ha_group`.
 ///
 /// PVE 9.2.6 and newer refuse to move a guest manually to a node that a strict rule forbids. While `failback` of the HA
@@ -17,7 +20,7 @@ use crate::value::{AsciiComment, ConfigId, NodePriorities, Properties, SidSet};
 /// A **higher** priority number is preferred. Guides that prefer lower numbers are wrong. A resource may be in one
 /// enabled node affinity rule only, and must be an HA resource before the rule names it: refer to
 /// `pve_ha_resource.NAME.sid`, so that Terraform keeps that order.
-#[tf_block]
+#[tf_block(partial)]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct HaNodeAffinityRule {
     /// The rule's name.
@@ -34,7 +37,7 @@ pub struct HaNodeAffinityRule {
     pub nodes: NodePriorities,
     /// `positive` runs the resources on these nodes, `negative` on all other ones. A node that joins the cluster later is one of
     /// the others. `negative` needs **PVE 9.2.6 on every node**: an older HA manager reads such a rule as its opposite.
-    #[tf(default = "positive")]
+    #[tf(default = AFFINITY)]
     pub affinity: Option<Affinity>,
     /// Whether the resources may run on these nodes only; with `affinity = "negative"`, whether they may never run on
     /// them. With `false` the other nodes are used when none of these is online.
@@ -59,11 +62,22 @@ pub enum Affinity {
     Negative,
 }
 
+impl Affinity {
+    /// Proxmox's word.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Positive => "positive",
+            Self::Negative => "negative",
+        }
+    }
+}
+
 impl HaNodeAffinityRule {
     /// Whether the nodes are those to avoid.
     #[must_use]
     pub fn avoids(&self) -> bool {
-        self.affinity == Some(Affinity::Negative)
+        self.affinity() == Affinity::Negative
     }
 }
 
@@ -89,7 +103,7 @@ impl Rest for HaNodeAffinityRule {
         params.insert("nodes", self.nodes.to_list());
         // The default is left out: releases before 9.2.6 refuse the parameter.
         if self.avoids() {
-            params.insert("affinity", "negative".to_owned());
+            params.insert("affinity", self.affinity().as_str().to_owned());
         }
         params.flag("strict", self.strict);
         params.flag("disable", self.disabled);

@@ -7,13 +7,24 @@ use crate::noun::{Noun, Params, Rest, Store};
 use crate::tf_block;
 use crate::value::{ConfigId, HaState, Latin1Comment, Properties, Sid};
 
+/// `state` where it is unset.
+pub const STATE: HaState = HaState::Started;
+/// `failback` where it is unset, on PVE 9.
+pub const FAILBACK: bool = true;
+/// `auto_rebalance` where it is unset, since PVE 9.2.
+pub const AUTO_REBALANCE: bool = true;
+/// `max_restart` where it is unset.
+pub const MAX_RESTART: i64 = 1;
+/// `max_relocate` where it is unset.
+pub const MAX_RELOCATE: i64 = 1;
+
 /// A guest under HA: the HA manager keeps it in the requested state, and recovers it on another node when its node
 /// fails.
 ///
 /// Creating one with the state `started` (the default) **starts a stopped guest** within about 20 seconds. Destroying
 /// it leaves the guest as it is. Starting or stopping the guest outside of Terraform changes `state`, and the next plan
 /// shows it.
-#[tf_block]
+#[tf_block(partial)]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct HaResource {
     /// The guest: `vm:100` for a virtual machine, `ct:101` for a container. It must exist.
@@ -22,26 +33,26 @@ pub struct HaResource {
     /// The state it is to be kept in. `started`: running, recovered on failure; `stopped`: stopped, but moved on failure;
     /// `disabled`: stopped and left where it is, also the only way out of the error state; `ignored`: not touched.
     /// `enabled` is accepted as another word for `started`.
-    #[tf(default = "started", aliases(enabled = "started"))]
+    #[tf(default = STATE, aliases(enabled = "started"))]
     pub state: Option<HaState>,
     /// The HA group that says on which nodes it may run. **PVE 8 only**; on PVE 9 write a `pve_ha_node_affinity_rule`.
     pub group: Option<ConfigId>,
     /// Whether it moves back to a node of higher priority when one comes online again. Unset means `true`. **PVE 9 only**;
     /// on PVE 8 it is `nofailback` of the group.
-    #[tf(null_means = true)]
+    #[tf(null_means = FAILBACK)]
     pub failback: Option<bool>,
     /// Whether the load balancer of the HA manager (`crs` of `pve_datacenter_options`) may move it, together with the
     /// resources that a rule keeps on its node. It does not affect failover, failback and manual moves. `false` needs
     /// **PVE 9.2**.
-    #[tf(default = true)]
+    #[tf(default = AUTO_REBALANCE)]
     pub auto_rebalance: Option<bool>,
     /// How often a failed start is tried again on the same node.
-    #[tf(default = 1)]
+    #[tf(default = MAX_RESTART)]
     #[schemars(range(min = 0))]
     pub max_restart: Option<i64>,
     /// How often it is moved to another node after failed starts. 0 means that it stays on its node and ends in the
     /// error state.
-    #[tf(default = 1)]
+    #[tf(default = MAX_RELOCATE)]
     #[schemars(range(min = 0))]
     pub max_relocate: Option<i64>,
     /// A comment of one line.
@@ -74,15 +85,15 @@ impl Rest for HaResource {
 
     fn params(&self) -> Params {
         let mut params = Params::new();
-        params.insert("state", self.state.unwrap_or(HaState::Started).as_str().to_owned());
-        params.insert("max_restart", self.max_restart.unwrap_or(1).to_string());
-        params.insert("max_relocate", self.max_relocate.unwrap_or(1).to_string());
+        params.insert("state", self.state().as_str().to_owned());
+        params.insert("max_restart", self.max_restart().to_string());
+        params.insert("max_relocate", self.max_relocate().to_string());
         params.text("group", self.group.as_ref().map(ConfigId::as_str));
         if let Some(failback) = self.failback {
             params.insert("failback", u8::from(failback).to_string());
         }
         // The default is left out: releases before 9.2 refuse the parameter.
-        if self.auto_rebalance == Some(false) {
+        if !self.auto_rebalance() {
             params.insert("auto-rebalance", "0".to_owned());
         }
         params.text("comment", self.comment.as_deref());

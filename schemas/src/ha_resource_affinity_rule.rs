@@ -12,7 +12,7 @@ use crate::value::{AsciiComment, ConfigId, Properties, SidSet};
 ///
 /// Resource affinity is always strict: if no node satisfies it, a resource is not recovered. The resources must be HA
 /// resources before the rule names them: refer to `pve_ha_resource.NAME.sid`, so that Terraform keeps that order.
-#[tf_block]
+#[tf_block(partial)]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct HaResourceAffinityRule {
     /// The rule's name.

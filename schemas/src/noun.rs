@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 
 use crate::value::Properties;
 
@@ -15,6 +15,27 @@ pub trait Noun: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'stati
     const NAME: &'static str;
     /// What one is called in messages: "HA resource".
     const TITLE: &'static str;
+}
+
+/// A noun of which a part may be unknown, as in a plan. `#[tf_block(partial)]` implements it.
+pub trait Partly: Noun {
+    /// What is known of it.
+    type Partial: Default + From<Self>;
+
+    /// The noun of these members; one that is absent is not known.
+    fn known(members: &Map<String, Json>) -> Self::Partial;
+
+    /// The noun with the default in the place of every attribute that is unset and has one.
+    #[must_use]
+    fn with_defaults(self) -> Self;
+}
+
+/// What is known of a noun.
+pub type Partial<N> = <N as Partly>::Partial;
+
+/// A member of a noun; none while it is not known.
+pub(crate) fn member<T: DeserializeOwned>(members: &Map<String, Json>, name: &str) -> Option<T> {
+    members.get(name).and_then(|value| serde_json::from_value(value.clone()).ok())
 }
 
 /// Parameters of a request by Proxmox's names; what is unset is absent.

@@ -35,10 +35,10 @@ pub(super) fn valid(facts: &Facts, _: &Demands) -> Verdict {
 
 pub(super) fn priorities(facts: &Facts, _: &Demands) -> Verdict {
     let wanted = &facts.live.wanted;
-    let rules = wanted.node_rules.values().filter(|rule| rule.disabled != Some(true));
-    let rules = rules.map(|rule| (format!("rule {}", rule.name), nodes_of(rule, facts), rule.strict == Some(true)));
+    let rules = wanted.node_rules.values().filter(|rule| !rule.disabled());
+    let rules = rules.map(|rule| (format!("rule {}", rule.name), nodes_of(rule, facts), rule.strict()));
     let groups = wanted.groups.values();
-    let groups = groups.map(|g| (format!("group {}", g.name), listed(&g.nodes), g.restricted == Some(true)));
+    let groups = groups.map(|g| (format!("group {}", g.name), listed(&g.nodes), g.restricted()));
     let all: Vec<_> = rules.chain(groups).collect();
     if all.is_empty() {
         return skipped("there are no node affinity rules or groups");
@@ -100,7 +100,7 @@ pub(super) fn limits(facts: &Facts, _: &Demands) -> Verdict {
         return skipped("there is no HA resource yet");
     }
     let out = resources.iter().filter_map(|(sid, resource)| {
-        let (restart, relocate) = (resource.max_restart.unwrap_or(1), resource.max_relocate.unwrap_or(1));
+        let (restart, relocate) = (resource.max_restart(), resource.max_relocate());
         let good = (0..=MAX_RESTARTS).contains(&restart) && (1..=MAX_RELOCATES).contains(&relocate);
         (!good).then(|| format!("{sid}: max_restart {restart}, max_relocate {relocate}"))
     });
@@ -159,7 +159,7 @@ pub(super) fn unmanaged(facts: &Facts, demands: &Demands) -> Verdict {
     };
     let managed = |sid: &str| {
         let resource = facts.live.wanted.resources.get(sid);
-        resource.is_some_and(|resource| resource.state != Some(HaState::Ignored))
+        resource.is_some_and(|resource| resource.state() != HaState::Ignored)
     };
     let tagged: Vec<_> = facts
         .live

@@ -102,10 +102,11 @@ fn instead(name: &str, group: &Value, migrated: Option<HaNodeAffinityRule>) -> S
         "\n\nRemove `group` from its HA resources."
     };
     let nodes = migrated.nodes.0.iter().map(|(node, priority)| (node.to_string(), Value::from(priority.unwrap_or(0))));
+    let strict = migrated.strict();
     let comment = migrated.comment.map(Value::from).unwrap_or_else(|| group.at("comment").clone());
     let found = Value::object([
         ("nodes", Value::Map(nodes.collect())),
-        ("restricted", Value::Bool(migrated.strict == Some(true))),
+        ("restricted", Value::Bool(strict)),
         ("comment", comment),
     ]);
     format!(

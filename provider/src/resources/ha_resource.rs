@@ -5,6 +5,7 @@ mod predecessor;
 use std::time::Duration;
 
 use pve_schemas::HaResource;
+use pve_schemas::ha_resource::FAILBACK;
 use pve_schemas::value::{Entry, HaState, Sid};
 use serde_json::Value as Json;
 
@@ -165,7 +166,7 @@ impl Operations for HaResource {
             let status = status.map_err(|error| explain(sid, &error))?;
             let row = service(&status, sid);
             let state = row.and_then(|row| row["state"].as_str()).unwrap_or("unknown to the HA manager");
-            if has_reached(object.state.unwrap_or(HaState::Started), state) {
+            if has_reached(object.state(), state) {
                 return Ok(());
             }
             if state == "error" {
@@ -177,7 +178,7 @@ impl Operations for HaResource {
                 return Err(Failure::refused(format!(
                     "{sid}: it is {state}{node}; the HA manager has not brought it to {} yet and keeps trying. Its log \
                      is in the task list of that node.",
-                    object.state.unwrap_or(HaState::Started).as_str()
+                    object.state().as_str()
                 )));
             }
         }
@@ -210,7 +211,7 @@ async fn has_failback(op: &OpContext<'_>, object: &Value) -> bool {
     let sid = object.at("sid").as_str().unwrap_or_default();
     let list = op.client().list(Collection::HaResources, &op.call()).await;
     let entry = list.and_then(|list| list.find::<Json>(sid)).ok().flatten();
-    entry.and_then(|entry| Entry(&entry).flag("failback")).unwrap_or(true)
+    entry.and_then(|entry| Entry(&entry).flag("failback")).unwrap_or(FAILBACK)
 }
 
 fn has_reached(wanted: HaState, state: &str) -> bool {

@@ -1,6 +1,8 @@
 //! Moves from other resource types: our own of PVE 8, and those of the bpg provider. Pure, since core asks this of an
 //! unconfigured provider; what can't be known stays empty and is filled by the read that follows.
 
+use pve_schemas::ha_node_affinity_rule::AFFINITY;
+use pve_schemas::ha_resource::AUTO_REBALANCE;
 use serde_json::{Map, Value as Json};
 
 use super::ha_group::rule_name;
@@ -29,7 +31,7 @@ pub(super) fn ha_resource(source: &MoveSource) -> Moved {
         ("state", text(state, "state")),
         ("group", text(state, "group")),
         ("failback", flag(state, "failback")),
-        ("auto_rebalance", or(flag(state, "auto_rebalance"), true)),
+        ("auto_rebalance", or(flag(state, "auto_rebalance"), AUTO_REBALANCE)),
         ("max_restart", number(state, "max_restart")),
         ("max_relocate", number(state, "max_relocate")),
         ("comment", text(state, "comment")),
@@ -44,7 +46,7 @@ pub(super) fn ha_node_affinity_rule(source: &MoveSource) -> Moved {
                 ("name", text_or_id(state, "rule")),
                 ("resources", texts(state, "resources")),
                 ("nodes", numbers(state, "nodes")),
-                ("affinity", or(text(state, "affinity"), "positive")),
+                ("affinity", or(text(state, "affinity"), AFFINITY.as_str())),
                 ("strict", flag(state, "strict")),
                 ("disabled", flag(state, "disable")),
                 ("comment", text(state, "comment")),
@@ -62,7 +64,7 @@ pub(super) fn ha_node_affinity_rule(source: &MoveSource) -> Moved {
     Some(Ok(Value::object([
         ("name", Value::from(rule_name(group))),
         ("nodes", numbers(state, "nodes")),
-        ("affinity", Value::from("positive")),
+        ("affinity", Value::from(AFFINITY.as_str())),
         ("strict", flag(state, "restricted")),
         ("comment", text(state, "comment")),
     ])))

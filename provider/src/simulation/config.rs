@@ -132,17 +132,17 @@ impl Wanted {
         let node = self.node_rules.values().map(|rule| Rule {
             id: rule.name.as_str().into(),
             resources: sids(&rule.resources),
-            disabled: rule.disabled == Some(true),
+            disabled: rule.disabled(),
             kind: RuleKind::NodeAffinity(NodeAffinity {
                 affinity: if rule.avoids() { Affinity::Negative } else { Affinity::Positive },
                 nodes: priorities(&rule.nodes).collect(),
-                strict: rule.strict == Some(true),
+                strict: rule.strict(),
             }),
         });
         let resource = self.resource_rules.values().map(|rule| Rule {
             id: rule.name.as_str().into(),
             resources: sids(&rule.resources),
-            disabled: rule.disabled == Some(true),
+            disabled: rule.disabled(),
             kind: RuleKind::ResourceAffinity(match rule.affinity {
                 RuleAffinity::Positive => Affinity::Positive,
                 RuleAffinity::Negative => Affinity::Negative,
@@ -160,27 +160,23 @@ fn parsed<T: Rest>(answer: &Json) -> Result<BTreeMap<String, T>, String> {
 }
 
 fn resource(resource: &HaResource, model: Model) -> Resource {
-    let limit = |limit: Option<i64>| limit.and_then(|limit| u32::try_from(limit).ok()).unwrap_or(1);
+    let limit = |limit: i64| u32::try_from(limit.max(0)).unwrap_or(u32::MAX);
     Resource {
-        state: match resource.state {
-            None | Some(HaState::Started | HaState::Enabled) => Requested::Started,
-            Some(HaState::Stopped) => Requested::Stopped,
-            Some(HaState::Disabled) => Requested::Disabled,
-            Some(HaState::Ignored) => Requested::Ignored,
+        state: match resource.state() {
+            HaState::Started | HaState::Enabled => Requested::Started,
+            HaState::Stopped => Requested::Stopped,
+            HaState::Disabled => Requested::Disabled,
+            HaState::Ignored => Requested::Ignored,
         },
         group: resource.group.as_ref().filter(|_| model != Model::Rules).map(|group| group.as_str().into()),
-        failback: resource.failback.unwrap_or(true),
-        max_restart: limit(resource.max_restart),
-        max_relocate: limit(resource.max_relocate),
+        failback: resource.failback(),
+        max_restart: limit(resource.max_restart()),
+        max_relocate: limit(resource.max_relocate()),
     }
 }
 
 fn group(group: &HaGroup) -> Group {
-    Group {
-        nodes: priorities(&group.nodes).collect(),
-        restricted: group.restricted == Some(true),
-        nofailback: group.nofailback == Some(true),
-    }
+    Group { nodes: priorities(&group.nodes).collect(), restricted: group.restricted(), nofailback: group.nofailback() }
 }
 
 fn priorities(nodes: &NodePriorities) -> impl Iterator<Item = (Name, u32)> {

@@ -33,38 +33,50 @@
 //! flattening and nesting; a derive macro could not add it there.
 
 mod options;
+mod partial;
+
+use std::collections::HashMap;
 
 use darling::FromMeta;
 use darling::ast::NestedMeta;
 use proc_macro::TokenStream;
-use quote::quote;
-use syn::{Attribute, Fields, ItemStruct, parse_macro_input, parse_quote};
+use quote::{ToTokens, quote};
+use syn::{Fields, ItemStruct, parse_macro_input, parse_quote};
 
 use options::{AttributeOptions, BlockOptions};
+use partial::Attribute;
 
 /// Checks the `#[tf(…)]` attributes of a struct that is a resource, a data source or a block, and puts them into its JSON
 /// Schema. The struct itself may have `version` and `timeouts(create, read, update, delete)`, in minutes.
+///
+/// With `partial` it gets a method for each attribute with a default, which returns that default where the attribute is unset;
+/// and a second struct, `PartialThing`, whose attributes may be unknown, as those of a plan are.
 #[proc_macro_attribute]
 pub fn tf_block(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let mut item = parse_macro_input!(item as ItemStruct);
     let mut errors = darling::Error::accumulator();
     let arguments = NestedMeta::parse_meta_list(arguments.into()).map_err(darling::Error::from);
+    let mut is_partial = false;
     if let Some(options) = errors.handle(arguments.and_then(|list| BlockOptions::from_list(&list))) {
-        item.attrs.extend(extension(options.json()));
+        is_partial = options.partial;
+        item.attrs.extend(extension(options.json(), []));
     }
+    let mut attributes = Vec::new();
     if let Fields::Named(fields) = &mut item.fields {
         for field in &mut fields.named {
             if let Some(options) = errors.handle(attribute_options(&mut field.attrs)) {
-                field.attrs.extend(extension(options.json()));
+                field.attrs.extend(extension(options.json(), options.constants()));
+                attributes.extend(Attribute::of(field, &options));
             }
         }
     }
+    let partial = is_partial.then(|| partial::of(&item.ident, &attributes));
     let errors = errors.finish().err().map(darling::Error::write_errors);
-    quote!(#errors #item).into()
+    quote!(#errors #item #partial).into()
 }
 
 /// Takes the `#[tf(…)]` of a field out of its attributes.
-fn attribute_options(attributes: &mut Vec<Attribute>) -> darling::Result<AttributeOptions> {
+fn attribute_options(attributes: &mut Vec<syn::Attribute>) -> darling::Result<AttributeOptions> {
     let mut options = AttributeOptions::default();
     for attribute in attributes.extract_if(.., |attribute| attribute.path().is_ident("tf")) {
         options = AttributeOptions::from_meta(&attribute.meta)?;
@@ -74,11 +86,19 @@ fn attribute_options(attributes: &mut Vec<Attribute>) -> darling::Result<Attribu
 }
 
 /// The attribute that adds `options` to the JSON Schema, if there are any.
-fn extension(options: serde_json::Value) -> Option<Attribute> {
-    if options.as_object().is_none_or(serde_json::Map::is_empty) {
-        return None;
-    }
-    // A JSON text is a Rust token tree, too: schemars takes it as `serde_json::json!` does.
-    let tokens: proc_macro2::TokenStream = options.to_string().parse().ok()?;
-    Some(parse_quote!(#[schemars(extend("tf" = #tokens))]))
+fn extension<'a>(
+    options: serde_json::Value,
+    constants: impl IntoIterator<Item = (&'static str, &'a syn::Path)>,
+) -> Option<syn::Attribute> {
+    let options = options.as_object().filter(|options| !options.is_empty())?;
+    let constants: HashMap<_, _> = constants.into_iter().collect();
+    // A JSON text is a Rust token tree, too: schemars takes it, and the path of a constant, as `serde_json::json!` does.
+    let members = options.iter().filter_map(|(name, value)| {
+        let value = match constants.get(name.as_str()) {
+            Some(constant) => constant.to_token_stream(),
+            None => value.to_string().parse().ok()?,
+        };
+        Some(quote!(#name: #value))
+    });
+    Some(parse_quote!(#[schemars(extend("tf" = { #(#members),* }))]))
 }

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use darling::FromMeta;
+use proc_macro2::TokenStream;
 use quote::ToTokens;
 use serde::Serialize;
 use serde_json::{Value as Json, json};
-use syn::{Expr, ExprLit, ExprUnary, Lit, UnOp};
+use syn::{Expr, ExprLit, ExprPath, ExprUnary, Lit, Path, UnOp};
 
 /// What a struct may say.
 #[derive(Debug, Default, FromMeta, Serialize)]
@@ -18,6 +19,9 @@ pub struct BlockOptions {
     /// How many minutes an operation may take, where that is not the usual.
     #[serde(skip_serializing_if = "Option::is_none")]
     timeouts: Option<Minutes>,
+    /// Whether it may be known in part: see the module `partial`.
+    #[serde(skip)]
+    pub partial: bool,
 }
 
 #[derive(Debug, Default, FromMeta, Serialize)]
@@ -52,7 +56,7 @@ pub struct AttributeOptions {
     #[serde(skip_serializing_if = "is_off")]
     volatile: bool,
     #[serde(skip_serializing_if = "is_off")]
-    local: bool,
+    pub local: bool,
     #[serde(skip_serializing_if = "is_off")]
     lines: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -87,6 +91,21 @@ impl BlockOptions {
 impl AttributeOptions {
     pub fn json(&self) -> Json {
         json!(self)
+    }
+
+    /// What an unset attribute means, as an expression: a flag, a number or a constant. A text is none of an attribute's type.
+    pub fn unset(&self) -> Option<TokenStream> {
+        let literal = self.default.as_ref().or(self.null_means.as_ref())?;
+        literal.constant().map(ToTokens::to_token_stream).or_else(|| {
+            let json = Some(&literal.json).filter(|json| !json.is_string())?;
+            json.to_string().parse().ok()
+        })
+    }
+
+    /// The constants that stand for a value, by the name of their option.
+    pub fn constants(&self) -> impl Iterator<Item = (&'static str, &Path)> {
+        let literals = [("default", &self.default), ("null_means", &self.null_means)];
+        literals.into_iter().filter_map(|(name, literal)| Some((name, literal.as_ref()?.constant()?)))
     }
 
     /// Refuses what core or the framework would refuse, or silently ignore.
@@ -124,16 +143,34 @@ fn is_off(flag: &bool) -> bool {
     !flag
 }
 
-/// A text, a number or a flag.
+/// A text, a number or a flag, or the path of a constant of one.
 #[derive(Debug, Serialize)]
-struct Literal(Json);
+#[serde(transparent)]
+struct Literal {
+    json: Json,
+    #[serde(skip)]
+    constant: Option<Path>,
+}
+
+impl Literal {
+    fn constant(&self) -> Option<&Path> {
+        self.constant.as_ref()
+    }
+}
+
+impl From<Json> for Literal {
+    fn from(json: Json) -> Self {
+        Self { json, constant: None }
+    }
+}
 
 impl FromMeta for Literal {
     fn from_expr(expression: &Expr) -> darling::Result<Self> {
         match expression {
             Expr::Lit(ExprLit { lit, .. }) => Self::from_value(lit),
-            Expr::Unary(ExprUnary { op: UnOp::Neg(_), expr, .. }) => match Self::from_expr(expr)?.0.as_i64() {
-                Some(number) => Ok(Self(json!(-number))),
+            Expr::Path(ExprPath { path, .. }) => Ok(Self { json: Json::Null, constant: Some(path.clone()) }),
+            Expr::Unary(ExprUnary { op: UnOp::Neg(_), expr, .. }) => match Self::from_expr(expr)?.json.as_i64() {
+                Some(number) => Ok(json!(-number).into()),
                 None => Err(darling::Error::custom("only a whole number may be negative").with_span(expression)),
             },
             other => Err(darling::Error::unexpected_expr_type(other)),
@@ -151,7 +188,7 @@ impl FromMeta for Literal {
                 return Err(darling::Error::custom(format!("{found} is no text, number or flag")).with_span(other));
             }
         };
-        Ok(Self(json))
+        Ok(json.into())
     }
 }
 
@@ -178,6 +215,14 @@ mod tests {
         assert_eq!(options("aliases(enabled = \"started\")"), Ok(json!({"aliases": {"enabled": "started"}})));
         assert_eq!(options("block = \"list\", min_items = 1"), Ok(json!({"block": "list", "min_items": 1})));
         assert_eq!(options(""), Ok(json!({})));
+    }
+
+    #[test]
+    fn a_default_may_be_a_constant() {
+        let list = NestedMeta::parse_meta_list("default = LIMIT".parse().unwrap()).unwrap();
+        let options = AttributeOptions::from_list(&list).unwrap();
+        assert_eq!(options.constants().map(|(name, _)| name).collect::<Vec<_>>(), ["default"]);
+        assert_eq!(options.unset().unwrap().to_string(), "LIMIT");
     }
 
     #[test]
