@@ -20,13 +20,13 @@ pub mod value;
 
 pub use datacenter_options::DatacenterOptions;
 pub use fence_device::FenceDevice;
-pub use ha_group::HaGroup;
-pub use ha_node_affinity_rule::HaNodeAffinityRule;
-pub use ha_resource::HaResource;
-pub use ha_resource_affinity_rule::HaResourceAffinityRule;
+pub use ha_group::{HaGroup, PartialHaGroup};
+pub use ha_node_affinity_rule::{HaNodeAffinityRule, PartialHaNodeAffinityRule};
+pub use ha_resource::{HaResource, PartialHaResource};
+pub use ha_resource_affinity_rule::{HaResourceAffinityRule, PartialHaResourceAffinityRule};
 pub use node_maintenance::NodeMaintenance;
 pub use node_watchdog::NodeWatchdog;
 pub use provider_block::ProviderBlock;
 pub use pve_schemas_macros::tf_block;
 pub use qdevice::Qdevice;
-pub use replication_job::ReplicationJob;
+pub use replication_job::{PartialReplicationJob, ReplicationJob};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value as Json};
+use serde_json::Value as Json;
 
 use crate::value::Properties;
 
@@ -22,8 +22,8 @@ pub trait Partly: Noun {
     /// What is known of it.
     type Partial: Default + From<Self>;
 
-    /// The noun of these members; one that is absent is not known.
-    fn known(members: &Map<String, Json>) -> Self::Partial;
+    /// What is known of the noun whose members are these; `None` is a member that is not known, null one that is unset.
+    fn known(member: impl Fn(&str) -> Option<Json>) -> Self::Partial;
 
     /// The noun with the default in the place of every attribute that is unset and has one.
     #[must_use]
@@ -32,11 +32,6 @@ pub trait Partly: Noun {
 
 /// What is known of a noun.
 pub type Partial<N> = <N as Partly>::Partial;
-
-/// A member of a noun; none while it is not known.
-pub(crate) fn member<T: DeserializeOwned>(members: &Map<String, Json>, name: &str) -> Option<T> {
-    members.get(name).and_then(|value| serde_json::from_value(value.clone()).ok())
-}
 
 /// Parameters of a request by Proxmox's names; what is unset is absent.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

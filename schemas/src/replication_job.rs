@@ -21,7 +21,7 @@ use crate::value::{Comment, Entry, NodeName, Properties, Schedule};
 ///
 /// After several moves between two plans, the job may copy between two nodes of which neither is `target`. The plan
 /// then warns once and changes nothing. `terraform apply -replace=ADDRESS` recreates the job.
-#[tf_block]
+#[tf_block(partial)]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ReplicationJob {
     /// The guest's id.
@@ -64,7 +64,7 @@ pub struct ReplicationJob {
     pub source: Option<String>,
     /// The node that receives the copies now: `target`, or the other node of the pair while the guest is on `target`. After
     /// several moves it may be another node.
-    #[schemars(extend("tf" = {"computed": true}))]
+    #[tf(computed)]
     pub copies_to: Option<String>,
 }
 

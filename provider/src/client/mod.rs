@@ -88,7 +88,7 @@ pub use quorum::Vain;
 pub use settings::{DEFAULT_REQUEST_TIMEOUT, Settings, SettingsError};
 pub use snapshot::{Collection, Listing};
 pub use trust::{Fingerprint, Trust};
-pub use version::{NodeVersion, NodeVersions, Placement, Version};
+pub use version::{NodeVersion, NodeVersions, Version};
 
 use answer::Success;
 use attempt::Nature;

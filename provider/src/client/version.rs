@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use futures_util::future::join_all;
+use pve_schemas::value::HaMode;
 use serde::Deserialize;
 
 use super::Client;
@@ -43,17 +44,6 @@ pub enum NodeVersion {
 
 /// The versions of all nodes by name.
 pub type NodeVersions = Arc<BTreeMap<String, NodeVersion>>;
-
-/// How HA resources are bound to nodes on this cluster.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Placement {
-    /// PVE 8: groups.
-    Groups,
-    /// PVE 9 whose groups are not migrated yet: groups work, rules are refused.
-    GroupsUntilMigrated,
-    /// PVE 9: rules; groups are gone for good.
-    Rules,
-}
 
 impl Client {
     /// The version, asked for once.
@@ -108,19 +98,19 @@ impl Client {
     /// # Errors
     ///
     /// What the requests meet.
-    pub async fn placement(&self, call: &Call) -> Result<Placement, Error> {
+    pub async fn ha_mode(&self, call: &Call) -> Result<HaMode, Error> {
         if self.version(call).await?.major < 9 {
-            return Ok(Placement::Groups);
+            return Ok(HaMode::Groups);
         }
         if self.inner.migrated.get().is_some() {
-            return Ok(Placement::Rules);
+            return Ok(HaMode::Rules);
         }
         match self.list(Collection::HaGroups, call).await {
-            Ok(_) => Ok(Placement::GroupsUntilMigrated),
+            Ok(_) => Ok(HaMode::GroupsUntilMigrated),
             Err(error) if error.kind() == ErrorKind::GroupsMigrated => {
                 // Losing the race to set it means that it is set.
                 let _ = self.inner.migrated.set(());
-                Ok(Placement::Rules)
+                Ok(HaMode::Rules)
             }
             Err(error) => Err(error),
         }

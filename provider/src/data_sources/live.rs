@@ -10,13 +10,14 @@ use pve_schemas::data::failover_simulation::FailoverSimulationArguments;
 use pve_schemas::data::replication_jobs::ReplicationJobsArguments;
 use pve_schemas::data::{Quorum, ReplicationJobs};
 use pve_schemas::noun::Rest;
+use pve_schemas::value::HaMode;
 use serde_json::Value as Json;
 
 use super::adapter::{Reader, Source};
-use crate::client::{Call, Collection, Error, ErrorKind, Permissions, Placement, path};
+use crate::client::{Call, Collection, Error, ErrorKind, Permissions, path};
 use crate::framework::Failure;
 use crate::simulation::live::{Crs, Guest, Hidden, Live, NodeFact, Storage, Volumes};
-use crate::simulation::{Model, Replica, ReplicaState, Wanted};
+use crate::simulation::{Replica, ReplicaState, Wanted};
 
 /// How many guests are asked for at once.
 const AT_ONCE: usize = 8;
@@ -49,12 +50,7 @@ pub(super) struct Answers {
 /// # Errors
 /// What the requests meet that nothing can be said without.
 pub(super) async fn read(reader: &Reader<'_>, plans: &FailoverSimulationArguments) -> Result<Answers, Failure> {
-    let placement = reader.client.placement(&reader.call).await.map_err(|error| reader.failed(&error))?;
-    let model = match placement {
-        Placement::Groups => Model::Groups,
-        Placement::GroupsUntilMigrated => Model::GroupsAsRules,
-        Placement::Rules => Model::Rules,
-    };
+    let mode = reader.client.ha_mode(&reader.call).await.map_err(|error| reader.failed(&error))?;
     let (status, manager, resources, members, voters, qdevice, everything, options) = tokio::try_join!(
         reader.list(Collection::HaStatus),
         reader.object(Collection::HaManagerStatus),
@@ -65,8 +61,8 @@ pub(super) async fn read(reader: &Reader<'_>, plans: &FailoverSimulationArgument
         reader.list(Collection::ClusterResources),
         reader.object(Collection::DatacenterOptions),
     )?;
-    let rules = if model == Model::Groups { Json::Null } else { reader.list(Collection::HaRules).await? };
-    let groups = if model == Model::Rules { Json::Null } else { reader.list(Collection::HaGroups).await? };
+    let rules = if mode == HaMode::Groups { Json::Null } else { reader.list(Collection::HaRules).await? };
+    let groups = if mode == HaMode::Rules { Json::Null } else { reader.list(Collection::HaGroups).await? };
     let storages = optional(reader, reader.client.get::<Json>("/storage", &reader.call).await)?;
     let jobs = <ReplicationJobs as Source>::read(reader, ReplicationJobsArguments::default()).await?;
     let configured = reader.list(Collection::ReplicationJobs).await?;
@@ -76,8 +72,8 @@ pub(super) async fn read(reader: &Reader<'_>, plans: &FailoverSimulationArgument
     let quorum = Quorum::from_answers(&members, &voters, &qdevice).map_err(garbled)?;
     let rows = everything.as_array().map(Vec::as_slice).unwrap_or_default();
     let mut live = Live {
-        model,
-        wanted: Wanted::from_answers(&resources, if model == Model::Rules { &rules } else { &Json::Null }, &groups)
+        mode,
+        wanted: Wanted::from_answers(&resources, if mode == HaMode::Rules { &rules } else { &Json::Null }, &groups)
             .map_err(garbled)?,
         manager: manager["manager_status"].clone(),
         // pve-ha-manager began to count them just before it began to tell whether it is armed.

@@ -44,7 +44,7 @@ pub struct Complaint {
 impl Conflicts {
     /// The feasibility of `rule`; none while a part of it isn't known, or where it is switched off.
     pub fn of(rule: &Rule, view: &View<'_>) -> Option<Self> {
-        let rule = rule.known().filter(|rule| !rule.disabled)?;
+        let rule = rule.placement.clone().filter(|rule| !rule.disabled)?;
         // The HA manager learns of nodes only once it is active; a rule that comes too early for that is sent again.
         let nodes = view.cluster.map(|cluster| cluster.nodes.clone());
         let others = linked(&rule, view);
@@ -106,14 +106,15 @@ fn linked(rule: &PlacementRule, view: &View<'_>) -> Vec<Other> {
     let mut open: Vec<Name> = seen.iter().cloned().collect();
     while let Some(sid) = open.pop() {
         for other in view.rules_naming(&sid) {
-            let Some(known) = other.object.known().filter(|known| !known.disabled && known.id != rule.id) else {
+            let Some(known) = other.object.placement.as_ref().filter(|known| !known.disabled && known.id != rule.id)
+            else {
                 continue;
             };
             if found.contains_key(&known.id) {
                 continue;
             }
             open.extend(known.resources.iter().filter(|sid| seen.insert((*sid).clone())).cloned());
-            found.insert(known.id.clone(), Other { rule: known, is_planned: other.is_planned });
+            found.insert(known.id.clone(), Other { rule: known.clone(), is_planned: other.is_planned });
         }
     }
     found.into_values().collect()

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
-use pve_schemas::noun::{Parsed, Rest};
+use pve_schemas::noun::{Parsed, Partial, Partly, Rest};
 use pve_schemas::replication_job::is_being_removed;
+use pve_schemas::value::HaMode;
 use pve_schemas::{HaGroup, HaNodeAffinityRule, HaResource, HaResourceAffinityRule, ReplicationJob};
 use serde::Deserialize;
 use serde_json::Value as Json;
@@ -15,7 +16,7 @@ use tokio::sync::OnceCell;
 use super::objects::Object;
 use super::planned_objects::{ObjectIndex, id};
 use crate::call::Call;
-use crate::client::{Client, Collection, Permissions, Placement, Version, Who, wire};
+use crate::client::{Client, Collection, Permissions, Version, Who, wire};
 use pve_ha_manager::config::Name;
 
 /// How long a list of guests may say that one is missing.
@@ -223,21 +224,21 @@ async fn lack_of_quorum(client: &Client, call: &Call) -> Option<String> {
 async fn resources(client: &Client, call: &Call) -> Option<ObjectIndex> {
     let entries = list(client, call, Collection::HaResources).await?;
     let resources = entries.iter().filter_map(|entry| HaResource::parse(entry).ok()).map(|resource| resource.noun);
-    Some(shelf(resources.map(|resource| Object::Resource(resource.into()))))
+    Some(shelf(resources.map(recorded)))
 }
 
 async fn placed(client: &Client, call: &Call) -> Option<Placed> {
-    if client.placement(call).await.ok()? != Placement::Rules {
+    if client.ha_mode(call).await.ok()? != HaMode::Rules {
         let entries = list(client, call, Collection::HaGroups).await?;
         let groups = entries.iter().filter_map(understood::<HaGroup>);
-        return Some(Placed { are_groups: true, shelf: shelf(groups.map(|group| Object::Group(group.into()))) });
+        return Some(Placed { are_groups: true, shelf: shelf(groups.map(recorded)) });
     }
     let entries = list(client, call, Collection::HaRules).await?;
     let rules = entries.iter().filter_map(|entry| {
         if HaNodeAffinityRule::owns(entry) {
-            understood::<HaNodeAffinityRule>(entry).map(|rule| Object::Rule(rule.into()))
+            understood::<HaNodeAffinityRule>(entry).map(recorded)
         } else {
-            understood::<HaResourceAffinityRule>(entry).map(|rule| Object::Rule(rule.into()))
+            understood::<HaResourceAffinityRule>(entry).map(recorded)
         }
     });
     Some(Placed { are_groups: false, shelf: shelf(rules) })
@@ -251,13 +252,18 @@ async fn manager(client: &Client, call: &Call) -> Option<Json> {
 async fn jobs(client: &Client, call: &Call) -> Option<ObjectIndex> {
     let entries = list(client, call, Collection::ReplicationJobs).await?;
     let jobs = entries.iter().filter(|entry| !is_being_removed(entry));
-    Some(shelf(jobs.filter_map(understood::<ReplicationJob>).map(|job| Object::Job(job.into()))))
+    Some(shelf(jobs.filter_map(understood::<ReplicationJob>).map(recorded)))
 }
 
 /// The object of an entry. One that has a property which this provider does not know may mean something else than it seems
 /// to, so that no check goes by it.
 fn understood<N: Rest>(entry: &Json) -> Option<N> {
     N::parse(entry).ok().and_then(Parsed::understood)
+}
+
+/// The object as the cluster has it.
+fn recorded<N: Partly<Partial: Into<Object>>>(noun: N) -> Object {
+    Partial::<N>::from(noun).into()
 }
 
 fn shelf(objects: impl Iterator<Item = Object>) -> ObjectIndex {

@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use pve_schemas::value::HaState;
+use pve_schemas::HaResource;
+use pve_schemas::noun::Partial;
 
 use super::live::Cluster;
 use super::objects::{Kind, Resource};
 use super::planned_objects::Family;
 use super::view::View;
 use crate::simulation;
-use pve_ha_manager::config::{Config, Group, Name, Policy, Requested, Resource as Placed};
+use pve_ha_manager::config::{Config, Group, Name, Policy, Resource as Placed};
 use pve_ha_manager::forecast::Forecast;
 use pve_ha_manager::groups;
 use pve_ha_manager::service::State;
@@ -73,11 +74,7 @@ fn config(view: &View<'_>) -> Option<Config> {
         let groups: BTreeMap<Name, Group> = view
             .groups()
             .into_iter()
-            .map(|seen| {
-                let nodes = seen.object.nodes.priorities.clone()?.into_iter().collect();
-                let (restricted, nofailback) = (seen.object.nodes.strict?, seen.object.nofailback?);
-                Some((seen.object.name.clone()?, Group { nodes, restricted, nofailback }))
-            })
+            .map(|seen| Some((seen.object.name.clone()?, simulation::nouns::group(&seen.object.noun)?)))
             .collect::<Option<_>>()?;
         if view.live.is_pve_8()? {
             Policy::Groups(groups)
@@ -89,7 +86,8 @@ fn config(view: &View<'_>) -> Option<Config> {
             Policy::Rules(groups::as_rules(&groups, &resources))
         }
     } else {
-        let mut rules = view.rules().into_iter().map(|seen| seen.object.known()).collect::<Option<Vec<_>>>()?;
+        let mut rules =
+            view.rules().into_iter().map(|seen| seen.object.placement.clone()).collect::<Option<Vec<_>>>()?;
         rules.sort_by(|a, b| a.id.cmp(&b.id));
         Policy::Rules(rules)
     };
@@ -97,19 +95,9 @@ fn config(view: &View<'_>) -> Option<Config> {
 }
 
 fn placed(resource: &Resource) -> Option<Placed> {
-    Some(Placed {
-        state: match resource.state? {
-            HaState::Started | HaState::Enabled => Requested::Started,
-            HaState::Stopped => Requested::Stopped,
-            HaState::Disabled => Requested::Disabled,
-            HaState::Ignored => Requested::Ignored,
-        },
-        group: resource.group.clone()?,
-        failback: resource.failback?,
-        // Nothing fails to start in a forecast.
-        max_restart: 1,
-        max_relocate: 1,
-    })
+    // Nothing fails to start in a forecast, whatever these will be.
+    let noun = Partial::<HaResource> { max_restart: Some(None), max_relocate: Some(None), ..resource.noun.clone() };
+    simulation::nouns::resource(&noun)
 }
 
 /// Where the guests of HA resources are that the HA manager does not know yet.

@@ -1,17 +1,18 @@
 //! The objects that checks speak of, as they are planned and as the cluster has them.
 
-mod recorded;
+mod nouns;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use pve_schemas::noun::{Noun, Partial};
 use pve_schemas::value::HaState;
-use pve_schemas::{
-    DatacenterOptions, HaGroup, HaNodeAffinityRule, HaResource, HaResourceAffinityRule, ReplicationJob, noun::Noun,
-};
+use pve_schemas::{DatacenterOptions, HaGroup, HaNodeAffinityRule, HaResource, HaResourceAffinityRule, ReplicationJob};
+
+use nouns::planned;
 
 use super::live::Cluster;
-use crate::framework::{Number, Path, Value};
-use pve_ha_manager::config::{Affinity, Name, NodeAffinity, Rule as PlacementRule, RuleKind};
+use crate::framework::{Path, Value};
+use pve_ha_manager::config::{Affinity, Name, NodeAffinity, Rule as PlacementRule};
 
 /// A part of a planned object; none while it isn't known.
 pub type Known<T> = Option<T>;
@@ -45,11 +46,8 @@ pub struct Hosted {
 #[derive(Debug, Clone)]
 pub struct Resource {
     pub sid: Known<Name>,
-    pub state: Known<HaState>,
     pub group: Known<Option<Name>>,
-    pub failback: Known<bool>,
-    pub max_relocate: Known<i64>,
-    pub purge_rules: Known<bool>,
+    pub noun: Partial<HaResource>,
 }
 
 /// An HA rule of either type.
@@ -59,6 +57,8 @@ pub struct Rule {
     pub resources: Known<BTreeSet<Name>>,
     pub disabled: Known<bool>,
     pub kind: Kind,
+    /// The rule for the placement algorithm.
+    pub placement: Known<PlacementRule>,
 }
 
 /// What a rule says.
@@ -83,7 +83,7 @@ pub struct Nodes {
 pub struct Group {
     pub name: Known<Name>,
     pub nodes: Nodes,
-    pub nofailback: Known<bool>,
+    pub noun: Partial<HaGroup>,
 }
 
 /// A replication job.
@@ -100,48 +100,12 @@ pub struct Job {
 impl Object {
     /// The object of type `kind` in `value`; none for types without checks.
     pub fn of(kind: &str, value: &Value) -> Option<Self> {
-        let flag = |name: &str, default: bool| flag(value.at(name), default);
         Some(match kind {
-            HaResource::NAME => Self::Resource(Resource {
-                sid: name(value.at("sid")).flatten(),
-                state: state(value.at("state")),
-                group: name(value.at("group")),
-                failback: flag("failback", true),
-                max_relocate: number(value.at("max_relocate"), 1),
-                purge_rules: flag("purge_rules", false),
-            }),
-            HaNodeAffinityRule::NAME => Self::Rule(Rule {
-                name: name(value.at("name")).flatten(),
-                resources: names(value.at("resources")),
-                disabled: flag("disabled", false),
-                kind: Kind::Nodes(Nodes {
-                    affinity: affinity(value.at("affinity")),
-                    priorities: priorities(value.at("nodes")),
-                    strict: flag("strict", false),
-                }),
-            }),
-            HaResourceAffinityRule::NAME => Self::Rule(Rule {
-                name: name(value.at("name")).flatten(),
-                resources: names(value.at("resources")),
-                disabled: flag("disabled", false),
-                kind: Kind::Affinity(affinity(value.at("affinity"))),
-            }),
-            HaGroup::NAME => Self::Group(Group {
-                name: name(value.at("name")).flatten(),
-                nodes: Nodes {
-                    affinity: Some(Affinity::Positive),
-                    priorities: priorities(value.at("nodes")),
-                    strict: flag("restricted", false),
-                },
-                nofailback: flag("nofailback", false),
-            }),
-            ReplicationJob::NAME => Self::Job(Job {
-                guest: id(value.at("guest")),
-                number: id(value.at("job_number")),
-                target: name(value.at("target")).flatten(),
-                copies_to: ["copies_to", "target"].iter().find_map(|end| name(value.at(end)).flatten()),
-                disabled: flag("disabled", false),
-            }),
+            HaResource::NAME => planned::<HaResource>(value).into(),
+            HaNodeAffinityRule::NAME => planned::<HaNodeAffinityRule>(value).into(),
+            HaResourceAffinityRule::NAME => planned::<HaResourceAffinityRule>(value).into(),
+            HaGroup::NAME => planned::<HaGroup>(value).into(),
+            ReplicationJob::NAME => planned::<ReplicationJob>(value).into(),
             DatacenterOptions::NAME => Self::Options,
             "pve_qdevice" => Self::Qdevice,
             "pve_node_maintenance" | "pve_node_watchdog" => Self::Hosted(Hosted {
@@ -190,12 +154,13 @@ impl Object {
 impl Resource {
     /// Whether the HA manager has anything to do with it, as far as is known.
     pub fn is_managed(&self) -> bool {
-        !matches!(self.state, Some(HaState::Ignored))
+        self.noun.state() != Some(HaState::Ignored)
     }
 
     /// Whether it is moved back to a better node.
     pub fn returns(&self) -> bool {
-        self.failback == Some(true) && !matches!(self.state, None | Some(HaState::Ignored | HaState::Disabled))
+        let is_left_alone = matches!(self.noun.state(), None | Some(HaState::Ignored | HaState::Disabled));
+        self.noun.failback() == Some(true) && !is_left_alone
     }
 }
 
@@ -211,20 +176,6 @@ impl Rule {
             Kind::Nodes(nodes) if self.is_enabled() => Some(nodes),
             _ => None,
         }
-    }
-
-    /// The rule for the placement algorithm; none while a part of it is unknown.
-    pub fn known(&self) -> Option<PlacementRule> {
-        let kind = match &self.kind {
-            Kind::Nodes(nodes) => RuleKind::NodeAffinity(nodes.known()?),
-            Kind::Affinity(affinity) => RuleKind::ResourceAffinity((*affinity)?),
-        };
-        Some(PlacementRule {
-            id: self.name.clone()?,
-            resources: self.resources.clone()?,
-            disabled: self.disabled?,
-            kind,
-        })
     }
 }
 
@@ -277,65 +228,10 @@ impl Nodes {
 }
 
 fn named(value: &Value, at: Path) -> (Path, Known<Name>) {
-    (at.field("node"), name(value.at("node")).flatten())
+    (at.field("node"), value.at("node").as_str().map(Name::from))
 }
 
 /// The guest's id in `vm:100`.
 pub fn guest_of(sid: &str) -> Option<u64> {
     sid.split_once(':').and_then(|(_, id)| id.parse().ok())
-}
-
-/// A priority as placement counts it.
-fn capped(priority: i64) -> u32 {
-    u32::try_from(priority.max(0)).unwrap_or(u32::MAX)
-}
-
-/// A text that may be unset.
-fn name(value: &Value) -> Known<Option<Name>> {
-    match value {
-        Value::Unknown => None,
-        value => Some(value.as_str().map(Name::from)),
-    }
-}
-
-fn names(value: &Value) -> Known<BTreeSet<Name>> {
-    value.elements()?.iter().map(|element| element.as_str().map(Name::from)).collect()
-}
-
-fn flag(value: &Value, default: bool) -> Known<bool> {
-    match value {
-        Value::Null => Some(default),
-        value => value.as_bool(),
-    }
-}
-
-fn number(value: &Value, default: i64) -> Known<i64> {
-    match value {
-        Value::Null => Some(default),
-        value => value.as_number().and_then(Number::as_i64),
-    }
-}
-
-fn id(value: &Value) -> Known<u64> {
-    value.as_number().and_then(Number::as_i64).and_then(|id| u64::try_from(id).ok())
-}
-
-fn state(value: &Value) -> Known<HaState> {
-    match value {
-        Value::Null => Some(HaState::Started),
-        value => serde_json::from_value(value.as_str()?.into()).ok(),
-    }
-}
-
-fn affinity(value: &Value) -> Known<Affinity> {
-    match value {
-        Value::Unknown => None,
-        value if value.as_str() == Some("negative") => Some(Affinity::Negative),
-        _ => Some(Affinity::Positive),
-    }
-}
-
-fn priorities(value: &Value) -> Known<BTreeMap<Name, u32>> {
-    let entry = |(node, priority): (&String, &Value)| Some((node.as_str().into(), capped(number(priority, 0)?)));
-    value.as_map()?.iter().map(entry).collect()
 }

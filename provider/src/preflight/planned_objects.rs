@@ -258,11 +258,11 @@ mod tests {
     #[test]
     fn a_renamed_object_removes_the_old_one_unless_another_takes_its_name() {
         let mut ledger = PlannedObjects::default();
-        ledger.record(rule("a".into(), &["vm:100"]), rule("b".into(), &["vm:100"]));
-        assert!(ledger.overrides(Family::Rule, &"a".into()) && !ledger.plans(Family::Rule, &"a".into()));
-        ledger.record(None, rule("a".into(), &["vm:101"]));
-        ledger.record(rule("a".into(), &["vm:100"]), None);
-        assert!(ledger.plans(Family::Rule, &"a".into()));
+        ledger.record(rule("aa".into(), &["vm:100"]), rule("bb".into(), &["vm:100"]));
+        assert!(ledger.overrides(Family::Rule, &"aa".into()) && !ledger.plans(Family::Rule, &"aa".into()));
+        ledger.record(None, rule("aa".into(), &["vm:101"]));
+        ledger.record(rule("aa".into(), &["vm:100"]), None);
+        assert!(ledger.plans(Family::Rule, &"aa".into()));
     }
 
     /// The keys of a job of guest 100 with this number, if it is known, to this node.
@@ -318,8 +318,8 @@ mod tests {
     #[test]
     fn an_object_planned_again_is_found_by_what_it_names_now() {
         let mut ledger = PlannedObjects::default();
-        ledger.record(None, rule("a".into(), &["vm:100", "vm:101"]));
-        ledger.record(None, rule("a".into(), &["vm:101"]));
+        ledger.record(None, rule("aa".into(), &["vm:100", "vm:101"]));
+        ledger.record(None, rule("aa".into(), &["vm:101"]));
         assert_eq!(ledger.shelf.rules_naming("vm:100").count(), 0);
         assert_eq!(ledger.shelf.rules_naming("vm:101").count(), 1);
         assert!(!ledger.has_nameless(Family::Rule));

@@ -24,7 +24,7 @@ impl<'a> Referrers<'a> {
                 let ids = view.live.resources()?.users_of(group.name.as_ref()?).collect();
                 Some(Self { family: Family::Resource, ids })
             }
-            Object::Resource(Resource { sid: Some(sid), purge_rules: Some(false), .. }) => {
+            Object::Resource(Resource { sid: Some(sid), noun, .. }) if noun.purge_rules() == Some(false) => {
                 let ids = view.live.placed()?.shelf.rules_naming(sid).collect();
                 Some(Self { family: Family::Rule, ids })
             }

@@ -114,7 +114,7 @@ impl<'a> View<'a> {
     /// Whether an HA resource moves back to a better node; on PVE 8 its group decides.
     pub fn returns(&self, resource: &Resource) -> bool {
         let group = resource.group.clone().flatten().and_then(|name| self.group(&name));
-        resource.returns() && group.is_none_or(|group| group.object.nofailback == Some(false))
+        resource.returns() && group.is_none_or(|group| group.object.noun.nofailback() == Some(false))
     }
 
     /// Whether the cluster has an object of this one's natural id, whatever this plan makes of it.

@@ -9,7 +9,7 @@ use super::{Demands, Facts};
 
 pub(super) fn disks(facts: &Facts, demands: &Demands) -> Verdict {
     let (mut missing, mut dark, mut looked) = (Vec::new(), Vec::new(), 0);
-    let config = facts.live.wanted.config(facts.live.model, &facts.live.crs);
+    let config = facts.live.wanted.config(facts.live.mode, &facts.live.crs);
     for guest in facts.ha_guests() {
         looked += 1;
         for node in may_run(facts, &config, guest) {

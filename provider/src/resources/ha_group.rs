@@ -1,14 +1,14 @@
 //! HA groups: gone for good from a PVE 9 cluster that has migrated them.
 
 use pve_schemas::noun::Rest;
-use pve_schemas::value::ConfigId;
+use pve_schemas::value::{ConfigId, HaMode};
 use pve_schemas::{HaGroup, HaNodeAffinityRule};
 use serde_json::Value as Json;
 
 use super::explain;
 use super::moved::{self, Moved};
 use super::operations::{OpContext, Operations, simple_id};
-use crate::client::{Collection, Placement};
+use crate::client::Collection;
 use crate::framework::{Change, Diagnostics, Failure, MoveSource, Value, quoted};
 
 impl Operations for HaGroup {
@@ -21,7 +21,7 @@ impl Operations for HaGroup {
 
     async fn preflight(op: &OpContext<'_>, change: Change<'_>) -> Diagnostics {
         let mut diagnostics = Diagnostics::new();
-        if let Ok(Placement::Rules) = op.client().placement(&op.call()).await {
+        if let Ok(HaMode::Rules) = op.client().ha_mode(&op.call()).await {
             let name = change.planned.at("name").as_str().unwrap_or("NAME");
             let instead = match migrated(op, name).await {
                 None if change.prior.is_none() => format!(
@@ -45,14 +45,14 @@ impl Operations for HaGroup {
     }
 
     async fn exists(op: &OpContext<'_>) -> Result<bool, Failure> {
-        let placement = op.client().placement(&op.call()).await.map_err(|error| explain("the HA groups", &error))?;
-        Ok(placement != Placement::Rules)
+        let mode = op.client().ha_mode(&op.call()).await.map_err(|error| explain("the HA groups", &error))?;
+        Ok(mode != HaMode::Rules)
     }
 
     async fn read_instead(op: &OpContext<'_>, object: &Value) -> Result<Option<Option<Value>>, Failure> {
         let name = object.at("name").as_str().unwrap_or_default();
-        let placement = op.client().placement(&op.call()).await.map_err(|error| explain(name, &error))?;
-        if placement != Placement::Rules {
+        let mode = op.client().ha_mode(&op.call()).await.map_err(|error| explain(name, &error))?;
+        if mode != HaMode::Rules {
             return Ok(None);
         }
         if object.at("nodes").is_null() {

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use pve_schemas::HaResource;
 use pve_schemas::ha_resource::FAILBACK;
-use pve_schemas::value::{Entry, HaState, Sid};
+use pve_schemas::value::{Entry, HaMode, HaState, Sid};
 use serde_json::Value as Json;
 
 use super::moved::{self, Moved};
 use super::operations::{OpContext, Operations, newly_set, simple_id};
 use super::{explain, ha_features, ha_group};
-use crate::client::{Collection, Params, Placement};
+use crate::client::{Collection, Params};
 use crate::framework::{Change, Diagnostics, Failure, MoveSource, Path, Value};
 use crate::preflight;
 use crate::session::Configured;
@@ -34,8 +34,8 @@ impl Operations for HaResource {
         if !gives_up && !newly_set(&change, "failback") && !newly_set(&change, "group") {
             return diagnostics;
         }
-        let Ok(placement) = op.client().placement(&op.call()).await else { return diagnostics };
-        if placement == Placement::Groups && newly_set(&change, "failback") {
+        let Ok(mode) = op.client().ha_mode(&op.call()).await else { return diagnostics };
+        if mode == HaMode::Groups && newly_set(&change, "failback") {
             diagnostics.error_at(
                 Path::attribute("failback"),
                 "failback needs PVE 9",
@@ -43,7 +43,7 @@ impl Operations for HaResource {
                  resource instead.",
             );
         }
-        if placement == Placement::Rules && newly_set(&change, "group") {
+        if mode == HaMode::Rules && newly_set(&change, "group") {
             diagnostics.error_at(
                 Path::attribute("group"),
                 "This cluster has no HA groups any more",
@@ -51,7 +51,7 @@ impl Operations for HaResource {
                  resource in `resources`.",
             );
         }
-        if placement == Placement::Rules && gives_up && !has_failback(op, change.planned).await {
+        if mode == HaMode::Rules && gives_up && !has_failback(op, change.planned).await {
             diagnostics.warning_at(
                 Path::attribute("failback"),
                 "Failback is switched on",
@@ -81,8 +81,8 @@ impl Operations for HaResource {
         if !found.at("group").is_null() {
             return Ok(());
         }
-        let placement = op.client().placement(&op.call()).await.map_err(|e| explain("the HA groups", &e))?;
-        if placement != Placement::Rules {
+        let mode = op.client().ha_mode(&op.call()).await.map_err(|e| explain("the HA groups", &e))?;
+        if mode != HaMode::Rules {
             return Ok(());
         }
         // `nofailback` of the group has become the resource's own: as long as it has its group in the state, nothing changed.
@@ -125,8 +125,8 @@ impl Operations for HaResource {
         if !gives_up_group(from, to) {
             return Ok(());
         }
-        let placement = op.client().placement(&op.call()).await.map_err(|e| explain("the HA groups", &e))?;
-        if placement == Placement::Rules {
+        let mode = op.client().ha_mode(&op.call()).await.map_err(|e| explain("the HA groups", &e))?;
+        if mode == HaMode::Rules {
             // What `adjust` has hidden; if it hasn't, Proxmox deletes what is not set without a word.
             from.insert("failback", Value::from(false));
         }

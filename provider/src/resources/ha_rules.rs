@@ -1,12 +1,12 @@
 //! HA rules: both types, which only PVE 9 has.
 
-use pve_schemas::value::ConfigId;
+use pve_schemas::value::{ConfigId, HaMode};
 use pve_schemas::{HaNodeAffinityRule, HaResourceAffinityRule};
 
 use super::moved::{self, Moved};
 use super::operations::{OpContext, Operations, simple_id};
 use super::{explain, ha_features};
-use crate::client::{Collection, Placement};
+use crate::client::Collection;
 use crate::framework::{Change, Diagnostics, Failure, MoveSource, Number, Path, Value};
 use crate::session::Configured;
 
@@ -85,25 +85,25 @@ impl Operations for HaResourceAffinityRule {
 }
 
 async fn are_rules(op: &OpContext<'_>) -> Result<bool, Failure> {
-    let placement = op.client().placement(&op.call()).await.map_err(|error| explain("the HA rules", &error))?;
-    Ok(placement == Placement::Rules)
+    let mode = op.client().ha_mode(&op.call()).await.map_err(|error| explain("the HA rules", &error))?;
+    Ok(mode == HaMode::Rules)
 }
 
 async fn rules_exist(op: &OpContext<'_>, on_pve8: &str) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
-    match op.client().placement(&op.call()).await {
-        Ok(Placement::Groups) => {
+    match op.client().ha_mode(&op.call()).await {
+        Ok(HaMode::Groups) => {
             diagnostics.error(
                 "HA rules need PVE 9",
                 format!("This cluster runs PVE 8, which has HA groups instead of rules. {on_pve8}"),
             );
         }
-        Ok(Placement::GroupsUntilMigrated) => diagnostics.error(
+        Ok(HaMode::GroupsUntilMigrated) => diagnostics.error(
             "The HA groups of this cluster are not migrated yet",
             "Proxmox accepts HA rules only after the migration of its HA groups. The HA manager migrates them once \
              every node runs PVE 9 and is online. Until then write `pve_ha_group`.",
         ),
-        Ok(Placement::Rules) | Err(_) => {}
+        Ok(HaMode::Rules) | Err(_) => {}
     }
     diagnostics
 }

@@ -3,31 +3,18 @@
 use std::collections::BTreeMap;
 
 use pve_schemas::data::planned::Plans;
-use pve_schemas::ha_resource_affinity_rule::Affinity as RuleAffinity;
 use pve_schemas::noun::Rest;
-use pve_schemas::value::{HaState, NodePriorities, SidSet};
+use pve_schemas::value::HaMode;
 use pve_schemas::{HaGroup, HaNodeAffinityRule, HaResource, HaResourceAffinityRule};
 use serde_json::Value as Json;
 
-use pve_ha_manager::config::{
-    Affinity, Config, Group, Name, NodeAffinity, Policy, Requested, Resource, Rule, RuleKind,
-};
+use pve_ha_manager::config::{Config, Group, Name, Policy, Resource, Rule};
 use pve_ha_manager::groups;
 
 use super::InvalidArgument;
 use super::Unknown;
 use super::live::Crs;
-
-/// How this cluster binds HA resources to nodes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Model {
-    /// PVE 8: groups.
-    Groups,
-    /// PVE 9 before its groups are migrated: groups read as rules.
-    GroupsAsRules,
-    /// PVE 9: rules.
-    Rules,
-}
+use super::nouns;
 
 /// HA objects by natural id.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -64,10 +51,10 @@ impl Wanted {
     ///
     /// # Errors
     /// An object is of a kind that this cluster does not have.
-    pub fn with(mut self, plans: &Plans, model: Model) -> Result<Self, InvalidArgument> {
+    pub fn with(mut self, plans: &Plans, mode: HaMode) -> Result<Self, InvalidArgument> {
         let misfit = |argument, problem: &str| Err(InvalidArgument { argument, problem: problem.to_owned() });
         let no_rules = "this cluster has no HA rules yet. Pass `groups` on PVE 8.";
-        let has_rules = model == Model::Rules;
+        let has_rules = mode == HaMode::Rules;
         if !has_rules && plans.node_affinity_rules.as_ref().is_some_and(|rules| !rules.is_empty()) {
             return misfit("node_affinity_rules", no_rules);
         }
@@ -102,21 +89,26 @@ impl Wanted {
         Ok(self)
     }
 
-    /// What placement goes by.
-    pub fn config(&self, model: Model, crs: &Crs) -> Config {
-        let mut resources: BTreeMap<Name, Resource> =
-            self.resources.iter().map(|(sid, r)| (sid.as_str().into(), resource(r, model))).collect();
-        let groups: BTreeMap<Name, Group> =
-            self.groups.iter().map(|(name, g)| (name.as_str().into(), group(g))).collect();
-        let policy = match model {
-            Model::Groups => Policy::Groups(groups),
-            Model::GroupsAsRules => {
+    /// What placement goes by. What is read or planned here is wholly known.
+    pub fn config(&self, mode: HaMode, crs: &Crs) -> Config {
+        let named =
+            |(sid, noun): (&String, &HaResource)| Some((sid.as_str().into(), nouns::resource(&noun.clone().into())?));
+        let mut resources: BTreeMap<Name, Resource> = self.resources.iter().filter_map(named).collect();
+        let named =
+            |(name, noun): (&String, &HaGroup)| Some((name.as_str().into(), nouns::group(&noun.clone().into())?));
+        let groups: BTreeMap<Name, Group> = self.groups.iter().filter_map(named).collect();
+        let policy = match mode {
+            HaMode::Groups => Policy::Groups(groups),
+            HaMode::GroupsUntilMigrated => {
                 for resource in resources.values_mut() {
                     resource.failback = groups::failback(resource, &groups);
                 }
                 Policy::Rules(groups::as_rules(&groups, &resources))
             }
-            Model::Rules => Policy::Rules(self.rules()),
+            HaMode::Rules => {
+                resources.values_mut().for_each(|resource| resource.group = None);
+                Policy::Rules(self.rules())
+            }
         };
         Config {
             resources,
@@ -129,25 +121,8 @@ impl Wanted {
 
     /// The rules as placement knows them, by name.
     pub fn rules(&self) -> Vec<Rule> {
-        let node = self.node_rules.values().map(|rule| Rule {
-            id: rule.name.as_str().into(),
-            resources: sids(&rule.resources),
-            disabled: rule.disabled(),
-            kind: RuleKind::NodeAffinity(NodeAffinity {
-                affinity: if rule.avoids() { Affinity::Negative } else { Affinity::Positive },
-                nodes: priorities(&rule.nodes).collect(),
-                strict: rule.strict(),
-            }),
-        });
-        let resource = self.resource_rules.values().map(|rule| Rule {
-            id: rule.name.as_str().into(),
-            resources: sids(&rule.resources),
-            disabled: rule.disabled(),
-            kind: RuleKind::ResourceAffinity(match rule.affinity {
-                RuleAffinity::Positive => Affinity::Positive,
-                RuleAffinity::Negative => Affinity::Negative,
-            }),
-        });
+        let node = self.node_rules.values().filter_map(|rule| nouns::node_rule(&rule.clone().into()));
+        let resource = self.resource_rules.values().filter_map(|rule| nouns::resource_rule(&rule.clone().into()));
         let mut rules: Vec<Rule> = node.chain(resource).collect();
         rules.sort_by(|a, b| a.id.cmp(&b.id));
         rules
@@ -159,37 +134,9 @@ fn parsed<T: Rest>(answer: &Json) -> Result<BTreeMap<String, T>, String> {
     entries.map(|entry| T::parse(entry).map(|parsed| (parsed.noun.key(), parsed.noun))).collect()
 }
 
-fn resource(resource: &HaResource, model: Model) -> Resource {
-    let limit = |limit: i64| u32::try_from(limit.max(0)).unwrap_or(u32::MAX);
-    Resource {
-        state: match resource.state() {
-            HaState::Started | HaState::Enabled => Requested::Started,
-            HaState::Stopped => Requested::Stopped,
-            HaState::Disabled => Requested::Disabled,
-            HaState::Ignored => Requested::Ignored,
-        },
-        group: resource.group.as_ref().filter(|_| model != Model::Rules).map(|group| group.as_str().into()),
-        failback: resource.failback(),
-        max_restart: limit(resource.max_restart()),
-        max_relocate: limit(resource.max_relocate()),
-    }
-}
-
-fn group(group: &HaGroup) -> Group {
-    Group { nodes: priorities(&group.nodes).collect(), restricted: group.restricted(), nofailback: group.nofailback() }
-}
-
-fn priorities(nodes: &NodePriorities) -> impl Iterator<Item = (Name, u32)> {
-    let number = |priority: Option<i64>| u32::try_from(priority.unwrap_or(0)).unwrap_or(u32::MAX);
-    nodes.0.iter().map(move |(node, priority)| (node.as_str().into(), number(*priority)))
-}
-
-fn sids(set: &SidSet) -> std::collections::BTreeSet<Name> {
-    set.0.iter().map(|sid| sid.as_str().into()).collect()
-}
-
 #[cfg(test)]
 mod tests {
+    use pve_ha_manager::config::{Requested, RuleKind};
     use serde_json::json;
 
     use super::*;
@@ -215,9 +162,9 @@ mod tests {
             "node_affinity_rules": [{"name": "bb", "resources": ["vm:101"], "nodes": {"pve3": null}}],
             "removed": ["vm:101", "aa"],
         }));
-        let wanted = live().with(&plans, Model::Rules).unwrap();
+        let wanted = live().with(&plans, HaMode::Rules).unwrap();
         assert_eq!(wanted.resources.keys().collect::<Vec<_>>(), ["ct:102", "vm:100"]);
-        let config = wanted.config(Model::Rules, &Crs::default());
+        let config = wanted.config(HaMode::Rules, &Crs::default());
         assert_eq!(config.resources["vm:100"].max_restart, 1);
         assert_eq!(config.resources["ct:102"].state, Requested::Started);
         let Policy::Rules(rules) = config.policy else { panic!("rules") };
@@ -228,18 +175,18 @@ mod tests {
     #[test]
     fn what_is_planned_and_removed_is_planned() {
         let plans = plans(json!({"resources": [{"sid": "vm:100"}], "removed": ["vm:100"]}));
-        assert!(live().with(&plans, Model::Rules).unwrap().resources.contains_key("vm:100"));
+        assert!(live().with(&plans, HaMode::Rules).unwrap().resources.contains_key("vm:100"));
     }
 
     #[test]
     fn objects_of_the_other_release_are_refused() {
         let groups = plans(json!({"groups": [{"name": "gg", "nodes": {"pve1": 1}}]}));
-        assert!(live().with(&groups, Model::Rules).unwrap_err().problem.contains("node_affinity_rules"));
-        assert!(live().with(&groups, Model::Groups).is_ok());
+        assert!(live().with(&groups, HaMode::Rules).unwrap_err().problem.contains("node_affinity_rules"));
+        assert!(live().with(&groups, HaMode::Groups).is_ok());
         let rules = plans(
             json!({"resource_affinity_rules": [{"name": "rr", "resources": ["vm:100", "vm:101"], "affinity": "positive"}]}),
         );
-        assert!(live().with(&rules, Model::Groups).unwrap_err().problem.contains("groups"));
+        assert!(live().with(&rules, HaMode::Groups).unwrap_err().problem.contains("groups"));
     }
 
     #[test]
@@ -247,11 +194,11 @@ mod tests {
         let resources = json!([{"sid": "vm:100", "group": "gg", "state": "started"}]);
         let groups = json!([{"group": "gg", "nodes": "pve1:2,pve2", "nofailback": 1, "restricted": 1}]);
         let wanted = Wanted::from_answers(&resources, &json!([]), &groups).unwrap();
-        let config = wanted.config(Model::GroupsAsRules, &Crs::default());
+        let config = wanted.config(HaMode::GroupsUntilMigrated, &Crs::default());
         assert!(!config.resources["vm:100"].failback);
         assert!(matches!(&config.policy, Policy::Rules(rules) if &*rules[0].id == "ha-group-gg"));
         assert!(
-            matches!(wanted.config(Model::Groups, &Crs::default()).policy, Policy::Groups(groups) if groups["gg"].restricted)
+            matches!(wanted.config(HaMode::Groups, &Crs::default()).policy, Policy::Groups(groups) if groups["gg"].restricted)
         );
     }
 }

@@ -3,19 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use pve_schemas::data::Quorum;
-use pve_schemas::value::Entry;
+use pve_schemas::value::{Entry, HaMode};
 use serde_json::Value as Json;
 
 use pve_ha_manager::config::Scheduler;
 
-use super::config::{Model, Wanted};
+use super::config::Wanted;
 use super::replicas::Replica;
 
 /// A cluster at one moment.
 #[derive(Clone, Debug)]
 pub struct Live {
     /// How it binds HA resources to nodes.
-    pub model: Model,
+    pub mode: HaMode,
     /// The HA configuration.
     pub wanted: Wanted,
     /// The HA manager's own status, as answered.

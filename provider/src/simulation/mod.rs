@@ -9,6 +9,7 @@ mod failures;
 mod fates;
 pub mod live;
 mod markdown;
+pub mod nouns;
 pub mod page;
 mod replicas;
 mod status;
@@ -27,7 +28,7 @@ use pve_ha_manager::forecast::Forecast;
 use pve_ha_manager::service::State;
 use pve_ha_manager::usage::{Bystander, Capacity, Size};
 
-pub use config::{Model, Wanted};
+pub use config::Wanted;
 pub use disks::{Disk, usable_on};
 pub use fates::UNKNOWN;
 use live::{Guest, Live, NodeFact};
@@ -73,9 +74,9 @@ impl<'a> Simulation<'a> {
     /// Says which argument does not fit this cluster.
     pub fn new(live: &'a Live, arguments: &FailoverSimulationArguments) -> Result<Self, InvalidArgument> {
         let failures = failures::wanted(live, arguments)?;
-        let wanted = live.wanted.clone().with(&arguments.plans, live.model)?;
+        let wanted = live.wanted.clone().with(&arguments.plans, live.mode)?;
         let status = status::of(live);
-        let config = Arc::new(wanted.config(live.model, &live.crs));
+        let config = Arc::new(wanted.config(live.mode, &live.crs));
         let unknown = unknown(live, &wanted);
         let looked_after = config.resources.iter().filter(|(_, resource)| resource.state != Requested::Ignored);
         let managed: BTreeSet<Name> = looked_after.map(|(sid, _)| sid.clone()).collect();

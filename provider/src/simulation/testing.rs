@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use pve_schemas::data::Quorum;
 use pve_schemas::data::failover_simulation::FailoverSimulationArguments;
+use pve_schemas::value::HaMode;
 use serde_json::{Value as Json, json};
 
 use super::live::{Crs, Guest, Hidden, Live, NodeFact, Storage, Volume, Volumes};
 use super::replicas::{Replica, ReplicaState};
-use super::{InvalidArgument, Model, Simulated, Simulation, Wanted};
+use super::{InvalidArgument, Simulated, Simulation, Wanted};
 
 const GIB: u64 = 1 << 30;
 
@@ -130,7 +131,7 @@ impl Cluster {
             &Json::Array(self.groups.clone()),
         );
         Live {
-            model: if self.groups.is_empty() { Model::Rules } else { Model::Groups },
+            mode: if self.groups.is_empty() { HaMode::Rules } else { HaMode::Groups },
             wanted: wanted.unwrap(),
             manager: self.manager.clone(),
             counts_bystanders: true,

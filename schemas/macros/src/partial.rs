@@ -66,8 +66,8 @@ pub fn of(noun: &Ident, attributes: &[Attribute]) -> TokenStream {
         impl crate::noun::Partly for #noun {
             type Partial = #partial;
 
-            fn known(members: &serde_json::Map<String, serde_json::Value>) -> #partial {
-                #partial { #(#names: crate::noun::member(members, #members),)* }
+            fn known(member: impl Fn(&str) -> Option<serde_json::Value>) -> #partial {
+                #partial { #(#names: member(#members).and_then(|value| serde_json::from_value(value).ok()),)* }
             }
 
             fn with_defaults(mut self) -> Self {

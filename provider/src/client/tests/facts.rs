@@ -2,7 +2,8 @@
 
 use super::fake::Fake;
 use super::server::{call, die, ok, status};
-use crate::client::{ErrorKind, Placement};
+use crate::client::ErrorKind;
+use pve_schemas::value::HaMode;
 
 fn version(text: &str) -> super::server::Reply {
     ok(&format!(r#"{{"version":"{text}","release":"x","repoid":"y"}}"#))
@@ -11,8 +12,8 @@ fn version(text: &str) -> super::server::Reply {
 #[tokio::test(start_paused = true)]
 async fn groups_or_rules() {
     let server = Fake::start(|_| version("8.4.21"));
-    let placement = server.client().placement(&call()).await.unwrap();
-    assert_eq!(placement, Placement::Groups);
+    let mode = server.client().ha_mode(&call()).await.unwrap();
+    assert_eq!(mode, HaMode::Groups);
     assert_eq!(server.lines(), ["GET /version"]);
 
     let server = Fake::start(|seen| match seen.path.as_str() {
@@ -21,8 +22,8 @@ async fn groups_or_rules() {
     });
     let client = server.client();
     for _ in 0..3 {
-        let placement = client.placement(&call()).await.unwrap();
-        assert_eq!(placement, Placement::Rules);
+        let mode = client.ha_mode(&call()).await.unwrap();
+        assert_eq!(mode, HaMode::Rules);
     }
     assert_eq!(server.lines(), ["GET /version", "GET /cluster/ha/groups"]);
 
@@ -30,13 +31,13 @@ async fn groups_or_rules() {
         "/version" => version("9.0.3"),
         _ => ok(r#"[{"group":"g1","nodes":"a"}]"#),
     });
-    let placement = server.client().placement(&call()).await.unwrap();
-    assert_eq!(placement, Placement::GroupsUntilMigrated);
+    let mode = server.client().ha_mode(&call()).await.unwrap();
+    assert_eq!(mode, HaMode::GroupsUntilMigrated);
 
     let server = Fake::start(|seen| match seen.path.as_str() {
         "/version" => version("9.0.3"),
         _ => status(403, "Permission check failed (/, Sys.Audit)"),
     });
-    let error = server.client().placement(&call()).await.unwrap_err();
+    let error = server.client().ha_mode(&call()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Forbidden);
 }

@@ -10,7 +10,7 @@ use pve_ha_manager::config::Name;
 pub fn named_by_rule(case: &Case<'_>) -> Vec<Finding> {
     let Some(Object::Resource(resource)) = case.destroyed() else { return Vec::new() };
     let Some(sid) = &resource.sid else { return Vec::new() };
-    if resource.purge_rules != Some(false) {
+    if resource.noun.purge_rules() != Some(false) {
         return Vec::new();
     }
     let rules = case.view.rules_naming(sid);

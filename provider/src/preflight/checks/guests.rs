@@ -86,7 +86,7 @@ pub(in crate::preflight) fn error_news(sid: &str) -> String {
 pub fn service_in_error(case: &Case<'_>) -> Vec<Finding> {
     let is_in_error = |sid: &str| case.view.guest(sid).is_some_and(|guest| guest.is_in_error);
     if let Some((sid, resource)) = case.resource() {
-        if !is_in_error(sid) || matches!(resource.state, None | Some(HaState::Disabled)) {
+        if !is_in_error(sid) || matches!(resource.noun.state(), None | Some(HaState::Disabled)) {
             return Vec::new();
         }
         return if case.is_news(error_news(sid)) { vec![in_error(sid)] } else { Vec::new() };
@@ -109,7 +109,7 @@ pub fn service_in_error(case: &Case<'_>) -> Vec<Finding> {
 /// `max_relocate = 0`.
 pub fn no_relocation(case: &Case<'_>) -> Vec<Finding> {
     let Some((sid, resource)) = case.resource() else { return Vec::new() };
-    if resource.max_relocate != Some(0) || !resource.is_managed() {
+    if resource.noun.max_relocate() != Some(0) || !resource.is_managed() {
         return Vec::new();
     }
     vec![warning(
