@@ -1,6 +1,9 @@
 //! Small readings that several data sources share.
 
+use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
+
+use crate::noun::Partly;
 
 /// The entries of an answer that is a list.
 pub fn list(answer: &Json) -> Result<&[Json], String> {
@@ -10,6 +13,16 @@ pub fn list(answer: &Json) -> Result<&[Json], String> {
 /// The entries of a list that a filter lets through; no filter lets all through.
 pub fn wanted<T: PartialEq>(filter: Option<&T>, value: &T) -> bool {
     filter.is_none_or(|filter| filter == value)
+}
+
+/// The noun of an entry with its defaults filled in, and `further` members, as a data source shows them. Attributes that it
+/// doesn't show are left out.
+pub fn shown<N: Partly, T: DeserializeOwned>(noun: N, further: Json) -> Result<T, String> {
+    let mut members = serde_json::to_value(noun.with_defaults()).map_err(|e| e.to_string())?;
+    if let (Some(members), Json::Object(further)) = (members.as_object_mut(), further) {
+        members.extend(further);
+    }
+    serde_json::from_value(members).map_err(|e| e.to_string())
 }
 
 /// What Proxmox finds wrong with a configuration entry: `{"group": "text"}` of resources, `{"resources": ["text"]}` of

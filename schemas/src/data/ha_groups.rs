@@ -2,12 +2,13 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
-use super::answer::list;
-use crate::noun::Noun;
+use super::answer::{list, shown};
+use crate::HaGroup;
+use crate::noun::{Noun, Rest};
 use crate::tf_block;
-use crate::value::{Entry, NodeName, NodePriorities};
+use crate::value::{NodeName, NodePriorities};
 
 /// The HA groups, sorted by name. **PVE 8**: PVE 9 has rules instead, so `supported` is `false` and the list is empty.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -57,23 +58,13 @@ impl HaGroups {
     /// Says what of the answer has an unexpected form.
     pub fn from_answer(arguments: HaGroupsArguments, answer: Option<&Json>) -> Result<Self, String> {
         let entries = answer.map(list).transpose()?.unwrap_or_default();
-        let mut groups = entries.iter().map(Group::from_entry).collect::<Result<Vec<_>, _>>()?;
+        let mut groups = entries
+            .iter()
+            .map(|entry| shown(HaGroup::parse(entry)?.noun, json!({})))
+            .collect::<Result<Vec<Group>, _>>()?;
         groups.retain(|group| arguments.node.as_ref().is_none_or(|node| group.nodes.0.contains_key(node)));
         groups.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(Self { supported: answer.is_some(), groups, arguments })
-    }
-}
-
-impl Group {
-    fn from_entry(entry: &Json) -> Result<Self, String> {
-        let entry = Entry(entry);
-        Ok(Self {
-            name: entry.required("group")?,
-            nodes: NodePriorities::from_list(&entry.required("nodes")?)?,
-            restricted: entry.flag("restricted").unwrap_or(false),
-            nofailback: entry.flag("nofailback").unwrap_or(false),
-            comment: entry.text("comment"),
-        })
     }
 }
 

@@ -2,10 +2,12 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
-use super::answer::{complaints, list, natural};
-use crate::noun::Noun;
+use super::answer::{complaints, list, natural, shown};
+use crate::HaResource;
+use crate::ha_resource::{MAX_RELOCATE, MAX_RESTART, STATE};
+use crate::noun::{Noun, Parsed, Rest};
 use crate::tf_block;
 use crate::value::{ConfigId, Entry, HaState};
 
@@ -97,7 +99,7 @@ impl HaResources {
 impl HaResourcesArguments {
     fn let_through(&self, resource: &Resource) -> bool {
         let kind = self.kind.is_none_or(|kind| resource.kind == kind.as_str());
-        let state = self.state.is_none_or(|state| resource.state == normal(state.as_str()));
+        let state = self.state.is_none_or(|state| resource.state == normal(state).as_str());
         let group = self.group.as_ref().is_none_or(|group| resource.group.as_deref() == Some(group.as_str()));
         kind && state && group
     }
@@ -113,29 +115,44 @@ impl GuestKind {
 }
 
 impl Resource {
-    fn from_entry(json: &Json, release: (i64, i64)) -> Result<Self, String> {
+    fn from_entry(entry: &Json, release: (i64, i64)) -> Result<Self, String> {
+        let Ok(Parsed { noun, .. }) = HaResource::parse(entry) else { return Self::of_later_release(entry) };
+        let since = |brought_by: (i64, i64), is: bool| (release >= brought_by).then_some(is);
+        let (kind, guest) = (noun.sid.kind(), noun.sid.vmid().parse::<i64>().map_err(|e| e.to_string())?);
+        let further = json!({
+            "type": kind,
+            "guest": guest,
+            "state": normal(noun.state()),
+            "failback": noun.failback.or(since((9, 0), noun.failback())),
+            "auto_rebalance": noun.auto_rebalance.or(since((9, 2), noun.auto_rebalance())),
+            "errors": complaints(entry),
+        });
+        shown(noun, further)
+    }
+
+    /// A resource that no noun can hold, such as one in a state that a later Proxmox has: what all have is shown as it is.
+    fn of_later_release(json: &Json) -> Result<Self, String> {
         let entry = Entry(json);
         let sid = entry.required("sid")?;
         let (kind, guest) = sid.split_once(':').ok_or_else(|| format!("sid = {sid:?} has no type"))?;
-        Ok(Self {
-            kind: kind.to_owned(),
-            guest: guest.parse().map_err(|_| format!("sid = {sid:?} has no number"))?,
-            state: normal(&entry.text("state").unwrap_or_else(|| "started".to_owned())).to_owned(),
-            group: entry.text("group"),
-            failback: entry.flag("failback").or((release >= (9, 0)).then_some(true)),
-            auto_rebalance: entry.flag("auto-rebalance").or((release >= (9, 2)).then_some(true)),
-            max_restart: entry.integer("max_restart").unwrap_or(1),
-            max_relocate: entry.integer("max_relocate").unwrap_or(1),
-            comment: entry.text("comment"),
-            errors: complaints(json),
-            sid,
-        })
+        let shown = json!({
+            "sid": sid,
+            "type": kind,
+            "guest": guest.parse::<i64>().map_err(|_| format!("sid = {sid:?} has no number"))?,
+            "state": entry.text("state").unwrap_or_else(|| STATE.as_str().to_owned()),
+            "group": entry.text("group"),
+            "max_restart": entry.integer("max_restart").unwrap_or(MAX_RESTART),
+            "max_relocate": entry.integer("max_relocate").unwrap_or(MAX_RELOCATE),
+            "comment": entry.text("comment"),
+            "errors": complaints(json),
+        });
+        serde_json::from_value(shown).map_err(|e| e.to_string())
     }
 }
 
 /// `enabled` is stored verbatim and means `started`.
-fn normal(state: &str) -> &str {
-    if state == "enabled" { "started" } else { state }
+fn normal(state: HaState) -> HaState {
+    if state == HaState::Enabled { HaState::Started } else { state }
 }
 
 #[cfg(test)]
@@ -188,6 +205,16 @@ mod tests {
             let arguments = HaResourcesArguments { state: Some(state), ..HaResourcesArguments::default() };
             assert_eq!(HaResources::from_answer(arguments, &answer, (9, 2)).unwrap().sids, ["vm:100", "vm:101"]);
         }
+    }
+
+    #[test]
+    fn a_resource_that_no_noun_can_hold_is_shown_all_the_same() {
+        let answer = serde_json::json!([{"sid": "vm:100", "state": "paused"}, {"sid": "svc:101", "max_restart": 3}]);
+        let found = HaResources::from_answer(HaResourcesArguments::default(), &answer, (9, 2)).unwrap();
+        assert_eq!(found.sids, ["svc:101", "vm:100"]);
+        let [other, paused] = found.resources.as_slice() else { panic!("two resources") };
+        assert_eq!((other.state.as_str(), other.max_restart, other.max_relocate), ("started", 3, 1));
+        assert_eq!((paused.state.as_str(), paused.max_restart), ("paused", 1));
     }
 
     #[test]

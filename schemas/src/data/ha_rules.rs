@@ -4,12 +4,14 @@ use std::collections::BTreeSet;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
-use super::answer::{complaints, list};
-use crate::noun::{Noun, RULE_TYPES};
+use super::answer::{complaints, list, shown};
+use crate::ha_node_affinity_rule::AFFINITY;
+use crate::noun::{Noun, Rest};
 use crate::tf_block;
 use crate::value::{Entry, NodeName, NodePriorities, Sid};
+use crate::{HaNodeAffinityRule, HaResourceAffinityRule};
 
 /// The HA rules, sorted by name. **PVE 9**: PVE 8 has no rules, so `supported` is `false` and the list is empty.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -114,21 +116,30 @@ impl RuleKind {
 }
 
 impl Rule {
-    fn from_entry(json: &Json) -> Result<Self, String> {
+    fn from_entry(entry: &Json) -> Result<Self, String> {
+        let kind = Entry(entry).required("type")?;
+        let further = json!({"type": kind, "errors": complaints(entry)});
+        let noun = if HaNodeAffinityRule::owns(entry) {
+            HaNodeAffinityRule::parse(entry).ok().map(|rule| shown(rule.noun, further))
+        } else if HaResourceAffinityRule::owns(entry) {
+            HaResourceAffinityRule::parse(entry).ok().map(|rule| shown(rule.noun, further))
+        } else {
+            None
+        };
+        noun.unwrap_or_else(|| Self::of_later_release(entry, kind))
+    }
+
+    /// A rule that no noun can hold: a later Proxmox may name its resources or nodes in another way.
+    fn of_later_release(json: &Json, kind: String) -> Result<Self, String> {
         let entry = Entry(json);
-        let kind = entry.required("type")?;
-        let nodes = entry.text("nodes").map(|nodes| NodePriorities::from_list(&nodes)).transpose();
-        // A type that comes with a later Proxmox may name its resources or nodes in another way.
-        let is_known = RULE_TYPES.contains(&kind.as_str());
-        let nodes = if is_known { nodes? } else { nodes.unwrap_or_default() };
-        let resources =
-            if is_known { entry.required("resources")? } else { entry.text("resources").unwrap_or_default() };
+        let nodes = entry.text("nodes").and_then(|nodes| NodePriorities::from_list(&nodes).ok());
+        let resources = entry.text("resources").unwrap_or_default();
         let resources = resources.split([',', ';', ' ']).filter(|sid| !sid.is_empty());
         Ok(Self {
             name: entry.required("rule")?,
             resources: resources.map(str::to_owned).collect(),
             strict: nodes.is_some().then(|| entry.flag("strict").unwrap_or(false)),
-            affinity: entry.text("affinity").or_else(|| nodes.is_some().then(|| "positive".to_owned())),
+            affinity: entry.text("affinity").or_else(|| nodes.is_some().then(|| AFFINITY.as_str().to_owned())),
             nodes,
             disabled: entry.flag("disable").unwrap_or(false),
             comment: entry.text("comment"),
@@ -196,6 +207,17 @@ mod tests {
         let rules = HaRules::from_answer(HaRulesArguments::default(), Some(&answer)).unwrap().rules;
         let dropped = rules.iter().find(|rule| rule.name == "ra").unwrap();
         assert_eq!(dropped.errors.len(), 1, "{:?}", dropped.errors);
+    }
+
+    #[test]
+    fn a_rule_that_no_noun_can_hold_is_shown_all_the_same() {
+        let answer = serde_json::json!([
+            {"rule": "soft", "type": "node-affinity", "resources": "vm:100", "nodes": "pve1", "affinity": "weak"},
+            {"rule": "zoned", "type": "zone-affinity", "resources": "vm:100", "disable": 1},
+        ]);
+        let rules = HaRules::from_answer(HaRulesArguments::default(), Some(&answer)).unwrap().rules;
+        assert_eq!((rules[0].affinity.as_deref(), rules[0].strict), (Some("weak"), Some(false)));
+        assert_eq!((rules[1].kind.as_str(), rules[1].disabled, rules[1].strict), ("zone-affinity", true, None));
     }
 
     #[test]

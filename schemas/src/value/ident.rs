@@ -42,6 +42,11 @@ parsed! {
 }
 
 impl Sid {
+    /// `vm` or `ct`.
+    pub fn kind(&self) -> &str {
+        self.as_str().split_once(':').map_or("", |(kind, _)| kind)
+    }
+
     /// The guest's id.
     pub fn vmid(&self) -> &str {
         self.as_str().split_once(':').map_or("", |(_, id)| id)
