@@ -13,8 +13,8 @@ use pve_emulator::{Emulator, Options, Release};
 use terraform_provider_pve::framework::Value;
 use terraform_provider_pve::registry;
 
-/// A cluster with something of everything: survived, lost, replicated, apart, promised too much memory.
-async fn page() -> String {
+/// A cluster with something of everything: survived, lost, replicated, apart, too little memory; on demand with a node down.
+async fn page(down: Option<&str>) -> String {
     let cluster = Emulator::start(Options { release: Release::V9, ..Options::default() }).await.unwrap();
     {
         let mut world = cluster.cluster().world();
@@ -42,6 +42,10 @@ async fn page() -> String {
             "local: 103-0\n\ttarget pve2\n\tsource pve1\n\nlocal: 103-1\n\ttarget pve3\n\tsource pve1\n",
         );
         world.advance(1800.0);
+        if let Some(node) = down {
+            world.power(node, false);
+            world.advance(400.0);
+        }
     }
     let provider = registry::provider();
     let block = [
@@ -68,10 +72,12 @@ async fn the_page_renders_in_a_browser() {
         acceptance_tests::cluster::skipped("report_page", "there is no chromium in PATH");
         return;
     };
-    let page = page().await;
+    let (page, node_down) = (page(None).await, page(Some("pve2")).await);
+    assert!(!page.contains("offline now") && node_down.contains("Node pve2 is offline now."), "{node_down}");
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("report-page");
     fs::create_dir_all(&folder).unwrap();
     fs::write(folder.join("report.html"), &page).unwrap();
+    fs::write(folder.join("node-down.html"), node_down).unwrap();
     // A window can't be made as narrow as a phone, but a frame can.
     fs::write(folder.join("phone.html"), in_a_frame(&page, 390)).unwrap();
 
@@ -80,6 +86,7 @@ async fn the_page_renders_in_a_browser() {
             ("desktop", "report.html", "1280,3400", ""),
             ("dark", "report.html", "1280,3400", "--blink-settings=preferredColorScheme=0"),
             ("phone", "phone.html", "500,5200", ""),
+            ("node-down", "node-down.html", "1280,3400", ""),
         ] {
             let picture = folder.join(format!("{name}.png"));
             let _ = fs::remove_file(&picture);
@@ -100,9 +107,12 @@ async fn the_page_renders_in_a_browser() {
         let (document, complaints) =
             run(&browser, &folder.join("phone.html"), &["--dump-dom", "--window-size=500,5200"]);
         assert_eq!(complaints, [""; 0]);
-        let measured = document.split("data-wide=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
-        let measured: u32 = measured.parse().unwrap();
-        assert!((300..=390).contains(&measured), "the page is {measured} wide on a phone of 390");
+        let measured = |name: &str| document.split(&format!("data-{name}=\"")).nth(1)?.split('"').next();
+        let wide: u32 = measured("wide").unwrap().parse().unwrap();
+        assert!((300..=390).contains(&wide), "the page is {wide} wide on a phone of 390");
+        // The matrix does not fit, and says so.
+        assert_eq!((measured("scrolls"), measured("hint")), (Some("true"), Some("block")));
+        assert_eq!(document.matches("data-unfolded=\"0\"").count(), 1, "passed checks are folded");
     });
     tokio_blocking.await.unwrap();
 }
@@ -124,12 +134,18 @@ fn run(browser: &Path, file: &Path, arguments: &[&str]) -> (String, Vec<String>)
     (String::from_utf8_lossy(&output.stdout).into_owned(), complaints)
 }
 
-/// The page in a frame of that width, and how wide it really is.
+/// The page in a frame of that width, and what a script outside of it measures there.
 fn in_a_frame(page: &str, width: u32) -> String {
     let text = page.replace('&', "&amp;").replace('"', "&quot;");
     format!(
-        "<!doctype html><meta charset=\"utf-8\"><body style=\"margin:0\"><iframe style=\"border:0;width:{width}px;height:5200px\" \
-         srcdoc=\"{text}\" onload=\"document.body.dataset.wide=this.contentDocument.documentElement.scrollWidth\"></iframe></body>"
+        "<!doctype html><meta charset=\"utf-8\"><body style=\"margin:0\"><script>function measure(page) {{\
+         const found = document.body.dataset, table = page.querySelector('.scroll');\
+         found.wide = page.documentElement.scrollWidth;\
+         found.scrolls = table.scrollWidth > table.clientWidth;\
+         found.hint = getComputedStyle(page.querySelector('.hint')).display;\
+         found.unfolded = page.querySelectorAll('details[open]').length;\
+         }}</script><iframe style=\"border:0;width:{width}px;height:5200px\" srcdoc=\"{text}\" \
+         onload=\"measure(this.contentDocument)\"></iframe></body>"
     )
 }
 

@@ -1,8 +1,8 @@
 //! `pve_ha_failover_simulation`: reads the cluster, and lets the simulation say what a failure would do.
 
-use pve_schemas::data::HaFailoverSimulation;
 use pve_schemas::data::failover_simulation::FailoverSimulationArguments;
 use pve_schemas::data::readiness::ReadinessArguments;
+use pve_schemas::data::{HaFailoverSimulation, HaStatus};
 
 use super::adapter::{Reader, Source};
 use super::live;
@@ -10,6 +10,7 @@ use super::simulated::simulate;
 use crate::framework::Failure;
 use crate::readiness::{self, Demands};
 use crate::simulation;
+use crate::simulation::page::Subject;
 
 impl Source for HaFailoverSimulation {
     type Arguments = FailoverSimulationArguments;
@@ -41,6 +42,9 @@ impl Source for HaFailoverSimulation {
             report_html: String::new(),
             arguments,
         };
+        let version = reader.client.version(&reader.call).await.map_err(|error| reader.failed(&error))?;
+        let newest = HaStatus::newest_timestamp(&answers.status, &answers.manager);
+        let subject = Subject::new(&answers.live, version.version, newest);
         let checks = match &result.arguments.readiness {
             Some(checks) => checks.clone(),
             None => {
@@ -48,7 +52,7 @@ impl Source for HaFailoverSimulation {
                 readiness::checks(&facts, &Demands::new(ReadinessArguments::default()))
             }
         };
-        result.report_html = simulation::page::render(&result, &checks);
+        result.report_html = simulation::page::render(&subject, &result, &checks);
         Ok(result)
     }
 }

@@ -37,8 +37,8 @@ use crate::value::NodeName;
 /// itself.
 ///
 /// The simulation assumes that fencing works, and that nodes which fail together are recovered together.
-/// `summary_markdown` and `report_html` have no dates and no growing ages, so their outputs change only when the
-/// cluster changes.
+/// `summary_markdown` has no dates and no growing ages, so an output of it changes only when the cluster changes.
+/// `report_html` has the day (UTC) of the newest fact in its header, so an output of it also changes once a day.
 ///
 /// Needs `Sys.Audit` on `/` and on nodes, `VM.Audit` on the guests, `Datastore.Audit` on the storages. What can't be read is
 /// unknown, is named, and never counts as survived.
@@ -65,8 +65,8 @@ pub struct HaFailoverSimulation {
     pub placement: Vec<Placed>,
     /// The whole result as Markdown: a table and a Mermaid diagram.
     pub summary_markdown: String,
-    /// All of it as one self-contained HTML page, with the readiness checks. Write it to a file with `local_file`, or
-    /// by `terraform output -raw`; `sensitive = true` hides an output of it in the plan.
+    /// All of it as one self-contained HTML page without scripts, with the readiness checks. Write it to a file with
+    /// `local_file`, or by `terraform output -raw`; `sensitive = true` hides an output of it in the plan.
     pub report_html: String,
 }
 

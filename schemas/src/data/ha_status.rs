@@ -128,7 +128,7 @@ impl HaStatus {
         let of = |kind: &'static str| entries.iter().filter(move |entry| entry["type"] == kind).map(Entry);
         let quorum = of("quorum").next().ok_or("there is no entry of the type quorum")?;
         let reports = &manager["lrm_status"];
-        let newest = newest(entries, manager);
+        let newest = Self::newest_timestamp(current, manager);
 
         let mut lrm = of("lrm").map(|entry| Lrm::new(entry, reports, newest)).collect::<Result<Vec<_>, _>>()?;
         lrm.sort_by(|a, b| a.node.cmp(&b.node));
@@ -156,6 +156,15 @@ impl HaStatus {
         self.problems = problems(&self, offline);
         self.healthy = self.problems.is_empty();
         self
+    }
+
+    /// The newest timestamp in the answers of `/cluster/ha/status/current` and `/cluster/ha/status/manager_status`, in seconds of
+    /// the epoch: the closest thing to the cluster's own clock.
+    pub fn newest_timestamp(current: &Json, manager: &Json) -> Option<i64> {
+        let entries = current.as_array().into_iter().flatten();
+        let reports = manager["lrm_status"].as_object().into_iter().flatten().map(|(_, report)| report);
+        let stamped = entries.chain(reports).chain([&manager["manager_status"]]);
+        stamped.filter_map(|entry| Entry(entry).integer("timestamp")).max()
     }
 }
 
@@ -217,13 +226,6 @@ impl Words {
         let watchdog = words.find_map(|word| word.strip_prefix("watchdog ")).map(str::to_owned);
         Self { state, watchdog }
     }
-}
-
-/// The newest of all timestamps: the closest thing to the cluster's own clock.
-fn newest(current: &[Json], manager: &Json) -> Option<i64> {
-    let reports = manager["lrm_status"].as_object().into_iter().flatten().map(|(_, report)| report);
-    let stamped = current.iter().chain(reports).chain([&manager["manager_status"]]);
-    stamped.filter_map(|entry| Entry(entry).integer("timestamp")).max()
 }
 
 fn nodes(manager: &Json) -> Vec<HaNode> {

@@ -1,94 +1,124 @@
 //! Every service under every failure.
 
-use std::collections::BTreeMap;
-use std::fmt::Write as _;
+use std::collections::{BTreeMap, BTreeSet};
 
+use maud::{Markup, html};
 use pve_schemas::data::HaFailoverSimulation;
 use pve_schemas::data::failover_simulation::{Fate, Placed, Scenario};
 
-use super::super::UNKNOWN;
-use super::text::Text;
+use super::outcome::Outcome;
 
 /// So many rows and columns are shown, the harmed ones first.
 const MAX_SERVICES: usize = 200;
 const MAX_FAILURES: usize = 40;
 
-pub(super) fn render(page: &mut String, simulation: &HaFailoverSimulation) {
+/// So many columns of failures fit on a phone, and on the screen of a desktop.
+const FIT_ON_A_PHONE: usize = 1;
+const FIT_ON_A_DESKTOP: usize = 7;
+
+struct Cell {
+    outcome: Outcome,
+    text: String,
+    reason: String,
+}
+
+pub(super) fn render(simulation: &HaFailoverSimulation) -> Markup {
     let (failures, more_failures) = first(&simulation.scenarios, MAX_FAILURES, |scenario| !scenario.survived);
-    let harmed =
-        |placed: &Placed| simulation.scenarios.iter().flat_map(Scenario::lost).any(|fate| fate.sid == placed.sid);
-    let (services, more_services) = first(&simulation.placement, MAX_SERVICES, harmed);
+    let harmed: BTreeSet<&str> =
+        simulation.scenarios.iter().flat_map(Scenario::lost).map(|fate| fate.sid.as_str()).collect();
+    let (services, more_services) = first(&simulation.placement, MAX_SERVICES, |one| harmed.contains(one.sid.as_str()));
     if failures.is_empty() || services.is_empty() {
-        return;
+        return html! {};
     }
-    let fates: Vec<BTreeMap<&str, &Fate>> = failures
+    let columns: Vec<BTreeMap<&str, &Fate>> = failures
         .iter()
         .map(|scenario| scenario.services.iter().map(|fate| (fate.sid.as_str(), fate)).collect())
         .collect();
-    page.push_str(
-        "<section id=\"matrix\">\n<h2>Who goes where</h2>\n<p class=\"key\"><span class=\"stays\">stays</span> \
-         <span class=\"moves\">→ node</span> recovered there <span class=\"replica\">→ node (copy)</span> from a replica \
-         <span class=\"shifts\">⇢ node</span> moves along <span class=\"lost\">✕ lost</span></p>\n\
-         <div class=\"scroll\" role=\"region\" aria-label=\"Failover matrix\" tabindex=\"0\">\n<table>\n<thead><tr>\
-         <th scope=\"col\">HA resource</th><th scope=\"col\">now on</th>",
-    );
-    for scenario in &failures {
-        let mark = if scenario.survived { "" } else { " ✕" };
-        let _ = write!(page, "<th scope=\"col\">{}<small>fails{mark}</small></th>", Text(&scenario.name));
-    }
-    page.push_str("</tr></thead>\n<tbody>\n");
-    for placed in &services {
-        row(page, placed, &failures, &fates);
-    }
-    page.push_str("</tbody>\n</table>\n</div>\n");
-    for (more, what) in [(more_services, "services"), (more_failures, "failures")] {
-        if more > 0 {
-            let _ = writeln!(
-                page,
-                "<p class=\"more\">{more} more {what} are not shown; none of them comes to harm that is not \
-                                    listed above.</p>"
-            );
-        }
-    }
-    page.push_str("</section>\n");
-}
-
-fn row(page: &mut String, placed: &Placed, failures: &[&Scenario], fates: &[BTreeMap<&str, &Fate>]) {
-    let name = placed.name.as_deref().unwrap_or_default();
-    let _ = write!(
-        page,
-        "<tr><th scope=\"row\">{}<small>{}</small></th><td class=\"now\">{}",
-        Text(&placed.sid),
-        Text(name),
-        Text(&placed.node)
-    );
-    if placed.state != "started" {
-        let _ = write!(page, "<small>{}</small>", Text(&placed.state));
-    }
-    page.push_str("</td>");
-    for (scenario, fates) in failures.iter().zip(fates) {
-        match fates.get(placed.sid.as_str()) {
-            Some(fate) => cell(page, fate, scenario),
-            None => page.push_str("<td class=\"stays\">stays</td>"),
-        }
-    }
-    page.push_str("</tr>\n");
-}
-
-fn cell(page: &mut String, fate: &Fate, scenario: &Scenario) {
-    let hit = scenario.failed_nodes.contains(&fate.from);
-    let told = Text(fate.disk_detail.as_deref().filter(|_| fate.problem.is_some()).unwrap_or(&fate.reason)).to_string();
-    let (class, mark) = match (&fate.to, &fate.problem) {
-        _ if fate.state == UNKNOWN => ("lost", "? unknown".to_owned()),
-        (_, Some(_)) => ("lost", "✕ lost".to_owned()),
-        (Some(node), None) if !hit => ("shifts", format!("⇢ {}", Text(node))),
-        (Some(node), None) if fate.disk.as_deref() == Some("replica") => {
-            ("replica", format!("→ {} (copy)", Text(node)))
-        }
-        (Some(node), None) => ("moves", format!("→ {}", Text(node))),
-        (None, None) => ("stays", "stays down".to_owned()),
+    let row = |placed: &Placed| -> Vec<Cell> {
+        let fates = columns.iter().map(|fates| fates.get(placed.sid.as_str()));
+        failures.iter().zip(fates).map(|(scenario, fate)| cell(fate.copied(), scenario)).collect()
     };
-    let _ = write!(page, "<td class=\"{class}\" title=\"{told}\">{mark}</td>");
+    let rows: Vec<(&Placed, Vec<Cell>)> = services.iter().map(|placed| (*placed, row(placed))).collect();
+    let occur: BTreeSet<Outcome> = rows.iter().flat_map(|(_, cells)| cells).map(|cell| cell.outcome).collect();
+    html! {
+        section id="matrix" class=(width(failures.len())) {
+            h2 { "Where HA resources run after a failure" }
+            ul class="key" { @for outcome in occur { (outcome.key()) } }
+            p class="hint" { "Scroll sideways for all " (failures.len()) " failures →" }
+            div class="edge" {
+                div class="scroll" role="region" aria-label="Failover matrix" tabindex="0" {
+                    (table(&failures, &rows))
+                }
+            }
+            (more(more_services, "HA resources", "Those with problems are shown first."))
+            (more(more_failures, "failures", "Those that are not survived are shown first."))
+        }
+    }
+}
+
+fn table(failures: &[&Scenario], rows: &[(&Placed, Vec<Cell>)]) -> Markup {
+    html! {
+        table {
+            thead {
+                tr {
+                    th scope="col" { "HA resource" }
+                    th scope="col" { "Node" }
+                    @for scenario in failures {
+                        th scope="col" {
+                            (scenario.name) " fails"
+                            @if scenario.survived { small { "survived" } } @else { small class="bad" { "✕ not survived" } }
+                        }
+                    }
+                }
+            }
+            tbody {
+                @for (placed, cells) in rows {
+                    tr {
+                        th scope="row" {
+                            (placed.sid)
+                            @if let Some(name) = &placed.name { small { (name) } }
+                        }
+                        td class="now" {
+                            (placed.node)
+                            @if placed.state != "started" { small { (placed.state) } }
+                        }
+                        @for cell in cells {
+                            td class=(cell.outcome.class()) title=(cell.reason) { (cell.text) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn cell(fate: Option<&Fate>, scenario: &Scenario) -> Cell {
+    let Some(fate) = fate else {
+        let text = Outcome::Stays.mark("");
+        return Cell { outcome: Outcome::Stays, text, reason: "not affected".to_owned() };
+    };
+    let outcome = Outcome::of(fate, scenario);
+    let detail = fate.disk_detail.as_ref().filter(|_| fate.problem.is_some());
+    Cell {
+        outcome,
+        text: outcome.mark(fate.to.as_deref().unwrap_or_default()),
+        reason: detail.unwrap_or(&fate.reason).clone(),
+    }
+}
+
+/// On which screens the table has to be scrolled.
+fn width(columns: usize) -> &'static str {
+    match columns {
+        0..=FIT_ON_A_PHONE => "narrow",
+        ..=FIT_ON_A_DESKTOP => "wide",
+        _ => "wider",
+    }
+}
+
+fn more(count: usize, what: &str, order: &str) -> Markup {
+    html! {
+        @if count > 0 { p class="more" { (count) " more " (what) " are not shown. " (order) } }
+    }
 }
 
 /// The first of `all` up to `most`, those that matter before the rest, in their order; and how many are left out.

@@ -1,34 +1,130 @@
-//! The readiness checks, what fails first.
+//! The readiness checks: what blocks production first, what passed folded away.
 
-use std::fmt::Write as _;
-
+use maud::{Markup, html};
 use pve_schemas::data::readiness::Check;
 
-use super::text::{Prose, Text};
+use super::prose::Prose;
+use crate::words::{by, counted};
 
-/// Status, what it is called here, and its sign.
-const ORDER: [(&str, &str, &str); 4] =
-    [("fail", "failed", "✕"), ("unknown", "unknown", "?"), ("pass", "passed", "✓"), ("skipped", "does not apply", "–")];
+/// The checks by what they mean for the verdict.
+pub(super) struct Tally<'a> {
+    mandatory: Open<'a>,
+    recommended: Open<'a>,
+    passed: Vec<&'a Check>,
+    skipped: Vec<&'a Check>,
+}
 
-pub(super) fn render(page: &mut String, checks: &[Check]) {
-    if checks.is_empty() {
-        return;
-    }
-    page.push_str("<section id=\"readiness\">\n<h2>Readiness</h2>\n<ol class=\"checks\">\n");
-    for (status, word, sign) in ORDER {
-        for check in checks.iter().filter(|check| check.status == status) {
-            let _ = write!(
-                page,
-                "<li class=\"{status}\"><span class=\"chip\">{sign} {word}</span><div><h3>{} <small>{}</small></h3><p>{}</p>",
-                Text(&check.title),
-                Text(&check.level),
-                Prose(&check.detail),
-            );
-            if let Some(remedy) = &check.remedy {
-                let _ = write!(page, "<p class=\"remedy\">{}</p>", Prose(remedy));
+/// The checks of a level that did not pass.
+#[derive(Default)]
+struct Open<'a> {
+    failed: Vec<&'a Check>,
+    unknown: Vec<&'a Check>,
+}
+
+impl<'a> Tally<'a> {
+    pub(super) fn of(checks: &'a [Check]) -> Self {
+        let mut tally =
+            Self { mandatory: Open::default(), recommended: Open::default(), passed: Vec::new(), skipped: Vec::new() };
+        for check in checks {
+            let open = if check.level == "mandatory" { &mut tally.mandatory } else { &mut tally.recommended };
+            match check.status.as_str() {
+                "pass" => tally.passed.push(check),
+                "skipped" => tally.skipped.push(check),
+                "fail" => open.failed.push(check),
+                // Whoever passes `readiness` may write anything: what is not known to have passed did not.
+                _ => open.unknown.push(check),
             }
-            page.push_str("</div></li>\n");
+        }
+        tally
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.mandatory.is_empty() && self.recommended.is_empty() && self.passed.is_empty() && self.skipped.is_empty()
+    }
+
+    /// Whether the cluster is ready for production, as `ready` of the data source has it.
+    pub(super) fn verdict(&self) -> String {
+        let checks = |count: usize| counted(count, "mandatory check");
+        let are = by(&self.mandatory.unknown.len(), "is", "are");
+        match (self.mandatory.failed.len(), self.mandatory.unknown.len()) {
+            (0, 0) => "Ready: no mandatory check failed".to_owned(),
+            (failed, 0) => format!("Not ready: {} failed", checks(failed)),
+            (0, unknown) => format!("Not ready: {} {are} unknown", checks(unknown)),
+            (failed, unknown) => format!("Not ready: {} failed, {unknown} {are} unknown", checks(failed)),
         }
     }
-    page.push_str("</ol>\n</section>\n");
+
+    /// The recommended checks that failed, which change nothing about the verdict; none if all passed.
+    pub(super) fn advice(&self) -> Option<String> {
+        let failed = self.recommended.failed.len();
+        (failed > 0).then(|| format!("{} failed", counted(failed, "recommended check")))
+    }
+
+    pub(super) fn class(&self) -> &'static str {
+        if self.mandatory.is_empty() { "ready good" } else { "ready bad" }
+    }
+}
+
+impl Open<'_> {
+    fn is_empty(&self) -> bool {
+        self.failed.is_empty() && self.unknown.is_empty()
+    }
+
+    /// `4 failed, 1 unknown`.
+    fn counts(&self) -> String {
+        let counts = [(self.failed.len(), "failed"), (self.unknown.len(), "unknown")];
+        let counts = counts.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}"));
+        counts.collect::<Vec<_>>().join(", ")
+    }
+}
+
+pub(super) fn render(tally: &Tally<'_>) -> Markup {
+    html! {
+        @if !tally.is_empty() {
+            section id="readiness" {
+                h2 { "Readiness" }
+                p class=(tally.class()) { (tally.verdict()) }
+                (open("mandatory", "Mandatory", &tally.mandatory))
+                (open("recommended", "Recommended", &tally.recommended))
+                (folded(&tally.passed, "passed", "✓ passed", ["check passed", "checks passed"]))
+                (folded(&tally.skipped, "skipped", "– skipped", ["check does not apply", "checks do not apply"]))
+            }
+        }
+    }
+}
+
+fn open(class: &str, title: &str, open: &Open<'_>) -> Markup {
+    html! {
+        @if !open.is_empty() {
+            h3 { (title) ": " (open.counts()) }
+            ol class={ "checks " (class) } {
+                @for check in &open.failed { (item(check, "failed", "✕ failed")) }
+                @for check in &open.unknown { (item(check, "unknown", "? unknown")) }
+            }
+        }
+    }
+}
+
+fn folded(checks: &[&Check], class: &str, mark: &str, [one, many]: [&str; 2]) -> Markup {
+    html! {
+        @if !checks.is_empty() {
+            details {
+                summary { (checks.len()) " " (by(&checks.len(), one, many)) }
+                ol class="checks" { @for check in checks { (item(check, class, mark)) } }
+            }
+        }
+    }
+}
+
+fn item(check: &Check, class: &str, mark: &str) -> Markup {
+    html! {
+        li class=(class) {
+            span class="chip" { (mark) }
+            div {
+                h4 { (check.title) }
+                p { (Prose(&check.detail)) }
+                @if let Some(remedy) = &check.remedy { p class="remedy" { (Prose(remedy)) } }
+            }
+        }
+    }
 }
