@@ -93,7 +93,7 @@ impl AttributeOptions {
         json!(self)
     }
 
-    /// What an unset attribute means, as an expression: a flag, a number or a constant. A text is none of an attribute's type.
+    /// What an unset attribute means, as an expression: a flag, a number or a constant. A text is not of the type of its attribute.
     pub fn unset(&self) -> Option<TokenStream> {
         let literal = self.default.as_ref().or(self.null_means.as_ref())?;
         literal.constant().map(ToTokens::to_token_stream).or_else(|| {
@@ -102,7 +102,7 @@ impl AttributeOptions {
         })
     }
 
-    /// The constants that stand for a value, by the name of their option.
+    /// The constants in the place of a literal, by the name of their option.
     pub fn constants(&self) -> impl Iterator<Item = (&'static str, &Path)> {
         let literals = [("default", &self.default), ("null_means", &self.null_means)];
         literals.into_iter().filter_map(|(name, literal)| Some((name, literal.as_ref()?.constant()?)))

@@ -42,11 +42,11 @@ pub fn of(noun: &Ident, attributes: &[Attribute]) -> TokenStream {
     });
     let defaulted: Vec<_> = attributes.iter().filter_map(Attribute::defaulted).collect();
     let own = defaulted.iter().map(|(name, ty, unset)| {
-        let doc = format!("`{name}`, or what Proxmox goes by where it is unset.");
+        let doc = format!("`{name}`, or the value that Proxmox uses where it is unset.");
         quote!(#[doc = #doc] #[must_use] pub fn #name(&self) -> #ty { self.#name.unwrap_or(#unset) })
     });
     let known = defaulted.iter().map(|(name, ty, unset)| {
-        let doc = format!("`{name}`, or what Proxmox goes by where it is unset; none while it is not known.");
+        let doc = format!("`{name}`, or the value that Proxmox uses where it is unset; `None` while it is unknown.");
         quote!(#[doc = #doc] #[must_use] pub fn #name(&self) -> Option<#ty> { Some(self.#name?.unwrap_or(#unset)) })
     });
     let filled = defaulted.iter().map(|(name, ..)| quote!(self.#name = Some(self.#name());));

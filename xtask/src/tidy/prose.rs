@@ -63,11 +63,10 @@ fn collect(stream: TokenStream, docs: bool, into: &mut Vec<Text>) {
         let attribute = after_hash;
         after_hash = is_mark(&tree, '#') || (attribute && is_mark(&tree, '!'));
         match tree {
-            TokenTree::Group(group) if attribute && is_name(group.stream().into_iter().next(), "doc") => {
-                if docs {
-                    collect(group.stream(), false, into);
-                }
+            TokenTree::Group(group) if attribute && docs && is_name(group.stream().into_iter().next(), "doc") => {
+                collect(group.stream(), false, into);
             }
+            TokenTree::Group(group) if attribute && is_name(group.stream().into_iter().next(), "doc") => {}
             // `#[cfg(test)] mod tests { … }`: up to the end of its braces.
             TokenTree::Group(group) if attribute && group.stream().to_string().replace(' ', "") == "cfg(test)" => {
                 for skipped in trees.by_ref() {

@@ -109,8 +109,8 @@ fn cell(fate: Option<&Fate>, scenario: &Scenario) -> Cell {
 /// On which screens the table has to be scrolled.
 fn width(columns: usize) -> &'static str {
     match columns {
-        0..=FIT_ON_A_PHONE => "narrow",
-        ..=FIT_ON_A_DESKTOP => "wide",
+        columns if columns <= FIT_ON_A_PHONE => "narrow",
+        columns if columns <= FIT_ON_A_DESKTOP => "wide",
         _ => "wider",
     }
 }
