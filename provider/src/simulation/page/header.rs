@@ -18,7 +18,7 @@ pub(super) fn render(subject: &Subject, simulation: &HaFailoverSimulation, tally
                 @if let Some(date) = subject.date() { " · data of " time datetime=(date) { (date) } " (UTC)" }
             }
             @if let Some(offline) = subject.offline() {
-                p class="banner" role="alert" {
+                p class="banner" {
                     strong { (offline) }
                     @if let Some(votes) = subject.votes() { " " (votes) }
                     " The predictions below start from this state."

@@ -2,19 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use maud::{Markup, html};
+use maud::{Markup, PreEscaped, html};
 use pve_schemas::data::HaFailoverSimulation;
 use pve_schemas::data::failover_simulation::{Fate, Placed, Scenario};
 
 use super::outcome::Outcome;
+use crate::words::counted;
 
 /// So many rows and columns are shown, the harmed ones first.
 const MAX_SERVICES: usize = 200;
 const MAX_FAILURES: usize = 40;
 
-/// So many columns of failures fit on a phone, and on the screen of a desktop.
-const FIT_ON_A_PHONE: usize = 1;
-const FIT_ON_A_DESKTOP: usize = 7;
+const SERVICE: &str = "HA resource";
+const NOT_SURVIVED: &str = "✕ not survived";
 
 struct Cell {
     outcome: Outcome,
@@ -22,37 +22,76 @@ struct Cell {
     reason: String,
 }
 
-pub(super) fn render(simulation: &HaFailoverSimulation) -> Markup {
-    let (failures, more_failures) = first(&simulation.scenarios, MAX_FAILURES, |scenario| !scenario.survived);
-    let harmed: BTreeSet<&str> =
-        simulation.scenarios.iter().flat_map(Scenario::lost).map(|fate| fate.sid.as_str()).collect();
-    let (services, more_services) = first(&simulation.placement, MAX_SERVICES, |one| harmed.contains(one.sid.as_str()));
-    if failures.is_empty() || services.is_empty() {
-        return html! {};
+/// What the matrix shows of a simulation.
+pub(super) struct Matrix<'a> {
+    failures: Vec<&'a Scenario>,
+    rows: Vec<(&'a Placed, Vec<Cell>)>,
+    more_failures: usize,
+    more_services: usize,
+}
+
+impl<'a> Matrix<'a> {
+    pub(super) fn of(simulation: &'a HaFailoverSimulation) -> Self {
+        let (failures, more_failures) = first(&simulation.scenarios, MAX_FAILURES, |scenario| !scenario.survived);
+        let lost = simulation.scenarios.iter().flat_map(Scenario::lost);
+        let harmed: BTreeSet<&str> = lost.map(|fate| fate.sid.as_str()).collect();
+        let is_harmed = |placed: &Placed| harmed.contains(placed.sid.as_str());
+        let (services, more_services) = first(&simulation.placement, MAX_SERVICES, is_harmed);
+        let columns: Vec<BTreeMap<&str, &Fate>> = failures
+            .iter()
+            .map(|scenario| scenario.services.iter().map(|fate| (fate.sid.as_str(), fate)).collect())
+            .collect();
+        let row = |placed: &'a Placed| {
+            let fates = columns.iter().map(|fates| fates.get(placed.sid.as_str()).copied());
+            (placed, failures.iter().zip(fates).map(|(scenario, fate)| cell(fate, scenario)).collect())
+        };
+        let rows = services.into_iter().map(row).collect();
+        Self { failures, rows, more_failures, more_services }
     }
-    let columns: Vec<BTreeMap<&str, &Fate>> = failures
-        .iter()
-        .map(|scenario| scenario.services.iter().map(|fate| (fate.sid.as_str(), fate)).collect())
-        .collect();
-    let row = |placed: &Placed| -> Vec<Cell> {
-        let fates = columns.iter().map(|fates| fates.get(placed.sid.as_str()));
-        failures.iter().zip(fates).map(|(scenario, fate)| cell(fate.copied(), scenario)).collect()
-    };
-    let rows: Vec<(&Placed, Vec<Cell>)> = services.iter().map(|placed| (*placed, row(placed))).collect();
-    let occur: BTreeSet<Outcome> = rows.iter().flat_map(|(_, cells)| cells).map(|cell| cell.outcome).collect();
-    html! {
-        section id="matrix" class=(width(failures.len())) {
-            h2 { "Where HA resources run after a failure" }
-            ul class="key" { @for outcome in occur { (outcome.key()) } }
-            p class="hint" { "Scroll sideways for all " (failures.len()) " failures →" }
-            div class="edge" {
-                div class="scroll" role="region" aria-label="Failover matrix" tabindex="0" {
-                    (table(&failures, &rows))
-                }
-            }
-            (more(more_services, "HA resources", "Those with problems are shown first."))
-            (more(more_failures, "failures", "Those that are not survived are shown first."))
+
+    pub(super) fn render(&self) -> Markup {
+        if self.failures.is_empty() || self.rows.is_empty() {
+            return html! {};
         }
+        let occur: BTreeSet<Outcome> = self.rows.iter().flat_map(|(_, cells)| cells).map(|cell| cell.outcome).collect();
+        html! {
+            section id="matrix" {
+                h2 { "Where HA resources run after a failure" }
+                ul class="key" { @for outcome in occur { (outcome.key()) } }
+                div class="frame" {
+                    p class="hint" { "Scroll sideways for all " (counted(self.failures.len(), "failure")) " →" }
+                    div class="edge" {
+                        div class="scroll" role="region" aria-label="Failover matrix" tabindex="0" {
+                            (table(&self.failures, &self.rows))
+                        }
+                    }
+                }
+                (more(self.more_services, "HA resources", "Those with problems are shown first."))
+                (more(self.more_failures, "failures", "Those that are not survived are shown first."))
+            }
+        }
+    }
+
+    /// The rule by which a frame that is narrower than the table says that it scrolls, and fades at its edge. A style sheet can't
+    /// measure a table, so that each page has its own.
+    pub(super) fn style(&self) -> PreEscaped<String> {
+        let rem = self.width();
+        PreEscaped(format!(
+            "@container (max-width: {rem}rem) {{ .hint {{ display: block; }} .edge::after {{ content: \"\"; }} }}\n"
+        ))
+    }
+
+    /// About how wide the table is: characters of half a rem, and the padding of its cells.
+    fn width(&self) -> usize {
+        let length = |text: &str| text.chars().count();
+        let sids = self.rows.iter().map(|(placed, _)| length(&placed.sid)).chain([length(SERVICE)]).max();
+        let nodes = self.rows.iter().map(|(placed, _)| length(&placed.node).max(length(&placed.state))).max();
+        let fates = self.failures.iter().enumerate().map(|(column, scenario)| {
+            let cells = self.rows.iter().map(|(_, cells)| length(&cells[column].text));
+            cells.chain([length(&scenario.name) + length(" fails"), length(NOT_SURVIVED)]).max()
+        });
+        let columns = [sids, nodes].into_iter().chain(fates).flatten();
+        columns.map(|characters| characters + 3).sum::<usize>().div_ceil(2)
     }
 }
 
@@ -61,12 +100,12 @@ fn table(failures: &[&Scenario], rows: &[(&Placed, Vec<Cell>)]) -> Markup {
         table {
             thead {
                 tr {
-                    th scope="col" { "HA resource" }
+                    th scope="col" { (SERVICE) }
                     th scope="col" { "Node" }
                     @for scenario in failures {
                         th scope="col" {
                             (scenario.name) " fails"
-                            @if scenario.survived { small { "survived" } } @else { small class="bad" { "✕ not survived" } }
+                            @if scenario.survived { small { "survived" } } @else { small class="bad" { (NOT_SURVIVED) } }
                         }
                     }
                 }
@@ -103,15 +142,6 @@ fn cell(fate: Option<&Fate>, scenario: &Scenario) -> Cell {
         outcome,
         text: outcome.mark(fate.to.as_deref().unwrap_or_default()),
         reason: detail.unwrap_or(&fate.reason).clone(),
-    }
-}
-
-/// On which screens the table has to be scrolled.
-fn width(columns: usize) -> &'static str {
-    match columns {
-        columns if columns <= FIT_ON_A_PHONE => "narrow",
-        columns if columns <= FIT_ON_A_DESKTOP => "wide",
-        _ => "wider",
     }
 }
 

@@ -18,6 +18,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use pve_schemas::data::HaFailoverSimulation;
 use pve_schemas::data::readiness::Check;
 
+use matrix::Matrix;
 use readiness::Tally;
 pub use subject::Subject;
 
@@ -28,7 +29,7 @@ const MAX_LINES: usize = 100;
 
 /// The page of a simulation of this cluster with these readiness checks.
 pub fn render(subject: &Subject, simulation: &HaFailoverSimulation, checks: &[Check]) -> String {
-    let tally = Tally::of(checks);
+    let (matrix, tally) = (Matrix::of(simulation), Tally::of(checks));
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -38,13 +39,13 @@ pub fn render(subject: &Subject, simulation: &HaFailoverSimulation, checks: &[Ch
                 meta name="color-scheme" content="light dark";
                 link rel="icon" href="data:,";
                 title { "HA failover report: " (subject.name()) }
-                style { (PreEscaped(STYLE)) (print::running_footer(subject)) }
+                style { (PreEscaped(STYLE)) (matrix.style()) (print::running_footer(subject)) }
             }
             body {
                 (header::render(subject, simulation, &tally))
                 main {
                     (list("problems", "Problems", &simulation.problems))
-                    (matrix::render(simulation))
+                    (matrix.render())
                     (cards::render(simulation))
                     (readiness::render(&tally))
                     (list("notes", "Notes", &simulation.notes))
