@@ -55,11 +55,11 @@ async fn page(down: Option<&str>) -> String {
     ];
     let diagnostics = provider.configure(&Value::object(block)).await;
     assert!(!diagnostics.has_error(), "{diagnostics:?}");
-    let outcome = provider
-        .data_source("pve_ha_failover_simulation")
-        .unwrap()
-        .read_data(Value::object(std::iter::empty::<(&str, Value)>()))
-        .await;
+    let nothing = Value::object(std::iter::empty::<(&str, Value)>());
+    let readiness = provider.data_source("pve_ha_readiness").unwrap().read_data(nothing).await;
+    assert!(!readiness.diagnostics.has_error(), "{:?}", readiness.diagnostics);
+    let checks = Value::object([("readiness", readiness.state.at("checks").clone())]);
+    let outcome = provider.data_source("pve_ha_failover_simulation").unwrap().read_data(checks).await;
     assert!(!outcome.diagnostics.has_error(), "{:?}", outcome.diagnostics);
     outcome.state.to_json()["report_html"].as_str().unwrap().to_owned()
 }
