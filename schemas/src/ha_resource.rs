@@ -63,8 +63,7 @@ pub struct HaResource {
     /// resource from every rule, and deletes rules that become empty; with `false` the rules stay as they are.
     #[tf(default = false, local)]
     pub purge_rules: Option<bool>,
-    /// Whether apply waits until the HA manager has brought the guest into the requested state, and reports its current
-    /// state if that does not happen.
+    /// Whether apply waits until the guest is in the requested state, and otherwise reports its current state.
     #[tf(default = false, local)]
     pub wait_for_state: Option<bool>,
 }

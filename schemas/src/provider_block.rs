@@ -18,8 +18,8 @@ pub struct ProviderBlock {
     /// provider tries 443 and 8006, and sends the credentials only to a server that answers like Proxmox VE.
     /// Environment: `PROXMOX_VE_ENDPOINT`, `PM_API_URL`.
     pub endpoint: Option<String>,
-    /// URLs of other nodes of the cluster, tried in turn when a node can't be reached, for example because the first
-    /// one is down. Environment: `PROXMOX_VE_FALLBACK_ENDPOINTS`, separated by commas.
+    /// URLs of other nodes of the cluster. The provider tries them in turn when a node can't be reached. Environment:
+    /// `PROXMOX_VE_FALLBACK_ENDPOINTS`, separated by commas.
     pub fallback_endpoints: Option<Vec<String>>,
     /// An API token, `USER@REALM!TOKENID=SECRET`. Recommended. Environment: `PROXMOX_VE_API_TOKEN`, or
     /// `PM_API_TOKEN_ID` with `PM_API_TOKEN_SECRET`.

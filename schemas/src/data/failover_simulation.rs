@@ -40,8 +40,8 @@ use crate::value::NodeName;
 /// `summary_markdown` has no dates and no growing ages, so an output of it changes only when the cluster changes.
 /// `report_html` has the day (UTC) of the newest fact in its header, so an output of it also changes once a day.
 ///
-/// Needs `Sys.Audit` on `/` and on nodes, `VM.Audit` on the guests, `Datastore.Audit` on the storages. What can't be read is
-/// unknown, is named, and never counts as survived.
+/// Needs `Sys.Audit` on `/` and on nodes, `VM.Audit` on the guests, `Datastore.Audit` on the storages. A value that
+/// can't be read is unknown, is named, and never counts as survived.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct HaFailoverSimulation {
     /// What is simulated, and on which plans.
@@ -103,7 +103,7 @@ pub struct Worst {
     pub scenario: String,
     /// Whether it is survived.
     pub survived: bool,
-    /// Whether the rest is quorate; null if that cannot be derived from what the API reports.
+    /// Whether the rest is quorate; null if the API does not report enough to derive that.
     pub quorate: Option<bool>,
     /// How many HA resources are lost: without a node, or without their disks there.
     pub lost: i64,
@@ -122,7 +122,7 @@ pub struct Scenario {
     pub failed_nodes: Vec<String>,
     /// Whether it is survived.
     pub survived: bool,
-    /// Whether the rest is quorate; null if that cannot be derived from what the API reports.
+    /// Whether the rest is quorate; null if the API does not report enough to derive that.
     pub quorate: Option<bool>,
     /// The votes that are left, the QDevice's included.
     pub votes: Option<i64>,

@@ -102,7 +102,7 @@ pub struct Service {
     pub sid: String,
     /// The node it is on; null if the guest doesn't exist.
     pub node: Option<String>,
-    /// What the HA manager does with it, as `ha-manager status` shows it: `started`, `stopped`, `starting`, `queued`,
+    /// Its state in the HA manager, as `ha-manager status` shows it: `started`, `stopped`, `starting`, `queued`,
     /// `migrate`, `relocate`, `fence`, `recovery`, `freeze`, `error`, `disabled`, `ignored`, …
     pub state: String,
     /// The state it is to be kept in: `started`, `stopped`, `disabled` or `ignored`.

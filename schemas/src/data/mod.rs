@@ -1,7 +1,7 @@
 //! The data-source nouns, and the pure mapping from Proxmox's answers to each.
 //!
 //! A mapping only ever sees answers: it sends no request, reads no clock, and gives the same noun for the same answers
-//! in whatever order Proxmox listed their entries. What can't be derived is null.
+//! in whatever order Proxmox listed their entries. A value that can't be derived is null.
 
 pub mod datacenter_options;
 pub mod failover_simulation;

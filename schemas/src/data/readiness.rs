@@ -106,9 +106,9 @@ pub struct Expectation {
 /// One item of the checklist.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Check {
-    /// What it is called, such as `quorum_margin`.
+    /// Its name, such as `quorum_margin`.
     pub id: String,
-    /// What is demanded, in a few words.
+    /// The requirement, in a few words.
     pub title: String,
     /// `mandatory` or `recommended`, by profile.
     pub level: String,
@@ -116,7 +116,7 @@ pub struct Check {
     pub status: String,
     /// The evidence.
     pub detail: String,
-    /// What to do; null if there is nothing to do.
+    /// The remedy; null if none is needed.
     pub remedy: Option<String>,
 }
 

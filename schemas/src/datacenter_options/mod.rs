@@ -25,8 +25,8 @@ pub use wire::{OPTIONS, Opt, from_api, to_params, unknown};
 /// Proxmox has no digest for these options. An update compares the current options with those of the plan right before
 /// it writes; one round trip of race remains.
 ///
-/// **`fencing = "hardware"` and `"both"` do not protect anything**: the HA manager does not use them. What fences a
-/// node is its watchdog.
+/// **`fencing = "hardware"` and `"both"` do not protect anything**: the HA manager does not use them. A node is fenced
+/// only by its watchdog.
 #[tf_block]
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DatacenterOptions {

@@ -50,9 +50,9 @@ pub struct Qdevice {
     /// How many votes it has.
     #[tf(computed)]
     pub votes: Option<i64>,
-    /// The state of the connection to the QNetd host: `Connected` while it works, `Not running on …` while a node's
-    /// daemon doesn't run, `No answer from the daemon` while it runs and does not respond, else the state that the
-    /// daemon of the queried node reports.
+    /// The state of the connection to the QNetd host: `Connected` while it works; `Not running on …` while the daemon
+    /// of a node does not run; `No answer from the daemon` while it runs and does not respond; else the state that the
+    /// daemon reports.
     #[tf(computed)]
     pub state: Option<String>,
 }
