@@ -42,7 +42,7 @@ pub(crate) fn tell(report: &mut Report, cli: &Cli, cluster: &Cluster, pages: &Pa
         let plan = cli.plan()?;
         demand(plan.changes.len() == guests.len(), || format!("planned: {:?}", plan.changes))
     })?;
-    report.step("apply", "what was simulated exists", || cli.apply())?;
+    report.step("apply", "the simulated objects exist", || cli.apply())?;
     cluster.advance(START)?;
     report.step("again", "the second plan is empty, although time has passed", || {
         let plan = cli.plan()?;

@@ -54,7 +54,7 @@ pub fn run(workspace: &Workspace, args: &Args) -> Outcome {
     }
     let (seen, outcome) = watch(&mut cargo)?;
     println!("── summary");
-    println!("not run: the suites ssh, replay, data_sources and report_page start what they need themselves");
+    println!("not run: the suites ssh, replay, data_sources and report_page, which start their own clusters");
     let left = leftovers::remove(&cluster.api, &ours);
     left.iter().for_each(|what| println!("removed {what}, which a test has left behind"));
     seen.print(&mut std::io::stdout().lock())?;

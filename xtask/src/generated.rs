@@ -34,12 +34,12 @@ impl Generated {
                 None => findings.push(format!("{relative} is missing")),
                 Some(found) if found != *wanted => {
                     let same = found.lines().zip(wanted.lines()).take_while(|(a, b)| a == b).count();
-                    findings.push(format!("{relative}:{} is not what its source says", same + 1));
+                    findings.push(format!("{relative}:{} differs from its source", same + 1));
                 }
                 Some(_) => {}
             }
         }
-        findings.extend(self.stale(workspace)?.into_iter().map(|file| format!("{file} has no source any more")));
+        findings.extend(self.stale(workspace)?.into_iter().map(|file| format!("{file} no longer has a source")));
         Ok(findings)
     }
 
@@ -100,10 +100,7 @@ mod tests {
         fs::write(workspace.path("made/b"), "").unwrap();
         generated.file("made/c".into(), String::new());
         let drift = generated.drift(&workspace).unwrap();
-        assert_eq!(
-            drift,
-            ["made/a:2 is not what its source says", "made/c is missing", "made/b has no source any more"]
-        );
+        assert_eq!(drift, ["made/a:2 differs from its source", "made/c is missing", "made/b no longer has a source"]);
 
         generated.write_or_check(&workspace, false, "make").unwrap();
         assert!(generated.drift(&workspace).unwrap().is_empty());

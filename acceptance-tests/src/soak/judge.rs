@@ -111,7 +111,7 @@ pub fn plan(plan: &Plan, expected: &Changes, out_of_sight: impl Fn(&str) -> bool
     lines.retain(|address, _| !out_of_sight(address));
     match lines.is_empty() {
         true => Ok(()),
-        false => Err(Harm::new(Kind::PlanTooMuch, format!("planned beyond what was expected: {lines:#?}"))),
+        false => Err(Harm::new(Kind::PlanTooMuch, format!("planned in addition to the expected changes: {lines:#?}"))),
     }
 }
 

@@ -204,7 +204,7 @@ fn another_qdevice_is_not_touched() {
     let w = Workspace::new(&cluster);
     w.configure(&qdevice(HOST, ""));
     let run = w.apply_fails();
-    assert!(run.only_error().flat().contains("has a QDevice at 10.0.0.101 already"), "{}", run.text);
+    assert!(run.only_error().flat().contains("already has a QDevice at 10.0.0.101"), "{}", run.text);
     assert_eq!(host(&cluster).as_deref(), Some(OTHER));
 }
 

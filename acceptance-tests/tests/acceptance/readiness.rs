@@ -142,7 +142,7 @@ resource "pve_ha_resource" "next" {
     );
     let refused = w.plan_fails();
     let text = refused.only_error().flat();
-    assert!(text.contains("expected (fail): vm:102 is no HA resource"), "{text}");
+    assert!(text.contains("expected (fail): vm:102 is not an HA resource"), "{text}");
     let resource = [("sid", "vm:102")];
     cluster.api.send("POST", "/cluster/ha/resources", &resource).unwrap_or_else(|refused| panic!("{refused}"));
     cluster.emulator().cluster().world().advance(120.0);

@@ -61,3 +61,15 @@ impl Failure {
         Diagnostic { severity: Severity::Error, summary, detail: self.detail, path: self.path }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_summary_of_its_own_replaces_that_of_the_verb() {
+        let failure = Failure::refused("vm:100: it is in the error state.");
+        assert_eq!(failure.clone().into_error("Not ready").summary, "Not ready");
+        assert_eq!(failure.summarised("In the error state").into_error("Not ready").summary, "In the error state");
+    }
+}

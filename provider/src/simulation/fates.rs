@@ -194,7 +194,7 @@ impl Scene<'_> {
         }
         let mut problems = Vec::new();
         if left.quorate.is_none() {
-            problems.push("whether the rest has quorum cannot be derived from what the API reports".to_owned());
+            problems.push("the API does not report enough to derive the quorum of the rest".to_owned());
         }
         for fate in services {
             let Some(problem) = &fate.problem else { continue };

@@ -28,7 +28,7 @@ pub fn findings(workspace: &Workspace) -> io::Result<Vec<Finding>> {
         let size = sizes.iter().find(|(name, _)| name == file).map(|(_, size)| *size);
         match (most, reason, size) {
             (Some(_), Some(_), Some(size)) if size <= LIMIT => {
-                findings.push(Finding::new(ALLOWED, index + 1, format!("{file} has {size} lines: this line can go")));
+                findings.push(Finding::new(ALLOWED, index + 1, format!("{file} has {size} lines: remove this line")));
             }
             (Some(most), Some(_), Some(_)) => allowed.push((file, most)),
             (_, _, None) => findings.push(Finding::new(ALLOWED, index + 1, format!("there is no file {file}"))),

@@ -35,13 +35,17 @@ fn a_guest_that_was_removed_while_its_ha_resource_stays() {
     // Nothing else need be planned.
     let b = b.anew();
     let said = b.keep(RESOURCE, gone.clone());
-    said.warns(check, "", &["vm:100: guest 100 does not exist any more", "Remove the HA resource"]);
+    said.warns(check, "", &["vm:100: guest 100 no longer exists", "Remove the HA resource"]);
     assert_eq!(said.of(check).unwrap().summary, "The guest does not exist: vm:100");
     b.keep(RESOURCE, json!({"sid": "vm:101"})).not(check);
     b.create(RESOURCE, json!({"sid": "vm:102"})).not(check);
     // Changed, it says no more than that, and destroyed, it says nothing.
     let b = b.anew();
-    b.change(RESOURCE, gone.clone(), with(gone.clone(), json!({"comment": "x"}))).warns(check, "", &["any more"]);
+    b.change(RESOURCE, gone.clone(), with(gone.clone(), json!({"comment": "x"}))).warns(
+        check,
+        "",
+        &["no longer exists"],
+    );
     let b = b.anew();
     b.create(RESOURCE, json!({"sid": "vm:102"})).not(check);
     b.destroy(RESOURCE, gone).not(check);

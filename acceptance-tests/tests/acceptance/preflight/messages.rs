@@ -135,7 +135,7 @@ fn what_is_tainted_is_not_told_as_if_others_had_made_it() {
     w.expect(0, &["state", "rm", "pve_ha_resource.r"]);
     let run = w.expect(0, &["plan", "-json"]);
     let told: Vec<_> = run.warnings().iter().map(|warning| warning.summary.clone()).collect();
-    assert_eq!(told, ["It exists already: vm:100"], "{}", run.text);
+    assert_eq!(told, ["The object exists already: vm:100"], "{}", run.text);
     // With an import in its place it is not.
     let import = "import {\n  to = pve_ha_resource.r\n  id = \"vm:100\"\n}\n";
     w.configure(&format!("{import}resource \"pve_ha_resource\" \"r\" {{\n  sid = \"vm:100\"\n}}\n"));

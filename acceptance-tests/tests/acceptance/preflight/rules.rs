@@ -127,7 +127,7 @@ fn rules_over_unmanaged_guests() {
     let check = "unmanaged-resource";
     let two = json!({"pve1": 1, "pve2": 1});
     let said = b.create(NODE_RULE, node_rule("aa", &["vm:100", "vm:104", "vm:105"], two.clone()));
-    said.warns(check, "resources", &["aa: vm:104 and vm:105 are no HA resources", "pve_ha_resource.NAME.sid"]);
+    said.warns(check, "resources", &["aa: vm:104 and vm:105 are not HA resources", "pve_ha_resource.NAME.sid"]);
     b.create(NODE_RULE, node_rule("aa", &["vm:100"], two.clone())).not(check);
     // One that this plan makes is one, and one that it removes is none.
     b.create(RESOURCE, json!({"sid": "vm:104"}));
@@ -136,7 +136,7 @@ fn rules_over_unmanaged_guests() {
     b.create(NODE_RULE, node_rule("aa", &["vm:100"], two.clone())).warns(
         check,
         "resources",
-        &["vm:100 is no HA resource"],
+        &["vm:100 is not an HA resource"],
     );
     // One whose id isn't known may be any.
     b.create_partly(RESOURCE, json!({}), &["sid"]);

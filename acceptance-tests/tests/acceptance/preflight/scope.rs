@@ -187,7 +187,7 @@ fn options_that_two_resources_set_or_somebody_else_has_set_are_told() {
     let Some(b) = Bench::new(name, Release::V9) else { return };
     b.create(OPTIONS, json!({"max_workers": 3})).not("planned-twice");
     b.create(OPTIONS, json!({"language": "de"})).not("planned-twice");
-    b.create(OPTIONS, json!({"max_workers": 4})).errs("planned-twice", "max_workers", &["undo the other"]);
+    b.create(OPTIONS, json!({"max_workers": 4})).errs("planned-twice", "max_workers", &["overwrite each other"]);
 
     let set = [("max_workers", "10"), ("migration", "insecure,network=10.0.0.0/24"), ("console", "vv")];
     b.cluster.api.put("/cluster/options", &set);
@@ -196,7 +196,7 @@ fn options_that_two_resources_set_or_somebody_else_has_set_are_told() {
     b.create(OPTIONS, json!({"max_workers": 3})).warns(
         check,
         "max_workers",
-        &["has 10 there", "datacenter/max_workers"],
+        &["it is 10 on the cluster", "datacenter/max_workers"],
     );
     let set = b.create(OPTIONS, json!({"max_workers": 3}));
     assert_eq!(set.of(check).unwrap().summary, "Already set on the cluster: option max_workers");

@@ -166,7 +166,7 @@ pub fn unmanaged_resource(case: &Case<'_>) -> Vec<Finding> {
     if unmanaged.is_empty() {
         return Vec::new();
     }
-    let (is, a) = if unmanaged.len() == 1 { ("is", "no HA resource") } else { ("are", "no HA resources") };
+    let (is, a) = if unmanaged.len() == 1 { ("is", "not an HA resource") } else { ("are", "not HA resources") };
     let unmanaged = list(unmanaged);
     vec![warning(
         Some(Path::attribute("resources")),
