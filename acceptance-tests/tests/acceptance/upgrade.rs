@@ -63,14 +63,14 @@ fn from_8_to_9_without_surgery() {
     };
     for (about, words) in [
         (
-            "HA group tfacc-sticky has become",
+            "migrated the HA group tfacc-sticky to the HA rule",
             &["moved {", "ha-group-tfacc-sticky", "strict = true", "failback = false"][..],
         ),
         (
-            "HA group tfacc-free has become",
+            "migrated the HA group tfacc-free to the HA rule",
             &["moved {", "ha-group-tfacc-free", "tier 2", "nodes = { pve1 = 2, pve2 = 1 }"],
         ),
-        ("HA group tfacc-unused does not exist", &["removed {"]),
+        ("HA group tfacc-unused no longer exists", &["removed {"]),
         (&format!("{}: the cluster has migrated", sids[0]), &["ha-group-tfacc-sticky", "write `failback = false`"]),
         (&format!("{}: the cluster has migrated", sids[1]), &["ha-group-tfacc-free", "Remove `group`"]),
     ] {
