@@ -7,9 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
-use pve_ha_manager::config::{
-    Affinity, Config, Name, NodeAffinity, Policy, Requested, Resource, Rule, RuleKind, Scheduler,
-};
+use pve_ha_manager::config::{Affinity, Config, Name, NodeAffinity, Policy, Resource, Rule, RuleKind, Scheduler};
 use pve_ha_manager::forecast::Forecast;
 use pve_ha_manager::nodes::NodeState;
 use pve_ha_manager::service::{State, Uid};
@@ -95,7 +93,7 @@ fn status() -> Status {
 }
 
 fn config(scheduler: Scheduler, rules: Rules) -> Config {
-    let resource = Resource { state: Requested::Started, group: None, failback: true, max_restart: 1, max_relocate: 1 };
+    let resource = Resource::default();
     Config {
         resources: (0..SERVICES).map(|number| (sid(number), resource.clone())).collect(),
         policy: Policy::Rules((0..RULES).filter_map(|number| rule(rules, number)).collect()),

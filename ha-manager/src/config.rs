@@ -63,6 +63,13 @@ pub struct Resource {
     pub max_relocate: u32,
 }
 
+/// A resource of which nothing is set, as Proxmox reads it.
+impl Default for Resource {
+    fn default() -> Self {
+        Self { state: Requested::Started, group: None, failback: true, max_restart: 1, max_relocate: 1 }
+    }
+}
+
 /// The requested state of a resource; `enabled` is `Started`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Requested {

@@ -181,15 +181,14 @@ mod tests {
     use std::collections::{BTreeMap, BTreeSet};
     use std::sync::Arc;
 
-    use crate::config::{Affinity, Config, Name, NodeAffinity, Policy, Requested, Resource, Rule, RuleKind};
+    use crate::config::{Affinity, Config, Name, NodeAffinity, Policy, Resource, Rule, RuleKind};
     use crate::forecast::Forecast;
     use crate::nodes::NodeState;
     use crate::status::Status;
 
     /// Where `sid` goes when node3 of three fails, and why.
     fn told(services: &[(&str, &str)], rules: Vec<Rule>, sid: &str) -> (Option<String>, String) {
-        let resource =
-            Resource { state: Requested::Started, group: None, failback: true, max_restart: 1, max_relocate: 1 };
+        let resource = Resource::default();
         let config = Config {
             resources: services.iter().map(|&(sid, _)| (sid.into(), resource.clone())).collect(),
             policy: Policy::Rules(rules),

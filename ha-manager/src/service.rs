@@ -135,7 +135,7 @@ pub struct ServiceConfig {
 
 impl Default for ServiceConfig {
     fn default() -> Self {
-        Self { requested: Requested::Disabled, failback: true, max_relocate: 1 }
+        Self::from(&Resource { state: Requested::Disabled, ..Resource::default() })
     }
 }
 

@@ -28,8 +28,7 @@ impl Example {
         for word in services.split_whitespace() {
             let (sid, at) = word.split_once('@').unwrap();
             self.setup.guests.insert(sid.into(), node(at.parse().unwrap()));
-            let resource =
-                Resource { state: Requested::Started, group: None, failback: true, max_restart: 1, max_relocate: 1 };
+            let resource = Resource::default();
             self.config.resources.insert(sid.into(), resource);
         }
         self

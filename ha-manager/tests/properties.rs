@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
-use pve_ha_manager::config::{Affinity, Config, Name, NodeAffinity, Policy, Requested, Resource, Rule, RuleKind};
+use pve_ha_manager::config::{Affinity, Config, Name, NodeAffinity, Policy, Resource, Rule, RuleKind};
 use pve_ha_manager::feasibility::infeasible;
 use pve_ha_manager::service::State;
 use pve_ha_manager::simulation::{Setup, Simulation};
@@ -61,8 +61,7 @@ fn rule(services: usize) -> impl Strategy<Value = (BTreeSet<Name>, RuleKind)> {
 
 /// Where every service is before and after the failure.
 fn run(cluster: &Cluster) -> [BTreeMap<Name, (State, Name)>; 2] {
-    let resource =
-        |failback| Resource { state: Requested::Started, group: None, failback, max_restart: 1, max_relocate: 1 };
+    let resource = |failback| Resource { failback, ..Resource::default() };
     let services = || cluster.services.iter().enumerate();
     let config = Config {
         resources: services().map(|(i, &(_, failback))| (sid(i), resource(failback))).collect(),
