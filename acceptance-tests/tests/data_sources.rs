@@ -2,10 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a helper of a test may fail as the test does")]
 
+use futures_util::future::join_all;
 use pve_emulator::world::World;
 use pve_emulator::{Emulator, Handle, Options, Release};
 use serde_json::{Value as Json, json};
-use terraform_provider_pve::framework::{Provider, Severity, Value};
+use terraform_provider_pve::framework::{Elements, Provider, Severity, Value};
 use terraform_provider_pve::registry;
 
 async fn cluster(release: Release) -> Handle {
@@ -206,4 +207,114 @@ async fn options_are_typed() {
     assert_eq!((&options["max_workers"], &options["next_id"]["lower"]), (&json!(8), &json!(200)));
     assert!(options["migration"].is_null());
     assert_eq!(options["description"], "my notes");
+}
+
+/// Fifty guests, each of them an HA resource.
+fn fifty_ha_guests(world: &mut World) {
+    let pattern = world.guests[&100].clone();
+    let mut resources = String::new();
+    for vmid in 1000..1050 {
+        let node = format!("pve{}", vmid % 3 + 1);
+        let guest = pve_emulator::world::Guest { vmid, node, name: format!("guest{vmid}"), ..pattern.clone() };
+        world.guests.insert(vmid, guest);
+        resources.push_str(&format!("vm: {vmid}\n\tstate started\n\n"));
+    }
+    world.write_file("/etc/pve/ha/resources.cfg", &*resources);
+    world.advance(60.0);
+}
+
+/// How often the cluster was asked: for configurations of guests, for anything else of a node, and for anything else.
+fn asked(cluster: &Handle) -> [u64; 3] {
+    let report = cluster.counters().report();
+    let mut asked = [0; 3];
+    for (request, count) in report["requests"].as_object().unwrap() {
+        let kind =
+            if request.ends_with("/{vmid}/config") { 0 } else { usize::from(!request.contains("/nodes/{node}")) + 1 };
+        asked[kind] += count.as_u64().unwrap();
+    }
+    asked
+}
+
+#[tokio::test]
+async fn a_walk_reads_each_guest_once_for_both_data_sources_and_only_readiness_asks_the_nodes() {
+    let cluster = cluster(Release::V9).await;
+    change(&cluster, fifty_ha_guests);
+    let (simulation, readiness) = ("pve_ha_failover_simulation", "pve_ha_readiness");
+    let report = [("report", Value::from(true))];
+    for (expected, reads) in [
+        ([50, 0, 13], &[(simulation, &[][..])][..]),
+        ([50, 0, 13], &[(simulation, &report)]),
+        // Of each node its version, its backups, and its tasks of the last hour.
+        ([50, 9, 16], &[(readiness, &[])]),
+        ([50, 9, 16], &[(readiness, &[]), (simulation, &report)]),
+        ([50, 9, 16], &[(simulation, &[]), (readiness, &[])]),
+    ] {
+        let provider = walk(&cluster).await;
+        cluster.counters().reset();
+        for (name, arguments) in reads {
+            read_of(&provider, name, arguments).await;
+        }
+        assert_eq!(asked(&cluster), expected, "{reads:?}");
+        // At the same time, too.
+        let provider = walk(&cluster).await;
+        cluster.counters().reset();
+        join_all(reads.iter().map(|(name, arguments)| read_of(&provider, name, arguments))).await;
+        assert_eq!(asked(&cluster), expected, "{reads:?} at once");
+    }
+}
+
+#[tokio::test]
+async fn guests_that_the_ha_manager_ignores_are_not_read() {
+    let cluster = cluster(Release::V9).await;
+    change(&cluster, |world| {
+        fifty_ha_guests(world);
+        world.write_file("/etc/pve/ha/resources.cfg", "vm: 1000\n\tstate started\n\nvm: 1001\n\tstate ignored\n");
+    });
+    let provider = walk(&cluster).await;
+    cluster.counters().reset();
+    // Only 1000 is looked after; a plan removes it, and has another one looked after.
+    let planned = Value::List(vec![Value::object([("sid", Value::from("vm:1002"))])]);
+    let removed = Value::set([Value::from("vm:1000")]);
+    read_of(&provider, "pve_ha_failover_simulation", &[("resources", planned), ("removed", removed)]).await;
+    assert_eq!(asked(&cluster)[0], 1);
+    read_of(&provider, "pve_ha_readiness", &[]).await;
+    assert_eq!(asked(&cluster)[0], 2);
+}
+
+#[tokio::test]
+async fn the_page_is_there_where_it_is_asked_for() {
+    let cluster = cluster(Release::V9).await;
+    let provider = walk(&cluster).await;
+    let page = async |arguments: &[(&str, Value)]| {
+        read_of(&provider, "pve_ha_failover_simulation", arguments).await.0["report_html"].clone()
+    };
+    let check = ["id", "title", "level", "status", "detail"].map(|name| (name, Value::from("pass")));
+    let check = Value::object(check.into_iter().chain([("level", Value::from("mandatory")), ("remedy", Value::Null)]));
+    let checks = ("readiness", Value::List(vec![check]));
+    let report = |wanted: bool| ("report", Value::from(wanted));
+    assert_eq!([page(&[]).await, page(&[report(false), checks.clone()]).await], [Json::Null, Json::Null]);
+    let is_page = |page: &Json| page.as_str().unwrap().starts_with("<!doctype html>");
+    assert!(is_page(&page(&[report(true)]).await) && is_page(&page(&[checks]).await));
+}
+
+/// Stops the provider at the first element.
+struct StopsAtOnce<'a>(&'a Provider, usize);
+
+impl Elements for StopsAtOnce<'_> {
+    fn push(&mut self, _: Value) {
+        self.1 += 1;
+        self.0.stop();
+    }
+}
+
+#[tokio::test]
+async fn pairs_of_failures_are_given_away_while_they_are_played() {
+    let cluster = cluster(Release::V9).await;
+    let provider = walk(&cluster).await;
+    let mut elements = StopsAtOnce(&provider, 0);
+    let config = Value::object([("depth", Value::from(2))]);
+    let outcome = provider.data_source("pve_ha_failover_simulation").unwrap().read_into(config, &mut elements).await;
+    // Had they been kept until the end, all three would have come.
+    assert_eq!(elements.1, 1);
+    assert!(outcome.diagnostics.has_error() && outcome.state == Value::Null);
 }

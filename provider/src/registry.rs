@@ -77,6 +77,7 @@ mod tests {
             "pve_ha_failover_simulation.resource_affinity_rules",
             "pve_ha_failover_simulation.groups",
             "pve_ha_failover_simulation.removed",
+            "pve_ha_failover_simulation.report",
             "pve_ha_failover_simulation.readiness",
             "pve_ha_groups.node",
             "pve_ha_readiness.profile",

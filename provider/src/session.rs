@@ -10,6 +10,7 @@ use crate::call::{Call, Waited};
 use crate::client::Client;
 use crate::framework::{Context, Diagnostic, Failure};
 use crate::preflight::{self, Preflight};
+use crate::simulation::Answered;
 use crate::ssh::Ssh;
 use crate::unknown::UnknownProperties;
 
@@ -47,6 +48,8 @@ pub struct Configured {
     pub preflight: Preflight,
     /// What the cluster has and this provider does not know, as far as it was named.
     pub unknown: Arc<UnknownProperties>,
+    /// What each single failure would do to the cluster, as a read of this walk has computed it.
+    pub simulated: SharedSimulation,
     /// HA resources that this process removed, and whether that had Proxmox edit rules.
     removed: Mutex<BTreeMap<String, bool>>,
     /// HA resources that others removed, as far as the HA manager had not noticed it when this process looked.
@@ -54,6 +57,9 @@ pub struct Configured {
     /// HA resources that were created while the HA manager had the record of a removed one, and why it had.
     inherited: Mutex<BTreeMap<String, String>>,
 }
+
+/// A simulation that one read computes, while others with the same question wait for it.
+pub type SharedSimulation = Arc<tokio::sync::Mutex<Option<Answered>>>;
 
 /// What is known of how nodes are logged in to.
 #[derive(Debug, Clone, Default)]
@@ -80,6 +86,7 @@ impl Configured {
             adopt_existing,
             preflight: Preflight::new(ignored),
             unknown: Arc::default(),
+            simulated: Arc::default(),
             removed: Mutex::default(),
             leftovers: OnceCell::new(),
             inherited: Mutex::default(),

@@ -46,6 +46,7 @@ locals {
 }
 data "pve_ha_failover_simulation" "this" {
   resources = local.services
+  report    = true
 PLANS
 }
 "#;
@@ -59,7 +60,7 @@ fn planned(w: &Workspace, output: &str) -> Json {
     w.plan().0["planned_values"]["outputs"][output]["value"].clone()
 }
 
-/// The readiness checks on the page see that HA works now; after that nothing changes any more.
+/// The HA manager takes over what was created; after that nothing changes any more.
 fn settle(cluster: &Cluster, w: &Workspace) {
     cluster.emulator().cluster().world().advance(120.0);
     w.apply();
@@ -179,6 +180,7 @@ locals {
 data "pve_ha_failover_simulation" "this" {
   resources = local.services
   groups    = local.groups
+  report    = true
 }
 "#;
     w.configure(&(group.to_owned() + OUTPUTS));
@@ -200,6 +202,7 @@ fn a_gate_refuses_what_would_not_be_survived_and_opens_when_it_would() {
     let gate = r#"
 data "pve_ha_failover_simulation" "this" {
   resources = [{ sid = "vm:100" }]
+  report    = true
 }
 resource "pve_ha_resource" "web" {
   sid = "vm:100"

@@ -31,6 +31,7 @@ data "pve_ha_readiness" "this" {
 
 data "pve_ha_failover_simulation" "this" {
   resources = local.planned
+  report    = true
   readiness = data.pve_ha_readiness.this.checks
 }
 

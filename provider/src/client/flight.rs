@@ -48,7 +48,7 @@ impl<K, V: Clone> Default for SingleFlight<K, V> {
 
 impl<K, V> SingleFlight<K, V>
 where
-    K: Eq + Hash + Copy,
+    K: Eq + Hash + Clone,
     V: Clone + Send + Sync + 'static,
 {
     /// The value for `key`: one that is there and `fresh`, one under way, or a new one.
@@ -71,7 +71,7 @@ where
                     Some(cell) if cell.serves(generation, &fresh) => cell.fetch.clone(),
                     _ => {
                         let fetch = fetch().boxed().shared();
-                        cells.insert(key, Cell { generation, fetch: fetch.clone() });
+                        cells.insert(key.clone(), Cell { generation, fetch: fetch.clone() });
                         fetch
                     }
                 }

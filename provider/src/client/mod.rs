@@ -12,6 +12,7 @@
 //!   either ends; a write in flight is waited for up to 5 s after a stop.
 //! * Refresh reads with [`Client::list`]: one request per [`Collection`], shared by all who ask
 //!   within a few seconds, ended by the first own write to its lock domain.
+//! * [`Client::get_shared`] shares one object's answer in the same way, for as long as its reader says.
 //! * Fresh reads with [`Client::get`], or [`Client::find`] where absence is an answer. Only they
 //!   return a `digest` worth sending.
 //! * Writes ([`Client::post`], [`Client::put`], [`Client::delete`]) need a [`DomainPermit`] in their
@@ -59,6 +60,7 @@ mod port;
 mod presence;
 mod quorum;
 mod settings;
+mod shared;
 mod snapshot;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -86,7 +88,7 @@ pub use path::path;
 pub use permissions::Permissions;
 pub use quorum::Vain;
 pub use settings::{DEFAULT_REQUEST_TIMEOUT, Settings, SettingsError};
-pub use snapshot::{Collection, Listing};
+pub use snapshot::{Collection, LIST_LIFE, Listing};
 pub use trust::{Fingerprint, Trust};
 pub use version::{NodeVersion, NodeVersions, Version};
 
@@ -107,6 +109,7 @@ struct Inner {
     quorum: quorum::Quorum,
     domains: domain::Domains,
     lists: SingleFlight<Collection, Arc<Listing>>,
+    answers: SingleFlight<String, Arc<shared::SharedAnswer>>,
     presence: presence::Presence,
     versions: SingleFlight<(), Version>,
     node_versions: SingleFlight<(), NodeVersions>,
@@ -132,6 +135,7 @@ impl Client {
             quorum: quorum::Quorum::new(),
             domains: domain::Domains::default(),
             lists: SingleFlight::default(),
+            answers: SingleFlight::default(),
             presence: presence::Presence::default(),
             versions: SingleFlight::default(),
             node_versions: SingleFlight::default(),

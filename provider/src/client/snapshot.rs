@@ -22,7 +22,7 @@ use super::{Client, wire};
 use crate::call::Call;
 
 /// How long a list may be used, unless a write ends it earlier.
-const LIFE: Duration = Duration::from_secs(5);
+pub const LIST_LIFE: Duration = Duration::from_secs(5);
 
 /// What can be read as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -53,6 +53,8 @@ pub enum Collection {
     Guests,
     /// Nodes, guests, storages by `id`.
     ClusterResources,
+    /// The storages as configured, by `storage`.
+    Storages,
     /// What the user or token may do: one object.
     Permissions,
 }
@@ -74,6 +76,7 @@ impl Collection {
             Self::ClusterVotes => "/cluster/config/nodes",
             Self::Qdevice => "/cluster/config/qdevice",
             Self::Guests | Self::ClusterResources => "/cluster/resources",
+            Self::Storages => "/storage",
             Self::Permissions => "/access/permissions",
         }
     }
@@ -86,6 +89,7 @@ impl Collection {
             Self::HaGroups => Some("group"),
             Self::HaRules => Some("rule"),
             Self::Nodes | Self::ClusterVotes => Some("node"),
+            Self::Storages => Some("storage"),
             Self::HaStatus | Self::ReplicationJobs | Self::ClusterStatus | Self::Guests | Self::ClusterResources => {
                 Some("id")
             }
@@ -238,7 +242,7 @@ impl Client {
                 Listing::parse(collection, &success).map(Arc::new)
             }
         };
-        let fresh = |listing: &Arc<Listing>| listing.age() < LIFE;
+        let fresh = |listing: &Arc<Listing>| listing.age() < LIST_LIFE;
         let share = self.inner.lists.share(collection, generation, fresh, call, fetch);
         call.bound(share).await.map_err(|ended| over(ended, &Method::GET, collection.path()))?
     }

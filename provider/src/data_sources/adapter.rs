@@ -1,23 +1,27 @@
 //! What all data sources have in common: arguments in, answers fetched, noun out.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use futures_util::future::BoxFuture;
 use pve_schemas::noun::{Noun, Rest};
 use pve_schemas::value::Entry;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 
 use crate::client::{Call, Client, Collection, Error};
 use crate::explain::explain;
-use crate::framework::{Context, DataSource, Failure, Role, Schema, Value, from_model, to_model};
-use crate::session::{Session, SshAccess, call};
+use crate::framework::{Context, DataSource, Elements, Failure, Role, Schema, Type, Value, from_model, to_model};
+use crate::session::{Session, SharedSimulation, SshAccess, call};
 use crate::unknown::UnknownProperties;
 
 /// A noun that is read as a whole.
 pub trait Source: Noun {
     /// What the user may ask for.
     type Arguments: DeserializeOwned + Send;
+
+    /// The list that may be long: `read` gives its elements to [`Reader::push`], and leaves it empty.
+    const LONG_LIST: Option<&'static str> = None;
 
     /// Fetches what the noun is made from.
     fn read(reader: &Reader<'_>, arguments: Self::Arguments) -> impl Future<Output = Result<Self, Failure>> + Send;
@@ -29,7 +33,6 @@ pub fn data_source<N: Source>(session: &Arc<Session>) -> Box<dyn DataSource> {
 }
 
 /// The frame of one read.
-#[derive(Debug)]
 pub struct Reader<'a> {
     /// Proxmox.
     pub client: Client,
@@ -43,6 +46,12 @@ pub struct Reader<'a> {
     pub title: &'static str,
     /// What the cluster has and this provider does not know, as far as it was named.
     pub unknown: Arc<UnknownProperties>,
+    /// What each single failure would do, if a read of this walk has computed it.
+    pub simulated: SharedSimulation,
+    /// Where the elements of the noun's long list go.
+    pub elements: Mutex<&'a mut dyn Elements>,
+    /// What they are.
+    pub element: Type,
 }
 
 impl Reader<'_> {
@@ -88,6 +97,16 @@ impl Reader<'_> {
         }
     }
 
+    /// Gives away an element of the noun's long list.
+    ///
+    /// # Errors
+    /// It is not of the schema's type.
+    pub fn push(&self, element: &impl Serialize) -> Result<(), Failure> {
+        let value = from_model(element, &self.element).map_err(|problem| self.garbled(problem))?;
+        self.elements.lock().unwrap_or_else(PoisonError::into_inner).push(value);
+        Ok(())
+    }
+
     /// What the user is told of a failed request.
     pub fn failed(&self, error: &Error) -> Failure {
         explain(self.title, error)
@@ -109,6 +128,18 @@ struct Adapter<N> {
     noun: std::marker::PhantomData<fn() -> N>,
 }
 
+impl<N: Source> Adapter<N> {
+    /// The type of the long list's elements.
+    fn element(&self) -> Type {
+        let attributes = &self.schema().block.attributes;
+        let list = attributes.iter().find(|attribute| Some(attribute.name.as_str()) == N::LONG_LIST);
+        match list.map(|list| &list.ty) {
+            Some(Type::List(element)) => (**element).clone(),
+            _ => Type::Object(Vec::new()),
+        }
+    }
+}
+
 impl<N: Source> DataSource for Adapter<N> {
     fn name(&self) -> &'static str {
         N::NAME
@@ -122,13 +153,32 @@ impl<N: Source> DataSource for Adapter<N> {
         self.schema.get_or_init(|| Schema::of::<N>(Role::DataSource))
     }
 
-    fn read<'a>(&'a self, cx: &'a Context, config: &'a Value) -> BoxFuture<'a, Result<Value, Failure>> {
+    fn long_list(&self) -> Option<&'static str> {
+        N::LONG_LIST
+    }
+
+    fn read<'a>(
+        &'a self,
+        cx: &'a Context,
+        config: &'a Value,
+        elements: &'a mut dyn Elements,
+    ) -> BoxFuture<'a, Result<Value, Failure>> {
         Box::pin(async move {
             let arguments = to_model(config).map_err(Failure::refused)?;
             let configured = self.session.ready()?;
             let (client, ssh) = (configured.client.clone(), configured.ssh.clone());
-            let unknown = configured.unknown.clone();
-            let reader = Reader { client, ssh, call: call(cx), cx, title: N::TITLE, unknown };
+            let (unknown, simulated) = (configured.unknown.clone(), configured.simulated.clone());
+            let reader = Reader {
+                client,
+                ssh,
+                call: call(cx),
+                cx,
+                title: N::TITLE,
+                unknown,
+                simulated,
+                elements: Mutex::new(elements),
+                element: self.element(),
+            };
             let noun = N::read(&reader, arguments).await?;
             from_model(&noun, &self.schema().ty()).map_err(|problem| reader.garbled(problem))
         })

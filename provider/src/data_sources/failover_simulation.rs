@@ -1,23 +1,24 @@
-//! `pve_ha_failover_simulation`: reads the cluster, and lets the simulation say what a failure would do.
+//! `pve_ha_failover_simulation`: reads the cluster, and lets the simulation say what a failure would do. Makes no readiness check:
+//! those for the page are an argument.
 
 use pve_schemas::data::failover_simulation::FailoverSimulationArguments;
-use pve_schemas::data::readiness::ReadinessArguments;
 use pve_schemas::data::{HaFailoverSimulation, HaStatus};
 
 use super::adapter::{Reader, Source};
-use super::live;
-use super::simulated::simulate;
+use super::live::{self, Answers};
+use super::simulated::{give_away, simulate};
 use crate::framework::Failure;
-use crate::readiness::{self, Demands};
 use crate::simulation;
 use crate::simulation::page::Subject;
 
 impl Source for HaFailoverSimulation {
     type Arguments = FailoverSimulationArguments;
 
+    const LONG_LIST: Option<&'static str> = Some("scenarios");
+
     async fn read(reader: &Reader<'_>, arguments: FailoverSimulationArguments) -> Result<Self, Failure> {
-        let answers = live::read(reader, &arguments).await?;
-        for (privilege, paths) in live::missing(&answers.live, answers.held.as_ref()) {
+        let Answers { live, held, status, manager, .. } = live::read(reader, &arguments).await?;
+        for (privilege, paths) in live::missing(&live, held.as_ref()) {
             let paths: Vec<String> = paths.into_iter().collect();
             reader.cx.warn(
                 format!("The simulation is incomplete without {privilege} on {}", paths[0]),
@@ -28,31 +29,33 @@ impl Source for HaFailoverSimulation {
                 ),
             );
         }
-        let simulated = simulate(reader, &answers.live, &arguments).await?;
-        let problems = simulation::problems(&simulated.scenarios);
+        let simulated = if arguments.depth == Some(2) && !arguments.wants_report() {
+            give_away(reader, &live, &arguments).await?
+        } else {
+            simulate(reader, &live, &arguments).await?
+        };
         let mut result = Self {
             id: simulation::id(&arguments),
-            survivable: problems.is_empty(),
-            problems,
+            survivable: simulated.problems.is_empty(),
+            problems: simulated.problems,
             notes: simulated.notes,
-            worst: simulation::worst(&simulated.scenarios),
+            worst: simulated.worst,
             scenarios: simulated.scenarios,
             placement: simulated.placement,
             summary_markdown: simulated.markdown,
-            report_html: String::new(),
+            report_html: None,
             arguments,
         };
-        let version = reader.client.version(&reader.call).await.map_err(|error| reader.failed(&error))?;
-        let newest = HaStatus::newest_timestamp(&answers.status, &answers.manager);
-        let subject = Subject::new(&answers.live, version.version, newest);
-        let checks = match &result.arguments.readiness {
-            Some(checks) => checks.clone(),
-            None => {
-                let facts = super::readiness::gather(reader, answers).await?;
-                readiness::checks(&facts, &Demands::new(ReadinessArguments::default()))
-            }
-        };
-        result.report_html = simulation::page::render(&subject, &result, &checks);
+        if result.arguments.wants_report() {
+            let version = reader.client.version(&reader.call).await.map_err(|error| reader.failed(&error))?;
+            let newest = HaStatus::newest_timestamp(&status, &manager);
+            let subject = Subject::new(&live, version.version, newest);
+            let checks = result.arguments.readiness.as_deref().unwrap_or_default();
+            result.report_html = Some(simulation::page::render(&subject, &result, checks));
+        }
+        for scenario in std::mem::take(&mut result.scenarios) {
+            reader.push(&scenario)?;
+        }
         Ok(result)
     }
 }

@@ -1,10 +1,7 @@
 //! The cluster as a simulation and the readiness checks need it: few lists, and the disks of the guests in question.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
-use futures_util::StreamExt as _;
-use futures_util::stream;
 use pve_schemas::ReplicationJob;
 use pve_schemas::data::failover_simulation::FailoverSimulationArguments;
 use pve_schemas::data::replication_jobs::ReplicationJobsArguments;
@@ -14,16 +11,11 @@ use pve_schemas::value::HaMode;
 use serde_json::Value as Json;
 
 use super::adapter::{Reader, Source};
-use crate::client::{Call, Collection, Error, ErrorKind, Permissions, path};
+use super::disks;
+use crate::client::{Collection, Error, ErrorKind, Permissions, path};
 use crate::framework::Failure;
 use crate::simulation::live::{Crs, Guest, Hidden, Live, NodeFact, Storage, Volumes};
 use crate::simulation::{Replica, ReplicaState, Wanted};
-
-/// How many guests are asked for at once.
-const AT_ONCE: usize = 8;
-
-/// How long a guest's node may take to tell of its disks, which a verdict can do without.
-const READ_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What is read anyway, and worth keeping for more than the simulation.
 pub(super) struct Answers {
@@ -45,7 +37,7 @@ pub(super) struct Answers {
     pub(super) live: Live,
 }
 
-/// Reads the cluster. `plans` tells which guests matter beside those that are HA resources already.
+/// Reads the cluster. `plans` says which guests are HA resources once they are applied.
 ///
 /// # Errors
 /// What the requests meet that nothing can be said without.
@@ -63,7 +55,8 @@ pub(super) async fn read(reader: &Reader<'_>, plans: &FailoverSimulationArgument
     )?;
     let rules = if mode == HaMode::Groups { Json::Null } else { reader.list(Collection::HaRules).await? };
     let groups = if mode == HaMode::Rules { Json::Null } else { reader.list(Collection::HaGroups).await? };
-    let storages = optional(reader, reader.client.get::<Json>("/storage", &reader.call).await)?;
+    let storages = reader.client.list(Collection::Storages, &reader.call).await;
+    let storages = optional(reader, storages.and_then(|listing| listing.all()))?.map(Json::Array);
     let jobs = <ReplicationJobs as Source>::read(reader, ReplicationJobsArguments::default()).await?;
     let configured = reader.list(Collection::ReplicationJobs).await?;
     let held = reader.client.permissions(&reader.call).await;
@@ -87,7 +80,7 @@ pub(super) async fn read(reader: &Reader<'_>, plans: &FailoverSimulationArgument
         hidden: Hidden::default(),
     };
     live.hidden = hidden(&live, held.as_ref());
-    read_disks(reader, &mut live, plans).await?;
+    disks::read(reader, &mut live, plans).await?;
     Ok(Answers { status, manager, rules, resources, options, voters, held, live })
 }
 
@@ -138,40 +131,8 @@ fn replicas(jobs: &ReplicationJobs, configured: &Json) -> Vec<Replica> {
     replicas.collect()
 }
 
-/// Reads the disks of every guest that is an HA resource, or is planned to be one.
-async fn read_disks(reader: &Reader<'_>, live: &mut Live, plans: &FailoverSimulationArguments) -> Result<(), Failure> {
-    let planned = plans.plans.resources.iter().flatten().map(|planned| planned.object.sid.to_string());
-    let sids: BTreeSet<String> = live.wanted.resources.keys().cloned().chain(planned).collect();
-    let online: BTreeSet<&str> = live.nodes.iter().filter(|node| node.online).map(|node| node.name.as_str()).collect();
-    let asked = sids.iter().filter_map(|sid| live.guests.get(sid)).map(|guest| {
-        let (kind, vmid) = (if guest.sid.starts_with("vm:") { "qemu" } else { "lxc" }, guest.vmid.to_string());
-        let at = path(["nodes", &guest.node, kind, &vmid, "config"]);
-        let (sid, node, up) = (guest.sid.clone(), guest.node.clone(), online.contains(guest.node.as_str()));
-        async move {
-            if !up {
-                return (sid, Ok(Volumes::Unknown(format!("node {node} is not online"))));
-            }
-            // A node that has just failed is taken for online until its silence is noticed.
-            let call = Call::within(reader.call.left().min(READ_TIMEOUT), reader.call.stop.clone());
-            let volumes = match reader.client.get::<Json>(&at, &call).await {
-                Ok(config) => Ok(Volumes::from_config(&config)),
-                Err(error) if error.kind() == ErrorKind::Stopped => Err(reader.failed(&error)),
-                Err(error) => Ok(Volumes::Unknown(error.quote())),
-            };
-            (sid, volumes)
-        }
-    });
-    let read: Vec<_> = stream::iter(asked.collect::<Vec<_>>()).buffer_unordered(AT_ONCE).collect().await;
-    for (sid, volumes) in read {
-        if let Some(guest) = live.guests.get_mut(&sid) {
-            guest.volumes = volumes?;
-        }
-    }
-    Ok(())
-}
-
 /// An answer that a verdict can do without: absent where Proxmox refuses or fails, unless the user wants out.
-pub(super) fn optional<T>(reader: &Reader<'_>, answer: Result<T, Error>) -> Result<Option<T>, Failure> {
+fn optional<T>(reader: &Reader<'_>, answer: Result<T, Error>) -> Result<Option<T>, Failure> {
     match answer {
         Ok(answer) => Ok(Some(answer)),
         Err(error) if error.kind() == ErrorKind::Stopped => Err(reader.failed(&error)),

@@ -5,6 +5,7 @@
 
 mod adapter;
 mod datacenter_options;
+mod disks;
 mod failover_simulation;
 mod ha_groups;
 mod ha_resources;

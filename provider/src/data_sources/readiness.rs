@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use pve_schemas::data::failover_simulation::Scenario;
 use pve_schemas::data::ha_resources::HaResourcesArguments;
 use pve_schemas::data::ha_rules::HaRulesArguments;
 use pve_schemas::data::readiness::{Expectation, ReadinessArguments};
@@ -34,7 +35,8 @@ impl Source for HaReadiness {
             );
         }
         let answers = live::read(reader, &Default::default()).await?;
-        let facts = gather(reader, answers).await?;
+        let scenarios = simulate(reader, &answers.live, &Default::default()).await?.scenarios;
+        let facts = gather(reader, answers, scenarios).await?;
         let checks = checks(&facts, &Demands::new(arguments.clone()));
         Ok(Self::of(arguments, checks))
     }
@@ -44,11 +46,11 @@ impl Source for HaReadiness {
 const READ_TIMEOUT: Duration = Duration::from_secs(10);
 const HOUR: i64 = 3600;
 
-/// Finds out what the checks go by.
+/// Reads what the checks go by, beside what a simulation reads and what it says of each single failure.
 ///
 /// # Errors
 /// The user wants out, or an answer can't be understood.
-pub(super) async fn gather(reader: &Reader<'_>, answers: Answers) -> Result<Facts, Failure> {
+async fn gather(reader: &Reader<'_>, answers: Answers, scenarios: Vec<Scenario>) -> Result<Facts, Failure> {
     let Answers { status, manager, rules, resources, options, voters, held, live } = answers;
     let garbled = |problem| reader.garbled(problem);
     let now = now();
@@ -68,7 +70,7 @@ pub(super) async fn gather(reader: &Reader<'_>, answers: Answers) -> Result<Fact
         silent: BTreeSet::new(),
         complaints: complaints(&rules, &resources, if rules.is_null() { 8 } else { 9 }).map_err(garbled)?,
         options,
-        scenarios: simulate(reader, &live, &Default::default()).await?.scenarios,
+        scenarios,
         backups: backups?,
         backup_runs: BTreeMap::new(),
         recent: BTreeMap::new(),

@@ -10,7 +10,7 @@ use pve_schemas::data::{Nodes, ReplicationJobs};
 use serde_json::Value as Json;
 
 use super::adapter::{Reader, Source};
-use crate::client::{Call, Collection, Error, ErrorKind, path};
+use crate::client::{Call, Collection, Error, ErrorKind, LIST_LIFE, path};
 use crate::framework::Failure;
 
 impl Source for ReplicationJobs {
@@ -80,7 +80,7 @@ impl Runs {
         let answers = up.into_iter().map(|node| {
             let (client, call) = (&reader.client, &call);
             async move {
-                let runs = client.get::<Json>(&path(["nodes", &node, "replication"]), call).await;
+                let runs = client.get_shared::<Json>(&path(["nodes", &node, "replication"]), LIST_LIFE, call).await;
                 (node, runs)
             }
         });

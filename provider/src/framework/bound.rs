@@ -3,8 +3,8 @@
 use std::ops::Deref;
 
 use super::{
-    Applied, ApplyRequest, DataSource, Diagnostics, Imported, Listing, MoveSource, PlanRequest, Planned, Provider,
-    ReadOutcome, Resource, Schema, Value, apply, list, plan, read, validate,
+    Applied, ApplyRequest, DataSource, Diagnostics, Elements, Imported, Listing, MoveSource, PlanRequest, Planned,
+    Provider, ReadOutcome, Resource, Schema, Value, apply, list, plan, read, validate,
 };
 
 /// A resource type of a provider.
@@ -141,11 +141,21 @@ impl<'a> BoundDataSource<'a> {
         diagnostics
     }
 
-    /// Reads it.
+    /// Reads it as a whole.
     pub async fn read_data(self, config: Value) -> ReadOutcome {
+        let mut elements = Vec::new();
+        let mut outcome = self.read_into(config, &mut elements).await;
+        if let Some(list) = self.source.long_list() {
+            outcome.state.insert(list, Value::List(elements));
+        }
+        outcome
+    }
+
+    /// Reads it; the elements of its long list are given to `elements`, and mean nothing if the state is null.
+    pub async fn read_into(self, config: Value, elements: &mut dyn Elements) -> ReadOutcome {
         match self.provider.unreachable() {
             Some(diagnostics) => ReadOutcome { state: Value::Null, diagnostics },
-            None => read::data_source(self.source, self.provider.stopper(), config).await,
+            None => read::data_source(self.source, self.provider.stopper(), config, elements).await,
         }
     }
 }

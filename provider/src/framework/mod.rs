@@ -30,7 +30,7 @@ pub use activity::Activity;
 pub use apply::{CREATE_FIRST, WAYS_OUT, shown};
 pub use bound::{BoundDataSource, BoundResource};
 pub use context::{Context, Stop};
-pub use data_source::DataSource;
+pub use data_source::{DataSource, Elements};
 pub use derive::{Role, json_schema};
 pub use diagnostics::{Diagnostic, Diagnostics, Severity};
 pub use equal::differences;

@@ -8,8 +8,8 @@ use futures_util::FutureExt;
 use super::apply::{panicked, timeout};
 use super::equal::{same, same_block};
 use super::{
-    Attribute, Block, Context, DataSource, Diagnostics, Failure, Found, Freshness, Imported, MoveSource, Nesting,
-    ReadOutcome, Resource, Stop, Value,
+    Attribute, Block, Context, DataSource, Diagnostics, Elements, Failure, Found, Freshness, Imported, MoveSource,
+    Nesting, ReadOutcome, Resource, Stop, Value,
 };
 
 /// Refreshes the object in `state`.
@@ -196,9 +196,14 @@ pub fn upgrade(resource: &dyn Resource, from: i64, state: serde_json::Value) -> 
 }
 
 /// Reads a data source.
-pub async fn data_source(source: &dyn DataSource, stop: Stop, config: Value) -> ReadOutcome {
+pub async fn data_source(
+    source: &dyn DataSource,
+    stop: Stop,
+    config: Value,
+    elements: &mut dyn Elements,
+) -> ReadOutcome {
     let cx = Context::new(Instant::now() + Duration::from_mins(2), stop);
-    let found = AssertUnwindSafe(source.read(&cx, &config)).catch_unwind().await;
+    let found = AssertUnwindSafe(source.read(&cx, &config, elements)).catch_unwind().await;
     let found = found.unwrap_or_else(|panic| Err(panicked(&*panic)));
     let mut diagnostics = cx.into_warnings();
     let state = match found {

@@ -1,5 +1,7 @@
 //! `DynamicValue`: a value in one of its two forms.
 
+use super::malformed::Malformed;
+use super::msgpack::ObjectWriter;
 use super::tfplugin5::{DynamicValue, RawState};
 use super::{json, msgpack, shape::Shape};
 use crate::framework::{Diagnostic, Diagnostics, Severity, Value};
@@ -19,7 +21,15 @@ pub(super) fn decode(wire: Option<&DynamicValue>, shape: Shape<'_>, what: &str) 
 
 /// `value` for core. What doesn't fit the schema is null in the answer, and an error says so.
 pub(super) fn encode(value: &Value, shape: Shape<'_>, diagnostics: &mut Diagnostics) -> DynamicValue {
-    let (msgpack, misfit) = msgpack::encode(value, shape);
+    answer(msgpack::encode(value, shape), diagnostics)
+}
+
+/// An object that was written while it was made, with the members of `state` beside its long list.
+pub(super) fn finish(object: ObjectWriter<'_>, state: &Value, diagnostics: &mut Diagnostics) -> DynamicValue {
+    answer(object.finish(state), diagnostics)
+}
+
+fn answer((msgpack, misfit): (Vec<u8>, Option<Malformed>), diagnostics: &mut Diagnostics) -> DynamicValue {
     if let Some(malformed) = misfit {
         diagnostics.push(malformed.into_error("The provider made a value of the wrong type", "the answer"));
     }

@@ -144,16 +144,19 @@ mod tests {
             expected(&facts, &Demands::new(ReadinessArguments { expect: Some(expect), ..Default::default() }))
         };
         let nodes = |nodes| Expectation { nodes: Some(nodes), ..Expectation::default() };
-        assert_eq!(verdict(nodes(3), |_| ()).status, "pass");
+        assert_eq!(verdict(nodes(3), |_| ()).status.word(), "pass");
         assert_eq!(verdict(nodes(4), |_| ()).detail, "3 of 3 nodes online, 4 expected");
         let services =
             |sid: &str| Expectation { services: Some([sid.parse().unwrap()].into()), ..Expectation::default() };
-        assert_eq!(verdict(services("vm:100"), |_| ()).status, "pass");
+        assert_eq!(verdict(services("vm:100"), |_| ()).status.word(), "pass");
         assert_eq!(verdict(services("vm:999"), |_| ()).detail, "vm:999 is not an HA resource");
         let queued = verdict(services("vm:100"), |facts| facts.status.services[0].state = "queued".into());
-        assert_eq!(queued.status, "fail");
-        assert_eq!(verdict(Expectation { qdevice: Some(false), ..Expectation::default() }, |_| ()).status, "fail");
-        assert_eq!(expected(&Good::facts(), &Demands::new(ReadinessArguments::default())).status, "skipped");
+        assert_eq!(queued.status.word(), "fail");
+        assert_eq!(
+            verdict(Expectation { qdevice: Some(false), ..Expectation::default() }, |_| ()).status.word(),
+            "fail"
+        );
+        assert_eq!(expected(&Good::facts(), &Demands::new(ReadinessArguments::default())).status.word(), "skipped");
     }
 
     #[test]
@@ -181,7 +184,7 @@ mod tests {
                 cluster.qdevice(up);
             }
             let facts = Facts { live: cluster.live(), ..Good::facts() };
-            qdevice(&facts, &Good::demands()).status
+            qdevice(&facts, &Good::demands()).status.word()
         };
         assert_eq!((two(None), two(Some(true)), two(Some(false))), ("fail", "pass", "fail"));
         let plain = |facts: &mut Facts| facts.live = crate::simulation::testing::Cluster::of(3).live();

@@ -17,7 +17,7 @@ mod storage;
 mod testing;
 mod verdict;
 
-use pve_schemas::data::readiness::{Check, Profile, ReadinessArguments};
+use pve_schemas::data::readiness::{Check, Level, Profile, ReadinessArguments};
 use pve_schemas::value::duration;
 
 pub use facts::{Facts, Task};
@@ -45,7 +45,7 @@ impl Demands {
 
 /// Where a check is mandatory.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Level {
+enum Weight {
     /// Even in a lab: HA can't work without it.
     Always,
     /// In production.
@@ -57,69 +57,75 @@ enum Level {
 struct Item {
     id: &'static str,
     title: &'static str,
-    level: Level,
+    weight: Weight,
     check: fn(&Facts, &Demands) -> Verdict,
 }
 
-const fn item(id: &'static str, title: &'static str, level: Level, check: fn(&Facts, &Demands) -> Verdict) -> Item {
-    Item { id, title, level, check }
+const fn item(id: &'static str, title: &'static str, weight: Weight, check: fn(&Facts, &Demands) -> Verdict) -> Item {
+    Item { id, title, weight, check }
 }
 
 /// Causes before effects: what is wrong further up explains what follows.
 const ITEMS: [Item; 27] = [
-    item("cluster_formed", "The nodes form a cluster", Level::Always, cluster::formed),
-    item("expected", "Everything in `expect` exists", Level::Always, cluster::expected),
-    item("versions_equal", "All nodes run the same version", Level::Production, cluster::versions_equal),
-    item("quorum", "The cluster has quorum", Level::Always, cluster::quorum),
-    item("quorum_margin", "One more node may fail before quorum is lost", Level::Production, cluster::quorum_margin),
-    item("qdevice", "An even number of nodes has a QDevice that votes", Level::Production, cluster::qdevice),
-    item("corosync_links", "At least two Corosync links, and stable", Level::Advice, network::corosync_links),
-    item("migration_network", "A migration network that every node reaches", Level::Advice, network::migration_network),
-    item("storage", "The disks of each guest are on every node that may run it", Level::Production, storage::disks),
-    item("fence_devices", "Fence devices answer", Level::Advice, fencing::devices),
-    item("fencing_mode", "The fencing mode is the one that works", Level::Advice, fencing::mode),
-    item("watchdog", "Every node has a working watchdog", Level::Advice, fencing::watchdog),
-    item("master_active", "An HA manager is active", Level::Always, services::master),
-    item("lrm_active", "The local resource managers are active", Level::Always, services::lrms),
-    item("clocks", "The clocks of the nodes are in sync", Level::Production, services::clocks),
-    item("maintenance", "No node is left in maintenance", Level::Production, services::maintenance),
-    item("services", "Every HA resource is in its requested state", Level::Always, services::states),
-    item("rules_valid", "Rules and groups are without errors", Level::Always, placement::valid),
+    item("cluster_formed", "The nodes form a cluster", Weight::Always, cluster::formed),
+    item("expected", "Everything in `expect` exists", Weight::Always, cluster::expected),
+    item("versions_equal", "All nodes run the same version", Weight::Production, cluster::versions_equal),
+    item("quorum", "The cluster has quorum", Weight::Always, cluster::quorum),
+    item("quorum_margin", "One more node may fail before quorum is lost", Weight::Production, cluster::quorum_margin),
+    item("qdevice", "An even number of nodes has a QDevice that votes", Weight::Production, cluster::qdevice),
+    item("corosync_links", "At least two Corosync links, and stable", Weight::Advice, network::corosync_links),
+    item(
+        "migration_network",
+        "A migration network that every node reaches",
+        Weight::Advice,
+        network::migration_network,
+    ),
+    item("storage", "The disks of each guest are on every node that may run it", Weight::Production, storage::disks),
+    item("fence_devices", "Fence devices answer", Weight::Advice, fencing::devices),
+    item("fencing_mode", "The fencing mode is the one that works", Weight::Advice, fencing::mode),
+    item("watchdog", "Every node has a working watchdog", Weight::Advice, fencing::watchdog),
+    item("master_active", "An HA manager is active", Weight::Always, services::master),
+    item("lrm_active", "The local resource managers are active", Weight::Always, services::lrms),
+    item("clocks", "The clocks of the nodes are in sync", Weight::Production, services::clocks),
+    item("maintenance", "No node is left in maintenance", Weight::Production, services::maintenance),
+    item("services", "Every HA resource is in its requested state", Weight::Always, services::states),
+    item("rules_valid", "Rules and groups are without errors", Weight::Always, placement::valid),
     item(
         "priorities",
         "Every rule and group has a second node, and its best nodes are online",
-        Level::Production,
+        Weight::Production,
         placement::priorities,
     ),
     item(
         "restart_limits",
         "The restart and relocate limits are within the recommended range",
-        Level::Advice,
+        Weight::Advice,
         placement::limits,
     ),
-    item("failover", "The failure of any node is survived", Level::Production, placement::failover),
-    item("unmanaged_guests", "Guests tagged for HA are HA resources", Level::Advice, placement::unmanaged),
-    item("backup", "Every HA guest is backed up, and the last run succeeded", Level::Production, operations::backup),
-    item("restore_test", "A restore was tested", Level::Advice, operations::restore_test),
+    item("failover", "The failure of any node is survived", Weight::Production, placement::failover),
+    item("unmanaged_guests", "Guests tagged for HA are HA resources", Weight::Advice, placement::unmanaged),
+    item("backup", "Every HA guest is backed up, and the last run succeeded", Weight::Production, operations::backup),
+    item("restore_test", "A restore was tested", Weight::Advice, operations::restore_test),
     item(
         "notification_target",
         "There is a notification target that is switched on",
-        Level::Production,
+        Weight::Production,
         notifications::target,
     ),
     item(
         "notification_matcher",
         "Fencing and failed replication send notifications",
-        Level::Production,
+        Weight::Production,
         notifications::matcher,
     ),
-    item("restart_loops", "No HA guest was started again and again", Level::Advice, operations::restart_loops),
+    item("restart_loops", "No HA guest was started again and again", Weight::Advice, operations::restart_loops),
 ];
 
 /// All checks, in the same order always.
 pub fn checks(facts: &Facts, demands: &Demands) -> Vec<Check> {
     let profile = demands.arguments.profile.unwrap_or_default();
-    let mandatory = |level| level == Level::Always || (level == Level::Production && profile == Profile::Production);
+    let mandatory =
+        |weight| weight == Weight::Always || (weight == Weight::Production && profile == Profile::Production);
     ITEMS
         .iter()
         .map(|item| {
@@ -127,8 +133,8 @@ pub fn checks(facts: &Facts, demands: &Demands) -> Vec<Check> {
             Check {
                 id: item.id.to_owned(),
                 title: item.title.to_owned(),
-                level: if mandatory(item.level) { "mandatory" } else { "recommended" }.to_owned(),
-                status: verdict.status.to_owned(),
+                level: if mandatory(item.weight) { Level::Mandatory } else { Level::Recommended }.word().to_owned(),
+                status: verdict.status.word().to_owned(),
                 detail: verdict.detail,
                 remedy: verdict.remedy,
             }
@@ -141,6 +147,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use pve_schemas::data::HaReadiness;
+    use pve_schemas::data::readiness::Status;
 
     use super::testing::Good;
     use super::*;
@@ -149,7 +156,7 @@ mod tests {
     fn a_good_cluster_is_ready_and_every_check_is_made() {
         let facts = Good::facts();
         let checks = checks(&facts, &Good::demands());
-        let not: Vec<_> = checks.iter().filter(|check| check.status != "pass").collect();
+        let not: Vec<_> = checks.iter().filter(|check| !check.is(Status::Pass)).collect();
         assert!(not.is_empty(), "{not:#?}");
         let ids: BTreeSet<&str> = checks.iter().map(|check| check.id.as_str()).collect();
         assert_eq!(ids.len(), ITEMS.len());

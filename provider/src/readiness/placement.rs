@@ -8,7 +8,7 @@ use pve_schemas::value::{HaState, NodePriorities};
 
 use super::verdict::{Verdict, fail, named, pass, skipped, unknown};
 use super::{Demands, Facts};
-use crate::simulation::UNKNOWN;
+use crate::simulation::{DiskState, UNKNOWN};
 use crate::words::{by, counted};
 
 /// Beyond these a failing guest is restarted or thrown about for long.
@@ -147,8 +147,10 @@ pub(super) fn failover(facts: &Facts, _: &Demands) -> Verdict {
 
 /// Whether all that speaks against surviving it is something that can't be known.
 fn is_open(scenario: &Scenario) -> bool {
-    let dark =
-        scenario.services.iter().filter(|fate| fate.problem.is_some() && fate.disk.as_deref() == Some("unknown"));
+    let dark = scenario
+        .services
+        .iter()
+        .filter(|fate| fate.problem.is_some() && fate.disk.as_deref() == Some(DiskState::Unknown.word()));
     let votes = usize::from(scenario.quorate.is_none());
     scenario.problems.len() == dark.count() + votes
 }
@@ -208,7 +210,7 @@ mod tests {
         let rule = json!({"rule": "rr", "type": "node-affinity", "resources": "vm:100", "nodes": nodes, "strict": strict,
                 "affinity": affinity});
         cluster.rules.push(rule);
-        priorities(&Facts { live: cluster.live(), ..Good::facts() }, &Good::demands()).status
+        priorities(&Facts { live: cluster.live(), ..Good::facts() }, &Good::demands()).status.word()
     }
 
     #[test]
@@ -271,12 +273,12 @@ mod tests {
         let verdict = |tagged: u64| {
             let mut cluster = Cluster::of(3);
             cluster.service(100, 1).vm(200, 2).guest(tagged).tags = vec!["ha".into()];
-            unmanaged(&Facts { live: cluster.live(), ..Good::facts() }, &demands).status
+            unmanaged(&Facts { live: cluster.live(), ..Good::facts() }, &demands).status.word()
         };
         assert_eq!((verdict(100), verdict(200)), ("pass", "fail"));
         let mut half = Good::facts();
         half.live.hidden.others = true;
-        assert_eq!(unmanaged(&half, &demands).status, "unknown");
-        assert_eq!(unmanaged(&Good::facts(), &Demands::new(ReadinessArguments::default())).status, "skipped");
+        assert_eq!(unmanaged(&half, &demands).status.word(), "unknown");
+        assert_eq!(unmanaged(&Good::facts(), &Demands::new(ReadinessArguments::default())).status.word(), "skipped");
     }
 }

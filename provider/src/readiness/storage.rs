@@ -1,7 +1,7 @@
 //! Whether the disks of HA guests are where HA may start them.
 
 use crate::simulation::live::Guest;
-use crate::simulation::{ReplicaState, usable_on};
+use crate::simulation::{DiskState, ReplicaState, usable_on};
 use pve_ha_manager::config::{Config, Name, Policy, RuleKind};
 
 use super::verdict::{Verdict, fail, named, pass, skipped, unknown};
@@ -16,9 +16,11 @@ pub(super) fn disks(facts: &Facts, demands: &Demands) -> Verdict {
             let disk = usable_on(&facts.live, guest, &node);
             let at = format!("{} on {node}: {}", guest.sid, disk.detail);
             match disk.status {
-                "missing" => missing.push(at),
-                "unknown" => dark.push(at),
-                "replica" if is_late(facts, guest, &node, demands.max_lag) => missing.push(format!("{at}, too old")),
+                DiskState::Missing => missing.push(at),
+                DiskState::Unknown => dark.push(at),
+                DiskState::Replica if is_late(facts, guest, &node, demands.max_lag) => {
+                    missing.push(format!("{at}, too old"));
+                }
                 _ => {}
             }
         }
@@ -88,12 +90,12 @@ mod tests {
 
     #[test]
     fn shared_or_replicated_everywhere_it_may_run() {
-        assert_eq!(with(|c| c.disk(100, "scsi0", "nfs")).status, "pass");
+        assert_eq!(with(|c| c.disk(100, "scsi0", "nfs")).status.word(), "pass");
         let bare = with(|_| ());
-        assert_eq!(bare.status, "fail");
+        assert_eq!(bare.status.word(), "fail");
         assert!(bare.detail.contains("vm:100 on pve2") && bare.detail.contains("vm:100 on pve3"), "{}", bare.detail);
         let both = |c: &mut Cluster| c.replicas = vec![replica(100, "pve2", Some(60)), replica(100, "pve3", Some(60))];
-        assert_eq!(with(both).status, "pass");
+        assert_eq!(with(both).status.word(), "pass");
         let late =
             |c: &mut Cluster| c.replicas = vec![replica(100, "pve2", Some(60)), replica(100, "pve3", Some(7200))];
         assert!(with(late).detail.ends_with("too old"));
@@ -101,13 +103,13 @@ mod tests {
             c.replicas = vec![replica(100, "pve2", Some(60))];
             c.rules.push(serde_json::json!({"rule": "pin", "type": "node-affinity", "resources": "vm:100", "nodes": "pve1,pve2", "strict": 1}));
         });
-        assert_eq!(one.status, "pass");
+        assert_eq!(one.status.word(), "pass");
     }
 
     #[test]
     fn nothing_to_look_at_and_nothing_to_be_seen() {
-        assert_eq!(with(|c| c.resources.clear()).status, "skipped");
-        assert_eq!(with(|c| c.storages = None).status, "unknown");
+        assert_eq!(with(|c| c.resources.clear()).status.word(), "skipped");
+        assert_eq!(with(|c| c.storages = None).status.word(), "unknown");
     }
 
     #[test]
@@ -119,7 +121,7 @@ mod tests {
             live.hidden.services.insert("vm:200".to_owned());
             disks(&Facts { live, ..Good::facts() }, &Good::demands())
         };
-        assert_eq!((cluster(true).status, cluster(false).status), ("unknown", "fail"));
+        assert_eq!((cluster(true).status.word(), cluster(false).status.word()), ("unknown", "fail"));
         assert!(cluster(true).remedy.unwrap().contains("VM.Audit"));
     }
 
@@ -129,12 +131,12 @@ mod tests {
             c.replicas = vec![replica(100, "pve2", Some(60))];
             c.nodes[2].online = false;
         });
-        assert_eq!(bare.status, "fail");
+        assert_eq!(bare.status.word(), "fail");
         let shared = with(|c| {
             c.disk(100, "scsi0", "nfs");
             c.nodes[2].online = false;
         });
-        assert_eq!(shared.status, "unknown");
+        assert_eq!(shared.status.word(), "unknown");
         assert!(shared.detail.starts_with("vm:100 on pve3: "), "{}", shared.detail);
     }
 }

@@ -62,7 +62,7 @@ impl Good {
 pub(super) fn status(check: fn(&Facts, &Demands) -> Verdict, spoil: impl FnOnce(&mut Facts)) -> &'static str {
     let mut facts = Good::facts();
     spoil(&mut facts);
-    check(&facts, &Good::demands()).status
+    check(&facts, &Good::demands()).status.word()
 }
 
 pub(super) fn shell_of<'a>(facts: &'a mut Facts, node: &str) -> &'a mut NodeShell {

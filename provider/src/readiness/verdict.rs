@@ -1,31 +1,33 @@
 //! What a check comes to.
 
+use pve_schemas::data::readiness::Status;
+
 /// The outcome of one check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Verdict {
-    pub(super) status: &'static str,
+    pub(super) status: Status,
     pub(super) detail: String,
     pub(super) remedy: Option<String>,
 }
 
 /// It is as demanded.
 pub(super) fn pass(detail: impl Into<String>) -> Verdict {
-    Verdict { status: "pass", detail: detail.into(), remedy: None }
+    Verdict { status: Status::Pass, detail: detail.into(), remedy: None }
 }
 
 /// It is not as demanded.
 pub(super) fn fail(detail: impl Into<String>, remedy: impl Into<String>) -> Verdict {
-    Verdict { status: "fail", detail: detail.into(), remedy: Some(remedy.into()) }
+    Verdict { status: Status::Fail, detail: detail.into(), remedy: Some(remedy.into()) }
 }
 
 /// It can't be known, and what would make it known.
 pub(super) fn unknown(detail: impl Into<String>, remedy: impl Into<String>) -> Verdict {
-    Verdict { status: "unknown", detail: detail.into(), remedy: Some(remedy.into()) }
+    Verdict { status: Status::Unknown, detail: detail.into(), remedy: Some(remedy.into()) }
 }
 
 /// It does not apply.
 pub(super) fn skipped(detail: impl Into<String>) -> Verdict {
-    Verdict { status: "skipped", detail: detail.into(), remedy: None }
+    Verdict { status: Status::Skipped, detail: detail.into(), remedy: None }
 }
 
 /// So many of a list are named; the rest is counted.

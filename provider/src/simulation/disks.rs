@@ -3,11 +3,42 @@
 use super::live::{Guest, Live, Storage, Volume, Volumes};
 use super::replicas::{Replica, ReplicaState};
 
+/// Whether the disks of a guest are on a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DiskState {
+    /// On storage that all nodes share.
+    Shared,
+    /// A copy of them is, by replication.
+    Replica,
+    /// The guest has none.
+    None,
+    /// They move with the guest while it runs.
+    Moved,
+    /// They are not.
+    Missing,
+    /// It can't be known.
+    Unknown,
+}
+
+impl DiskState {
+    /// What it is called in `disk`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Shared => "shared",
+            Self::Replica => "replica",
+            Self::None => "none",
+            Self::Moved => "moved",
+            Self::Missing => "missing",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
 /// The disks of a guest, seen from a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Disk {
-    /// `shared`, `replica`, `none`, `missing` or `unknown`.
-    pub status: &'static str,
+    /// Whether they are there.
+    pub status: DiskState,
     /// More about it.
     pub detail: String,
 }
@@ -15,10 +46,10 @@ pub struct Disk {
 impl Disk {
     /// Whether the guest can start with it.
     pub fn is_usable(&self) -> bool {
-        !matches!(self.status, "missing" | "unknown")
+        !matches!(self.status, DiskState::Missing | DiskState::Unknown)
     }
 
-    fn new(status: &'static str, detail: impl Into<String>) -> Self {
+    pub(super) fn new(status: DiskState, detail: impl Into<String>) -> Self {
         Self { status, detail: detail.into() }
     }
 }
@@ -26,7 +57,7 @@ impl Disk {
 /// Whether the disks of the HA resource `sid` are usable on `node` after it was recovered there; none where it has no guest.
 pub fn of_service(live: &Live, sid: &str, node: &str) -> Option<Disk> {
     if live.hidden.services.contains(sid) {
-        return Some(Disk::new("unknown", "its disks are unknown: the user has no VM.Audit on the guest"));
+        return Some(Disk::new(DiskState::Unknown, "its disks are unknown: the user has no VM.Audit on the guest"));
     }
     live.guests.get(sid).map(|guest| usable_on(live, guest, node))
 }
@@ -35,30 +66,35 @@ pub fn of_service(live: &Live, sid: &str, node: &str) -> Option<Disk> {
 pub fn usable_on(live: &Live, guest: &Guest, node: &str) -> Disk {
     let volumes = match &guest.volumes {
         Volumes::Known(volumes) => volumes,
-        Volumes::Unknown(why) => return Disk::new("unknown", format!("its disks are unknown: {why}")),
+        Volumes::Unknown(why) => return Disk::new(DiskState::Unknown, format!("its disks are unknown: {why}")),
     };
     let disks: Vec<&Volume> = volumes.iter().filter(|volume| !volume.cdrom && !volume.vouched).collect();
     if disks.is_empty() {
-        return Disk::new("none", "it has no disks of its own");
+        return Disk::new(DiskState::None, "it has no disks of its own");
     }
-    let Some(storages) = &live.storages else { return Disk::new("unknown", "the storages can't be read") };
+    let Some(storages) = &live.storages else { return Disk::new(DiskState::Unknown, "the storages can't be read") };
     let mut local = Vec::new();
     for volume in disks {
         let Some(name) = volume.storage() else {
-            return Disk::new("missing", format!("{} is a path of its node: {}", volume.key, volume.source));
+            return Disk::new(DiskState::Missing, format!("{} is a path of its node: {}", volume.key, volume.source));
         };
         match storages.iter().find(|storage| storage.id == name) {
-            None => return Disk::new("unknown", format!("{} is on storage {name}, which can't be read", volume.key)),
+            None => {
+                return Disk::new(
+                    DiskState::Unknown,
+                    format!("{} is on storage {name}, which can't be read", volume.key),
+                );
+            }
             Some(storage) if !storage.is_on(node) => {
                 return Disk::new(
-                    "missing",
+                    DiskState::Missing,
                     format!("{} is on storage {name}, which {node} does not have", volume.key),
                 );
             }
             // What Proxmox shows of a node that doesn't report is unavailable, or old.
             Some(storage) if storage.shared && !live.is_online(node) => {
                 return Disk::new(
-                    "unknown",
+                    DiskState::Unknown,
                     format!(
                         "{} is on storage {name}, and {node} is offline, so its access to the storage is unknown",
                         volume.key
@@ -67,7 +103,7 @@ pub fn usable_on(live: &Live, guest: &Guest, node: &str) -> Disk {
             }
             Some(storage) if storage.shared && !storage.is_active_on(node) => {
                 return Disk::new(
-                    "missing",
+                    DiskState::Missing,
                     format!("{} is on storage {name}, which is not available on {node}", volume.key),
                 );
             }
@@ -75,7 +111,11 @@ pub fn usable_on(live: &Live, guest: &Guest, node: &str) -> Disk {
             Some(storage) => local.push((volume, storage)),
         }
     }
-    if local.is_empty() { Disk::new("shared", "on shared storage") } else { replica(live, guest, node, &local) }
+    if local.is_empty() {
+        Disk::new(DiskState::Shared, "on shared storage")
+    } else {
+        replica(live, guest, node, &local)
+    }
 }
 
 /// What a start elsewhere may stumble on, though no disk is missing.
@@ -101,29 +141,31 @@ fn replica(live: &Live, guest: &Guest, node: &str, local: &[(&Volume, &Storage)]
     let (first, storage) = local[0];
     if let Some((volume, _)) = local.iter().find(|(volume, _)| volume.skipped) {
         return Disk::new(
-            "missing",
+            DiskState::Missing,
             format!("{} is on {}, which is not shared, and is left out of replication", volume.key, storage.id),
         );
     }
     let Some(replicas) = &live.replicas else {
         return Disk::new(
-            "unknown",
+            DiskState::Unknown,
             format!("{} is on {}, which is not shared; the replication jobs can't be read", first.key, storage.id),
         );
     };
     let of_guest = |replica: &&Replica| replica.guest == guest.vmid;
     match replicas.iter().filter(of_guest).find(|replica| replica.target == node).map(|replica| &replica.state) {
-        Some(ReplicaState::Copied { age, .. }) => Disk::new("replica", format!("replica {age}")),
-        Some(ReplicaState::None) => Disk::new("missing", format!("its replication to {node} has not succeeded yet")),
+        Some(ReplicaState::Copied { age, .. }) => Disk::new(DiskState::Replica, format!("replica {age}")),
+        Some(ReplicaState::None) => {
+            Disk::new(DiskState::Missing, format!("its replication to {node} has not succeeded yet"))
+        }
         Some(ReplicaState::Unknown) => Disk::new(
-            "unknown",
+            DiskState::Unknown,
             format!("only {} can report whether {node} has a replica, and it does not respond", guest.node),
         ),
         None => {
             let others: Vec<&str> = replicas.iter().filter(of_guest).map(|replica| replica.target.as_str()).collect();
             let elsewhere = if others.is_empty() { String::new() } else { format!(" (only on {})", others.join(", ")) };
             Disk::new(
-                "missing",
+                DiskState::Missing,
                 format!(
                     "{} is on {}, which is not shared, and {node} has no replica{elsewhere}",
                     first.key, storage.id
@@ -148,25 +190,25 @@ mod tests {
 
     #[test]
     fn shared_replicated_or_missing() {
-        assert_eq!(look(|c| c.disk(100, "scsi0", "nfs")).status, "shared");
+        assert_eq!(look(|c| c.disk(100, "scsi0", "nfs")).status.word(), "shared");
         assert_eq!(look(|_| ()).detail, "scsi0 is on zfs, which is not shared, and pve2 has no replica");
         let copied = look(|c| c.replicas.push(replica(100, "pve2", Some(60))));
-        assert_eq!((copied.status, copied.is_usable()), ("replica", true));
+        assert_eq!((copied.status.word(), copied.is_usable()), ("replica", true));
         let elsewhere = look(|c| c.replicas.push(replica(100, "pve3", Some(60))));
         assert!(elsewhere.detail.ends_with("(only on pve3)"), "{}", elsewhere.detail);
-        assert_eq!(look(|c| c.replicas.push(replica(100, "pve2", None))).status, "missing");
+        assert_eq!(look(|c| c.replicas.push(replica(100, "pve2", None))).status.word(), "missing");
     }
 
     #[test]
     fn what_can_not_be_read_is_unknown() {
         let unread = look(|c| c.guest(100).volumes = Volumes::Unknown("node pve1 does not answer".into()));
-        assert_eq!((unread.status, unread.is_usable()), ("unknown", false));
-        assert_eq!(look(|c| c.storages = None).status, "unknown");
+        assert_eq!((unread.status.word(), unread.is_usable()), ("unknown", false));
+        assert_eq!(look(|c| c.storages = None).status.word(), "unknown");
         let offline = look(|c| {
             c.disk(100, "scsi0", "nfs");
             c.nodes[1].online = false;
         });
-        assert_eq!(offline.status, "unknown");
+        assert_eq!(offline.status.word(), "unknown");
     }
 
     #[test]
@@ -175,7 +217,7 @@ mod tests {
             c.disk(100, "scsi0", "nfs");
             c.storages.as_mut().unwrap()[1].active.retain(|node| node != "pve2");
         });
-        assert_eq!(away.status, "missing");
+        assert_eq!(away.status.word(), "missing");
         let elsewhere = look(|c| c.storages.as_mut().unwrap()[0].nodes = Some(vec!["pve1".into()]));
         assert!(elsewhere.detail.contains("which pve2 does not have"), "{}", elsewhere.detail);
     }

@@ -9,9 +9,10 @@ use pve_ha_manager::forecast::{Forecast, Settled};
 use pve_ha_manager::service::State;
 use pve_ha_manager::status::Disarm;
 
+use super::disks::{self, Disk, DiskState};
 use super::failures::{self, Left};
 use super::live::Live;
-use super::{disks, natural};
+use super::natural;
 use crate::words::{by, counted};
 
 /// The state of an HA resource of which nothing can be said.
@@ -104,22 +105,19 @@ impl Scene<'_> {
         let ran = runs(*before);
         let to = lands.then(|| settled.node.to_string());
         let disk = match (&to, hit) {
-            (Some(_), false) => Some(("moved".to_owned(), "moves with it while it runs".to_owned())),
-            (Some(node), true) => {
-                let disk = disks::of_service(self.live, sid, node);
-                disk.map(|disk| (disk.status.to_owned(), disk.detail))
-            }
+            (Some(_), false) => Some(Disk::new(DiskState::Moved, "moves with it while it runs")),
+            (Some(node), true) => disks::of_service(self.live, sid, node),
             (None, _) => None,
         };
         let problem = match (&to, &disk) {
             _ if !ran => None,
             (None, _) => Some(if self.disarm.is_some() { "not recovered" } else { "can't be placed" }.to_owned()),
             (Some(_), _) if !runs(settled.state()) => Some(format!("ends in the state {}", settled.state().as_str())),
-            (Some(node), Some((status, _))) if status == "missing" => Some(format!("can't start on {node}")),
-            (Some(node), Some((status, _))) if status == "unknown" => Some(format!("may not start on {node}")),
+            (Some(node), Some(Disk { status: DiskState::Missing, .. })) => Some(format!("can't start on {node}")),
+            (Some(node), Some(Disk { status: DiskState::Unknown, .. })) => Some(format!("may not start on {node}")),
             _ => None,
         };
-        let (disk, disk_detail) = disk.unzip();
+        let (disk, disk_detail) = disk.map(|disk| (disk.status.word().to_owned(), disk.detail)).unzip();
         Some(Fate {
             sid: sid.to_string(),
             from: from.clone(),

@@ -12,7 +12,7 @@ use super::config::Wanted;
 use super::replicas::Replica;
 
 /// A cluster at one moment.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Live {
     /// How it binds HA resources to nodes.
     pub mode: HaMode,

@@ -5,16 +5,16 @@ use std::fmt::Write as _;
 
 use pve_schemas::data::failover_simulation::Scenario;
 
-use super::{UNKNOWN, worst};
+use super::UNKNOWN;
+use super::summary::Summary;
 
 /// So many lines of problems or notes, and so many services of one arrow, are written out; the rest is counted.
 const MAX_LINES: usize = 50;
 const MAX_ON_AN_ARROW: usize = 5;
 
-pub(super) fn render(scenarios: &[Scenario], notes: &[String]) -> String {
+pub(super) fn render(summary: &Summary, notes: &[String]) -> String {
     let mut text = String::from("## Failover simulation\n\n");
-    let lost: Vec<&str> = scenarios.iter().filter(|s| !s.survived).map(|s| s.name.as_str()).collect();
-    let verdict = match (scenarios.len(), lost.as_slice()) {
+    let verdict = match (summary.count, summary.lost.as_slice()) {
         (0, _) => "There is no node to simulate the failure of.".to_owned(),
         (1, []) => "**Survived.**".to_owned(),
         (count, []) => format!("**All {count} simulated failures are survived.**"),
@@ -23,32 +23,31 @@ pub(super) fn render(scenarios: &[Scenario], notes: &[String]) -> String {
         }
     };
     let _ = write!(text, "{verdict}\n\n");
-    table(&mut text, scenarios);
-    list(&mut text, "Problems", &super::problems(scenarios));
+    if summary.count > 0 {
+        text.push_str("| Failure | Survived | Votes left | Moved | Lost | Fullest node |\n|---|---|---|---|---|---|\n");
+        let _ = writeln!(text, "{}", summary.rows);
+    }
+    list(&mut text, "Problems", &summary.problems);
     list(&mut text, "Notes", notes);
-    diagram(&mut text, scenarios);
+    if let Some(worst) = summary.worst.as_ref().filter(|worst| !worst.services.is_empty()) {
+        diagram(&mut text, worst);
+    }
     text
 }
 
-fn table(text: &mut String, scenarios: &[Scenario]) {
-    if scenarios.is_empty() {
-        return;
-    }
-    text.push_str("| Failure | Survived | Votes left | Moved | Lost | Fullest node |\n|---|---|---|---|---|---|\n");
-    for scenario in scenarios {
-        let survived = if scenario.survived { "yes" } else { "**no**" };
-        let votes = match (scenario.votes, scenario.needed_votes) {
-            (Some(votes), Some(needed)) => format!("{votes} (needs {needed})"),
-            _ => "unknown".to_owned(),
-        };
-        let moved = scenario.services.iter().filter(|fate| fate.to.is_some()).count();
-        let fullest = scenario.nodes.iter().filter(|node| !node.failed);
-        let fullest = fullest.filter_map(|node| Some((node.percent_after()?, std::cmp::Reverse(&node.name)))).max();
-        let fullest = fullest.map_or("–".to_owned(), |(percent, name)| format!("{} {percent} % of memory", name.0));
-        let lost = scenario.lost().count();
-        let _ = writeln!(text, "| {} | {survived} | {votes} | {moved} | {lost} | {fullest} |", scenario.name);
-    }
-    text.push('\n');
+/// The row of one failure in the table.
+pub(super) fn row(text: &mut String, scenario: &Scenario) {
+    let survived = if scenario.survived { "yes" } else { "**no**" };
+    let votes = match (scenario.votes, scenario.needed_votes) {
+        (Some(votes), Some(needed)) => format!("{votes} (needs {needed})"),
+        _ => "unknown".to_owned(),
+    };
+    let moved = scenario.services.iter().filter(|fate| fate.to.is_some()).count();
+    let fullest = scenario.nodes.iter().filter(|node| !node.failed);
+    let fullest = fullest.filter_map(|node| Some((node.percent_after()?, std::cmp::Reverse(&node.name)))).max();
+    let fullest = fullest.map_or("–".to_owned(), |(percent, name)| format!("{} {percent} % of memory", name.0));
+    let lost = scenario.lost().count();
+    let _ = writeln!(text, "| {} | {survived} | {votes} | {moved} | {lost} | {fullest} |", scenario.name);
 }
 
 fn list(text: &mut String, title: &str, lines: &[String]) {
@@ -65,13 +64,7 @@ fn list(text: &mut String, title: &str, lines: &[String]) {
     text.push('\n');
 }
 
-fn diagram(text: &mut String, scenarios: &[Scenario]) {
-    let Some(worst) = worst(scenarios).and_then(|worst| scenarios.iter().find(|s| s.name == worst.scenario)) else {
-        return;
-    };
-    if worst.services.is_empty() {
-        return;
-    }
+fn diagram(text: &mut String, worst: &Scenario) {
     let mut arrows: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
     for fate in &worst.services {
         let to = if fate.state == UNKNOWN {
@@ -114,7 +107,7 @@ fn on_arrow(sids: &[&str]) -> String {
     if rest == 0 { named } else { format!("{named} and {rest} more") }
 }
 
-fn shortened(names: &[&str]) -> String {
+fn shortened(names: &[String]) -> String {
     let rest = names.len().saturating_sub(10);
     let named = names[..names.len() - rest].join(", ");
     if rest == 0 { named } else { format!("{named} and {rest} more") }

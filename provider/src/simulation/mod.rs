@@ -11,8 +11,10 @@ pub mod live;
 mod markdown;
 pub mod nouns;
 pub mod page;
+mod question;
 mod replicas;
 mod status;
+mod summary;
 #[cfg(test)]
 pub(crate) mod testing;
 mod unknown;
@@ -29,18 +31,27 @@ use pve_ha_manager::service::State;
 use pve_ha_manager::usage::{Bystander, Capacity, Size};
 
 pub use config::Wanted;
-pub use disks::{Disk, usable_on};
+pub use disks::{Disk, DiskState, usable_on};
 pub use fates::UNKNOWN;
 use live::{Guest, Live, NodeFact};
+pub use question::{Answered, Question};
 pub use replicas::{Replica, ReplicaState};
 pub use status::read as manager_status;
+use summary::Summary;
+pub use summary::problems;
+#[cfg(test)]
+use summary::worst;
 pub use unknown::Unknown;
 
 /// What came out, but for the page.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Simulated {
-    /// Every failure.
+    /// The failures, where they are kept.
     pub scenarios: Vec<Scenario>,
+    /// Why not every failure is survived, a line for each problem.
+    pub problems: Vec<String>,
+    /// The failure that does the most harm.
+    pub worst: Option<Worst>,
     /// Where services are without any.
     pub placement: Vec<Placed>,
     /// What else to know.
@@ -64,7 +75,7 @@ pub struct Simulation<'a> {
     scene: fates::Scene<'a>,
     config: Arc<Config>,
     forecast: Forecast,
-    scenarios: Vec<Scenario>,
+    summary: Summary,
 }
 
 impl<'a> Simulation<'a> {
@@ -89,58 +100,34 @@ impl<'a> Simulation<'a> {
             live,
             managed,
             before: forecast.now().map(|now| (now.sid().to_string(), (now.node.to_string(), now.state()))).collect(),
-            most_memory: arguments.max_memory_percent.unwrap_or(100),
+            most_memory: most_memory(arguments),
             disarm: status.disarm,
             unknown,
         };
-        Ok(Self { failures: failures.into_iter(), scene, config, forecast, scenarios: Vec::new() })
+        Ok(Self { failures: failures.into_iter(), scene, config, forecast, summary: Summary::default() })
     }
 
-    /// Plays the next failure. `false` when all have been played.
-    pub fn play_next(&mut self) -> bool {
-        let Some(failed) = self.failures.next() else { return false };
-        self.scenarios.push(self.scene.scenario(&failed, &self.forecast));
-        true
+    /// Plays the next failure; none when all have been played. It need not be kept: the summary is.
+    pub fn play_next(&mut self) -> Option<Scenario> {
+        let failed = self.failures.next()?;
+        let scenario = self.scene.scenario(&failed, &self.forecast);
+        self.summary.add(&scenario);
+        Some(scenario)
     }
 
-    /// What came out of the failures that were played.
+    /// What came out of the failures that were played, none of which is kept here.
     pub fn finish(self) -> Simulated {
         let placement = placement(&self.scene);
         let notes = notes(&self.scene, &self.forecast, &self.config);
-        let markdown = markdown::render(&self.scenarios, &notes);
-        Simulated { scenarios: self.scenarios, placement, notes, markdown }
+        let markdown = markdown::render(&self.summary, &notes);
+        let worst = self.summary.worst();
+        Simulated { scenarios: Vec::new(), problems: self.summary.problems, worst, placement, notes, markdown }
     }
 }
 
-/// The failure that does the most harm; the first by name among equals.
-pub fn worst(scenarios: &[Scenario]) -> Option<Worst> {
-    let harm = |scenario: &Scenario| {
-        let lost = scenario.lost().count();
-        let tight = scenario.nodes.iter().filter(|node| node.overcommitted).count();
-        (
-            !scenario.survived,
-            scenario.quorate != Some(true),
-            lost,
-            tight,
-            scenario.memory_percent(),
-            scenario.services.len(),
-        )
-    };
-    let worst = scenarios.iter().rev().max_by_key(|scenario| harm(scenario))?;
-    Some(Worst {
-        scenario: worst.name.clone(),
-        survived: worst.survived,
-        quorate: worst.quorate,
-        lost: worst.lost().count() as i64,
-        moved: worst.services.iter().filter(|fate| fate.to.as_ref().is_some_and(|to| *to != fate.from)).count() as i64,
-        memory_percent: worst.memory_percent(),
-    })
-}
-
-/// Why not every failure is survived, a line for each problem.
-pub fn problems(scenarios: &[Scenario]) -> Vec<String> {
-    let line = |scenario: &Scenario, problem: &String| format!("{} fails: {problem}", scenario.name);
-    scenarios.iter().flat_map(|s| s.problems.iter().map(move |problem| line(s, problem))).collect()
+/// How much of a node's memory may be promised, in percent.
+fn most_memory(arguments: &FailoverSimulationArguments) -> i64 {
+    arguments.max_memory_percent.unwrap_or(100)
 }
 
 /// What is simulated, in a word.

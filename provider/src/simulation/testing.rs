@@ -149,8 +149,8 @@ impl Cluster {
 /// What comes out when every failure that is asked for is played.
 pub(crate) fn simulate(live: &Live, arguments: &FailoverSimulationArguments) -> Result<Simulated, InvalidArgument> {
     let mut simulation = Simulation::new(live, arguments)?;
-    while simulation.play_next() {}
-    Ok(simulation.finish())
+    let scenarios = std::iter::from_fn(|| simulation.play_next()).collect();
+    Ok(Simulated { scenarios, ..simulation.finish() })
 }
 
 /// A copy of a guest, `seconds` old; none if no run succeeded.

@@ -15,8 +15,8 @@ use pve_schemas_macros::tf_block;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use terraform_provider_pve::framework::{
-    Configure, Context, DataSource, Diagnostics, Failure, Found, Freshness, MoveSource, Path as At, Permit, Provider,
-    Resource, Role, Schema, Stop, Value, WritePermit,
+    Configure, Context, DataSource, Diagnostics, Elements, Failure, Found, Freshness, MoveSource, Path as At, Permit,
+    Provider, Resource, Role, Schema, Stop, Value, WritePermit,
 };
 
 /// A provider whose objects are in `folder`.
@@ -263,7 +263,12 @@ impl DataSource for Echo {
         &self.schema
     }
 
-    fn read<'a>(&'a self, cx: &'a Context, config: &'a Value) -> BoxFuture<'a, Result<Value, Failure>> {
+    fn read<'a>(
+        &'a self,
+        cx: &'a Context,
+        config: &'a Value,
+        _: &'a mut dyn Elements,
+    ) -> BoxFuture<'a, Result<Value, Failure>> {
         Box::pin(async {
             if config.at("text").as_str() == Some("hang") {
                 fs::write(self.folder.join("hanging"), "").unwrap();

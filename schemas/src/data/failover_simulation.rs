@@ -40,6 +40,8 @@ use crate::value::NodeName;
 /// `summary_markdown` has no dates and no growing ages, so an output of it changes only when the cluster changes.
 /// `report_html` has the day (UTC) of the newest fact in its header, so an output of it also changes once a day.
 ///
+/// Together with `pve_ha_readiness` in one configuration, each guest's disks are read once for both.
+///
 /// Needs `Sys.Audit` on `/` and on nodes, `VM.Audit` on the guests, `Datastore.Audit` on the storages. A value that
 /// can't be read is unknown, is named, and never counts as survived.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -65,9 +67,10 @@ pub struct HaFailoverSimulation {
     pub placement: Vec<Placed>,
     /// The whole result as Markdown: a table and a Mermaid diagram.
     pub summary_markdown: String,
-    /// All of it as one self-contained HTML page without scripts, with the readiness checks. Write it to a file with
-    /// `local_file`, or by `terraform output -raw`; `sensitive = true` hides an output of it in the plan.
-    pub report_html: String,
+    /// All of it as one self-contained HTML page without scripts; null unless `report` is `true` or `readiness` is set.
+    /// Write it to a file with `local_file`, or by `terraform output -raw`; `sensitive = true` hides an output of it in
+    /// the plan.
+    pub report_html: Option<String>,
 }
 
 /// What to simulate.
@@ -90,8 +93,12 @@ pub struct FailoverSimulationArguments {
     /// Changes that do not exist yet.
     #[serde(flatten)]
     pub plans: Plans,
-    /// Readiness checks for the page, such as `data.pve_ha_readiness.this.checks`. Unset means that they are made for it, as
-    /// `pve_ha_readiness` without arguments does.
+    /// Whether to render `report_html`, which takes hundreds of kilobytes in the state of a large cluster. Unset means `true`
+    /// if `readiness` is set, and `false` otherwise.
+    #[tf(optional)]
+    pub report: Option<bool>,
+    /// Readiness checks for the page, such as `data.pve_ha_readiness.this.checks`. Unset means a page without them: the
+    /// simulation itself makes no readiness check.
     #[tf(optional)]
     pub readiness: Option<Vec<Check>>,
 }
@@ -193,6 +200,13 @@ pub struct Placed {
     pub node: String,
     /// Its state, in the HA manager's words.
     pub state: String,
+}
+
+impl FailoverSimulationArguments {
+    /// Whether the page is asked for.
+    pub fn wants_report(&self) -> bool {
+        self.report.unwrap_or(self.readiness.is_some())
+    }
 }
 
 impl Noun for HaFailoverSimulation {

@@ -120,6 +120,28 @@ pub struct Check {
     pub remedy: Option<String>,
 }
 
+/// What a check comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// It is as demanded.
+    Pass,
+    /// It is not as demanded.
+    Fail,
+    /// It can't be known.
+    Unknown,
+    /// It does not apply.
+    Skipped,
+}
+
+/// How much a check weighs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    /// The cluster is not ready without it.
+    Mandatory,
+    /// It is advice.
+    Recommended,
+}
+
 /// How many checks there are of each status.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Counts {
@@ -141,16 +163,49 @@ impl Noun for HaReadiness {
 impl HaReadiness {
     /// The verdict over the checks.
     pub fn of(arguments: ReadinessArguments, checks: Vec<Check>) -> Self {
-        let count = |status: &str| checks.iter().filter(|check| check.status == status).count() as i64;
-        let counts =
-            Counts { pass: count("pass"), fail: count("fail"), unknown: count("unknown"), skipped: count("skipped") };
-        let blocks = |check: &&Check| check.level == "mandatory" && matches!(check.status.as_str(), "fail" | "unknown");
+        let count = |status: Status| checks.iter().filter(|check| check.is(status)).count() as i64;
+        let counts = Counts {
+            pass: count(Status::Pass),
+            fail: count(Status::Fail),
+            unknown: count(Status::Unknown),
+            skipped: count(Status::Skipped),
+        };
+        let blocks = |check: &&Check| {
+            check.level == Level::Mandatory.word() && (check.is(Status::Fail) || check.is(Status::Unknown))
+        };
         let blockers: Vec<String> = checks.iter().filter(blocks).map(Check::line).collect();
         Self { ready: blockers.is_empty(), blockers, checks, counts, arguments }
     }
 }
 
+impl Status {
+    /// What it is called in `status`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Fail => "fail",
+            Self::Unknown => "unknown",
+            Self::Skipped => "skipped",
+        }
+    }
+}
+
+impl Level {
+    /// What it is called in `level`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Mandatory => "mandatory",
+            Self::Recommended => "recommended",
+        }
+    }
+}
+
 impl Check {
+    /// Whether this is what the check comes to.
+    pub fn is(&self, status: Status) -> bool {
+        self.status == status.word()
+    }
+
     /// The check in one line.
     pub fn line(&self) -> String {
         let remedy = self.remedy.as_deref().map(|remedy| format!(". {remedy}")).unwrap_or_default();

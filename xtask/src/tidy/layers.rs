@@ -221,6 +221,7 @@ const LAYERS: &[Layer] = &[
             "terraform_provider_pve::client",
             "terraform_provider_pve::ssh",
             "terraform_provider_pve::preflight",
+            "terraform_provider_pve::simulation",
             "terraform_provider_pve::unknown",
         ],
         never: WIRE,

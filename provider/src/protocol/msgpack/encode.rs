@@ -9,9 +9,9 @@ use crate::protocol::shape::{Kind, Members, Shape};
 
 /// `value` written as `shape`, and the first thing about it that doesn't fit.
 pub(in crate::protocol) fn encode(value: &Value, shape: Shape<'_>) -> (Vec<u8>, Option<Malformed>) {
-    let mut writer = Writer { out: ByteBuf::with_capacity(ADVANCE), misfit: None, path: Vec::new() };
+    let mut writer = Writer::appending(Vec::with_capacity(ADVANCE));
     writer.value(value, shape);
-    (writer.out.into_vec(), writer.misfit)
+    writer.finish()
 }
 
 /// One step down, borrowed: nearly all values fit, and nobody asks for their path.
@@ -35,14 +35,23 @@ impl From<Down<'_>> for Step {
 /// Most objects fit in it.
 const ADVANCE: usize = 512;
 
-struct Writer<'a> {
+/// Writes values after what is there already.
+pub(super) struct Writer<'a> {
     out: ByteBuf,
     misfit: Option<Malformed>,
     path: Vec<Down<'a>>,
 }
 
 impl<'a> Writer<'a> {
-    fn value(&mut self, value: &'a Value, shape: Shape<'a>) {
+    pub(super) fn appending(out: Vec<u8>) -> Self {
+        Self { out: ByteBuf::from_vec(out), misfit: None, path: Vec::new() }
+    }
+
+    pub(super) fn finish(self) -> (Vec<u8>, Option<Malformed>) {
+        (self.out.into_vec(), self.misfit)
+    }
+
+    pub(super) fn value(&mut self, value: &'a Value, shape: Shape<'a>) {
         if self.path.len() > MAX_DEPTH {
             return self.misfit();
         }
@@ -82,9 +91,13 @@ impl<'a> Writer<'a> {
     fn object(&mut self, object: &'a Value, members: Members<'a>) {
         self.map_header(members.len());
         for (name, shape) in members.iter() {
-            self.text(name);
-            self.member(object.at(name), shape, Down::Attribute(name));
+            self.attribute(name, object.at(name), shape);
         }
+    }
+
+    pub(super) fn attribute(&mut self, name: &'a str, value: &'a Value, shape: Shape<'a>) {
+        self.text(name);
+        self.member(value, shape, Down::Attribute(name));
     }
 
     fn member(&mut self, value: &'a Value, shape: Shape<'a>, step: Down<'a>) {
@@ -113,15 +126,15 @@ impl<'a> Writer<'a> {
         let Ok(()) = encode::write_nil(&mut self.out);
     }
 
-    fn text(&mut self, text: &str) {
+    pub(super) fn text(&mut self, text: &str) {
         let Ok(()) = encode::write_str(&mut self.out, text);
     }
 
-    fn array_header(&mut self, length: usize) {
+    pub(super) fn array_header(&mut self, length: usize) {
         let Ok(_) = encode::write_array_len(&mut self.out, length32(length));
     }
 
-    fn map_header(&mut self, length: usize) {
+    pub(super) fn map_header(&mut self, length: usize) {
         let Ok(_) = encode::write_map_len(&mut self.out, length32(length));
     }
 

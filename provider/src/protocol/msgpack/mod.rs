@@ -4,9 +4,11 @@
 
 mod decode;
 mod encode;
+mod stream;
 
 pub(super) use decode::decode;
 pub(super) use encode::encode;
+pub(super) use stream::ObjectWriter;
 
 #[cfg(test)]
 mod tests;

@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 
-use super::{decode, encode};
-use crate::framework::{Block, NestedBlock, Nesting, Number, Role, Schema, Type, Value};
+use super::{ObjectWriter, decode, encode};
+use crate::framework::{Block, Elements, NestedBlock, Nesting, Number, Role, Schema, Type, Value};
 use crate::fuzz::cases;
 use crate::protocol::malformed::Malformed;
 use crate::protocol::shape::Shape;
@@ -54,6 +54,37 @@ fn objects_are_complete_both_ways() {
     assert_eq!(read(b"\x81\xa1a\xc3", &ty).unwrap(), Value::object([("a", Value::from(true)), ("b", Value::Null)]));
     assert_eq!(write(&Value::object([("a", Value::from(true))]), &ty), b"\x82\xa1a\xc3\xa1b\xc0");
     assert!(read(b"\x81\xa1c\xc3", &ty).is_err());
+}
+
+#[test]
+fn an_object_written_piece_by_piece_is_the_one_written_as_a_whole() {
+    let ty = object(&[
+        ("id", Type::String),
+        ("many", Type::List(Box::new(object(&[("n", Type::Number), ("text", Type::String)])))),
+        ("sum", Type::Number),
+    ]);
+    let shape = Shape::Type(&ty);
+    let element = |n: i64| Value::object([("n", Value::from(n)), ("text", Value::from("x"))]);
+    for count in [0, 1, 70_000] {
+        let mut object = ObjectWriter::new(shape, Some("many"));
+        (0..count).for_each(|n| object.push(element(n)));
+        let rest =
+            Value::object([("id", Value::from("a")), ("sum", Value::from(count)), ("many", Value::List(Vec::new()))]);
+        let (bytes, misfit) = object.finish(&rest);
+        assert_eq!(misfit, None);
+        let mut whole = rest;
+        whole.insert("many", Value::List((0..count).map(element).collect()));
+        assert!(read(&bytes, &ty).unwrap() == whole, "{count}");
+    }
+    // What failed is null, whatever was given before; what doesn't fit is named.
+    let mut object = ObjectWriter::new(shape, Some("many"));
+    object.push(element(1));
+    assert_eq!(object.finish(&Value::Null).0, [0xc0]);
+    let mut object = ObjectWriter::new(shape, Some("many"));
+    object.push(element(1));
+    object.push(Value::object([("n", Value::from("one"))]));
+    let (_, misfit) = object.finish(&Value::object([("id", Value::from("a"))]));
+    assert_eq!(misfit.unwrap().to_string(), "many[1].n: is not of the type that the schema says");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use super::{Backend, Failed, Rpc};
 use crate::framework::Diagnostics;
+use crate::protocol::msgpack::ObjectWriter;
 use crate::protocol::shape::Shape;
 use crate::protocol::tfplugin5::read_data_source::{Request, Response};
 use crate::protocol::{diagnostics, dynamic};
@@ -18,8 +19,9 @@ impl Rpc for Request {
         let source = backend.provider().data_source(&self.type_name)?;
         let shape = Shape::of(source.schema());
         let config = dynamic::decode(self.config.as_ref(), shape, "the configuration")?;
-        let mut read = source.read_data(config).await;
-        let state = Some(dynamic::encode(&read.state, shape, &mut read.diagnostics));
+        let mut object = ObjectWriter::new(shape, source.long_list());
+        let mut read = source.read_into(config, &mut object).await;
+        let state = Some(dynamic::finish(object, &read.state, &mut read.diagnostics));
         Ok(Response { state, diagnostics: diagnostics::encode(read.diagnostics), ..Response::default() })
     }
 

@@ -21,7 +21,7 @@ fn page_with(cluster: &Cluster, arguments: FailoverSimulationArguments, newest: 
         scenarios: simulated.scenarios,
         placement: simulated.placement,
         summary_markdown: simulated.markdown,
-        report_html: String::new(),
+        report_html: None,
     };
     render(&Subject::new(&live, "9.2.11".into(), Some(newest)), &simulation, checks)
 }
@@ -113,7 +113,7 @@ fn what_comes_from_the_cluster_is_text() {
         scenarios: simulated.scenarios,
         placement: simulated.placement,
         summary_markdown: String::new(),
-        report_html: String::new(),
+        report_html: None,
     };
     let checks = [check("mandatory", "fail", "<img src=x onerror=alert(1)>")];
     let page = render(&Subject::new(&live, "<script>".into(), None), &simulation, &checks);
