@@ -293,7 +293,7 @@ async fn the_page_is_there_where_it_is_asked_for() {
     let checks = ("readiness", Value::List(vec![check]));
     let report = |wanted: bool| ("report", Value::from(wanted));
     assert_eq!([page(&[]).await, page(&[report(false), checks.clone()]).await], [Json::Null, Json::Null]);
-    let is_page = |page: &Json| page.as_str().unwrap().starts_with("<!doctype html>");
+    let is_page = |page: &Json| page.as_str().unwrap().starts_with("<!DOCTYPE html>");
     assert!(is_page(&page(&[report(true)]).await) && is_page(&page(&[checks]).await));
 }
 
