@@ -307,6 +307,8 @@ async fn without_quorum_there_is_one_clear_error() {
     assert_eq!(fs::read_to_string(&tries).unwrap().lines().count(), 3);
     fs::remove_file(pve.path("bin/mkdir")).unwrap();
     // Quorum is lost once the lock is held: the file can't be written beside, whichever of the two the kernel says.
+    pvecm("No", 1, 2);
+    set(0o555);
     let lost = async || pve.edit(&call(), |_| Ok(Edit::Write("x".to_owned()))).await.unwrap_err();
     for name in ["priv", "priv/lock"] {
         fs::set_permissions(pve.path(name), fs::Permissions::from_mode(0o777)).unwrap();

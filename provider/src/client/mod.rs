@@ -21,7 +21,7 @@
 //! ```no_run
 //! # use terraform_provider_pve::client::{Call, Client, Collection, LockDomain, Error, Params};
 //! # async fn update(client: &Client, call: &Call) -> Result<(), Error> {
-//! let turn = client.turn(LockDomain::Ha, call).await?;
+//! let permit = client.permit(LockDomain::Ha, call).await?;
 //! let path = Collection::HaResources.object("vm:100");
 //! let now: serde_json::Value = client.get(&path, call).await?;
 //! let mut params = Params::new();
@@ -29,7 +29,7 @@
 //! if let Some(digest) = now["digest"].as_str() {
 //!     params.set("digest", digest);
 //! }
-//! client.put(&path, &params, &turn, call).await?;
+//! client.put(&path, &params, &permit, call).await?;
 //! # Ok(())
 //! # }
 //! ```

@@ -84,7 +84,7 @@ fn an_object_written_piece_by_piece_is_the_one_written_as_a_whole() {
     object.push(element(1));
     object.push(Value::object([("n", Value::from("one"))]));
     let (_, misfit) = object.finish(&Value::object([("id", Value::from("a"))]));
-    assert_eq!(misfit.unwrap().to_string(), "many[1].n: is not of the type that the schema says");
+    assert_eq!(misfit.unwrap().to_string(), "many[1].n: is not of the type of the schema");
 }
 
 #[test]
