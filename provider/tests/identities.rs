@@ -210,7 +210,9 @@ async fn a_moved_object_and_an_upgraded_state_have_an_identity() {
     let upgraded = upgrade(0).await.upgraded_identity.unwrap().identity_data.unwrap();
     assert_eq!(serde_json::from_slice::<Json>(&upgraded.json).unwrap(), json!({"name": "a"}));
     let refused = upgrade(7).await;
-    assert!(refused.upgraded_identity.is_none() && only(&refused.diagnostics).detail.contains("does not support version 7"));
+    assert!(
+        refused.upgraded_identity.is_none() && only(&refused.diagnostics).detail.contains("does not support version 7")
+    );
 }
 
 async fn list(client: &mut Client, name: &str, include: bool, limit: i64) -> Vec<list_resource::Event> {
