@@ -5,6 +5,7 @@
 
 pub mod api;
 pub mod cli;
+pub mod closed_port;
 pub mod cluster;
 pub mod core;
 mod hurry;
@@ -12,7 +13,6 @@ pub mod leftovers;
 pub mod life;
 pub mod machines;
 pub mod needed;
-pub mod nobody;
 pub mod nodes;
 pub mod output;
 pub mod plan;

@@ -18,7 +18,7 @@ pub(crate) use waiting::{Looks, Waiting};
 pub struct Call {
     /// When the operation's time is up.
     pub deadline: Instant,
-    /// Cancelled when the user wants out.
+    /// Cancelled when the run is interrupted.
     pub stop: CancellationToken,
     /// Where long waits are noted.
     waited: Waited,

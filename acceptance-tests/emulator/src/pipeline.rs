@@ -213,7 +213,7 @@ impl Cluster {
     fn authenticate(&self, world: &World, request: &Request) -> ApiResult<Caller> {
         let open = OPEN.iter().any(|(path, methods)| *path == request.path && methods.contains(&request.method));
         let found = request.credentials.authenticate(world, &self.keys, request.method);
-        if open { Ok(found.unwrap_or(Caller::Nobody)) } else { found }
+        if open { Ok(found.unwrap_or(Caller::Anonymous)) } else { found }
     }
 
     fn route(&self, world: &World, request: &Request) -> ApiResult<crate::route::Found<'_>> {

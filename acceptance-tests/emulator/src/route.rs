@@ -315,7 +315,7 @@ pub(crate) fn check_permission(
 ) -> ApiResult<()> {
     match permission {
         Permission::World => Ok(()),
-        Permission::AnyUser if *caller != Caller::Nobody => Ok(()),
+        Permission::AnyUser if *caller != Caller::Anonymous => Ok(()),
         Permission::AnyUser => Err(ApiError::permission(None)),
         _ if caller.is_root() => Ok(()),
         Permission::Check(path, privileges) => check_all(world, caller, &fill(path, value), privileges),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use acceptance_tests::nobody::Nobody;
+use acceptance_tests::closed_port::ClosedPort;
 use acceptance_tests::{Cluster, Workspace};
 use pve_emulator::{Options, Release};
 
@@ -37,7 +37,7 @@ fn what_is_wrong_is_told_once_with_what_to_do() {
     let endpoint = cluster.variable("PROXMOX_VE_ENDPOINT");
     let token = cluster.variable("PROXMOX_VE_API_TOKEN");
     let ca = cluster.variable("PROXMOX_VE_CA_CERTIFICATE");
-    let closed = Nobody::new();
+    let closed = ClosedPort::new();
     let nobody = format!("https://{closed}");
     let http = endpoint.replace("https://", "http://");
     type Arguments<'a> = &'a [(&'a str, &'a str)];
@@ -100,7 +100,7 @@ fn a_run_that_asks_the_cluster_for_nothing_does_without_it() {
     let Some(cluster) = Cluster::own(name, Options::default()).map(Arc::new) else { return };
     let (endpoint, token) = (cluster.variable("PROXMOX_VE_ENDPOINT"), cluster.variable("PROXMOX_VE_API_TOKEN"));
     let ca = cluster.variable("PROXMOX_VE_CA_CERTIFICATE");
-    let closed = Nobody::new();
+    let closed = ClosedPort::new();
     let down = format!("https://{closed}");
     let away = [("endpoint", down.as_str()), ("ca_certificate", ca), ("api_token", token)];
     let none = TWO.replace("count = 2", "count = 0");
@@ -215,7 +215,7 @@ fn the_next_endpoint_is_tried_where_nobody_answers() {
         return;
     };
     let w = Workspace::new(&cluster);
-    let closed = Nobody::new();
+    let closed = ClosedPort::new();
     let endpoint = cluster.variable("PROXMOX_VE_ENDPOINT");
     w.configure(&format!(
         "provider \"pve\" {{\n  endpoint = \"https://{closed}\"\n  fallback_endpoints = [{endpoint:?}]\n}}\n{TWO}"

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use acceptance_tests::nobody::Nobody;
+use acceptance_tests::closed_port::ClosedPort;
 use futures_util::future::try_join_all;
 use terraform_provider_pve::call::Call;
 use terraform_provider_pve::ssh::{Address, Command, Config, ErrorKind, Line};
@@ -260,7 +260,7 @@ async fn a_stop_lets_what_has_begun_come_to_its_end() {
 async fn nobody_there() {
     let node = Node::new();
     let mut config = node.config.clone();
-    let nobody = Nobody::new();
+    let nobody = ClosedPort::new();
     config.nodes.insert("pve2".to_owned(), Address::new("127.0.0.1", nobody.port()));
     // Too long for a label: no resolver has to be asked.
     config.nodes.insert("pve3".to_owned(), Address::new(&format!("{}.invalid", "a".repeat(64)), 22));

@@ -62,7 +62,7 @@ fn choose(web: Result<(), Error>, node: Result<(), Error>) -> Result<Port, Error
         (_, Ok(())) => return Ok(Port::Node),
         (Err(web), Err(node)) => (web, node),
     };
-    // Only a node listens on 8006 with a certificate that nobody trusts. Else an answer says more than silence.
+    // On 8006 with an untrusted certificate it is a node. Otherwise an answer is more specific than a timeout.
     let is_node = matches!(node.kind(), ErrorKind::Certificate(_)) || (is_silent(&web) && !is_silent(&node));
     let (told, port, other) = if is_node { (node, 443, web) } else { (web, 8006, node) };
     Err(told.with_note(format!(

@@ -98,7 +98,7 @@ pub enum Vain {
     Expired(String),
     /// Another writer of this run waited for the same, and tells in full.
     Echo,
-    /// The user wants out.
+    /// The run is interrupted.
     Stopped,
 }
 

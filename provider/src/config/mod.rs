@@ -60,7 +60,7 @@ impl Configuration {
         self.session.fail();
         let Some((configured, endpoint)) = self.configured(config, &mut diagnostics) else { return diagnostics };
         let cx = Context::new(Instant::now() + CONFIGURE_TIMEOUT, stop);
-        // One question, so that a certificate or a token that is wrong is told once and here.
+        // One request, so that a wrong certificate or token is reported once, by `configure`.
         match configured.client.version(&call(&cx)).await {
             Ok(_) => self.session.ready_with(configured),
             Err(error) if error.kind() == ErrorKind::NotImplemented => diagnostics.error(

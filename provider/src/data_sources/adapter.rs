@@ -77,7 +77,7 @@ impl Reader<'_> {
     /// Whether to go on with what sends no request.
     ///
     /// # Errors
-    /// The user wants out.
+    /// The run is interrupted.
     pub fn go_on(&self) -> Result<(), Failure> {
         if self.call.stop.is_cancelled() {
             return Err(Failure::refused(format!("{}: interrupted. Nothing was changed.", self.title)));

@@ -30,7 +30,7 @@ const LIFE: Duration = Duration::from_secs(300);
 /// the HA manager does not move them.
 ///
 /// # Errors
-/// A plan doesn't fit the cluster, or the user wants out.
+/// A plan doesn't fit the cluster, or the run is interrupted.
 pub(super) async fn read(
     reader: &Reader<'_>,
     live: &mut Live,

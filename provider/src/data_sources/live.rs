@@ -131,7 +131,7 @@ fn replicas(jobs: &ReplicationJobs, configured: &Json) -> Vec<Replica> {
     replicas.collect()
 }
 
-/// An answer that a verdict can do without: absent where Proxmox refuses or fails, unless the user wants out.
+/// An answer that a verdict can do without: absent where Proxmox refuses or fails, unless the run is interrupted.
 fn optional<T>(reader: &Reader<'_>, answer: Result<T, Error>) -> Result<Option<T>, Failure> {
     match answer {
         Ok(answer) => Ok(Some(answer)),

@@ -49,7 +49,7 @@ const HOUR: i64 = 3600;
 /// Reads what the checks go by, beside what a simulation reads and what it says of each single failure.
 ///
 /// # Errors
-/// The user wants out, or an answer can't be understood.
+/// The run is interrupted, or an answer can't be understood.
 async fn gather(reader: &Reader<'_>, answers: Answers, scenarios: Vec<Scenario>) -> Result<Facts, Failure> {
     let Answers { status, manager, rules, resources, options, voters, held, live } = answers;
     let garbled = |problem| reader.garbled(problem);
@@ -130,7 +130,7 @@ impl NodeAnswers {
     }
 }
 
-/// Asks a node; fails as a whole only where the user wants out.
+/// Asks a node; fails as a whole only where the run is interrupted.
 async fn ask<T: DeserializeOwned>(
     reader: &Reader<'_>,
     path: &str,

@@ -24,7 +24,7 @@ const MAX_FOR_ALL_PAIRS: usize = 8;
 /// Asks every node that is online.
 ///
 /// # Errors
-/// The user wants out.
+/// The run is interrupted.
 pub(super) async fn ask(reader: &Reader<'_>, nodes: &[&str], options: &Json) -> Result<Shell, Failure> {
     let SshAccess::Ready(ssh) = &reader.ssh else { return Ok(Shell::Absent) };
     let soon = tokio::time::Instant::now() + SHELL_TIMEOUT;

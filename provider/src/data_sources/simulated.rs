@@ -7,11 +7,11 @@ use crate::framework::{Failure, Path};
 use crate::simulation::live::Live;
 use crate::simulation::{Answered, InvalidArgument, Question, Simulated, Simulation};
 
-/// Plays every failure that is asked for, and keeps them all. What the failure of each node alone would do is computed once per walk for the same
-/// cluster: the simulation without arguments and the readiness check `failover` ask the same.
+/// Plays every requested failure, and keeps them all. The failure of each node alone is computed once per walk for the same
+/// cluster: the simulation without arguments and the readiness check `failover` need the same result.
 ///
 /// # Errors
-/// An argument doesn't fit the cluster, or the user wants out.
+/// An argument doesn't fit the cluster, or the run is interrupted.
 pub(super) async fn simulate(
     reader: &Reader<'_>,
     live: &Live,
@@ -34,7 +34,7 @@ pub(super) async fn simulate(
 /// of megabytes.
 ///
 /// # Errors
-/// An argument doesn't fit the cluster, or the user wants out.
+/// An argument doesn't fit the cluster, or the run is interrupted.
 pub(super) async fn give_away(
     reader: &Reader<'_>,
     live: &Live,
@@ -69,8 +69,8 @@ async fn play(
     Ok(simulation.finish())
 }
 
-pub(super) fn refused(misfit: InvalidArgument) -> Failure {
-    Failure::refused(format!("{}: {}", misfit.argument, misfit.problem)).at(Path::attribute(misfit.argument))
+pub(super) fn refused(invalid: InvalidArgument) -> Failure {
+    Failure::refused(format!("{}: {}", invalid.argument, invalid.problem)).at(Path::attribute(invalid.argument))
 }
 
 #[cfg(test)]

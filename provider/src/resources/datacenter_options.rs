@@ -47,7 +47,7 @@ impl DatacenterOptionsResource {
 
     /// The options as Proxmox answers them.
     async fn answer(&self, cx: &Context, freshness: Freshness) -> Result<Json, Failure> {
-        let op = self.noun.verb(cx)?;
+        let op = self.noun.op(cx)?;
         let answer = match freshness {
             Freshness::Fresh => op.client().get::<Json>(Collection::DatacenterOptions.path(), &op.call()).await,
             Freshness::Shared => {
@@ -164,7 +164,7 @@ impl Resource for DatacenterOptionsResource {
 
     fn preflight<'a>(&'a self, cx: &'a Context, change: Change<'a>) -> BoxFuture<'a, Diagnostics> {
         async move {
-            let Ok(op) = self.noun.verb(cx) else { return Diagnostics::new() };
+            let Ok(op) = self.noun.op(cx) else { return Diagnostics::new() };
             let mut diagnostics = self.noun.check(&op, change).await;
             diagnostics.extend(self.set_already(&op, &change).await);
             left_insecure(&op, change.prior, change.planned).await.into_iter().for_each(|told| diagnostics.push(told));
@@ -179,7 +179,7 @@ impl Resource for DatacenterOptionsResource {
     fn preflight_destroy<'a>(&'a self, cx: &'a Context, prior: &'a Value) -> BoxFuture<'a, Diagnostics> {
         async move {
             let mut diagnostics = self.noun.check_destroy(cx, prior).await;
-            if let Ok(op) = self.noun.verb(cx) {
+            if let Ok(op) = self.noun.op(cx) {
                 left_insecure(&op, Some(prior), &Value::Null).await.into_iter().for_each(|told| diagnostics.push(told));
             }
             diagnostics
@@ -189,7 +189,7 @@ impl Resource for DatacenterOptionsResource {
 
     fn permit<'a>(&'a self, cx: &'a Context) -> BoxFuture<'a, Result<Permit<'a>, Failure>> {
         async move {
-            let op = self.noun.writing_verb(cx)?;
+            let op = self.noun.writing_op(cx)?;
             let permit = op.client().permit(LockDomain::DatacenterCfg, &op.call()).await;
             let permit = permit.map_err(|error| explain(SUBJECT, &error))?;
             Ok(Box::new(Writer { resource: self, op, permit }) as Permit<'a>)
@@ -207,7 +207,7 @@ impl Resource for DatacenterOptionsResource {
             let managed = |option: &Opt| is_set(object, option);
             let answer = self.answer(cx, freshness).await?;
             if freshness == Freshness::Shared {
-                let op = self.noun.verb(cx)?;
+                let op = self.noun.op(cx)?;
                 op.configured.unknown.warn::<DatacenterOptions>(cx, SUBJECT, &unknown(&answer));
             }
             Ok(Some(Found { object: self.object(&answer, managed)?, revision: None }))

@@ -162,7 +162,7 @@ pub trait Operations: Rest {
     }
 }
 
-/// One verb at work: the configured provider and the bounds.
+/// One operation: the configured provider and its bounds.
 pub struct OpContext<'a> {
     /// What the provider was configured with.
     pub configured: Arc<Configured>,

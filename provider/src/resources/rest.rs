@@ -185,7 +185,7 @@ impl<N: Operations> Resource for RestResource<N> {
 
     fn referrers<'a>(&'a self, cx: &'a Context, object: &'a Value) -> BoxFuture<'a, Vec<String>> {
         async move {
-            match self.noun.verb(cx) {
+            match self.noun.op(cx) {
                 Ok(op) => N::referrers(&op, object).await,
                 Err(_) => Vec::new(),
             }
@@ -195,7 +195,7 @@ impl<N: Operations> Resource for RestResource<N> {
 
     fn preflight<'a>(&'a self, cx: &'a Context, change: Change<'a>) -> BoxFuture<'a, Diagnostics> {
         async move {
-            let Ok(op) = self.noun.verb(cx) else { return Diagnostics::new() };
+            let Ok(op) = self.noun.op(cx) else { return Diagnostics::new() };
             let diagnostics = N::preflight(&op, change).await;
             if diagnostics.has_error() {
                 return diagnostics;
@@ -230,7 +230,7 @@ impl<N: Operations> Resource for RestResource<N> {
         freshness: Freshness,
     ) -> BoxFuture<'a, Result<Option<Found>, Failure>> {
         async move {
-            let op = self.noun.verb(cx)?;
+            let op = self.noun.op(cx)?;
             if freshness == Freshness::Shared {
                 op.configured.preflight.refreshed(N::NAME, object);
             }
@@ -245,7 +245,7 @@ impl<N: Operations> Resource for RestResource<N> {
         object: &'a Value,
     ) -> BoxFuture<'a, Result<Option<Found>, Failure>> {
         async move {
-            let op = self.noun.verb(cx)?;
+            let op = self.noun.op(cx)?;
             let key = self.key_of(object).unwrap_or_default();
             let present = op.client().present(N::COLLECTION_LIST, &key, &op.call()).await;
             match present.map_err(|error| self.explain(&key, &error))? {
@@ -262,7 +262,7 @@ impl<N: Operations> Resource for RestResource<N> {
 
     fn list<'a>(&'a self, cx: &'a Context) -> BoxFuture<'a, Result<Vec<Value>, Failure>> {
         async move {
-            let op = self.noun.verb(cx)?;
+            let op = self.noun.op(cx)?;
             if !N::exists(&op).await? {
                 return Ok(Vec::new());
             }
@@ -295,7 +295,7 @@ impl<N: Operations> Resource for RestResource<N> {
         async move {
             let found = self.read(cx, object, Freshness::Shared).await?;
             if found.is_none() {
-                self.refuse_other_noun(&self.noun.verb(cx)?, object).await?;
+                self.refuse_other_noun(&self.noun.op(cx)?, object).await?;
             }
             Ok(found)
         }
@@ -307,15 +307,15 @@ impl<N: Operations> Resource for RestResource<N> {
     }
 
     fn assign_id<'a>(&'a self, cx: &'a Context, planned: Value) -> BoxFuture<'a, Result<Value, Failure>> {
-        async move { N::assign_id(&self.noun.verb(cx)?, planned).await }.boxed()
+        async move { N::assign_id(&self.noun.op(cx)?, planned).await }.boxed()
     }
 
     fn wait_ready<'a>(&'a self, cx: &'a Context, object: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
-        async move { N::wait_ready(&self.noun.verb(cx)?, &self.noun.model(object)?).await }.boxed()
+        async move { N::wait_ready(&self.noun.op(cx)?, &self.noun.model(object)?).await }.boxed()
     }
 
     fn wait_deleted<'a>(&'a self, cx: &'a Context, state: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
-        async move { N::wait_deleted(&self.noun.verb(cx)?, &self.noun.model(state)?).await }.boxed()
+        async move { N::wait_deleted(&self.noun.op(cx)?, &self.noun.model(state)?).await }.boxed()
     }
 
     fn look_ahead<'a>(
@@ -325,7 +325,7 @@ impl<N: Operations> Resource for RestResource<N> {
         successor: &'a Value,
     ) -> BoxFuture<'a, Result<(), Failure>> {
         async move {
-            let op = self.noun.verb(cx)?;
+            let op = self.noun.op(cx)?;
             self.refuse_taken(&op, state, successor).await?;
             N::look_ahead(&op, &self.noun.model(state)?, successor).await
         }
@@ -337,12 +337,12 @@ impl<N: Operations> Resource for RestResource<N> {
     }
 
     fn make_way<'a>(&'a self, cx: &'a Context, planned: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
-        async move { N::make_way(&self.noun.verb(cx)?, planned).await }.boxed()
+        async move { N::make_way(&self.noun.op(cx)?, planned).await }.boxed()
     }
 
     fn explain_refusal<'a>(&'a self, cx: &'a Context, planned: &'a Value, failure: Failure) -> BoxFuture<'a, Failure> {
         async move {
-            match self.noun.verb(cx) {
+            match self.noun.op(cx) {
                 Ok(op) => N::explain_refusal(&op, planned, failure).await,
                 Err(_) => failure,
             }

@@ -167,7 +167,7 @@ impl<N: SshResource> Resource for SshBackedResource<N> {
 
     fn preflight<'a>(&'a self, cx: &'a Context, change: Change<'a>) -> BoxFuture<'a, Diagnostics> {
         async move {
-            let Ok(op) = self.noun.verb(cx) else { return Diagnostics::new() };
+            let Ok(op) = self.noun.op(cx) else { return Diagnostics::new() };
             if let (SshAccess::Absent, Err(failure)) = (&op.configured.ssh, op.ssh()) {
                 let mut diagnostics = Diagnostics::new();
                 diagnostics.push(failure.into_error(format!("{} needs SSH", N::NAME)));
@@ -186,7 +186,7 @@ impl<N: SshResource> Resource for SshBackedResource<N> {
 
     fn permit<'a>(&'a self, cx: &'a Context) -> BoxFuture<'a, Result<Permit<'a>, Failure>> {
         async move {
-            let op = self.noun.writing_verb(cx)?;
+            let op = self.noun.writing_op(cx)?;
             let permit = N::permit(&op).await?;
             Ok(Box::new(Writer { noun: &self.noun, op, permit }) as Permit<'a>)
         }
@@ -199,7 +199,7 @@ impl<N: SshResource> Resource for SshBackedResource<N> {
         object: &'a Value,
         freshness: Freshness,
     ) -> BoxFuture<'a, Result<Option<Found>, Failure>> {
-        async move { self.found(N::find(&self.noun.verb(cx)?, object, freshness).await?) }.boxed()
+        async move { self.found(N::find(&self.noun.op(cx)?, object, freshness).await?) }.boxed()
     }
 
     fn find_existing<'a>(
@@ -207,7 +207,7 @@ impl<N: SshResource> Resource for SshBackedResource<N> {
         cx: &'a Context,
         object: &'a Value,
     ) -> BoxFuture<'a, Result<Option<Found>, Failure>> {
-        async move { self.found(N::find_existing(&self.noun.verb(cx)?, object).await?) }.boxed()
+        async move { self.found(N::find_existing(&self.noun.op(cx)?, object).await?) }.boxed()
     }
 
     fn is_listable(&self) -> bool {
@@ -216,7 +216,7 @@ impl<N: SshResource> Resource for SshBackedResource<N> {
 
     fn list<'a>(&'a self, cx: &'a Context) -> BoxFuture<'a, Result<Vec<Value>, Failure>> {
         async move {
-            let op = self.noun.verb(cx)?;
+            let op = self.noun.op(cx)?;
             if op.ssh().is_err() {
                 return Ok(Vec::new());
             }
@@ -228,11 +228,11 @@ impl<N: SshResource> Resource for SshBackedResource<N> {
     }
 
     fn wait_ready<'a>(&'a self, cx: &'a Context, object: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
-        async move { N::wait_ready(&self.noun.verb(cx)?, &self.noun.model(object)?).await }.boxed()
+        async move { N::wait_ready(&self.noun.op(cx)?, &self.noun.model(object)?).await }.boxed()
     }
 
     fn wait_deleted<'a>(&'a self, cx: &'a Context, state: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
-        async move { N::wait_deleted(&self.noun.verb(cx)?, &self.noun.model(state)?).await }.boxed()
+        async move { N::wait_deleted(&self.noun.op(cx)?, &self.noun.model(state)?).await }.boxed()
     }
 }
 

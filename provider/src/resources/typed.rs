@@ -42,20 +42,20 @@ impl<N: Noun> Typed<N> {
         self.session.if_ready()
     }
 
-    /// A verb at work.
+    /// The context of an operation.
     ///
     /// # Errors
     /// The provider is not ready.
-    pub fn verb<'a>(&self, cx: &'a Context) -> Result<OpContext<'a>, Failure> {
+    pub fn op<'a>(&self, cx: &'a Context) -> Result<OpContext<'a>, Failure> {
         Ok(OpContext { configured: self.session.ready()?, cx })
     }
 
-    /// A verb that is about to write: what the plan had to tell has been told.
+    /// The context of an operation that is about to write: the plan has reported its findings already.
     ///
     /// # Errors
     /// The provider is not ready.
-    pub fn writing_verb<'a>(&self, cx: &'a Context) -> Result<OpContext<'a>, Failure> {
-        let op = self.verb(cx)?;
+    pub fn writing_op<'a>(&self, cx: &'a Context) -> Result<OpContext<'a>, Failure> {
+        let op = self.op(cx)?;
         op.configured.preflight.writing();
         Ok(op)
     }

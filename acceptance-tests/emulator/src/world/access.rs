@@ -13,8 +13,8 @@ pub const USER_CFG: &str = "/etc/pve/user.cfg";
 /// Who calls.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Caller {
-    /// Nobody: the call needs no authentication.
-    Nobody,
+    /// The call needs no authentication, and has none.
+    Anonymous,
     /// A user with a ticket.
     User(String),
     /// An API token.
@@ -31,7 +31,7 @@ impl Caller {
     #[must_use]
     pub fn id(&self) -> String {
         match self {
-            Caller::Nobody => String::new(),
+            Caller::Anonymous => String::new(),
             Caller::User(user) => user.clone(),
             Caller::Token { user, token } => format!("{user}!{token}"),
         }
@@ -145,7 +145,7 @@ impl Access {
     #[must_use]
     pub fn privileges(&self, caller: &Caller, path: &str) -> BTreeMap<String, bool> {
         match caller {
-            Caller::Nobody => BTreeMap::new(),
+            Caller::Anonymous => BTreeMap::new(),
             Caller::User(user) => self.subject_privileges(user, path),
             Caller::Token { user, token } => {
                 let mut of_user = self.subject_privileges(user, path);
@@ -162,7 +162,7 @@ impl Access {
     #[must_use]
     pub fn allows(&self, caller: &Caller, path: &str, privileges: &[&str], any: bool) -> bool {
         let (of_user, of_token) = match caller {
-            Caller::Nobody => return privileges.is_empty(),
+            Caller::Anonymous => return privileges.is_empty(),
             Caller::User(user) => (self.effective_roles(user, path), None),
             Caller::Token { user, token } => {
                 let own = self.is_separated(user, token).then(|| format!("{user}!{token}"));

@@ -41,8 +41,8 @@ async fn a_write_on_a_reused_connection_is_not_sent_twice() {
     assert_eq!(server.connections(), 1);
 }
 
-/// An endpoint where nobody listens; the port is kept from others by the socket.
-fn nobody() -> (Endpoint, TcpSocket) {
+/// An endpoint without a listener; the socket reserves the port.
+fn closed_port() -> (Endpoint, TcpSocket) {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let port = socket.local_addr().unwrap().port();
@@ -53,7 +53,7 @@ fn nobody() -> (Endpoint, TcpSocket) {
 #[tokio::test]
 async fn the_next_endpoint_is_asked_when_nobody_was_reached_and_stays() {
     let server = script([]).await;
-    let (first, second) = (nobody(), nobody());
+    let (first, second) = (closed_port(), closed_port());
     let mut settings = server.settings();
     settings.endpoint = first.0;
     settings.fallback_endpoints = vec![second.0, server.endpoint()];
@@ -68,7 +68,7 @@ async fn the_next_endpoint_is_asked_when_nobody_was_reached_and_stays() {
 #[tokio::test]
 async fn nobody_is_reached_anywhere() {
     let server = script([]).await;
-    let nobody = nobody();
+    let nobody = closed_port();
     let mut settings = server.settings();
     settings.endpoint = nobody.0;
     let client = Client::new(settings).unwrap();
@@ -171,7 +171,7 @@ async fn credentials_go_only_to_what_answers_like_proxmox() {
         )
         .await
     };
-    let (closed, _socket) = nobody();
+    let (closed, _socket) = closed_port();
     for first in [other.endpoint(), other.endpoint(), closed.clone()] {
         let client = between(&node, [first, node.endpoint()]);
         client.get::<Value>(PATH, &call()).await.unwrap();

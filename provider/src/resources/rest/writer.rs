@@ -37,7 +37,7 @@ enum Request<'a> {
 impl<'a, N: Operations> Writer<'a, N> {
     /// Waits for the turn.
     pub(super) async fn new(resource: &'a RestResource<N>, cx: &'a Context) -> Result<Self, Failure> {
-        let op = resource.noun.writing_verb(cx)?;
+        let op = resource.noun.writing_op(cx)?;
         let permit = op.client().permit(domain::<N>(), &op.call()).await.map_err(|e| explain(TURN, &e))?;
         Ok(Self { resource, op, permit: Some(permit) })
     }

@@ -45,7 +45,7 @@ fn users(call: &mut Call<'_>) -> ApiResult<Value> {
     let enabled = call.params.bool("enabled");
     let own = match &call.caller {
         Caller::User(user) | Caller::Token { user, .. } => user.clone(),
-        Caller::Nobody => String::new(),
+        Caller::Anonymous => String::new(),
     };
     let listed = call
         .world

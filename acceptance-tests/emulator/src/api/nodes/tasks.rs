@@ -42,7 +42,7 @@ pub(super) fn routes() -> Vec<Route> {
 /// Whether the caller started that task; tokens of one user count as that user.
 pub(in crate::api) fn is_own(caller: &Caller, task: &Task) -> bool {
     match caller {
-        Caller::Nobody => false,
+        Caller::Anonymous => false,
         Caller::User(user) => task.user == *user,
         Caller::Token { user, token } => task.user == *user && task.token.as_ref() == Some(token),
     }

@@ -1,4 +1,4 @@
-//! An address where nobody listens, and nobody else comes to listen meanwhile.
+//! A port without a listener, reserved so that no other process takes it meanwhile.
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -7,12 +7,12 @@ use tokio::net::TcpSocket;
 
 /// Bound and never listening: whoever connects is refused.
 #[derive(Debug)]
-pub struct Nobody {
+pub struct ClosedPort {
     _socket: TcpSocket,
     address: SocketAddr,
 }
 
-impl Nobody {
+impl ClosedPort {
     /// Takes a free port of the loopback interface.
     #[expect(clippy::new_without_default, reason = "it takes something of the machine's")]
     pub fn new() -> Self {
@@ -28,7 +28,7 @@ impl Nobody {
     }
 }
 
-impl fmt::Display for Nobody {
+impl fmt::Display for ClosedPort {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.address.fmt(f)
     }
