@@ -45,13 +45,10 @@ impl<'a, N: Operations> Writer<'a, N> {
     /// Sends a write. What another rule stands in the way of is sent again after each further write of this process, since
     /// the order inside one apply may be the only trouble.
     async fn write(&mut self, key: &str, request: Request<'_>) -> Result<(), Failure> {
-        let explain = |error| self.resource.explain(key, &error);
-        let call = self.op.call();
+        let (resource, call) = (self.resource, self.op.call());
+        let explain = |error| resource.explain(key, &error);
         loop {
-            let permit = match self.permit.take() {
-                Some(permit) => permit,
-                None => self.op.client().permit(domain::<N>(), &call).await.map_err(explain)?,
-            };
+            let permit = self.take_permit().await.map_err(explain)?;
             let error = match self.send(&request, &permit).await {
                 Err(error) if matches!(error.kind(), ErrorKind::RuleConflict | ErrorKind::Unmanaged) => error,
                 done => {
@@ -85,10 +82,7 @@ impl<'a, N: Operations> Writer<'a, N> {
             if let Some(digest) = entry["digest"].as_str() {
                 params.set("digest", digest);
             }
-            let permit = match self.permit.take() {
-                Some(permit) => permit,
-                None => self.op.client().permit(domain::<N>(), &call).await.map_err(failed)?,
-            };
+            let permit = self.take_permit().await.map_err(failed)?;
             let was_made = self.has_made(given_up);
             let error = match self.send(&Request::Put(&path, &params), &permit).await {
                 Err(error) if error.kind() == ErrorKind::NoSuchGroup && !was_made => error,
@@ -116,6 +110,14 @@ impl<'a, N: Operations> Writer<'a, N> {
             }
         }
         true
+    }
+
+    /// The permit that is held, or a new one where it was given back meanwhile.
+    async fn take_permit(&mut self) -> Result<DomainPermit, Error> {
+        match self.permit.take() {
+            Some(permit) => Ok(permit),
+            None => self.op.client().permit(domain::<N>(), &self.op.call()).await,
+        }
     }
 
     async fn send(&self, request: &Request<'_>, permit: &DomainPermit) -> Result<Json, Error> {
