@@ -109,6 +109,7 @@ impl Client {
         let mut last: Option<Error> = None;
         let mut waiting: Option<Waiting> = None;
         let mut gave_up = false;
+        let mut crm_was_complete = false;
         loop {
             match (call.ended(), last.take()) {
                 (None, before) => last = before,
@@ -160,10 +161,13 @@ impl Client {
                 }
                 Next::AwaitQuorum => Box::pin(self.await_quorum_for(error, &mut delays, started, call)).await?,
                 Next::AwaitCrm => {
-                    if Box::pin(crm::knows_fewer_nodes(self, call)).await == Some(false) {
-                        return Err(error.with_kind(ErrorKind::RuleConflict));
+                    let is_complete = Box::pin(crm::knows_fewer_nodes(self, call)).await == Some(false);
+                    match (is_complete, crm_was_complete) {
+                        (true, true) => return Err(error.with_kind(ErrorKind::RuleConflict)),
+                        // The CRM may have registered the nodes between the refusal and this look.
+                        (true, false) => crm_was_complete = true,
+                        (false, _) => pause(delays.next(), error, started, call).await?,
                     }
-                    pause(delays.next(), error, started, call).await?;
                 }
                 Next::Retry => {
                     let what = (error.kind() == ErrorKind::LockTimeout).then_some("the cluster's lock");

@@ -196,5 +196,23 @@ async fn a_negative_rule_waits_until_the_manager_knows_all_nodes() {
     });
     let error = post(&server.client()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::RuleConflict);
-    assert_eq!(error.tries(), 1);
+    // Once more after the look that found all nodes, and no third time.
+    assert_eq!(error.tries(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_manager_that_registers_the_nodes_right_after_a_refusal_is_no_conflict() {
+    let posts = Mutex::new(0);
+    let server = Fake::start(move |seen| match seen.path.as_str() {
+        "/cluster/status" => ok(THREE),
+        "/cluster/ha/status/manager_status" => {
+            ok(r#"{"manager_status":{"node_status":{"a":"online","b":"online","c":"online"}}}"#)
+        }
+        _ => {
+            let mut posts = posts.lock().unwrap();
+            *posts += 1;
+            if *posts == 1 { die(NEGATIVE) } else { ok("null") }
+        }
+    });
+    post(&server.client()).await.unwrap();
 }
