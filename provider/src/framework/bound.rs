@@ -3,8 +3,8 @@
 use std::ops::Deref;
 
 use super::{
-    Applied, ApplyRequest, DataSource, Diagnostics, Elements, Imported, Listing, MoveSource, PlanRequest, Planned,
-    Provider, ReadOutcome, Resource, Schema, Value, apply, list, plan, read, validate,
+    Applied, ApplyRequest, Core, DataSource, Diagnostics, Elements, Imported, Listing, MoveSource, Path, PlanRequest,
+    Planned, Provider, ReadOutcome, Resource, Schema, Value, apply, list, plan, read, secrets, validate,
 };
 
 /// A resource type of a provider.
@@ -32,9 +32,10 @@ impl<'a> BoundResource<'a> {
         self.resource.schema()
     }
 
-    /// Checks a configuration.
-    pub fn validate_config(self, config: &Value) -> Diagnostics {
+    /// Checks a configuration that `core` has read.
+    pub fn validate_config(self, config: &Value, core: Core) -> Diagnostics {
         let mut diagnostics = validate::check(self.resource.schema(), config);
+        secrets::validate(&self.resource.schema().block, config, core, &Path::root(), &mut diagnostics);
         self.resource.validate(config, &mut diagnostics);
         diagnostics
     }

@@ -10,7 +10,7 @@ use schemars::generate::SchemaSettings;
 use serde_json::Value as Json;
 
 use super::options::{self, AttributeOptions, BlockOptions};
-use super::{Attribute, Block, NestedBlock, Nesting, Schema, Timeouts, Type, Value};
+use super::{Attribute, Block, NestedBlock, Nesting, Schema, Timeouts, Type, Value, secrets};
 use crate::words::counted;
 
 /// What a schema is made for: it decides what an unmarked property is.
@@ -62,6 +62,10 @@ fn block(json: &Json, role: Role) -> Block {
             None => block.attributes.push(attribute(name, property, options, role)),
         }
     }
+    for attribute in block.attributes.iter().filter(|attribute| attribute.write_only) {
+        let version = block.attribute(&secrets::version_of(&attribute.name));
+        assert!(version.is_some_and(|version| version.local), "{} has no version in the state", attribute.name);
+    }
     block
 }
 
@@ -102,7 +106,9 @@ fn attribute(name: &str, property: &Json, options: AttributeOptions, role: Role)
         required,
         optional,
         computed,
-        sensitive: options.sensitive,
+        sensitive: options.sensitive || options.secret || options.write_only,
+        unreadable: options.secret,
+        write_only: options.write_only,
         default,
         replace: options.replace,
         identity: options.identity,
@@ -163,6 +169,8 @@ fn plain(name: &str, description: &str) -> Attribute {
         optional: false,
         computed: false,
         sensitive: false,
+        unreadable: false,
+        write_only: false,
         default: None,
         replace: false,
         identity: false,

@@ -14,9 +14,10 @@ pub fn same_block(block: &Block, nesting: Nesting, a: &Value, b: &Value) -> bool
     a == b || canonical_nested(block, nesting, a) == canonical_nested(block, nesting, b)
 }
 
-/// The names of what Proxmox stores of an object in which `a` and `b` differ in meaning.
+/// The names of what a read of an object returns, and a configuration sets, in which `a` and `b` differ in meaning.
 pub fn stored_differences<'a>(block: &'a Block, a: &Value, b: &Value) -> Vec<&'a str> {
-    let is_stored = |attribute: &Attribute| !attribute.local && (attribute.required || attribute.optional);
+    let is_stored =
+        |attribute: &Attribute| !attribute.local && !attribute.unreadable && (attribute.required || attribute.optional);
     differences(block, a, b, is_stored).into_iter().filter(|name| *name != TIMEOUTS).collect()
 }
 

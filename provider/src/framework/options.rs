@@ -20,6 +20,10 @@ pub(super) struct AttributeOptions {
     pub(super) computed: bool,
     /// Core hides it.
     pub(super) sensitive: bool,
+    /// Core hides it, and a read of the object does not return it.
+    pub(super) secret: bool,
+    /// Only the configuration has it. The attribute of the same name with `_version` says when it is sent.
+    pub(super) write_only: bool,
     /// A change replaces the object.
     pub(super) replace: bool,
     /// It is part of the natural id.

@@ -7,7 +7,7 @@ use super::equal::{same, same_block, stored_differences};
 use super::resource::Change;
 use super::{
     Activity, Attribute, Block, Context, Link, NestedBlock, Nesting, Path, PlanRequest, Planned, Resource, Step, Stop,
-    Value,
+    Value, secrets,
 };
 
 /// Plans a create, update, replace or destroy of an object of type `resource`.
@@ -91,6 +91,9 @@ fn block(schema: &Block, prior: Option<&Value>, config: &Value, proposed: &Value
 }
 
 fn attribute(schema: &Attribute, prior: Option<&Value>, config: &Value, proposed: &Value) -> Value {
+    if schema.write_only {
+        return Value::Null;
+    }
     let wanted = match (config, &schema.default) {
         (Value::Null, Some(default)) => default,
         (Value::Null, None) if !schema.computed => &Value::Null,
@@ -139,7 +142,9 @@ fn configurable(attribute: &Attribute, prior: &Value, planned: &Value) -> bool {
 
 /// What only apply can know: computed values of a new object, volatile ones of an object that is changed on the cluster.
 fn mark_unknown(schema: &Block, prior: Option<&Value>, config: &Value, planned: &mut Value) {
-    let is_written = prior.is_none_or(|prior| !stored_differences(schema, prior, planned).is_empty());
+    let is_written = prior.is_none_or(|prior| {
+        !stored_differences(schema, prior, planned).is_empty() || secrets::are_to_send(schema, prior, planned)
+    });
     for attribute in schema.attributes.iter().filter(|a| a.computed && a.default.is_none()) {
         let unset = config.at(&attribute.name).is_null();
         if unset && (prior.is_none() || attribute.volatile && is_written) {

@@ -44,6 +44,18 @@ pub struct Provider {
     is_unreachable_told: AtomicBool,
 }
 
+/// What the core that asks is able to do.
+#[derive(Debug, Clone, Copy)]
+pub struct Core {
+    /// It keeps write-only attributes out of plans and states.
+    pub has_write_only: bool,
+}
+
+impl Core {
+    /// One that can do all that this provider uses.
+    pub const NEWEST: Self = Self { has_write_only: true };
+}
+
 /// What core asks a plan of.
 #[derive(Debug)]
 pub struct PlanRequest {

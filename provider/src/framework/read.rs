@@ -68,6 +68,12 @@ fn relative_attribute(schema: &Attribute, prior: &Value, found: &Value) -> Value
         (Some(default), Value::Null) => default.clone(),
         _ => value.clone(),
     };
+    if schema.unreadable {
+        return relative_secret(prior, found);
+    }
+    if schema.write_only {
+        return Value::Null;
+    }
     if schema.local {
         return or_default(if prior.is_null() { found } else { prior });
     }
@@ -75,6 +81,13 @@ fn relative_attribute(schema: &Attribute, prior: &Value, found: &Value) -> Value
     // A null that stands for the default stays, except where the plan would fill the default in.
     let keep = same(schema, prior, &found) && !(prior.is_null() && schema.default.is_some());
     if keep { prior.clone() } else { found }
+}
+
+/// What was written, since a read does not return it. Of a map, the keys may be returned: their values are empty.
+fn relative_secret(prior: &Value, found: &Value) -> Value {
+    let (Value::Map(prior), Value::Map(found)) = (prior, found) else { return prior.clone() };
+    let members = found.iter().map(|(key, empty)| (key.clone(), prior.get(key).unwrap_or(empty).clone()));
+    Value::Map(members.collect())
 }
 
 /// Starts the import of the object with the natural id `id`: core reads it next.

@@ -146,6 +146,10 @@ pub struct Attribute {
     pub computed: bool,
     /// Core hides the value.
     pub sensitive: bool,
+    /// A read of the object does not return the value: the state keeps what was written.
+    pub unreadable: bool,
+    /// Only the configuration has the value: it is in no plan and no state.
+    pub write_only: bool,
     /// The value where none is configured.
     pub default: Option<Value>,
     /// A change needs a new object.

@@ -35,6 +35,7 @@ impl From<&Attribute> for wire::Attribute {
             optional: attribute.optional,
             computed: attribute.computed,
             sensitive: attribute.sensitive,
+            write_only: attribute.write_only,
             ..Self::default()
         }
     }

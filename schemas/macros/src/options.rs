@@ -50,6 +50,10 @@ pub struct AttributeOptions {
     #[serde(skip_serializing_if = "is_off")]
     sensitive: bool,
     #[serde(skip_serializing_if = "is_off")]
+    secret: bool,
+    #[serde(skip_serializing_if = "is_off")]
+    write_only: bool,
+    #[serde(skip_serializing_if = "is_off")]
     replace: bool,
     #[serde(skip_serializing_if = "is_off")]
     identity: bool,
@@ -118,7 +122,10 @@ impl AttributeOptions {
             (has_default && self.null_means.is_some(), "`default` and `null_means` exclude each other"),
             (self.volatile && !self.computed, "only a computed attribute is `volatile`"),
             (self.local && self.computed, "a `local` attribute is what the configuration says: it is not `computed`"),
-            (self.identity && self.sensitive, "an identity is shown: it is not `sensitive`"),
+            (self.identity && (self.sensitive || self.secret), "an identity is shown: it is not `sensitive`"),
+            (self.secret && self.sensitive, "`secret` implies `sensitive`"),
+            (self.secret && (self.computed || self.local), "a `secret` is configured, and sent"),
+            (self.write_only && self.is_kept(), "a `write_only` attribute is in no state: it takes no other option"),
             (self.min_items.is_some() && !self.is_list(), "only a block of a list or set has `min_items`"),
             (self.block.is_some() && self.is_attribute(), "a block has none of the options of an attribute"),
         ];
@@ -132,9 +139,33 @@ impl AttributeOptions {
         matches!(self.block, Some(Nesting::List | Nesting::Set))
     }
 
+    /// Whether it has an option of an attribute that is kept in the state.
+    fn is_kept(&self) -> bool {
+        let flags = [
+            self.required,
+            self.computed,
+            self.sensitive,
+            self.secret,
+            self.replace,
+            self.identity,
+            self.volatile,
+            self.local,
+        ];
+        flags.contains(&true) || self.default.is_some() || self.null_means.is_some()
+    }
+
     fn is_attribute(&self) -> bool {
-        let flags =
-            [self.required, self.optional, self.computed, self.sensitive, self.identity, self.volatile, self.lines];
+        let flags = [
+            self.required,
+            self.optional,
+            self.computed,
+            self.sensitive,
+            self.secret,
+            self.write_only,
+            self.identity,
+            self.volatile,
+            self.lines,
+        ];
         flags.contains(&true) || self.default.is_some() || self.null_means.is_some() || !self.aliases.is_empty()
     }
 }

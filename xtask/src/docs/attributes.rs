@@ -91,8 +91,13 @@ fn item(name: &str, facts: &str, text: &str, anchor: Option<&str>) -> String {
 
 fn facts(attribute: &Attribute) -> String {
     let mut facts = vec![type_name(&attribute.ty)];
-    if attribute.sensitive {
-        facts.push("Sensitive".to_owned());
+    match (attribute.write_only, attribute.sensitive) {
+        (true, _) => facts.push(
+            "[Write-only](https://developer.hashicorp.com/terraform/language/manage-sensitive-data/write-only)"
+                .to_owned(),
+        ),
+        (false, true) => facts.push("Sensitive".to_owned()),
+        (false, false) => {}
     }
     if attribute.replace {
         facts.push("Forces replacement".to_owned());

@@ -2,14 +2,14 @@
 
 use super::job::{Job, Permit};
 use super::{CREATE_FIRST, fill_unknowns};
-use crate::framework::{Applied, Cause, Diagnostics, Failure, Found, Value};
+use crate::framework::{Applied, Cause, Diagnostics, Failure, Found, Value, secrets};
 
-pub(super) async fn create(mut job: Job<'_>, planned: Value) -> Applied {
+pub(super) async fn create(mut job: Job<'_>, planned: Value, config: &Value) -> Applied {
     if let Err(failure) = job.make_way(&planned).await {
         return job.failed("create", Value::Null, failure);
     }
     let (planned, sent) = match job.permit(&planned).await {
-        Ok(permit) => send(permit, planned).await,
+        Ok(permit) => send(permit, planned, config).await,
         Err(failure) => (planned, Sent::Refused(failure)),
     };
     match sent {
@@ -52,24 +52,25 @@ enum Sent {
 }
 
 /// All that needs the permit; the object as it was sent comes back, with its whole identity.
-async fn send(mut permit: Permit<'_, '_>, planned: Value) -> (Value, Sent) {
+async fn send(mut permit: Permit<'_, '_>, planned: Value, config: &Value) -> (Value, Sent) {
     let planned = match permit.assign_id(planned).await {
         Ok(planned) => planned,
         Err(failure) => return (Value::Null, Sent::Refused(failure)),
     };
     let sent = match permit.find_existing(&planned).await {
-        Ok(None) => post(permit, &planned).await,
+        Ok(None) => post(permit, &planned, config).await,
         Ok(Some(found)) => Sent::Occupied(found),
         Err(failure) => Sent::Refused(failure),
     };
     (planned, sent)
 }
 
-async fn post(mut permit: Permit<'_, '_>, planned: &Value) -> Sent {
+async fn post(mut permit: Permit<'_, '_>, planned: &Value, config: &Value) -> Sent {
+    let outgoing = secrets::outgoing(permit.block(), None, planned, config);
     let mut unknown_fate = false;
     let mut attempt = 1;
     loop {
-        let failure = match permit.create(planned).await {
+        let failure = match permit.create(&outgoing).await {
             Ok(()) => return Sent::Done,
             Err(failure) => failure,
         };
@@ -98,7 +99,9 @@ async fn post(mut permit: Permit<'_, '_>, planned: &Value) -> Sent {
 /// The object exists without us: adopted if that is allowed and nothing differs, else an error with the way out.
 async fn find_existing(job: &Job<'_>, planned: &Value, found: &Found) -> Applied {
     let (title, type_name, id) = (job.title(), job.type_name(), job.name(planned));
-    let unlike = job.unlike(planned, &found.object);
+    let mut unlike = job.unlike(planned, &found.object);
+    // Whether the object has these secrets can't be seen, and an adoption sends nothing.
+    unlike.extend(secrets::configured(job.block(), planned));
     let mut diagnostics = Diagnostics::new();
     if job.adopts() && unlike.is_empty() {
         job.made(planned);

@@ -38,11 +38,11 @@ pub async fn apply(resource: &dyn Resource, stop: Stop, request: ApplyRequest, r
     let job = Job::new(resource, &cx);
     let mut applied = match verb {
         "create" => {
-            let mut applied = create::create(job, request.planned.clone()).await;
+            let mut applied = create::create(job, request.planned.clone(), &request.config).await;
             replaced.created(resource, &request.planned, &mut applied);
             applied
         }
-        "update" => update::update(job, request.prior, request.planned).await,
+        "update" => update::update(job, request.prior, request.planned, &request.config).await,
         _ => {
             let applied = delete::delete(job, request.prior.clone(), &request.link).await;
             if applied.state.is_null() {

@@ -5,18 +5,19 @@ use std::time::Duration;
 
 use super::job::{Job, Permit};
 use super::{shown, visible};
-use crate::framework::{Applied, Cause, Diagnostics, Failure, Found, Path, Value};
+use crate::framework::{Applied, Cause, Diagnostics, Failure, Found, Path, Value, secrets};
 
 /// Between two attempts at an update that another write to the same file has come before.
 const RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
-pub(super) async fn update(mut job: Job<'_>, prior: Value, planned: Value) -> Applied {
-    if job.differences(&prior, &planned).is_empty() && !job.is_ailing(&planned, &prior) {
+pub(super) async fn update(mut job: Job<'_>, prior: Value, planned: Value, config: &Value) -> Applied {
+    let has_secrets = secrets::are_to_send(job.block(), &prior, &planned);
+    if job.differences(&prior, &planned).is_empty() && !has_secrets && !job.is_ailing(&planned, &prior) {
         // Only what Proxmox doesn't store has changed.
         return done(job, &prior, &planned, None).await;
     }
     let sent = match job.permit(&prior).await {
-        Ok(permit) => send(permit, &prior, &planned).await,
+        Ok(permit) => send(permit, &prior, &planned, config).await,
         Err(failure) => Sent::Failed(failure),
     };
     match sent {
@@ -39,14 +40,17 @@ enum Sent {
     Edited(Found),
 }
 
-async fn send(mut permit: Permit<'_, '_>, prior: &Value, planned: &Value) -> Sent {
+async fn send(mut permit: Permit<'_, '_>, prior: &Value, planned: &Value, config: &Value) -> Sent {
+    let block = permit.block();
+    let has_secrets = secrets::are_to_send(block, prior, planned);
+    let outgoing = secrets::outgoing(block, Some(prior), planned, config);
     let mut attempt = 1;
     loop {
         let found = match permit.look(prior).await {
             Ok(Some(found)) => found,
             // Our own purge has removed it: what the plan wants is made anew.
             Ok(None) if permit.after_own_writes(prior).is_null() => {
-                return match permit.create(planned).await {
+                return match permit.create(&secrets::outgoing(block, None, planned, config)).await {
                     Ok(()) => Sent::Done(None),
                     Err(failure) => Sent::Failed(failure),
                 };
@@ -54,13 +58,16 @@ async fn send(mut permit: Permit<'_, '_>, prior: &Value, planned: &Value) -> Sen
             Ok(None) => return Sent::Failed(gone(&permit, prior)),
             Err(failure) => return Sent::Failed(failure),
         };
-        if permit.unlike(planned, &found.object).is_empty() && !permit.is_ailing(planned, &found.object) {
+        // Whether an earlier attempt has sent the secrets can't be seen.
+        let is_as_planned = permit.unlike(planned, &found.object).is_empty() && !has_secrets;
+        if is_as_planned && !permit.is_ailing(planned, &found.object) {
             return Sent::Done(Some(found));
         }
         if !edits(&permit, prior, planned, &found).is_empty() {
             return Sent::Edited(found);
         }
-        match permit.update(&found, planned).await {
+        let from = Found { object: secrets::written(block, prior, planned, &found.object), ..found };
+        match permit.update(&from, &outgoing).await {
             Ok(()) => return Sent::Done(None),
             Err(failure) => match failure.cause {
                 // The same file is written all the time: let others finish.
@@ -126,7 +133,9 @@ fn gone(job: &Job<'_>, prior: &Value) -> Failure {
 /// The last write's fate is unknown: what is found now is the state.
 async fn unsure(job: Job<'_>, prior: Value, planned: &Value, failure: Failure) -> Applied {
     match job.look(&prior).await {
-        Ok(Some(found)) if job.unlike(planned, &found.object).is_empty() => {
+        Ok(Some(found))
+            if job.unlike(planned, &found.object).is_empty() && !secrets::are_to_send(job.block(), &prior, planned) =>
+        {
             done(job, &prior, planned, Some(found)).await
         }
         Ok(Some(found)) => job.failed("update", job.relative(&prior, &found.object), failure),

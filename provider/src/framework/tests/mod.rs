@@ -2,6 +2,7 @@
 
 mod applies;
 mod plans;
+mod secrets;
 mod thing;
 
 use thing::{Things, thing};

@@ -2,11 +2,26 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::{Things, thing};
-use crate::framework::{Link, PlanRequest, Planned, Value};
+use crate::framework::{Core, Link, PlanRequest, Planned, Value};
 
 /// As core does: what the configuration sets, else what was there for what is computed.
-async fn plan(things: &Things, prior: Value, config: Value) -> Planned {
-    let names = ["id", "name", "size", "comment", "state", "secret", "tags", "serial", "writes", "note", "timeouts"];
+pub(super) async fn plan(things: &Things, prior: Value, config: Value) -> Planned {
+    let names = [
+        "id",
+        "name",
+        "size",
+        "comment",
+        "state",
+        "secret",
+        "token",
+        "token_wo",
+        "token_wo_version",
+        "tags",
+        "serial",
+        "writes",
+        "note",
+        "timeouts",
+    ];
     let computed = ["id", "size", "serial", "writes", "note"];
     let full = |object: &Value| Value::object(names.map(|n| (n, object.at(n).clone())));
     let config = full(&config);
@@ -123,7 +138,7 @@ async fn constraints_are_reported_on_their_attribute_and_never_on_unknowns() {
         provider
             .resource("pve_thing")
             .unwrap()
-            .validate_config(&config)
+            .validate_config(&config, Core::NEWEST)
             .iter()
             .map(|d| d.path.clone().unwrap().to_string())
             .collect::<Vec<_>>()
@@ -165,7 +180,7 @@ proptest! {
 #[test]
 fn what_the_provider_says_of_an_object_cannot_be_configured() {
     let config = Value::object([("name", Value::from("a")), ("id", Value::from("b"))]);
-    let diagnostics = Things::new().provider().resource("pve_thing").unwrap().validate_config(&config);
+    let diagnostics = Things::new().provider().resource("pve_thing").unwrap().validate_config(&config, Core::NEWEST);
     let told: Vec<_> = diagnostics.iter().filter_map(|d| d.path.as_ref().map(ToString::to_string)).collect();
     assert_eq!(told, ["id"]);
 }

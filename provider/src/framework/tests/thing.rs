@@ -35,6 +35,15 @@ pub struct Thing {
     /// A secret.
     #[tf(sensitive)]
     pub secret: Option<String>,
+    /// A secret that a read does not return.
+    #[tf(secret)]
+    pub token: Option<String>,
+    /// The same, in no state.
+    #[tf(write_only)]
+    pub token_wo: Option<String>,
+    /// Sends it.
+    #[tf(local)]
+    pub token_wo_version: Option<i64>,
     /// Tags.
     #[schemars(extend("uniqueItems" = true))]
     pub tags: Option<Vec<String>>,
@@ -72,6 +81,8 @@ pub enum Fault {
 #[derive(Default)]
 pub struct Server {
     pub objects: BTreeMap<String, Value>,
+    /// The token of each object: no read returns it.
+    pub tokens: BTreeMap<String, String>,
     pub writes: Vec<String>,
     pub faults: VecDeque<Fault>,
     pub dead_reads: usize,
@@ -127,6 +138,10 @@ impl Things {
         self.server.lock().unwrap().objects.get_mut(name).unwrap().insert(attribute, value);
     }
 
+    pub fn token(&self, name: &str) -> Option<String> {
+        self.server.lock().unwrap().tokens.get(name).cloned()
+    }
+
     pub fn writes(&self) -> usize {
         self.server.lock().unwrap().writes.len()
     }
@@ -164,11 +179,34 @@ impl Things {
 /// A wholly known thing as it would be planned.
 pub fn thing(name: &str, size: i64) -> Value {
     let mut object = Value::object(
-        ["id", "comment", "state", "secret", "tags", "serial", "writes", "note", "timeouts"].map(|n| (n, Value::Null)),
+        [
+            "id",
+            "comment",
+            "state",
+            "secret",
+            "token",
+            "token_wo",
+            "token_wo_version",
+            "tags",
+            "serial",
+            "writes",
+            "note",
+            "timeouts",
+        ]
+        .map(|n| (n, Value::Null)),
     );
     object.insert("name", Value::from(name));
     object.insert("size", Value::from(size));
     object
+}
+
+/// Takes the token out of an object, as a request carries it.
+fn take_token(object: &mut Value) -> Option<String> {
+    let [token, write_only] = ["token", "token_wo"].map(|name| object.at(name).as_str().map(str::to_owned));
+    for name in ["token", "token_wo", "token_wo_version"] {
+        object.insert(name, Value::Null);
+    }
+    write_only.or(token)
 }
 
 fn name(object: &Value) -> String {
@@ -312,6 +350,9 @@ impl WritePermit for Held<'_> {
                 object.insert("serial", Value::from(7));
                 object.insert("writes", Value::from(1));
                 object.insert("note", Value::Null);
+                if let Some(token) = take_token(&mut object) {
+                    server.tokens.insert(name(planned), token);
+                }
                 server.objects.insert(name(planned), object);
                 Ok(())
             })
@@ -327,6 +368,11 @@ impl WritePermit for Held<'_> {
                 object.insert("serial", if mended { Value::from(7) } else { from.object.at("serial").clone() });
                 let Value::Number(written) = from.object.at("writes") else { panic!("it is counted") };
                 object.insert("writes", Value::from(written.as_i64().unwrap() + 1));
+                match (take_token(&mut from.object.clone()), take_token(&mut object)) {
+                    (_, Some(token)) => server.tokens.insert(name(to), token),
+                    (Some(_), None) => server.tokens.remove(&name(to)),
+                    (None, None) => None,
+                };
                 server.objects.insert(name(to), object);
                 Ok(())
             })
