@@ -12,6 +12,7 @@ pub mod ha_resource;
 pub mod ha_resource_affinity_rule;
 pub mod node_maintenance;
 pub mod node_watchdog;
+pub mod notification;
 pub mod noun;
 pub mod provider_block;
 pub mod qdevice;

@@ -1,0 +1,223 @@
+//! Which matchers send an event to which targets: what Proxmox decides when the event is raised, worked out ahead.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::event::{Event, EventType, Severity};
+use super::filter::FieldFilter;
+use super::window::{Minute, Window};
+
+/// How the conditions of a matcher are combined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Mode {
+    /// All of them must be met.
+    #[default]
+    All,
+    /// One of them must be met.
+    Any,
+}
+
+/// The conditions of a matcher, and where it sends what meets them.
+#[derive(Debug, Clone, Default)]
+pub struct Route {
+    /// The matcher's name.
+    pub matcher: String,
+    /// The targets, each at most once per event.
+    pub targets: BTreeSet<String>,
+    /// How the conditions are combined.
+    pub mode: Mode,
+    /// Whether it sends what does not meet them.
+    pub invert: bool,
+    /// Conditions on fields.
+    pub fields: Vec<FieldFilter>,
+    /// Conditions on the severity: one of each set.
+    pub severities: Vec<BTreeSet<Severity>>,
+    /// Conditions on the time.
+    pub windows: Vec<Window>,
+    /// Whether it is switched off.
+    pub disabled: bool,
+}
+
+impl Route {
+    /// Whether it sends `event` when that is raised at `at`.
+    #[must_use]
+    pub fn sends(&self, event: &Event, at: Minute) -> bool {
+        if self.disabled {
+            return false;
+        }
+        let fields = self.fields.iter().map(|filter| filter.matches(event));
+        let severities = self.severities.iter().map(|list| list.contains(&event.severity));
+        let windows = self.windows.iter().map(|window| window.contains(at));
+        let conditions: Vec<bool> = fields.chain(severities).chain(windows).collect();
+        // Without conditions a matcher sends everything, inverted or not.
+        if conditions.is_empty() {
+            return true;
+        }
+        let is_met = match self.mode {
+            Mode::All => conditions.iter().all(|met| *met),
+            Mode::Any => conditions.iter().any(|met| *met),
+        };
+        is_met != self.invert
+    }
+}
+
+/// The matchers and targets of a cluster.
+#[derive(Debug, Clone, Default)]
+pub struct Routing {
+    /// The matchers.
+    pub routes: Vec<Route>,
+    /// The names of all targets, each with whether it is switched on.
+    pub targets: BTreeMap<String, bool>,
+}
+
+/// An event that reaches no target at some time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gap {
+    /// The node that the event is about.
+    pub hostname: String,
+    /// A minute in which it reaches no target.
+    pub at: Minute,
+    /// Whether it never does.
+    pub always: bool,
+}
+
+impl Routing {
+    /// The targets that are switched on and get `event` at `at`.
+    #[must_use]
+    pub fn reached(&self, event: &Event, at: Minute) -> BTreeSet<&str> {
+        let routes = self.routes.iter().filter(|route| route.sends(event, at));
+        routes.flat_map(|route| &route.targets).filter(|target| self.is_on(target)).map(String::as_str).collect()
+    }
+
+    /// The matchers that send `event` at some time to a target that is switched on.
+    #[must_use]
+    pub fn senders(&self, event: &Event) -> Vec<&Route> {
+        let minutes = self.minutes();
+        let reaches = |route: &&Route| route.targets.iter().any(|target| self.is_on(target));
+        let sends = |route: &&Route| minutes.iter().any(|at| route.sends(event, *at));
+        self.routes.iter().filter(reaches).filter(sends).collect()
+    }
+
+    /// The first event of `events`, each about a node, that reaches no target at some minute of the week.
+    #[must_use]
+    pub fn gap<'e>(&self, events: impl IntoIterator<Item = (&'e str, Event)>) -> Option<Gap> {
+        let minutes = self.minutes();
+        events.into_iter().find_map(|(hostname, event)| {
+            let unheard = |at: &&Minute| self.reached(&event, **at).is_empty();
+            let at = *minutes.iter().find(unheard)?;
+            let always = minutes.iter().filter(unheard).count() == minutes.len();
+            Some(Gap { hostname: hostname.to_owned(), at, always })
+        })
+    }
+
+    /// The first gap among the failures of `nodes`: every fenced node is to be heard of, at every hour.
+    #[must_use]
+    pub fn fencing_gap<'n>(&self, nodes: impl IntoIterator<Item = &'n str>) -> Option<Gap> {
+        self.gap(nodes.into_iter().map(|node| (node, Event::new(EventType::Fencing, Severity::Error, node))))
+    }
+
+    /// The first gap among failures of `jobs`, which are replication jobs by id, on `nodes`: a job follows its guest.
+    #[must_use]
+    pub fn replication_gap(&self, nodes: &[&str], jobs: &[&str]) -> Option<Gap> {
+        let event = |node| Event::new(EventType::Replication, Severity::Error, node);
+        self.gap(nodes.iter().flat_map(|node| jobs.iter().map(move |job| (*node, event(node).of_job(job)))))
+    }
+
+    fn is_on(&self, target: &str) -> bool {
+        self.targets.get(target) == Some(&true)
+    }
+
+    /// One minute of each stretch of the week in which all matchers do the same.
+    fn minutes(&self) -> BTreeSet<Minute> {
+        let windows = self.routes.iter().flat_map(|route| &route.windows);
+        windows.flat_map(Window::edges).chain(Minute::midnights()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn route(matcher: &str, statements: &[&str]) -> Route {
+        Route {
+            matcher: matcher.to_owned(),
+            targets: ["mail".to_owned()].into(),
+            fields: statements.iter().map(|statement| FieldFilter::parse(statement).unwrap()).collect(),
+            ..Route::default()
+        }
+    }
+
+    fn hours(matcher: &str, windows: &[&str]) -> Route {
+        Route { windows: windows.iter().map(|window| window.parse().unwrap()).collect(), ..route(matcher, &[]) }
+    }
+
+    fn routing(routes: Vec<Route>) -> Routing {
+        Routing { routes, targets: [("mail".to_owned(), true), ("off".to_owned(), false)].into() }
+    }
+
+    fn gap(routes: Vec<Route>) -> Option<Gap> {
+        routing(routes).fencing_gap(["pve1", "pve2"])
+    }
+
+    #[test]
+    fn a_matcher_without_conditions_sends_everything_even_if_inverted() {
+        assert_eq!(gap(vec![route("all", &[])]), None);
+        assert_eq!(gap(vec![Route { invert: true, ..route("all", &[]) }]), None);
+    }
+
+    #[test]
+    fn what_is_off_or_unknown_reaches_nothing() {
+        let always = |routes| gap(routes).is_some_and(|gap| gap.always);
+        assert!(always(vec![]));
+        assert!(always(vec![Route { disabled: true, ..route("m", &[]) }]));
+        for target in ["off", "gone"] {
+            assert!(always(vec![Route { targets: [target.to_owned()].into(), ..route("m", &[]) }]));
+        }
+    }
+
+    #[test]
+    fn conditions_are_combined_by_mode_and_inverted() {
+        let errors = BTreeSet::from([Severity::Error]);
+        let info = BTreeSet::from([Severity::Info]);
+        let with = |mode, severities: &BTreeSet<Severity>, invert| Route {
+            mode,
+            severities: vec![severities.clone()],
+            invert,
+            ..route("m", &["exact:type=fencing"])
+        };
+        assert_eq!(gap(vec![with(Mode::All, &errors, false)]), None);
+        assert!(gap(vec![with(Mode::All, &info, false)]).is_some());
+        assert_eq!(gap(vec![with(Mode::Any, &info, false)]), None);
+        assert_eq!(gap(vec![with(Mode::All, &info, true)]), None);
+        assert!(gap(vec![with(Mode::Any, &info, true)]).is_some());
+    }
+
+    #[test]
+    fn a_node_that_no_matcher_names_is_a_gap() {
+        let found = gap(vec![route("m", &["exact:hostname=pve1"])]).unwrap();
+        assert_eq!((found.hostname.as_str(), found.always), ("pve2", true));
+        assert_eq!(gap(vec![route("a", &["exact:hostname=pve1"]), route("b", &["regex:hostname=^pve[2-9]$"])]), None);
+    }
+
+    #[test]
+    fn hours_that_no_matcher_covers_are_a_gap() {
+        let found = gap(vec![hours("office", &["mon..fri 8-17"])]).unwrap();
+        assert_eq!((found.at.to_string().as_str(), found.always), ("mon 00:00", false));
+        let week = vec![hours("week", &["mon..fri 0-23:59"]), hours("weekend", &["sat,sun 0-23:59"])];
+        assert_eq!(gap(week.clone()), None);
+        assert_eq!(gap(vec![week[0].clone()]).unwrap().at.to_string(), "sat 00:00");
+        let evening = gap(vec![hours("day", &["0-17:30"]), hours("night", &["18-23:59"])]).unwrap();
+        assert_eq!(evening.at.to_string(), "mon 17:31");
+        let two = Route { mode: Mode::Any, ..hours("night", &["0-6", "6:01-23:59"]) };
+        assert_eq!(gap(vec![two]), None);
+    }
+
+    #[test]
+    fn replication_is_heard_of_for_each_job() {
+        let only = routing(vec![route("m", &["exact:type=replication", "exact:job-id=100-0"])]);
+        assert_eq!(only.replication_gap(&["pve1"], &["100-0"]), None);
+        assert!(only.replication_gap(&["pve1"], &["100-0", "101-0"]).is_some());
+        assert_eq!(only.replication_gap(&["pve1"], &[]), None);
+        let event = Event::new(EventType::Replication, Severity::Error, "pve1").of_job("100-0");
+        assert_eq!(only.senders(&event).len(), 1);
+    }
+}
