@@ -2,9 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::Value as Json;
+
+use super::conditions::Conditions;
 use super::event::{Event, EventType, Severity};
 use super::filter::FieldFilter;
 use super::window::{Minute, Window};
+use crate::value::Entry;
 
 /// How the conditions of a matcher are combined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -14,6 +18,14 @@ pub enum Mode {
     All,
     /// One of them must be met.
     Any,
+}
+
+impl Mode {
+    /// The mode that Proxmox calls `text`; unset means all.
+    #[must_use]
+    pub fn of(text: Option<&str>) -> Self {
+        if text == Some("any") { Self::Any } else { Self::All }
+    }
 }
 
 /// The conditions of a matcher, and where it sends what meets them.
@@ -38,6 +50,31 @@ pub struct Route {
 }
 
 impl Route {
+    /// The matcher of an entry of `/cluster/notifications/matchers`.
+    ///
+    /// # Errors
+    /// Says which statement of it has an unexpected form.
+    pub fn parse(entry: &Json) -> Result<Self, String> {
+        let texts = |name: &str| entry[name].as_array().into_iter().flatten().filter_map(Json::as_str);
+        let entry = Entry(entry);
+        let severities = texts("match-severity").map(|list| {
+            let conditions = Conditions::parse(Mode::All, &[], &[list.to_owned()], &[])?;
+            Ok(conditions.severities.unwrap_or_default())
+        });
+        let fields = texts("match-field").map(|text| FieldFilter::parse(text).map_err(|problem| problem.0));
+        let windows = texts("match-calendar").map(|text| text.parse().map_err(|e| format!("match-calendar: {e}")));
+        Ok(Self {
+            matcher: entry.required("name")?,
+            targets: texts("target").map(str::to_owned).collect(),
+            mode: Mode::of(entry.text("mode").as_deref()),
+            invert: entry.flag("invert-match").unwrap_or(false),
+            fields: fields.collect::<Result<_, _>>()?,
+            severities: severities.collect::<Result<_, String>>()?,
+            windows: windows.collect::<Result<_, String>>()?,
+            disabled: entry.flag("disable").unwrap_or(false),
+        })
+    }
+
     /// Whether it sends `event` when that is raised at `at`.
     #[must_use]
     pub fn sends(&self, event: &Event, at: Minute) -> bool {
