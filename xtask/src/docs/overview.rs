@@ -6,6 +6,15 @@ use crate::catalogue::{Catalogue, Entry};
 /// A guide: its file's name without `.md`, and its text.
 pub type Guide = (String, String);
 
+/// Why the registry would not show `guide` as a page, if so.
+pub fn problem(guide: &str) -> Option<&'static str> {
+    let Some((header, _)) = guide.strip_prefix("---\n").and_then(|rest| rest.split_once("\n---\n")) else {
+        return Some("it does not begin with front matter between lines of `---`");
+    };
+    let is_complete = header.starts_with("page_title: \"") && header.contains("\ndescription: |-\n  ");
+    (!is_complete).then_some("its front matter lacks page_title or description")
+}
+
 /// The sections of the first page that lead to all others.
 pub fn overview(catalogue: &Catalogue, guides: &[Guide]) -> String {
     let mut text = String::from("\n## Guides\n\n");
@@ -36,6 +45,14 @@ fn field<'a>(text: &'a str, name: &str) -> &'a str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_guide_without_front_matter_is_refused() {
+        let good = "---\npage_title: \"A b\"\ndescription: |-\n  What c is.\n---\n\n# A b\n";
+        assert_eq!(problem(good), None);
+        assert!(problem("--- page_title: \"A b\" description: |- What c is. ---\n").is_some());
+        assert!(problem("---\npage_title: \"A b\"\n---\n").is_some());
+    }
 
     #[test]
     fn a_guide_is_named_by_its_front_matter() {
