@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value as Json, json};
 use terraform_provider_pve::framework::{
-    ApplyRequest, BoundResource, Core, Diagnostics, Link, PlanRequest, Planned, Provider, Severity, Value,
+    ApplyRequest, BoundResource, ClientCapabilities, Diagnostics, Link, PlanRequest, Planned, Provider, Severity, Value,
 };
 use terraform_provider_pve::registry;
 
@@ -120,7 +120,7 @@ impl Core {
             return said;
         }
         let config = self.value(object.kind, wanted);
-        let problems = self.resource(object.kind).validate_config(&config, Core::NEWEST);
+        let problems = self.resource(object.kind).validate_config(&config, ClientCapabilities::NEWEST);
         assert!(!problems.has_error(), "{problems:?}");
         let Some((mut planned, replaces)) = self.plan(object, &config, &mut said).await else { return said };
         if replaces {

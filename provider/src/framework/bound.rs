@@ -3,8 +3,8 @@
 use std::ops::Deref;
 
 use super::{
-    Applied, ApplyRequest, Core, DataSource, Diagnostics, Elements, Imported, Listing, MoveSource, Path, PlanRequest,
-    Planned, Provider, ReadOutcome, Resource, Schema, Value, apply, list, plan, read, secrets, validate,
+    Applied, ApplyRequest, ClientCapabilities, DataSource, Diagnostics, Elements, Imported, Listing, MoveSource, Path,
+    PlanRequest, Planned, Provider, ReadOutcome, Resource, Schema, Value, apply, list, plan, read, secrets, validate,
 };
 
 /// A resource type of a provider.
@@ -33,7 +33,7 @@ impl<'a> BoundResource<'a> {
     }
 
     /// Checks a configuration that `core` has read.
-    pub fn validate_config(self, config: &Value, core: Core) -> Diagnostics {
+    pub fn validate_config(self, config: &Value, core: ClientCapabilities) -> Diagnostics {
         let mut diagnostics = validate::check(self.resource.schema(), config);
         secrets::validate(&self.resource.schema().block, config, core, &Path::root(), &mut diagnostics);
         self.resource.validate(config, &mut diagnostics);

@@ -41,7 +41,9 @@ pub use list::{Listed, Listing};
 pub use literal::quoted;
 pub use model::{from_model, to_model};
 pub use path::{Path, Step};
-pub use provider::{Applied, ApplyRequest, Configure, Core, Imported, PlanRequest, Planned, Provider, ReadOutcome};
+pub use provider::{
+    Applied, ApplyRequest, ClientCapabilities, Configure, Imported, PlanRequest, Planned, Provider, ReadOutcome,
+};
 pub use read::TIMEOUTS;
 pub use resource::{Change, Found, Freshness, GivenUp, MoveSource, Permit, Resource, WritePermit};
 pub use schema::{Attribute, Block, NestedBlock, Nesting, Schema, Timeouts, Type};

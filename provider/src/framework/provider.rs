@@ -46,12 +46,12 @@ pub struct Provider {
 
 /// What the core that asks is able to do.
 #[derive(Debug, Clone, Copy)]
-pub struct Core {
+pub struct ClientCapabilities {
     /// It keeps write-only attributes out of plans and states.
     pub has_write_only: bool,
 }
 
-impl Core {
+impl ClientCapabilities {
     /// One that can do all that this provider uses.
     pub const NEWEST: Self = Self { has_write_only: true };
 }

@@ -3,7 +3,7 @@
 //! A write-only attribute `x_wo` is in no plan and no state. It is sent with the create, and again when its companion
 //! `x_wo_version`, which is in the state, changes. Beside it there may be `x`, which the state keeps.
 
-use super::{Attribute, Block, Core, Diagnostics, NestedBlock, Nesting, Path, Type, Value};
+use super::{Attribute, Block, ClientCapabilities, Diagnostics, NestedBlock, Nesting, Path, Type, Value};
 
 /// What the name of a write-only attribute ends in.
 const SUFFIX: &str = "_wo";
@@ -112,7 +112,7 @@ pub fn configured<'a>(block: &'a Block, planned: &Value) -> Vec<&'a str> {
 }
 
 /// Checks that each write-only value has its version, excludes the kept one, and is read by a core that has such attributes.
-pub fn validate(block: &Block, config: &Value, core: Core, path: &Path, diagnostics: &mut Diagnostics) {
+pub fn validate(block: &Block, config: &Value, core: ClientCapabilities, path: &Path, diagnostics: &mut Diagnostics) {
     for attribute in write_only(block) {
         let (name, version, kept) = (&attribute.name, version_of(&attribute.name), kept_instead_of(&attribute.name));
         let at = path.field(name);

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use super::hcl::{Expr, Item, file};
 use super::labels::{Labels, natural};
 use crate::framework::{
-    Attribute, Block, BoundResource, Core, Diagnostics, Listed, NestedBlock, Nesting, Path, Provider, Severity, Type,
-    Value,
+    Attribute, Block, BoundResource, ClientCapabilities, Diagnostics, Listed, NestedBlock, Nesting, Path, Provider,
+    Severity, Type, Value,
 };
 
 /// Attributes that name objects of another type: by `resource.attribute`, the type they name, and the attribute there.
@@ -131,7 +131,7 @@ impl Writer {
     /// written through its API, such as comments that an editor has put into the file.
     fn refused(&self, resource: BoundResource<'_>, config: &Value) -> Result<BTreeMap<String, String>, String> {
         let mut refused = BTreeMap::new();
-        for problem in resource.validate_config(config, Core::NEWEST) {
+        for problem in resource.validate_config(config, ClientCapabilities::NEWEST) {
             if problem.severity != Severity::Error {
                 continue;
             }

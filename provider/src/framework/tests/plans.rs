@@ -2,7 +2,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::{Things, thing};
-use crate::framework::{Core, Link, PlanRequest, Planned, Value};
+use crate::framework::{ClientCapabilities, Link, PlanRequest, Planned, Value};
 
 /// As core does: what the configuration sets, else what was there for what is computed.
 pub(super) async fn plan(things: &Things, prior: Value, config: Value) -> Planned {
@@ -138,7 +138,7 @@ async fn constraints_are_reported_on_their_attribute_and_never_on_unknowns() {
         provider
             .resource("pve_thing")
             .unwrap()
-            .validate_config(&config, Core::NEWEST)
+            .validate_config(&config, ClientCapabilities::NEWEST)
             .iter()
             .map(|d| d.path.clone().unwrap().to_string())
             .collect::<Vec<_>>()
@@ -180,7 +180,8 @@ proptest! {
 #[test]
 fn what_the_provider_says_of_an_object_cannot_be_configured() {
     let config = Value::object([("name", Value::from("a")), ("id", Value::from("b"))]);
-    let diagnostics = Things::new().provider().resource("pve_thing").unwrap().validate_config(&config, Core::NEWEST);
+    let diagnostics =
+        Things::new().provider().resource("pve_thing").unwrap().validate_config(&config, ClientCapabilities::NEWEST);
     let told: Vec<_> = diagnostics.iter().filter_map(|d| d.path.as_ref().map(ToString::to_string)).collect();
     assert_eq!(told, ["id"]);
 }

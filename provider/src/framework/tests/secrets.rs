@@ -1,9 +1,9 @@
 use super::Things;
 use super::plans::plan;
 use super::thing::Fault;
-use crate::framework::{Applied, ApplyRequest, Core, Diagnostics, Value};
+use crate::framework::{Applied, ApplyRequest, ClientCapabilities, Diagnostics, Value};
 
-const OLD: Core = Core { has_write_only: false };
+const OLD: ClientCapabilities = ClientCapabilities { has_write_only: false };
 
 /// The configuration of a thing with a kept token, a write-only one, and the version of that.
 fn config(token: Option<&str>, write_only: Option<(&str, i64)>) -> Value {
@@ -39,7 +39,7 @@ async fn has_changes(things: &Things, state: &Value, config: Value) -> bool {
     plan(things, state.clone(), config).await.state != *state
 }
 
-fn validate(config: &Value, core: Core) -> Diagnostics {
+fn validate(config: &Value, core: ClientCapabilities) -> Diagnostics {
     Things::new().provider().resource("pve_thing").unwrap().validate_config(config, core)
 }
 
@@ -133,11 +133,11 @@ async fn an_object_with_a_configured_secret_is_not_adopted() {
 
 #[test]
 fn a_write_only_value_needs_its_version_and_a_core_that_has_such_attributes() {
-    let summary = |config: &Value, core: Core| {
+    let summary = |config: &Value, core: ClientCapabilities| {
         let mut found = validate(config, core).into_iter().map(|diagnostic| diagnostic.summary);
         (found.next().unwrap_or_default(), found.next())
     };
-    assert_eq!(summary(&config(None, Some(("one", 1))), Core::NEWEST), (String::new(), None));
+    assert_eq!(summary(&config(None, Some(("one", 1))), ClientCapabilities::NEWEST), (String::new(), None));
     assert_eq!(summary(&config(Some("one"), None), OLD), (String::new(), None));
     assert_eq!(
         summary(&config(None, Some(("one", 1))), OLD),
@@ -145,13 +145,13 @@ fn a_write_only_value_needs_its_version_and_a_core_that_has_such_attributes() {
     );
     let mut alone = config(None, Some(("one", 1)));
     alone.insert("token_wo_version", Value::Null);
-    assert_eq!(summary(&alone, Core::NEWEST), ("Missing token_wo_version".to_owned(), None));
+    assert_eq!(summary(&alone, ClientCapabilities::NEWEST), ("Missing token_wo_version".to_owned(), None));
     let mut idle = config(None, Some(("one", 1)));
     idle.insert("token_wo", Value::Null);
-    assert_eq!(summary(&idle, Core::NEWEST), ("Missing write-only argument".to_owned(), None));
+    assert_eq!(summary(&idle, ClientCapabilities::NEWEST), ("Missing write-only argument".to_owned(), None));
     let both = config(Some("one"), Some(("two", 1)));
-    assert_eq!(summary(&both, Core::NEWEST), ("token_wo conflicts with token".to_owned(), None));
+    assert_eq!(summary(&both, ClientCapabilities::NEWEST), ("token_wo conflicts with token".to_owned(), None));
     let mut unknown = config(None, Some(("one", 1)));
     unknown.insert("token_wo", Value::Unknown);
-    assert_eq!(summary(&unknown, Core::NEWEST), (String::new(), None));
+    assert_eq!(summary(&unknown, ClientCapabilities::NEWEST), (String::new(), None));
 }
