@@ -45,7 +45,7 @@ pub use provider::{
     Applied, ApplyRequest, ClientCapabilities, Configure, Imported, PlanRequest, Planned, Provider, ReadOutcome,
 };
 pub use read::TIMEOUTS;
-pub use resource::{Change, Found, Freshness, GivenUp, MoveSource, Permit, Resource, WritePermit};
+pub use resource::{Change, Checks, Found, Freshness, GivenUp, MoveSource, Permit, PlanChecks, Resource, WritePermit};
 pub use schema::{Attribute, Block, NestedBlock, Nesting, Schema, Timeouts, Type};
 pub use value::{Number, Value};
 

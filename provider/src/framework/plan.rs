@@ -1,4 +1,4 @@
-//! The planner. Planned values are a pure function of the request; only the diagnostics of `preflight` look further.
+//! The planner. Planned values are a pure function of the request; only the diagnostics of its checks look further.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ pub async fn plan(resource: &dyn Resource, stop: Stop, activity: Arc<Activity>, 
         return destroy(resource, stop, activity, prior).await;
     }
     let (state, requires_replace) = values(resource, &request);
-    let mut diagnostics = resource.planned(prior, Some(&state));
+    let (mut diagnostics, checks) = resource.planned(prior, Some(&state));
     // In an apply core may have set the old object aside before it plans the new one again, and an error would leave it there:
     // what stands against a create is then found by the create itself, after which core puts the old object back.
     let is_too_late = prior.is_none() && resource.is_applying();
@@ -25,11 +25,11 @@ pub async fn plan(resource: &dyn Resource, stop: Stop, activity: Arc<Activity>, 
         let cx = Context::new(timeout(resource, &state, "read"), stop);
         let replaces = request.link.replaces.as_deref().filter(|_| prior.is_none());
         let change = Change { prior, config: &request.config, planned: &state, replaces };
-        diagnostics.extend(resource.preflight(&cx, change).await);
+        diagnostics.extend(checks.change(&cx, change).await);
         diagnostics.extend(cx.into_warnings());
     } else if let Some(kept) = prior.filter(|_| !diagnostics.has_error()) {
         let cx = Context::new(timeout(resource, kept, "read"), stop);
-        diagnostics.extend(resource.preflight_keep(&cx, kept).await);
+        diagnostics.extend(checks.keep(&cx).await);
     }
     let link = request.link.next(resource, prior, &state);
     Planned { state, requires_replace, link, diagnostics }
@@ -37,14 +37,14 @@ pub async fn plan(resource: &dyn Resource, stop: Stop, activity: Arc<Activity>, 
 
 async fn destroy(resource: &dyn Resource, stop: Stop, activity: Arc<Activity>, prior: Option<&Value>) -> Planned {
     let Some(prior) = prior else { return Planned::default() };
-    let mut diagnostics = resource.planned(Some(prior), None);
+    let (mut diagnostics, checks) = resource.planned(Some(prior), None);
     // An apply plans only the destroy of what it has replaced itself: an error would leave it in the state, for the next apply.
     if diagnostics.has_error() || resource.is_applying() {
         return Planned { diagnostics, ..Planned::default() };
     }
     let cx = Context::new(timeout(resource, prior, "read"), stop).beside(activity);
-    let given_up = resource.given_up(&cx, prior).await;
-    diagnostics.extend(resource.preflight_destroy(&cx, prior).await);
+    let given_up = checks.given_up(&cx).await;
+    diagnostics.extend(checks.destroy(&cx, prior).await);
     diagnostics.extend(cx.into_warnings());
     Planned { link: Link { given_up, ..Link::default() }, diagnostics, ..Planned::default() }
 }

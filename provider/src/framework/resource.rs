@@ -59,6 +59,39 @@ pub struct GivenUp {
     pub is_to_new: bool,
 }
 
+/// The checks of one planned object against the live cluster. They add diagnostics, and never change the plan.
+pub trait PlanChecks: Send + Sync {
+    /// Checks of a create, update or replace.
+    fn change<'a>(&'a self, _cx: &'a Context, _change: Change<'a>) -> BoxFuture<'a, Diagnostics> {
+        Box::pin(async { Diagnostics::new() })
+    }
+
+    /// Checks of an object that stays as it is.
+    fn keep<'a>(&'a self, _cx: &'a Context) -> BoxFuture<'a, Diagnostics> {
+        Box::pin(async { Diagnostics::new() })
+    }
+
+    /// Checks of a destroy.
+    fn destroy<'a>(&'a self, _cx: &'a Context, _prior: &'a Value) -> BoxFuture<'a, Diagnostics> {
+        Box::pin(async { Diagnostics::new() })
+    }
+
+    /// Waits until all objects that refer to this one, which is to be destroyed, are planned: core may plan them later. Returns the
+    /// references that the plan gives up, if it gives up all. Core destroys an object before it changes what referred to it, so that
+    /// a delete that is refused for that can only go on if it sends what the plan says of the others.
+    fn given_up<'a>(&'a self, _cx: &'a Context) -> BoxFuture<'a, Vec<GivenUp>> {
+        Box::pin(async { Vec::new() })
+    }
+}
+
+/// The checks of one planned object.
+pub type Checks<'a> = Box<dyn PlanChecks + 'a>;
+
+/// A resource type without checks.
+struct NoChecks;
+
+impl PlanChecks for NoChecks {}
+
 /// An object of another resource type that is to become one of this type.
 #[derive(Debug, Clone)]
 pub struct MoveSource {
@@ -113,10 +146,10 @@ pub trait Resource: Send + Sync {
         Vec::new()
     }
 
-    /// Takes note of a planned object, whether it changes or not; without `planned` it is to be destroyed. The answer says what
-    /// can't be together with what was planned before.
-    fn planned(&self, _prior: Option<&Value>, _planned: Option<&Value>) -> Diagnostics {
-        Diagnostics::new()
+    /// Takes note of a planned object, whether it changes or not; without `planned` it is to be destroyed. Returns the conflicts
+    /// with the objects that were planned before, and the checks of this one.
+    fn planned<'a>(&'a self, _prior: Option<&Value>, _planned: Option<&Value>) -> (Diagnostics, Checks<'a>) {
+        (Diagnostics::new(), Box::new(NoChecks))
     }
 
     /// Whether this process has begun to write, so that it is no plan.
@@ -137,32 +170,10 @@ pub trait Resource: Send + Sync {
         Box::pin(async { Vec::new() })
     }
 
-    /// Waits until it is planned what becomes of whatever refers to `prior`, which is to be destroyed: core may plan that later.
-    /// Answers what gives up its reference, if all do. Core destroys an object before it changes what referred to it, so that a
-    /// delete that is refused for that can only go on if it sends what the plan says of the others.
-    fn given_up<'a>(&'a self, _cx: &'a Context, _prior: &'a Value) -> BoxFuture<'a, Vec<GivenUp>> {
-        Box::pin(async { Vec::new() })
-    }
-
-    /// Checks of an object that stays as it is against the live cluster.
-    fn preflight_keep<'a>(&'a self, _cx: &'a Context, _object: &'a Value) -> BoxFuture<'a, Diagnostics> {
-        Box::pin(async { Diagnostics::new() })
-    }
-
-    /// Checks of a destroy against the live cluster.
-    fn preflight_destroy<'a>(&'a self, _cx: &'a Context, _prior: &'a Value) -> BoxFuture<'a, Diagnostics> {
-        Box::pin(async { Diagnostics::new() })
-    }
-
     /// The computed attribute that shows that `object`, though it is as configured, doesn't do its work, and that an update would
     /// mend it: the plan then has a change. Pure.
     fn needs_repair(&self, _object: &Value) -> Option<&'static str> {
         None
-    }
-
-    /// Checks of a create, update or replace against the live cluster: adds diagnostics, never changes the plan.
-    fn preflight<'a>(&'a self, _cx: &'a Context, _change: Change<'a>) -> BoxFuture<'a, Diagnostics> {
-        Box::pin(async { Diagnostics::new() })
     }
 
     /// Waits for the right to write to whatever this object is stored in.

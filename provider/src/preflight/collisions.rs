@@ -1,9 +1,10 @@
 //! What one resource of a plan is to destroy while another one creates or keeps it: in the end nothing may be left.
 
 use super::Finding;
+use super::finding::error;
 use super::objects::Object;
 use super::planned_objects::PlannedObjects;
-use super::view::{error, list};
+use super::view::list;
 use crate::preflight::key::Key;
 use crate::words::by;
 

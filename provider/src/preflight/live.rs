@@ -246,7 +246,7 @@ async fn placed(client: &Client, call: &Call) -> Option<Placed> {
 
 async fn manager(client: &Client, call: &Call) -> Option<Json> {
     let mut answer: Json = client.list(Collection::HaManagerStatus, call).await.ok()?.object().ok()?;
-    Some(answer["manager_status"].take())
+    answer.get_mut("manager_status").map(Json::take)
 }
 
 async fn jobs(client: &Client, call: &Call) -> Option<ObjectIndex> {

@@ -7,6 +7,7 @@
 mod checks;
 mod collisions;
 mod conflicts;
+mod finding;
 mod key;
 mod live;
 mod maintenance;
@@ -23,19 +24,51 @@ use std::time::{Duration, Instant};
 
 use crate::call::Call;
 use crate::client::Client;
-use crate::framework::{Activity, Change, Diagnostic, Diagnostics, GivenUp, Path, Severity, Value};
+use crate::framework::{Activity, Diagnostic, Diagnostics, GivenUp, Path, Severity, Value};
 use checks::guests;
+use finding::Finding;
 use key::Key;
 use live::{Live, Needs};
 use objects::{Object, Resource};
 use planned_objects::PlannedObjects;
+use table::Run;
 use view::{Case, View};
 
 pub use maintenance::Stay;
-pub use table::{CHECKS, Check, EXISTS_ALREADY};
+pub use table::{CHECKS, Check, EXISTS_ALREADY, Level, MIGRATION_UNSECURE, OPTION_ALREADY_SET};
 
 /// How long the lists may take: a plan doesn't wait for what only serves to warn.
 const LISTS_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// A recorded object of a plan, parsed once for the conflicts with other objects and for its checks.
+#[derive(Debug)]
+pub struct CheckedPlan {
+    kind: &'static str,
+    prior: Option<Parsed>,
+    planned: Option<Parsed>,
+}
+
+/// An object, and what it is about.
+#[derive(Debug, Default)]
+struct Parsed {
+    /// None for types without checks.
+    object: Option<Object>,
+    keys: Vec<Key>,
+}
+
+impl Parsed {
+    fn of(kind: &str, value: &Value) -> Self {
+        Self { object: Object::of(kind, value), keys: Key::of(kind, value) }
+    }
+}
+
+impl CheckedPlan {
+    /// The object that is to be; that of the state if it is to be destroyed.
+    fn object(&self) -> &Parsed {
+        static NOTHING: Parsed = Parsed { object: None, keys: Vec::new() };
+        self.planned.as_ref().or(self.prior.as_ref()).unwrap_or(&NOTHING)
+    }
+}
 
 /// The checks of one process. Core starts one process for each walk, so that what is planned in a process is one plan; a
 /// process that serves several walks is configured anew for each, and that begins with a new one of these.
@@ -57,23 +90,39 @@ impl Preflight {
 
     /// Takes note of a planned object, changed or not; without `planned` it is to be destroyed. What can't be together with what
     /// was planned before is an error.
-    pub fn record(&self, kind: &str, prior: Option<&Value>, planned: Option<&Value>) -> Diagnostics {
-        let parse = |value: Option<&Value>| value.and_then(|value| Object::of(kind, value));
-        let keys = |value: Option<&Value>| value.map(|value| Key::of(kind, value));
-        let (old, new) = (keys(prior), keys(planned));
+    pub fn record(
+        &self,
+        kind: &'static str,
+        prior: Option<&Value>,
+        planned: Option<&Value>,
+    ) -> (CheckedPlan, Diagnostics) {
+        let plan = CheckedPlan {
+            kind,
+            prior: prior.map(|prior| Parsed::of(kind, prior)),
+            planned: planned.map(|planned| Parsed::of(kind, planned)),
+        };
+        let conflicts = self.conflicts_of(&plan);
+        (plan, conflicts)
+    }
+
+    fn conflicts_of(&self, plan: &CheckedPlan) -> Diagnostics {
+        let CheckedPlan { kind, prior, planned } = plan;
         let mut ledger = self.ledger();
-        ledger.record(parse(prior), parse(planned));
+        let object = |parsed: &'_ Option<Parsed>| parsed.as_ref().and_then(|parsed| parsed.object.clone());
+        ledger.record(object(prior), object(planned));
+        let keys = |parsed: &'_ Option<Parsed>| parsed.as_ref().map(|parsed| parsed.keys.clone());
+        let (old, new) = (keys(prior), keys(planned));
         ledger.record_keys(old.as_deref(), new.as_deref());
         let mut diagnostics = Diagnostics::new();
         // An apply meets what it has replaced itself, and a delete leaves alone what this process has made.
         if self.ignored.contains(collisions::NAME) || self.is_writing() {
             return diagnostics;
         }
-        let Some(object) = parse(planned.or(prior)) else { return diagnostics };
+        let Some(object) = &plan.object().object else { return diagnostics };
         let subject = new.as_ref().or(old.as_ref()).and_then(|keys| keys.last()).filter(|key| !key.is_part());
         let subject = subject.map(|key| key.name().to_owned());
         let concerned: Vec<Key> = old.into_iter().chain(new).flatten().collect();
-        let found = collisions::found(kind, &object, &concerned, planned.is_none(), &ledger);
+        let found = collisions::found(kind, object, &concerned, planned.is_none(), &ledger);
         // Of the objects concerned the one that completes the picture says so, once.
         let finding = found.filter(|finding| self.is_news(format!("{} {}", collisions::NAME, finding.detail)));
         if let Some((finding, check)) = finding.zip(CHECKS.iter().find(|check| check.name == collisions::NAME)) {
@@ -123,26 +172,27 @@ impl Preflight {
         self.is_writing.load(Ordering::Relaxed)
     }
 
-    /// Waits until it is planned what becomes of what refers to the object `prior` of type `kind`, which is to be destroyed; what of
-    /// that gives it up.
+    /// Waits until all objects that refer to this one, which is to be destroyed, are planned. Returns the references that they give
+    /// up.
     pub async fn given_up(
         &self,
         client: &Client,
         call: &Call,
         activity: &Activity,
-        kind: &str,
-        prior: &Value,
+        plan: &CheckedPlan,
     ) -> Vec<GivenUp> {
-        let Some(object) = Object::of(kind, prior) else { return Vec::new() };
+        let Some(object) = plan.object().object.as_ref().filter(|object| references::can_be_to(object)) else {
+            return Vec::new();
+        };
         let patience = call.left().min(LISTS_TIMEOUT);
-        self.live.read(client, &Call::within(patience, call.stop.clone()), needs(&object, Task::Destroy)).await;
+        self.live.read(client, &Call::within(patience, call.stop.clone()), needs(object, Task::Destroy)).await;
         let cluster = self.live.cluster();
         let look = |ledger: &PlannedObjects| -> bool {
-            references::are_decided(&object, &View { live: &self.live, cluster: cluster.as_deref(), planned: ledger })
+            references::are_decided(object, &View { live: &self.live, cluster: cluster.as_deref(), planned: ledger })
         };
         activity.until(Instant::now() + patience, || call.stop.is_cancelled() || look(&self.ledger())).await;
         let ledger = self.ledger();
-        references::given_up(&object, &View { live: &self.live, cluster: cluster.as_deref(), planned: &ledger })
+        references::given_up(object, &View { live: &self.live, cluster: cluster.as_deref(), planned: &ledger })
     }
 
     /// Takes note that a write is about to be sent. From then on this is no plan but an apply, whose plan has told all
@@ -151,76 +201,80 @@ impl Preflight {
         self.is_writing.store(true, Ordering::Relaxed);
     }
 
-    /// Checks an object of type `kind` that is to be created (there is no `prior`), changed or replaced.
-    pub async fn change(&self, client: &Client, call: &Call, kind: &str, change: Change<'_>) -> Diagnostics {
-        let Change { prior, planned, replaces, .. } = change;
-        let task = if prior.is_none() { Task::Create } else { Task::Change };
-        let subject = Subject {
-            kind: kind.to_owned(),
-            keys: Key::of(kind, planned),
-            prior: prior.and_then(|prior| Object::of(kind, prior)),
-            replaces: replaces.map(str::to_owned),
-            task,
-        };
-        self.run(client, call, Object::of(kind, planned), subject).await
+    /// Checks an object that is to be created, changed or replaced. `replaces` is the natural id of the object in whose place it is
+    /// created.
+    pub async fn change(
+        &self,
+        client: &Client,
+        call: &Call,
+        plan: &CheckedPlan,
+        replaces: Option<&str>,
+    ) -> Diagnostics {
+        let prior = plan.prior.as_ref().and_then(|prior| prior.object.as_ref());
+        let task = if plan.prior.is_none() { Task::Create } else { Task::Change };
+        let Parsed { object, keys } = plan.object();
+        self.run(client, call, object.as_ref(), Subject { kind: plan.kind, keys, prior, replaces, task }).await
     }
 
-    /// Checks an object of type `kind` that stays as it is: whether an HA resource still has its guest. That costs the list of nodes
+    /// Checks an object that stays as it is: whether an HA resource still has its guest. That costs the list of nodes
     /// and guests, which refreshes and other checks share, and the user's privileges where a guest is missing in it. A plan that
     /// refreshes nothing asks nothing.
-    pub async fn keep(&self, client: &Client, call: &Call, kind: &str, object: &Value) -> Diagnostics {
+    pub async fn keep(&self, client: &Client, call: &Call, plan: &CheckedPlan) -> Diagnostics {
         let mut diagnostics = Diagnostics::new();
-        let Some(Object::Resource(Resource { sid: Some(sid), .. })) = Object::of(kind, object) else {
+        let Some(Object::Resource(Resource { sid: Some(sid), .. })) = &plan.object().object else {
             return diagnostics;
         };
         let check = CHECKS.iter().find(|check| check.name == guests::MISSING);
         let is_told = |check: &&Check| !self.ignored.contains(check.name) && !self.is_writing();
-        let was_refreshed = self.ledger().was_refreshed(&Key::named(kind, &sid));
+        let was_refreshed = self.ledger().was_refreshed(&Key::named(plan.kind, sid));
         let Some(check) = check.filter(is_told).filter(|_| was_refreshed) else { return diagnostics };
         let call = &Call::within(call.left().min(LISTS_TIMEOUT), call.stop.clone());
         self.live.read_guests(client, call).await;
         let cluster = self.live.cluster();
-        if !guests::is_missing(cluster.as_deref(), &sid) {
+        if !guests::is_missing(cluster.as_deref(), sid) {
             return diagnostics;
         }
         self.live.read_permissions(client, call).await;
         let ledger = self.ledger();
         let view = View { live: &self.live, cluster: cluster.as_deref(), planned: &ledger };
-        if let Some(finding) = guests::gone(&view, &sid) {
+        if let Some(finding) = guests::gone(&view, sid) {
             diagnostics.push(finding.into_diagnostic(check, None));
         }
         diagnostics
     }
 
-    /// Checks an object of type `kind` that is to be destroyed.
-    pub async fn destroy(&self, client: &Client, call: &Call, kind: &str, prior: &Value) -> Diagnostics {
-        let keys = Key::of(kind, prior);
-        let subject = Subject { kind: kind.to_owned(), keys, prior: None, replaces: None, task: Task::Destroy };
-        self.run(client, call, Object::of(kind, prior), subject).await
+    /// Checks an object that is to be destroyed.
+    pub async fn destroy(&self, client: &Client, call: &Call, plan: &CheckedPlan) -> Diagnostics {
+        let Parsed { object, keys } = plan.object();
+        let subject = Subject { kind: plan.kind, keys, prior: None, replaces: None, task: Task::Destroy };
+        self.run(client, call, object.as_ref(), subject).await
     }
 
     /// The warning of the check called `name` of what is called `subject`, unless it is ignored, or this is no plan any more.
     pub fn warning(&self, name: &str, subject: &str, path: Option<Path>, detail: String) -> Option<Diagnostic> {
         let is_told = !self.ignored.contains(name) && !self.is_writing();
         let check = CHECKS.iter().find(|check| check.name == name).filter(|_| is_told)?;
-        Some(view::warning(path, detail).into_diagnostic(check, Some(subject)))
+        Some(finding::warning(path, detail).into_diagnostic(check, Some(subject)))
     }
 
-    async fn run(&self, client: &Client, call: &Call, object: Option<Object>, subject: Subject) -> Diagnostics {
+    async fn run(&self, client: &Client, call: &Call, object: Option<&Object>, subject: Subject<'_>) -> Diagnostics {
         let mut diagnostics = Diagnostics::new();
         let Some(object) = object else { return diagnostics };
         let call = &Call::within(call.left().min(LISTS_TIMEOUT), call.stop.clone());
-        let needs = Needs { quorum: object.needs_quorum(), ..needs(&object, subject.task) };
+        let needs = Needs { quorum: object.needs_quorum(), ..needs(object, subject.task) };
         self.live.read(client, call, needs).await;
         self.live.refresh(client, call, object.guest()).await;
         let cluster = self.live.cluster();
         let ledger = self.ledger();
         let view = View { live: &self.live, cluster: cluster.as_deref(), planned: &ledger };
-        let case = Case::new(&object, &subject, view, &self.told);
+        let case = Case::new(object, subject, view, &self.told);
         let is_writing = self.is_writing();
         for check in CHECKS.iter().filter(|check| !self.ignored.contains(check.name)) {
-            let found = (check.run)(&case).into_iter();
-            for finding in found.filter(|finding| finding.severity == Severity::Error || !is_writing) {
+            let found = match check.run {
+                Run::Object(run) => run(&case),
+                Run::Elsewhere => Vec::new(),
+            };
+            for finding in found.into_iter().filter(|finding| finding.severity == Severity::Error || !is_writing) {
                 diagnostics.push(finding.into_diagnostic(check, case.subject()));
             }
         }
@@ -238,16 +292,16 @@ impl Preflight {
 }
 
 /// What is to happen to the object that is checked.
-#[derive(Debug)]
-struct Subject {
+#[derive(Debug, Clone, Copy)]
+struct Subject<'a> {
     /// Its type.
-    kind: String,
+    kind: &'a str,
     /// What it is about.
-    keys: Vec<Key>,
+    keys: &'a [Key],
     /// What it was, where it is changed or replaced.
-    prior: Option<Object>,
-    /// What it was called, where it is created in place of another.
-    replaces: Option<String>,
+    prior: Option<&'a Object>,
+    /// The natural id of the object in whose place it is created.
+    replaces: Option<&'a str>,
     task: Task,
 }
 
@@ -282,52 +336,6 @@ fn needs(object: &Object, task: Task) -> Needs {
             Needs { cluster, resources: moves, placed: moves, manager: moves, ..Needs::default() }
         }
         Object::Qdevice => Needs::default(),
-    }
-}
-
-/// What a check has found.
-#[derive(Debug)]
-struct Finding {
-    severity: Severity,
-    /// The head line, where it is not the check's own with the object's name behind it.
-    head: Option<String>,
-    path: Option<Path>,
-    detail: String,
-    about: About,
-}
-
-/// What a finding is about.
-#[derive(Debug)]
-enum About {
-    /// The object that is planned.
-    Object,
-    /// The whole cluster.
-    Cluster,
-    /// Something else, as the head line names it.
-    Other(String),
-}
-
-impl Finding {
-    /// The CLI shows one of all warnings that have a head line in common, so that it names the object.
-    fn into_diagnostic(self, check: &Check, subject: Option<&str>) -> Diagnostic {
-        let mut detail = self.detail;
-        if self.severity == Severity::Warning {
-            detail.push_str(&format!(
-                "\nSilence this with `ignore_preflight = [{:?}]` in the provider block.",
-                check.name
-            ));
-        }
-        let about = match &self.about {
-            About::Object => subject,
-            About::Cluster => None,
-            About::Other(name) => Some(name.as_str()),
-        };
-        let summary = match (self.head, about) {
-            (Some(head), _) => head,
-            (None, Some(about)) => format!("{}: {about}", check.summary),
-            (None, None) => check.summary.to_owned(),
-        };
-        Diagnostic { severity: self.severity, summary, detail, path: self.path }
     }
 }
 

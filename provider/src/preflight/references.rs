@@ -33,6 +33,11 @@ impl<'a> Referrers<'a> {
     }
 }
 
+/// Whether references can keep such an object from being destroyed.
+pub fn can_be_to(object: &Object) -> bool {
+    matches!(object, Object::Group(_) | Object::Resource(_))
+}
+
 /// Whether it is planned, or known to be planned never, what becomes of all that refers to `object`.
 pub fn are_decided(object: &Object, view: &View<'_>) -> bool {
     Referrers::of(object, view)

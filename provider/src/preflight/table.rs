@@ -9,253 +9,284 @@ use super::view::Case;
 pub struct Check {
     /// What `ignore_preflight` calls it.
     pub name: &'static str,
-    /// Whether it errs or warns.
-    pub level: &'static str,
+    /// Which diagnostics it adds.
+    pub level: Level,
     /// The head line of what it says.
     pub summary: &'static str,
     /// What it finds.
     pub doc: &'static str,
-    pub(super) run: fn(&Case<'_>) -> Vec<Finding>,
+    pub(super) run: Run,
 }
 
-/// The check that has nothing to say where a create takes over what exists.
+/// The severities of a check's diagnostics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    /// Only warnings.
+    Warning,
+    /// Only errors.
+    Error,
+    /// Mostly an error for a conflict between two objects of one plan, and a warning for a conflict with an object that only the
+    /// cluster has.
+    Either,
+}
+
+impl std::fmt::Display for Level {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Warning => "warning",
+            Self::Error => "error",
+            Self::Either => "error or warning",
+        })
+    }
+}
+
+/// Where a check is made.
+pub(super) enum Run {
+    /// Here, for each object that is created, changed, replaced or destroyed.
+    Object(fn(&Case<'_>) -> Vec<Finding>),
+    /// Where its facts are: see the uses of its name.
+    Elsewhere,
+}
+
+/// The check that is left out where a create takes over an object that exists.
 pub const EXISTS_ALREADY: &str = "exists-already";
 
-const WARNS: &str = "warning";
-const ERRS: &str = "error";
-/// Mostly an error between two objects of one plan, and a warning against what is only seen in the cluster.
-const EITHER: &str = "error or warning";
+/// Options that the cluster has set, and that a plan begins to manage; the resource itself reads them.
+pub const OPTION_ALREADY_SET: &str = "option-already-set";
+
+/// An option that Proxmox writes in place of one that is deleted; the resource itself reads it.
+pub const MIGRATION_UNSECURE: &str = "migration-unsecure";
 
 /// All checks, sorted by name.
 pub const CHECKS: &[Check] = &[
     Check {
         name: "affinity-with-priorities",
-        level: EITHER,
+        level: Level::Either,
         summary: "Node priorities conflict with a resource affinity rule",
         doc: "A resource affinity rule shares resources with a node affinity rule of several priorities.",
-        run: rules::affinity_with_priorities,
+        run: Run::Object(rules::affinity_with_priorities),
     },
     Check {
         name: "apart-on-too-few-nodes",
-        level: EITHER,
+        level: Level::Either,
         summary: "Too few nodes to keep resources apart",
         doc: "Resources that are kept apart are bound to fewer nodes than there are resources.",
-        run: rules::apart_on_too_few_nodes,
+        run: Run::Object(rules::apart_on_too_few_nodes),
     },
     Check {
         name: "avoids-all-nodes",
-        level: ERRS,
+        level: Level::Error,
         summary: "No node is left",
         doc: "A node affinity rule with `affinity = \"negative\"` avoids as many nodes as the cluster has.",
-        run: rules::avoids_all_nodes,
+        run: Run::Object(rules::avoids_all_nodes),
     },
     Check {
         name: collisions::NAME,
-        level: ERRS,
+        level: Level::Error,
         summary: "One object is both destroyed and created",
         doc: "One resource of the configuration destroys an object that another one creates or keeps, such as after a \
               rename without `moved`.",
-        // Told as soon as both are planned, whether they change or not.
-        run: |_| Vec::new(),
+        // Found when the second object is recorded, whether it changes or not.
+        run: Run::Elsewhere,
     },
     Check {
         name: EXISTS_ALREADY,
-        level: WARNS,
+        level: Level::Warning,
         summary: "The object exists already",
         doc: "An HA resource, rule, group or replication job with a `job_number` is planned as a create, but exists on \
               the cluster. `adopt_existing` is not set.",
-        run: cluster::exists_already,
+        run: Run::Object(cluster::exists_already),
     },
     Check {
         name: "failback-flapping",
-        level: WARNS,
+        level: Level::Warning,
         summary: "Resources follow a single node",
         doc: "Only one node has the highest priority, and resources with failback return to it each time it comes \
               online.",
-        run: nodes::failback_flapping,
+        run: Run::Object(nodes::failback_flapping),
     },
     Check {
         name: "group-in-use",
-        level: WARNS,
+        level: Level::Warning,
         summary: "The HA group is still in use",
         doc: "A group is destroyed or replaced while HA resources name it (PVE 8).",
-        run: destroy::group_in_use,
+        run: Run::Object(destroy::group_in_use),
     },
     Check {
-        name: "migration-unsecure",
-        level: WARNS,
+        name: MIGRATION_UNSECURE,
+        level: Level::Warning,
         summary: "Migrations remain unencrypted",
         doc: "A plan removes the option `migration` while `datacenter.cfg` has the deprecated `migration_unsecure: 1`.",
         // The resource tells it: only it reads what it does not manage.
-        run: |_| Vec::new(),
+        run: Run::Elsewhere,
     },
     Check {
         name: "missing-group",
-        level: WARNS,
+        level: Level::Warning,
         summary: "The HA group does not exist",
         doc: "An HA resource names a group that does not exist (PVE 8).",
-        run: guests::missing_group,
+        run: Run::Object(guests::missing_group),
     },
     Check {
         name: guests::MISSING,
-        level: WARNS,
+        level: Level::Warning,
         summary: "The guest does not exist",
         doc: "The guest does not exist, or is a container instead of a virtual machine, or vice versa. Unchanged HA \
               resources are checked, too.",
-        run: guests::missing_guest,
+        run: Run::Object(guests::missing_guest),
     },
     Check {
         name: "missing-privileges",
-        level: WARNS,
+        level: Level::Warning,
         summary: "A privilege is missing",
         doc: "The user or token lacks a privilege that the plan needs. Reported once for each privilege and path, with \
               the command that grants it.",
-        run: cluster::missing_privileges,
+        run: Run::Object(cluster::missing_privileges),
     },
     Check {
         name: "more-resources-than-nodes",
-        level: ERRS,
+        level: Level::Error,
         summary: "More resources than nodes",
         doc: "A rule keeps more resources apart than the cluster has nodes.",
-        run: rules::more_resources_than_nodes,
+        run: Run::Object(rules::more_resources_than_nodes),
     },
     Check {
         name: "named-by-rule",
-        level: WARNS,
+        level: Level::Warning,
         summary: "A rule still names the HA resource",
         doc: "An HA resource is destroyed while a rule names it.",
-        run: destroy::named_by_rule,
+        run: Run::Object(destroy::named_by_rule),
     },
     Check {
         name: "no-quorum",
-        level: WARNS,
+        level: Level::Warning,
         summary: "The cluster has no quorum",
         doc: "The node that answers has no quorum, so an apply would wait for it. Reported once.",
-        run: cluster::no_quorum,
+        run: Run::Object(cluster::no_quorum),
     },
     Check {
         name: "no-relocation",
-        level: WARNS,
+        level: Level::Warning,
         summary: "Relocation is disabled",
         doc: "`max_relocate = 0`.",
-        run: guests::no_relocation,
+        run: Run::Object(guests::no_relocation),
     },
     Check {
         name: "node-affinity-overlap",
-        level: EITHER,
+        level: Level::Either,
         summary: "A resource in two node affinity rules",
         doc: "A resource is in more than one enabled node affinity rule.",
-        run: rules::node_affinity_overlap,
+        run: Run::Object(rules::node_affinity_overlap),
     },
     Check {
-        name: "option-already-set",
-        level: WARNS,
+        name: OPTION_ALREADY_SET,
+        level: Level::Warning,
         summary: "Already set on the cluster",
         doc: "A datacenter option that this plan starts to manage has another value on the cluster.",
         // The resource tells it: it knows the options in its own words.
-        run: |_| Vec::new(),
+        run: Run::Elsewhere,
     },
     Check {
         name: "planned-twice",
-        level: ERRS,
+        level: Level::Error,
         summary: "Two resources create the same object",
         doc: "Two resources of the configuration create the same object, or set the same datacenter option.",
-        run: cluster::planned_twice,
+        run: Run::Object(cluster::planned_twice),
     },
     Check {
         name: "replaced-by-existing",
-        level: ERRS,
+        level: Level::Error,
         summary: "The id of the replacement is taken",
         doc: "An HA resource, rule, group or replication job is replaced, and the new id belongs to an object that is \
               not in the state.",
-        run: cluster::replaced_by_existing,
+        run: Run::Object(cluster::replaced_by_existing),
     },
     Check {
         name: "replication-outside-placement",
-        level: WARNS,
+        level: Level::Warning,
         summary: "The guest never runs on the replication target",
         doc: "A guest is replicated to a node that its strict rule or restricted group excludes.",
-        run: replication::replication_outside_placement,
+        run: Run::Object(replication::replication_outside_placement),
     },
     Check {
         name: "replication-target-taken",
-        level: EITHER,
+        level: Level::Either,
         summary: "Another replication job has the same target",
         doc: "Another replication job of the guest copies to the target of a new one. It is an error if an existing \
               job would be deleted first.",
-        run: replication::replication_target_taken,
+        run: Run::Object(replication::replication_target_taken),
     },
     Check {
         name: "replication-to-own-node",
-        level: EITHER,
+        level: Level::Either,
         summary: "The guest is on the target",
         doc: "The target of a new replication job is the node that the guest is on. It is an error if an existing job \
               would be deleted first.",
-        run: replication::replication_to_own_node,
+        run: Run::Object(replication::replication_to_own_node),
     },
     Check {
         name: "service-in-error",
-        level: WARNS,
+        level: Level::Warning,
         summary: "The HA resource is in the error state",
         doc: "An HA resource of the state, or one that a changed rule names, is in the error state.",
-        run: guests::service_in_error,
+        run: Run::Object(guests::service_in_error),
     },
     Check {
         name: "single-node-placement",
-        level: WARNS,
+        level: Level::Warning,
         summary: "No failover",
         doc: "A strict rule or restricted group names only one node.",
-        run: nodes::single_node_placement,
+        run: Run::Object(nodes::single_node_placement),
     },
     Check {
         name: "stays-in-maintenance",
-        level: WARNS,
+        level: Level::Warning,
         summary: "HA resources can't leave the node",
         doc: "Maintenance waits for HA resources that have no other node to run on, because of rules or groups, or \
               because no other node is online.",
-        run: nodes::stays_in_maintenance,
+        run: Run::Object(nodes::stays_in_maintenance),
     },
     Check {
         name: "together-and-apart",
-        level: EITHER,
+        level: Level::Either,
         summary: "Resources are kept together and apart",
         doc: "One rule keeps two resources together, and another one keeps them apart.",
-        run: rules::together_and_apart,
+        run: Run::Object(rules::together_and_apart),
     },
     Check {
         name: "together-in-several-node-rules",
-        level: EITHER,
+        level: Level::Either,
         summary: "Resources that are kept together are bound to different nodes",
         doc: "Resources that are kept together are in different node affinity rules.",
-        run: rules::together_in_several_node_rules,
+        run: Run::Object(rules::together_in_several_node_rules),
     },
     Check {
         name: "too-few-resources",
-        level: ERRS,
+        level: Level::Error,
         summary: "Fewer than two resources",
         doc: "A resource affinity rule names fewer than two resources.",
-        run: rules::too_few_resources,
+        run: Run::Object(rules::too_few_resources),
     },
     Check {
         name: "two-nodes-without-qdevice",
-        level: WARNS,
+        level: Level::Warning,
         summary: "Two nodes without a QDevice",
         doc: "In a cluster of two nodes without a QDevice nothing is recovered. Reported once.",
-        run: cluster::two_nodes_without_qdevice,
+        run: Run::Object(cluster::two_nodes_without_qdevice),
     },
     Check {
         name: "unknown-node",
-        level: EITHER,
+        level: Level::Either,
         summary: "Unknown node",
         doc: "A rule, replication job, maintenance or watchdog (errors), group or fence device (warnings) names a node that the cluster does not have.",
-        run: nodes::unknown_node,
+        run: Run::Object(nodes::unknown_node),
     },
     Check {
         name: "unmanaged-resource",
-        level: WARNS,
+        level: Level::Warning,
         summary: "The guest is not an HA resource",
         doc: "A rule names a guest that is not an HA resource.",
-        run: rules::unmanaged_resource,
+        run: Run::Object(rules::unmanaged_resource),
     },
 ];
 

@@ -9,8 +9,7 @@ use super::key::Key;
 use super::live::{Cluster, Guest, Live};
 use super::objects::{Group, Job, Nodes, Object, Resource, Rule, guest_of};
 use super::planned_objects::{Family, PlannedObjects, id};
-use super::{About, Finding, Subject, Task};
-use crate::framework::{Path, Severity};
+use super::{Subject, Task};
 use pve_ha_manager::config::Name;
 
 /// The cluster and the plan.
@@ -158,30 +157,30 @@ fn both<'a, T>(planned: impl Iterator<Item = &'a T>, live: impl Iterator<Item = 
 /// One object to be checked.
 pub struct Case<'a> {
     object: &'a Object,
-    subject: &'a Subject,
+    subject: Subject<'a>,
     pub view: View<'a>,
     told: &'a Mutex<HashSet<String>>,
     conflicts: OnceCell<Option<Conflicts>>,
 }
 
 impl<'a> Case<'a> {
-    pub fn new(object: &'a Object, subject: &'a Subject, view: View<'a>, told: &'a Mutex<HashSet<String>>) -> Self {
+    pub fn new(object: &'a Object, subject: Subject<'a>, view: View<'a>, told: &'a Mutex<HashSet<String>>) -> Self {
         Self { object, subject, view, told, conflicts: OnceCell::new() }
     }
 
     /// The resource type.
     pub fn kind(&self) -> &'a str {
-        &self.subject.kind
+        self.subject.kind
     }
 
     /// What the object is about, if it is to be created or destroyed.
     pub fn keys(&self) -> &'a [Key] {
-        if self.subject.task == Task::Change { &[] } else { &self.subject.keys }
+        if self.subject.task == Task::Change { &[] } else { self.subject.keys }
     }
 
     /// What the object was, if it is to be changed or replaced.
     pub fn prior(&self) -> Option<&'a Object> {
-        self.subject.prior.as_ref()
+        self.subject.prior
     }
 
     /// The natural id of an object that is to be created, as far as the plan knows it, and the attribute that says so.
@@ -195,12 +194,12 @@ impl<'a> Case<'a> {
         };
         // A replacement under the same id meets the object that it replaces.
         let name = id(self.object)?.1;
-        (self.subject.replaces.as_deref() != Some(name.as_ref())).then_some((at, name))
+        (self.subject.replaces != Some(name.as_ref())).then_some((at, name))
     }
 
     /// The natural id of the object in whose place this one is created, in the second half of the plan of a replacement.
     pub fn replaces(&self) -> Option<&'a str> {
-        self.subject.replaces.as_deref()
+        self.subject.replaces
     }
 
     /// Whether it is changed in place, or replaced under its id.
@@ -218,7 +217,7 @@ impl<'a> Case<'a> {
             };
             (is_elsewhere || new.as_ref() != Some(&old)).then_some(old.1)
         };
-        self.subject.replaces.as_deref().map(Name::from).or_else(old)
+        self.subject.replaces.map(Name::from).or_else(old)
     }
 
     /// The object's name, as far as it is known.
@@ -308,31 +307,6 @@ impl<'a> Case<'a> {
     pub fn conflicts(&self) -> Option<&Conflicts> {
         let find = || Conflicts::of(self.rule()?.1, &self.view);
         self.conflicts.get_or_init(find).as_ref()
-    }
-}
-
-pub(super) fn warning(path: Option<Path>, detail: String) -> Finding {
-    Finding { severity: Severity::Warning, head: None, path, detail, about: About::Object }
-}
-
-/// What is said once, whichever object has led to it.
-pub(super) fn general_warning(detail: String) -> Finding {
-    Finding { about: About::Cluster, ..warning(None, detail) }
-}
-
-pub(super) fn error(path: Option<Path>, detail: String) -> Finding {
-    Finding { severity: Severity::Error, head: None, path, detail, about: About::Object }
-}
-
-impl Finding {
-    /// The same under a head line of its own, which names the object.
-    pub(super) fn headed(self, head: String) -> Self {
-        Self { head: Some(head), ..self }
-    }
-
-    /// The same, with `name` in the head line in place of the object's.
-    pub(super) fn of(self, name: impl Into<String>) -> Self {
-        Self { about: About::Other(name.into()), ..self }
     }
 }
 

@@ -3,6 +3,7 @@
 mod plan;
 mod write;
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use futures_util::FutureExt;
@@ -16,12 +17,13 @@ use serde_json::Value as Json;
 use super::explain;
 use super::moved::{self, Moved};
 use super::operations::OpContext;
-use super::typed::Typed;
+use super::typed::{OwnChecks, Typed};
 use crate::client::{Collection, DomainPermit, LockDomain};
 use crate::framework::{
-    Change, Context, Diagnostic, Diagnostics, Failure, Found, Freshness, MoveSource, Path, Permit, Resource, Schema,
-    Value, WritePermit, differences, shown,
+    Change, Checks, Context, Diagnostic, Diagnostics, Failure, Found, Freshness, MoveSource, Path, Permit, Resource,
+    Schema, Value, WritePermit, differences, shown,
 };
+use crate::preflight::{MIGRATION_UNSECURE, OPTION_ALREADY_SET};
 use crate::session::Session;
 
 /// The natural id of the only object there is.
@@ -94,7 +96,7 @@ impl DatacenterOptionsResource {
                 shown(new),
             );
             let (subject, path) = (format!("option {name}"), Some(Path::attribute(name)));
-            let told = op.configured.preflight.warning("option-already-set", &subject, path, detail);
+            let told = op.configured.preflight.warning(OPTION_ALREADY_SET, &subject, path, detail);
             told.into_iter().for_each(|warning| diagnostics.push(warning));
         }
         diagnostics
@@ -116,8 +118,35 @@ async fn left_insecure(op: &OpContext<'_>, prior: Option<&Value>, planned: &Valu
                   migration_unsecure` on a node before this apply.";
     let path = (!planned.is_null()).then(|| Path::attribute(NAME));
     let subject = format!("option {NAME}");
-    let told = || op.configured.preflight.warning("migration-unsecure", &subject, path, detail.to_owned());
+    let told = || op.configured.preflight.warning(MIGRATION_UNSECURE, &subject, path, detail.to_owned());
     is_unsecure.then(told).flatten()
+}
+
+impl OwnChecks for DatacenterOptionsResource {
+    fn of_change<'a>(
+        &'a self,
+        op: &'a OpContext<'_>,
+        change: Change<'a>,
+    ) -> BoxFuture<'a, ControlFlow<Diagnostics, Diagnostics>> {
+        async move {
+            let mut found = self.set_already(op, &change).await;
+            left_insecure(op, change.prior, change.planned).await.into_iter().for_each(|warning| found.push(warning));
+            if let Ok(version) = op.client().version(&op.call()).await {
+                plan::needs_version(&version, &change, &mut found);
+            }
+            ControlFlow::Continue(found)
+        }
+        .boxed()
+    }
+
+    fn of_destroy<'a>(&'a self, op: &'a OpContext<'_>, prior: &'a Value) -> BoxFuture<'a, Diagnostics> {
+        async move {
+            let mut found = Diagnostics::new();
+            left_insecure(op, Some(prior), &Value::Null).await.into_iter().for_each(|warning| found.push(warning));
+            found
+        }
+        .boxed()
+    }
 }
 
 impl Resource for DatacenterOptionsResource {
@@ -154,37 +183,12 @@ impl Resource for DatacenterOptionsResource {
         plan::validate(config, diagnostics);
     }
 
-    fn planned(&self, prior: Option<&Value>, planned: Option<&Value>) -> Diagnostics {
-        self.noun.record(prior, planned)
+    fn planned<'a>(&'a self, prior: Option<&Value>, planned: Option<&Value>) -> (Diagnostics, Checks<'a>) {
+        self.noun.record(self, prior, planned)
     }
 
     fn is_applying(&self) -> bool {
         self.noun.is_applying()
-    }
-
-    fn preflight<'a>(&'a self, cx: &'a Context, change: Change<'a>) -> BoxFuture<'a, Diagnostics> {
-        async move {
-            let Ok(op) = self.noun.op(cx) else { return Diagnostics::new() };
-            let mut diagnostics = self.noun.check(&op, change).await;
-            diagnostics.extend(self.set_already(&op, &change).await);
-            left_insecure(&op, change.prior, change.planned).await.into_iter().for_each(|told| diagnostics.push(told));
-            if let Ok(version) = op.client().version(&op.call()).await {
-                plan::needs_version(&version, &change, &mut diagnostics);
-            }
-            diagnostics
-        }
-        .boxed()
-    }
-
-    fn preflight_destroy<'a>(&'a self, cx: &'a Context, prior: &'a Value) -> BoxFuture<'a, Diagnostics> {
-        async move {
-            let mut diagnostics = self.noun.check_destroy(cx, prior).await;
-            if let Ok(op) = self.noun.op(cx) {
-                left_insecure(&op, Some(prior), &Value::Null).await.into_iter().for_each(|told| diagnostics.push(told));
-            }
-            diagnostics
-        }
-        .boxed()
     }
 
     fn permit<'a>(&'a self, cx: &'a Context) -> BoxFuture<'a, Result<Permit<'a>, Failure>> {

@@ -8,7 +8,8 @@ use pve_schemas::fence_device::{DeviceId, FenceCfg, Known, PATH};
 
 use super::explain;
 use super::operations::OpContext;
-use super::ssh_resource::{SshResource, ambiguous_failure, any_node, await_quorum, cluster_file, members};
+use super::over_ssh::{ambiguous_failure, any_node, await_quorum, cluster_file, members};
+use super::ssh_resource::SshResource;
 use crate::client::{DomainPermit, LockDomain};
 use crate::framework::{Cause, Diagnostics, Failure, Freshness, Number, Path, Value};
 use crate::ssh::{ClusterFile, Edit, Error, ErrorKind};

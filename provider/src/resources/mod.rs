@@ -14,6 +14,7 @@ mod moved;
 mod node_maintenance;
 mod node_watchdog;
 mod operations;
+mod over_ssh;
 mod qdevice;
 mod replication_job;
 mod rest;

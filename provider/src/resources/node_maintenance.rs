@@ -13,9 +13,8 @@ use serde_json::Value as Json;
 use self::queue::Queue;
 use self::status::{Holding, Status};
 use super::operations::{OpContext, simple_id};
-use super::ssh_resource::{
-    SshResource, ambiguous_failure, any_node, await_quorum, cluster_file, get, members, ssh_failure,
-};
+use super::over_ssh::{ambiguous_failure, any_node, await_quorum, cluster_file, get, members, ssh_failure};
+use super::ssh_resource::SshResource;
 use crate::call::Looks;
 use crate::client::{Collection, LockDomain};
 use crate::framework::{Cause, Failure, Freshness, Path, Value};

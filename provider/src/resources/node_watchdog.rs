@@ -5,7 +5,8 @@ use pve_schemas::node_watchdog::{DEFAULT, Defaults, PATH, active_module, is_same
 use pve_schemas::value::NodeName;
 
 use super::operations::{OpContext, simple_id};
-use super::ssh_resource::{SshResource, ambiguous_failure, members, ssh_failure};
+use super::over_ssh::{ambiguous_failure, members, ssh_failure};
+use super::ssh_resource::SshResource;
 use crate::framework::{Cause, Failure, Freshness, Path, Value, to_model};
 use crate::ssh::{Command, node_file};
 

@@ -11,7 +11,8 @@ use pve_schemas::qdevice::{CONNECTED, is_same_address};
 
 use self::look::Look;
 use super::operations::OpContext;
-use super::ssh_resource::{SshResource, any_node, demand_quorum, members, ssh_failure};
+use super::over_ssh::{any_node, demand_quorum, members, ssh_failure};
+use super::ssh_resource::SshResource;
 use crate::client::{DomainPermit, LockDomain};
 use crate::framework::{CREATE_FIRST, Cause, Change, Diagnostics, Failure, Freshness, Path, Value};
 use crate::ssh::{Command, Line};

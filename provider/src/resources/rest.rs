@@ -2,6 +2,7 @@
 
 mod writer;
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use futures_util::FutureExt;
@@ -13,10 +14,11 @@ use self::writer::Writer;
 use super::explain;
 use super::moved::Moved;
 use super::operations::{OpContext, Operations};
-use super::typed::Typed;
+use super::typed::{OwnChecks, Typed};
 use crate::client::Error;
 use crate::framework::{
-    Change, Context, Diagnostics, Failure, Found, Freshness, GivenUp, MoveSource, Path, Permit, Resource, Schema, Value,
+    Change, Checks, Context, Diagnostics, Failure, Found, Freshness, MoveSource, Path, Permit, Resource, Schema,
+    Severity, Value,
 };
 use crate::session::Session;
 
@@ -130,6 +132,22 @@ impl<N: Operations> RestResource<N> {
     }
 }
 
+impl<N: Operations> OwnChecks for RestResource<N> {
+    fn of_change<'a>(
+        &'a self,
+        op: &'a OpContext<'_>,
+        change: Change<'a>,
+    ) -> BoxFuture<'a, ControlFlow<Diagnostics, Diagnostics>> {
+        async move {
+            let found = N::preflight(op, change).await;
+            // An error without an attribute is about the whole object: this version of Proxmox has no HA groups, or no HA rules.
+            let is_impossible = found.iter().any(|found| found.severity == Severity::Error && found.path.is_none());
+            if is_impossible { ControlFlow::Break(found) } else { ControlFlow::Continue(found) }
+        }
+        .boxed()
+    }
+}
+
 impl<N: Operations> Resource for RestResource<N> {
     fn name(&self) -> &'static str {
         N::NAME
@@ -167,8 +185,8 @@ impl<N: Operations> Resource for RestResource<N> {
         self.noun.model(object).map(|object| N::remarks(&object)).unwrap_or_default()
     }
 
-    fn planned(&self, prior: Option<&Value>, planned: Option<&Value>) -> Diagnostics {
-        self.noun.record(prior, planned)
+    fn planned<'a>(&'a self, prior: Option<&Value>, planned: Option<&Value>) -> (Diagnostics, Checks<'a>) {
+        self.noun.record(self, prior, planned)
     }
 
     fn is_applying(&self) -> bool {
@@ -191,32 +209,6 @@ impl<N: Operations> Resource for RestResource<N> {
             }
         }
         .boxed()
-    }
-
-    fn preflight<'a>(&'a self, cx: &'a Context, change: Change<'a>) -> BoxFuture<'a, Diagnostics> {
-        async move {
-            let Ok(op) = self.noun.op(cx) else { return Diagnostics::new() };
-            let diagnostics = N::preflight(&op, change).await;
-            if diagnostics.has_error() {
-                return diagnostics;
-            }
-            let mut all = self.noun.check(&op, change).await;
-            all.extend(diagnostics);
-            all
-        }
-        .boxed()
-    }
-
-    fn given_up<'a>(&'a self, cx: &'a Context, prior: &'a Value) -> BoxFuture<'a, Vec<GivenUp>> {
-        self.noun.given_up(cx, prior).boxed()
-    }
-
-    fn preflight_keep<'a>(&'a self, cx: &'a Context, object: &'a Value) -> BoxFuture<'a, Diagnostics> {
-        self.noun.check_keep(cx, object).boxed()
-    }
-
-    fn preflight_destroy<'a>(&'a self, cx: &'a Context, prior: &'a Value) -> BoxFuture<'a, Diagnostics> {
-        self.noun.check_destroy(cx, prior).boxed()
     }
 
     fn permit<'a>(&'a self, cx: &'a Context) -> BoxFuture<'a, Result<Permit<'a>, Failure>> {

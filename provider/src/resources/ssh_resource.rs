@@ -1,24 +1,21 @@
-//! The verbs of what is managed on the nodes, over SSH: a noun says how it is found, made, changed and removed; the rest is the
-//! same for all of them.
+//! The resource type of every noun that is managed on the nodes, over SSH: a noun says how it is found, created, updated and deleted;
+//! the rest is the same for all of them.
 
 use std::future::Future;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use pve_schemas::noun::Noun;
-use serde_json::Value as Json;
 
-use super::explain;
 use super::operations::OpContext;
-use super::typed::Typed;
-use crate::client::{Collection, DomainPermit};
-use crate::explain;
+use super::typed::{OwnChecks, Typed};
+use crate::client::DomainPermit;
 use crate::framework::{
-    Cause, Change, Context, Diagnostics, Failure, Found, Freshness, Permit, Resource, Schema, Value, WritePermit,
+    Change, Checks, Context, Diagnostics, Failure, Found, Freshness, Permit, Resource, Schema, Value, WritePermit,
 };
 use crate::session::{Session, SshAccess};
-use crate::ssh::ClusterFile;
 
 /// What a noun on the nodes knows of itself.
 pub trait SshResource: Noun {
@@ -112,6 +109,24 @@ impl<N: SshResource> SshBackedResource<N> {
     }
 }
 
+impl<N: SshResource> OwnChecks for SshBackedResource<N> {
+    fn of_change<'a>(
+        &'a self,
+        op: &'a OpContext<'_>,
+        change: Change<'a>,
+    ) -> BoxFuture<'a, ControlFlow<Diagnostics, Diagnostics>> {
+        async move {
+            let mut found = Diagnostics::new();
+            if let (SshAccess::Absent, Err(failure)) = (&op.configured.ssh, op.ssh()) {
+                found.push(failure.into_error(format!("{} needs SSH", N::NAME)));
+            }
+            found.extend(N::preflight(op, change).await);
+            ControlFlow::Continue(found)
+        }
+        .boxed()
+    }
+}
+
 impl<N: SshResource> Resource for SshBackedResource<N> {
     fn name(&self) -> &'static str {
         N::NAME
@@ -149,8 +164,8 @@ impl<N: SshResource> Resource for SshBackedResource<N> {
         N::needs_repair(object)
     }
 
-    fn planned(&self, prior: Option<&Value>, planned: Option<&Value>) -> Diagnostics {
-        self.noun.record(prior, planned)
+    fn planned<'a>(&'a self, prior: Option<&Value>, planned: Option<&Value>) -> (Diagnostics, Checks<'a>) {
+        self.noun.record(self, prior, planned)
     }
 
     fn is_applying(&self) -> bool {
@@ -163,25 +178,6 @@ impl<N: SshResource> Resource for SshBackedResource<N> {
 
     fn has_made(&self, state: &Value) -> bool {
         self.noun.has_made(state)
-    }
-
-    fn preflight<'a>(&'a self, cx: &'a Context, change: Change<'a>) -> BoxFuture<'a, Diagnostics> {
-        async move {
-            let Ok(op) = self.noun.op(cx) else { return Diagnostics::new() };
-            if let (SshAccess::Absent, Err(failure)) = (&op.configured.ssh, op.ssh()) {
-                let mut diagnostics = Diagnostics::new();
-                diagnostics.push(failure.into_error(format!("{} needs SSH", N::NAME)));
-                return diagnostics;
-            }
-            let mut all = self.noun.check(&op, change).await;
-            all.extend(N::preflight(&op, change).await);
-            all
-        }
-        .boxed()
-    }
-
-    fn preflight_destroy<'a>(&'a self, cx: &'a Context, prior: &'a Value) -> BoxFuture<'a, Diagnostics> {
-        self.noun.check_destroy(cx, prior).boxed()
     }
 
     fn permit<'a>(&'a self, cx: &'a Context) -> BoxFuture<'a, Result<Permit<'a>, Failure>> {
@@ -282,120 +278,5 @@ impl<N: SshResource> WritePermit for Writer<'_, N> {
     }
 }
 
-/// The nodes of the cluster, as the node that answers sees them.
-pub async fn members(op: &OpContext<'_>) -> Result<Vec<Member>, Failure> {
-    let listing = op.client().list(Collection::ClusterStatus, &op.call()).await;
-    let rows: Vec<Json> =
-        listing.and_then(|listing| listing.all()).map_err(|error| explain("the list of nodes", &error))?;
-    let nodes = rows.iter().filter(|row| row["type"] == "node");
-    let mut members: Vec<Member> = nodes
-        .filter_map(|row| {
-            let is = |name: &str| row[name].as_i64() == Some(1);
-            Some(Member { name: row["name"].as_str()?.to_owned(), online: is("online"), local: is("local") })
-        })
-        .collect();
-    members.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(members)
-}
-
-/// A node of the cluster.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Member {
-    /// Its name.
-    pub name: String,
-    /// Whether it is in the same part of the cluster as the node that answers.
-    pub online: bool,
-    /// Whether it is the node that answers.
-    pub local: bool,
-}
-
-/// The node on which to do what concerns the whole cluster: the one that answers the API, since it is up.
-///
-/// # Errors
-/// None is online.
-pub fn any_node<'a>(members: &'a [Member], but: Option<&str>) -> Result<&'a str, Failure> {
-    let online = || members.iter().filter(|member| member.online);
-    let wanted = || online().filter(|member| Some(member.name.as_str()) != but);
-    let node = wanted().find(|member| member.local).or_else(|| wanted().next()).or_else(|| online().next());
-    node.map(|member| member.name.as_str())
-        .ok_or_else(|| Failure::refused("No node of the cluster is online. Nothing was changed."))
-}
-
-/// A file of the cluster, as any of its nodes has it; none if there is no such file.
-pub async fn cluster_file(
-    op: &OpContext<'_>,
-    object: &str,
-    file: &ClusterFile,
-    freshness: Freshness,
-) -> Result<Option<Arc<str>>, Failure> {
-    let node = any_node(&members(op).await?, None)?.to_owned();
-    let (ssh, call) = (op.ssh()?, op.call());
-    let text = match freshness {
-        Freshness::Shared => file.read_shared(&ssh, &node, &call).await,
-        Freshness::Fresh => file.read(&ssh, &node, &call).await.map(|text| text.map(Arc::from)),
-    };
-    text.map_err(ssh_failure(object))
-}
-
-/// What a failed command means for the object called `object`.
-pub fn ssh_failure(object: &str) -> impl Fn(crate::ssh::Error) -> Failure + '_ {
-    move |error| explain::ssh::explain(object, &error)
-}
-
-/// What a failed write means: an exit code tells that something went wrong, not that nothing was changed before.
-pub fn ambiguous_failure(object: &str) -> impl Fn(crate::ssh::Error) -> Failure + '_ {
-    move |error| {
-        let failure = explain::ssh::explain(object, &error);
-        if error.kind() == crate::ssh::ErrorKind::Failed {
-            Failure { cause: Cause::Ambiguous, ..failure }
-        } else {
-            failure
-        }
-    }
-}
-
-/// Waits until a write over SSH may be tried again that was refused for want of quorum, with all other writers.
-///
-/// # Errors
-/// The operation ends before there is quorum.
-pub async fn await_quorum(op: &OpContext<'_>, object: &str, refusal: crate::ssh::Error) -> Result<(), Failure> {
-    let refusal = refusal.quote();
-    let waited = op.client().await_quorum(&refusal, &op.call()).await;
-    waited.map_err(|vain| explain::ssh::no_quorum(object, &vain, &refusal))
-}
-
-/// Waits until there is quorum, for a program that would otherwise stop in the middle.
-///
-/// # Errors
-/// The operation ends before there is quorum.
-pub async fn demand_quorum(op: &OpContext<'_>, object: &str) -> Result<(), Failure> {
-    let rows = get(op, object, Collection::ClusterStatus).await?;
-    let cluster = rows.as_array().into_iter().flatten().find(|row| row["type"] == "cluster");
-    // A node on its own needs none.
-    if cluster.is_none_or(|row| row["quorate"] == 1) {
-        return Ok(());
-    }
-    let refusal = "PVE: quorate 0 (GET /cluster/status)";
-    let waited = op.client().await_quorum(refusal, &op.call()).await;
-    waited.map_err(|vain| explain::ssh::no_quorum(object, &vain, refusal))
-}
-
-/// A read of the API, typed as JSON.
-pub async fn get(op: &OpContext<'_>, object: &str, collection: Collection) -> Result<Json, Failure> {
-    op.client().get(collection.path(), &op.call()).await.map_err(|error| explain(object, &error))
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_concerns_all_is_done_where_the_api_answers() {
-        let member = |name: &str, online, local| Member { name: name.to_owned(), online, local };
-        let members = [member("pve1", false, false), member("pve2", true, false), member("pve3", true, true)];
-        assert_eq!(any_node(&members, None).unwrap(), "pve3");
-        assert_eq!(any_node(&members, Some("pve3")).unwrap(), "pve2");
-        assert_eq!(any_node(&members[2..], Some("pve3")).unwrap(), "pve3");
-        assert!(any_node(&members[..1], None).is_err());
-    }
-}
+mod tests;

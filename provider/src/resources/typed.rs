@@ -2,14 +2,18 @@
 //! into one, and the part in the checks of the plan.
 
 use std::marker::PhantomData;
+use std::ops::ControlFlow;
 use std::sync::{Arc, OnceLock};
 
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use pve_schemas::noun::Noun;
 
 use super::operations::OpContext;
 use crate::framework::{
-    Change, Context, Diagnostics, Failure, GivenUp, Role, Schema, Type, Value, from_model, to_model,
+    Change, Checks, Context, Diagnostics, Failure, GivenUp, PlanChecks, Role, Schema, Type, Value, from_model, to_model,
 };
+use crate::preflight::CheckedPlan;
 use crate::session::{Configured, Session};
 
 /// The resource type of the noun `N`, without its verbs.
@@ -27,7 +31,7 @@ impl<N: Noun> Typed<N> {
         Self { session, schema: OnceLock::new(), ty: OnceLock::new(), noun: PhantomData }
     }
 
-    /// Its attributes and blocks; made when somebody asks, since the process starts in front of a waiting user.
+    /// Its attributes and blocks; made on first use, since a user waits for the start of the process.
     pub fn schema(&self) -> &Schema {
         self.schema.get_or_init(|| Schema::of::<N>(Role::Resource))
     }
@@ -81,17 +85,19 @@ impl<N: Noun> Typed<N> {
         from_model(noun, self.ty()).map_err(|problem| Failure::refused(format!("{}: {problem}.", N::TITLE)))
     }
 
-    /// Takes note of a planned object for the checks of other ones. The answer says what can't be together.
-    pub fn record(&self, prior: Option<&Value>, planned: Option<&Value>) -> Diagnostics {
-        let configured = self.configured();
-        configured.map_or_else(Diagnostics::new, |configured| configured.preflight.record(N::NAME, prior, planned))
-    }
-
-    /// What of this plan gives up its reference to `prior`, which is to be destroyed.
-    pub async fn given_up(&self, cx: &Context, prior: &Value) -> Vec<GivenUp> {
-        let Some(configured) = self.configured() else { return Vec::new() };
-        let op = OpContext { configured, cx };
-        op.configured.preflight.given_up(op.client(), &op.call(), &cx.activity, N::NAME, prior).await
+    /// Takes note of a planned object for the checks of other ones. Returns its conflicts with them, and its own checks.
+    pub fn record<'a>(
+        &self,
+        own: &'a dyn OwnChecks,
+        prior: Option<&Value>,
+        planned: Option<&Value>,
+    ) -> (Diagnostics, Checks<'a>) {
+        let recorded = self.configured().map(|configured| {
+            let (object, conflicts) = configured.preflight.record(N::NAME, prior, planned);
+            (conflicts, Some((configured, object)))
+        });
+        let (conflicts, object) = recorded.unwrap_or_default();
+        (conflicts, Box::new(CheckedObject { own, object }))
     }
 
     /// Whether this process has begun to write.
@@ -110,24 +116,77 @@ impl<N: Noun> Typed<N> {
     pub fn has_made(&self, state: &Value) -> bool {
         self.configured().is_some_and(|configured| configured.preflight.has_made(N::NAME, state))
     }
+}
 
-    /// The checks of a create, update or replace that go over more than one noun.
-    pub async fn check(&self, op: &OpContext<'_>, change: Change<'_>) -> Diagnostics {
-        let checks = &op.configured.preflight;
-        checks.change(op.client(), &op.call(), N::NAME, change).await
+/// The checks of one resource type, beside those that go over more than one noun.
+pub trait OwnChecks: Send + Sync {
+    /// Checks of a create, update or replace. `Break` if the cluster can't have such an object at all.
+    fn of_change<'a>(
+        &'a self,
+        op: &'a OpContext<'_>,
+        change: Change<'a>,
+    ) -> BoxFuture<'a, ControlFlow<Diagnostics, Diagnostics>>;
+
+    /// Checks of a destroy.
+    fn of_destroy<'a>(&'a self, _op: &'a OpContext<'_>, _prior: &'a Value) -> BoxFuture<'a, Diagnostics> {
+        Box::pin(async { Diagnostics::new() })
+    }
+}
+
+/// A recorded object, and all checks of it; none while the provider is not ready.
+struct CheckedObject<'a> {
+    own: &'a dyn OwnChecks,
+    object: Option<(Arc<Configured>, CheckedPlan)>,
+}
+
+impl CheckedObject<'_> {
+    fn ready<'a>(&'a self, cx: &'a Context) -> Option<(OpContext<'a>, &'a CheckedPlan)> {
+        let (configured, object) = self.object.as_ref()?;
+        Some((OpContext { configured: configured.clone(), cx }, object))
+    }
+}
+
+impl PlanChecks for CheckedObject<'_> {
+    /// One order for all resource types. An error on one attribute says nothing of the others, so that the own checks stop nothing:
+    /// a user sees all findings of an object in one plan. The exception is an object that the cluster can't have, such as an HA
+    /// group on PVE 9: what the other checks find in it would be beside the point.
+    fn change<'a>(&'a self, cx: &'a Context, change: Change<'a>) -> BoxFuture<'a, Diagnostics> {
+        async move {
+            let Some((op, object)) = self.ready(cx) else { return Diagnostics::new() };
+            let own = match self.own.of_change(&op, change).await {
+                ControlFlow::Break(own) => return own,
+                ControlFlow::Continue(own) => own,
+            };
+            let mut all = op.configured.preflight.change(op.client(), &op.call(), object, change.replaces).await;
+            all.extend(own);
+            all
+        }
+        .boxed()
     }
 
-    /// The checks of an object that stays as it is.
-    pub async fn check_keep(&self, cx: &Context, object: &Value) -> Diagnostics {
-        let Some(configured) = self.configured() else { return Diagnostics::new() };
-        let op = OpContext { configured, cx };
-        op.configured.preflight.keep(op.client(), &op.call(), N::NAME, object).await
+    fn keep<'a>(&'a self, cx: &'a Context) -> BoxFuture<'a, Diagnostics> {
+        async move {
+            let Some((op, object)) = self.ready(cx) else { return Diagnostics::new() };
+            op.configured.preflight.keep(op.client(), &op.call(), object).await
+        }
+        .boxed()
     }
 
-    /// The checks of a destroy that go over more than one noun.
-    pub async fn check_destroy(&self, cx: &Context, prior: &Value) -> Diagnostics {
-        let Some(configured) = self.configured() else { return Diagnostics::new() };
-        let op = OpContext { configured, cx };
-        op.configured.preflight.destroy(op.client(), &op.call(), N::NAME, prior).await
+    fn destroy<'a>(&'a self, cx: &'a Context, prior: &'a Value) -> BoxFuture<'a, Diagnostics> {
+        async move {
+            let Some((op, object)) = self.ready(cx) else { return Diagnostics::new() };
+            let mut all = op.configured.preflight.destroy(op.client(), &op.call(), object).await;
+            all.extend(self.own.of_destroy(&op, prior).await);
+            all
+        }
+        .boxed()
+    }
+
+    fn given_up<'a>(&'a self, cx: &'a Context) -> BoxFuture<'a, Vec<GivenUp>> {
+        async move {
+            let Some((op, object)) = self.ready(cx) else { return Vec::new() };
+            op.configured.preflight.given_up(op.client(), &op.call(), &cx.activity, object).await
+        }
+        .boxed()
     }
 }

@@ -2,10 +2,11 @@
 
 use crate::client::Who;
 use crate::framework::Path;
-use crate::preflight::Finding;
+use crate::preflight::finding::Finding;
+use crate::preflight::finding::{error, general_warning, warning};
 use crate::preflight::key::Key;
 use crate::preflight::objects::Object;
-use crate::preflight::view::{Case, error, general_warning, list, warning};
+use crate::preflight::view::{Case, list};
 use crate::privileges::{self, Need, On, Release};
 use pve_ha_manager::config::Name;
 

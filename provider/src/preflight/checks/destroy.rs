@@ -1,9 +1,10 @@
 //! Objects that are to be destroyed while others name them.
 
 use crate::framework::WAYS_OUT;
-use crate::preflight::Finding;
+use crate::preflight::finding::Finding;
+use crate::preflight::finding::warning;
 use crate::preflight::objects::Object;
-use crate::preflight::view::{Case, list, warning};
+use crate::preflight::view::{Case, list};
 use pve_ha_manager::config::Name;
 
 /// An HA resource that rules go on naming.

@@ -3,11 +3,12 @@
 use pve_schemas::value::HaState;
 
 use crate::framework::Path;
-use crate::preflight::Finding;
+use crate::preflight::finding::Finding;
+use crate::preflight::finding::warning;
 use crate::preflight::live::Cluster;
 use crate::preflight::objects::guest_of;
 use crate::preflight::planned_objects::Family;
-use crate::preflight::view::{Case, View, list, warning};
+use crate::preflight::view::{Case, View, list};
 use pve_ha_manager::config::Name;
 
 /// What the check of guests is called.

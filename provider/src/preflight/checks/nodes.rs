@@ -1,10 +1,11 @@
 //! Where resources may be: nodes that don't exist, and placements that help nobody when a node fails.
 
 use crate::framework::Path;
-use crate::preflight::Finding;
+use crate::preflight::finding::Finding;
+use crate::preflight::finding::{error, warning};
 use crate::preflight::maintenance;
 use crate::preflight::objects::{Kind, Nodes, Object, Rule};
-use crate::preflight::view::{Case, error, list, warning};
+use crate::preflight::view::{Case, list};
 use pve_ha_manager::config::Name;
 
 /// Nodes that the cluster doesn't have.
@@ -178,9 +179,8 @@ mod tests {
         let (live, cluster, planned, told) =
             (Live::default(), Cluster::of(&["pve1"]), PlannedObjects::default(), Mutex::default());
         let view = View { live: &live, cluster: Some(&cluster), planned: &planned };
-        let subject =
-            Subject { kind: kind.to_owned(), keys: Vec::new(), prior: None, replaces: None, task: Task::Create };
-        let found = unknown_node(&Case::new(&object, &subject, view, &told));
+        let subject = Subject { kind, keys: &[], prior: None, replaces: None, task: Task::Create };
+        let found = unknown_node(&Case::new(&object, subject, view, &told));
         let title = kind.trim_start_matches("pve_").replace('_', " ");
         assert!(found.iter().all(|finding| finding.head == Some(format!("Unknown node pve7 in {title}"))), "{found:?}");
         found.into_iter().map(|finding| (finding.severity, finding.path.unwrap().to_string())).collect()

@@ -1,10 +1,11 @@
 //! Replication jobs that Proxmox refuses, and copies of a guest where the HA manager never puts it.
 
 use crate::framework::Path;
-use crate::preflight::Finding;
+use crate::preflight::finding::Finding;
+use crate::preflight::finding::{error, warning};
 use crate::preflight::objects::{Job, Nodes, Object, guest_of};
 use crate::preflight::planned_objects::Family;
-use crate::preflight::view::{Case, error, warning};
+use crate::preflight::view::Case;
 use pve_ha_manager::config::Name;
 
 /// A target that is the guest's own node.

@@ -2,11 +2,12 @@
 //! else is changed is an error, and so is one that two rules of this plan fail together.
 
 use crate::framework::{Path, Severity};
-use crate::preflight::Finding;
 use crate::preflight::conflicts::Conflicts;
+use crate::preflight::finding::Finding;
+use crate::preflight::finding::{error, warning};
 use crate::preflight::objects::{Kind, Object, Rule};
 use crate::preflight::planned_objects::Family;
-use crate::preflight::view::{Case, error, list, warning};
+use crate::preflight::view::{Case, list};
 use crate::words::counted;
 use pve_ha_manager::config::Affinity;
 use pve_ha_manager::feasibility::Infeasible;

@@ -8,7 +8,7 @@ use pve_schemas::fence_device::{AgentStatus, Connect, status_input};
 
 use crate::framework::Failure;
 use crate::resources::operations::OpContext;
-use crate::resources::ssh_resource::{any_node, members};
+use crate::resources::over_ssh::{any_node, members};
 use crate::ssh::{Command, Output};
 
 /// A management controller may be slow to log in to.

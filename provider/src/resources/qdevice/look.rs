@@ -10,7 +10,7 @@ use super::SUBJECT;
 use crate::client::Collection;
 use crate::framework::{Cause, Failure};
 use crate::resources::operations::OpContext;
-use crate::resources::ssh_resource::{Member, any_node, get, members, ssh_failure};
+use crate::resources::over_ssh::{Member, any_node, get, members, ssh_failure};
 use crate::ssh::{Command, node_file};
 
 /// How often it is looked whether another `pvecm` is still at work.

@@ -65,6 +65,15 @@ impl<N: Operations> Setup<N> {
         self.resource.permit(&self.cx).await?.delete(&self.value(state)).await
     }
 
+    /// The summaries of all diagnostics of a plan that makes `planned` of `prior`.
+    async fn planned(&self, prior: Option<serde_json::Value>, planned: serde_json::Value) -> Vec<String> {
+        let (prior, planned) = (prior.map(|prior| self.value(prior)), self.value(planned));
+        let (mut all, checks) = self.resource.planned(prior.as_ref(), Some(&planned));
+        let change = Change { prior: prior.as_ref(), config: &planned, planned: &planned, replaces: None };
+        all.extend(checks.change(&self.cx, change).await);
+        all.iter().map(|diagnostic| diagnostic.summary.clone()).collect()
+    }
+
     /// The writes, as `METHOD PATH` and their parameters.
     fn writes(&self) -> Vec<(String, serde_json::Value)> {
         let seen = self.server.seen().into_iter().filter(|seen| seen.method != "GET");
@@ -269,4 +278,22 @@ async fn nothing_is_deleted_for_a_successor_whose_id_another_object_has() {
     setup.resource.look_ahead(&setup.cx, &state, &setup.value(free)).await.unwrap();
     setup.resource.look_ahead(&setup.cx, &state, &state).await.unwrap();
     assert!(setup.writes().is_empty());
+}
+
+/// An error on one attribute hides no finding on another one.
+#[tokio::test(start_paused = true)]
+async fn a_plan_has_all_findings_of_an_object_at_once() {
+    let setup = Setup::<HaResource>::new(|_| ok("[]"));
+    let found = setup.planned(None, json!({"sid": "vm:100", "group": "web", "max_relocate": 0})).await;
+    let has = |text: &str| found.iter().any(|summary| summary.contains(text));
+    assert!(has("This cluster has no HA groups any more"), "{found:?}");
+    assert!(has("Relocation is disabled"), "{found:?}");
+}
+
+/// What is wrong with the nodes of a group is beside the point on a cluster that has no groups.
+#[tokio::test(start_paused = true)]
+async fn an_object_that_the_cluster_cannot_have_gets_one_error() {
+    let setup = Setup::<HaGroup>::new(|_| ok("[]"));
+    let group = json!({"name": "web", "nodes": {"pve1": 1}, "restricted": true, "nofailback": false});
+    assert_eq!(setup.planned(None, group).await, ["This cluster has no HA groups any more"]);
 }
