@@ -2,7 +2,7 @@
 
 use super::affinity::Class;
 use super::nodes::NodeId;
-use super::select::{Preference, Scene, Surroundings};
+use super::select::{Placement, Preference, Surroundings};
 use super::service::Service;
 use super::usage;
 
@@ -18,8 +18,8 @@ pub struct Decision {
 /// So many of a list are named; the rest is counted.
 const MAX_NAMED: usize = 4;
 
-impl Scene<'_> {
-    /// The steps that led [`Scene::select`] to `chosen`, told before anything moves.
+impl Placement<'_> {
+    /// The steps that led [`Placement::select`] to `chosen`, told before anything moves.
     pub fn explain(self, index: usize, preference: Preference, chosen: Option<NodeId>) -> String {
         let service = &self.services[index];
         let class = self.classes.of(service);

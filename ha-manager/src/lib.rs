@@ -2,7 +2,7 @@
 //!
 //! This layer only ever computes: it does no IO, reads no clock, waits for nothing and knows neither Terraform nor HTTP.
 //! Whatever a cluster resource manager ([`crm::Crm`], with its [`manager::Manager`]) or a local resource manager
-//! ([`lrm::Lrm`]) needs from the world comes through one trait, [`environment::Environment`]; [`simulation::Simulation`]
+//! ([`lrm::Lrm`]) needs from the world comes through one trait, [`environment::Environment`]; [`testbed::Testbed`]
 //! is a world in memory, and the emulator brings its own.
 //!
 //! PVE 8 (groups) and PVE 9 (rules) are both here: [`config::Policy`] says which one applies, [`config::Engine`] which
@@ -27,7 +27,7 @@ pub mod scenario;
 pub mod select;
 pub mod service;
 pub mod sets;
-pub mod simulation;
 pub mod status;
+pub mod testbed;
 pub mod topsis;
 pub mod usage;

@@ -18,7 +18,7 @@ pub enum Preference {
 
 /// Everything a selection looks at.
 #[derive(Clone, Copy, Debug)]
-pub struct Scene<'a> {
+pub struct Placement<'a> {
     /// The nodes and their states.
     pub nodes: &'a Nodes,
     /// All services, by id.
@@ -29,7 +29,7 @@ pub struct Scene<'a> {
     pub usage: &'a Usage,
 }
 
-impl Scene<'_> {
+impl Placement<'_> {
     /// The node for a service, if there is one.
     pub fn select(self, index: usize, preference: Preference) -> Option<NodeId> {
         let service = &self.services[index];
@@ -150,8 +150,8 @@ mod tests {
         classes.resolve(&nodes);
         let mut usage = Usage::default();
         usage.recount(&nodes, &services, &[], None).unwrap();
-        let scene = Scene { nodes: &nodes, services: &services, classes: &classes, usage: &usage };
-        scene.select(0, Preference::Stay).map(|id| nodes.name(id).clone())
+        let placement = Placement { nodes: &nodes, services: &services, classes: &classes, usage: &usage };
+        placement.select(0, Preference::Stay).map(|id| nodes.name(id).clone())
     }
 
     #[test]

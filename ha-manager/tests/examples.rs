@@ -7,7 +7,7 @@ use pve_ha_manager::config::{
     Affinity, Config, Engine, Name, NodeAffinity, Policy, Requested, Resource, Rule, RuleKind, Scheduler,
     ShutdownPolicy,
 };
-use pve_ha_manager::simulation::{Setup, Simulation, StartFailure};
+use pve_ha_manager::testbed::{Setup, StartFailure, Testbed};
 use pve_ha_manager::usage::{Capacity, Size};
 
 const SETTLE: i64 = 600;
@@ -93,14 +93,14 @@ impl Example {
 
     fn run(self) -> Running {
         let nodes = self.setup.nodes.clone();
-        let mut simulation = Simulation::new(self.setup, self.config);
-        nodes.iter().for_each(|name| simulation.power_on(name));
-        simulation.advance(SETTLE);
-        Running(simulation)
+        let mut testbed = Testbed::new(self.setup, self.config);
+        nodes.iter().for_each(|name| testbed.power_on(name));
+        testbed.advance(SETTLE);
+        Running(testbed)
     }
 }
 
-struct Running(Simulation);
+struct Running(Testbed);
 
 impl Running {
     fn fail(mut self, number: usize) -> Self {

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use pve_ha_manager::config::{Affinity, Config, Name, NodeAffinity, Policy, Resource, Rule, RuleKind};
 use pve_ha_manager::feasibility::infeasible;
 use pve_ha_manager::service::State;
-use pve_ha_manager::simulation::{Setup, Simulation};
+use pve_ha_manager::testbed::{Setup, Testbed};
 
 const NODES: usize = 5;
 
@@ -74,16 +74,16 @@ fn run(cluster: &Cluster) -> [BTreeMap<Name, (State, Name)>; 2] {
         round: 20,
         ..Setup::default()
     };
-    let mut simulation = Simulation::new(setup, config);
-    (0..NODES).for_each(|n| simulation.power_on(&node(n)));
-    let reading = |simulation: &mut Simulation| {
-        simulation.advance(500);
-        let services = &simulation.status().services;
+    let mut testbed = Testbed::new(setup, config);
+    (0..NODES).for_each(|n| testbed.power_on(&node(n)));
+    let reading = |testbed: &mut Testbed| {
+        testbed.advance(500);
+        let services = &testbed.status().services;
         services.iter().map(|(sid, service)| (sid.clone(), (service.state, service.node.clone()))).collect()
     };
-    let before = reading(&mut simulation);
-    simulation.power_off(&node(cluster.failing));
-    [before, reading(&mut simulation)]
+    let before = reading(&mut testbed);
+    testbed.power_off(&node(cluster.failing));
+    [before, reading(&mut testbed)]
 }
 
 fn kept(cluster: &Cluster) -> impl Iterator<Item = &Rule> {

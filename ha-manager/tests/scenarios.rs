@@ -1,6 +1,6 @@
 //! Every placement scenario comes out as Proxmox's own managers decided it.
 
-use pve_ha_manager::scenario::{Case, foretell, play};
+use pve_ha_manager::scenario::{ScenarioCase, foretell, play};
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../acceptance-tests/placement");
 
@@ -9,9 +9,9 @@ const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../acceptance-tests/p
 const FILES: [(&str, usize, usize); 2] =
     [("placement-cases.jsonl", 467, 200), ("placement-cases-5.2.5.jsonl", 125, 40)];
 
-fn scenarios(file: &str) -> Vec<Case> {
+fn scenarios(file: &str) -> Vec<ScenarioCase> {
     let text = std::fs::read_to_string(format!("{FOLDER}/{file}")).expect("the file is carried along");
-    text.lines().map(|line| Case::parse(line).expect("a scenario")).collect()
+    text.lines().map(|line| ScenarioCase::parse(line).expect("a scenario")).collect()
 }
 
 #[test]

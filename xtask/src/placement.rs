@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use pve_ha_manager::scenario::{Case, play};
+use pve_ha_manager::scenario::{ScenarioCase, play};
 
 use crate::Outcome;
 
@@ -27,7 +27,7 @@ pub fn run(args: &Args) -> Outcome {
         let text = std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
         for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
             let at = |error| format!("{}:{}: {error}", file.display(), number + 1);
-            let case = Case::parse(line).map_err(at)?;
+            let case = ScenarioCase::parse(line).map_err(at)?;
             if args.only.as_ref().is_some_and(|only| *only != case.id) {
                 continue;
             }

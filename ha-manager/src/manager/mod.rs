@@ -18,7 +18,7 @@ use super::environment::{Environment, Level};
 use super::explain::Decision;
 use super::imbalance::imbalance;
 use super::nodes::{NodeId, NodeState, Nodes};
-use super::select::{Preference, Scene};
+use super::select::{Placement, Preference};
 use super::service::{Pending, Service, State};
 use super::status::{Disarm, Exit, LrmMode, SharedLrmStatus, Status};
 use super::usage::{self, Usage};
@@ -273,8 +273,9 @@ impl Manager {
     }
 
     fn select(&self, index: usize, preference: Preference) -> Option<NodeId> {
-        let scene = Scene { nodes: &self.nodes, services: &self.services, classes: &self.classes, usage: &self.usage };
-        scene.select(index, preference)
+        let placement =
+            Placement { nodes: &self.nodes, services: &self.services, classes: &self.classes, usage: &self.usage };
+        placement.select(index, preference)
     }
 
     /// Remembers a choice of [`Self::select`], before the service follows it.
@@ -282,8 +283,9 @@ impl Manager {
         if self.decisions.is_none() {
             return;
         }
-        let scene = Scene { nodes: &self.nodes, services: &self.services, classes: &self.classes, usage: &self.usage };
-        let decision = Decision { node: chosen, reason: scene.explain(index, preference, chosen) };
+        let placement =
+            Placement { nodes: &self.nodes, services: &self.services, classes: &self.classes, usage: &self.usage };
+        let decision = Decision { node: chosen, reason: placement.explain(index, preference, chosen) };
         let Some(decisions) = &mut self.decisions else { return };
         let known = decisions.entry(index).or_default();
         // A service without a node is looked at again each round.

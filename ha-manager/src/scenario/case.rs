@@ -8,12 +8,12 @@ use crate::config::{
     Affinity, Config, Engine, Group, Name, NodeAffinity, Policy, Requested, Resource, Rule, RuleKind, Scheduler,
     ShutdownPolicy,
 };
-use crate::simulation::{Setup, StartFailure};
+use crate::testbed::{Setup, StartFailure};
 use crate::usage::{Capacity, Size};
 
 /// One scenario with Proxmox's answer.
 #[derive(Debug, Deserialize)]
-pub struct Case {
+pub struct ScenarioCase {
     /// Its name.
     pub id: String,
     pve: u8,
@@ -170,7 +170,7 @@ pub enum CaseError {
     },
 }
 
-impl Case {
+impl ScenarioCase {
     /// Reads one line.
     ///
     /// # Errors

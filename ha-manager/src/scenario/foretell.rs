@@ -10,7 +10,7 @@ use crate::service::{State, Uid};
 use crate::status::{ServiceStatus, Status};
 
 use super::Difference;
-use super::case::{Case, CaseError, EventKind, Place};
+use super::case::{CaseError, EventKind, Place, ScenarioCase};
 use super::play::show;
 
 /// The differences between Proxmox's answer and the forecast; nothing if the event is not one to be foretold: a node failure
@@ -18,7 +18,7 @@ use super::play::show;
 ///
 /// # Errors
 /// When the scenario uses a word that is unknown.
-pub fn foretell(case: &Case) -> Result<Option<Vec<Difference>>, CaseError> {
+pub fn foretell(case: &ScenarioCase) -> Result<Option<Vec<Difference>>, CaseError> {
     let foretellable = case.event.kind == EventKind::NodeFailure && case.quorate_steady && case.quorate_after;
     if !foretellable || case.has_start_failures() {
         return Ok(None);
@@ -50,7 +50,7 @@ pub fn foretell(case: &Case) -> Result<Option<Vec<Difference>>, CaseError> {
 }
 
 /// The manager's status in the settled placement before the event.
-fn status(case: &Case) -> Result<Status, CaseError> {
+fn status(case: &ScenarioCase) -> Result<Status, CaseError> {
     let nodes = case.nodes_steady.iter().map(|(node, state)| Ok((node.as_str().into(), node_state(state)?)));
     let known = case.steady.iter().filter(|(_, place)| place.state != "ignored");
     let services = (1..).zip(known).map(|(order, (sid, place))| {

@@ -1,13 +1,13 @@
 //! Placement scenarios: a cluster, an event, and where Proxmox's own managers put every service.
 //!
-//! A scenario is one line of JSON. It is played on a [`Simulation`] from the very beginning, and every difference from
+//! A scenario is one line of JSON. It is played on a [`Testbed`] from the very beginning, and every difference from
 //! what Proxmox decided is told.
 
 mod case;
 mod foretell;
 mod play;
 
-pub use case::{Case, CaseError};
+pub use case::{CaseError, ScenarioCase};
 pub use foretell::foretell;
 pub use play::play;
 

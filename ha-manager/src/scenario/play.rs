@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use crate::command::Command;
-use crate::simulation::Simulation;
+use crate::testbed::Testbed;
 
 use super::Difference;
-use super::case::{Case, CaseError, Event, EventKind, Place, Placement};
+use super::case::{CaseError, Event, EventKind, Place, Placement, ScenarioCase};
 
 /// Seconds after which the manager's role is handed on, where it was.
 const HANDOVER_AFTER: i64 = 100;
@@ -15,7 +15,7 @@ const HANDOVER_AFTER: i64 = 100;
 ///
 /// # Errors
 /// When the scenario uses a word that is unknown.
-pub fn play(case: &Case) -> Result<(Vec<Difference>, Vec<String>), CaseError> {
+pub fn play(case: &ScenarioCase) -> Result<(Vec<Difference>, Vec<String>), CaseError> {
     // A scenario doesn't say who was the first manager: the first node by name, or the next one after the role was
     // handed on.
     let mut first = Play::new(case)?;
@@ -29,17 +29,17 @@ pub fn play(case: &Case) -> Result<(Vec<Difference>, Vec<String>), CaseError> {
 }
 
 struct Play<'a> {
-    case: &'a Case,
-    simulation: Simulation,
+    case: &'a ScenarioCase,
+    testbed: Testbed,
     settle: i64,
     differences: Vec<Difference>,
 }
 
 impl<'a> Play<'a> {
-    fn new(case: &'a Case) -> Result<Self, CaseError> {
-        let simulation = Simulation::new(case.setup(), case.config()?);
+    fn new(case: &'a ScenarioCase) -> Result<Self, CaseError> {
+        let testbed = Testbed::new(case.setup(), case.config()?);
         let settle = if case.has_start_failures() { 1100 } else { 650 };
-        Ok(Self { case, simulation, settle, differences: Vec::new() })
+        Ok(Self { case, testbed, settle, differences: Vec::new() })
     }
 
     fn run(&mut self, hand_over: bool) {
@@ -48,24 +48,24 @@ impl<'a> Play<'a> {
     }
 
     fn outcome(self) -> (Vec<Difference>, Vec<String>) {
-        (self.differences, self.simulation.log().to_vec())
+        (self.differences, self.testbed.log().to_vec())
     }
 
     /// Everything before the event that is asked about.
     fn prepare(&mut self, hand_over: bool) {
         for node in self.case.node_names() {
-            self.simulation.power_on(node);
+            self.testbed.power_on(node);
         }
         if hand_over {
-            self.simulation.advance(HANDOVER_AFTER);
+            self.testbed.advance(HANDOVER_AFTER);
             let master = self.master();
-            self.simulation.restart_crm(&master);
+            self.testbed.restart_crm(&master);
         }
-        self.simulation.advance(self.settle);
+        self.testbed.advance(self.settle);
         for (number, earlier) in self.case.history.iter().enumerate() {
             self.compare_placement(&format!("history {number}"), &earlier.before);
             self.happen(&earlier.event);
-            self.simulation.advance(self.settle);
+            self.testbed.advance(self.settle);
         }
     }
 
@@ -75,40 +75,40 @@ impl<'a> Play<'a> {
         self.compare_dropped();
         if !self.case.quorate_steady {
             for node in self.case.node_names() {
-                self.simulation.power_off(node);
+                self.testbed.power_off(node);
             }
         }
-        let logged = self.simulation.log().len();
+        let logged = self.testbed.log().len();
         self.happen(&self.case.event);
-        self.simulation.advance(self.settle);
+        self.testbed.advance(self.settle);
         self.compare_messages(logged);
         self.compare_placement("after", &self.case.after);
         self.compare_cluster("after", &self.case.nodes_after, &self.case.master_after, self.case.quorate_after);
     }
 
     fn master(&self) -> String {
-        self.simulation.status().master_node.as_deref().unwrap_or_default().to_owned()
+        self.testbed.status().master_node.as_deref().unwrap_or_default().to_owned()
     }
 
     fn happen(&mut self, event: &Event) {
         if event.kind == EventKind::Command {
             let line = event.line();
             match line.parse() {
-                Ok(command) => self.simulation.command(command),
+                Ok(command) => self.testbed.command(command),
                 Err(_) => self.compare("event", "command", "a command", &line),
             }
         }
         for node in &event.nodes {
             match event.kind {
-                EventKind::NodeFailure if event.how.as_deref() == Some("network") => self.simulation.cut_network(node),
-                EventKind::NodeFailure => self.simulation.power_off(node),
-                EventKind::Maintenance => self.simulation.command(Command::EnableMaintenance(node.as_str().into())),
-                EventKind::Shutdown => self.simulation.shut_down(node, false),
-                EventKind::Reboot => self.simulation.shut_down(node, true),
+                EventKind::NodeFailure if event.how.as_deref() == Some("network") => self.testbed.cut_network(node),
+                EventKind::NodeFailure => self.testbed.power_off(node),
+                EventKind::Maintenance => self.testbed.command(Command::EnableMaintenance(node.as_str().into())),
+                EventKind::Shutdown => self.testbed.shut_down(node, false),
+                EventKind::Reboot => self.testbed.shut_down(node, true),
                 EventKind::Return if event.from.as_deref() == Some("maintenance") => {
-                    self.simulation.command(Command::DisableMaintenance(node.as_str().into()));
+                    self.testbed.command(Command::DisableMaintenance(node.as_str().into()));
                 }
-                EventKind::Return => self.simulation.power_on(node),
+                EventKind::Return => self.testbed.power_on(node),
                 // It is not about nodes.
                 EventKind::Command => {}
             }
@@ -129,14 +129,14 @@ impl<'a> Play<'a> {
     }
 
     fn place(&self, sid: &str) -> Place {
-        match self.simulation.status().services.get(sid) {
+        match self.testbed.status().services.get(sid) {
             Some(service) => Place {
                 node: service.node.to_string(),
                 state: service.state.as_str().to_owned(),
                 maintenance_node: service.maintenance_node.as_ref().map(ToString::to_string),
             },
             None => Place {
-                node: self.simulation.guest_node(sid).map(ToString::to_string).unwrap_or_default(),
+                node: self.testbed.guest_node(sid).map(ToString::to_string).unwrap_or_default(),
                 state: "ignored".to_owned(),
                 maintenance_node: None,
             },
@@ -145,7 +145,7 @@ impl<'a> Play<'a> {
 
     fn compare_cluster(&mut self, reading: &str, nodes: &BTreeMap<String, String>, master: &str, quorate: bool) {
         let states: BTreeMap<String, String> = self
-            .simulation
+            .testbed
             .status()
             .node_status
             .iter()
@@ -155,7 +155,7 @@ impl<'a> Play<'a> {
             let found = states.get(node).cloned().unwrap_or_default();
             self.compare(reading, &format!("node {node}"), expected, &found);
         }
-        let (found, is_quorate) = (self.master(), self.simulation.quorate());
+        let (found, is_quorate) = (self.master(), self.testbed.quorate());
         self.compare(reading, "master", master, &found);
         self.compare(reading, "quorate", &quorate.to_string(), &is_quorate.to_string());
     }
@@ -163,7 +163,7 @@ impl<'a> Play<'a> {
     /// What the managers logged of commands, from a line of the log on.
     fn compare_messages(&mut self, from: usize) {
         let Some(expected) = &self.case.messages else { return };
-        let lines = self.simulation.log()[from..].iter();
+        let lines = self.testbed.log()[from..].iter();
         let found: Vec<&str> = lines
             .filter(|line| line.contains("crm command"))
             .filter_map(|line| line.split_once(": "))
@@ -174,7 +174,7 @@ impl<'a> Play<'a> {
     }
 
     fn compare_dropped(&mut self) {
-        let Some(manager) = self.simulation.manager() else { return };
+        let Some(manager) = self.testbed.manager() else { return };
         let found: BTreeMap<String, Vec<String>> =
             manager.dropped_rules().iter().map(|(rule, texts)| (rule.to_string(), texts.clone())).collect();
         let shown = |dropped: &BTreeMap<String, Vec<String>>| {

@@ -18,11 +18,11 @@ pub fn found(
     object: &Object,
     keys: &[Key],
     is_destroyed: bool,
-    ledger: &PlannedObjects,
+    planned: &PlannedObjects,
 ) -> Option<Finding> {
     let names = |is_it: &dyn Fn(&Key) -> bool| keys.iter().filter(|key| is_it(key)).map(Key::name).collect::<Vec<_>>();
-    let created = names(&|key| ledger.destroys_and_creates(key));
-    let kept = names(&|key| ledger.destroys_and_keeps(key));
+    let created = names(&|key| planned.destroys_and_creates(key));
+    let kept = names(&|key| planned.destroys_and_keeps(key));
     let (both, detail) = if let Some(first) = created.first() {
         (first, destroyed_and_created(kind, &what(object, &created)))
     } else {

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::objects::Rule;
+use super::objects::CheckedRule;
 use super::view::View;
 use pve_ha_manager::config::{Affinity, Name, Rule as PlacementRule, RuleKind};
 use pve_ha_manager::feasibility::{Infeasible, RuleErrors, infeasible};
@@ -43,7 +43,7 @@ pub struct Complaint {
 
 impl Conflicts {
     /// The feasibility of `rule`; none while a part of it isn't known, or where it is switched off.
-    pub fn of(rule: &Rule, view: &View<'_>) -> Option<Self> {
+    pub fn of(rule: &CheckedRule, view: &View<'_>) -> Option<Self> {
         let rule = rule.placement.clone().filter(|rule| !rule.disabled)?;
         // The HA manager learns of nodes only once it is active; a rule that comes too early for that is sent again.
         let nodes = view.cluster.map(|cluster| cluster.nodes.clone());

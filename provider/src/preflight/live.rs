@@ -25,7 +25,7 @@ const FRESH: Duration = Duration::from_secs(5);
 /// Lists of the cluster, each read when the first object comes that needs it. What is not there was not needed, or not
 /// answered: nothing can be said of it.
 #[derive(Debug, Default)]
-pub struct Live {
+pub struct ClusterLists {
     resources: OnceCell<Option<ObjectIndex>>,
     placed: OnceCell<Option<Placed>>,
     jobs: OnceCell<Option<ObjectIndex>>,
@@ -57,7 +57,7 @@ pub struct Needs {
 #[derive(Debug)]
 pub struct Placed {
     pub are_groups: bool,
-    pub shelf: ObjectIndex,
+    pub index: ObjectIndex,
 }
 
 /// Nodes and guests.
@@ -79,7 +79,7 @@ pub struct Guest {
     pub is_in_error: bool,
 }
 
-impl Live {
+impl ClusterLists {
     /// Reads what is needed and has not been read yet.
     pub async fn read(&self, client: &Client, call: &Call, needs: Needs) {
         tokio::join!(
@@ -224,14 +224,14 @@ async fn lack_of_quorum(client: &Client, call: &Call) -> Option<String> {
 async fn resources(client: &Client, call: &Call) -> Option<ObjectIndex> {
     let entries = list(client, call, Collection::HaResources).await?;
     let resources = entries.iter().filter_map(|entry| HaResource::parse(entry).ok()).map(|resource| resource.noun);
-    Some(shelf(resources.map(recorded)))
+    Some(index(resources.map(recorded)))
 }
 
 async fn placed(client: &Client, call: &Call) -> Option<Placed> {
     if client.ha_mode(call).await.ok()? != HaMode::Rules {
         let entries = list(client, call, Collection::HaGroups).await?;
         let groups = entries.iter().filter_map(understood::<HaGroup>);
-        return Some(Placed { are_groups: true, shelf: shelf(groups.map(recorded)) });
+        return Some(Placed { are_groups: true, index: index(groups.map(recorded)) });
     }
     let entries = list(client, call, Collection::HaRules).await?;
     let rules = entries.iter().filter_map(|entry| {
@@ -241,7 +241,7 @@ async fn placed(client: &Client, call: &Call) -> Option<Placed> {
             understood::<HaResourceAffinityRule>(entry).map(recorded)
         }
     });
-    Some(Placed { are_groups: false, shelf: shelf(rules) })
+    Some(Placed { are_groups: false, index: index(rules) })
 }
 
 async fn manager(client: &Client, call: &Call) -> Option<Json> {
@@ -252,7 +252,7 @@ async fn manager(client: &Client, call: &Call) -> Option<Json> {
 async fn jobs(client: &Client, call: &Call) -> Option<ObjectIndex> {
     let entries = list(client, call, Collection::ReplicationJobs).await?;
     let jobs = entries.iter().filter(|entry| !is_being_removed(entry));
-    Some(shelf(jobs.filter_map(understood::<ReplicationJob>).map(recorded)))
+    Some(index(jobs.filter_map(understood::<ReplicationJob>).map(recorded)))
 }
 
 /// The object of an entry. One that has a property which this provider does not know may mean something else than it seems
@@ -266,14 +266,14 @@ fn recorded<N: Partly<Partial: Into<Object>>>(noun: N) -> Object {
     Partial::<N>::from(noun).into()
 }
 
-fn shelf(objects: impl Iterator<Item = Object>) -> ObjectIndex {
-    let mut shelf = ObjectIndex::default();
+fn index(objects: impl Iterator<Item = Object>) -> ObjectIndex {
+    let mut index = ObjectIndex::default();
     for object in objects {
         if let Some((_, id)) = id(&object) {
-            shelf.put(&id, object);
+            index.put(&id, object);
         }
     }
-    shelf
+    index
 }
 
 impl Cluster {

@@ -7,7 +7,7 @@ use pve_schemas::HaResource;
 use pve_schemas::noun::Partial;
 
 use super::live::Cluster;
-use super::objects::{Kind, Resource};
+use super::objects::{CheckedResource, CheckedRuleKind};
 use super::planned_objects::Family;
 use super::view::View;
 use crate::simulation;
@@ -49,8 +49,8 @@ pub fn stays_on(view: &View<'_>, node: &Name) -> Option<Vec<Stay>> {
 fn stay(view: &View<'_>, sid: &Name) -> Stay {
     let rules = view.rules_naming(sid).into_iter().filter(|rule| rule.object.is_enabled());
     let holding = rules.filter(|rule| match &rule.object.kind {
-        Kind::Nodes(nodes) => nodes.strict == Some(true),
-        Kind::Affinity(_) => true,
+        CheckedRuleKind::Nodes(nodes) => nodes.strict == Some(true),
+        CheckedRuleKind::Affinity(_) => true,
     });
     let rules = holding.filter_map(|rule| Some(format!("rule {}", rule.object.name.as_ref()?)));
     let group = view.resource(sid).and_then(|resource| resource.object.group.clone().flatten());
@@ -94,7 +94,7 @@ fn config(view: &View<'_>) -> Option<Config> {
     Some(Config { resources, policy, ..Config::default() })
 }
 
-fn placed(resource: &Resource) -> Option<Placed> {
+fn placed(resource: &CheckedResource) -> Option<Placed> {
     // Nothing fails to start in a forecast, whatever these will be.
     let noun = Partial::<HaResource> { max_restart: Some(None), max_relocate: Some(None), ..resource.noun.clone() };
     simulation::nouns::resource(&noun)

@@ -1,4 +1,4 @@
-//! What Proxmox would refuse, and what an operator would want to know, told at plan.
+//! Plan-time checks: what Proxmox would refuse, and warnings of what a configuration does to availability.
 //!
 //! This layer only ever adds diagnostics: it changes no planned value and writes nothing. It looks at the cluster through a
 //! few lists, taken once per process, and at the other objects that were planned in the same process; what is not known of
@@ -28,11 +28,11 @@ use crate::framework::{Activity, Diagnostic, Diagnostics, GivenUp, Path, Severit
 use checks::guests;
 use finding::Finding;
 use key::Key;
-use live::{Live, Needs};
-use objects::{Object, Resource};
+use live::{ClusterLists, Needs};
+use objects::{CheckedResource, Object};
 use planned_objects::PlannedObjects;
 use table::Run;
-use view::{Case, View};
+use view::{CheckCase, View};
 
 pub use maintenance::Stay;
 pub use table::{CHECKS, Check, EXISTS_ALREADY, Level, MIGRATION_UNSECURE, OPTION_ALREADY_SET};
@@ -75,10 +75,10 @@ impl CheckedPlan {
 #[derive(Debug, Default)]
 pub struct Preflight {
     ignored: BTreeSet<String>,
-    ledger: Mutex<PlannedObjects>,
-    live: Live,
+    planned: Mutex<PlannedObjects>,
+    live: ClusterLists,
     /// What is to be said once, whichever object comes to it.
-    told: Mutex<HashSet<String>>,
+    reported: Mutex<HashSet<String>>,
     is_writing: AtomicBool,
 }
 
@@ -107,12 +107,12 @@ impl Preflight {
 
     fn conflicts_of(&self, plan: &CheckedPlan) -> Diagnostics {
         let CheckedPlan { kind, prior, planned } = plan;
-        let mut ledger = self.ledger();
+        let mut recorded = self.planned();
         let object = |parsed: &'_ Option<Parsed>| parsed.as_ref().and_then(|parsed| parsed.object.clone());
-        ledger.record(object(prior), object(planned));
+        recorded.record(object(prior), object(planned));
         let keys = |parsed: &'_ Option<Parsed>| parsed.as_ref().map(|parsed| parsed.keys.clone());
         let (old, new) = (keys(prior), keys(planned));
-        ledger.record_keys(old.as_deref(), new.as_deref());
+        recorded.record_keys(old.as_deref(), new.as_deref());
         let mut diagnostics = Diagnostics::new();
         // An apply meets what it has replaced itself, and a delete leaves alone what this process has made.
         if self.ignored.contains(collisions::NAME) || self.is_writing() {
@@ -122,7 +122,7 @@ impl Preflight {
         let subject = new.as_ref().or(old.as_ref()).and_then(|keys| keys.last()).filter(|key| !key.is_part());
         let subject = subject.map(|key| key.name().to_owned());
         let concerned: Vec<Key> = old.into_iter().chain(new).flatten().collect();
-        let found = collisions::found(kind, object, &concerned, planned.is_none(), &ledger);
+        let found = collisions::found(kind, object, &concerned, planned.is_none(), &recorded);
         // Of the objects concerned the one that completes the picture says so, once.
         let finding = found.filter(|finding| self.is_news(format!("{} {}", collisions::NAME, finding.detail)));
         if let Some((finding, check)) = finding.zip(CHECKS.iter().find(|check| check.name == collisions::NAME)) {
@@ -134,7 +134,7 @@ impl Preflight {
     /// Takes note that the state has `object`: it was refreshed.
     pub fn refreshed(&self, kind: &str, object: &Value) {
         if let Some(key) = Key::of(kind, object).into_iter().next() {
-            self.ledger().record_state(key);
+            self.planned().record_state(key);
         }
     }
 
@@ -148,23 +148,23 @@ impl Preflight {
 
     /// Takes note that this process has made what `object` is about.
     pub fn made(&self, kind: &str, object: &Value) {
-        self.ledger().record_made(Key::of(kind, object));
+        self.planned().record_made(Key::of(kind, object));
     }
 
     /// Whether this process has made the object that `state` names.
     pub fn has_made(&self, kind: &str, state: &Value) -> bool {
-        Key::of(kind, state).first().is_some_and(|key| self.ledger().has_made(key))
+        Key::of(kind, state).first().is_some_and(|key| self.planned().has_made(key))
     }
 
     /// Whether this process has made the object of type `kind` with the natural id `id`.
     pub fn has_made_named(&self, kind: &str, id: &str) -> bool {
-        self.ledger().has_made(&Key::named(kind, id))
+        self.planned().has_made(&Key::named(kind, id))
     }
 
     /// The names of what `object` is about and this process has made.
     pub fn made_of(&self, kind: &str, object: &Value) -> BTreeSet<String> {
-        let ledger = self.ledger();
-        Key::of(kind, object).iter().filter(|key| ledger.has_made(key)).map(|key| key.name().to_owned()).collect()
+        let recorded = self.planned();
+        Key::of(kind, object).iter().filter(|key| recorded.has_made(key)).map(|key| key.name().to_owned()).collect()
     }
 
     /// Whether this process is past its plan.
@@ -187,15 +187,15 @@ impl Preflight {
         let patience = call.left().min(LISTS_TIMEOUT);
         self.live.read(client, &Call::within(patience, call.stop.clone()), needs(object, Task::Destroy)).await;
         let cluster = self.live.cluster();
-        let look = |ledger: &PlannedObjects| -> bool {
-            references::are_decided(object, &View { live: &self.live, cluster: cluster.as_deref(), planned: ledger })
+        let look = |recorded: &PlannedObjects| -> bool {
+            references::are_decided(object, &View { live: &self.live, cluster: cluster.as_deref(), planned: recorded })
         };
-        activity.until(Instant::now() + patience, || call.stop.is_cancelled() || look(&self.ledger())).await;
-        let ledger = self.ledger();
-        references::given_up(object, &View { live: &self.live, cluster: cluster.as_deref(), planned: &ledger })
+        activity.until(Instant::now() + patience, || call.stop.is_cancelled() || look(&self.planned())).await;
+        let recorded = self.planned();
+        references::given_up(object, &View { live: &self.live, cluster: cluster.as_deref(), planned: &recorded })
     }
 
-    /// Takes note that a write is about to be sent. From then on this is no plan but an apply, whose plan has told all
+    /// Takes note that a write is about to be sent. From then on this is no plan but an apply, whose plan had all
     /// warnings, and what the lists say has been overtaken by own writes.
     pub fn writing(&self) {
         self.is_writing.store(true, Ordering::Relaxed);
@@ -221,13 +221,13 @@ impl Preflight {
     /// refreshes nothing asks nothing.
     pub async fn keep(&self, client: &Client, call: &Call, plan: &CheckedPlan) -> Diagnostics {
         let mut diagnostics = Diagnostics::new();
-        let Some(Object::Resource(Resource { sid: Some(sid), .. })) = &plan.object().object else {
+        let Some(Object::Resource(CheckedResource { sid: Some(sid), .. })) = &plan.object().object else {
             return diagnostics;
         };
         let check = CHECKS.iter().find(|check| check.name == guests::MISSING);
-        let is_told = |check: &&Check| !self.ignored.contains(check.name) && !self.is_writing();
-        let was_refreshed = self.ledger().was_refreshed(&Key::named(plan.kind, sid));
-        let Some(check) = check.filter(is_told).filter(|_| was_refreshed) else { return diagnostics };
+        let is_enabled = |check: &&Check| !self.ignored.contains(check.name) && !self.is_writing();
+        let was_refreshed = self.planned().was_refreshed(&Key::named(plan.kind, sid));
+        let Some(check) = check.filter(is_enabled).filter(|_| was_refreshed) else { return diagnostics };
         let call = &Call::within(call.left().min(LISTS_TIMEOUT), call.stop.clone());
         self.live.read_guests(client, call).await;
         let cluster = self.live.cluster();
@@ -235,8 +235,8 @@ impl Preflight {
             return diagnostics;
         }
         self.live.read_permissions(client, call).await;
-        let ledger = self.ledger();
-        let view = View { live: &self.live, cluster: cluster.as_deref(), planned: &ledger };
+        let recorded = self.planned();
+        let view = View { live: &self.live, cluster: cluster.as_deref(), planned: &recorded };
         if let Some(finding) = guests::gone(&view, sid) {
             diagnostics.push(finding.into_diagnostic(check, None));
         }
@@ -252,8 +252,8 @@ impl Preflight {
 
     /// The warning of the check called `name` of what is called `subject`, unless it is ignored, or this is no plan any more.
     pub fn warning(&self, name: &str, subject: &str, path: Option<Path>, detail: String) -> Option<Diagnostic> {
-        let is_told = !self.ignored.contains(name) && !self.is_writing();
-        let check = CHECKS.iter().find(|check| check.name == name).filter(|_| is_told)?;
+        let is_enabled = !self.ignored.contains(name) && !self.is_writing();
+        let check = CHECKS.iter().find(|check| check.name == name).filter(|_| is_enabled)?;
         Some(finding::warning(path, detail).into_diagnostic(check, Some(subject)))
     }
 
@@ -265,9 +265,9 @@ impl Preflight {
         self.live.read(client, call, needs).await;
         self.live.refresh(client, call, object.guest()).await;
         let cluster = self.live.cluster();
-        let ledger = self.ledger();
-        let view = View { live: &self.live, cluster: cluster.as_deref(), planned: &ledger };
-        let case = Case::new(object, subject, view, &self.told);
+        let recorded = self.planned();
+        let view = View { live: &self.live, cluster: cluster.as_deref(), planned: &recorded };
+        let case = CheckCase::new(object, subject, view, &self.reported);
         let is_writing = self.is_writing();
         for check in CHECKS.iter().filter(|check| !self.ignored.contains(check.name)) {
             let found = match check.run {
@@ -283,11 +283,11 @@ impl Preflight {
 
     /// Whether this is said for the first time in this process.
     fn is_news(&self, what: String) -> bool {
-        self.told.lock().unwrap_or_else(PoisonError::into_inner).insert(what)
+        self.reported.lock().unwrap_or_else(PoisonError::into_inner).insert(what)
     }
 
-    fn ledger(&self) -> MutexGuard<'_, PlannedObjects> {
-        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    fn planned(&self) -> MutexGuard<'_, PlannedObjects> {
+        self.planned.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -339,9 +339,9 @@ fn needs(object: &Object, task: Task) -> Needs {
     }
 }
 
-/// The services that stay active on `node` in maintenance, as the cluster is now; none where that can't be told.
+/// The services that stay active on `node` in maintenance, as the cluster is now; none where that is unknown.
 pub async fn stays_on(client: &Client, call: &Call, node: &str) -> Option<Vec<Stay>> {
-    let live = Live::default();
+    let live = ClusterLists::default();
     let call = &Call::within(call.left().min(LISTS_TIMEOUT), call.stop.clone());
     let needs = Needs { cluster: true, resources: true, placed: true, manager: true, ..Needs::default() };
     live.read(client, call, needs).await;

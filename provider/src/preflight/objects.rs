@@ -20,10 +20,10 @@ pub type Known<T> = Option<T>;
 /// Any object that is checked.
 #[derive(Debug, Clone)]
 pub enum Object {
-    Resource(Resource),
-    Rule(Rule),
-    Group(Group),
-    Job(Job),
+    Resource(CheckedResource),
+    Rule(CheckedRule),
+    Group(CheckedGroup),
+    Job(CheckedJob),
     Options,
     Qdevice,
     Hosted(Hosted),
@@ -44,7 +44,7 @@ pub struct Hosted {
 
 /// An HA resource.
 #[derive(Debug, Clone)]
-pub struct Resource {
+pub struct CheckedResource {
     pub sid: Known<Name>,
     pub group: Known<Option<Name>>,
     pub noun: Partial<HaResource>,
@@ -52,18 +52,18 @@ pub struct Resource {
 
 /// An HA rule of either type.
 #[derive(Debug, Clone)]
-pub struct Rule {
+pub struct CheckedRule {
     pub name: Known<Name>,
     pub resources: Known<BTreeSet<Name>>,
     pub disabled: Known<bool>,
-    pub kind: Kind,
+    pub kind: CheckedRuleKind,
     /// The rule for the placement algorithm.
     pub placement: Known<PlacementRule>,
 }
 
 /// What a rule says.
 #[derive(Debug, Clone)]
-pub enum Kind {
+pub enum CheckedRuleKind {
     Nodes(Nodes),
     Affinity(Known<Affinity>),
 }
@@ -80,7 +80,7 @@ pub struct Nodes {
 
 /// An HA group.
 #[derive(Debug, Clone)]
-pub struct Group {
+pub struct CheckedGroup {
     pub name: Known<Name>,
     pub nodes: Nodes,
     pub noun: Partial<HaGroup>,
@@ -88,7 +88,7 @@ pub struct Group {
 
 /// A replication job.
 #[derive(Debug, Clone)]
-pub struct Job {
+pub struct CheckedJob {
     pub guest: Known<u64>,
     pub number: Known<u64>,
     pub target: Known<Name>,
@@ -151,7 +151,7 @@ impl Object {
     }
 }
 
-impl Resource {
+impl CheckedResource {
     /// Whether the HA manager has anything to do with it, as far as is known.
     pub fn is_managed(&self) -> bool {
         self.noun.state() != Some(HaState::Ignored)
@@ -164,7 +164,7 @@ impl Resource {
     }
 }
 
-impl Rule {
+impl CheckedRule {
     /// Whether it counts, as far as is known.
     pub fn is_enabled(&self) -> bool {
         self.disabled == Some(false)
@@ -173,7 +173,7 @@ impl Rule {
     /// The nodes, if it is an enabled node affinity rule.
     pub fn enabled_nodes(&self) -> Option<&Nodes> {
         match &self.kind {
-            Kind::Nodes(nodes) if self.is_enabled() => Some(nodes),
+            CheckedRuleKind::Nodes(nodes) if self.is_enabled() => Some(nodes),
             _ => None,
         }
     }

@@ -1,18 +1,18 @@
-//! What was planned in this process, what of it was made, and a shelf of objects that finds them by what they speak of.
+//! What was planned in this process, what of it was made, and an index of objects by what they name.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::key::Key;
-use super::objects::{Group, Job, Object, Resource, Rule};
+use super::objects::{CheckedGroup, CheckedJob, CheckedResource, CheckedRule, Object};
 use pve_ha_manager::config::Name;
 
 /// Objects by their natural ids, and by what they name.
 #[derive(Debug, Default)]
 pub struct ObjectIndex {
-    pub resources: HashMap<Name, Resource>,
-    pub rules: HashMap<Name, Rule>,
-    pub groups: HashMap<Name, Group>,
-    pub jobs: HashMap<Name, Job>,
+    pub resources: HashMap<Name, CheckedResource>,
+    pub rules: HashMap<Name, CheckedRule>,
+    pub groups: HashMap<Name, CheckedGroup>,
+    pub jobs: HashMap<Name, CheckedJob>,
     rules_naming: HashMap<Name, BTreeSet<Name>>,
     users_of: HashMap<Name, BTreeSet<Name>>,
     jobs_of: HashMap<u64, BTreeSet<Name>>,
@@ -30,7 +30,7 @@ pub enum Family {
 /// What was planned so far.
 #[derive(Debug, Default)]
 pub struct PlannedObjects {
-    pub shelf: ObjectIndex,
+    pub index: ObjectIndex,
     removed: HashSet<(Family, Name)>,
     nameless: HashSet<Family>,
     creates: HashMap<Key, usize>,
@@ -57,7 +57,7 @@ impl PlannedObjects {
         }
         match (planned, new) {
             (Some(object), Some(new)) => {
-                self.shelf.put(&new.1, object);
+                self.index.put(&new.1, object);
                 self.removed.remove(&new);
             }
             (Some(Object::Qdevice), None) => self.has_qdevice = true,
@@ -139,7 +139,7 @@ impl PlannedObjects {
 
     /// Whether an object is to exist.
     pub fn plans(&self, family: Family, id: &Name) -> bool {
-        self.shelf.has(family, id)
+        self.index.has(family, id)
     }
 
     /// Whether the cluster's object of this id counts no more: it is planned otherwise, or to be removed.
@@ -168,7 +168,7 @@ impl ObjectIndex {
     pub fn put(&mut self, id: &Name, object: Object) {
         match object {
             Object::Resource(resource) => {
-                let group = |resource: &Resource| resource.group.clone().flatten();
+                let group = |resource: &CheckedResource| resource.group.clone().flatten();
                 if let Some(old) = self.resources.get(id).and_then(group) {
                     self.users_of.entry(old).or_default().remove(id);
                 }
@@ -224,7 +224,7 @@ pub fn id(object: &Object) -> Option<(Family, Name)> {
         Object::Rule(rule) => rule.name.clone()?,
         Object::Group(group) => group.name.clone()?,
         // A job whose number is chosen later is none that exists; one guest has one job to each target.
-        Object::Job(Job { guest: Some(guest), number, target, .. }) => match (number, target) {
+        Object::Job(CheckedJob { guest: Some(guest), number, target, .. }) => match (number, target) {
             (Some(number), _) => format!("{guest}-{number}").into(),
             (None, Some(target)) => format!("{guest} to {target}").into(),
             (None, None) => return None,
@@ -257,12 +257,12 @@ mod tests {
 
     #[test]
     fn a_renamed_object_removes_the_old_one_unless_another_takes_its_name() {
-        let mut ledger = PlannedObjects::default();
-        ledger.record(rule("aa".into(), &["vm:100"]), rule("bb".into(), &["vm:100"]));
-        assert!(ledger.overrides(Family::Rule, &"aa".into()) && !ledger.plans(Family::Rule, &"aa".into()));
-        ledger.record(None, rule("aa".into(), &["vm:101"]));
-        ledger.record(rule("aa".into(), &["vm:100"]), None);
-        assert!(ledger.plans(Family::Rule, &"aa".into()));
+        let mut planned = PlannedObjects::default();
+        planned.record(rule("aa".into(), &["vm:100"]), rule("bb".into(), &["vm:100"]));
+        assert!(planned.overrides(Family::Rule, &"aa".into()) && !planned.plans(Family::Rule, &"aa".into()));
+        planned.record(None, rule("aa".into(), &["vm:101"]));
+        planned.record(rule("aa".into(), &["vm:100"]), None);
+        assert!(planned.plans(Family::Rule, &"aa".into()));
     }
 
     /// The keys of a job of guest 100 with this number, if it is known, to this node.
@@ -276,16 +276,16 @@ mod tests {
         let orders = [[&plans[0], &plans[1]], [&plans[1], &plans[0]]];
         let all: Vec<Key> = plans.iter().flatten().flatten().flatten().cloned().collect();
         let found = orders.map(|order| {
-            let mut ledger = PlannedObjects::default();
+            let mut planned = PlannedObjects::default();
             for [old, new] in order {
-                ledger.record_keys(old.as_deref(), new.as_deref());
+                planned.record_keys(old.as_deref(), new.as_deref());
                 if let (Some(old), Some(new)) = (old, new)
                     && old != new
                 {
-                    ledger.record_keys(None, Some(new));
+                    planned.record_keys(None, Some(new));
                 }
             }
-            all.iter().any(|key| ledger.destroys_and_creates(key) || ledger.destroys_and_keeps(key))
+            all.iter().any(|key| planned.destroys_and_creates(key) || planned.destroys_and_keeps(key))
         });
         found.into()
     }
@@ -317,13 +317,13 @@ mod tests {
 
     #[test]
     fn an_object_planned_again_is_found_by_what_it_names_now() {
-        let mut ledger = PlannedObjects::default();
-        ledger.record(None, rule("aa".into(), &["vm:100", "vm:101"]));
-        ledger.record(None, rule("aa".into(), &["vm:101"]));
-        assert_eq!(ledger.shelf.rules_naming("vm:100").count(), 0);
-        assert_eq!(ledger.shelf.rules_naming("vm:101").count(), 1);
-        assert!(!ledger.has_nameless(Family::Rule));
-        ledger.record(None, rule(Value::Unknown, &["vm:102"]));
-        assert!(ledger.has_nameless(Family::Rule));
+        let mut planned = PlannedObjects::default();
+        planned.record(None, rule("aa".into(), &["vm:100", "vm:101"]));
+        planned.record(None, rule("aa".into(), &["vm:101"]));
+        assert_eq!(planned.index.rules_naming("vm:100").count(), 0);
+        assert_eq!(planned.index.rules_naming("vm:101").count(), 1);
+        assert!(!planned.has_nameless(Family::Rule));
+        planned.record(None, rule(Value::Unknown, &["vm:102"]));
+        assert!(planned.has_nameless(Family::Rule));
     }
 }

@@ -4,7 +4,7 @@ use pve_schemas::HaGroup;
 use pve_schemas::noun::Noun;
 
 use super::key::Key;
-use super::objects::{Object, Resource};
+use super::objects::{CheckedResource, Object};
 use super::planned_objects::{Family, ObjectIndex};
 use super::view::View;
 use crate::framework::GivenUp;
@@ -24,8 +24,8 @@ impl<'a> Referrers<'a> {
                 let ids = view.live.resources()?.users_of(group.name.as_ref()?).collect();
                 Some(Self { family: Family::Resource, ids })
             }
-            Object::Resource(Resource { sid: Some(sid), noun, .. }) if noun.purge_rules() == Some(false) => {
-                let ids = view.live.placed()?.shelf.rules_naming(sid).collect();
+            Object::Resource(CheckedResource { sid: Some(sid), noun, .. }) if noun.purge_rules() == Some(false) => {
+                let ids = view.live.placed()?.index.rules_naming(sid).collect();
                 Some(Self { family: Family::Rule, ids })
             }
             _ => None,
@@ -48,7 +48,7 @@ pub fn are_decided(object: &Object, view: &View<'_>) -> bool {
 pub fn given_up(object: &Object, view: &View<'_>) -> Vec<GivenUp> {
     let (Object::Group(group), Some(referrers)) = (object, Referrers::of(object, view)) else { return Vec::new() };
     let Some(name) = group.name.as_ref().filter(|_| are_decided(object, view)) else { return Vec::new() };
-    let planned = referrers.ids.into_iter().filter_map(|sid| Some((sid, becomes(&view.planned.shelf, sid)?)));
+    let planned = referrers.ids.into_iter().filter_map(|sid| Some((sid, becomes(&view.planned.index, sid)?)));
     let given_up = planned.map(|(sid, group)| {
         let to = group.filter(|group| group.as_ref() != Some(name))?;
         let is_to_new = to.as_ref().is_some_and(|to| view.planned.creates(&Key::named(HaGroup::NAME, to)));

@@ -3,7 +3,7 @@
 use super::Finding;
 use super::checks::{cluster, destroy, guests, nodes, replication, rules};
 use super::collisions;
-use super::view::Case;
+use super::view::CheckCase;
 
 /// A check.
 pub struct Check {
@@ -43,7 +43,7 @@ impl std::fmt::Display for Level {
 /// Where a check is made.
 pub(super) enum Run {
     /// Here, for each object that is created, changed, replaced or destroyed.
-    Object(fn(&Case<'_>) -> Vec<Finding>),
+    Object(fn(&CheckCase<'_>) -> Vec<Finding>),
     /// Where its facts are: see the uses of its name.
     Elsewhere,
 }
@@ -308,11 +308,11 @@ mod tests {
     #[test]
     fn the_guide_lists_every_check() {
         let guide = include_str!("../../../docs/guides/preflight.md");
-        let told: Vec<&str> = guide.lines().filter(|line| line.starts_with("| `")).collect();
+        let listed: Vec<&str> = guide.lines().filter(|line| line.starts_with("| `")).collect();
         let table: Vec<String> =
             CHECKS.iter().map(|check| format!("| `{}` | {} | {} |", check.name, check.level, check.doc)).collect();
         assert_eq!(
-            told,
+            listed,
             table,
             "docs/guides/preflight.md has other lines than the table of checks:\n{}",
             table.join("\n")

@@ -6,8 +6,8 @@ use std::sync::{Mutex, PoisonError};
 
 use super::conflicts::Conflicts;
 use super::key::Key;
-use super::live::{Cluster, Guest, Live};
-use super::objects::{Group, Job, Nodes, Object, Resource, Rule, guest_of};
+use super::live::{Cluster, ClusterLists, Guest};
+use super::objects::{CheckedGroup, CheckedJob, CheckedResource, CheckedRule, Nodes, Object, guest_of};
 use super::planned_objects::{Family, PlannedObjects, id};
 use super::{Subject, Task};
 use pve_ha_manager::config::Name;
@@ -15,7 +15,7 @@ use pve_ha_manager::config::Name;
 /// The cluster and the plan.
 #[derive(Clone, Copy)]
 pub struct View<'a> {
-    pub live: &'a Live,
+    pub live: &'a ClusterLists,
     /// None where the cluster gave no answer.
     pub cluster: Option<&'a Cluster>,
     pub planned: &'a PlannedObjects,
@@ -30,53 +30,53 @@ pub struct Seen<'a, T> {
 
 impl<'a> View<'a> {
     /// An HA resource.
-    pub fn resource(&self, sid: &Name) -> Option<Seen<'a, Resource>> {
-        let planned = self.planned.shelf.resources.get(sid);
+    pub fn resource(&self, sid: &Name) -> Option<Seen<'a, CheckedResource>> {
+        let planned = self.planned.index.resources.get(sid);
         let live = || self.live.resources()?.resources.get(sid).filter(|_| self.still(Family::Resource, sid));
         seen(planned, live)
     }
 
     /// An HA group.
-    pub fn group(&self, name: &Name) -> Option<Seen<'a, Group>> {
-        let planned = self.planned.shelf.groups.get(name);
-        let live = || self.live.placed()?.shelf.groups.get(name).filter(|_| self.still(Family::Group, name));
+    pub fn group(&self, name: &Name) -> Option<Seen<'a, CheckedGroup>> {
+        let planned = self.planned.index.groups.get(name);
+        let live = || self.live.placed()?.index.groups.get(name).filter(|_| self.still(Family::Group, name));
         seen(planned, live)
     }
 
     /// The HA resources; none where they weren't listed.
-    pub fn resources(&self) -> Option<Vec<Seen<'a, Resource>>> {
+    pub fn resources(&self) -> Option<Vec<Seen<'a, CheckedResource>>> {
         let live = self.live.resources()?;
         let theirs = live.resources.iter().filter(|(sid, _)| self.still(Family::Resource, sid));
-        Some(both(self.planned.shelf.resources.values(), theirs.map(|(_, resource)| resource)))
+        Some(both(self.planned.index.resources.values(), theirs.map(|(_, resource)| resource)))
     }
 
     /// The rules.
-    pub fn rules(&self) -> Vec<Seen<'a, Rule>> {
-        let live = self.live.placed().into_iter().flat_map(|placed| &placed.shelf.rules);
+    pub fn rules(&self) -> Vec<Seen<'a, CheckedRule>> {
+        let live = self.live.placed().into_iter().flat_map(|placed| &placed.index.rules);
         let theirs = live.filter(|(name, _)| self.still(Family::Rule, name)).map(|(_, rule)| rule);
-        both(self.planned.shelf.rules.values(), theirs)
+        both(self.planned.index.rules.values(), theirs)
     }
 
     /// The HA groups.
-    pub fn groups(&self) -> Vec<Seen<'a, Group>> {
-        let live = self.live.placed().into_iter().flat_map(|placed| &placed.shelf.groups);
+    pub fn groups(&self) -> Vec<Seen<'a, CheckedGroup>> {
+        let live = self.live.placed().into_iter().flat_map(|placed| &placed.index.groups);
         let theirs = live.filter(|(name, _)| self.still(Family::Group, name)).map(|(_, group)| group);
-        both(self.planned.shelf.groups.values(), theirs)
+        both(self.planned.index.groups.values(), theirs)
     }
 
     /// The rules that name an HA resource.
-    pub fn rules_naming(&self, sid: &str) -> Vec<Seen<'a, Rule>> {
-        let planned = &self.planned.shelf;
+    pub fn rules_naming(&self, sid: &str) -> Vec<Seen<'a, CheckedRule>> {
+        let planned = &self.planned.index;
         let ours = planned.rules_naming(sid).filter_map(|name| planned.rules.get(name));
-        let live = self.live.placed().into_iter().map(|placed| &placed.shelf);
+        let live = self.live.placed().into_iter().map(|placed| &placed.index);
         let theirs = live.flat_map(|live| live.rules_naming(sid).filter_map(|name| live.rules.get(name)));
         let theirs = theirs.filter(|rule| rule.name.as_ref().is_some_and(|name| self.still(Family::Rule, name)));
         both(ours, theirs)
     }
 
     /// The HA resources of a group.
-    pub fn users_of(&self, group: &str) -> Vec<Seen<'a, Resource>> {
-        let planned = &self.planned.shelf;
+    pub fn users_of(&self, group: &str) -> Vec<Seen<'a, CheckedResource>> {
+        let planned = &self.planned.index;
         let ours = planned.users_of(group).filter_map(|sid| planned.resources.get(sid));
         let live = self.live.resources().into_iter();
         let theirs = live.flat_map(|live| live.users_of(group).filter_map(|sid| live.resources.get(sid)));
@@ -85,8 +85,8 @@ impl<'a> View<'a> {
     }
 
     /// The replication jobs of a guest.
-    pub fn jobs_of(&self, guest: u64) -> Vec<Seen<'a, Job>> {
-        let planned = &self.planned.shelf;
+    pub fn jobs_of(&self, guest: u64) -> Vec<Seen<'a, CheckedJob>> {
+        let planned = &self.planned.index;
         let ours = planned.jobs_of(guest).filter_map(|id| planned.jobs.get(id));
         let live = self.live.jobs().into_iter();
         let theirs = live.flat_map(|live| {
@@ -111,7 +111,7 @@ impl<'a> View<'a> {
     }
 
     /// Whether an HA resource moves back to a better node; on PVE 8 its group decides.
-    pub fn returns(&self, resource: &Resource) -> bool {
+    pub fn returns(&self, resource: &CheckedResource) -> bool {
         let group = resource.group.clone().flatten().and_then(|name| self.group(&name));
         resource.returns() && group.is_none_or(|group| group.object.noun.nofailback() == Some(false))
     }
@@ -119,12 +119,12 @@ impl<'a> View<'a> {
     /// Whether the cluster has an object of this one's natural id, whatever this plan makes of it.
     pub fn is_on_cluster(&self, object: &Object) -> bool {
         let Some((family, id)) = id(object) else { return false };
-        let shelf = match family {
+        let index = match family {
             Family::Resource => self.live.resources(),
-            Family::Rule | Family::Group => self.live.placed().map(|placed| &placed.shelf),
+            Family::Rule | Family::Group => self.live.placed().map(|placed| &placed.index),
             Family::Job => self.live.jobs(),
         };
-        shelf.is_some_and(|shelf| shelf.has(family, &id))
+        index.is_some_and(|index| index.has(family, &id))
     }
 
     /// A guest that exists.
@@ -155,17 +155,17 @@ fn both<'a, T>(planned: impl Iterator<Item = &'a T>, live: impl Iterator<Item = 
 }
 
 /// One object to be checked.
-pub struct Case<'a> {
+pub struct CheckCase<'a> {
     object: &'a Object,
     subject: Subject<'a>,
     pub view: View<'a>,
-    told: &'a Mutex<HashSet<String>>,
+    reported: &'a Mutex<HashSet<String>>,
     conflicts: OnceCell<Option<Conflicts>>,
 }
 
-impl<'a> Case<'a> {
-    pub fn new(object: &'a Object, subject: Subject<'a>, view: View<'a>, told: &'a Mutex<HashSet<String>>) -> Self {
-        Self { object, subject, view, told, conflicts: OnceCell::new() }
+impl<'a> CheckCase<'a> {
+    pub fn new(object: &'a Object, subject: Subject<'a>, view: View<'a>, reported: &'a Mutex<HashSet<String>>) -> Self {
+        Self { object, subject, view, reported, conflicts: OnceCell::new() }
     }
 
     /// The resource type.
@@ -264,7 +264,7 @@ impl<'a> Case<'a> {
     }
 
     /// The HA resource that is to be created, changed or replaced, and its id.
-    pub fn resource(&self) -> Option<(&'a Name, &'a Resource)> {
+    pub fn resource(&self) -> Option<(&'a Name, &'a CheckedResource)> {
         match self.changed()? {
             Object::Resource(resource) => Some((resource.sid.as_ref()?, resource)),
             _ => None,
@@ -272,7 +272,7 @@ impl<'a> Case<'a> {
     }
 
     /// The rule that is to be created, changed or replaced, and its name for messages.
-    pub fn rule(&self) -> Option<(&'a str, &'a Rule)> {
+    pub fn rule(&self) -> Option<(&'a str, &'a CheckedRule)> {
         match self.changed()? {
             Object::Rule(rule) => Some((rule.name.as_deref().unwrap_or("the rule"), rule)),
             _ => None,
@@ -280,7 +280,7 @@ impl<'a> Case<'a> {
     }
 
     /// The group that is to be created, changed or replaced, and its name for messages.
-    pub fn group(&self) -> Option<(&'a str, &'a Group)> {
+    pub fn group(&self) -> Option<(&'a str, &'a CheckedGroup)> {
         match self.changed()? {
             Object::Group(group) => Some((group.name.as_deref().unwrap_or("the group"), group)),
             _ => None,
@@ -288,7 +288,7 @@ impl<'a> Case<'a> {
     }
 
     /// The replication job that is to be created, changed or replaced, and its name for messages.
-    pub fn job(&self) -> Option<(String, &'a Job)> {
+    pub fn job(&self) -> Option<(String, &'a CheckedJob)> {
         match self.changed()? {
             Object::Job(job) => {
                 let guest = job.guest.map_or_else(|| "a guest".to_owned(), |guest| format!("guest {guest}"));
@@ -300,7 +300,7 @@ impl<'a> Case<'a> {
 
     /// Whether this is said for the first time in this process.
     pub fn is_news(&self, what: String) -> bool {
-        self.told.lock().unwrap_or_else(PoisonError::into_inner).insert(what)
+        self.reported.lock().unwrap_or_else(PoisonError::into_inner).insert(what)
     }
 
     /// What stands against the rule.

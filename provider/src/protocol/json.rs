@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::malformed::{MAX_DEPTH, Malformed};
-use super::shape::{Kind, Shape};
+use super::shape::{Shape, ShapeKind};
 use crate::framework::{Step, Value};
 
 /// The value that `bytes` hold, read as `shape`. Members that the schema doesn't know are dropped, missing ones are null.
@@ -28,22 +28,22 @@ fn value(raw: &RawValue, shape: Shape<'_>, depth: usize) -> Result<Value, Malfor
     }
     let bytes = text.as_bytes();
     match shape.kind() {
-        Kind::Bool => parse(bytes).map(Value::Bool).map_err(|_| Malformed::new("is not a bool")),
+        ShapeKind::Bool => parse(bytes).map(Value::Bool).map_err(|_| Malformed::new("is not a bool")),
         // Quoted too: core stores numbers that way where a type was once a string.
-        Kind::Number => {
+        ShapeKind::Number => {
             text.trim_matches('"').parse().map(Value::Number).map_err(|_| Malformed::new("is not a number"))
         }
-        Kind::String => parse(bytes).map(Value::String).map_err(|_| Malformed::new("is not a string")),
-        Kind::List(element) => elements(bytes, element, depth).map(Value::List),
-        Kind::Set(element) => elements(bytes, element, depth).map(Value::set).map_err(Malformed::within_set),
-        Kind::Map(element) => {
+        ShapeKind::String => parse(bytes).map(Value::String).map_err(|_| Malformed::new("is not a string")),
+        ShapeKind::List(element) => elements(bytes, element, depth).map(Value::List),
+        ShapeKind::Set(element) => elements(bytes, element, depth).map(Value::set).map_err(Malformed::within_set),
+        ShapeKind::Map(element) => {
             let members = members(bytes)?.into_iter().map(|(key, raw)| {
                 let value = value(raw, element, depth + 1).map_err(|e| e.within(Step::Key(key.clone())))?;
                 Ok((key, value))
             });
             Ok(Value::Map(members.collect::<Result<_, _>>()?))
         }
-        Kind::Object(attributes) => {
+        ShapeKind::Object(attributes) => {
             let members = members(bytes)?;
             let attributes = attributes.iter().map(|(name, shape)| {
                 let value = match members.get(name) {

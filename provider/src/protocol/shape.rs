@@ -16,7 +16,7 @@ pub(super) enum Shape<'a> {
 
 /// What a shape comes down to.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Kind<'a> {
+pub(super) enum ShapeKind<'a> {
     Bool,
     Number,
     String,
@@ -42,22 +42,22 @@ impl<'a> Shape<'a> {
         Self::Block(&schema.identity)
     }
 
-    pub(super) fn kind(self) -> Kind<'a> {
+    pub(super) fn kind(self) -> ShapeKind<'a> {
         match self {
-            Self::Type(Type::Bool) => Kind::Bool,
-            Self::Type(Type::Number) => Kind::Number,
-            Self::Type(Type::String) => Kind::String,
-            Self::Type(Type::List(element)) => Kind::List(Self::Type(element)),
-            Self::Type(Type::Set(element)) => Kind::Set(Self::Type(element)),
-            Self::Type(Type::Map(element)) => Kind::Map(Self::Type(element)),
-            Self::Type(Type::Object(attributes)) => Kind::Object(Members::Attributes(attributes)),
-            Self::Block(block) => Kind::Object(Members::Block(block)),
+            Self::Type(Type::Bool) => ShapeKind::Bool,
+            Self::Type(Type::Number) => ShapeKind::Number,
+            Self::Type(Type::String) => ShapeKind::String,
+            Self::Type(Type::List(element)) => ShapeKind::List(Self::Type(element)),
+            Self::Type(Type::Set(element)) => ShapeKind::Set(Self::Type(element)),
+            Self::Type(Type::Map(element)) => ShapeKind::Map(Self::Type(element)),
+            Self::Type(Type::Object(attributes)) => ShapeKind::Object(Members::Attributes(attributes)),
+            Self::Block(block) => ShapeKind::Object(Members::Block(block)),
             Self::Nested(nested) => {
                 let object = Self::Block(&nested.block);
                 match nested.nesting {
                     Nesting::Single => object.kind(),
-                    Nesting::List => Kind::List(object),
-                    Nesting::Set => Kind::Set(object),
+                    Nesting::List => ShapeKind::List(object),
+                    Nesting::Set => ShapeKind::Set(object),
                 }
             }
         }

@@ -6,12 +6,12 @@ use crate::preflight::finding::Finding;
 use crate::preflight::finding::{error, general_warning, warning};
 use crate::preflight::key::Key;
 use crate::preflight::objects::Object;
-use crate::preflight::view::{Case, list};
+use crate::preflight::view::{CheckCase, list};
 use crate::privileges::{self, Need, On, Release};
 use pve_ha_manager::config::Name;
 
 /// Two nodes and nothing that decides between them.
-pub fn two_nodes_without_qdevice(case: &Case<'_>) -> Vec<Finding> {
+pub fn two_nodes_without_qdevice(case: &CheckCase<'_>) -> Vec<Finding> {
     let view = &case.view;
     let concerned = match case.changed() {
         Some(Object::Resource(resource)) => resource.is_managed(),
@@ -34,7 +34,7 @@ pub fn two_nodes_without_qdevice(case: &Case<'_>) -> Vec<Finding> {
 }
 
 /// A cluster that takes no write now.
-pub fn no_quorum(case: &Case<'_>) -> Vec<Finding> {
+pub fn no_quorum(case: &CheckCase<'_>) -> Vec<Finding> {
     let Some(lack) = case.view.live.lack_of_quorum() else { return Vec::new() };
     if !case.any().needs_quorum() || !case.is_news("no-quorum".to_owned()) {
         return Vec::new();
@@ -47,7 +47,7 @@ pub fn no_quorum(case: &Case<'_>) -> Vec<Finding> {
 }
 
 /// An object that two resources of the configuration are to create.
-pub fn planned_twice(case: &Case<'_>) -> Vec<Finding> {
+pub fn planned_twice(case: &CheckCase<'_>) -> Vec<Finding> {
     let twice = names(case, |key| case.changed().is_some() && case.view.planned.creates_twice(key));
     let Some(first) = twice.first() else { return Vec::new() };
     let detail = match case.any() {
@@ -66,7 +66,7 @@ pub fn planned_twice(case: &Case<'_>) -> Vec<Finding> {
 }
 
 /// An object to be created that the cluster has, and this configuration does not.
-pub fn exists_already(case: &Case<'_>) -> Vec<Finding> {
+pub fn exists_already(case: &CheckCase<'_>) -> Vec<Finding> {
     let Some((at, name)) = occupied(case).filter(|_| replaced(case).is_none()) else { return Vec::new() };
     let kind = case.kind();
     vec![warning(
@@ -81,7 +81,7 @@ pub fn exists_already(case: &Case<'_>) -> Vec<Finding> {
 }
 
 /// An object that is to be created in place of another one, and that the cluster has.
-pub fn replaced_by_existing(case: &Case<'_>) -> Vec<Finding> {
+pub fn replaced_by_existing(case: &CheckCase<'_>) -> Vec<Finding> {
     let Some(((at, name), old)) = occupied(case).zip(replaced(case)) else { return Vec::new() };
     vec![error(
         Some(Path::attribute(at)),
@@ -94,26 +94,26 @@ pub fn replaced_by_existing(case: &Case<'_>) -> Vec<Finding> {
 }
 
 /// The object to be created, where the cluster has one of its id that is not in the state, and the attribute that says so.
-fn occupied(case: &Case<'_>) -> Option<(&'static str, Name)> {
+fn occupied(case: &CheckCase<'_>) -> Option<(&'static str, Name)> {
     let created = case.created().filter(|_| case.view.is_on_cluster(case.any()))?;
-    // What the state has, this plan destroys, keeps or makes anew, and each of that is told on its own.
+    // What the state has, this plan destroys, keeps or makes anew, and each has a finding of its own.
     let is_ours = case.keys().iter().any(|key| case.view.planned.has_in_state(key));
     (!is_ours).then_some(created)
 }
 
-/// The object that it replaces. Without a refresh it can't be told what else the state has, which may make room.
-fn replaced<'a>(case: &Case<'a>) -> Option<&'a str> {
+/// The object that it replaces. Without a refresh it is unknown what else the state has, which may make room.
+fn replaced<'a>(case: &CheckCase<'a>) -> Option<&'a str> {
     let old = case.replaces()?;
     case.view.planned.was_refreshed(&Key::named(case.kind(), old)).then_some(old)
 }
 
 /// The names of what the object is about, as far as `is_wrong` says so.
-fn names<'a>(case: &Case<'a>, is_wrong: impl Fn(&Key) -> bool) -> Vec<&'a str> {
+fn names<'a>(case: &CheckCase<'a>, is_wrong: impl Fn(&Key) -> bool) -> Vec<&'a str> {
     case.keys().iter().filter(|key| is_wrong(key)).map(Key::name).collect()
 }
 
 /// Privileges that this plan will need.
-pub fn missing_privileges(case: &Case<'_>) -> Vec<Finding> {
+pub fn missing_privileges(case: &CheckCase<'_>) -> Vec<Finding> {
     let live = case.view.live;
     let (Some(held), Some(is_pve_8)) = (live.permissions(), live.is_pve_8()) else { return Vec::new() };
     let release = if is_pve_8 { Release::Pve8 } else { Release::Pve9 };

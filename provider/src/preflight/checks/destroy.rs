@@ -4,11 +4,11 @@ use crate::framework::WAYS_OUT;
 use crate::preflight::finding::Finding;
 use crate::preflight::finding::warning;
 use crate::preflight::objects::Object;
-use crate::preflight::view::{Case, list};
+use crate::preflight::view::{CheckCase, list};
 use pve_ha_manager::config::Name;
 
 /// An HA resource that rules go on naming.
-pub fn named_by_rule(case: &Case<'_>) -> Vec<Finding> {
+pub fn named_by_rule(case: &CheckCase<'_>) -> Vec<Finding> {
     let Some(Object::Resource(resource)) = case.destroyed() else { return Vec::new() };
     let Some(sid) = &resource.sid else { return Vec::new() };
     if resource.noun.purge_rules() != Some(false) {
@@ -32,7 +32,7 @@ pub fn named_by_rule(case: &Case<'_>) -> Vec<Finding> {
 }
 
 /// An HA group that resources go on naming.
-pub fn group_in_use(case: &Case<'_>) -> Vec<Finding> {
+pub fn group_in_use(case: &CheckCase<'_>) -> Vec<Finding> {
     let (destroyed, renamed) = (case.destroyed().and_then(name_of_group), replaced(case));
     let Some(name) = destroyed.or(renamed) else { return Vec::new() };
     let users = case.view.users_of(name);
@@ -59,7 +59,7 @@ pub fn group_in_use(case: &Case<'_>) -> Vec<Finding> {
 }
 
 /// The old name of a group that gets another one.
-fn replaced<'a>(case: &Case<'a>) -> Option<&'a Name> {
+fn replaced<'a>(case: &CheckCase<'a>) -> Option<&'a Name> {
     let old = case.prior().and_then(name_of_group)?;
     (Some(old) != case.changed().and_then(name_of_group)).then_some(old)
 }

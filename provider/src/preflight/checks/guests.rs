@@ -8,7 +8,7 @@ use crate::preflight::finding::warning;
 use crate::preflight::live::Cluster;
 use crate::preflight::objects::guest_of;
 use crate::preflight::planned_objects::Family;
-use crate::preflight::view::{Case, View, list};
+use crate::preflight::view::{CheckCase, View, list};
 use pve_ha_manager::config::Name;
 
 /// What the check of guests is called.
@@ -33,7 +33,7 @@ pub fn is_missing(cluster: Option<&Cluster>, sid: &Name) -> bool {
 }
 
 /// Guests that don't exist, or are of the other kind.
-pub fn missing_guest(case: &Case<'_>) -> Vec<Finding> {
+pub fn missing_guest(case: &CheckCase<'_>) -> Vec<Finding> {
     let view = &case.view;
     let Some(cluster) = view.cluster else { return Vec::new() };
     let (id, name, at) = match (case.resource(), case.job()) {
@@ -84,7 +84,7 @@ pub(in crate::preflight) fn error_news(sid: &str) -> String {
 }
 
 /// HA resources in the error state.
-pub fn service_in_error(case: &Case<'_>) -> Vec<Finding> {
+pub fn service_in_error(case: &CheckCase<'_>) -> Vec<Finding> {
     let is_in_error = |sid: &str| case.view.guest(sid).is_some_and(|guest| guest.is_in_error);
     if let Some((sid, resource)) = case.resource() {
         if !is_in_error(sid) || matches!(resource.noun.state(), None | Some(HaState::Disabled)) {
@@ -108,7 +108,7 @@ pub fn service_in_error(case: &Case<'_>) -> Vec<Finding> {
 }
 
 /// `max_relocate = 0`.
-pub fn no_relocation(case: &Case<'_>) -> Vec<Finding> {
+pub fn no_relocation(case: &CheckCase<'_>) -> Vec<Finding> {
     let Some((sid, resource)) = case.resource() else { return Vec::new() };
     if resource.noun.max_relocate() != Some(0) || !resource.is_managed() {
         return Vec::new();
@@ -123,7 +123,7 @@ pub fn no_relocation(case: &Case<'_>) -> Vec<Finding> {
 }
 
 /// A group that doesn't exist.
-pub fn missing_group(case: &Case<'_>) -> Vec<Finding> {
+pub fn missing_group(case: &CheckCase<'_>) -> Vec<Finding> {
     let view = &case.view;
     let Some((sid, resource)) = case.resource() else { return Vec::new() };
     let Some(Some(group)) = &resource.group else { return Vec::new() };

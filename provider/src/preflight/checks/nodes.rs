@@ -4,12 +4,12 @@ use crate::framework::Path;
 use crate::preflight::finding::Finding;
 use crate::preflight::finding::{error, warning};
 use crate::preflight::maintenance;
-use crate::preflight::objects::{Kind, Nodes, Object, Rule};
-use crate::preflight::view::{Case, list};
+use crate::preflight::objects::{CheckedRule, CheckedRuleKind, Nodes, Object};
+use crate::preflight::view::{CheckCase, list};
 use pve_ha_manager::config::Name;
 
 /// Nodes that the cluster doesn't have.
-pub fn unknown_node(case: &Case<'_>) -> Vec<Finding> {
+pub fn unknown_node(case: &CheckCase<'_>) -> Vec<Finding> {
     let Some(cluster) = case.view.cluster else { return Vec::new() };
     let known = || list(cluster.nodes.iter().map(|node| node.as_ref()));
     let unknown = |nodes: &Nodes| -> Vec<Name> {
@@ -18,7 +18,7 @@ pub fn unknown_node(case: &Case<'_>) -> Vec<Finding> {
     };
     let at = |node: &Name| Some(Path::attribute("nodes").key(node.as_ref()));
     let head = |node: &Name| format!("Unknown node {node} in {}", case.title());
-    if let Some((name, Rule { kind: Kind::Nodes(nodes), .. })) = case.rule() {
+    if let Some((name, CheckedRule { kind: CheckedRuleKind::Nodes(nodes), .. })) = case.rule() {
         let tell = |node: Name| {
             error(
                 at(&node),
@@ -66,7 +66,7 @@ pub fn unknown_node(case: &Case<'_>) -> Vec<Finding> {
 }
 
 /// Resources that may run on one node only.
-pub fn single_node_placement(case: &Case<'_>) -> Vec<Finding> {
+pub fn single_node_placement(case: &CheckCase<'_>) -> Vec<Finding> {
     let (name, nodes, switch) = match (case.rule(), case.group()) {
         (Some((name, rule)), _) => (name, rule.enabled_nodes(), "strict"),
         (_, Some((name, group))) => (name, Some(&group.nodes), "restricted"),
@@ -84,7 +84,7 @@ pub fn single_node_placement(case: &Case<'_>) -> Vec<Finding> {
 }
 
 /// HA resources that a node keeps in maintenance, since they may run nowhere else.
-pub fn stays_in_maintenance(case: &Case<'_>) -> Vec<Finding> {
+pub fn stays_in_maintenance(case: &CheckCase<'_>) -> Vec<Finding> {
     let Some(Object::Hosted(hosted)) = case.changed() else { return Vec::new() };
     let (true, Some((_, Some(node)))) = (hosted.empties, hosted.nodes.first()) else { return Vec::new() };
     let stay = maintenance::stays_on(&case.view, node).unwrap_or_default();
@@ -105,12 +105,12 @@ pub fn stays_in_maintenance(case: &Case<'_>) -> Vec<Finding> {
 }
 
 /// One best node, to which resources go back each time it comes online.
-pub fn failback_flapping(case: &Case<'_>) -> Vec<Finding> {
+pub fn failback_flapping(case: &CheckCase<'_>) -> Vec<Finding> {
     const OF_RESOURCE: &str = "set `failback = false` in the HA resources that should stay where they are";
     const OF_GROUP: &str = "set `nofailback = true` in the group";
     let view = &case.view;
     let news = |place: &str, sid: &Name| case.is_news(format!("failback-flapping {place} {sid}"));
-    let told = |place: &str, nodes: &Nodes, sids: Vec<&Name>, at: &str, remedy: &str| -> Vec<Finding> {
+    let findings = |place: &str, nodes: &Nodes, sids: Vec<&Name>, at: &str, remedy: &str| -> Vec<Finding> {
         let Some(top) = nodes.lonely_top(view.cluster) else { return Vec::new() };
         let sids: Vec<&str> = sids.into_iter().filter(|sid| news(place, sid)).map(|sid| sid.as_ref()).collect();
         if sids.is_empty() {
@@ -143,21 +143,21 @@ pub fn failback_flapping(case: &Case<'_>) -> Vec<Finding> {
                 return Vec::new();
             };
             let returns = |sid: &&Name| view.resource(sid).is_some_and(|resource| view.returns(resource.object));
-            told(name, nodes, sids.iter().filter(returns).collect(), "nodes", OF_RESOURCE)
+            findings(name, nodes, sids.iter().filter(returns).collect(), "nodes", OF_RESOURCE)
         }
         Some(Object::Group(group)) => {
             let Some(name) = &group.name else { return Vec::new() };
             let users = view.users_of(name);
             let sids =
                 users.iter().filter(|user| view.returns(user.object)).filter_map(|user| user.object.sid.as_ref());
-            told(name, &group.nodes, sids.collect(), "nodes", OF_GROUP)
+            findings(name, &group.nodes, sids.collect(), "nodes", OF_GROUP)
         }
         Some(Object::Resource(resource)) if view.returns(resource) => {
             let Some(sid) = &resource.sid else { return Vec::new() };
             let in_group = resource.group.as_ref().is_some_and(Option::is_some);
             let (at, remedy) = if in_group { ("group", OF_GROUP) } else { ("failback", "set `failback = false` here") };
             let places = view.places_of(sid).into_iter();
-            places.flat_map(|(place, nodes)| told(place, nodes, vec![sid], at, remedy)).collect()
+            places.flat_map(|(place, nodes)| findings(place, nodes, vec![sid], at, remedy)).collect()
         }
         _ => Vec::new(),
     }
@@ -169,18 +169,18 @@ mod tests {
 
     use super::*;
     use crate::framework::{Severity, Value};
-    use crate::preflight::live::{Cluster, Live};
+    use crate::preflight::live::{Cluster, ClusterLists};
     use crate::preflight::planned_objects::PlannedObjects;
     use crate::preflight::view::View;
     use crate::preflight::{Subject, Task};
 
     fn unknown(kind: &str, object: &Value) -> Vec<(Severity, String)> {
         let object = Object::of(kind, object).unwrap();
-        let (live, cluster, planned, told) =
-            (Live::default(), Cluster::of(&["pve1"]), PlannedObjects::default(), Mutex::default());
+        let (live, cluster, planned, reported) =
+            (ClusterLists::default(), Cluster::of(&["pve1"]), PlannedObjects::default(), Mutex::default());
         let view = View { live: &live, cluster: Some(&cluster), planned: &planned };
         let subject = Subject { kind, keys: &[], prior: None, replaces: None, task: Task::Create };
-        let found = unknown_node(&Case::new(&object, subject, view, &told));
+        let found = unknown_node(&CheckCase::new(&object, subject, view, &reported));
         let title = kind.trim_start_matches("pve_").replace('_', " ");
         assert!(found.iter().all(|finding| finding.head == Some(format!("Unknown node pve7 in {title}"))), "{found:?}");
         found.into_iter().map(|finding| (finding.severity, finding.path.unwrap().to_string())).collect()
@@ -205,7 +205,7 @@ mod tests {
         let nodes = |affinity: Value, strict: bool| {
             let listed = Value::object([("pve2", Value::Null), ("pve3", 0.into())]);
             let value = Value::object([("affinity", affinity), ("nodes", listed), ("strict", strict.into())]);
-            let Some(Object::Rule(Rule { kind: Kind::Nodes(nodes), .. })) =
+            let Some(Object::Rule(CheckedRule { kind: CheckedRuleKind::Nodes(nodes), .. })) =
                 Object::of("pve_ha_node_affinity_rule", &value)
             else {
                 panic!("a node affinity rule")
@@ -217,7 +217,7 @@ mod tests {
         assert_eq!((strict.only_node(Some(&three)), strict.lonely_top(Some(&three))), (one.clone(), None));
         assert_eq!((loose.only_node(Some(&three)), loose.lonely_top(Some(&three))), (None, one));
         assert!(strict.excludes("pve2") && !strict.excludes("pve1") && !loose.excludes("pve2"));
-        // What is left can't be told without the cluster, nor while it isn't known which way the rule goes.
+        // Without the cluster, or while `affinity` is unknown, the remaining nodes are unknown.
         assert_eq!((strict.only_node(None), loose.lonely_top(None)), (None, None));
         let open = nodes(Value::Unknown, true);
         assert_eq!(open.only_node(Some(&three)), None);

@@ -3,14 +3,16 @@
 use crate::framework::Path;
 use crate::preflight::finding::Finding;
 use crate::preflight::finding::{error, warning};
-use crate::preflight::objects::{Job, Nodes, Object, guest_of};
+use crate::preflight::objects::{CheckedJob, Nodes, Object, guest_of};
 use crate::preflight::planned_objects::Family;
-use crate::preflight::view::Case;
+use crate::preflight::view::CheckCase;
 use pve_ha_manager::config::Name;
 
 /// A target that is the guest's own node.
-pub fn replication_to_own_node(case: &Case<'_>) -> Vec<Finding> {
-    let Some((name, Job { guest: Some(guest), target: Some(target), .. })) = case.job() else { return Vec::new() };
+pub fn replication_to_own_node(case: &CheckCase<'_>) -> Vec<Finding> {
+    let Some((name, CheckedJob { guest: Some(guest), target: Some(target), .. })) = case.job() else {
+        return Vec::new();
+    };
     let home = case.view.cluster.and_then(|cluster| cluster.guests.get(guest)?.node.as_ref());
     // Changed in place, the job goes on between its two nodes, of which the guest may be on either.
     let replaced = case.replaced();
@@ -28,8 +30,8 @@ pub fn replication_to_own_node(case: &Case<'_>) -> Vec<Finding> {
 }
 
 /// A target that another job of the guest copies to.
-pub fn replication_target_taken(case: &Case<'_>) -> Vec<Finding> {
-    let Some((name, job @ Job { guest: Some(guest), target: Some(target), .. })) = case.job() else {
+pub fn replication_target_taken(case: &CheckCase<'_>) -> Vec<Finding> {
+    let Some((name, job @ CheckedJob { guest: Some(guest), target: Some(target), .. })) = case.job() else {
         return Vec::new();
     };
     let replaced = case.replaced();
@@ -69,9 +71,9 @@ fn refused(replaced: Option<Name>, happened: String, unless: &str, remedy: &str)
 }
 
 /// A replication target outside of the nodes that the guest is bound to.
-pub fn replication_outside_placement(case: &Case<'_>) -> Vec<Finding> {
+pub fn replication_outside_placement(case: &CheckCase<'_>) -> Vec<Finding> {
     let view = &case.view;
-    let tell = |sid: &str, place: &Name, nodes: &Nodes, job: &Job, at: &str| -> Option<Finding> {
+    let tell = |sid: &str, place: &Name, nodes: &Nodes, job: &CheckedJob, at: &str| -> Option<Finding> {
         let target = job.copies_to.as_ref().filter(|target| nodes.excludes(target) && job.disabled == Some(false))?;
         if !case.is_news(format!("replication-outside-placement {place} {sid} {target}")) {
             return None;
@@ -91,7 +93,7 @@ pub fn replication_outside_placement(case: &Case<'_>) -> Vec<Finding> {
         pairs.filter_map(|(sid, job)| tell(sid, place, nodes, job, "nodes")).collect()
     };
     match case.changed() {
-        Some(Object::Job(job @ Job { guest: Some(guest), .. })) => {
+        Some(Object::Job(job @ CheckedJob { guest: Some(guest), .. })) => {
             let sids = ["vm", "ct"].map(|kind| Name::from(format!("{kind}:{guest}")));
             let places = sids.iter().flat_map(|sid| view.places_of(sid).into_iter().map(move |place| (sid, place)));
             places.filter_map(|(sid, (place, nodes))| tell(sid, place, nodes, job, "target")).collect()

@@ -5,15 +5,15 @@ use crate::framework::{Path, Severity};
 use crate::preflight::conflicts::Conflicts;
 use crate::preflight::finding::Finding;
 use crate::preflight::finding::{error, warning};
-use crate::preflight::objects::{Kind, Object, Rule};
+use crate::preflight::objects::{CheckedRule, CheckedRuleKind, Object};
 use crate::preflight::planned_objects::Family;
-use crate::preflight::view::{Case, list};
+use crate::preflight::view::{CheckCase, list};
 use crate::words::counted;
 use pve_ha_manager::config::Affinity;
 use pve_ha_manager::feasibility::Infeasible;
 
 /// A resource in more than one enabled node affinity rule.
-pub fn node_affinity_overlap(case: &Case<'_>) -> Vec<Finding> {
+pub fn node_affinity_overlap(case: &CheckCase<'_>) -> Vec<Finding> {
     let Some(sids) = case.rule().and_then(|(_, rule)| rule.resources.as_ref()) else { return Vec::new() };
     conflict(
         case,
@@ -31,7 +31,7 @@ pub fn node_affinity_overlap(case: &Case<'_>) -> Vec<Finding> {
 }
 
 /// A negative node affinity rule that leaves no node.
-pub fn avoids_all_nodes(case: &Case<'_>) -> Vec<Finding> {
+pub fn avoids_all_nodes(case: &CheckCase<'_>) -> Vec<Finding> {
     conflict_at(
         case,
         "nodes",
@@ -46,7 +46,7 @@ pub fn avoids_all_nodes(case: &Case<'_>) -> Vec<Finding> {
 }
 
 /// A resource affinity rule of fewer than two resources.
-pub fn too_few_resources(case: &Case<'_>) -> Vec<Finding> {
+pub fn too_few_resources(case: &CheckCase<'_>) -> Vec<Finding> {
     conflict(
         case,
         |error| *error == Infeasible::Ineffective,
@@ -57,7 +57,7 @@ pub fn too_few_resources(case: &Case<'_>) -> Vec<Finding> {
 }
 
 /// More resources to keep apart than there are nodes.
-pub fn more_resources_than_nodes(case: &Case<'_>) -> Vec<Finding> {
+pub fn more_resources_than_nodes(case: &CheckCase<'_>) -> Vec<Finding> {
     let counts = || {
         let cluster = case.view.cluster?;
         let (_, rule) = case.rule()?;
@@ -80,7 +80,7 @@ pub fn more_resources_than_nodes(case: &Case<'_>) -> Vec<Finding> {
 }
 
 /// Two resources that are to be together by one rule and apart by another.
-pub fn together_and_apart(case: &Case<'_>) -> Vec<Finding> {
+pub fn together_and_apart(case: &CheckCase<'_>) -> Vec<Finding> {
     let apart = is_negative(case);
     conflict(
         case,
@@ -96,7 +96,7 @@ pub fn together_and_apart(case: &Case<'_>) -> Vec<Finding> {
 }
 
 /// A resource affinity rule over resources whose node affinity rule has several priorities.
-pub fn affinity_with_priorities(case: &Case<'_>) -> Vec<Finding> {
+pub fn affinity_with_priorities(case: &CheckCase<'_>) -> Vec<Finding> {
     conflict(
         case,
         |error| matches!(error, Infeasible::InRulesWithPriorities | Infeasible::NodeRuleWithPriorities),
@@ -113,7 +113,7 @@ pub fn affinity_with_priorities(case: &Case<'_>) -> Vec<Finding> {
 }
 
 /// Resources that are to be together, in different node affinity rules.
-pub fn together_in_several_node_rules(case: &Case<'_>) -> Vec<Finding> {
+pub fn together_in_several_node_rules(case: &CheckCase<'_>) -> Vec<Finding> {
     conflict(
         case,
         |error| matches!(error, Infeasible::InMultipleNodeRules | Infeasible::PositiveElsewhere),
@@ -130,7 +130,7 @@ pub fn together_in_several_node_rules(case: &Case<'_>) -> Vec<Finding> {
 }
 
 /// Resources that are to be apart, on too few nodes.
-pub fn apart_on_too_few_nodes(case: &Case<'_>) -> Vec<Finding> {
+pub fn apart_on_too_few_nodes(case: &CheckCase<'_>) -> Vec<Finding> {
     let mut found = apart_on_too_few(case);
     // Between the releases that brought negative rules and their correction, HA managers counted the nodes to avoid.
     if case.conflicts().is_some_and(Conflicts::has_nodes_to_avoid) {
@@ -139,7 +139,7 @@ pub fn apart_on_too_few_nodes(case: &Case<'_>) -> Vec<Finding> {
     found
 }
 
-fn apart_on_too_few(case: &Case<'_>) -> Vec<Finding> {
+fn apart_on_too_few(case: &CheckCase<'_>) -> Vec<Finding> {
     conflict(
         case,
         |error| matches!(error, Infeasible::Restricted | Infeasible::Restricting),
@@ -156,9 +156,9 @@ fn apart_on_too_few(case: &Case<'_>) -> Vec<Finding> {
 }
 
 /// A rule over guests that the HA manager doesn't look after.
-pub fn unmanaged_resource(case: &Case<'_>) -> Vec<Finding> {
+pub fn unmanaged_resource(case: &CheckCase<'_>) -> Vec<Finding> {
     let view = &case.view;
-    let Some((name, Rule { resources: Some(resources), .. })) = case.rule() else { return Vec::new() };
+    let Some((name, CheckedRule { resources: Some(resources), .. })) = case.rule() else { return Vec::new() };
     if view.live.resources().is_none() || view.planned.has_nameless(Family::Resource) {
         return Vec::new();
     }
@@ -181,7 +181,7 @@ pub fn unmanaged_resource(case: &Case<'_>) -> Vec<Finding> {
 
 /// One of Proxmox's reasons on `resources`, explained by `tell` for the rules in conflict.
 fn conflict(
-    case: &Case<'_>,
+    case: &CheckCase<'_>,
     is_it: impl Fn(&Infeasible) -> bool,
     tell: impl FnOnce(&str, &Infeasible) -> (String, &'static str),
 ) -> Vec<Finding> {
@@ -189,7 +189,7 @@ fn conflict(
 }
 
 fn conflict_at(
-    case: &Case<'_>,
+    case: &CheckCase<'_>,
     attribute: &str,
     is_it: impl Fn(&Infeasible) -> bool,
     tell: impl FnOnce(&str, &Infeasible) -> (String, &'static str),
@@ -213,6 +213,6 @@ fn conflict_at(
     }]
 }
 
-fn is_negative(case: &Case<'_>) -> bool {
-    matches!(case.any(), Object::Rule(Rule { kind: Kind::Affinity(Some(Affinity::Negative)), .. }))
+fn is_negative(case: &CheckCase<'_>) -> bool {
+    matches!(case.any(), Object::Rule(CheckedRule { kind: CheckedRuleKind::Affinity(Some(Affinity::Negative)), .. }))
 }

@@ -5,7 +5,7 @@ use pve_schemas::{
     PartialHaGroup, PartialHaNodeAffinityRule, PartialHaResource, PartialHaResourceAffinityRule, PartialReplicationJob,
 };
 
-use super::{Group, Job, Kind, Nodes, Object, Resource, Rule};
+use super::{CheckedGroup, CheckedJob, CheckedResource, CheckedRule, CheckedRuleKind, Nodes, Object};
 use crate::framework::Value;
 use crate::simulation::nouns::{node_rule, nodes_affinity, priorities, resource_rule, resources_affinity, sids};
 use pve_ha_manager::config::{Affinity, Name};
@@ -20,7 +20,7 @@ pub(super) fn planned<N: Partly>(value: &Value) -> Partial<N> {
 
 impl From<PartialHaResource> for Object {
     fn from(noun: PartialHaResource) -> Self {
-        Self::Resource(Resource {
+        Self::Resource(CheckedResource {
             sid: noun.sid.as_ref().map(|sid| sid.as_str().into()),
             group: noun.group.as_ref().map(|group| group.as_ref().map(|group| group.as_str().into())),
             noun,
@@ -30,11 +30,11 @@ impl From<PartialHaResource> for Object {
 
 impl From<PartialHaNodeAffinityRule> for Object {
     fn from(noun: PartialHaNodeAffinityRule) -> Self {
-        Self::Rule(Rule {
+        Self::Rule(CheckedRule {
             name: noun.name.as_ref().map(|name| name.as_str().into()),
             resources: noun.resources.as_ref().map(sids),
             disabled: noun.disabled(),
-            kind: Kind::Nodes(Nodes {
+            kind: CheckedRuleKind::Nodes(Nodes {
                 affinity: noun.affinity().map(nodes_affinity),
                 priorities: noun.nodes.as_ref().map(priorities),
                 strict: noun.strict(),
@@ -46,11 +46,11 @@ impl From<PartialHaNodeAffinityRule> for Object {
 
 impl From<PartialHaResourceAffinityRule> for Object {
     fn from(noun: PartialHaResourceAffinityRule) -> Self {
-        Self::Rule(Rule {
+        Self::Rule(CheckedRule {
             name: noun.name.as_ref().map(|name| name.as_str().into()),
             resources: noun.resources.as_ref().map(sids),
             disabled: noun.disabled(),
-            kind: Kind::Affinity(noun.affinity.map(resources_affinity)),
+            kind: CheckedRuleKind::Affinity(noun.affinity.map(resources_affinity)),
             placement: resource_rule(&noun),
         })
     }
@@ -58,7 +58,7 @@ impl From<PartialHaResourceAffinityRule> for Object {
 
 impl From<PartialHaGroup> for Object {
     fn from(noun: PartialHaGroup) -> Self {
-        Self::Group(Group {
+        Self::Group(CheckedGroup {
             name: noun.name.as_ref().map(|name| name.as_str().into()),
             nodes: Nodes {
                 affinity: Some(Affinity::Positive),
@@ -74,7 +74,7 @@ impl From<PartialReplicationJob> for Object {
     fn from(noun: PartialReplicationJob) -> Self {
         let number = |number: i64| u64::try_from(number).ok();
         let target: Option<Name> = noun.target.as_ref().map(|target| target.as_str().into());
-        Self::Job(Job {
+        Self::Job(CheckedJob {
             guest: noun.guest.and_then(number),
             number: noun.job_number.flatten().and_then(number),
             copies_to: noun.copies_to.as_ref().and_then(Option::as_deref).map(Name::from).or_else(|| target.clone()),

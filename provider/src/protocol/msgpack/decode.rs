@@ -6,7 +6,7 @@ use rmp::Marker;
 
 use crate::framework::{Number, Step, Value};
 use crate::protocol::malformed::{MAX_DEPTH, Malformed};
-use crate::protocol::shape::{Kind, Members, Shape};
+use crate::protocol::shape::{Members, Shape, ShapeKind};
 
 /// How many values one message may hold: a `nil` takes one byte on the wire and thirty-two here.
 const MAX_VALUES: usize = 1_000_000;
@@ -50,26 +50,26 @@ impl<'a> Reader<'a> {
         }
         let kind = shape.kind();
         match kind {
-            Kind::Bool => match marker {
+            ShapeKind::Bool => match marker {
                 Marker::True => Ok(Value::Bool(true)),
                 Marker::False => Ok(Value::Bool(false)),
                 _ => Err(mismatch(kind)),
             },
-            Kind::Number => self.number(marker).map(Value::Number),
-            Kind::String => self.text(marker, kind).map(|text| Value::String(text.to_owned())),
-            Kind::List(element) => self.elements(marker, kind, element, depth).map(Value::List),
-            Kind::Set(element) => {
+            ShapeKind::Number => self.number(marker).map(Value::Number),
+            ShapeKind::String => self.text(marker, kind).map(|text| Value::String(text.to_owned())),
+            ShapeKind::List(element) => self.elements(marker, kind, element, depth).map(Value::List),
+            ShapeKind::Set(element) => {
                 self.elements(marker, kind, element, depth).map(Value::set).map_err(Malformed::within_set)
             }
-            Kind::Map(element) => self.map(marker, kind, element, depth),
-            Kind::Object(members) => self.object(marker, kind, members, depth),
+            ShapeKind::Map(element) => self.map(marker, kind, element, depth),
+            ShapeKind::Object(members) => self.object(marker, kind, members, depth),
         }
     }
 
     fn elements(
         &mut self,
         marker: Marker,
-        kind: Kind<'_>,
+        kind: ShapeKind<'_>,
         element: Shape<'_>,
         depth: usize,
     ) -> Result<Vec<Value>, Malformed> {
@@ -89,7 +89,13 @@ impl<'a> Reader<'a> {
         Ok(elements)
     }
 
-    fn map(&mut self, marker: Marker, kind: Kind<'_>, element: Shape<'_>, depth: usize) -> Result<Value, Malformed> {
+    fn map(
+        &mut self,
+        marker: Marker,
+        kind: ShapeKind<'_>,
+        element: Shape<'_>,
+        depth: usize,
+    ) -> Result<Value, Malformed> {
         let mut members = BTreeMap::new();
         for _ in 0..self.map_length(marker, kind)? {
             let key = self.key()?;
@@ -102,7 +108,7 @@ impl<'a> Reader<'a> {
     fn object(
         &mut self,
         marker: Marker,
-        kind: Kind<'_>,
+        kind: ShapeKind<'_>,
         members: Members<'_>,
         depth: usize,
     ) -> Result<Value, Malformed> {
@@ -124,7 +130,7 @@ impl<'a> Reader<'a> {
     }
 
     fn number(&mut self, marker: Marker) -> Result<Number, Malformed> {
-        let mismatch = || mismatch(Kind::Number);
+        let mismatch = || mismatch(ShapeKind::Number);
         let int = match marker {
             Marker::FixPos(value) => i64::from(value),
             Marker::FixNeg(value) => i64::from(value),
@@ -141,12 +147,12 @@ impl<'a> Reader<'a> {
             Marker::I64 => i64::from_be_bytes(self.array()?),
             Marker::F32 => return Number::from_f64(f32::from_be_bytes(self.array()?).into()).ok_or_else(mismatch),
             Marker::F64 => return Number::from_f64(f64::from_be_bytes(self.array()?)).ok_or_else(mismatch),
-            _ => return self.text(marker, Kind::Number)?.parse().map_err(|_| mismatch()),
+            _ => return self.text(marker, ShapeKind::Number)?.parse().map_err(|_| mismatch()),
         };
         Ok(Number::from(int))
     }
 
-    fn text(&mut self, marker: Marker, kind: Kind<'_>) -> Result<&'a str, Malformed> {
+    fn text(&mut self, marker: Marker, kind: ShapeKind<'_>) -> Result<&'a str, Malformed> {
         let length = match marker {
             Marker::FixStr(length) => usize::from(length),
             Marker::Str8 => self.length::<1>()?,
@@ -159,10 +165,10 @@ impl<'a> Reader<'a> {
 
     fn key(&mut self) -> Result<&'a str, Malformed> {
         let marker = self.marker()?;
-        self.text(marker, Kind::String)
+        self.text(marker, ShapeKind::String)
     }
 
-    fn map_length(&mut self, marker: Marker, kind: Kind<'_>) -> Result<usize, Malformed> {
+    fn map_length(&mut self, marker: Marker, kind: ShapeKind<'_>) -> Result<usize, Malformed> {
         let length = match marker {
             Marker::FixMap(length) => usize::from(length),
             Marker::Map16 => self.length::<2>()?,
@@ -214,15 +220,15 @@ impl<'a> Reader<'a> {
     }
 }
 
-fn mismatch(kind: Kind<'_>) -> Malformed {
+fn mismatch(kind: ShapeKind<'_>) -> Malformed {
     Malformed::new(match kind {
-        Kind::Bool => "is not a bool",
-        Kind::Number => "is not a number",
-        Kind::String => "is not a string",
-        Kind::List(_) => "is not a list",
-        Kind::Set(_) => "is not a set",
-        Kind::Map(_) => "is not a map",
-        Kind::Object(_) => "is not an object",
+        ShapeKind::Bool => "is not a bool",
+        ShapeKind::Number => "is not a number",
+        ShapeKind::String => "is not a string",
+        ShapeKind::List(_) => "is not a list",
+        ShapeKind::Set(_) => "is not a set",
+        ShapeKind::Map(_) => "is not a map",
+        ShapeKind::Object(_) => "is not an object",
     })
 }
 

@@ -5,7 +5,7 @@ use rmp::encode::{self, ByteBuf};
 
 use crate::framework::{Number, Step, Value};
 use crate::protocol::malformed::{MAX_DEPTH, Malformed};
-use crate::protocol::shape::{Kind, Members, Shape};
+use crate::protocol::shape::{Members, Shape, ShapeKind};
 
 /// `value` written as `shape`, and the first thing about it that doesn't fit.
 pub(in crate::protocol) fn encode(value: &Value, shape: Shape<'_>) -> (Vec<u8>, Option<Malformed>) {
@@ -60,22 +60,22 @@ impl<'a> Writer<'a> {
             (_, Value::Unknown) => self.unknown(),
             (_, Value::Null) if shape.is_never_null() => self.array_header(0),
             (_, Value::Null) => self.null(),
-            (Kind::Bool, Value::Bool(value)) => {
+            (ShapeKind::Bool, Value::Bool(value)) => {
                 let Ok(()) = encode::write_bool(&mut self.out, *value);
             }
-            (Kind::Number, Value::Number(number)) => self.number(number),
-            (Kind::String, Value::String(text)) => self.text(text),
-            (Kind::List(element), Value::List(elements)) | (Kind::Set(element), Value::Set(elements)) => {
+            (ShapeKind::Number, Value::Number(number)) => self.number(number),
+            (ShapeKind::String, Value::String(text)) => self.text(text),
+            (ShapeKind::List(element), Value::List(elements)) | (ShapeKind::Set(element), Value::Set(elements)) => {
                 self.elements(elements, element);
             }
-            (Kind::Map(element), Value::Map(members)) => {
+            (ShapeKind::Map(element), Value::Map(members)) => {
                 self.map_header(members.len());
                 for (key, value) in members {
                     self.text(key);
                     self.member(value, element, Down::Key(key));
                 }
             }
-            (Kind::Object(members), Value::Map(_)) => self.object(value, members),
+            (ShapeKind::Object(members), Value::Map(_)) => self.object(value, members),
             _ => self.misfit(),
         }
     }

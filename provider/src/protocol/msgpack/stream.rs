@@ -3,7 +3,7 @@
 
 use crate::framework::{Elements, Step, Value};
 use crate::protocol::malformed::Malformed;
-use crate::protocol::shape::{Kind, Members, Shape};
+use crate::protocol::shape::{Members, Shape, ShapeKind};
 
 use super::encode::{Writer, encode};
 
@@ -49,9 +49,9 @@ impl Elements for ObjectWriter<'_> {
 
 impl<'a> LongList<'a> {
     fn new(shape: Shape<'a>, list: &str) -> Option<Self> {
-        let Kind::Object(members) = shape.kind() else { return None };
+        let ShapeKind::Object(members) = shape.kind() else { return None };
         let (name, shape) = members.iter().find(|(name, _)| *name == list)?;
-        let Kind::List(element) = shape.kind() else { return None };
+        let ShapeKind::List(element) = shape.kind() else { return None };
         let mut writer = Writer::appending(Vec::new());
         writer.map_header(members.len());
         writer.text(name);

@@ -13,7 +13,7 @@ use crate::resources::explain;
 use crate::resources::operations::{OpContext, Operations};
 
 /// A guest and the node that its copies are to go to.
-struct Wanted {
+struct PlannedJob {
     guest: i64,
     target: String,
 }
@@ -36,13 +36,13 @@ struct Taken {
 pub(super) async fn look_ahead(op: &OpContext<'_>, state: &ReplicationJob, successor: &Value) -> Result<(), Failure> {
     let id = state.key();
     let kept = "Nothing was changed: the job is kept, because it could not be created again.";
-    if let Some(wanted) = Wanted::of(successor) {
-        let hurdle = hurdle(op, &wanted, Some(&id)).await.map_err(|error| explain(&id, &error))?;
+    if let Some(planned_job) = PlannedJob::of(successor) {
+        let hurdle = hurdle(op, &planned_job, Some(&id)).await.map_err(|error| explain(&id, &error))?;
         if let Some(hurdle) = hurdle {
             return Err(Failure::refused(format!(
                 "{id}: {} {kept}\n{}",
-                hurdle.happened(&wanted),
-                hurdle.next(&wanted)
+                hurdle.happened(&planned_job),
+                hurdle.next(&planned_job)
             ))
             .at(Path::attribute("target")));
         }
@@ -71,20 +71,20 @@ pub(super) async fn look_ahead(op: &OpContext<'_>, state: &ReplicationJob, succe
 
 /// Waits until jobs that are being removed don't stand against `planned` any more.
 pub(super) async fn make_way(op: &OpContext<'_>, planned: &Value) -> Result<(), Failure> {
-    let Some(wanted) = Wanted::of(planned) else { return Ok(()) };
+    let Some(planned_job) = PlannedJob::of(planned) else { return Ok(()) };
     let own = planned
         .at("job_number")
         .as_number()
         .and_then(Number::as_i64)
-        .map(|number| format!("{}-{number}", wanted.guest));
-    for entry in jobs(op, wanted.guest).await.map_err(|error| explain(&wanted.name(), &error))? {
+        .map(|number| format!("{}-{number}", planned_job.guest));
+    for entry in jobs(op, planned_job.guest).await.map_err(|error| explain(&planned_job.name(), &error))? {
         let id = entry["id"].as_str().unwrap_or_default();
-        let is_same = entry["target"] == wanted.target.as_str() || own.as_deref() == Some(id);
+        let is_same = entry["target"] == planned_job.target.as_str() || own.as_deref() == Some(id);
         if is_same && is_being_removed(&entry) {
             removal::finish(op, id, &ReplicationJob::COLLECTION_LIST.object(id)).await.map_err(|failure| Failure {
                 detail: format!(
                     "{}: the new job has to wait until the job {id}, which it replaces, is removed. Nothing was created.\n{}",
-                    wanted.name(),
+                    planned_job.name(),
                     failure.detail
                 ),
                 ..failure
@@ -98,23 +98,23 @@ pub(super) async fn make_way(op: &OpContext<'_>, planned: &Value) -> Result<(), 
 pub(super) async fn explain_refusal(op: &OpContext<'_>, planned: &Value, failure: Failure) -> Failure {
     // Of a create that may have been carried out its own job would be named.
     let is_refused = !matches!(failure.cause, Cause::Ambiguous | Cause::Exists);
-    let Some(wanted) = Wanted::of(planned).filter(|_| is_refused) else { return failure };
-    let Ok(Some(hurdle)) = hurdle(op, &wanted, None).await else { return failure };
+    let Some(planned_job) = PlannedJob::of(planned).filter(|_| is_refused) else { return failure };
+    let Ok(Some(hurdle)) = hurdle(op, &planned_job, None).await else { return failure };
     let words = failure.detail.lines().last().filter(|line| line.starts_with("PVE: ")).unwrap_or_default();
     let detail = format!(
         "{}: {} Nothing was changed.\n{}\n{words}",
-        wanted.name(),
-        hurdle.happened(&wanted),
-        hurdle.next(&wanted)
+        planned_job.name(),
+        hurdle.happened(&planned_job),
+        hurdle.next(&planned_job)
     );
     Failure { detail: detail.trim_end().to_owned(), ..failure }.at(Path::attribute("target"))
 }
 
-async fn hurdle(op: &OpContext<'_>, wanted: &Wanted, but: Option<&str>) -> Result<Option<Hurdle>, Error> {
+async fn hurdle(op: &OpContext<'_>, planned_job: &PlannedJob, but: Option<&str>) -> Result<Option<Hurdle>, Error> {
     let guests = op.client().get::<Vec<Json>>(Collection::ClusterResources.path(), &op.call()).await?;
-    let row = guests.iter().find(|row| Entry(row).integer("vmid") == Some(wanted.guest));
+    let row = guests.iter().find(|row| Entry(row).integer("vmid") == Some(planned_job.guest));
     let home = row.and_then(|row| row["node"].as_str());
-    let jobs = jobs(op, wanted.guest).await?;
+    let jobs = jobs(op, planned_job.guest).await?;
     let others = || {
         let others = jobs.iter().filter(|entry| !is_being_removed(entry) && entry["id"].as_str() != but);
         others.filter_map(|entry| {
@@ -122,10 +122,10 @@ async fn hurdle(op: &OpContext<'_>, wanted: &Wanted, but: Option<&str>) -> Resul
             Some(Taken { id: entry["id"].as_str()?.to_owned(), copies_to })
         })
     };
-    if home == Some(wanted.target.as_str()) {
+    if home == Some(planned_job.target.as_str()) {
         return Ok(Some(Hurdle::OwnNode(others().next())));
     }
-    Ok(others().find(|job| job.copies_to == wanted.target).map(Hurdle::Taken))
+    Ok(others().find(|job| job.copies_to == planned_job.target).map(Hurdle::Taken))
 }
 
 async fn jobs(op: &OpContext<'_>, guest: i64) -> Result<Vec<Json>, Error> {
@@ -134,7 +134,7 @@ async fn jobs(op: &OpContext<'_>, guest: i64) -> Result<Vec<Json>, Error> {
     Ok(jobs)
 }
 
-impl Wanted {
+impl PlannedJob {
     fn of(object: &Value) -> Option<Self> {
         Some(Self { guest: ends::guest(object)?, target: object.at("target").as_str()?.to_owned() })
     }
@@ -145,7 +145,7 @@ impl Wanted {
 }
 
 impl Hurdle {
-    fn happened(&self, Wanted { guest, target }: &Wanted) -> String {
+    fn happened(&self, PlannedJob { guest, target }: &PlannedJob) -> String {
         match self {
             Self::OwnNode(_) => {
                 format!("guest {guest} is on {target} itself, and Proxmox refuses a job to the guest's own node.")
@@ -159,7 +159,7 @@ impl Hurdle {
         }
     }
 
-    fn next(&self, Wanted { target, .. }: &Wanted) -> String {
+    fn next(&self, PlannedJob { target, .. }: &PlannedJob) -> String {
         let import = |id: &str| format!("import {{\n  to = pve_replication_job.<name>\n  id = {id:?}\n}}");
         match self {
             Self::OwnNode(None) => "Choose another node as `target`, or migrate the guest first.".to_owned(),

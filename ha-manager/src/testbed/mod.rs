@@ -1,6 +1,6 @@
 //! A cluster in memory: nodes with power and network, locks, watchdogs, guests, and the managers of every node.
 //!
-//! Time passes only by [`Simulation::round`]. Within a round the nodes work in order of their names, a cluster resource
+//! Time passes only by [`Testbed::round`]. Within a round the nodes work in order of their names, a cluster resource
 //! manager before its node's local one, each a second after the other while there are seconds enough.
 
 mod world;
@@ -21,7 +21,7 @@ use world::{At, Guest, World};
 
 /// A simulated cluster.
 #[derive(Debug)]
-pub struct Simulation {
+pub struct Testbed {
     world: World,
     nodes: BTreeMap<Name, Machine>,
     round: i64,
@@ -51,7 +51,7 @@ struct Machine {
     restart_crm: bool,
 }
 
-impl Simulation {
+impl Testbed {
     /// A cluster with all nodes off.
     pub fn new(setup: Setup, config: Config) -> Self {
         let round = setup.round;
