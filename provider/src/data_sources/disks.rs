@@ -14,7 +14,7 @@ use super::adapter::Reader;
 use super::simulated::refused;
 use crate::client::{Call, ErrorKind, path};
 use crate::framework::Failure;
-use crate::simulation::live::{Live, Volumes};
+use crate::simulation::live::{SimulatedCluster, Volumes};
 
 /// How many guests are asked for at once.
 const AT_ONCE: usize = 8;
@@ -33,11 +33,11 @@ const LIFE: Duration = Duration::from_secs(300);
 /// A plan doesn't fit the cluster, or the run is interrupted.
 pub(super) async fn read(
     reader: &Reader<'_>,
-    live: &mut Live,
+    live: &mut SimulatedCluster,
     plans: &FailoverSimulationArguments,
 ) -> Result<(), Failure> {
-    let wanted = live.wanted.clone().with(&plans.plans, live.mode).map_err(refused)?;
-    let managed = wanted.resources.iter().filter(|(_, resource)| resource.state != Some(HaState::Ignored));
+    let ha_config = live.config.clone().with(&plans.plans, live.mode).map_err(refused)?;
+    let managed = ha_config.resources.iter().filter(|(_, resource)| resource.state != Some(HaState::Ignored));
     let online: BTreeSet<&str> = live.nodes.iter().filter(|node| node.online).map(|node| node.name.as_str()).collect();
     let asked = managed.filter_map(|(sid, _)| live.guests.get(sid)).map(|guest| {
         let (kind, vmid) = (if guest.sid.starts_with("vm:") { "qemu" } else { "lxc" }, guest.vmid.to_string());

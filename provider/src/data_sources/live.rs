@@ -14,8 +14,8 @@ use super::adapter::{Reader, Source};
 use super::disks;
 use crate::client::{Collection, Error, ErrorKind, Permissions, path};
 use crate::framework::Failure;
-use crate::simulation::live::{Crs, Guest, Hidden, Live, NodeFact, Storage, Volumes};
-use crate::simulation::{Replica, ReplicaState, Wanted};
+use crate::simulation::live::{Crs, Guest, Hidden, NodeFact, SimulatedCluster, Storage, Volumes};
+use crate::simulation::{HaConfig, Replica, ReplicaState};
 
 /// What is read anyway, and worth keeping for more than the simulation.
 pub(super) struct Answers {
@@ -34,7 +34,7 @@ pub(super) struct Answers {
     /// What the user may do; none if that can't be learnt.
     pub(super) held: Option<Permissions>,
     /// The simulation's start.
-    pub(super) live: Live,
+    pub(super) live: SimulatedCluster,
 }
 
 /// Reads the cluster. `plans` says which guests are HA resources once they are applied.
@@ -64,9 +64,9 @@ pub(super) async fn read(reader: &Reader<'_>, plans: &FailoverSimulationArgument
     let garbled = |problem| reader.garbled(problem);
     let quorum = Quorum::from_answers(&members, &voters, &qdevice).map_err(garbled)?;
     let rows = everything.as_array().map(Vec::as_slice).unwrap_or_default();
-    let mut live = Live {
+    let mut live = SimulatedCluster {
         mode,
-        wanted: Wanted::from_answers(&resources, if mode == HaMode::Rules { &rules } else { &Json::Null }, &groups)
+        config: HaConfig::from_answers(&resources, if mode == HaMode::Rules { &rules } else { &Json::Null }, &groups)
             .map_err(garbled)?,
         manager: manager["manager_status"].clone(),
         // pve-ha-manager began to count them just before it began to tell whether it is armed.
@@ -85,9 +85,9 @@ pub(super) async fn read(reader: &Reader<'_>, plans: &FailoverSimulationArgument
 }
 
 /// What isn't in the lists because the user may not see it.
-fn hidden(live: &Live, held: Option<&Permissions>) -> Hidden {
+fn hidden(live: &SimulatedCluster, held: Option<&Permissions>) -> Hidden {
     let Some(held) = held else { return Hidden::default() };
-    let missing = live.wanted.resources.keys().filter(|sid| !live.guests.contains_key(*sid));
+    let missing = live.config.resources.keys().filter(|sid| !live.guests.contains_key(*sid));
     let services = missing.filter(|sid| !held.holds(&path_of(sid), "VM.Audit"));
     let nodes =
         live.nodes.iter().map(|node| &node.name).filter(|node| !held.holds(&path(["nodes", node]), "Sys.Audit"));
@@ -104,8 +104,8 @@ fn path_of(sid: &str) -> String {
 }
 
 /// The privileges without which something of the simulation is unknown, and where they are missing.
-pub(super) fn missing(live: &Live, held: Option<&Permissions>) -> BTreeMap<&'static str, BTreeSet<String>> {
-    let volumes = live.guests.values().filter(|guest| live.wanted.resources.contains_key(&guest.sid));
+pub(super) fn missing(live: &SimulatedCluster, held: Option<&Permissions>) -> BTreeMap<&'static str, BTreeSet<String>> {
+    let volumes = live.guests.values().filter(|guest| live.config.resources.contains_key(&guest.sid));
     let volumes = volumes.filter_map(|guest| match &guest.volumes {
         Volumes::Known(volumes) => Some(volumes),
         Volumes::Unknown(_) => None,

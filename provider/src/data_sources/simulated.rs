@@ -4,7 +4,7 @@ use pve_schemas::data::failover_simulation::{FailoverSimulationArguments, Scenar
 
 use super::adapter::Reader;
 use crate::framework::{Failure, Path};
-use crate::simulation::live::Live;
+use crate::simulation::live::SimulatedCluster;
 use crate::simulation::{Answered, InvalidArgument, Question, Simulated, Simulation};
 
 /// Plays every requested failure, and keeps them all. The failure of each node alone is computed once per walk for the same
@@ -14,7 +14,7 @@ use crate::simulation::{Answered, InvalidArgument, Question, Simulated, Simulati
 /// An argument doesn't fit the cluster, or the run is interrupted.
 pub(super) async fn simulate(
     reader: &Reader<'_>,
-    live: &Live,
+    live: &SimulatedCluster,
     arguments: &FailoverSimulationArguments,
 ) -> Result<Simulated, Failure> {
     let Some(question) = Question::of(live, arguments).map_err(refused)? else {
@@ -37,13 +37,17 @@ pub(super) async fn simulate(
 /// An argument doesn't fit the cluster, or the run is interrupted.
 pub(super) async fn give_away(
     reader: &Reader<'_>,
-    live: &Live,
+    live: &SimulatedCluster,
     arguments: &FailoverSimulationArguments,
 ) -> Result<Simulated, Failure> {
     play(reader, live, arguments, |scenario| reader.push(&scenario)).await
 }
 
-async fn keep(reader: &Reader<'_>, live: &Live, arguments: &FailoverSimulationArguments) -> Result<Simulated, Failure> {
+async fn keep(
+    reader: &Reader<'_>,
+    live: &SimulatedCluster,
+    arguments: &FailoverSimulationArguments,
+) -> Result<Simulated, Failure> {
     let mut scenarios = Vec::new();
     let keep = |scenario| {
         scenarios.push(scenario);
@@ -56,7 +60,7 @@ async fn keep(reader: &Reader<'_>, live: &Live, arguments: &FailoverSimulationAr
 /// The plugin serves on one thread: only in the pause after each failure can it take another request, such as a stop.
 async fn play(
     reader: &Reader<'_>,
-    live: &Live,
+    live: &SimulatedCluster,
     arguments: &FailoverSimulationArguments,
     mut take: impl FnMut(Scenario) -> Result<(), Failure>,
 ) -> Result<Simulated, Failure> {

@@ -18,16 +18,16 @@ pub(super) fn formed(facts: &Facts, _: &Demands) -> Verdict {
 pub(super) fn expected(facts: &Facts, demands: &Demands) -> Verdict {
     let Some(expect) = &demands.arguments.expect else { return skipped("`expect` is not set") };
     let mut missing = Vec::new();
-    if let Some(wanted) = expect.nodes {
+    if let Some(expected) = expect.nodes {
         let (all, online) = (facts.live.nodes.len() as i64, facts.online().count() as i64);
-        if all != wanted || online != wanted {
-            missing.push(format!("{online} of {} online, {wanted} expected", counted(all, "node")));
+        if all != expected || online != expected {
+            missing.push(format!("{online} of {} online, {expected} expected", counted(all, "node")));
         }
     }
-    if let Some(wanted) = expect.qdevice
-        && facts.live.quorum.qdevice.configured != wanted
+    if let Some(expected) = expect.qdevice
+        && facts.live.quorum.qdevice.configured != expected
     {
-        missing.push(if wanted { "there is no QDevice" } else { "there is a QDevice" }.to_owned());
+        missing.push(if expected { "there is no QDevice" } else { "there is a QDevice" }.to_owned());
     }
     for sid in expect.services.iter().flatten() {
         let service = facts.status.services.iter().find(|service| service.sid == sid.as_str());
@@ -144,19 +144,19 @@ mod tests {
             expected(&facts, &Demands::new(ReadinessArguments { expect: Some(expect), ..Default::default() }))
         };
         let nodes = |nodes| Expectation { nodes: Some(nodes), ..Expectation::default() };
-        assert_eq!(verdict(nodes(3), |_| ()).status.word(), "pass");
+        assert_eq!(verdict(nodes(3), |_| ()).status.as_str(), "pass");
         assert_eq!(verdict(nodes(4), |_| ()).detail, "3 of 3 nodes online, 4 expected");
         let services =
             |sid: &str| Expectation { services: Some([sid.parse().unwrap()].into()), ..Expectation::default() };
-        assert_eq!(verdict(services("vm:100"), |_| ()).status.word(), "pass");
+        assert_eq!(verdict(services("vm:100"), |_| ()).status.as_str(), "pass");
         assert_eq!(verdict(services("vm:999"), |_| ()).detail, "vm:999 is not an HA resource");
         let queued = verdict(services("vm:100"), |facts| facts.status.services[0].state = "queued".into());
-        assert_eq!(queued.status.word(), "fail");
+        assert_eq!(queued.status.as_str(), "fail");
         assert_eq!(
-            verdict(Expectation { qdevice: Some(false), ..Expectation::default() }, |_| ()).status.word(),
+            verdict(Expectation { qdevice: Some(false), ..Expectation::default() }, |_| ()).status.as_str(),
             "fail"
         );
-        assert_eq!(expected(&Good::facts(), &Demands::new(ReadinessArguments::default())).status.word(), "skipped");
+        assert_eq!(expected(&Good::facts(), &Demands::new(ReadinessArguments::default())).status.as_str(), "skipped");
     }
 
     #[test]
@@ -184,7 +184,7 @@ mod tests {
                 cluster.qdevice(up);
             }
             let facts = Facts { live: cluster.live(), ..Good::facts() };
-            qdevice(&facts, &Good::demands()).status.word()
+            qdevice(&facts, &Good::demands()).status.as_str()
         };
         assert_eq!((two(None), two(Some(true)), two(Some(false))), ("fail", "pass", "fail"));
         let plain = |facts: &mut Facts| facts.live = crate::simulation::testing::Cluster::of(3).live();

@@ -6,7 +6,7 @@ use pve_schemas::data::HaStatus;
 use pve_schemas::data::failover_simulation::Scenario;
 use serde_json::Value as Json;
 
-use crate::simulation::live::Live;
+use crate::simulation::live::SimulatedCluster;
 
 use super::shell::Shell;
 use super::verdict::{Verdict, named, unknown};
@@ -17,7 +17,7 @@ pub struct Facts {
     /// The time, in seconds since 1970.
     pub now: i64,
     /// Nodes, votes, guests, storages, replicas, HA configuration.
-    pub live: Live,
+    pub live: SimulatedCluster,
     /// What the HA manager does.
     pub status: HaStatus,
     /// The Corosync links of each node, as configured.
@@ -62,16 +62,16 @@ pub struct Task {
 impl Facts {
     /// Whether there is any HA resource.
     pub(super) fn uses_ha(&self) -> bool {
-        !self.live.wanted.resources.is_empty()
+        !self.live.config.resources.is_empty()
     }
 
     /// The guests that HA would recover, with their HA resource ids.
     pub(super) fn ha_guests(&self) -> impl Iterator<Item = &crate::simulation::live::Guest> {
         let ignored = |sid: &str| {
-            let state = self.live.wanted.resources.get(sid).and_then(|resource| resource.state);
+            let state = self.live.config.resources.get(sid).and_then(|resource| resource.state);
             state == Some(pve_schemas::value::HaState::Ignored)
         };
-        let sids = self.live.wanted.resources.keys().filter(move |sid| !ignored(sid));
+        let sids = self.live.config.resources.keys().filter(move |sid| !ignored(sid));
         sids.filter_map(|sid| self.live.guests.get(sid))
     }
 

@@ -114,7 +114,7 @@ pub(super) fn watchdog(facts: &Facts, _: &Demands) -> Verdict {
             Some(Err(why)) => silent.push(format!("{node}: {why}")),
             None => silent.push(format!("{node} was not checked")),
         }
-        let wanted = match &shell.defaults {
+        let configured = match &shell.defaults {
             Some(Ok(defaults)) => Defaults::parse(defaults).module().unwrap_or(DEFAULT).to_owned(),
             Some(Err(why)) => {
                 silent.push(format!("{node}: {why}"));
@@ -126,10 +126,10 @@ pub(super) fn watchdog(facts: &Facts, _: &Demands) -> Verdict {
             }
         };
         match &shell.modules {
-            Some(Ok(modules)) => match active_module(modules, &wanted) {
-                Some(name) if is_same_module(&name, &wanted) => drivers.push(format!("{node} {name}")),
+            Some(Ok(modules)) => match active_module(modules, &configured) {
+                Some(name) if is_same_module(&name, &configured) => drivers.push(format!("{node} {name}")),
                 Some(name) => {
-                    troubles.push(format!("{node} has {wanted} configured and {name} in use until it is rebooted"));
+                    troubles.push(format!("{node} has {configured} configured and {name} in use until it is rebooted"));
                 }
                 None => troubles.push(format!("{node} has no watchdog module in use")),
             },

@@ -199,7 +199,7 @@ mod tests {
     fn a_restore_was_tested_not_long_ago() {
         let on = |day: Option<&str>| {
             let arguments = ReadinessArguments { last_restore_test: day.map(str::to_owned), ..Default::default() };
-            restore_test(&Good::facts(), &Demands::new(arguments)).status.word()
+            restore_test(&Good::facts(), &Demands::new(arguments)).status.as_str()
         };
         let day = |ago: i64| jiff::Timestamp::from_second(NOW - ago * DAY).unwrap().to_string()[..10].to_owned();
         assert_eq!((on(Some(&day(10))), on(Some(&day(100))), on(None)), ("pass", "fail", "unknown"));
@@ -209,7 +209,7 @@ mod tests {
             max_restore_test_age_days: Some(i64::MAX),
             ..Default::default()
         };
-        assert_eq!(restore_test(&Good::facts(), &Demands::new(arguments)).status.word(), "pass");
+        assert_eq!(restore_test(&Good::facts(), &Demands::new(arguments)).status.as_str(), "pass");
     }
 
     #[test]
@@ -249,7 +249,7 @@ mod tests {
             facts.versions.insert("pve1".into(), None);
             facts.silent.extend(is_silent.then(|| "pve1".to_owned()));
             let verdict = check(&facts, &Good::demands());
-            assert_eq!(verdict.status.word(), "unknown", "{}", verdict.detail);
+            assert_eq!(verdict.status.as_str(), "unknown", "{}", verdict.detail);
             format!("{}\n{}", verdict.detail, verdict.remedy.unwrap())
         };
         for check in [backup, restart_loops, super::super::cluster::versions_equal] {

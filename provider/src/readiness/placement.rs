@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use pve_schemas::HaNodeAffinityRule;
-use pve_schemas::data::failover_simulation::Scenario;
+use pve_schemas::data::failover_simulation::{DiskState, Scenario, ServiceState};
 use pve_schemas::value::{HaState, NodePriorities};
 
 use super::verdict::{Verdict, fail, named, pass, skipped, unknown};
 use super::{Demands, Facts};
-use crate::simulation::{DiskState, UNKNOWN};
+
 use crate::words::{by, counted};
 
 /// Beyond these a failing guest is restarted or thrown about for long.
@@ -16,17 +16,17 @@ const MAX_RESTARTS: i64 = 5;
 const MAX_RELOCATES: i64 = 5;
 
 pub(super) fn valid(facts: &Facts, _: &Demands) -> Verdict {
-    let unknown: Vec<String> = facts.live.wanted.unknown.placement().collect();
+    let unknown: Vec<String> = facts.live.config.unknown.placement().collect();
     if facts.complaints.is_empty() && !unknown.is_empty() {
         return not_known(unknown);
     }
     if facts.complaints.is_empty() {
-        let wanted = &facts.live.wanted;
-        let rules = wanted.node_rules.len() + wanted.resource_rules.len();
+        let ha_config = &facts.live.config;
+        let rules = ha_config.node_rules.len() + ha_config.resource_rules.len();
         return pass(format!(
             "{} and {} without errors",
             counted(rules, "rule"),
-            counted(wanted.groups.len(), "group")
+            counted(ha_config.groups.len(), "group")
         ));
     }
     let all = facts.complaints.iter().map(|(object, complaint)| format!("{object}: {complaint}"));
@@ -34,10 +34,10 @@ pub(super) fn valid(facts: &Facts, _: &Demands) -> Verdict {
 }
 
 pub(super) fn priorities(facts: &Facts, _: &Demands) -> Verdict {
-    let wanted = &facts.live.wanted;
-    let rules = wanted.node_rules.values().filter(|rule| !rule.disabled());
+    let ha_config = &facts.live.config;
+    let rules = ha_config.node_rules.values().filter(|rule| !rule.disabled());
     let rules = rules.map(|rule| (format!("rule {}", rule.name), nodes_of(rule, facts), rule.strict()));
-    let groups = wanted.groups.values();
+    let groups = ha_config.groups.values();
     let groups = groups.map(|g| (format!("group {}", g.name), listed(&g.nodes), g.restricted()));
     let all: Vec<_> = rules.chain(groups).collect();
     if all.is_empty() {
@@ -54,7 +54,7 @@ pub(super) fn priorities(facts: &Facts, _: &Demands) -> Verdict {
             troubles.push(format!("{name}: none of its preferred nodes ({}) is online", top.join(", ")));
         }
     }
-    let unknown: Vec<String> = facts.live.wanted.unknown.placement().collect();
+    let unknown: Vec<String> = facts.live.config.unknown.placement().collect();
     if troubles.is_empty() && !unknown.is_empty() {
         return not_known(unknown);
     }
@@ -95,7 +95,7 @@ fn top<'a>(nodes: &Priorities<'a>) -> Vec<&'a str> {
 }
 
 pub(super) fn limits(facts: &Facts, _: &Demands) -> Verdict {
-    let resources = &facts.live.wanted.resources;
+    let resources = &facts.live.config.resources;
     if resources.is_empty() {
         return skipped("there is no HA resource yet");
     }
@@ -138,7 +138,8 @@ pub(super) fn failover(facts: &Facts, _: &Demands) -> Verdict {
         return unknown(named(problems), facts.remedy_of_disks());
     }
     // What depends on something unknown is no failure that was found.
-    let unpredictable = |scenario: &Scenario| scenario.lost().filter(|fate| fate.state == UNKNOWN).count();
+    let unpredictable =
+        |scenario: &Scenario| scenario.lost().filter(|fate| fate.state == ServiceState::Unknown).count();
     if facts.scenarios.iter().all(|scenario| scenario.problems.len() == unpredictable(scenario)) {
         return not_known(problems);
     }
@@ -147,10 +148,7 @@ pub(super) fn failover(facts: &Facts, _: &Demands) -> Verdict {
 
 /// Whether all that speaks against surviving it is something that can't be known.
 fn is_open(scenario: &Scenario) -> bool {
-    let dark = scenario
-        .services
-        .iter()
-        .filter(|fate| fate.problem.is_some() && fate.disk.as_deref() == Some(DiskState::Unknown.word()));
+    let dark = scenario.services.iter().filter(|fate| fate.problem.is_some() && fate.disk == Some(DiskState::Unknown));
     let votes = usize::from(scenario.quorate.is_none());
     scenario.problems.len() == dark.count() + votes
 }
@@ -160,7 +158,7 @@ pub(super) fn unmanaged(facts: &Facts, demands: &Demands) -> Verdict {
         return skipped("`ha_tags` is not set");
     };
     let managed = |sid: &str| {
-        let resource = facts.live.wanted.resources.get(sid);
+        let resource = facts.live.config.resources.get(sid);
         resource.is_some_and(|resource| resource.state() != HaState::Ignored)
     };
     let tagged: Vec<_> = facts
@@ -210,7 +208,7 @@ mod tests {
         let rule = json!({"rule": "rr", "type": "node-affinity", "resources": "vm:100", "nodes": nodes, "strict": strict,
                 "affinity": affinity});
         cluster.rules.push(rule);
-        priorities(&Facts { live: cluster.live(), ..Good::facts() }, &Good::demands()).status.word()
+        priorities(&Facts { live: cluster.live(), ..Good::facts() }, &Good::demands()).status.as_str()
     }
 
     #[test]
@@ -235,7 +233,7 @@ mod tests {
     fn limits_have_a_range() {
         let with = |restart: i64, relocate: i64| {
             status(limits, |facts| {
-                let resource = facts.live.wanted.resources.get_mut("vm:100").unwrap();
+                let resource = facts.live.config.resources.get_mut("vm:100").unwrap();
                 (resource.max_restart, resource.max_relocate) = (Some(restart), Some(relocate));
             })
         };
@@ -273,12 +271,12 @@ mod tests {
         let verdict = |tagged: u64| {
             let mut cluster = Cluster::of(3);
             cluster.service(100, 1).vm(200, 2).guest(tagged).tags = vec!["ha".into()];
-            unmanaged(&Facts { live: cluster.live(), ..Good::facts() }, &demands).status.word()
+            unmanaged(&Facts { live: cluster.live(), ..Good::facts() }, &demands).status.as_str()
         };
         assert_eq!((verdict(100), verdict(200)), ("pass", "fail"));
         let mut half = Good::facts();
         half.live.hidden.others = true;
-        assert_eq!(unmanaged(&half, &demands).status.word(), "unknown");
-        assert_eq!(unmanaged(&Good::facts(), &Demands::new(ReadinessArguments::default())).status.word(), "skipped");
+        assert_eq!(unmanaged(&half, &demands).status.as_str(), "unknown");
+        assert_eq!(unmanaged(&Good::facts(), &Demands::new(ReadinessArguments::default())).status.as_str(), "skipped");
     }
 }

@@ -133,7 +133,7 @@ mod tests {
         assert_eq!(status(master, |_| ()), "pass");
         assert_eq!(status(master, |facts| facts.status.master = None), "fail");
         assert_eq!(status(master, |facts| facts.status.master.as_mut().unwrap().state = DEAD.into()), "fail");
-        assert_eq!(status(master, |facts| facts.live.wanted.resources.clear()), "skipped");
+        assert_eq!(status(master, |facts| facts.live.config.resources.clear()), "skipped");
     }
 
     #[test]
@@ -157,7 +157,7 @@ mod tests {
         assert_eq!(clocks(&facts, &Good::demands()).detail.matches(&node).count(), 1);
         let resting = |facts: &mut Facts| {
             facts.status.master.as_mut().unwrap().state = DEAD.into();
-            facts.live.wanted.resources.clear();
+            facts.live.config.resources.clear();
         };
         assert_eq!(status(clocks, resting), "pass");
     }

@@ -1,15 +1,16 @@
 //! Whether the disks of HA guests are where HA may start them.
 
 use crate::simulation::live::Guest;
-use crate::simulation::{DiskState, ReplicaState, usable_on};
+use crate::simulation::{ReplicaState, usable_on};
 use pve_ha_manager::config::{Config, Name, Policy, RuleKind};
+use pve_schemas::data::failover_simulation::DiskState;
 
 use super::verdict::{Verdict, fail, named, pass, skipped, unknown};
 use super::{Demands, Facts};
 
 pub(super) fn disks(facts: &Facts, demands: &Demands) -> Verdict {
     let (mut missing, mut dark, mut looked) = (Vec::new(), Vec::new(), 0);
-    let config = facts.live.wanted.config(facts.live.mode, &facts.live.crs);
+    let config = facts.live.config.config(facts.live.mode, &facts.live.crs);
     for guest in facts.ha_guests() {
         looked += 1;
         for node in may_run(facts, &config, guest) {
@@ -90,12 +91,12 @@ mod tests {
 
     #[test]
     fn shared_or_replicated_everywhere_it_may_run() {
-        assert_eq!(with(|c| c.disk(100, "scsi0", "nfs")).status.word(), "pass");
+        assert_eq!(with(|c| c.disk(100, "scsi0", "nfs")).status.as_str(), "pass");
         let bare = with(|_| ());
-        assert_eq!(bare.status.word(), "fail");
+        assert_eq!(bare.status.as_str(), "fail");
         assert!(bare.detail.contains("vm:100 on pve2") && bare.detail.contains("vm:100 on pve3"), "{}", bare.detail);
         let both = |c: &mut Cluster| c.replicas = vec![replica(100, "pve2", Some(60)), replica(100, "pve3", Some(60))];
-        assert_eq!(with(both).status.word(), "pass");
+        assert_eq!(with(both).status.as_str(), "pass");
         let late =
             |c: &mut Cluster| c.replicas = vec![replica(100, "pve2", Some(60)), replica(100, "pve3", Some(7200))];
         assert!(with(late).detail.ends_with("too old"));
@@ -103,13 +104,13 @@ mod tests {
             c.replicas = vec![replica(100, "pve2", Some(60))];
             c.rules.push(serde_json::json!({"rule": "pin", "type": "node-affinity", "resources": "vm:100", "nodes": "pve1,pve2", "strict": 1}));
         });
-        assert_eq!(one.status.word(), "pass");
+        assert_eq!(one.status.as_str(), "pass");
     }
 
     #[test]
     fn nothing_to_look_at_and_nothing_to_be_seen() {
-        assert_eq!(with(|c| c.resources.clear()).status.word(), "skipped");
-        assert_eq!(with(|c| c.storages = None).status.word(), "unknown");
+        assert_eq!(with(|c| c.resources.clear()).status.as_str(), "skipped");
+        assert_eq!(with(|c| c.storages = None).status.as_str(), "unknown");
     }
 
     #[test]
@@ -121,7 +122,7 @@ mod tests {
             live.hidden.services.insert("vm:200".to_owned());
             disks(&Facts { live, ..Good::facts() }, &Good::demands())
         };
-        assert_eq!((cluster(true).status.word(), cluster(false).status.word()), ("unknown", "fail"));
+        assert_eq!((cluster(true).status.as_str(), cluster(false).status.as_str()), ("unknown", "fail"));
         assert!(cluster(true).remedy.unwrap().contains("VM.Audit"));
     }
 
@@ -131,12 +132,12 @@ mod tests {
             c.replicas = vec![replica(100, "pve2", Some(60))];
             c.nodes[2].online = false;
         });
-        assert_eq!(bare.status.word(), "fail");
+        assert_eq!(bare.status.as_str(), "fail");
         let shared = with(|c| {
             c.disk(100, "scsi0", "nfs");
             c.nodes[2].online = false;
         });
-        assert_eq!(shared.status.word(), "unknown");
+        assert_eq!(shared.status.as_str(), "unknown");
         assert!(shared.detail.starts_with("vm:100 on pve3: "), "{}", shared.detail);
     }
 }

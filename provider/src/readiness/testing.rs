@@ -62,7 +62,7 @@ impl Good {
 pub(super) fn status(check: fn(&Facts, &Demands) -> Verdict, spoil: impl FnOnce(&mut Facts)) -> &'static str {
     let mut facts = Good::facts();
     spoil(&mut facts);
-    check(&facts, &Good::demands()).status.word()
+    check(&facts, &Good::demands()).status.as_str()
 }
 
 pub(super) fn shell_of<'a>(facts: &'a mut Facts, node: &str) -> &'a mut NodeShell {
@@ -90,7 +90,7 @@ fn shell() -> Shell {
     Shell::Asked { nodes: NODES.map(|name| (name.to_owned(), node(name))).into(), fences: Ok(fences) }
 }
 
-fn status_of(live: &crate::simulation::live::Live) -> HaStatus {
+fn status_of(live: &crate::simulation::live::SimulatedCluster) -> HaStatus {
     let mut rows = vec![
         json!({"type": "quorum", "id": "quorum", "node": "pve1", "quorate": 1, "status": "OK"}),
         json!({"type": "master", "node": "pve1", "timestamp": NOW, "status": "pve1 (active, x)"}),

@@ -18,7 +18,7 @@ use super::nouns;
 
 /// HA objects by natural id.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Wanted {
+pub struct HaConfig {
     /// HA resources.
     pub resources: BTreeMap<String, HaResource>,
     /// Node affinity rules.
@@ -32,7 +32,7 @@ pub struct Wanted {
     pub unknown: Unknown,
 }
 
-impl Wanted {
+impl HaConfig {
     /// From the entries of `/cluster/ha/resources`, and of `/cluster/ha/rules` or `/cluster/ha/groups`.
     ///
     /// # Errors
@@ -141,14 +141,14 @@ mod tests {
 
     use super::*;
 
-    fn live() -> Wanted {
+    fn live() -> HaConfig {
         let resources =
             json!([{"sid": "vm:100", "state": "started", "max_restart": 3}, {"sid": "vm:101", "state": "stopped"}]);
         let rules = json!([
             {"rule": "aa", "type": "node-affinity", "resources": "vm:100", "nodes": "pve1:2,pve2", "strict": 1},
             {"rule": "bb", "type": "resource-affinity", "resources": "vm:100,vm:101", "affinity": "negative"},
         ]);
-        Wanted::from_answers(&resources, &rules, &json!([])).unwrap()
+        HaConfig::from_answers(&resources, &rules, &json!([])).unwrap()
     }
 
     fn plans(plans: Json) -> Plans {
@@ -162,9 +162,9 @@ mod tests {
             "node_affinity_rules": [{"name": "bb", "resources": ["vm:101"], "nodes": {"pve3": null}}],
             "removed": ["vm:101", "aa"],
         }));
-        let wanted = live().with(&plans, HaMode::Rules).unwrap();
-        assert_eq!(wanted.resources.keys().collect::<Vec<_>>(), ["ct:102", "vm:100"]);
-        let config = wanted.config(HaMode::Rules, &Crs::default());
+        let ha_config = live().with(&plans, HaMode::Rules).unwrap();
+        assert_eq!(ha_config.resources.keys().collect::<Vec<_>>(), ["ct:102", "vm:100"]);
+        let config = ha_config.config(HaMode::Rules, &Crs::default());
         assert_eq!(config.resources["vm:100"].max_restart, 1);
         assert_eq!(config.resources["ct:102"].state, Requested::Started);
         let Policy::Rules(rules) = config.policy else { panic!("rules") };
@@ -193,12 +193,12 @@ mod tests {
     fn groups_decide_the_failback_of_their_resources() {
         let resources = json!([{"sid": "vm:100", "group": "gg", "state": "started"}]);
         let groups = json!([{"group": "gg", "nodes": "pve1:2,pve2", "nofailback": 1, "restricted": 1}]);
-        let wanted = Wanted::from_answers(&resources, &json!([]), &groups).unwrap();
-        let config = wanted.config(HaMode::GroupsUntilMigrated, &Crs::default());
+        let ha_config = HaConfig::from_answers(&resources, &json!([]), &groups).unwrap();
+        let config = ha_config.config(HaMode::GroupsUntilMigrated, &Crs::default());
         assert!(!config.resources["vm:100"].failback);
         assert!(matches!(&config.policy, Policy::Rules(rules) if &*rules[0].id == "ha-group-gg"));
         assert!(
-            matches!(wanted.config(HaMode::Groups, &Crs::default()).policy, Policy::Groups(groups) if groups["gg"].restricted)
+            matches!(ha_config.config(HaMode::Groups, &Crs::default()).policy, Policy::Groups(groups) if groups["gg"].restricted)
         );
     }
 }

@@ -1,38 +1,9 @@
 //! Whether a guest's disks are there when it starts on another node.
 
-use super::live::{Guest, Live, Storage, Volume, Volumes};
+use pve_schemas::data::failover_simulation::DiskState;
+
+use super::live::{Guest, SimulatedCluster, Storage, Volume, Volumes};
 use super::replicas::{Replica, ReplicaState};
-
-/// Whether the disks of a guest are on a node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DiskState {
-    /// On storage that all nodes share.
-    Shared,
-    /// A copy of them is, by replication.
-    Replica,
-    /// The guest has none.
-    None,
-    /// They move with the guest while it runs.
-    Moved,
-    /// They are not.
-    Missing,
-    /// It can't be known.
-    Unknown,
-}
-
-impl DiskState {
-    /// What it is called in `disk`.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Shared => "shared",
-            Self::Replica => "replica",
-            Self::None => "none",
-            Self::Moved => "moved",
-            Self::Missing => "missing",
-            Self::Unknown => "unknown",
-        }
-    }
-}
 
 /// The disks of a guest, seen from a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,7 +26,7 @@ impl Disk {
 }
 
 /// Whether the disks of the HA resource `sid` are usable on `node` after it was recovered there; none where it has no guest.
-pub fn of_service(live: &Live, sid: &str, node: &str) -> Option<Disk> {
+pub fn of_service(live: &SimulatedCluster, sid: &str, node: &str) -> Option<Disk> {
     if live.hidden.services.contains(sid) {
         return Some(Disk::new(DiskState::Unknown, "its disks are unknown: the user has no VM.Audit on the guest"));
     }
@@ -63,7 +34,7 @@ pub fn of_service(live: &Live, sid: &str, node: &str) -> Option<Disk> {
 }
 
 /// Whether the disks of `guest` are usable on `node` after the guest was recovered there.
-pub fn usable_on(live: &Live, guest: &Guest, node: &str) -> Disk {
+pub fn usable_on(live: &SimulatedCluster, guest: &Guest, node: &str) -> Disk {
     let volumes = match &guest.volumes {
         Volumes::Known(volumes) => volumes,
         Volumes::Unknown(why) => return Disk::new(DiskState::Unknown, format!("its disks are unknown: {why}")),
@@ -119,7 +90,7 @@ pub fn usable_on(live: &Live, guest: &Guest, node: &str) -> Disk {
 }
 
 /// What a start elsewhere may stumble on, though no disk is missing.
-pub fn traps<'a>(live: &'a Live, sids: impl Iterator<Item = &'a String>) -> Vec<String> {
+pub fn traps<'a>(live: &'a SimulatedCluster, sids: impl Iterator<Item = &'a String>) -> Vec<String> {
     let mut traps = Vec::new();
     for guest in sids.filter_map(|sid| live.guests.get(sid)) {
         let Volumes::Known(volumes) = &guest.volumes else { continue };
@@ -137,7 +108,7 @@ pub fn traps<'a>(live: &'a Live, sids: impl Iterator<Item = &'a String>) -> Vec<
     traps
 }
 
-fn replica(live: &Live, guest: &Guest, node: &str, local: &[(&Volume, &Storage)]) -> Disk {
+fn replica(live: &SimulatedCluster, guest: &Guest, node: &str, local: &[(&Volume, &Storage)]) -> Disk {
     let (first, storage) = local[0];
     if let Some((volume, _)) = local.iter().find(|(volume, _)| volume.skipped) {
         return Disk::new(
@@ -190,25 +161,25 @@ mod tests {
 
     #[test]
     fn shared_replicated_or_missing() {
-        assert_eq!(look(|c| c.disk(100, "scsi0", "nfs")).status.word(), "shared");
+        assert_eq!(look(|c| c.disk(100, "scsi0", "nfs")).status, DiskState::Shared);
         assert_eq!(look(|_| ()).detail, "scsi0 is on zfs, which is not shared, and pve2 has no replica");
         let copied = look(|c| c.replicas.push(replica(100, "pve2", Some(60))));
-        assert_eq!((copied.status.word(), copied.is_usable()), ("replica", true));
+        assert_eq!((copied.status, copied.is_usable()), (DiskState::Replica, true));
         let elsewhere = look(|c| c.replicas.push(replica(100, "pve3", Some(60))));
         assert!(elsewhere.detail.ends_with("(only on pve3)"), "{}", elsewhere.detail);
-        assert_eq!(look(|c| c.replicas.push(replica(100, "pve2", None))).status.word(), "missing");
+        assert_eq!(look(|c| c.replicas.push(replica(100, "pve2", None))).status, DiskState::Missing);
     }
 
     #[test]
     fn what_can_not_be_read_is_unknown() {
         let unread = look(|c| c.guest(100).volumes = Volumes::Unknown("node pve1 does not answer".into()));
-        assert_eq!((unread.status.word(), unread.is_usable()), ("unknown", false));
-        assert_eq!(look(|c| c.storages = None).status.word(), "unknown");
+        assert_eq!((unread.status, unread.is_usable()), (DiskState::Unknown, false));
+        assert_eq!(look(|c| c.storages = None).status, DiskState::Unknown);
         let offline = look(|c| {
             c.disk(100, "scsi0", "nfs");
             c.nodes[1].online = false;
         });
-        assert_eq!(offline.status.word(), "unknown");
+        assert_eq!(offline.status, DiskState::Unknown);
     }
 
     #[test]
@@ -217,7 +188,7 @@ mod tests {
             c.disk(100, "scsi0", "nfs");
             c.storages.as_mut().unwrap()[1].active.retain(|node| node != "pve2");
         });
-        assert_eq!(away.status.word(), "missing");
+        assert_eq!(away.status, DiskState::Missing);
         let elsewhere = look(|c| c.storages.as_mut().unwrap()[0].nodes = Some(vec!["pve1".into()]));
         assert!(elsewhere.detail.contains("which pve2 does not have"), "{}", elsewhere.detail);
     }

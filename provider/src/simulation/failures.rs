@@ -7,14 +7,14 @@ use pve_schemas::data::failover_simulation::FailoverSimulationArguments;
 use pve_ha_manager::config::Name;
 
 use super::InvalidArgument;
-use super::live::Live;
+use super::live::SimulatedCluster;
 
 /// The nodes of each failure.
 ///
 /// # Errors
 /// A node is named that the cluster does not have.
-pub(super) fn wanted(
-    live: &Live,
+pub(super) fn selected(
+    live: &SimulatedCluster,
     arguments: &FailoverSimulationArguments,
 ) -> Result<Vec<BTreeSet<Name>>, InvalidArgument> {
     if let Some(named) = &arguments.failed_nodes {
@@ -46,7 +46,7 @@ pub(super) struct Left {
 }
 
 /// Counts the votes that are left without `failed`.
-pub(super) fn left(live: &Live, failed: &BTreeSet<Name>) -> Left {
+pub(super) fn left(live: &SimulatedCluster, failed: &BTreeSet<Name>) -> Left {
     let quorum = &live.quorum;
     let is_lost = |name: &str| failed.iter().any(|node| **node == *name);
     let survivors = live.nodes.iter().filter(|node| node.online && !is_lost(&node.name)).count();
@@ -73,7 +73,7 @@ mod tests {
     #[test]
     fn single_nodes_pairs_or_those_named() {
         let live = Cluster::of(4).live();
-        let of = |arguments: &FailoverSimulationArguments| wanted(&live, arguments).map(|all| all.len());
+        let of = |arguments: &FailoverSimulationArguments| selected(&live, arguments).map(|all| all.len());
         let none = FailoverSimulationArguments::default;
         assert_eq!(of(&none()), Ok(4));
         assert_eq!(of(&FailoverSimulationArguments { depth: Some(2), ..none() }), Ok(6));

@@ -2,25 +2,22 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pve_schemas::data::failover_simulation::{Fate, NodeLoad, Scenario};
+use pve_schemas::data::failover_simulation::{DiskState, Fate, NodeLoad, Scenario, ServiceState};
 
 use pve_ha_manager::config::Name;
 use pve_ha_manager::forecast::{Forecast, Settled};
 use pve_ha_manager::service::State;
 use pve_ha_manager::status::Disarm;
 
-use super::disks::{self, Disk, DiskState};
+use super::disks::{self, Disk};
 use super::failures::{self, Left};
-use super::live::Live;
+use super::live::SimulatedCluster;
 use super::natural;
 use crate::words::{by, counted};
 
-/// The state of an HA resource of which nothing can be said.
-pub const UNKNOWN: &str = "unknown";
-
 /// The cluster before any failure.
-pub(super) struct Scene<'a> {
-    pub(super) live: &'a Live,
+pub(super) struct Predictor<'a> {
+    pub(super) live: &'a SimulatedCluster,
     /// What the HA manager looks after.
     pub(super) managed: BTreeSet<Name>,
     /// Node and state of each service.
@@ -35,7 +32,7 @@ pub(super) struct Scene<'a> {
 /// Where a service is after a failure, if it runs.
 type Running<'a> = BTreeMap<&'a str, &'a str>;
 
-impl Scene<'_> {
+impl Predictor<'_> {
     /// That HA is switched off, or about to be; none where it is neither.
     pub(super) fn disarm_words(&self) -> Option<&'static str> {
         self.disarm.map(|disarm| if disarm.done { "HA is disarmed" } else { "HA is being disarmed" })
@@ -81,7 +78,7 @@ impl Scene<'_> {
             sid: sid.to_owned(),
             from: node.clone(),
             to: None,
-            state: "stopped".to_owned(),
+            state: ServiceState::Stopped,
             reason: "no quorum is left".to_owned(),
             disk: None,
             disk_detail: None,
@@ -117,12 +114,12 @@ impl Scene<'_> {
             (Some(node), Some(Disk { status: DiskState::Unknown, .. })) => Some(format!("may not start on {node}")),
             _ => None,
         };
-        let (disk, disk_detail) = disk.map(|disk| (disk.status.word().to_owned(), disk.detail)).unzip();
+        let (disk, disk_detail) = disk.map(|disk| (disk.status, disk.detail)).unzip();
         Some(Fate {
             sid: sid.to_string(),
             from: from.clone(),
             to,
-            state: settled.state().as_str().to_owned(),
+            state: service_state(settled.state()),
             reason: self.reason(settled, *before),
             disk,
             disk_detail,
@@ -227,11 +224,28 @@ fn unpredictable(sid: &str, from: &str, why: &str) -> Fate {
         sid: sid.to_owned(),
         from: from.to_owned(),
         to: None,
-        state: UNKNOWN.to_owned(),
+        state: ServiceState::Unknown,
         reason: why.to_owned(),
         disk: None,
         disk_detail: None,
         problem: Some("can't be predicted".to_owned()),
+    }
+}
+
+/// The state as the result has it.
+pub(super) fn service_state(state: State) -> ServiceState {
+    match state {
+        State::Stopped => ServiceState::Stopped,
+        State::RequestStop => ServiceState::RequestStop,
+        State::RequestStart => ServiceState::RequestStart,
+        State::RequestStartBalance => ServiceState::RequestStartBalance,
+        State::Started => ServiceState::Started,
+        State::Fence => ServiceState::Fence,
+        State::Recovery => ServiceState::Recovery,
+        State::Migrate => ServiceState::Migrate,
+        State::Relocate => ServiceState::Relocate,
+        State::Freeze => ServiceState::Freeze,
+        State::Error => ServiceState::Error,
     }
 }
 

@@ -8,16 +8,16 @@ use serde_json::Value as Json;
 
 use pve_ha_manager::config::Scheduler;
 
-use super::config::Wanted;
+use super::config::HaConfig;
 use super::replicas::Replica;
 
 /// A cluster at one moment.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Live {
+pub struct SimulatedCluster {
     /// How it binds HA resources to nodes.
     pub mode: HaMode,
     /// The HA configuration.
-    pub wanted: Wanted,
+    pub config: HaConfig,
     /// The HA manager's own status, as answered.
     pub manager: Json,
     /// Whether running guests without HA load a node in the manager's eyes.
@@ -165,7 +165,7 @@ impl Crs {
     }
 }
 
-impl Live {
+impl SimulatedCluster {
     /// Whether `node` is a member right now.
     pub fn is_online(&self, node: &str) -> bool {
         self.nodes.iter().any(|fact| fact.name == node && fact.online)

@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use pve_schemas::data::failover_simulation::Scenario;
+use pve_schemas::data::failover_simulation::{Scenario, ServiceState};
 
-use super::UNKNOWN;
 use super::summary::Summary;
 
 /// So many lines of problems or notes, and so many services of one arrow, are written out; the rest is counted.
@@ -67,8 +66,8 @@ fn list(text: &mut String, title: &str, lines: &[String]) {
 fn diagram(text: &mut String, worst: &Scenario) {
     let mut arrows: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
     for fate in &worst.services {
-        let to = if fate.state == UNKNOWN {
-            UNKNOWN
+        let to = if fate.state == ServiceState::Unknown {
+            fate.state.as_str()
         } else if fate.problem.is_some() {
             "lost"
         } else {

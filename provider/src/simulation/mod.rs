@@ -30,10 +30,9 @@ use pve_ha_manager::forecast::Forecast;
 use pve_ha_manager::service::State;
 use pve_ha_manager::usage::{Bystander, Capacity, Size};
 
-pub use config::Wanted;
-pub use disks::{Disk, DiskState, usable_on};
-pub use fates::UNKNOWN;
-use live::{Guest, Live, NodeFact};
+pub use config::HaConfig;
+pub use disks::{Disk, usable_on};
+use live::{Guest, NodeFact, SimulatedCluster};
 pub use question::{Answered, Question};
 pub use replicas::{Replica, ReplicaState};
 pub use status::read as manager_status;
@@ -72,7 +71,7 @@ pub struct InvalidArgument {
 /// Failures to be played, one after the other: there may be hundreds, and whoever plays them has other things to attend to.
 pub struct Simulation<'a> {
     failures: std::vec::IntoIter<BTreeSet<Name>>,
-    scene: fates::Scene<'a>,
+    predictor: fates::Predictor<'a>,
     config: Arc<Config>,
     forecast: Forecast,
     summary: Summary,
@@ -83,12 +82,12 @@ impl<'a> Simulation<'a> {
     ///
     /// # Errors
     /// Says which argument does not fit this cluster.
-    pub fn new(live: &'a Live, arguments: &FailoverSimulationArguments) -> Result<Self, InvalidArgument> {
-        let failures = failures::wanted(live, arguments)?;
-        let wanted = live.wanted.clone().with(&arguments.plans, live.mode)?;
+    pub fn new(live: &'a SimulatedCluster, arguments: &FailoverSimulationArguments) -> Result<Self, InvalidArgument> {
+        let failures = failures::selected(live, arguments)?;
+        let ha_config = live.config.clone().with(&arguments.plans, live.mode)?;
         let status = status::of(live);
-        let config = Arc::new(wanted.config(live.mode, &live.crs));
-        let unknown = unknown(live, &wanted);
+        let config = Arc::new(ha_config.config(live.mode, &live.crs));
+        let unknown = unknown(live, &ha_config);
         let looked_after = config.resources.iter().filter(|(_, resource)| resource.state != Requested::Ignored);
         let managed: BTreeSet<Name> = looked_after.map(|(sid, _)| sid.clone()).collect();
         let guests: BTreeMap<Name, Name> =
@@ -96,7 +95,7 @@ impl<'a> Simulation<'a> {
         let bystanders = if live.counts_bystanders { bystanders(live, &managed) } else { Vec::new() };
         let capacity = live.crs.weighs().then(|| capacity(live));
         let forecast = Forecast::converged(&status, config.clone(), capacity, bystanders, &guests);
-        let scene = fates::Scene {
+        let predictor = fates::Predictor {
             live,
             managed,
             before: forecast.now().map(|now| (now.sid().to_string(), (now.node.to_string(), now.state()))).collect(),
@@ -104,21 +103,21 @@ impl<'a> Simulation<'a> {
             disarm: status.disarm,
             unknown,
         };
-        Ok(Self { failures: failures.into_iter(), scene, config, forecast, summary: Summary::default() })
+        Ok(Self { failures: failures.into_iter(), predictor, config, forecast, summary: Summary::default() })
     }
 
     /// Plays the next failure; none when all have been played. It need not be kept: the summary is.
     pub fn play_next(&mut self) -> Option<Scenario> {
         let failed = self.failures.next()?;
-        let scenario = self.scene.scenario(&failed, &self.forecast);
+        let scenario = self.predictor.scenario(&failed, &self.forecast);
         self.summary.add(&scenario);
         Some(scenario)
     }
 
     /// What came out of the failures that were played, none of which is kept here.
     pub fn finish(self) -> Simulated {
-        let placement = placement(&self.scene);
-        let notes = notes(&self.scene, &self.forecast, &self.config);
+        let placement = placement(&self.predictor);
+        let notes = notes(&self.predictor, &self.forecast, &self.config);
         let markdown = markdown::render(&self.summary, &notes);
         let worst = self.summary.worst();
         Simulated { scenarios: Vec::new(), problems: self.summary.problems, worst, placement, notes, markdown }
@@ -139,12 +138,12 @@ pub fn id(arguments: &FailoverSimulationArguments) -> String {
     }
 }
 
-fn placement(scene: &fates::Scene<'_>) -> Vec<Placed> {
-    let placed = scene.before.iter().map(|(sid, (node, state))| Placed {
+fn placement(predictor: &fates::Predictor<'_>) -> Vec<Placed> {
+    let placed = predictor.before.iter().map(|(sid, (node, state))| Placed {
         sid: sid.clone(),
-        name: scene.live.guests.get(sid).and_then(|guest| guest.name.clone()),
+        name: predictor.live.guests.get(sid).and_then(|guest| guest.name.clone()),
         node: node.clone(),
-        state: state.as_str().to_owned(),
+        state: fates::service_state(*state),
     });
     let mut placed: Vec<Placed> = placed.collect();
     placed.sort_by_key(|placed| natural(&placed.sid));
@@ -152,23 +151,23 @@ fn placement(scene: &fates::Scene<'_>) -> Vec<Placed> {
 }
 
 /// What can't be said of which HA resource, and why.
-fn unknown(live: &Live, wanted: &Wanted) -> BTreeMap<String, String> {
-    let mut unknown = wanted.unknown.clone();
+fn unknown(live: &SimulatedCluster, ha_config: &HaConfig) -> BTreeMap<String, String> {
+    let mut unknown = ha_config.unknown.clone();
     unknown.add_services(&live.manager);
     let why = |(sid, resource): (&String, &HaResource)| {
         let group = resource.group.as_ref().map(|group| group.as_str());
         Some((sid.clone(), unknown.why(sid, group)?))
     };
-    wanted.resources.iter().filter_map(why).collect()
+    ha_config.resources.iter().filter_map(why).collect()
 }
 
 /// Running guests that the HA manager doesn't look after.
-fn bystanders(live: &Live, managed: &BTreeSet<Name>) -> Vec<Bystander> {
+fn bystanders(live: &SimulatedCluster, managed: &BTreeSet<Name>) -> Vec<Bystander> {
     let running = live.guests.values().filter(|guest| guest.running && !managed.contains(guest.sid.as_str()));
     running.map(|guest| Bystander { node: guest.node.as_str().into(), size: size(guest) }).collect()
 }
 
-fn capacity(live: &Live) -> Arc<Capacity> {
+fn capacity(live: &SimulatedCluster) -> Arc<Capacity> {
     let node = |node: &NodeFact| Some(Size { cpu: node.cpus?, mem: node.memory? });
     Arc::new(Capacity {
         nodes: live.nodes.iter().filter_map(|n| Some((n.name.as_str().into(), node(n)?))).collect(),
@@ -180,8 +179,8 @@ fn size(guest: &Guest) -> Size {
     Size { cpu: guest.cpus, mem: guest.memory }
 }
 
-fn notes(scene: &fates::Scene<'_>, forecast: &Forecast, config: &Config) -> Vec<String> {
-    let live = scene.live;
+fn notes(predictor: &fates::Predictor<'_>, forecast: &Forecast, config: &Config) -> Vec<String> {
+    let live = predictor.live;
     let mut notes = Vec::new();
     if live.crs.is_dynamic() {
         notes.push(
@@ -190,18 +189,18 @@ fn notes(scene: &fates::Scene<'_>, forecast: &Forecast, config: &Config) -> Vec<
                 .to_owned(),
         );
     }
-    if let Some(words) = scene.disarm_words() {
+    if let Some(words) = predictor.disarm_words() {
         notes.push(format!("{words}: no node is fenced, nothing is recovered"));
     }
     let down: Vec<&str> = live.nodes.iter().filter(|node| !node.online).map(|node| node.name.as_str()).collect();
     if !down.is_empty() {
         notes.push(format!("already offline: {}", down.join(", ")));
     }
-    notes.extend(live.wanted.unknown.lines());
+    notes.extend(live.config.unknown.lines());
     for (rule, why) in forecast.dropped_rules() {
         notes.push(format!("the HA manager ignores rule '{rule}': {}", why.join(", ")));
     }
-    for (sid, (node, state)) in &scene.before {
+    for (sid, (node, state)) in &predictor.before {
         match state {
             State::Error => notes.push(format!("{sid} is in the error state on {node}: no failure changes that")),
             State::Recovery | State::Fence => notes.push(format!("{sid} is lost already: no node can run it")),
@@ -209,11 +208,11 @@ fn notes(scene: &fates::Scene<'_>, forecast: &Forecast, config: &Config) -> Vec<
         }
     }
     for (sid, resource) in &config.resources {
-        if resource.state != Requested::Ignored && !scene.before.contains_key(&**sid) {
+        if resource.state != Requested::Ignored && !predictor.before.contains_key(&**sid) {
             notes.push(format!("{sid} is left out: there is no such guest yet"));
         }
     }
-    notes.extend(disks::traps(live, scene.before.keys()));
+    notes.extend(disks::traps(live, predictor.before.keys()));
     notes
 }
 

@@ -3,15 +3,15 @@
 use pve_schemas::data::failover_simulation::FailoverSimulationArguments;
 use serde_json::Value as Json;
 
-use super::live::Live;
+use super::live::SimulatedCluster;
 use super::replicas::ReplicaState;
-use super::{InvalidArgument, Simulated, Wanted};
+use super::{HaConfig, InvalidArgument, Simulated};
 
 /// The question what the failure of each node alone would do. Two that are equal have the same answer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Question {
-    live: Live,
-    wanted: Wanted,
+    live: SimulatedCluster,
+    ha_config: HaConfig,
     most_memory: i64,
 }
 
@@ -29,17 +29,20 @@ impl Question {
     ///
     /// # Errors
     /// Says which argument does not fit this cluster.
-    pub fn of(live: &Live, arguments: &FailoverSimulationArguments) -> Result<Option<Self>, InvalidArgument> {
+    pub fn of(
+        live: &SimulatedCluster,
+        arguments: &FailoverSimulationArguments,
+    ) -> Result<Option<Self>, InvalidArgument> {
         if arguments.failed_nodes.is_some() || arguments.depth == Some(2) {
             return Ok(None);
         }
-        let wanted = live.wanted.clone().with(&arguments.plans, live.mode)?;
-        Ok(Some(Self { live: timeless(live.clone()), wanted, most_memory: super::most_memory(arguments) }))
+        let ha_config = live.config.clone().with(&arguments.plans, live.mode)?;
+        Ok(Some(Self { live: timeless(live.clone()), ha_config, most_memory: super::most_memory(arguments) }))
     }
 }
 
 /// Without what grows older from read to read, and means nothing to a simulation.
-fn timeless(mut live: Live) -> Live {
+fn timeless(mut live: SimulatedCluster) -> SimulatedCluster {
     if let Json::Object(manager) = &mut live.manager {
         manager.remove("timestamp");
     }

@@ -11,10 +11,10 @@ use pve_ha_manager::nodes::NodeState;
 use pve_ha_manager::service::{State, Uid};
 use pve_ha_manager::status::{Disarm, ServiceStatus, Status};
 
-use super::live::Live;
+use super::live::SimulatedCluster;
 
 /// What placement starts from.
-pub fn of(live: &Live) -> Status {
+pub fn of(live: &SimulatedCluster) -> Status {
     read(&live.manager, live.nodes.iter().map(|node| (node.name.as_str(), node.online)))
 }
 

@@ -7,9 +7,9 @@ use pve_schemas::data::failover_simulation::FailoverSimulationArguments;
 use pve_schemas::value::HaMode;
 use serde_json::{Value as Json, json};
 
-use super::live::{Crs, Guest, Hidden, Live, NodeFact, Storage, Volume, Volumes};
+use super::live::{Crs, Guest, Hidden, NodeFact, SimulatedCluster, Storage, Volume, Volumes};
 use super::replicas::{Replica, ReplicaState};
-use super::{InvalidArgument, Simulated, Simulation, Wanted};
+use super::{HaConfig, InvalidArgument, Simulated, Simulation};
 
 const GIB: u64 = 1 << 30;
 
@@ -124,15 +124,15 @@ impl Cluster {
         Quorum::from_answers(&Json::Array(status), &voters.collect(), &self.qdevice).unwrap()
     }
 
-    pub(crate) fn live(&self) -> Live {
-        let wanted = Wanted::from_answers(
+    pub(crate) fn live(&self) -> SimulatedCluster {
+        let ha_config = HaConfig::from_answers(
             &Json::Array(self.resources.clone()),
             &Json::Array(self.rules.clone()),
             &Json::Array(self.groups.clone()),
         );
-        Live {
+        SimulatedCluster {
             mode: if self.groups.is_empty() { HaMode::Rules } else { HaMode::Groups },
-            wanted: wanted.unwrap(),
+            config: ha_config.unwrap(),
             manager: self.manager.clone(),
             counts_bystanders: true,
             quorum: self.quorum(),
@@ -147,7 +147,10 @@ impl Cluster {
 }
 
 /// What comes out when every failure that is asked for is played.
-pub(crate) fn simulate(live: &Live, arguments: &FailoverSimulationArguments) -> Result<Simulated, InvalidArgument> {
+pub(crate) fn simulate(
+    live: &SimulatedCluster,
+    arguments: &FailoverSimulationArguments,
+) -> Result<Simulated, InvalidArgument> {
     let mut simulation = Simulation::new(live, arguments)?;
     let scenarios = std::iter::from_fn(|| simulation.play_next()).collect();
     Ok(Simulated { scenarios, ..simulation.finish() })

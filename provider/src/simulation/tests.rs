@@ -1,4 +1,4 @@
-use pve_schemas::data::failover_simulation::{FailoverSimulationArguments, Fate};
+use pve_schemas::data::failover_simulation::{DiskState, FailoverSimulationArguments, Fate};
 use serde_json::json;
 
 use super::live::Volumes;
@@ -26,7 +26,7 @@ fn a_cluster_with_shared_storage_survives_every_node() {
     let fate = &fates(&simulated, "pve1")[0];
     assert_eq!((fate.sid.as_str(), fate.to.as_deref()), ("vm:100", Some("pve2")));
     assert_eq!(fate.reason, "pve2, pve3 have 1 service each; pve2 is first by name");
-    assert_eq!(fate.disk.as_deref(), Some("shared"));
+    assert_eq!(fate.disk, Some(DiskState::Shared));
     assert_eq!(simulated.scenarios[0].votes, Some(2));
 }
 

@@ -37,8 +37,8 @@ use crate::value::NodeName;
 /// itself.
 ///
 /// The simulation assumes that fencing works, and that nodes which fail together are recovered together.
-/// `summary_markdown` has no dates and no growing ages, so an output of it changes only when the cluster changes.
-/// `report_html` has the day (UTC) of the newest fact in its header, so an output of it also changes once a day.
+/// `summary_markdown` and `report_html` have no dates and no growing ages, so their outputs change only when the cluster
+/// changes. For a dated report, write the date into the name of the file.
 ///
 /// Together with `pve_ha_readiness` in one configuration, each guest's disks are read once for both.
 ///
@@ -156,12 +156,12 @@ pub struct Fate {
     pub to: Option<String>,
     /// Its state after, in the HA manager's words: `started`, `stopped`, `recovery` (waits for a node), `error`, …;
     /// `unknown` where it depends on a property or type of this version of Proxmox that the provider does not support.
-    pub state: String,
+    pub state: ServiceState,
     /// Why it is placed there, or why no node can run it.
     pub reason: String,
     /// Whether its disks are there: `shared`, `replica`, `none` (it has none), `moved` (it moves with them), `missing`,
     /// `unknown`; null if it has no node.
-    pub disk: Option<String>,
+    pub disk: Option<DiskState>,
     /// More about the disks, such as the age of the replica.
     pub disk_detail: Option<String>,
     /// The loss, in a sentence; null if nothing is lost.
@@ -199,7 +199,75 @@ pub struct Placed {
     /// Its node.
     pub node: String,
     /// Its state, in the HA manager's words.
-    pub state: String,
+    pub state: ServiceState,
+}
+
+/// The state of a simulated HA resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ServiceState {
+    /// Stopped, and to stay so.
+    Stopped,
+    /// Being stopped.
+    RequestStop,
+    /// About to be started.
+    RequestStart,
+    /// Moved to a better node before its first start.
+    RequestStartBalance,
+    /// It runs.
+    Started,
+    /// Waits for its node to be fenced.
+    Fence,
+    /// Its node was fenced; waits for a new one.
+    Recovery,
+    /// Moving while it runs.
+    Migrate,
+    /// Moving while stopped.
+    Relocate,
+    /// Left alone while its node restarts.
+    Freeze,
+    /// Failed for good; only a requested `disabled` leads out.
+    Error,
+    /// It depends on a property or type that the provider does not support.
+    Unknown,
+}
+
+/// Whether the disks of a guest are on a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum DiskState {
+    /// On storage that all nodes share.
+    Shared,
+    /// The node has a copy, by replication.
+    Replica,
+    /// The guest has no disks.
+    None,
+    /// They move with the guest while it runs.
+    Moved,
+    /// The node does not have them.
+    Missing,
+    /// The API does not report enough to decide it.
+    Unknown,
+}
+
+impl ServiceState {
+    /// The value of `state`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Stopped => "stopped",
+            Self::RequestStop => "request_stop",
+            Self::RequestStart => "request_start",
+            Self::RequestStartBalance => "request_start_balance",
+            Self::Started => "started",
+            Self::Fence => "fence",
+            Self::Recovery => "recovery",
+            Self::Migrate => "migrate",
+            Self::Relocate => "relocate",
+            Self::Freeze => "freeze",
+            Self::Error => "error",
+            Self::Unknown => "unknown",
+        }
+    }
 }
 
 impl FailoverSimulationArguments {

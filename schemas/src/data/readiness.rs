@@ -111,17 +111,18 @@ pub struct Check {
     /// The requirement, in a few words.
     pub title: String,
     /// `mandatory` or `recommended`, by profile.
-    pub level: String,
+    pub level: Level,
     /// `pass`, `fail`, `unknown`, or `skipped` where it does not apply.
-    pub status: String,
+    pub status: Status,
     /// The evidence.
     pub detail: String,
     /// The remedy; null if none is needed.
     pub remedy: Option<String>,
 }
 
-/// What a check comes to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The result of a check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum Status {
     /// It is as demanded.
     Pass,
@@ -133,8 +134,9 @@ pub enum Status {
     Skipped,
 }
 
-/// How much a check weighs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Whether a cluster can be ready without it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum Level {
     /// The cluster is not ready without it.
     Mandatory,
@@ -163,24 +165,23 @@ impl Noun for HaReadiness {
 impl HaReadiness {
     /// The verdict over the checks.
     pub fn of(arguments: ReadinessArguments, checks: Vec<Check>) -> Self {
-        let count = |status: Status| checks.iter().filter(|check| check.is(status)).count() as i64;
+        let count = |status: Status| checks.iter().filter(|check| check.status == status).count() as i64;
         let counts = Counts {
             pass: count(Status::Pass),
             fail: count(Status::Fail),
             unknown: count(Status::Unknown),
             skipped: count(Status::Skipped),
         };
-        let blocks = |check: &&Check| {
-            check.level == Level::Mandatory.word() && (check.is(Status::Fail) || check.is(Status::Unknown))
-        };
+        let blocks =
+            |check: &&Check| check.level == Level::Mandatory && matches!(check.status, Status::Fail | Status::Unknown);
         let blockers: Vec<String> = checks.iter().filter(blocks).map(Check::line).collect();
         Self { ready: blockers.is_empty(), blockers, checks, counts, arguments }
     }
 }
 
 impl Status {
-    /// What it is called in `status`.
-    pub fn word(self) -> &'static str {
+    /// The value of `status`.
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Pass => "pass",
             Self::Fail => "fail",
@@ -190,25 +191,10 @@ impl Status {
     }
 }
 
-impl Level {
-    /// What it is called in `level`.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Mandatory => "mandatory",
-            Self::Recommended => "recommended",
-        }
-    }
-}
-
 impl Check {
-    /// Whether this is what the check comes to.
-    pub fn is(&self, status: Status) -> bool {
-        self.status == status.word()
-    }
-
     /// The check in one line.
     pub fn line(&self) -> String {
         let remedy = self.remedy.as_deref().map(|remedy| format!(". {remedy}")).unwrap_or_default();
-        format!("{} ({}): {}{remedy}", self.id, self.status, self.detail)
+        format!("{} ({}): {}{remedy}", self.id, self.status.as_str(), self.detail)
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use maud::{Markup, PreEscaped, html};
 use pve_schemas::data::HaFailoverSimulation;
-use pve_schemas::data::failover_simulation::{Fate, Placed, Scenario};
+use pve_schemas::data::failover_simulation::{Fate, Placed, Scenario, ServiceState};
 
 use super::outcome::Outcome;
 use crate::words::counted;
@@ -85,7 +85,7 @@ impl<'a> Matrix<'a> {
     fn width(&self) -> usize {
         let length = |text: &str| text.chars().count();
         let sids = self.rows.iter().map(|(placed, _)| length(&placed.sid)).chain([length(SERVICE)]).max();
-        let nodes = self.rows.iter().map(|(placed, _)| length(&placed.node).max(length(&placed.state))).max();
+        let nodes = self.rows.iter().map(|(placed, _)| length(&placed.node).max(length(placed.state.as_str()))).max();
         let fates = self.failures.iter().enumerate().map(|(column, scenario)| {
             let cells = self.rows.iter().map(|(_, cells)| length(&cells[column].text));
             cells.chain([length(&scenario.name) + length(" fails"), length(NOT_SURVIVED)]).max()
@@ -119,7 +119,7 @@ fn table(failures: &[&Scenario], rows: &[(&Placed, Vec<Cell>)]) -> Markup {
                         }
                         td class="now" {
                             (placed.node)
-                            @if placed.state != "started" { small { (placed.state) } }
+                            @if placed.state != ServiceState::Started { small { (placed.state.as_str()) } }
                         }
                         @for cell in cells {
                             td class=(cell.outcome.class()) title=(cell.reason) { (cell.text) }

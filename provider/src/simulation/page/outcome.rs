@@ -1,9 +1,7 @@
 //! What becomes of an HA resource in a failure, and how the page shows it.
 
 use maud::{Markup, html};
-use pve_schemas::data::failover_simulation::{Fate, Scenario};
-
-use super::super::UNKNOWN;
+use pve_schemas::data::failover_simulation::{DiskState, Fate, Scenario, ServiceState};
 
 /// In the order of the key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,16 +26,15 @@ pub(super) enum Outcome {
 
 impl Outcome {
     pub(super) fn of(fate: &Fate, scenario: &Scenario) -> Self {
-        let is_disk = |status: &str| fate.disk.as_deref() == Some(status);
         let is_hit = scenario.failed_nodes.contains(&fate.from);
         match (&fate.to, &fate.problem) {
-            _ if fate.state == UNKNOWN => Self::Unknown,
+            _ if fate.state == ServiceState::Unknown => Self::Unknown,
             (_, Some(_)) if scenario.quorate == Some(false) => Self::StopsWithoutQuorum,
-            (_, Some(_)) if is_disk("unknown") => Self::Unknown,
+            (_, Some(_)) if fate.disk == Some(DiskState::Unknown) => Self::Unknown,
             (_, Some(_)) => Self::Lost,
             (Some(to), None) if *to == fate.from => Self::Stays,
             (Some(_), None) if !is_hit => Self::Migrated,
-            (Some(_), None) if is_disk("replica") => Self::FromReplica,
+            (Some(_), None) if fate.disk == Some(DiskState::Replica) => Self::FromReplica,
             (Some(_), None) => Self::Recovered,
             (None, None) => Self::StaysDown,
         }

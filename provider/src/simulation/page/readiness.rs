@@ -1,7 +1,7 @@
 //! The readiness checks: what blocks production first, what passed folded away.
 
 use maud::{Markup, html};
-use pve_schemas::data::readiness::Check;
+use pve_schemas::data::readiness::{Check, Level, Status};
 
 use super::prose::Prose;
 use crate::words::{by, counted};
@@ -26,13 +26,15 @@ impl<'a> Tally<'a> {
         let mut tally =
             Self { mandatory: Open::default(), recommended: Open::default(), passed: Vec::new(), skipped: Vec::new() };
         for check in checks {
-            let open = if check.level == "mandatory" { &mut tally.mandatory } else { &mut tally.recommended };
-            match check.status.as_str() {
-                "pass" => tally.passed.push(check),
-                "skipped" => tally.skipped.push(check),
-                "fail" => open.failed.push(check),
-                // Whoever passes `readiness` may write anything: what is not known to have passed did not.
-                _ => open.unknown.push(check),
+            let open = match check.level {
+                Level::Mandatory => &mut tally.mandatory,
+                Level::Recommended => &mut tally.recommended,
+            };
+            match check.status {
+                Status::Pass => tally.passed.push(check),
+                Status::Skipped => tally.skipped.push(check),
+                Status::Fail => open.failed.push(check),
+                Status::Unknown => open.unknown.push(check),
             }
         }
         tally
