@@ -1,45 +1,30 @@
-//! Which keys are trusted to be which host's, read from lines in the form of `known_hosts`.
+//! The trusted keys of hosts, from lines in the format of `known_hosts`. The lines are parsed by `ssh_key`; which of them
+//! apply to a host is decided here.
 //!
-//! Nothing here ever writes: who trusts a new key adds its line.
+//! Nothing here ever writes: the user adds the line of a new key.
 
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::hmac;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use russh::keys::ssh_key::known_hosts::{Entry, HostPatterns, Marker};
 use russh::keys::{Algorithm, HashAlg, PublicKey};
 
 use super::address::Address;
 use super::error::HostKey;
 
-/// Where trusted host keys are written down.
+/// Trusted host keys: lines and a file.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct HostKeys {
-    /// Lines that are given.
+    /// The lines of `host_keys`.
     given: Vec<Entry>,
     /// A file, read at each connect.
     file: Option<PathBuf>,
 }
 
-/// A line of `known_hosts`.
-#[derive(Clone, Debug, PartialEq)]
-struct Entry {
-    marker: Option<Marker>,
-    hosts: String,
-    key: PublicKey,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Marker {
-    Revoked,
-    /// An authority for host certificates, which are not asked for.
-    Authority,
-}
-
-/// Why a line is no line of `known_hosts`.
+/// Why a line is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LineError {
-    /// Not of the form.
+    /// Not in the format of `known_hosts`.
     #[error("`{0}` is not a line of known_hosts, such as `pve1.example.com ssh-ed25519 AAAAC3…`")]
     Malformed(String),
     /// The host is missing: a line of a `.pub` file.
@@ -51,30 +36,28 @@ pub enum LineError {
 }
 
 impl HostKeys {
-    /// Trusts these lines, and those of a file besides.
+    /// Trusts these lines, and those of a file.
     ///
     /// # Errors
     ///
-    /// A line that is none. Empty lines and comments are left out.
+    /// A malformed line. Empty lines and comments are skipped.
     pub fn new<L: AsRef<str>>(lines: &[L], file: Option<PathBuf>) -> Result<Self, LineError> {
         let mut given = Vec::new();
         for line in lines.iter().flat_map(|lines| lines.as_ref().lines()) {
-            match Entry::parse(line)? {
-                Some(Entry { marker: Some(Marker::Authority), .. }) => {
-                    return Err(LineError::Authority(line.trim().to_owned()));
-                }
-                Some(entry) => given.push(entry),
-                None => {}
+            let Some(entry) = parse(line)? else { continue };
+            if entry.marker() == Some(&Marker::CertAuthority) {
+                return Err(LineError::Authority(line.trim().to_owned()));
             }
+            given.push(entry);
         }
         Ok(Self { given, file })
     }
 
-    /// What is trusted for the host at `address`, known also as `alias`.
+    /// The keys of the host at `address`, also listed as `alias`.
     ///
     /// # Errors
     ///
-    /// The file is there and can't be read.
+    /// The file exists and can't be read.
     pub(super) fn of(&self, address: &Address, alias: Option<&str>) -> std::io::Result<Trusted> {
         let mut entries = self.given.clone();
         let mut consulted = Vec::new();
@@ -89,10 +72,11 @@ impl HostKeys {
         let mut trusted = Trusted { consulted: consulted.join(" and "), ..Trusted::default() };
         for name in names.into_iter().flatten() {
             let of_name = |marker| {
-                let lines = entries.iter().filter(|entry| entry.is_for(&name) && entry.marker == marker);
-                lines.map(|entry| entry.key.clone()).collect::<Vec<_>>()
+                let lines =
+                    entries.iter().filter(|entry| is_for(entry.host_patterns(), &name) && entry.marker() == marker);
+                lines.map(|entry| entry.public_key().clone()).collect::<Vec<_>>()
             };
-            trusted.revoked.extend(of_name(Some(Marker::Revoked)));
+            trusted.revoked.extend(of_name(Some(&Marker::Revoked)));
             // A line for the address decides; lines for the node's name only where there is none.
             if trusted.keys.is_empty() {
                 trusted.keys = of_name(None);
@@ -102,12 +86,12 @@ impl HostKeys {
     }
 }
 
-/// What is trusted for one host.
+/// The keys of one host.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Trusted {
     keys: Vec<PublicKey>,
     revoked: Vec<PublicKey>,
-    /// Where it was looked for.
+    /// The sources that were read, for the error.
     pub(super) consulted: String,
 }
 
@@ -121,12 +105,12 @@ impl Trusted {
         if self.keys.iter().any(same) {
             return Ok(());
         }
-        // A key of another type was never seen; a host that shows it hides the one that is known.
+        // A host with a known key that presents one of another type conceals the known one.
         Err(if self.keys.is_empty() { HostKey::Unknown } else { HostKey::Changed })
     }
 
-    /// The algorithms to ask for, those of the keys that are known first: a host has several keys, and shows one.
-    /// SHA-1 signatures are never asked for.
+    /// The host key algorithms to offer, those of the known keys first: a host has several keys, and presents one.
+    /// SHA-1 signatures are never offered.
     pub(super) fn algorithms(&self) -> Vec<Algorithm> {
         let (mut first, rest): (Vec<_>, Vec<_>) = ALGORITHMS.iter().cloned().partition(|algorithm| {
             self.keys.iter().any(|key| match (key.algorithm(), algorithm) {
@@ -160,54 +144,48 @@ pub(super) fn line(address: &Address, key: &PublicKey) -> String {
     format!("{} {}", address.known_as(), text.trim_end())
 }
 
-impl Entry {
-    fn parse(line: &str) -> Result<Option<Self>, LineError> {
-        let line = line.trim();
-        if line.is_empty() || line.starts_with('#') {
-            return Ok(None);
-        }
-        let malformed = || LineError::Malformed(line.to_owned());
-        let mut words = line.split_whitespace();
-        let mut word = || words.next().ok_or_else(malformed);
-        let first = word()?;
-        let marker = match first {
-            "@revoked" => Some(Marker::Revoked),
-            "@cert-authority" => Some(Marker::Authority),
-            _ if first.starts_with('@') => return Err(malformed()),
-            _ => None,
-        };
-        let hosts = if marker.is_some() { word()? } else { first };
-        let (kind, data) = (word()?, word().ok());
-        let Some(data) = data.filter(|_| !is_key_type(hosts)) else {
-            return Err(if is_key_type(hosts) { LineError::WithoutHost(line.to_owned()) } else { malformed() });
-        };
-        let key = PublicKey::from_openssh(&format!("{kind} {data}")).map_err(|_| malformed())?;
-        Ok(Some(Self { marker, hosts: hosts.to_owned(), key }))
+/// An empty line and a comment are no entry.
+fn parse(line: &str) -> Result<Option<Entry>, LineError> {
+    let line = line.trim();
+    if line.is_empty() || line.starts_with('#') {
+        return Ok(None);
     }
-
-    /// Whether the line is for the host of this name, which is `HOST` or `[HOST]:PORT`.
-    fn is_for(&self, name: &str) -> bool {
-        if let Some(hashed) = self.hosts.strip_prefix("|1|") {
-            return is_hash_of(hashed, name).unwrap_or(false);
-        }
-        let name = name.to_lowercase();
-        let mut found = false;
-        for pattern in self.hosts.split(',') {
-            match pattern.strip_prefix('!') {
-                Some(not) if matches(&not.to_lowercase(), &name) => return false,
-                Some(_) => {}
-                None => found |= matches(&pattern.to_lowercase(), &name),
-            }
-        }
-        found
-    }
+    // The parser expects single spaces. The comment after the key has no meaning.
+    let fields = if line.starts_with('@') { 4 } else { 3 };
+    let words: Vec<_> = line.split_whitespace().take(fields).collect();
+    words.join(" ").parse().map(Some).map_err(|_| match words.first() {
+        Some(first) if is_key_type(first) => LineError::WithoutHost(line.to_owned()),
+        _ => LineError::Malformed(line.to_owned()),
+    })
 }
 
-/// The lines of a file. Like ssh, lines that can't be read are passed over, and a file that isn't there is empty.
+/// Whether the line is for the host of this name, which is `HOST` or `[HOST]:PORT`.
+fn is_for(hosts: &HostPatterns, name: &str) -> bool {
+    let patterns = match hosts {
+        HostPatterns::Patterns(patterns) => patterns,
+        // HMAC-SHA1 of the name with the salt as key.
+        HostPatterns::HashedName { salt, hash } => {
+            let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, salt);
+            return hmac::verify(&key, name.as_bytes(), hash).is_ok();
+        }
+    };
+    let name = name.to_lowercase();
+    let mut found = false;
+    for pattern in patterns {
+        match pattern.strip_prefix('!') {
+            Some(not) if matches(&not.to_lowercase(), &name) => return false,
+            Some(_) => {}
+            None => found |= matches(&pattern.to_lowercase(), &name),
+        }
+    }
+    found
+}
+
+/// The lines of a file. As `ssh` does, malformed lines are skipped, and an absent file is empty.
 fn read(path: &Path) -> std::io::Result<Vec<Entry>> {
     match std::fs::read(path) {
         Ok(bytes) => {
-            Ok(String::from_utf8_lossy(&bytes).lines().filter_map(|line| Entry::parse(line).ok().flatten()).collect())
+            Ok(String::from_utf8_lossy(&bytes).lines().filter_map(|line| parse(line).ok().flatten()).collect())
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
         Err(error) => Err(error),
@@ -218,19 +196,11 @@ fn is_key_type(word: &str) -> bool {
     ["ssh-", "ecdsa-sha2-", "sk-ssh-", "sk-ecdsa-"].iter().any(|kind| word.starts_with(kind))
 }
 
-/// `|1|SALT|HASH`: HMAC-SHA1 of the name with the salt as key.
-fn is_hash_of(hashed: &str, name: &str) -> Option<bool> {
-    let (salt, hash) = hashed.split_once('|')?;
-    let (salt, hash) = (STANDARD.decode(salt).ok()?, STANDARD.decode(hash).ok()?);
-    let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &salt);
-    Some(hmac::verify(&key, name.as_bytes(), &hash).is_ok())
-}
-
-/// `*` stands for any text, `?` for one character.
+/// `*` matches any text, `?` one character.
 fn matches(pattern: &str, text: &str) -> bool {
     let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
     let (mut p, mut t) = (0, 0);
-    // Where the last star stands, and how much of the text it has eaten so far.
+    // The position of the last star, and of the text that it does not cover yet.
     let mut star: Option<(usize, usize)> = None;
     while t < text.len() {
         match pattern.get(p) {
@@ -270,9 +240,9 @@ mod tests {
         trusted(&[format!("{line} {ED}")], host, port, None).check(&key(ED))
     }
 
-    /// A host that is asked for a type of key that is not known would seem to have another key.
+    /// A host would otherwise present a key of a type that is not listed, and seem to have changed.
     #[test]
-    fn the_types_of_the_keys_that_are_known_are_asked_for_first() {
+    fn the_types_of_known_keys_are_offered_first() {
         let ecdsa = "ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAABBBHwf2HMM5TRXvo2SQJjsNkiDD5KqiiNjrGVv3UUh+mMT5RHxiRtOnlqvjhQtBq0VpmpCV/PwUdhOig4vkbqAcEc=";
         let of = |key: &str| trusted(&[format!("pve1 {key}")], "pve1", 22, None).algorithms();
         assert_eq!(of(ED), ALGORITHMS);
@@ -282,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_there_and_cannot_be_read_is_not_taken_for_empty() {
+    fn an_unreadable_file_is_an_error_and_an_absent_one_is_empty() {
         let folder = tempfile::tempdir().unwrap();
         let of = |path: &Path| {
             HostKeys::new::<&str>(&[], Some(path.to_owned())).unwrap().of(&Address::new("pve1", 22), None)
@@ -292,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn names_ports_and_patterns() {
+    fn lines_match_names_ports_and_patterns() {
         assert_eq!(check("pve1", "pve1", 22), Ok(()));
         assert_eq!(check("PVE1.Example.com", "pve1.example.COM", 22), Ok(()));
         assert_eq!(check("pve1,10.0.0.1", "10.0.0.1", 22), Ok(()));
@@ -307,16 +277,15 @@ mod tests {
     }
 
     #[test]
-    fn hashed_names() {
+    fn a_hashed_name_matches_its_host_alone() {
         // Made by `ssh-keygen -H`, for example.com.
         let line = "|1|O33ESRMWPVkMYIwJ1Uw+n877jTo=|nuuC5vEqXlEZ/8BXQR7m619W6Ak=";
         assert_eq!(check(line, "example.com", 22), Ok(()));
         assert_eq!(check(line, "example.org", 22), Err(HostKey::Unknown));
-        assert_eq!(check("|1|not|base64", "example.com", 22), Err(HostKey::Unknown));
     }
 
     #[test]
-    fn changed_revoked_unknown() {
+    fn a_key_is_changed_revoked_or_unknown() {
         let known = trusted(&[format!("pve1 {ED}")], "pve1", 22, None);
         assert_eq!(known.check(&key(OTHER)), Err(HostKey::Changed));
         let revoked = trusted(&[format!("* {ED}"), format!("@revoked * {ED}")], "pve1", 22, None);
@@ -327,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn the_nodes_name_serves_where_its_address_is_not_listed() {
+    fn lines_for_the_nodes_name_apply_if_its_address_has_none() {
         let lines = [format!("pve1 {ED}")];
         assert_eq!(trusted(&lines, "10.0.0.1", 22, Some("pve1")).check(&key(ED)), Ok(()));
         let lines = [format!("pve1 {ED}"), format!("10.0.0.1 {OTHER}")];
@@ -335,19 +304,22 @@ mod tests {
     }
 
     #[test]
-    fn known_algorithms_are_asked_for_first() {
+    fn sha1_signatures_are_never_offered() {
         let algorithms = trusted(&[], "pve1", 22, None).algorithms();
         assert_eq!(algorithms.first(), Some(&Algorithm::Ed25519));
         assert!(!algorithms.contains(&Algorithm::Rsa { hash: None }));
     }
 
     #[test]
-    fn lines_that_are_none() {
+    fn malformed_lines_are_refused() {
         let refused = |line: &str| HostKeys::new(&[line], None).unwrap_err();
         assert!(matches!(refused("pve1"), LineError::Malformed(_)));
         assert!(matches!(refused("pve1 ssh-ed25519"), LineError::Malformed(_)));
         assert!(matches!(refused("pve1 ssh-ed25519 AAAA"), LineError::Malformed(_)));
         assert!(matches!(refused(&format!("@what pve1 {ED}")), LineError::Malformed(_)));
+        assert!(matches!(refused(&format!("@revoked {ED}")), LineError::Malformed(_)));
+        assert!(matches!(refused(&format!("|1|not|base64 {ED}")), LineError::Malformed(_)));
+        assert!(matches!(refused(&format!("|1|O33ESRMWPVkMYIwJ1Uw+n877jTo= {ED}")), LineError::Malformed(_)));
         assert!(matches!(refused(ED), LineError::WithoutHost(_)));
         assert!(matches!(refused(&format!("{ED} root@pve1")), LineError::WithoutHost(_)));
         assert!(matches!(refused(&format!("@cert-authority * {ED}")), LineError::Authority(_)));
@@ -355,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn the_line_to_add_is_one_that_is_understood() {
+    fn the_suggested_line_trusts_the_key() {
         let address = Address::new("fd00::1", 2222);
         let text = line(&address, &key(&format!("{ED} a comment")));
         assert_eq!(text, format!("[fd00::1]:2222 {ED}"));
@@ -363,10 +335,10 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_read_and_what_is_wrong_in_it_passed_over() {
+    fn malformed_lines_of_a_file_are_skipped() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("known_hosts");
-        std::fs::write(&path, format!("# mine\nnonsense\n\n\tpve1\t{ED}  root@pve1\n")).unwrap();
+        std::fs::write(&path, format!("# mine\nnonsense\n|1|not|base64 {ED}\n\n\tpve1\t{ED}  root@pve1\n")).unwrap();
         let keys = HostKeys::new::<&str>(&[], Some(path)).unwrap();
         assert_eq!(keys.of(&Address::new("pve1", 22), None).unwrap().check(&key(ED)), Ok(()));
         let absent = HostKeys::new::<&str>(&[], Some(folder.path().join("absent"))).unwrap();
