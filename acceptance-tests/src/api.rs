@@ -24,7 +24,6 @@ pub struct Api {
 pub struct Refused {
     method: &'static str,
     path: String,
-    /// The status code.
     pub status: u16,
     /// What the body says.
     pub body: String,

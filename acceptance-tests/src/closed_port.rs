@@ -22,7 +22,6 @@ impl ClosedPort {
         Self { _socket: socket, address }
     }
 
-    /// Its port.
     pub fn port(&self) -> u16 {
         self.address.port()
     }

@@ -39,9 +39,7 @@ pub struct Cluster {
 /// Guests whose names begin with [`OURS`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Wanted {
-    /// Virtual machines.
     pub vms: usize,
-    /// Containers.
     pub cts: usize,
 }
 

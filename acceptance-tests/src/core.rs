@@ -11,7 +11,6 @@ use terraform_provider_pve::registry;
 
 use crate::Cluster;
 
-/// A provider, configured.
 pub struct Core {
     provider: Provider,
     block: Value,
@@ -22,7 +21,6 @@ pub struct Core {
 /// One resource of a configuration, and what the state has of it.
 #[derive(Debug, Clone)]
 pub struct Object {
-    /// The resource type.
     pub kind: &'static str,
     /// What the state has; null where it has nothing.
     pub state: Value,
@@ -81,7 +79,6 @@ impl Core {
         &self.provider
     }
 
-    /// The user's Ctrl-C.
     pub fn stop(&self) {
         self.provider.stop();
     }

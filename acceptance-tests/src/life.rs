@@ -13,7 +13,6 @@ use crate::{Cluster, Workspace};
 /// A resource type's life.
 #[derive(Default)]
 pub struct Life {
-    /// The type.
     pub kind: &'static str,
     /// The path of the collection.
     pub collection: &'static str,
@@ -21,7 +20,6 @@ pub struct Life {
     pub key: &'static str,
     /// What the objects need, as configuration.
     pub needs: String,
-    /// The objects.
     pub objects: Vec<Object>,
     /// The name of an object, and what it is called or about afterwards: one new value for each attribute that needs a new
     /// object, with the id that follows from it.
@@ -42,12 +40,10 @@ pub struct Life {
     pub is_singleton: bool,
 }
 
-/// One object.
 #[derive(Default)]
 pub struct Object {
     /// Its name in the configuration: the attribute it is here for, with an addition after `__` if there are several.
     pub name: &'static str,
-    /// Its natural id.
     pub id: String,
     /// The attributes and blocks it is created with.
     pub base: Vec<(&'static str, String)>,
@@ -67,11 +63,8 @@ pub type Edit = Box<dyn Fn(&Cluster)>;
 /// A change that needs a new object.
 #[derive(Default)]
 pub struct Replacement {
-    /// The object's name.
     pub object: &'static str,
-    /// The attribute.
     pub attribute: &'static str,
-    /// Its new value.
     pub value: String,
     /// The new object's id.
     pub id: String,
@@ -279,7 +272,7 @@ impl Object {
         Self { edit: Some(Box::new(edit)), ..self }
     }
 
-    /// It has secrets.
+    /// The noun has sensitive attributes.
     #[must_use]
     pub fn secret(self) -> Self {
         Self { is_secret: true, ..self }

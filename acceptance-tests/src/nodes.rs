@@ -45,7 +45,6 @@ impl Nodes {
         self.servers.get(node).unwrap_or_else(|| panic!("no node {node}"))
     }
 
-    /// All servers.
     pub fn all(&self) -> impl Iterator<Item = (&str, &Sshd)> {
         self.servers.iter().map(|(name, server)| (name.as_str(), server))
     }

@@ -7,7 +7,6 @@ use serde_json::Value as Json;
 /// The end of a run: its exit code, its words, its messages.
 #[derive(Debug)]
 pub struct Run {
-    /// The exit code.
     pub code: Option<i32>,
     /// Everything it said, for people.
     pub text: String,
@@ -22,9 +21,7 @@ pub struct Message {
     pub is_error: bool,
     /// What the configuration calls the object it is about; empty where it is about none.
     pub address: String,
-    /// The short text.
     pub summary: String,
-    /// The long text.
     pub detail: String,
     /// The source line that it points to.
     pub line: String,
@@ -40,7 +37,6 @@ impl Run {
         Self { code: output.status.code(), messages, text }
     }
 
-    /// The errors.
     pub fn errors(&self) -> Vec<&Message> {
         self.messages.iter().filter(|message| message.is_error).collect()
     }

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use serde_json::Value as Json;
 
-/// A plan.
 #[derive(Debug)]
 pub struct Plan(pub Json);
 

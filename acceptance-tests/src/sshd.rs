@@ -113,14 +113,12 @@ pub struct Options {
     pub port: u16,
 }
 
-/// A running server.
 #[derive(Debug)]
 pub struct Sshd {
     folder: TempDir,
     process: Child,
     /// Its port on 127.0.0.1.
     pub port: u16,
-    /// Its host keys.
     pub host_keys: Vec<Key>,
 }
 
@@ -266,7 +264,6 @@ impl Agent {
         agent
     }
 
-    /// Its socket.
     pub fn socket(&self) -> PathBuf {
         self.folder.path().join("socket")
     }

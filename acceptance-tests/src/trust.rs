@@ -15,7 +15,7 @@ pub enum Trust {
     Authority(String),
     /// Exactly the certificate with this SHA-256 fingerprint.
     Pin(String),
-    /// Anything.
+    /// Any certificate.
     Anything,
 }
 

@@ -39,7 +39,6 @@ impl Workspace {
         self.write("main.tf", text);
     }
 
-    /// Writes a file.
     pub fn write(&self, name: &str, text: &str) {
         fs::write(self.path(name), text).expect("the working folder can be written to");
     }
@@ -49,7 +48,6 @@ impl Workspace {
         self.folder.path().join(name)
     }
 
-    /// The folder.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
@@ -61,7 +59,6 @@ impl Workspace {
         command
     }
 
-    /// Runs the CLI.
     pub fn run(&self, arguments: &[&str]) -> Run {
         Run::new(&self.command(arguments).output().expect("the CLI can be started"))
     }
@@ -74,7 +71,6 @@ impl Workspace {
         run
     }
 
-    /// Applies the configuration.
     #[track_caller]
     pub fn apply(&self) -> Run {
         self.expect(0, &["apply", "-auto-approve", "-json"])
@@ -100,7 +96,6 @@ impl Workspace {
         run
     }
 
-    /// Plans the configuration.
     #[track_caller]
     pub fn plan(&self) -> Plan {
         self.plan_with(&[])

@@ -18,7 +18,6 @@ const SOURCES: [&str; 8] = [
     "acceptance-tests/emulator/Cargo.toml",
 ];
 
-/// The programs.
 pub(crate) struct Binaries {
     pub(crate) provider: PathBuf,
     pub(crate) emulator: PathBuf,

@@ -31,7 +31,7 @@ struct Arguments {
     /// The version of Proxmox VE to emulate.
     #[arg(long, value_enum, default_value = "9")]
     pve: Pve,
-    /// Leave everything as it is before the destroy, for playing on: the cluster, the objects, the working folder.
+    /// Stop before the destroy: keep the cluster, its objects and the working folder to try out more.
     #[arg(long)]
     keep: bool,
 }
@@ -39,10 +39,10 @@ struct Arguments {
 /// A version of Proxmox VE.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Pve {
-    /// HA rules.
+    /// Proxmox VE 9, with HA rules.
     #[value(name = "9")]
     Nine,
-    /// HA groups.
+    /// Proxmox VE 8, with HA groups.
     #[value(name = "8")]
     Eight,
 }

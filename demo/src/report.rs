@@ -17,7 +17,6 @@ impl Report {
         Self { begun: Instant::now(), passed: 0, failed: 0, table: Vec::new(), last: String::new() }
     }
 
-    /// The first line.
     pub(crate) fn title(&self, text: &str) {
         println!("{text}\n");
     }
@@ -45,7 +44,6 @@ impl Report {
         outcome
     }
 
-    /// Free text.
     pub(crate) fn say(&self, text: &str) {
         println!("{text}");
     }

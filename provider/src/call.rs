@@ -29,7 +29,7 @@ pub struct Call {
 pub(crate) enum Ended {
     /// The stop token was cancelled.
     Stopped,
-    /// The deadline passed.
+    /// The deadline of the operation has passed.
     Expired,
 }
 
@@ -76,7 +76,6 @@ impl Call {
         Self::within(limit, CancellationToken::new())
     }
 
-    /// The time left.
     #[must_use]
     pub fn left(&self) -> Duration {
         self.deadline.saturating_duration_since(Instant::now())

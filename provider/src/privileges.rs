@@ -5,7 +5,6 @@
 /// A privilege that something needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Need {
-    /// Its name.
     pub privilege: &'static str,
     /// Where it must be held.
     pub on: On,
@@ -35,7 +34,6 @@ pub enum On {
 /// Which releases of Proxmox VE.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Release {
-    /// Each.
     Any,
     /// PVE 8 alone.
     Pve8,
@@ -46,9 +44,7 @@ pub enum Release {
 /// A resource or data source, and all that it needs.
 #[derive(Debug)]
 pub struct Feature {
-    /// Its type.
     pub name: &'static str,
-    /// What it needs.
     pub needs: &'static [Need],
 }
 
@@ -66,7 +62,6 @@ const SEE_STORAGE: Need = need("Datastore.Audit", On::Storage, "see on which nod
 const SEE_TASKS: Need =
     need("Sys.Audit", On::Node, "see its memory, and the last backups and starts of guests by any user");
 
-/// The resources.
 pub const RESOURCES: &[Feature] = &[
     Feature {
         name: "pve_datacenter_options",
@@ -90,7 +85,6 @@ pub const RESOURCES: &[Feature] = &[
     },
 ];
 
-/// The data sources.
 pub const DATA_SOURCES: &[Feature] = &[
     Feature { name: "pve_datacenter_options", needs: READ },
     Feature {

@@ -31,7 +31,6 @@ enum State {
     Failed,
     /// Nothing answers. Whoever needs the cluster says so.
     Unreachable(Diagnostic),
-    /// Ready for use.
     Ready(Arc<Configured>),
 }
 
@@ -69,7 +68,6 @@ pub enum SshAccess {
     Absent,
     /// Something in the `ssh` block is not known before apply.
     Deferred,
-    /// Ready for use.
     Ready(Ssh),
 }
 

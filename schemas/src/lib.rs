@@ -1,7 +1,10 @@
 //! The nouns of the provider as plain data: no IO, no async, no gRPC.
 //!
 //! One struct is the truth of one noun. From it come the Terraform schema, plan-time validation, defaults, what forces
-//! replacement, the documentation page and the published JSON Schema. Their doc comments **are** the user documentation.
+//! replacement, the documentation page and the published JSON Schema. Their doc comments **are** the user documentation,
+//! so that this crate alone requires them.
+
+#![deny(missing_docs)]
 
 pub mod data;
 pub mod datacenter_options;

@@ -24,11 +24,8 @@ impl Entry {
 /// Everything that the provider offers, sorted by name.
 #[derive(Debug, Clone, Default)]
 pub struct Catalogue {
-    /// The provider block.
     pub provider: Option<Schema>,
-    /// The resource types.
     pub resources: Vec<Entry>,
-    /// The data sources.
     pub data_sources: Vec<Entry>,
 }
 

@@ -9,25 +9,25 @@ use acceptance_tests::soak::{self, Options};
 
 use crate::{Outcome, Workspace};
 
-/// Let a cluster live through random events between plans: nothing may be lost, undone or misread
+/// Run random events on a cluster between plans: nothing may be lost, undone or misread
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// How many events
+    /// Number of events
     #[arg(long, default_value_t = 200)]
     events: u64,
-    /// 5,000 events
+    /// Run 5,000 events
     #[arg(long, conflicts_with = "events")]
     full: bool,
-    /// Where chance begins; without it, another one each time
+    /// Seed of the random events; a new one in each run by default
     #[arg(long)]
     seed: Option<u64>,
-    /// How many clusters at once
+    /// Number of clusters that run at once
     #[arg(long, default_value_t = 1)]
     jobs: usize,
-    /// Take the provider that lies beside this program instead of building it
+    /// Use the provider beside this program instead of building it
     #[arg(long)]
     no_build: bool,
-    /// Report the steps that led to harm as they are, instead of looking for the fewest that do
+    /// Report the steps that led to harm as they are, instead of the fewest that do
     #[arg(long)]
     no_shrink: bool,
 }

@@ -22,7 +22,6 @@ impl Workspace {
         Self { root: root.into() }
     }
 
-    /// The root folder.
     pub fn root(&self) -> &Path {
         &self.root
     }

@@ -57,7 +57,6 @@ impl Clock {
         self.tell();
     }
 
-    /// Moves it forward.
     pub fn advance(&mut self, seconds: f64) {
         self.base += seconds.max(0.0);
         self.tell();

@@ -10,7 +10,7 @@ use crate::Failure;
 /// Drive a running emulator
 #[derive(Args)]
 pub(crate) struct Ctl {
-    /// Where it listens, e.g. `https://127.0.0.1:8006`
+    /// URL of the emulator, such as `https://127.0.0.1:8006`
     #[arg(long, env = "PVE_EMULATOR_ENDPOINT")]
     endpoint: String,
     #[command(subcommand)]
@@ -19,138 +19,138 @@ pub(crate) struct Ctl {
 
 #[derive(Subcommand)]
 enum Action {
-    /// Take the clock over and move it forward
+    /// Stop the clock, and move it forward
     Advance {
-        /// By how much
+        /// Seconds to add
         seconds: f64,
     },
-    /// Tell the time, take the clock over, or let it run again
+    /// Print the time, or switch between a stopped clock (virtual) and the clock of this machine (real)
     Clock {
-        /// Who moves it
+        /// Without a value the clock stays as it is
         mode: Option<Mode>,
     },
     /// Cut a node's power
     Fail {
-        /// Which
+        /// Name of the node
         node: String,
     },
     /// Restore a node's power
     Restore {
-        /// Which
+        /// Name of the node
         node: String,
     },
-    /// Change a guest behind the API
+    /// Change a guest without an API call
     Guest {
-        /// What to do
+        /// `fail` makes every start fail, `cure` ends that
         action: GuestAction,
-        /// With whom
+        /// VMID of the guest
         vmid: u32,
-        /// Where to (move)
+        /// Target node of `move`
         node: Option<String>,
     },
     /// Make backups of a guest fail or work again, or run a backup job at once
     Backup {
-        /// What to do
+        /// `run` runs a job at once; the others decide whether backups of a guest work
         action: BackupAction,
-        /// With which guest; the job's id for `run`
+        /// VMID of the guest; for `run` the id of the job
         which: String,
     },
     /// Add or remove a QDevice
     Qdevice {
-        /// Which of them
+        /// Whether to add or remove it
         switch: Switch,
-        /// The address of its host
+        /// Address of the QNet host
         #[arg(long)]
         host: Option<String>,
     },
-    /// Have a node boot again at once
+    /// Reboot a node, without a shutdown
     Reboot {
-        /// Which
+        /// Name of the node
         node: String,
     },
-    /// Run a command line on a machine as root, its input from stdin if it reads any
+    /// Run a command line on a machine as root; stdin is passed to programs that read it
     Run {
-        /// On which
+        /// Name of the node, or address of a host
         node: String,
-        /// The command line
+        /// Program and arguments
         command: Vec<String>,
     },
-    /// Tell what was run over SSH, forget it, or forget faults and answers as well
+    /// Print the commands that were run over SSH, or clear that list
     Commands {
-        /// Forget what was run
+        /// Clear the list
         #[arg(long, conflicts_with = "clear")]
         reset: bool,
-        /// Forget faults and answers as well
+        /// Clear the list, the faults and the answers of fence agents
         #[arg(long)]
         clear: bool,
     },
-    /// Put a fault in wait for a command over SSH
+    /// Add a fault that the next matching command over SSH meets
     CommandFault {
-        /// What happens: fail, fail-after, cut-before, cut-after, hang-before, hang-after, latency
+        /// The fault: fail, fail-after, cut-before, cut-after, hang-before, hang-after, latency
         kind: String,
-        /// Only on this machine
+        /// Match commands on this machine only
         #[arg(long)]
         node: Option<String>,
-        /// Only commands this regular expression matches
+        /// Match commands by this regular expression
         #[arg(long)]
         command: Option<String>,
-        /// How many matching commands go by before it
+        /// Number of matching commands that pass first
         #[arg(long, default_value_t = 0)]
         skip: u64,
-        /// How many matching commands meet it
+        /// Number of matching commands that meet it
         #[arg(long, default_value_t = 1)]
         count: u64,
-        /// The exit code
+        /// Exit code of the command
         #[arg(long, default_value_t = 1)]
         exit: i32,
-        /// What it complains
+        /// Text on stderr
         #[arg(long, default_value = "")]
         stderr: String,
-        /// For latency: how long
+        /// Milliseconds of `latency`
         #[arg(long, default_value_t = 0)]
         ms: u64,
     },
-    /// Say what a fence agent answers
+    /// Set the answer of a fence agent
     Agent {
-        /// Only this agent
+        /// Name of the agent, such as fence_ipmilan; all agents by default
         #[arg(long)]
         agent: Option<String>,
-        /// Only this action
+        /// Value of `action`; all actions by default
         #[arg(long)]
         action: Option<String>,
-        /// Its exit code
+        /// Exit code of the agent
         #[arg(long, default_value_t = 0)]
         exit: i32,
-        /// What it prints
+        /// Text on stdout
         #[arg(long, default_value = "")]
         stdout: String,
-        /// What it complains
+        /// Text on stderr
         #[arg(long, default_value = "")]
         stderr: String,
     },
-    /// Change a machine's own things; a host that isn't known is added
+    /// Change properties of a machine; an unknown host is added
     Machine {
-        /// A node's name, or the address of a host
+        /// Name of the node, or address of a host
         machine: String,
         /// Whether it has power and network (hosts)
         #[arg(long)]
         reachable: Option<bool>,
-        /// The nodes whose root may log in (hosts); an empty text is none
+        /// The nodes whose root may log in (hosts); an empty text removes all
         #[arg(long, value_delimiter = ',')]
         trusts: Option<Vec<String>>,
-        /// Whether other users than root may use sudo
+        /// Whether users other than root may use sudo
         #[arg(long)]
         sudo: Option<bool>,
-        /// Install a package
+        /// Install a package; may be repeated
         #[arg(long)]
         install: Vec<String>,
-        /// Remove a package
+        /// Remove a package; may be repeated
         #[arg(long)]
         remove: Vec<String>,
-        /// Start a service
+        /// Start a service; may be repeated
         #[arg(long)]
         start: Vec<String>,
-        /// Stop a service
+        /// Stop a service; may be repeated
         #[arg(long)]
         stop: Vec<String>,
     },
@@ -158,63 +158,63 @@ enum Action {
     Upgrade {
         /// Which version of pve-manager, such as 9.2.6
         version: Option<String>,
-        /// On this node only
+        /// Install it on this node only
         #[arg(long, requires = "version")]
         node: Option<String>,
     },
-    /// Put a fault in wait
+    /// Add a fault that the next matching requests meet
     Fault {
-        /// What happens: 595, 596-before, 596-after, 597, 599, reset-before, reset-after, hang, lock-timeout,
+        /// The fault: 595, 596-before, 596-after, 597, 599, reset-before, reset-after, hang, lock-timeout,
         /// locked-command-timeout, no-quorum, 401, latency, edit-before
         kind: String,
-        /// Only this method
+        /// Match requests of this method only
         #[arg(long)]
         method: Option<String>,
-        /// Only paths this regular expression matches
+        /// Match paths by this regular expression
         #[arg(long)]
         path: Option<String>,
-        /// How many matching requests go by before it
+        /// Number of matching requests that pass first
         #[arg(long, default_value_t = 0)]
         skip: u64,
-        /// How many matching requests meet it
+        /// Number of matching requests that meet it
         #[arg(long, default_value_t = 1)]
         count: u64,
-        /// For latency: how long
+        /// Milliseconds of `latency`
         #[arg(long, default_value_t = 0)]
         ms: u64,
         /// For edit-before: the path, and NAME=VALUE for each parameter of the PUT that comes first
         #[arg(long, num_args = 1..)]
         edit: Vec<String>,
     },
-    /// Tell how many requests met a fault, or take all faults away
+    /// Print how many requests met a fault, or remove all faults
     Faults {
-        /// Take them away
+        /// Remove all faults
         #[arg(long)]
         clear: bool,
     },
-    /// Change something behind a client's back: a file (its new text from stdin), or by an API call as root@pam
+    /// Change the cluster outside of the client: a file (its new text from stdin), or by an API call as root@pam
     Edit {
         /// The file to replace
         #[arg(long, conflicts_with = "call")]
         file: Option<String>,
-        /// METHOD PATH [NAME=VALUE]…
+        /// The API call: METHOD PATH [NAME=VALUE]…
         call: Vec<String>,
     },
-    /// Tell who holds which cluster lock, and how many calls wait for it
+    /// Print the holder of each cluster lock, and the number of calls that wait for it
     Locks,
     /// Print a file
     File {
-        /// Which
+        /// Path of the file
         file: String,
     },
-    /// Begin anew
+    /// Return to the start state
     Seed {
         /// Whether HA was used before
         initial: Option<InitialState>,
     },
-    /// Tell what was asked of the API
+    /// Print the number of API requests
     Counters {
-        /// Count anew from now on
+        /// Set all counts to 0
         #[arg(long)]
         reset: bool,
     },

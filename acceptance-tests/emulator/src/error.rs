@@ -13,7 +13,6 @@ pub type ApiResult<T = Value> = Result<T, ApiError>;
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[error("{code} {message}")]
 pub struct ApiError {
-    /// The HTTP status.
     pub code: u16,
     /// The full text as it stands in the body's `message`, usually with its trailing line feed.
     pub message: String,
@@ -30,7 +29,6 @@ pub enum ErrorBody {
     Json,
     /// The message itself, without a Content-Type.
     Text,
-    /// Nothing at all.
     Empty,
 }
 
@@ -52,7 +50,6 @@ impl ApiError {
         error
     }
 
-    /// One refused parameter.
     pub fn param(name: impl Into<String>, text: impl Into<String>) -> Self {
         Self::params([(name, text)])
     }

@@ -4,7 +4,6 @@
 
 use serde_json::{Map, Value, json};
 
-/// The file.
 pub const FENCE_CFG: &str = "/etc/pve/ha/fence.cfg";
 
 /// The devices by name, in the order of their first declaration.
@@ -37,7 +36,6 @@ pub struct Parsed {
     pub warnings: Vec<String>,
 }
 
-/// Reads a text.
 #[must_use]
 pub fn parse(text: &str) -> Parsed {
     let mut reader = Reader::default();

@@ -13,13 +13,13 @@ use crate::Failure;
 /// Run the command of `SSH_ORIGINAL_COMMAND` on a node of a running emulator
 #[derive(Args)]
 pub(crate) struct Shell {
-    /// Where it listens, e.g. `https://127.0.0.1:8006`
+    /// URL of the emulator, such as `https://127.0.0.1:8006`
     #[arg(long, env = "PVE_EMULATOR_ENDPOINT")]
     endpoint: String,
-    /// On which node
+    /// Name of the node
     #[arg(long)]
     node: String,
-    /// As whom
+    /// User who runs the command
     #[arg(long, default_value = "root")]
     user: String,
 }

@@ -33,25 +33,25 @@ enum Command {
 
 #[derive(Args)]
 struct Arguments {
-    /// Where to listen.
+    /// Address and port of the API; port 0 picks a free one.
     #[arg(long, default_value = "127.0.0.1:0")]
     listen: SocketAddr,
-    /// Which cluster to be: 9, 8, 9-unmigrated, or a version of pve-manager such as 9.2.6.
+    /// Version of the cluster: 9, 8, 9-unmigrated, or a version of pve-manager such as 9.2.6.
     #[arg(long, value_parser = release, default_value = "9")]
     pve: Release,
-    /// The start state.
+    /// File with the start state (JSON).
     #[arg(long)]
     seed: Option<PathBuf>,
-    /// The file to keep the cluster in; it begins anew without one.
+    /// File that the cluster is saved in and restored from; without it the cluster is lost at the end.
     #[arg(long)]
     state: Option<PathBuf>,
-    /// Added to every answer.
+    /// Milliseconds added to every answer.
     #[arg(long, default_value_t = 0)]
     latency_ms: u64,
-    /// How long a write holds its cluster lock: as long as on a node, by default.
+    /// Milliseconds that a write holds its cluster lock; the default is that of a real node.
     #[arg(long, default_value_t = 100)]
     write_ms: u64,
-    /// Offer SSH as well: one port for each node.
+    /// Start SSH servers too, one port for each node.
     #[arg(long)]
     ssh: bool,
 }

@@ -24,7 +24,6 @@ pub struct Cluster {
     world: Mutex<World>,
     /// The tables of calls, by the release and the HA manager of the node that answers: a cluster may be upgraded.
     routers: [[OnceLock<Router>; HaManager::ALL.len()]; 2],
-    /// The signing keys.
     pub keys: Keys,
     /// The calls that wait for cluster locks.
     pub queue: Queue,
@@ -33,11 +32,9 @@ pub struct Cluster {
 
 /// A request as far as the API cares.
 pub struct Request {
-    /// The method.
     pub method: Method,
     /// The decoded path below the format, e.g. `/version`.
     pub path: String,
-    /// Its credentials.
     pub credentials: Credentials,
     /// Query and body together.
     pub params: ApiResult<Map<String, Value>>,

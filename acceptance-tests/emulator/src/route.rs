@@ -24,7 +24,6 @@ pub enum Method {
 }
 
 impl Method {
-    /// Its name.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -35,14 +34,12 @@ impl Method {
         }
     }
 
-    /// Reads a name.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
         [Method::Get, Method::Post, Method::Put, Method::Delete].into_iter().find(|m| m.as_str() == name)
     }
 }
 
-/// Who may call.
 #[derive(Clone, Debug)]
 pub enum Permission {
     /// Everybody, even without credentials.
@@ -61,11 +58,9 @@ pub enum Permission {
 
 /// What a handler works with.
 pub struct Call<'a> {
-    /// The cluster.
     pub world: &'a mut World,
     /// The checked parameters, path parameters among them.
     pub params: Params,
-    /// Who calls.
     pub caller: Caller,
     /// A fault to be met at the next cluster lock.
     pub lock_fault: Option<LockFault>,
@@ -270,13 +265,11 @@ impl Route {
 /// A route together with what its path's placeholders stand for.
 pub type Found<'r> = (&'r Route, Vec<(&'static str, String)>);
 
-/// All routes.
 pub struct Router {
     routes: Vec<(Vec<&'static str>, Route)>,
 }
 
 impl Router {
-    /// Builds the table.
     #[must_use]
     pub fn new(routes: Vec<Route>) -> Self {
         let split = |route: Route| (route.path.split('/').filter(|p| !p.is_empty()).collect(), route);

@@ -17,7 +17,6 @@ use crate::auth::ticket::uuid;
 
 /// What a listener and its clients need.
 pub struct Identity {
-    /// For the listener.
     pub server: Arc<ServerConfig>,
     /// The CA certificate, PEM.
     pub ca_pem: String,

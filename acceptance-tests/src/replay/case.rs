@@ -7,12 +7,10 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// A recorded case.
 #[derive(Debug, Clone)]
 pub struct Case {
     /// The file's name without its ending, `pve9-ha-rules-node`.
     pub name: String,
-    /// The first line.
     pub header: Header,
     /// The steps, in order. The files of the last line are the last step.
     pub steps: Vec<Step>,
@@ -36,7 +34,6 @@ pub struct Header {
 pub struct Step {
     /// Its number as recorded; the files at the end have none.
     pub n: Option<u32>,
-    /// What is done.
     pub action: Action,
 }
 
@@ -56,13 +53,11 @@ pub enum Action {
         /// How long to try.
         timeout_s: u64,
     },
-    /// Let time pass.
     Sleep(f64),
     /// Cut or restore the power of a node.
     Node {
         /// `kill` or `start`.
         action: String,
-        /// The node's name.
         node: String,
     },
     /// Add (`on`) or remove (`off`) a QDevice.
@@ -74,7 +69,6 @@ pub enum Action {
         /// As recorded.
         args: Vec<String>,
     },
-    /// Compare configuration files.
     Files(ExpectedFiles),
     /// A command on a node, with what it printed.
     Command(Box<Command>),
@@ -179,20 +173,13 @@ pub struct Fence {
 pub enum CaseError {
     /// The file can't be read.
     #[error("{}: {source}", path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
+    Unreadable { path: PathBuf, source: std::io::Error },
     /// A line isn't what the format says.
     #[error("{}:{line}: {source}", path.display())]
     Malformed {
-        /// The file.
         path: PathBuf,
         /// The line, counted from 1.
         line: usize,
-        /// Why.
         source: serde_json::Error,
     },
     /// The file has no first line.

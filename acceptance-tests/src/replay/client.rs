@@ -31,7 +31,6 @@ pub enum ClientError {
     /// The address isn't `https://HOST:PORT`.
     #[error("not an address to connect to: {0}")]
     Address(String),
-    /// The connection failed.
     #[error("connection: {0}")]
     Connection(#[from] std::io::Error),
     /// What came isn't an HTTP answer.

@@ -77,7 +77,6 @@ impl<'e> Control<'e> {
         Ok(())
     }
 
-    /// The emulator itself.
     pub(super) fn emulator(&self) -> &'e Handle {
         self.0
     }

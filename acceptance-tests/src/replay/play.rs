@@ -16,7 +16,6 @@ use std::path::Path;
 /// What a played case showed.
 #[derive(Debug)]
 pub struct Outcome {
-    /// The case's name.
     pub case: String,
     /// Every step, in order.
     pub steps: Vec<Played>,
@@ -29,7 +28,6 @@ pub struct Played {
     pub n: Option<u32>,
     /// What it was, for a person.
     pub title: String,
-    /// How it went.
     pub verdict: Verdict,
 }
 

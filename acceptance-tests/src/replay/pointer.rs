@@ -2,7 +2,6 @@
 
 use serde_json::Value;
 
-/// A parsed pointer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Pointer(Vec<Token>);
 

@@ -26,7 +26,6 @@ impl Tally {
         })
     }
 
-    /// Both together.
     #[must_use]
     pub fn plus(self, other: Self) -> Self {
         Self {

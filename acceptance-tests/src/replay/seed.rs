@@ -49,20 +49,10 @@ impl Credentials {
 pub enum SeedError {
     /// The seed can't be read.
     #[error("{}: {source}", path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
+    Unreadable { path: PathBuf, source: std::io::Error },
     /// The seed isn't what the format says.
     #[error("{}: {source}", path.display())]
-    Malformed {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: serde_json::Error,
-    },
+    Malformed { path: PathBuf, source: serde_json::Error },
     /// The emulator doesn't start.
     #[error(transparent)]
     Start(#[from] StartError),

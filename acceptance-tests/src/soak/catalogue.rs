@@ -5,7 +5,6 @@ use serde_json::{Map, Value as Json, json};
 
 use super::topology::{Attributes, Topology, kind, name};
 
-/// The nodes.
 pub const NODES: [&str; 4] = ["pve1", "pve2", "pve3", "pve4"];
 /// The guest that is removed and restored.
 pub const MORTAL: u32 = 106;

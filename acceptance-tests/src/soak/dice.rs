@@ -13,7 +13,6 @@ use super::trial::Step;
 /// Guests that are moved, stopped and started.
 const GUESTS: [u32; 8] = [100, 101, 102, 103, 104, 105, 106, 107];
 
-/// Events by chance.
 pub struct Dice(Rng);
 
 impl Dice {
@@ -42,7 +41,6 @@ impl Dice {
         }
     }
 
-    /// The next event.
     pub fn roll(&mut self, stage: &Stage, oracle: &Oracle) -> Event {
         // Without these the rest of the life would be about them.
         if !stage.is_quorate() && self.0.bool() {

@@ -4,7 +4,6 @@ use std::fmt;
 
 use serde_json::Value as Json;
 
-/// A node's name.
 pub type Node = String;
 
 /// One thing that happens. Where it can't happen (the node is down already), nothing does.
@@ -84,11 +83,9 @@ pub enum Event {
 /// Something that isn't managed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Foreign {
-    /// An HA resource.
     Resource,
     /// An HA rule, PVE 9 only.
     Rule,
-    /// A replication job.
     Job,
     /// An option of the datacenter.
     Keyboard,
@@ -99,27 +96,24 @@ pub enum Foreign {
 /// Which privileges are left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cut {
-    /// None at all.
+    /// No privileges at all.
     Everything,
-    /// Those to read.
+    /// No privileges to write.
     Writing,
     /// All but those on guests.
     Guests,
 }
 
-/// Who does it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Actor {
     /// The cluster itself, and what it runs on.
     Cluster,
     /// Someone outside of Terraform.
     Person,
-    /// Who runs Terraform.
     Operator,
 }
 
 impl Event {
-    /// Who does it.
     pub fn actor(&self) -> Actor {
         match self {
             Self::TimePasses

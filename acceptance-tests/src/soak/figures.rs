@@ -15,13 +15,11 @@ pub struct Figures {
     pub events: u64,
     /// The same by who did them.
     pub by_actor: BTreeMap<Actor, u64>,
-    /// Plans.
     pub plans: u64,
     /// Plans that had nothing to do.
     pub empty_plans: u64,
     /// Plans that were refused, and said why.
     pub refused_plans: u64,
-    /// Applies.
     pub applies: u64,
     /// Applies that failed, and said why.
     pub refused_applies: u64,

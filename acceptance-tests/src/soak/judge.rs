@@ -16,7 +16,6 @@ use crate::plan::Plan;
 pub struct Harm {
     /// Of what kind it is.
     pub kind: Kind,
-    /// What was found.
     pub text: String,
 }
 

@@ -46,7 +46,7 @@ const EVENTS_OF_A_LIFE: u64 = 100;
 pub struct Options {
     /// How many events, at least.
     pub events: u64,
-    /// Where chance begins.
+    /// Seed of the random events.
     pub seed: u64,
     /// How many lives go on at once.
     pub jobs: usize,
@@ -54,7 +54,6 @@ pub struct Options {
     pub shrinks: bool,
 }
 
-/// How it went.
 #[derive(Debug)]
 pub struct Report {
     /// How much was done.
@@ -66,9 +65,7 @@ pub struct Report {
 /// Harm, and how to see it again.
 #[derive(Debug)]
 pub struct Found {
-    /// The life's seed.
     pub seed: u64,
-    /// What it is.
     pub harm: Harm,
     /// What led to it.
     pub steps: Vec<Step>,

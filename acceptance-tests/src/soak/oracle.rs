@@ -13,7 +13,6 @@ use super::topology::{Attributes, Changes, Topology, kind, name};
 /// What is configured, and what has become of it.
 #[derive(Debug, Clone)]
 pub struct Oracle {
-    /// The configuration.
     pub configured: Topology,
     /// What of it is there, with what a person has made of it.
     pub actual: Topology,

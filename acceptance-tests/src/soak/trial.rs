@@ -59,7 +59,6 @@ pub struct Setting {
 }
 
 impl Setting {
-    /// A whole life.
     pub fn of(generation: Generation) -> Self {
         Self { generation, has: |_| true, expected: Oracle::expected }
     }
@@ -128,7 +127,6 @@ impl Trial {
         Some(Self { stage, workspace, oracle, setting, figures: Figures::default() })
     }
 
-    /// Everything is created.
     fn begin(&mut self) -> Result<(), Harm> {
         self.configure(&BTreeSet::new());
         let hurry = self.stage.hurry();

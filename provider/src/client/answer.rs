@@ -80,7 +80,6 @@ impl Success {
         Self { body }
     }
 
-    /// The payload, typed.
     pub(super) fn typed<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
         serde_json::from_str(self.data()?.get())
     }

@@ -41,7 +41,6 @@ struct Try<'a> {
     nature: Nature,
     request: Request<'a>,
     headers: HeaderMap,
-    /// Where.
     endpoint: usize,
 }
 
@@ -57,7 +56,6 @@ enum Next {
     AwaitCrm,
 }
 
-/// The retry table.
 fn next(nature: Nature, kind: ErrorKind) -> Next {
     use super::error::Obstacle::Proxy;
     match (nature, kind) {

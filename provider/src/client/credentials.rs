@@ -4,10 +4,8 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::settings::SettingsError;
 
-/// Who asks.
 #[derive(Clone, Debug)]
 pub enum Credentials {
-    /// An API token.
     Token(Token),
     /// A ticket that somebody obtained already.
     Ticket(Ticket),
@@ -15,7 +13,6 @@ pub enum Credentials {
     Password {
         /// `USER@REALM`.
         username: String,
-        /// The password.
         password: SecretString,
         /// A one-time password of the second factor.
         otp: Option<SecretString>,
@@ -147,7 +144,7 @@ pub enum Flaw {
     /// No `!`, or nothing after it.
     #[error("has no `!TOKENID` after the user")]
     Id,
-    /// A second `!`
+    /// The token id contains a second `!`.
     #[error("has a second `!`; the user comes first, then the id of the token")]
     SecondId,
     /// The id has a character that none can have.
@@ -156,7 +153,6 @@ pub enum Flaw {
          `-`"
     )]
     IdCharacter,
-    /// No realm.
     #[error("has no realm, such as `@pam` or `@pve`")]
     Realm,
     /// A blank, a line feed or what is not ASCII.

@@ -26,9 +26,7 @@ const HANDOVER_TIMEOUT: Duration = Duration::from_millis(500);
 pub enum LockDomain {
     /// HA resources, groups and rules.
     Ha,
-    /// Replication jobs.
     ReplicationCfg,
-    /// Datacenter options.
     DatacenterCfg,
     /// Everything else that is written.
     Other,
@@ -59,7 +57,6 @@ pub struct DomainPermit {
 }
 
 impl DomainPermit {
-    /// The domain.
     #[must_use]
     pub fn domain(&self) -> LockDomain {
         self.domain
@@ -116,7 +113,6 @@ struct Queue {
 
 #[derive(Clone, Copy, Debug, Default)]
 struct State {
-    /// Writes that succeeded.
     writes: u64,
     /// Turns that are held or waited for, without those that only wait for others' writes.
     active: usize,

@@ -96,7 +96,6 @@ pub enum Certificate {
     UnknownIssuer,
     /// It is not for the host name or address of the endpoint.
     WrongHost,
-    /// It has expired.
     Expired,
     /// It is not valid yet; often a clock is wrong.
     NotYetValid,
@@ -110,7 +109,6 @@ pub enum Certificate {
     Other,
 }
 
-/// A failed request.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{}", self.line())]
 pub struct Error {
@@ -138,7 +136,6 @@ impl Error {
         self.inner.kind
     }
 
-    /// The request's method.
     #[must_use]
     pub fn method(&self) -> &Method {
         &self.inner.method

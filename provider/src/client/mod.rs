@@ -97,7 +97,6 @@ use attempt::Nature;
 use flight::SingleFlight;
 use transport::{Request, Transport};
 
-/// A cluster's API.
 #[derive(Clone)]
 pub struct Client {
     inner: Arc<Inner>,

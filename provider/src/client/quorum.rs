@@ -37,7 +37,6 @@ impl Quorum {
         Self { phase: watch::Sender::new(Phase::Present) }
     }
 
-    /// A write succeeded.
     pub(super) fn seen(&self) {
         self.phase.send_if_modified(|phase| {
             let lost = *phase == Phase::Lost;

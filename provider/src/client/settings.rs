@@ -13,9 +13,7 @@ pub struct Settings {
     pub endpoint: Endpoint,
     /// Asked instead, in this order, when the one before could not be reached.
     pub fallback_endpoints: Vec<Endpoint>,
-    /// Who asks.
     pub credentials: Credentials,
-    /// Whom to believe.
     pub trust: Trust,
     /// How long one request may take.
     pub request_timeout: Duration,

@@ -32,7 +32,6 @@ const ANSWER_LIMIT: usize = 16 << 20;
 
 const USER_AGENT: &str = concat!("terraform-provider-pve/", env!("CARGO_PKG_VERSION"));
 
-/// What is asked.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Request<'a> {
     pub(super) method: &'a Method,

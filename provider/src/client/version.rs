@@ -36,7 +36,7 @@ pub struct Version {
 /// The version of one node, as far as it is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NodeVersion {
-    /// It told.
+    /// `/version` was read.
     Known(Version),
     /// It is offline, or gave no answer.
     Unanswered,

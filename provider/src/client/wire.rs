@@ -21,7 +21,6 @@ pub fn flag(value: &Value) -> Option<bool> {
     }
 }
 
-/// An integer.
 #[must_use]
 pub fn integer(value: &Value) -> Option<i64> {
     match value {
@@ -32,7 +31,6 @@ pub fn integer(value: &Value) -> Option<i64> {
     }
 }
 
-/// A number.
 #[must_use]
 pub fn number(value: &Value) -> Option<f64> {
     match value {

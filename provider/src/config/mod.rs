@@ -32,7 +32,6 @@ const CONFIGURE_TIMEOUT: Duration = Duration::from_secs(10);
 /// The summary of what keeps the provider from its cluster.
 const UNUSABLE: &str = "Cannot use the Proxmox VE API";
 
-/// The provider block.
 pub struct Configuration {
     session: Arc<Session>,
     schema: OnceLock<Schema>,

@@ -34,13 +34,11 @@ pub fn data_source<N: Source>(session: &Arc<Session>) -> Box<dyn DataSource> {
 
 /// The frame of one read.
 pub struct Reader<'a> {
-    /// Proxmox.
     pub client: Client,
     /// The nodes' shells, if the user wants them used.
     pub ssh: SshAccess,
     /// The bounds of this read.
     pub call: Call,
-    /// Where warnings go.
     pub cx: &'a Context,
     /// What is read, for messages.
     pub title: &'static str,
@@ -50,7 +48,6 @@ pub struct Reader<'a> {
     pub simulated: SharedSimulation,
     /// Where the elements of the noun's long list go.
     pub elements: Mutex<&'a mut dyn Elements>,
-    /// What they are.
     pub element: Type,
 }
 

@@ -33,7 +33,6 @@ pub(super) struct Answers {
     pub(super) voters: Json,
     /// What the user may do; none if that can't be learnt.
     pub(super) held: Option<Permissions>,
-    /// The simulation's start.
     pub(super) live: SimulatedCluster,
 }
 

@@ -32,7 +32,6 @@ impl<'a> BoundResource<'a> {
         self.resource.schema()
     }
 
-    /// Checks a configuration that `core` has read.
     pub fn validate_config(self, config: &Value, core: ClientCapabilities) -> Diagnostics {
         let mut diagnostics = validate::check(self.resource.schema(), config);
         secrets::validate(&self.resource.schema().block, config, core, &Path::root(), &mut diagnostics);
@@ -70,7 +69,6 @@ impl<'a> BoundResource<'a> {
         }
     }
 
-    /// Refreshes an object.
     pub async fn refresh(self, state: Value) -> ReadOutcome {
         let Self { provider, resource } = self;
         let _under_way = provider.activity.begin();
@@ -135,7 +133,6 @@ impl<'a> BoundDataSource<'a> {
         self.source.schema()
     }
 
-    /// Checks a configuration.
     pub fn validate_config(self, config: &Value) -> Diagnostics {
         let mut diagnostics = validate::check(self.source.schema(), config);
         self.source.validate(config, &mut diagnostics);

@@ -15,7 +15,6 @@ pub enum Severity {
 /// to do next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
-    /// Error or warning.
     pub severity: Severity,
     /// Short and general.
     pub summary: String,
@@ -30,7 +29,6 @@ pub struct Diagnostic {
 pub struct Diagnostics(Vec<Diagnostic>);
 
 impl Diagnostics {
-    /// No message yet.
     pub fn new() -> Self {
         Self::default()
     }

@@ -32,7 +32,6 @@ impl Link {
         serde_json::from_slice(private).unwrap_or_default()
     }
 
-    /// As private data.
     pub fn encode(&self) -> Vec<u8> {
         if *self == Self::default() { Vec::new() } else { serde_json::to_vec(self).unwrap_or_default() }
     }
@@ -62,7 +61,6 @@ pub struct Replaced(Mutex<Vec<Destroyed>>);
 #[derive(Debug)]
 struct Destroyed {
     kind: &'static str,
-    /// What it was.
     prior: Value,
     /// What comes after it, as far as was known.
     successor: Json,

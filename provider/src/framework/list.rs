@@ -26,7 +26,6 @@ pub struct Listed {
 /// The outcome of a list.
 #[derive(Debug, Default)]
 pub struct Listing {
-    /// What was found.
     pub objects: Vec<Listed>,
     /// What to tell the user.
     pub diagnostics: Diagnostics,

@@ -69,10 +69,8 @@ pub struct PlanRequest {
     pub link: Link,
 }
 
-/// A plan.
 #[derive(Debug, Default)]
 pub struct Planned {
-    /// What will be.
     pub state: Value,
     /// What can't be changed in place.
     pub requires_replace: Vec<Path>,

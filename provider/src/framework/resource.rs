@@ -9,7 +9,6 @@ use super::{Context, Diagnostics, Failure, Schema, Value};
 /// The right to write to what an object is stored in, and the only way to do so. Held from the read before a write until the
 /// write is over, and never while something is waited for: other objects wait for it.
 pub trait WritePermit: Send {
-    /// Sends the create.
     fn create<'a>(&'a mut self, planned: &'a Value) -> BoxFuture<'a, Result<(), Failure>>;
 
     /// Sends what differs between `from` and `to`, guarded by the revision of `from`.
@@ -101,7 +100,6 @@ pub struct MoveSource {
     pub type_name: String,
     /// The schema version its state was written with.
     pub schema_version: i64,
-    /// Its state.
     pub state: serde_json::Value,
 }
 

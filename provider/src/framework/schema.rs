@@ -63,13 +63,9 @@ pub struct Schema {
 /// How long each verb may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timeouts {
-    /// A create.
     pub create: Duration,
-    /// A read.
     pub read: Duration,
-    /// An update.
     pub update: Duration,
-    /// A delete.
     pub delete: Duration,
 }
 
@@ -110,7 +106,6 @@ pub struct NestedBlock {
     pub name: String,
     /// How many there may be, and what the value is then.
     pub nesting: Nesting,
-    /// What is inside.
     pub block: Block,
     /// The fewest that must be given.
     pub min_items: i64,
@@ -129,18 +124,13 @@ pub enum Nesting {
     Set,
 }
 
-/// One attribute.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Attribute {
-    /// Its name.
     pub name: String,
-    /// Its type.
     pub ty: Type,
     /// Markdown for the user.
     pub description: String,
-    /// Must be configured.
     pub required: bool,
-    /// May be configured.
     pub optional: bool,
     /// The provider gives the value where it is not configured.
     pub computed: bool,

@@ -34,7 +34,6 @@ an error, and 2 for an invalid command line.";
 pub(super) enum Command {
     Help,
     Write {
-        /// Into where.
         folder: PathBuf,
         /// Nodes that are reached elsewhere.
         nodes: Vec<Node>,

@@ -14,20 +14,10 @@ pub(super) enum FilesError {
          directory with --out.",
         names.join(", "), folder.display()
     )]
-    Exist {
-        /// Where.
-        folder: PathBuf,
-        /// Which.
-        names: Vec<String>,
-    },
+    Exist { folder: PathBuf, names: Vec<String> },
     /// One can't be written.
     #[error("{}: {source}. Nothing was kept.", path.display())]
-    Unwritable {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
+    Unwritable { path: PathBuf, source: io::Error },
 }
 
 /// Creates the files of these names and texts in `folder`, which is made if need be.

@@ -24,7 +24,6 @@ use provider_block::Node;
 
 use crate::framework::{Diagnostics, Listed, Provider, Severity};
 
-/// The command's name.
 pub const NAME: &str = "import-config";
 
 /// The exit code of a command line that can't be understood.

@@ -38,7 +38,6 @@ Options:
 pub(super) enum Command {
     /// No argument: serve core.
     Plugin,
-    /// Serve whoever attaches.
     Debug,
     Version,
     Help,

@@ -23,7 +23,6 @@ const AFTER_TERMINATION: Duration = Duration::from_secs(10);
 /// For the last answers to be fetched and the connection to be closed.
 const FLUSH_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// Who is served.
 pub(super) enum Mode {
     /// The core that started us.
     Plugin(Environment),

@@ -36,7 +36,6 @@ mod unix {
     /// The longest path that every system takes: 104 bytes on macOS, with the closing zero.
     const LONGEST: usize = 103;
 
-    /// A listening socket.
     pub(in crate::plugin) struct Listener {
         socket: UnixListener,
         path: PathBuf,
@@ -151,7 +150,6 @@ mod windows {
 
     use super::*;
 
-    /// A listening port.
     pub(in crate::plugin) struct Listener {
         socket: TcpListener,
         address: SocketAddr,

@@ -47,7 +47,6 @@ impl ClusterFile {
         Self { path: path.into(), lock: lock.into() }
     }
 
-    /// Its path.
     #[must_use]
     pub fn path(&self) -> &str {
         &self.path

@@ -24,14 +24,12 @@ impl Command {
         Self { words: vec![program.into()], stdin: Vec::new(), may_take: None, reading: false }
     }
 
-    /// Adds an argument.
     #[must_use]
     pub fn arg(mut self, word: impl Into<String>) -> Self {
         self.words.push(word.into());
         self
     }
 
-    /// Adds arguments.
     #[must_use]
     pub fn args<W: Into<String>>(mut self, words: impl IntoIterator<Item = W>) -> Self {
         self.words.extend(words.into_iter().map(Into::into));

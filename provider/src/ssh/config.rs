@@ -34,11 +34,9 @@ pub struct Config {
     pub host_keys: HostKeys,
     /// Nodes that are not reached at their address in the cluster.
     pub nodes: BTreeMap<String, Address>,
-    /// A jump host.
     pub jump: Option<Jump>,
 }
 
-/// A jump host.
 #[derive(Clone, Debug)]
 pub struct Jump {
     /// Where it is reached.

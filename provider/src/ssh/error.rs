@@ -47,7 +47,6 @@ pub enum HostKey {
     Revoked,
 }
 
-/// A failure.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{}", self.line())]
 pub struct Error {

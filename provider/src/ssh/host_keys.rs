@@ -30,7 +30,6 @@ pub enum LineError {
     /// The host is missing: a line of a `.pub` file.
     #[error("`{0}` has no host: write its name or address before the key")]
     WithoutHost(String),
-    /// A certificate authority.
     #[error("`{0}`: host certificates are not supported; use the host's own key")]
     Authority(String),
 }

@@ -34,7 +34,6 @@ pub(super) enum Denied {
 }
 
 impl Credentials<'_> {
-    /// Logs in.
     pub(super) async fn log_in(&self, peer: &mut Handle<Peer>) -> Result<(), Denied> {
         if self.identities.is_empty() && self.agent.is_none() && self.password.is_none() {
             return Err(Denied::Nothing);

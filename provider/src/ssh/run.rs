@@ -38,7 +38,6 @@ pub(super) struct Task<'a> {
     pub(super) connection: &'a Connection,
     pub(super) node: &'a str,
     pub(super) command: &'a Command,
-    /// The command line.
     pub(super) sent: &'a str,
     pub(super) config: &'a Config,
 }

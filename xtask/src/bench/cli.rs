@@ -31,7 +31,6 @@ pub struct Cli {
     program: PathBuf,
 }
 
-/// A working folder.
 pub struct Folder {
     program: PathBuf,
     folder: TempDir,
@@ -123,7 +122,6 @@ impl Folder {
         Ok(Self { program: cli.program.clone(), folder, environment: Vec::new() })
     }
 
-    /// Creates everything.
     pub fn apply(&self) -> Outcome {
         self.run(&["apply", "-auto-approve", "-input=false", "-no-color"])
     }

@@ -23,9 +23,7 @@ pub struct Cluster {
 /// What was asked of it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Requests.
     pub requests: u64,
-    /// Connections.
     pub connections: u64,
 }
 

@@ -13,7 +13,6 @@ enum Line {
 }
 
 impl Report {
-    /// Begins a section.
     pub fn section(&mut self, title: String) {
         self.lines.push(Line::Section(title));
     }
@@ -39,7 +38,6 @@ impl Report {
         self.lines.iter().any(|line| matches!(line, Line::Figure { missed: true, .. }))
     }
 
-    /// Prints everything.
     pub fn print(&self) {
         for line in &self.lines {
             match line {

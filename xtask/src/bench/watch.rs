@@ -45,7 +45,6 @@ impl Watch {
         Ok(Self { over, thread })
     }
 
-    /// Ends the watch.
     pub fn finish(self) -> Usage {
         self.over.store(true, Ordering::Relaxed);
         self.thread.join().unwrap_or_default()

@@ -14,7 +14,6 @@ struct Layer {
     may: &'static [&'static str],
     /// Path prefixes of other crates that it never names.
     never: &'static [&'static str],
-    /// Why.
     because: &'static str,
 }
 

@@ -8,7 +8,7 @@ use super::tokens::{Token, tokens};
 pub struct Named {
     /// From its crate's name on.
     pub path: Vec<String>,
-    /// Where it stands.
+    /// The line, counted from 1.
     pub line: usize,
     /// Whether that is in a module `tests`.
     pub in_tests: bool,

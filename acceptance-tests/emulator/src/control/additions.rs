@@ -22,12 +22,10 @@ pub struct Addition {
     pub more: Option<Value>,
 }
 
-/// All of them.
 #[derive(Debug, Default)]
 pub struct Additions(Mutex<Vec<Addition>>);
 
 impl Additions {
-    /// Adds one.
     pub fn add(&self, addition: Addition) {
         self.list().push(addition);
     }

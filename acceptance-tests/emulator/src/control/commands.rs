@@ -15,7 +15,6 @@ const KEPT: usize = 5000;
 /// Everything about commands that is not the cluster's.
 #[derive(Debug, Default)]
 pub struct Commands {
-    /// Faults in wait.
     pub(crate) faults: CommandFaults,
     /// Answers of fence agents.
     pub(crate) agents: Mutex<Vec<Scripted>>,
@@ -40,7 +39,6 @@ pub struct CommandFault {
     /// How many matching commands meet it; null = all.
     #[serde(default = "once")]
     pub count: Option<u64>,
-    /// What happens.
     pub kind: CommandFaultKind,
     /// For `fail` and `fail-after`: the exit code.
     #[serde(default = "one")]
@@ -88,22 +86,21 @@ fn once() -> Option<u64> {
 /// What a fence agent answers.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Scripted {
-    /// Only this agent.
+    /// Matches calls of this fence agent; all agents if unset.
     #[serde(default)]
     pub agent: Option<String>,
-    /// Only this action.
+    /// Matches calls with this `action`; all actions if unset.
     #[serde(default)]
     pub action: Option<String>,
     /// Only if an option has this value.
     #[serde(default)]
     pub option: Option<(String, String)>,
-    /// Its exit code.
     #[serde(default)]
     pub exit: i32,
-    /// What it prints.
+    /// Its stdout.
     #[serde(default)]
     pub stdout: String,
-    /// What it complains.
+    /// Its stderr.
     #[serde(default)]
     pub stderr: String,
 }

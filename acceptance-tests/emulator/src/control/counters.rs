@@ -8,7 +8,6 @@ use serde_json::{Value, json};
 
 use crate::route::{Method, Router};
 
-/// Running counts.
 #[derive(Debug, Default)]
 pub struct Counters {
     connections: AtomicU64,
@@ -61,7 +60,7 @@ impl Counters {
         })
     }
 
-    /// Begins anew.
+    /// Sets all counts to 0.
     pub fn reset(&self) {
         self.connections.store(0, Ordering::Relaxed);
         let mut inner = self.lock();

@@ -13,7 +13,7 @@ use crate::route::{LockFault, Method};
 /// A fault as it is asked for.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Fault {
-    /// Only this method.
+    /// Matches requests of this method; all methods if unset.
     #[serde(default)]
     pub method: Option<String>,
     /// Only paths this regular expression matches.
@@ -28,7 +28,6 @@ pub struct Fault {
     /// How many matching requests meet it; null = all.
     #[serde(default = "once")]
     pub count: Option<u64>,
-    /// What happens.
     pub kind: Kind,
     /// For `latency` and `hang`: how long, in milliseconds.
     #[serde(default)]
@@ -41,7 +40,6 @@ pub struct Fault {
 /// A write of root@pam that the cluster carries out between the request and its own work on it.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Edit {
-    /// The path.
     pub path: String,
     /// The parameters of its PUT.
     #[serde(default)]

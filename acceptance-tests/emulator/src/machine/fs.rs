@@ -55,7 +55,6 @@ impl Host<'_> {
         text.ok_or(Errno::NotFound)
     }
 
-    /// Replaces a file.
     pub(super) fn write(&mut self, path: &str, text: &str) -> Result<(), Errno> {
         let path = self.resolve(path);
         self.may_write(&path)?;
@@ -75,7 +74,6 @@ impl Host<'_> {
         Ok(())
     }
 
-    /// Makes a folder.
     pub(super) fn make_folder(&mut self, path: &str) -> Result<(), Errno> {
         let path = self.resolve(path);
         if self.stat(&path).is_ok() {

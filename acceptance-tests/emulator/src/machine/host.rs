@@ -116,7 +116,6 @@ impl<'w> Host<'w> {
         outcome
     }
 
-    /// The machine itself.
     pub(super) fn here(&self) -> &Machine {
         // A command runs on a machine that exists; a node that was taken out of the cluster keeps its machine.
         &self.world.machines[&self.machine]

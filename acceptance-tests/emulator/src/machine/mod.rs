@@ -30,11 +30,10 @@ pub use stdin::reads_stdin;
 pub struct Request {
     /// The node's name, or the address of a host outside the cluster.
     pub machine: String,
-    /// Who runs it.
     pub user: String,
     /// The command line as ssh sends it.
     pub line: String,
-    /// What it reads.
+    /// Its stdin.
     pub stdin: String,
     /// The environment the client sends: its locale.
     pub environment: BTreeMap<String, String>,
@@ -43,11 +42,10 @@ pub struct Request {
 /// What came of it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outcome {
-    /// How it ended.
     pub end: End,
-    /// What it wrote.
+    /// Its stdout.
     pub stdout: String,
-    /// What it complained.
+    /// Its stderr.
     pub stderr: String,
     /// How long it takes on a real machine, as far as somebody asked for it.
     pub seconds: f64,
@@ -60,7 +58,6 @@ pub enum End {
     Exit(i32),
     /// The connection breaks.
     Cut,
-    /// Never.
     Hang,
 }
 

@@ -10,7 +10,6 @@ use super::{Schema, property_string};
 /// How a string is checked.
 #[derive(Clone, Debug)]
 pub enum Format {
-    /// A single value.
     One(Named),
     /// A `-list` format: every element is checked; an empty list passes.
     List(Named),

@@ -30,7 +30,6 @@ pub struct Variants {
 }
 
 impl Schema {
-    /// No parameters.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -124,25 +123,21 @@ impl Prop {
         }
     }
 
-    /// A string.
     #[must_use]
     pub fn string() -> Self {
         Self::of(Kind::String)
     }
 
-    /// An integer.
     #[must_use]
     pub fn integer() -> Self {
         Self::of(Kind::Integer)
     }
 
-    /// A number.
     #[must_use]
     pub fn number() -> Self {
         Self::of(Kind::Number)
     }
 
-    /// A boolean.
     #[must_use]
     pub fn boolean() -> Self {
         Self::of(Kind::Boolean)
@@ -183,14 +178,12 @@ impl Prop {
         self
     }
 
-    /// The least value.
     #[must_use]
     pub fn min(mut self, value: f64) -> Self {
         self.minimum = Some(value);
         self
     }
 
-    /// The greatest value.
     #[must_use]
     pub fn max(mut self, value: f64) -> Self {
         self.maximum = Some(value);

@@ -31,7 +31,6 @@ impl Params {
         self.str(name).unwrap_or_default()
     }
 
-    /// A boolean parameter.
     #[must_use]
     pub fn bool(&self, name: &str) -> Option<bool> {
         self.str(name).map(|text| text == "1")

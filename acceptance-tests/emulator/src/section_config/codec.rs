@@ -10,7 +10,6 @@ use crate::schema::{Schema, property_string};
 /// How a value is written, and what reading it makes of it.
 #[derive(Clone, Copy, Debug)]
 pub enum Codec {
-    /// As it stands.
     Plain,
     /// Percent-encoded UTF-8 (`encode_text` of `PVE::Tools`).
     Text,
@@ -20,7 +19,6 @@ pub enum Codec {
     NodeSet,
     /// Nodes by name, each with one priority; 0 isn't written.
     NodePriorities,
-    /// A sorted set.
     SortedSet,
     /// A property string with these keys, written anew from its parts.
     Properties(fn() -> &'static Schema),

@@ -35,16 +35,13 @@ pub struct FileType {
 /// One type of section.
 #[derive(Debug)]
 pub struct Plugin {
-    /// Its name.
     pub kind: &'static str,
-    /// Its options.
     pub options: Vec<Opt>,
 }
 
 /// An option of a type of section.
 #[derive(Debug)]
 pub struct Opt {
-    /// Its name.
     pub name: &'static str,
     /// What values it takes.
     pub prop: Prop,
@@ -61,18 +58,15 @@ pub struct Opt {
 pub struct Section {
     /// The name of its type.
     pub kind: String,
-    /// Its id.
     pub id: String,
     /// Its rank when the file is written; its position, counted from 1, when it was read.
     pub order: usize,
-    /// Its options.
     pub values: Values,
 }
 
 /// A file's sections in their order.
 #[derive(Clone, Debug, Default)]
 pub struct Sections {
-    /// The sections.
     pub list: Vec<Section>,
     /// SHA-1 of the text they were read from.
     pub digest: String,
@@ -91,7 +85,6 @@ impl Opt {
         Self { required: true, ..Self::optional(name, prop) }
     }
 
-    /// The same, unchangeable.
     #[must_use]
     pub fn fixed(self) -> Self {
         Self { fixed: true, ..self }
@@ -228,7 +221,6 @@ impl Sections {
         self.list.iter_mut().find(|section| section.id == id)
     }
 
-    /// Appends a section.
     pub fn push(&mut self, kind: &str, id: &str, values: Values) {
         let order = self.list.iter().map(|section| section.order).max().unwrap_or(0) + 1;
         self.list.push(Section { kind: kind.to_owned(), id: id.to_owned(), order, values });

@@ -38,10 +38,8 @@ pub enum Release {
     At(Version),
 }
 
-/// How to start.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Where to listen.
     pub listen: SocketAddr,
     /// Which cluster to be.
     pub release: Release,
@@ -96,18 +94,14 @@ pub enum StartError {
     /// The port or a file.
     #[error("cannot start: {0}")]
     Io(#[from] std::io::Error),
-    /// The certificates.
     #[error(transparent)]
     Tls(#[from] tls::TlsError),
-    /// The saved state.
     #[error(transparent)]
     State(#[from] RestoreError),
-    /// SSH.
     #[error("SSH: {0}")]
     Ssh(#[from] ssh::SshError),
 }
 
-/// The emulator.
 pub struct Emulator;
 
 /// A running emulator; it ends when this is dropped.
@@ -282,7 +276,6 @@ impl Handle {
         self.password.as_deref()
     }
 
-    /// The CA certificate.
     #[must_use]
     pub fn ca_pem(&self) -> &str {
         &self.ca_pem

@@ -52,10 +52,8 @@ pub enum SshError {
     /// A port or a file.
     #[error("cannot start: {0}")]
     Io(#[from] io::Error),
-    /// A key.
     #[error("cannot make a key: {0}")]
     Key(#[from] ssh_key::Error),
-    /// The random numbers.
     #[error("no random numbers")]
     Random,
 }

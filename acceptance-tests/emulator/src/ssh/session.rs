@@ -17,7 +17,6 @@ const USERS: [&str; 2] = ["root", "terraform"];
 /// `SSH_EXTENDED_DATA_STDERR`
 const STDERR: u32 = 1;
 
-/// A client's session.
 pub(super) struct Session {
     shared: Arc<Shared>,
     node: String,

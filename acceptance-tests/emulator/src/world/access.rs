@@ -7,21 +7,17 @@ use std::sync::LazyLock;
 
 use super::Pve;
 
-/// The file.
 pub const USER_CFG: &str = "/etc/pve/user.cfg";
 
-/// Who calls.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Caller {
     /// The call needs no authentication, and has none.
     Anonymous,
     /// A user with a ticket.
     User(String),
-    /// An API token.
     Token {
         /// `user@realm`
         user: String,
-        /// Its name.
         token: String,
     },
 }
@@ -44,22 +40,16 @@ impl Caller {
     }
 }
 
-/// A user.
 #[derive(Clone, Debug, Default)]
 pub struct User {
-    /// Switched on.
     pub enable: bool,
     /// Expiry, 0 = never.
     pub expire: i64,
-    /// First name.
     pub firstname: String,
-    /// Last name.
     pub lastname: String,
-    /// Mail address.
     pub email: String,
-    /// Comment.
     pub comment: String,
-    /// Keys.
+    /// `keys` of user.cfg: a second factor.
     pub keys: String,
     /// Tokens by name.
     pub tokens: BTreeMap<String, Token>,
@@ -69,16 +59,14 @@ pub struct User {
     pub totp: Option<Vec<u8>>,
 }
 
-/// An API token.
 #[derive(Clone, Debug, Default)]
 pub struct Token {
     /// Own ACLs restrict it.
     pub privsep: bool,
     /// Expiry, 0 = never.
     pub expire: i64,
-    /// Comment.
     pub comment: String,
-    /// Its secret.
+    /// The UUID that is the token's secret.
     pub secret: String,
 }
 
@@ -87,20 +75,17 @@ pub struct Token {
 pub struct Group {
     /// The users in it.
     pub members: BTreeSet<String>,
-    /// Comment.
     pub comment: String,
 }
 
 /// One line of the ACL: what a user, token or group may below a path.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Acl {
-    /// The path.
     pub path: String,
     /// `user`, `token` or `group`.
     pub kind: &'static str,
-    /// Whom.
+    /// A user, `@group` or token.
     pub subject: String,
-    /// The role.
     pub role: String,
     /// Also below the path.
     pub propagate: bool,
@@ -117,7 +102,6 @@ pub struct Access {
     pub groups: BTreeMap<String, Group>,
     /// Roles that are not built in.
     pub roles: BTreeMap<String, BTreeSet<String>>,
-    /// The ACL.
     pub acl: BTreeSet<Acl>,
 }
 

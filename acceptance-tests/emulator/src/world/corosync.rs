@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 use super::World;
 use super::machines::QDEVICE_STORE;
 
-/// The file.
 pub const COROSYNC_CONF: &str = "/etc/pve/corosync.conf";
 
 /// The QDevice in corosync's configuration.

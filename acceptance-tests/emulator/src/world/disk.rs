@@ -15,7 +15,6 @@ pub struct Disk {
 pub struct Entry {
     /// The text of a file; a folder has none.
     pub text: Option<String>,
-    /// Its permissions.
     pub mode: u32,
     /// When it was changed.
     pub changed: f64,

@@ -31,12 +31,10 @@ impl World {
         self.files.insert(path.to_owned(), text);
     }
 
-    /// Removes a file.
     pub fn remove_file(&mut self, path: &str) {
         self.files.remove(path);
     }
 
-    /// All files.
     pub fn files(&self) -> impl Iterator<Item = (&str, &str)> {
         self.files.iter().map(|(path, text)| (path.as_str(), text.as_str()))
     }

@@ -5,12 +5,9 @@ use serde::{Deserialize, Serialize};
 use super::World;
 use super::files::sha1_hex;
 
-/// VM or container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum GuestKind {
-    /// A virtual machine.
     Qemu,
-    /// A container.
     Lxc,
 }
 
@@ -52,18 +49,13 @@ impl GuestKind {
     }
 }
 
-/// A guest.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Guest {
-    /// Its id.
     pub vmid: u32,
-    /// VM or container.
     pub kind: GuestKind,
     /// Where its configuration lies.
     pub node: String,
-    /// Its name.
     pub name: String,
-    /// CPUs.
     pub cores: u32,
     /// Memory in MiB.
     pub memory: u64,
@@ -84,7 +76,6 @@ pub struct Guest {
 }
 
 impl Guest {
-    /// Whether it runs.
     #[must_use]
     pub fn is_running(&self) -> bool {
         self.running_since.is_some()
@@ -167,7 +158,6 @@ impl World {
         }
     }
 
-    /// Removes a guest.
     pub fn remove_guest(&mut self, vmid: u32) -> Option<Guest> {
         self.guests.remove(&vmid)
     }

@@ -74,7 +74,7 @@ pub struct Queue(watch::Sender<BTreeMap<String, Calls>>);
 /// How many calls wait for a lock, and how many have had to so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Calls {
-    /// Those that wait.
+    /// Number of requests that wait for the lock.
     pub waiting: usize,
     /// Those, and the ones that don't any more.
     pub so_far: usize,
@@ -83,7 +83,6 @@ pub struct Calls {
 /// A call in the queue; it leaves when this is dropped.
 pub(crate) struct InQueue<'q> {
     queue: &'q Queue,
-    /// The lock.
     pub(crate) lock: String,
     /// When it was tried for first.
     pub(crate) since: f64,

@@ -23,20 +23,15 @@ const HA_DEFAULTS_TEXT: &str = "# select watchdog module (default is softdog)\n#
 pub const WATCHDOG_MODULES: [&str; 8] =
     ["softdog", "ipmi_watchdog", "iTCO_wdt", "hpwdt", "sp5100_tco", "wdat_wdt", "i6300esb", "ib700wdt"];
 
-/// A machine.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Machine {
-    /// Its name.
     pub name: String,
-    /// Its address.
     pub address: String,
     /// Whether it is a node of the cluster.
     pub is_node: bool,
     /// Whether it has power and network; a node's power is the node's.
     pub reachable: bool,
-    /// Its files.
     pub disk: Disk,
-    /// Its services.
     pub units: BTreeMap<String, Unit>,
     /// Its packages with their versions.
     pub packages: BTreeMap<String, String>,
@@ -51,10 +46,8 @@ pub struct Machine {
     pub sudo: bool,
 }
 
-/// A service.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unit {
-    /// It runs.
     pub active: bool,
     /// It is started at boot.
     pub enabled: bool,

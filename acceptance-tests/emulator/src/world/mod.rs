@@ -36,14 +36,12 @@ pub use packages::{HaManager, NotEmulated, Profile, Pve, Version};
 pub use saved::RestoreError;
 pub use tasks::Tasks;
 
-/// The cluster.
 #[derive(Debug)]
 pub struct World {
     /// Which Proxmox VE it is.
     pub profile: Profile,
     /// The node whose programs are at work, where it isn't the one that answers.
     pub working_node: Option<String>,
-    /// The cluster's name.
     pub cluster_name: String,
     /// `config_version` of corosync.conf; grows with every change.
     pub config_version: u64,
@@ -59,7 +57,6 @@ pub struct World {
     pub access: Access,
     /// All tasks of all nodes.
     pub tasks: Tasks,
-    /// The clock.
     pub clock: Clock,
     /// The QDevice in corosync's configuration.
     pub qdevice: Option<Qdevice>,

@@ -10,11 +10,9 @@ const MEMBERSHIP_DELAY: f64 = 7.0;
 /// One node of the cluster.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Node {
-    /// Its name.
     pub name: String,
     /// Its corosync id.
     pub id: u32,
-    /// Its votes.
     pub votes: u32,
     /// `ring0_addr`.
     pub address: String,
@@ -28,7 +26,6 @@ pub struct Node {
     /// When it is to get its power back by itself.
     #[serde(default)]
     pub boots_at: Option<f64>,
-    /// CPUs.
     pub cpus: u32,
     /// Memory in bytes.
     pub memory: u64,

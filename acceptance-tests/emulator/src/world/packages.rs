@@ -47,7 +47,6 @@ pub enum HaManager {
 /// What is installed on the nodes at first.
 #[derive(Clone, Debug)]
 pub struct Profile {
-    /// The major release.
     pub pve: Pve,
     /// The full version of pve-manager.
     pub version: String,
@@ -114,7 +113,6 @@ impl Version {
 }
 
 impl HaManager {
-    /// All generations.
     pub const ALL: [Self; 3] = [Self::Plain, Self::AutoRebalance, Self::NodesToAvoid];
 
     fn of(version: Version) -> Self {

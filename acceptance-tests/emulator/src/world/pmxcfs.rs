@@ -63,7 +63,6 @@ pub struct Stat {
     pub is_folder: bool,
     /// Its size in bytes.
     pub size: usize,
-    /// Its permissions.
     pub mode: u32,
     /// When it was changed last.
     pub changed: f64,

@@ -34,7 +34,6 @@ struct Secrets {
 /// Why a saved state can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum RestoreError {
-    /// It isn't one.
     #[error("not a saved state: {0}")]
     Malformed(#[from] serde_json::Error),
     /// It is a newer release's: there is no way back.

@@ -14,7 +14,6 @@ use crate::clock::Clock;
 use crate::crm::Crm;
 use crate::section_config::bytes;
 
-/// A start state.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Seed {
     #[serde(default)]
@@ -147,7 +146,6 @@ impl Seed {
         self.nodes.iter().map(|n| n.node.as_str())
     }
 
-    /// Builds the cluster.
     #[must_use]
     pub fn build(&self, pve: Pve, initial: Initial, clock: Clock) -> World {
         self.build_with(Profile::of(pve), initial, clock)

@@ -2,22 +2,18 @@
 
 use super::World;
 
-/// The file.
 pub const STORAGE_CFG: &str = "/etc/pve/storage.cfg";
 
-/// One storage.
 #[derive(Clone, Debug)]
 pub struct Storage {
-    /// Its id.
     pub id: String,
-    /// Its plugin.
+    /// Its type: `dir`, `lvmthin`, `zfspool`, ….
     pub kind: String,
     /// Its options in file order; a flag has the value `1`.
     pub options: Vec<(String, String)>,
 }
 
 impl Storage {
-    /// An option.
     #[must_use]
     pub fn option(&self, name: &str) -> Option<&str> {
         self.options.iter().find(|(k, _)| k == name).map(|(_, v)| v.as_str())
@@ -64,7 +60,6 @@ impl World {
         parse(self.file(STORAGE_CFG))
     }
 
-    /// One storage.
     #[must_use]
     pub fn storage(&self, id: &str) -> Option<Storage> {
         self.storages().into_iter().find(|s| s.id == id)

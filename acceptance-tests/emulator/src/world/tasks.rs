@@ -14,7 +14,6 @@ const KEPT: usize = 2000;
 pub enum Effect {
     /// Nothing: its work was done at once.
     None,
-    /// The guest runs.
     Start(u32),
     /// The guest is stopped.
     Stop(u32),
@@ -22,7 +21,6 @@ pub enum Effect {
     Migrate(u32, String),
     /// The guest is gone, and with it, if so asked, what else is configured for it.
     Destroy {
-        /// Which.
         vmid: u32,
         /// HA resource and replication jobs, too.
         purge: bool,
@@ -35,14 +33,10 @@ pub enum Effect {
     Fail(String),
 }
 
-/// One task.
 #[derive(Clone, Debug)]
 pub struct Task {
-    /// Its id.
     pub upid: String,
-    /// Where it runs.
     pub node: String,
-    /// Process id.
     pub pid: u32,
     /// Process start time.
     pub pstart: u32,
@@ -97,9 +91,7 @@ impl Tasks {
 /// What a new task is.
 #[derive(Clone, Debug)]
 pub struct NewTask<'a> {
-    /// Where it runs.
     pub node: &'a str,
-    /// Its type.
     pub kind: &'a str,
     /// What it works on.
     pub id: &'a str,

@@ -43,7 +43,6 @@ async fn gone(job: &mut Job<'_>, state: &Value, given_up: &[GivenUp]) -> Result<
 
 /// How the sending ended, if the object is not there any more.
 enum Sent {
-    /// It was deleted.
     Done,
     /// It was not there.
     Absent,

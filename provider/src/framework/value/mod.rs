@@ -15,11 +15,9 @@ pub enum Value {
     Null,
     /// Not known before apply.
     Unknown,
-    /// A truth value.
     Bool(bool),
     /// A decimal number of any size.
     Number(Number),
-    /// A text.
     String(String),
     /// An ordered collection.
     List(Vec<Value>),

@@ -77,7 +77,6 @@ fn check_realm(call: &Call<'_>, user: &str) -> ApiResult<()> {
 /// Which groups a call is about, beside those its user is in already (`groups_param` of `userid-group`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Groups {
-    /// None.
     Unnamed,
     /// Those that a new user is to be in.
     OfNewUser,

@@ -11,11 +11,8 @@ use crate::schema::formats::{CONFIG_ID, Format, Named, matches};
 use crate::section_config::{Codec, FileType, Opt, Plugin, Sections};
 use crate::world::{HaManager, Pve, World};
 
-/// Resources.
 pub const RESOURCES: &str = "/etc/pve/ha/resources.cfg";
-/// Groups.
 pub const GROUPS: &str = "/etc/pve/ha/groups.cfg";
-/// Rules.
 pub const RULES: &str = "/etc/pve/ha/rules.cfg";
 
 /// The states a resource can be asked to be in.
@@ -23,13 +20,11 @@ pub(super) const STATES: [&str; 5] = ["started", "stopped", "enabled", "disabled
 /// The types of rules.
 pub(super) const RULE_TYPES: [&str; 2] = ["node-affinity", "resource-affinity"];
 
-/// The HA resources.
 #[must_use]
 pub fn resources(world: &World) -> Arc<Sections> {
     parsed(world, RESOURCES, resource_type(world))
 }
 
-/// The groups.
 #[must_use]
 pub fn groups(world: &World) -> Arc<Sections> {
     parsed(world, GROUPS, group_type(world.profile.pve))

@@ -5,7 +5,6 @@ use serde_json::{Map, Value, json};
 use super::files;
 use crate::world::World;
 
-/// The whole answer.
 pub(super) fn read(world: &World) -> Value {
     let mut manager = Value::clone(&files::manager_status(world));
     if let Some(manager) = manager.as_object_mut() {

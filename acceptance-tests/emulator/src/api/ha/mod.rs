@@ -40,9 +40,9 @@ pub fn routes(pve: Pve, ha: HaManager) -> Vec<Route> {
     routes
 }
 
-/// Who may read.
+/// The privileges to read.
 const AUDIT: Permission = Permission::Check("/", &["Sys.Audit"]);
-/// Who may write.
+/// The privileges to write.
 const CONSOLE: Permission = Permission::Check("/", &["Sys.Console"]);
 
 /// `pve-ha-resource-or-vm-id`.

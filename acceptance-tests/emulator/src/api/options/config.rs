@@ -13,7 +13,6 @@ use crate::schema::{Kind, Schema, property_string};
 use crate::section_config::{bytes, escape};
 use crate::world::{Pve, World};
 
-/// The file.
 pub const DATACENTER_CFG: &str = "/etc/pve/datacenter.cfg";
 const MAC_PREFIX: &str = "BC:24:11";
 
@@ -111,7 +110,6 @@ impl Config {
         }
     }
 
-    /// A plain option.
     #[must_use]
     pub fn text(&self, name: &str) -> Option<&str> {
         match self.values.get(name)? {
@@ -167,7 +165,6 @@ impl Config {
         Value::Object(object.iter().map(show).collect())
     }
 
-    /// Writes the file.
     pub(super) fn write(mut self, world: &mut World) {
         if let Some(unsecure) = self.values.get("migration_unsecure").map(Stored::print_plain)
             && !self.values.contains_key("migration")

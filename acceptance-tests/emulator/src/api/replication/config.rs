@@ -10,7 +10,6 @@ use crate::schema::formats::{Format, NODE};
 use crate::section_config::{Codec, FileType, Opt, Plugin, Section, Sections};
 use crate::world::World;
 
-/// The jobs.
 pub(super) const REPLICATION: &str = "/etc/pve/replication.cfg";
 
 static JOB_TYPE: LazyLock<FileType> = LazyLock::new(|| {

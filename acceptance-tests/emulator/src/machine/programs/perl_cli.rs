@@ -14,9 +14,7 @@ pub(super) struct Cli {
     pub(super) groups: Vec<Vec<Entry>>,
 }
 
-/// One command.
 pub(super) struct Entry {
-    /// Its words.
     pub(super) words: &'static [&'static str],
     /// What its usage says after the words.
     pub(super) usage: &'static str,

@@ -7,7 +7,7 @@ use super::component::List;
 
 const WEEKDAYS: [&str; 7] = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
 
-/// Names for events.
+/// The named events of systemd, as `daily`.
 const SPECIAL: [(&str, &str); 11] = [
     ("minutely", "*:*:0"),
     ("hourly", "*:0"),
