@@ -16,7 +16,6 @@ pub enum Command {
     Stop(Name, u32),
     /// Request maintenance of a node.
     EnableMaintenance(Name),
-    /// End it.
     DisableMaintenance(Name),
     /// Switch HA off for the time being.
     Disarm(DisarmMode),
@@ -27,14 +26,13 @@ pub enum Command {
 /// What becomes of the services while HA is disarmed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DisarmMode {
-    /// They are frozen.
+    /// HA stops acting on the services; they keep running where they are.
     Freeze,
     /// They are treated as if HA did not manage them.
     Ignore,
 }
 
 impl DisarmMode {
-    /// Proxmox's word.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Freeze => "freeze",

@@ -48,10 +48,8 @@ impl Default for Policy {
     }
 }
 
-/// One HA resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resource {
-    /// The requested state.
     pub state: Requested,
     /// The group (PVE 8); it may not exist.
     pub group: Option<Name>,
@@ -73,13 +71,11 @@ impl Default for Resource {
 /// The requested state of a resource; `enabled` is `Started`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Requested {
-    /// Keep it running.
     Started,
     /// Keep it stopped, but move it off a failed node.
     Stopped,
     /// Keep it stopped, and where it is.
     Disabled,
-    /// Leave it alone.
     Ignored,
 }
 
@@ -97,13 +93,11 @@ pub struct Group {
 /// A PVE 9 rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
-    /// The rule's id.
     pub id: Name,
     /// The services it speaks of.
     pub resources: BTreeSet<Name>,
     /// Switched off: as if it did not exist.
     pub disabled: bool,
-    /// What it says.
     pub kind: RuleKind,
 }
 
@@ -116,7 +110,6 @@ pub enum RuleKind {
     ResourceAffinity(Affinity),
 }
 
-/// Attraction or repulsion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Affinity {
     /// On the nodes listed; all resources on one node.

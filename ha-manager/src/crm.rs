@@ -30,7 +30,6 @@ enum CrmState {
 /// Whether a manager goes on after a round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum After {
-    /// It does.
     Continue,
     /// It was asked to stop, and has.
     Exit,
@@ -56,7 +55,6 @@ impl Crm {
         }
     }
 
-    /// One round.
     pub fn round(&mut self, env: &mut impl Environment) -> After {
         self.change_state(env);
         let CrmState::Master(manager) = &mut self.state else {

@@ -32,16 +32,13 @@ pub trait Environment {
 
     /// The manager's status as last written.
     fn manager_status(&self) -> Arc<Status>;
-    /// Writes it.
     fn write_manager_status(&mut self, status: Status);
     /// A node's status as last written.
     fn lrm_status(&self, node: &str) -> Option<SharedLrmStatus>;
-    /// Writes this node's.
     fn write_lrm_status(&mut self, status: LrmStatus);
 
     /// Obtains or renews `ha_manager_lock`.
     fn manager_lock(&mut self) -> bool;
-    /// Gives it back.
     fn release_manager_lock(&mut self);
     /// Stops protecting this node as active manager, without giving the lock back.
     fn release_manager_watchdog(&mut self);
@@ -82,18 +79,15 @@ pub trait Environment {
 /// What a local resource manager does to a guest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action<'a> {
-    /// Start it.
     Start,
-    /// Shut it down.
     Stop {
         /// Within so many seconds.
         timeout: Option<u32>,
     },
     /// Move it to another node.
     Move {
-        /// That node.
         target: &'a str,
-        /// While it runs.
+        /// Whether the guest runs meanwhile: a live migration.
         online: bool,
     },
 }
@@ -103,21 +97,16 @@ pub enum Action<'a> {
 pub enum Progress {
     /// Not finished; ask again next round.
     Running,
-    /// Finished.
     Done,
-    /// Failed.
     Failed,
 }
 
 /// How loud a line in the log is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {
-    /// Worth knowing.
     Info,
-    /// Worth a look.
     Notice,
     /// Something is not as it should be.
     Warning,
-    /// Something failed.
     Err,
 }

@@ -11,7 +11,6 @@ use super::usage;
 pub struct Decision {
     /// The node; none if there is none for the service.
     pub node: Option<NodeId>,
-    /// Why.
     pub reason: String,
 }
 

@@ -171,7 +171,6 @@ impl<'a> Settled<'a> {
         self.manager.decisions(self.index)
     }
 
-    /// Its id.
     pub fn sid(&self) -> &'a Name {
         &self.service.sid
     }

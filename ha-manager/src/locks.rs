@@ -42,7 +42,6 @@ impl Locks {
         granted
     }
 
-    /// Gives it back.
     pub fn release_manager(&mut self, node: &Name) {
         if self.manager.as_ref().is_some_and(|lock| lock.owner == *node) {
             self.manager = None;

@@ -47,7 +47,6 @@ impl Default for Lrm {
 }
 
 impl Lrm {
-    /// Its state.
     pub fn state(&self) -> LrmState {
         self.state
     }
@@ -93,7 +92,6 @@ impl Lrm {
         self.report(env);
     }
 
-    /// One round.
     pub fn round(&mut self, env: &mut impl Environment) -> After {
         let status = env.manager_status();
         let own = env.node();

@@ -22,7 +22,7 @@ pub enum NodeState {
     Online,
     /// Its local resource manager asked for (or was asked into) maintenance; no target.
     Maintenance,
-    /// Away.
+    /// Not online, not fenced yet.
     Unknown,
     /// Being fenced.
     Fence,
@@ -37,7 +37,6 @@ impl NodeState {
         all.into_iter().find(|state| state.as_str() == word)
     }
 
-    /// Proxmox's word.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Online => "online",
@@ -52,7 +51,6 @@ impl NodeState {
 /// A member of the cluster, as corosync reports it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Member {
-    /// The node's name.
     pub name: Name,
     /// It is in the observer's quorate partition.
     pub online: bool,
@@ -78,11 +76,8 @@ struct Entry {
 /// A state change, for the log and the fence mails.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// Which node.
     pub node: NodeId,
-    /// From what.
     pub from: NodeState,
-    /// To what.
     pub to: NodeState,
 }
 

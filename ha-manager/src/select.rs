@@ -25,7 +25,6 @@ pub struct Placement<'a> {
     pub services: &'a [Service],
     /// The compiled groups or rules.
     pub classes: &'a Classes,
-    /// The load.
     pub usage: &'a Usage,
 }
 

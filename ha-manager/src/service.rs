@@ -57,7 +57,6 @@ impl State {
         Self::ALL.into_iter().find(|state| state.as_str() == word)
     }
 
-    /// Proxmox's word.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Stopped => "stopped",
@@ -104,7 +103,6 @@ pub struct Service {
     pub node: NodeId,
     /// Where it is going.
     pub target: Option<NodeId>,
-    /// The current order.
     pub uid: Uid,
     /// The local resource manager reported a start.
     pub running: bool,
@@ -116,16 +114,13 @@ pub struct Service {
     pub pending: Option<Pending>,
     /// How long a stop may take.
     pub timeout: Option<u32>,
-    /// Its configuration.
     pub config: ServiceConfig,
-    /// Its affinity.
     pub affinity: Affinities,
 }
 
 /// What is configured for a service. One without configuration counts as `disabled`.
 #[derive(Clone, Copy, Debug)]
 pub struct ServiceConfig {
-    /// The requested state.
     pub requested: Requested,
     /// Whether it returns to a better node.
     pub failback: bool,

@@ -13,7 +13,7 @@ use super::config::{Affinity, Name, Rule, RuleKind};
 pub struct PositiveSet {
     /// Indices into the rules given.
     pub rules: Vec<usize>,
-    /// All their resources.
+    /// The union of the resources of the rules.
     pub resources: BTreeSet<Name>,
 }
 

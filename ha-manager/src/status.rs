@@ -53,7 +53,6 @@ pub struct ServiceStatus {
     pub state: State,
     /// The node it is on.
     pub node: Name,
-    /// The current order.
     pub uid: Uid,
     /// Where it is going.
     pub target: Option<Name>,
@@ -72,7 +71,6 @@ pub struct ServiceStatus {
 /// What a local resource manager writes in each of its rounds.
 #[derive(Clone, Debug)]
 pub struct LrmStatus {
-    /// Its own state.
     pub state: LrmState,
     /// What it is up to.
     pub mode: LrmMode,
@@ -88,20 +86,16 @@ pub type SharedLrmStatus = Arc<LrmStatus>;
 /// The outcome of one order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LrmResult {
-    /// The service.
     pub sid: Name,
     /// The state that was ordered.
     pub state: State,
-    /// How it ended.
     pub exit: Exit,
 }
 
 /// How an order ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
-    /// Done.
     Success,
-    /// Failed.
     Error,
     /// The guest is not on this node.
     WrongNode,
@@ -138,7 +132,6 @@ pub enum LrmState {
 }
 
 impl LrmState {
-    /// Proxmox's word.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::WaitForAgentLock => "wait_for_agent_lock",
@@ -156,7 +149,6 @@ pub enum LrmMode {
     Active,
     /// Stops and has its services frozen.
     Restart,
-    /// Stops its services.
     Shutdown,
     /// Has its services moved away.
     Maintenance,
@@ -165,7 +157,6 @@ pub enum LrmMode {
 }
 
 impl LrmMode {
-    /// Proxmox's word.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Active => "active",

@@ -5,11 +5,11 @@
 pub struct Load {
     /// CPUs in use.
     pub cpu: f64,
-    /// CPUs there are.
+    /// CPUs of the node.
     pub max_cpu: f64,
     /// Bytes in use.
     pub mem: f64,
-    /// Bytes there are.
+    /// Bytes of memory of the node.
     pub max_mem: f64,
 }
 

@@ -29,7 +29,6 @@ pub struct Size {
 /// A running guest without HA; it loads its node (PVE 9 since ha-manager 5.1.2).
 #[derive(Clone, Debug)]
 pub struct Bystander {
-    /// Where it runs.
     pub node: Name,
     /// What it may use.
     pub size: Size,

@@ -14,7 +14,6 @@ use crate::usage::{Capacity, Size};
 /// One scenario with Proxmox's answer.
 #[derive(Debug, Deserialize)]
 pub struct ScenarioCase {
-    /// Its name.
     pub id: String,
     pve: u8,
     /// Which manager decided; the one that came with the first releases if it isn't said.
@@ -162,12 +161,7 @@ pub enum CaseError {
     Form(#[from] serde_json::Error),
     /// A word that this runner does not know.
     #[error("{what} '{word}' is unknown")]
-    Word {
-        /// The key.
-        what: &'static str,
-        /// The word.
-        word: String,
-    },
+    Word { what: &'static str, word: String },
 }
 
 impl ScenarioCase {

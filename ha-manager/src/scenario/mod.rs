@@ -18,9 +18,7 @@ pub struct Difference {
     pub reading: String,
     /// What is different: a service, a node, the master …
     pub what: String,
-    /// What Proxmox decided.
     pub expected: String,
-    /// What came out.
     pub found: String,
 }
 

@@ -19,7 +19,6 @@ use super::usage::Capacity;
 pub use world::StartFailure;
 use world::{At, Guest, World};
 
-/// A simulated cluster.
 #[derive(Debug)]
 pub struct Testbed {
     world: World,
@@ -109,7 +108,6 @@ impl Testbed {
         }
     }
 
-    /// Replaces the configuration.
     pub fn configure(&mut self, config: Config) {
         self.world.config = Arc::new(config);
     }
@@ -119,7 +117,6 @@ impl Testbed {
         Arc::make_mut(&mut self.world.config).resources.insert(sid.into(), resource);
     }
 
-    /// The configuration.
     pub fn config(&self) -> &Config {
         &self.world.config
     }
@@ -173,7 +170,6 @@ impl Testbed {
         self.world.is_on(node)
     }
 
-    /// The active manager.
     pub fn manager(&self) -> Option<&Manager> {
         self.nodes.values().find_map(|machine| machine.crm.as_ref()?.manager())
     }

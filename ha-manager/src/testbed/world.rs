@@ -17,7 +17,6 @@ use super::Setup;
 /// Starts of a service on a node that fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StartFailure {
-    /// Each of them.
     Always,
     /// The next so many.
     Times(u32),

@@ -13,7 +13,6 @@ pub struct Params {
 }
 
 impl Params {
-    /// No parameters.
     #[must_use]
     pub fn new() -> Self {
         Self::default()

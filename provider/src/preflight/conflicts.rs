@@ -37,7 +37,6 @@ pub struct Complaint {
     pub is_certain: bool,
     /// The rules that it conflicts with.
     pub partners: Vec<Name>,
-    /// The reason.
     pub error: Infeasible,
 }
 

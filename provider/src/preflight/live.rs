@@ -73,7 +73,6 @@ pub struct Cluster {
 /// A guest that the user may see.
 #[derive(Debug, Clone)]
 pub struct Guest {
-    /// Where it is.
     pub node: Option<Name>,
     pub is_container: bool,
     pub is_in_error: bool,
@@ -140,7 +139,6 @@ impl ClusterLists {
         self.cluster.load_full()
     }
 
-    /// The HA resources.
     pub fn resources(&self) -> Option<&ObjectIndex> {
         self.resources.get()?.as_ref()
     }
@@ -150,7 +148,6 @@ impl ClusterLists {
         self.placed.get()?.as_ref()
     }
 
-    /// The replication jobs.
     pub fn jobs(&self) -> Option<&ObjectIndex> {
         self.jobs.get()?.as_ref()
     }
@@ -165,7 +162,6 @@ impl ClusterLists {
         self.permissions.get()?.as_ref()
     }
 
-    /// Who asks.
     pub fn who(&self) -> Option<&Who> {
         self.who.get()
     }

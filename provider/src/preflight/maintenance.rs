@@ -19,7 +19,6 @@ use pve_ha_manager::service::State;
 /// A service that stays on its node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stay {
-    /// Its HA resource.
     pub sid: Name,
     /// The rules or the group that hold it; none where no other node is there to go to.
     pub because: Vec<String>,

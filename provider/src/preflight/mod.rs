@@ -294,7 +294,6 @@ impl Preflight {
 /// What is to happen to the object that is checked.
 #[derive(Debug, Clone, Copy)]
 struct Subject<'a> {
-    /// Its type.
     kind: &'a str,
     /// What it is about.
     keys: &'a [Key],

@@ -42,7 +42,6 @@ pub struct Hosted {
     pub empties: bool,
 }
 
-/// An HA resource.
 #[derive(Debug, Clone)]
 pub struct CheckedResource {
     pub sid: Known<Name>,
@@ -78,7 +77,6 @@ pub struct Nodes {
     pub strict: Known<bool>,
 }
 
-/// An HA group.
 #[derive(Debug, Clone)]
 pub struct CheckedGroup {
     pub name: Known<Name>,
@@ -86,7 +84,6 @@ pub struct CheckedGroup {
     pub noun: Partial<HaGroup>,
 }
 
-/// A replication job.
 #[derive(Debug, Clone)]
 pub struct CheckedJob {
     pub guest: Known<u64>,

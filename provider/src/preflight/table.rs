@@ -5,7 +5,6 @@ use super::checks::{cluster, destroy, guests, nodes, replication, rules};
 use super::collisions;
 use super::view::CheckCase;
 
-/// A check.
 pub struct Check {
     /// What `ignore_preflight` calls it.
     pub name: &'static str,
@@ -13,7 +12,6 @@ pub struct Check {
     pub level: Level,
     /// The head line of what it says.
     pub summary: &'static str,
-    /// What it finds.
     pub doc: &'static str,
     pub(super) run: Run,
 }

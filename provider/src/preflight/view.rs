@@ -29,14 +29,12 @@ pub struct Seen<'a, T> {
 }
 
 impl<'a> View<'a> {
-    /// An HA resource.
     pub fn resource(&self, sid: &Name) -> Option<Seen<'a, CheckedResource>> {
         let planned = self.planned.index.resources.get(sid);
         let live = || self.live.resources()?.resources.get(sid).filter(|_| self.still(Family::Resource, sid));
         seen(planned, live)
     }
 
-    /// An HA group.
     pub fn group(&self, name: &Name) -> Option<Seen<'a, CheckedGroup>> {
         let planned = self.planned.index.groups.get(name);
         let live = || self.live.placed()?.index.groups.get(name).filter(|_| self.still(Family::Group, name));
@@ -50,14 +48,12 @@ impl<'a> View<'a> {
         Some(both(self.planned.index.resources.values(), theirs.map(|(_, resource)| resource)))
     }
 
-    /// The rules.
     pub fn rules(&self) -> Vec<Seen<'a, CheckedRule>> {
         let live = self.live.placed().into_iter().flat_map(|placed| &placed.index.rules);
         let theirs = live.filter(|(name, _)| self.still(Family::Rule, name)).map(|(_, rule)| rule);
         both(self.planned.index.rules.values(), theirs)
     }
 
-    /// The HA groups.
     pub fn groups(&self) -> Vec<Seen<'a, CheckedGroup>> {
         let live = self.live.placed().into_iter().flat_map(|placed| &placed.index.groups);
         let theirs = live.filter(|(name, _)| self.still(Family::Group, name)).map(|(_, group)| group);
@@ -168,7 +164,6 @@ impl<'a> CheckCase<'a> {
         Self { object, subject, view, reported, conflicts: OnceCell::new() }
     }
 
-    /// The resource type.
     pub fn kind(&self) -> &'a str {
         self.subject.kind
     }

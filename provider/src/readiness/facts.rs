@@ -28,19 +28,15 @@ pub struct Facts {
     pub silent: BTreeSet<String>,
     /// What Proxmox finds wrong with rules and resources: object and complaint.
     pub complaints: Vec<(String, String)>,
-    /// The datacenter options.
     pub options: Json,
     /// What single failures do.
     pub scenarios: Vec<Scenario>,
-    /// The backup jobs.
     pub backups: Option<Vec<Json>>,
     /// The backup runs of each online node, the newest first; none if it did not answer.
     pub backup_runs: BTreeMap<String, Option<Vec<Task>>>,
     /// What each online node did in the last hour; none if it did not answer.
     pub recent: BTreeMap<String, Option<Vec<Task>>>,
-    /// The notification targets.
     pub targets: Option<Vec<Json>>,
-    /// The notification matchers.
     pub matchers: Option<Vec<Json>>,
     /// What was found out on the nodes themselves.
     pub shell: Shell,

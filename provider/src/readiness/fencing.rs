@@ -25,7 +25,6 @@ pub struct FenceConnection {
 /// What to run, and what to tell it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct FenceQuestion {
-    /// The program.
     pub agent: String,
     /// Its stdin; may hold a password.
     pub input: String,

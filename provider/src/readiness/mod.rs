@@ -48,7 +48,7 @@ impl Demands {
 enum Weight {
     /// Even in a lab: HA can't work without it.
     Always,
-    /// In production.
+    /// The cluster carries production load.
     Production,
     /// Nowhere: it is good advice.
     Advice,

@@ -171,7 +171,6 @@ pub struct OpContext<'a> {
 }
 
 impl OpContext<'_> {
-    /// The client.
     pub fn client(&self) -> &Client {
         &self.configured.client
     }

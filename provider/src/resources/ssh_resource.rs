@@ -64,7 +64,6 @@ pub trait SshResource: Noun {
         Self::find(op, object, Freshness::Fresh)
     }
 
-    /// Makes it.
     fn create(op: &OpContext<'_>, planned: &Self) -> impl Future<Output = Result<(), Failure>> + Send;
 
     /// Makes `to` of what was found, as long as it still is what was found.
@@ -75,7 +74,6 @@ pub trait SshResource: Noun {
         to: &Self,
     ) -> impl Future<Output = Result<(), Failure>> + Send;
 
-    /// Removes it.
     fn delete(op: &OpContext<'_>, state: &Self) -> impl Future<Output = Result<(), Failure>> + Send;
 
     /// Every object there is, in an order that doesn't change by itself.

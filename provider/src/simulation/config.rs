@@ -19,13 +19,9 @@ use super::nouns;
 /// HA objects by natural id.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct HaConfig {
-    /// HA resources.
     pub resources: BTreeMap<String, HaResource>,
-    /// Node affinity rules.
     pub node_rules: BTreeMap<String, HaNodeAffinityRule>,
-    /// Resource affinity rules.
     pub resource_rules: BTreeMap<String, HaResourceAffinityRule>,
-    /// Groups.
     pub groups: BTreeMap<String, HaGroup>,
     /// What of these can't be followed. An update by this provider leaves an unknown property as it is, so that a planned
     /// object doesn't make it known.

@@ -10,7 +10,6 @@ use super::replicas::{Replica, ReplicaState};
 pub struct Disk {
     /// Whether they are there.
     pub status: DiskState,
-    /// More about it.
     pub detail: String,
 }
 

@@ -38,7 +38,6 @@ impl Predictor<'_> {
         self.disarm.map(|disarm| if disarm.done { "HA is disarmed" } else { "HA is being disarmed" })
     }
 
-    /// Plays one failure.
     pub(super) fn scenario(&self, failed: &BTreeSet<Name>, forecast: &Forecast) -> Scenario {
         let left = failures::left(self.live, failed);
         let outcome = forecast.node_failure(failed);

@@ -16,7 +16,6 @@ use super::replicas::Replica;
 pub struct SimulatedCluster {
     /// How it binds HA resources to nodes.
     pub mode: HaMode,
-    /// The HA configuration.
     pub config: HaConfig,
     /// The HA manager's own status, as answered.
     pub manager: Json,
@@ -49,10 +48,8 @@ pub struct Hidden {
     pub nodes: BTreeSet<String>,
 }
 
-/// A node.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NodeFact {
-    /// Its name.
     pub name: String,
     /// It is a member right now.
     pub online: bool,
@@ -62,18 +59,14 @@ pub struct NodeFact {
     pub memory: Option<u64>,
 }
 
-/// A guest.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Guest {
     /// What it is called as HA resource.
     pub sid: String,
-    /// Its number.
     pub vmid: u64,
-    /// Its name.
     pub name: Option<String>,
     /// The node that has its configuration.
     pub node: String,
-    /// It runs.
     pub running: bool,
     /// It is a template.
     pub template: bool,
@@ -81,11 +74,8 @@ pub struct Guest {
     pub cpus: f64,
     /// Its memory in bytes as configured.
     pub memory: u64,
-    /// Its tags.
     pub tags: Vec<String>,
-    /// Its resource pool.
     pub pool: Option<String>,
-    /// Its disks.
     pub volumes: Volumes,
 }
 
@@ -113,10 +103,8 @@ pub struct Volume {
     pub vouched: bool,
 }
 
-/// A storage.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Storage {
-    /// Its name.
     pub id: String,
     /// All nodes see the same content.
     pub shared: bool,
@@ -146,7 +134,6 @@ impl Crs {
         Self { mode: crs.text("ha"), rebalance_on_start: crs.flag("ha-rebalance-on-start").unwrap_or(false) }
     }
 
-    /// Sizes are weighed.
     pub fn weighs(&self) -> bool {
         self.scheduler() == Scheduler::Static
     }
@@ -302,7 +289,6 @@ impl Storage {
     }
 }
 
-/// Proxmox's lists.
 fn words(list: &str) -> Vec<String> {
     let mut words: Vec<String> =
         list.split([',', ';', ' ']).filter(|word| !word.is_empty()).map(str::to_owned).collect();

@@ -62,7 +62,6 @@ pub struct Simulated {
 /// An argument that does not fit this cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidArgument {
-    /// Its name.
     pub argument: &'static str,
     /// Why, and what to pass instead.
     pub problem: String,

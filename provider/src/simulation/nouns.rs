@@ -10,7 +10,6 @@ use pve_schemas::{HaGroup, HaNodeAffinityRule, HaResource, HaResourceAffinityRul
 
 use pve_ha_manager::config::{Affinity, Group, Name, NodeAffinity, Requested, Resource, Rule, RuleKind};
 
-/// An HA resource.
 pub fn resource(known: &Partial<HaResource>) -> Option<Resource> {
     let limit = |limit: i64| u32::try_from(limit.max(0)).unwrap_or(u32::MAX);
     Some(Resource {
@@ -27,7 +26,6 @@ pub fn resource(known: &Partial<HaResource>) -> Option<Resource> {
     })
 }
 
-/// A group.
 pub fn group(known: &Partial<HaGroup>) -> Option<Group> {
     Some(Group {
         nodes: priorities(known.nodes.as_ref()?).into_iter().collect(),

@@ -18,9 +18,7 @@ pub struct Question {
 /// A question with its answer.
 #[derive(Debug)]
 pub struct Answered {
-    /// What was simulated.
     pub question: Question,
-    /// What came out.
     pub simulated: Simulated,
 }
 

@@ -5,7 +5,6 @@ use pve_schemas::data::replication_jobs::Job;
 /// A copy of a guest's disks on another node.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Replica {
-    /// The guest's number.
     pub guest: u64,
     /// The node that has the copy.
     pub target: String,

@@ -15,10 +15,8 @@ use super::status;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Unknown(BTreeMap<String, Cause>);
 
-/// One of them.
 #[derive(Clone, Debug, PartialEq)]
 struct Cause {
-    /// The natural id.
     id: String,
     why: String,
     affects: Affects,

@@ -90,7 +90,6 @@ impl Status {
 }
 
 impl Holding {
-    /// Its HA resource.
     pub(super) fn sid(&self) -> &str {
         &self.sid
     }

@@ -25,7 +25,6 @@ pub(super) enum Obstacle {
 }
 
 impl Obstacle {
-    /// That node.
     pub(super) fn node(&self) -> &str {
         match self {
             Self::Source(node) | Self::Target(node) => node,

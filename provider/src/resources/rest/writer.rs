@@ -27,7 +27,6 @@ pub(super) struct Writer<'a, N> {
     permit: Option<DomainPermit>,
 }
 
-/// What is sent.
 enum Request<'a> {
     Post(&'a str, &'a Params),
     Put(&'a str, &'a Params),

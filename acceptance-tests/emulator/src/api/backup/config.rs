@@ -10,7 +10,6 @@ use crate::schema::{Prop, Schema, property_string};
 use crate::section_config::{Codec, FileType, Opt, Plugin, Section, Sections};
 use crate::world::World;
 
-/// The jobs.
 pub(super) const JOBS: &str = "/etc/pve/jobs.cfg";
 /// The options that are property strings: text in a request and in the file, objects in an answer.
 const OBJECTS: [&str; 3] = ["prune-backups", "performance", "fleecing"];

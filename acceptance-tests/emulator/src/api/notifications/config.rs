@@ -9,7 +9,6 @@ use crate::schema::Prop;
 use crate::section_config::{FileType, Opt, Plugin, Section, Values};
 use crate::world::World;
 
-/// The file.
 const NOTIFICATIONS: &str = "/etc/pve/notifications.cfg";
 /// The type of matchers.
 pub(super) const MATCHER: &str = "matcher";
