@@ -3,7 +3,8 @@
 use super::Host;
 use crate::world::World;
 use crate::world::disk::Entry;
-use crate::world::pmxcfs::{Errno, Stat, parent};
+use crate::world::errno::Errno;
+use crate::world::pmxcfs::{Stat, parent};
 
 impl Host<'_> {
     /// The path without dots and double slashes; `/etc/pve/local` and its like lead to the node's own folder.

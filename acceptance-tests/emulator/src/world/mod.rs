@@ -6,6 +6,7 @@
 pub mod access;
 pub mod corosync;
 pub mod disk;
+pub mod errno;
 pub mod files;
 pub mod guests;
 pub mod locks;

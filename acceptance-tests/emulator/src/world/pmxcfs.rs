@@ -11,6 +11,7 @@ use serde_json::json;
 
 use super::World;
 use super::corosync::COROSYNC_CONF;
+use super::errno::Errno;
 use crate::section_config::bytes;
 
 /// The folder it is mounted on.
@@ -24,39 +25,7 @@ const MAX_SIZE: usize = 1 << 20;
 /// For how many seconds after the loss of quorum the modes don't show it, as measured.
 const UNSETTLED: f64 = 5.0;
 
-/// Why a file operation fails.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Errno {
-    /// ENOENT
-    #[error("No such file or directory")]
-    NotFound,
-    /// EEXIST
-    #[error("File exists")]
-    Exists,
-    /// EACCES
-    #[error("Permission denied")]
-    Denied,
-    /// EPERM
-    #[error("Operation not permitted")]
-    NotPermitted,
-    /// EISDIR
-    #[error("Is a directory")]
-    IsFolder,
-    /// ENOTDIR
-    #[error("Not a directory")]
-    NotFolder,
-    /// ENOTEMPTY
-    #[error("Directory not empty")]
-    NotEmpty,
-    /// EBUSY
-    #[error("Device or resource busy")]
-    Busy,
-    /// EFBIG
-    #[error("File too large")]
-    TooLarge,
-}
-
-/// What stands at a path.
+/// The properties of a file or folder.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Stat {
     /// Whether it is a folder.
@@ -110,7 +79,7 @@ impl World {
         Ok(())
     }
 
-    /// Writes a file past pmxcfs' rules, as somebody does behind everybody's back.
+    /// Writes a file past pmxcfs' rules, as an edit outside of it does.
     pub fn put_shared(&mut self, path: &str, text: &str) {
         if path == COROSYNC_CONF {
             self.load_corosync_conf(text);
@@ -215,15 +184,15 @@ impl World {
         Ok(())
     }
 
-    /// Whether a command would wait in vain for a cluster lock: what an API call holds it gives back before the next try. Asking
-    /// for a lock releases it if it has expired, as every attempt to get it does.
+    /// Whether a command cannot get a cluster lock. An API call releases its own before the next try. The request for a lock
+    /// releases it if it has expired, as every attempt to get it does.
     pub fn is_locked(&mut self, name: &str) -> bool {
         let path = format!("{LOCKS}/{name}");
         let _ = self.touch_shared(&path, 0.0);
         self.folders.contains_key(&path) && !self.lock_holders.contains_key(name)
     }
 
-    /// What stands at a path.
+    /// The properties of a file or folder.
     #[must_use]
     pub fn stat_shared(&self, path: &str) -> Option<Stat> {
         let is_private = is_private(path);
@@ -301,7 +270,7 @@ impl World {
         !self.is_quorate() && self.quorum_lost.is_some_and(|since| self.clock.now() - since >= UNSETTLED)
     }
 
-    /// Takes note of when quorum was lost.
+    /// Records when quorum was lost.
     pub(super) fn watch_quorum(&mut self) {
         match (self.is_quorate(), self.quorum_lost) {
             (true, _) => self.quorum_lost = None,
@@ -341,7 +310,6 @@ fn guest_path(guest: &super::Guest) -> String {
     format!("/etc/pve/nodes/{}/{}/{}.conf", guest.node, guest.kind.folder(), guest.vmid)
 }
 
-/// The folder a path is in.
 #[must_use]
 pub fn parent(path: &str) -> &str {
     match path.rsplit_once('/') {
@@ -370,7 +338,7 @@ mod tests {
         world.clock.advance(119.0);
         assert!(world.is_locked("domain-ha"));
         world.clock.advance(2.0);
-        assert_eq!(world.make_shared_folder(&lock), Err(Errno::Exists), "nobody has asked for it yet");
+        assert_eq!(world.make_shared_folder(&lock), Err(Errno::Exists), "no one has requested it yet");
         assert_eq!(world.touch_shared(&lock, 0.0), Ok(()));
         assert_eq!(world.make_shared_folder(&lock), Ok(()));
     }

@@ -1,7 +1,7 @@
 //! Programs that work on files.
 
 use super::{Host, Io, Program, Run, ls, options, stat};
-use crate::world::pmxcfs::Errno;
+use crate::world::errno::Errno;
 
 pub(super) fn find(name: &str) -> Option<Program> {
     Some(match name {

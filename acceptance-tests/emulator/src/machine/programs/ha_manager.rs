@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::perl_cli::{self, Cli, Entry, text};
+use super::formatter;
+use super::perl_cli::{Cli, Entry, text};
 use super::{Host, Io, Run};
 use crate::api::ha;
 use crate::route::Method;
@@ -86,7 +87,7 @@ fn cli(pve: Pve) -> Cli {
         Entry::api(&["rules", "list"], " [OPTIONS] [FORMAT_OPTIONS]", &[], Method::Get, "/cluster/ha/rules").printed(
             |_, io, value, format| {
                 // The index' schema knows of no more than the name.
-                perl_cli::print(io, value, format, Some(&["rule"]));
+                formatter::print(io, value, format, Some(&["rule"]));
                 0
             },
         ),
@@ -205,7 +206,7 @@ fn rules_in_use(_: &mut Host<'_>, io: &mut Io, value: &Value, format: &str) -> i
         row["state"] = json!(state);
     }
     let columns = ["enabled", "state", "rule", "type", "resources", "comment"];
-    perl_cli::print(io, &Value::Array(rows), format, Some(&columns));
+    formatter::print(io, &Value::Array(rows), format, Some(&columns));
     0
 }
 
@@ -221,7 +222,7 @@ fn status(host: &mut Host<'_>, io: &mut Io, params: &Params) -> Run<Result<i32, 
     }
     if params.bool("verbose") == Some(true) {
         let full = read(host, "/cluster/ha/status/manager_status");
-        io.out.push_str(&format!("full cluster state:\n{}", perl_cli::pretty(&full)));
+        io.out.push_str(&format!("full cluster state:\n{}", formatter::pretty(&full)));
     }
     Ok(Ok(0))
 }

@@ -4,6 +4,7 @@ mod coreutils;
 mod corosync;
 mod died;
 mod fence_agent;
+mod formatter;
 mod ha_manager;
 mod ls;
 mod network;

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::died::died;
-use super::{Host, Io, Run, perl_cli};
+use super::{Host, Io, Run, formatter};
 use crate::route::Method;
 use crate::world::Pve;
 
@@ -48,7 +48,7 @@ pub(super) fn run(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run
     match host.cluster.call_in(host.world, method, path, params) {
         Ok(reply) => {
             if reply.data != Value::Null {
-                perl_cli::print(io, &reply.data, &format, None);
+                formatter::print(io, &reply.data, &format, None);
             }
             Ok(0)
         }

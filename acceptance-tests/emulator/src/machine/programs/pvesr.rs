@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::perl_cli::{self, Cli, Entry, text};
+use super::formatter;
+use super::perl_cli::{Cli, Entry, text};
 use super::{Host, Io, Run};
 use crate::api::replication::job_id;
 use crate::route::Method;
@@ -37,7 +38,7 @@ fn cli() -> Cli {
                 Entry::api(&["delete"], "<id> [OPTIONS]", &["id"], Method::Delete, JOB),
                 Entry::api(&["list"], "", &[], Method::Get, LIST).printed(list),
                 Entry::api(&["read"], "<id>", &["id"], Method::Get, JOB).printed(|_, io, value, _| {
-                    io.out.push_str(&perl_cli::pretty(value));
+                    io.out.push_str(&formatter::pretty(value));
                     0
                 }),
                 Entry::api(&["update"], "<id> [OPTIONS]", &["id"], Method::Put, JOB),

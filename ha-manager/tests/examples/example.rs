@@ -1,0 +1,152 @@
+//! A cluster with its HA configuration, written in a few words, and what becomes of it.
+
+use pve_ha_manager::config::{
+    Affinity, Config, Engine, Name, NodeAffinity, Policy, Requested, Resource, Rule, RuleKind, ShutdownPolicy,
+};
+use pve_ha_manager::testbed::{Setup, Testbed, StartFailure};
+
+pub(super) const SETTLE: i64 = 600;
+
+pub(super) struct Example {
+    pub(super) setup: Setup,
+    pub(super) config: Config,
+}
+
+impl Example {
+    pub(super) fn nodes(count: usize) -> Self {
+        let setup = Setup { nodes: (1..=count).map(node).collect(), round: 20, ..Setup::default() };
+        Self { setup, config: Config::default() }
+    }
+
+    /// Services as `vm:101@1`, requested started.
+    pub(super) fn on(mut self, services: &str) -> Self {
+        for word in services.split_whitespace() {
+            let (sid, at) = word.split_once('@').unwrap();
+            self.setup.guests.insert(sid.into(), node(at.parse().unwrap()));
+            let resource = Resource::default();
+            self.config.resources.insert(sid.into(), resource);
+        }
+        self
+    }
+
+    pub(super) fn with(mut self, sid: &str, change: impl FnOnce(&mut Resource)) -> Self {
+        change(self.config.resources.get_mut(sid).unwrap());
+        self
+    }
+
+    /// Decided by the newer manager.
+    pub(super) fn newer(mut self) -> Self {
+        self.config.engine = Engine::V5_2_5;
+        self
+    }
+
+    /// A node affinity rule, nodes as `2:1,3`.
+    pub(super) fn prefer(self, sids: &str, nodes: &str, strict: bool) -> Self {
+        self.bind(sids, Affinity::Positive, nodes, strict)
+    }
+
+    /// A negative one, nodes as `2,3`.
+    pub(super) fn avoid(self, sids: &str, nodes: &str, strict: bool) -> Self {
+        self.bind(sids, Affinity::Negative, nodes, strict)
+    }
+
+    pub(super) fn bind(self, sids: &str, affinity: Affinity, nodes: &str, strict: bool) -> Self {
+        let nodes = nodes
+            .split(',')
+            .map(|word| {
+                let (number, priority) = word.split_once(':').unwrap_or((word, "0"));
+                (node(number.parse().unwrap()), priority.parse().unwrap())
+            })
+            .collect();
+        self.rule(sids, RuleKind::NodeAffinity(NodeAffinity { affinity, nodes, strict }))
+    }
+
+    pub(super) fn together(self, sids: &str) -> Self {
+        self.rule(sids, RuleKind::ResourceAffinity(Affinity::Positive))
+    }
+
+    pub(super) fn apart(self, sids: &str) -> Self {
+        self.rule(sids, RuleKind::ResourceAffinity(Affinity::Negative))
+    }
+
+    pub(super) fn rule(mut self, sids: &str, kind: RuleKind) -> Self {
+        let Policy::Rules(rules) = &mut self.config.policy else { unreachable!() };
+        let id = format!("rule{}", rules.len()).into();
+        rules.push(Rule { id, resources: sids.split_whitespace().map(Name::from).collect(), disabled: false, kind });
+        self
+    }
+
+    pub(super) fn shutdown_policy(mut self, policy: ShutdownPolicy) -> Self {
+        self.config.shutdown_policy = policy;
+        self
+    }
+
+    pub(super) fn fails(mut self, sid: &str, number: usize, failure: StartFailure) -> Self {
+        self.setup.start_failures.insert((sid.into(), node(number)), failure);
+        self
+    }
+
+    pub(super) fn run(self) -> Running {
+        let nodes = self.setup.nodes.clone();
+        let mut simulation = Testbed::new(self.setup, self.config);
+        nodes.iter().for_each(|name| simulation.power_on(name));
+        simulation.advance(SETTLE);
+        Running(simulation)
+    }
+}
+
+pub(super) struct Running(pub(super) Testbed);
+
+impl Running {
+    pub(super) fn fail(mut self, number: usize) -> Self {
+        self.0.cut_network(&node(number));
+        self.settle()
+    }
+
+    pub(super) fn back(mut self, number: usize) -> Self {
+        self.0.power_on(&node(number));
+        self.settle()
+    }
+
+    pub(super) fn shut_down(mut self, number: usize, reboot: bool) -> Self {
+        self.0.shut_down(&node(number), reboot);
+        self.settle()
+    }
+
+    pub(super) fn command(mut self, line: &str) -> Self {
+        self.0.command(line.parse().unwrap());
+        self.settle()
+    }
+
+    pub(super) fn request(mut self, sid: &str, state: Requested) -> Self {
+        let resource = Resource { state, ..self.0.config().resources[sid].clone() };
+        self.0.set_resource(sid, resource);
+        self.settle()
+    }
+
+    pub(super) fn settle(mut self) -> Self {
+        self.0.advance(SETTLE);
+        self
+    }
+
+    /// Places as `vm:101@1`, or `vm:101@1:error` when not started.
+    pub(super) fn expect(self, places: &str) -> Self {
+        for word in places.split_whitespace() {
+            let (sid, at) = word.split_once('@').unwrap();
+            let (number, state) = at.split_once(':').unwrap_or((at, "started"));
+            let found = &self.0.status().services[sid];
+            let expected = format!("{state} on node{number}");
+            let log = self.0.log().join("\n");
+            assert_eq!(format!("{} on {}", found.state.as_str(), found.node), expected, "{sid}\n{log}");
+        }
+        self
+    }
+
+    pub(super) fn logged(&self, text: &str) -> usize {
+        self.0.log().iter().filter(|line| line.contains(text)).count()
+    }
+}
+
+pub(super) fn node(number: usize) -> Name {
+    format!("node{number}").into()
+}
