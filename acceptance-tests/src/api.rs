@@ -102,7 +102,7 @@ impl Api {
         Ok(body["data"].clone())
     }
 
-    /// Moves the clock of an emulator in another process: its control plane stands beside the API.
+    /// Moves the clock of an emulator in another process: its control plane has the same address as the API.
     ///
     /// # Errors
     /// It doesn't answer, or refuses.
@@ -112,7 +112,7 @@ impl Api {
         request.send().await?.error_for_status().map(drop)
     }
 
-    /// An action of the emulator's control plane, which stands beside the API.
+    /// An action of the emulator's control plane, which has the same address as the API.
     ///
     /// # Panics
     /// It refuses.

@@ -15,7 +15,7 @@ const NOT_FOR_CHILDREN: [&str; 3] = ["TF_", "PROXMOX_VE_", "PM_"];
 /// The path of the CLI: `TF_ACC_TERRAFORM_PATH`, else `tofu`, else `terraform` from PATH.
 ///
 /// # Panics
-/// There is none.
+/// It does not exist.
 pub fn path() -> PathBuf {
     if let Some(named) = env::var_os(CLI) {
         return named.into();

@@ -1,4 +1,4 @@
-//! The cluster under test: one of our own that lives as long as the test, or somebody's that exists.
+//! The cluster under test: an emulator that lives as long as the test, or a cluster that exists.
 //!
 //! Invariant: of a cluster that exists only guests whose names begin with `tfacc-` are touched, each by one test at a time.
 
@@ -26,7 +26,7 @@ pub const OURS: &str = "tfacc-";
 
 /// A cluster, and what a client needs to reach it.
 pub struct Cluster {
-    /// The environment that tells the provider where the cluster is.
+    /// The environment with the address and credentials of the cluster.
     pub environment: Vec<(String, String)>,
     /// The cluster's API, for everything that isn't under test.
     pub api: Api,
@@ -196,7 +196,7 @@ impl Cluster {
         self.emulator.is_some()
     }
 
-    /// What the provider is told of the cluster by the variable `name`.
+    /// The value of the provider's environment variable `name`.
     pub fn variable(&self, name: &str) -> &str {
         self.environment.iter().find(|(n, _)| n == name).map_or("", |(_, value)| value)
     }
@@ -319,7 +319,7 @@ impl Drop for Cluster {
     fn drop(&mut self) {
         if self.emulator.is_none() {
             let mine = std::mem::take(&mut *self.leased.lock().unwrap_or_else(PoisonError::into_inner));
-            // A test that has failed may have left something; what it made past the CLI stands in no state.
+            // A test that has failed may have left something; its objects made without the CLI are in no state.
             for what in crate::leftovers::remove(&self.api, &mine) {
                 let _ = writeln!(std::io::stderr(), "removed {what}, which a test has left behind");
             }

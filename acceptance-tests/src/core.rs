@@ -212,7 +212,7 @@ impl Core {
         !failed
     }
 
-    /// The object of type `kind` that `json` stands for.
+    /// The object of type `kind` from `json`.
     ///
     /// # Panics
     /// It is not of the type.

@@ -1,4 +1,4 @@
-//! The life of a resource type, from create to destroy, told by a table: what every resource has to go through in the
+//! The life of a resource type, from create to destroy, as a table: what every resource has to go through in the
 //! same order.
 //!
 //! Each attribute has an object of its own, so that one plan proves for all attributes that it names exactly what is different.
@@ -28,7 +28,7 @@ pub struct Life {
     pub always: Vec<(&'static str, String)>,
     /// Parameters of a DELETE that is done at once.
     pub deleting: Vec<(&'static str, String)>,
-    /// Where there is no collection: how somebody else removes the object with that id.
+    /// Where there is no collection: how the object with that id is removed outside of Terraform.
     pub removes: Option<fn(&Cluster, &str)>,
     /// Where there is no collection: the ids of the objects that are there.
     pub lists: Option<fn(&Cluster) -> BTreeSet<String>>,
@@ -49,15 +49,15 @@ pub struct Object {
     pub base: Vec<(&'static str, String)>,
     /// What its attribute becomes by an update; nothing removes it.
     pub changed: Option<String>,
-    /// What somebody else makes of that attribute; empty where Proxmox doesn't store it.
+    /// The value that an edit outside of Terraform gives the attribute; empty if Proxmox doesn't store it.
     pub drift: Vec<(&'static str, String)>,
     /// Whether it has secrets, which the CLI leaves out of a configuration that it writes.
     pub is_secret: bool,
-    /// How somebody else changes that attribute where there is no collection.
+    /// How the attribute is edited outside of Terraform if there is no collection.
     pub edit: Option<Edit>,
 }
 
-/// What somebody else does to a cluster.
+/// A change of a cluster outside of Terraform.
 pub type Edit = Box<dyn Fn(&Cluster)>;
 
 /// A change that needs a new object.
@@ -260,13 +260,13 @@ impl Object {
         Self { changed: Some(value.to_owned()), ..self }
     }
 
-    /// Somebody else sends these parameters.
+    /// An edit outside of Terraform sends these parameters.
     #[must_use]
     pub fn drifts(self, parameters: &[(&'static str, &str)]) -> Self {
         Self { drift: owned(parameters), ..self }
     }
 
-    /// Somebody else does this to that attribute.
+    /// An edit outside of Terraform does this to the attribute.
     #[must_use]
     pub fn edited(self, edit: impl Fn(&Cluster) + 'static) -> Self {
         Self { edit: Some(Box::new(edit)), ..self }

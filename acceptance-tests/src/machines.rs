@@ -57,22 +57,22 @@ impl Cluster {
         outcome.stdout
     }
 
-    /// A file of the cluster; none if there is none.
+    /// A file of the cluster; `None` if it does not exist.
     pub fn shared_file(&self, path: &str) -> Option<String> {
         self.emulator().cluster().world().read_shared(path)
     }
 
-    /// Somebody else writes a file of the cluster.
+    /// Writes a file of the cluster outside of Terraform.
     pub fn write_shared_file(&self, path: &str, text: &str) {
         self.emulator().cluster().world().put_shared(path, text);
     }
 
-    /// A file of one node; none if there is none.
+    /// A file of one node; `None` if it does not exist.
     pub fn node_file(&self, node: &str, path: &str) -> Option<String> {
         self.emulator().cluster().world().machines[node].disk.read(path).map(str::to_owned)
     }
 
-    /// Somebody else writes a file of one node.
+    /// Writes a file of one node outside of Terraform.
     pub fn write_node_file(&self, node: &str, path: &str, text: &str) {
         let cluster = self.emulator().cluster();
         let mut world = cluster.world();

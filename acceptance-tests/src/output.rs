@@ -10,7 +10,7 @@ pub struct Run {
     pub code: Option<i32>,
     /// Everything it said, for people.
     pub text: String,
-    /// Errors and warnings, if the run told them as JSON.
+    /// Errors and warnings, if the run printed JSON.
     pub messages: Vec<Message>,
 }
 
@@ -50,7 +50,7 @@ impl Run {
     /// The one error.
     ///
     /// # Panics
-    /// There is none, or more than one.
+    /// It does not exist, or there are several.
     #[track_caller]
     pub fn only_error(&self) -> &Message {
         let errors = self.errors();
@@ -66,7 +66,7 @@ impl Message {
     }
 }
 
-/// What people want to know of a line of `-json`.
+/// The parts of a line of `-json` that a person reads.
 fn readable(line: &str) -> String {
     let Ok(document) = serde_json::from_str::<Json>(line) else { return line.to_owned() };
     let (Some(message), detail) = (document["@message"].as_str(), document["diagnostic"]["detail"].as_str()) else {

@@ -1,4 +1,4 @@
-//! What a plan says, as `show -json` tells it.
+//! A plan, as `show -json` prints it.
 
 use std::collections::BTreeSet;
 

@@ -13,7 +13,7 @@ use secrecy::SecretString;
 use tempfile::TempDir;
 use terraform_provider_pve::ssh::Identity;
 
-/// Where Debian's package `openssh-server` has it. sshd wants to be started by its full path.
+/// Where Debian's package `openssh-server` has it. sshd has to be started by its full path.
 const SSHD: &str = "/usr/sbin/sshd";
 
 /// How long a process started here may take to be ready.
@@ -143,7 +143,7 @@ impl Sshd {
         fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).expect("one's own folder");
         let fixed = options.port;
         for _ in 0..5 {
-            // Somebody else may take the port before sshd does: then another one.
+            // Another process may take the port before sshd does: then another port is used.
             let port = if fixed == 0 { free_port() } else { fixed };
             fs::write(folder.path().join("sshd_config"), options.text(folder.path(), port))
                 .expect("a file can be written");
@@ -190,7 +190,7 @@ impl Sshd {
         self.log().lines().filter(|line| line.starts_with("Accepted ") && line.contains(" for ")).count()
     }
 
-    /// Ends every connection and what runs on it, as when somebody kills the session's process.
+    /// Ends every connection and what runs on it, as when the session's process is killed.
     pub fn cut(&self) {
         for process in descendants(self.process.id()) {
             kill(process);

@@ -108,7 +108,7 @@ impl Workspace {
         self.show_plan()
     }
 
-    /// What stands in the file `plan`.
+    /// The content of the file `plan`.
     #[track_caller]
     pub fn show_plan(&self) -> Plan {
         let shown = self.command(&["show", "-json", "plan"]).output().expect("the CLI can be started");

@@ -186,7 +186,7 @@ async fn the_runs_of_a_dead_source_node_are_unknown_and_the_rest_is_told() {
     }
     assert_eq!(warnings.len(), 1);
     assert!(warnings[0].starts_with("101-0: node pve2 is not online"), "{}", warnings[0]);
-    // Whoever doesn't ask for it isn't told of it.
+    // Without the argument it is not reported.
     let of_pve1 = read(&cluster, "pve_replication_jobs", &[("source", Value::from("pve1"))]).await;
     assert_eq!(of_pve1["jobs"].as_array().unwrap().len(), 1);
 }

@@ -123,7 +123,7 @@ async fn the_page_renders_in_a_browser() {
     tokio_blocking.await.unwrap();
 }
 
-/// What a run printed, and what the console was told.
+/// The output of a run, and of the console.
 fn run(browser: &Path, file: &Path, arguments: &[&str]) -> (String, Vec<String>) {
     let profile = tempfile::tempdir().unwrap();
     let output = Command::new(browser)

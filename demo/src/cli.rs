@@ -97,7 +97,7 @@ impl Cli {
         self.run(["init", "-input=false"]).map(|_| ())
     }
 
-    /// Switches to a workspace, making it if there is none.
+    /// Switches to a workspace, creating it if it does not exist.
     pub(crate) fn workspace(&self, name: &str) -> Result<(), Failure> {
         if self.output(["workspace", "select", name])?.status.success() {
             return Ok(());

@@ -108,7 +108,7 @@ impl Cluster {
         self.control(&["restore", node]).map(|_| ())
     }
 
-    /// A change by somebody else, as by the web interface.
+    /// A change outside of Terraform, as by the web interface.
     pub(crate) fn edit(&self, method: &str, path: &str, parameters: &[&str]) -> Result<(), Failure> {
         let mut arguments = vec!["edit", method, path];
         arguments.extend(parameters);
@@ -129,7 +129,7 @@ impl Cluster {
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
-    /// Asks the API, as somebody beside Terraform would.
+    /// Calls the API outside of Terraform.
     pub(crate) fn get(&self, path: &str) -> Result<Json, Failure> {
         let mut answer: Json = serde_json::from_str(&self.control(&["edit", "GET", path])?)?;
         Ok(answer["data"].take())

@@ -83,12 +83,12 @@ fn run(arguments: &Arguments, report: &mut Report) -> Outcome {
     foresight::tell(report, &topology("gated-rollout")?, &cluster, &root.join("target/demo"))?;
     small(arguments, report, &binary, root, folder.path(), &binaries)?;
     let cli = topology("three-node")?;
-    let told = three_node::tell(report, &cli, &cluster, arguments.pve == Pve::Nine, arguments.keep);
+    let reported = three_node::tell(report, &cli, &cluster, arguments.pve == Pve::Nine, arguments.keep);
     if arguments.keep {
         let folder = folder.keep();
         report.last(cluster.keep(&cli, &folder)?);
     }
-    told
+    reported
 }
 
 /// Two nodes have a cluster of their own.

@@ -48,7 +48,7 @@ impl Report {
         println!("{text}");
     }
 
-    /// What stands below the closing table.
+    /// The text below the closing table.
     pub(crate) fn last(&mut self, text: String) {
         self.last = text;
     }

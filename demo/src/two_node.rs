@@ -90,7 +90,7 @@ pub(crate) fn tell(report: &mut Report, cli: &Cli, cluster: &Cluster) -> Outcome
     Ok(())
 }
 
-/// What the topology is told of this cluster.
+/// The variables of the topology for this cluster.
 fn variables(cli: &Cli, cluster: &Cluster, maintenance: Option<&str>) -> Outcome {
     let ssh = cluster.ssh().ok_or("the emulator has no SSH servers")?;
     let variables = json!({"ssh": ssh, "ipmi_password": "only emulated", "maintenance": maintenance});

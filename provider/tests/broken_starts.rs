@@ -22,7 +22,7 @@ fn plugin() -> Command {
     command
 }
 
-/// Functions of the C library that fail: `mkdir` for want of space, `getrandom` for want of entropy.
+/// Functions of the C library that fail: `mkdir` without space, `getrandom` without entropy.
 fn broken(function: &str, folder: &Path) -> PathBuf {
     let source = match function {
         "mkdir" => "#include <errno.h>\nint mkdir(const char *path, unsigned mode) { errno = ENOSPC; return -1; }\n",
@@ -38,7 +38,7 @@ fn broken(function: &str, folder: &Path) -> PathBuf {
     library
 }
 
-/// The reason, which core and people are told alike.
+/// The reason, which is the same for core and for a person.
 #[track_caller]
 fn reason(output: &Output) -> String {
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
@@ -121,8 +121,8 @@ fn nothing_ends_without_a_word() {
     for arguments in [&["--version"][..], &["--help"], &["import-config", "--help"], &["--debug"], &[]] {
         let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
         let output = plugin().args(arguments).stdout(full).output().unwrap();
-        let told = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {told}");
-        assert!(told.contains("written: No space left on device"), "{arguments:?}: {told}");
+        let reported = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {reported}");
+        assert!(reported.contains("written: No space left on device"), "{arguments:?}: {reported}");
     }
 }

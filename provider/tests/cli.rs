@@ -280,7 +280,7 @@ fn the_log_is_hclog_without_secrets(cli: &Path) {
     assert!(ours.iter().any(apply), "{text}");
     // A line that hclog doesn't understand is shown as it came.
     assert!(!ours.iter().any(|line| line.contains("@message")), "{text}");
-    // Nobody asked for a log.
+    // No log was requested.
     assert!(!said(&w.run(&["plan"])).contains("[TRACE]"));
 }
 

@@ -279,7 +279,7 @@ async fn the_process_ends_when_its_core_is_gone() {
 }
 
 #[test]
-fn people_are_told_what_this_is() {
+fn a_start_by_hand_prints_what_this_program_is() {
     let temporary = tempfile::tempdir().unwrap();
     let run = |arguments: &[&str]| command(&temporary).args(arguments).output().unwrap();
     let text = |output: &Output| String::from_utf8(output.stderr.clone()).unwrap();

@@ -68,7 +68,7 @@ async fn schema_is_complete_and_stays_the_same() {
 }
 
 #[tokio::test]
-async fn what_there_is_none_of_is_answered_so() {
+async fn unsupported_calls_are_answered_as_unsupported() {
     let (mut client, _folder) = client();
     assert!(client.get_functions(wire::get_functions::Request {}).await.unwrap().into_inner().functions.is_empty());
     let call = wire::call_function::Request { name: "f".to_owned(), arguments: vec![] };
@@ -257,7 +257,7 @@ async fn an_object_s_life() {
 
 /// Core hands the private data of each plan on: to the create that is planned next, and to both halves of the apply.
 #[tokio::test]
-async fn the_halves_of_a_replacement_are_told_of_one_another() {
+async fn the_halves_of_a_replacement_are_linked() {
     let (mut client, _folder) = client();
     let mut plan = async |prior: &Json, config: &Json, prior_private: Vec<u8>| {
         let request = wire::plan_resource_change::Request {
@@ -274,9 +274,9 @@ async fn the_halves_of_a_replacement_are_told_of_one_another() {
     let first = plan(&old, &new, b"of another provider".to_vec()).await;
     assert_eq!(serde_json::from_slice::<Json>(&first).unwrap(), json!({"replaces": "a"}));
     let second = plan(&Json::Null, &new, first).await;
-    let told: Json = serde_json::from_slice(&second).unwrap();
+    let reported: Json = serde_json::from_slice(&second).unwrap();
     assert_eq!(
-        (&told["replaces"], &told["creates"]["name"], &told["creates"]["size"]),
+        (&reported["replaces"], &reported["creates"]["name"], &reported["creates"]["size"]),
         (&"a".into(), &"b".into(), &2.into())
     );
     assert!(!String::from_utf8_lossy(&second).contains("canary"));

@@ -1,6 +1,6 @@
 //! `cargo xtask ci`: every check, in one command, each as a newcomer can run it by hand.
 //!
-//! A failed check doesn't end the run: one run tells everything that is wrong, and how long each check took.
+//! A failed check doesn't end the run: one run reports all errors, and how long each check took.
 
 mod advisories;
 

@@ -67,7 +67,7 @@ fn test(workspace: &Workspace, full: bool, arguments: &[&str]) -> Outcome {
     cargo.arg("test").args(arguments).current_dir(workspace.root());
     if full {
         cargo.env(acceptance_tests::promise::VARIABLE, "full");
-        // Cases that no run has tried before; proptest tells what made one fail.
+        // Cases that no run has tried before; proptest prints the failing case.
         let seed = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
         println!("PROPTEST_RNG_SEED={seed}");
         cargo.env("PROPTEST_RNG_SEED", seed.to_string());

@@ -1,4 +1,4 @@
-//! The cluster's clock: real time until somebody takes it over, from then on only what [`Clock::advance`] adds.
+//! The cluster's clock: real time until it is stopped, from then on only what [`Clock::advance`] adds.
 //!
 //! Invariant: it never runs backwards.
 
@@ -24,7 +24,7 @@ impl Clock {
         Self { base, running_since: Some(Instant::now()), moved: None }
     }
 
-    /// A clock that stands at `epoch` seconds.
+    /// A clock that is stopped at `epoch` seconds.
     #[must_use]
     pub fn standing(epoch: f64) -> Self {
         Self { base: epoch, running_since: None, moved: None }
@@ -49,7 +49,7 @@ impl Clock {
         self.tell();
     }
 
-    /// Lets it run again from where it stands.
+    /// Lets it run again from its current time.
     pub fn run(&mut self) {
         if self.running_since.is_none() {
             self.running_since = Some(Instant::now());

@@ -258,7 +258,7 @@ enum InitialState {
 /// Makes the call and prints the answer.
 ///
 /// # Errors
-/// When nobody answers, or the emulator refuses.
+/// If there is no answer, or the emulator refuses.
 pub(crate) async fn run(ctl: Ctl) -> Result<(), Failure> {
     let (path, body) = request(ctl.action)?;
     let answer = post(&ctl.endpoint, path, &body).await?;
@@ -269,7 +269,7 @@ pub(crate) async fn run(ctl: Ctl) -> Result<(), Failure> {
 /// One call of the control plane.
 ///
 /// # Errors
-/// When nobody answers, or the emulator refuses.
+/// If there is no answer, or the emulator refuses.
 pub(crate) async fn post(endpoint: &str, path: &str, body: &Value) -> Result<Value, Failure> {
     let url = format!("{}/emulator/{path}", endpoint.trim_end_matches('/'));
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();

@@ -14,7 +14,7 @@ pub type ApiResult<T = Value> = Result<T, ApiError>;
 #[error("{code} {message}")]
 pub struct ApiError {
     pub code: u16,
-    /// The full text as it stands in the body's `message`, usually with its trailing line feed.
+    /// The full text of `message` in the body, usually with its trailing line feed.
     pub message: String,
     /// Per-parameter texts of a failed parameter check.
     pub errors: BTreeMap<String, String>,
@@ -33,7 +33,7 @@ pub enum ErrorBody {
 }
 
 impl ApiError {
-    /// An error with a JSON body; `message` is taken as it stands.
+    /// An error with a JSON body; `message` is used unchanged.
     pub fn new(code: u16, message: impl Into<String>) -> Self {
         Self { code, message: message.into(), errors: BTreeMap::new(), body: ErrorBody::Json }
     }

@@ -1,6 +1,6 @@
 //! `/etc/pve/ha/fence.cfg`: read, written, and turned into commands as `PVE::HA::FenceConfig` does it.
 //!
-//! Proxmox's managers never act on it; whoever writes the file is told by this what they would read in it.
+//! Proxmox's managers never act on it; this is how they would read the file.
 
 use serde_json::{Map, Value, json};
 
@@ -209,7 +209,7 @@ impl FenceConfig {
     }
 }
 
-/// `^(\w+)(:(\d+))?`, not anchored at the end: whatever follows is cut. Number 0 is none, and none is 1.
+/// `^(\w+)(:(\d+))?`, not anchored at the end: whatever follows is cut. Number 0 counts as missing, and a missing one as 1.
 fn split_name(text: &str) -> (String, String) {
     let name = leading_word(text);
     if name.is_empty() {
@@ -239,7 +239,7 @@ fn split_arguments(text: &str) -> Vec<String> {
                         Some(end) if end == quote => break,
                         Some('\\') => {
                             let Some(next) = chars.next() else { return Vec::new() };
-                            // In single quotes a backslash stands for itself.
+                            // In single quotes a backslash is literal.
                             if quote == '\'' {
                                 word.push('\\');
                             }

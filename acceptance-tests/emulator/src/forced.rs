@@ -79,7 +79,7 @@ async fn orphaned() {
 
 /// Breaks the connection: ends the process of sshd that carries it, and this one with it.
 fn cut() -> &'static str {
-    // Run by hand, the nearest sshd may be the one that somebody works through.
+    // Run by hand, the nearest sshd may be that of the operator's own session.
     if std::env::var_os("SSH_CONNECTION").is_none() {
         return "there is no connection to cut";
     }

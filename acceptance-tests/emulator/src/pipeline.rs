@@ -55,7 +55,7 @@ impl Cluster {
         }
     }
 
-    /// How long a write keeps its locks while the clock runs by itself; on a clock that stands it takes no time.
+    /// How long a write keeps its locks while the clock runs by itself; on a stopped clock it takes no time.
     #[must_use]
     pub fn with_write_time(self, write_time: Duration) -> Self {
         Self { write_time, ..self }
@@ -131,8 +131,8 @@ impl Cluster {
     async fn until(&self, due: f64) {
         loop {
             let moved = self.world().clock.moved();
-            let mut told = pin!(moved.notified());
-            told.as_mut().enable();
+            let mut notified = pin!(moved.notified());
+            notified.as_mut().enable();
             let (left, runs) = {
                 let world = self.world();
                 (due - world.clock.now(), world.clock.is_running())
@@ -141,9 +141,9 @@ impl Cluster {
                 return;
             }
             if runs {
-                let _ = tokio::time::timeout(Duration::from_secs_f64(left), told).await;
+                let _ = tokio::time::timeout(Duration::from_secs_f64(left), notified).await;
             } else {
-                told.await;
+                notified.await;
             }
         }
     }

@@ -46,7 +46,7 @@ pub enum Permission {
     World,
     /// Every user; the handler may look closer.
     AnyUser,
-    /// All of these privileges at a path, in which `{param}` stands for a parameter's value.
+    /// All of these privileges at a path, in which `{param}` is replaced by the parameter's value.
     Check(&'static str, &'static [&'static str]),
     /// One of these privileges at a path.
     CheckAny(&'static str, &'static [&'static str]),
@@ -73,7 +73,7 @@ pub struct Call<'a> {
 pub enum LockFault {
     /// It is not obtained in time: nothing is done.
     Timeout,
-    /// It is lost inside: what was to be done is done, the caller hears of a failure.
+    /// It is lost inside: what was to be done is done, the caller receives a failure.
     CommandTimeout,
     /// The cluster has no quorum.
     NoQuorum,

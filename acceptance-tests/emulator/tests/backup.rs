@@ -104,7 +104,7 @@ fn a_selection_replaces_the_other_and_must_be_one() {
 }
 
 #[test]
-fn the_volumes_of_a_job_are_told_with_reasons() {
+fn the_volumes_of_a_job_have_reasons() {
     let cluster = with_job(json!({"id": "job", "schedule": "1:00", "vmid": "100,950"}));
     for (vmid, key, volume) in
         [(100, "scsi1", "local-zfs:vm-100-disk-1,backup=0"), (950, "mp0", "local-zfs:subvol-950-disk-1,mp=/d")]

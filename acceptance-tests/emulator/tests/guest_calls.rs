@@ -20,7 +20,7 @@ fn call(cluster: &Cluster, method: Method, path: &str, params: Value) -> Result<
 }
 
 #[test]
-fn while_ha_is_told_to_ignore_its_resources_guests_are_acted_on_directly() {
+fn guests_of_ignored_ha_resources_are_acted_on_directly() {
     let cluster = cluster();
     let post = |path: &str, params: Value| call(&cluster, Method::Post, path, params).unwrap();
     let stop = || post("/nodes/pve1/qemu/100/status/stop", json!({}));

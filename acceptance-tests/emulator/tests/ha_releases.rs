@@ -294,7 +294,7 @@ fn the_imbalance_is_that_of_the_scheduler() {
 }
 
 #[test]
-fn each_node_tells_its_own_version() {
+fn each_node_reports_its_own_version() {
     let c = cluster(Version::new(9, 2, 0));
     c.world().install(Some("pve2"), NEWER);
     assert_eq!(

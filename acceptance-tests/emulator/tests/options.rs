@@ -14,7 +14,7 @@ fn call(cluster: &Cluster, method: Method, params: Value) -> Value {
     cluster.call_as_root(method, "/cluster/options", params).unwrap().data
 }
 
-/// `encode_text` leaves the percent sign alone, so that `decode_text` finds escapes nobody has made.
+/// `encode_text` leaves the percent sign alone, so that `decode_text` finds escapes in the original text.
 #[test]
 fn a_description_reads_as_its_lines_decode() {
     let seed = Seed::default_cluster("p", "s");

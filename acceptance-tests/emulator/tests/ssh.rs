@@ -16,7 +16,7 @@ async fn start() -> Handle {
     Emulator::start(Options { ssh: true, ..Options::default() }).await.unwrap()
 }
 
-/// Accepts the one key that the emulator has told of.
+/// Accepts the one key that the emulator has announced.
 struct Client(String);
 
 impl client::Handler for Client {
@@ -125,7 +125,7 @@ async fn a_node_without_power_is_not_there() {
     let emulator = start().await;
     let session = login(&emulator, "pve2", "root").await;
     emulator.cluster().world().power("pve2", false);
-    // The connection ends, and from then on there is nobody to connect to.
+    // The connection ends, and from then on connects are refused.
     assert!(tokio::time::timeout(Duration::from_secs(60), session).await.is_ok());
     while connect(&emulator, "pve2").await.is_ok() {}
     emulator.cluster().world().power("pve2", true);

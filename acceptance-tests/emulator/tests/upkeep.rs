@@ -18,19 +18,19 @@ async fn an_update_brings_the_calls_of_its_release() {
 }
 
 #[tokio::test]
-async fn a_renewed_certificate_is_served_and_told() {
+async fn a_renewed_certificate_is_served_and_announced() {
     let handle = support::start().await;
-    let told = control(&handle, "certificate", json!({})).await["tls_fingerprint"].clone();
-    assert_ne!(told, handle.fingerprint());
+    let reported = control(&handle, "certificate", json!({})).await["tls_fingerprint"].clone();
+    assert_ne!(reported, handle.fingerprint());
     // A new connection is checked against the same authority.
     let nodes = call(&handle, "GET", "/nodes", "").await.unwrap().data();
     let first = nodes.as_array().unwrap().iter().find(|node| node["node"] == "pve1").unwrap();
-    assert_eq!(first["ssl_fingerprint"], told);
+    assert_eq!(first["ssl_fingerprint"], reported);
     let connection = support::connect(&handle).await;
     let served = connection.get_ref().1.peer_certificates().unwrap()[0].clone();
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &served);
     let digest: Vec<String> = digest.as_ref().iter().map(|byte| format!("{byte:02X}")).collect();
-    assert_eq!(told, digest.join(":"));
+    assert_eq!(reported, digest.join(":"));
 }
 
 #[tokio::test]

@@ -46,7 +46,7 @@ pub enum Action {
     Wait {
         /// The recorded path below `/api2/json`.
         path: String,
-        /// Where the value stands.
+        /// JSON pointer of the value.
         pointer: String,
         /// The value as text; nothing if the pointer names nothing.
         equals: Option<String>,
@@ -276,7 +276,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_kind_of_step_is_told_apart() {
+    fn every_kind_of_step_is_distinguished() {
         let kind = |line: &str| parse_step(line).unwrap().action;
         assert!(matches!(
             kind(r#"{"n":1,"auth":"none","method":"GET","path":"/version","params":[],"status":200,"reason":"OK","body":null}"#),

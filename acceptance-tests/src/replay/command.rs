@@ -6,7 +6,7 @@ use super::text::canonical;
 use pve_emulator::{Handle, fence_cfg};
 use serde_json::{Map, Value, json};
 
-/// Runs a command on its node and tells what is different.
+/// Runs a command on its node and returns the differences.
 pub(super) fn play(emulator: &Handle, command: &Command) -> Vec<String> {
     let line = match shlex::try_join(command.argv.iter().map(String::as_str)) {
         Ok(line) => line,
@@ -30,7 +30,7 @@ pub(super) fn play(emulator: &Handle, command: &Command) -> Vec<String> {
     found
 }
 
-/// Reads a text of fence.cfg and tells what is different.
+/// Reads a text of fence.cfg and returns the differences.
 pub(super) fn fence(fence: &Fence) -> Vec<String> {
     let parsed = fence_cfg::parse(&fence.text);
     let mut expected = Map::new();

@@ -1,6 +1,6 @@
 //! When two JSON documents are equal in the sense of the recordings.
 //!
-//! Members of objects have no order; whatever else may differ is named by pointers.
+//! Members of objects have no order; pointers name whatever else may differ.
 
 use super::pointer::{Pointer, Trail};
 use super::text::canonical;
@@ -128,46 +128,46 @@ fn compare(expected: &Value, found: &Value, place: &Place<'_>, out: &mut Vec<Str
 
 /// Pairs the elements so that as many as possible are equal; what is left over is reported next to its closest counterpart.
 fn compare_multisets(wanted: &[Value], got: &[Value], place: &Place<'_>, out: &mut Vec<String>) {
-    let cost = |want: usize, have: usize| {
+    let cost = |left: usize, right: usize| {
         let mut differences = Vec::new();
-        compare(&wanted[want], &got[have], &place.element(want, &wanted[want]), &mut differences);
+        compare(&wanted[left], &got[right], &place.element(left, &wanted[left]), &mut differences);
         differences
     };
     let equal: Vec<Vec<usize>> =
-        (0..wanted.len()).map(|want| (0..got.len()).filter(|&have| cost(want, have).is_empty()).collect()).collect();
+        (0..wanted.len()).map(|left| (0..got.len()).filter(|&right| cost(left, right).is_empty()).collect()).collect();
     let mut taken_by: Vec<Option<usize>> = vec![None; got.len()];
-    for want in 0..wanted.len() {
-        augment(want, &equal, &mut vec![false; got.len()], &mut taken_by);
+    for left in 0..wanted.len() {
+        augment(left, &equal, &mut vec![false; got.len()], &mut taken_by);
     }
-    let mut spare: Vec<usize> = (0..got.len()).filter(|&have| taken_by[have].is_none()).collect();
-    for want in (0..wanted.len()).filter(|want| !taken_by.contains(&Some(*want))) {
+    let mut spare: Vec<usize> = (0..got.len()).filter(|&right| taken_by[right].is_none()).collect();
+    for left in (0..wanted.len()).filter(|left| !taken_by.contains(&Some(*left))) {
         let closest =
-            spare.iter().enumerate().map(|(at, &have)| (cost(want, have), at)).min_by_key(|(list, _)| list.len());
+            spare.iter().enumerate().map(|(at, &right)| (cost(left, right), at)).min_by_key(|(list, _)| list.len());
         match closest {
             Some((differences, at)) => {
                 spare.swap_remove(at);
                 out.extend(differences);
             }
-            None => out.push(format!("{}/{want}: missing, expected {}", place.path, wanted[want])),
+            None => out.push(format!("{}/{left}: missing, expected {}", place.path, wanted[left])),
         }
     }
-    for have in spare {
-        out.push(format!("{}/{have}: not expected, found {}", place.path, got[have]));
+    for right in spare {
+        out.push(format!("{}/{right}: not expected, found {}", place.path, got[right]));
     }
 }
 
 /// One augmenting path of bipartite matching: volatile members make greedy pairing wrong.
-fn augment(want: usize, equal: &[Vec<usize>], seen: &mut [bool], taken_by: &mut [Option<usize>]) -> bool {
-    for &have in &equal[want] {
-        if std::mem::replace(&mut seen[have], true) {
+fn augment(left: usize, equal: &[Vec<usize>], seen: &mut [bool], taken_by: &mut [Option<usize>]) -> bool {
+    for &right in &equal[left] {
+        if std::mem::replace(&mut seen[right], true) {
             continue;
         }
-        let free = match taken_by[have] {
+        let free = match taken_by[right] {
             None => true,
             Some(other) => augment(other, equal, seen, taken_by),
         };
         if free {
-            taken_by[have] = Some(want);
+            taken_by[right] = Some(left);
             return true;
         }
     }

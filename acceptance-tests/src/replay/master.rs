@@ -1,7 +1,7 @@
 //! Which node's CRM was the master where a case was recorded.
 //!
 //! No start state says so, but what becomes of a node that dies depends on it: the others take its role over first. So it is
-//! taken from the first answer that tells.
+//! taken from the first answer that has it.
 
 use serde_json::Value;
 

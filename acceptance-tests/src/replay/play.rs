@@ -143,7 +143,7 @@ impl Player<'_> {
         let auth = self.auth(&exchange.auth, &exchange.method).await?;
         let asked = self.control.now();
         let answer = self.client.send(&bytes(exchange, &auth, &self.captures, self.client.host())).await?;
-        // An emulator whose clock stands refuses at once what a node refuses after ten tries for a lock.
+        // An emulator with a stopped clock refuses at once what a node refuses after ten tries for a lock.
         let took = exchange.took_s.map(|took| took - (self.control.now() - asked));
         if let Some(missing) = took.filter(|missing| *missing > 0.0) {
             self.control.advance(missing);

@@ -76,12 +76,12 @@ pub fn plan(plan: &Plan, expected: &Changes, out_of_sight: impl Fn(&str) -> bool
         let (address, actions) = line.rsplit_once(' ').unwrap_or((&line, ""));
         lines.insert(address.to_owned(), actions.to_owned());
     }
-    let told = |what: &str| format!("{what}\nplanned: {lines:#?}\nexpected: {expected:#?}");
+    let reported = |what: &str| format!("{what}\nplanned: {lines:#?}\nexpected: {expected:#?}");
     for (address, actions) in &lines {
         let change = expected.get(address);
         let destroys = actions.contains("delete") || actions.contains("forget");
         if destroys && change != Some(&Change::Delete) {
-            return Err(Harm::new(Kind::PlanDestroys, told(&format!("{address}: {actions}"))));
+            return Err(Harm::new(Kind::PlanDestroys, reported(&format!("{address}: {actions}"))));
         }
     }
     for (address, change) in expected {

@@ -71,8 +71,8 @@ pub struct Found {
     pub steps: Vec<Step>,
 }
 
-/// Lives so many lives that all events have taken place, or until harm is found. `tell` is told of each life. None where no
-/// cluster of our own may be started.
+/// Runs lives until all events have taken place, or until harm is found. `tell` is called after each life. `None` if no
+/// emulator may be started.
 pub fn run(name: &str, options: Options, tell: impl Fn(u64, &Figures) + Sync) -> Option<Report> {
     let lives = options.events.div_ceil(EVENTS_OF_A_LIFE);
     let (next, is_over) = (AtomicU64::new(0), AtomicBool::new(false));

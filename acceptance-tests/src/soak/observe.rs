@@ -26,7 +26,7 @@ pub fn topology(cluster: &Cluster, wanted: &Topology) -> Topology {
 /// Everything that can be managed, whether it is or not, by a name that lasts, with what a person can change of it.
 pub fn inventory(cluster: &Cluster) -> BTreeMap<String, Json> {
     let mut lists = Lists::read(cluster);
-    // As long as there are groups, PVE 9 tells them as rules, too.
+    // As long as there are groups, PVE 9 lists them as rules, too.
     lists.rules.retain(|name, _| name.strip_prefix("ha-group-").is_none_or(|group| !lists.groups.contains_key(group)));
     // What is being removed is as good as gone.
     lists.jobs.retain(|_, job| job["remove_job"].is_null());

@@ -222,7 +222,7 @@ impl Stage {
         true
     }
 
-    /// One node keeps its power: without any there is nobody to ask.
+    /// One node keeps its power: without any the API has no endpoint.
     fn power(&self, nodes: &[&str], up: bool) -> bool {
         self.world(|world| {
             let mut turned = false;

@@ -24,7 +24,7 @@ pub struct Target {
     left: fn(&Cluster) -> String,
 }
 
-/// The command isn't run or is run, and its end is told or isn't.
+/// The command is run or not, and its exit status arrives or not.
 const FAULTS: [&str; 4] = ["fail", "fail-after", "cut-before", "cut-after"];
 
 fn fence() -> Json {
@@ -124,7 +124,7 @@ fn whatever_happens_to_any_step() {
             .flat_map(|target| FAULTS.map(|fault| (target, fault)))
             .map(|(target, fault)| scope.spawn(move || under_fire(name, target, fault)))
             .collect();
-        fires.into_iter().map(|fire| fire.join().expect("the panic is told above")).sum::<u32>()
+        fires.into_iter().map(|fire| fire.join().expect("the panic is printed above")).sum::<u32>()
     });
     let _ = writeln!(std::io::stderr(), "{cases} steps failed: 0 objects lost, 0 left behind, all converged");
     assert!(cases > 100, "{cases} steps are too few to have been all");

@@ -290,8 +290,8 @@ fn each_is_an_error_of_the_plan_on_its_attribute() {
 }
 
 #[test]
-fn what_the_cluster_knows_is_told_before_anything_is_sent() {
-    let name = "constraints::what_the_cluster_knows_is_told_before_anything_is_sent";
+fn conflicts_with_the_cluster_are_reported_before_any_write() {
+    let name = "constraints::conflicts_with_the_cluster_are_reported_before_any_write";
     let Some(cluster) = Cluster::own(name, Options { release: Release::V9, ..Options::default() }).map(Arc::new) else {
         return;
     };

@@ -237,32 +237,32 @@ fn what_only_pve_9_has_is_refused_at_plan() {
 }
 
 #[test]
-fn a_deprecated_option_that_comes_back_is_told() {
-    let name = "datacenter_options::a_deprecated_option_that_comes_back_is_told";
+fn a_deprecated_option_that_returns_is_reported() {
+    let name = "datacenter_options::a_deprecated_option_that_returns_is_reported";
     let Some(cluster) = Cluster::own(name, Options::default()).map(Arc::new) else { return };
     let w = Workspace::new(&cluster);
     let both = "  console = \"vv\"\n  migration {\n    type = \"secure\"\n  }\n";
     let configure = |body: &str| w.configure(&format!("resource \"{KIND}\" \"a\" {{\n{body}}}\n"));
     configure(both);
     w.apply();
-    let told = |run: &acceptance_tests::output::Run| {
+    let reported = |run: &acceptance_tests::output::Run| {
         run.warnings()
             .iter()
             .filter(|warning| warning.summary == "Migrations remain unencrypted: option migration")
             .count()
     };
     // What there is no deprecated option behind, and what one doesn't matter to.
-    assert_eq!(told(&w.expect(0, &["plan", "-destroy", "-json"])), 0);
+    assert_eq!(reported(&w.expect(0, &["plan", "-destroy", "-json"])), 0);
     let file = "/etc/pve/datacenter.cfg";
     let text = format!("{}migration_unsecure: 1\n", cluster.shared_file(file).unwrap());
     cluster.write_shared_file(file, &text);
-    assert_eq!(told(&w.expect(0, &["plan", "-json"])), 0);
+    assert_eq!(reported(&w.expect(0, &["plan", "-json"])), 0);
     // Given up by a destroy, and by an update.
     let run = w.expect(0, &["plan", "-destroy", "-json"]);
-    assert_eq!(told(&run), 1, "{}", run.text);
+    assert_eq!(reported(&run), 1, "{}", run.text);
     configure("  console = \"vv\"\n");
     let run = w.expect(0, &["plan", "-json"]);
-    assert_eq!(told(&run), 1, "{}", run.text);
+    assert_eq!(reported(&run), 1, "{}", run.text);
     w.apply();
     assert!(run.text.contains("pvesh set /cluster/options --delete migration_unsecure"), "{}", run.text);
     // As it says.
@@ -275,7 +275,7 @@ fn a_deprecated_option_that_comes_back_is_told() {
     cluster.write_shared_file(file, &text);
     cluster.api.put(PATH, &[("delete", "migration_unsecure")]);
     let run = w.destroy();
-    assert_eq!(told(&run), 0, "{}", run.text);
+    assert_eq!(reported(&run), 0, "{}", run.text);
     assert!(cluster.api.read(PATH)["migration"].is_null());
 }
 

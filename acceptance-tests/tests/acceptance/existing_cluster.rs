@@ -1,5 +1,5 @@
-//! The same tests against a cluster that somebody else has started, as they are run against a real one: found and used by
-//! its API alone, and left as it was.
+//! The same tests against a cluster that was started before, as against a real one: used by its API alone, and restored
+//! afterwards.
 
 use std::env;
 use std::io::{BufRead as _, BufReader};
@@ -29,7 +29,7 @@ fn suite(pve: &str) {
     let emulator = Emulator::start(pve);
     let cluster = Cluster::named(&emulator.environment);
     let before = cluster.inventory();
-    // The suite knows nothing of this: whoever runs the cluster doesn't want to wait.
+    // Not part of the suite: the clock of the cluster runs faster.
     let hurry = cluster.hurry_along();
     let mut suite = Command::new(env::current_exe().unwrap());
     suite.env(EXISTING, "1").envs(emulator.environment.iter().cloned()).env("RUST_TEST_THREADS", "4");
@@ -49,7 +49,7 @@ fn suite(pve: &str) {
 /// Set for the process that runs the test that panics.
 const PANICS: &str = "PVE_ACC_PANICS";
 
-/// Half of what it makes stands in a state, the other half in none.
+/// Half of its objects are in a state.
 #[test]
 fn a_test_that_panics() {
     if env::var_os(PANICS).is_none() {
@@ -73,7 +73,7 @@ fn a_test_that_panics() {
     cluster.api.post("/cluster/ha/rules", &[&apart[..], &[("resources", &sids[2..].join(","))]].concat());
     // A destroy has nothing to go by.
     std::fs::remove_file(w.path("terraform.tfstate")).unwrap();
-    panic!("as it was told to");
+    panic!("the panic of this test");
 }
 
 #[test]
@@ -90,7 +90,7 @@ fn what_a_test_has_made_is_gone_after_its_panic() {
     suite.env(EXISTING, "1").env(PANICS, "1").envs(emulator.environment.iter().cloned());
     let output = suite.output().unwrap();
     let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(!output.status.success() && said.contains("as it was told to"), "{said}");
+    assert!(!output.status.success() && said.contains("the panic of this test"), "{said}");
     for what in ["/cluster/ha/rules/tfacc-a", "/cluster/ha/rules/tfacc-b", "/cluster/ha/resources/ct:"] {
         assert!(said.contains(&format!("removed {what}")), "{what}\n{said}");
     }

@@ -30,7 +30,7 @@ fn object(name: &'static str, more: &[(&'static str, &str)]) -> Object {
     Object::new(name, name, &all)
 }
 
-/// Somebody changes the file by hand.
+/// Edits the file outside of Terraform.
 fn by_hand(from: &'static str, to: &'static str) -> impl Fn(&Cluster) {
     move |cluster| {
         let text = cluster.shared_file(FILE).unwrap();
@@ -135,18 +135,20 @@ fn it_says_that_proxmox_does_not_act_on_it() {
     w.configure(&device("a", ""));
     for _ in 0..2 {
         let run = w.apply();
-        let told: Vec<String> = run.warnings().iter().map(|warning| warning.flat()).collect();
+        let reported: Vec<String> = run.warnings().iter().map(|warning| warning.flat()).collect();
         assert!(
-            told.len() == 1 && told[0].contains("does not use fence devices") && told[0].contains("watchdog"),
-            "{told:?}"
+            reported.len() == 1
+                && reported[0].contains("does not use fence devices")
+                && reported[0].contains("watchdog"),
+            "{reported:?}"
         );
         w.configure(&device("a", "  connect {\n    node = \"pve2\"\n    options = { plug = \"2\" }\n  }\n"));
     }
 }
 
 #[test]
-fn somebody_elses_edit_is_told_without_its_secret_and_never_overwritten() {
-    let name = "fence_device::somebody_elses_edit_is_told_without_its_secret_and_never_overwritten";
+fn an_edit_outside_of_terraform_is_reported_without_its_secret_and_not_overwritten() {
+    let name = "fence_device::an_edit_outside_of_terraform_is_reported_without_its_secret_and_not_overwritten";
     let Some(cluster) = Cluster::with_ssh(name, Release::V9).map(Arc::new) else { return };
     let w = Workspace::new(&cluster);
     w.configure(&device("a", ""));
@@ -214,8 +216,8 @@ fn a_refresh_reads_the_file_once_for_all_devices() {
 }
 
 #[test]
-fn verify_tells_each_result() {
-    let Some(cluster) = Cluster::with_ssh("fence_device::verify_tells_each_result", Release::V9).map(Arc::new) else {
+fn verify_reports_each_result() {
+    let Some(cluster) = Cluster::with_ssh("fence_device::verify_reports_each_result", Release::V9).map(Arc::new) else {
         return;
     };
     cluster.api.control(
@@ -226,10 +228,10 @@ fn verify_tells_each_result() {
     let second = "  verify = true\n  connect {\n    node = \"pve2\"\n    options = { plug = \"2\" }\n  }\n";
     w.configure(&device("a", second));
     let run = w.apply();
-    let told = run.warnings().iter().map(|warning| warning.flat()).collect::<String>();
+    let reported = run.warnings().iter().map(|warning| warning.flat()).collect::<String>();
     assert!(
-        told.contains("- pve1, asked from pve2: on") && told.contains("- pve2, asked from pve1: exit code 1"),
-        "{told}"
+        reported.contains("- pve1, asked from pve2: on") && reported.contains("- pve2, asked from pve1: exit code 1"),
+        "{reported}"
     );
     assert!(!run.text.contains("canary"), "{}", run.text);
     // What is there already is an error: nothing would be tainted by it.
@@ -242,8 +244,8 @@ fn verify_tells_each_result() {
 }
 
 #[test]
-fn what_can_not_stand_there_is_told_and_nothing_is_written() {
-    let name = "fence_device::what_can_not_stand_there_is_told_and_nothing_is_written";
+fn an_invalid_value_is_reported_and_nothing_is_written() {
+    let name = "fence_device::an_invalid_value_is_reported_and_nothing_is_written";
     let Some(cluster) = Cluster::with_ssh(name, Release::V9).map(Arc::new) else { return };
     cluster.write_shared_file(FILE, FOREIGN);
     let w = Workspace::new(&cluster);
@@ -258,11 +260,11 @@ fn what_can_not_stand_there_is_told_and_nothing_is_written() {
     let run = w.apply_fails();
     assert!(run.only_error().flat().contains("id = \"old\""), "{}", run.text);
     assert_eq!(cluster.shared_file(FILE).as_deref(), Some(FOREIGN));
-    // The file of somebody else has an error: Proxmox reads nothing of it then.
+    // The file has an error outside of our sections: Proxmox reads none of it then.
     cluster.write_shared_file(FILE, "connect nobody node=pve1 plug=1\n");
     w.configure(&device("a", ""));
-    let told = w.apply().warnings().iter().map(|warning| warning.flat()).collect::<String>();
-    assert!(told.contains("line 1: device 'nobody' must be declared before you can connect to it"), "{told}");
+    let reported = w.apply().warnings().iter().map(|warning| warning.flat()).collect::<String>();
+    assert!(reported.contains("line 1: device 'nobody' must be declared before you can connect to it"), "{reported}");
 }
 
 #[test]
@@ -335,14 +337,14 @@ fn two_at_once_both_come_about() {
 }
 
 #[test]
-fn what_stands_in_front_may_go_in_the_same_apply() {
-    let name = "fence_device::what_stands_in_front_may_go_in_the_same_apply";
+fn a_conflicting_object_may_be_removed_in_the_same_apply() {
+    let name = "fence_device::a_conflicting_object_may_be_removed_in_the_same_apply";
     let Some(cluster) = Cluster::with_ssh(name, Release::V9).map(Arc::new) else { return };
     let w = Workspace::new(&cluster);
     w.configure(&[device("a", ""), device("b", "  depends_on = [pve_fence_device.a]\n")].concat());
     w.apply();
     assert_eq!(w.attributes("pve_fence_device.b")["after"], "a");
-    // What it stands behind then is for apply to find out.
+    // The apply determines its position then.
     w.configure(&device("b", "  connect {\n    node = \"pve2\"\n    options = { plug = \"2\" }\n  }\n"));
     w.apply();
     w.plan_is_empty();

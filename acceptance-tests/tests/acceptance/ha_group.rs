@@ -45,8 +45,8 @@ fn life_on(test: &str, release: Release) {
 }
 
 #[test]
-fn pve_9_is_told_what_to_write_instead() {
-    let name = "ha_group::pve_9_is_told_what_to_write_instead";
+fn pve_9_gets_the_replacement_named() {
+    let name = "ha_group::pve_9_gets_the_replacement_named";
     let Some(cluster) = Cluster::of(name, Release::V9).map(Arc::new) else { return };
     let w = Workspace::new(&cluster);
     w.configure(
@@ -81,7 +81,7 @@ fn a_group_survives_the_migration_of_its_cluster() {
         );
         world.write_file("/etc/pve/ha/rules.cfg", rule);
     }
-    // Who doesn't want it any more loses nothing: it is gone, without a write.
+    // Its removal from the configuration sends no write: the group is gone already.
     let kept = std::fs::read_to_string(w.path("terraform.tfstate")).unwrap();
     cluster.emulator().counters().reset();
     w.configure(&resource("").replace("}\n", "  lifecycle {\n    ignore_changes = all\n  }\n}\n"));
@@ -91,10 +91,13 @@ fn a_group_survives_the_migration_of_its_cluster() {
     assert_eq!(w.state().len(), 1);
     w.write("terraform.tfstate", &kept);
     w.configure(&format!("{group}{}", resource("  group = pve_ha_group.web.name\n")));
-    // Nothing to do, and told what to write.
+    // No change, and a warning with the block to write.
     let run = w.expect(0, &["plan", "-json", "-detailed-exitcode"]);
-    let told: Vec<String> = run.warnings().iter().map(|warning| warning.flat()).collect();
-    assert!(told.iter().any(|text| text.contains("moved {") && text.contains("ha-group-tfacc-web")), "{told:?}");
+    let reported: Vec<String> = run.warnings().iter().map(|warning| warning.flat()).collect();
+    assert!(
+        reported.iter().any(|text| text.contains("moved {") && text.contains("ha-group-tfacc-web")),
+        "{reported:?}"
+    );
     // Exactly that is written: one moved block, and the rule.
     let rule = "moved {\n  from = pve_ha_group.web\n  to   = pve_ha_node_affinity_rule.web\n}\n\
          resource \"pve_ha_node_affinity_rule\" \"web\" {\n  name = \"ha-group-tfacc-web\"\n  resources = [pve_ha_resource.web.sid]\n  \

@@ -44,7 +44,7 @@ fn warnings(run: &Run) -> Vec<String> {
 
 /// Both ways out.
 #[track_caller]
-fn assert_tells_the_ways_out(text: &str) {
+fn assert_names_the_ways_out(text: &str) {
     for word in ["web", "-target", "create_before_destroy = true"] {
         assert!(text.contains(word), "{word} is missing in {text}");
     }
@@ -114,8 +114,8 @@ fn a_group_gives_way_to_one_that_the_same_apply_creates() {
 }
 
 #[test]
-fn a_group_that_goes_after_one_that_is_nowhere_is_kept_and_told() {
-    let name = "ha_group_in_use::a_group_that_goes_after_one_that_is_nowhere_is_kept_and_told";
+fn a_group_that_goes_after_one_that_is_nowhere_is_kept_and_reported() {
+    let name = "ha_group_in_use::a_group_that_goes_after_one_that_is_nowhere_is_kept_and_reported";
     let Some(cluster) = cluster(name) else { return };
     let w = Workspace::new(&cluster);
     w.configure(&(group("web", WEB) + &both("pve_ha_group.web.name")));
@@ -185,9 +185,9 @@ fn what_is_not_planned_to_give_it_up_is_left_alone_and_named() {
         let run = w.expect(0, &["plan", "-json"]);
         assert_eq!(warnings(&run), ["The HA group is still in use: web"], "{}", run.text);
         assert!(run.warnings()[0].detail.contains(users), "{}", run.text);
-        assert_tells_the_ways_out(&run.warnings()[0].flat());
+        assert_names_the_ways_out(&run.warnings()[0].flat());
         let run = w.apply_fails();
-        assert_tells_the_ways_out(&run.only_error().flat());
+        assert_names_the_ways_out(&run.only_error().flat());
         kept();
     }
     cluster.api.delete("/cluster/ha/resources/vm:102", &[]);
@@ -218,8 +218,8 @@ fn where_core_plans_the_group_first_both_ways_out_lead_out() {
     w.apply();
     w.configure(&each("\"db\"", "db", ""));
     let run = w.apply_fails();
-    assert_tells_the_ways_out(&run.only_error().flat());
-    assert_tells_the_ways_out(&run.warnings()[0].flat());
+    assert_names_the_ways_out(&run.only_error().flat());
+    assert_names_the_ways_out(&run.warnings()[0].flat());
     is_in("web", &["db", "web"]);
     // In two applies.
     w.configure(&each("\"db\", \"web\"", "db", ""));
@@ -250,7 +250,7 @@ fn a_group_in_use_is_renamed_where_the_new_one_comes_first() {
     let run = w.expect(0, &["plan", "-json"]);
     assert_eq!(warnings(&run), ["Renaming an HA group in use needs create_before_destroy: web"], "{}", run.text);
     let run = w.apply_fails();
-    assert_tells_the_ways_out(&run.only_error().flat());
+    assert_names_the_ways_out(&run.only_error().flat());
     assert_eq!((groups(&cluster), group_of(&cluster, "vm:100").as_deref()), (vec!["web".to_owned()], Some("web")));
     w.configure(&(of("www", FIRST) + &both("pve_ha_group.web.name")));
     w.apply();

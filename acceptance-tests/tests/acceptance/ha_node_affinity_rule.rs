@@ -78,8 +78,8 @@ fn a_null_priority_is_zero() {
 }
 
 #[test]
-fn other_releases_are_told_what_to_write_instead() {
-    let name = "ha_node_affinity_rule::other_releases_are_told_what_to_write_instead";
+fn other_releases_get_the_replacement_named() {
+    let name = "ha_node_affinity_rule::other_releases_get_the_replacement_named";
     for release in [Release::V8, Release::V9Unmigrated] {
         let Some(cluster) = Cluster::of(name, release).map(Arc::new) else { continue };
         let w = Workspace::new(&cluster);

@@ -137,7 +137,7 @@ fn older_releases_refuse_nodes_to_avoid_at_plan() {
     for (options, why) in [
         (Options { release: Release::V9, ..Options::default() }, "tfacc-a: pve1 runs 9.2.0"),
         (Options { release: Release::At(OLDER), ..Options::default() }, "tfacc-a: pve1 runs 9.2.5"),
-        // pve-manager is newer than what it stands on.
+        // pve-manager is newer than its dependencies.
         (Options { seed, ..Options::default() }, "the HA manager of pve1 is older than 5.2.5"),
     ] {
         let Some(cluster) = cluster_with("older_releases_refuse", options) else { return };
@@ -208,8 +208,8 @@ fn nodes_to_avoid_have_no_priorities_and_leave_a_node() {
     assert!(error.line.contains("nodes"), "{}", error.line);
     w.configure(&rule("{ pve1 = null, pve2 = null }", &format!("{NEGATIVE}  strict    = true\n")));
     let run = w.expect(0, &["plan", "-json"]);
-    let told = run.warnings().iter().map(|warning| warning.flat()).collect::<String>();
-    assert!(told.contains("pve3 as the only node") && told.contains("Avoid one node less"), "{}", run.text);
+    let reported = run.warnings().iter().map(|warning| warning.flat()).collect::<String>();
+    assert!(reported.contains("pve3 as the only node") && reported.contains("Avoid one node less"), "{}", run.text);
 }
 
 #[test]

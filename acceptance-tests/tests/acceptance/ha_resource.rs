@@ -36,7 +36,7 @@ fn a_life_on_pve_8() {
     let Some(cluster) = Cluster::of("ha_resource::a_life_on_pve_8", Release::V8).map(Arc::new) else { return };
     let mut sids = cluster.guests(6, 0).sids().into_iter();
     let mut object = |name, base: &[(&'static str, &str)]| object(name, &sids.next().unwrap(), base);
-    // Those with a group stay where they are: other tests want to know where that is.
+    // Those with a group stay where they are: other tests rely on their node.
     let objects = vec![
         object("group", &[("state", "\"ignored\""), ("group", "pve_ha_group.a.name")])
             .becomes("pve_ha_group.b.name")
@@ -61,7 +61,7 @@ fn a_life_on_pve_8() {
 #[test]
 fn what_the_other_release_has_is_refused_at_plan() {
     let name = "ha_resource::what_the_other_release_has_is_refused_at_plan";
-    for (release, attribute, value, told) in [
+    for (release, attribute, value, reported) in [
         (Release::V8, "failback", "false", "Write `nofailback` in the `pve_ha_group`"),
         (Release::V9, "group", "\"web\"", "write a `pve_ha_node_affinity_rule`"),
     ] {
@@ -74,13 +74,13 @@ fn what_the_other_release_has_is_refused_at_plan() {
         let run = w.plan_fails();
         let error = run.only_error();
         assert!(error.line.starts_with(attribute), "{error:?}");
-        assert!(error.flat().contains(told), "{error:?}");
+        assert!(error.flat().contains(reported), "{error:?}");
     }
 }
 
 #[test]
-fn a_purge_edits_rules_and_nothing_is_taken_for_somebody_elses_edit() {
-    let name = "ha_resource::a_purge_edits_rules_and_nothing_is_taken_for_somebody_elses_edit";
+fn a_purge_edits_rules_and_is_not_taken_for_an_edit_outside_of_terraform() {
+    let name = "ha_resource::a_purge_edits_rules_and_is_not_taken_for_an_edit_outside_of_terraform";
     let Some(cluster) = Cluster::own(name, Options::default()).map(Arc::new) else { return };
     let vms = cluster.guests(4, 0).vms;
     let resource = |name: &str, vm: &str, purge: bool| {
@@ -106,7 +106,7 @@ fn a_purge_edits_rules_and_nothing_is_taken_for_somebody_elses_edit() {
     w.apply();
     w.plan_is_empty();
     assert_eq!(cluster.api.read("/cluster/ha/rules/tfacc-both")["resources"], format!("vm:{}", vms[0]));
-    // Without purge_rules a rule of somebody else is left alone.
+    // Without purge_rules a rule made outside of Terraform is left unchanged.
     let parameters =
         [("rule", "by-hand"), ("type", "node-affinity"), ("nodes", "pve2"), ("resources", &format!("vm:{}", vms[2]))];
     cluster.api.post("/cluster/ha/rules", &parameters);
@@ -187,7 +187,7 @@ fn what_was_just_removed_is_created_anew_only_after_the_ha_manager_has_forgotten
     cluster.api.post("/cluster/ha/resources", &[("sid", &sid), ("state", "stopped")]);
     until(&|| row("crm_state") == "request_stop");
     cluster.api.delete(&format!("/cluster/ha/resources/{sid}"), &[]);
-    // The local manager finds nothing to do it to; the clock stands in the round in which this is to be noticed.
+    // The local manager finds no guest for it; the clock is stopped in the round that notices this.
     until(&|| world().crm.log().any(|line| line.contains("missing resource configuration")));
     assert_eq!(state(), "deleting");
 
@@ -218,8 +218,8 @@ fn what_was_just_removed_is_created_anew_only_after_the_ha_manager_has_forgotten
 }
 
 #[test]
-fn the_state_is_waited_for_and_what_it_is_stuck_in_is_told() {
-    let name = "ha_resource::the_state_is_waited_for_and_what_it_is_stuck_in_is_told";
+fn the_wait_for_the_state_reports_the_state_that_a_service_is_stuck_in() {
+    let name = "ha_resource::the_wait_for_the_state_reports_the_state_that_a_service_is_stuck_in";
     let Some(cluster) = Cluster::own(name, Options::default()).map(Arc::new) else { return };
     let vms = cluster.guests(2, 0).vms;
     let _hurry = cluster.hurry();
@@ -247,9 +247,9 @@ fn the_state_is_waited_for_and_what_it_is_stuck_in_is_told() {
     cluster.emulator().cluster().world().guests.get_mut(&broken).unwrap().start_fails = true;
     w.configure(&with(&vms[1], "started"));
     let run = w.apply();
-    let told = run.warnings().iter().map(|warning| warning.flat()).collect::<String>();
-    assert!(told.contains(&format!("The HA manager put vm:{broken} into the error state")), "{}", run.text);
-    assert!(told.contains("state = \"disabled\"") && !told.contains("not ready yet"), "{}", run.text);
+    let reported = run.warnings().iter().map(|warning| warning.flat()).collect::<String>();
+    assert!(reported.contains(&format!("The HA manager put vm:{broken} into the error state")), "{}", run.text);
+    assert!(reported.contains("state = \"disabled\"") && !reported.contains("not ready yet"), "{}", run.text);
     assert!(!w.is_tainted("pve_ha_resource.a"));
     // Nothing is to be changed then, and each plan says once what has become of it, also where it does change something.
     w.plan_is_empty();
@@ -263,7 +263,7 @@ fn the_state_is_waited_for_and_what_it_is_stuck_in_is_told() {
     assert_eq!(warned(&with(&vms[1], "started")), 1);
     assert_eq!(warned(&with(&vms[1], "stopped")), 1);
     assert_eq!(warned(&(silenced.to_owned() + &with(&vms[1], "started"))), 0);
-    // The way out that was told.
+    // The way out of the error.
     w.configure(&with(&vms[1], "disabled"));
     w.apply();
     cluster.emulator().cluster().world().guests.get_mut(&broken).unwrap().start_fails = false;

@@ -168,7 +168,7 @@ fn a_pve_9_cluster_becomes_configuration_that_plans_empty() {
     for guest in [100, 102] {
         assert_eq!(jobs.matches(&format!("  # Guest {guest} is on ")).count(), 1, "{jobs}");
     }
-    // What is true of both stands once at the top.
+    // Comments that apply to both are written once at the top.
     assert!(jobs.starts_with("# When a guest moves to the target of its job, Proxmox reverses the job,"), "{jobs}");
     assert_eq!(jobs.matches("reverses the job").count(), 1, "{jobs}");
     let expected = [
@@ -236,7 +236,7 @@ fn what_cannot_be_configured_is_left_to_the_cluster() {
     let name = "import_config::what_cannot_be_configured_is_left_to_the_cluster";
     let Some(cluster) = cluster(name, Release::V9) else { return };
     cluster.api.post("/cluster/ha/resources", &[("sid", "vm:100"), ("state", "ignored")]);
-    // Somebody's editor: the API would have refused it, and reads it back as U+FFFD.
+    // Written by an editor: the API would have refused it, and returns it as U+FFFD.
     cluster.api.post("/cluster/ha/resources", &[("sid", "vm:101"), ("state", "ignored")]);
     let rules = "node-affinity: odd\n\tcomment %FC\n\tnodes pve1\n\tresources vm:100\n\n\
                  node-affinity: also\n\tcomment %FC\n\tnodes pve1\n\tresources vm:101\n\n";

@@ -48,7 +48,7 @@ fn the_next_apply_heals_or_names_what_was_made() {
             assert_eq!(run.code, Some(0), "turn {turn}, {killed} killed\n{}", run.text);
             healed += 1;
         } else {
-            // Exactly what nobody has recorded is named, ready to be imported.
+            // Exactly the objects that are in no state are named, ready to be imported.
             assert_eq!(run.errors().len(), unrecorded.len(), "turn {turn}: {unrecorded:?}\n{}", run.text);
             for sid in &unrecorded {
                 let block = format!("id = \"{sid}\"");

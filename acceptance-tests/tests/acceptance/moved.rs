@@ -295,7 +295,7 @@ fn nodes_to_avoid_and_a_resource_that_is_not_rebalanced() {
     }
 }
 
-/// A state as the other provider leaves it. Core wants that provider at hand, although it never asks it anything.
+/// A state as the other provider leaves it. Core needs that provider to be installed, but never calls it.
 fn write_state(w: &Workspace, objects: &[(&str, &str, Json)]) {
     let resources: Vec<Json> = objects
         .iter()

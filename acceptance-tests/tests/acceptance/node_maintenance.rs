@@ -127,11 +127,11 @@ fn what_can_not_leave_is_named_and_waited_for_again() {
     let run = w.expect(0, &["plan", "-json"]);
     let stays = format!("{node}: {sid} (rule bound) has no other node to run on that is online");
     assert!(run.warnings().iter().any(|warning| warning.detail.contains(&stays)), "{}", run.text);
-    let told = w.apply().warnings().iter().map(|warning| warning.flat()).collect::<String>();
+    let reported = w.apply().warnings().iter().map(|warning| warning.flat()).collect::<String>();
     assert!(
-        told.contains(&format!("- {sid} is started, and has no other node to run on that is online: rule bound"))
-            && told.contains("check its rules"),
-        "{told}"
+        reported.contains(&format!("- {sid} is started, and has no other node to run on that is online: rule bound"))
+            && reported.contains("check its rules"),
+        "{reported}"
     );
     assert!(!w.is_tainted("pve_node_maintenance.a"));
     assert_eq!(w.plan().changed("pve_node_maintenance.a"), BTreeSet::from(["evacuated".to_owned()]));

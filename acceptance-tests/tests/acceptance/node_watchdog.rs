@@ -10,7 +10,7 @@ use serde_json::json;
 
 const FILE: &str = "/etc/default/pve-ha-manager";
 
-/// What somebody wrote around the line that is ours.
+/// The lines around ours, written by an operator.
 const FOREIGN: &str = "# ours\nOTHER=\"x y\"\n#WATCHDOG_MODULE=ipmi_watchdog\n\nLAST=1\n";
 
 fn remove(cluster: &Cluster, node: &str) {
@@ -80,8 +80,8 @@ fn a_reboot_is_demanded_until_it_is_done() {
     let w = Workspace::new(&cluster);
     w.configure(&watchdog("pve2", "iTCO_wdt"));
     let run = w.apply();
-    let told = run.warnings().iter().map(|warning| warning.flat()).collect::<String>();
-    assert!(told.contains("has to be rebooted") && told.contains("the watchdog softdog"), "{told}");
+    let reported = run.warnings().iter().map(|warning| warning.flat()).collect::<String>();
+    assert!(reported.contains("has to be rebooted") && reported.contains("the watchdog softdog"), "{reported}");
     let state = w.attributes("pve_node_watchdog.pve2");
     assert_eq!((&state["active_module"], &state["reboot_required"]), (&"softdog".into(), &true.into()));
     cluster.emulator().cluster().world().reboot("pve2");
@@ -99,8 +99,8 @@ fn a_reboot_is_demanded_until_it_is_done() {
     // What is in use already needs no reboot, and no warning.
     w.configure(&(watchdog("pve2", "iTCO_wdt") + &watchdog("pve1", "softdog")));
     assert!(w.apply().warnings().is_empty());
-    let told = w.destroy().warnings().iter().map(|warning| warning.flat()).collect::<String>();
-    assert!(told.contains("pve2: softdog is set") && !told.contains("pve1"), "{told}");
+    let reported = w.destroy().warnings().iter().map(|warning| warning.flat()).collect::<String>();
+    assert!(reported.contains("pve2: softdog is set") && !reported.contains("pve1"), "{reported}");
 }
 
 #[test]

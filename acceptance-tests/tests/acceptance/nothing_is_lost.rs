@@ -19,7 +19,7 @@ struct Target {
     object: &'static str,
     create: Json,
     update: Json,
-    /// The parameter that the update changes, and what Proxmox tells of it then.
+    /// The parameter that the update changes, and its value in the answer of Proxmox.
     proof: (&'static str, Json),
     /// What another client changes of the object at the same time: none where Proxmox has no digest to guard it with.
     edit: Option<(&'static str, Json)>,
@@ -42,10 +42,10 @@ const FAULTS: [(&str, Option<u64>); 16] = [
     ("no-quorum", Some(1)),
     ("no-quorum", None),
     ("401", Some(1)),
-    // The write is done, and then nobody answers.
+    // The write is carried out, and then no request is answered.
     ("read-back-dead", None),
     ("reset-after+read-back-dead", None),
-    // The write is not done, and then nobody answers.
+    // The write is not carried out, and then no request is answered.
     ("reset-before+read-back-dead", None),
 ];
 
@@ -61,7 +61,7 @@ fn whatever_happens_to_any_write_of_any_resource() {
     let cases = thread::scope(|scope| {
         let fires: Vec<_> =
             targets().into_iter().map(|target| scope.spawn(move || under_fire(name, &target))).collect();
-        fires.into_iter().map(|fire| fire.join().expect("the panic is told above")).sum::<u32>()
+        fires.into_iter().map(|fire| fire.join().expect("the panic is printed above")).sum::<u32>()
     });
     let _ = writeln!(std::io::stderr(), "{cases} faults: 0 objects lost, 0 doubled, all converged");
 }
@@ -211,8 +211,12 @@ impl Case<'_> {
         arm();
         let said = runtime::block_on(core.apply(&mut object, Some(&target.update)));
         assert_eq!(self.cluster.emulator().faults().clear(), 1, "{}: the fault was not met", self.name);
-        let told = errors(&said).join("\n");
-        assert!(told.contains("was changed outside of Terraform") && told.contains(parameter), "{}: {told}", self.name);
+        let reported = errors(&said).join("\n");
+        assert!(
+            reported.contains("was changed outside of Terraform") && reported.contains(parameter),
+            "{}: {reported}",
+            self.name
+        );
         let there = &self.there()[0];
         assert_eq!(&there[*parameter], value, "{}: overwritten", self.name);
         if *parameter != target.proof.0 {
@@ -344,7 +348,7 @@ fn with_the_real_cli() {
     let Some(cluster) = Cluster::own(name, Options::default()).map(Arc::new) else { return };
     let w = Workspace::new(&cluster);
     let fault = |fault: Json| cluster.emulator().faults().add(serde_json::from_value(fault).unwrap()).unwrap();
-    // Carried out, and the answer is lost: nobody notices.
+    // Carried out, and the answer is lost: the create succeeds.
     fault(json!({"method": "POST", "path": "resources$", "kind": "reset-after"}));
     w.configure(
         "resource \"pve_ha_resource\" \"a\" {\n  sid = \"vm:900\"\n  timeouts {\n    create = \"6s\"\n  }\n}\n",
@@ -352,7 +356,7 @@ fn with_the_real_cli() {
     w.apply();
     w.plan_is_empty();
     w.destroy();
-    // Carried out, and nobody can be asked: in the state, tainted, with the way out told.
+    // Carried out, and no read succeeds: in the state, tainted, and the error names the way out.
     fault(json!({"method": "POST", "path": "resources$", "kind": "reset-after"}));
     fault(json!({"method": "GET", "path": "/vm:900$", "kind": "596-before", "count": null}));
     let run = w.apply_fails();
@@ -374,8 +378,8 @@ fn with_the_real_cli() {
 
 /// 595: pveproxy of the asked node can't connect to the one that should answer.
 #[test]
-fn a_node_out_of_reach_of_the_asked_one_is_told_as_that() {
-    let name = "nothing_is_lost::a_node_out_of_reach_of_the_asked_one_is_told_as_that";
+fn a_node_that_the_endpoint_cannot_reach_is_named() {
+    let name = "nothing_is_lost::a_node_that_the_endpoint_cannot_reach_is_named";
     let Some(cluster) = Cluster::own(name, Options::default()).map(Arc::new) else { return };
     let w = Workspace::new(&cluster);
     w.configure(

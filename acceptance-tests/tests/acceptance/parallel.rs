@@ -1,4 +1,4 @@
-//! Many at once, and somebody else at the same time.
+//! Many objects at once, with edits outside of Terraform at the same time.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +20,7 @@ fn a_hundred_resources_at_once_never_fight_for_the_lock() {
     let asked = cluster.emulator().counters().report();
     assert_eq!(asked["most_writes_in_flight"]["domain-ha"], 1, "{asked}");
     // Each is sent once: no lock was waited for in vain. An object costs two requests. Its plan and its apply cost five
-    // each: version, privileges, guests, HA resources, and the HA status, which tells of quorum and of removed HA resources.
+    // each: version, privileges, guests, HA resources, and the HA status, which has quorum and removed HA resources.
     assert_eq!(asked["requests"]["POST /cluster/ha/resources"], 100, "{asked}");
     assert!(asked["total"].as_u64().unwrap() <= 210, "{asked}");
 
@@ -30,7 +30,7 @@ fn a_hundred_resources_at_once_never_fight_for_the_lock() {
     let asked = cluster.emulator().counters().report();
     assert!(asked["total"].as_u64().unwrap() <= 5 && asked["connections"].as_u64().unwrap() <= 2, "{asked}");
 
-    // What somebody else does between plan and apply is never overwritten: twenty edits, twenty reports.
+    // An edit between plan and apply is never overwritten: twenty edits, twenty reports.
     w.configure(
         "resource \"pve_ha_resource\" \"a\" {\n  count = 100\n  sid   = \"vm:${1000 + count.index}\"\n  \
          max_restart = count.index < 40 ? 5 : 1\n}\n",

@@ -1,4 +1,4 @@
-//! Least privilege: with exactly what the documentation says everything works, and without any one of it that is told.
+//! Least privilege: everything works with exactly the documented privileges, and each missing one is reported.
 
 use std::collections::BTreeMap;
 
@@ -44,7 +44,7 @@ fn without(rights: &[Right], at: usize) -> Vec<Right> {
     rights.iter().enumerate().filter(|(other, _)| *other != at).map(|(_, right)| right.clone()).collect()
 }
 
-fn told(said: &Diagnostics) -> String {
+fn reported(said: &Diagnostics) -> String {
     said.iter().map(|d| format!("{}: {}\n", d.summary, d.detail)).collect()
 }
 
@@ -88,10 +88,10 @@ fn resources_on(test: &str, pve: Pve) {
             let core = core_of(&cluster, secret).await;
             let mut object = Object::new(kind);
             let said = core.apply(&mut object, Some(&config)).await;
-            assert!(errors(&said).is_empty() && !told(&said).contains("privilege"), "{kind}: {}", told(&said));
+            assert!(errors(&said).is_empty() && !reported(&said).contains("privilege"), "{kind}: {}", reported(&said));
             assert!(core.is_settled(&object, &config).await, "{kind}");
             let said = core.apply(&mut object, None).await;
-            assert!(errors(&said).is_empty(), "{kind}: {}", told(&said));
+            assert!(errors(&said).is_empty(), "{kind}: {}", reported(&said));
         });
         for (at, (privilege, path)) in rights.iter().enumerate() {
             let secret = token(&cluster, &format!("{name}-{at}"), &without(&rights, at));
@@ -100,13 +100,13 @@ fn resources_on(test: &str, pve: Pve) {
                 let mut object = Object::new(kind);
                 let said = core.apply(&mut object, Some(&config)).await;
                 let summary = format!("A privilege is missing: {privilege} on {path}");
-                assert!(said.iter().any(|d| d.summary == summary), "{summary}: {}", told(&said));
+                assert!(said.iter().any(|d| d.summary == summary), "{summary}: {}", reported(&said));
                 // Where only reading is forbidden, the next refresh ends with it.
                 let said = if errors(&said).is_empty() { core.apply(&mut object, Some(&config)).await } else { said };
                 assert!(
                     errors(&said).iter().any(|e| e.contains(privilege)),
                     "{kind} without {privilege}: {}",
-                    told(&said)
+                    reported(&said)
                 );
             });
         }
@@ -163,7 +163,7 @@ fn data_sources_on_pve_9() {
         let allowed = runtime::block_on(async {
             let core = core_of(&cluster, secret).await;
             let (found, said) = read(&core, name, &config).await;
-            assert!(!said.has_error() && !told(&said).contains(" on /"), "{name}: {}", told(&said));
+            assert!(!said.has_error() && !reported(&said).contains(" on /"), "{name}: {}", reported(&said));
             let root = read(&Core::new(&cluster, &[]).await, name, &config).await.0;
             // A cluster has more guests than those that are HA resources.
             if name == "pve_ha_readiness" {
@@ -176,15 +176,15 @@ fn data_sources_on_pve_9() {
             runtime::block_on(async {
                 let core = core_of(&cluster, secret).await;
                 let (found, said) = read(&core, name, &config).await;
-                let is_told = said.has_error() && told(&said).contains(privilege)
-                    || told(&said).contains(&format!("{privilege} on "));
+                let is_reported = said.has_error() && reported(&said).contains(privilege)
+                    || reported(&said).contains(&format!("{privilege} on "));
                 let (before, now) = (statuses(&allowed), statuses(&found));
                 let lost: Vec<_> = now.iter().filter(|(id, status)| before[*id] != **status).collect();
                 assert!(
                     lost.iter().all(|(_, status)| *status == "unknown"),
                     "{name} without {privilege} on {path}: {lost:?}"
                 );
-                assert!(is_told || !lost.is_empty(), "{name} without {privilege} on {path}: {}", told(&said));
+                assert!(is_reported || !lost.is_empty(), "{name} without {privilege} on {path}: {}", reported(&said));
             });
         }
     }
@@ -212,11 +212,11 @@ fn jobs_are_those_of_the_guests_that_may_be_seen() {
         runtime::block_on(async {
             let core = core_of(&cluster, secret).await;
             let (found, said) = read(&core, JOBS, &json!({})).await;
-            assert!(!said.has_error(), "{}", told(&said));
+            assert!(!said.has_error(), "{}", reported(&said));
             let jobs = found.at("jobs").elements().unwrap_or_default().to_vec();
             (
                 jobs.iter().map(|job| job.at("id").as_str().unwrap_or_default().to_owned()).collect::<Vec<_>>(),
-                told(&said),
+                reported(&said),
             )
         })
     };
@@ -233,18 +233,18 @@ fn jobs_are_those_of_the_guests_that_may_be_seen() {
 }
 
 #[test]
-fn who_may_see_no_guest_is_told_that_jobs_are_left_out() {
-    let name = "privileges::who_may_see_no_guest_is_told_that_jobs_are_left_out";
+fn without_the_privilege_on_guests_a_warning_says_that_jobs_are_missing() {
+    let name = "privileges::without_the_privilege_on_guests_a_warning_says_that_jobs_are_missing";
     let Some(cluster) = Cluster::own(name, Options::default()) else { return };
     let secret = token(&cluster, "blind", &[]);
     runtime::block_on(async {
         let core = core_of(&cluster, secret).await;
         let said = read(&core, JOBS, &json!({})).await.1;
-        assert!(told(&said).contains("VM.Audit on /vms"), "{}", told(&said));
+        assert!(reported(&said).contains("VM.Audit on /vms"), "{}", reported(&said));
     });
 }
 
-/// Over SSH the API only tells where the nodes are.
+/// Over SSH the API is needed for the addresses of the nodes only.
 #[test]
 fn what_is_done_over_ssh_says_what_it_needs_of_the_api() {
     let test = "privileges::what_is_done_over_ssh_says_what_it_needs_of_the_api";
@@ -260,10 +260,10 @@ fn what_is_done_over_ssh_says_what_it_needs_of_the_api() {
         let core = core_of(&cluster, secret).await;
         let mut object = Object::new("pve_node_watchdog");
         let said = core.apply(&mut object, Some(&config)).await;
-        assert!(errors(&said).is_empty(), "{}", told(&said));
+        assert!(errors(&said).is_empty(), "{}", reported(&said));
         let bare = core_of(&cluster, bare).await;
         let said = bare.apply(&mut object, Some(&config)).await;
-        assert!(errors(&said).iter().any(|error| error.contains("Sys.Audit")), "{}", told(&said));
+        assert!(errors(&said).iter().any(|error| error.contains("Sys.Audit")), "{}", reported(&said));
         assert!(errors(&core.apply(&mut object, None).await).is_empty());
     });
 }

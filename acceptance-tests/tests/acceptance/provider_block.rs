@@ -1,4 +1,4 @@
-//! The provider block: what is wrong with it is told once, with what to do; and what it is good for.
+//! The provider block: its errors are reported once, with the next step; and the effect of each argument.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use acceptance_tests::closed_port::ClosedPort;
 use acceptance_tests::{Cluster, Workspace};
 use pve_emulator::{Options, Release};
 
-/// Two resources, so that what is wrong with the provider could be told more than once.
+/// Two resources, so that an error of the provider could be reported twice.
 const TWO: &str = "resource \"pve_ha_resource\" \"a\" {\n  count = 2\n  sid   = \"vm:90${count.index}\"\n}\n";
 
 /// A plan of the two with the given provider block and without any environment.
@@ -31,14 +31,14 @@ fn plan_of(
 }
 
 #[test]
-fn what_is_wrong_is_told_once_with_what_to_do() {
-    let name = "provider_block::what_is_wrong_is_told_once_with_what_to_do";
+fn an_error_is_reported_once_with_the_next_step() {
+    let name = "provider_block::an_error_is_reported_once_with_the_next_step";
     let Some(cluster) = Cluster::own(name, Options::default()).map(Arc::new) else { return };
     let endpoint = cluster.variable("PROXMOX_VE_ENDPOINT");
     let token = cluster.variable("PROXMOX_VE_API_TOKEN");
     let ca = cluster.variable("PROXMOX_VE_CA_CERTIFICATE");
     let closed = ClosedPort::new();
-    let nobody = format!("https://{closed}");
+    let unreachable = format!("https://{closed}");
     let http = endpoint.replace("https://", "http://");
     type Arguments<'a> = &'a [(&'a str, &'a str)];
     let cases: [(&str, Arguments<'_>, &[&str]); 8] = [
@@ -63,8 +63,8 @@ fn what_is_wrong_is_told_once_with_what_to_do() {
             &["USER@REALM!TOKENID=SECRET"],
         ),
         (
-            "nobody there",
-            &[("endpoint", &nobody), ("ca_certificate", ca), ("api_token", token)],
+            "no server",
+            &[("endpoint", &unreachable), ("ca_certificate", ca), ("api_token", token)],
             &["can't be reached", "Nothing was sent"],
         ),
         ("unknown CA", &[("endpoint", endpoint), ("api_token", token)], &["certificate", "ca_certificate"]),
@@ -81,16 +81,16 @@ fn what_is_wrong_is_told_once_with_what_to_do() {
             &["api_token"],
         ),
     ];
-    for (what, arguments, told) in cases {
+    for (what, arguments, reported) in cases {
         let w = Workspace::new(&cluster);
         let run = plan(&w, arguments);
         let errors = run.errors();
         // Two ways to log in are an error on both attributes.
         assert_eq!(errors.len(), if what == "two logins" { 2 } else { 1 }, "{what}\n{}", run.text);
-        for part in told {
+        for part in reported {
             assert!(errors[0].flat().contains(part), "{what}: {part:?} is missing in\n{}", run.text);
         }
-        assert!(!run.text.contains(token.split('=').nth(1).unwrap()), "{what}: the secret is told");
+        assert!(!run.text.contains(token.split('=').nth(1).unwrap()), "{what}: the secret is printed");
     }
 }
 
@@ -207,9 +207,9 @@ fn a_token_made_by_the_same_apply_is_waited_for() {
 }
 
 #[test]
-fn the_next_endpoint_is_tried_where_nobody_answers() {
+fn the_next_endpoint_is_tried_if_one_does_not_answer() {
     let Some(cluster) =
-        Cluster::own("provider_block::the_next_endpoint_is_tried_where_nobody_answers", Options::default())
+        Cluster::own("provider_block::the_next_endpoint_is_tried_if_one_does_not_answer", Options::default())
             .map(Arc::new)
     else {
         return;

@@ -99,7 +99,7 @@ fn drift_is_seen_and_mended() {
         w.apply_plan();
         w.plan_is_empty();
     }
-    // The host is down: nothing can mend that from here, and it is told.
+    // The host is down: the provider cannot repair that, and reports it.
     cluster.machine(json!({"machine": HOST, "reachable": false}));
     w.configure(&qdevice(HOST, "  timeouts {\n    update = \"8s\"\n  }\n"));
     let run = w.apply_fails();
@@ -139,14 +139,14 @@ fn an_odd_number_of_nodes_needs_force() {
 }
 
 #[test]
-fn what_is_missing_is_told_before_anything_is_changed() {
-    let Some(cluster) = cluster("qdevice::what_is_missing_is_told_before_anything_is_changed", Release::V9, 2) else {
+fn missing_programs_are_reported_before_any_change() {
+    let Some(cluster) = cluster("qdevice::missing_programs_are_reported_before_any_change", Release::V9, 2) else {
         return;
     };
     let w = Workspace::new(&cluster);
     w.configure(&qdevice(HOST, ""));
     let none: Json = Json::Null;
-    for (broken, mended, told) in [
+    for (broken, mended, reported) in [
         (
             json!({"machine": "pve2", "packages": {"corosync-qdevice": none}}),
             json!({"machine": "pve2", "packages": {"corosync-qdevice": "3.0.3-2"}}),
@@ -176,12 +176,12 @@ fn what_is_missing_is_told_before_anything_is_changed() {
         cluster.machine(broken.clone());
         let run = w.apply_fails();
         let error = run.only_error().flat();
-        assert!(error.contains(told) && error.contains("Nothing was changed"), "{broken}: {error}");
+        assert!(error.contains(reported) && error.contains("Nothing was changed"), "{broken}: {error}");
         assert!(host(&cluster).is_none() && w.state().is_empty());
         assert!(!cluster.emulator().cluster().world().machines["pve1"].disk.is_dir(STORE));
         cluster.machine(mended);
     }
-    // All at once are told at once.
+    // Several errors are reported at once.
     cluster.machine(json!({"machine": "pve1", "packages": {"corosync-qdevice": none}}));
     cluster.machine(json!({"machine": HOST, "trusts": []}));
     let error = w.apply_fails().only_error().flat();

@@ -6,8 +6,8 @@ use acceptance_tests::{Cluster, Workspace};
 use pve_emulator::Options;
 
 #[test]
-fn a_plan_works_and_an_apply_tells_it_plainly() {
-    let name = "quorum::a_plan_works_and_an_apply_tells_it_plainly";
+fn a_plan_works_and_an_apply_reports_it() {
+    let name = "quorum::a_plan_works_and_an_apply_reports_it";
     let Some(cluster) = Cluster::own(name, Options::default()).map(Arc::new) else { return };
     let w = Workspace::new(&cluster);
     let with = |restarts: u32| {
@@ -34,10 +34,10 @@ fn a_plan_works_and_an_apply_tells_it_plainly() {
     // One object says for all that an apply would wait.
     let run = w.expect(0, &["plan", "-json"]);
     let warnings = run.warnings();
-    let told: Vec<_> = warnings.iter().filter(|warning| warning.summary == "The cluster has no quorum").collect();
-    assert!(told.len() == 1 && told[0].detail.contains("1 of 3 votes"), "{warnings:?}");
+    let reported: Vec<_> = warnings.iter().filter(|warning| warning.summary == "The cluster has no quorum").collect();
+    assert!(reported.len() == 1 && reported[0].detail.contains("1 of 3 votes"), "{warnings:?}");
     let run = w.expect(1, &["apply", "-json", "plan"]);
-    // One tells it in full; the others only that they waited with it.
+    // One reports it in full; the others report that they waited with it.
     let in_full: Vec<_> = run.errors().into_iter().filter(|error| error.detail.contains("1 of 3")).collect();
     assert_eq!(in_full.len(), 1, "{}", run.text);
     let text = in_full[0].flat();

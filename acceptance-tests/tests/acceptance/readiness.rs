@@ -1,4 +1,4 @@
-//! `pve_ha_readiness`: what stands in the way, and that it goes away once it is put right.
+//! `pve_ha_readiness`: each failed check passes once its cause is repaired.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -165,12 +165,12 @@ fn the_nodes_themselves_are_asked_where_ssh_is_configured() {
     let w = Workspace::new(&cluster);
     w.configure(&format!("data \"pve_ha_readiness\" \"this\" {{}}\n{OUTPUTS}"));
     w.apply();
-    let told = checks(&w);
+    let reported = checks(&w);
     for (id, expected) in [("watchdog", "pass"), ("fence_devices", "pass"), ("migration_network", "pass")] {
-        assert_eq!(status(&told, id), expected, "{id}: {}", told[id].1);
+        assert_eq!(status(&reported, id), expected, "{id}: {}", reported[id].1);
     }
     // The emulated nodes have one link each.
-    assert_eq!(status(&told, "corosync_links"), "fail", "{}", told["corosync_links"].1);
+    assert_eq!(status(&reported, "corosync_links"), "fail", "{}", reported["corosync_links"].1);
     w.plan_is_empty();
 
     cluster
@@ -184,9 +184,9 @@ fn the_nodes_themselves_are_asked_where_ssh_is_configured() {
         .world()
         .write_file("/etc/pve/ha/fence.cfg", "device ipmi fence_ipmilan login=admin\nconnect ipmi node=pve1 port=3\n");
     w.apply();
-    let told = checks(&w);
+    let reported = checks(&w);
     for id in ["fence_devices", "migration_network"] {
-        assert_eq!(status(&told, id), "fail", "{id}: {}", told[id].1);
+        assert_eq!(status(&reported, id), "fail", "{id}: {}", reported[id].1);
     }
     w.destroy();
 }

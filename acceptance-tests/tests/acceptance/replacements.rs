@@ -71,7 +71,7 @@ impl Case {
         (self.subject.id)(self.slot, is_changed && self.cause == Cause::Renamed)
     }
 
-    /// Its blocks, before the change and after it; `order` as core is to be told.
+    /// Its blocks, before the change and after it; `order` is the `lifecycle` block.
     fn blocks(&self, is_changed: bool, order: Order) -> String {
         let body = (self.subject.body)(self.slot, is_changed && self.cause == Cause::Renamed);
         let mut lifecycle = String::new();
@@ -266,7 +266,7 @@ fn no_replacement_loses_an_object() {
             scope.spawn(|| all_at_once(&eight, &groups, false) + all_at_once(&eight, &groups, true)),
             scope.spawn(|| in_a_hurry(&pair, || one_after_the_other(&pair, &alone))),
         ];
-        runs.into_iter().map(|run| run.join().expect("the panic is told above")).sum::<usize>()
+        runs.into_iter().map(|run| run.join().expect("the panic is printed above")).sum::<usize>()
     });
     let _ = writeln!(std::io::stderr(), "{count} replacements: 0 objects lost, 0 left deposed");
 }

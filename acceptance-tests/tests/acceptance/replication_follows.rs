@@ -54,7 +54,7 @@ impl Bench {
 
     /// What a plan that changes nothing says of targets that get no copies.
     #[track_caller]
-    fn told(&self) -> Vec<String> {
+    fn reported(&self) -> Vec<String> {
         let run = self.w.expect(0, &["plan", "-json", "-detailed-exitcode"]);
         run.warnings().iter().map(|warning| warning.flat()).filter(|text| text.contains("does not copy")).collect()
     }
@@ -198,17 +198,17 @@ fn either_node_of_the_pair_is_the_same_target_and_a_third_one_is_not() {
 
 /// Where the nodes of a job have nothing to do with its target any more, the plan says so and leaves it as it is.
 #[test]
-fn a_job_that_was_made_anew_to_another_node_is_told_and_left_as_it_is() {
-    let name = "replication_follows::a_job_that_was_made_anew_to_another_node_is_told_and_left_as_it_is";
+fn a_job_recreated_with_another_target_is_reported_and_left_unchanged() {
+    let name = "replication_follows::a_job_recreated_with_another_target_is_reported_and_left_unchanged";
     let Some(bench) = Bench::new(name, Release::V9, &["pve2"]) else { return };
     bench.w.apply();
     bench.cluster.api.delete("/cluster/replication/100-0", &[("force", "1")]);
     bench.cluster.api.post("/cluster/replication", &[("id", "100-0"), ("type", "local"), ("target", "pve3")]);
-    let told = bench.told();
-    assert_eq!(told.len(), 1, "{told:?}");
-    assert!(told[0].starts_with("Replication job 100-0 does not copy to its target pve2 "), "{told:?}");
+    let reported = bench.reported();
+    assert_eq!(reported.len(), 1, "{reported:?}");
+    assert!(reported[0].starts_with("Replication job 100-0 does not copy to its target pve2 "), "{reported:?}");
     for part in ["from pve1 to pve3", "nothing to the configured target pve2", "-replace="] {
-        assert!(told[0].contains(part), "{part}: {told:?}");
+        assert!(reported[0].contains(part), "{part}: {reported:?}");
     }
     bench.w.apply();
     let state = bench.w.attributes(&format!("{KIND}.j0"));
@@ -217,7 +217,7 @@ fn a_job_that_was_made_anew_to_another_node_is_told_and_left_as_it_is() {
         (&"pve2".into(), &"pve1".into(), &"pve3".into())
     );
     // The state has the nodes by now.
-    assert_eq!(bench.told(), Vec::<String>::new());
+    assert_eq!(bench.reported(), Vec::<String>::new());
     bench.configure("  comment = \"kept\"\n");
     assert_eq!(bench.w.plan().changes(), [format!("{KIND}.j0 update")]);
     bench.w.apply_plan();
@@ -235,13 +235,13 @@ fn unseen_moves_do_not_replace_a_job() {
     bench.w.apply();
     for node in ["pve2", "pve3"] {
         bench.migrate(node);
-        assert_eq!(bench.told(), Vec::<String>::new(), "on {node}");
+        assert_eq!(bench.reported(), Vec::<String>::new(), "on {node}");
     }
     bench.migrate("pve1");
-    let told = bench.told();
+    let reported = bench.reported();
     assert!(
-        told[0].contains("100-0: it copies from pve1 to pve3, and nothing to the configured target pve2"),
-        "{told:?}"
+        reported[0].contains("100-0: it copies from pve1 to pve3, and nothing to the configured target pve2"),
+        "{reported:?}"
     );
     bench.is_at_home_on("pve1");
     // A target that is neither node of the pair replaces it, once it is configured.

@@ -89,7 +89,7 @@ fn the_smallest_free_number_is_taken() {
     w.plan_is_empty();
     let attributes = w.attributes(&format!("{KIND}.a"));
     assert_eq!((&attributes["id"], &attributes["source"]), (&format!("{vm}-1").into(), &home.clone().into()));
-    // HA or somebody's hand moves the guest: the source is told, nothing is to be done.
+    // HA or an operator moves the guest: the source changes, the plan is empty.
     let _hurry = cluster.hurry();
     w.destroy();
 }
@@ -146,8 +146,8 @@ fn the_plan_judges_schedules_as_the_scheduler_does() {
 }
 
 #[test]
-fn a_source_that_is_down_is_told_with_the_way_out() {
-    let name = "replication_job::a_source_that_is_down_is_told_with_the_way_out";
+fn a_source_that_is_down_is_reported_with_the_way_out() {
+    let name = "replication_job::a_source_that_is_down_is_reported_with_the_way_out";
     let Some(cluster) = Cluster::own(name, Options::default()).map(Arc::new) else { return };
     let nodes = cluster.nodes();
     let answering = cluster.emulator().cluster().world().answering_node.clone();

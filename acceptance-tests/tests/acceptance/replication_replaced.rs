@@ -1,4 +1,4 @@
-//! Replication jobs that Proxmox refuses: told at plan, and no job is deleted for one that can't be created.
+//! Replication jobs that Proxmox refuses: reported at plan, and no job is deleted for one that can't be created.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ impl Bench {
     fn new(test: &str) -> Option<Self> {
         let cluster = Arc::new(Cluster::own(test, Options::default())?);
         let bench = Self { w: Workspace::new(&cluster), cluster };
-        // The clock stands, some seconds after the schedulers have woken.
+        // The clock is stopped, some seconds after the schedulers ran.
         bench.world(|world| world.advance((65 - world.now().rem_euclid(60)) as f64));
         Some(bench)
     }
@@ -60,7 +60,7 @@ impl Bench {
         self.cluster.api.list("/cluster/replication", "id").remove(id).unwrap_or_default()
     }
 
-    /// Nobody has asked Proxmox to remove the job.
+    /// No request to remove the job was sent.
     #[track_caller]
     fn is_kept(&self, id: &str) {
         let job = self.job(id);
@@ -166,8 +166,8 @@ fn the_same_is_looked_at_again_before_the_delete() {
 }
 
 #[test]
-fn what_was_deleted_and_could_not_be_created_is_told() {
-    let name = "replication_replaced::what_was_deleted_and_could_not_be_created_is_told";
+fn an_object_deleted_but_not_created_again_is_named() {
+    let name = "replication_replaced::an_object_deleted_but_not_created_again_is_named";
     let Some(bench) = Bench::with_job(name) else { return };
     bench.configure(100, "pve3", "");
     bench.w.plan();
@@ -180,16 +180,16 @@ fn what_was_deleted_and_could_not_be_created_is_told() {
     let refused = bench.w.expect(1, &["apply", "-json", "plan"]);
     let refused = refused.only_error();
     assert_eq!(refused.summary, "The replication job 100-0 was deleted and could not be created again");
-    let told = refused.flat();
+    let reported = refused.flat();
     for words in [
         "`guest = 100` and `target = \"pve2\"`",
         "its copies on pve2 were removed",
         "apply again",
         "missing replicate feature",
     ] {
-        assert!(told.contains(words), "{words}: {told}");
+        assert!(reported.contains(words), "{words}: {reported}");
     }
-    assert!(!told.to_lowercase().contains("nothing was"), "{told}");
+    assert!(!reported.to_lowercase().contains("nothing was"), "{reported}");
     assert!(bench.w.state().is_empty());
     // The way out that it names.
     disk("local-zfs:vm-100-disk-0");
@@ -212,8 +212,8 @@ fn a_create_waits_for_the_job_that_is_being_removed() {
             world.advance(30.0);
         });
         let refused = bench.w.apply_fails();
-        let told = refused.only_error().flat();
-        assert!(told.contains(&format!("node {node} is down")) && told.contains("100-0"), "{told}");
+        let reported = refused.only_error().flat();
+        assert!(reported.contains(&format!("node {node} is down")) && reported.contains("100-0"), "{reported}");
         bench.world(|world| world.power(node, true));
         // Before the scheduler of pve1 has come to it.
         assert_eq!(bench.job("100-0")["remove_job"], "full");
@@ -236,9 +236,9 @@ fn a_delete_that_waits_names_the_node_that_is_down() {
         world.advance(30.0);
     });
     let run = bench.w.expect(1, &["destroy", "-auto-approve", "-json"]);
-    let told = run.only_error().flat();
-    assert!(told.contains("node pve1 is down") && told.contains("--delete remove_job"), "{told}");
-    assert!(!told.contains("pve2"), "{told}");
+    let reported = run.only_error().flat();
+    assert!(reported.contains("node pve1 is down") && reported.contains("--delete remove_job"), "{reported}");
+    assert!(!reported.contains("pve2"), "{reported}");
     // The way back that it names.
     bench.cluster.api.put("/cluster/replication/100-0", &[("delete", "remove_job")]);
     bench.w.plan_is_empty();

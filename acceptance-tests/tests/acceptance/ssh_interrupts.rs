@@ -29,7 +29,7 @@ fn nothing_is_lost_by_a_kill_or_an_interrupt() {
     }
     let blows = thread::scope(|scope| {
         let targets: Vec<_> = TARGETS.iter().map(|target| scope.spawn(move || befall(name, target))).collect();
-        targets.into_iter().map(|target| target.join().expect("the panic is told above")).sum::<u32>()
+        targets.into_iter().map(|target| target.join().expect("the panic is printed above")).sum::<u32>()
     });
     let _ =
         writeln!(std::io::stderr(), "{blows} kills and interrupts in the middle of a command: 0 lost, all converged");
@@ -67,7 +67,7 @@ fn befall(test: &str, target: &Target) -> u32 {
             assert!(blow == Blow::Kill || !there || recorded, "{what}: on the cluster, but not in the state");
             let run = w.run(&["apply", "-auto-approve", "-json"]);
             if run.code != Some(0) {
-                // What nobody could record is named, ready to be imported.
+                // An object that is in no state is named, ready to be imported.
                 assert!(
                     there && !recorded && run.errors().iter().any(|error| error.flat().contains("import {")),
                     "{what}\n{}",
@@ -85,7 +85,7 @@ fn befall(test: &str, target: &Target) -> u32 {
     blows
 }
 
-/// How many programs run for a create that nobody disturbs.
+/// Number of programs that an undisturbed create runs.
 fn commands_of_a_create(w: &Workspace, cluster: &Arc<Cluster>, target: &Target) -> u64 {
     configure(w, cluster, target, false);
     cluster.api.control("commands/clear", &json!({}));

@@ -72,7 +72,7 @@ fn no_start_fails() {
     assert!(failures.is_empty(), "{failures:#?}");
 }
 
-/// The CLI shows the reason of a start that fails, and a temporary folder that is not there is none.
+/// The CLI shows the reason of a start that fails, and a missing temporary folder is not such a reason.
 #[test]
 fn the_cli_shows_why_the_plugin_does_not_start() {
     let name = "starts::the_cli_shows_why_the_plugin_does_not_start";
@@ -97,12 +97,12 @@ fn the_cli_shows_why_the_plugin_does_not_start() {
     .unwrap();
     assert!(Command::new("cc").args(["-shared", "-fPIC", "-o"]).args([&library, &source]).status().unwrap().success());
     let output = validate().env("LD_PRELOAD", &library).output().unwrap();
-    let told = String::from_utf8_lossy(&output.stderr).split_whitespace().collect::<Vec<_>>().join(" ");
+    let reported = String::from_utf8_lossy(&output.stderr).split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(!output.status.success());
-    let told = told.replace("\u{2502} ", "");
+    let reported = reported.replace("\u{2502} ", "");
     assert!(
-        told.contains("Unrecognized remote plugin message: The provider could not start: cannot listen:"),
-        "{told}"
+        reported.contains("Unrecognized remote plugin message: The provider could not start: cannot listen:"),
+        "{reported}"
     );
-    assert!(told.contains("No space left on device") && told.contains("Set TMPDIR"), "{told}");
+    assert!(reported.contains("No space left on device") && reported.contains("Set TMPDIR"), "{reported}");
 }

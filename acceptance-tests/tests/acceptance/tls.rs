@@ -26,7 +26,7 @@ fn wrong_host_expired_unknown_issuer_and_wrong_pin_are_refused() {
         ("unknown issuer", endpoint.clone(), ("ca_certificate", ca(&other)), "ca_certificate"),
         ("wrong pin", endpoint, ("tls_fingerprint", other.emulator().fingerprint().to_owned()), "new fingerprint"),
     ];
-    for (what, endpoint, (argument, value), told) in cases {
+    for (what, endpoint, (argument, value), reported) in cases {
         let w = Workspace::new(&cluster);
         w.configure(&format!(
             "provider \"pve\" {{\n  endpoint = {endpoint:?}\n  api_token = \"root@pam!canary=1b2c3d4e-0000-0000-0000-000000000000\"\n  \
@@ -36,8 +36,8 @@ fn wrong_host_expired_unknown_issuer_and_wrong_pin_are_refused() {
         command.env_remove("PROXMOX_VE_CA_CERTIFICATE");
         let run = acceptance_tests::output::Run::new(&command.output().unwrap());
         let error = run.only_error();
-        assert!(error.flat().contains("certificate") && error.flat().contains(told), "{what}: {error:?}");
-        assert!(!run.text.contains("1b2c3d4e"), "{what}: the secret is told");
+        assert!(error.flat().contains("certificate") && error.flat().contains(reported), "{what}: {error:?}");
+        assert!(!run.text.contains("1b2c3d4e"), "{what}: the secret is printed");
     }
     for cluster in [&*cluster, &other] {
         assert_eq!(cluster.emulator().counters().report()["total"], 0, "something was sent");
@@ -61,7 +61,7 @@ fn whoever_checks_nothing_is_warned() {
     assert!(run.warnings().iter().any(|warning| warning.flat().contains("tls_fingerprint")), "{}", run.text);
 }
 
-/// A server whose certificate ran out long ago: its endpoint, its CA, and how many bytes it was told after a handshake.
+/// A server whose certificate ran out long ago: its endpoint, its CA, and how many bytes it received after a handshake.
 fn expired() -> (String, String, Arc<AtomicUsize>) {
     let mut authority = CertificateParams::new(vec![]).unwrap();
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);

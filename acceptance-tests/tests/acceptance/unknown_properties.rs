@@ -159,7 +159,7 @@ fn a_write_of_an_option_sends_what_it_does_not_know() {
         .api
         .control("answer-more", &json!({"path": "/cluster/options", "properties": {"crs": {"zone-aware": "1"}}}));
     w.configure(&OPTIONS.replace("static", "basic"));
-    // This Proxmox is none that knows the property: that it refuses it shows that it was sent.
+    // This Proxmox does not support the property: its refusal proves that the property was sent.
     let error = w.apply_fails();
     assert!(error.only_error().flat().contains("zone-aware"), "{}", error.text);
     cluster.api.control("answer-more", &json!({}));

@@ -56,7 +56,7 @@ fn from_8_to_9_without_surgery() {
     assert_eq!(nine.api.list("/cluster/ha/rules", "rule").len(), 2);
     assert_eq!(nine.api.read(&format!("/cluster/ha/resources/{}", sids[0]))["failback"], 0);
     let run = w.expect(0, &["plan", "-json", "-detailed-exitcode"]);
-    let told = |address: &str| {
+    let reported = |address: &str| {
         let all =
             run.warnings().into_iter().filter(|warning| warning.address == address || warning.flat().contains(address));
         all.map(|warning| warning.flat()).collect::<Vec<_>>().concat()
@@ -74,12 +74,12 @@ fn from_8_to_9_without_surgery() {
         (&format!("{}: the cluster has migrated", sids[0]), &["ha-group-tfacc-sticky", "write `failback = false`"]),
         (&format!("{}: the cluster has migrated", sids[1]), &["ha-group-tfacc-free", "Remove `group`"]),
     ] {
-        let told = told(about);
-        assert!(words.iter().all(|word| told.contains(word)), "{about}: {told}\n{}", run.text);
+        let reported = reported(about);
+        assert!(words.iter().all(|word| reported.contains(word)), "{about}: {reported}\n{}", run.text);
     }
     assert_eq!(run.warnings().len(), 5, "{}", run.text);
 
-    // What was told is written.
+    // The suggested blocks are written.
     let rule = |name: &str, resource: &str, more: &str| {
         format!(
             "moved {{\n  from = pve_ha_group.{name}\n  to   = pve_ha_node_affinity_rule.{name}\n}}\n\
@@ -101,7 +101,7 @@ fn from_8_to_9_without_surgery() {
     let plan = w.plan();
     let rules: Vec<_> = plan.changes().into_iter().filter(|change| !change.starts_with("pve_ha_resource")).collect();
     assert!(rules.iter().all(|change| change.starts_with("pve_ha_group.unused forget")), "{rules:?}");
-    // That the resources have no group any more is told to the state; the cluster is as it was.
+    // The state records that the resources have no group; the cluster is unchanged.
     let files = || {
         ["resources", "rules"]
             .map(|name| nine.emulator().cluster().world().file(&format!("/etc/pve/ha/{name}.cfg")).to_owned())

@@ -72,14 +72,14 @@ async fn much_goes_in_and_out() {
 #[cfg_attr(no_openssh, ignore = "OpenSSH is not installed: `cargo xtask test` installs it")]
 async fn lines_are_told_while_it_runs() {
     let node = Node::new();
-    let mut told = Vec::new();
+    let mut reported = Vec::new();
     // The second line is only printed once the first one has been read.
     let command = script("echo one; echo two >&2; printf three");
-    let mut tell = |line: Line<'_>| told.push((matches!(line, Line::Out(_)), line.text().to_owned()));
+    let mut tell = |line: Line<'_>| reported.push((matches!(line, Line::Out(_)), line.text().to_owned()));
     node.ssh().run_with("pve1", &command, &call(), &mut tell).await.unwrap();
-    told.sort();
+    reported.sort();
     let expected = [(false, "two"), (true, "one"), (true, "three")];
-    assert_eq!(told, expected.map(|(out, text)| (out, text.to_owned())));
+    assert_eq!(reported, expected.map(|(out, text)| (out, text.to_owned())));
 }
 
 #[tokio::test]
@@ -260,8 +260,8 @@ async fn a_stop_lets_what_has_begun_come_to_its_end() {
 async fn nobody_there() {
     let node = Node::new();
     let mut config = node.config.clone();
-    let nobody = ClosedPort::new();
-    config.nodes.insert("pve2".to_owned(), Address::new("127.0.0.1", nobody.port()));
+    let closed = ClosedPort::new();
+    config.nodes.insert("pve2".to_owned(), Address::new("127.0.0.1", closed.port()));
     // Too long for a label: no resolver has to be asked.
     config.nodes.insert("pve3".to_owned(), Address::new(&format!("{}.invalid", "a".repeat(64)), 22));
     let ssh = ssh(&config);

@@ -1,4 +1,4 @@
-//! Edits of a cluster file under its lock, by the real commands on a folder that stands for `/etc/pve`.
+//! Edits of a cluster file under its lock, by the real commands on a folder in the place of `/etc/pve`.
 
 use std::fs;
 use std::path::PathBuf;
@@ -148,9 +148,9 @@ async fn a_lock_that_is_held_is_waited_for() {
     let lock = pve.path("priv/lock/domain-ha");
     fs::create_dir(&lock).unwrap();
     let short = Call::within(Duration::from_secs(15), CancellationToken::new());
-    let error = pve.edit(&short, |_| unreachable!("the lock is somebody else's")).await.unwrap_err();
+    let error = pve.edit(&short, |_| unreachable!("another process holds the lock")).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Locked, "{error}");
-    assert!(pve.is_locked(), "somebody else's lock is left alone");
+    assert!(pve.is_locked(), "the lock of another process is kept");
     // It was asked to be let go, in the way pmxcfs understands.
     assert_eq!(fs::metadata(&lock).unwrap().modified().unwrap(), std::time::UNIX_EPOCH);
 
@@ -255,7 +255,7 @@ async fn without_quorum_there_is_one_clear_error() {
         return acceptance_tests::cluster::skipped("without_quorum", "only root can become a user without rights");
     }
     use std::os::unix::fs::PermissionsExt as _;
-    // As pmxcfs does it: not even root may write. Another user than root stands for that, and a script for `pvecm`.
+    // As pmxcfs does it: not even root may write. A user other than root and a script in the place of `pvecm` emulate that.
     let pve = Pmxcfs::run_by(
         r#"PATH="$root/bin:$PATH" setpriv --reuid=65534 --regid=65534 --clear-groups env PATH="$root/bin:$PATH" sh -c "$line""#,
     );

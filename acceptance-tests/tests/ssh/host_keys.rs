@@ -48,7 +48,7 @@ async fn a_changed_key_is_refused() {
     let error = with(&node, &[node.sshd.line(&before)]).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::HostKey(HostKey::Changed), "{error}");
     assert!(error.note().unwrap().ends_with(&node.sshd.known()), "{error}");
-    // Nor is one of another type that nobody has seen.
+    // Nor is a key of another, unlisted type.
     let before = Key::new(KeyType::Rsa, "");
     let error = with(&node, &[node.sshd.line(&before)]).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::HostKey(HostKey::Changed), "{error}");
@@ -73,7 +73,7 @@ async fn a_host_that_is_installed_anew_while_in_use() {
     ssh.run("pve1", &Command::new("true"), &call()).await.unwrap();
     let (port, authorized) = (node.sshd.port, node.config.identities.clone());
     drop(node);
-    // Somebody else answers on the same port from now on.
+    // Another server answers on the same port from now on.
     let impostor = Sshd::start(Options { port, ..Options::default() });
     let error = ssh.run("pve1", &Command::new("true"), &call()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::HostKey(HostKey::Changed), "{error}");

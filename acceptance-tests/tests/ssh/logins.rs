@@ -1,4 +1,4 @@
-//! Who is let in, by which key, and what is said when nobody is.
+//! Which logins succeed, with which key, and the error when all fail.
 
 use acceptance_tests::sshd::{Agent, Key, KeyType, Options, Sshd};
 use terraform_provider_pve::ssh::{Command, Config, ErrorKind, Identity, IdentityError};
@@ -58,7 +58,7 @@ async fn a_key_of_an_agent_that_holds_several() {
 
 #[tokio::test]
 #[cfg_attr(no_openssh, ignore = "OpenSSH is not installed: `cargo xtask test` installs it")]
-async fn nobody_is_let_in() {
+async fn a_login_that_no_method_allows_is_refused() {
     let node = Node::new();
     let wrong = Key::new(KeyType::Ed25519, "");
     let agent = Agent::start(&[&wrong]);
@@ -86,7 +86,7 @@ async fn nobody_is_let_in() {
 
 #[tokio::test]
 #[cfg_attr(no_openssh, ignore = "OpenSSH is not installed: `cargo xtask test` installs it")]
-async fn too_many_keys() {
+async fn more_keys_than_the_server_allows_are_reported() {
     let node = Node::new();
     let wrong: Vec<Key> = (0..8).map(|_| Key::new(KeyType::Ed25519, "")).collect();
     let agent = Agent::start(&wrong.iter().collect::<Vec<_>>());

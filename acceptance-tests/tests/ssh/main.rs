@@ -20,7 +20,7 @@ use terraform_provider_pve::call::Call;
 use terraform_provider_pve::ssh::{Address, Command, Config, HostKeys, Identity, Locate, Ssh};
 use tokio_util::sync::CancellationToken;
 
-/// Nobody needs to be asked: the tests name their nodes' addresses.
+/// Without requests: the tests name the addresses of their nodes.
 struct Nowhere;
 
 impl Locate for Nowhere {

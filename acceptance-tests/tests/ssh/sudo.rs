@@ -30,7 +30,7 @@ async fn a_user_who_would_be_asked_for_a_password() {
     if !is_root() {
         return skipped("a_user_who_would_be_asked_for_a_password", "only root can become a user without rights");
     }
-    // The login becomes nobody, whom no sudoers file knows.
+    // The login becomes the user `nobody`, who is in no sudoers file.
     let forced = "setpriv --reuid=65534 --regid=65534 --clear-groups sh -c \"$SSH_ORIGINAL_COMMAND\"";
     let node = Node::with(|options| options.forced_command = Some(forced.to_owned()));
     let plain = node.ssh().run("pve1", &Command::new("id").arg("-u"), &call()).await.unwrap();

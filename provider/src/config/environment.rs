@@ -55,7 +55,7 @@ impl Environment {
         )
     }
 
-    /// The value of `PROXMOX_VE_<name>`, else of the first of `others`; an empty value is none.
+    /// The value of `PROXMOX_VE_<name>`, else of the first of `others`; an empty value counts as unset.
     pub fn get(&self, name: &str, others: &[&str]) -> Option<String> {
         self.find(name, others).map(|given| given.text)
     }
@@ -67,7 +67,7 @@ impl Environment {
         names.find_map(|name| self.plain(name).map(|text| Given::from_variable(name, text)))
     }
 
-    /// The value of a variable that isn't the provider's own; an empty value is none.
+    /// The value of a variable that isn't the provider's own; an empty value counts as unset.
     pub fn variable(&self, name: &str) -> Option<String> {
         self.plain(name)
     }

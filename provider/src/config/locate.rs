@@ -1,4 +1,4 @@
-//! Where nodes are, as the cluster itself tells.
+//! The addresses of nodes, as the cluster reports them.
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -18,7 +18,7 @@ impl Locate for ClusterAddresses {
             let Some(member) = listing.find::<Member>(&format!("node/{node}")).map_err(|error| error.quote())? else {
                 return Ok(None);
             };
-            // pmxcfs leaves it out until corosync has told it.
+            // pmxcfs omits it until corosync has reported it.
             member.ip.map(Some).ok_or_else(|| "the cluster does not report the node's address".to_owned())
         }
         .boxed()

@@ -232,7 +232,7 @@ mod tests {
     use super::*;
     use crate::framework::{Value, to_model};
 
-    /// Made for these tests, and known to nobody.
+    /// Made for these tests, and used nowhere else.
     const KEY: &str = "-----BEGIN OPENSSH PRIVATE KEY-----
 b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQAAAAAAAAABAAAAMwAAAAtzc2gtZW
 QyNTUxOQAAACCw2XKWT8EeBvGytH9cZa0vNTxpKX75bBR5Y5KvYl50QwAAAIiZ50Y+medG
@@ -313,7 +313,7 @@ KQ8SLdzJxUiu1DRQ==
     }
 
     #[test]
-    fn keys_that_are_none() {
+    fn malformed_keys_are_refused() {
         let refused = |members: &[(&str, Value)]| read(members, &[], false).unwrap_err();
         assert_eq!(refused(&[("private_key", text("nonsense"))]), ["ssh.private_key"]);
         assert_eq!(refused(&[("private_key", text(&KEY[..120]))]), ["ssh.private_key"]);

@@ -82,11 +82,11 @@ async fn unknown_arguments_do_not_fail_before_they_are_needed() {
 
 #[test]
 fn a_bad_variable_is_blamed_by_its_name() {
-    let told = |variables: &[(&str, &str)]| {
+    let reported = |variables: &[(&str, &str)]| {
         let mut diagnostics = Diagnostics::new();
         configuration(variables).configured(&Value::object([] as [(&str, Value); 0]), &mut diagnostics);
-        let told = diagnostics.iter().map(|d| (d.summary.clone(), d.path.is_some()));
-        told.filter(|(summary, _)| summary.starts_with("Invalid")).collect::<Vec<_>>()
+        let reported = diagnostics.iter().map(|d| (d.summary.clone(), d.path.is_some()));
+        reported.filter(|(summary, _)| summary.starts_with("Invalid")).collect::<Vec<_>>()
     };
     for (variable, text) in [
         ("PROXMOX_VE_ENDPOINT", "ftp://x"),
@@ -100,18 +100,18 @@ fn a_bad_variable_is_blamed_by_its_name() {
         ("PROXMOX_VE_API_TOKEN", "\"root@pam!tf=secret\""),
         ("PM_USER", "root@pam!tf"),
     ] {
-        assert_eq!(told(&[(variable, text)]), [(format!("Invalid {variable}"), false)], "{variable}");
+        assert_eq!(reported(&[(variable, text)]), [(format!("Invalid {variable}"), false)], "{variable}");
     }
 }
 
 #[test]
-fn half_a_token_of_telmate_is_told_as_that() {
-    let told = |variables: &[(&str, &str)]| {
+fn half_a_token_of_telmate_is_reported() {
+    let reported = |variables: &[(&str, &str)]| {
         let mut diagnostics = Diagnostics::new();
         configuration(variables).credentials(&block(&[]), &mut diagnostics);
         diagnostics.iter().map(|d| d.detail.clone()).collect::<String>()
     };
-    assert!(told(&[("PM_API_TOKEN_ID", "root@pam!tf")]).contains("PM_API_TOKEN_SECRET is not"));
-    assert!(told(&[("PM_API_TOKEN_SECRET", "x")]).contains("PM_API_TOKEN_ID is not"));
-    assert!(!told(&[]).contains("PM_"));
+    assert!(reported(&[("PM_API_TOKEN_ID", "root@pam!tf")]).contains("PM_API_TOKEN_SECRET is not"));
+    assert!(reported(&[("PM_API_TOKEN_SECRET", "x")]).contains("PM_API_TOKEN_ID is not"));
+    assert!(!reported(&[]).contains("PM_"));
 }

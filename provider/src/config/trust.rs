@@ -1,5 +1,5 @@
 //! Whom to trust. Chosen whole, as the way to log in is: a variable left over from elsewhere must not switch off the trust
-//! anchor that somebody wrote.
+//! anchor that is configured.
 
 use pve_schemas::ProviderBlock;
 

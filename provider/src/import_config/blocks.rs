@@ -71,7 +71,7 @@ pub(super) fn write(provider: &Provider, cluster: BTreeMap<&str, Vec<Listed>>) -
     written
 }
 
-/// What is said of several objects stands once at the top of their file.
+/// A comment on several objects is written once at the top of their file.
 fn without_repeats(mut items: Vec<Item>) -> Vec<Item> {
     let mut said: BTreeMap<String, usize> = BTreeMap::new();
     for item in items.iter().flat_map(Item::body) {
@@ -199,7 +199,7 @@ impl Writer {
     }
 }
 
-/// Where a value stands.
+/// The place of a value.
 struct Place<'a> {
     kind: &'a str,
     label: &'a str,

@@ -29,7 +29,7 @@ Existing files are never overwritten. Secrets are never written: they become sen
 variables. The exit code is 0 when the files are written or there is nothing to import, 1 after
 an error, and 2 for an invalid command line.";
 
-/// What the caller wants.
+/// The command to run.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Command {
     Help,

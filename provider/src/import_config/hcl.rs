@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use crate::framework::{Value, quoted};
 
-/// The longest value that stands on one line.
+/// The longest value that is written on one line.
 const LINE: usize = 80;
 
 /// What an attribute is set to.
@@ -73,7 +73,7 @@ fn body(items: &[Item], depth: usize, text: &mut String) {
     let mut rest = items;
     let mut previous: Option<&Item> = None;
     while let Some(item) = rest.first() {
-        if previous.is_some_and(|previous| stands_apart(previous) || stands_apart(item)) && !after_comment(previous) {
+        if previous.is_some_and(|previous| is_separated(previous) || is_separated(item)) && !after_comment(previous) {
             text.push('\n');
         }
         match item {
@@ -105,8 +105,8 @@ fn body(items: &[Item], depth: usize, text: &mut String) {
     }
 }
 
-/// Whether empty lines stand around an item: `fmt` aligns what stands close together.
-fn stands_apart(item: &Item) -> bool {
+/// Whether an item has empty lines around it: `fmt` aligns adjacent lines.
+fn is_separated(item: &Item) -> bool {
     match item {
         Item::Block(..) | Item::Gap => true,
         Item::Attribute(_, value) => is_long(value),

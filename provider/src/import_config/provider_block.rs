@@ -15,7 +15,7 @@ pub(super) struct Node {
 }
 
 impl Node {
-    /// Reads `NAME=ADDRESS` or `NAME=ADDRESS:PORT`; an IPv6 address with a port stands in brackets.
+    /// Reads `NAME=ADDRESS` or `NAME=ADDRESS:PORT`; an IPv6 address with a port is in brackets.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let (name, place) = text.split_once('=')?;
         let (address, port) = match place.strip_prefix('[') {
@@ -45,7 +45,7 @@ pub(super) fn value(schema: &Schema, nodes: &[Node]) -> Value {
         [] => json!({}),
         nodes => json!({"ssh": {"node": nodes.iter().map(node).collect::<Vec<_>>()}}),
     };
-    // A provider that has no `ssh` block is not told of nodes.
+    // Without an `ssh` block the provider needs no nodes.
     Value::from_json(&block, &schema.ty()).unwrap_or_default()
 }
 

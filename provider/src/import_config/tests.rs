@@ -123,7 +123,7 @@ fn device(name: &str, members: &[(&str, Value)]) -> Value {
 }
 
 #[test]
-fn a_secret_becomes_a_variable_wherever_it_stands() {
+fn a_secret_becomes_a_variable_at_any_depth() {
     let connect = |node: &str, password: Option<&str>| {
         Value::object([("node", Value::from(node)), ("password", password.map_or(Value::Null, Value::from))])
     };

@@ -33,7 +33,7 @@ Options:
   --help, -h     print this text"
 );
 
-/// What the caller wants.
+/// The command to run.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Command {
     /// No argument: serve core.

@@ -1,6 +1,6 @@
 //! A start that fails, and where its reason is seen.
 //!
-//! Core takes the first line of stdout for the handshake. A line that is none it shows in its error, behind "Unrecognized
+//! Core takes the first line of stdout for the handshake. It shows a line that is no handshake in its error, behind "Unrecognized
 //! remote plugin message:"; without one it guesses that the plugin was not compiled for this machine. What is on stderr goes
 //! into core's debug log only.
 

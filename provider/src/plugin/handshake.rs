@@ -1,4 +1,4 @@
-//! The one line on stdout that tells core where to connect.
+//! The one line on stdout with the address that core connects to.
 
 use std::io::{self, Write};
 

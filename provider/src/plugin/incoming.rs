@@ -14,7 +14,7 @@ use super::connection::Connection;
 use super::lifetime::Lifetime;
 use super::socket::{Listener, Stream};
 
-/// A local handshake takes a millisecond; who takes longer wants something else.
+/// A local handshake takes a millisecond; a client that takes longer is not core.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 
 /// After a failed accept (no file descriptor left), before the next one.
@@ -62,6 +62,6 @@ async fn admit(
             Err(_) => return tracing::warn!("closed a connection that did not authenticate in time"),
         },
     };
-    // Nobody receives it when the server has just ended.
+    // It is dropped if the server has just ended.
     let _ = sender.send(Connection { stream, _open: lifetime.opened() }).await;
 }

@@ -1,4 +1,4 @@
-//! How long this process has to live: until core says Shutdown, somebody terminates it, or nobody is connected.
+//! How long this process has to live: until core sends Shutdown, a signal terminates it, or no client is connected.
 
 use std::sync::Arc;
 use std::time::Duration;

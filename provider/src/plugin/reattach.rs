@@ -1,4 +1,4 @@
-//! Reattach mode: a person starts the process, in a debugger perhaps, and tells core to use it.
+//! Reattach mode: a person starts the process, in a debugger perhaps, and makes core use it.
 
 use std::io::{self, Write};
 
@@ -9,7 +9,7 @@ use super::socket::Address;
 /// The addresses that `pve-ha/pve` is short for: Terraform's registry and OpenTofu's.
 const SOURCES: [&str; 2] = ["registry.terraform.io/pve-ha/pve", "registry.opentofu.org/pve-ha/pve"];
 
-/// Tells the person what to do.
+/// Prints the next step for the person.
 ///
 /// # Errors
 /// stdout is closed.

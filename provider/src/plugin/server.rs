@@ -17,7 +17,7 @@ use crate::protocol::Service;
 /// Core waits two seconds after Shutdown and then kills. All its calls have been answered by then.
 const AFTER_SHUTDOWN: Duration = Duration::from_secs(1);
 
-/// For what is in flight when nobody waits for us: a write is to be finished, not torn.
+/// For requests in flight after the last client has gone: a write is finished, not interrupted.
 const AFTER_TERMINATION: Duration = Duration::from_secs(10);
 
 /// For the last answers to be fetched and the connection to be closed.
@@ -103,7 +103,7 @@ async fn serve(mode: Mode, service: Service) -> Result<(), NoServer> {
     if tokio::time::timeout(patience, service.stop()).await.is_err() {
         tracing::warn!(?patience, "left with calls unanswered");
     }
-    // Neither of its errors matters any more: a connection that broke, or one that nobody closed.
+    // Neither of its errors matters any more: a connection that broke, or one that was left open.
     let _ = tokio::time::timeout(FLUSH_TIMEOUT, server).await;
     Ok(())
 }

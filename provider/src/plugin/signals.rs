@@ -1,5 +1,5 @@
 //! The signals of the system. Ctrl-C reaches the whole group of processes, so core and we get it both: what it means is
-//! core's to decide, and it tells us by `Stop` and `Shutdown`.
+//! core's to decide, and it sends `Stop` and `Shutdown`.
 
 use std::io;
 
@@ -30,7 +30,7 @@ mod unix {
             })
         }
 
-        /// Waits until somebody wants this very process to end. An interrupt is that only where no core is in charge.
+        /// Waits for a signal that ends this process. An interrupt does so only without core.
         pub(in crate::plugin) async fn end(&mut self, by_interrupt: bool) {
             loop {
                 tokio::select! {
@@ -62,7 +62,7 @@ mod windows {
             ctrl_c().map(Self)
         }
 
-        /// Waits until somebody wants this very process to end. An interrupt is that only where no core is in charge.
+        /// Waits for a signal that ends this process. An interrupt does so only without core.
         pub(in crate::plugin) async fn end(&mut self, by_interrupt: bool) {
             while self.0.recv().await.is_some() {
                 if by_interrupt {

@@ -55,7 +55,7 @@ impl Identity {
             .with_single_cert(vec![certificate.clone()], key)?;
         // OpenTofu's gRPC library refuses a connection without it.
         config.alpn_protocols = vec![b"h2".to_vec()];
-        // There is one connection; nobody comes back.
+        // There is one connection, and no reconnect.
         config.send_tls13_tickets = 0;
         Ok(Self { certificate, config: Arc::new(config) })
     }

@@ -39,7 +39,7 @@ fn answer((msgpack, misfit): (Vec<u8>, Option<Malformed>), diagnostics: &mut Dia
 /// A stored state as JSON.
 ///
 /// # Errors
-/// One diagnostic that says that it is none.
+/// One diagnostic that says that it is malformed.
 pub(super) fn stored(state: Option<&RawState>) -> Result<serde_json::Value, Diagnostics> {
     let json = state.map(|state| state.json.as_slice()).unwrap_or_default();
     serde_json::from_slice(json).map_err(|_| {

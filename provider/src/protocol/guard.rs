@@ -15,11 +15,11 @@ thread_local! {
 pub(super) struct Crash {
     /// Source file and line.
     pub(super) place: String,
-    /// The text, if it stands in the source as it is.
+    /// The text, if it is a literal of the source.
     pub(super) text: Option<&'static str>,
 }
 
-/// Remembers where a panic happened. To be called by the process's panic hook, the only one who is told.
+/// Remembers where a panic happened. To be called by the process's panic hook, the only place that has it.
 pub fn note_panic(info: &PanicHookInfo<'_>) {
     let place = info.location().map(|place| format!("{}:{}", place.file(), place.line()));
     LAST_PLACE.with(|last| *last.borrow_mut() = place);

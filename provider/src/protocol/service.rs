@@ -42,8 +42,8 @@ impl Service {
         self.running.wait().await;
     }
 
-    /// Runs a call in a task of its own, so that it also comes to its end when core is gone and nobody waits for the
-    /// answer any more: a file that is being edited is not left half-way.
+    /// Runs a call in a task of its own, so that it runs to its end even if core is gone: the edit of a file is
+    /// completed.
     async fn call<R: Rpc>(&self, request: Request<R>) -> Result<Response<R::Response>, Status> {
         let backend = Arc::clone(&self.backend);
         let request = request.into_inner();

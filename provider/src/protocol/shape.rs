@@ -63,7 +63,7 @@ impl<'a> Shape<'a> {
         }
     }
 
-    /// Whether core wants an empty collection instead of null here: it does for blocks, which are there or not there,
+    /// Whether core requires an empty collection instead of null here: it does for blocks, which are there or not there,
     /// never null.
     pub(super) fn is_never_null(self) -> bool {
         matches!(self, Self::Nested(nested) if nested.nesting != Nesting::Single)

@@ -52,7 +52,7 @@ impl ClusterFile {
         &self.path
     }
 
-    /// Reads it, without the lock; `None` if there is none.
+    /// Reads it, without the lock; `None` if it does not exist.
     ///
     /// # Errors
     ///
@@ -129,7 +129,7 @@ impl ClusterFile {
             let made = match ssh.run(node, &Command::new("mkdir").arg("--").arg(&path), call).await {
                 Ok(made) => made,
                 Err(error) if error.is_ambiguous() => {
-                    // It may have been made, and nobody else may be holding it.
+                    // It may have been created, with no other holder.
                     if held.is_none() {
                         lock.release().await;
                     } else {

@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn sudo_stands_before_and_never_asks() {
+    fn sudo_is_the_first_word_and_never_prompts() {
         let command = Command::new("cat").args(["--", "/etc/a b"]);
         assert_eq!(command.line(true).unwrap(), "sudo -n -- cat -- '/etc/a b'");
     }

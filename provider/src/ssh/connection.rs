@@ -35,7 +35,7 @@ const FULL_PAUSE: Duration = Duration::from_millis(50);
 pub(super) struct Connection {
     handle: Handle<Peer>,
     sessions: Semaphore,
-    /// Found dead by somebody, perhaps before russh noticed.
+    /// Found dead by a command, perhaps before russh noticed.
     buried: AtomicBool,
     /// `USER@ADDRESS:PORT`.
     pub(super) host: String,
@@ -81,14 +81,14 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// As russh tells; nothing has been run.
+    /// In russh's words; nothing has been run.
     pub(super) async fn session(&self) -> Result<(Channel<client::Msg>, SemaphorePermit<'_>), russh::Error> {
         let permit = self.sessions.acquire().await.map_err(|_| russh::Error::Disconnect)?;
         let mut tries = 0;
         loop {
             match self.handle.channel_open_session().await {
                 Ok(channel) => return Ok((channel, permit)),
-                // sshd frees a session a moment after it has told its end; it may also allow fewer than usual.
+                // sshd frees a session a moment after it has reported its end; it may also allow fewer than usual.
                 Err(russh::Error::ChannelOpenFailure(_)) if tries < FULL_TRIES || self.is_shared() => {
                     tries += 1;
                     tokio::time::sleep(FULL_PAUSE).await;

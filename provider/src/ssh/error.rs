@@ -12,9 +12,9 @@ pub enum ErrorKind {
     HostKey(HostKey),
     /// The two sides have no algorithm in common. Nothing was run.
     Algorithms,
-    /// No way to log in was accepted, or there is none. Nothing was run.
+    /// No login method was accepted, or none is configured. Nothing was run.
     Login,
-    /// sudo wants a password, or forbids the command. Nothing was run.
+    /// sudo requires a password, or forbids the command. Nothing was run.
     Sudo,
     /// The host refuses to run commands. Nothing was run.
     Refused,
@@ -24,7 +24,7 @@ pub enum ErrorKind {
     Failed,
     /// `/etc/pve` is read-only since the cluster has no quorum. Nothing was changed.
     NoQuorum,
-    /// Somebody else held the lock of the cluster file all the time. Nothing was changed.
+    /// Another process held the lock of the cluster file all the time. Nothing was changed.
     Locked,
     /// The command can't be sent: a word has a NUL in it.
     Invalid,

@@ -76,7 +76,7 @@ impl HostKeys {
                 lines.map(|entry| entry.public_key().clone()).collect::<Vec<_>>()
             };
             trusted.revoked.extend(of_name(Some(&Marker::Revoked)));
-            // A line for the address decides; lines for the node's name only where there is none.
+            // A line for the address decides; lines for the node's name apply if it has none.
             if trusted.keys.is_empty() {
                 trusted.keys = of_name(None);
             }

@@ -13,7 +13,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::connection::Peer;
 use super::identity::Identity;
 
-/// How somebody may prove to be a user.
+/// A login method.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Credentials<'a> {
     pub(super) username: &'a str,
@@ -177,7 +177,7 @@ impl Attempt<'_> {
                 }
                 KeyboardInteractiveAuthResponse::InfoRequest { prompts, .. } => prompts,
             };
-            // What is echoed is not the password: a second factor nobody is there to give.
+            // An echoed prompt is not for the password: a second factor, which cannot be given.
             let answers = prompts.iter().map(|prompt| if prompt.echo { String::new() } else { password.to_owned() });
             step = self.peer.authenticate_keyboard_interactive_respond(answers.collect()).await?;
         }

@@ -12,7 +12,7 @@ const ABSENT: &str = "No such file or directory";
 const PMXCFS: &str = "/etc/pve/";
 const ALWAYS: &str = "/etc/pve/.members";
 
-/// Reads a text file; `None` if there is none.
+/// Reads a text file; `None` if it does not exist.
 ///
 /// # Errors
 ///

@@ -105,7 +105,7 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    /// Adds a piece, and tells every line that it completes. `\r` ends a line too: that is how progress is overwritten.
+    /// Adds a piece, and passes on each line that it completes. `\r` ends a line too: progress is overwritten with it.
     pub(super) fn add(&mut self, piece: &[u8], mut tell: impl FnMut(&str)) {
         for part in piece.split_inclusive(|byte| matches!(byte, b'\n' | b'\r')) {
             self.rest.extend_from_slice(part);
@@ -115,7 +115,7 @@ impl Lines {
         }
     }
 
-    /// Tells what was not ended.
+    /// Passes on a last line without an end.
     pub(super) fn flush(&mut self, mut tell: impl FnMut(&str)) {
         let line = std::mem::take(&mut self.rest);
         let line = String::from_utf8_lossy(&line);
@@ -133,12 +133,12 @@ mod tests {
     #[test]
     fn pieces_become_lines() {
         let mut lines = Lines::default();
-        let mut told = Vec::new();
+        let mut reported = Vec::new();
         for piece in ["INFO: a", "b\nINFO", ": c\r\n", "10%\r20%\rdone"] {
-            lines.add(piece.as_bytes(), |line| told.push(line.to_owned()));
+            lines.add(piece.as_bytes(), |line| reported.push(line.to_owned()));
         }
-        lines.flush(|line| told.push(line.to_owned()));
-        assert_eq!(told, ["INFO: ab", "INFO: c", "10%", "20%", "done"]);
+        lines.flush(|line| reported.push(line.to_owned()));
+        assert_eq!(reported, ["INFO: ab", "INFO: c", "10%", "20%", "done"]);
     }
 
     #[test]
@@ -161,15 +161,18 @@ mod tests {
     }
 
     #[test]
-    fn who_lacks_rights_without_sudo_is_told_of_it() {
+    fn missing_rights_without_sudo_suggest_sudo() {
         let note = |unprivileged: Option<&str>, stderr: &str| {
             let origin = Origin { unprivileged: unprivileged.map(str::to_owned), ..Origin::default() };
             let output = Output { exit: 1, stdout: Vec::new(), stderr: stderr.as_bytes().to_vec(), origin };
             output.success().unwrap_err().note().map(str::to_owned)
         };
         let denied = "cat: /etc/pve/ha/fence.cfg: Permission denied\n";
-        let told = note(Some("terraform"), denied).unwrap();
-        assert!(told.contains("`sudo = true`") && told.contains("`terraform ALL=(root) NOPASSWD: ALL`"), "{told}");
+        let reported = note(Some("terraform"), denied).unwrap();
+        assert!(
+            reported.contains("`sudo = true`") && reported.contains("`terraform ALL=(root) NOPASSWD: ALL`"),
+            "{reported}"
+        );
         assert_eq!(note(None, denied), None);
         assert_eq!(note(Some("terraform"), "no such cluster node 'x'\n"), None);
     }

@@ -114,7 +114,7 @@ impl Ssh {
         };
         match &config.jump {
             Some(jump) if key == JUMP => {
-                // A key of its own is the only way in: the nodes' password is none of the jump host's business.
+                // A key of its own is the only way in: the nodes' password is never sent to the jump host.
                 let credentials = match jump.identities.as_slice() {
                     [] => Credentials { username: &jump.username, ..credentials },
                     own => Credentials { username: &jump.username, identities: own, agent: None, password: None },

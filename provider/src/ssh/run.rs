@@ -73,7 +73,7 @@ impl Task<'_> {
         let mut output = Output { exit: 0, stdout: Vec::new(), stderr: Vec::new(), origin: self.origin() };
         let end = {
             let feed = async {
-                // A program may end without reading all of its stdin: its exit code tells, not this.
+                // A program may end without reading all of its stdin: its exit code decides, not this.
                 let fed = channel.data_bytes(self.command.input().to_vec()).await;
                 if fed.is_ok() {
                     let _ = channel.eof().await;
@@ -237,7 +237,7 @@ fn is_sudo_refusal(stderr: &str) -> bool {
     })
 }
 
-/// Ends the command if nobody waits for it any more: on a stop, when the time is over, or when the future is dropped.
+/// Ends the command once its result is not needed: on a stop, when the time is over, or when the future is dropped.
 struct Hold {
     channel: Arc<ChannelWriteHalf<Msg>>,
     done: bool,

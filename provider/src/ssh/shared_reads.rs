@@ -47,7 +47,7 @@ impl SharedReads {
         Ok(text)
     }
 
-    /// Lets nobody who comes from now on see what was read until now, or is being read.
+    /// Discards finished and running reads for all later callers.
     pub(super) fn forget(&self, path: &str) {
         self.files().remove(path);
     }
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_read_that_an_edit_overtook_and_a_failed_one_serve_nobody_else() {
+    async fn a_read_overtaken_by_an_edit_and_a_failed_one_are_not_shared() {
         let reads = SharedReads::default();
         let call = Call::within(Duration::from_secs(10), Default::default());
         let overtaken = reads.get("/f", "pve1", &call, async {

@@ -145,9 +145,9 @@ async fn a_wrong_password() {
     let (_, output) = try_password(methods, &[("Password: ", false)], "battery staple").await;
     let error = output.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Login);
-    let told = format!("{error} {error:?}");
-    assert!(told.contains("Tried: the password; the password, as an answer"), "{told}");
-    assert!(!told.contains("battery"), "{told}");
+    let reported = format!("{error} {error:?}");
+    assert!(reported.contains("Tried: the password; the password, as an answer"), "{reported}");
+    assert!(!reported.contains("battery"), "{reported}");
 }
 
 proptest! {

@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_not_run_is_told_from_what_failed() {
+    fn a_command_that_was_not_run_is_not_one_that_failed() {
         assert_eq!(meaning("cfs-lock 'domain-ha' error: got lock request timeout"), ErrorKind::Locked);
         assert_eq!(meaning("cfs-lock 'file-corosync_conf' error: no quorum!"), ErrorKind::NoQuorum);
         assert_eq!(meaning("cluster not ready - no quorum?"), ErrorKind::NoQuorum);
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lacked_rights_is_told_from_what_went_wrong() {
+    fn missing_rights_are_not_other_failures() {
         assert!(is_denial("cat: /etc/pve/ha/fence.cfg: Permission denied") && is_denial("please run as root"));
         assert!(!is_denial("cat: /etc/pve/ha/fence.cfg: No such file or directory"));
     }

@@ -76,7 +76,7 @@ struct Rule {
     enabled: Option<bool>,
 }
 
-/// Says what it is told.
+/// Reports the diagnostics that it is configured with.
 #[tf_block]
 #[derive(JsonSchema)]
 struct EchoBlock {

@@ -4,7 +4,7 @@ use rmpv::Value as Pack;
 use serde_json::{Value as Json, json};
 use terraform_provider_pve::protocol::tfplugin5::{Diagnostic, DynamicValue, RawState};
 
-/// Stands for an unknown value in a test's JSON.
+/// The text that means an unknown value in a test's JSON.
 pub const UNKNOWN: &str = "(unknown)";
 
 fn pack(json: &Json) -> Pack {

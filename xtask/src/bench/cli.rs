@@ -131,7 +131,7 @@ impl Folder {
         self.run(&["plan", "-detailed-exitcode", "-input=false", "-no-color", "-lock=false"])
     }
 
-    /// The first resource as it stands in the state, with all its instances.
+    /// The first resource of the state, with all its instances.
     pub fn resource(&self) -> Result<Json> {
         let state: Json = serde_json::from_str(&fs::read_to_string(self.state())?)?;
         Ok(state["resources"][0].clone())

@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_skipped_stands_at_the_end_and_did_not_pass() {
+    fn skipped_tests_are_listed_at_the_end_and_did_not_pass() {
         let seen = seen(&[
             "skipped acceptance::tls: needs the control plane of an emulator",
             "skipped acceptance::tls: needs the control plane of an emulator",

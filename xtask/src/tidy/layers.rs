@@ -301,7 +301,7 @@ fn own(layer: &Layer, module: &[&str]) -> String {
     }
 }
 
-/// Where a file stands: its crate's name, then its modules.
+/// The path of a file's module: its crate's name, then its modules.
 fn module(file: &str) -> Vec<String> {
     let crates = [
         ("schemas/src/", "pve_schemas"),
@@ -348,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn each_layer_is_refused_what_stands_above_it() {
+    fn each_layer_is_refused_the_layers_above_it() {
         for (file, text) in [
             ("schemas/src/quorum.rs", "use tokio::fs;"),
             ("schemas/src/quorum.rs", "use std::fs;"),

@@ -14,7 +14,7 @@ pub struct Named {
     pub in_tests: bool,
 }
 
-/// The paths that `source` names. `module` is where the file stands.
+/// The paths that `source` names. `module` is the module of the file.
 pub fn paths(source: &str, module: &[&str]) -> Vec<Named> {
     let mut reader = Reader {
         tokens: tokens(source),

@@ -40,7 +40,7 @@ impl Keys {
         self.sign(&utf8_percent_encode(user, ESCAPE).to_string(), now)
     }
 
-    /// The ticket of somebody who still owes the second factor.
+    /// The ticket of a user who has not given the second factor yet.
     #[must_use]
     pub fn half_ticket(&self, user: &str, challenge: &str, now: i64) -> String {
         let escaped = utf8_percent_encode(challenge, NON_ALPHANUMERIC);

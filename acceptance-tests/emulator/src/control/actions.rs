@@ -255,7 +255,7 @@ enum Edit {
     },
 }
 
-/// What somebody else does to the cluster behind a client's back.
+/// A change of the cluster outside of the client.
 fn edit(shared: &Shared, edit: Edit) -> Outcome {
     match edit {
         Edit::File { file, text, node: Some(node) } => {

@@ -64,7 +64,7 @@ pub enum CommandFaultKind {
     FailAfter,
     /// The connection breaks before it is run.
     CutBefore,
-    /// It is run, and the connection breaks before anybody hears of it.
+    /// It is run, and the connection breaks before its exit status is sent.
     CutAfter,
     /// It isn't run, and no answer ever comes.
     HangBefore,
@@ -78,7 +78,7 @@ fn one() -> i32 {
     1
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "serde wants the field's type")]
+#[expect(clippy::unnecessary_wraps, reason = "serde requires the field's type")]
 fn once() -> Option<u64> {
     Some(1)
 }
@@ -241,7 +241,7 @@ impl Commands {
         push(&self.log, entry);
     }
 
-    /// What a fence agent was told to answer.
+    /// The scripted answer of a fence agent.
     pub(crate) fn scripted(&self, agent: &str, action: &str, options: &BTreeMap<String, String>) -> Option<Scripted> {
         let fits = |answer: &&Scripted| {
             answer.agent.as_deref().is_none_or(|name| name == agent)

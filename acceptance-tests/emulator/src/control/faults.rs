@@ -46,7 +46,7 @@ pub struct Edit {
     pub params: Map<String, Value>,
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "serde wants the field's type")]
+#[expect(clippy::unnecessary_wraps, reason = "serde requires the field's type")]
 fn once() -> Option<u64> {
     Some(1)
 }
@@ -138,7 +138,7 @@ impl Faults {
         Ok(())
     }
 
-    /// Takes all faults away and tells how many requests met one.
+    /// Removes all faults and returns how many requests met one.
     pub fn clear(&self) -> u64 {
         self.lock().drain(..).map(|armed| armed.met).sum()
     }

@@ -2,7 +2,7 @@
 //!
 //! | call | body | does |
 //! |---|---|---|
-//! | `clock` | `{"mode":"virtual"\|"real"}?` | takes the clock over or lets it run; tells the time |
+//! | `clock` | `{"mode":"virtual"\|"real"}?` | stops the clock or lets it run; returns the time |
 //! | `advance` | `{"seconds":N}` | takes the clock over and moves it; every daemon does what is due |
 //! | `fail`, `restore` | `{"node":NAME}` | cuts or restores a node's power |
 //! | `certificate` | – | the certificate that is served is renewed by the cluster's own authority |
@@ -23,7 +23,7 @@
 //! | `commands`, `commands/reset`, `commands/clear` | – | what was run; forgets that; forgets faults and answers, too |
 //! | `machine` | `{"machine":NAME,"reachable":BOOL?,"trusts":[NODE]?,"sudo":BOOL?,"packages":{…}?,"units":{…}?,"files":{…}?}` | changes a node's own things, or those of a host that a QDevice can be on |
 //! | `authorise` | `{"key":LINE}` | lets the owner of a public key in |
-//! | `fence` | `{"text":TEXT,"attempts":[[NODE,N]]?}` | tells how Proxmox reads a text of fence.cfg |
+//! | `fence` | `{"text":TEXT,"attempts":[[NODE,N]]?}` | returns how Proxmox reads a text of fence.cfg |
 //! | `upgrade` | `{"version":V?,"node":NAME?}` | installs a version on a node or on all, from PVE 8 to 9 on all but the last; without one on the last, too |
 //! | `seed` | `{"initial":"seed"\|"fresh","seed":{…}?}` | begins anew |
 //! | `locks` | – | who holds which cluster lock since when, and how many API calls wait for it and have waited so far |

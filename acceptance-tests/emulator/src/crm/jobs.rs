@@ -46,7 +46,7 @@ impl Wanted {
 }
 
 impl Shared {
-    /// Begins an action on a guest, or tells how far it is.
+    /// Begins an action on a guest, or returns its progress.
     pub(super) fn act(&mut self, world: &mut World, node: &str, sid: &str, action: Action<'_>) -> Progress {
         let wanted = Wanted::of(action);
         if let Some(job) = self.jobs.remove(sid).filter(|job| job.node == node && job.wanted == wanted) {

@@ -2,7 +2,7 @@
 //!
 //! The managers themselves are those of `pve_ha_manager`; here is only when they work, and what they
 //! find: files below `/etc/pve/ha`, guests, tasks. Invariant: services are started, stopped, moved and recovered by them
-//! alone, and all that anybody sees of it stands in their status files.
+//! alone, and all that others see of it are their status files.
 
 mod configuration;
 mod document;
@@ -68,7 +68,7 @@ struct Daemons {
 /// Managers whose node goes down in order.
 #[derive(Debug, Default)]
 struct Leaving {
-    told: bool,
+    reported: bool,
     lrm_gone: bool,
     crm_gone: bool,
 }
@@ -180,8 +180,8 @@ impl Crm {
         self.reset_expired(world, second);
         for (node, daemons) in &mut self.nodes {
             world.working_node = Some(node.clone());
-            if !daemons.leaving.told && world.nodes.get(node).is_some_and(|node| node.shutdown.is_some()) {
-                daemons.leaving.told = true;
+            if !daemons.leaving.reported && world.nodes.get(node).is_some_and(|node| node.shutdown.is_some()) {
+                daemons.leaving.reported = true;
                 self.shared.read_config(world);
                 daemons.lrm.stop(&mut At::new(world, &mut self.shared, node));
             }

@@ -161,7 +161,7 @@ impl Host<'_> {
         Ok(())
     }
 
-    /// What stands at a path.
+    /// The properties of a path.
     pub(super) fn stat(&self, path: &str) -> Result<Stat, Errno> {
         let path = self.resolve(path);
         if self.is_shared(&path) {

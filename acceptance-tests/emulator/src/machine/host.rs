@@ -8,7 +8,7 @@ use crate::control::commands::{Commands, Plan};
 use crate::pipeline::Cluster;
 use crate::world::{Machine, World};
 
-/// A machine with somebody at work on it.
+/// A machine and the user at work on it.
 pub(crate) struct Host<'w> {
     pub(super) cluster: &'w Cluster,
     pub(super) world: &'w mut World,

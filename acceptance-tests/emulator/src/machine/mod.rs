@@ -47,7 +47,7 @@ pub struct Outcome {
     pub stdout: String,
     /// Its stderr.
     pub stderr: String,
-    /// How long it takes on a real machine, as far as somebody asked for it.
+    /// How long it takes on a real machine, as far as a fault sets it.
     pub seconds: f64,
 }
 

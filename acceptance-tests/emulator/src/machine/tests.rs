@@ -254,7 +254,7 @@ fn faults_meet_the_commands_they_were_made_for() {
 }
 
 #[test]
-fn fence_agents_answer_as_they_are_told() {
+fn fence_agents_give_the_scripted_answer() {
     let rig = rig(1);
     let ask = |rig: &Rig| rig.run_as("root", "fence_ipmilan", "ip=10.0.0.9\npassword=secret\naction=status\n");
     assert_eq!(ask(&rig).stdout, "Status: ON\n");

@@ -51,7 +51,7 @@ impl Codec {
         }
     }
 
-    /// The value that a text in a file stands for.
+    /// The value of a text in a file.
     #[must_use]
     pub(super) fn read(self, text: &str) -> String {
         match self {
@@ -60,7 +60,7 @@ impl Codec {
         }
     }
 
-    /// The text in the file that stands for a value.
+    /// The text of a value in a file.
     ///
     /// # Errors
     /// Perl's complaint about a character that doesn't fit into a byte.

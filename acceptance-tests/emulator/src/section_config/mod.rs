@@ -49,7 +49,7 @@ pub struct Opt {
     pub required: bool,
     /// Whether it can't be changed.
     pub fixed: bool,
-    /// How the value stands in the file.
+    /// How the value is written in the file.
     pub codec: Codec,
 }
 

@@ -71,7 +71,7 @@ fn values(plugin: &Plugin, lines: &[&str]) -> Values {
 
 fn value(option: &Opt, text: &str) -> Option<Value> {
     let text = match text {
-        // A flag: whatever stands behind it switches it on.
+        // A flag: any text after it enables it.
         _ if option.name == "disable" => "1",
         "" if option.is_boolean() => "1",
         "" => return None,

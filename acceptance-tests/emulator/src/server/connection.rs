@@ -43,7 +43,7 @@ pub(super) async fn run(stream: TcpStream, peer: SocketAddr, tls: TlsAcceptor, s
     let mut first = [0u8; 1];
     let peeked = tokio::time::timeout(IDLE, stream.peek(&mut first)).await;
     match peeked {
-        // 0x16 opens a TLS handshake; anything else is somebody speaking plain HTTP.
+        // 0x16 opens a TLS handshake; anything else is plain HTTP.
         Ok(Ok(1)) if first[0] == 0x16 => {}
         Ok(Ok(1)) => return redirect(stream).await,
         _ => return,

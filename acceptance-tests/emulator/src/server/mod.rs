@@ -47,7 +47,7 @@ pub struct Options {
     pub seed: Option<Seed>,
     /// Whether HA was used before.
     pub initial: Initial,
-    /// The time at which its clock stands; without one it runs from now on.
+    /// The time at which its clock is stopped; without it the clock runs.
     pub clock: Option<f64>,
     /// The file the cluster is kept in; without one it lives in memory only.
     pub state: Option<PathBuf>,
@@ -160,7 +160,7 @@ impl Shared {
         }
     }
 
-    /// The node that the listener stands for gets a new certificate of the same authority.
+    /// The node of the listener gets a new certificate of the same authority.
     pub(crate) fn renew_certificate(&self) -> Result<String, tls::TlsError> {
         let mut fingerprints = self.fingerprints.lock().unwrap_or_else(PoisonError::into_inner);
         let Some((node, known)) = fingerprints.first_mut() else { return Ok(String::new()) };
@@ -173,7 +173,7 @@ impl Shared {
 }
 
 impl Shared {
-    /// Puts the first world in place, the saved one if there is one, and tells its credentials.
+    /// Puts the first world in place, the saved one if there is one, and returns its credentials.
     fn prepare(&self, seed: &Seed) -> Result<(Option<String>, Option<String>), StartError> {
         let mut world = self.build_world(seed, self.options.initial);
         if let Some(path) = self.options.state.as_ref().filter(|path| path.exists()) {
@@ -281,7 +281,7 @@ impl Handle {
         &self.ca_pem
     }
 
-    /// The file the CA certificate stands in.
+    /// The file with the CA certificate.
     #[must_use]
     pub fn ca_file(&self) -> &Path {
         &self.ca_file
@@ -363,7 +363,7 @@ async fn accept(listener: TcpListener, tls: TlsAcceptor, shared: Arc<Shared>, tr
     }
 }
 
-/// Keeps daemons working while nobody asks, and the saved state fresh.
+/// Keeps daemons working between requests, and the saved state fresh.
 async fn daemons(shared: Arc<Shared>) {
     let mut every = tokio::time::interval(Duration::from_secs(1));
     let mut saved = String::new();

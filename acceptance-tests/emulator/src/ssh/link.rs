@@ -1,4 +1,4 @@
-//! One connection: what stands between the client's socket and the SSH library, so that it can be cut at any time.
+//! One connection: a layer between the client's socket and the SSH library, so that it can be cut at any time.
 
 use std::sync::Arc;
 

@@ -34,7 +34,7 @@ const BACKLOG: u32 = 1024;
 pub struct Access {
     /// The port of each node on the address the API listens on.
     pub ports: BTreeMap<String, u16>,
-    /// The host key of all nodes, as it stands in `known_hosts` behind the address.
+    /// The host key of all nodes, as `known_hosts` has it after the address.
     pub host_key: String,
     /// The file with the private key that root and `terraform`, who may use sudo, log in with.
     pub private_key_file: PathBuf,
@@ -129,12 +129,12 @@ impl Server {
             match listener.take() {
                 Some(listener) => self.serve(listener, &tracker).await,
                 None => match self.bind() {
-                    // Nobody is there, and nobody else gets the port meanwhile.
+                    // No server listens, and the port stays reserved.
                     Ok(port) => {
                         self.wait_for_power(true).await;
                         listener = port.listen(BACKLOG).ok();
                     }
-                    // Somebody else has it already; then it is tried again.
+                    // Another process has the port already; then it is tried again.
                     Err(_) => tokio::time::sleep(POLL_INTERVAL).await,
                 },
             }

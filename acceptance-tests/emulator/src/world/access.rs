@@ -23,7 +23,7 @@ pub enum Caller {
 }
 
 impl Caller {
-    /// `user@realm` or `user@realm!token`, as it stands in UPIDs.
+    /// `user@realm` or `user@realm!token`, as in UPIDs.
     #[must_use]
     pub fn id(&self) -> String {
         match self {

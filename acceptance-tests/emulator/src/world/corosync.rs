@@ -174,7 +174,7 @@ impl World {
         text + "  secauth: on\n  version: 2\n}\n\n"
     }
 
-    /// Takes over what somebody wrote into corosync.conf: votes, QDevice and version. Nodes come and go by `pvecm` only.
+    /// Applies an edit of corosync.conf: votes, QDevice and version. Nodes come and go by `pvecm` only.
     pub fn load_corosync_conf(&mut self, text: &str) {
         let entries = entries(text);
         let find = |path: &str| entries.iter().find(|(name, _)| name == path).map(|(_, value)| value.as_str());

@@ -14,7 +14,7 @@ use super::{Node, Profile, Pve, World};
 pub const QDEVICE_STORE: &str = "/etc/corosync/qdevice/net/nssdb";
 /// Where corosync-qnetd keeps its own.
 pub const QNETD_STORE: &str = "/etc/corosync/qnetd/nssdb";
-/// What tells watchdog-mux which module to load.
+/// The file with the module that watchdog-mux loads.
 pub const HA_DEFAULTS: &str = "/etc/default/pve-ha-manager";
 
 const HA_DEFAULTS_TEXT: &str = "# select watchdog module (default is softdog)\n#WATCHDOG_MODULE=ipmi_watchdog\n";

@@ -67,7 +67,7 @@ pub struct World {
     pub machines: BTreeMap<String, Machine>,
     /// When the partition that answers lost quorum.
     pub quorum_lost: Option<f64>,
-    /// Folders below `/etc/pve` that somebody made, cluster locks among them, and when they were changed last.
+    /// Folders created below `/etc/pve`, cluster locks among them, and when they were changed last.
     pub folders: BTreeMap<String, f64>,
     /// The API calls that hold cluster locks, by lock.
     pub(crate) lock_holders: BTreeMap<String, String>,
@@ -116,7 +116,7 @@ impl World {
         self.clock = clock;
     }
 
-    /// Moves a clock that stands (it is stopped if need be) and runs what is due.
+    /// Stops the clock, moves it forward and runs what is due.
     pub fn advance(&mut self, seconds: f64) {
         self.catch_up();
         self.clock.stop();
@@ -139,7 +139,7 @@ impl World {
         if self.is_quorate() { Ok(()) } else { Err(ApiError::die("cluster not ready - no quorum?")) }
     }
 
-    /// Turns a list whose order Proxmox leaves to Perl's hashes, so that nobody relies on it.
+    /// Reverses a list whose order Proxmox leaves to Perl's hashes, so that no test relies on it.
     pub fn any_order<T>(&mut self, mut items: Vec<T>) -> Vec<T> {
         self.turn = self.turn.wrapping_add(1);
         if !items.is_empty() {

@@ -172,7 +172,7 @@ impl World {
         HaManager::of(Version::read(installed.unwrap_or(&self.profile.ha_manager)))
     }
 
-    /// What `/nodes/NODE/version` tells: version, release and commit of pve-manager.
+    /// The answer of `/nodes/NODE/version`: version, release and commit of pve-manager.
     #[must_use]
     pub fn manager_of(&self, node: &str) -> (&str, String, &str) {
         let installed = self.machines.get(node).and_then(|machine| machine.packages.get(MANAGER));

@@ -21,7 +21,7 @@ fn seed(nodes: usize, guests: usize) -> Seed {
     Seed::parse(&json!({"nodes": nodes, "guests": guests, "users": users}).to_string()).unwrap()
 }
 
-/// Plans everything that a configuration of `count` HA resources and as many rules has; tells the requests that took.
+/// Plans everything that a configuration of `count` HA resources and as many rules has; returns the number of requests.
 fn requests(cluster: &Cluster, count: usize) -> u64 {
     let core = runtime::block_on(Core::with(cluster, &[]));
     cluster.emulator().counters().reset();

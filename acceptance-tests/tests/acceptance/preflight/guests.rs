@@ -52,20 +52,20 @@ fn a_guest_that_was_removed_while_its_ha_resource_stays() {
 }
 
 #[test]
-fn a_plan_without_a_change_tells_of_a_removed_guest() {
-    let name = "preflight::guests::a_plan_without_a_change_tells_of_a_removed_guest";
+fn a_plan_without_changes_warns_of_a_removed_guest() {
+    let name = "preflight::guests::a_plan_without_changes_warns_of_a_removed_guest";
     let Some(cluster) = Cluster::own(name, Options::default()).map(Arc::new) else { return };
     let w = Workspace::new(&cluster);
     w.configure("resource \"pve_ha_resource\" \"a\" {\n  sid = \"vm:100\"\n}\n");
     w.apply();
-    let told = || {
+    let reported = || {
         let run = w.expect(0, &["plan", "-json", "-detailed-exitcode"]);
         run.warnings().iter().filter(|warning| warning.summary == "The guest does not exist: vm:100").count()
     };
-    assert_eq!(told(), 0);
+    assert_eq!(reported(), 0);
     cluster.emulator().cluster().world().remove_guest(100);
-    assert_eq!(told(), 1);
-    // What is to be removed anyway is not told of.
+    assert_eq!(reported(), 1);
+    // An object that the plan removes is not reported.
     w.configure("");
     assert!(!w.expect(0, &["plan", "-json"]).text.contains("does not exist"));
 }
@@ -92,8 +92,8 @@ fn a_container_that_is_a_virtual_machine_ends_in_the_error_state_on_pve_8() {
     assert_eq!(cluster.api.read("/cluster/ha/resources/ct:100")["sid"], "ct:100");
     let status = cluster.api.read("/cluster/ha/status/manager_status");
     assert_eq!(status["manager_status"]["service_status"]["ct:100"]["state"], "error", "{status}");
-    let told = applied.warnings().iter().any(|warning| warning.flat().contains("ct:100: it is in the error state"));
-    assert!(told, "{}", applied.text);
+    let reported = applied.warnings().iter().any(|warning| warning.flat().contains("ct:100: it is in the error state"));
+    assert!(reported, "{}", applied.text);
 }
 
 #[test]
@@ -201,7 +201,7 @@ fn missing_privileges() {
     let job = json!({"guest": 100, "target": "pve2"});
     let Some(b) = with_roles(Release::V9, &[("/", "PVEAuditor")]) else { return };
     b.create(RESOURCE, web.clone()).warns(check, "", &["Sys.Console on /", "pveum acl modify / --users a@pve"]);
-    // Told once.
+    // Reported once.
     b.create(RESOURCE, json!({"sid": "vm:101"})).not(check);
     b.create(JOB, job.clone()).warns(check, "", &["VM.Replicate on /vms/100"]);
     b.create("pve_datacenter_options", json!({"keyboard": "de"})).warns(check, "", &["Sys.Modify on /"]);

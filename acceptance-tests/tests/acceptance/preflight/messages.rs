@@ -6,8 +6,8 @@ use acceptance_tests::{Cluster, Workspace};
 use pve_emulator::{Options, Release};
 
 #[test]
-fn a_plan_tells_on_which_line_and_what_to_do() {
-    let name = "preflight::messages::a_plan_tells_on_which_line_and_what_to_do";
+fn a_plan_reports_the_line_and_the_next_step() {
+    let name = "preflight::messages::a_plan_reports_the_line_and_the_next_step";
     let Some(cluster) = Cluster::own(name, Options::default()).map(Arc::new) else { return };
     let w = Workspace::new(&cluster);
     w.configure(
@@ -24,16 +24,16 @@ resource "pve_ha_node_affinity_rule" "web" {
 "#,
     );
     let run = w.expect(0, &["plan", "-json"]);
-    // Core tells the warnings of two objects in no order.
-    let mut told: Vec<_> =
+    // Core prints the warnings of two objects in any order.
+    let mut reported: Vec<_> =
         run.warnings().iter().map(|m| (m.address.clone(), m.summary.clone(), m.line.clone())).collect();
-    told.sort();
+    reported.sort();
     let expected = [
         ("pve_ha_node_affinity_rule.web", "No failover: web", "nodes     = { pve1 = 1 }"),
         ("pve_ha_resource.web", "Relocation is disabled: vm:100", "max_relocate = 0"),
     ];
-    assert_eq!(told, expected.map(|(a, s, l)| (a.to_owned(), s.to_owned(), l.to_owned())));
-    // What the plan has told, the apply goes on with.
+    assert_eq!(reported, expected.map(|(a, s, l)| (a.to_owned(), s.to_owned(), l.to_owned())));
+    // The apply repeats the findings of the plan.
     w.apply();
     w.plan_is_empty();
     // Silenced in the provider block.
@@ -76,13 +76,13 @@ resource "pve_ha_node_affinity_rule" "typo" {
     );
     cluster.emulator().counters().reset();
     let run = w.plan_fails();
-    let mut told: Vec<_> = run.errors().iter().map(|m| (m.address.clone(), m.summary.clone())).collect();
-    told.sort();
+    let mut reported: Vec<_> = run.errors().iter().map(|m| (m.address.clone(), m.summary.clone())).collect();
+    reported.sort();
     let expected = [
         ("pve_ha_node_affinity_rule.typo", "Unknown node pv2 in rule typo"),
         ("pve_ha_resource_affinity_rule.far", "Resources are kept together and apart: far"),
     ];
-    assert_eq!(told, expected.map(|(a, s)| (a.to_owned(), s.to_owned())), "{}", run.text);
+    assert_eq!(reported, expected.map(|(a, s)| (a.to_owned(), s.to_owned())), "{}", run.text);
     let asked = cluster.emulator().counters().report();
     assert!(asked["requests"].as_object().unwrap().keys().all(|call| call.starts_with("GET ")), "{asked}");
 }
@@ -98,13 +98,13 @@ fn destroying_everything_warns_of_nothing() {
     w.apply();
     let run = w.expect(0, &["plan", "-destroy", "-json"]);
     assert!(run.warnings().is_empty(), "{}", run.text);
-    // Only the resources: the rule stays behind, and is told of.
+    // Only the resources: the rule remains, and is reported.
     let run = w.expect(0, &["state", "rm", "pve_ha_resource_affinity_rule.far"]);
     assert!(run.warnings().is_empty());
     w.configure("");
     let run = w.expect(0, &["plan", "-json"]);
-    let told: Vec<String> = run.warnings().iter().map(|m| m.flat()).collect();
-    assert!(told.len() == 2 && told.iter().all(|text| text.contains("far still names it")), "{told:?}");
+    let reported: Vec<String> = run.warnings().iter().map(|m| m.flat()).collect();
+    assert!(reported.len() == 2 && reported.iter().all(|text| text.contains("far still names it")), "{reported:?}");
 }
 
 #[test]
@@ -117,13 +117,13 @@ fn on_pve_8_groups_are_checked() {
         "resource \"pve_ha_group\" \"web\" {\n  name       = \"web\"\n  nodes      = { pve1 = 1 }\n  restricted = true\n}\n",
     );
     let run = w.expect(0, &["plan", "-json"]);
-    let told: Vec<_> = run.warnings().iter().map(|m| m.summary.clone()).collect();
-    assert_eq!(told, ["No failover: web"], "{}", run.text);
+    let reported: Vec<_> = run.warnings().iter().map(|m| m.summary.clone()).collect();
+    assert_eq!(reported, ["No failover: web"], "{}", run.text);
 }
 
 #[test]
-fn what_is_tainted_is_not_told_as_if_others_had_made_it() {
-    let name = "preflight::messages::what_is_tainted_is_not_told_as_if_others_had_made_it";
+fn a_tainted_object_is_not_reported_as_made_outside_of_terraform() {
+    let name = "preflight::messages::a_tainted_object_is_not_reported_as_made_outside_of_terraform";
     let Some(cluster) = Cluster::own(name, Options::default()).map(Arc::new) else { return };
     let w = Workspace::new(&cluster);
     w.configure("resource \"pve_ha_resource\" \"r\" {\n  sid = \"vm:100\"\n}\n");
@@ -134,8 +134,8 @@ fn what_is_tainted_is_not_told_as_if_others_had_made_it() {
     // Out of the state, it is.
     w.expect(0, &["state", "rm", "pve_ha_resource.r"]);
     let run = w.expect(0, &["plan", "-json"]);
-    let told: Vec<_> = run.warnings().iter().map(|warning| warning.summary.clone()).collect();
-    assert_eq!(told, ["The object exists already: vm:100"], "{}", run.text);
+    let reported: Vec<_> = run.warnings().iter().map(|warning| warning.summary.clone()).collect();
+    assert_eq!(reported, ["The object exists already: vm:100"], "{}", run.text);
     // With an import in its place it is not.
     let import = "import {\n  to = pve_ha_resource.r\n  id = \"vm:100\"\n}\n";
     w.configure(&format!("{import}resource \"pve_ha_resource\" \"r\" {{\n  sid = \"vm:100\"\n}}\n"));

@@ -78,12 +78,12 @@ impl Bench {
         Said(runtime::block_on(self.core.plan_of(kind, &prior, &Value::Null)).diagnostics.into_iter().collect())
     }
 
-    /// Somebody adds a HA resource.
+    /// Adds an HA resource outside of Terraform.
     pub fn manage(&self, sid: &str) {
         self.cluster.api.post("/cluster/ha/resources", &[("sid", sid)]);
     }
 
-    /// Somebody adds a rule.
+    /// Adds a rule outside of Terraform.
     pub fn rule(&self, name: &str, kind: &str, resources: &str, more: (&str, &str)) {
         let parameters = [("rule", name), ("type", kind), ("resources", resources), more];
         self.cluster.api.post("/cluster/ha/rules", &parameters);
@@ -119,14 +119,14 @@ impl Said {
         let is_it = |rest: &str| rest.is_empty() || rest.starts_with([':', ' ']);
         // A check may have a head line of its own, but a warning says how it is silenced.
         let silenced = format!("ignore_preflight = [{name:?}]");
-        let found = |told: &&Diagnostic| {
-            told.summary.strip_prefix(check.summary).is_some_and(is_it) || told.detail.contains(&silenced)
+        let found = |reported: &&Diagnostic| {
+            reported.summary.strip_prefix(check.summary).is_some_and(is_it) || reported.detail.contains(&silenced)
         };
         self.0.iter().find(found)
     }
 
     #[track_caller]
-    fn told(&self, name: &str, severity: Severity, path: &str) -> &str {
+    fn reported(&self, name: &str, severity: Severity, path: &str) -> &str {
         let found = self.of(name).unwrap_or_else(|| panic!("{name} says nothing: {:?}", self.0));
         assert_eq!(found.severity, severity, "{found:?}");
         assert_eq!(found.path.as_ref().map(ToString::to_string).unwrap_or_default(), path, "{found:?}");
@@ -136,7 +136,7 @@ impl Said {
     /// The check `name` warns of the attribute at `path`, with these words.
     #[track_caller]
     pub fn warns(&self, name: &str, path: &str, words: &[&str]) {
-        let detail = self.told(name, Severity::Warning, path);
+        let detail = self.reported(name, Severity::Warning, path);
         assert!(detail.contains(&format!("ignore_preflight = [{name:?}]")), "{detail}");
         for word in words {
             assert!(detail.contains(word), "{word} is missing in {detail}");
@@ -146,7 +146,7 @@ impl Said {
     /// The check `name` refuses the attribute at `path`, with these words.
     #[track_caller]
     pub fn errs(&self, name: &str, path: &str, words: &[&str]) {
-        let detail = self.told(name, Severity::Error, path);
+        let detail = self.reported(name, Severity::Error, path);
         for word in words {
             assert!(detail.contains(word), "{word} is missing in {detail}");
         }

@@ -55,11 +55,11 @@ fn a_node_that_takes_resources_along() {
     b.create(RESOURCE, json!({"sid": "vm:102", "state": "ignored"})).not(check);
     let said = b.create(NODE_RULE, lonely(&["vm:100", "vm:101", "vm:102"]));
     said.warns(check, "nodes", &["aa: pve1 is the only node of the highest priority, so vm:100 goes back"]);
-    // Told once.
+    // Reported once.
     b.create(NODE_RULE, lonely(&["vm:100", "vm:101", "vm:102"])).not(check);
     b.create(NODE_RULE, node_rule("bb", &["vm:100"], json!({"pve1": 2, "pve2": 2, "pve3": 1}))).not(check);
     b.create(NODE_RULE, lonely(&["vm:101", "vm:102"])).not(check);
-    // The rule stands already, the resource changes.
+    // The rule exists already, the resource changes.
     b.manage("vm:103");
     b.rule("live", "node-affinity", "vm:103", ("nodes", "pve1:2,pve2"));
     let b = b.anew();
@@ -152,8 +152,8 @@ fn what_a_node_keeps_in_maintenance() {
     };
     rules(&b, &[&away("1")]);
     let b = b.anew();
-    let told = ["pve1: vm:100 (rule away) has no other node to run on that is online, and stays there"];
-    b.create(KIND, here.clone()).warns(check, "node", &told);
+    let reported = ["pve1: vm:100 (rule away) has no other node to run on that is online, and stays there"];
+    b.create(KIND, here.clone()).warns(check, "node", &reported);
     b.create(KIND, with(here.clone(), json!({"wait_for_evacuation": false}))).not(check);
     b.create(KIND, json!({"node": "pve2"})).not(check);
     // The plan takes the rule away.

@@ -27,7 +27,7 @@ fn a_resource_in_two_node_affinity_rules() {
     let b = b.anew();
     let said = b.create(NODE_RULE, node_rule("aa", &["vm:100"], both.clone()));
     said.warns(check, "resources", &["unless this plan changes live"]);
-    // One that is switched off, or changed by this very plan, is in nobody's way.
+    // One that is disabled, or changed by this very plan, is no conflict.
     let b = b.anew();
     let live = node_rule("live", &["vm:100"], both.clone());
     b.change(NODE_RULE, live.clone(), with(live.clone(), json!({"disabled": true}))).nothing();
@@ -129,7 +129,7 @@ fn rules_over_unmanaged_guests() {
     let said = b.create(NODE_RULE, node_rule("aa", &["vm:100", "vm:104", "vm:105"], two.clone()));
     said.warns(check, "resources", &["aa: vm:104 and vm:105 are not HA resources", "pve_ha_resource.NAME.sid"]);
     b.create(NODE_RULE, node_rule("aa", &["vm:100"], two.clone())).not(check);
-    // One that this plan makes is one, and one that it removes is none.
+    // A rule created by this plan counts, a rule removed by it does not.
     b.create(RESOURCE, json!({"sid": "vm:104"}));
     b.create(NODE_RULE, node_rule("aa", &["vm:104"], two.clone())).not(check);
     b.destroy(RESOURCE, json!({"sid": "vm:100"}));

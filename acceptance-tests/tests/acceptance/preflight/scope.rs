@@ -33,8 +33,8 @@ fn what_does_not_change_is_not_checked() {
 }
 
 #[test]
-fn two_resources_that_create_the_same_are_told() {
-    let name = "preflight::scope::two_resources_that_create_the_same_are_told";
+fn two_resources_that_create_the_same_object_are_reported() {
+    let name = "preflight::scope::two_resources_that_create_the_same_object_are_reported";
     let Some(b) = Bench::new(name, Release::V9) else { return };
     let vm = json!({"sid": "vm:100"});
     b.create(RESOURCE, vm.clone()).not("planned-twice");
@@ -50,8 +50,8 @@ fn two_resources_that_create_the_same_are_told() {
 }
 
 #[test]
-fn what_one_resource_destroys_and_another_one_creates_is_told() {
-    let name = "preflight::scope::what_one_resource_destroys_and_another_one_creates_is_told";
+fn one_object_destroyed_and_created_by_two_resources_is_reported() {
+    let name = "preflight::scope::one_object_destroyed_and_created_by_two_resources_is_reported";
     let Some(b) = Bench::new(name, Release::V9) else { return };
     let check = "destroyed-and-created";
     let (vm, other) = (json!({"sid": "vm:100"}), json!({"sid": "vm:101"}));
@@ -83,8 +83,8 @@ fn what_one_resource_destroys_and_another_one_creates_is_told() {
 }
 
 #[test]
-fn what_exists_already_is_told_before_apply_meets_it() {
-    let name = "preflight::scope::what_exists_already_is_told_before_apply_meets_it";
+fn an_existing_object_is_reported_at_plan() {
+    let name = "preflight::scope::an_existing_object_is_reported_at_plan";
     let Some(b) = Bench::new(name, Release::V9) else { return };
     let check = "exists-already";
     b.manage("vm:100");
@@ -163,14 +163,14 @@ fn a_replacement_under_a_taken_id_is_no_plan() {
     w.apply();
     w.configure(&(resource("a", "vm:102") + &resource("b", "ct:950") + &job(100)));
     assert!(!w.plan_fails().text.contains("The id of the replacement is taken"));
-    // Without a refresh that can't be told.
+    // Not reported without a refresh.
     w.configure(&(resource("a", "vm:101") + &resource("b", "vm:102") + &job(100)));
     w.expect(0, &["plan", "-json", "-refresh=false"]);
 }
 
 #[test]
-fn what_one_resource_destroys_and_another_one_keeps_is_told() {
-    let name = "preflight::scope::what_one_resource_destroys_and_another_one_keeps_is_told";
+fn one_object_destroyed_and_kept_by_two_resources_is_reported() {
+    let name = "preflight::scope::one_object_destroyed_and_kept_by_two_resources_is_reported";
     let Some(b) = Bench::new(name, Release::V9) else { return };
     let (check, vm, options) = ("destroyed-and-created", json!({"sid": "vm:100"}), json!({"console": "html5"}));
     // In whichever order core comes to them, and although the one that stays does not change.
@@ -182,8 +182,8 @@ fn what_one_resource_destroys_and_another_one_keeps_is_told() {
 }
 
 #[test]
-fn options_that_two_resources_set_or_somebody_else_has_set_are_told() {
-    let name = "preflight::scope::options_that_two_resources_set_or_somebody_else_has_set_are_told";
+fn options_set_by_two_resources_or_outside_of_terraform_are_reported() {
+    let name = "preflight::scope::options_set_by_two_resources_or_outside_of_terraform_are_reported";
     let Some(b) = Bench::new(name, Release::V9) else { return };
     b.create(OPTIONS, json!({"max_workers": 3})).not("planned-twice");
     b.create(OPTIONS, json!({"language": "de"})).not("planned-twice");
@@ -242,7 +242,7 @@ fn without_an_answer_from_the_cluster_nothing_is_claimed() {
     let name = "preflight::scope::without_an_answer_from_the_cluster_nothing_is_claimed";
     let Some(cluster) = Cluster::own(name, Options::default()) else { return };
     let core = runtime::block_on(Core::with(&cluster, &[]));
-    // From now on nobody may read anything.
+    // From now on all reads are refused.
     let fault = json!({"method": "GET", "kind": "401", "count": null});
     cluster.emulator().faults().add(serde_json::from_value(fault).unwrap()).unwrap();
     let config = core.value(NODE_RULE, &node_rule("aa", &["vm:777"], json!({"pve7": 1, "pve8": 1})));

@@ -14,7 +14,7 @@ pub(in crate::protocol) fn encode(value: &Value, shape: Shape<'_>) -> (Vec<u8>, 
     writer.finish()
 }
 
-/// One step down, borrowed: nearly all values fit, and nobody asks for their path.
+/// One step down, borrowed: nearly all values fit, and their path is not needed.
 #[derive(Clone, Copy)]
 enum Down<'a> {
     Attribute(&'a str),
@@ -87,7 +87,7 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// Core wants every attribute of the schema, and none besides.
+    /// Core requires every attribute of the schema, and no others.
     fn object(&mut self, object: &'a Value, members: Members<'a>) {
         self.map_header(members.len());
         for (name, shape) in members.iter() {

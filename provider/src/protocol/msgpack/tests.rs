@@ -1,4 +1,4 @@
-//! Both directions against each other, against bytes that go-cty wrote, and against bytes that nobody should write.
+//! Both directions against each other, against bytes that go-cty wrote, and against malformed bytes.
 
 use proptest::prelude::*;
 

@@ -50,7 +50,7 @@ impl Rpc for Request {
 
 impl Request {
     /// What was, if there was something. An object that was just being made may exist: the plan then becomes a tainted
-    /// state, which the next run reads, instead of an object that nobody remembers.
+    /// state, which the next run reads, instead of an object that is in no state.
     fn after_crash(&self, backend: &Backend) -> Option<DynamicValue> {
         let shape = Shape::of(backend.provider().resource(&self.type_name).ok()?.schema());
         let prior = dynamic::decode(self.prior_state.as_ref(), shape, "").unwrap_or_default();

@@ -32,9 +32,9 @@ impl Rpc for Request {
                 diagnostic: diagnostics::encode(problems),
             });
         }
-        let told = diagnostics::encode(listing.diagnostics);
-        if !told.is_empty() {
-            events.push(Event { diagnostic: told, ..Event::default() });
+        let reported = diagnostics::encode(listing.diagnostics);
+        if !reported.is_empty() {
+            events.push(Event { diagnostic: reported, ..Event::default() });
         }
         Ok(events)
     }

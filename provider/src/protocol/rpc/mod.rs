@@ -59,7 +59,7 @@ pub(super) trait Rpc: Send + Sync + 'static {
     /// The answer. `Err` is for requests that can't even be passed on.
     fn answer(&self, backend: &Backend) -> impl Future<Output = Result<Self::Response, Diagnostics>> + Send;
 
-    /// The answer where there is none.
+    /// The answer to a call that is not supported.
     fn failed(self, backend: &Backend, failed: Failed) -> Self::Response;
 }
 

@@ -71,7 +71,7 @@ fn login(call: &Call<'_>, keys: &Keys, user: &str, password: &str) -> Option<Log
         let good = otp.is_none() && keys.verify_half(&challenge, user, now);
         return (good && totp::verify(account.totp.as_deref()?, code, now)).then_some(Login::Done);
     }
-    // A valid ticket of the same user (or of root@pam) stands for a password.
+    // A valid ticket of the same user (or of root@pam) is accepted as a password.
     if password.starts_with("PVE:") && !keys.is_half(password) {
         let owner = keys.verify(password, now)?;
         return (owner == user || owner == "root@pam").then_some(Login::Done);

@@ -1,4 +1,4 @@
-//! `status/current`: what a person wants to know, derived from the CRM's and the LRMs' files and the configuration.
+//! `status/current`: the summary for the web interface, derived from the CRM's and the LRMs' files and the configuration.
 
 use std::collections::BTreeMap;
 
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn the_state_shown_tells_what_is_going_on() {
+    fn the_state_shown_is_the_current_activity() {
         let state = |wanted: &str, crm, running| verbose_state(Some(&config(wanted)), crm, running, false);
         assert_eq!(state("started", None, false), "queued");
         assert_eq!(state("started", Some("started"), false), "starting");

@@ -71,7 +71,7 @@ pub fn write_rules(world: &mut World, sections: &Sections) -> Result<(), String>
     Ok(())
 }
 
-/// Whether groups are a thing of the past: on PVE 9, once there is none.
+/// Whether HA groups are disabled: on PVE 9, once all are migrated.
 #[must_use]
 pub fn groups_are_migrated(world: &World) -> bool {
     world.profile.pve == Pve::V9 && groups(world).list.is_empty()

@@ -159,7 +159,7 @@ fn current(world: &World) -> Sections {
     rules
 }
 
-/// A new rule gets the rank behind the first one, so it stands before others that have that rank already.
+/// A new rule gets the rank after the first one, so it precedes others that have that rank already.
 fn insert(rules: &mut Sections, kind: &str, id: &str, values: Values) {
     let order = rules.list.iter().map(|rule| rule.order).min().unwrap_or(0) + 1;
     let at = rules.list.iter().position(|rule| rule.order >= order).unwrap_or(rules.list.len());

@@ -1,4 +1,4 @@
-//! `/nodes/{node}/qemu` and `/nodes/{node}/lxc`: what a cluster's guests can be asked for and told.
+//! `/nodes/{node}/qemu` and `/nodes/{node}/lxc`: the reads and actions of guests.
 //!
 //! Proxmox leaves what concerns an HA resource to the HA managers: such calls only pass the wish on.
 

@@ -9,7 +9,7 @@ use crate::schema::{Prop, Schema};
 use crate::world::World;
 use crate::world::machines::Unit;
 
-/// Name and description. A name that differs from its unit's stands in [`unit`].
+/// Name and description. [`unit`] has the names that differ from their unit's.
 const SERVICES: [(&str, &str); 22] = [
     ("chrony", "chrony, an NTP client/server"),
     ("corosync", "Corosync Cluster Engine"),

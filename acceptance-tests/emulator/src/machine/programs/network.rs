@@ -70,7 +70,7 @@ fn connect(host: &Host<'_>, user: &str, name: &str) -> Result<String, String> {
     if let Err(why) = host.tcp(&machine.address, "22") {
         return Err(format!("ssh: connect to host {name} port 22: {why}\r\n"));
     }
-    // Nodes trust each other's root; a host outside trusts whom it was told to.
+    // Nodes trust each other's root; a host outside trusts the nodes in `trusts`.
     let trusted = host.is_node()
         && host.is_root()
         && user == "root"
@@ -177,7 +177,7 @@ fn remote(text: &str) -> Option<(&str, &str, &str)> {
     Some((user, host.trim_matches(['[', ']']), path))
 }
 
-/// Without a terminal nobody can type the password it asks for where the key isn't known yet.
+/// Without a terminal its prompt for a password cannot be answered if the key is not installed yet.
 fn ssh_copy_id(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run {
     const NAME: &str = "/usr/bin/ssh-copy-id";
     let Some(destination) = parse(host, arguments) else {

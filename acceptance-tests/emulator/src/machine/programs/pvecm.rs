@@ -51,7 +51,7 @@ fn cli() -> Cli {
             ],
             vec![
                 Entry::own(&["add"], "<hostname> [OPTIONS]", &["hostname"], add, |_, _, _| {
-                    // It asks for a password first, and there is nobody to type it.
+                    // Its prompt for a password cannot be answered.
                     Ok(Err("no password provided".to_owned()))
                 }),
                 Entry::own(&["expected"], "<expected>", &["expected"], expected, |host, io, params| {

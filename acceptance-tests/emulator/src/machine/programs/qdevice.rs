@@ -46,7 +46,7 @@ pub(super) fn setup(host: &mut Host<'_>, io: &mut Io, params: &Params) -> Run<Do
         return Ok(Err("QDevice certificate store already initialised, set force to delete!".to_owned()));
     }
     steps.say("initializing qnetd server");
-    // It fails where that has been done before, and nobody minds.
+    // It fails if that was done before; the error is ignored.
     let _ = steps.qnetd(&["corosync-qnetd-certutil", "-i"])?;
     steps.say("copying CA cert and initializing on all nodes");
     let (from, to) = (format!("root@[{address}]:{QNETD_STORE}/{CA}"), format!("/etc/pve/{CA}"));

@@ -98,7 +98,7 @@ pub(super) fn test(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Ru
     }
 }
 
-/// Whether what an operator says is so; nothing if it is none of a file.
+/// The result of a file operator; `None` for other operators.
 fn is(host: &Host<'_>, operator: &str, path: &str) -> Option<bool> {
     let stat = host.stat(path).ok();
     let is = |check: &dyn Fn(&Stat) -> bool| stat.as_ref().is_some_and(check);

@@ -44,7 +44,7 @@ fn say(io: &mut Io, text: &str) -> Run {
     Ok(0)
 }
 
-/// Runs what stands in the arguments; 127 if there is no such program.
+/// Runs the program named in the arguments; 127 if there is no such program.
 fn start(host: &mut Host<'_>, io: &mut Io, argv: &[String]) -> Run {
     match host.run(argv, io)? {
         Some(code) => Ok(code),
@@ -102,7 +102,7 @@ fn systemctl(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run {
                 if !quiet {
                     io.out.push_str(if unit.active { "active\n" } else { "inactive\n" });
                 }
-                // systemd 257 tells a unit that isn't there from one that doesn't run.
+                // systemd 257 distinguishes a missing unit from an inactive one.
                 code = if unit.active { 0 } else { 3 + i32::from(found.is_none()) };
             }
             "is-enabled" => {

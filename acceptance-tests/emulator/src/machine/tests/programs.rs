@@ -90,7 +90,7 @@ fn without_quorum_every_program_asks_nine_times_for_its_lock() {
         assert_eq!(outcome.stderr, format!("{tries}{prefix}cfs-lock '{lock}' error: no quorum!\n"), "{line}");
         assert_eq!(outcome.seconds, 9.0, "{line}");
     }
-    // What looks for quorum before it wants the lock does not wait.
+    // A command that checks quorum before it takes the lock does not wait.
     assert_eq!(rig.run("ha-manager add vm:100").stderr, "cluster not ready - no quorum?\n");
     assert_eq!(rig.run("ha-manager add vm:100").seconds, 0.0);
 }

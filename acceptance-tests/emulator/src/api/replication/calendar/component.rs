@@ -1,6 +1,6 @@
 //! One part of a calendar event: the values that hours, days and so on may have.
 
-/// A list of values; empty stands for all.
+/// A list of values; empty means all.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct List(pub(super) Vec<Values>);
 

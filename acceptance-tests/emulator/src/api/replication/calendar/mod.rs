@@ -20,7 +20,7 @@ pub const FORMAT: Named = Named {
     },
 };
 
-/// A calendar event. An empty set stands for every value.
+/// A calendar event. An empty set means every value.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CalendarEvent {
     /// 0 = Monday.
