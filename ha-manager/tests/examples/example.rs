@@ -88,10 +88,10 @@ impl Example {
 
     pub(super) fn run(self) -> Running {
         let nodes = self.setup.nodes.clone();
-        let mut simulation = Testbed::new(self.setup, self.config);
-        nodes.iter().for_each(|name| simulation.power_on(name));
-        simulation.advance(SETTLE);
-        Running(simulation)
+        let mut testbed = Testbed::new(self.setup, self.config);
+        nodes.iter().for_each(|name| testbed.power_on(name));
+        testbed.advance(SETTLE);
+        Running(testbed)
     }
 }
 

@@ -13,7 +13,7 @@ pub fn section(block: &Block) -> String {
     section + &nested
 }
 
-/// The three lists of `block`, which stands at `path`; what is nested in it goes below.
+/// The three lists of `block` at `path`; nested blocks follow.
 fn lists(block: &Block, path: &str, out: &mut String, nested: &mut String) {
     let required = |a: &&Attribute| a.required;
     let optional = |a: &&Attribute| a.optional;

@@ -58,11 +58,8 @@ fn guides(workspace: &Workspace) -> io::Result<Vec<overview::Guide>> {
     for entry in fs::read_dir(workspace.path("docs/guides"))? {
         let path = entry?.path();
         if let Some(name) = path.file_stem().and_then(|name| name.to_str()) {
-            let guide = fs::read_to_string(&path)?;
-            if let Some(problem) = overview::problem(&guide) {
-                return Err(io::Error::new(io::ErrorKind::InvalidData, format!("docs/guides/{name}.md: {problem}")));
-            }
-            guides.push((name.to_owned(), guide));
+            let guide = overview::Guide::parse(name, &fs::read_to_string(&path)?);
+            guides.push(guide.ok_or_else(|| io::Error::other(format!("{}: no front matter", path.display())))?);
         }
     }
     guides.sort();

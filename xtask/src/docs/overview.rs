@@ -1,27 +1,30 @@
-//! What the first page points to: the guides, the resources and the data sources, each in one sentence, which says on
-//! which version of Proxmox VE it is of use.
+//! The links of the first page: guides, resources and data sources, each with one sentence.
 
 use crate::catalogue::{Catalogue, Entry};
 
-/// A guide: its file's name without `.md`, and its text.
-pub type Guide = (String, String);
+/// A guide, as its front matter describes it.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Guide {
+    /// Its file's name without `.md`.
+    name: String,
+    title: String,
+    summary: String,
+}
 
-/// Why the registry would not show `guide` as a page, if so.
-pub fn problem(guide: &str) -> Option<&'static str> {
-    let Some((header, _)) = guide.strip_prefix("---\n").and_then(|rest| rest.split_once("\n---\n")) else {
-        return Some("it does not begin with front matter between lines of `---`");
-    };
-    let is_complete = header.starts_with("page_title: \"") && header.contains("\ndescription: |-\n  ");
-    (!is_complete).then_some("its front matter lacks page_title or description")
+impl Guide {
+    /// Reads the front matter, which registries show; `None` if it is not of the usual form.
+    pub fn parse(name: &str, text: &str) -> Option<Self> {
+        let (front, _) = text.strip_prefix("---\npage_title: \"")?.split_once("\n---\n")?;
+        let (title, summary) = front.split_once("\"\ndescription: |-\n  ")?;
+        Some(Self { name: name.to_owned(), title: title.to_owned(), summary: summary.replace("\n  ", " ") })
+    }
 }
 
 /// The sections of the first page that lead to all others.
 pub fn overview(catalogue: &Catalogue, guides: &[Guide]) -> String {
     let mut text = String::from("\n## Guides\n\n");
-    for (name, guide) in guides {
-        let title = field(guide, "page_title: ").trim_matches('"');
-        let summary = guide.split_once("description: |-\n").map_or("", |(_, rest)| rest.lines().next().unwrap_or(""));
-        text += &format!("- [{title}](guides/{name}.md): {}\n", summary.trim());
+    for Guide { name, title, summary } in guides {
+        text += &format!("- [{title}](guides/{name}.md): {summary}\n");
     }
     text += &table("Resources", "resources", &catalogue.resources);
     text += &table("Data sources", "data-sources", &catalogue.data_sources);
@@ -38,27 +41,17 @@ fn table(title: &str, folder: &str, entries: &[Entry]) -> String {
     text
 }
 
-fn field<'a>(text: &'a str, name: &str) -> &'a str {
-    text.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_guide_without_front_matter_is_refused() {
-        let good = "---\npage_title: \"A b\"\ndescription: |-\n  What c is.\n---\n\n# A b\n";
-        assert_eq!(problem(good), None);
-        assert!(problem("--- page_title: \"A b\" description: |- What c is. ---\n").is_some());
-        assert!(problem("---\npage_title: \"A b\"\n---\n").is_some());
-    }
-
-    #[test]
     fn a_guide_is_named_by_its_front_matter() {
-        let guide = "---\npage_title: \"A b\"\ndescription: |-\n  What c is.\n---\n";
+        let guide = "---\npage_title: \"A b\"\ndescription: |-\n  What c\n  is.\n---\n\n# A b\n";
+        assert_eq!(Guide::parse("a-b", &guide.replace('\n', " ")), None);
+        let guide = Guide::parse("a-b", guide).unwrap();
         let catalogue = Catalogue { provider: None, resources: Vec::new(), data_sources: Vec::new() };
-        let text = overview(&catalogue, &[("a-b".to_owned(), guide.to_owned())]);
+        let text = overview(&catalogue, &[guide]);
         assert!(text.contains("- [A b](guides/a-b.md): What c is.\n"), "{text}");
     }
 }

@@ -35,7 +35,7 @@ pub fn resource(entry: &Entry, example: Option<&str>, import: Option<&str>) -> S
     page
 }
 
-/// The lines of the identity that the import id `id` stands for; none if it is no plain list of its parts.
+/// The lines of the identity of the import id `id`; empty if the id is no plain list of its parts.
 fn identity(schema: &Schema, id: &str) -> Option<String> {
     if id.contains('/') {
         // A part of the object, which has no identity of its own.
