@@ -1,8 +1,9 @@
 //! `pve-emulator ctl`: the control plane from the command line.
 
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 
 use clap::{Args, Subcommand, ValueEnum};
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::Failure;
@@ -17,7 +18,9 @@ pub(crate) struct Ctl {
     action: Action,
 }
 
-#[derive(Subcommand)]
+/// One call of the control plane: the name is its path, the arguments are its body, except where [`request`] says otherwise.
+#[derive(Subcommand, Serialize)]
+#[serde(rename_all = "kebab-case")]
 enum Action {
     /// Stop the clock, and move it forward
     Advance {
@@ -104,7 +107,7 @@ enum Action {
         #[arg(long, default_value_t = 1)]
         exit: i32,
         /// Text on stderr
-        #[arg(long, default_value = "")]
+        #[arg(long, default_value = "", value_parser = line)]
         stderr: String,
         /// Milliseconds of `latency`
         #[arg(long, default_value_t = 0)]
@@ -122,10 +125,10 @@ enum Action {
         #[arg(long, default_value_t = 0)]
         exit: i32,
         /// Text on stdout
-        #[arg(long, default_value = "")]
+        #[arg(long, default_value = "", value_parser = line)]
         stdout: String,
         /// Text on stderr
-        #[arg(long, default_value = "")]
+        #[arg(long, default_value = "", value_parser = line)]
         stderr: String,
     },
     /// Change properties of a machine; an unknown host is added
@@ -201,7 +204,7 @@ enum Action {
         call: Vec<String>,
     },
     /// Print the holder of each cluster lock, and the number of calls that wait for it
-    Locks,
+    Locks {},
     /// Print a file
     File {
         /// Path of the file
@@ -220,13 +223,15 @@ enum Action {
     },
 }
 
-#[derive(Clone, Copy, ValueEnum)]
+#[derive(Clone, Copy, Serialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
 enum Mode {
     Virtual,
     Real,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
+#[derive(Clone, Copy, Serialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
 enum GuestAction {
     Fail,
     Cure,
@@ -236,20 +241,22 @@ enum GuestAction {
     Stop,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
+#[derive(Clone, Copy, Serialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
 enum BackupAction {
     Fail,
     Cure,
     Run,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
+#[derive(Clone, Copy, Serialize, ValueEnum)]
 enum Switch {
     On,
     Off,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
+#[derive(Clone, Copy, Serialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
 enum InitialState {
     Seed,
     Fresh,
@@ -261,7 +268,7 @@ enum InitialState {
 /// If there is no answer, or the emulator refuses.
 pub(crate) async fn run(ctl: Ctl) -> Result<(), Failure> {
     let (path, body) = request(ctl.action)?;
-    let answer = post(&ctl.endpoint, path, &body).await?;
+    let answer = post(&ctl.endpoint, &path, &body).await?;
     writeln!(std::io::stdout(), "{answer:#}")?;
     Ok(())
 }
@@ -284,48 +291,21 @@ pub(crate) async fn post(endpoint: &str, path: &str, body: &Value) -> Result<Val
     Ok(answer)
 }
 
-fn request(action: Action) -> Result<(&'static str, Value), Failure> {
-    let word = |value: &dyn Fn() -> Option<clap::builder::PossibleValue>| value().map(|v| v.get_name().to_owned());
-    Ok(match action {
-        Action::Advance { seconds } => ("advance", json!({"seconds": seconds})),
-        Action::Clock { mode } => ("clock", json!({"mode": mode.and_then(|mode| word(&|| mode.to_possible_value()))})),
-        Action::Fail { node } => ("fail", json!({"node": node})),
-        Action::Restore { node } => ("restore", json!({"node": node})),
-        Action::Guest { action, vmid, node } => {
-            ("guest", json!({"action": word(&|| action.to_possible_value()), "vmid": vmid, "node": node}))
-        }
+/// Path and body of a call.
+fn request(action: Action) -> Result<(String, Value), Failure> {
+    let (path, body) = match action {
         Action::Backup { action: BackupAction::Run, which } => ("backup", json!({"action": "run", "job": which})),
-        Action::Backup { action, which } => {
-            let vmid: u32 = which.parse()?;
-            ("backup", json!({"action": word(&|| action.to_possible_value()), "vmid": vmid}))
-        }
-        Action::Upgrade { version, node } => ("upgrade", json!({"version": version, "node": node})),
+        Action::Backup { action, which } => ("backup", json!({"action": action, "vmid": which.parse::<u32>()?})),
         Action::Qdevice { switch, host } => ("qdevice", json!({"on": matches!(switch, Switch::On), "host": host})),
-        Action::Reboot { node } => ("reboot", json!({"node": node})),
         Action::Run { node, command } => {
             let command = command.join(" ");
-            let mut stdin = String::new();
-            if pve_emulator::machine::reads_stdin(&command) {
-                std::io::stdin().read_to_string(&mut stdin)?;
-            }
+            let stdin = if pve_emulator::machine::reads_stdin(&command) { stdin()? } else { String::new() };
             ("run", json!({"node": node, "command": command, "stdin": stdin}))
         }
-        Action::Commands { reset: false, clear: false } => ("commands", json!({})),
         Action::Commands { clear: true, .. } => ("commands/clear", json!({})),
-        Action::Commands { .. } => ("commands/reset", json!({})),
-        Action::CommandFault { kind, node, command, skip, count, exit, stderr, ms } => {
-            let fault = json!({
-                "kind": kind, "node": node, "command": command, "skip": skip, "count": count, "exit": exit,
-                "stderr": line(&stderr), "ms": ms,
-            });
-            ("command-fault", fault)
-        }
-        Action::Agent { agent, action, exit, stdout, stderr } => {
-            let answer = json!({
-                "agent": agent, "action": action, "exit": exit, "stdout": line(&stdout), "stderr": line(&stderr),
-            });
-            ("agent", answer)
-        }
+        Action::Commands { reset: true, .. } => ("commands/reset", json!({})),
+        Action::Faults { clear: true } => ("faults/clear", json!({})),
+        Action::Counters { reset: true } => ("counters/reset", json!({})),
         Action::Machine { machine, reachable, trusts, sudo, install, remove, start, stop } => {
             let trusts = trusts.map(|nodes| nodes.into_iter().filter(|node| !node.is_empty()).collect::<Vec<_>>());
             let installed = install.into_iter().map(|name| (name, json!("1.0")));
@@ -348,28 +328,23 @@ fn request(action: Action) -> Result<(&'static str, Value), Failure> {
             });
             ("fault", fault)
         }
-        Action::Faults { clear: false } => ("faults", json!({})),
-        Action::Faults { clear: true } => ("faults/clear", json!({})),
-        Action::Edit { file: Some(file), .. } => {
-            let mut text = String::new();
-            std::io::stdin().read_to_string(&mut text)?;
-            ("edit", json!({"file": file, "text": text}))
-        }
+        Action::Edit { file: Some(file), .. } => ("edit", json!({"file": file, "text": stdin()?})),
         Action::Edit { file: None, call } => ("edit", api_call(&call)?),
-        Action::Locks => ("locks", json!({})),
-        Action::File { file } => ("file", json!({"file": file})),
-        Action::Seed { initial } => match initial.and_then(|initial| word(&|| initial.to_possible_value())) {
-            Some(initial) => ("seed", json!({"initial": initial})),
-            None => ("seed", json!({})),
-        },
-        Action::Counters { reset: false } => ("counters", json!({})),
-        Action::Counters { reset: true } => ("counters/reset", json!({})),
-    })
+        same => {
+            let Value::Object(call) = serde_json::to_value(same)? else { return Err("not a call".into()) };
+            return call.into_iter().next().ok_or_else(|| "not a call".into());
+        }
+    };
+    Ok((path.to_owned(), body))
+}
+
+fn stdin() -> std::io::Result<String> {
+    std::io::read_to_string(std::io::stdin())
 }
 
 /// A text as a program prints it.
-fn line(text: &str) -> String {
-    if text.is_empty() { String::new() } else { format!("{text}\n") }
+fn line(text: &str) -> Result<String, std::convert::Infallible> {
+    Ok(if text.is_empty() { String::new() } else { format!("{text}\n") })
 }
 
 fn api_call(words: &[String]) -> Result<Value, Failure> {
