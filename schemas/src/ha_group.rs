@@ -21,7 +21,7 @@ use crate::value::{ConfigId, Latin1Comment, NodePriorities, Properties};
 #[tf_block(partial)]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct HaGroup {
-    /// The group's name.
+    /// The name of the group, the id in Proxmox.
     #[tf(required, replace, identity)]
     pub name: ConfigId,
     /// The nodes and their priorities; **a higher number is preferred**, null counts as 0. Only the online nodes of the

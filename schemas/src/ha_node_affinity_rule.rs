@@ -23,7 +23,7 @@ pub const AFFINITY: Affinity = Affinity::Positive;
 #[tf_block(partial)]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct HaNodeAffinityRule {
-    /// The rule's name.
+    /// The name of the rule, the id in Proxmox. Unique among all HA rules.
     #[tf(required, replace, identity)]
     pub name: ConfigId,
     /// The HA resources, such as `["vm:100"]`.

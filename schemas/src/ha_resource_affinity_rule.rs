@@ -15,7 +15,7 @@ use crate::value::{AsciiComment, ConfigId, Properties, SidSet};
 #[tf_block(partial)]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct HaResourceAffinityRule {
-    /// The rule's name.
+    /// The name of the rule, the id in Proxmox. Unique among all HA rules.
     #[tf(required, replace, identity)]
     pub name: ConfigId,
     /// The HA resources, at least two, such as `["vm:100", "vm:101"]`.

@@ -16,7 +16,7 @@ use crate::value::NodeName;
 #[tf_block(timeouts(create = 30, update = 30))]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct NodeMaintenance {
-    /// The node.
+    /// The name of the node to put into maintenance.
     #[tf(required, replace, identity)]
     pub node: NodeName,
     /// Whether apply waits until no HA service is left on the node. On a timeout, the error names each service that is

@@ -102,7 +102,7 @@ pub struct Ssh {
     /// The SSH address of a node, if it is not its address in the cluster.
     #[tf(block = "list")]
     pub node: Option<Vec<SshNode>>,
-    /// A jump host.
+    /// A jump host: SSH connections to all nodes go through it.
     #[tf(block = "single")]
     pub jump_host: Option<JumpHost>,
 }
@@ -111,7 +111,7 @@ pub struct Ssh {
 #[tf_block]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SshNode {
-    /// The node's name.
+    /// The name of the node in the cluster.
     #[tf(required)]
     pub name: String,
     /// Its address.

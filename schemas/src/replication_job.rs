@@ -24,7 +24,7 @@ use crate::value::{Comment, Entry, NodeName, Properties, Schedule};
 #[tf_block(partial)]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ReplicationJob {
-    /// The guest's id.
+    /// The VMID of the guest.
     #[tf(required, replace, identity)]
     #[schemars(range(min = 100, max = 999_999_999))]
     pub guest: i64,

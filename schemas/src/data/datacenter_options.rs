@@ -32,7 +32,7 @@ pub struct DatacenterOptions {
     /// The fencing mode: `watchdog` (default), `hardware` or `both`. **Proxmox does not act on it**: fencing is always
     /// done by the watchdog.
     pub fencing: Option<String>,
-    /// Settings of HA.
+    /// HA settings: the shutdown policy.
     pub ha: Option<Ha>,
     /// The proxy for downloads.
     pub http_proxy: Option<String>,
@@ -58,11 +58,11 @@ pub struct DatacenterOptions {
     pub replication: Option<Transfer>,
     /// How tags are shown.
     pub tag_style: Option<TagStyle>,
-    /// Settings of U2F.
+    /// U2F settings, for a second factor at login.
     pub u2f: Option<U2f>,
     /// Which tags users may set.
     pub user_tag_access: Option<UserTagAccess>,
-    /// Settings of WebAuthn.
+    /// WebAuthn settings, for a second factor at login.
     pub webauthn: Option<Webauthn>,
     /// All tags that the caller may set.
     pub allowed_tags: BTreeSet<String>,

@@ -150,7 +150,7 @@ pub struct Scenario {
 pub struct Fate {
     /// The HA resource, such as `vm:100`.
     pub sid: String,
-    /// Its node before.
+    /// The node that it is on before the failure.
     pub from: String,
     /// Its node after; null if no node can run it.
     pub to: Option<String>,
@@ -171,7 +171,7 @@ pub struct Fate {
 /// The load of a node before and after a failure.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct NodeLoad {
-    /// Its name.
+    /// The name of the node.
     pub name: String,
     /// Whether it fails, or is already offline.
     pub failed: bool,
@@ -196,7 +196,7 @@ pub struct Placed {
     pub sid: String,
     /// The name of the guest.
     pub name: Option<String>,
-    /// Its node.
+    /// The node that it is on.
     pub node: String,
     /// Its state, in the HA manager's words.
     pub state: ServiceState,

@@ -18,7 +18,7 @@ pub struct HaGroups {
     pub arguments: HaGroupsArguments,
     /// Whether this cluster has HA groups: PVE 8, and PVE 9 until its groups are migrated to rules.
     pub supported: bool,
-    /// The groups found.
+    /// The groups that match the arguments, sorted by name.
     pub groups: Vec<Group>,
 }
 
@@ -34,7 +34,7 @@ pub struct HaGroupsArguments {
 /// An HA group.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Group {
-    /// Its name.
+    /// The name of the group, the id in Proxmox.
     pub name: String,
     /// Its nodes with their priorities. **A higher number is preferred.**
     pub nodes: NodePriorities,
@@ -42,7 +42,7 @@ pub struct Group {
     pub restricted: bool,
     /// Whether its resources stay where they are when a node of higher priority comes online.
     pub nofailback: bool,
-    /// Its comment.
+    /// The comment of the group; null without one.
     pub comment: Option<String>,
 }
 

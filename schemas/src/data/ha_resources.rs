@@ -19,7 +19,7 @@ pub struct HaResources {
     pub arguments: HaResourcesArguments,
     /// The ids of the resources found, such as `vm:100`.
     pub sids: Vec<String>,
-    /// The resources found.
+    /// The HA resources that match the arguments, sorted by type and number.
     pub resources: Vec<Resource>,
 }
 
@@ -54,7 +54,7 @@ pub enum GuestKind {
 pub struct Resource {
     /// The guest: `vm:100` for a virtual machine, `ct:101` for a container.
     pub sid: String,
-    /// `vm` or `ct`.
+    /// `vm` for a virtual machine, `ct` for a container.
     #[serde(rename = "type")]
     pub kind: String,
     /// The number of the guest.
@@ -71,7 +71,7 @@ pub struct Resource {
     pub max_restart: i64,
     /// How often it is moved to another node after failed starts.
     pub max_relocate: i64,
-    /// Its comment.
+    /// The comment of the HA resource; null without one.
     pub comment: Option<String>,
     /// The errors that Proxmox reports about its configuration, such as a group that does not exist.
     pub errors: Vec<String>,

@@ -21,7 +21,7 @@ pub struct HaRules {
     pub arguments: HaRulesArguments,
     /// Whether this cluster supports HA rules.
     pub supported: bool,
-    /// The rules found.
+    /// The rules that match the arguments, sorted by name.
     pub rules: Vec<Rule>,
 }
 
@@ -54,7 +54,7 @@ pub enum RuleKind {
 /// An HA rule.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Rule {
-    /// Its name.
+    /// The name of the rule, the id in Proxmox.
     pub name: String,
     /// `node-affinity` or `resource-affinity`; another one where Proxmox has a type that this provider does not support.
     #[serde(rename = "type")]
@@ -71,7 +71,7 @@ pub struct Rule {
     pub affinity: Option<String>,
     /// Whether it is switched off.
     pub disabled: bool,
-    /// Its comment.
+    /// The comment of the rule; null without one.
     pub comment: Option<String>,
     /// The reasons why the HA manager ignores this rule, such as a conflict with another rule. Empty for an active
     /// rule.

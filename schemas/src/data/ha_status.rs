@@ -87,7 +87,7 @@ pub struct Lrm {
 /// A node as the HA manager sees it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct HaNode {
-    /// Its name.
+    /// The name of the node.
     pub name: String,
     /// `online`, `maintenance`, `unknown` (not online: not yet fenced, or fenced and not back), `fence` or `gone`.
     pub state: String,

@@ -20,7 +20,7 @@ pub struct Nodes {
     pub arguments: NodesArguments,
     /// The names of the nodes found.
     pub names: Vec<String>,
-    /// The nodes found.
+    /// The nodes that match the arguments, sorted by name.
     pub nodes: Vec<Node>,
 }
 
@@ -36,7 +36,7 @@ pub struct NodesArguments {
 /// A node of the cluster.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Node {
-    /// Its name.
+    /// The name of the node, its host name without a domain.
     pub name: String,
     /// Whether it is a member of the cluster right now.
     pub online: bool,

@@ -24,13 +24,13 @@ pub struct Planned<T> {
 /// `timeouts` of a resource.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Timeouts {
-    /// Not looked at.
+    /// Ignored.
     pub create: Option<String>,
-    /// Not looked at.
+    /// Ignored.
     pub read: Option<String>,
-    /// Not looked at.
+    /// Ignored.
     pub update: Option<String>,
-    /// Not looked at.
+    /// Ignored.
     pub delete: Option<String>,
 }
 

@@ -34,7 +34,7 @@ pub struct Quorum {
     /// How many of the nodes that are online now may fail, whichever they are, before quorum is lost. 0 without quorum;
     /// null where it does not follow from the votes.
     pub tolerated_node_failures: Option<i64>,
-    /// The QDevice.
+    /// The QDevice, the external voter.
     pub qdevice: Qdevice,
     /// The nodes, sorted by name.
     pub nodes: Vec<QuorumNode>,
@@ -58,7 +58,7 @@ pub struct Qdevice {
 /// A node as a voter.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct QuorumNode {
-    /// Its name.
+    /// The name of the node.
     pub name: String,
     /// Its Corosync node id.
     pub id: Option<i64>,
@@ -66,7 +66,7 @@ pub struct QuorumNode {
     pub votes: Option<i64>,
     /// Whether it is in the same part of the cluster as the node that answers.
     pub online: bool,
-    /// Its address.
+    /// Its address in the cluster; null if Proxmox reports none.
     pub ip: Option<String>,
 }
 

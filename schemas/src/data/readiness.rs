@@ -114,7 +114,7 @@ pub struct Check {
     pub level: Level,
     /// `pass`, `fail`, `unknown`, or `skipped` where it does not apply.
     pub status: Status,
-    /// The evidence.
+    /// The facts that the status is based on.
     pub detail: String,
     /// The remedy; null if none is needed.
     pub remedy: Option<String>,
@@ -147,13 +147,13 @@ pub enum Level {
 /// How many checks there are of each status.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Counts {
-    /// Fulfilled.
+    /// Checks that are fulfilled.
     pub pass: i64,
-    /// Not fulfilled.
+    /// Checks that are not fulfilled.
     pub fail: i64,
-    /// Can't be known.
+    /// Checks that the available facts do not decide.
     pub unknown: i64,
-    /// Do not apply.
+    /// Checks that do not apply to this cluster.
     pub skipped: i64,
 }
 

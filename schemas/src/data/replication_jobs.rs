@@ -24,7 +24,7 @@ pub struct ReplicationJobs {
     /// What to look for.
     #[serde(flatten)]
     pub arguments: ReplicationJobsArguments,
-    /// The jobs found.
+    /// The replication jobs that match the arguments, sorted by guest and number.
     pub jobs: Vec<Job>,
 }
 
@@ -62,7 +62,7 @@ pub struct Job {
     pub schedule: String,
     /// The bandwidth limit in MB/s; null for none.
     pub rate: Option<f64>,
-    /// Its comment.
+    /// The comment of the job; null without one.
     pub comment: Option<String>,
     /// Whether it is switched off.
     pub disabled: bool,

@@ -58,10 +58,10 @@ pub struct DatacenterOptions {
     /// Which tags users may set.
     #[tf(block = "single")]
     pub user_tag_access: Option<UserTagAccess>,
-    /// Settings of WebAuthn.
+    /// WebAuthn settings, for a second factor at login.
     #[tf(block = "single")]
     pub webauthn: Option<Webauthn>,
-    /// Settings of U2F.
+    /// U2F settings, for a second factor at login.
     #[tf(block = "single")]
     pub u2f: Option<U2f>,
     /// Where the datacenter is. PVE 9.2 and later.
@@ -175,19 +175,19 @@ pub struct Transfer {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(extend("minProperties" = 1))]
 pub struct Bwlimit {
-    /// Where nothing else is said.
+    /// The limit of all other operations, in KiB/s.
     #[schemars(range(min = 0))]
     pub default: Option<f64>,
-    /// Of restores.
+    /// The limit of restores from a backup, in KiB/s.
     #[schemars(range(min = 0))]
     pub restore: Option<f64>,
-    /// Of migrations.
+    /// The limit of migrations, in KiB/s.
     #[schemars(range(min = 0))]
     pub migration: Option<f64>,
-    /// Of clones.
+    /// The limit of clones of disks, in KiB/s.
     #[schemars(range(min = 0))]
     pub clone: Option<f64>,
-    /// Of moved disks.
+    /// The limit of moves of disks to another storage, in KiB/s.
     #[schemars(range(min = 0))]
     pub r#move: Option<f64>,
 }
@@ -197,11 +197,11 @@ pub struct Bwlimit {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(extend("minProperties" = 1))]
 pub struct NextId {
-    /// The first id.
+    /// The first VMID that is proposed.
     #[tf(null_means = 100)]
     #[schemars(range(min = 0))]
     pub lower: Option<i64>,
-    /// The id after the last one.
+    /// The VMID after the last one that is proposed.
     #[tf(null_means = 1_000_000)]
     #[schemars(range(min = 0))]
     pub upper: Option<i64>,
@@ -211,19 +211,19 @@ pub struct NextId {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(extend("minProperties" = 1))]
 pub struct Notify {
-    /// On available package updates.
+    /// When to notify of available package updates; `auto` only on systems with a subscription.
     #[schemars(extend("enum" = ["auto", "always", "never"]))]
     pub package_updates: Option<String>,
     /// The target of these notifications.
     #[schemars(extend("format" = "pve-configid"))]
     pub target_package_updates: Option<String>,
-    /// On fencing.
+    /// Whether to notify when a node is fenced.
     #[schemars(extend("enum" = ["always", "never"]))]
     pub fencing: Option<String>,
     /// The target of these notifications.
     #[schemars(extend("format" = "pve-configid"))]
     pub target_fencing: Option<String>,
-    /// On failed replication.
+    /// Whether to notify when replication fails.
     #[schemars(extend("enum" = ["always", "never"]))]
     pub replication: Option<String>,
     /// The target of these notifications.
@@ -295,7 +295,7 @@ pub struct U2f {
     /// The application id, a URL.
     #[schemars(extend("format" = "pve-property-text"))]
     pub appid: Option<String>,
-    /// The origin.
+    /// Overrides the origin of U2F, a URL; for a single node with one URL.
     #[schemars(extend("format" = "pve-property-text"))]
     pub origin: Option<String>,
 }

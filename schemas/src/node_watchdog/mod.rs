@@ -29,7 +29,7 @@ pub const DEFAULT: &str = "softdog";
 #[tf_block]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct NodeWatchdog {
-    /// The node.
+    /// The name of the node whose watchdog is configured.
     #[tf(required, replace, identity)]
     pub node: NodeName,
     /// The kernel module: `softdog`, `ipmi_watchdog`, `iTCO_wdt`, `hpwdt` or another one that the node has.
