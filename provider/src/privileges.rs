@@ -106,6 +106,14 @@ pub const DATA_SOURCES: &[Feature] = &[
     Feature { name: "pve_ha_rules", needs: READ },
     Feature { name: "pve_ha_status", needs: READ },
     Feature { name: "pve_nodes", needs: &[] },
+    Feature {
+        name: "pve_notification_targets",
+        needs: &[
+            need("Mapping.Audit", On::Notifications, "read"),
+            need("Sys.Audit", On::Root, "read the backup jobs, which events may be about"),
+            need("VM.Audit", On::Guest, "see the replication jobs, which events may be about"),
+        ],
+    },
     Feature { name: "pve_quorum", needs: READ },
     Feature { name: "pve_replication_jobs", needs: &[need("VM.Audit", On::Guest, "see the jobs of the guest")] },
     Feature { name: "pve_version", needs: &[] },

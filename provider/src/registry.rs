@@ -42,6 +42,7 @@ fn data_sources(session: &Arc<Session>) -> Vec<Box<dyn DataSource>> {
         data_source::<nouns::data::HaRules>(session),
         data_source::<nouns::data::HaStatus>(session),
         data_source::<nouns::data::Nodes>(session),
+        data_source::<nouns::data::NotificationTargets>(session),
         data_source::<nouns::data::Quorum>(session),
         data_source::<nouns::data::ReplicationJobs>(session),
         data_source::<nouns::data::Version>(session),

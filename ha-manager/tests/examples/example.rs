@@ -3,7 +3,7 @@
 use pve_ha_manager::config::{
     Affinity, Config, Engine, Name, NodeAffinity, Policy, Requested, Resource, Rule, RuleKind, ShutdownPolicy,
 };
-use pve_ha_manager::testbed::{Setup, Testbed, StartFailure};
+use pve_ha_manager::testbed::{Setup, StartFailure, Testbed};
 
 pub(super) const SETTLE: i64 = 600;
 

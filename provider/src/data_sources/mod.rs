@@ -13,6 +13,7 @@ mod ha_rules;
 mod ha_status;
 mod live;
 mod nodes;
+mod notification_targets;
 mod quorum;
 mod readiness;
 mod readiness_shell;

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use pve_schemas::notification::event::{Event, EventType, Severity};
+use pve_schemas::notification::routing::{Route, Routing};
 use pve_schemas::value::Entry;
 use serde_json::Value as Json;
 
@@ -22,22 +24,25 @@ pub(super) fn target(facts: &Facts, _: &Demands) -> Verdict {
 
 pub(super) fn matcher(facts: &Facts, _: &Demands) -> Verdict {
     let (Some(targets), Some(matchers)) = (&facts.targets, &facts.matchers) else { return unknown(UNREAD, READ) };
+    let routes = match matchers.iter().map(Route::parse).collect::<Result<Vec<_>, _>>() {
+        Ok(routes) => routes,
+        Err(problem) => return unknown(problem, "Update the provider, or change the matcher."),
+    };
     let on = enabled(targets);
-    let reaches = |matcher: &&Json| texts(&matcher["target"]).any(|target| on.contains(target));
-    let active: Vec<&Json> =
-        matchers.iter().filter(|matcher| !Entry(matcher).flag("disable").unwrap_or(false)).filter(reaches).collect();
-    let (mut caught, mut lost) = (Vec::new(), Vec::new());
-    for kind in ["fencing", "replication"] {
-        match active.iter().find(|matcher| catches(matcher, kind)) {
-            Some(matcher) => caught.push(format!("{kind} by {}", Entry(matcher).text("name").unwrap_or_default())),
-            None => lost.push(kind),
-        }
-    }
+    let routing = Routing { routes, targets: on.into_iter().map(|target| (target, true)).collect() };
+    let nodes: Vec<&str> = facts.live.nodes.iter().map(|node| node.name.as_str()).collect();
+    let replication = |node| (node, Event::new(EventType::Replication, Severity::Error, node));
+    let gaps = [
+        ("fencing", routing.fencing_gap(nodes.iter().copied())),
+        ("replication", routing.gap(nodes.iter().copied().map(replication))),
+    ];
+    let lost: Vec<String> =
+        gaps.iter().filter_map(|(event, gap)| Some(format!("{event} ({})", gap.as_ref()?))).collect();
     if lost.is_empty() {
-        return pass(caught.join(", "));
+        return pass("fencing and replication, of every node at every hour");
     }
     fail(
-        format!("no matcher for all events of the type {} has a target", lost.join(" and ")),
+        format!("no matcher sends to an enabled target: {}", lost.join(", ")),
         "Add a matcher without calendar and host, such as `exact:type=fencing,replication`, with a target that is switched on.",
     )
 }
@@ -45,50 +50,6 @@ pub(super) fn matcher(facts: &Facts, _: &Demands) -> Verdict {
 fn enabled(targets: &[Json]) -> BTreeSet<String> {
     let on = targets.iter().map(Entry).filter(|target| !target.flag("disable").unwrap_or(false));
     on.filter_map(|target| target.text("name")).collect()
-}
-
-/// Whether a matcher catches every event of a type, all of which have the severity `error`, at any hour and of any host.
-fn catches(matcher: &Json, kind: &str) -> bool {
-    let entry = Entry(matcher);
-    let fields = texts(&matcher["match-field"]).map(|field| field_matches(field, kind));
-    let severities = texts(&matcher["match-severity"]).map(|list| list.split(',').any(|one| one.trim() == "error"));
-    // At which hour something happens is not known.
-    let calendars = texts(&matcher["match-calendar"]).map(|_| None);
-    let all: Vec<Option<bool>> = fields.chain(severities.map(Some)).chain(calendars).collect();
-    if all.is_empty() {
-        return true;
-    }
-    let any = entry.text("mode").as_deref() == Some("any");
-    let matched =
-        if any { any_of(&all) } else { any_of(&all.iter().map(|m| m.map(|m| !m)).collect::<Vec<_>>()).map(|m| !m) };
-    let inverted = entry.flag("invert-match").unwrap_or(false);
-    matched.is_some_and(|matched| matched != inverted)
-}
-
-/// True if one is true whatever the unknown ones are, false if all are false.
-fn any_of(all: &[Option<bool>]) -> Option<bool> {
-    if all.contains(&Some(true)) {
-        return Some(true);
-    }
-    if all.contains(&None) { None } else { Some(false) }
-}
-
-/// None if it depends on more than the type.
-fn field_matches(directive: &str, kind: &str) -> Option<bool> {
-    let (how, rest) = directive.split_once(':')?;
-    let (field, pattern) = rest.split_once('=')?;
-    if field != "type" {
-        return None;
-    }
-    match how {
-        "exact" => Some(pattern.split(',').any(|one| one.trim() == kind)),
-        "regex" => regex_lite::Regex::new(pattern).ok().map(|regex| regex.is_match(kind)),
-        _ => None,
-    }
-}
-
-fn texts(json: &Json) -> impl Iterator<Item = &str> {
-    json.as_array().into_iter().flatten().filter_map(Json::as_str)
 }
 
 #[cfg(test)]
@@ -120,7 +81,7 @@ mod tests {
             json!({}),
             json!({"match-field": ["exact:type=fencing, replication"]}),
             json!({"match-field": ["regex:type=^(fencing|replication)$"], "match-severity": ["warning,error"]}),
-            json!({"mode": "any", "match-severity": ["error"], "match-calendar": ["mon-fri 9-17"]}),
+            json!({"mode": "any", "match-severity": ["error"], "match-calendar": ["mon..fri 9-17"]}),
             json!({"match-severity": ["info"], "invert-match": 1}),
         ] {
             assert_eq!(with(good.clone()), "pass", "{good}");
@@ -131,7 +92,7 @@ mod tests {
             json!({"match-field": ["exact:type=fencing"]}),
             json!({"match-field": ["exact:hostname=pve1"]}),
             json!({"match-severity": ["info,notice"]}),
-            json!({"match-calendar": ["mon-fri 9-17"]}),
+            json!({"match-calendar": ["mon..fri 9-17"]}),
             json!({"match-severity": ["error"], "invert-match": true}),
         ] {
             assert_eq!(with(bad.clone()), "fail", "{bad}");

@@ -202,10 +202,7 @@ impl EventRoute {
                     .extend(route.targets.iter().filter(|target| routing.targets.get(*target) == Some(&true)).cloned());
             }
         }
-        let gap = routing.gap(events).map(|gap| match gap.always {
-            true => format!("{}, always", gap.hostname),
-            false => format!("{}, {}", gap.hostname, gap.at),
-        });
+        let gap = routing.gap(events).map(|gap| gap.to_string());
         Self {
             event,
             severity,

@@ -1,6 +1,7 @@
 //! Which matchers send an event to which targets: what Proxmox decides when the event is raised, worked out ahead.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use serde_json::Value as Json;
 
@@ -117,6 +118,12 @@ pub struct Gap {
     pub always: bool,
 }
 
+impl fmt::Display for Gap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.always { write!(f, "{}, always", self.hostname) } else { write!(f, "{}, {}", self.hostname, self.at) }
+    }
+}
+
 impl Routing {
     /// The targets that are switched on and get `event` at `at`.
     #[must_use]
@@ -139,14 +146,14 @@ impl Routing {
     pub fn gap<'e>(&self, events: impl IntoIterator<Item = (&'e str, Event)>) -> Option<Gap> {
         let minutes = self.minutes();
         events.into_iter().find_map(|(hostname, event)| {
-            let unheard = |at: &&Minute| self.reached(&event, **at).is_empty();
-            let at = *minutes.iter().find(unheard)?;
-            let always = minutes.iter().filter(unheard).count() == minutes.len();
+            let is_lost = |at: &&Minute| self.reached(&event, **at).is_empty();
+            let at = *minutes.iter().find(is_lost)?;
+            let always = minutes.iter().filter(is_lost).count() == minutes.len();
             Some(Gap { hostname: hostname.to_owned(), at, always })
         })
     }
 
-    /// The first gap among the failures of `nodes`: every fenced node is to be heard of, at every hour.
+    /// The first gap among the failures of `nodes`: an event is raised for each fenced node, at any hour.
     #[must_use]
     pub fn fencing_gap<'n>(&self, nodes: impl IntoIterator<Item = &'n str>) -> Option<Gap> {
         self.gap(nodes.into_iter().map(|node| (node, Event::new(EventType::Fencing, Severity::Error, node))))
@@ -249,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn replication_is_heard_of_for_each_job() {
+    fn each_replication_job_needs_a_matcher() {
         let only = routing(vec![route("m", &["exact:type=replication", "exact:job-id=100-0"])]);
         assert_eq!(only.replication_gap(&["pve1"], &["100-0"]), None);
         assert!(only.replication_gap(&["pve1"], &["100-0", "101-0"]).is_some());

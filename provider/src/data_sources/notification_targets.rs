@@ -1,0 +1,37 @@
+//! `pve_notification_targets`: targets and matchers, and the nodes and jobs that events may be about.
+
+use pve_schemas::data::notification_targets::Subjects;
+use pve_schemas::data::{NoArguments, NotificationTargets};
+use pve_schemas::value::Entry;
+use serde_json::Value as Json;
+
+use super::adapter::{Reader, Source};
+use crate::client::Collection;
+use crate::framework::Failure;
+
+impl Source for NotificationTargets {
+    type Arguments = NoArguments;
+
+    async fn read(reader: &Reader<'_>, _: NoArguments) -> Result<Self, Failure> {
+        let get = |path: &'static str| async move {
+            let answer = reader.client.get::<Json>(path, &reader.call).await;
+            answer.map_err(|error| reader.failed(&error))
+        };
+        let (targets, matchers, nodes, replication_jobs, backup_jobs) = tokio::try_join!(
+            get("/cluster/notifications/targets"),
+            get("/cluster/notifications/matchers"),
+            reader.list(Collection::Nodes),
+            reader.list(Collection::ReplicationJobs),
+            get("/cluster/backup"),
+        )?;
+        let names = |list: &Json, key: &str| {
+            list.as_array().into_iter().flatten().filter_map(|row| Entry(row).text(key)).collect()
+        };
+        let subjects = Subjects {
+            nodes: names(&nodes, "node"),
+            replication_jobs: names(&replication_jobs, "id"),
+            backup_jobs: names(&backup_jobs, "id"),
+        };
+        Self::from_answers(&targets, &matchers, &subjects).map_err(|problem| reader.garbled(problem))
+    }
+}
