@@ -51,6 +51,8 @@ pub struct Object {
     pub changed: Option<String>,
     /// The value that an edit outside of Terraform gives the attribute; empty if Proxmox doesn't store it.
     pub drift: Vec<(&'static str, String)>,
+    /// What else becomes something else by that update, without a trace in the plan: write-only values.
+    pub write_only: Vec<(&'static str, String)>,
     /// Whether it has secrets, which the CLI leaves out of a configuration that it writes.
     pub is_secret: bool,
     /// How the attribute is edited outside of Terraform if there is no collection.
@@ -116,7 +118,8 @@ impl Life {
     fn import(&self, w: &Workspace, cluster: &std::sync::Arc<Cluster>) {
         // All of them by blocks, their configuration written by the CLI.
         let fresh = Workspace::new(cluster);
-        let open = || self.objects.iter().filter(|object| !object.is_secret);
+        // An import can't say what is write-only.
+        let open = || self.objects.iter().filter(|object| !object.is_secret && object.write_only.is_empty());
         let blocks =
             open().map(|object| format!("import {{\n  to = {}\n  id = {:?}\n}}\n", self.address(object), object.id));
         fresh.configure(&blocks.collect::<String>());
@@ -129,7 +132,8 @@ impl Life {
         }
         // One by its id, and those that have secrets.
         let first = open().find(|object| object.is_stored());
-        for object in first.into_iter().chain(self.objects.iter().filter(|object| object.is_secret)) {
+        let secret = self.objects.iter().filter(|object| object.is_secret);
+        for object in first.into_iter().chain(secret) {
             let address = self.address(object);
             let created = w.attributes(&address);
             w.expect(0, &["state", "rm", &address]);
@@ -278,6 +282,13 @@ impl Object {
         Self { is_secret: true, ..self }
     }
 
+    /// With that update the write-only attribute `name` becomes `value`.
+    #[must_use]
+    pub fn with_write_only(mut self, name: &'static str, value: &str) -> Self {
+        self.write_only.push((name, value.to_owned()));
+        self
+    }
+
     /// Whether Proxmox stores the attribute it is here for.
     fn is_stored(&self) -> bool {
         self.edit.is_some() || !self.drift.is_empty()
@@ -291,6 +302,9 @@ impl Object {
     fn updated(&self) -> Vec<(&'static str, String)> {
         let mut attributes = self.base.clone();
         put(&mut attributes, self.attribute(), self.changed.as_deref());
+        for (name, value) in &self.write_only {
+            put(&mut attributes, name, Some(value));
+        }
         attributes
     }
 }

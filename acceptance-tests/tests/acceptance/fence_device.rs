@@ -63,6 +63,12 @@ fn life(release: Release, test: &str) {
             .becomes("{ password = \"second\", token = \"t\" }")
             .edited(by_hand("password=second", "password=third"))
             .secret(),
+        object(
+            "secret_options_wo_version",
+            &[("secret_options_wo", "{ passwd = \"first of all\" }"), ("secret_options_wo_version", "1")],
+        )
+        .becomes("2")
+        .with_write_only("secret_options_wo", "{ passwd = \"second of all\" }"),
         object("connect", &[])
             .becomes(
                 "block {\n    node = \"pve1\"\n    options = { plug = \"1\", action = \"off\" }\n  }\n  connect {\n    node = \

@@ -287,6 +287,7 @@ fn what_only_nodes_know_is_imported_without_its_secrets() {
     }
     let devices = folder.read("fence_device.tf");
     assert!(devices.contains("= pve_fence_device.power.name"), "{devices}");
+    assert!(!devices.contains("_wo"), "a value that is written once has no place in it: {devices}");
     assert!(folder.read("node_maintenance.tf").contains("\"pve3\""));
     assert!(folder.read("node_watchdog.tf").contains("ipmi_watchdog"));
     // Three nodes: no QDevice could be planned without.

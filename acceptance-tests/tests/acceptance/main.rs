@@ -11,6 +11,7 @@ mod examples;
 mod existing_cluster;
 mod failover_simulation;
 mod fence_device;
+mod fence_device_write_only;
 mod ha_group;
 mod ha_group_in_use;
 mod ha_node_affinity_rule;

@@ -3,6 +3,7 @@ variable "ipmi_password" {
   description = "The password of the management controllers' user."
   type        = string
   sensitive   = true
+  ephemeral   = true # in no plan file
 }
 
 resource "pve_fence_device" "ipmi" {
@@ -14,9 +15,11 @@ resource "pve_fence_device" "ipmi" {
     lanplus  = "" # a bare word: --lanplus
   }
 
-  secret_options = {
+  # In no state. Terraform before 1.11: secret_options, which is stored in the state.
+  secret_options_wo = {
     password = var.ipmi_password
   }
+  secret_options_wo_version = 1 # increase it with each new password
 
   connect {
     node    = "pve1"

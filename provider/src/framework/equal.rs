@@ -11,7 +11,12 @@ pub fn same(attribute: &Attribute, a: &Value, b: &Value) -> bool {
 
 /// Whether `a` and `b` mean the same as values of a nested block.
 pub fn same_block(block: &Block, nesting: Nesting, a: &Value, b: &Value) -> bool {
-    a == b || canonical_nested(block, nesting, a) == canonical_nested(block, nesting, b)
+    same_in(block, nesting, a, b, &|_| true)
+}
+
+/// The same of those attributes of a nested block that count.
+fn same_in(block: &Block, nesting: Nesting, a: &Value, b: &Value, counts: &dyn Fn(&Attribute) -> bool) -> bool {
+    a == b || canonical_nested(block, nesting, a, counts) == canonical_nested(block, nesting, b, counts)
 }
 
 /// The names of what a read of an object returns, and a configuration sets, in which `a` and `b` differ in meaning.
@@ -24,7 +29,7 @@ pub fn stored_differences<'a>(block: &'a Block, a: &Value, b: &Value) -> Vec<&'a
 /// The names of the top-level attributes and blocks in which `a` and `b` differ in meaning.
 pub fn differences<'a>(block: &'a Block, a: &Value, b: &Value, counts: impl Fn(&Attribute) -> bool) -> Vec<&'a str> {
     let attributes = block.attributes.iter().filter(|x| counts(x) && !same(x, a.at(&x.name), b.at(&x.name)));
-    let blocks = block.blocks.iter().filter(|x| !same_block(&x.block, x.nesting, a.at(&x.name), b.at(&x.name)));
+    let blocks = block.blocks.iter().filter(|x| !same_in(&x.block, x.nesting, a.at(&x.name), b.at(&x.name), &counts));
     attributes.map(|x| x.name.as_str()).chain(blocks.map(|x| x.name.as_str())).collect()
 }
 
@@ -50,21 +55,23 @@ fn canonical(attribute: &Attribute, value: &Value) -> Value {
     }
 }
 
-fn canonical_nested(block: &Block, nesting: Nesting, value: &Value) -> Value {
+fn canonical_nested(block: &Block, nesting: Nesting, value: &Value, counts: &dyn Fn(&Attribute) -> bool) -> Value {
+    let object = |item: &Value| canonical_object(block, item, counts);
     match (nesting, value) {
-        (Nesting::Single, Value::Map(_)) => canonical_object(block, value),
-        (Nesting::List, Value::List(items)) => Value::List(items.iter().map(|i| canonical_object(block, i)).collect()),
-        (Nesting::Set, Value::Set(items)) => Value::set(items.iter().map(|i| canonical_object(block, i))),
+        (Nesting::Single, Value::Map(_)) => object(value),
+        (Nesting::List, Value::List(items)) => Value::List(items.iter().map(object).collect()),
+        (Nesting::Set, Value::Set(items)) => Value::set(items.iter().map(object)),
         (Nesting::List, Value::Null) => Value::List(Vec::new()),
         (Nesting::Set, Value::Null) => Value::Set(Vec::new()),
         _ => value.clone(),
     }
 }
 
-fn canonical_object(block: &Block, value: &Value) -> Value {
-    let attributes = block.attributes.iter().map(|a| (a.name.clone(), canonical(a, value.at(&a.name))));
+fn canonical_object(block: &Block, value: &Value, counts: &dyn Fn(&Attribute) -> bool) -> Value {
+    let attributes = block.attributes.iter().filter(|a| counts(a));
+    let attributes = attributes.map(|a| (a.name.clone(), canonical(a, value.at(&a.name))));
     let blocks =
-        block.blocks.iter().map(|b| (b.name.clone(), canonical_nested(&b.block, b.nesting, value.at(&b.name))));
+        block.blocks.iter().map(|b| (b.name.clone(), canonical_nested(&b.block, b.nesting, value.at(&b.name), counts)));
     Value::Map(attributes.chain(blocks).collect())
 }
 

@@ -23,6 +23,7 @@ mod provider;
 mod read;
 mod resource;
 mod schema;
+mod secret_names;
 mod secrets;
 mod validate;
 mod value;

@@ -7,7 +7,7 @@ use super::equal::{same, same_block, stored_differences};
 use super::resource::Change;
 use super::{
     Activity, Attribute, Block, Context, Link, NestedBlock, Nesting, Path, PlanRequest, Planned, Resource, Step, Stop,
-    Value, secrets,
+    Value, secret_names, secrets,
 };
 
 /// Plans a create, update, replace or destroy of an object of type `resource`.
@@ -53,11 +53,12 @@ async fn destroy(resource: &dyn Resource, stop: Stop, activity: Arc<Activity>, p
 fn values(resource: &dyn Resource, request: &PlanRequest) -> (Value, Vec<Path>) {
     let schema = &resource.schema().block;
     let prior = (!request.prior.is_null()).then_some(&request.prior);
-    let mut planned = block(schema, prior, &request.config, &request.proposed);
+    let planned = block(schema, prior, &request.config, &request.proposed);
+    let mut planned = secret_names::planned(schema, prior, &planned, &request.config);
     resource.modify_plan(prior, &request.config, &mut planned);
     let changed = match prior {
         None => true,
-        Some(prior) => differs(schema, prior, &planned),
+        Some(prior) => differs(schema, prior, &planned) || secrets::are_to_send(schema, prior, &planned),
     };
     if changed {
         mark_unknown(schema, prior, &request.config, &mut planned);
@@ -146,7 +147,7 @@ fn mark_unknown(schema: &Block, prior: Option<&Value>, config: &Value, planned: 
         !stored_differences(schema, prior, planned).is_empty() || secrets::are_to_send(schema, prior, planned)
     });
     for attribute in schema.attributes.iter().filter(|a| a.computed && a.default.is_none()) {
-        let unset = config.at(&attribute.name).is_null();
+        let unset = config.at(&attribute.name).is_null() && !secret_names::are_names(schema, attribute);
         if unset && (prior.is_none() || attribute.volatile && is_written) {
             planned.insert(&*attribute.name, Value::Unknown);
         }

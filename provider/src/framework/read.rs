@@ -49,9 +49,10 @@ pub fn relative(schema: &Block, prior: &Value, found: &Value) -> Value {
             _ if b.name == TIMEOUTS => prior.clone(),
             _ if same_block(&b.block, b.nesting, prior, found) => prior.clone(),
             (Nesting::Single, Value::Map(_), Value::Map(_)) => relative(&b.block, prior, found),
-            (Nesting::List, Value::List(prior), Value::List(found)) => {
-                let known = prior.iter().chain(std::iter::repeat(&Value::Null));
-                Value::List(known.zip(found).map(|(prior, found)| relative(&b.block, prior, found)).collect())
+            (Nesting::List, prior @ Value::List(_), Value::List(found)) => {
+                let known = |index, found| b.block.counterpart(prior, index, found).unwrap_or(&Value::Null);
+                let items = found.iter().enumerate();
+                Value::List(items.map(|(index, found)| relative(&b.block, known(index, found), found)).collect())
             }
             _ => found.clone(),
         };

@@ -189,6 +189,22 @@ impl Block {
         self.attributes.iter().find(|a| a.name == name)
     }
 
+    /// The one of `items`, blocks of this kind, that is the same as `item`, which is at `index`: the one with the same identity.
+    /// Blocks without an identity are told apart by their places.
+    pub fn counterpart<'v>(&self, items: &'v Value, index: usize, item: &Value) -> Option<&'v Value> {
+        let items = items.elements()?;
+        let is_same = |other: &&Value| {
+            let mut identity = self.attributes.iter().filter(|attribute| attribute.identity);
+            identity.all(|attribute| other.at(&attribute.name) == item.at(&attribute.name))
+        };
+        let at_its_place = items.get(index).filter(is_same);
+        if self.attributes.iter().any(|attribute| attribute.identity) {
+            at_its_place.or_else(|| items.iter().find(is_same))
+        } else {
+            at_its_place
+        }
+    }
+
     /// The nested block `name`.
     pub fn nested(&self, name: &str) -> Option<&NestedBlock> {
         self.blocks.iter().find(|b| b.name == name)

@@ -3,7 +3,7 @@
 //! A write-only attribute `x_wo` is in no plan and no state. It is sent with the create, and again when its companion
 //! `x_wo_version`, which is in the state, changes. Beside it there may be `x`, which the state keeps.
 
-use super::{Attribute, Block, ClientCapabilities, Diagnostics, NestedBlock, Nesting, Path, Type, Value};
+use super::{Attribute, Block, ClientCapabilities, Diagnostics, NestedBlock, Nesting, Path, Type, Value, secret_names};
 
 /// What the name of a write-only attribute ends in.
 const SUFFIX: &str = "_wo";
@@ -18,51 +18,59 @@ fn kept_instead_of(name: &str) -> &str {
     name.strip_suffix(SUFFIX).unwrap_or(name)
 }
 
-fn write_only(block: &Block) -> impl Iterator<Item = &Attribute> {
+/// The write-only attributes of `block`.
+pub fn write_only(block: &Block) -> impl Iterator<Item = &Attribute> {
     block.attributes.iter().filter(|attribute| attribute.write_only)
+}
+
+/// Whether the write-only `attribute` is sent for its version: by a create, and where the version changes.
+pub fn is_new_version(attribute: &Attribute, prior: Option<&Value>, planned: &Value) -> bool {
+    let version = version_of(&attribute.name);
+    prior.is_none_or(|prior| prior.at(&version) != planned.at(&version))
 }
 
 /// The planned object as it is sent: with the write-only values of `config` in a create, and where their version changes.
 pub fn outgoing(block: &Block, prior: Option<&Value>, planned: &Value, config: &Value) -> Value {
-    let mut object = planned.clone();
+    let mut object = each_block(block, prior, planned, config, &outgoing);
     for attribute in write_only(block) {
-        let version = version_of(&attribute.name);
-        if prior.is_none_or(|prior| prior.at(&version) != planned.at(&version)) {
-            object.insert(attribute.name.clone(), config.at(&attribute.name).clone());
+        let name = &attribute.name;
+        if is_new_version(attribute, prior, planned) {
+            object.insert(name.clone(), config.at(name).clone());
+        } else if let Some(missing) =
+            prior.and_then(|prior| secret_names::missing(block, attribute, prior, planned, config))
+        {
+            object.insert(name.clone(), missing);
         }
-    }
-    for nested in &block.blocks {
-        let name = &nested.name;
-        let inside = |prior: Option<&Value>, planned: &Value, config: &Value| {
-            let prior = prior.filter(|prior| !prior.is_null());
-            if planned.is_null() { Value::Null } else { outgoing(&nested.block, prior, planned, config) }
-        };
-        let (prior, planned, config) = (prior.map(|prior| prior.at(name)), planned.at(name), config.at(name));
-        object.insert(name.clone(), zipped(nested, prior, planned, config, inside));
     }
     object
 }
 
-/// Applies `inside` to the objects of a nested block, each with those at its place before and in the configuration.
-fn zipped(
-    nested: &NestedBlock,
+/// The planned object with `inside` applied to its nested blocks, each with the same block before and in the configuration.
+pub fn each_block(
+    block: &Block,
     prior: Option<&Value>,
     planned: &Value,
     config: &Value,
-    inside: impl Fn(Option<&Value>, &Value, &Value) -> Value,
+    inside: &dyn Fn(&Block, Option<&Value>, &Value, &Value) -> Value,
 ) -> Value {
-    match (nested.nesting, planned) {
-        (Nesting::Single, planned) => inside(prior, planned, config),
-        (Nesting::List, Value::List(items)) => {
-            let items = items.iter().enumerate().map(|(index, item)| {
-                let config = config.elements().and_then(|items| items.get(index)).unwrap_or(&Value::Null);
-                inside(prior.and_then(|prior| prior.elements()?.get(index)), item, config)
-            });
-            Value::List(items.collect())
-        }
-        // Core allows no write-only attributes in a set.
-        (_, planned) => planned.clone(),
+    let mut object = planned.clone();
+    for NestedBlock { name, nesting, block, .. } in &block.blocks {
+        let (prior, planned, config) = (prior.map(|prior| prior.at(name)), planned.at(name), config.at(name));
+        let value = match (nesting, planned) {
+            (Nesting::Single, Value::Map(_)) => inside(block, prior.filter(|prior| !prior.is_null()), planned, config),
+            (Nesting::List, Value::List(items)) => {
+                let items = items.iter().enumerate().map(|(index, item)| {
+                    let same = |items| block.counterpart(items, index, item);
+                    inside(block, prior.and_then(same), item, same(config).unwrap_or(&Value::Null))
+                });
+                Value::List(items.collect())
+            }
+            // Core allows no write-only attributes in a set.
+            _ => continue,
+        };
+        object.insert(name.clone(), value);
     }
+    object
 }
 
 /// What was found, with the secrets that the state says it has: what differs in the planned object is sent. A secret whose
@@ -88,27 +96,32 @@ pub fn are_to_send(block: &Block, prior: &Value, planned: &Value) -> bool {
     let unreadable = |attribute: &Attribute| attribute.unreadable && differs(&attribute.name);
     block.attributes.iter().any(unreadable)
         || write_only(block).any(|attribute| differs(&version_of(&attribute.name)))
+        || secret_names::differ(block, prior, planned)
         || block.blocks.iter().any(|nested| {
             let (prior, planned) = (prior.at(&nested.name), planned.at(&nested.name));
             match nested.nesting {
                 Nesting::Single => are_to_send(&nested.block, prior, planned),
                 Nesting::List | Nesting::Set => {
-                    let (prior, planned) = (prior.elements(), planned.elements());
-                    let items = planned.into_iter().flatten().enumerate();
-                    let before = |index: usize| prior.and_then(|items| items.get(index)).unwrap_or(&Value::Null);
-                    items.into_iter().any(|(index, item)| are_to_send(&nested.block, before(index), item))
+                    let before = |index, item| nested.block.counterpart(prior, index, item).unwrap_or(&Value::Null);
+                    let mut items = planned.elements().into_iter().flatten().enumerate();
+                    items.any(|(index, item)| are_to_send(&nested.block, before(index, item), item))
                 }
             }
         })
 }
 
-/// The names of the secrets that `planned` sends.
+/// The names of the secrets that `planned` sends, and of the blocks that have some.
 pub fn configured<'a>(block: &'a Block, planned: &Value) -> Vec<&'a str> {
     let is_set = |attribute: &&Attribute| {
         let shown = if attribute.write_only { version_of(&attribute.name) } else { attribute.name.clone() };
         (attribute.unreadable || attribute.write_only) && !planned.at(&shown).is_null()
     };
-    block.attributes.iter().filter(is_set).map(|attribute| attribute.name.as_str()).collect()
+    let attributes = block.attributes.iter().filter(is_set).map(|attribute| attribute.name.as_str());
+    let has_some = |nested: &&NestedBlock| match planned.at(&nested.name) {
+        Value::List(items) => items.iter().any(|item| !configured(&nested.block, item).is_empty()),
+        item => !configured(&nested.block, item).is_empty(),
+    };
+    attributes.chain(block.blocks.iter().filter(has_some).map(|nested| nested.name.as_str())).collect()
 }
 
 /// Checks that each write-only value has its version, excludes the kept one, and is read by a core that has such attributes.
@@ -139,6 +152,8 @@ pub fn validate(block: &Block, config: &Value, core: ClientCapabilities, path: &
                      whenever {name} changes."
                 ),
             ),
+            // Members of a map are told apart by their names.
+            (false, false) if secret_names::has_names(block, attribute) => {}
             (false, false) if kept != name.as_str() && !config.at(kept).is_null() => diagnostics.error_at(
                 at.clone(),
                 format!("{name} conflicts with {kept}"),

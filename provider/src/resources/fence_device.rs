@@ -55,9 +55,7 @@ impl SshResource for FenceDevice {
     ) -> Result<Option<(Self, Option<String>)>, Failure> {
         let device = device_of(object);
         let file = read(op, freshness).await?;
-        let garbled = |problem: String| {
-            Failure::refused(format!("{device} in {PATH}: {problem}. Nothing was changed.\nCorrect the file manually."))
-        };
+        let garbled = |problem: String| garbled(&device, &problem);
         let Some(section) = file.section(&device).map_err(garbled)? else { return Ok(None) };
         let wanted = object.at("after").as_str().filter(|other| file.stands_after(device.name(), other));
         let after = wanted.or_else(|| file.before(device.name())).map(str::to_owned);
@@ -84,8 +82,14 @@ impl SshResource for FenceDevice {
             if Some(self::revision(file, device).as_str()) != revision {
                 return Err(Failure::new(Cause::Stale, format!("{device} was changed outside of Terraform just now.")));
             }
+            let found = file.section(device).map_err(|problem| garbled(device, &problem))?;
+            let found = found.ok_or_else(|| absent(device))?;
+            let to = to.with_values_of(&found).map_err(|problem| {
+                let what = format!("{device} in {PATH}: {problem}. Nothing was changed. Plan again: the plan adds it.");
+                Failure::refused(what)
+            })?;
             file.put(device, &to.section());
-            if from.after == to.after { Ok(()) } else { place(file, to) }
+            if from.after == to.after { Ok(()) } else { place(file, &to) }
         })
         .await
     }
@@ -93,7 +97,7 @@ impl SshResource for FenceDevice {
     async fn delete(op: &OpContext<'_>, state: &Self) -> Result<(), Failure> {
         edit(op, state, |file, device| {
             if file.own_text(device).is_empty() {
-                return Err(Failure::new(Cause::Absent, format!("{device} is not in {PATH}.")));
+                return Err(absent(device));
             }
             file.remove(device);
             Ok(())
@@ -118,7 +122,20 @@ impl SshResource for FenceDevice {
     }
 
     async fn wait_ready(op: &OpContext<'_>, object: &Self) -> Result<(), Failure> {
-        if object.verify == Some(true) { verify::run(op, object).await } else { Ok(()) }
+        if object.verify != Some(true) {
+            return Ok(());
+        }
+        // Only the file has the write-only options.
+        let device = object.device();
+        let section =
+            read(op, Freshness::Fresh).await?.section(&device).map_err(|problem| garbled(&device, &problem))?;
+        let complete = object.with_values_of(&section.ok_or_else(|| absent(&device))?);
+        let complete = complete.map_err(|problem| {
+            Failure::refused(format!(
+                "{device} in {PATH}: {problem}, so that it can't be verified. Plan again: the plan adds it."
+            ))
+        })?;
+        verify::run(op, &complete).await
     }
 }
 
@@ -195,6 +212,14 @@ fn place(file: &mut FenceCfg, device: &FenceDevice) -> Result<(), Failure> {
     })
 }
 
+fn garbled(device: &DeviceId, problem: &str) -> Failure {
+    Failure::refused(format!("{device} in {PATH}: {problem}. Nothing was changed.\nCorrect the file manually."))
+}
+
+fn absent(device: &DeviceId) -> Failure {
+    Failure::new(Cause::Absent, format!("{device} is not in {PATH}."))
+}
+
 fn warn_of_no_effect(op: &OpContext<'_>, device: &FenceDevice) {
     op.cx.warn(
         "Proxmox VE does not use fence devices",
@@ -223,8 +248,15 @@ fn device_of(object: &Value) -> DeviceId {
 fn known_of(object: &Value) -> Known {
     use pve_schemas::fence_device::KnownOptions;
     let names = |value: &Value| value.as_map().map(|map| map.keys().cloned().collect());
-    let options =
-        |value: &Value| KnownOptions { open: names(value.at("options")), secret: names(value.at("secret_options")) };
+    let elements = |value: &Value| {
+        let names = value.elements()?.iter().filter_map(Value::as_str);
+        Some(names.map(str::to_owned).collect())
+    };
+    let options = |value: &Value| KnownOptions {
+        open: names(value.at("options")),
+        secret: names(value.at("secret_options")),
+        write_only: elements(value.at("secret_options_wo_names")),
+    };
     let connects = object.at("connect").elements().unwrap_or_default().iter();
     Known {
         device: options(object),

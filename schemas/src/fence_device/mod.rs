@@ -1,15 +1,18 @@
 //! `pve_fence_device`: a fence device in `/etc/pve/ha/fence.cfg`, with the nodes it is connected to.
 
 mod file;
+mod options;
 mod status;
 mod words;
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use file::{DeviceId, FenceCfg, Section};
+use options::{Found, arguments, complete};
+pub use options::{Known, KnownOptions};
 pub use status::{AgentStatus, status_input};
 
 use crate::noun::Noun;
@@ -34,8 +37,16 @@ pub const PATH: &str = "/etc/pve/ha/fence.cfg";
 /// of the file are kept byte by byte. Devices are tried in the order of the file; several instances of one name are parallel:
 /// all of them have to succeed.
 ///
-/// Further instances include their number in the id: `ipmi:2`. Configuration that Terraform generates for an import has
-/// no secrets: add its `secret_options` before the apply, or the plan removes them from the file.
+/// Further instances include their number in the id: `ipmi:2`.
+///
+/// **Secrets that no state has:** set them in `secret_options_wo`, with `secret_options_wo_version`. The state has their
+/// names only. Pass the values in `ephemeral` variables: a plan file includes the literals of the configuration and all
+/// other variables.
+///
+/// An import puts secrets into `secret_options`, which is stored in the state. Move them to `secret_options_wo` and
+/// apply: their values leave the state, and the file has them throughout. Then change them on the device and increase
+/// the version, since older states still have them. Configuration that Terraform generates for an import has no secrets:
+/// add them before the apply, or the plan removes them from the file.
 #[tf_block]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct FenceDevice {
@@ -50,13 +61,25 @@ pub struct FenceDevice {
     #[tf(required)]
     pub agent: FenceAgent,
     /// Options that the agent always gets, such as `ip`. An empty value makes a bare word: `lanplus = ""` is `--lanplus`. The
-    /// device needs at least one option, open or secret.
+    /// device needs at least one option, in this map or a secret one.
     #[tf(optional)]
     pub options: Options,
     /// Options whose values are secret, such as `password`. They never appear in output or logs, but are stored in the
-    /// state. An import puts options with the name of a secret here.
+    /// state: `secret_options_wo` is not. An import puts options with the name of a secret here.
     #[tf(optional, sensitive)]
     pub secret_options: SecretOptions,
+    /// Options whose values are secret, in no plan and no state. They are written when `secret_options_wo_version` changes;
+    /// otherwise the file keeps its values. An option that the file does not have is always written.
+    #[tf(write_only)]
+    pub secret_options_wo: SecretOptions,
+    /// Increase it to write the values of `secret_options_wo`, and to remove options that are no longer in it. Remove both
+    /// to remove all of these options from the file.
+    #[tf(local)]
+    #[schemars(range(min = 1))]
+    pub secret_options_wo_version: Option<i64>,
+    /// The names of the options in `secret_options_wo` that the file has.
+    #[tf(computed)]
+    pub secret_options_wo_names: Option<BTreeSet<String>>,
     /// The device that this one follows: devices are tried in the order of the file. If unset, the order is not
     /// managed, and the state has the device before this one.
     #[tf(optional, computed, volatile)]
@@ -77,15 +100,25 @@ pub struct FenceDevice {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Connect {
     /// The node. Its name can't have a dash: Proxmox would cut it there.
-    #[tf(required)]
+    #[tf(required, identity)]
     pub node: FenceNode,
-    /// Options for this node in addition to those of the device, such as `plug`. At least one option, open or secret,
-    /// is needed: Proxmox ignores a connection without options.
+    /// Options for this node in addition to those of the device, such as `plug`. At least one option, in this map or a
+    /// secret one, is needed: Proxmox ignores a connection without options.
     #[tf(optional)]
     pub options: Options,
-    /// Options whose values are secret.
+    /// Options whose values are secret, stored in the state.
     #[tf(optional, sensitive)]
     pub secret_options: SecretOptions,
+    /// Options whose values are secret, in no plan and no state, as those of the device.
+    #[tf(write_only)]
+    pub secret_options_wo: SecretOptions,
+    /// Increase it to write the values of `secret_options_wo`, as that of the device.
+    #[tf(local)]
+    #[schemars(range(min = 1))]
+    pub secret_options_wo_version: Option<i64>,
+    /// The names of the options in `secret_options_wo` that the file has.
+    #[tf(computed)]
+    pub secret_options_wo_names: Option<BTreeSet<String>>,
 }
 
 impl Noun for FenceDevice {
@@ -101,22 +134,38 @@ impl FenceDevice {
 
     /// The lines of this device.
     pub fn section(&self) -> Section {
-        let arguments = |options: &Options, secret: &SecretOptions| {
-            let all: BTreeMap<&str, &str> = options.iter().chain(secret.iter()).collect();
-            all.into_iter().map(|(name, value)| argument(name, value)).collect()
-        };
         let connects = self.connect.iter();
         Section {
             agent: self.agent.to_string(),
-            arguments: arguments(&self.options, &self.secret_options),
+            arguments: arguments(&self.options, &self.secret_options, &self.secret_options_wo),
             connects: connects
-                .map(|connect| (connect.node.to_string(), arguments(&connect.options, &connect.secret_options)))
+                .map(|c| (c.node.to_string(), arguments(&c.options, &c.secret_options, &c.secret_options_wo)))
                 .collect(),
         }
     }
 
-    /// The object that `section` of the file is, in the words of `known`: an option that is secret there is secret here, and
-    /// nodes come in its order. What is not known there is secret if it is called like a secret.
+    /// This device with all its write-only options: those that it does not have the value of are taken from `section`, the
+    /// device in the file.
+    ///
+    /// # Errors
+    /// Says which option the file does not have.
+    pub fn with_values_of(&self, section: &Section) -> Result<Self, String> {
+        let mut device = self.clone();
+        let names = &self.secret_options_wo_names;
+        complete(&mut device.secret_options_wo, names, &section.arguments)
+            .map_err(|name| format!("it has no option {name:?}"))?;
+        for connect in &mut device.connect {
+            let arguments = section.connects.iter().find(|(node, _)| node == connect.node.as_str());
+            let arguments = arguments.map(|(_, arguments)| arguments.as_slice()).unwrap_or_default();
+            complete(&mut connect.secret_options_wo, &connect.secret_options_wo_names, arguments)
+                .map_err(|name| format!("its connection to {} has no option {name:?}", connect.node))?;
+        }
+        Ok(device)
+    }
+
+    /// The object that `section` of the file is, in the words of `known`: an option that is secret there is secret here, one that
+    /// is write-only there is left out, and nodes come in its order. What is not known there is secret if it is called like a
+    /// secret.
     ///
     /// # Errors
     /// Says what of the section Proxmox reads otherwise than this resource could write it.
@@ -126,14 +175,20 @@ impl FenceDevice {
         after: Option<String>,
         known: &Known,
     ) -> Result<Self, String> {
-        let (options, secret_options) = split(&section.arguments, &known.device)?;
+        let found = Found::of(&section.arguments, &known.device)?;
         let mut connect = Vec::new();
         for (node, arguments) in &section.connects {
             let none = KnownOptions::default();
             let known = known.connects.iter().find(|(name, _)| name == node).map_or(&none, |(_, options)| options);
-            let (options, secret_options) = split(arguments, known)?;
-            let node = node.parse().map_err(|e| format!("node {node:?}: {e}"))?;
-            connect.push(Connect { node, options, secret_options });
+            let found = Found::of(arguments, known)?;
+            connect.push(Connect {
+                node: node.parse().map_err(|e| format!("node {node:?}: {e}"))?,
+                options: found.open,
+                secret_options: found.secret,
+                secret_options_wo: SecretOptions::default(),
+                secret_options_wo_version: None,
+                secret_options_wo_names: found.write_only,
+            });
         }
         let place = |connect: &Connect| {
             let known = known.connects.iter().position(|(name, _)| name == connect.node.as_str());
@@ -144,8 +199,11 @@ impl FenceDevice {
             name: device.name().parse().map_err(|e| format!("name {:?}: {e}", device.name()))?,
             instance: Some(device.number()),
             agent: section.agent.parse().map_err(|e| format!("agent {:?}: {e}", section.agent))?,
-            options,
-            secret_options,
+            options: found.open,
+            secret_options: found.secret,
+            secret_options_wo: SecretOptions::default(),
+            secret_options_wo_version: None,
+            secret_options_wo_names: found.write_only,
             after,
             verify: None,
             connect,
@@ -153,156 +211,5 @@ impl FenceDevice {
     }
 }
 
-/// What the state says of a device: which options are secret, which maps are written although they are empty, and the order of
-/// the nodes.
-#[derive(Debug, Clone, Default)]
-pub struct Known {
-    /// Of the device itself.
-    pub device: KnownOptions,
-    /// Of each node.
-    pub connects: Vec<(String, KnownOptions)>,
-}
-
-/// The names of options as the state divides them; null and empty are kept apart.
-#[derive(Debug, Clone, Default)]
-pub struct KnownOptions {
-    /// The open ones.
-    pub open: Option<Vec<String>>,
-    /// The secret ones.
-    pub secret: Option<Vec<String>>,
-}
-
-impl From<&FenceDevice> for Known {
-    fn from(device: &FenceDevice) -> Self {
-        let connects = device.connect.iter();
-        Self {
-            device: KnownOptions::new(&device.options, &device.secret_options),
-            connects: connects
-                .map(|c| (c.node.to_string(), KnownOptions::new(&c.options, &c.secret_options)))
-                .collect(),
-        }
-    }
-}
-
-impl KnownOptions {
-    /// The names of `options` and `secret`.
-    pub fn new(options: &Options, secret: &SecretOptions) -> Self {
-        let names = |map: &Option<BTreeMap<String, String>>| map.as_ref().map(|map| map.keys().cloned().collect());
-        Self { open: names(&options.0), secret: names(&secret.0) }
-    }
-
-    fn is_secret(&self, name: &str) -> bool {
-        let among = |names: &Option<Vec<String>>| names.iter().flatten().any(|known| known == name);
-        among(&self.secret) || (!among(&self.open) && is_called_like_a_secret(name))
-    }
-}
-
-/// How an option is written: `name=value`, or the bare word.
-fn argument(name: &str, value: &str) -> String {
-    if value.is_empty() { name.to_owned() } else { format!("{name}={value}") }
-}
-
-/// Options out of arguments. An argument that is given twice is refused, since either value may be meant.
-fn split(arguments: &[String], known: &KnownOptions) -> Result<(Options, SecretOptions), String> {
-    let (mut open, mut secret) = (BTreeMap::new(), BTreeMap::new());
-    for argument in arguments {
-        let (name, value) = argument.split_once('=').unwrap_or((argument, ""));
-        let into = if known.is_secret(name) { &mut secret } else { &mut open };
-        if into.insert(name.to_owned(), value.to_owned()).is_some() {
-            return Err(format!("the option {name:?} is given twice"));
-        }
-    }
-    let some = |map: BTreeMap<String, String>, known: &Option<Vec<String>>| {
-        (!map.is_empty() || known.as_ref().is_some_and(Vec::is_empty)).then_some(map)
-    };
-    Ok((Options(some(open, &known.open)), SecretOptions(some(secret, &known.secret))))
-}
-
-/// Options of fence agents that hold a secret; `…_script` names a program that prints it.
-fn is_called_like_a_secret(name: &str) -> bool {
-    let name = name.to_ascii_lowercase().replace('-', "_");
-    [
-        "passw",
-        "secret",
-        "token",
-        "private_key",
-        "passphrase",
-        "community",
-        "snmp_priv",
-        "snmp_auth_pass",
-        "apikey",
-        "api_key",
-    ]
-    .iter()
-    .any(|word| name.contains(word))
-        || ["p", "pass"].contains(&name.as_str())
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn device(text: &str) -> FenceDevice {
-        serde_json::from_str(text).unwrap()
-    }
-
-    fn example() -> FenceDevice {
-        device(
-            r#"{"name": "ipmi", "instance": null, "agent": "fence_ipmilan", "options": {"ip": "10.0.0.1", "lanplus": ""},
-                "secret_options": {"password": "a b"}, "after": null, "verify": null,
-                "connect": [{"node": "pve2", "options": {"plug": "2"}, "secret_options": null},
-                            {"node": "pve1", "options": null, "secret_options": {"key": "k"}}]}"#,
-        )
-    }
-
-    #[test]
-    fn becomes_lines_and_comes_back_in_the_words_of_the_state() {
-        let ipmi = example();
-        let section = ipmi.section();
-        assert_eq!(section.arguments, ["ip=10.0.0.1", "lanplus", "password=a b"]);
-        assert_eq!(section.connects[1], ("pve1".to_owned(), vec!["key=k".to_owned()]));
-        let back = FenceDevice::from_section(&ipmi.device(), &section, None, &Known::from(&ipmi)).unwrap();
-        assert_eq!(back, FenceDevice { instance: Some(1), ..ipmi });
-    }
-
-    #[test]
-    fn an_import_keeps_what_is_called_like_a_secret() {
-        let section = example().section();
-        let back = FenceDevice::from_section(&DeviceId::new("ipmi", 1), &section, None, &Known::default()).unwrap();
-        assert_eq!(back.secret_options.iter().collect::<Vec<_>>(), [("password", "a b")]);
-        assert_eq!(back.options.iter().map(|(name, _)| name).collect::<Vec<_>>(), ["ip", "lanplus"]);
-        assert_eq!(back.connect[0].node.as_str(), "pve1");
-        assert_eq!(back.connect[0].options.iter().next(), Some(("key", "k")));
-        for name in ["passwd", "password-script", "p", "snmp_priv_passwd", "ssh_private_key"] {
-            assert!(is_called_like_a_secret(name), "{name}");
-        }
-        for name in ["ip", "plug", "passive", "login", "identity_file"] {
-            assert!(!is_called_like_a_secret(name), "{name}");
-        }
-    }
-
-    #[test]
-    fn what_the_user_keeps_open_stays_open() {
-        let mut ipmi = example();
-        ipmi.options.0.as_mut().unwrap().insert("passwd".into(), "x".into());
-        let back = FenceDevice::from_section(&ipmi.device(), &ipmi.section(), None, &Known::from(&ipmi)).unwrap();
-        assert_eq!(back.options, ipmi.options);
-    }
-
-    #[test]
-    fn empty_and_null_are_as_they_were() {
-        let mut ipmi = example();
-        ipmi.secret_options = SecretOptions(Some(BTreeMap::new()));
-        let back = FenceDevice::from_section(&ipmi.device(), &ipmi.section(), None, &Known::from(&ipmi)).unwrap();
-        assert_eq!(back.secret_options, ipmi.secret_options);
-        assert_eq!(back.connect[0].secret_options, SecretOptions(None));
-    }
-
-    #[test]
-    fn an_option_given_twice_is_not_guessed_at() {
-        let section =
-            Section { agent: "fence_x".into(), arguments: vec!["a=1".into(), "a=2".into()], connects: Vec::new() };
-        let problem = FenceDevice::from_section(&DeviceId::new("d", 1), &section, None, &Known::default());
-        assert_eq!(problem.unwrap_err(), "the option \"a\" is given twice");
-    }
-}
+mod tests;

@@ -10,7 +10,9 @@ use std::any::Any;
 use std::time::Instant;
 
 use self::job::Job;
-use super::{Applied, ApplyRequest, Block, Cause, Context, Failure, Number, Resource, Stop, Value};
+use super::{
+    Applied, ApplyRequest, Block, Cause, Context, Diagnostics, Failure, Number, Resource, Stop, Value, secret_names,
+};
 use crate::framework::link::Replaced;
 use crate::framework::read::TIMEOUTS;
 
@@ -31,6 +33,15 @@ pub async fn apply(resource: &dyn Resource, stop: Stop, request: ApplyRequest, r
         (true, false) => "create",
         (false, false) => "update",
         (false, true) => "delete",
+    };
+    let before = (!request.prior.is_null()).then_some(&request.prior);
+    let request = match resolved(resource, before, &request) {
+        Ok(planned) => ApplyRequest { planned, ..request },
+        Err(failure) => {
+            let mut diagnostics = Diagnostics::new();
+            diagnostics.push(failure.into_error(format!("Cannot {verb} {}", resource.title())));
+            return Applied { state: request.prior, diagnostics };
+        }
     };
     let subject = if verb == "delete" { &request.prior } else { &request.planned };
     let cx = Context::new(timeout(resource, subject, verb), stop);
@@ -62,6 +73,14 @@ pub async fn apply(resource: &dyn Resource, stop: Stop, request: ApplyRequest, r
     applied
 }
 
+/// The planned object, with the names of secrets that the plan left unknown.
+fn resolved(resource: &dyn Resource, prior: Option<&Value>, request: &ApplyRequest) -> Result<Value, Failure> {
+    if request.planned.is_null() {
+        return Ok(Value::Null);
+    }
+    secret_names::resolved(&resource.schema().block, prior, &request.planned, &request.config)
+}
+
 /// When the entry `verb` of the object's `timeouts` block runs out, counted from now. An old state may hold a zero.
 pub fn timeout(resource: &dyn Resource, object: &Value, verb: &str) -> Instant {
     let given = object.at(TIMEOUTS).at(verb).as_str().and_then(pve_schemas::value::timeout);
@@ -79,7 +98,7 @@ pub fn panicked(panic: &(dyn Any + Send)) -> Failure {
 }
 
 /// The planned object, with what the plan left unknown taken from what was found; null where nothing was.
-fn fill_unknowns(planned: &Value, found: &Value) -> Value {
+pub fn fill_unknowns(planned: &Value, found: &Value) -> Value {
     match (planned, found) {
         (Value::Unknown, Value::Unknown) => Value::Null,
         (Value::Unknown, found) => found.clone(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::job::{Job, Permit};
 use super::{shown, visible};
-use crate::framework::{Applied, Cause, Diagnostics, Failure, Found, Path, Value, secrets};
+use crate::framework::{Applied, Cause, Diagnostics, Failure, Found, Path, Value, secret_names, secrets};
 
 /// Between two attempts at an update that another write to the same file has come before.
 const RETRY_INTERVAL: Duration = Duration::from_millis(100);
@@ -44,9 +44,10 @@ async fn send(mut permit: Permit<'_, '_>, prior: &Value, planned: &Value, config
     let block = permit.block();
     let has_secrets = secrets::are_to_send(block, prior, planned);
     let outgoing = secrets::outgoing(block, Some(prior), planned, config);
+    let subject = secret_names::with_names_of_both(block, prior, planned);
     let mut attempt = 1;
     loop {
-        let found = match permit.look(prior).await {
+        let found = match permit.look(&subject).await {
             Ok(Some(found)) => found,
             // Our own purge has removed it: what the plan wants is made anew.
             Ok(None) if permit.after_own_writes(prior).is_null() => {
@@ -56,6 +57,8 @@ async fn send(mut permit: Permit<'_, '_>, prior: &Value, planned: &Value, config
                 };
             }
             Ok(None) => return Sent::Failed(gone(&permit, prior)),
+            // An earlier attempt may have been carried out.
+            Err(failure) if attempt > 1 => return Sent::Unsure(failure),
             Err(failure) => return Sent::Failed(failure),
         };
         // Whether an earlier attempt has sent the secrets can't be seen.
@@ -74,6 +77,7 @@ async fn send(mut permit: Permit<'_, '_>, prior: &Value, planned: &Value, config
                 Cause::Stale if permit.may_try_again(0) => tokio::time::sleep(RETRY_INTERVAL).await,
                 Cause::Ambiguous if permit.may_try_again(attempt) => attempt += 1,
                 Cause::Ambiguous => return Sent::Unsure(failure),
+                _ if attempt > 1 => return Sent::Unsure(failure),
                 _ => return Sent::Failed(failure),
             },
         }
@@ -132,13 +136,14 @@ fn gone(job: &Job<'_>, prior: &Value) -> Failure {
 
 /// The last write's fate is unknown: what is found now is the state.
 async fn unsure(job: Job<'_>, prior: Value, planned: &Value, failure: Failure) -> Applied {
-    match job.look(&prior).await {
+    let subject = secret_names::with_names_of_both(job.block(), &prior, planned);
+    match job.look(&subject).await {
         Ok(Some(found))
             if job.unlike(planned, &found.object).is_empty() && !secrets::are_to_send(job.block(), &prior, planned) =>
         {
             done(job, &prior, planned, Some(found)).await
         }
         Ok(Some(found)) => job.failed("update", job.relative(&prior, &found.object), failure),
-        _ => job.failed("update", prior, failure),
+        _ => job.failed("update", subject, failure),
     }
 }

@@ -2,6 +2,7 @@
 
 mod applies;
 mod plans;
+mod secret_names;
 mod secrets;
 mod thing;
 

@@ -1,6 +1,6 @@
 //! What of a fence device can be said at plan time.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::framework::{Diagnostics, Path, Value};
 
@@ -43,7 +43,7 @@ pub(super) fn validate(config: &Value, diagnostics: &mut Diagnostics) {
     }
 }
 
-/// A list that only has its order changed is kept in the order of the state: connections are ssh_failure apart by their nodes.
+/// A list that only has its order changed is kept in the order of the state: connections are told apart by their nodes.
 pub(super) fn keep_order(prior: Option<&Value>, planned: &mut Value) {
     let Some(prior) = prior.map(|prior| prior.at("connect")) else { return };
     let (Some(old), Some(new)) = (prior.elements(), planned.at("connect").elements()) else { return };
@@ -55,33 +55,33 @@ pub(super) fn keep_order(prior: Option<&Value>, planned: &mut Value) {
     }
 }
 
-/// At least one option, and none of them both open and secret.
+/// Where options are configured.
+const MAPS: [&str; 3] = ["options", "secret_options", "secret_options_wo"];
+
+/// At least one option, and each of them once.
 fn options(object: &Value, path: &Path, what: &str, diagnostics: &mut Diagnostics) {
-    let (open, secret) = (object.at("options"), object.at("secret_options"));
-    if open.is_unknown() || secret.is_unknown() {
-        return;
-    }
-    let is_empty = |map: &Value| map.as_map().is_none_or(|members| members.is_empty());
-    if is_empty(open) && is_empty(secret) {
+    let maps = MAPS.map(|name| (name, object.at(name)));
+    let is_empty = |map: &Value| !map.is_unknown() && map.as_map().is_none_or(|members| members.is_empty());
+    if maps.iter().all(|(_, map)| is_empty(map)) {
         diagnostics.error_at(
             path.field("options"),
             format!("A {what} without options"),
             format!(
-                "Proxmox silently skips a {what} without options. Set at least one in `options` or `secret_options`."
+                "Proxmox silently skips a {what} without options. Set at least one in `options`, `secret_options` or \
+                 `secret_options_wo`."
             ),
         );
     }
-    for name in open.as_map().into_iter().flatten().map(|(name, _)| name) {
-        if secret.as_map().is_some_and(|members| members.contains_key(name)) {
-            diagnostics.error_at(
-                path.field("secret_options").key(name),
-                "An option is set twice",
-                format!("{name:?} is in both `options` and `secret_options`. Keep one of them."),
-            );
-        }
-    }
-    for (map, name) in [(open, "options"), (secret, "secret_options")] {
+    let mut known: BTreeMap<&str, &str> = BTreeMap::new();
+    for (name, map) in maps {
         for (key, value) in map.as_map().into_iter().flatten() {
+            if let Some(other) = known.insert(key, name) {
+                diagnostics.error_at(
+                    path.field(name).key(key),
+                    "An option is set twice",
+                    format!("{key:?} is in both `{other}` and `{name}`. Keep one of them."),
+                );
+            }
             if value.is_null() {
                 diagnostics.error_at(
                     path.field(name).key(key),
@@ -98,8 +98,7 @@ fn options(object: &Value, path: &Path, what: &str, diagnostics: &mut Diagnostic
 
 /// The options with a name of one letter, which become `-x`.
 fn short_names(object: &Value) -> Vec<&str> {
-    let maps = [object.at("options"), object.at("secret_options")];
-    let names = maps.into_iter().filter_map(Value::as_map).flatten().map(|(name, _)| name.as_str());
+    let names = MAPS.iter().filter_map(|name| object.at(name).as_map()).flatten().map(|(name, _)| name.as_str());
     names.filter(|name| name.len() == 1).collect()
 }
 
@@ -149,6 +148,11 @@ mod tests {
         assert_eq!(paths(&bare), ["options"]);
         bare.insert("options", Value::Unknown);
         assert!(paths(&bare).is_empty());
+        bare.insert("options", Value::Null);
+        bare.insert("secret_options_wo", map(&[("password", "x")]));
+        assert!(paths(&bare).is_empty());
+        bare.insert("secret_options_wo", Value::object([("password", Value::Null)]));
+        assert_eq!(paths(&bare), ["secret_options_wo[\"password\"]"]);
     }
 
     #[test]
@@ -156,11 +160,20 @@ mod tests {
         let mut both = device(vec![connect("pve1", map(&[("plug", "1")]))]);
         both.insert("options", map(&[("password", "x")]));
         assert_eq!(paths(&both), ["secret_options[\"password\"]"]);
+        both.insert("options", map(&[("ip", "10.0.0.1")]));
+        for name in ["ip", "password"] {
+            both.insert("secret_options_wo", map(&[(name, "x")]));
+            assert_eq!(paths(&both), [format!("secret_options_wo[{name:?}]")]);
+        }
         let mut itself = device(vec![connect("pve1", map(&[("plug", "1")]))]);
         itself.insert("after", Value::from("ipmi"));
         assert_eq!(paths(&itself), ["after"]);
         let mut short = device(vec![connect("pve1", map(&[("n", "1")]))]);
         short.insert("verify", Value::Bool(true));
+        assert_eq!(paths(&short), ["verify"]);
+        let mut short = device(vec![connect("pve1", map(&[("plug", "1")]))]);
+        short.insert("verify", Value::Bool(true));
+        short.insert("secret_options_wo", map(&[("p", "x")]));
         assert_eq!(paths(&short), ["verify"]);
     }
 

@@ -43,8 +43,10 @@ pub(super) async fn run(op: &OpContext<'_>, device: &FenceDevice) -> Result<(), 
 
 /// The agent's input: the options of the connection go before those of the device.
 fn input(device: &FenceDevice, connect: &Connect) -> String {
-    let of_device = device.options.iter().chain(device.secret_options.iter());
-    status_input(of_device.chain(connect.options.iter()).chain(connect.secret_options.iter()))
+    let of_device = device.options.iter().chain(device.secret_options.iter()).chain(device.secret_options_wo.iter());
+    let of_connect =
+        connect.options.iter().chain(connect.secret_options.iter()).chain(connect.secret_options_wo.iter());
+    status_input(of_device.chain(of_connect))
 }
 
 /// What the exit code of a fence agent's `status` says.
@@ -62,8 +64,9 @@ fn result(agent: &str, output: &Output) -> Result<String, String> {
 
 /// An agent that quotes its options must not spread a secret.
 fn without_secrets(device: &FenceDevice, text: String) -> String {
-    let connects = device.connect.iter().flat_map(|connect| connect.secret_options.iter());
-    let secrets = device.secret_options.iter().chain(connects).map(|(_, value)| value);
+    let of_device = device.secret_options.iter().chain(device.secret_options_wo.iter());
+    let of_connects = device.connect.iter().flat_map(|c| c.secret_options.iter().chain(c.secret_options_wo.iter()));
+    let secrets = of_device.chain(of_connects).map(|(_, value)| value);
     secrets.filter(|secret| !secret.is_empty()).fold(text, |text, secret| text.replace(secret, "…"))
 }
 
@@ -74,8 +77,9 @@ mod tests {
     fn device() -> FenceDevice {
         serde_json::from_str(
             r#"{"name": "ipmi", "agent": "fence_ipmilan", "options": {"ip": "10.0.0.1", "lanplus": "", "power-wait": "4"},
-                "secret_options": {"password": "hunter2"},
-                "connect": [{"node": "pve1", "options": {"action": "off", "ip": "10.0.0.2"}, "secret_options": null}]}"#,
+                "secret_options": {"password": "hunter2"}, "secret_options_wo": {"passwd": "hunter3"},
+                "connect": [{"node": "pve1", "options": {"action": "off", "ip": "10.0.0.2"}, "secret_options": null,
+                             "secret_options_wo": {"token": "hunter4"}}]}"#,
         )
         .unwrap()
     }
@@ -85,12 +89,13 @@ mod tests {
         let device = device();
         assert_eq!(
             input(&device, &device.connect[0]),
-            "ip=10.0.0.2\nlanplus=1\npassword=hunter2\npower_wait=4\naction=status\n"
+            "ip=10.0.0.2\nlanplus=1\npasswd=hunter3\npassword=hunter2\npower_wait=4\ntoken=hunter4\naction=status\n"
         );
     }
 
     #[test]
     fn an_agent_that_quotes_a_secret_does_not_spread_it() {
-        assert_eq!(without_secrets(&device(), "login hunter2 failed".to_owned()), "login … failed");
+        let said = "login hunter2, hunter3, hunter4 failed".to_owned();
+        assert_eq!(without_secrets(&device(), said), "login …, …, … failed");
     }
 }
