@@ -14,7 +14,7 @@ pub fn explain(object: &str, error: &Error) -> Failure {
     let mut detail = format!("{object}: {}", happened(error.kind()));
     if error.is_echo() {
         // Another writer waited for the same thing and has told all of it.
-        return Failure::new(cause(error.kind()), detail);
+        return Failure::new(cause(error.kind()), detail).because(error.clone());
     }
     if error.tries() > 1 {
         detail.push_str(&format!(" Tried {} in {} s.", counted(error.tries(), "time"), error.waited().as_secs()));
@@ -25,7 +25,7 @@ pub fn explain(object: &str, error: &Error) -> Failure {
     }
     detail.push('\n');
     detail.push_str(&error.quote());
-    Failure::new(cause(error.kind()), detail)
+    Failure::new(cause(error.kind()), detail).because(error.clone())
 }
 
 fn cause(kind: ErrorKind) -> Cause {

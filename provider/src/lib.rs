@@ -20,6 +20,7 @@ pub mod registry;
 pub mod resources;
 pub mod session;
 pub mod simulation;
+pub mod source;
 pub mod ssh;
 pub mod unknown;
 mod words;

@@ -86,9 +86,10 @@ impl Success {
 }
 
 /// The answer to a read is not what it should be.
-pub(super) fn garbled(method: &Method, path: &str, error: &serde_json::Error) -> Error {
+pub(super) fn unexpected(method: &Method, path: &str, error: serde_json::Error) -> Error {
     let message = format!("the response can't be read: {error}");
-    Error::new(ErrorKind::UnexpectedResponse, method, path, message).with_answer(200, BTreeMap::new())
+    let unexpected = Error::new(ErrorKind::UnexpectedResponse, method, path, message);
+    unexpected.with_answer(200, BTreeMap::new()).because(error)
 }
 
 #[cfg(test)]
@@ -130,6 +131,13 @@ mod tests {
             let body = if framed { format!(r#"{{"data":{body}}}"#) } else { body };
             digest(status, body.into_bytes());
         }
+    }
+
+    #[test]
+    fn an_unexpected_response_keeps_the_error_of_the_parser() {
+        let error = Listing::parse(Collection::HaResources, &Success::of(r#"{"data":"#)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::UnexpectedResponse);
+        assert!(crate::source::cause::<serde_json::Error>(&error).is_some_and(serde_json::Error::is_eof));
     }
 
     #[test]

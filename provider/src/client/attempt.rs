@@ -229,9 +229,9 @@ impl Client {
         match success.data() {
             Ok(_) => Ok(success),
             Err(error) if nature == Nature::Write => {
-                Err(answer::garbled(method, path, &error).with_kind(ErrorKind::Ambiguous))
+                Err(answer::unexpected(method, path, error).with_kind(ErrorKind::Ambiguous))
             }
-            Err(error) => Err(answer::garbled(method, path, &error)),
+            Err(error) => Err(answer::unexpected(method, path, error)),
         }
     }
 }

@@ -103,7 +103,7 @@ impl Auth {
         Ok(Stamp { headers, serial: Some(state.serial) })
     }
 
-    /// Forgets the session that a request was refused with, unless somebody already did.
+    /// Forgets the session that a request was refused with, unless another request already did.
     pub(super) async fn discard(&self, stamp: &Stamp) {
         let mut state = self.state.lock().await;
         if stamp.serial != Some(state.serial) {

@@ -7,7 +7,7 @@ use super::settings::SettingsError;
 #[derive(Clone, Debug)]
 pub enum Credentials {
     Token(Token),
-    /// A ticket that somebody obtained already.
+    /// A ticket that was obtained already.
     Ticket(Ticket),
     /// User name and password: a ticket is obtained and renewed.
     Password {

@@ -18,7 +18,7 @@ use super::{Client, quorum};
 use crate::call::{Call, Ended};
 
 /// How long a rule that was refused waits for another operation of the same apply to show up
-/// before nobody else is taken to be coming.
+/// before the queue counts as empty.
 const HANDOVER_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// What Proxmox locks as one.

@@ -8,11 +8,13 @@ use std::time::Duration;
 
 use reqwest::Method;
 
+use crate::source::Source;
+
 /// What a failure means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The request reached nobody who could have executed it: it was not executed.
+    /// The request did not reach Proxmox: it was not executed.
     Unreachable(Obstacle),
     /// The server's certificate was refused; nothing was sent.
     Certificate(Certificate),
@@ -54,7 +56,7 @@ pub enum ErrorKind {
     GroupsNotMigrated,
     /// The credentials were refused (401).
     Unauthorized,
-    /// The login wants a second factor that was not given.
+    /// The login requires a second factor that was not given.
     SecondFactor,
     /// A privilege is missing (403).
     Forbidden,
@@ -74,7 +76,7 @@ pub enum ErrorKind {
     Expired,
 }
 
-/// Why nobody was reached.
+/// Why Proxmox was not reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Obstacle {
@@ -109,10 +111,22 @@ pub enum Certificate {
     Other,
 }
 
-#[derive(Clone, Debug, thiserror::Error)]
-#[error("{}", self.line())]
+/// A failed request.
+#[derive(Clone, Debug)]
 pub struct Error {
     inner: Box<Inner>,
+}
+
+impl std::fmt::Display for Error {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.line())
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.inner.source.as_ref().map(Source::error)
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -127,6 +141,8 @@ struct Inner {
     echo: bool,
     tries: u32,
     waited: Duration,
+    /// The error of the transport or of the parser, if there was one.
+    source: Option<Source>,
 }
 
 impl Error {
@@ -242,6 +258,7 @@ impl Error {
                 echo: false,
                 tries: 1,
                 waited: Duration::ZERO,
+                source: None,
             }),
         }
     }
@@ -264,6 +281,12 @@ impl Error {
             Some(before) => format!("{before}\n{note}"),
             None => note,
         });
+        self
+    }
+
+    /// With the error that led to it.
+    pub(super) fn because(mut self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
+        self.inner.source = Some(Source::new(source));
         self
     }
 

@@ -27,13 +27,13 @@ struct Cell<V: Clone> {
 }
 
 impl<V: Clone> Cell<V> {
-    /// Whether this still serves somebody who comes now.
+    /// Whether this still serves a new caller.
     fn serves(&self, generation: u64, fresh: &impl Fn(&V) -> bool) -> bool {
         self.generation == generation
             && match self.fetch.peek() {
                 Some(Ok(value)) => fresh(value),
                 Some(Err(_)) => false,
-                // All who wanted it may have gone; nobody drives it then, and what it will find in
+                // All its callers may have gone; it is not polled then, and what it will find in
                 // its socket one day is old.
                 None => self.fetch.strong_count().is_some_and(|count| count > 1),
             }

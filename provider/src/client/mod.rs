@@ -121,7 +121,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// When TLS can't be set up as the settings want it.
+    /// TLS can't be set up with these settings.
     pub fn new(settings: Settings) -> Result<Self, SettingsError> {
         let transport = Transport::new(&settings)?;
         Ok(Self::over(transport, settings.credentials))
@@ -171,7 +171,7 @@ impl Client {
     /// As [`Client::get`].
     pub async fn get_with<T: DeserializeOwned>(&self, path: &str, params: &Params, call: &Call) -> Result<T, Error> {
         let success = self.read(path, params, call).await?;
-        success.typed().map_err(|error| answer::garbled(&Method::GET, path, &error))
+        success.typed().map_err(|error| answer::unexpected(&Method::GET, path, error))
     }
 
     /// Reads one object, fresh; `None` if Proxmox says that it does not exist.
@@ -250,7 +250,7 @@ impl Client {
         let success = result?;
         writing.succeeded();
         // Most writes answer null, some a task id, `schedule_now` an empty string.
-        success.typed().map_err(|error| answer::garbled(method, path, &error).with_kind(ErrorKind::Ambiguous))
+        success.typed().map_err(|error| answer::unexpected(method, path, error).with_kind(ErrorKind::Ambiguous))
     }
 }
 

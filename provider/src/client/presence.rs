@@ -79,7 +79,7 @@ impl Presence {
 impl Client {
     /// Whether an object exists, by one list per walk to which own writes are applied.
     ///
-    /// Ask while holding the turn. `false` may be wrong if somebody else creates it at this very
+    /// Ask while holding the turn. `false` may be wrong if another client creates it at this very
     /// time (Proxmox then refuses the create); confirm `true` by a fresh read.
     ///
     /// # Errors

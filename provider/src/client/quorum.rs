@@ -26,7 +26,7 @@ pub(super) struct Quorum {
 pub(super) enum Phase {
     /// As far as is known, writes work.
     Present,
-    /// Somebody waits for it.
+    /// A write waits for it.
     Awaited,
     /// The wait for it was in vain.
     Lost,
@@ -78,7 +78,7 @@ impl Quorum {
     }
 }
 
-/// The wait of the first; if it is dropped, somebody else takes over.
+/// The wait of the first; if it is dropped, another writer takes over.
 struct Wait<'a> {
     quorum: &'a Quorum,
     outcome: Phase,

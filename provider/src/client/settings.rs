@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::credentials::{Credentials, Flaw};
 use super::endpoint::Endpoint;
 use super::trust::Trust;
+use crate::source::Source;
 
 /// How a cluster is reached.
 #[derive(Clone, Debug)]
@@ -56,12 +57,18 @@ pub enum SettingsError {
     )]
     TokenAsUsername(String),
     /// The CA certificate can't be read.
-    #[error("the CA certificate can't be used: {0}")]
-    CaCertificate(String),
+    #[error("the CA certificate can't be used: {reason}")]
+    CaCertificate {
+        /// In words.
+        reason: String,
+        /// The error of the file system or of the TLS library, if there was one.
+        #[source]
+        cause: Option<Source>,
+    },
     /// The fingerprint is not SHA-256.
     #[error("`{0}` is not a SHA-256 fingerprint (32 pairs of hex digits)")]
     Fingerprint(String),
     /// TLS could not be set up.
     #[error("TLS can't be set up: {0}")]
-    Tls(String),
+    Tls(String, #[source] Source),
 }

@@ -34,13 +34,13 @@ impl Client {
             let (client, path, call) = (self.clone(), path.to_owned(), call.clone());
             async move {
                 let success = client.read(&path, &Params::new(), &call).await?;
-                let data = success.data().map_err(|error| answer::garbled(&Method::GET, &path, &error))?.to_owned();
+                let data = success.data().map_err(|error| answer::unexpected(&Method::GET, &path, error))?.to_owned();
                 Ok(Arc::new(SharedAnswer { taken: Instant::now(), data }))
             }
         };
         let fresh = |answer: &Arc<SharedAnswer>| answer.taken.elapsed() < life;
         let share = self.inner.answers.share(path.to_owned(), || 0, fresh, call, fetch);
         let answer = call.bound(share).await.map_err(|ended| over(ended, &Method::GET, path))??;
-        serde_json::from_str(answer.data.get()).map_err(|error| answer::garbled(&Method::GET, path, &error))
+        serde_json::from_str(answer.data.get()).map_err(|error| answer::unexpected(&Method::GET, path, error))
     }
 }

@@ -190,19 +190,19 @@ impl Listing {
     }
 
     pub(super) fn parse(collection: Collection, success: &Success) -> Result<Self, Error> {
-        let garbled = |error| answer::garbled(&Method::GET, collection.path(), &error);
-        let data = success.data().map_err(garbled)?;
+        let unexpected = |error| answer::unexpected(&Method::GET, collection.path(), error);
+        let data = success.data().map_err(unexpected)?;
         let mut listing = Self { collection, taken: Instant::now(), rows: Vec::new(), by_id: BTreeMap::new() };
         let Some(key) = collection.key() else {
             listing.rows.push(data.to_owned());
             return Ok(listing);
         };
         // Proxmox answers `[]` where there is nothing. What answers otherwise isn't Proxmox, and not an empty cluster.
-        let rows: Vec<&RawValue> = serde_json::from_str(data.get()).map_err(garbled)?;
+        let rows: Vec<&RawValue> = serde_json::from_str(data.get()).map_err(unexpected)?;
         for (index, row) in rows.into_iter().enumerate() {
             let mut source = serde_json::Deserializer::from_str(row.get());
             // A row without id (or that is no object) can't be found, but doesn't spoil the rest.
-            if let Some(id) = Key(key).deserialize(&mut source).map_err(garbled)? {
+            if let Some(id) = Key(key).deserialize(&mut source).map_err(unexpected)? {
                 listing.by_id.insert(id.into(), index);
             }
             listing.rows.push(row.to_owned());
@@ -211,7 +211,7 @@ impl Listing {
     }
 
     fn typed<T: DeserializeOwned>(&self, row: &RawValue) -> Result<T, Error> {
-        serde_json::from_str(row.get()).map_err(|error| answer::garbled(&Method::GET, self.collection.path(), &error))
+        serde_json::from_str(row.get()).map_err(|error| answer::unexpected(&Method::GET, self.collection.path(), error))
     }
 
     pub(super) fn age(&self) -> Duration {

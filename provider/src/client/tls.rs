@@ -18,6 +18,7 @@ use super::error::Certificate;
 use super::pinned;
 use super::settings::SettingsError;
 use super::trust::{Fingerprint, Trust};
+use crate::source::Source;
 
 /// The TLS configuration for a trust decision.
 pub(super) fn config(trust: &Trust) -> Result<ClientConfig, SettingsError> {
@@ -25,7 +26,7 @@ pub(super) fn config(trust: &Trust) -> Result<ClientConfig, SettingsError> {
     let verifier = Verifier::new(trust, provider.clone())?;
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .map_err(|error| SettingsError::Tls(error.to_string()))?
+        .map_err(|error| SettingsError::Tls(error.to_string(), Source::new(error)))?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(verifier))
         .with_no_client_auth();
@@ -101,11 +102,16 @@ enum Belief {
         given: Vec<CertificateDer<'static>>,
         own: Option<Arc<WebPkiServerVerifier>>,
         /// Reading the system's some 150 certificates takes longer than all else at start-up, so
-        /// that it waits until somebody presents a certificate that needs them.
+        /// that it waits until a server presents a certificate that needs them.
         system: OnceLock<Option<Arc<WebPkiServerVerifier>>>,
     },
     Pin(Fingerprint),
     Anyone,
+}
+
+/// A CA certificate that the TLS library refuses.
+fn unusable(error: impl std::error::Error + Send + Sync + 'static) -> SettingsError {
+    SettingsError::CaCertificate { reason: error.to_string(), cause: Some(Source::new(error)) }
 }
 
 impl Verifier {
@@ -114,17 +120,16 @@ impl Verifier {
             Trust::Pin(fingerprint) => Belief::Pin(*fingerprint),
             Trust::Anyone => Belief::Anyone,
             Trust::Authorities(given) => {
-                let refuse = |reason: String| SettingsError::CaCertificate(reason);
                 let mut roots = RootCertStore::empty();
                 for certificate in given {
-                    roots.add(certificate.clone()).map_err(|error| refuse(error.to_string()))?;
+                    roots.add(certificate.clone()).map_err(unusable)?;
                 }
                 let own = if roots.is_empty() {
                     None
                 } else {
                     let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone())
                         .build()
-                        .map_err(|error| refuse(error.to_string()))?;
+                        .map_err(unusable)?;
                     Some(verifier)
                 };
                 Belief::Authorities { given: given.clone(), own, system: OnceLock::new() }

@@ -18,6 +18,7 @@ use super::params::Params;
 use super::settings::{Settings, SettingsError};
 use super::version::VERSION;
 use super::{path, port, tls};
+use crate::source::Source;
 
 const IDLE: Duration = Duration::from_secs(4);
 /// All that may be in use at once are kept: an apply reads back what it creates beside the next writes, and a connection that
@@ -97,7 +98,7 @@ impl Transport {
         if endpoints.iter().all(Endpoint::is_loopback) {
             builder = builder.no_proxy();
         }
-        let http = builder.build().map_err(|error| SettingsError::Tls(causes(&error)))?;
+        let http = builder.build().map_err(|error| SettingsError::Tls(causes(&error), Source::new(error)))?;
         Ok(Self {
             wire: Wire::Https(http),
             endpoints: endpoints.into_iter().map(Target::new).collect(),
@@ -157,7 +158,7 @@ impl Transport {
         }
     }
 
-    /// Goes on to the next endpoint, unless somebody else already left this one.
+    /// Goes on to the next endpoint, unless another request already left this one.
     pub(super) fn leave(&self, endpoint: usize) {
         if self.endpoints.len() < 2 {
             return;
@@ -269,7 +270,7 @@ impl Failure {
         let error = match self {
             Self::TooLong => {
                 let message = format!("the response is longer than {} MiB", ANSWER_LIMIT >> 20);
-                // A read is as good as garbled; of a write nothing is known.
+                // A read has no usable response; the outcome of a write is unknown.
                 let kind = if *method == Method::GET { ErrorKind::UnexpectedResponse } else { ErrorKind::Ambiguous };
                 return Error::new(kind, method, path, message);
             }
@@ -278,13 +279,14 @@ impl Failure {
         let kind = if error.is_connect() {
             if let Some(tls) = tls_error(&error) {
                 let kind = tls::refusal(tls).map_or(ErrorKind::Unreachable(Obstacle::Tls), ErrorKind::Certificate);
-                return Error::new(kind, method, path, format!("{endpoint}: {}", tls::words(tls)));
+                let message = format!("{endpoint}: {}", tls::words(tls));
+                return Error::new(kind, method, path, message).because(error);
             }
             ErrorKind::Unreachable(if error.is_dns() { Obstacle::Dns } else { Obstacle::Connect })
         } else {
             ErrorKind::Ambiguous
         };
-        Error::new(kind, method, path, format!("{endpoint}: {}", causes(&error)))
+        Error::new(kind, method, path, format!("{endpoint}: {}", causes(&error))).because(error)
     }
 }
 

@@ -6,6 +6,7 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 
 use super::settings::SettingsError;
+use crate::source::Source;
 
 /// Whom to believe that they are the endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,14 +38,17 @@ impl Trust {
         let path = path_or_pem.trim();
         match std::fs::read(path) {
             Ok(bytes) => authorities(path, &bytes),
-            Err(error) => Err(SettingsError::CaCertificate(format!("{path}: {error}"))),
+            Err(error) => Err(SettingsError::CaCertificate {
+                reason: format!("{path}: {error}"),
+                cause: Some(Source::new(error)),
+            }),
         }
     }
 }
 
 /// The certificates in `pem`, which is from `place`.
 fn authorities(place: &str, pem: &[u8]) -> Result<Trust, SettingsError> {
-    let refuse = |reason: &str| Err(SettingsError::CaCertificate(format!("{place}: {reason}")));
+    let refuse = |reason: &str| Err(SettingsError::CaCertificate { reason: format!("{place}: {reason}"), cause: None });
     let Ok(certificates) = CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>() else {
         return refuse("the data between BEGIN and END can't be read");
     };
@@ -135,7 +139,9 @@ mod tests {
 
     #[test]
     fn a_ca_needs_a_certificate() {
-        assert!(Trust::with_ca("/nonexistent/ca.pem").is_err());
+        let missing = Trust::with_ca("/nonexistent/ca.pem").unwrap_err();
+        let cause = crate::source::cause::<std::io::Error>(&missing).unwrap();
+        assert_eq!(cause.kind(), std::io::ErrorKind::NotFound);
         assert!(Trust::with_ca("-----BEGIN NOTHING-----\n-----END NOTHING-----\n").is_err());
     }
 

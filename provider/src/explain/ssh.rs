@@ -14,7 +14,7 @@ pub fn explain(object: &str, error: &Error) -> Failure {
     detail.push('\n');
     detail.push_str(&error.quote());
     let cause = if error.is_ambiguous() { Cause::Ambiguous } else { Cause::Refused };
-    Failure::new(cause, detail)
+    Failure::new(cause, detail).because(error.clone())
 }
 
 /// What it means for the object called `object` that the cluster has no quorum; `refusal` is what the node answered.

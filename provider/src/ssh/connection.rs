@@ -107,14 +107,15 @@ impl Connection {
 impl Target<'_> {
     async fn connect(&self, through: Option<&Connection>) -> Result<Connection, Error> {
         let trusted = self.host_keys.of(self.address, self.alias).map_err(|error| {
-            self.error(ErrorKind::HostKey(HostKey::Unknown), format!("the known_hosts file can't be read: {error}"))
+            let message = format!("the known_hosts file can't be read: {error}");
+            self.error(ErrorKind::HostKey(HostKey::Unknown), message).because(error)
         })?;
         let Address { host, port } = self.address;
         match through {
             None => {
                 let stream = TcpStream::connect((host.as_str(), *port))
                     .await
-                    .map_err(|error| self.error(ErrorKind::Unreachable, error.to_string()))?;
+                    .map_err(|error| self.error(ErrorKind::Unreachable, error.to_string()).because(error))?;
                 // Commands are short: waiting to fill a packet only costs time.
                 let _ = stream.set_nodelay(true);
                 self.over(stream, trusted).await
@@ -123,7 +124,8 @@ impl Target<'_> {
                 let channel =
                     jump.handle.channel_open_direct_tcpip(host.clone(), u32::from(*port), "127.0.0.1", 0).await;
                 let channel = channel.map_err(|error| {
-                    self.error(ErrorKind::Unreachable, format!("not through {}: {}", jump.host, words(&error)))
+                    let message = format!("not through {}: {}", jump.host, words(&error));
+                    self.error(ErrorKind::Unreachable, message).because(error)
                 })?;
                 self.over(channel.into_stream(), trusted).await
             }
@@ -160,7 +162,7 @@ impl Target<'_> {
             russh::Error::NoCommonAlgo { .. } => ErrorKind::Algorithms,
             _ => ErrorKind::Unreachable,
         };
-        self.error(kind, words(&error))
+        self.error(kind, words(&error)).because(error)
     }
 
     fn untrusted(&self, key: &PublicKey, problem: HostKey, consulted: &str) -> Error {
@@ -215,7 +217,8 @@ impl Target<'_> {
                     "Tried: {}. sshd closes the connection after a few attempts (MaxAuthTries): set the one key to \
                      use.",
                     tried.join("; ")
-                )),
+                ))
+                .because(error),
         }
     }
 

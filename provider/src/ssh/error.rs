@@ -1,12 +1,14 @@
 //! What can go wrong between this process and a node's shell, typed.
 
+use crate::source::Source;
+
 /// What a failure means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
     /// It is not known where the node is reached.
     Unlocated,
-    /// No connection came about: name, network, port, or no SSH server there. Nothing was run.
+    /// The connection failed: name, network, port, or no SSH server there. Nothing was run.
     Unreachable,
     /// The host's key is not one that is trusted. Nothing was run.
     HostKey(HostKey),
@@ -18,7 +20,7 @@ pub enum ErrorKind {
     Sudo,
     /// The host refuses to run commands. Nothing was run.
     Refused,
-    /// The command was begun, and its end was not heard of: it may have been carried out.
+    /// The command was begun, and the connection was lost before the exit status arrived: it may have run.
     Ambiguous,
     /// The command ended with another exit code than 0.
     Failed,
@@ -47,10 +49,22 @@ pub enum HostKey {
     Revoked,
 }
 
-#[derive(Clone, Debug, thiserror::Error)]
-#[error("{}", self.line())]
+/// A failure.
+#[derive(Clone, Debug)]
 pub struct Error {
     inner: Box<Inner>,
+}
+
+impl std::fmt::Display for Error {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.line())
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.inner.source.as_ref().map(Source::error)
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -62,6 +76,8 @@ struct Inner {
     exit: Option<u32>,
     message: String,
     note: Option<String>,
+    /// The error of the network or of the SSH library, if there was one.
+    source: Option<Source>,
 }
 
 impl Error {
@@ -138,10 +154,9 @@ impl Error {
     }
 
     pub(super) fn new(kind: ErrorKind, node: &str, message: impl Into<String>) -> Self {
-        let (host, command, exit, note) = (None, None, None, None);
-        Self {
-            inner: Box::new(Inner { kind, node: node.to_owned(), host, command, exit, message: message.into(), note }),
-        }
+        let (node, message) = (node.to_owned(), message.into());
+        let (host, command, exit, note, source) = (None, None, None, None, None);
+        Self { inner: Box::new(Inner { kind, node, host, command, exit, message, note, source }) }
     }
 
     pub(super) fn at(mut self, host: &str) -> Self {
@@ -161,6 +176,12 @@ impl Error {
 
     pub(crate) fn with_note(mut self, note: impl Into<String>) -> Self {
         self.inner.note = Some(note.into());
+        self
+    }
+
+    /// With the error that led to it.
+    pub(super) fn because(mut self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
+        self.inner.source = Some(Source::new(source));
         self
     }
 

@@ -7,6 +7,8 @@ use russh::keys::ssh_key::{self, PrivateKey};
 use russh::keys::{HashAlg, decode_secret_key};
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::source::Source;
+
 /// A private key, deciphered.
 #[derive(Clone)]
 pub struct Identity(pub(super) Arc<PrivateKey>);
@@ -16,7 +18,7 @@ pub struct Identity(pub(super) Arc<PrivateKey>);
 pub enum IdentityError {
     /// Not a key at all, or of a kind that is not known.
     #[error("it is not a private key in PEM or OpenSSH form: {0}")]
-    Malformed(String),
+    Malformed(#[source] Source),
     /// A public key was given.
     #[error("it is a public key; the private key is the file without `.pub`")]
     Public,
@@ -46,7 +48,7 @@ impl Identity {
         let key = decode_secret_key(text, passphrase.filter(|_| encrypted)).map_err(|error| match error {
             russh::keys::Error::KeyIsEncrypted => IdentityError::Encrypted,
             _ if encrypted => IdentityError::Passphrase,
-            other => IdentityError::Malformed(other.to_string()),
+            other => IdentityError::Malformed(Source::new(other)),
         })?;
         if key.is_encrypted() {
             return Err(IdentityError::Encrypted);
@@ -73,4 +75,16 @@ fn is_encrypted(text: &str) -> bool {
         return ssh_key::PrivateKey::from_openssh(text.trim().as_bytes()).is_ok_and(|key| key.is_encrypted());
     }
     text.contains("BEGIN ENCRYPTED PRIVATE KEY") || text.contains("Proc-Type: 4,ENCRYPTED")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::cause;
+
+    #[test]
+    fn a_text_that_is_no_key_keeps_the_error_of_the_ssh_library() {
+        let error = Identity::parse("hunter2", None).unwrap_err();
+        assert!(matches!(error, IdentityError::Malformed(_)) && cause::<russh::keys::Error>(&error).is_some());
+    }
 }

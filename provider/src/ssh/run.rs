@@ -18,7 +18,7 @@ use crate::call::{Call, Ended};
 /// How long a command that changes something is waited for after a stop.
 const EXIT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long the output of a program that has ended may still trickle: its children may keep it open for ever.
+/// How long the output of a program that has ended may still arrive: its children may keep it open for ever.
 const OUTPUT_INTERVAL: Duration = Duration::from_secs(2);
 
 /// More than this is no answer to anything that is asked.
@@ -60,14 +60,14 @@ impl Task<'_> {
         let bounds = Call::new(call.deadline.min(Instant::now() + limit), call.stop.clone());
         let open =
             bounds.bound(self.connection.session()).await.map_err(|ended| self.unbegun(over(ended, self.node)))?;
-        let (channel, _permit) = open.map_err(|error| self.not_opened(&error))?;
+        let (channel, _permit) = open.map_err(|error| self.not_opened(error))?;
         let (mut reading, writing) = channel.split();
         let mut hold = Hold { channel: Arc::new(writing), done: false };
         let channel = Arc::clone(&hold.channel);
 
         // Without waiting for an answer: sshd takes it only where AcceptEnv allows. Texts are compared with English ones.
         let _ = channel.set_env(false, "LC_ALL", "C").await;
-        channel.exec(true, self.sent).await.map_err(|error| self.not_opened(&error))?;
+        channel.exec(true, self.sent).await.map_err(|error| self.not_opened(error))?;
         tracing::debug!(node = self.node, command = %self.command, "begun over SSH");
 
         let mut output = Output { exit: 0, stdout: Vec::new(), stderr: Vec::new(), origin: self.origin() };
@@ -151,10 +151,10 @@ impl Task<'_> {
         Broken { dead: false, begun: true, error }
     }
 
-    fn not_opened(&self, error: &russh::Error) -> Broken {
+    fn not_opened(&self, error: russh::Error) -> Broken {
         let refused = matches!(error, russh::Error::ChannelOpenFailure(_));
         let kind = if refused { ErrorKind::Refused } else { ErrorKind::Unreachable };
-        Broken { dead: !refused, begun: false, error: self.error(kind, words(error)) }
+        Broken { dead: !refused, begun: false, error: self.error(kind, words(&error)).because(error) }
     }
 
     fn unbegun(&self, error: Error) -> Broken {

@@ -116,6 +116,18 @@ async fn try_password(
 }
 
 #[tokio::test]
+async fn an_unreachable_node_keeps_the_error_of_the_network() {
+    let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+    let nodes = BTreeMap::from([("pve1".to_owned(), Address::new("127.0.0.1", port))]);
+    let ssh = Ssh::new(Config { nodes, ..Config::default() }, Arc::new(Nowhere));
+    let call = Call::within(Duration::from_secs(30), CancellationToken::new());
+    let error = ssh.run("pve1", &Command::new("id"), &call).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unreachable);
+    let refused = crate::source::cause::<std::io::Error>(&error).map(std::io::Error::kind);
+    assert_eq!(refused, Some(std::io::ErrorKind::ConnectionRefused));
+}
+
+#[tokio::test]
 async fn a_password() {
     let (seen, output) = try_password(&[MethodKind::Password], &[], PASSWORD).await;
     assert_eq!(

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::server::{Reply, Server, call, die, ok};
 use crate::client::transport::Transport;
 use crate::client::{Call, Certificate, Client, Endpoint, Error, ErrorKind, LockDomain, Obstacle, Params};
+use crate::source::cause;
 
 const PATH: &str = "/cluster/ha/resources/vm:100";
 
@@ -78,6 +79,8 @@ async fn nobody_is_reached_anywhere() {
     assert_eq!(error.kind(), ErrorKind::Unreachable(Obstacle::Connect));
     assert!(error.message().contains("https://127.0.0.1:"), "{error}");
     assert!(error.message().contains("refused"), "{error}");
+    let refused = cause::<std::io::Error>(&error).map(std::io::Error::kind);
+    assert_eq!(refused, Some(std::io::ErrorKind::ConnectionRefused));
     assert!(error.tries() < 20, "after the last endpoint there is a pause: {error}");
     assert!(server.lines().is_empty());
 }
@@ -107,6 +110,10 @@ async fn plain_http_on_the_other_side_is_no_tls() {
     let client = Client::new(settings).unwrap();
     let error = client.once("/version", &call()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unreachable(Obstacle::Tls), "{error}");
+    // The connector wraps it in an I/O error, twice.
+    let io = cause::<std::io::Error>(&error).and_then(std::io::Error::get_ref);
+    let tls = io.and_then(|io| io.downcast_ref::<std::io::Error>()).and_then(std::io::Error::get_ref);
+    assert!(tls.is_some_and(|tls| tls.is::<rustls::Error>()), "{error:?}");
 }
 
 #[tokio::test]

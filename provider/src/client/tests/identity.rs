@@ -61,7 +61,7 @@ impl Identity {
         Self::of(whole.into(), &key, String::new())
     }
 
-    /// A certificate that says something which must be understood, and is by nobody.
+    /// A certificate with an unknown critical extension.
     pub(super) fn with_unknown_critical_extension() -> Self {
         let key = KeyPair::generate().unwrap();
         let mut own = params(&["127.0.0.1"], 2026, 2100);
