@@ -1,10 +1,10 @@
 //! Every placement scenario comes out as Proxmox's own managers decided it.
 
-use pve_ha_manager::scenario::{ScenarioCase, foretell, play};
+use pve_ha_manager::scenario::{ScenarioCase, forecast_case, play};
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../acceptance-tests/placement");
 
-/// Files of scenarios, how many each has, and how many of them are node failures that can be foretold.
+/// Files of scenarios, how many each has, and how many of them are node failures that can be predicted.
 /// Those of the first were decided by pve-ha-manager 4.0.7 and 5.2.0, those of the second by 5.2.5.
 const FILES: [(&str, usize, usize); 2] =
     [("placement-cases.jsonl", 467, 200), ("placement-cases-5.2.5.jsonl", 125, 40)];
@@ -34,7 +34,7 @@ fn every_node_failure_is_foretold_from_the_placement_before_it() {
         let mut foretold = 0;
         let mut differences = Vec::new();
         for case in scenarios(file) {
-            if let Some(found) = foretell(&case).unwrap() {
+            if let Some(found) = forecast_case(&case).unwrap() {
                 foretold += 1;
                 differences.extend(found.iter().map(|difference| format!("{}: {difference}", case.id)));
             }

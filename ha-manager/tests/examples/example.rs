@@ -1,25 +1,25 @@
-//! A cluster with its HA configuration, written in a few words, and what becomes of it.
+//! The cluster of an example, and how it goes on.
 
 use pve_ha_manager::config::{
     Affinity, Config, Engine, Name, NodeAffinity, Policy, Requested, Resource, Rule, RuleKind, ShutdownPolicy,
 };
 use pve_ha_manager::testbed::{Setup, StartFailure, Testbed};
 
-pub(super) const SETTLE: i64 = 600;
+pub const SETTLE: i64 = 600;
 
-pub(super) struct Example {
-    pub(super) setup: Setup,
-    pub(super) config: Config,
+pub struct Example {
+    pub setup: Setup,
+    pub config: Config,
 }
 
 impl Example {
-    pub(super) fn nodes(count: usize) -> Self {
+    pub fn nodes(count: usize) -> Self {
         let setup = Setup { nodes: (1..=count).map(node).collect(), round: 20, ..Setup::default() };
         Self { setup, config: Config::default() }
     }
 
     /// Services as `vm:101@1`, requested started.
-    pub(super) fn on(mut self, services: &str) -> Self {
+    pub fn on(mut self, services: &str) -> Self {
         for word in services.split_whitespace() {
             let (sid, at) = word.split_once('@').unwrap();
             self.setup.guests.insert(sid.into(), node(at.parse().unwrap()));
@@ -29,28 +29,28 @@ impl Example {
         self
     }
 
-    pub(super) fn with(mut self, sid: &str, change: impl FnOnce(&mut Resource)) -> Self {
+    pub fn with(mut self, sid: &str, change: impl FnOnce(&mut Resource)) -> Self {
         change(self.config.resources.get_mut(sid).unwrap());
         self
     }
 
     /// Decided by the newer manager.
-    pub(super) fn newer(mut self) -> Self {
+    pub fn newer(mut self) -> Self {
         self.config.engine = Engine::V5_2_5;
         self
     }
 
     /// A node affinity rule, nodes as `2:1,3`.
-    pub(super) fn prefer(self, sids: &str, nodes: &str, strict: bool) -> Self {
+    pub fn prefer(self, sids: &str, nodes: &str, strict: bool) -> Self {
         self.bind(sids, Affinity::Positive, nodes, strict)
     }
 
     /// A negative one, nodes as `2,3`.
-    pub(super) fn avoid(self, sids: &str, nodes: &str, strict: bool) -> Self {
+    pub fn avoid(self, sids: &str, nodes: &str, strict: bool) -> Self {
         self.bind(sids, Affinity::Negative, nodes, strict)
     }
 
-    pub(super) fn bind(self, sids: &str, affinity: Affinity, nodes: &str, strict: bool) -> Self {
+    pub fn bind(self, sids: &str, affinity: Affinity, nodes: &str, strict: bool) -> Self {
         let nodes = nodes
             .split(',')
             .map(|word| {
@@ -61,32 +61,32 @@ impl Example {
         self.rule(sids, RuleKind::NodeAffinity(NodeAffinity { affinity, nodes, strict }))
     }
 
-    pub(super) fn together(self, sids: &str) -> Self {
+    pub fn together(self, sids: &str) -> Self {
         self.rule(sids, RuleKind::ResourceAffinity(Affinity::Positive))
     }
 
-    pub(super) fn apart(self, sids: &str) -> Self {
+    pub fn apart(self, sids: &str) -> Self {
         self.rule(sids, RuleKind::ResourceAffinity(Affinity::Negative))
     }
 
-    pub(super) fn rule(mut self, sids: &str, kind: RuleKind) -> Self {
+    pub fn rule(mut self, sids: &str, kind: RuleKind) -> Self {
         let Policy::Rules(rules) = &mut self.config.policy else { unreachable!() };
         let id = format!("rule{}", rules.len()).into();
         rules.push(Rule { id, resources: sids.split_whitespace().map(Name::from).collect(), disabled: false, kind });
         self
     }
 
-    pub(super) fn shutdown_policy(mut self, policy: ShutdownPolicy) -> Self {
+    pub fn shutdown_policy(mut self, policy: ShutdownPolicy) -> Self {
         self.config.shutdown_policy = policy;
         self
     }
 
-    pub(super) fn fails(mut self, sid: &str, number: usize, failure: StartFailure) -> Self {
+    pub fn fails(mut self, sid: &str, number: usize, failure: StartFailure) -> Self {
         self.setup.start_failures.insert((sid.into(), node(number)), failure);
         self
     }
 
-    pub(super) fn run(self) -> Running {
+    pub fn run(self) -> Running {
         let nodes = self.setup.nodes.clone();
         let mut testbed = Testbed::new(self.setup, self.config);
         nodes.iter().for_each(|name| testbed.power_on(name));
@@ -95,42 +95,42 @@ impl Example {
     }
 }
 
-pub(super) struct Running(pub(super) Testbed);
+pub struct Running(pub Testbed);
 
 impl Running {
-    pub(super) fn fail(mut self, number: usize) -> Self {
+    pub fn fail(mut self, number: usize) -> Self {
         self.0.cut_network(&node(number));
         self.settle()
     }
 
-    pub(super) fn back(mut self, number: usize) -> Self {
+    pub fn back(mut self, number: usize) -> Self {
         self.0.power_on(&node(number));
         self.settle()
     }
 
-    pub(super) fn shut_down(mut self, number: usize, reboot: bool) -> Self {
+    pub fn shut_down(mut self, number: usize, reboot: bool) -> Self {
         self.0.shut_down(&node(number), reboot);
         self.settle()
     }
 
-    pub(super) fn command(mut self, line: &str) -> Self {
+    pub fn command(mut self, line: &str) -> Self {
         self.0.command(line.parse().unwrap());
         self.settle()
     }
 
-    pub(super) fn request(mut self, sid: &str, state: Requested) -> Self {
+    pub fn request(mut self, sid: &str, state: Requested) -> Self {
         let resource = Resource { state, ..self.0.config().resources[sid].clone() };
         self.0.set_resource(sid, resource);
         self.settle()
     }
 
-    pub(super) fn settle(mut self) -> Self {
+    pub fn settle(mut self) -> Self {
         self.0.advance(SETTLE);
         self
     }
 
     /// Places as `vm:101@1`, or `vm:101@1:error` when not started.
-    pub(super) fn expect(self, places: &str) -> Self {
+    pub fn expect(self, places: &str) -> Self {
         for word in places.split_whitespace() {
             let (sid, at) = word.split_once('@').unwrap();
             let (number, state) = at.split_once(':').unwrap_or((at, "started"));
@@ -142,11 +142,11 @@ impl Running {
         self
     }
 
-    pub(super) fn logged(&self, text: &str) -> usize {
+    pub fn logged(&self, text: &str) -> usize {
         self.0.log().iter().filter(|line| line.contains(text)).count()
     }
 }
 
-pub(super) fn node(number: usize) -> Name {
+pub fn node(number: usize) -> Name {
     format!("node{number}").into()
 }

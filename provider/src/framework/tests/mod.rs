@@ -1,6 +1,7 @@
-//! The framework against a resource in memory, whose every verb can be made to fail in every way.
+//! The framework against a resource in memory, each of whose operations can be made to fail in every way.
 
 mod applies;
+mod deletes;
 mod plans;
 mod secret_names;
 mod secrets;

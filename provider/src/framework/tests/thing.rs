@@ -58,7 +58,7 @@ pub struct Thing {
     pub note: Option<bool>,
 }
 
-/// What a verb does instead of working.
+/// The fault of an operation.
 #[derive(Debug, Clone, Copy)]
 pub enum Fault {
     /// The answer is lost, the request was carried out.
@@ -67,7 +67,7 @@ pub enum Fault {
     LostBefore,
     /// Refused.
     Refused,
-    /// Somebody changed the file in between.
+    /// Another client changed the file in between.
     Stale,
     /// Refused, since another object refers to it.
     InUse,
@@ -88,7 +88,7 @@ pub struct Server {
     pub dead_reads: usize,
     /// Left out of what all share.
     pub hidden: bool,
-    /// What somebody else makes of an object right before the next look.
+    /// What another client makes of an object right before the next look.
     pub adopts: bool,
     /// Whether every object is always there, and a create sets what it is.
     pub always_exists: bool,
@@ -170,7 +170,7 @@ impl Things {
             Fault::Panic => {
                 execute(&mut server)?;
                 drop(server);
-                panic!("a bug in the verb")
+                panic!("a bug in the operation")
             }
         }
     }
