@@ -1,4 +1,4 @@
-//! Groups and rules, compiled into placement classes and lists of mates and opponents.
+//! Groups and rules, compiled into placement classes and lists of companions and opponents.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -187,7 +187,7 @@ fn compile_rules(
             });
         }
     }
-    let mut mates: BTreeMap<&Name, BTreeSet<usize>> = BTreeMap::new();
+    let mut companions: BTreeMap<&Name, BTreeSet<usize>> = BTreeMap::new();
     for set in &positive {
         // One member in a node affinity rule draws the whole set into it.
         if let Some(class) = set.resources.iter().find_map(|sid| class_of.get(sid).copied()) {
@@ -197,13 +197,13 @@ fn compile_rules(
         }
         let members: Vec<usize> = set.resources.iter().filter_map(|sid| index.get(sid).copied()).collect();
         for sid in &set.resources {
-            mates.entry(sid).or_default().extend(members.iter().copied());
+            companions.entry(sid).or_default().extend(members.iter().copied());
         }
     }
     for (own, service) in services.iter_mut().enumerate() {
         service.affinity.class = class_of.get(&service.sid).copied().unwrap_or(0);
         service.affinity.positive =
-            mates.get(&service.sid).into_iter().flatten().copied().filter(|&mate| mate != own).collect();
+            companions.get(&service.sid).into_iter().flatten().copied().filter(|&companion| companion != own).collect();
         service.affinity.negative =
             apart.get(&service.sid).into_iter().flatten().filter_map(|sid| index.get(sid).copied()).collect();
     }

@@ -40,7 +40,7 @@ impl Placement<'_> {
             return format!("no node is left: {}", steps.join("; "));
         }
         if let Some(home) = around.most_together(&candidates) {
-            steps.push(format!("belongs with {}", self.mates(service, home)));
+            steps.push(format!("belongs with {}", self.companions(service, home)));
             candidates = vec![home];
         }
         match chosen {
@@ -125,7 +125,7 @@ impl Placement<'_> {
         named(told.collect())
     }
 
-    fn mates(self, service: &Service, home: NodeId) -> String {
+    fn companions(self, service: &Service, home: NodeId) -> String {
         let there = service.affinity.positive.iter().filter(|&&mate| {
             let (here, there) = usage::used_nodes(&self.services[mate], self.nodes);
             there.or(here) == Some(home)

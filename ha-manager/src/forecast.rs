@@ -21,7 +21,7 @@ const ROUND: i64 = 10;
 /// Rounds after which services that still move are taken as they are; each service moves a few times at most.
 const MAX_ROUNDS: u32 = 60;
 
-/// A cluster whose failures can be foretold, one after the other.
+/// A cluster whose failures can be predicted, one after the other.
 #[derive(Debug)]
 pub struct Forecast {
     manager: Manager,
@@ -46,7 +46,7 @@ impl Forecast {
     }
 
     /// As [`Self::new`], but with what the manager would do anyway done first: services that the configuration has and the
-    /// manager does not know yet join from the node in `guests`, and all go where the configuration wants them.
+    /// manager does not know yet join from the node in `guests`, and all go to their nodes by the configuration.
     pub fn converged(
         status: &Status,
         config: Arc<Config>,

@@ -290,7 +290,7 @@ impl Lrm {
         progress
     }
 
-    /// The restart policy: further attempts on this node, one a round, before the manager hears of a failure.
+    /// The restart policy: further attempts on this node, one a round, before it reports a failure to the manager.
     fn judge_start(&mut self, env: &mut impl Environment, sid: &Name, progress: Progress) -> Option<Exit> {
         match progress {
             Progress::Running => None,

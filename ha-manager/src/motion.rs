@@ -31,8 +31,8 @@ pub fn blockers(index: usize, target: NodeId, services: &[Service], classes: &Cl
 
 /// The services that come along: those that belong with it and are not on the way to the target.
 pub fn companions(index: usize, target: NodeId, services: &[Service]) -> Vec<usize> {
-    let mates = services[index].affinity.positive.iter().copied();
-    mates.filter(|&mate| services[mate].target.unwrap_or(services[mate].node) != target).collect()
+    let companions = services[index].affinity.positive.iter().copied();
+    companions.filter(|&companion| services[companion].target.unwrap_or(services[companion].node) != target).collect()
 }
 
 /// What a move would meet, by the status last written and the configuration as it is now.

@@ -85,7 +85,7 @@ impl Placement<'_> {
     }
 }
 
-/// Where the mates and the opponents of a service are, by node id.
+/// Where the companions and the opponents of a service are, by node id.
 pub(super) struct Surroundings {
     pub(super) together: Vec<u32>,
     pub(super) separate: Vec<bool>,
@@ -110,7 +110,7 @@ impl Surroundings {
         around
     }
 
-    /// The candidate with the most mates; the first by name among equals.
+    /// The candidate with the most companions; the first by name among equals.
     pub(super) fn most_together(&self, candidates: &[NodeId]) -> Option<NodeId> {
         let mut best: Option<NodeId> = None;
         for &node in candidates {

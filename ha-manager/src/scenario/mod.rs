@@ -4,11 +4,11 @@
 //! what Proxmox decided is told.
 
 mod case;
-mod foretell;
+mod forecast_case;
 mod play;
 
 pub use case::{CaseError, ScenarioCase};
-pub use foretell::foretell;
+pub use forecast_case::forecast_case;
 pub use play::play;
 
 /// Something that came out differently from what Proxmox decided.

@@ -35,7 +35,7 @@ pub fn data_source<N: Source>(session: &Arc<Session>) -> Box<dyn DataSource> {
 /// The frame of one read.
 pub struct Reader<'a> {
     pub client: Client,
-    /// The nodes' shells, if the user wants them used.
+    /// The nodes' shells, if the configuration has them.
     pub ssh: SshAccess,
     /// The bounds of this read.
     pub call: Call,
@@ -99,7 +99,7 @@ impl Reader<'_> {
     /// # Errors
     /// It is not of the schema's type.
     pub fn push(&self, element: &impl Serialize) -> Result<(), Failure> {
-        let value = from_model(element, &self.element).map_err(|problem| self.garbled(problem))?;
+        let value = from_model(element, &self.element).map_err(|problem| self.unexpected(problem))?;
         self.elements.lock().unwrap_or_else(PoisonError::into_inner).push(value);
         Ok(())
     }
@@ -110,7 +110,7 @@ impl Reader<'_> {
     }
 
     /// What the user is told of an answer that the noun can't be made from.
-    pub fn garbled(&self, problem: String) -> Failure {
+    pub fn unexpected(&self, problem: String) -> Failure {
         Failure::refused(format!(
             "{}: the response can't be parsed: {problem}.\nCheck that `endpoint` is a node of the cluster.",
             self.title
@@ -120,7 +120,7 @@ impl Reader<'_> {
 
 struct Adapter<N> {
     session: Arc<Session>,
-    /// Made when somebody asks: the process starts in front of a waiting user.
+    /// Made on first use, since a user waits for the start of the process.
     schema: OnceLock<Schema>,
     noun: std::marker::PhantomData<fn() -> N>,
 }
@@ -177,7 +177,7 @@ impl<N: Source> DataSource for Adapter<N> {
                 element: self.element(),
             };
             let noun = N::read(&reader, arguments).await?;
-            from_model(&noun, &self.schema().ty()).map_err(|problem| reader.garbled(problem))
+            from_model(&noun, &self.schema().ty()).map_err(|problem| reader.unexpected(problem))
         })
     }
 }

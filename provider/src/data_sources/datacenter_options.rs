@@ -18,6 +18,6 @@ impl Source for DatacenterOptions {
                  the other options are unknown.\nGrant the user or token the privilege Sys.Audit on /.",
             ));
         }
-        Self::from_answer(&options).map_err(|problem| reader.garbled(problem))
+        Self::from_answer(&options).map_err(|problem| reader.unexpected(problem))
     }
 }

@@ -21,6 +21,6 @@ impl Source for HaGroups {
         if let Some(groups) = &groups {
             reader.warn_unknown::<HaGroup>(groups);
         }
-        Self::from_answer(arguments, groups.as_ref()).map_err(|problem| reader.garbled(problem))
+        Self::from_answer(arguments, groups.as_ref()).map_err(|problem| reader.unexpected(problem))
     }
 }

@@ -16,6 +16,6 @@ impl Source for HaResources {
         let resources = reader.list(Collection::HaResources).await?;
         reader.warn_unknown::<HaResource>(&resources);
         let release = (version.major.into(), version.minor.into());
-        Self::from_answer(arguments, &resources, release).map_err(|problem| reader.garbled(problem))
+        Self::from_answer(arguments, &resources, release).map_err(|problem| reader.unexpected(problem))
     }
 }

@@ -19,6 +19,6 @@ impl Source for HaRules {
             reader.warn_unknown::<HaNodeAffinityRule>(rules);
             reader.warn_unknown::<HaResourceAffinityRule>(rules);
         }
-        Self::from_answer(arguments, rules.as_ref()).map_err(|problem| reader.garbled(problem))
+        Self::from_answer(arguments, rules.as_ref()).map_err(|problem| reader.unexpected(problem))
     }
 }

@@ -17,7 +17,7 @@ impl Source for HaStatus {
             reader.object(Collection::HaManagerStatus),
             reader.list(Collection::ClusterStatus),
         )?;
-        let status = Self::from_answers(&current, &manager).map_err(|problem| reader.garbled(problem))?;
+        let status = Self::from_answers(&current, &manager).map_err(|problem| reader.unexpected(problem))?;
         Ok(status.with_offline(&offline(&members)))
     }
 }

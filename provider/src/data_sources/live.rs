@@ -60,13 +60,13 @@ pub(super) async fn read(reader: &Reader<'_>, plans: &FailoverSimulationArgument
     let configured = reader.list(Collection::ReplicationJobs).await?;
     let held = reader.client.permissions(&reader.call).await;
 
-    let garbled = |problem| reader.garbled(problem);
-    let quorum = Quorum::from_answers(&members, &voters, &qdevice).map_err(garbled)?;
+    let unexpected = |problem| reader.unexpected(problem);
+    let quorum = Quorum::from_answers(&members, &voters, &qdevice).map_err(unexpected)?;
     let rows = everything.as_array().map(Vec::as_slice).unwrap_or_default();
     let mut live = SimulatedCluster {
         mode,
         config: HaConfig::from_answers(&resources, if mode == HaMode::Rules { &rules } else { &Json::Null }, &groups)
-            .map_err(garbled)?,
+            .map_err(unexpected)?,
         manager: manager["manager_status"].clone(),
         // pve-ha-manager began to count them just before it began to tell whether it is armed.
         counts_bystanders: status.as_array().into_iter().flatten().any(|row| row["type"] == "fencing"),

@@ -12,6 +12,6 @@ impl Source for Nodes {
 
     async fn read(reader: &Reader<'_>, arguments: NodesArguments) -> Result<Self, Failure> {
         let nodes = reader.list(Collection::Nodes).await?;
-        Self::from_answer(arguments, &nodes).map_err(|problem| reader.garbled(problem))
+        Self::from_answer(arguments, &nodes).map_err(|problem| reader.unexpected(problem))
     }
 }

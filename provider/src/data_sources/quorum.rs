@@ -17,7 +17,7 @@ impl Source for Quorum {
             reader.list(Collection::ClusterVotes),
             reader.object(Collection::Qdevice),
         )?;
-        let quorum = Self::from_answers(&status, &voters, &qdevice).map_err(|problem| reader.garbled(problem))?;
+        let quorum = Self::from_answers(&status, &voters, &qdevice).map_err(|problem| reader.unexpected(problem))?;
         let (SshAccess::Ready(ssh), Some(node), Some(_)) = (&reader.ssh, answering(&status), &quorum.cluster_name)
         else {
             return Ok(quorum);

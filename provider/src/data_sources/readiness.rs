@@ -52,7 +52,7 @@ const HOUR: i64 = 3600;
 /// The run is interrupted, or an answer can't be understood.
 async fn gather(reader: &Reader<'_>, answers: Answers, scenarios: Vec<Scenario>) -> Result<Facts, Failure> {
     let Answers { status, manager, rules, resources, options, voters, held, live } = answers;
-    let garbled = |problem| reader.garbled(problem);
+    let unexpected = |problem| reader.unexpected(problem);
     let now = now();
     let online: Vec<&str> = live.nodes.iter().filter(|node| node.online).map(|node| node.name.as_str()).collect();
     let (nodes, backups, targets, matchers, shell) = tokio::join!(
@@ -64,11 +64,11 @@ async fn gather(reader: &Reader<'_>, answers: Answers, scenarios: Vec<Scenario>)
     );
     let mut facts = Facts {
         now,
-        status: HaStatus::from_answers(&status, &manager).map_err(garbled)?,
+        status: HaStatus::from_answers(&status, &manager).map_err(unexpected)?,
         links: links(&voters),
         versions: BTreeMap::new(),
         silent: BTreeSet::new(),
-        complaints: complaints(&rules, &resources, if rules.is_null() { 8 } else { 9 }).map_err(garbled)?,
+        complaints: complaints(&rules, &resources, if rules.is_null() { 8 } else { 9 }).map_err(unexpected)?,
         options,
         scenarios,
         backups: backups?,

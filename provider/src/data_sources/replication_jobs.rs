@@ -22,7 +22,7 @@ impl Source for ReplicationJobs {
         reader.warn_unknown::<ReplicationJob>(&configured);
         let make = |runs: &[Json]| {
             let made = Self::from_answers(arguments.clone(), &configured, &guests, runs, now());
-            made.map_err(|problem| reader.garbled(problem))
+            made.map_err(|problem| reader.unexpected(problem))
         };
         let jobs = make(&[])?.jobs;
         if jobs.is_empty() {
@@ -64,7 +64,7 @@ impl Runs {
     async fn new(reader: &Reader<'_>) -> Result<Self, Failure> {
         let nodes = reader.list(Collection::Nodes).await?;
         let nodes = Nodes::from_answer(pve_schemas::data::nodes::NodesArguments { online: Some(true) }, &nodes);
-        let online = nodes.map_err(|problem| reader.garbled(problem))?.names.into_iter().collect();
+        let online = nodes.map_err(|problem| reader.unexpected(problem))?.names.into_iter().collect();
         Ok(Self { online, answers: BTreeMap::new(), silent: BTreeMap::new() })
     }
 

@@ -10,7 +10,7 @@ use schemars::generate::SchemaSettings;
 use serde_json::Value as Json;
 
 use super::options::{self, AttributeOptions, BlockOptions};
-use super::{Attribute, Block, NestedBlock, Nesting, Schema, Timeouts, Type, Value, secrets};
+use super::{Attribute, Block, NestedBlock, Nesting, Operation, Schema, Timeouts, Type, Value, secrets};
 use crate::words::counted;
 
 /// What a schema is made for: it decides what an unmarked property is.
@@ -187,31 +187,38 @@ fn id_attribute() -> Attribute {
     Attribute { computed: true, ..plain("id", "The natural id, the one that `import` takes.") }
 }
 
-/// How long the verbs may take: what the noun says, in minutes, else the usual.
+/// How long the operations may take: what the noun says, in minutes, else the usual.
 fn timeouts(options: &BlockOptions) -> Timeouts {
     let usual = Timeouts::default();
-    let of = |verb: &str| options.timeouts.get(verb).copied().map_or(usual.of(verb), Duration::from_mins);
-    Timeouts { create: of("create"), read: of("read"), update: of("update"), delete: of("delete") }
+    let of = |operation: Operation| {
+        options.timeouts.get(operation.as_str()).copied().map_or(usual.of(operation), Duration::from_mins)
+    };
+    Timeouts {
+        create: of(Operation::Create),
+        read: of(Operation::Read),
+        update: of(Operation::Update),
+        delete: of(Operation::Delete),
+    }
 }
 
 fn timeouts_block(timeouts: &Timeouts) -> NestedBlock {
-    let entry = |verb: &str, what: &str| Attribute {
+    let entry = |operation: Operation, what: &str| Attribute {
         optional: true,
         local: true,
         constraints: serde_json::json!({"format": "timeout"}),
         ..plain(
-            verb,
+            operation.as_str(),
             &format!(
                 "How long {what} may take, retries and waits included, such as `\"10m\"`. Unset means {}.",
-                counted(timeouts.of(verb).as_secs() / 60, "minute")
+                counted(timeouts.of(operation).as_secs() / 60, "minute")
             ),
         )
     };
     let attributes = vec![
-        entry("create", "a create"),
-        entry("read", "a read"),
-        entry("update", "an update"),
-        entry("delete", "a delete"),
+        entry(Operation::Create, "a create"),
+        entry(Operation::Read, "a read"),
+        entry(Operation::Update, "an update"),
+        entry(Operation::Delete, "a delete"),
     ];
     NestedBlock {
         name: super::read::TIMEOUTS.to_owned(),

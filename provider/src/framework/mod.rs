@@ -1,7 +1,7 @@
 //! The semantics of plan, apply, import, upgrade and move.
 //!
 //! This layer knows nothing of Proxmox and nothing of the wire: it works on [`Value`] trees and [`Schema`]s, and asks
-//! a [`Resource`] for the few verbs that only it can know. It is the only layer that ever builds state.
+//! a [`Resource`] for the few operations that only it can carry out. It is the only layer that ever builds state.
 
 mod activity;
 mod apply;
@@ -47,7 +47,7 @@ pub use provider::{
 };
 pub use read::TIMEOUTS;
 pub use resource::{Change, Checks, Found, Freshness, GivenUp, MoveSource, Permit, PlanChecks, Resource, WritePermit};
-pub use schema::{Attribute, Block, NestedBlock, Nesting, Schema, Timeouts, Type};
+pub use schema::{Attribute, Block, NestedBlock, Nesting, Operation, Schema, Timeouts, Type};
 pub use value::{Number, Value};
 
 #[cfg(test)]

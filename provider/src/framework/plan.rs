@@ -6,8 +6,8 @@ use super::apply::timeout;
 use super::equal::{same, same_block, stored_differences};
 use super::resource::Change;
 use super::{
-    Activity, Attribute, Block, Context, Link, NestedBlock, Nesting, Path, PlanRequest, Planned, Resource, Step, Stop,
-    Value, secret_names, secrets,
+    Activity, Attribute, Block, Context, Link, NestedBlock, Nesting, Operation, Path, PlanRequest, Planned, Resource,
+    Step, Stop, Value, secret_names, secrets,
 };
 
 /// Plans a create, update, replace or destroy of an object of type `resource`.
@@ -22,13 +22,13 @@ pub async fn plan(resource: &dyn Resource, stop: Stop, activity: Arc<Activity>, 
     // what stands against a create is then found by the create itself, after which core puts the old object back.
     let is_too_late = prior.is_none() && resource.is_applying();
     if prior != Some(&state) && !diagnostics.has_error() && !is_too_late {
-        let cx = Context::new(timeout(resource, &state, "read"), stop);
+        let cx = Context::new(timeout(resource, &state, Operation::Read), stop);
         let replaces = request.link.replaces.as_deref().filter(|_| prior.is_none());
         let change = Change { prior, config: &request.config, planned: &state, replaces };
         diagnostics.extend(checks.change(&cx, change).await);
         diagnostics.extend(cx.into_warnings());
     } else if let Some(kept) = prior.filter(|_| !diagnostics.has_error()) {
-        let cx = Context::new(timeout(resource, kept, "read"), stop);
+        let cx = Context::new(timeout(resource, kept, Operation::Read), stop);
         diagnostics.extend(checks.keep(&cx).await);
     }
     let link = request.link.next(resource, prior, &state);
@@ -42,7 +42,7 @@ async fn destroy(resource: &dyn Resource, stop: Stop, activity: Arc<Activity>, p
     if diagnostics.has_error() || resource.is_applying() {
         return Planned { diagnostics, ..Planned::default() };
     }
-    let cx = Context::new(timeout(resource, prior, "read"), stop).beside(activity);
+    let cx = Context::new(timeout(resource, prior, Operation::Read), stop).beside(activity);
     let given_up = checks.given_up(&cx).await;
     diagnostics.extend(checks.destroy(&cx, prior).await);
     diagnostics.extend(cx.into_warnings());

@@ -9,12 +9,12 @@ use super::apply::{panicked, timeout};
 use super::equal::{same, same_block};
 use super::{
     Attribute, Block, Context, DataSource, Diagnostics, Elements, Failure, Found, Freshness, Imported, MoveSource,
-    Nesting, ReadOutcome, Resource, Stop, Value,
+    Nesting, Operation, ReadOutcome, Resource, Stop, Value,
 };
 
 /// Refreshes the object in `state`.
 pub async fn read(resource: &dyn Resource, stop: Stop, state: Value) -> ReadOutcome {
-    let cx = Context::new(timeout(resource, &state, "read"), stop);
+    let cx = Context::new(timeout(resource, &state, Operation::Read), stop);
     let found = AssertUnwindSafe(look(resource, &cx, &state)).catch_unwind().await;
     let found = found.unwrap_or_else(|panic| Err(panicked(&*panic)));
     let mut diagnostics = cx.into_warnings();

@@ -1,4 +1,4 @@
-//! What a resource brings along: the few verbs that only it can know. The order in which they are called, and what
+//! What a resource brings along: the few operations that only it can carry out. The order in which they are called, and what
 //! becomes state, is decided by `apply` alone.
 
 use futures_util::future::BoxFuture;
@@ -103,7 +103,7 @@ pub struct MoveSource {
     pub state: serde_json::Value,
 }
 
-/// A resource type. The verbs work on wholly known objects; plan and validation see unknown values.
+/// A resource type. The operations work on wholly known objects; plan and validation see unknown values.
 pub trait Resource: Send + Sync {
     /// The type name, `pve_…`.
     fn name(&self) -> &'static str;
@@ -196,7 +196,7 @@ pub trait Resource: Send + Sync {
     }
 
     /// What other writes of this process, such as a purge, have made of an object that was `prior` in the plan; null where
-    /// they have removed it. What has become of it by ourselves is nobody else's edit.
+    /// they have removed it. What has become of it by ourselves is no edit of others.
     fn after_own_writes(&self, prior: &Value) -> Value {
         prior.clone()
     }

@@ -56,11 +56,11 @@ pub struct Schema {
     pub identity: Block,
     /// The attributes and blocks.
     pub block: Block,
-    /// How long the verbs of a resource may take where its `timeouts` block doesn't say.
+    /// How long the operations on an object may take where its `timeouts` block doesn't say.
     pub timeouts: Timeouts,
 }
 
-/// How long each verb may take.
+/// How long each operation may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timeouts {
     pub create: Duration,
@@ -77,13 +77,38 @@ impl Default for Timeouts {
 }
 
 impl Timeouts {
-    /// That of the verb called `verb` in a `timeouts` block.
-    pub fn of(&self, verb: &str) -> Duration {
-        match verb {
-            "create" => self.create,
-            "read" => self.read,
-            "update" => self.update,
-            _ => self.delete,
+    /// That of an operation.
+    pub fn of(&self, operation: Operation) -> Duration {
+        match operation {
+            Operation::Create => self.create,
+            Operation::Read => self.read,
+            Operation::Update => self.update,
+            Operation::Delete => self.delete,
+        }
+    }
+}
+
+/// An operation on one object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operation {
+    /// Makes a new object.
+    Create,
+    /// A refresh, or the look of a plan at the cluster.
+    Read,
+    /// Changes an object in place.
+    Update,
+    /// Removes an object.
+    Delete,
+}
+
+impl Operation {
+    /// Its name in a `timeouts` block, and in summaries.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Read => "read",
+            Self::Update => "update",
+            Self::Delete => "delete",
         }
     }
 }

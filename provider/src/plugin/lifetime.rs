@@ -65,11 +65,11 @@ impl Lifetime {
     /// Waits until core must be dead: it was there and is no longer, or it never came.
     pub(super) async fn orphaned(&self) {
         let mut connections = self.0.connections.subscribe();
-        let mut patience = FIRST_CONNECTION;
-        while timeout(patience, connections.wait_for(|count| *count > 0)).await.is_ok() {
+        let mut limit = FIRST_CONNECTION;
+        while timeout(limit, connections.wait_for(|count| *count > 0)).await.is_ok() {
             // The sender lives as long as `self`, so neither wait can fail otherwise.
             let _ = connections.wait_for(|count| *count == 0).await;
-            patience = NO_CONNECTION;
+            limit = NO_CONNECTION;
         }
     }
 }

@@ -89,7 +89,7 @@ async fn serve(mode: Mode, service: Service) -> Result<(), NoServer> {
         tokio::spawn(server.serve_with_incoming_shutdown(connections, lifetime.ending().cancelled_owned()));
 
     let by_person = matches!(mode, Mode::Debug);
-    let patience = tokio::select! {
+    let limit = tokio::select! {
         () = lifetime.shutdown() => AFTER_SHUTDOWN,
         () = signals.end(by_person) => AFTER_TERMINATION,
         () = lifetime.orphaned(), if !by_person => AFTER_TERMINATION,
@@ -100,8 +100,8 @@ async fn serve(mode: Mode, service: Service) -> Result<(), NoServer> {
     };
     tracing::debug!("ending");
     lifetime.end();
-    if tokio::time::timeout(patience, service.stop()).await.is_err() {
-        tracing::warn!(?patience, "left with calls unanswered");
+    if tokio::time::timeout(limit, service.stop()).await.is_err() {
+        tracing::warn!(?limit, "left with calls unanswered");
     }
     // Neither of its errors matters any more: a connection that broke, or one that was left open.
     let _ = tokio::time::timeout(FLUSH_TIMEOUT, server).await;

@@ -184,13 +184,13 @@ impl Preflight {
         let Some(object) = plan.object().object.as_ref().filter(|object| references::can_be_to(object)) else {
             return Vec::new();
         };
-        let patience = call.left().min(LISTS_TIMEOUT);
-        self.live.read(client, &Call::within(patience, call.stop.clone()), needs(object, Task::Destroy)).await;
+        let limit = call.left().min(LISTS_TIMEOUT);
+        self.live.read(client, &Call::within(limit, call.stop.clone()), needs(object, Task::Destroy)).await;
         let cluster = self.live.cluster();
         let look = |recorded: &PlannedObjects| -> bool {
             references::are_decided(object, &View { live: &self.live, cluster: cluster.as_deref(), planned: recorded })
         };
-        activity.until(Instant::now() + patience, || call.stop.is_cancelled() || look(&self.planned())).await;
+        activity.until(Instant::now() + limit, || call.stop.is_cancelled() || look(&self.planned())).await;
         let recorded = self.planned();
         references::given_up(object, &View { live: &self.live, cluster: cluster.as_deref(), planned: &recorded })
     }

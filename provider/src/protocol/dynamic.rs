@@ -29,8 +29,8 @@ pub(super) fn finish(object: ObjectWriter<'_>, state: &Value, diagnostics: &mut 
     answer(object.finish(state), diagnostics)
 }
 
-fn answer((msgpack, misfit): (Vec<u8>, Option<Malformed>), diagnostics: &mut Diagnostics) -> DynamicValue {
-    if let Some(malformed) = misfit {
+fn answer((msgpack, malformed): (Vec<u8>, Option<Malformed>), diagnostics: &mut Diagnostics) -> DynamicValue {
+    if let Some(malformed) = malformed {
         diagnostics.push(malformed.into_error("The provider made a value of the wrong type", "the answer"));
     }
     DynamicValue { msgpack, json: Vec::new() }

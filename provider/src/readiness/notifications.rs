@@ -1,4 +1,4 @@
-//! Whether somebody hears of a fenced node and of a replication that fails.
+//! Whether a fenced node and a failed replication send notifications.
 
 use std::collections::BTreeSet;
 

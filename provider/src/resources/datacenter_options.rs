@@ -77,7 +77,8 @@ impl DatacenterOptionsResource {
         Ok(object)
     }
 
-    /// What this plan begins to manage and somebody has set: the plan shows it as an addition, and apply would replace it unseen.
+    /// Options that this plan begins to manage and that are set already: the plan shows them as additions, and apply replaces their
+    /// values.
     async fn set_already(&self, op: &OpContext<'_>, change: &Change<'_>) -> Diagnostics {
         let mut diagnostics = Diagnostics::new();
         let begins =

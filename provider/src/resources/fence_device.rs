@@ -60,7 +60,7 @@ impl SshResource for FenceDevice {
         let wanted = object.at("after").as_str().filter(|other| file.stands_after(device.name(), other));
         let after = wanted.or_else(|| file.before(device.name())).map(str::to_owned);
         let known = known_of(object);
-        let found = Self::from_section(&device, &section, after, &known).map_err(garbled)?;
+        let found = Self::from_section(&device, &section, after, &known).map_err(unexpected)?;
         Ok(Some((found, Some(revision(&file, &device)))))
     }
 

@@ -116,7 +116,7 @@ impl SshResource for NodeMaintenance {
                 tracing::info!(node, "no HA service is left on the node");
                 return Ok(());
             }
-            if rest.look(&status, status.is_requested(node), &holds) > PATIENCE {
+            if rest.look(&status, status.is_requested(node), &holds) > MAX_IDLE_LOOKS {
                 let stays = preflight::stays_on(op.client(), &call, node).await;
                 return Err(stuck(node, &status, &holds, &stays.unwrap_or_default()));
             }
@@ -156,7 +156,7 @@ impl SshResource for NodeMaintenance {
 
 /// How many rounds of the HA manager nothing may move before the wait is given up: some more than a service may wait for a
 /// place among those that are moved at the same time.
-const PATIENCE: usize = 6;
+const MAX_IDLE_LOOKS: usize = 6;
 
 /// For how long nothing has moved.
 #[derive(Default)]

@@ -179,7 +179,7 @@ impl SshResource for Qdevice {
                 if state == CONNECTED && look.votes(op).await?.has_qdevice() {
                     return Ok(());
                 }
-                // A set-up whose end nobody heard of may have stopped before all daemons were started.
+                // A set-up whose exit status is unknown may have stopped before all daemons were started.
                 if !look.idle(op).await?.is_empty() {
                     look.wait_for_others(op).await?;
                     start(op, &look, false).await?;

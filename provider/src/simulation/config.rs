@@ -48,17 +48,17 @@ impl HaConfig {
     /// # Errors
     /// An object is of a kind that this cluster does not have.
     pub fn with(mut self, plans: &Plans, mode: HaMode) -> Result<Self, InvalidArgument> {
-        let misfit = |argument, problem: &str| Err(InvalidArgument { argument, problem: problem.to_owned() });
+        let invalid = |argument, problem: &str| Err(InvalidArgument { argument, problem: problem.to_owned() });
         let no_rules = "this cluster has no HA rules yet. Pass `groups` on PVE 8.";
         let has_rules = mode == HaMode::Rules;
         if !has_rules && plans.node_affinity_rules.as_ref().is_some_and(|rules| !rules.is_empty()) {
-            return misfit("node_affinity_rules", no_rules);
+            return invalid("node_affinity_rules", no_rules);
         }
         if !has_rules && plans.resource_affinity_rules.as_ref().is_some_and(|rules| !rules.is_empty()) {
-            return misfit("resource_affinity_rules", no_rules);
+            return invalid("resource_affinity_rules", no_rules);
         }
         if has_rules && plans.groups.as_ref().is_some_and(|groups| !groups.is_empty()) {
-            return misfit("groups", "this cluster has HA rules in place of groups. Pass `node_affinity_rules`.");
+            return invalid("groups", "this cluster has HA rules in place of groups. Pass `node_affinity_rules`.");
         }
         for gone in plans.removed.iter().flatten() {
             self.resources.remove(gone);

@@ -54,7 +54,7 @@ pub(super) fn left(live: &SimulatedCluster, failed: &BTreeSet<Name>) -> Left {
     let votes = quorum.total_votes.zip(lost.sum::<Option<i64>>()).map(|(total, lost)| total - lost);
     let enough = votes.zip(quorum.needed_votes).map(|(votes, needed)| votes >= needed);
     let quorate = match (survivors, quorum.quorate) {
-        // A QDevice alone keeps nobody alive.
+        // A QDevice runs no services.
         (0, _) | (_, Some(false)) => Some(false),
         _ => enough,
     };

@@ -154,8 +154,9 @@ pub struct Fate {
     pub from: String,
     /// Its node after; null if no node can run it.
     pub to: Option<String>,
-    /// Its state after, in the HA manager's words: `started`, `stopped`, `recovery` (waits for a node), `error`, …;
-    /// `unknown` where it depends on a property or type of this version of Proxmox that the provider does not support.
+    /// Its state after, in the HA manager's words: `stopped`, `request_stop`, `request_start`, `request_start_balance`,
+    /// `started`, `fence`, `recovery` (waits for a node), `migrate`, `relocate`, `freeze`, `error`; or `unknown` if it
+    /// depends on a property or type of this version of Proxmox that the provider does not support.
     pub state: ServiceState,
     /// Why it is placed there, or why no node can run it.
     pub reason: String,
@@ -198,7 +199,7 @@ pub struct Placed {
     pub name: Option<String>,
     /// The node that it is on.
     pub node: String,
-    /// Its state, in the HA manager's words.
+    /// Its state, in the HA manager's words, as `scenarios.services.state` lists them.
     pub state: ServiceState,
 }
 

@@ -201,7 +201,7 @@ fn tolerated(quorate: Option<bool>, total: Option<i64>, needed: Option<i64>, nod
     if !quorate {
         return Some(0);
     }
-    // Quorum with too few votes: somebody lowered the expectation at run time.
+    // Quorum with too few votes: an operator lowered the expectation at run time.
     let mut left = (total >= needed).then_some(total)?;
     let mut votes: Vec<i64> = nodes.iter().filter(|node| node.online).filter_map(|node| node.votes).collect();
     votes.sort_unstable_by(|a, b| b.cmp(a));

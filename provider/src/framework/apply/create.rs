@@ -2,11 +2,11 @@
 
 use super::job::{Job, Permit};
 use super::{CREATE_FIRST, fill_unknowns};
-use crate::framework::{Applied, Cause, Diagnostics, Failure, Found, Value, secrets};
+use crate::framework::{Applied, Cause, Diagnostics, Failure, Found, Operation, Value, secrets};
 
 pub(super) async fn create(mut job: Job<'_>, planned: Value, config: &Value) -> Applied {
     if let Err(failure) = job.make_way(&planned).await {
-        return job.failed("create", Value::Null, failure);
+        return job.failed(Operation::Create, Value::Null, failure);
     }
     let (planned, sent) = match job.permit(&planned).await {
         Ok(permit) => send(permit, planned, config).await,
@@ -29,10 +29,10 @@ pub(super) async fn create(mut job: Job<'_>, planned: Value, config: &Value) -> 
             job.made(&planned);
             unsure(&job, &planned, failure)
         }
-        Sent::Occupied(found) => find_existing(&job, &planned, &found).await,
+        Sent::Exists(found) => find_existing(&job, &planned, &found).await,
         Sent::Refused(failure) => {
             let failure = job.explain_refusal(&planned, failure).await;
-            job.failed("create", Value::Null, failure)
+            job.failed(Operation::Create, Value::Null, failure)
         }
     }
 }
@@ -46,7 +46,7 @@ enum Sent {
     /// The answer was lost, and so was that of the look that followed.
     Unsure(Failure),
     /// Another object of that id exists.
-    Occupied(Found),
+    Exists(Found),
     /// Nothing was created.
     Refused(Failure),
 }
@@ -59,7 +59,7 @@ async fn send(mut permit: Permit<'_, '_>, planned: Value, config: &Value) -> (Va
     };
     let sent = match permit.find_existing(&planned).await {
         Ok(None) => post(permit, &planned, config).await,
-        Ok(Some(found)) => Sent::Occupied(found),
+        Ok(Some(found)) => Sent::Exists(found),
         Err(failure) => Sent::Refused(failure),
     };
     (planned, sent)
@@ -83,7 +83,7 @@ async fn post(mut permit: Permit<'_, '_>, planned: &Value, config: &Value) -> Se
             Ok(Some(found)) if unknown_fate && permit.unlike(planned, &found.object).is_empty() => {
                 return Sent::Found(found);
             }
-            Ok(Some(found)) if !permit.always_exists() => return Sent::Occupied(found),
+            Ok(Some(found)) if !permit.always_exists() => return Sent::Exists(found),
             Ok(_) if permit.may_try_again(attempt) => attempt += 1,
             // After an interrupt the request is not waited for until it has run out of time: it may yet be carried out.
             Ok(_) if unknown_fate && permit.is_interrupted() => return Sent::Unsure(failure),
@@ -164,7 +164,7 @@ fn unsure(job: &Job<'_>, planned: &Value, failure: Failure) -> Applied {
          exists, `untaint` it; otherwise the next apply creates it again.\n{}",
         failure.detail
     );
-    job.failed("create", fill_unknowns(planned, &Value::Null), Failure { detail, ..failure })
+    job.failed(Operation::Create, fill_unknowns(planned, &Value::Null), Failure { detail, ..failure })
 }
 
 fn unread(job: &Job<'_>, planned: &Value, failure: &Failure) -> Applied {

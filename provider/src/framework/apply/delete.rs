@@ -2,7 +2,7 @@
 
 use super::CREATE_FIRST;
 use super::job::{Job, Permit};
-use crate::framework::{Applied, Cause, Diagnostics, Failure, GivenUp, Link, Value};
+use crate::framework::{Applied, Cause, Diagnostics, Failure, GivenUp, Link, Operation, Value};
 
 pub(super) async fn delete(mut job: Job<'_>, state: Value, link: &Link) -> Applied {
     if job.has_made(&state) {
@@ -11,11 +11,12 @@ pub(super) async fn delete(mut job: Job<'_>, state: Value, link: &Link) -> Appli
     if let Some(successor) = job.successor(link)
         && let Err(failure) = job.look_ahead(&state, &successor).await
     {
-        return job.failed("replace", state, failure);
+        let summary = failure.summary.clone().unwrap_or_else(|| format!("Cannot replace {}", job.title()));
+        return job.failed(Operation::Delete, state, failure.summarised(summary));
     }
     match gone(&mut job, &state, &link.given_up).await {
         Ok(()) => Applied { state: Value::Null, diagnostics: Diagnostics::new() },
-        Err(failure) => job.failed("delete", state, failure),
+        Err(failure) => job.failed(Operation::Delete, state, failure),
     }
 }
 

@@ -1,4 +1,4 @@
-//! One object of one apply: the verbs of its resource, each guarded against panics.
+//! One object of one apply: the operations of its resource, each guarded against panics.
 //!
 //! Whatever waits for the cluster needs the job to itself (`&mut self`), and so does a [`Permit`]: the compiler refuses to wait
 //! while other writers are kept waiting.
@@ -13,7 +13,7 @@ use futures_util::FutureExt;
 use super::{Applied, fill_unknowns, panicked};
 use crate::framework::read::{relative, with_id};
 use crate::framework::{
-    self, Block, Context, Diagnostics, Failure, Found, Freshness, GivenUp, Link, Resource, Stop, Value,
+    self, Block, Context, Diagnostics, Failure, Found, Freshness, GivenUp, Link, Operation, Resource, Stop, Value,
 };
 
 /// How often a write whose fate stayed unknown is looked up and, if it left no trace, sent again.
@@ -136,9 +136,9 @@ impl<'a> Job<'a> {
         self.resource.referrers(self.cx, object).await
     }
 
-    pub(super) fn failed(&self, verb: &str, state: Value, failure: Failure) -> Applied {
+    pub(super) fn failed(&self, operation: Operation, state: Value, failure: Failure) -> Applied {
         let mut diagnostics = Diagnostics::new();
-        diagnostics.push(failure.into_error(format!("Cannot {verb} {}", self.title())));
+        diagnostics.push(failure.into_error(format!("Cannot {} {}", operation.as_str(), self.title())));
         Applied { state, diagnostics }
     }
 
@@ -228,6 +228,6 @@ impl<'a> Deref for Permit<'_, 'a> {
     }
 }
 
-async fn guarded<T>(verb: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    AssertUnwindSafe(verb).catch_unwind().await.unwrap_or_else(|panic| Err(panicked(&*panic)))
+async fn guarded<T>(operation: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    AssertUnwindSafe(operation).catch_unwind().await.unwrap_or_else(|panic| Err(panicked(&*panic)))
 }

@@ -11,7 +11,8 @@ use std::time::Instant;
 
 use self::job::Job;
 use super::{
-    Applied, ApplyRequest, Block, Cause, Context, Diagnostics, Failure, Number, Resource, Stop, Value, secret_names,
+    Applied, ApplyRequest, Block, Cause, Context, Diagnostics, Failure, Number, Operation, Resource, Stop, Value,
+    secret_names,
 };
 use crate::framework::link::Replaced;
 use crate::framework::read::TIMEOUTS;
@@ -28,39 +29,37 @@ pub const WAYS_OUT: &str = "Either remove the references to it in a separate app
 
 /// Carries out a planned create, update or destroy.
 pub async fn apply(resource: &dyn Resource, stop: Stop, request: ApplyRequest, replaced: &Replaced) -> Applied {
-    let verb = match (request.prior.is_null(), request.planned.is_null()) {
+    let operation = match (request.prior.is_null(), request.planned.is_null()) {
         (true, true) => return Applied::default(),
-        (true, false) => "create",
-        (false, false) => "update",
-        (false, true) => "delete",
+        (true, false) => Operation::Create,
+        (false, false) => Operation::Update,
+        (false, true) => Operation::Delete,
     };
     let before = (!request.prior.is_null()).then_some(&request.prior);
     let request = match resolved(resource, before, &request) {
         Ok(planned) => ApplyRequest { planned, ..request },
         Err(failure) => {
             let mut diagnostics = Diagnostics::new();
-            diagnostics.push(failure.into_error(format!("Cannot {verb} {}", resource.title())));
+            diagnostics.push(failure.into_error(format!("Cannot {} {}", operation.as_str(), resource.title())));
             return Applied { state: request.prior, diagnostics };
         }
     };
-    let subject = if verb == "delete" { &request.prior } else { &request.planned };
-    let cx = Context::new(timeout(resource, subject, verb), stop);
+    let subject = if operation == Operation::Delete { &request.prior } else { &request.planned };
+    let cx = Context::new(timeout(resource, subject, operation), stop);
     let name = resource.id(subject).unwrap_or_else(|| resource.name().to_owned());
     let job = Job::new(resource, &cx);
-    let mut applied = match verb {
-        "create" => {
-            let mut applied = create::create(job, request.planned.clone(), &request.config).await;
-            replaced.created(resource, &request.planned, &mut applied);
-            applied
+    let mut applied = if operation == Operation::Create {
+        let mut applied = create::create(job, request.planned.clone(), &request.config).await;
+        replaced.created(resource, &request.planned, &mut applied);
+        applied
+    } else if operation == Operation::Update {
+        update::update(job, request.prior, request.planned, &request.config).await
+    } else {
+        let applied = delete::delete(job, request.prior.clone(), &request.link).await;
+        if applied.state.is_null() {
+            replaced.destroyed(resource, request.prior, request.link);
         }
-        "update" => update::update(job, request.prior, request.planned, &request.config).await,
-        _ => {
-            let applied = delete::delete(job, request.prior.clone(), &request.link).await;
-            if applied.state.is_null() {
-                replaced.destroyed(resource, request.prior, request.link);
-            }
-            applied
-        }
+        applied
     };
     let waits = cx.waits();
     let mut diagnostics = cx.into_warnings();
@@ -81,13 +80,13 @@ fn resolved(resource: &dyn Resource, prior: Option<&Value>, request: &ApplyReque
     secret_names::resolved(&resource.schema().block, prior, &request.planned, &request.config)
 }
 
-/// When the entry `verb` of the object's `timeouts` block runs out, counted from now. An old state may hold a zero.
-pub fn timeout(resource: &dyn Resource, object: &Value, verb: &str) -> Instant {
-    let given = object.at(TIMEOUTS).at(verb).as_str().and_then(pve_schemas::value::timeout);
-    Instant::now() + given.unwrap_or_else(|| resource.schema().timeouts.of(verb))
+/// When the timeout of an operation on `object` runs out, counted from now. An old state may hold a zero.
+pub fn timeout(resource: &dyn Resource, object: &Value, operation: Operation) -> Instant {
+    let given = object.at(TIMEOUTS).at(operation.as_str()).as_str().and_then(pve_schemas::value::timeout);
+    Instant::now() + given.unwrap_or_else(|| resource.schema().timeouts.of(operation))
 }
 
-/// What a panic inside a verb means: nobody knows how far it came.
+/// What a panic inside an operation means: it is unknown how far it came.
 pub fn panicked(panic: &(dyn Any + Send)) -> Failure {
     // A formatted text may quote values, and a value may be a secret; a literal can't.
     let text = panic.downcast_ref::<&str>().copied().unwrap_or("a panic; the log has its location");
@@ -114,10 +113,10 @@ pub fn fill_unknowns(planned: &Value, found: &Value) -> Value {
     }
 }
 
-/// What stands for a value that nobody may see.
+/// The text in place of a sensitive value.
 const HIDDEN: &str = "(sensitive value)";
 
-/// The value of the attribute or block `name`, without what nobody may see.
+/// The value of the attribute or block `name`, without sensitive parts.
 fn visible(block: &Block, name: &str, value: &Value) -> Value {
     let hidden = |value: &Value| if value.is_null() { Value::Null } else { Value::from(HIDDEN) };
     if let Some(attribute) = block.attribute(name) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::job::{Job, Permit};
 use super::{shown, visible};
-use crate::framework::{Applied, Cause, Diagnostics, Failure, Found, Path, Value, secret_names, secrets};
+use crate::framework::{Applied, Cause, Diagnostics, Failure, Found, Operation, Path, Value, secret_names, secrets};
 
 /// Between two attempts at an update that another write to the same file has come before.
 const RETRY_INTERVAL: Duration = Duration::from_millis(100);
@@ -23,7 +23,7 @@ pub(super) async fn update(mut job: Job<'_>, prior: Value, planned: Value, confi
     match sent {
         Sent::Done(found) => done(job, &prior, &planned, found).await,
         Sent::Unsure(failure) => unsure(job, prior, &planned, failure).await,
-        Sent::Failed(failure) => job.failed("update", prior, failure),
+        Sent::Failed(failure) => job.failed(Operation::Update, prior, failure),
         Sent::Edited(found) => conflict(&job, &prior, &planned, &found),
     }
 }
@@ -49,7 +49,7 @@ async fn send(mut permit: Permit<'_, '_>, prior: &Value, planned: &Value, config
     loop {
         let found = match permit.look(&subject).await {
             Ok(Some(found)) => found,
-            // Our own purge has removed it: what the plan wants is made anew.
+            // Our own purge has removed it: what the plan has is created again.
             Ok(None) if permit.after_own_writes(prior).is_null() => {
                 return match permit.create(&secrets::outgoing(block, None, planned, config)).await {
                     Ok(()) => Sent::Done(None),
@@ -143,7 +143,7 @@ async fn unsure(job: Job<'_>, prior: Value, planned: &Value, failure: Failure) -
         {
             done(job, &prior, planned, Some(found)).await
         }
-        Ok(Some(found)) => job.failed("update", job.relative(&prior, &found.object), failure),
-        _ => job.failed("update", subject, failure),
+        Ok(Some(found)) => job.failed(Operation::Update, job.relative(&prior, &found.object), failure),
+        _ => job.failed(Operation::Update, subject, failure),
     }
 }

@@ -67,7 +67,7 @@ pub fn planned_twice(case: &CheckCase<'_>) -> Vec<Finding> {
 
 /// An object to be created that the cluster has, and this configuration does not.
 pub fn exists_already(case: &CheckCase<'_>) -> Vec<Finding> {
-    let Some((at, name)) = occupied(case).filter(|_| replaced(case).is_none()) else { return Vec::new() };
+    let Some((at, name)) = existing(case).filter(|_| replaced(case).is_none()) else { return Vec::new() };
     let kind = case.kind();
     vec![warning(
         Some(Path::attribute(at)),
@@ -82,7 +82,7 @@ pub fn exists_already(case: &CheckCase<'_>) -> Vec<Finding> {
 
 /// An object that is to be created in place of another one, and that the cluster has.
 pub fn replaced_by_existing(case: &CheckCase<'_>) -> Vec<Finding> {
-    let Some(((at, name), old)) = occupied(case).zip(replaced(case)) else { return Vec::new() };
+    let Some(((at, name), old)) = existing(case).zip(replaced(case)) else { return Vec::new() };
     vec![error(
         Some(Path::attribute(at)),
         format!(
@@ -94,7 +94,7 @@ pub fn replaced_by_existing(case: &CheckCase<'_>) -> Vec<Finding> {
 }
 
 /// The object to be created, where the cluster has one of its id that is not in the state, and the attribute that says so.
-fn occupied(case: &CheckCase<'_>) -> Option<(&'static str, Name)> {
+fn existing(case: &CheckCase<'_>) -> Option<(&'static str, Name)> {
     let created = case.created().filter(|_| case.view.is_on_cluster(case.any()))?;
     // What the state has, this plan destroys, keeps or makes anew, and each has a finding of its own.
     let is_ours = case.keys().iter().any(|key| case.view.planned.has_in_state(key));

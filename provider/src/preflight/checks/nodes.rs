@@ -1,4 +1,4 @@
-//! Where resources may be: nodes that don't exist, and placements that help nobody when a node fails.
+//! Where resources may be: nodes that don't exist, and placements without a second node.
 
 use crate::framework::Path;
 use crate::preflight::finding::Finding;

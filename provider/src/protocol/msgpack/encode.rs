@@ -38,22 +38,22 @@ const ADVANCE: usize = 512;
 /// Writes values after what is there already.
 pub(super) struct Writer<'a> {
     out: ByteBuf,
-    misfit: Option<Malformed>,
+    malformed: Option<Malformed>,
     path: Vec<Down<'a>>,
 }
 
 impl<'a> Writer<'a> {
     pub(super) fn appending(out: Vec<u8>) -> Self {
-        Self { out: ByteBuf::from_vec(out), misfit: None, path: Vec::new() }
+        Self { out: ByteBuf::from_vec(out), malformed: None, path: Vec::new() }
     }
 
     pub(super) fn finish(self) -> (Vec<u8>, Option<Malformed>) {
-        (self.out.into_vec(), self.misfit)
+        (self.out.into_vec(), self.malformed)
     }
 
     pub(super) fn value(&mut self, value: &'a Value, shape: Shape<'a>) {
         if self.path.len() > MAX_DEPTH {
-            return self.misfit();
+            return self.malformed();
         }
         let kind = shape.kind();
         match (kind, value) {
@@ -76,7 +76,7 @@ impl<'a> Writer<'a> {
                 }
             }
             (ShapeKind::Object(members), Value::Map(_)) => self.object(value, members),
-            _ => self.misfit(),
+            _ => self.malformed(),
         }
     }
 
@@ -138,10 +138,10 @@ impl<'a> Writer<'a> {
         let Ok(_) = encode::write_map_len(&mut self.out, length32(length));
     }
 
-    fn misfit(&mut self) {
-        if self.misfit.is_none() {
+    fn malformed(&mut self) {
+        if self.malformed.is_none() {
             let problem = Malformed::new("is not of the type of the schema");
-            self.misfit = Some(self.path.iter().rev().fold(problem, |problem, step| problem.within((*step).into())));
+            self.malformed = Some(self.path.iter().rev().fold(problem, |problem, step| problem.within((*step).into())));
         }
         self.null();
     }

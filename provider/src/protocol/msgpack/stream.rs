@@ -21,7 +21,7 @@ struct LongList<'a> {
     /// Where the elements begin; the four bytes before are their number.
     begin: usize,
     count: u32,
-    misfit: Option<Malformed>,
+    malformed: Option<Malformed>,
 }
 
 impl<'a> ObjectWriter<'a> {
@@ -58,18 +58,18 @@ impl<'a> LongList<'a> {
         // So many need four bytes for their number, which takes its place in the end.
         writer.array_header(usize::MAX);
         let (out, _) = writer.finish();
-        Some(Self { name, members, element, begin: out.len(), out, count: 0, misfit: None })
+        Some(Self { name, members, element, begin: out.len(), out, count: 0, malformed: None })
     }
 
     fn push(&mut self, element: &Value) {
         let mut writer = Writer::appending(std::mem::take(&mut self.out));
         writer.value(element, self.element);
-        let (out, misfit) = writer.finish();
+        let (out, malformed) = writer.finish();
         self.out = out;
-        let within = |misfit: Malformed| {
-            misfit.within(Step::Index(self.count.into())).within(Step::Attribute(self.name.to_owned()))
+        let within = |malformed: Malformed| {
+            malformed.within(Step::Index(self.count.into())).within(Step::Attribute(self.name.to_owned()))
         };
-        self.misfit = self.misfit.take().or(misfit.map(within));
+        self.malformed = self.malformed.take().or(malformed.map(within));
         self.count += 1;
     }
 
@@ -81,7 +81,7 @@ impl<'a> LongList<'a> {
         for (name, shape) in self.members.iter().filter(|(name, _)| *name != self.name) {
             writer.attribute(name, state.at(name), shape);
         }
-        let (out, misfit) = writer.finish();
-        (out, self.misfit.or(misfit))
+        let (out, malformed) = writer.finish();
+        (out, self.malformed.or(malformed))
     }
 }

@@ -13,8 +13,8 @@ fn read(bytes: &[u8], ty: &Type) -> Result<Value, Malformed> {
 }
 
 fn write(value: &Value, ty: &Type) -> Vec<u8> {
-    let (bytes, misfit) = encode(value, Shape::Type(ty));
-    assert_eq!(misfit, None);
+    let (bytes, malformed) = encode(value, Shape::Type(ty));
+    assert_eq!(malformed, None);
     bytes
 }
 
@@ -70,8 +70,8 @@ fn an_object_written_piece_by_piece_is_the_one_written_as_a_whole() {
         (0..count).for_each(|n| object.push(element(n)));
         let rest =
             Value::object([("id", Value::from("a")), ("sum", Value::from(count)), ("many", Value::List(Vec::new()))]);
-        let (bytes, misfit) = object.finish(&rest);
-        assert_eq!(misfit, None);
+        let (bytes, malformed) = object.finish(&rest);
+        assert_eq!(malformed, None);
         let mut whole = rest;
         whole.insert("many", Value::List((0..count).map(element).collect()));
         assert!(read(&bytes, &ty).unwrap() == whole, "{count}");
@@ -83,8 +83,8 @@ fn an_object_written_piece_by_piece_is_the_one_written_as_a_whole() {
     let mut object = ObjectWriter::new(shape, Some("many"));
     object.push(element(1));
     object.push(Value::object([("n", Value::from("one"))]));
-    let (_, misfit) = object.finish(&Value::object([("id", Value::from("a"))]));
-    assert_eq!(misfit.unwrap().to_string(), "many[1].n: is not of the type of the schema");
+    let (_, malformed) = object.finish(&Value::object([("id", Value::from("a"))]));
+    assert_eq!(malformed.unwrap().to_string(), "many[1].n: is not of the type of the schema");
 }
 
 #[test]
@@ -108,9 +108,9 @@ fn an_absent_block_is_an_empty_collection() {
 fn what_does_not_fit_is_null_and_named() {
     let ty = object(&[("a", Type::List(Box::new(Type::Number))), ("b", Type::Bool)]);
     let value = Value::object([("a", Value::List(vec![1.into(), "x".into()])), ("b", true.into())]);
-    let (bytes, misfit) = encode(&value, Shape::Type(&ty));
+    let (bytes, malformed) = encode(&value, Shape::Type(&ty));
     assert_eq!(bytes, b"\x82\xa1a\x92\x01\xc0\xa1b\xc3");
-    assert_eq!(misfit.unwrap().to_string(), "a[1]: is not of the type of the schema");
+    assert_eq!(malformed.unwrap().to_string(), "a[1]: is not of the type of the schema");
 }
 
 #[test]
@@ -324,6 +324,6 @@ fn attributes_and_blocks_are_found_by_name() {
         ("name", Value::from("x")),
         ("rule", Value::List(vec![rule(Value::from(22)), rule(Value::Null)])),
     ]);
-    let (bytes, misfit) = encode(&value, Shape::Block(&block));
-    assert_eq!((misfit, decode(&bytes, Shape::Block(&block))), (None, Ok(value)));
+    let (bytes, malformed) = encode(&value, Shape::Block(&block));
+    assert_eq!((malformed, decode(&bytes, Shape::Block(&block))), (None, Ok(value)));
 }

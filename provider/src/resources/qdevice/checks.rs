@@ -96,7 +96,7 @@ async fn host(op: &OpContext<'_>, node: &str, address: &str) -> Result<Vec<Strin
     let port = PORT.to_string();
     let probe = ["10", "bash", "-c", PROBE, "bash", address, &port];
     let reached = ask(op, node, Command::new("timeout").args(probe)).await?;
-    // Without the package nobody listens there.
+    // Without the package no server listens there.
     if !reached.is_success() && (installed || package.exit == 255) {
         missing.push(format!(
             "{address}: its TCP port {PORT} can't be reached from {node}. Start `corosync-qnetd` on it, and open the port in the \

@@ -153,7 +153,7 @@ async fn what_proxmox_refuses_of_one_parameter_is_told_on_its_attribute() {
     assert_eq!(failure.path, Some(Path::attribute("name")));
 }
 
-/// A purge whose answer was lost may have edited rules: what it did to them is nobody else's edit.
+/// A purge whose answer was lost may have edited rules: what it did to them is no edit of others.
 #[tokio::test(start_paused = true)]
 async fn a_purge_is_remembered_unless_it_certainly_did_not_happen() {
     for (reply, purged) in [

@@ -13,12 +13,12 @@ use super::Difference;
 use super::case::{CaseError, EventKind, Place, ScenarioCase};
 use super::play::show;
 
-/// The differences between Proxmox's answer and the forecast; nothing if the event is not one to be foretold: a node failure
+/// The differences between Proxmox's answer and the forecast; nothing if the event is not one to be predicted: a node failure
 /// after which the rest is quorate, without failing starts.
 ///
 /// # Errors
 /// When the scenario uses a word that is unknown.
-pub fn foretell(case: &ScenarioCase) -> Result<Option<Vec<Difference>>, CaseError> {
+pub fn forecast_case(case: &ScenarioCase) -> Result<Option<Vec<Difference>>, CaseError> {
     let foretellable = case.event.kind == EventKind::NodeFailure && case.quorate_steady && case.quorate_after;
     if !foretellable || case.has_start_failures() {
         return Ok(None);
