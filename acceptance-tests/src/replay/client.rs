@@ -1,10 +1,12 @@
 //! A client that writes the request's bytes itself and reads the answer without interpreting it.
 
-use rustls::pki_types::{CertificateDer, ServerName, pem::PemObject as _};
+use rustls::pki_types::ServerName;
 use std::sync::Arc;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+
+use crate::trust::Trust;
 
 /// A server that requests go to.
 pub(super) struct Client {
@@ -25,9 +27,6 @@ pub(super) struct Answer {
 /// Why no answer was had.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// The authority's certificate can't be used.
-    #[error("certificate authority: {0}")]
-    Authority(String),
     /// The address isn't `https://HOST:PORT`.
     #[error("not an address to connect to: {0}")]
     Address(String),
@@ -45,17 +44,7 @@ impl Client {
         let address = endpoint.strip_prefix("https://").ok_or_else(bad)?.trim_end_matches('/').to_owned();
         let host = address.rsplit_once(':').map(|(host, _)| host.trim_matches(['[', ']'])).ok_or_else(bad)?;
         let name = ServerName::try_from(host.to_owned()).map_err(|_| bad())?;
-        let mut roots = rustls::RootCertStore::empty();
-        for certificate in CertificateDer::pem_slice_iter(authority_pem.as_bytes()) {
-            let certificate = certificate.map_err(|error| ClientError::Authority(format!("{error:?}")))?;
-            roots.add(certificate).map_err(|error| ClientError::Authority(error.to_string()))?;
-        }
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let config = rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|error| ClientError::Authority(error.to_string()))?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+        let config = Trust::Authority(authority_pem.to_owned()).config();
         Ok(Self { connector: TlsConnector::from(Arc::new(config)), address, name })
     }
 

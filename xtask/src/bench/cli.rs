@@ -1,11 +1,11 @@
 //! The real CLI in a working folder of its own, with nothing of the caller's environment that it or a provider reads.
 
-use std::env;
 use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
+use acceptance_tests::cli;
 use serde_json::{Value as Json, json};
 use tempfile::TempDir;
 
@@ -14,6 +14,7 @@ use crate::Outcome;
 
 /// How many instances a resource block has at most: the CLI's own time grows with their square.
 const PART: usize = 1000;
+const OVERRIDES: &str = "cli.tfrc";
 
 /// A resource block of the configuration.
 struct Part {
@@ -25,14 +26,7 @@ struct Part {
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
-/// `tofu` or `terraform`.
-#[derive(Debug)]
-pub struct Cli {
-    program: PathBuf,
-}
-
 pub struct Folder {
-    program: PathBuf,
     folder: TempDir,
     environment: Vec<(&'static str, String)>,
 }
@@ -62,45 +56,19 @@ impl Part {
     }
 }
 
-impl Cli {
-    /// `TF_ACC_TERRAFORM_PATH`, else `tofu`, else `terraform` in `PATH`.
-    pub fn find() -> Result<Self> {
-        if let Some(program) = env::var_os("TF_ACC_TERRAFORM_PATH") {
-            return Ok(Self { program: program.into() });
-        }
-        let path = env::var_os("PATH").unwrap_or_default();
-        let found = ["tofu", "terraform"]
-            .iter()
-            .find_map(|name| env::split_paths(&path).map(|folder| folder.join(name)).find(|program| program.is_file()));
-        let program = found.ok_or("neither tofu nor terraform is in PATH, and TF_ACC_TERRAFORM_PATH is not set")?;
-        Ok(Self { program })
-    }
-
-    /// The first line of its version.
-    pub fn version(&self) -> Result<String> {
-        let out = Command::new(&self.program).arg("version").env("CHECKPOINT_DISABLE", "1").output()?;
-        Ok(String::from_utf8_lossy(&out.stdout).lines().next().unwrap_or_default().to_owned())
-    }
+/// The first line of the CLI's version.
+pub fn version() -> Result<String> {
+    let out = Command::new(cli::path()).arg("version").env("CHECKPOINT_DISABLE", "1").output()?;
+    Ok(String::from_utf8_lossy(&out.stdout).lines().next().unwrap_or_default().to_owned())
 }
 
 impl Folder {
     /// `count` HA resources on `cluster`.
-    pub fn of_resources(cli: &Cli, programs: &Path, cluster: &Cluster, count: usize) -> Result<Self> {
+    pub fn of_resources(programs: &Path, cluster: &Cluster, count: usize) -> Result<Self> {
         let blocks: String = parts(count).map(|part| part.block("pve_ha_resource", "sid")).collect();
-        let mut this = Self::of(
-            cli,
-            &format!(
-                "terraform {{\n  required_providers {{\n    pve = {{ source = \"pve-ha/pve\" }}\n  }}\n}}\n{blocks}"
-            ),
-        )?;
-        let overrides = this.folder.path().join("cli.tfrc");
-        let text = format!(
-            "provider_installation {{\n  dev_overrides {{\n    \"pve-ha/pve\" = \"{}\"\n  }}\n  direct {{}}\n}}\n",
-            programs.display()
-        );
-        fs::write(&overrides, text)?;
+        let required = "terraform {\n  required_providers {\n    pve = { source = \"pve-ha/pve\" }\n  }\n}\n";
+        let mut this = Self::of(programs, &format!("{required}{blocks}"))?;
         this.environment.extend([
-            ("TF_CLI_CONFIG_FILE", overrides.display().to_string()),
             ("PROXMOX_VE_ENDPOINT", cluster.fact("endpoint").to_owned()),
             ("PROXMOX_VE_API_TOKEN", cluster.fact("api_token").to_owned()),
             ("PROXMOX_VE_CA_CERTIFICATE", cluster.fact("ca_certificate_file").to_owned()),
@@ -109,17 +77,18 @@ impl Folder {
     }
 
     /// `count` resources that no provider process serves.
-    pub fn of_nothing(cli: &Cli, count: usize) -> Result<Self> {
+    pub fn of_nothing(programs: &Path, count: usize) -> Result<Self> {
         let blocks: String = parts(count).map(|part| part.block("terraform_data", "input")).collect();
-        let this = Self::of(cli, &blocks)?;
+        let this = Self::of(programs, &blocks)?;
         this.run(&["init", "-input=false"])?;
         Ok(this)
     }
 
-    fn of(cli: &Cli, configuration: &str) -> Result<Self> {
+    fn of(programs: &Path, configuration: &str) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         fs::write(folder.path().join("main.tf"), configuration)?;
-        Ok(Self { program: cli.program.clone(), folder, environment: Vec::new() })
+        fs::write(folder.path().join(OVERRIDES), cli::configuration(programs))?;
+        Ok(Self { folder, environment: Vec::new() })
     }
 
     pub fn apply(&self) -> Outcome {
@@ -168,19 +137,9 @@ impl Folder {
     }
 
     fn run(&self, arguments: &[&str]) -> Outcome {
-        let mut command = Command::new(&self.program);
-        for (name, _) in env::vars_os() {
-            let name = name.to_string_lossy();
-            if ["TF_", "PROXMOX_VE_", "PM_"].iter().any(|prefix| name.starts_with(prefix)) {
-                command.env_remove(name.as_ref());
-            }
-        }
-        let out = command
+        let out = cli::command(self.folder.path(), &self.folder.path().join(OVERRIDES))
             .args(arguments)
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
-            .env("CHECKPOINT_DISABLE", "1")
-            .current_dir(self.folder.path())
-            .stdin(Stdio::null())
             .output()?;
         if out.status.success() {
             return Ok(());
@@ -188,6 +147,6 @@ impl Folder {
         let said = String::from_utf8_lossy(&out.stdout).into_owned() + &String::from_utf8_lossy(&out.stderr);
         let start = said.len().saturating_sub(4000);
         let tail = said.get(start..).unwrap_or(&said);
-        Err(format!("`{} {}`: {}\n{tail}", self.program.display(), arguments.join(" "), out.status).into())
+        Err(format!("`{} {}`: {}\n{tail}", cli::path().display(), arguments.join(" "), out.status).into())
     }
 }

@@ -15,7 +15,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::{Outcome, Workspace};
-use cli::{Cli, Folder};
+use cli::Folder;
 use cluster::{Cluster, Counts};
 use report::Report;
 use watch::{Usage, Watch};
@@ -45,18 +45,17 @@ pub struct Args {
 /// # Errors
 /// A build or run failed, a plan was not empty, or, with `--strict`, a goal was missed.
 pub fn run(workspace: &Workspace, args: &Args) -> Outcome {
-    let cli = Cli::find()?;
     let programs = match &args.programs {
         Some(folder) => folder.canonicalize()?,
         None => build(workspace)?,
     };
-    println!("{}; latency {} ms; median of {} runs", cli.version()?, args.latency_ms, args.runs);
+    println!("{}; latency {} ms; median of {} runs", cli::version()?, args.latency_ms, args.runs);
 
     let mut report = Report::default();
     start(&programs.join(PROVIDER), &mut report)?;
     let mut made: Option<Made> = None;
     for (position, &count) in args.resources.iter().enumerate() {
-        let bench = Bench { args, cli: &cli, programs: &programs, count, goals: position == 0 };
+        let bench = Bench { args, programs: &programs, count, goals: position == 0 };
         match &made {
             None => made = Some(bench.apply_then_plan(&mut report)?),
             Some(made) => bench.plan_only(made, &mut report)?,
@@ -74,7 +73,6 @@ struct Made {
 
 struct Bench<'a> {
     args: &'a Args,
-    cli: &'a Cli,
     /// Where the provider and the emulator are.
     programs: &'a Path,
     count: usize,
@@ -86,7 +84,7 @@ impl Bench<'_> {
     /// Creates the resources through the provider, then plans them.
     fn apply_then_plan(&self, report: &mut Report) -> Result<Made, Box<dyn std::error::Error>> {
         let cluster = Cluster::start(self.programs, self.args.latency_ms, self.count, false)?;
-        let folder = Folder::of_resources(self.cli, self.programs, &cluster, self.count)?;
+        let folder = Folder::of_resources(self.programs, &cluster, self.count)?;
         let before = cluster.counts()?;
         let (took, usage) = self.watched(|| folder.apply())?;
         let counts = cluster.counts()? - before;
@@ -101,7 +99,7 @@ impl Bench<'_> {
         report.line("plugin peak RSS", mebibytes(usage.peak_rss));
         report.line("plugin CPU", seconds(usage.cpu));
 
-        let floor = Folder::of_nothing(self.cli, self.count)?;
+        let floor = Folder::of_nothing(self.programs, self.count)?;
         floor.apply()?;
         self.plan(&cluster, &folder, &floor, report)?;
         Ok(Made { resource: folder.resource()?, nothing: floor.resource()? })
@@ -110,9 +108,9 @@ impl Bench<'_> {
     /// Plans resources that the cluster was started with.
     fn plan_only(&self, made: &Made, report: &mut Report) -> Outcome {
         let cluster = Cluster::start(self.programs, self.args.latency_ms, self.count, true)?;
-        let folder = Folder::of_resources(self.cli, self.programs, &cluster, self.count)?;
+        let folder = Folder::of_resources(self.programs, &cluster, self.count)?;
         folder.write_state(&made.resource, self.count)?;
-        let floor = Folder::of_nothing(self.cli, self.count)?;
+        let floor = Folder::of_nothing(self.programs, self.count)?;
         floor.write_state(&made.nothing, self.count)?;
         self.plan(&cluster, &folder, &floor, report)
     }
