@@ -32,6 +32,6 @@ impl Source for NotificationTargets {
             replication_jobs: names(&replication_jobs, "id"),
             backup_jobs: names(&backup_jobs, "id"),
         };
-        Self::from_answers(&targets, &matchers, &subjects).map_err(|problem| reader.garbled(problem))
+        Self::from_answers(&targets, &matchers, &subjects).map_err(|problem| reader.unexpected(problem))
     }
 }

@@ -55,8 +55,8 @@ impl SshResource for FenceDevice {
     ) -> Result<Option<(Self, Option<String>)>, Failure> {
         let device = device_of(object);
         let file = read(op, freshness).await?;
-        let garbled = |problem: String| garbled(&device, &problem);
-        let Some(section) = file.section(&device).map_err(garbled)? else { return Ok(None) };
+        let unexpected = |problem: String| unexpected(&device, &problem);
+        let Some(section) = file.section(&device).map_err(unexpected)? else { return Ok(None) };
         let wanted = object.at("after").as_str().filter(|other| file.stands_after(device.name(), other));
         let after = wanted.or_else(|| file.before(device.name())).map(str::to_owned);
         let known = known_of(object);
@@ -82,7 +82,7 @@ impl SshResource for FenceDevice {
             if Some(self::revision(file, device).as_str()) != revision {
                 return Err(Failure::new(Cause::Stale, format!("{device} was changed outside of Terraform just now.")));
             }
-            let found = file.section(device).map_err(|problem| garbled(device, &problem))?;
+            let found = file.section(device).map_err(|problem| unexpected(device, &problem))?;
             let found = found.ok_or_else(|| absent(device))?;
             let to = to.with_values_of(&found).map_err(|problem| {
                 let what = format!("{device} in {PATH}: {problem}. Nothing was changed. Plan again: the plan adds it.");
@@ -128,7 +128,7 @@ impl SshResource for FenceDevice {
         // Only the file has the write-only options.
         let device = object.device();
         let section =
-            read(op, Freshness::Fresh).await?.section(&device).map_err(|problem| garbled(&device, &problem))?;
+            read(op, Freshness::Fresh).await?.section(&device).map_err(|problem| unexpected(&device, &problem))?;
         let complete = object.with_values_of(&section.ok_or_else(|| absent(&device))?);
         let complete = complete.map_err(|problem| {
             Failure::refused(format!(
@@ -212,7 +212,7 @@ fn place(file: &mut FenceCfg, device: &FenceDevice) -> Result<(), Failure> {
     })
 }
 
-fn garbled(device: &DeviceId, problem: &str) -> Failure {
+fn unexpected(device: &DeviceId, problem: &str) -> Failure {
     Failure::refused(format!("{device} in {PATH}: {problem}. Nothing was changed.\nCorrect the file manually."))
 }
 
