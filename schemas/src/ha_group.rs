@@ -3,9 +3,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::noun::{Noun, Params, Rest, Store};
+use crate::noun::Noun;
+use crate::rest::{Collection, Rest};
 use crate::tf_block;
-use crate::value::{ConfigId, Latin1Comment, NodePriorities, Properties};
+use crate::value::{ConfigId, Latin1Comment, NodePriorities};
 
 /// A group of nodes on which HA resources may or should run. **PVE 8 only**: PVE 9 migrates groups to HA rules; write a
 /// `pve_ha_node_affinity_rule` there.
@@ -18,11 +19,11 @@ use crate::value::{ConfigId, Latin1Comment, NodePriorities, Properties};
 /// references of its HA resources only if Terraform plans these HA resources before the group. That is not the case
 /// with `-parallelism=1`, or if they refer to another instance of the same `for_each`. The plan then warns; remove the
 /// references in a separate apply first.
-#[tf_block(partial)]
+#[tf_block(partial, rest)]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct HaGroup {
     /// The name of the group, the id in Proxmox.
-    #[tf(required, replace, identity)]
+    #[tf(required, replace, identity, wire = "group")]
     pub name: ConfigId,
     /// The nodes and their priorities; **a higher number is preferred**, null counts as 0. Only the online nodes of the
     /// highest priority are considered.
@@ -46,31 +47,10 @@ impl Noun for HaGroup {
 }
 
 impl Rest for HaGroup {
-    const COLLECTION: &'static str = "/cluster/ha/groups";
-    const KEY: &'static str = "group";
-    const STORE: Store = Store::Ha;
+    const COLLECTION: Collection = Collection::HaGroups;
+    const BESIDE: &'static [&'static str] = &["digest", "errors", "type"];
 
     fn key(&self) -> String {
         self.name.to_string()
-    }
-
-    fn params(&self) -> Params {
-        let mut params = Params::new();
-        params.insert("nodes", self.nodes.to_list());
-        params.flag("restricted", self.restricted);
-        params.flag("nofailback", self.nofailback);
-        params.text("comment", self.comment.as_deref());
-        params
-    }
-
-    fn from_properties(entry: &Properties<'_>) -> Result<Self, String> {
-        entry.skip(&["digest", "errors", "type"]);
-        Ok(Self {
-            name: entry.required("group")?.parse().map_err(|e| format!("group: {e}"))?,
-            nodes: NodePriorities::from_list(&entry.text("nodes").unwrap_or_default())?,
-            restricted: entry.flag("restricted"),
-            nofailback: entry.flag("nofailback"),
-            comment: entry.text("comment"),
-        })
     }
 }

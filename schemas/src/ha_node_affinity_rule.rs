@@ -2,9 +2,9 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value as Json;
 
-use crate::noun::{Noun, Params, RULE_TYPES, Rest, Store};
+use crate::noun::Noun;
+use crate::rest::{Collection, RULE_TYPES, Rest, wire};
 use crate::tf_block;
 use crate::value::{AsciiComment, ConfigId, NodePriorities, Properties, SidSet};
 
@@ -20,11 +20,11 @@ pub const AFFINITY: Affinity = Affinity::Positive;
 /// A **higher** priority number is preferred. Guides that prefer lower numbers are wrong. A resource may be in one
 /// enabled node affinity rule only, and must be an HA resource before the rule names it: refer to
 /// `pve_ha_resource.NAME.sid`, so that Terraform keeps that order.
-#[tf_block(partial)]
+#[tf_block(partial, rest)]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct HaNodeAffinityRule {
     /// The name of the rule, the id in Proxmox. Unique among all HA rules.
-    #[tf(required, replace, identity)]
+    #[tf(required, replace, identity, wire = "rule")]
     pub name: ConfigId,
     /// The HA resources, such as `["vm:100"]`.
     #[tf(required)]
@@ -37,6 +37,7 @@ pub struct HaNodeAffinityRule {
     pub nodes: NodePriorities,
     /// `positive` runs the resources on these nodes, `negative` on all other ones. A node that joins the cluster later is one of
     /// the others. `negative` needs **PVE 9.2.6 on every node**: an older HA manager reads such a rule as its opposite.
+    // The default is left out: releases before 9.2.6 refuse the parameter.
     #[tf(default = AFFINITY)]
     pub affinity: Option<Affinity>,
     /// Whether the resources may run on these nodes only; with `affinity = "negative"`, whether they may never run on
@@ -44,7 +45,7 @@ pub struct HaNodeAffinityRule {
     #[tf(default = false)]
     pub strict: Option<bool>,
     /// Whether the rule is switched off.
-    #[tf(default = false)]
+    #[tf(default = false, wire(name = "disable", read = is_disabled))]
     pub disabled: Option<bool>,
     /// A comment of one line, ASCII only.
     #[tf(null_means = "")]
@@ -62,6 +63,8 @@ pub enum Affinity {
     Negative,
 }
 
+wire::word!(Affinity);
+
 impl Affinity {
     /// Proxmox's word.
     #[must_use]
@@ -71,6 +74,11 @@ impl Affinity {
             Self::Negative => "negative",
         }
     }
+}
+
+/// Any presence of the property switches a rule off.
+pub(crate) fn is_disabled(rule: &Properties<'_>) -> Result<Option<bool>, String> {
+    Ok(rule.flag("disable").map(|_| true))
 }
 
 impl HaNodeAffinityRule {
@@ -87,45 +95,12 @@ impl Noun for HaNodeAffinityRule {
 }
 
 impl Rest for HaNodeAffinityRule {
-    const COLLECTION: &'static str = "/cluster/ha/rules";
-    const KEY: &'static str = "rule";
-    const STORE: Store = Store::Ha;
+    const COLLECTION: Collection = Collection::HaRules;
+    const BESIDE: &'static [&'static str] = &["digest", "errors", "order", "type"];
     const ALWAYS: &'static [(&'static str, &'static str)] = &[("type", "node-affinity")];
     const TYPES: &'static [&'static str] = RULE_TYPES;
 
     fn key(&self) -> String {
         self.name.to_string()
-    }
-
-    fn params(&self) -> Params {
-        let mut params = Params::new();
-        params.insert("resources", self.resources.to_list());
-        params.insert("nodes", self.nodes.to_list());
-        // The default is left out: releases before 9.2.6 refuse the parameter.
-        if self.avoids() {
-            params.insert("affinity", self.affinity().as_str().to_owned());
-        }
-        params.flag("strict", self.strict);
-        params.flag("disable", self.disabled);
-        params.text("comment", self.comment.as_deref());
-        params
-    }
-
-    fn from_properties(entry: &Properties<'_>) -> Result<Self, String> {
-        entry.skip(&["digest", "errors", "order", "type"]);
-        Ok(Self {
-            name: entry.required("rule")?.parse().map_err(|e| format!("rule: {e}"))?,
-            resources: SidSet::from_list(&entry.text("resources").unwrap_or_default())?,
-            nodes: NodePriorities::from_list(&entry.text("nodes").unwrap_or_default())?,
-            affinity: serde_json::from_value(entry.json("affinity").clone()).map_err(|e| format!("affinity: {e}"))?,
-            strict: entry.flag("strict"),
-            // Any presence of the property switches the rule off.
-            disabled: entry.flag("disable").map(|_| true),
-            comment: entry.text("comment"),
-        })
-    }
-
-    fn owns(entry: &Json) -> bool {
-        entry["type"] == "node-affinity"
     }
 }

@@ -3,9 +3,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::noun::{Noun, Params, Rest, Store};
+use crate::noun::Noun;
+use crate::rest::{Collection, Rest};
 use crate::tf_block;
-use crate::value::{ConfigId, HaState, Latin1Comment, Properties, Sid};
+use crate::value::{ConfigId, HaState, Latin1Comment, Sid};
 
 /// `state` where it is unset.
 pub const STATE: HaState = HaState::Started;
@@ -24,7 +25,7 @@ pub const MAX_RELOCATE: i64 = 1;
 /// Creating one with the state `started` (the default) **starts a stopped guest** within about 20 seconds. Destroying
 /// it leaves the guest as it is. Starting or stopping the guest outside of Terraform changes `state`, and the next plan
 /// shows it.
-#[tf_block(partial)]
+#[tf_block(partial, rest)]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct HaResource {
     /// The guest: `vm:100` for a virtual machine, `ct:101` for a container. It must exist.
@@ -33,7 +34,7 @@ pub struct HaResource {
     /// The state it is to be kept in. `started`: running, recovered on failure; `stopped`: stopped, but moved on failure;
     /// `disabled`: stopped and left where it is, also the only way out of the error state; `ignored`: not touched.
     /// `enabled` is accepted as another word for `started`.
-    #[tf(default = STATE, aliases(enabled = "started"))]
+    #[tf(default = STATE, aliases(enabled = "started"), wire(always))]
     pub state: Option<HaState>,
     /// The HA group that says on which nodes it may run. **PVE 8 only**; on PVE 9 write a `pve_ha_node_affinity_rule`.
     pub group: Option<ConfigId>,
@@ -44,15 +45,16 @@ pub struct HaResource {
     /// Whether the load balancer of the HA manager (`crs` of `pve_datacenter_options`) may move it, together with the
     /// resources that a rule keeps on its node. It does not affect failover, failback and manual moves. `false` needs
     /// **PVE 9.2**.
-    #[tf(default = AUTO_REBALANCE)]
+    // The default is left out: releases before 9.2 refuse the parameter.
+    #[tf(default = AUTO_REBALANCE, wire = "auto-rebalance")]
     pub auto_rebalance: Option<bool>,
     /// How often a failed start is tried again on the same node.
-    #[tf(default = MAX_RESTART)]
+    #[tf(default = MAX_RESTART, wire(always))]
     #[schemars(range(min = 0))]
     pub max_restart: Option<i64>,
     /// How often it is moved to another node after failed starts. 0 means that it stays on its node and ends in the
     /// error state.
-    #[tf(default = MAX_RELOCATE)]
+    #[tf(default = MAX_RELOCATE, wire(always))]
     #[schemars(range(min = 0))]
     pub max_relocate: Option<i64>,
     /// A comment of one line.
@@ -74,44 +76,10 @@ impl Noun for HaResource {
 }
 
 impl Rest for HaResource {
-    const COLLECTION: &'static str = "/cluster/ha/resources";
-    const KEY: &'static str = "sid";
-    const STORE: Store = Store::Ha;
+    const COLLECTION: Collection = Collection::HaResources;
+    const BESIDE: &'static [&'static str] = &["digest", "errors", "type"];
 
     fn key(&self) -> String {
         self.sid.to_string()
-    }
-
-    fn params(&self) -> Params {
-        let mut params = Params::new();
-        params.insert("state", self.state().as_str().to_owned());
-        params.insert("max_restart", self.max_restart().to_string());
-        params.insert("max_relocate", self.max_relocate().to_string());
-        params.text("group", self.group.as_ref().map(ConfigId::as_str));
-        if let Some(failback) = self.failback {
-            params.insert("failback", u8::from(failback).to_string());
-        }
-        // The default is left out: releases before 9.2 refuse the parameter.
-        if !self.auto_rebalance() {
-            params.insert("auto-rebalance", "0".to_owned());
-        }
-        params.text("comment", self.comment.as_deref());
-        params
-    }
-
-    fn from_properties(entry: &Properties<'_>) -> Result<Self, String> {
-        entry.skip(&["digest", "errors", "type"]);
-        Ok(Self {
-            sid: entry.required("sid")?.parse().map_err(|e| format!("sid: {e}"))?,
-            state: serde_json::from_value(entry.json("state").clone()).map_err(|e| format!("state: {e}"))?,
-            group: entry.parsed("group")?,
-            failback: entry.flag("failback"),
-            auto_rebalance: entry.flag("auto-rebalance"),
-            max_restart: entry.integer("max_restart"),
-            max_relocate: entry.integer("max_relocate"),
-            comment: entry.text("comment"),
-            purge_rules: None,
-            wait_for_state: None,
-        })
     }
 }

@@ -20,6 +20,7 @@ pub mod noun;
 pub mod provider_block;
 pub mod qdevice;
 pub mod replication_job;
+pub mod rest;
 pub mod value;
 
 pub use datacenter_options::DatacenterOptions;

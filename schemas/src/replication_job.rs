@@ -4,7 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use crate::noun::{Noun, Params, Rest, Store};
+use crate::noun::Noun;
+use crate::rest::{Collection, Rest};
 use crate::tf_block;
 use crate::value::{Comment, Entry, NodeName, Properties, Schedule};
 
@@ -21,16 +22,16 @@ use crate::value::{Comment, Entry, NodeName, Properties, Schedule};
 ///
 /// After several moves between two plans, the job may copy between two nodes of which neither is `target`. The plan
 /// then warns once and changes nothing. `terraform apply -replace=ADDRESS` recreates the job.
-#[tf_block(partial)]
+#[tf_block(partial, rest)]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ReplicationJob {
     /// The VMID of the guest.
-    #[tf(required, replace, identity)]
+    #[tf(required, replace, identity, wire(name = "id", read = guest_of))]
     #[schemars(range(min = 100, max = 999_999_999))]
     pub guest: i64,
     /// The number of this job among the guest's jobs: the job's id is `GUEST-NUMBER`. Unset, the smallest free one is
     /// taken when the job is created.
-    #[tf(optional, computed, replace, identity)]
+    #[tf(optional, computed, replace, identity, wire(read = number_of))]
     #[schemars(range(min = 0, max = 999_999_999))]
     pub job_number: Option<i64>,
     /// The node that receives the copies while the guest is where it is when the job is created. While the guest is on
@@ -39,7 +40,7 @@ pub struct ReplicationJob {
     #[tf(required, replace)]
     pub target: NodeName,
     /// When it runs, as a calendar event of Proxmox such as `*/15`, `mon..fri 22:00` or `daily`.
-    #[tf(default = "*/15")]
+    #[tf(default = "*/15", wire(as_set))]
     #[schemars(extend("format" = Schedule::FORMAT))]
     pub schedule: Option<String>,
     /// The most it may transfer, in MB/s. Unset means no limit.
@@ -50,7 +51,7 @@ pub struct ReplicationJob {
     #[schemars(extend("format" = Comment::FORMAT))]
     pub comment: Option<String>,
     /// Whether the job is switched off.
-    #[tf(default = false)]
+    #[tf(default = false, wire = "disable")]
     pub disabled: Option<bool>,
     /// Whether destroy leaves the copies on the target in place.
     #[tf(default = false, local)]
@@ -64,7 +65,7 @@ pub struct ReplicationJob {
     pub source: Option<String>,
     /// The node that receives the copies now: `target`, or the other node of the pair while the guest is on `target`. After
     /// several moves it may be another node.
-    #[tf(computed)]
+    #[tf(computed, wire = "target")]
     pub copies_to: Option<String>,
 }
 
@@ -74,44 +75,29 @@ impl Noun for ReplicationJob {
 }
 
 impl Rest for ReplicationJob {
-    const COLLECTION: &'static str = "/cluster/replication";
-    const KEY: &'static str = "id";
-    const STORE: Store = Store::Replication;
+    const COLLECTION: Collection = Collection::ReplicationJobs;
+    const AT_CREATE: &'static [(&'static str, &'static str)] = &[("type", "local")];
+    const BESIDE: &'static [&'static str] = &["digest", "guest", "jobnum", "remove_job", "type"];
 
     fn key(&self) -> String {
         format!("{}-{}", self.guest, self.job_number.unwrap_or(0))
     }
+}
 
-    fn params(&self) -> Params {
-        let mut params = Params::new();
-        params.insert("type", "local".to_owned());
-        params.insert("target", self.target.to_string());
-        params.text("schedule", self.schedule.as_deref());
-        params.text("rate", self.rate.map(|rate| rate.to_string()).as_deref());
-        params.text("comment", self.comment.as_deref());
-        params.flag("disable", self.disabled);
-        params
-    }
+/// The guest of the id, GUEST-NUMBER.
+fn guest_of(job: &Properties<'_>) -> Result<i64, String> {
+    parts(job).map(|(guest, _)| guest)
+}
 
-    fn from_properties(entry: &Properties<'_>) -> Result<Self, String> {
-        entry.skip(&["digest", "guest", "jobnum", "remove_job", "type"]);
-        let id = entry.required("id")?;
-        let (guest, number) = id.split_once('-').ok_or_else(|| format!("id {id:?} is not GUEST-NUMBER"))?;
-        let ends = Ends { source: entry.text("source"), copies_to: entry.text("target") };
-        Ok(Self {
-            guest: guest.parse().map_err(|_| format!("id {id:?} is not GUEST-NUMBER"))?,
-            job_number: Some(number.parse().map_err(|_| format!("id {id:?} is not GUEST-NUMBER"))?),
-            target: entry.required("target")?.parse().map_err(|e| format!("target: {e}"))?,
-            schedule: entry.text("schedule"),
-            rate: entry.number("rate"),
-            comment: entry.text("comment"),
-            disabled: entry.flag("disable"),
-            keep_replica: None,
-            force_destroy: None,
-            source: ends.source,
-            copies_to: ends.copies_to,
-        })
-    }
+/// The number of the id.
+fn number_of(job: &Properties<'_>) -> Result<Option<i64>, String> {
+    parts(job).map(|(_, number)| Some(number))
+}
+
+fn parts(job: &Properties<'_>) -> Result<(i64, i64), String> {
+    let id = job.required("id")?;
+    let parts = id.split_once('-').and_then(|(guest, number)| guest.parse().ok().zip(number.parse().ok()));
+    parts.ok_or_else(|| format!("id {id:?} is not GUEST-NUMBER"))
 }
 
 /// The two nodes of a job at one moment.

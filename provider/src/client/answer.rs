@@ -98,7 +98,7 @@ mod tests {
     use reqwest::header::HeaderMap;
 
     use super::*;
-    use crate::client::snapshot::{Collection, Listing};
+    use crate::client::{Collection, Listing};
 
     /// Everything that is done to an answer.
     fn digest(status: u16, body: Vec<u8>) {

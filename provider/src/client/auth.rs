@@ -17,8 +17,7 @@ use tokio::time::Instant;
 
 use super::credentials::{Credentials, Who};
 use super::error::{Error, ErrorKind};
-use super::params::Params;
-use super::{Client, attempt};
+use super::{Client, Params, attempt};
 use crate::call::Call;
 
 const LOGIN: &str = "/access/ticket";

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use pve_schemas::rest::LockDomain;
 use reqwest::Method;
 use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 
@@ -20,32 +21,6 @@ use crate::call::{Call, Ended};
 /// How long a rule that was refused waits for another operation of the same apply to show up
 /// before the queue counts as empty.
 const HANDOVER_TIMEOUT: Duration = Duration::from_millis(500);
-
-/// What Proxmox locks as one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum LockDomain {
-    /// HA resources, groups and rules.
-    Ha,
-    ReplicationCfg,
-    DatacenterCfg,
-    /// Everything else that is written.
-    Other,
-}
-
-const DOMAINS: usize = 4;
-
-impl LockDomain {
-    /// The name of Proxmox's lock.
-    #[must_use]
-    pub fn lock_name(self) -> &'static str {
-        match self {
-            Self::Ha => "domain-ha",
-            Self::ReplicationCfg => "file-replication_cfg",
-            Self::DatacenterCfg => "file-datacenter_cfg",
-            Self::Other => "other",
-        }
-    }
-}
 
 /// The right to write in a domain; held until dropped.
 #[derive(Debug)]
@@ -101,7 +76,7 @@ impl Drop for Writing<'_> {
 
 /// The queues of all domains.
 #[derive(Default)]
-pub(super) struct Domains([Arc<Queue>; DOMAINS]);
+pub(super) struct Domains([Arc<Queue>; LockDomain::COUNT]);
 
 #[derive(Debug)]
 struct Queue {

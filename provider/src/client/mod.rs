@@ -19,17 +19,16 @@
 //!   [`LockDomain`], taken *before* the read that a write is compared with:
 //!
 //! ```no_run
-//! # use terraform_provider_pve::client::{Call, Client, Collection, LockDomain, Error, Params};
+//! # use terraform_provider_pve::client::{Call, Client, Collection, LockDomain, Error, Params, Target};
 //! # async fn update(client: &Client, call: &Call) -> Result<(), Error> {
 //! let permit = client.permit(LockDomain::Ha, call).await?;
-//! let path = Collection::HaResources.object("vm:100");
-//! let now: serde_json::Value = client.get(&path, call).await?;
+//! let now: serde_json::Value = client.get(&Collection::HaResources.object("vm:100"), call).await?;
 //! let mut params = Params::new();
 //! params.set("max_restart", 3).delete("comment");
 //! if let Some(digest) = now["digest"].as_str() {
 //!     params.set("digest", digest);
 //! }
-//! client.put(&path, &params, &permit, call).await?;
+//! client.put(Target::Object(Collection::HaResources, "vm:100"), &params, &permit, call).await?;
 //! # Ok(())
 //! # }
 //! ```
@@ -52,8 +51,6 @@ mod error;
 mod flight;
 mod foreign;
 mod membership;
-mod params;
-mod path;
 mod permissions;
 mod pinned;
 mod port;
@@ -62,6 +59,7 @@ mod quorum;
 mod settings;
 mod shared;
 mod snapshot;
+mod target;
 #[cfg(test)]
 pub(crate) mod tests;
 mod texts;
@@ -80,15 +78,15 @@ use serde_json::Value;
 
 pub use crate::call::Call;
 pub use credentials::{Credentials, Flaw, Ticket, Token, Who};
-pub use domain::{DomainPermit, LockDomain};
+pub use domain::DomainPermit;
 pub use endpoint::Endpoint;
 pub use error::{Certificate, Error, ErrorKind, Obstacle};
-pub use params::Params;
-pub use path::path;
 pub use permissions::Permissions;
+pub use pve_schemas::rest::{Collection, LockDomain, Params, path};
 pub use quorum::Vain;
 pub use settings::{DEFAULT_REQUEST_TIMEOUT, Settings, SettingsError};
-pub use snapshot::{Collection, LIST_LIFE, Listing};
+pub use snapshot::{LIST_LIFE, Listing};
+pub use target::Target;
 pub use trust::{Fingerprint, Trust};
 pub use version::{NodeVersion, NodeVersions, Version};
 
@@ -192,8 +190,14 @@ impl Client {
     /// # Errors
     ///
     /// What Proxmox refuses; [`ErrorKind::Ambiguous`] if it may have been executed nevertheless.
-    pub async fn post(&self, path: &str, params: &Params, permit: &DomainPermit, call: &Call) -> Result<Value, Error> {
-        self.write(&Method::POST, path, params, permit, call).await
+    pub async fn post<'a>(
+        &self,
+        target: impl Into<Target<'a>>,
+        params: &Params,
+        permit: &DomainPermit,
+        call: &Call,
+    ) -> Result<Value, Error> {
+        self.write(&Method::POST, target.into(), params, permit, call).await
     }
 
     /// Changes.
@@ -201,8 +205,14 @@ impl Client {
     /// # Errors
     ///
     /// As [`Client::post`].
-    pub async fn put(&self, path: &str, params: &Params, permit: &DomainPermit, call: &Call) -> Result<Value, Error> {
-        self.write(&Method::PUT, path, params, permit, call).await
+    pub async fn put<'a>(
+        &self,
+        target: impl Into<Target<'a>>,
+        params: &Params,
+        permit: &DomainPermit,
+        call: &Call,
+    ) -> Result<Value, Error> {
+        self.write(&Method::PUT, target.into(), params, permit, call).await
     }
 
     /// Deletes. What is absent already is an error of [`ErrorKind::Absent`] where Proxmox says so.
@@ -210,14 +220,14 @@ impl Client {
     /// # Errors
     ///
     /// As [`Client::post`].
-    pub async fn delete(
+    pub async fn delete<'a>(
         &self,
-        path: &str,
+        target: impl Into<Target<'a>>,
         params: &Params,
         permit: &DomainPermit,
         call: &Call,
     ) -> Result<Value, Error> {
-        self.write(&Method::DELETE, path, params, permit, call).await
+        self.write(&Method::DELETE, target.into(), params, permit, call).await
     }
 
     async fn read(&self, path: &str, params: &Params, call: &Call) -> Result<Success, Error> {
@@ -233,24 +243,25 @@ impl Client {
     async fn write(
         &self,
         method: &Method,
-        path: &str,
+        target: Target<'_>,
         params: &Params,
         permit: &DomainPermit,
         call: &Call,
     ) -> Result<Value, Error> {
-        let request = Request { method, path, params };
+        let path = target.path();
+        let request = Request { method, path: &path, params };
         let writing = permit.begin();
         let result = self.run(Nature::Write, request, call).await;
         match &result {
-            Ok(_) => self.inner.presence.written(method, path, params, true),
+            Ok(_) => self.inner.presence.written(method, target, params, true),
             // Refused for good: nothing has changed.
             Err(error) if !error.is_ambiguous() => {}
-            Err(_) => self.inner.presence.written(method, path, params, false),
+            Err(_) => self.inner.presence.written(method, target, params, false),
         }
         let success = result?;
         writing.succeeded();
         // Most writes answer null, some a task id, `schedule_now` an empty string.
-        success.typed().map_err(|error| answer::unexpected(method, path, error).with_kind(ErrorKind::Ambiguous))
+        success.typed().map_err(|error| answer::unexpected(method, &path, error).with_kind(ErrorKind::Ambiguous))
     }
 }
 

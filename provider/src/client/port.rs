@@ -11,10 +11,10 @@ use reqwest::Method;
 use reqwest::header::HeaderMap;
 use serde::Deserialize;
 
+use super::Params;
 use super::answer;
 use super::endpoint::Endpoint;
 use super::error::{Error, ErrorKind, Obstacle};
-use super::params::Params;
 use super::transport::{Request, Transport};
 
 /// `GET /access/domains` needs no login.

@@ -9,21 +9,17 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use pve_schemas::rest::{Collection, Params};
 use reqwest::Method;
 use tokio::time::Instant;
 
+use super::Client;
 use super::error::Error;
-use super::params::Params;
-use super::snapshot::Collection;
-use super::{Client, path};
+use super::target::Target;
 use crate::call::Call;
 
 /// Longer than any list lives; creates go on for minutes, and only a reattached provider longer.
 const LIFE: Duration = Duration::from_secs(300);
-
-/// The collections that can be written to.
-const WRITTEN: [Collection; 4] =
-    [Collection::HaResources, Collection::HaGroups, Collection::HaRules, Collection::ReplicationJobs];
 
 #[derive(Default)]
 pub(super) struct Presence {
@@ -43,31 +39,25 @@ impl Presence {
     }
 
     /// Applies a write of this process.
-    pub(super) fn written(&self, method: &Method, target: &str, params: &Params, ok: bool) {
-        for collection in WRITTEN {
-            let Some(below) = target.strip_prefix(collection.path()) else {
-                continue;
-            };
-            let mut known = self.known();
-            let Some(found) = known.get_mut(&collection) else {
-                continue;
-            };
-            match (method, ok) {
-                (&Method::POST, true) if below.is_empty() => {
-                    if let Some(id) = collection.key().and_then(|key| params.value(key)) {
-                        found.ids.insert(id.into());
-                    }
-                }
-                // A replication job stays until the scheduler has cleaned up; then "present" is
-                // only a question that the read of the object answers.
-                (&Method::DELETE, true) if collection != Collection::ReplicationJobs => {
-                    found.ids.retain(|id| below != format!("/{}", path::encode(id)));
-                }
-                (&Method::POST | &Method::DELETE, false) => {
-                    known.remove(&collection);
-                }
-                _ => {}
+    pub(super) fn written(&self, method: &Method, target: Target<'_>, params: &Params, ok: bool) {
+        let (collection, id) = match target {
+            Target::Collection(collection) => (collection, collection.key().and_then(|key| params.value(key))),
+            Target::Object(collection, id) => (collection, Some(id)),
+            Target::Path(_) => return,
+        };
+        let mut known = self.known();
+        match (method, id, known.get_mut(&collection)) {
+            (&Method::POST | &Method::DELETE, _, _) if !ok => {
+                known.remove(&collection);
             }
+            (&Method::POST, Some(id), Some(found)) => {
+                found.ids.insert(id.into());
+            }
+            // While something else has yet to remove it, "present" is only a question that the read of the object answers.
+            (&Method::DELETE, Some(id), Some(found)) if !collection.removes_later() => {
+                found.ids.remove(id);
+            }
+            _ => {}
         }
     }
 

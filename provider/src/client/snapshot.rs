@@ -8,6 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use pve_schemas::rest::Collection;
 use reqwest::Method;
 use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
@@ -16,115 +17,12 @@ use tokio::time::Instant;
 
 use super::answer::{self, Success};
 use super::attempt::over;
-use super::domain::LockDomain;
 use super::error::Error;
 use super::{Client, wire};
 use crate::call::Call;
 
 /// How long a list may be used, unless a write ends it earlier.
 pub const LIST_LIFE: Duration = Duration::from_secs(5);
-
-/// What can be read as a whole.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Collection {
-    /// HA resources by `sid`.
-    HaResources,
-    /// HA groups by `group` (PVE 8).
-    HaGroups,
-    /// HA rules by `rule`, in the order of the file (PVE 9).
-    HaRules,
-    /// The HA status rows by `id`.
-    HaStatus,
-    /// What the CRM has stored: one object.
-    HaManagerStatus,
-    /// Replication jobs by `id`.
-    ReplicationJobs,
-    /// The datacenter options: one object.
-    DatacenterOptions,
-    /// The nodes by `node`.
-    Nodes,
-    /// Cluster and membership rows by `id`.
-    ClusterStatus,
-    /// The votes by `node`.
-    ClusterVotes,
-    /// The QDevice as the asked node sees it: one object.
-    Qdevice,
-    /// The guests by `id` (`qemu/100`, `lxc/101`).
-    Guests,
-    /// Nodes, guests, storages by `id`.
-    ClusterResources,
-    /// The storages as configured, by `storage`.
-    Storages,
-    /// What the user or token may do: one object.
-    Permissions,
-}
-
-impl Collection {
-    /// The path of the list.
-    #[must_use]
-    pub fn path(self) -> &'static str {
-        match self {
-            Self::HaResources => "/cluster/ha/resources",
-            Self::HaGroups => "/cluster/ha/groups",
-            Self::HaRules => "/cluster/ha/rules",
-            Self::HaStatus => "/cluster/ha/status/current",
-            Self::HaManagerStatus => "/cluster/ha/status/manager_status",
-            Self::ReplicationJobs => "/cluster/replication",
-            Self::DatacenterOptions => "/cluster/options",
-            Self::Nodes => "/nodes",
-            Self::ClusterStatus => "/cluster/status",
-            Self::ClusterVotes => "/cluster/config/nodes",
-            Self::Qdevice => "/cluster/config/qdevice",
-            Self::Guests | Self::ClusterResources => "/cluster/resources",
-            Self::Storages => "/storage",
-            Self::Permissions => "/access/permissions",
-        }
-    }
-
-    /// The member that identifies an object; `None` where the answer is one object.
-    #[must_use]
-    pub fn key(self) -> Option<&'static str> {
-        match self {
-            Self::HaResources => Some("sid"),
-            Self::HaGroups => Some("group"),
-            Self::HaRules => Some("rule"),
-            Self::Nodes | Self::ClusterVotes => Some("node"),
-            Self::Storages => Some("storage"),
-            Self::HaStatus | Self::ReplicationJobs | Self::ClusterStatus | Self::Guests | Self::ClusterResources => {
-                Some("id")
-            }
-            Self::HaManagerStatus | Self::DatacenterOptions | Self::Qdevice | Self::Permissions => None,
-        }
-    }
-
-    /// The lock domain whose writes change it; `None` where nothing of this provider's does.
-    #[must_use]
-    pub fn domain(self) -> Option<LockDomain> {
-        match self {
-            Self::HaResources | Self::HaGroups | Self::HaRules | Self::HaStatus | Self::HaManagerStatus => {
-                Some(LockDomain::Ha)
-            }
-            Self::ReplicationJobs => Some(LockDomain::ReplicationCfg),
-            Self::DatacenterOptions => Some(LockDomain::DatacenterCfg),
-            // `pvecm` changes them, in a turn of this domain.
-            Self::Qdevice | Self::ClusterVotes => Some(LockDomain::Other),
-            _ => None,
-        }
-    }
-
-    /// The path of one object.
-    #[must_use]
-    pub fn object(self, id: &str) -> String {
-        format!("{}/{}", self.path(), super::path::encode(id))
-    }
-
-    fn query(self) -> super::Params {
-        match self {
-            Self::Guests => [("type", "vm")].into_iter().collect(),
-            _ => super::Params::new(),
-        }
-    }
-}
 
 /// A list as it was at one moment. Objects stay JSON text until somebody wants one of them.
 pub struct Listing {

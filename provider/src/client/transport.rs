@@ -8,16 +8,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use pve_schemas::rest::{Params, is_plain};
 use reqwest::header::HeaderMap;
 use reqwest::{Method, Response};
 use tokio::sync::{OnceCell, Semaphore, SemaphorePermit};
 
 use super::endpoint::Endpoint;
 use super::error::{Error, ErrorKind, Obstacle};
-use super::params::Params;
 use super::settings::{Settings, SettingsError};
 use super::version::VERSION;
-use super::{path, port, tls};
+use super::{port, tls};
 use crate::source::Source;
 
 const IDLE: Duration = Duration::from_secs(4);
@@ -202,7 +202,7 @@ impl Transport {
         limit: Duration,
     ) -> Result<Answer, Error> {
         let Request { method, path, .. } = request;
-        if !path::is_plain(path) {
+        if !is_plain(path) {
             let message = "the path names no object";
             return Err(Error::new(ErrorKind::Invalid, method, path, message));
         }
@@ -237,7 +237,7 @@ async fn https(
 ) -> Result<Answer, Error> {
     let Request { method, path, params } = request;
     let mut builder = http.request(method.clone(), endpoint.url(path)).headers(headers);
-    let wire = params.wire();
+    let wire = params.pairs();
     if *method == Method::GET || *method == Method::DELETE {
         // pveproxy ignores the body of a DELETE.
         if !wire.is_empty() {

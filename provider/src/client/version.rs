@@ -8,10 +8,9 @@ use futures_util::future::join_all;
 use pve_schemas::value::HaMode;
 use serde::Deserialize;
 
-use super::Client;
 use super::error::{Error, ErrorKind};
-use super::snapshot::Collection;
 use super::wire;
+use super::{Client, Collection};
 use crate::call::Call;
 
 pub(super) const VERSION: &str = "/version";

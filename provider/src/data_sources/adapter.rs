@@ -3,7 +3,8 @@
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use futures_util::future::BoxFuture;
-use pve_schemas::noun::{Noun, Rest};
+use pve_schemas::noun::Noun;
+use pve_schemas::rest::Rest;
 use pve_schemas::value::Entry;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -84,8 +85,9 @@ impl Reader<'_> {
 
     /// Warns of what the entries of the noun `N` have and this provider does not know: the data source leaves it out.
     pub fn warn_unknown<N: Rest>(&self, entries: &Json) {
+        let Some(key) = N::COLLECTION.key() else { return };
         for entry in entries.as_array().into_iter().flatten() {
-            let key = Entry(entry).text(N::KEY).unwrap_or_default();
+            let key = Entry(entry).text(key).unwrap_or_default();
             if let Some(kind) = N::unknown_type(entry) {
                 self.unknown.warn_type(self.cx, &key, kind);
             } else if let Some(parsed) = N::owns(entry).then(|| N::parse(entry).ok()).flatten() {

@@ -6,7 +6,7 @@ use pve_schemas::ReplicationJob;
 use pve_schemas::data::failover_simulation::FailoverSimulationArguments;
 use pve_schemas::data::replication_jobs::ReplicationJobsArguments;
 use pve_schemas::data::{Quorum, ReplicationJobs};
-use pve_schemas::noun::Rest;
+use pve_schemas::rest::Rest;
 use pve_schemas::value::HaMode;
 use serde_json::Value as Json;
 

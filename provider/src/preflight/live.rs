@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
-use pve_schemas::noun::{Parsed, Partial, Partly, Rest};
+use pve_schemas::noun::{Partial, Partly};
 use pve_schemas::replication_job::is_being_removed;
+use pve_schemas::rest::{Parsed, Rest};
 use pve_schemas::value::HaMode;
 use pve_schemas::{HaGroup, HaNodeAffinityRule, HaResource, HaResourceAffinityRule, ReplicationJob};
 use serde::Deserialize;

@@ -276,19 +276,19 @@ impl Writer<'_> {
     async fn put(&self, from: &Value, to: &Value) -> Result<(), Failure> {
         let params = |object| self.resource.noun.model(object).map(|options| to_params(&options));
         let (old, new) = (params(from)?, params(to)?);
-        let (set, delete) = new.since(&old);
+        let mut changes = new.since(&old);
         // What another resource of this apply has set is its own by now: the new object, where that is made before the old one goes.
         let made = self.op.configured.preflight.made_of(DatacenterOptions::NAME, from);
         let is_made = |name: &str| OPTIONS.iter().any(|option| option.name == name && made.contains(option.attribute));
-        let delete: Vec<_> = delete.into_iter().filter(|name| !is_made(name)).collect();
+        changes.retain_deleted(|name| !is_made(name));
         self.op.configured.preflight.made(DatacenterOptions::NAME, to);
-        if set.is_empty() && delete.is_empty() {
+        if changes.is_empty() {
             return Ok(());
         }
         let answer = self.resource.answer(self.op.cx, Freshness::Fresh).await?;
-        let params = write::params(&set, &delete, &answer);
+        let params = write::params(&changes, &answer);
         let (client, call) = (self.op.client(), self.op.call());
-        let result = client.put(Collection::DatacenterOptions.path(), &params, &self.permit, &call).await;
+        let result = client.put(Collection::DatacenterOptions, &params, &self.permit, &call).await;
         result.map(|_| ()).map_err(|error| {
             let failure = explain(SUBJECT, &error);
             let mut names = error.errors().keys();

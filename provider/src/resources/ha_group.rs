@@ -1,6 +1,6 @@
 //! HA groups: gone for good from a PVE 9 cluster that has migrated them.
 
-use pve_schemas::noun::Rest;
+use pve_schemas::rest::Rest;
 use pve_schemas::value::{ConfigId, HaMode};
 use pve_schemas::{HaGroup, HaNodeAffinityRule};
 use serde_json::Value as Json;
@@ -12,7 +12,6 @@ use crate::client::Collection;
 use crate::framework::{Change, Diagnostics, Failure, MoveSource, Value, quoted};
 
 impl Operations for HaGroup {
-    const COLLECTION_LIST: Collection = Collection::HaGroups;
     const REFERRED_BY: Option<(Collection, &'static str)> = Some((Collection::HaResources, "group"));
 
     fn parse_id(id: &str) -> Result<Value, String> {

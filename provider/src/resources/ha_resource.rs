@@ -21,9 +21,6 @@ use crate::session::Configured;
 const POLL_INTERVAL: Duration = Duration::from_secs(2);
 
 impl Operations for HaResource {
-    const COLLECTION_LIST: Collection = Collection::HaResources;
-    const RENAMED: &'static [(&'static str, &'static str)] = &[("auto-rebalance", "auto_rebalance")];
-
     fn parse_id(id: &str) -> Result<Value, String> {
         simple_id("sid", Sid::FORMAT, id)
     }

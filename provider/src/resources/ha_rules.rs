@@ -6,16 +6,10 @@ use pve_schemas::{HaNodeAffinityRule, HaResourceAffinityRule};
 use super::moved::{self, Moved};
 use super::operations::{OpContext, Operations, simple_id};
 use super::{explain, ha_features};
-use crate::client::Collection;
 use crate::framework::{Change, Diagnostics, Failure, MoveSource, Number, Path, Value};
 use crate::session::Configured;
 
-const RENAMED: &[(&str, &str)] = &[("rule", "name"), ("disable", "disabled")];
-
 impl Operations for HaNodeAffinityRule {
-    const COLLECTION_LIST: Collection = Collection::HaRules;
-    const RENAMED: &'static [(&'static str, &'static str)] = RENAMED;
-
     fn parse_id(id: &str) -> Result<Value, String> {
         simple_id("name", ConfigId::FORMAT, id)
     }
@@ -60,9 +54,6 @@ impl Operations for HaNodeAffinityRule {
 }
 
 impl Operations for HaResourceAffinityRule {
-    const COLLECTION_LIST: Collection = Collection::HaRules;
-    const RENAMED: &'static [(&'static str, &'static str)] = RENAMED;
-
     fn parse_id(id: &str) -> Result<Value, String> {
         simple_id("name", ConfigId::FORMAT, id)
     }

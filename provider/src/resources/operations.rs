@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use pve_schemas::noun::Rest;
+use pve_schemas::rest::Rest;
 use serde_json::Value as Json;
 
 use super::moved::Moved;
@@ -14,12 +14,6 @@ use crate::ssh::Ssh;
 
 /// What a REST-shaped noun adds to the generic verbs. Most add only where they are found.
 pub trait Operations: Rest {
-    /// The collection that refreshes share.
-    const COLLECTION_LIST: Collection;
-
-    /// Parameters that are called otherwise than their attributes.
-    const RENAMED: &'static [(&'static str, &'static str)] = &[];
-
     /// The collection whose entries may refer to such an object, and keep it from being deleted, and the parameter that does.
     const REFERRED_BY: Option<(Collection, &'static str)> = None;
 

@@ -8,20 +8,17 @@ mod successor;
 use std::collections::BTreeSet;
 
 use pve_schemas::ReplicationJob;
-use pve_schemas::noun::Rest;
 use pve_schemas::replication_job::is_being_removed;
+use pve_schemas::rest::Rest;
 use serde_json::Value as Json;
 
 use super::explain;
 use super::moved::{self, Moved};
 use super::operations::{OpContext, Operations};
-use crate::client::{Collection, Params};
+use crate::client::Params;
 use crate::framework::{Failure, MoveSource, Number, Value};
 
 impl Operations for ReplicationJob {
-    const COLLECTION_LIST: Collection = Collection::ReplicationJobs;
-    const RENAMED: &'static [(&'static str, &'static str)] = &[("disable", "disabled")];
-
     fn parse_id(id: &str) -> Result<Value, String> {
         let demand = || "must be GUEST-NUMBER, such as 100-0".to_owned();
         let (guest, number) = id.split_once('-').ok_or_else(demand)?;
@@ -57,7 +54,7 @@ impl Operations for ReplicationJob {
             return Ok(planned);
         }
         let guest = planned.at("guest").as_number().and_then(Number::as_i64).unwrap_or_default();
-        let jobs = op.client().get::<Vec<Json>>(Self::COLLECTION, &op.call()).await;
+        let jobs = op.client().get::<Vec<Json>>(Self::COLLECTION.path(), &op.call()).await;
         let jobs = jobs.map_err(|error| explain(&format!("the replication jobs of guest {guest}"), &error))?;
         let taken: BTreeSet<i64> = jobs
             .iter()
@@ -84,7 +81,7 @@ impl Operations for ReplicationJob {
 
     async fn wait_deleted(op: &OpContext<'_>, state: &Self) -> Result<(), Failure> {
         let key = state.key();
-        removal::finish(op, &key, &Self::COLLECTION_LIST.object(&key)).await
+        removal::finish(op, &key, &Self::COLLECTION.object(&key)).await
     }
 
     async fn look_ahead(op: &OpContext<'_>, state: &Self, successor: &Value) -> Result<(), Failure> {

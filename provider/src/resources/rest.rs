@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use pve_schemas::noun::unknown_reason;
+use pve_schemas::rest::unknown_reason;
 use serde_json::Value as Json;
 
 use self::writer::Writer;
@@ -63,10 +63,10 @@ impl<N: Operations> RestResource<N> {
         let key = self.key_of(object).ok_or_else(|| Failure::refused(format!("{}: its id is unknown.", N::TITLE)))?;
         let entry = match freshness {
             Freshness::Shared => {
-                let list = op.client().list(N::COLLECTION_LIST, &op.call()).await;
+                let list = op.client().list(N::COLLECTION, &op.call()).await;
                 list.and_then(|list| list.find::<Json>(&key))
             }
-            Freshness::Fresh => op.client().find::<Json>(&N::COLLECTION_LIST.object(&key), &op.call()).await,
+            Freshness::Fresh => op.client().find::<Json>(&N::COLLECTION.object(&key), &op.call()).await,
         };
         let entry = entry.map_err(|error| self.explain(&key, &error))?;
         let mut found = match entry {
@@ -87,7 +87,7 @@ impl<N: Operations> RestResource<N> {
     /// Says so if the collection has an entry of that key which is another noun's.
     async fn refuse_other_noun(&self, op: &OpContext<'_>, object: &Value) -> Result<(), Failure> {
         let key = self.key_of(object).unwrap_or_default();
-        let list = op.client().list(N::COLLECTION_LIST, &op.call()).await;
+        let list = op.client().list(N::COLLECTION, &op.call()).await;
         match list.and_then(|list| list.find::<Json>(&key)) {
             Ok(Some(entry)) if !N::owns(&entry) => {
                 let kind = entry["type"].as_str().unwrap_or_default();
@@ -104,7 +104,7 @@ impl<N: Operations> RestResource<N> {
         if old == new {
             return Ok(());
         }
-        let present = op.client().present(N::COLLECTION_LIST, &new, &op.call()).await;
+        let present = op.client().present(N::COLLECTION, &new, &op.call()).await;
         if !present.map_err(|error| self.explain(&new, &error))? {
             return Ok(());
         }
@@ -118,15 +118,9 @@ impl<N: Operations> RestResource<N> {
     fn explain(&self, key: &str, error: &Error) -> Failure {
         let failure = explain(key, error);
         let mut parameters = error.errors().keys();
-        let attribute = parameters.next().map(|parameter| {
-            let renamed = N::RENAMED.iter().find(|(name, _)| name == parameter).map(|(_, attribute)| *attribute);
-            let key = self.noun.schema().identity.attributes.first().filter(|_| parameter == N::KEY);
-            renamed.unwrap_or(key.map_or(parameter.as_str(), |part| part.name.as_str()))
-        });
+        let attribute = parameters.next().and_then(|parameter| N::attribute(parameter));
         match attribute {
-            Some(name) if parameters.next().is_none() && self.noun.schema().block.attribute(name).is_some() => {
-                failure.at(Path::attribute(name))
-            }
+            Some(name) if parameters.next().is_none() => failure.at(Path::attribute(name)),
             _ => failure,
         }
     }
@@ -239,7 +233,7 @@ impl<N: Operations> Resource for RestResource<N> {
         async move {
             let op = self.noun.op(cx)?;
             let key = self.key_of(object).unwrap_or_default();
-            let present = op.client().present(N::COLLECTION_LIST, &key, &op.call()).await;
+            let present = op.client().present(N::COLLECTION, &key, &op.call()).await;
             match present.map_err(|error| self.explain(&key, &error))? {
                 true => self.look(&op, object, Freshness::Fresh).await,
                 false => Ok(None),
@@ -258,8 +252,8 @@ impl<N: Operations> Resource for RestResource<N> {
             if !N::exists(&op).await? {
                 return Ok(Vec::new());
             }
-            let list = op.client().list(N::COLLECTION_LIST, &op.call()).await;
-            let list = list.map_err(|error| self.explain(N::COLLECTION, &error))?;
+            let list = op.client().list(N::COLLECTION, &op.call()).await;
+            let list = list.map_err(|error| self.explain(N::COLLECTION.path(), &error))?;
             let mut objects = Vec::new();
             for key in list.ids() {
                 let left_out = |why: String| cx.warn(format!("Left out: {} {key}", N::TITLE), why);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use pve_schemas::data::planned::Plans;
-use pve_schemas::noun::Rest;
+use pve_schemas::rest::Rest;
 use pve_schemas::value::HaMode;
 use pve_schemas::{HaGroup, HaNodeAffinityRule, HaResource, HaResourceAffinityRule};
 use serde_json::Value as Json;

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pve_schemas::noun::{Rest, unknown_reason};
+use pve_schemas::rest::{Rest, unknown_reason};
 use pve_schemas::value::{Entry, SidSet};
 use pve_schemas::{HaGroup, HaNodeAffinityRule, HaResource, HaResourceAffinityRule};
 use serde_json::Value as Json;

@@ -34,6 +34,7 @@
 
 mod options;
 mod partial;
+mod rest;
 
 use std::collections::HashMap;
 
@@ -45,34 +46,50 @@ use syn::{Fields, ItemStruct, parse_macro_input, parse_quote};
 
 use options::{AttributeOptions, BlockOptions};
 use partial::Attribute;
+use rest::WireField;
 
 /// Checks the `#[tf(…)]` attributes of a struct that is a resource, a data source or a block, and puts them into its JSON
 /// Schema. The struct itself may have `version` and `timeouts(create, read, update, delete)`, in minutes.
 ///
 /// With `partial` it gets a method for each attribute with a default, which returns that default where the attribute is unset;
 /// and a second struct, `PartialThing`, whose attributes may be unknown, as those of a plan are.
+///
+/// With `rest` it gets its parameters and is read from the properties of an entry, each attribute as its type implements
+/// `Wire`. What equals a `default` is not sent, nor what is `local` or only `computed`; the `identity` names the object. A field
+/// may say otherwise: `wire = "other-name"`, or `wire(…)` with
+///
+/// * `name = "other-name"`: Proxmox's name, where that is not the attribute's;
+/// * `always`: the default is sent, too, also in the place of what is unset;
+/// * `as_set`: the default is sent where it is written, and what is unset is not;
+/// * `read = function`: reads it from the properties of the entry instead of from the one of its name;
+/// * `skip`: Proxmox doesn't have it.
 #[proc_macro_attribute]
 pub fn tf_block(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let mut item = parse_macro_input!(item as ItemStruct);
     let mut errors = darling::Error::accumulator();
     let arguments = NestedMeta::parse_meta_list(arguments.into()).map_err(darling::Error::from);
-    let mut is_partial = false;
+    let (mut is_partial, mut is_rest) = (false, false);
     if let Some(options) = errors.handle(arguments.and_then(|list| BlockOptions::from_list(&list))) {
-        is_partial = options.partial;
+        (is_partial, is_rest) = (options.partial, options.rest);
         item.attrs.extend(extension(options.json(), []));
     }
-    let mut attributes = Vec::new();
+    let (mut attributes, mut wire) = (Vec::new(), Vec::new());
     if let Fields::Named(fields) = &mut item.fields {
         for field in &mut fields.named {
             if let Some(options) = errors.handle(attribute_options(&mut field.attrs)) {
                 field.attrs.extend(extension(options.json(), options.constants()));
                 attributes.extend(Attribute::of(field, &options));
+                wire.extend(WireField::of(field, &options));
+                if options.wire.is_some() && !is_rest {
+                    errors.push(darling::Error::custom("`wire` is for a `tf_block(rest)`").with_span(field));
+                }
             }
         }
     }
     let partial = is_partial.then(|| partial::of(&item.ident, &attributes));
+    let rest = is_rest.then(|| rest::of(&item.ident, &wire));
     let errors = errors.finish().err().map(darling::Error::write_errors);
-    quote!(#errors #item #partial).into()
+    quote!(#errors #item #partial #rest).into()
 }
 
 /// Takes the `#[tf(…)]` of a field out of its attributes.

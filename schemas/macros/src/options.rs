@@ -7,7 +7,7 @@ use proc_macro2::TokenStream;
 use quote::ToTokens;
 use serde::Serialize;
 use serde_json::{Value as Json, json};
-use syn::{Expr, ExprLit, ExprPath, ExprUnary, Lit, Path, UnOp};
+use syn::{Expr, ExprLit, ExprPath, ExprUnary, Lit, Meta, Path, UnOp};
 
 /// What a struct may say.
 #[derive(Debug, Default, FromMeta, Serialize)]
@@ -22,6 +22,9 @@ pub struct BlockOptions {
     /// Whether it may be known in part: see the module `partial`.
     #[serde(skip)]
     pub partial: bool,
+    /// Whether it is sent and read by its fields: see the module `rest`.
+    #[serde(skip)]
+    pub rest: bool,
 }
 
 #[derive(Debug, Default, FromMeta, Serialize)]
@@ -56,7 +59,7 @@ pub struct AttributeOptions {
     #[serde(skip_serializing_if = "is_off")]
     replace: bool,
     #[serde(skip_serializing_if = "is_off")]
-    identity: bool,
+    pub identity: bool,
     #[serde(skip_serializing_if = "is_off")]
     volatile: bool,
     #[serde(skip_serializing_if = "is_off")]
@@ -73,6 +76,20 @@ pub struct AttributeOptions {
     block: Option<Nesting>,
     #[serde(skip_serializing_if = "Option::is_none")]
     min_items: Option<u32>,
+    #[serde(skip)]
+    #[darling(with = WireOptions::from_name_or_list)]
+    pub wire: Option<WireOptions>,
+}
+
+/// How an attribute is sent and read.
+#[derive(Debug, Clone, Default, FromMeta)]
+#[darling(default)]
+pub struct WireOptions {
+    pub name: Option<String>,
+    pub always: bool,
+    pub as_set: bool,
+    pub read: Option<Path>,
+    pub skip: bool,
 }
 
 type Aliases = BTreeMap<String, String>;
@@ -92,6 +109,18 @@ impl BlockOptions {
     }
 }
 
+impl WireOptions {
+    /// `wire = "name"`, or `wire(…)`.
+    fn from_name_or_list(meta: &Meta) -> darling::Result<Option<Self>> {
+        match meta {
+            Meta::NameValue(_) => {
+                String::from_meta(meta).map(|name| Some(Self { name: Some(name), ..Self::default() }))
+            }
+            _ => Self::from_meta(meta).map(Some),
+        }
+    }
+}
+
 impl AttributeOptions {
     pub fn json(&self) -> Json {
         json!(self)
@@ -99,11 +128,22 @@ impl AttributeOptions {
 
     /// What an unset attribute means, as an expression: a flag, a number or a constant. A text is not of the type of its attribute.
     pub fn unset(&self) -> Option<TokenStream> {
-        let literal = self.default.as_ref().or(self.null_means.as_ref())?;
-        literal.constant().map(ToTokens::to_token_stream).or_else(|| {
-            let json = Some(&literal.json).filter(|json| !json.is_string())?;
-            json.to_string().parse().ok()
-        })
+        self.default.as_ref().or(self.null_means.as_ref())?.value()
+    }
+
+    /// The default as an expression, unless it is a text.
+    pub fn default_value(&self) -> Option<TokenStream> {
+        self.default.as_ref()?.value()
+    }
+
+    /// The default, if it is a text.
+    pub fn default_text(&self) -> Option<String> {
+        self.default.as_ref()?.json.as_str().map(str::to_owned)
+    }
+
+    /// Whether only Proxmox sets it.
+    pub fn is_read_only(&self) -> bool {
+        self.computed && !self.optional
     }
 
     /// The constants in the place of a literal, by the name of their option.
@@ -115,6 +155,8 @@ impl AttributeOptions {
     /// Refuses what core or the framework would refuse, or silently ignore.
     pub fn check(&self) -> darling::Result<()> {
         let has_default = self.default.is_some();
+        let none = WireOptions::default();
+        let wire = self.wire.as_ref().unwrap_or(&none);
         let contradictions = [
             (self.required && self.optional, "`required` and `optional` exclude each other"),
             (self.required && self.computed, "`required` and `computed` exclude each other"),
@@ -127,6 +169,10 @@ impl AttributeOptions {
             (self.secret && (self.computed || self.local), "a `secret` is configured, and sent"),
             (self.write_only && self.is_kept(), "a `write_only` attribute is in no state: it takes no other option"),
             (self.min_items.is_some() && !self.is_list(), "only a block of a list or set has `min_items`"),
+            (self.local && self.wire.is_some(), "Proxmox doesn't have a `local` attribute: it takes no `wire`"),
+            (wire.always && wire.as_set, "`always` and `as_set` exclude each other"),
+            ((wire.always || wire.as_set) && !has_default, "only with a default is there a choice of sending it"),
+            (wire.skip && (wire.name.is_some() || wire.read.is_some()), "what is skipped is not read"),
             (self.block.is_some() && self.is_attribute(), "a block has none of the options of an attribute"),
         ];
         match contradictions.into_iter().find(|(is_so, _)| *is_so) {
@@ -184,6 +230,13 @@ struct Literal {
 }
 
 impl Literal {
+    fn value(&self) -> Option<TokenStream> {
+        self.constant.as_ref().map(ToTokens::to_token_stream).or_else(|| {
+            let json = Some(&self.json).filter(|json| !json.is_string())?;
+            json.to_string().parse().ok()
+        })
+    }
+
     fn constant(&self) -> Option<&Path> {
         self.constant.as_ref()
     }
@@ -276,6 +329,10 @@ mod tests {
             "min_items = 1",
             "block = \"single\", min_items = 1",
             "block = \"single\", required",
+            "local, wire = \"x\"",
+            "default = 1, wire(always, as_set)",
+            "wire(always)",
+            "wire(skip, name = \"x\")",
         ] {
             assert!(options(text).is_err(), "{text}");
         }

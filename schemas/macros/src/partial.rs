@@ -85,7 +85,7 @@ pub fn of(noun: &Ident, attributes: &[Attribute]) -> TokenStream {
 }
 
 /// `T` of `Option<T>`.
-fn option_of(ty: &Type) -> Option<&Type> {
+pub fn option_of(ty: &Type) -> Option<&Type> {
     let Type::Path(path) = ty else { return None };
     let last = path.path.segments.last().filter(|segment| segment.ident == "Option")?;
     let PathArguments::AngleBracketed(arguments) = &last.arguments else { return None };

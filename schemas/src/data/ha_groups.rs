@@ -6,7 +6,8 @@ use serde_json::{Value as Json, json};
 
 use super::answer::{list, shown};
 use crate::HaGroup;
-use crate::noun::{Noun, Rest};
+use crate::noun::Noun;
+use crate::rest::Rest;
 use crate::tf_block;
 use crate::value::{NodeName, NodePriorities};
 

@@ -7,7 +7,8 @@ use serde_json::{Value as Json, json};
 use super::answer::{complaints, list, natural, shown};
 use crate::HaResource;
 use crate::ha_resource::{MAX_RELOCATE, MAX_RESTART, STATE};
-use crate::noun::{Noun, Parsed, Rest};
+use crate::noun::Noun;
+use crate::rest::{Parsed, Rest};
 use crate::tf_block;
 use crate::value::{ConfigId, Entry, HaState};
 

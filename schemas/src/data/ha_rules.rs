@@ -8,7 +8,8 @@ use serde_json::{Value as Json, json};
 
 use super::answer::{complaints, list, shown};
 use crate::ha_node_affinity_rule::AFFINITY;
-use crate::noun::{Noun, Rest};
+use crate::noun::Noun;
+use crate::rest::Rest;
 use crate::tf_block;
 use crate::value::{Entry, NodeName, NodePriorities, Sid};
 use crate::{HaNodeAffinityRule, HaResourceAffinityRule};

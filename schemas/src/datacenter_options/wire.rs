@@ -3,7 +3,7 @@
 use serde_json::{Map, Value as Json};
 
 use super::DatacenterOptions;
-use crate::noun::Params;
+use crate::rest::Params;
 use crate::value::Entry;
 
 /// One option: the attribute or block, Proxmox's name, and how it is written.
@@ -139,7 +139,7 @@ pub fn to_params(options: &DatacenterOptions) -> Params {
     let mut params = Params::new();
     for option in OPTIONS {
         if let Some(text) = written(option.kind, &json[option.attribute]).filter(|text| !text.is_empty()) {
-            params.insert(option.name, text);
+            params.set(option.name, text);
         }
     }
     params
@@ -303,14 +303,14 @@ mod tests {
         assert_eq!(options.max_workers, Some(4));
         assert_eq!(options.next_id, None);
         let params = to_params(&options);
-        assert_eq!(params.get("bwlimit"), Some("restore=10.5,migration=1024"));
+        assert_eq!(params.value("bwlimit"), Some("restore=10.5,migration=1024"));
         assert_eq!(
-            params.get("crs"),
+            params.value("crs"),
             Some("ha=static,ha-rebalance-on-start=1,ha-auto-rebalance=1,ha-auto-rebalance-threshold=30")
         );
-        assert_eq!(params.get("location"), Some("latitude=48.2,longitude=16.3,name=Vienna"));
-        assert_eq!(params.get("registered-tags"), Some("a;b"));
-        assert_eq!(params.get("tag-style"), Some("color-map=x:000000;y:ffffff:000000,case-sensitive=0"));
+        assert_eq!(params.value("location"), Some("latitude=48.2,longitude=16.3,name=Vienna"));
+        assert_eq!(params.value("registered-tags"), Some("a;b"));
+        assert_eq!(params.value("tag-style"), Some("color-map=x:000000;y:ffffff:000000,case-sensitive=0"));
         assert_eq!(
             from_api(&json!({"migration": "insecure,network=::/0"})).unwrap().migration.unwrap().r#type,
             "insecure"

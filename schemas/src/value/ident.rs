@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Properties;
 use super::parsed::parsed;
+use crate::rest::{Params, Wire, wire};
 
 parsed! {
     /// The name of a section in a configuration file (`pve-configid`).
@@ -82,6 +84,8 @@ impl HaState {
     }
 }
 
+wire::word!(HaState);
+
 /// Nodes with their priorities. **A higher number is preferred.** Null counts as 0.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -109,6 +113,17 @@ impl NodePriorities {
             Ok((node, Some(priority)))
         });
         entries.collect::<Result<_, String>>().map(Self)
+    }
+}
+
+/// No list is an empty one.
+impl Wire for NodePriorities {
+    fn write(&self, name: &'static str, params: &mut Params) {
+        params.set(name, self.to_list());
+    }
+
+    fn read(name: &'static str, entry: &Properties<'_>) -> Result<Option<Self>, String> {
+        Self::from_list(&entry.text(name).unwrap_or_default()).map(Some)
     }
 }
 
@@ -144,6 +159,17 @@ impl SidSet {
     /// Names the entry that is malformed.
     pub fn from_list(list: &str) -> Result<Self, String> {
         split(list).map(|sid| sid.parse().map_err(|e| format!("{sid:?}: {e}"))).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+/// No list is an empty one.
+impl Wire for SidSet {
+    fn write(&self, name: &'static str, params: &mut Params) {
+        params.set(name, self.to_list());
+    }
+
+    fn read(name: &'static str, entry: &Properties<'_>) -> Result<Option<Self>, String> {
+        Self::from_list(&entry.text(name).unwrap_or_default()).map(Some)
     }
 }
 

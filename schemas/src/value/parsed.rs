@@ -53,6 +53,16 @@ macro_rules! parsed {
             }
         }
 
+        impl $crate::rest::Wire for $name {
+            fn write(&self, name: &'static str, params: &mut $crate::rest::Params) {
+                params.set(name, self);
+            }
+
+            fn read(name: &'static str, entry: &$crate::value::Properties<'_>) -> Result<Option<Self>, String> {
+                entry.parsed(name)
+            }
+        }
+
         impl schemars::JsonSchema for $name {
             fn schema_name() -> std::borrow::Cow<'static, str> {
                 stringify!($name).into()

@@ -376,7 +376,7 @@ mod tests {
     fn what_points_the_right_way_is_left_alone() {
         for (file, text) in [
             ("provider/src/protocol/rpc/plan.rs", "use crate::framework::Value; use super::super::cty;"),
-            ("provider/src/resources/rest.rs", "use crate::client::Client; use pve_schemas::noun::Rest;"),
+            ("provider/src/resources/rest.rs", "use crate::client::Client; use pve_schemas::rest::Rest;"),
             ("provider/src/client/mod.rs", "// use crate::framework::Stop;\nconst X: &str = \"crate::framework\";"),
             ("provider/src/registry.rs", "use crate::{client, framework, resources};"),
             ("acceptance-tests/emulator/src/crm.rs", "use pve_ha_manager::Rules;"),

@@ -84,7 +84,7 @@ impl Fake {
 }
 
 fn seen(request: Request<'_>, headers: &HeaderMap) -> Seen {
-    let form = request.params.wire().into_iter();
+    let form = request.params.pairs().into_iter();
     let headers = headers.iter();
     Seen {
         method: request.method.to_string(),

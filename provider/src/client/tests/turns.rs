@@ -7,9 +7,7 @@ use tokio::time::Instant;
 
 use super::fake::Fake;
 use super::server::{Reply, call, die, ok};
-use crate::client::{Client, Collection, DomainPermit, Error, ErrorKind, LockDomain, Params};
-
-const RESOURCES: &str = "/cluster/ha/resources";
+use crate::client::{Client, Collection, DomainPermit, Error, ErrorKind, LockDomain, Params, Target};
 
 fn sid(number: usize) -> String {
     format!("vm:{number}")
@@ -23,7 +21,7 @@ async fn create(client: &Client, number: usize) -> Result<bool, Error> {
         return Ok(false);
     }
     let params = [("sid", sid)].into_iter().collect();
-    client.post(RESOURCES, &params, &permit, &call).await?;
+    client.post(Collection::HaResources, &params, &permit, &call).await?;
     Ok(true)
 }
 
@@ -51,8 +49,8 @@ async fn a_thousand_creates_cost_one_list() {
     assert!(!create(&client, 5).await.unwrap(), "own creates are known");
     let call = call();
     let permit = client.permit(LockDomain::Ha, &call).await.unwrap();
-    let gone = Collection::HaResources.object(&sid(5));
-    client.delete(&gone, &Params::new(), &permit, &call).await.unwrap();
+    let gone = sid(5);
+    client.delete(Target::Object(Collection::HaResources, &gone), &Params::new(), &permit, &call).await.unwrap();
     drop(permit);
     assert!(create(&client, 5).await.unwrap(), "own deletes are known");
     assert_eq!(server.count("GET /cluster/ha/resources"), 1);
@@ -74,8 +72,7 @@ async fn after_an_ambiguous_create_the_list_is_read_again() {
 }
 
 async fn put(client: &Client, rule: &str, permit: &DomainPermit) -> Result<(), Error> {
-    let path = Collection::HaRules.object(rule);
-    client.put(&path, &Params::new(), permit, &call()).await?;
+    client.put(Target::Object(Collection::HaRules, rule), &Params::new(), permit, &call()).await?;
     Ok(())
 }
 

@@ -7,16 +7,16 @@ use crate::client::Params;
 
 /// The parameters that set and unset options. A PUT replaces the whole property string of an option, so that the properties
 /// which `answer` has there and this provider does not know go along.
-pub(super) fn params(set: &[(&'static str, &str)], delete: &[&'static str], answer: &Json) -> Params {
+pub(super) fn params(changes: &Params, answer: &Json) -> Params {
     let whole = |name: &str, text: &str| match OPTIONS.iter().find(|option| option.name == name) {
         Some(option) => option.with_unknown(text, answer),
         None => text.to_owned(),
     };
-    let mut params: Params = set.iter().map(|(name, text)| (*name, whole(name, text))).collect();
-    for name in delete {
+    let mut params: Params = changes.iter().map(|(name, text)| (name, whole(name, text))).collect();
+    for name in changes.deleted() {
         match whole(name, "") {
-            rest if rest.is_empty() => params.delete(*name),
-            rest => params.set(*name, rest),
+            rest if rest.is_empty() => params.delete(name),
+            rest => params.set(name, rest),
         };
     }
     params
@@ -32,8 +32,9 @@ mod tests {
     fn a_write_leaves_unknown_properties_where_they_are() {
         let answer = json!({"crs": {"ha": "static", "zone-aware": 1}, "ha": {"shutdown_policy": "migrate"},
             "migration": {"type": "secure", "streams": "4"}});
-        let mut expected = Params::new();
+        let (mut changes, mut expected) = (Params::new(), Params::new());
+        changes.set("crs", "ha=basic").delete("migration").delete("ha");
         expected.set("crs", "ha=basic,zone-aware=1").set("migration", "streams=4").delete("ha");
-        assert_eq!(params(&[("crs", "ha=basic")], &["migration", "ha"], &answer), expected);
+        assert_eq!(params(&changes, &answer), expected);
     }
 }

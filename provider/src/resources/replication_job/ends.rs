@@ -2,13 +2,13 @@
 //! the one that was configured.
 
 use pve_schemas::ReplicationJob;
-use pve_schemas::noun::Rest;
 use pve_schemas::replication_job::{Ends, is_being_removed};
+use pve_schemas::rest::Rest;
 use serde_json::Value as Json;
 
 use crate::client::Collection;
 use crate::framework::{Number, Path, Value};
-use crate::resources::operations::{OpContext, Operations};
+use crate::resources::operations::OpContext;
 
 /// The node that the guest is on; none if that can't be told.
 pub(super) async fn home(op: &OpContext<'_>, guest: i64) -> Option<String> {
@@ -89,7 +89,7 @@ fn is_planned(state: &Value) -> bool {
 /// Whether another job of the guest copies to where this one is wanted to. Jobs of one guest change their targets with one
 /// another while it goes round.
 async fn is_covered(op: &OpContext<'_>, found: &Value, wanted: &str) -> bool {
-    let Ok(list) = op.client().list(ReplicationJob::COLLECTION_LIST, &op.call()).await else { return false };
+    let Ok(list) = op.client().list(ReplicationJob::COLLECTION, &op.call()).await else { return false };
     let entries: Vec<Json> = list.all().unwrap_or_default();
     let jobs = entries.iter().filter(|entry| !is_being_removed(entry));
     let mut others = jobs.filter_map(|entry| ReplicationJob::parse(entry).ok()).map(|job| job.noun);

@@ -1,8 +1,8 @@
 //! Whether a job can be created at all, looked at before another one is deleted for it, and told after Proxmox has refused it.
 
 use pve_schemas::ReplicationJob;
-use pve_schemas::noun::Rest;
 use pve_schemas::replication_job::{Ends, is_being_removed};
+use pve_schemas::rest::Rest;
 use pve_schemas::value::Entry;
 use serde_json::Value as Json;
 
@@ -10,7 +10,7 @@ use super::{ends, removal};
 use crate::client::{Collection, Error};
 use crate::framework::{CREATE_FIRST, Cause, Failure, Number, Path, Value};
 use crate::resources::explain;
-use crate::resources::operations::{OpContext, Operations};
+use crate::resources::operations::OpContext;
 
 /// A guest and the node that its copies are to go to.
 struct PlannedJob {
@@ -50,7 +50,7 @@ pub(super) async fn look_ahead(op: &OpContext<'_>, state: &ReplicationJob, succe
     if state.force_destroy == Some(true) {
         return Ok(());
     }
-    let path = ReplicationJob::COLLECTION_LIST.object(&id);
+    let path = ReplicationJob::COLLECTION.object(&id);
     let entry = op.client().find::<Json>(&path, &op.call()).await.map_err(|error| explain(&id, &error))?;
     // A mark that is there already is not taken away by keeping the job.
     let entry = entry.filter(|entry| !is_being_removed(entry));
@@ -81,7 +81,7 @@ pub(super) async fn make_way(op: &OpContext<'_>, planned: &Value) -> Result<(), 
         let id = entry["id"].as_str().unwrap_or_default();
         let is_same = entry["target"] == planned_job.target.as_str() || own.as_deref() == Some(id);
         if is_same && is_being_removed(&entry) {
-            removal::finish(op, id, &ReplicationJob::COLLECTION_LIST.object(id)).await.map_err(|failure| Failure {
+            removal::finish(op, id, &ReplicationJob::COLLECTION.object(id)).await.map_err(|failure| Failure {
                 detail: format!(
                     "{}: the new job has to wait until the job {id}, which it replaces, is removed. Nothing was created.\n{}",
                     planned_job.name(),
@@ -129,7 +129,7 @@ async fn hurdle(op: &OpContext<'_>, planned_job: &PlannedJob, but: Option<&str>)
 }
 
 async fn jobs(op: &OpContext<'_>, guest: i64) -> Result<Vec<Json>, Error> {
-    let mut jobs = op.client().get::<Vec<Json>>(ReplicationJob::COLLECTION, &op.call()).await?;
+    let mut jobs = op.client().get::<Vec<Json>>(ReplicationJob::COLLECTION.path(), &op.call()).await?;
     jobs.retain(|entry| Entry(entry).integer("guest") == Some(guest));
     Ok(jobs)
 }

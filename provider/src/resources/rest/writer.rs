@@ -4,11 +4,10 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use pve_schemas::noun::{Rest, Store};
 use serde_json::Value as Json;
 
 use super::RestResource;
-use crate::client::{DomainPermit, Error, ErrorKind, LockDomain, Params};
+use crate::client::{DomainPermit, Error, ErrorKind, Params, Target};
 use crate::framework::{Cause, Context, Failure, Found, GivenUp, Value, WritePermit};
 use crate::resources::explain;
 use crate::resources::operations::{OpContext, Operations};
@@ -28,16 +27,17 @@ pub(super) struct Writer<'a, N> {
 }
 
 enum Request<'a> {
-    Post(&'a str, &'a Params),
-    Put(&'a str, &'a Params),
-    Delete(&'a str, &'a Params),
+    Post(Target<'a>, &'a Params),
+    Put(Target<'a>, &'a Params),
+    Delete(Target<'a>, &'a Params),
 }
 
 impl<'a, N: Operations> Writer<'a, N> {
     /// Waits for the turn.
     pub(super) async fn new(resource: &'a RestResource<N>, cx: &'a Context) -> Result<Self, Failure> {
         let op = resource.noun.writing_op(cx)?;
-        let permit = op.client().permit(domain::<N>(), &op.call()).await.map_err(|e| explain(TURN, &e))?;
+        let permit =
+            op.client().permit(N::COLLECTION.write_domain(), &op.call()).await.map_err(|e| explain(TURN, &e))?;
         Ok(Self { resource, op, permit: Some(permit) })
     }
 
@@ -68,12 +68,13 @@ impl<'a, N: Operations> Writer<'a, N> {
         let refused = || Failure::refused(format!("{}: it can't refer to this.", given_up.id));
         let (collection, parameter) = N::REFERRED_BY.ok_or_else(refused)?;
         let failed = |error: Error| explain(&given_up.id, &error);
-        let (path, call) = (collection.object(&given_up.id), self.op.call());
+        let (target, call) = (Target::Object(collection, &given_up.id), self.op.call());
+        let path = collection.object(&given_up.id);
         loop {
             let entry = self.op.client().find::<Json>(&path, &call).await.map_err(failed)?;
             // What was given up meanwhile is done.
             let Some(entry) = entry.filter(|entry| entry[parameter] == given_up.from.as_str()) else { return Ok(()) };
-            let mut params = Params::new();
+            let mut params = Params::new().deleting_by(collection.delete_form());
             match &given_up.to {
                 Some(to) => params.set(parameter, to),
                 None => params.delete(parameter),
@@ -83,7 +84,7 @@ impl<'a, N: Operations> Writer<'a, N> {
             }
             let permit = self.take_permit().await.map_err(failed)?;
             let was_made = self.has_made(given_up);
-            let error = match self.send(&Request::Put(&path, &params), &permit).await {
+            let error = match self.send(&Request::Put(target, &params), &permit).await {
                 Err(error) if error.kind() == ErrorKind::NoSuchGroup && !was_made => error,
                 done => {
                     self.permit = Some(permit);
@@ -115,16 +116,16 @@ impl<'a, N: Operations> Writer<'a, N> {
     async fn take_permit(&mut self) -> Result<DomainPermit, Error> {
         match self.permit.take() {
             Some(permit) => Ok(permit),
-            None => self.op.client().permit(domain::<N>(), &self.op.call()).await,
+            None => self.op.client().permit(N::COLLECTION.write_domain(), &self.op.call()).await,
         }
     }
 
     async fn send(&self, request: &Request<'_>, permit: &DomainPermit) -> Result<Json, Error> {
         let (client, call) = (self.op.client(), self.op.call());
         match request {
-            Request::Post(path, params) => client.post(path, params, permit, &call).await,
-            Request::Put(path, params) => client.put(path, params, permit, &call).await,
-            Request::Delete(path, params) => client.delete(path, params, permit, &call).await,
+            Request::Post(target, params) => client.post(*target, params, permit, &call).await,
+            Request::Put(target, params) => client.put(*target, params, permit, &call).await,
+            Request::Delete(target, params) => client.delete(*target, params, permit, &call).await,
         }
     }
 }
@@ -135,12 +136,10 @@ impl<N: Operations> WritePermit for Writer<'_, N> {
             N::before_write(&self.op, None, planned).await?;
             let noun = self.resource.noun.model(planned)?;
             let key = noun.key();
-            let mut params = Params::new();
-            params.set(N::KEY, &key);
-            for (name, value) in N::ALWAYS.iter().copied().chain(noun.params().iter()) {
-                params.set(name, value);
-            }
-            self.write(&key, Request::Post(N::COLLECTION, &params)).await
+            let mut params = noun.params();
+            params.extend(N::COLLECTION.key().map(|name| (name, &key)));
+            params.extend(N::AT_CREATE.iter().chain(N::ALWAYS).copied());
+            self.write(&key, Request::Post(N::COLLECTION.into(), &params)).await
         }
         .boxed()
     }
@@ -152,19 +151,15 @@ impl<N: Operations> WritePermit for Writer<'_, N> {
             N::before_update(&self.op, &mut object, to).await?;
             let (before, after) = (self.resource.noun.model(&object)?, self.resource.noun.model(to)?);
             let key = after.key();
-            let (old, new) = (before.params(), after.params());
-            let (set, delete) = new.since(&old);
-            if set.is_empty() && delete.is_empty() {
+            let mut params = after.params().since(&before.params());
+            if params.is_empty() {
                 return Ok(());
             }
-            let mut params: Params = N::ALWAYS.iter().copied().chain(set).collect();
-            for name in delete {
-                params.delete(name);
-            }
+            params.extend(N::ALWAYS.iter().copied());
             if let Some(digest) = &from.revision {
                 params.set("digest", digest);
             }
-            self.write(&key, Request::Put(&N::COLLECTION_LIST.object(&key), &params)).await
+            self.write(&key, Request::Put(Target::Object(N::COLLECTION, &key), &params)).await
         }
         .boxed()
     }
@@ -181,7 +176,7 @@ impl<N: Operations> WritePermit for Writer<'_, N> {
             let noun = self.resource.noun.model(state)?;
             let key = noun.key();
             let params = N::delete_params(&self.op, &noun).await?;
-            let sent = self.write(&key, Request::Delete(&N::COLLECTION_LIST.object(&key), &params)).await;
+            let sent = self.write(&key, Request::Delete(Target::Object(N::COLLECTION, &key), &params)).await;
             // Whose answer was lost may have been carried out, with all that it does to others.
             if sent.as_ref().err().is_none_or(|failure| failure.cause == Cause::Ambiguous) {
                 N::deleted(&self.op.configured, &noun);
@@ -204,12 +199,4 @@ fn nowhere(given_up: &GivenUp, failure: &Failure) -> Failure {
         )
         .trim_end(),
     )
-}
-
-fn domain<N: Rest>() -> LockDomain {
-    match N::STORE {
-        Store::Ha => LockDomain::Ha,
-        Store::Replication => LockDomain::ReplicationCfg,
-        Store::Datacenter => LockDomain::DatacenterCfg,
-    }
 }

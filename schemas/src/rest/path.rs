@@ -27,7 +27,8 @@ pub(super) fn encode(segment: &str) -> String {
 ///
 /// URLs resolve dot segments (also `%2e%2e`) before they are sent, and pveproxy ignores empty ones,
 /// so that an identifier of `..` or of nothing would address another object.
-pub(super) fn is_plain(path: &str) -> bool {
+#[must_use]
+pub fn is_plain(path: &str) -> bool {
     let Some(below) = path.strip_prefix('/') else {
         return false;
     };
