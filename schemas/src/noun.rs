@@ -1,9 +1,8 @@
 //! What every noun says of itself beside its attributes.
 
 use schemars::JsonSchema;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value as Json;
+use serde::{Deserializer, Serialize};
 
 /// A resource or data source.
 pub trait Noun: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static {
@@ -19,7 +18,7 @@ pub trait Partly: Noun {
     type Partial: Default + From<Self>;
 
     /// What is known of the noun whose members are these; `None` is a member that is not known, null one that is unset.
-    fn known(member: impl Fn(&str) -> Option<Json>) -> Self::Partial;
+    fn known<'de, D: Deserializer<'de>>(member: impl Fn(&str) -> Option<D>) -> Self::Partial;
 
     /// The noun with the default in the place of every attribute that is unset and has one.
     #[must_use]

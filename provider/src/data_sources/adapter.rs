@@ -1,5 +1,6 @@
 //! What all data sources have in common: arguments in, answers fetched, noun out.
 
+use std::fmt::Display;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use futures_util::future::BoxFuture;
@@ -112,7 +113,7 @@ impl Reader<'_> {
     }
 
     /// What the user is told of an answer that the noun can't be made from.
-    pub fn unexpected(&self, problem: String) -> Failure {
+    pub fn unexpected(&self, problem: impl Display) -> Failure {
         Failure::refused(format!(
             "{}: the response can't be parsed: {problem}.\nCheck that `endpoint` is a node of the cluster.",
             self.title
@@ -163,7 +164,7 @@ impl<N: Source> DataSource for Adapter<N> {
         elements: &'a mut dyn Elements,
     ) -> BoxFuture<'a, Result<Value, Failure>> {
         Box::pin(async move {
-            let arguments = to_model(config).map_err(Failure::refused)?;
+            let arguments = to_model(config).map_err(|problem| Failure::refused(problem.to_string()))?;
             let configured = self.session.ready()?;
             let (client, ssh) = (configured.client.clone(), configured.ssh.clone());
             let (unknown, simulated) = (configured.unknown.clone(), configured.simulated.clone());

@@ -28,9 +28,14 @@ impl Attribute {
     }
 }
 
+/// What the struct of what is known of `noun` is called.
+pub fn name(noun: &Ident) -> Ident {
+    format_ident!("Partial{noun}")
+}
+
 /// What is made for the noun called `noun`.
 pub fn of(noun: &Ident, attributes: &[Attribute]) -> TokenStream {
-    let partial = format_ident!("Partial{noun}");
+    let partial = name(noun);
     let doc = format!("A [`{noun}`] as far as it is known: an attribute that is not known yet is `None`.");
     let names: Vec<&Ident> = attributes.iter().map(|attribute| &attribute.name).collect();
     let types = attributes.iter().map(|attribute| &attribute.ty);
@@ -66,8 +71,8 @@ pub fn of(noun: &Ident, attributes: &[Attribute]) -> TokenStream {
         impl crate::noun::Partly for #noun {
             type Partial = #partial;
 
-            fn known(member: impl Fn(&str) -> Option<serde_json::Value>) -> #partial {
-                #partial { #(#names: member(#members).and_then(|value| serde_json::from_value(value).ok()),)* }
+            fn known<'de, D: serde::Deserializer<'de>>(member: impl Fn(&str) -> Option<D>) -> #partial {
+                #partial { #(#names: member(#members).and_then(|value| serde::Deserialize::deserialize(value).ok()),)* }
             }
 
             fn with_defaults(mut self) -> Self {

@@ -1,4 +1,4 @@
-//! Values to and from `serde_json` trees, for typed models and for states of other schema versions.
+//! Values to and from `serde_json` trees: states of other schema versions, private data, defaults. Typed models need none.
 
 use serde_json::Value as Json;
 

@@ -1,11 +1,15 @@
 //! The tree of values that plans and states are made of.
 
+mod de;
 mod json;
 mod number;
+mod ser;
 
 use std::collections::BTreeMap;
 
+pub use de::ModelError;
 pub use number::Number;
+pub use ser::As;
 
 /// A value of Terraform's type system. A secret is an ordinary string here, so values are never logged.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Default)]

@@ -14,7 +14,7 @@ use pve_ha_manager::config::{Affinity, Name};
 pub(super) fn planned<N: Partly>(value: &Value) -> Partial<N> {
     N::known(|name| {
         let member = value.at(name);
-        member.is_wholly_known().then(|| member.to_json())
+        member.is_wholly_known().then_some(member)
     })
 }
 
