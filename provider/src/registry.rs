@@ -51,8 +51,10 @@ fn data_sources(session: &Arc<Session>) -> Vec<Box<dyn DataSource>> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value as Json;
+
     use super::provider;
-    use crate::framework::{Type, Value};
+    use crate::framework::{Block, Type, Value};
 
     #[test]
     fn arguments_of_data_sources_can_be_given_and_everything_else_is_computed() {
@@ -99,6 +101,37 @@ mod tests {
             "pve_replication_jobs.target",
         ];
         assert_eq!(filters, expected);
+    }
+
+    /// The formats that a JSON Schema names, at any depth.
+    fn formats<'a>(schema: &'a Json, found: &mut Vec<&'a str>) {
+        match schema {
+            Json::Object(members) => {
+                found.extend(members.get("format").and_then(Json::as_str));
+                members.values().for_each(|member| formats(member, found));
+            }
+            Json::Array(elements) => elements.iter().for_each(|element| formats(element, found)),
+            _ => {}
+        }
+    }
+
+    fn formats_of_block<'a>(block: &'a Block, found: &mut Vec<&'a str>) {
+        block.attributes.iter().for_each(|attribute| formats(&attribute.constraints, found));
+        block.blocks.iter().for_each(|nested| formats_of_block(&nested.block, found));
+    }
+
+    #[test]
+    fn every_format_that_a_schema_names_has_a_check() {
+        let provider = provider();
+        let mut found = Vec::new();
+        formats_of_block(&provider.schema().block, &mut found);
+        provider.resources().for_each(|(_, resource)| formats_of_block(&resource.schema().block, &mut found));
+        provider.data_sources().for_each(|(_, source)| formats_of_block(&source.schema().block, &mut found));
+        for format in ["pve-ha-sid", "pve-latin1-comment", "pve-fence-option", "pve-tag", "timeout"] {
+            assert!(found.contains(&format), "{format} is not in {found:?}");
+        }
+        found.retain(|name| pve_schemas::value::format(name).is_none());
+        assert!(found.is_empty(), "without a check: {found:?}");
     }
 
     #[test]

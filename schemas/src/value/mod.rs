@@ -24,43 +24,51 @@ pub use parsed::Malformed;
 pub use properties::Properties;
 pub use schedule::Schedule;
 
+/// What a format demands of a text; an error says it.
+pub type Check = fn(&str) -> Result<(), String>;
+
+/// The check of a format that schemas name; `None` if there is none of that name. A test looks up every format that a schema has.
+pub fn format(name: &str) -> Option<Check> {
+    fn parses<T: std::str::FromStr<Err = Malformed>>(text: &str) -> Result<(), String> {
+        text.parse::<T>().map(|_| ()).map_err(|malformed| malformed.0)
+    }
+    Some(match name {
+        "duration" => |text| duration(text).map(|_| ()).ok_or_else(|| duration::DEMAND.to_owned()),
+        "timeout" => |text| timeout(text).map(|_| ()).ok_or_else(|| duration::DEMAND_OF_TIMEOUT.to_owned()),
+        ConfigId::FORMAT => parses::<ConfigId>,
+        NodeName::FORMAT => parses::<NodeName>,
+        Sid::FORMAT => parses::<Sid>,
+        Comment::FORMAT => parses::<Comment>,
+        Latin1Comment::FORMAT => parses::<Latin1Comment>,
+        AsciiComment::FORMAT => parses::<AsciiComment>,
+        Schedule::FORMAT => parses::<Schedule>,
+        FenceAgent::FORMAT => parses::<FenceAgent>,
+        FenceName::FORMAT => parses::<FenceName>,
+        FenceNode::FORMAT => parses::<FenceNode>,
+        "cidr" => texts::cidr,
+        "date" => texts::date,
+        "email" => texts::email,
+        "ip" => texts::ip,
+        "kernel-module" => texts::kernel_module,
+        "pve-consent-text" => texts::consent,
+        "pve-fence-option" => fence::option_name,
+        "pve-fence-value" => fence::option_value,
+        "pve-http-proxy" => texts::http_proxy,
+        "pve-line" => texts::line,
+        "pve-mac-prefix" => texts::mac_prefix,
+        "pve-property-text" => texts::property_text,
+        "pve-tag" => texts::tag,
+        "pve-tag-color" => texts::tag_color,
+        // JSON Schema's own annotations of number widths.
+        "int64" | "uint64" | "uint32" | "double" => |_| Ok(()),
+        _ => return None,
+    })
+}
+
 /// Checks `text` against the named format of a schema.
 ///
 /// # Errors
 /// Says what the format demands.
-pub fn check(format: &str, text: &str) -> Result<(), String> {
-    fn parses<T: std::str::FromStr<Err = Malformed>>(text: &str) -> Result<(), String> {
-        text.parse::<T>().map(|_| ()).map_err(|malformed| malformed.0)
-    }
-    match format {
-        "duration" => duration(text).map(|_| ()).ok_or_else(|| duration::DEMAND.to_owned()),
-        "timeout" => timeout(text).map(|_| ()).ok_or_else(|| duration::DEMAND_OF_TIMEOUT.to_owned()),
-        ConfigId::FORMAT => parses::<ConfigId>(text),
-        NodeName::FORMAT => parses::<NodeName>(text),
-        Sid::FORMAT => parses::<Sid>(text),
-        Comment::FORMAT => parses::<Comment>(text),
-        Latin1Comment::FORMAT => parses::<Latin1Comment>(text),
-        AsciiComment::FORMAT => parses::<AsciiComment>(text),
-        Schedule::FORMAT => parses::<Schedule>(text),
-        FenceAgent::FORMAT => parses::<FenceAgent>(text),
-        FenceName::FORMAT => parses::<FenceName>(text),
-        FenceNode::FORMAT => parses::<FenceNode>(text),
-        "cidr" => texts::cidr(text),
-        "date" => texts::date(text),
-        "email" => texts::email(text),
-        "ip" => texts::ip(text),
-        "kernel-module" => texts::kernel_module(text),
-        "pve-consent-text" => texts::consent(text),
-        "pve-fence-option" => fence::option_name(text),
-        "pve-fence-value" => fence::option_value(text),
-        "pve-http-proxy" => texts::http_proxy(text),
-        "pve-line" => texts::line(text),
-        "pve-mac-prefix" => texts::mac_prefix(text),
-        "pve-property-text" => texts::property_text(text),
-        "pve-tag" => texts::tag(text),
-        "pve-tag-color" => texts::tag_color(text),
-        // JSON Schema's own annotations of number widths.
-        "int64" | "uint64" | "uint32" | "double" => Ok(()),
-        _ => Err(format!("the format {format} is not known")),
-    }
+pub fn check(name: &str, text: &str) -> Result<(), String> {
+    format(name).map_or_else(|| Err(format!("the format {name} is not known")), |check| check(text))
 }
