@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
+use crate::api::notifications::outbox::{Outcome, Record};
 use crate::auth::Credentials;
 use crate::auth::ticket::Keys;
 use crate::error::{ApiError, ApiResult, ErrorBody};
@@ -100,7 +101,7 @@ impl Cluster {
                 if !kept.locks.is_empty() {
                     self.until(now + self.write_time.as_secs_f64()).await;
                 }
-                return result;
+                return self.delivered(result).await;
             };
             drop(kept);
             if queued.as_ref().is_none_or(|place| place.lock != lock) {
@@ -110,6 +111,43 @@ impl Cluster {
                 return result;
             }
             self.until(now + PAUSE).await;
+        }
+    }
+
+    /// The answer of a call that sent a notification is how its delivery ended.
+    async fn delivered(&self, result: ApiResult<Reply>) -> ApiResult<Reply> {
+        let Ok(Reply { delivery: Some(ticket), .. }) = &result else { return result };
+        let ended = |world: &mut World| match world.notifications.outcome(*ticket) {
+            Some(Outcome::Pending) => None,
+            other => Some(other.cloned()),
+        };
+        match self.notified(ended).await {
+            Some(Outcome::Failed(failure)) => Err(ApiError::die(format!("Could not test target: {failure}"))),
+            _ => result,
+        }
+    }
+
+    /// All deliveries of notifications, as soon as none of them is pending.
+    pub async fn deliveries(&self) -> Vec<Record> {
+        let all = |world: &mut World| {
+            let log = &world.notifications;
+            log.is_settled().then(|| log.log().cloned().collect())
+        };
+        self.notified(all).await
+    }
+
+    /// Waits until `look` finds something, and looks again whenever a notification is sent or delivered.
+    pub(crate) async fn notified<T>(&self, look: impl Fn(&mut World) -> Option<T>) -> T {
+        loop {
+            let changed = self.world().notifications.changed();
+            let mut told = pin!(changed.notified());
+            told.as_mut().enable();
+            // Not part of the condition: the world must not be held while waiting.
+            let found = look(&mut self.world());
+            if let Some(found) = found {
+                return found;
+            }
+            told.await;
         }
     }
 

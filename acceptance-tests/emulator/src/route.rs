@@ -4,6 +4,7 @@
 
 use serde_json::Value;
 
+use crate::api::notifications::outbox::Ticket;
 use crate::error::{ApiError, ApiResult};
 use crate::schema::{Params, Schema};
 use crate::world::World;
@@ -52,6 +53,8 @@ pub enum Permission {
     CheckAny(&'static str, &'static [&'static str]),
     /// One of several conditions.
     Or(Vec<Permission>),
+    /// All of several conditions.
+    And(Vec<Permission>),
     /// No entry: only root@pam with a ticket.
     RootOnly,
 }
@@ -146,11 +149,13 @@ pub struct Reply {
     pub data: Value,
     /// `total`, for lists that page.
     pub total: Option<usize>,
+    /// The delivery of a notification whose end is the answer.
+    pub delivery: Option<Ticket>,
 }
 
 impl From<Value> for Reply {
     fn from(data: Value) -> Self {
-        Self { data, total: None }
+        Self { data, total: None, delivery: None }
     }
 }
 
@@ -256,6 +261,8 @@ impl Route {
             ("/cluster/backup", "file-jobs_cfg"),
             ("/cluster/replication", "file-replication_cfg"),
             ("/cluster/options", "file-datacenter_cfg"),
+            ("/cluster/notifications/endpoints", "file-notifications_cfg"),
+            ("/cluster/notifications/matchers", "file-notifications_cfg"),
             ("/access", "file-user_cfg"),
         ];
         domains.into_iter().find(|(prefix, _)| self.path.starts_with(prefix)).map(|(_, domain)| domain)
@@ -323,6 +330,7 @@ pub(crate) fn check_permission(
             let ok = options.iter().any(|p| check_permission(world, caller, p, value).is_ok());
             if ok { Ok(()) } else { Err(ApiError::permission(None)) }
         }
+        Permission::And(all) => all.iter().try_for_each(|p| check_permission(world, caller, p, value)),
         Permission::RootOnly => Err(ApiError::permission(Some("user != root@pam"))),
     }
 }

@@ -154,14 +154,21 @@ fn notifications_have_builtin_parts_until_they_are_changed() {
     let text = "sendmail: mail-to-root\n\tdisable true\n\tmailto-user root@pam\n\ngotify: phone\n\tserver http://g\n\n\
         matcher: fences\n\tmatch-field exact:type=fencing\n\tmatch-severity error\n\ttarget phone\n\n";
     cluster.world().write_file("/etc/pve/notifications.cfg", text);
-    let targets = get(&cluster, "/cluster/notifications/targets");
+    let targets = by_name(get(&cluster, "/cluster/notifications/targets"));
     let root = json!({"name": "mail-to-root", "type": "sendmail", "disable": 1, "origin": "modified-builtin"});
     assert_eq!(targets, json!([root, {"name": "phone", "type": "gotify", "origin": "user-created"}]));
-    let matchers = get(&cluster, "/cluster/notifications/matchers");
+    let matchers = by_name(get(&cluster, "/cluster/notifications/matchers"));
     let names: Vec<&Value> = matchers.as_array().unwrap().iter().map(|row| &row["name"]).collect();
-    assert_eq!(names, ["fences", "default-matcher"]);
-    assert_eq!(matchers[0]["match-field"], json!(["exact:type=fencing"]));
+    assert_eq!(names, ["default-matcher", "fences"]);
+    assert_eq!(matchers[1]["match-field"], json!(["exact:type=fencing"]));
     assert_eq!(get(&cluster, "/cluster/notifications/endpoints/gotify/phone")["server"], "http://g");
     let missing = call(&cluster, Method::Get, "/cluster/notifications/matchers/bogus", json!({}));
     assert_eq!(missing, Err("404 matcher 'bogus' not found\n".into()));
+}
+
+/// The lists of targets and matchers have no fixed order.
+fn by_name(list: Value) -> Value {
+    let mut rows = list.as_array().unwrap().clone();
+    rows.sort_by_key(|row| row["name"].as_str().unwrap().to_owned());
+    Value::Array(rows)
 }

@@ -5,7 +5,7 @@ pub mod backup;
 mod cluster;
 pub mod ha;
 pub(crate) mod nodes;
-mod notifications;
+pub mod notifications;
 pub mod options;
 pub mod replication;
 mod storage;

@@ -38,7 +38,10 @@ impl Schema {
                     let items = value.as_array().into_iter().flatten();
                     *value = Value::String(items.map(perl_text).collect::<Vec<_>>().join(","));
                 }
-                (false, Kind::Array(_)) if !value.is_null() => *value = Value::Array(vec![value.take()]),
+                // An empty text is false to Perl, and so not wrapped.
+                (false, Kind::Array(_)) if !value.is_null() && *value != "" => {
+                    *value = Value::Array(vec![value.take()]);
+                }
                 _ => {}
             }
         }
@@ -103,7 +106,7 @@ impl Prop {
         let fail = |got: &str| Err(format!("type check ('{name}') failed - got {got}"));
         match (&self.kind, value) {
             (Kind::Array(_), Value::Array(_)) | (Kind::Boolean, Value::Bool(_)) => Ok(()),
-            (Kind::Array(_), _) => Err(format!("{name}: type check ('{name}') failed")),
+            (Kind::Array(_), _) => Err(format!("type check ('{name}') failed")),
             (_, Value::Array(_)) => fail("ARRAY"),
             (_, Value::Object(_)) => fail("HASH"),
             (_, Value::Bool(_)) => fail("JSON::PP::Boolean"),

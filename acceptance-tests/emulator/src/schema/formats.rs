@@ -77,6 +77,16 @@ pub const EMAIL: Named = Named {
     },
 };
 
+/// `email-or-username`: an address, or what stands before the `@` of one.
+pub const EMAIL_OR_USERNAME: Named = Named {
+    name: "email-or-username",
+    check: |v| {
+        matches(v, r"^[\w+\-~]+(\.[\w+\-~]+)*(@[a-zA-Z0-9\-]+(\.[a-zA-Z0-9\-]+)*)?$", || {
+            "value does not look like a valid email address or user name".to_owned()
+        })
+    },
+};
+
 /// `pve-userid`: a name, an `@` and a realm.
 pub const USER_ID: Named = Named { name: "pve-userid", check: check_user_id };
 

@@ -2,7 +2,9 @@
 
 pub(crate) mod body;
 mod connection;
+mod courier;
 
+use std::collections::BTreeMap;
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::net::SocketAddr;
@@ -57,6 +59,8 @@ pub struct Options {
     pub write_time: Duration,
     /// How long a failed login takes while the clock runs by itself.
     pub failed_login_delay: Duration,
+    /// Where hosts outside of the cluster are, by `HOST:PORT`: notifications go nowhere else than to this machine.
+    pub hosts: BTreeMap<String, SocketAddr>,
     /// Offer SSH as well.
     pub ssh: bool,
     /// Log requests to stderr.
@@ -76,6 +80,7 @@ impl Default for Options {
             latency: Duration::ZERO,
             write_time: Duration::ZERO,
             failed_login_delay: Duration::ZERO,
+            hosts: BTreeMap::new(),
             ssh: false,
             log: false,
         }
@@ -232,6 +237,7 @@ impl Emulator {
         let tracker = TaskTracker::new();
         tracker.spawn(accept(listener, TlsAcceptor::from(identity.server), shared.clone(), tracker.clone()));
         tracker.spawn(daemons(shared.clone()));
+        courier::start(&shared, &tracker);
         let ssh = match shared.options.ssh {
             true => Some(ssh::start(&shared, &tracker, address, folder.path()).await?),
             false => None,

@@ -77,6 +77,8 @@ pub struct World {
     pub replication: crate::api::replication::State,
     /// What the nodes know of their backup jobs.
     pub backup: crate::api::backup::State,
+    /// Notifications on their way, and what became of the others.
+    pub notifications: crate::api::notifications::outbox::State,
     /// Section config files as last parsed.
     pub sections: Cache<Sections>,
     /// JSON files as last parsed.

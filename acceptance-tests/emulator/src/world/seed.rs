@@ -190,6 +190,7 @@ impl Seed {
             crm: Crm::default(),
             replication: crate::api::replication::State::default(),
             backup: crate::api::backup::State::default(),
+            notifications: crate::api::notifications::outbox::State::default(),
             sections: Default::default(),
             documents: Default::default(),
             files: BTreeMap::new(),

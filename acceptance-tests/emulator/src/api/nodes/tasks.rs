@@ -101,7 +101,7 @@ fn tasks(call: &mut Call<'_>) -> ApiResult<Reply> {
     let limit = number(params.int("limit"), 50);
     let data = found.iter().skip(start).take(limit).map(|task| Value::Object(row(task))).collect();
     // Without a single task there is no total either.
-    Ok(Reply { data: Value::Array(data), total: (!found.is_empty()).then_some(found.len()) })
+    Ok(Reply { data: Value::Array(data), total: (!found.is_empty()).then_some(found.len()), delivery: None })
 }
 
 fn status_class(task: &Task) -> &'static str {
@@ -140,7 +140,7 @@ fn log_lines(call: &mut Call<'_>) -> ApiResult<Reply> {
     };
     let shown = lines.iter().enumerate().skip(start).take(limit);
     let data = shown.map(|(i, line)| json!({"n": i + 1, "t": line})).collect();
-    Ok(Reply { data: Value::Array(data), total: Some(lines.len()) })
+    Ok(Reply { data: Value::Array(data), total: Some(lines.len()), delivery: None })
 }
 
 fn stop(call: &mut Call<'_>) -> ApiResult<Value> {

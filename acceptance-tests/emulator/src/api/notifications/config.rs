@@ -1,100 +1,155 @@
-//! `/etc/pve/notifications.cfg`, parsed, together with what `proxmox-notify` brings along.
-
-use std::sync::LazyLock;
+//! The configuration: both files, parsed, together with what `proxmox-notify` brings along.
+//!
+//! Invariant: the built-in target and the built-in matcher are always there, whatever the files say.
 
 use aws_lc_rs::digest::{SHA256, digest as sha2};
 use serde_json::{Map, Value, json};
 
-use crate::schema::Prop;
-use crate::section_config::{FileType, Opt, Plugin, Section, Values};
+use super::file::{File, Section};
+use super::kinds::Kind;
+use crate::error::{ApiError, ApiResult};
+use crate::section_config::bytes;
 use crate::world::World;
 
-const NOTIFICATIONS: &str = "/etc/pve/notifications.cfg";
-/// The type of matchers.
-pub(super) const MATCHER: &str = "matcher";
-
-/// A target or a matcher.
-pub(super) struct Entry {
-    pub(super) kind: String,
-    pub(super) name: String,
-    pub(super) values: Values,
-    pub(super) origin: &'static str,
+/// Both files.
+#[derive(Clone, Debug)]
+pub(super) struct Config {
+    /// Targets and matchers.
+    pub(super) sections: Vec<Section>,
+    /// Their secrets.
+    pub(super) secrets: Vec<Section>,
+    /// SHA-256 of the text of the public file.
+    pub(super) digest: String,
 }
 
-impl Entry {
-    /// Everything about it but where it comes from.
-    pub(super) fn object(&self) -> Map<String, Value> {
-        let mut object: Map<String, Value> = self.values.clone().into_iter().collect();
-        object.insert("name".to_owned(), json!(self.name));
-        object
+impl Config {
+    pub(super) fn read(world: &World) -> Self {
+        let [mut sections, secrets] = File::ALL.map(|file| file.parse(&bytes::to_utf8(world.file(file.path()))));
+        for builtin in builtin() {
+            if !sections.iter().any(|section| section.name == builtin.name) {
+                sections.push(builtin);
+            }
+        }
+        let text = bytes::raw(world.file(File::Public.path()));
+        Self { sections, secrets, digest: hex(sha2(&SHA256, &text).as_ref()) }
+    }
+
+    /// Writes both files.
+    ///
+    /// # Errors
+    /// A value can't be written: nothing is.
+    pub(super) fn write(&self, world: &mut World) -> ApiResult<()> {
+        // The error of proxmox-notify and its source have the same text, and both are printed.
+        let refuse = |why: String| ApiError::die(format!("could not serialize configuration: {why}: {why}"));
+        let public = File::Public.render(&self.sections).map_err(refuse)?;
+        let private = File::Private.render(&self.secrets).map_err(refuse)?;
+        for (file, text) in [(File::Public, public), (File::Private, private)] {
+            world.write_file(file.path(), bytes::from_utf8(&text));
+        }
+        Ok(())
+    }
+
+    /// Whatever has that name.
+    pub(super) fn named(&self, name: &str) -> Option<&Section> {
+        self.sections.iter().find(|section| section.name == name)
+    }
+
+    /// The target of that name.
+    pub(super) fn target(&self, name: &str) -> Option<&Section> {
+        self.named(name).filter(|section| section.kind != Kind::Matcher)
+    }
+
+    /// The section of that kind and name.
+    ///
+    /// # Errors
+    /// 404
+    pub(super) fn find(&self, kind: Kind, name: &str) -> ApiResult<&Section> {
+        let found = self.named(name).filter(|section| section.kind == kind);
+        found.ok_or_else(|| ApiError::new(404, format!("{} '{name}' not found\n", kind.noun())))
+    }
+
+    /// The targets or matchers of a kind.
+    pub(super) fn of_kind(&self, kind: Kind) -> impl Iterator<Item = &Section> {
+        self.sections.iter().filter(move |section| section.kind == kind)
+    }
+
+    /// The secrets of a target.
+    pub(super) fn secrets_of(&self, name: &str) -> Option<&Section> {
+        self.secrets.iter().find(|section| section.name == name)
     }
 }
 
-static TYPES: LazyLock<FileType> = LazyLock::new(|| {
-    let text = |name| Opt::optional(name, Prop::string());
-    let flag = |name| Opt::optional(name, Prop::boolean());
-    let list = |name| Opt::optional(name, Prop::array(Prop::string()));
-    let mails = || [text("from-address"), text("author"), list("mailto"), list("mailto-user")];
-    let plugin = |kind, own: Vec<Opt>| {
-        let options = own.into_iter().chain([text("comment"), flag("disable")]).collect();
-        Plugin { kind, options }
-    };
-    let smtp = [text("server"), Opt::optional("port", Prop::integer()), text("mode"), text("username")];
-    let matcher = ["match-field", "match-severity", "match-calendar", "target"].map(list);
-    FileType {
-        plugins: vec![
-            plugin("sendmail", mails().into()),
-            plugin("gotify", vec![text("server")]),
-            plugin("smtp", mails().into_iter().chain(smtp).collect()),
-            plugin("webhook", vec![text("url"), text("method"), text("body"), list("header"), list("secret")]),
-            plugin(MATCHER, matcher.into_iter().chain([text("mode"), flag("invert-match")]).collect()),
-        ],
-        typed_ids: false,
-    }
-});
-
-/// Everything, what the file says first, in its order.
-pub(super) fn read(world: &World) -> Vec<Entry> {
-    let mut builtin = builtin();
-    let mut entries = Vec::new();
-    for section in TYPES.parse(world.file(NOTIFICATIONS)).list {
-        let origin = match builtin.iter().position(|entry| entry.name == section.id) {
-            Some(at) if is_same(&builtin.remove(at), &section) => "builtin",
+impl Section {
+    /// Where it comes from. This is found by comparison: a built-in that is written back as it was is no modified one.
+    pub(super) fn origin(&self) -> &'static str {
+        match builtin().iter().find(|builtin| builtin.name == self.name) {
+            Some(builtin) if builtin == self => "builtin",
             Some(_) => "modified-builtin",
             None => "user-created",
-        };
-        entries.push(Entry { kind: section.kind, name: section.id, values: section.values, origin });
+        }
     }
-    entries.extend(builtin);
-    entries
+
+    /// A section as the API shows it; of secrets there are only the names.
+    pub(super) fn object(&self, secrets: Option<&Section>) -> Map<String, Value> {
+        let shown = |value: &Value| match value {
+            Value::Bool(flag) => json!(u8::from(*flag)),
+            other => other.clone(),
+        };
+        let mut object: Map<String, Value> =
+            self.values.iter().map(|(name, value)| (name.clone(), shown(value))).collect();
+        if let Some(list) = secrets.filter(|_| self.kind == Kind::Webhook).map(|secrets| secrets.list("secret"))
+            && !list.is_empty()
+        {
+            let name = |text: &String| super::pair::Pair::parse(text).map(|pair| format!("name={}", pair.name)).ok();
+            object.insert("secret".to_owned(), list.iter().filter_map(name).collect());
+        }
+        object.insert("name".to_owned(), json!(self.name));
+        object.insert("origin".to_owned(), json!(self.origin()));
+        object
+    }
+
+    /// A property as text.
+    pub(super) fn text(&self, name: &str) -> Option<&str> {
+        self.values.get(name).and_then(Value::as_str)
+    }
+
+    /// A list, empty if there is none.
+    pub(super) fn list(&self, name: &str) -> Vec<String> {
+        let items = self.values.get(name).and_then(Value::as_array).into_iter().flatten();
+        items.filter_map(Value::as_str).map(str::to_owned).collect()
+    }
+
+    /// Whether a flag is set.
+    pub(super) fn flag(&self, name: &str) -> bool {
+        self.values.get(name).and_then(Value::as_bool).unwrap_or(false)
+    }
 }
 
-/// SHA-256 of the file's text.
-pub(super) fn digest(world: &World) -> String {
-    sha2(&SHA256, world.file(NOTIFICATIONS).as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+/// Whether a name is that of a built-in.
+pub(super) fn is_builtin(name: &str) -> bool {
+    builtin().iter().any(|builtin| builtin.name == name)
 }
 
-fn builtin() -> Vec<Entry> {
-    let entry = |kind: &str, name: &str, values: Value| Entry {
-        kind: kind.to_owned(),
+fn builtin() -> [Section; 2] {
+    let section = |kind, name: &str, values: Value| Section {
+        kind,
         name: name.to_owned(),
         values: values.as_object().cloned().unwrap_or_default().into_iter().collect(),
-        origin: "builtin",
     };
-    vec![
-        entry(
-            "sendmail",
+    [
+        section(
+            Kind::Sendmail,
             "mail-to-root",
             json!({"comment": "Send mails to root@pam's email address", "mailto-user": ["root@pam"]}),
         ),
-        entry(
-            MATCHER,
+        section(
+            Kind::Matcher,
             "default-matcher",
             json!({"comment": "Route all notifications to mail-to-root", "mode": "all", "target": ["mail-to-root"]}),
         ),
     ]
 }
 
-fn is_same(builtin: &Entry, section: &Section) -> bool {
-    builtin.kind == section.kind && builtin.values == section.values
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -65,7 +65,7 @@ fn log(call: &mut Call<'_>) -> ApiResult<Reply> {
         Some(limit) => limit,
     };
     let page = lines.iter().enumerate().skip(start).take(limit).map(|(at, text)| json!({"n": at + 1, "t": text}));
-    Ok(Reply { data: page.collect(), total: Some(lines.len()) })
+    Ok(Reply { data: page.collect(), total: Some(lines.len()), delivery: None })
 }
 
 /// Forgets the last attempt, so that the job is due at the scheduler's next pass.
