@@ -18,6 +18,7 @@ pub mod output;
 pub mod plan;
 pub mod process;
 pub mod promise;
+pub mod receivers;
 pub mod replay;
 pub mod runtime;
 pub mod soak;

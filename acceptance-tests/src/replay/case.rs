@@ -74,6 +74,8 @@ pub enum Action {
     Command(Box<Command>),
     /// A text of fence.cfg, and how Proxmox reads it.
     Fence(Box<Fence>),
+    /// What the receivers of notifications got since they were looked at last.
+    Received(Vec<Value>),
     /// A kind that the replay doesn't play.
     Unplayed(String),
 }
@@ -235,6 +237,7 @@ fn parse_step(line: &str) -> Result<Step, serde_json::Error> {
         }
         Some("command") => Action::Command(serde_json::from_value(value)?),
         Some("fence") => Action::Fence(serde_json::from_value(value)?),
+        Some("received") => Action::Received(serde_json::from_value::<Received>(value)?.received),
         Some(other) => Action::Unplayed(other.to_owned()),
     };
     Ok(Step { n, action })
@@ -251,6 +254,11 @@ struct Until {
     path: String,
     pointer: String,
     equals: Option<Value>,
+}
+
+#[derive(Deserialize)]
+struct Received {
+    received: Vec<Value>,
 }
 
 #[derive(Deserialize)]
@@ -294,6 +302,10 @@ mod tests {
             Action::Guest { args, .. } if args == ["100", "pve1", "pve2"]
         ));
         assert!(matches!(kind(r#"{"n":1,"kind":"fence","text":"x"}"#), Action::Fence(fence) if fence.text == "x"));
+        assert!(matches!(
+            kind(r#"{"n":1,"kind":"received","action":"check","received":[{}]}"#),
+            Action::Received(entries) if entries.len() == 1
+        ));
         assert!(matches!(kind(r#"{"n":1,"kind":"dance"}"#), Action::Unplayed(kind) if kind == "dance"));
         assert!(matches!(kind(r#"{"files":{"/x":null}}"#), Action::Files(files) if files.files.len() == 1));
     }

@@ -22,9 +22,12 @@ fn normalise(path: &str, text: &str, free_order: bool) -> String {
         text = text.split_inclusive('\n').map(sort_nodes).collect();
     }
     if free_order {
-        let mut sections: Vec<&str> = text.split_inclusive("\n\n").collect();
+        // Of some files the last section ends as all do, of others with its last line.
+        let body = text.trim_end_matches('\n');
+        let end = text[body.len()..].to_owned();
+        let mut sections: Vec<&str> = body.split("\n\n").collect();
         sections.sort_unstable();
-        text = sections.concat();
+        text = sections.join("\n\n") + &end;
     }
     text
 }
@@ -48,6 +51,8 @@ mod tests {
         assert!(differ("/etc/pve/ha/rules.cfg", "x: a\n\tnodes b,a\n\n", "x: a\n\tnodes a,b\n\n", false));
         assert!(differ("/f", "a: 1\n\tx\n\nb: 2\n\n", "b: 2\n\na: 1\n\tx\n\n", false));
         assert!(!differ("/f", "a: 1\n\tx\n\nb: 2\n\n", "b: 2\n\na: 1\n\tx\n\n", true));
+        assert!(!differ("/f", "a: 1\n\nb: 2\n", "b: 2\n\na: 1\n", true));
+        assert!(differ("/f", "a: 1\n\nb: 2\n", "b: 2\n\na: 1\n\n", true));
         assert!(difference("/f", None, Some(""), true).is_some());
         assert!(difference("/f", None, None, false).is_none());
     }

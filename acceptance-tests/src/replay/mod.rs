@@ -13,6 +13,7 @@ mod files;
 mod master;
 mod play;
 mod pointer;
+mod received;
 mod report;
 mod request;
 mod seed;

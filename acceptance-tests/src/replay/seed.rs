@@ -6,6 +6,7 @@ use pve_emulator::{Emulator, Handle, Initial, Options, Release, Seed, StartError
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 /// A running emulator and the credentials that its start state knows.
@@ -77,14 +78,14 @@ fn seed_of(case: &Case, path: &Path) -> Result<(Value, Credentials), SeedError> 
 }
 
 /// Starts an emulator for `case`.
-pub(super) async fn start(case: &Case, path: &Path) -> Result<Stage, SeedError> {
+pub(super) async fn start(case: &Case, path: &Path, hosts: BTreeMap<String, SocketAddr>) -> Result<Stage, SeedError> {
     let (seed, credentials) = seed_of(case, path)?;
     let seed =
         Seed::parse(&seed.to_string()).map_err(|source| SeedError::Malformed { path: path.to_owned(), source })?;
     let release = if case.header.pve == 8 { Release::V8 } else { Release::V9 };
     let initial = if case.header.initial == "fresh" { Initial::Fresh } else { Initial::Seed };
     let clock = Some(super::control::before_the_first_step());
-    let options = Options { release, seed: Some(seed), initial, clock, ..Options::default() };
+    let options = Options { release, seed: Some(seed), initial, clock, hosts, ..Options::default() };
     let emulator = Emulator::start(options).await?;
     Ok(Stage { emulator, credentials })
 }
