@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::command::Command;
 use super::config::{Config, Name, Requested};
-use super::nodes::{Member, Nodes};
+use super::nodes::{Member, NodeState, Nodes};
 use super::service::Uid;
 use super::status::{LrmStatus, SharedLrmStatus, Status};
 use super::usage::{Bystander, Capacity, Size};
@@ -29,6 +29,8 @@ pub trait Environment {
     fn fresh_uid(&mut self) -> Uid;
     /// A line for the node's log.
     fn log(&mut self, level: Level, text: &str);
+    /// Notifies the administrators of a fence.
+    fn notify_fence(&mut self, _notice: &FenceNotice<'_>) {}
 
     /// The manager's status as last written.
     fn manager_status(&self) -> Arc<Status>;
@@ -74,6 +76,19 @@ pub trait Environment {
     fn act(&mut self, sid: &str, action: Action<'_>) -> Progress;
     /// Whether the node is going down: `Some(true)` to come back.
     fn shutting_down(&self) -> Option<bool>;
+}
+
+/// A fence that begins or is done. Of nothing else the managers notify.
+#[derive(Clone, Copy, Debug)]
+pub struct FenceNotice<'a> {
+    /// The node that is fenced.
+    pub node: &'a Name,
+    /// The state that it is in from now on.
+    pub state: NodeState,
+    /// `FENCE` or `SUCCEED`.
+    pub prefix: &'static str,
+    /// The sentence behind it.
+    pub status: &'a str,
 }
 
 /// What a local resource manager does to a guest.

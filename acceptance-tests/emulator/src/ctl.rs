@@ -215,6 +215,16 @@ enum Action {
         /// Whether HA was used before
         initial: Option<InitialState>,
     },
+    /// Print the notifications that were sent, and their outcome; waits for those that are being sent
+    Notifications {},
+    /// Make updates of packages available on a node, and notify of them
+    PackageUpdates {
+        /// Name of the node
+        node: String,
+        /// PACKAGE=VERSION for each update
+        #[arg(required = true)]
+        updates: Vec<String>,
+    },
     /// Print the number of API requests
     Counters {
         /// Set all counts to 0
@@ -327,6 +337,9 @@ fn request(action: Action) -> Result<(String, Value), Failure> {
                 "kind": kind, "method": method, "path": path, "skip": skip, "count": count, "ms": ms, "edit": edit,
             });
             ("fault", fault)
+        }
+        Action::PackageUpdates { node, updates } => {
+            ("package-updates", json!({"node": node, "updates": parameters(&updates)?}))
         }
         Action::Edit { file: Some(file), .. } => ("edit", json!({"file": file, "text": stdin()?})),
         Action::Edit { file: None, call } => ("edit", api_call(&call)?),

@@ -1,6 +1,7 @@
 //! Fencing: waiting for the proof that a node is gone.
 
-use crate::environment::{Environment, Level};
+use crate::config::Name;
+use crate::environment::{Environment, FenceNotice, Level};
 use crate::nodes::{NodeId, NodeState};
 use crate::service::State;
 
@@ -45,15 +46,22 @@ impl Manager {
         if state != NodeState::Fence {
             self.nodes.set_state(node, NodeState::Fence);
             self.log_node(env, node, state, NodeState::Fence);
-            env.log(Level::Notice, &format!("FENCE: Try to fence node '{name}'"));
+            announce(env, &name, NodeState::Fence, "FENCE", &format!("Try to fence node '{name}'"));
         }
         if !env.agent_lock(&name) {
             return false;
         }
-        env.log(Level::Info, &format!("fencing: acknowledged - got agent lock for node '{name}'"));
+        let status = format!("fencing: acknowledged - got agent lock for node '{name}'");
+        env.log(Level::Info, &status);
         self.nodes.set_state(node, NodeState::Unknown);
         self.log_node(env, node, NodeState::Fence, NodeState::Unknown);
-        env.log(Level::Notice, &format!("SUCCEED: fencing: acknowledged - got agent lock for node '{name}'"));
+        announce(env, &name, NodeState::Unknown, "SUCCEED", &status);
         true
     }
+}
+
+/// Twice per fence: a line in the log, which is the title of the notification as well.
+fn announce(env: &mut impl Environment, node: &Name, state: NodeState, prefix: &'static str, status: &str) {
+    env.log(Level::Notice, &format!("{prefix}: {status}"));
+    env.notify_fence(&FenceNotice { node, state, prefix, status });
 }

@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use super::faults::Fault;
-use super::{machines, upkeep};
+use super::{machines, notifications, upkeep};
 use crate::route::Method;
 use crate::server::Shared;
 use crate::world::seed::{Initial, Seed};
@@ -42,6 +42,7 @@ pub(super) fn run(shared: &Shared, action: &str, body: Value) -> Outcome {
         }
         other => machines::run(shared, other, &body)
             .or_else(|| upkeep::run(shared, other, &body))
+            .or_else(|| notifications::run(shared, other, &body))
             .unwrap_or_else(|| Err(format!("no such action: {other}"))),
     }
 }

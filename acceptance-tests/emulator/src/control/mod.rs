@@ -27,6 +27,8 @@
 //! | `upgrade` | `{"version":V?,"node":NAME?}` | installs a version on a node or on all, from PVE 8 to 9 on all but the last; without one on the last, too |
 //! | `seed` | `{"initial":"seed"\|"fresh","seed":{…}?}` | begins anew |
 //! | `locks` | – | who holds which cluster lock since when, and how many API calls wait for it and have waited so far |
+//! | `notifications` | – | what was sent to which target and how that ended, in order; waits for what is on its way |
+//! | `package-updates` | `{"node":NAME,"updates":{PACKAGE:VERSION}}` | a node finds updates of packages, and notifies of them |
 //! | `counters`, `counters/reset` | – | what was asked of the API |
 //!
 //! Invariant: nothing here is part of Proxmox's API, and nothing of Proxmox's API is here. Only local callers get in.
@@ -37,6 +39,7 @@ pub mod commands;
 pub mod counters;
 pub mod faults;
 mod machines;
+mod notifications;
 mod upkeep;
 
 use bytes::Bytes;
@@ -45,6 +48,9 @@ use serde_json::{Value, json};
 use crate::error::ApiResult;
 use crate::server::Shared;
 use crate::world::seed::Seed;
+
+/// The path of the call that lists notifications.
+pub(crate) const NOTIFICATIONS: &str = "/emulator/notifications";
 
 /// What the control plane keeps.
 pub(crate) struct Control {

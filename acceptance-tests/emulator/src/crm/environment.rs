@@ -5,16 +5,17 @@ use std::sync::Arc;
 
 use pve_ha_manager::command::Command;
 use pve_ha_manager::config::{Config, Name, Requested};
-use pve_ha_manager::environment::{Action, Environment, Level, Progress};
-use pve_ha_manager::nodes::{Member, Nodes};
+use pve_ha_manager::environment::{Action, Environment, FenceNotice, Level, Progress};
+use pve_ha_manager::nodes::{Member, NodeState, Nodes};
 use pve_ha_manager::service::Uid;
-use pve_ha_manager::status::{LrmStatus, SharedLrmStatus, Status};
+use pve_ha_manager::status::{LrmStatus, ServiceStatus, SharedLrmStatus, Status};
 use pve_ha_manager::usage::{Bystander, Capacity, Size};
 
 use super::{MANAGER_STATUS, Shared, document, lrm_status, migration};
 use crate::api::ha::commands::CRM_COMMANDS;
 use crate::api::ha::files;
 use crate::api::nodes::figures;
+use crate::api::notifications::event::{Event, Fence, Managed};
 use crate::world::{Guest, GuestKind, Pve, World};
 
 const MIB: u64 = 1024 * 1024;
@@ -62,6 +63,28 @@ impl Environment for At<'_> {
     fn log(&mut self, level: Level, text: &str) {
         let line = format!("{} {}: {level:?}: {text}", self.world.now(), self.node);
         self.shared.note(line);
+    }
+
+    fn notify_fence(&mut self, notice: &FenceNotice<'_>) {
+        let status = &self.shared.status;
+        let state = |(node, state): (&Name, &NodeState)| {
+            let state = if node == notice.node { notice.state } else { *state };
+            (node.to_string(), state.as_str().to_owned())
+        };
+        let service = |(sid, service): (&Name, &ServiceStatus)| {
+            let state = service.state.as_str().to_owned();
+            (sid.to_string(), Managed { state, node: service.node.to_string(), running: service.running })
+        };
+        let fence = Fence {
+            node: notice.node.to_string(),
+            master: self.node.to_string(),
+            prefix: notice.prefix,
+            status: notice.status.to_owned(),
+            nodes: status.node_status.iter().map(state).collect(),
+            resources: status.services.iter().map(service).collect(),
+        };
+        let event = Event::fencing(&fence, self.world.now());
+        self.world.notify(&event, &self.node);
     }
 
     fn manager_status(&self) -> Arc<Status> {

@@ -111,6 +111,10 @@ async fn control_answer(shared: &Shared, peer: SocketAddr, request: hyper::Reque
         return respond(403, "", r#"{"error":"local callers only"}"#.to_owned(), true);
     }
     let body = body::read(&head, incoming).await;
+    if head.uri.path() == crate::control::NOTIFICATIONS {
+        // The list is one of deliveries that have ended.
+        shared.cluster.deliveries().await;
+    }
     let (status, text) = crate::control::handle(shared, &head.method, head.uri.path(), body);
     respond(status, "", text, true)
 }

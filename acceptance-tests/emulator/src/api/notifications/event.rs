@@ -67,8 +67,19 @@ pub struct Fence {
     pub status: String,
     /// The state of each node.
     pub nodes: BTreeMap<String, String>,
-    /// Each HA resource with its state and its node.
-    pub resources: BTreeMap<String, (String, String)>,
+    /// The HA resources.
+    pub resources: BTreeMap<String, Managed>,
+}
+
+/// An HA resource.
+#[derive(Clone, Debug)]
+pub struct Managed {
+    /// Its state.
+    pub state: String,
+    /// The node it is on.
+    pub node: String,
+    /// Its start was reported.
+    pub running: bool,
 }
 
 /// A replication job that failed.
@@ -83,7 +94,7 @@ pub struct FailedReplication {
     /// When it runs.
     pub schedule: String,
     /// How often it has failed in a row.
-    pub failures: u32,
+    pub failures: i64,
     /// When it succeeded last, 0 for never.
     pub last_sync: i64,
     /// Why it failed.
@@ -140,9 +151,10 @@ impl Event {
     #[must_use]
     pub fn fencing(fence: &Fence, time: i64) -> Self {
         let nodes = fence.nodes.iter().map(|(node, status)| json!({"node": node, "status": status}));
-        let resources = fence.resources.iter().map(|(sid, (state, node))| {
-            json!({"resource": sid, "state": state, "node": node, "running": state == "started"})
-        });
+        let resources = fence
+            .resources
+            .iter()
+            .map(|(sid, of)| json!({"resource": sid, "state": of.state, "node": of.node, "running": of.running}));
         let data = json!({
             "fence-prefix": fence.prefix, "fence-status": fence.status, "fence-timestamp": time,
             "is-success": fence.prefix == "SUCCEED", "failed-node": fence.node, "master-node": fence.master,

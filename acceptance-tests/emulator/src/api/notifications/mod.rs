@@ -24,6 +24,7 @@ mod write;
 use crate::api::cluster_index;
 use crate::error::{ApiError, ApiResult};
 use crate::route::{Call, Permission, Reply, Route};
+use crate::world::World;
 use config::Config;
 use kinds::{Kind, named};
 
@@ -92,6 +93,12 @@ fn writing(kind: Kind) -> Permission {
     let network =
         Permission::Or(vec![Permission::root(&["Sys.Audit", "Sys.Modify"]), Permission::root(&["Sys.AccessNetwork"])]);
     Permission::And(vec![modifying(), network])
+}
+
+/// Notifies of a run of vzdump that is over. `notification-mode` of the job is the caller's: with `legacy-sendmail` there is no event.
+pub fn backup_finished(world: &mut World, backup: &event::Backup) {
+    let event = event::Event::vzdump(backup, world.now());
+    world.notify(&event, &backup.node);
 }
 
 /// Sends a test to a target, be it disabled. The answer is how the delivery ended.

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::{Value, json};
 use tokio::sync::Notify;
@@ -17,13 +18,15 @@ use crate::world::World;
 /// How many deliveries are kept in mind.
 const KEPT: usize = 1000;
 
+/// The number of the last delivery of all worlds: one that ends when its world is replaced is none of the new world's.
+static LAST: AtomicU64 = AtomicU64::new(0);
+
 /// What is to be sent, and what was.
 #[derive(Debug, Default)]
 pub struct State {
     log: VecDeque<Record>,
     queue: VecDeque<(Ticket, Delivery)>,
     aside: VecDeque<(Ticket, Delivery)>,
-    last: u64,
     changed: Option<Arc<Notify>>,
 }
 
@@ -97,8 +100,7 @@ impl State {
     }
 
     fn keep(&mut self, event: &Event, delivery: &Delivery) -> Ticket {
-        self.last += 1;
-        let ticket = Ticket(self.last);
+        let ticket = Ticket(LAST.fetch_add(1, Ordering::Relaxed) + 1);
         self.log.push_back(Record {
             ticket,
             time: event.time,

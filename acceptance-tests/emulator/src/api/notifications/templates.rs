@@ -132,7 +132,7 @@ The following updates are available:
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::notifications::event::{Backup, FailedReplication, Fence};
+    use crate::api::notifications::event::{Backup, FailedReplication, Fence, Managed};
     use crate::clock::Clock;
     use crate::world::Pve;
     use crate::world::seed::{Initial, Seed};
@@ -142,13 +142,14 @@ mod tests {
     }
 
     fn fence() -> Event {
+        let resource = Managed { state: "fence".to_owned(), node: "pve3".to_owned(), running: true };
         let fence = Fence {
             node: "pve3".to_owned(),
             master: "pve1".to_owned(),
             prefix: "FENCE",
             status: "Try to fence node 'pve3'".to_owned(),
             nodes: [("pve3".to_owned(), "fence".to_owned())].into(),
-            resources: [("vm:102".to_owned(), ("fence".to_owned(), "pve3".to_owned()))].into(),
+            resources: [("vm:102".to_owned(), resource)].into(),
         };
         Event::fencing(&fence, 1000)
     }

@@ -2,6 +2,7 @@
 
 use super::state::{JobState, LocalJob, Run, local_jobs};
 use super::{config, parse_job_id};
+use crate::api::notifications::event::{Event, FailedReplication};
 use crate::world::World;
 
 /// The second of a minute in which pvescheduler wakes.
@@ -91,7 +92,22 @@ fn finish(world: &mut World, node: &str, run: &Run) {
         return;
     }
     let state = world.replication.nodes.entry(node.to_owned()).or_default();
-    record(state.jobs.entry(run.job.clone()).or_default(), run, outcome);
+    let state = state.jobs.entry(run.job.clone()).or_default();
+    record(state, run, outcome);
+    if let Some(error) = state.error.clone().filter(|_| is_reported(state.fail_count)) {
+        let schedule = job.text("schedule").unwrap_or_else(|| "*/15".to_owned());
+        let (failures, last_sync) = (state.fail_count, state.last_sync);
+        let (node, job) = (node.to_owned(), run.job.clone());
+        let failed = FailedReplication { node, job, target, schedule, failures, last_sync, error };
+        let event = Event::replication(&failed, world.now());
+        world.notify(&event, &failed.node);
+    }
+}
+
+/// Proxmox notifies of the first three failures in a row. A job is then tried every half hour, and it notifies after one day of
+/// failures, after two, after four.
+fn is_reported(failures: i64) -> bool {
+    failures <= 3 || (failures % 48 == 0 && u64::try_from(failures / 48).is_ok_and(u64::is_power_of_two))
 }
 
 fn record(state: &mut JobState, run: &Run, outcome: Result<(), String>) {
@@ -132,4 +148,15 @@ fn unreachable(world: &World, target: &str, job: &str) -> String {
     format!(
         "command '/usr/bin/ssh -e none -o 'BatchMode=yes' -o 'HostKeyAlias={target}' -o 'UserKnownHostsFile=/etc/pve/nodes/{target}/ssh_known_hosts' -o 'GlobalKnownHostsFile=none' root@{address} -- pvesr prepare-local-job {job}' failed: exit code 255"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_are_reported_less_and_less_often() {
+        let reported: Vec<i64> = (1..400).filter(|failures| is_reported(*failures)).collect();
+        assert_eq!(reported, [1, 2, 3, 48, 96, 192, 384]);
+    }
 }

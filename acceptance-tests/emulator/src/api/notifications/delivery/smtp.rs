@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use lettre::address::AddressError;
 use lettre::message::{Mailbox, Message, MultiPart, header};
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Tls, TlsParameters};
@@ -96,11 +97,10 @@ pub(in super::super) fn pack(sending: &Sending<'_>) -> Result<Envelope, String> 
 }
 
 fn message(sending: &Sending<'_>) -> Result<Message, String> {
-    let from = sending.target.text("from-address").unwrap_or_default();
-    let from = from.parse().map_err(|why: lettre::address::AddressError| why.to_string())?;
-    let mut builder = Message::builder().from(Mailbox::new(Some(sending.author()), from));
+    let from = mailbox(sending.target.text("from-address").unwrap_or_default())?;
+    let mut builder = Message::builder().from(Mailbox::new(Some(sending.author()), from.email));
     for recipient in sending.recipients() {
-        builder = builder.to(recipient.parse().map_err(|why: lettre::address::AddressError| why.to_string())?);
+        builder = builder.to(mailbox(&recipient)?);
     }
     let at = std::time::UNIX_EPOCH + Duration::from_secs(u64::try_from(sending.event.time).unwrap_or(0));
     builder
@@ -110,6 +110,10 @@ fn message(sending: &Sending<'_>) -> Result<Message, String> {
         .header(AutoSubmitted("auto-generated;".to_owned()))
         .multipart(MultiPart::alternative_plain_html(sending.message.text.clone(), sending.message.html.clone()))
         .map_err(|why| why.to_string())
+}
+
+fn mailbox(text: &str) -> Result<Mailbox, String> {
+    text.parse().map_err(|why: AddressError| why.to_string())
 }
 
 impl Envelope {
@@ -130,16 +134,12 @@ impl Envelope {
         if let Some(login) = self.login {
             transport = transport.credentials(login);
         }
-        transport.build().send(&self.message).map(drop).map_err(|why| chain(&why))
+        transport.build().send(&self.message).map(drop).map_err(|why| why.to_string())
     }
 
     fn tls(&self) -> Result<TlsParameters, String> {
         // The client has no TLS of its own.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        TlsParameters::new(self.server.clone()).map_err(|why| chain(&why))
+        TlsParameters::new(self.server.clone()).map_err(|why| why.to_string())
     }
-}
-
-fn chain(why: &lettre::transport::smtp::Error) -> String {
-    why.to_string()
 }
