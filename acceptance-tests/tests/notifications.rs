@@ -154,12 +154,12 @@ async fn a_calendar_excludes_the_hours_outside_of_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_disabled_neither_routes_nor_receives() {
     let scene = Scene::set(Release::V9).await;
-    ["heard", "unrouted", "off"].iter().for_each(|name| scene.gotify(name));
+    ["reached", "unrouted", "off"].iter().for_each(|name| scene.gotify(name));
     scene.put("/cluster/notifications/endpoints/gotify/off", json!({"disable": "1"}));
-    scene.matcher("m1", &["heard", "off"], json!({}));
+    scene.matcher("m1", &["reached", "off"], json!({}));
     scene.matcher("m2", &["unrouted"], json!({"disable": "1"}));
     let received = scene.lose_a_node().await;
-    let counts = ["/heard/", "/unrouted/", "/off/"].map(|path| bodies(&received, path).len());
+    let counts = ["/reached/", "/unrouted/", "/off/"].map(|path| bodies(&received, path).len());
     assert_eq!(counts, [2, 0, 0]);
 }
 

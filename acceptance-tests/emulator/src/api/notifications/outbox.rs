@@ -86,7 +86,7 @@ impl World {
             let ticket = self.notifications.keep(event, &delivery);
             self.notifications.queue.push_back((ticket, delivery));
         }
-        self.notifications.tell();
+        self.notifications.wake();
     }
 }
 
@@ -95,7 +95,7 @@ impl State {
     pub(super) fn send_aside(&mut self, event: &Event, delivery: Delivery) -> Ticket {
         let ticket = self.keep(event, &delivery);
         self.aside.push_back((ticket, delivery));
-        self.tell();
+        self.wake();
         ticket
     }
 
@@ -135,7 +135,7 @@ impl State {
                 Err(failure) => record.outcome = Outcome::Failed(failure),
             }
         }
-        self.tell();
+        self.wake();
     }
 
     /// How a delivery ended; nothing of one that is not known any more.
@@ -160,14 +160,14 @@ impl State {
         self.changed.get_or_insert_default().clone()
     }
 
-    fn tell(&self) {
+    fn wake(&self) {
         self.changed.iter().for_each(|changed| changed.notify_waiters());
     }
 }
 
 impl Drop for State {
     fn drop(&mut self) {
-        self.tell();
+        self.wake();
     }
 }
 
