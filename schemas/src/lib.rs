@@ -6,6 +6,7 @@
 
 #![deny(missing_docs)]
 
+pub mod backup;
 pub mod data;
 pub mod datacenter_options;
 pub mod fence_device;

@@ -2,8 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pve_schemas::value::Entry;
-use serde_json::Value as Json;
+use pve_schemas::backup::{self as backups, Coverage};
 
 use crate::simulation::live::Guest;
 
@@ -23,11 +22,9 @@ pub(super) fn backup(facts: &Facts, _: &Demands) -> Verdict {
     let Some(jobs) = &facts.backups else {
         return unknown("the backup jobs can't be read", "Give the user Sys.Audit on /.");
     };
-    let left: Vec<&str> = guests
-        .iter()
-        .filter(|guest| !jobs.iter().any(|job| covers(job, guest)))
-        .map(|guest| guest.sid.as_str())
-        .collect();
+    let jobs: Vec<Coverage> = jobs.iter().map(Coverage::of).collect();
+    let left = guests.iter().filter(|guest| !jobs.iter().any(|job| job.covers(&backed_up(guest))));
+    let left: Vec<&str> = left.map(|guest| guest.sid.as_str()).collect();
     if !left.is_empty() {
         return fail(
             format!("in no backup job that is switched on: {}", named(left)),
@@ -61,20 +58,9 @@ pub(super) fn backup(facts: &Facts, _: &Demands) -> Verdict {
     })
 }
 
-/// Whether a job that is switched on backs the guest up where it is now.
-fn covers(job: &Json, guest: &Guest) -> bool {
-    let job = Entry(job);
-    let list = |name: &str| job.text(name).unwrap_or_default();
-    let names = |list: &str| list.split([',', ';', ' ']).any(|id| id == guest.vmid.to_string());
-    let here = job.text("node").is_none_or(|node| node == guest.node);
-    let chosen = if job.flag("all").unwrap_or(false) {
-        !names(&list("exclude"))
-    } else if let Some(pool) = job.text("pool") {
-        guest.pool.as_ref() == Some(&pool)
-    } else {
-        names(&list("vmid"))
-    };
-    job.flag("enabled").unwrap_or(true) && here && chosen
+/// The guest as backup jobs see it.
+fn backed_up(guest: &Guest) -> backups::Guest<'_> {
+    backups::Guest { vmid: guest.vmid, node: &guest.node, pool: guest.pool.as_deref() }
 }
 
 pub(super) fn restore_test(facts: &Facts, demands: &Demands) -> Verdict {
@@ -157,7 +143,7 @@ fn repeated(mut starts: Vec<Start<'_>>) -> usize {
 #[cfg(test)]
 mod tests {
     use pve_schemas::data::readiness::ReadinessArguments;
-    use serde_json::json;
+    use serde_json::{Value as Json, json};
 
     use super::super::testing::{Good, NOW, status};
     use super::*;

@@ -1,5 +1,6 @@
 //! Small parsed types. Parse, don't validate: what exists is well-formed.
 
+mod backup;
 mod comment;
 mod duration;
 mod entry;
@@ -12,6 +13,7 @@ mod properties;
 mod schedule;
 mod texts;
 
+pub use backup::{BackupJobId, ExcludePath, MailRecipient, NotesTemplate, PoolId, StorageId};
 pub use comment::{AsciiComment, Comment, Latin1Comment};
 pub use duration::{duration, timeout};
 pub use entry::Entry;
@@ -22,7 +24,7 @@ pub use ident::{ConfigId, HaState, NodeName, NodePriorities, Sid, SidSet};
 pub use options::{Options, SecretOptions};
 pub use parsed::Malformed;
 pub use properties::Properties;
-pub use schedule::Schedule;
+pub use schedule::{BackupSchedule, Schedule};
 
 /// What a format demands of a text; an error says it.
 pub type Check = fn(&str) -> Result<(), String>;
@@ -42,6 +44,13 @@ pub fn format(name: &str) -> Option<Check> {
         Latin1Comment::FORMAT => parses::<Latin1Comment>,
         AsciiComment::FORMAT => parses::<AsciiComment>,
         Schedule::FORMAT => parses::<Schedule>,
+        BackupSchedule::FORMAT => parses::<BackupSchedule>,
+        BackupJobId::FORMAT => parses::<BackupJobId>,
+        StorageId::FORMAT => parses::<StorageId>,
+        PoolId::FORMAT => parses::<PoolId>,
+        NotesTemplate::FORMAT => parses::<NotesTemplate>,
+        ExcludePath::FORMAT => parses::<ExcludePath>,
+        MailRecipient::FORMAT => parses::<MailRecipient>,
         FenceAgent::FORMAT => parses::<FenceAgent>,
         FenceName::FORMAT => parses::<FenceName>,
         FenceNode::FORMAT => parses::<FenceNode>,

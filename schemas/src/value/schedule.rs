@@ -6,23 +6,31 @@ use super::parsed::parsed;
 
 parsed! {
     /// When something runs: `[WEEKDAY] [[YEAR-]MONTH-DAY] [HH:MM[:SS]]`, such as `*/15`, `mon..fri 22:00` or `daily`.
-    Schedule, "pve-calendar-event", |text| {
-        if text.chars().count() > 128 {
-            return Err("must be at most 128 characters long".to_owned());
-        }
-        if text.trim().is_empty() {
-            return Err("must not be empty; for the default write */15".to_owned());
-        }
-        // Proxmox would cut them, so that what is read back differs for ever.
-        if text.trim() != text {
-            return Err(format!("must not begin or end with blanks; write {:?}", text.trim()));
-        }
-        if is_calendar_event(&text.to_ascii_lowercase()) {
-            return Ok(());
-        }
-        Err("must be a calendar event of Proxmox: [WEEKDAY] [[YEAR-]MONTH-DAY] [HH:MM[:SS]], such as */15, mon..fri 22:00, \
-             sat *-1..7 15:00 or daily".to_owned())
+    Schedule, "pve-calendar-event", |text| calendar_event(text, "must not be empty; for the default write */15")
+}
+
+parsed! {
+    /// When a backup job runs: a calendar event like any other, but one that has no default.
+    BackupSchedule, "pve-backup-schedule", |text| calendar_event(text, "must not be empty; write sat 02:00, for example")
+}
+
+fn calendar_event(text: &str, empty: &str) -> Result<(), String> {
+    if text.chars().count() > 128 {
+        return Err("must be at most 128 characters long".to_owned());
     }
+    if text.trim().is_empty() {
+        return Err(empty.to_owned());
+    }
+    // Proxmox would cut them, so that what is read back differs for ever.
+    if text.trim() != text {
+        return Err(format!("must not begin or end with blanks; write {:?}", text.trim()));
+    }
+    if is_calendar_event(&text.to_ascii_lowercase()) {
+        return Ok(());
+    }
+    Err("must be a calendar event of Proxmox: [WEEKDAY] [[YEAR-]MONTH-DAY] [HH:MM[:SS]], such as */15, mon..fri 22:00, \
+         sat *-1..7 15:00 or daily"
+        .to_owned())
 }
 
 const SPECIALS: [&str; 11] = [
@@ -68,11 +76,16 @@ fn is_date(text: &str) -> bool {
     are_lists(text.split('-').collect(), 2, &PARTS)
 }
 
-/// `[HOURS:]MINUTES`, or all three. A lone part is minutes.
+/// `[HOURS:]MINUTES[:SECONDS]`. Without a valid hour the parts are minutes and seconds: `25:00` is the minute 25 of every hour.
 fn is_time(text: &str) -> bool {
-    const PARTS: [RangeInclusive<u32>; 3] = [0..=23, 0..=59, 0..=59];
+    const HOURS: RangeInclusive<u32> = 0..=23;
+    const MINUTES: [RangeInclusive<u32>; 2] = [0..=59, 0..=59];
     let fields: Vec<&str> = text.split(':').collect();
-    if fields.len() == 1 { is_list(text, &PARTS[1]) } else { fields.len() <= 3 && are_lists_of(&fields, &PARTS) }
+    let rest = match fields.split_first() {
+        Some((first, rest)) if !rest.is_empty() && is_list(first, &HOURS) => rest,
+        _ => &fields,
+    };
+    rest.len() <= MINUTES.len() && are_lists_of(rest, &MINUTES)
 }
 
 /// Whether `fields` are the last parts of `ranges`, at least `least` of them.
@@ -130,8 +143,11 @@ mod tests {
             "0,15,30,45",
             "*/30",
             "*:*",
+            // Minutes and seconds of every hour.
+            "25:00",
+            "0/24:00",
         ] {
-            assert!(text.parse::<Schedule>().is_ok(), "{text}");
+            assert!(text.parse::<Schedule>().is_ok() && text.parse::<BackupSchedule>().is_ok(), "{text}");
         }
     }
 
@@ -141,7 +157,8 @@ mod tests {
             "",
             " ",
             "foo",
-            "25:00",
+            "25:00:00",
+            "25:60",
             "61",
             "8:61",
             "mon tue 8:00",
@@ -153,7 +170,7 @@ mod tests {
             "0/0",
             "8:0/0",
             "*/60",
-            "0/24:00",
+            "0/60:00",
             // `*` stands alone.
             "*,5",
             "0,*/15",
@@ -178,8 +195,16 @@ mod tests {
             "@daily",
             "22:00 mon",
         ] {
-            assert!(text.parse::<Schedule>().is_err(), "{text}");
+            assert!(text.parse::<Schedule>().is_err() && text.parse::<BackupSchedule>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn an_event_has_128_characters_at_most() {
+        let of = |length: usize| "0,".repeat((length - 2) / 2) + "10";
+        assert!(of(128).parse::<BackupSchedule>().is_ok() && of(130).parse::<BackupSchedule>().is_err());
+        // A backup job has no default schedule.
+        assert!(!"".parse::<BackupSchedule>().unwrap_err().0.contains("default"));
     }
 
     #[test]

@@ -91,18 +91,27 @@ fn set_date(event: &mut CalendarEvent, text: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// `[HOURS:]MINUTES[:SECONDS]`. What can't be hours is left out: `25:00` is the minute 25 and the second 0 of every hour.
 fn set_time(event: &mut CalendarEvent, text: &str) -> Result<(), String> {
+    const MINUTES: (u32, u32) = (0, 59);
     let parts: Vec<&str> = text.split(':').collect();
-    let (hours, minutes, seconds) = match parts[..] {
-        [minutes] => (None, minutes, None),
-        [hours, minutes] => (Some(hours), minutes, None),
-        [hours, minutes, seconds] => (Some(hours), minutes, Some(seconds)),
+    let hours = match parts[..] {
+        [hours, _] | [hours, _, _] => List::parse(hours, (0, 23)).ok(),
+        _ => None,
+    };
+    let (hours, rest) = match hours {
+        Some(hours) => (hours, &parts[1..]),
+        None => (List::default(), &parts[..]),
+    };
+    let (minutes, seconds) = match rest {
+        [minutes] => (minutes, None),
+        [minutes, seconds] => (minutes, Some(seconds)),
         _ => return Err(format!("time expected at '{text}'")),
     };
-    event.hours = hours.map_or(Ok(List::default()), |hours| List::parse(hours, (0, 23)))?;
-    event.minutes = List::parse(minutes, (0, 59))?;
+    event.hours = hours;
+    event.minutes = List::parse(minutes, MINUTES)?;
     if let Some(seconds) = seconds {
-        event.seconds = List::parse(seconds, (0, 59))?;
+        event.seconds = List::parse(seconds, MINUTES)?;
     }
     Ok(())
 }
@@ -118,9 +127,12 @@ mod tests {
         assert_eq!(complaint("111"), "unable to parse calendar event at '111' - value out of range (0..59)");
         assert_eq!(complaint(" "), "unable to parse calendar event - event is empty");
         assert!(
-            ["1:2:3:4", "mon 1 2", "25:00", "13-1 0:0", "*/0", "*/60", "*,5", "8..5", "a..b", "1-2-3-4"]
-                .iter()
-                .all(|t| CalendarEvent::parse(t).is_err())
+            [
+                "1:2:3:4", "mon 1 2", "25:00:00", "25:60", "a:00", "13-1 0:0", "*/0", "*/60", "*,5", "8..5", "a..b",
+                "1-2-3-4"
+            ]
+            .iter()
+            .all(|t| CalendarEvent::parse(t).is_err())
         );
     }
 

@@ -1,0 +1,11 @@
+//! Backup jobs: the parts of their configuration, and which guests they cover.
+//!
+//! Facts of Proxmox: `/cluster/backup`, file `/etc/pve/jobs.cfg`.
+
+mod coverage;
+mod parts;
+mod words;
+
+pub use coverage::{Coverage, Guest, Selection, uncovered};
+pub use parts::{Fleecing, Performance, Retention};
+pub use words::{Compression, Mailed, Mode, Notification, PbsDetection};
