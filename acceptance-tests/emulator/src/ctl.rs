@@ -51,12 +51,22 @@ enum Action {
         /// Target node of `move`
         node: Option<String>,
     },
-    /// Make backups of a guest fail or work again, or run a backup job at once
+    /// Make backups of a guest fail or work again, run a backup job at once, or list the runs so far
     Backup {
         /// `run` runs a job at once; the others decide whether backups of a guest work
         action: BackupAction,
-        /// VMID of the guest; for `run` the id of the job
-        which: String,
+        /// VMID of the guest; for `run` the id of the job, for `runs` nothing
+        which: Option<String>,
+    },
+    /// Take a storage from all nodes or from one, or give it back
+    Storage {
+        /// Name of the storage
+        storage: String,
+        /// `off` takes it away
+        switch: Switch,
+        /// Name of the node; all nodes by default
+        #[arg(long)]
+        node: Option<String>,
     },
     /// Add or remove a QDevice
     Qdevice {
@@ -255,8 +265,10 @@ enum GuestAction {
 #[serde(rename_all = "lowercase")]
 enum BackupAction {
     Fail,
+    FailNext,
     Cure,
     Run,
+    Runs,
 }
 
 #[derive(Clone, Copy, Serialize, ValueEnum)]
@@ -305,7 +317,16 @@ pub(crate) async fn post(endpoint: &str, path: &str, body: &Value) -> Result<Val
 fn request(action: Action) -> Result<(String, Value), Failure> {
     let (path, body) = match action {
         Action::Backup { action: BackupAction::Run, which } => ("backup", json!({"action": "run", "job": which})),
-        Action::Backup { action, which } => ("backup", json!({"action": action, "vmid": which.parse::<u32>()?})),
+        Action::Backup { action: BackupAction::Runs, .. } => ("backup", json!({"action": "runs"})),
+        Action::Backup { action, which } => {
+            let vmid: u32 = which.ok_or("name a guest")?.parse()?;
+            let once = matches!(action, BackupAction::FailNext);
+            let word = if matches!(action, BackupAction::Cure) { "cure" } else { "fail" };
+            ("backup", json!({"action": word, "vmid": vmid, "once": once}))
+        }
+        Action::Storage { storage, switch, node } => {
+            ("storage", json!({"storage": storage, "online": matches!(switch, Switch::On), "node": node}))
+        }
         Action::Qdevice { switch, host } => ("qdevice", json!({"on": matches!(switch, Switch::On), "host": host})),
         Action::Run { node, command } => {
             let command = command.join(" ");

@@ -62,7 +62,7 @@ fn each_node_backs_up_its_own_guests_when_the_job_is_due() {
 #[test]
 fn a_run_fails_if_one_backup_does() {
     let cluster = with_job(json!({"id": "nightly", "schedule": "02:00", "vmid": "100,101,999"}));
-    cluster.world().backup.failing.insert(101);
+    cluster.world().backup.failing.insert(101, pve_emulator::api::backup::Failing::Always);
     assert!(pve_emulator::api::backup::run_now(&mut cluster.world(), "nightly"));
     cluster.world().advance(60.0);
     let ran = runs(&cluster);
@@ -141,7 +141,7 @@ fn the_file_is_written_as_proxmox_writes_it() {
     assert_eq!(cluster.world().file("/etc/pve/jobs.cfg"), expected);
     let job = get(&cluster, "/cluster/backup/job");
     assert_eq!(job["comment"], "ü: x");
-    assert_eq!(job["fleecing"], json!({"enabled": "1", "storage": "local-zfs"}));
+    assert_eq!(job["fleecing"], json!({"enabled": 1, "storage": "local-zfs"}));
     assert_eq!(job["exclude-path"], json!(["/tmp/*", "/var/cache"]));
 }
 
@@ -171,4 +171,38 @@ fn by_name(list: Value) -> Value {
     let mut rows = list.as_array().unwrap().clone();
     rows.sort_by_key(|row| row["name"].as_str().unwrap().to_owned());
     Value::Array(rows)
+}
+
+#[test]
+fn what_pve_8_calls_maxfiles_becomes_prune_backups() {
+    let world = Seed::default_cluster("p", "s").build(Pve::V8, Initial::Seed, Clock::standing(START));
+    let cluster = Cluster::new(world);
+    let job = json!({"id": "job", "schedule": "1:00", "all": "1", "maxfiles": "3", "notification-policy": "never"});
+    call(&cluster, Method::Post, "/cluster/backup", job).unwrap();
+    let job = get(&cluster, "/cluster/backup/job");
+    assert_eq!((&job["prune-backups"], job.get("maxfiles")), (&json!({"keep-last": "3"}), None));
+    let put = |params: Value| call(&cluster, Method::Put, "/cluster/backup/job", params);
+    let both = put(json!({"maxfiles": "3", "prune-backups": "keep-last=2"}));
+    let conflict = "400 Parameter verification failed.\nprune-backups: option conflicts with option 'maxfiles'\n";
+    assert_eq!(both, Err(conflict.to_owned()));
+    assert!(put(json!({"maxfiles": "0"})).is_err());
+    assert!(call(&self::cluster(), Method::Put, "/cluster/backup/job", json!({"maxfiles": "3"})).is_err());
+}
+
+#[test]
+fn selections_are_judged_as_a_whole() {
+    let cluster = with_job(json!({"id": "job", "schedule": "1:00", "all": "1", "exclude": "100"}));
+    let job = || get(&cluster, "/cluster/backup/job");
+    let put = |params: Value| call(&cluster, Method::Put, "/cluster/backup/job", params);
+    // Whoever excludes guests means all others.
+    put(json!({"delete": "all"})).unwrap();
+    assert_eq!(job()["all"], json!(1));
+    let template = put(json!({"storage": "local", "notes-template": "{{guest}}"}));
+    assert!(template.unwrap_err().contains("notes-template: found unknown: variable 'guest'"));
+    put(json!({"storage": "local", "notes-template": "{{guestname}}\\n{{vmid}}"})).unwrap();
+    call(&cluster, Method::Post, "/pools", json!({"poolid": "p"})).unwrap();
+    put(json!({"pool": "p"})).unwrap();
+    assert_eq!((job()["pool"].clone(), job().get("all"), job().get("exclude")), (json!("p"), None, None));
+    put(json!({"exclude": "100"})).unwrap();
+    assert_eq!((&job()["all"], job().get("pool")), (&json!(1), None));
 }

@@ -7,6 +7,7 @@ pub mod ha;
 pub(crate) mod nodes;
 pub mod notifications;
 pub mod options;
+mod pools;
 pub mod replication;
 mod storage;
 mod version;
@@ -21,12 +22,13 @@ use crate::world::{HaManager, Pve};
 pub fn routes(pve: Pve, ha: HaManager) -> Vec<Route> {
     let parts = [
         access::routes(pve),
-        backup::routes(),
+        backup::routes(pve),
         cluster::routes(pve),
         ha::routes(pve, ha),
         nodes::routes(pve),
         notifications::routes(),
         options::routes(pve),
+        pools::routes(),
         replication::routes(pve),
         storage::routes(),
         version::routes(),

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::faults::Fault;
 use super::{machines, notifications, upkeep};
+use crate::api::backup::{self, Failing};
 use crate::route::Method;
 use crate::server::Shared;
 use crate::world::seed::{Initial, Seed};
@@ -24,7 +25,8 @@ pub(super) fn run(shared: &Shared, action: &str, body: Value) -> Outcome {
         "fail" => power(shared, &read(body)?, false),
         "restore" => power(shared, &read(body)?, true),
         "guest" => guest(shared, &read(body)?),
-        "backup" => backup(shared, read(body)?),
+        "backup" => backups(shared, read(body)?),
+        "storage" => storage(shared, read(body)?),
         "qdevice" => Ok(qdevice(shared, &read(body)?)),
         "upgrade" => upgrade(shared, &read(body)?),
         "fault" => fault(shared, read(body)?),
@@ -174,21 +176,59 @@ fn qdevice(shared: &Shared, qdevice: &Qdevice) -> Value {
 #[derive(Deserialize)]
 #[serde(rename_all = "lowercase", tag = "action")]
 enum Backup {
-    Fail { vmid: u32 },
-    Cure { vmid: u32 },
-    Run { job: String },
+    Fail {
+        vmid: u32,
+        #[serde(default)]
+        once: bool,
+    },
+    Cure {
+        vmid: u32,
+    },
+    Run {
+        job: String,
+    },
+    Runs,
 }
 
-fn backup(shared: &Shared, backup: Backup) -> Outcome {
+fn backups(shared: &Shared, of: Backup) -> Outcome {
     let mut world = shared.cluster.world();
-    match backup {
-        Backup::Fail { vmid } if !world.guests.contains_key(&vmid) => return Err(format!("no such guest: {vmid}")),
-        Backup::Fail { vmid } => drop(world.backup.failing.insert(vmid)),
+    match of {
+        Backup::Fail { vmid, .. } if !world.guests.contains_key(&vmid) => return Err(format!("no such guest: {vmid}")),
+        Backup::Fail { vmid, once } => {
+            let how = if once { Failing::Once } else { Failing::Always };
+            world.backup.failing.insert(vmid, how);
+        }
         Backup::Cure { vmid } => drop(world.backup.failing.remove(&vmid)),
-        Backup::Run { job } if !crate::api::backup::run_now(&mut world, &job) => {
+        Backup::Runs => return Ok(json!({"runs": backup::list_runs(&world)})),
+        Backup::Run { job } if !backup::run_now(&mut world, &job) => {
             return Err(format!("no such backup job: {job}"));
         }
         Backup::Run { .. } => {}
+    }
+    Ok(json!({}))
+}
+
+#[derive(Deserialize)]
+struct OfStorage {
+    storage: String,
+    online: bool,
+    /// Without it all nodes.
+    #[serde(default)]
+    node: Option<String>,
+}
+
+fn storage(shared: &Shared, of: OfStorage) -> Outcome {
+    let mut world = shared.cluster.world();
+    if world.storage(&of.storage).is_none() {
+        return Err(format!("no such storage: {}", of.storage));
+    }
+    let nodes: Vec<String> = match of.node {
+        Some(node) => known(&world, &node).map(|()| vec![node])?,
+        None => world.nodes.keys().cloned().collect(),
+    };
+    for node in nodes {
+        let place = (of.storage.clone(), node);
+        let _ = if of.online { world.offline_storages.remove(&place) } else { world.offline_storages.insert(place) };
     }
     Ok(json!({}))
 }

@@ -112,6 +112,9 @@ pub const CIDR: Named = Named { name: "CIDR", check: check_cidr };
 pub const STORAGE_ID: Named = Named {
     name: "pve-storage-id",
     check: |v| {
+        if v.chars().count() < 2 {
+            return Err(format!("storage ID '{v}' cannot be shorter than 2 characters"));
+        }
         matches(v, r"^(?i)[a-z][a-z0-9\-_.]*[a-z0-9]$", || format!("storage ID '{v}' contains illegal characters"))
     },
 };
@@ -162,6 +165,8 @@ mod tests {
         assert!((NODE.check)("pve-1").is_ok() && (NODE.check)("pve-").is_err() && (NODE.check)("a.b").is_err());
         assert!((VMID.check)("100").is_ok() && (VMID.check)("99").is_err());
         assert!((CIDR.check)("10.0.0.0/8").is_ok() && (CIDR.check)("10.0.0.0").is_err());
+        assert_eq!((STORAGE_ID.check)("x"), Err("storage ID 'x' cannot be shorter than 2 characters".to_owned()));
+        assert!((STORAGE_ID.check)("x1").is_ok() && (STORAGE_ID.check)("1x").is_err());
         assert!((USER_ID.check)("a@pve").is_ok() && (USER_ID.check)("root").is_err());
     }
 }

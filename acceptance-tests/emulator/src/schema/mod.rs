@@ -11,6 +11,7 @@ pub mod property_string;
 use std::sync::Arc;
 
 use regex::Regex;
+use serde_json::{Map, Value};
 
 pub use formats::Format;
 pub use params::Params;
@@ -20,7 +21,11 @@ pub use params::Params;
 pub struct Schema {
     pub(crate) props: Vec<(&'static str, Prop)>,
     pub(crate) variants: Option<Variants>,
+    pub(crate) validator: Option<Validator>,
 }
+
+/// What the keys of a property string demand of each other, and what becomes of them (`register_format` with a validator).
+pub type Validator = fn(Map<String, Value>) -> Result<Map<String, Value>, String>;
 
 /// Further parameters chosen by the value of another one, reported under `oneOf[VALUE].NAME` (PVE 9).
 #[derive(Clone, Debug)]
@@ -54,6 +59,13 @@ impl Schema {
     pub fn one_of(mut self, key: &'static str, cases: Vec<(&'static str, Schema)>) -> Self {
         let cases = cases.into_iter().map(|(value, schema)| (value, schema.props)).collect();
         self.variants = Some(Variants { key, cases });
+        self
+    }
+
+    /// Passes a property string whose keys are valid one by one on to `validator`. Its complaint has no line feed.
+    #[must_use]
+    pub fn validated(mut self, validator: Validator) -> Self {
+        self.validator = Some(validator);
         self
     }
 

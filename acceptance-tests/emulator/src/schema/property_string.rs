@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::check::Errors;
 use super::{Kind, Prop, Schema};
 
-/// Reads `text`. Booleans become `0`/`1`; all values are strings.
+/// Reads `text`. Booleans become the numbers 0 and 1; all other values are strings.
 ///
 /// # Errors
 /// Proxmox's complaint, with its line feeds.
@@ -27,14 +27,15 @@ pub fn parse(keys: &Schema, text: &str, path: &str) -> Result<Map<String, Value>
         if found.contains_key(&key) {
             return Err(format!("duplicate key in comma-separated list property: {key}\n"));
         }
-        let known_boolean = keys.find(&key).is_some_and(is_boolean);
-        let value = if known_boolean { boolean(&value).map_or(value, str::to_owned) } else { value };
-        found.insert(key, Value::String(value));
+        let flag = keys.find(&key).filter(|prop| is_boolean(prop)).and_then(|_| boolean(&value));
+        let value = flag.map_or(Value::String(value), |flag| Value::from(u8::from(flag == "1")));
+        found.insert(key, value);
     }
     let mut errors = Errors::new();
     keys.check(path, &found, &mut errors);
     if errors.is_empty() {
-        return Ok(found);
+        let Some(validator) = keys.validator else { return Ok(found) };
+        return validator(found).map_err(|text| format!("{text}\n"));
     }
     let lines: String = errors.iter().map(|(key, text)| format!("{key}: {text}\n")).collect();
     Err(format!("format error\n{lines}"))
@@ -90,7 +91,18 @@ mod tests {
     fn values_without_key_go_to_the_default_key() {
         let found = parse(&keys(), "secure,flag=yes,", "m").unwrap();
         assert_eq!(print(&keys(), &found), "secure,flag=1");
-        assert_eq!(Value::Object(found), json!({"type": "secure", "flag": "1"}));
+        assert_eq!(Value::Object(found), json!({"type": "secure", "flag": 1}));
+    }
+
+    #[test]
+    fn a_validator_has_the_last_word() {
+        let keys = keys().validated(|mut values| match values.shift_remove("more") {
+            Some(_) => Err("more is too much".to_owned()),
+            None => Ok(values),
+        });
+        assert_eq!(parse(&keys, "secure,flag=0,more=1", "m"), Err("more is too much\n".to_owned()));
+        assert!(parse(&keys, "bogus,flag=0,more=1", "m").unwrap_err().starts_with("format error\n"));
+        assert!(parse(&keys, "secure", "m").is_ok());
     }
 
     #[test]

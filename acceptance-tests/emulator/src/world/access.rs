@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use super::Pve;
+use super::pools::Pool;
 
 pub const USER_CFG: &str = "/etc/pve/user.cfg";
 
@@ -100,6 +101,8 @@ pub struct Access {
     pub users: BTreeMap<String, User>,
     /// Groups by name.
     pub groups: BTreeMap<String, Group>,
+    /// Pools by name.
+    pub pools: BTreeMap<String, Pool>,
     /// Roles that are not built in.
     pub roles: BTreeMap<String, BTreeSet<String>>,
     pub acl: BTreeSet<Acl>,
@@ -114,6 +117,7 @@ impl Access {
             pve,
             users: BTreeMap::from([("root@pam".to_owned(), root)]),
             groups: BTreeMap::new(),
+            pools: BTreeMap::new(),
             roles: BTreeMap::new(),
             acl: BTreeSet::new(),
         }
@@ -175,9 +179,20 @@ impl Access {
         found
     }
 
+    /// The roles at a path and, for what is in a pool, those at the pool's.
+    fn effective_roles(&self, subject: &str, path: &str) -> BTreeMap<String, bool> {
+        let mut roles = self.roles_at(subject, path);
+        for pool in self.pools_of(path) {
+            for (role, propagate) in self.roles_at(subject, &format!("/pool/{pool}")) {
+                roles.entry(role).and_modify(|old| *old |= propagate).or_insert(propagate);
+            }
+        }
+        roles
+    }
+
     /// Walks down the path; what is said further down replaces what was said above. An entry for the user goes
     /// before one for its groups.
-    fn effective_roles(&self, subject: &str, path: &str) -> BTreeMap<String, bool> {
+    fn roles_at(&self, subject: &str, path: &str) -> BTreeMap<String, bool> {
         if subject == "root@pam" {
             return BTreeMap::from([("Administrator".to_owned(), true)]);
         }

@@ -14,6 +14,7 @@ pub mod machines;
 pub mod nodes;
 mod packages;
 pub mod pmxcfs;
+pub mod pools;
 mod saved;
 pub mod seed;
 pub mod storage;
@@ -21,7 +22,7 @@ pub mod tasks;
 mod upgrade;
 mod user_cfg;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::clock::Clock;
 use crate::crm::Crm;
@@ -79,6 +80,8 @@ pub struct World {
     pub backup: crate::api::backup::State,
     /// Notifications on their way, and what became of the others.
     pub notifications: crate::api::notifications::outbox::State,
+    /// Storages that can't be reached, with the nodes that can't reach them.
+    pub offline_storages: BTreeSet<(String, String)>,
     /// Section config files as last parsed.
     pub sections: Cache<Sections>,
     /// JSON files as last parsed.

@@ -77,6 +77,7 @@ impl World {
             for guest in self.guests.values_mut().filter(|g| g.node == node) {
                 guest.stopped();
             }
+            crate::api::backup::node_lost(self, node);
             if self.answering_node == node
                 && let Some(other) = self.nodes.values().find(|n| n.up)
             {

@@ -191,6 +191,7 @@ impl Seed {
             replication: crate::api::replication::State::default(),
             backup: crate::api::backup::State::default(),
             notifications: crate::api::notifications::outbox::State::default(),
+            offline_storages: Default::default(),
             sections: Default::default(),
             documents: Default::default(),
             files: BTreeMap::new(),

@@ -60,6 +60,13 @@ impl World {
         parse(self.file(STORAGE_CFG))
     }
 
+    /// Whether a node can't reach a storage.
+    #[must_use]
+    pub fn is_offline(&self, storage: &str, node: &str) -> bool {
+        self.offline_storages.contains(&(storage.to_owned(), node.to_owned()))
+    }
+
+
     #[must_use]
     pub fn storage(&self, id: &str) -> Option<Storage> {
         self.storages().into_iter().find(|s| s.id == id)

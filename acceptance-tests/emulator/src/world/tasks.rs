@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 
 use super::World;
-use crate::api::ha;
 use crate::api::replication::turning;
+use crate::api::{backup, ha};
 
 /// How many finished tasks are kept.
 const KEPT: usize = 2000;
@@ -29,6 +29,15 @@ pub enum Effect {
     RequestStart(String),
     /// A line is queued for the CRM.
     Command(String),
+    /// A run of backups is over.
+    Backup {
+        /// The job whose schedule started it.
+        job: Option<String>,
+        /// Where it ran.
+        node: String,
+        /// What it failed of.
+        error: Option<String>,
+    },
     /// It fails with this text.
     Fail(String),
 }
@@ -183,6 +192,7 @@ fn apply(world: &mut World, effect: Effect) -> Result<(), String> {
         Effect::Migrate(vmid, node) => migrate(world, vmid, &node),
         Effect::Destroy { vmid, purge } => {
             let sid = world.remove_guest(vmid).map(|guest| guest.sid());
+            world.leave_pools(vmid);
             if let Some(sid) = sid.filter(|_| purge) {
                 ha::guests::forget(world, &sid)?;
                 crate::api::replication::guests::forget(world, vmid)?;
@@ -190,6 +200,7 @@ fn apply(world: &mut World, effect: Effect) -> Result<(), String> {
         }
         Effect::RequestStart(sid) => ha::guests::request_state(world, &sid, "started")?,
         Effect::Command(line) => ha::files::queue_command(world, &line),
+        Effect::Backup { job, node, error } => return backup::end(world, job.as_deref(), &node, error),
         Effect::Fail(text) => return Err(text),
     }
     Ok(())

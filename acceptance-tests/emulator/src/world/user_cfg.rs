@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::World;
 use super::access::{Access, Acl, Group, Token, USER_CFG, User};
+use super::pools::Pool;
 use crate::section_config::bytes;
 
 impl World {
@@ -34,8 +35,13 @@ impl Access {
         for (name, group) in &self.groups {
             text.push_str(&format!("group:{name}:{}:{}:\n", list(&group.members), encode(&group.comment)));
         }
-        // Pools would stand between these two blank lines.
-        text.push_str("\n\n");
+        text.push('\n');
+        for (name, pool) in &self.pools {
+            let guests: BTreeSet<String> = pool.guests.iter().map(u32::to_string).collect();
+            let comment = encode(&pool.comment);
+            text.push_str(&format!("pool:{name}:{comment}:{}:{}:\n", list(&guests), list(&pool.storages)));
+        }
+        text.push('\n');
         for (name, privileges) in &self.roles {
             text.push_str(&format!("role:{name}:{}:\n", list(privileges)));
         }
@@ -78,6 +84,11 @@ impl Access {
                     members.retain(|user| self.users.contains_key(user));
                     let comment = rest.first().map(|f| decode(f)).unwrap_or_default();
                     self.groups.insert((*name).to_owned(), Group { members, comment });
+                }
+                ["pool", name, comment, guests, storages, ..] => {
+                    let guests = set(guests).iter().filter_map(|id| id.parse().ok()).collect();
+                    let pool = Pool { comment: decode(comment), guests, storages: set(storages) };
+                    self.pools.insert((*name).to_owned(), pool);
                 }
                 ["role", name, privileges, ..] => {
                     self.roles.insert((*name).to_owned(), set(privileges));
@@ -171,13 +182,14 @@ mod tests {
     use super::*;
 
     const TEXT: &str = "user:audit@pve:1:0::::::\ntoken:audit@pve!sep:0:1::\nuser:root@pam:1:0:::r@x:::\n\n\
-        group:g:audit@pve:on%3Acall:\n\n\nrole:R:VM.Audit:\n\nacl:1:/:audit@pve:R:\nacl:0:/vms/100:@g:R:\n";
+        group:g:audit@pve:on%3Acall:\n\npool:p:for%3Aall:100,99:local:\n\nrole:R:VM.Audit:\n\nacl:1:/:audit@pve:R:\nacl:0:/vms/100:@g:R:\n";
 
     #[test]
     fn reads_what_it_writes() {
         let mut access = Access::new(Pve::V9);
         access.load(TEXT);
         assert_eq!(access.users["root@pam"].email, "r@x");
+        assert_eq!(access.pool_of(100), Some("p"));
         let again = access.render();
         let mut other = Access::new(Pve::V9);
         other.load(&again);

@@ -58,7 +58,11 @@ fn user_id() -> Prop {
 }
 
 /// Runs `code` under the lock of the users' file and writes the file; `prefix` goes before whatever fails.
-fn change<T>(call: &mut Call<'_>, prefix: &str, code: impl FnOnce(&mut Call<'_>) -> ApiResult<T>) -> ApiResult<T> {
+pub(super) fn change<T>(
+    call: &mut Call<'_>,
+    prefix: &str,
+    code: impl FnOnce(&mut Call<'_>) -> ApiResult<T>,
+) -> ApiResult<T> {
     let changed = call.locked("file-user_cfg", |call| {
         let before = call.world.access.clone();
         let answer = code(call).inspect_err(|_| call.world.access = before)?;

@@ -1,21 +1,40 @@
-//! Backup jobs: which guests they cover, when they run, and how that went.
+//! Backups: jobs, which guests they cover, when they run, and how that went.
 //!
-//! Invariant: jobs stand in `/etc/pve/jobs.cfg`; when a node last ran one is known to that node only, and how it went stands in
-//! the node's tasks.
+//! ```text
+//!  jobs, coverage     /cluster/backup, /cluster/backup-info        direct   /nodes/{node}/vzdump
+//!    │                                                                │
+//!    ▼                                                                ▼
+//!  parameters, properties, notes   what they take      scheduler ──► run ──► state   tasks, notifications
+//!  permissions, selection          what they demand
+//! ```
+//!
+//! Invariant: jobs stand in `/etc/pve/jobs.cfg`; when a node last ran one only that node knows, and how it went stands in the
+//! node's tasks.
 
 mod config;
 mod coverage;
+mod direct;
 mod jobs;
-mod param_check;
+mod notes;
+mod parameters;
+mod permissions;
+mod properties;
+mod run;
+mod schedule;
 mod scheduler;
+mod selection;
+mod state;
 
 pub use jobs::list_all;
-pub use scheduler::{State, run_now, tick};
+pub(crate) use run::end;
+pub use scheduler::{run_now, tick};
+pub use state::{Event, Failing, Record, State, list_runs, node_lost, notify};
 
 use crate::route::Route;
+use crate::world::Pve;
 
-/// `/cluster/backup` and `/cluster/backup-info`.
+/// `/cluster/backup`, `/cluster/backup-info` and `/nodes/{node}/vzdump`.
 #[must_use]
-pub fn routes() -> Vec<Route> {
-    [jobs::routes(), coverage::routes()].into_iter().flatten().collect()
+pub fn routes(pve: Pve) -> Vec<Route> {
+    [jobs::routes(pve), coverage::routes(), direct::routes(pve)].into_iter().flatten().collect()
 }

@@ -21,7 +21,6 @@ pub(super) fn routes(pve: Pve) -> Vec<Route> {
         Route::get("/", |_| Ok(index("subdir", "version cluster nodes storage access pools")))
             .permission(Permission::AnyUser),
         Route::get("/cluster", cluster).permission(Permission::AnyUser),
-        Route::get("/pools", |_| Ok(json!([]))).permission(Permission::AnyUser),
     ];
     let parts = [
         own,

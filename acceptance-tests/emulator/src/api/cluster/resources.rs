@@ -52,6 +52,9 @@ fn guest_row(call: &Call<'_>, guest: &Guest, state: Option<&Value>) -> Value {
     row.insert("node".into(), json!(guest.node));
     row.insert("template".into(), json!(u8::from(guest.template)));
     row.insert("maxcpu".into(), json!(guest.cores));
+    if let Some(pool) = call.world.access.pool_of(guest.vmid) {
+        row.insert("pool".into(), json!(pool));
+    }
     if call.world.profile.pve >= Pve::V9 {
         row.insert("memhost".into(), row["mem"].clone());
     }

@@ -41,7 +41,7 @@ fn storages(call: &mut Call<'_>) -> ApiResult<Value> {
         }
         let (total, used) = figures::storage(&storage);
         rows.push(json!({
-            "storage": storage.id, "type": storage.kind, "content": content, "active": u8::from(enabled),
+            "storage": storage.id, "type": storage.kind, "content": content, "active": u8::from(enabled && !call.world.is_offline(&storage.id, &node)),
             "enabled": u8::from(enabled), "shared": u8::from(storage.is_shared()), "total": total, "used": used,
             "avail": total - used, "used_fraction": used as f64 / total as f64,
         }));

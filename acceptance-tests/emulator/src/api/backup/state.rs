@@ -1,0 +1,113 @@
+//! What nodes know of their backups, what they did, and what is wrong with them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use crate::world::World;
+
+/// What of backups stands in no file of the cluster.
+#[derive(Debug, Default)]
+pub struct State {
+    /// What goes wrong with backups of guests.
+    pub failing: BTreeMap<u32, Failing>,
+    /// The runs so far, the oldest first.
+    pub runs: Vec<Record>,
+    /// What the runs had to notify of, the oldest first.
+    pub events: Vec<Event>,
+    pub(super) down: BTreeSet<String>,
+    nodes: BTreeMap<String, BTreeMap<String, Known>>,
+}
+
+/// How often backups of a guest fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failing {
+    /// The next one.
+    Once,
+    /// Each one.
+    Always,
+}
+
+/// A run of `vzdump` on a node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// Its task.
+    pub upid: String,
+    /// Where it ran.
+    pub node: String,
+    /// The job whose schedule started it.
+    pub job: Option<String>,
+    /// Its guests.
+    pub guests: Vec<u32>,
+}
+
+/// The result of a run, as notifications tell it: type `vzdump`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// When.
+    pub time: i64,
+    /// The field `hostname`.
+    pub node: String,
+    /// The field `job-id`, which only runs of a job have.
+    pub job: Option<String>,
+    /// Severity `info`; `error` if not.
+    pub ok: bool,
+}
+
+/// What a node knows of a job (`/var/lib/pve-manager/jobs`).
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Known {
+    pub(super) enabled: bool,
+    pub(super) schedule: String,
+    /// Its next run is the first one after this: its last run, or when it was created or rescheduled.
+    pub(super) since: i64,
+    /// The task of its last run.
+    pub(super) upid: Option<String>,
+}
+
+impl State {
+    /// What a node knows of the jobs by id.
+    pub(super) fn of_node(&mut self, node: &str) -> &mut BTreeMap<String, Known> {
+        self.nodes.entry(node.to_owned()).or_default()
+    }
+
+    /// Whether a backup of the guest that begins now fails.
+    pub(super) fn fails(&mut self, vmid: u32) -> bool {
+        match self.failing.get(&vmid) {
+            Some(Failing::Once) => self.failing.remove(&vmid).is_some(),
+            Some(Failing::Always) => true,
+            None => false,
+        }
+    }
+}
+
+/// `send_notification` of `PVE::VZDump`: what became of a run on a node.
+pub fn notify(world: &mut World, job: Option<&str>, node: &str, ok: bool) {
+    let event = Event { time: world.now(), node: node.to_owned(), job: job.map(str::to_owned), ok };
+    world.backup.events.push(event);
+}
+
+/// The runs with what became of them, the oldest first.
+#[must_use]
+pub fn list_runs(world: &World) -> Value {
+    let run = |run: &Record| {
+        let task = world.tasks.find(&run.upid);
+        let over = task.and_then(|task| task.status.clone());
+        json!({
+            "upid": run.upid, "node": run.node, "job": run.job, "guests": run.guests,
+            "started": task.map(|task| task.starttime), "ended": task.filter(|_| over.is_some()).map(|task| task.end),
+            "status": over,
+        })
+    };
+    world.backup.runs.iter().map(run).collect()
+}
+
+/// A node loses power: its runs end without a result.
+pub fn node_lost(world: &mut World, node: &str) {
+    let now = world.now();
+    let running = world.tasks.iter().filter(|task| task.node == node && task.kind == "vzdump" && task.status.is_none());
+    let running: Vec<String> = running.map(|task| task.upid.clone()).collect();
+    for upid in running {
+        world.tasks.abort(&upid, now);
+    }
+}
