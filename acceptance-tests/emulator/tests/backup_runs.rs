@@ -110,8 +110,57 @@ fn a_job_of_a_pool_has_the_guests_that_are_in_it_then() {
     let resources = call(&cluster, Method::Get, "/cluster/resources", json!({"type": "vm"})).unwrap();
     let in_pool = |row: &&Value| row["pool"] == "prod";
     assert_eq!(resources.as_array().unwrap().iter().filter(in_pool).count(), 2);
+    let read = |path: &str| call(&cluster, Method::Get, path, json!({})).unwrap();
+    assert_eq!(read("/pools"), json!([{"poolid": "prod"}]));
+    let members = read("/pools/prod")["members"].clone();
+    let ids: Vec<&Value> = members.as_array().unwrap().iter().map(|member| &member["id"]).collect();
+    assert_eq!(ids, ["qemu/100", "qemu/102"]);
     let full = Err("delete pool failed: pool 'prod' is not empty (contains VMs)\n".to_owned());
-    assert_eq!(call(&cluster, Method::Delete, "/pools/prod", json!({})), full);
+    let remove = || call(&cluster, Method::Delete, "/pools/prod", json!({}));
+    assert_eq!(remove(), full);
+    post(&cluster, "/pools", json!({"poolid": "other"}));
+    let take = |more: Value| {
+        let mut params = json!({"vms": "100"});
+        params.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        call(&cluster, Method::Put, "/pools/other", params)
+    };
+    let belongs = "update pools failed: VM 100 belongs already to pool 'prod' and allow-move is not set\n".to_owned();
+    assert_eq!(take(json!({})), Err(belongs));
+    take(json!({"allow-move": "1"})).unwrap();
+    // A guest that is destroyed leaves its pool.
+    call(&cluster, Method::Delete, "/nodes/pve3/qemu/102", json!({})).unwrap();
+    cluster.world().advance(60.0);
+    remove().unwrap();
+}
+
+#[test]
+fn a_changed_schedule_counts_from_the_change() {
+    let cluster = with_job(json!({"id": "job", "schedule": "05:00", "vmid": "103,100"}));
+    cluster.world().advance(UNTIL_TWO + 600.0);
+    call(&cluster, Method::Put, "/cluster/backup/job", json!({"schedule": "02:00"})).unwrap();
+    cluster.world().advance(3600.0);
+    assert_eq!(runs(&cluster), [], "two o'clock is over");
+    cluster.world().advance(86_400.0);
+    assert_eq!(runs(&cluster), [ran("pve1", &[100, 103], "OK")]);
+}
+
+#[test]
+fn without_quorum_nothing_is_run() {
+    let cluster = with_job(json!({"id": "nightly", "schedule": "02:00", "vmid": "100"}));
+    cluster.world().advance(120.0);
+    for node in ["pve2", "pve3"] {
+        cluster.world().power(node, false);
+    }
+    cluster.world().advance(UNTIL_TWO);
+    assert_eq!(runs(&cluster), []);
+}
+
+#[test]
+fn a_run_with_stop_ends_those_before_it() {
+    let cluster = cluster();
+    post(&cluster, "/nodes/pve1/vzdump", json!({"vmid": "100,103"}));
+    assert_eq!(post(&cluster, "/nodes/pve1/vzdump", json!({"stop": "1"})), json!("OK"));
+    assert_eq!(runs(&cluster), [ran("pve1", &[100, 103], "unexpected status")]);
 }
 
 #[test]
@@ -137,6 +186,11 @@ fn a_run_fails_where_its_storage_is_not() {
         post(&cluster, "/nodes/pve1/vzdump", json!({"vmid": "100", "storage": storage}));
         cluster.world().advance(10.0);
     }
+    let storage = |node: &str| {
+        let params = json!({"storage": "shared-nfs"});
+        call(&cluster, Method::Get, &format!("/nodes/{node}/storage"), params).unwrap()[0]["active"].clone()
+    };
+    assert_eq!((storage("pve1"), storage("pve2")), (json!(0), json!(1)));
     let status = runs(&cluster).into_iter().map(|(.., status)| status).collect::<Vec<_>>();
     assert_eq!(status, expected.map(|(_, status)| status));
     assert_eq!(events(&cluster).iter().filter(|(.., ok)| !ok).count(), 5, "each failure is notified of");
@@ -240,6 +294,12 @@ async fn whoever_runs_backups_needs_their_privileges() {
         assert!(upid.as_str().unwrap().ends_with(":b@pve!tt:"), "{upid}");
         support::control(&handle, "advance", json!({"seconds": 60.0})).await;
     }
+    // A job that writes to a folder of the node is root's own.
+    let text = "vzdump: own\n\tschedule 1:00\n\tall 1\n\tdumpdir /d\n\n";
+    support::control(&handle, "edit", json!({"file": "/etc/pve/jobs.cfg", "text": text})).await;
+    grant("/", "Sys.Modify").await;
+    let answer = support::call_with(&handle, "PUT", "/cluster/backup/own", &header, "comment=x").await.unwrap();
+    assert_eq!(answer.reason, "only root@pam may edit jobs with a 'dumpdir' option.");
     let runs = support::control(&handle, "backup", json!({"action": "runs"})).await;
     let status: Vec<&Value> = runs["runs"].as_array().unwrap().iter().map(|run| &run["status"]).collect();
     assert_eq!(status, ["Permission check failed (/vms/100, VM.Backup)", "OK"]);

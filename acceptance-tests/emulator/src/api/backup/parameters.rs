@@ -98,17 +98,15 @@ impl Parameter {
 fn table(pve: Pve) -> Vec<Parameter> {
     let parameter = |of: Of| move |(name, prop): (&'static str, Prop)| Parameter { name, prop, of, keys: None };
     let mut table: Vec<Parameter> = run().into_iter().map(parameter(Of::Run)).collect();
-    let objects: [(&'static str, fn() -> &'static Schema); 3] = [
-        ("prune-backups", properties::retention),
-        ("performance", properties::performance),
-        ("fleecing", properties::fleecing),
-    ];
-    table.extend(objects.map(|(name, keys)| Parameter {
+    let object = |name: &'static str, keys: fn() -> &'static Schema| Parameter {
         name,
         prop: Prop::property_string(keys().clone()),
         of: Of::Run,
         keys: Some(keys),
-    }));
+    };
+    table.push(object("prune-backups", properties::retention));
+    table.push(object("performance", properties::performance));
+    table.push(object("fleecing", properties::fleecing));
     table.push(parameter(Of::Job { deletable: false })(("enabled", Prop::boolean())));
     let schedule = Prop::string().max_length(128).format(Format::One(CALENDAR_EVENT));
     table.push(parameter(Of::Job { deletable: false })(("schedule", schedule)));

@@ -39,9 +39,6 @@ pub(super) fn to_update(call: &Call<'_>, dropped: &[String]) -> ApiResult<()> {
         if let Some(name) = drops(&ROOT_ONLY) {
             return Err(root_only(name));
         }
-        if drops(&OF_NODE).is_some() {
-            call.check("/", &["Sys.Modify"])?;
-        }
         if call.params.has("storage") || drops(&["storage"]).is_some() {
             allocate(call, call.params.str("storage"))?;
         }

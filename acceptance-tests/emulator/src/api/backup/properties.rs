@@ -57,7 +57,7 @@ fn keep_something(mut values: Map<String, Value>) -> Result<Map<String, Value>, 
 
 /// A number that is not 0, however it is written.
 fn is_true(value: Option<&Value>) -> bool {
-    value.map(perl_text).is_some_and(|text| text.trim_start_matches(['+', '0']) != "")
+    value.map(perl_text).is_some_and(|text| !text.trim_start_matches(['+', '0']).is_empty())
 }
 
 /// PVE 8 makes `prune-backups` of `maxfiles`.
