@@ -206,3 +206,16 @@ fn selections_are_judged_as_a_whole() {
     put(json!({"exclude": "100"})).unwrap();
     assert_eq!((&job()["all"], job().get("pool")), (&json!(1), None));
 }
+
+#[test]
+fn a_pinned_job_covers_the_guests_of_its_node() {
+    let cluster = with_job(json!({"id": "job", "schedule": "1:00", "all": "1", "node": "pve1"}));
+    let node_of = |vmid: &Value| cluster.world().guests[&(vmid.as_u64().unwrap() as u32)].node.clone();
+    let missing = get(&cluster, "/cluster/backup-info/not-backed-up");
+    let missing: Vec<String> = missing.as_array().unwrap().iter().map(|guest| node_of(&guest["vmid"])).collect();
+    assert!(!missing.is_empty() && !missing.contains(&"pve1".to_owned()), "{missing:?}");
+    let volumes = get(&cluster, "/cluster/backup/job/included_volumes");
+    let covered: Vec<String> =
+        volumes["children"].as_array().unwrap().iter().map(|guest| node_of(&guest["id"])).collect();
+    assert!(!covered.is_empty() && covered.iter().all(|node| node == "pve1"), "{covered:?}");
+}
