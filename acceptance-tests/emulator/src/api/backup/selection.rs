@@ -62,9 +62,6 @@ pub(super) fn verify(values: &mut Values, complete: bool) -> ApiResult<()> {
 
 /// A change replaces what is selected; whatever is excluded from a pool does not survive a change either.
 pub(super) fn replace(job: &mut Values, changed: &Values) {
-    if job.contains_key("exclude") && !job.contains_key("pool") {
-        job.insert("all".to_owned(), 1.into());
-    }
     let replaced: &[&str] = if changed.contains_key("vmid") {
         &["all", "exclude", "pool"]
     } else if is_set(changed, "all") {
