@@ -66,7 +66,6 @@ impl World {
         self.offline_storages.contains(&(storage.to_owned(), node.to_owned()))
     }
 
-
     #[must_use]
     pub fn storage(&self, id: &str) -> Option<Storage> {
         self.storages().into_iter().find(|s| s.id == id)
