@@ -68,6 +68,38 @@ impl Default for Resource {
     }
 }
 
+impl Resource {
+    /// The resource of a section in `resources.cfg`, as the HA manager reads it: `option` is the text of an option, none where it is
+    /// not set.
+    ///
+    /// # Errors
+    /// An option is not known.
+    pub fn read<E>(option: impl Fn(&str) -> Result<Option<String>, E>) -> Result<Self, E> {
+        let unset = Self::default();
+        let limit = |name: &str, unset: u32| {
+            let number = |text: String| text.parse::<i64>().ok();
+            let saturated = |number: i64| u32::try_from(number.max(0)).unwrap_or(u32::MAX);
+            option(name).map(|text| text.and_then(number).map_or(unset, saturated))
+        };
+        Ok(Self {
+            state: match option("state")?.as_deref() {
+                Some("stopped") => Requested::Stopped,
+                Some("disabled") => Requested::Disabled,
+                Some("ignored") => Requested::Ignored,
+                _ => Requested::Started,
+            },
+            group: option("group")?.map(Name::from),
+            failback: option("failback")?.map_or(unset.failback, |flag| is_true(&flag)),
+            max_restart: limit("max_restart", unset.max_restart)?,
+            max_relocate: limit("max_relocate", unset.max_relocate)?,
+        })
+    }
+}
+
+fn is_true(flag: &str) -> bool {
+    matches!(flag, "1" | "yes" | "on" | "true")
+}
+
 /// The requested state of a resource; `enabled` is `Started`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Requested {
@@ -174,4 +206,45 @@ pub enum ShutdownPolicy {
     Failover,
     /// Move the services away first.
     Migrate,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(options: &[(&str, &str)]) -> Resource {
+        let text = |name: &str| options.iter().find(|(known, _)| *known == name).map(|(_, text)| (*text).to_owned());
+        Resource::read(|name| Ok::<_, String>(text(name))).unwrap()
+    }
+
+    #[test]
+    fn an_option_that_is_not_set_is_its_default() {
+        assert_eq!(read(&[]), Resource::default());
+        assert_eq!(read(&[("max_restart", "x"), ("state", "enabled")]), Resource::default());
+    }
+
+    #[test]
+    fn every_option_is_read() {
+        let options =
+            [("state", "stopped"), ("group", "g"), ("failback", "0"), ("max_restart", "2"), ("max_relocate", "0")];
+        let expected = Resource {
+            state: Requested::Stopped,
+            group: Some("g".into()),
+            failback: false,
+            max_restart: 2,
+            max_relocate: 0,
+        };
+        assert_eq!(read(&options), expected);
+        assert_eq!(read(&[("max_restart", "99999999999")]).max_restart, u32::MAX);
+        assert_eq!(read(&[("state", "disabled")]).state, Requested::Disabled);
+        assert_eq!(read(&[("state", "ignored")]).state, Requested::Ignored);
+    }
+
+    #[test]
+    fn an_option_that_is_not_known_makes_the_resource_unknown() {
+        assert_eq!(
+            Resource::read(|name| if name == "max_relocate" { Err(name.to_owned()) } else { Ok(None) }),
+            Err("max_relocate".to_owned())
+        );
+    }
 }

@@ -5,25 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use pve_schemas::ha_node_affinity_rule::Affinity as NodesAffinity;
 use pve_schemas::ha_resource_affinity_rule::Affinity as ResourcesAffinity;
 use pve_schemas::noun::Partial;
-use pve_schemas::value::{HaState, NodePriorities, SidSet};
+use pve_schemas::rest::KnownFields;
+use pve_schemas::value::{NodePriorities, SidSet};
 use pve_schemas::{HaGroup, HaNodeAffinityRule, HaResource, HaResourceAffinityRule};
 
-use pve_ha_manager::config::{Affinity, Group, Name, NodeAffinity, Requested, Resource, Rule, RuleKind};
+use pve_ha_manager::config::{Affinity, Group, Name, NodeAffinity, Resource, Rule, RuleKind};
 
 pub fn resource(known: &Partial<HaResource>) -> Option<Resource> {
-    let limit = |limit: i64| u32::try_from(limit.max(0)).unwrap_or(u32::MAX);
-    Some(Resource {
-        state: match known.state()? {
-            HaState::Started | HaState::Enabled => Requested::Started,
-            HaState::Stopped => Requested::Stopped,
-            HaState::Disabled => Requested::Disabled,
-            HaState::Ignored => Requested::Ignored,
-        },
-        group: known.group.as_ref()?.as_ref().map(|group| group.as_str().into()),
-        failback: known.failback()?,
-        max_restart: limit(known.max_restart()?),
-        max_relocate: limit(known.max_relocate()?),
-    })
+    let option = |name: &str| known.parameter(name).ok_or(()).map(|params| params.value(name).map(str::to_owned));
+    Resource::read(option).ok()
 }
 
 pub fn group(known: &Partial<HaGroup>) -> Option<Group> {

@@ -88,8 +88,9 @@ pub fn tf_block(arguments: TokenStream, item: TokenStream) -> TokenStream {
     }
     let partial = is_partial.then(|| partial::of(&item.ident, &attributes));
     let rest = is_rest.then(|| rest::of(&item.ident, &wire));
+    let known = (is_partial && is_rest).then(|| rest::of_partial(&partial::name(&item.ident), &wire));
     let errors = errors.finish().err().map(darling::Error::write_errors);
-    quote!(#errors #item #partial #rest).into()
+    quote!(#errors #item #partial #rest #known).into()
 }
 
 /// Takes the `#[tf(…)]` of a field out of its attributes.

@@ -55,19 +55,17 @@ impl WireField {
         (self.is_written || self.is_identity).then(|| quote!((#name, #attribute)))
     }
 
-    fn write(&self) -> Option<TokenStream> {
-        let (ident, name) = (&self.ident, self.name());
-        if !self.is_written {
-            return None;
-        }
+    /// What sets its parameter, where `attribute` is the expression of its value.
+    fn write(&self, attribute: &TokenStream) -> TokenStream {
+        let name = self.name();
         let put = quote!(crate::rest::Wire::write);
         if option_of(&self.ty).is_none() {
-            return Some(quote!(#put(&self.#ident, #name, &mut params);));
+            return quote!(#put(&#attribute, #name, &mut params););
         }
-        let as_set = quote!(if let Some(value) = &self.#ident { #put(value, #name, &mut params); });
-        Some(match &self.default {
+        let as_set = quote!(if let Some(value) = &#attribute { #put(value, #name, &mut params); });
+        match &self.default {
             Some(Unset::Value(unset)) if self.wire.always => {
-                quote!(#put(self.#ident.as_ref().unwrap_or(&#unset), #name, &mut params);)
+                quote!(#put(#attribute.as_ref().unwrap_or(&#unset), #name, &mut params);)
             }
             Some(Unset::Text(unset)) if self.wire.always => {
                 quote!(params.set(#name, #unset); #as_set)
@@ -75,7 +73,7 @@ impl WireField {
             None => as_set,
             Some(_) if self.wire.as_set => as_set,
             Some(Unset::Value(unset)) => quote! {
-                if let Some(value) = self.#ident.as_ref().filter(|value| **value != #unset) {
+                if let Some(value) = #attribute.as_ref().filter(|value| **value != #unset) {
                     #put(value, #name, &mut params);
                 }
             },
@@ -83,7 +81,14 @@ impl WireField {
                 #as_set
                 if params.value(#name) == Some(#unset) { params.unset(#name); }
             },
-        })
+        }
+    }
+
+    /// The arm of a match on its name that sets the parameter, unless the attribute is not known.
+    fn known(&self) -> TokenStream {
+        let (ident, name) = (&self.ident, self.name());
+        let write = self.write(&quote!((*value)));
+        quote!(#name => { let value = self.#ident.as_ref()?; #write })
     }
 
     fn read(&self) -> TokenStream {
@@ -98,10 +103,34 @@ impl WireField {
     }
 }
 
+fn written(fields: &[WireField]) -> impl Iterator<Item = &WireField> {
+    fields.iter().filter(|field| field.is_written)
+}
+
+/// What is made for the partial noun called `partial`.
+pub fn of_partial(partial: &Ident, fields: &[WireField]) -> TokenStream {
+    let known = written(fields).map(WireField::known);
+    quote! {
+        impl crate::rest::KnownFields for #partial {
+            fn parameter(&self, name: &str) -> Option<crate::rest::Params> {
+                let mut params = crate::rest::Params::new();
+                match name {
+                    #(#known)*
+                    _ => return None,
+                }
+                Some(params)
+            }
+        }
+    }
+}
+
 /// What is made for the noun called `noun`.
 pub fn of(noun: &Ident, fields: &[WireField]) -> TokenStream {
     let parameters = fields.iter().filter_map(WireField::parameter);
-    let writes = fields.iter().filter_map(WireField::write);
+    let writes = written(fields).map(|field| {
+        let ident = &field.ident;
+        field.write(&quote!(self.#ident))
+    });
     let reads = fields.iter().map(WireField::read);
     quote! {
         impl crate::rest::Fields for #noun {

@@ -56,6 +56,12 @@ pub trait Fields: Sized {
     fn from_properties(properties: &Properties<'_>) -> Result<Self, String>;
 }
 
+/// What is known of the attributes of a noun, as parameters. `#[tf_block(partial, rest)]` implements it for the partial noun.
+pub trait KnownFields {
+    /// The parameter `name`, if it is set; `None` while its attribute is not known, or where no attribute has that name.
+    fn parameter(&self, name: &str) -> Option<Params>;
+}
+
 /// A noun that is one object of a REST collection: GET, POST on the collection; GET, PUT, DELETE on the object.
 pub trait Rest: Noun + Fields {
     /// The collection that has it.

@@ -5,7 +5,8 @@ use serde_json::{Value as Json, json};
 
 use super::*;
 use crate::tf_block;
-use crate::value::ConfigId;
+use crate::value::{ConfigId, HaState};
+use crate::{HaResource, PartialHaResource};
 
 const LIMIT: i64 = 3;
 
@@ -135,4 +136,31 @@ fn a_missing_or_misformed_property_is_named() {
 fn a_parameter_is_the_attribute_that_sets_it() {
     let attributes = ["thing", "target", "always-limit", "always", "found", "wait"].map(Thing::attribute);
     assert_eq!(attributes, [Some("name"), Some("target"), Some("always"), None, None, None]);
+}
+
+#[test]
+fn a_parameter_of_a_plan_is_known_set_or_neither() {
+    let plan = PartialHaResource {
+        state: Some(None),
+        max_restart: Some(Some(3)),
+        comment: Some(None),
+        ..PartialHaResource::default()
+    };
+    let parameter = |name| plan.parameter(name).map(|params| params.value(name).unwrap_or("unset").to_owned());
+    assert_eq!(parameter("state").as_deref(), Some("started"));
+    assert_eq!(parameter("max_restart").as_deref(), Some("3"));
+    assert_eq!(parameter("comment").as_deref(), Some("unset"));
+    assert_eq!([parameter("group"), parameter("max_relocate"), parameter("nosuch")], [None, None, None]);
+}
+
+#[test]
+fn a_partial_noun_has_the_parameters_of_the_whole_one() {
+    let entry = json!({"sid": "vm:100", "state": "stopped", "failback": 0, "auto-rebalance": 0, "comment": "x"});
+    let noun = HaResource::parse(&entry).unwrap().noun;
+    assert_eq!(noun.state(), HaState::Stopped);
+    let whole = noun.params();
+    let partial = PartialHaResource::from(noun);
+    for name in ["state", "group", "failback", "auto-rebalance", "max_restart", "max_relocate", "comment"] {
+        assert_eq!(partial.parameter(name).unwrap().values(name), whole.values(name), "{name}");
+    }
 }

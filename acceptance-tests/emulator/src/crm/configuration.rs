@@ -1,10 +1,11 @@
 //! The HA configuration files as the managers understand them.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use pve_ha_manager::config::{
-    Affinity, Config, Group, Name, NodeAffinity, Policy, Requested, Resource, Rule, RuleKind, Scheduler, ShutdownPolicy,
+    Affinity, Config, Group, Name, NodeAffinity, Policy, Resource, Rule, RuleKind, Scheduler, ShutdownPolicy,
 };
 use pve_ha_manager::groups;
 
@@ -75,19 +76,8 @@ pub(super) fn read(world: &World) -> Config {
 }
 
 fn resource(section: &Section) -> Resource {
-    let number = |name: &str| section.text(name).and_then(|text| text.parse().ok()).unwrap_or(1);
-    Resource {
-        state: match section.text("state").as_deref() {
-            Some("stopped") => Requested::Stopped,
-            Some("disabled") => Requested::Disabled,
-            Some("ignored") => Requested::Ignored,
-            _ => Requested::Started,
-        },
-        group: section.text("group").map(|group| group.as_str().into()),
-        failback: section.text("failback").is_none_or(|flag| is_true(&flag)),
-        max_restart: number("max_restart"),
-        max_relocate: number("max_relocate"),
-    }
+    let Ok(resource) = Resource::read(|name| Ok::<_, Infallible>(section.text(name)));
+    resource
 }
 
 fn group(section: &Section) -> Group {
