@@ -5,8 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 
 use crate::config::{
-    Affinity, Config, Engine, Group, Name, NodeAffinity, Policy, Requested, Resource, Rule, RuleKind, Scheduler,
-    ShutdownPolicy,
+    Affinity, Config, Engine, Group, Name, NodeAffinity, Policy, Resource, Rule, RuleKind, Scheduler, ShutdownPolicy,
 };
 use crate::testbed::{Setup, StartFailure};
 use crate::usage::{Capacity, Size};
@@ -257,18 +256,18 @@ impl ScenarioCase {
 
 impl ServiceSpec {
     fn resource(&self) -> Result<Resource, CaseError> {
-        Ok(Resource {
-            state: match &*self.state {
-                "started" | "enabled" => Requested::Started,
-                "stopped" => Requested::Stopped,
-                "disabled" => Requested::Disabled,
-                "ignored" => Requested::Ignored,
-                other => return Err(unknown("state", other)),
-            },
-            group: self.group.as_deref().map(Name::from),
-            failback: self.failback.unwrap_or(true),
-            max_restart: self.max_restart,
-            max_relocate: self.max_relocate,
+        if !["started", "enabled", "stopped", "disabled", "ignored"].contains(&&*self.state) {
+            return Err(unknown("state", &self.state));
+        }
+        Resource::read(|option| {
+            Ok(match option {
+                "state" => Some(self.state.clone()),
+                "group" => self.group.clone(),
+                "failback" => self.failback.map(|flag| u8::from(flag).to_string()),
+                "max_restart" => Some(self.max_restart.to_string()),
+                "max_relocate" => Some(self.max_relocate.to_string()),
+                _ => None,
+            })
         })
     }
 }

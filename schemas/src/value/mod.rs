@@ -29,7 +29,7 @@ pub use schedule::{BackupSchedule, Schedule};
 /// What a format demands of a text; an error says it.
 pub type Check = fn(&str) -> Result<(), String>;
 
-/// The check of a format that schemas name; `None` if there is none of that name. A test looks up every format that a schema has.
+/// The check of a format that schemas name; `None` for any other name. A test looks up every format that a schema has.
 pub fn format(name: &str) -> Option<Check> {
     fn parses<T: std::str::FromStr<Err = Malformed>>(text: &str) -> Result<(), String> {
         text.parse::<T>().map(|_| ()).map_err(|malformed| malformed.0)
