@@ -318,3 +318,29 @@ async fn pairs_of_failures_are_given_away_while_they_are_played() {
     assert_eq!(elements.1, 1);
     assert!(outcome.diagnostics.has_error() && outcome.state == Value::Null);
 }
+
+#[tokio::test]
+async fn the_routes_of_events_follow_the_matchers() {
+    for release in [Release::V8, Release::V9] {
+        let cluster = cluster(release).await;
+        let fencing = |read: Json| read["routes"].as_array().unwrap()[0].clone();
+        let builtin = read(&cluster, "pve_notification_targets", &[]).await;
+        assert_eq!(builtin["matchers"][0]["name"], "default-matcher");
+        let route = fencing(builtin);
+        assert_eq!(
+            (&route["event"], &route["complete"], &route["gap"]),
+            (&json!("fencing"), &json!(true), &Json::Null)
+        );
+
+        change(&cluster, |world| {
+            world.write_file(
+                "/etc/pve/notifications.cfg",
+                "matcher: default-matcher\n\tdisable true\n\tmode all\n\ttarget mail-to-root\n\n\
+                 matcher: office\n\tmatch-calendar mon..fri 8-17\n\ttarget mail-to-root\n",
+            );
+        });
+        let route = fencing(read(&cluster, "pve_notification_targets", &[]).await);
+        assert_eq!((&route["matchers"], &route["targets"]), (&json!(["office"]), &json!(["mail-to-root"])));
+        assert_eq!((&route["complete"], &route["gap"]), (&json!(false), &json!("pve1, mon 00:00")));
+    }
+}

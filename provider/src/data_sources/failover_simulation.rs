@@ -1,8 +1,8 @@
 //! `pve_ha_failover_simulation`: reads the cluster, and lets the simulation say what a failure would do. Makes no readiness check:
 //! those for the page are an argument.
 
-use pve_schemas::data::HaFailoverSimulation;
 use pve_schemas::data::failover_simulation::FailoverSimulationArguments;
+use pve_schemas::data::{HaFailoverSimulation, HaStatus};
 
 use super::adapter::{Reader, Source};
 use super::live::{self, Answers};
@@ -17,7 +17,7 @@ impl Source for HaFailoverSimulation {
     const LONG_LIST: Option<&'static str> = Some("scenarios");
 
     async fn read(reader: &Reader<'_>, arguments: FailoverSimulationArguments) -> Result<Self, Failure> {
-        let Answers { live, held, .. } = live::read(reader, &arguments).await?;
+        let Answers { live, held, status, manager, .. } = live::read(reader, &arguments).await?;
         for (privilege, paths) in live::missing(&live, held.as_ref()) {
             let paths: Vec<String> = paths.into_iter().collect();
             reader.cx.warn(
@@ -48,7 +48,8 @@ impl Source for HaFailoverSimulation {
         };
         if result.arguments.wants_report() {
             let version = reader.client.version(&reader.call).await.map_err(|error| reader.failed(&error))?;
-            let subject = Subject::new(&live, version.version);
+            let newest = HaStatus::newest_timestamp(&status, &manager);
+            let subject = Subject::new(&live, version.version, newest);
             let checks = result.arguments.readiness.as_deref().unwrap_or_default();
             result.report_html = Some(simulation::page::render(&subject, &result, checks));
         }

@@ -160,7 +160,8 @@ impl HaStatus {
 
     /// The newest timestamp in the answers of `/cluster/ha/status/current` and `/cluster/ha/status/manager_status`, in seconds of
     /// the epoch: the closest thing to the cluster's own clock.
-    fn newest_timestamp(current: &Json, manager: &Json) -> Option<i64> {
+    #[must_use]
+    pub fn newest_timestamp(current: &Json, manager: &Json) -> Option<i64> {
         let entries = current.as_array().into_iter().flatten();
         let reports = manager["lrm_status"].as_object().into_iter().flatten().map(|(_, report)| report);
         let stamped = entries.chain(reports).chain([&manager["manager_status"]]);

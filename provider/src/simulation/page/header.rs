@@ -15,6 +15,7 @@ pub(super) fn render(subject: &Subject, simulation: &HaFailoverSimulation, tally
         header {
             p class="kicker" {
                 "HA failover report · " b { (subject.name()) } " · Proxmox VE " (subject.version())
+                @if let Some(date) = subject.date() { " · data of " time datetime=(date) { (date) } " (UTC)" }
             }
             @if let Some(offline) = subject.offline() {
                 p class="banner" {

@@ -6,9 +6,10 @@ use maud::PreEscaped;
 
 use super::Subject;
 
-/// The rule that names the cluster on each sheet; the style sheet adds the page number.
+/// The rule that names the cluster and the date on each sheet; the style sheet adds the page number.
 pub(super) fn running_footer(subject: &Subject) -> PreEscaped<String> {
-    let text = quoted(&format!("HA failover report, {}", subject.name()));
+    let date = subject.date().map_or(String::new(), |date| format!(", {date}"));
+    let text = quoted(&format!("HA failover report, {}{date}", subject.name()));
     PreEscaped(format!("@page {{ @bottom-left {{ content: {text}; }} }}\n"))
 }
 

@@ -1,5 +1,6 @@
 //! The cluster that a report is about, as it is now.
 
+use jiff::Timestamp;
 use pve_schemas::data::Quorum;
 
 use super::super::live::SimulatedCluster;
@@ -10,22 +11,25 @@ use crate::words::by;
 pub struct Subject {
     cluster: Option<String>,
     version: String,
+    date: Option<String>,
     offline: Vec<String>,
     votes: Option<(i64, i64, i64)>,
 }
 
 impl Subject {
-    /// The cluster of these answers, with the version of the node that gave them.
+    /// The cluster of these answers, with the version of the node that gave them, and the newest timestamp in them in seconds
+    /// since 1970.
     ///
-    /// It has no date. The timestamps in the answers are those of the HA manager, which renews them every 10 seconds, and of
-    /// replication runs: a date from either changes at midnight, and a plan would show a change of an output where the cluster did
-    /// not change.
-    pub fn new(live: &SimulatedCluster, version: String) -> Self {
+    /// Only the day of the timestamp is kept: the HA manager renews it every 10 seconds, so that anything finer would make every
+    /// plan change an output of the page.
+    pub fn new(live: &SimulatedCluster, version: String, newest: Option<i64>) -> Self {
+        let date = newest.and_then(|seconds| Timestamp::from_second(seconds).ok());
         let Quorum { total_votes, expected_votes, needed_votes, .. } = live.quorum;
         let offline = live.nodes.iter().filter(|node| !node.online).map(|node| node.name.clone());
         Self {
             cluster: live.quorum.cluster_name.clone(),
             version,
+            date: date.map(|date| date.strftime("%Y-%m-%d").to_string()),
             offline: offline.collect(),
             votes: total_votes.zip(expected_votes).zip(needed_votes).map(|((a, b), c)| (a, b, c)),
         }
@@ -38,6 +42,11 @@ impl Subject {
 
     pub(super) fn version(&self) -> &str {
         &self.version
+    }
+
+    /// The day of its newest fact.
+    pub(super) fn date(&self) -> Option<&str> {
+        self.date.as_deref()
     }
 
     /// That nodes are down now, in a sentence; none where all are online.
