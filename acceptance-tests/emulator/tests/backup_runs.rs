@@ -5,6 +5,7 @@
 mod support;
 
 use pve_emulator::api::backup::{Failing, list_runs, run_now};
+use pve_emulator::api::notifications::outbox::Record;
 use pve_emulator::clock::Clock;
 use pve_emulator::pipeline::Cluster;
 use pve_emulator::route::Method;
@@ -50,9 +51,31 @@ fn ran(node: &str, guests: &[u64], status: &str) -> (String, Vec<u64>, String) {
     (node.into(), guests.to_vec(), status.into())
 }
 
-/// Node, job and severity of what was notified of.
+/// Node and job of each result that was notified of, and whether it was a success.
 fn events(cluster: &Cluster) -> Vec<(String, Option<String>, bool)> {
-    cluster.world().backup.events.iter().map(|event| (event.node.clone(), event.job.clone(), event.ok)).collect()
+    let world = cluster.world();
+    let results = world.notifications.log().filter(|record| record.event == "vzdump");
+    let field = |record: &Record, name: &str| record.fields.get(name).cloned();
+    results
+        .map(|record| (field(record, "hostname").unwrap(), field(record, "job-id"), record.severity == "info"))
+        .collect()
+}
+
+#[test]
+fn a_job_that_mails_its_result_notifies_of_nothing() {
+    let nightly = json!({"id": "nightly", "schedule": "02:00", "vmid": "100"});
+    let with = |option: &str, value: &str| {
+        let mut job = nightly.clone();
+        job[option] = json!(value);
+        let cluster = with_job(job);
+        cluster.world().advance(UNTIL_TWO);
+        assert_eq!(runs(&cluster).len(), 1);
+        events(&cluster).len()
+    };
+    assert_eq!(with("mailto", "ops@example.org"), 0);
+    assert_eq!(with("notification-mode", "legacy-sendmail"), 0);
+    assert_eq!(with("notification-mode", "notification-system"), 1);
+    assert_eq!(with("notification-mode", "auto"), 1);
 }
 
 #[test]

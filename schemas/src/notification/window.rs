@@ -40,7 +40,7 @@ pub struct Window {
 }
 
 impl Window {
-    /// Whether it contains a minute. The last hour ends with 23:59, so that the end is part of it.
+    /// Whether it contains a minute. The end counts: no window can end later than 23:59, and `0-23:59` means the whole day.
     #[must_use]
     pub fn contains(&self, at: Minute) -> bool {
         let is_day = self.days.is_empty() || self.days.contains(&at.day);

@@ -31,12 +31,10 @@ pub enum Effect {
     Command(String),
     /// A run of backups is over.
     Backup {
-        /// The job whose schedule started it.
-        job: Option<String>,
-        /// Where it ran.
-        node: String,
-        /// What it failed of.
-        error: Option<String>,
+        /// Its result.
+        result: Box<crate::api::notifications::event::Backup>,
+        /// Whether the result goes to the notification system.
+        notifies: bool,
     },
     /// It fails with this text.
     Fail(String),
@@ -200,7 +198,7 @@ fn apply(world: &mut World, effect: Effect) -> Result<(), String> {
         }
         Effect::RequestStart(sid) => ha::guests::request_state(world, &sid, "started")?,
         Effect::Command(line) => ha::files::queue_command(world, &line),
-        Effect::Backup { job, node, error } => return backup::end(world, job.as_deref(), &node, error),
+        Effect::Backup { result, notifies } => return backup::end(world, &result, notifies),
         Effect::Fail(text) => return Err(text),
     }
     Ok(())

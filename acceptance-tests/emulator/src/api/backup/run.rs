@@ -3,6 +3,8 @@
 use super::permissions::DEFAULT_STORAGE;
 use super::selection::{self, is_set};
 use super::state::{self, Record};
+use crate::api::notifications;
+use crate::api::notifications::event::{BackedUp, Backup};
 use crate::schema::check::perl_text;
 use crate::schema::params::split_list;
 use crate::section_config::Values;
@@ -44,10 +46,16 @@ pub(super) fn start(world: &mut World, run: &Run<'_>) -> Option<String> {
         return None;
     }
     let id = if let [only] = guests[..] { only.to_string() } else { String::new() };
-    let plan = plan(world, run, &guests, &gone);
-    let error = plan.error.clone();
-    let effect = Effect::Backup { job: run.job.map(str::to_owned), node: run.node.to_owned(), error };
-    let Plan { log, seconds, .. } = plan;
+    let Plan { log, seconds, guests: backed_up, error } = plan(world, run, &guests, &gone);
+    let result = Backup {
+        node: run.node.to_owned(),
+        job: run.job.map(str::to_owned),
+        guests: backed_up,
+        seconds,
+        log: log.clone(),
+        error,
+    };
+    let effect = Effect::Backup { result: Box::new(result), notifies: !is_by_mail(run.options) };
     let upid =
         world.start_task(NewTask { node: run.node, kind: "vzdump", id: &id, user: run.user, seconds, log, effect });
     let (node, job) = (run.node.to_owned(), run.job.map(str::to_owned));
@@ -55,24 +63,43 @@ pub(super) fn start(world: &mut World, run: &Run<'_>) -> Option<String> {
     Some(upid)
 }
 
+/// Whether the result goes to the addresses of the job instead of the notification system: `notification-mode`, of which `auto`
+/// looks at `mailto`.
+fn is_by_mail(options: &Values) -> bool {
+    match options.get("notification-mode").map(perl_text).as_deref() {
+        Some("legacy-sendmail") => true,
+        Some("notification-system") => false,
+        _ => options.get("mailto").is_some_and(|mailto| !perl_text(mailto).is_empty()),
+    }
+}
+
 /// The end of a run: it is notified of, whether it failed or not.
 ///
 /// # Errors
 /// What it failed of.
-pub(crate) fn end(world: &mut World, job: Option<&str>, node: &str, error: Option<String>) -> Result<(), String> {
-    state::notify(world, job, node, error.is_none());
-    error.map_or(Ok(()), Err)
+pub(crate) fn end(world: &mut World, result: &Backup, notifies: bool) -> Result<(), String> {
+    if notifies {
+        notifications::backup_finished(world, result);
+    }
+    match &result.error {
+        Some(error) => Err(error.clone()),
+        None if result.guests.iter().any(|guest| guest.error.is_some()) => Err("job errors".to_owned()),
+        None => Ok(()),
+    }
 }
 
 /// What a task is going to do.
 struct Plan {
     log: Vec<String>,
     seconds: i64,
+    guests: Vec<BackedUp>,
+    /// What fails before the first guest.
     error: Option<String>,
 }
 
 fn plan(world: &mut World, run: &Run<'_>, guests: &[u32], gone: &[u32]) -> Plan {
-    let failed = |error: String, log: Vec<String>, seconds| Plan { log, seconds, error: Some(error) };
+    let failed =
+        |error: String, log: Vec<String>, seconds| Plan { log, seconds, guests: Vec::new(), error: Some(error) };
     if let Err(error) = target(world, run) {
         return failed(error, Vec::new(), 1);
     }
@@ -94,16 +121,20 @@ fn plan(world: &mut World, run: &Run<'_>, guests: &[u32], gone: &[u32]) -> Plan 
     if let Some(refused) = run.refused.first().filter(|_| !is_set(run.options, "all")) {
         return failed(format!("Permission check failed (/vms/{refused}, VM.Backup)"), log, wait + 1);
     }
-    let mut errors = false;
-    for vmid in &own {
-        let gone = gone.contains(vmid);
-        let failed = gone || world.backup.fails(*vmid);
-        errors |= failed;
-        log.extend(guest_log(world, *vmid, failed, gone));
+    let mut guests = Vec::new();
+    for vmid in own {
+        let error = match gone.contains(&vmid) {
+            true => Some(format!("unable to find VM '{vmid}'")),
+            false => world.backup.fails(vmid).then(|| "backup storage is not available".to_owned()),
+        };
+        log.extend(guest_log(world, vmid, error.as_deref()));
+        let name = world.guests.get(&vmid).map(|guest| guest.name.clone()).unwrap_or_default();
+        guests.push(BackedUp { vmid, name, seconds: GUEST_SECONDS, size: 0, file: String::new(), error });
     }
+    let errors = guests.iter().any(|guest| guest.error.is_some());
     log.push(format!("INFO: Backup job finished {}", if errors { "with errors" } else { "successfully" }));
-    let seconds = wait + 1 + GUEST_SECONDS * i64::try_from(own.len()).unwrap_or(0);
-    Plan { log, seconds, error: errors.then(|| "job errors".to_owned()) }
+    let seconds = wait + 1 + GUEST_SECONDS * i64::try_from(guests.len()).unwrap_or(0);
+    Plan { log, seconds, guests, error: None }
 }
 
 /// Whether the node can write backups to where they go.
@@ -136,15 +167,14 @@ fn busy_for(world: &World, node: &str) -> i64 {
     own.map(|task| task.end - world.now()).max().unwrap_or(0).max(0)
 }
 
-fn guest_log(world: &World, vmid: u32, failed: bool, gone: bool) -> Vec<String> {
-    let kind = world.guests.get(&vmid).map(|guest| guest.kind);
-    let (label, kind) = kind.map_or(("VM", "unknown"), |kind| (kind.label(), kind.as_str()));
-    if gone {
-        return vec![format!("ERROR: Backup of VM {vmid} failed - unable to find VM '{vmid}'")];
-    }
-    let last = match failed {
-        true => format!("ERROR: Backup of {label} {vmid} failed - backup storage is not available"),
-        false => format!("INFO: Finished Backup of {label} {vmid} (00:00:03)"),
+fn guest_log(world: &World, vmid: u32, error: Option<&str>) -> Vec<String> {
+    let Some(kind) = world.guests.get(&vmid).map(|guest| guest.kind) else {
+        return vec![format!("ERROR: Backup of VM {vmid} failed - {}", error.unwrap_or_default())];
+    };
+    let (label, kind) = (kind.label(), kind.as_str());
+    let last = match error {
+        Some(error) => format!("ERROR: Backup of {label} {vmid} failed - {error}"),
+        None => format!("INFO: Finished Backup of {label} {vmid} (00:00:03)"),
     };
     vec![format!("INFO: Starting Backup of {label} {vmid} ({kind})"), last]
 }

@@ -13,8 +13,6 @@ pub struct State {
     pub failing: BTreeMap<u32, Failing>,
     /// The runs so far, the oldest first.
     pub runs: Vec<Record>,
-    /// What the runs had to notify of, the oldest first.
-    pub events: Vec<Event>,
     pub(super) down: BTreeSet<String>,
     nodes: BTreeMap<String, BTreeMap<String, Known>>,
 }
@@ -39,19 +37,6 @@ pub struct Record {
     pub job: Option<String>,
     /// Its guests.
     pub guests: Vec<u32>,
-}
-
-/// The result of a run, as notifications tell it: type `vzdump`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Event {
-    /// When.
-    pub time: i64,
-    /// The field `hostname`.
-    pub node: String,
-    /// The field `job-id`, which only runs of a job have.
-    pub job: Option<String>,
-    /// Severity `info`; `error` if not.
-    pub ok: bool,
 }
 
 /// What a node knows of a job (`/var/lib/pve-manager/jobs`).
@@ -79,12 +64,6 @@ impl State {
             None => false,
         }
     }
-}
-
-/// `send_notification` of `PVE::VZDump`: what became of a run on a node.
-pub fn notify(world: &mut World, job: Option<&str>, node: &str, ok: bool) {
-    let event = Event { time: world.now(), node: node.to_owned(), job: job.map(str::to_owned), ok };
-    world.backup.events.push(event);
 }
 
 /// The runs with what became of them, the oldest first.
