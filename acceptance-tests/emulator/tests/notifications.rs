@@ -153,3 +153,45 @@ fn the_digest_is_that_of_the_bytes_of_the_file() {
     cluster.world().notify(&event, "pve1");
     assert_eq!(sent(&cluster).len(), 1, "a matcher without targets sends nothing");
 }
+
+#[test]
+fn a_change_of_a_webhook_checks_what_its_creation_does_not() {
+    let cluster = cluster();
+    let webhooks = "/cluster/notifications/endpoints/webhook";
+    let send = |method, path: &str, params: Value| {
+        let params = params.as_object().unwrap().clone();
+        cluster.call_as_root(method, path, params).map(drop).map_err(|refused| (refused.code, refused.message))
+    };
+    let header = json!(["name=A,value=!"]);
+    let hook = json!({"name": "hook", "url": "http://x/", "method": "post", "header": header, "secret": ["name=s"]});
+    assert_eq!(send(Method::Post, webhooks, hook), Ok(()));
+    let change = |params| send(Method::Put, &format!("{webhooks}/hook"), params);
+    let refused = |text: &str| Err((400, format!("{text}\n")));
+    assert_eq!(change(json!({"header": header})), refused("header 'A' does not have valid base64 encoded data"));
+    assert_eq!(change(json!({"header": ["name=A"]})), refused("header 'A' has empty value"));
+    let secret = json!({"secret": ["name=s,value=!"]});
+    assert_eq!(change(secret), refused("secret 's' does not have valid base64 encoded data"));
+    let twice = json!({"secret": ["name=s", "name=s,value=eA=="]});
+    assert_eq!(change(twice), refused("secret 's' defined multiple times"));
+    assert_eq!(change(json!({"secret": ["name=s,value=eA=="]})), Ok(()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receiver_without_tls_is_an_error_of_the_delivery() {
+    let handle = start().await;
+    let plain = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = plain.local_addr().unwrap().port();
+    // It ends each connection at once.
+    let server = tokio::spawn(async move { while plain.accept().await.is_ok() {} });
+    push_to(&handle, &format!("https://127.0.0.1:{port}")).await;
+    let relay = format!("name=relay&server=127.0.0.1&port={port}&from-address=a@b.c&mailto=d@e.f");
+    assert_eq!(call(&handle, "POST", "/cluster/notifications/endpoints/smtp", &relay).await.unwrap().status, 200);
+    for target in ["push", "relay"] {
+        let test = format!("/cluster/notifications/targets/{target}/test");
+        let answer = call(&handle, "POST", &test, "").await.unwrap();
+        let text = format!("Could not test target: could not notify via endpoint(s): {target}: ");
+        assert!(answer.status == 500 && answer.reason.starts_with(&text), "{answer:?}");
+    }
+    server.abort();
+    handle.stop().await;
+}

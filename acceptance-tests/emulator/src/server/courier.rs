@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio_util::task::TaskTracker;
 
 use super::Shared;
-use crate::api::notifications::delivery::{Delivery, Dialer};
+use crate::api::notifications::delivery::{Delivery, Dialer, Failure};
 use crate::api::notifications::outbox::{Lane, Ticket};
 
 /// Starts delivering. Events are delivered one after the other, tests of targets at once.
@@ -38,8 +38,6 @@ async fn deliver(shared: Arc<Shared>, ticket: Ticket, delivery: Delivery, dialer
         () = shared.stop.cancelled() => return,
         result = sending => result,
     };
-    // A thread that is lost with its runtime has nothing to report.
-    if let Ok(result) = result {
-        shared.cluster.world().notifications.settle(ticket, result);
-    }
+    let result = result.unwrap_or(Err(Failure::Aborted));
+    shared.cluster.world().notifications.settle(ticket, result);
 }

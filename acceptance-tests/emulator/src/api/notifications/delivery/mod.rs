@@ -42,6 +42,9 @@ pub enum Failure {
     /// A webhook puts nothing before it.
     #[error("{0}")]
     Webhook(String),
+    /// The thread that sent it ended without a result.
+    #[error("the delivery was aborted")]
+    Aborted,
 }
 
 impl Delivery {
