@@ -111,7 +111,6 @@ pub const DATA_SOURCES: &[Feature] = &[
         needs: &[
             need("Mapping.Audit", On::Notifications, "read"),
             need("Sys.Audit", On::Root, "read the backup jobs, which events may be about"),
-            need("VM.Audit", On::Guest, "see the replication jobs, which events may be about"),
         ],
     },
     Feature { name: "pve_quorum", needs: READ },

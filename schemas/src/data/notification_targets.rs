@@ -18,7 +18,8 @@ use crate::value::Entry;
 /// `routes` has each type of event with each of its severities. Proxmox raises no other events: a migration, a failover
 /// without fencing and a service in the error state send nothing.
 ///
-/// The times of matchers are the local times of the nodes.
+/// The times of matchers are the local times of the nodes. Conditions on `job-id` are judged for all backup jobs, and for the
+/// replication jobs of guests on which the user has `VM.Audit`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct NotificationTargets {
     /// The targets, sorted by name.
