@@ -11,9 +11,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 
-use crate::client::{Call, Client, Collection, Error};
+use crate::client::{Call, Client, Collection, Error, ErrorKind};
 use crate::explain::explain;
 use crate::framework::{Context, DataSource, Elements, Failure, Role, Schema, Type, Value, from_model, to_model};
+use crate::privileges::{self, Need};
 use crate::session::{Session, SharedSimulation, SshAccess, call};
 use crate::unknown::UnknownProperties;
 
@@ -44,6 +45,8 @@ pub struct Reader<'a> {
     pub cx: &'a Context,
     /// What is read, for messages.
     pub title: &'static str,
+    /// The privileges that a read of it needs.
+    pub needs: &'static [Need],
     /// What the cluster has and this provider does not know, as far as it was named.
     pub unknown: Arc<UnknownProperties>,
     /// What each single failure would do, if a read of this walk has computed it.
@@ -107,9 +110,22 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// What the user is told of a failed request.
+    /// The failure of a request. Where one of several privileges is enough, Proxmox refuses without a name of one.
     pub fn failed(&self, error: &Error) -> Failure {
-        explain(self.title, error)
+        let failure = explain(self.title, error);
+        let is_named = self.needs.iter().any(|need| failure.detail.contains(need.privilege));
+        if error.kind() != ErrorKind::Forbidden || is_named {
+            return failure;
+        }
+        let needs: Vec<String> =
+            self.needs.iter().map(|need| format!("{} on {}", need.privilege, need.on.pattern())).collect();
+        let detail = format!(
+            "{}: a privilege is missing, which Proxmox does not name. Reading needs {}.\n{}",
+            self.title,
+            needs.join(", "),
+            error.quote()
+        );
+        Failure { detail, ..failure }
     }
 
     /// What the user is told of an answer that the noun can't be made from.
@@ -174,6 +190,7 @@ impl<N: Source> DataSource for Adapter<N> {
                 call: call(cx),
                 cx,
                 title: N::TITLE,
+                needs: privileges::of_data_source(N::NAME),
                 unknown,
                 simulated,
                 elements: Mutex::new(elements),
