@@ -27,7 +27,7 @@ enum Rules {
     None,
     /// Services of one node that belong together.
     Together,
-    /// Services of different nodes that are kept apart.
+    /// Services of different nodes that are in negative resource affinity.
     Apart,
     /// Services that prefer the node they are on.
     Prefer,

@@ -1,4 +1,4 @@
-//! Groups and rules, compiled into placement classes and lists of companions and opponents.
+//! Groups and rules, compiled into placement classes and lists of services in positive and negative affinity.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -167,7 +167,7 @@ fn compile_rules(
     everything: Class,
 ) -> Classes {
     let positive = sets::merge_positive(rules, kept);
-    let apart = sets::apart(rules, kept, &positive);
+    let negative = sets::negative_partners(rules, kept, &positive);
     let index: HashMap<Name, usize> = services.iter().enumerate().map(|(i, s)| (s.sid.clone(), i)).collect();
 
     let mut classes = vec![everything];
@@ -205,7 +205,7 @@ fn compile_rules(
         service.affinity.positive =
             companions.get(&service.sid).into_iter().flatten().copied().filter(|&companion| companion != own).collect();
         service.affinity.negative =
-            apart.get(&service.sid).into_iter().flatten().filter_map(|sid| index.get(sid).copied()).collect();
+            negative.get(&service.sid).into_iter().flatten().filter_map(|sid| index.get(sid).copied()).collect();
     }
     Classes { classes, online: None }
 }

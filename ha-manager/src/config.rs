@@ -126,19 +126,19 @@ pub struct Group {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
     pub id: Name,
-    /// The services it speaks of.
+    /// The services in it.
     pub resources: BTreeSet<Name>,
     /// Switched off: as if it did not exist.
     pub disabled: bool,
     pub kind: RuleKind,
 }
 
-/// What a rule says of its resources.
+/// What a rule demands of its resources.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RuleKind {
-    /// They belong on nodes, or avoid them.
+    /// Positive or negative affinity to nodes.
     NodeAffinity(NodeAffinity),
-    /// They belong together, or apart.
+    /// Positive or negative affinity to one another.
     ResourceAffinity(Affinity),
 }
 

@@ -1,4 +1,4 @@
-//! The cluster resource manager of one node: waits for quorum, waits for its turn, manages.
+//! The cluster resource manager of one node: waits for quorum, then for the manager lock, then manages.
 
 use super::environment::{Environment, Level};
 use super::manager::Manager;
@@ -36,7 +36,7 @@ pub enum After {
 }
 
 impl Crm {
-    /// A manager that is active already, on the status as it stands; it still has to obtain its lock.
+    /// A manager that is active already, with the current status; it still has to obtain its lock.
     pub fn active(status: &Status) -> Self {
         let state = CrmState::Master(Box::new(Manager::adopt(status)));
         Self { state, ..Self::default() }

@@ -1,4 +1,4 @@
-//! What the managers need from the world.
+//! The interface between the managers and their cluster.
 
 use std::collections::HashMap;
 use std::sync::Arc;

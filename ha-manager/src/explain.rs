@@ -1,4 +1,4 @@
-//! Why a service goes where it goes, in words.
+//! Explains in words why a node was selected for a service.
 
 use super::affinity::Class;
 use super::nodes::NodeId;
@@ -18,7 +18,7 @@ pub struct Decision {
 const MAX_NAMED: usize = 4;
 
 impl Placement<'_> {
-    /// The steps that led [`Placement::select`] to `chosen`, told before anything moves.
+    /// The steps that led [`Placement::select`] to `chosen`, explained before any service moves.
     pub fn explain(self, index: usize, preference: Preference, chosen: Option<NodeId>) -> String {
         let service = &self.services[index];
         let class = self.classes.of(service);
@@ -118,20 +118,20 @@ impl Placement<'_> {
                 here == Some(node) || there == Some(node)
             })
         };
-        let told = taken.iter().filter_map(|&node| {
+        let partners = taken.iter().filter_map(|&node| {
             let other = &self.services[*on(node)?].sid;
             Some(format!("{other} on {}", self.name(node)))
         });
-        named(told.collect())
+        named(partners.collect())
     }
 
     fn companions(self, service: &Service, home: NodeId) -> String {
-        let there = service.affinity.positive.iter().filter(|&&mate| {
-            let (here, there) = usage::used_nodes(&self.services[mate], self.nodes);
+        let there = service.affinity.positive.iter().filter(|&&partner| {
+            let (here, there) = usage::used_nodes(&self.services[partner], self.nodes);
             there.or(here) == Some(home)
         });
-        let told: Vec<_> = there.map(|&mate| self.services[mate].sid.to_string()).collect();
-        format!("{} on {}", named(told), self.name(home))
+        let partners: Vec<_> = there.map(|&partner| self.services[partner].sid.to_string()).collect();
+        format!("{} on {}", named(partners), self.name(home))
     }
 
     fn score_step(self, index: usize, chosen: NodeId, candidates: &[NodeId]) -> String {
@@ -186,7 +186,7 @@ mod tests {
     use crate::status::Status;
 
     /// Where `sid` goes when node3 of three fails, and why.
-    fn told(services: &[(&str, &str)], rules: Vec<Rule>, sid: &str) -> (Option<String>, String) {
+    fn failover_of(services: &[(&str, &str)], rules: Vec<Rule>, sid: &str) -> (Option<String>, String) {
         let resource = Resource::default();
         let config = Config {
             resources: services.iter().map(|&(sid, _)| (sid.into(), resource.clone())).collect(),
@@ -198,9 +198,9 @@ mod tests {
         let guests: BTreeMap<Name, Name> = services.iter().map(|&(sid, node)| (sid.into(), node.into())).collect();
         let forecast = Forecast::converged(&status, Arc::new(config), None, Vec::new(), &guests);
         let outcome = forecast.node_failure(&BTreeSet::from(["node3".into()]));
-        let settled = outcome.services().find(|settled| &**settled.sid() == sid).unwrap();
-        let last = settled.decisions().last().unwrap();
-        (last.node.map(|_| settled.node.to_string()), last.reason.clone())
+        let service = outcome.services().find(|service| &**service.sid() == sid).unwrap();
+        let last = service.decisions().last().unwrap();
+        (last.node.map(|_| service.node.to_string()), last.reason.clone())
     }
 
     fn rule(id: &str, sids: &[&str], kind: RuleKind) -> Rule {
@@ -221,12 +221,12 @@ mod tests {
     fn the_least_loaded_node_and_the_tie() {
         let services = [("vm:1", "node1"), ("vm:2", "node3")];
         assert_eq!(
-            told(&services, vec![], "vm:2"),
+            failover_of(&services, vec![], "vm:2"),
             (Some("node2".into()), "fewest services (0; next is node1 with 1)".into())
         );
         let services = [("vm:1", "node1"), ("vm:2", "node2"), ("vm:3", "node3")];
         assert_eq!(
-            told(&services, vec![], "vm:3"),
+            failover_of(&services, vec![], "vm:3"),
             (Some("node1".into()), "node1, node2 have 1 service each; node1 is first by name".into())
         );
     }
@@ -236,16 +236,16 @@ mod tests {
         let services = [("vm:1", "node1"), ("vm:2", "node3")];
         let prefer = rule("prefer", &["vm:2"], nodes(&[("node3", 2), ("node1", 1)], false));
         assert_eq!(
-            told(&services, vec![prefer], "vm:2"),
+            failover_of(&services, vec![prefer], "vm:2"),
             (Some("node1".into()), "rule 'prefer': highest priority online is 1 (node1)".into())
         );
         let only = rule("only", &["vm:2"], nodes(&[("node3", 0)], true));
         assert_eq!(
-            told(&services, vec![only], "vm:2"),
+            failover_of(&services, vec![only], "vm:2"),
             (None, "rule 'only' allows only node3, and none of them is online".into())
         );
         let loose = rule("loose", &["vm:2"], nodes(&[("node3", 0)], false));
-        let (node, why) = told(&services, vec![loose], "vm:2");
+        let (node, why) = failover_of(&services, vec![loose], "vm:2");
         assert_eq!(node.as_deref(), Some("node2"));
         assert!(
             why.starts_with("no node of rule 'loose' is online, so any other is allowed; fewest services"),
@@ -257,14 +257,14 @@ mod tests {
     fn nodes_to_avoid_are_named() {
         let services = [("vm:1", "node2"), ("vm:2", "node3")];
         let off = rule("off", &["vm:2"], avoid(&["node1"], false));
-        assert_eq!(told(&services, vec![off], "vm:2"), (Some("node2".into()), "rule 'off' avoids node1".into()));
+        assert_eq!(failover_of(&services, vec![off], "vm:2"), (Some("node2".into()), "rule 'off' avoids node1".into()));
         let off = rule("off", &["vm:2"], avoid(&["node1", "node2"], true));
         assert_eq!(
-            told(&services, vec![off], "vm:2"),
+            failover_of(&services, vec![off], "vm:2"),
             (None, "rule 'off' forbids node1, node2, and no other node is online".into())
         );
         let off = rule("off", &["vm:2"], avoid(&["node1", "node2"], false));
-        let (node, why) = told(&services, vec![off], "vm:2");
+        let (node, why) = failover_of(&services, vec![off], "vm:2");
         assert_eq!(node.as_deref(), Some("node1"));
         assert!(
             why.starts_with("rule 'off' avoids node1, node2, but no other node is online; fewest services"),
@@ -275,9 +275,9 @@ mod tests {
     #[test]
     fn what_is_passed_over_is_what_there_is() {
         let services = [("vm:1", "node1"), ("vm:2", "node3")];
-        let apart = || rule("a", &["vm:2", "vm:1"], RuleKind::ResourceAffinity(Affinity::Negative));
+        let separate = || rule("a", &["vm:2", "vm:1"], RuleKind::ResourceAffinity(Affinity::Negative));
         let left = |kind: RuleKind| {
-            let (node, why) = told(&services, vec![rule("r", &["vm:2"], kind), apart()], "vm:2");
+            let (node, why) = failover_of(&services, vec![rule("r", &["vm:2"], kind), separate()], "vm:2");
             assert_eq!(node, None, "{why}");
             why
         };
@@ -300,14 +300,14 @@ mod tests {
     #[test]
     fn partners_are_named() {
         let services = [("vm:1", "node1"), ("vm:2", "node3"), ("vm:3", "node2")];
-        let apart = rule("a", &["vm:2", "vm:1"], RuleKind::ResourceAffinity(Affinity::Negative));
+        let separate = rule("a", &["vm:2", "vm:1"], RuleKind::ResourceAffinity(Affinity::Negative));
         assert_eq!(
-            told(&services, vec![apart], "vm:2"),
+            failover_of(&services, vec![separate], "vm:2"),
             (Some("node2".into()), "kept apart from vm:1 on node1".into())
         );
         let all = rule("a", &["vm:2", "vm:1", "vm:3"], RuleKind::ResourceAffinity(Affinity::Negative));
         assert_eq!(
-            told(&services, vec![all], "vm:2"),
+            failover_of(&services, vec![all], "vm:2"),
             (None, "no node is left: kept apart from vm:1 on node1, vm:3 on node2".into())
         );
     }
@@ -316,7 +316,7 @@ mod tests {
     fn who_follows_says_whom() {
         let services = [("vm:1", "node3"), ("vm:2", "node3"), ("vm:3", "node2")];
         let together = rule("t", &["vm:2", "vm:1"], RuleKind::ResourceAffinity(Affinity::Positive));
-        let (node, why) = told(&services, vec![together], "vm:2");
+        let (node, why) = failover_of(&services, vec![together], "vm:2");
         assert_eq!((node.as_deref(), why.as_str()), (Some("node1"), "belongs with vm:1 on node1"));
     }
 }

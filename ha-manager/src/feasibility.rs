@@ -17,7 +17,7 @@ pub enum Infeasible {
     /// Nodes to avoid have no order.
     #[error("negative node affinity rule must not specify node priorities")]
     AvoidedWithPriorities,
-    /// A rule has fewer than two resources to keep together or apart.
+    /// A rule has fewer than two resources, so that there is no affinity between resources.
     #[error("rule is ineffective as there are less than two resources")]
     Ineffective,
     /// A negative rule can't be kept: there are not enough nodes at all.
@@ -74,7 +74,7 @@ impl RuleErrors {
 
 /// The errors of every infeasible rule, by rule id.
 ///
-/// `known` are the nodes the manager knows: none before any manager ever ran, so that then every negative rule fails.
+/// `known` are the nodes in the manager status: none before any manager ever ran, so that then every negative rule fails.
 /// Without it nothing is held against the cluster's nodes.
 pub fn infeasible(rules: &[Rule], known: Option<&BTreeSet<Name>>) -> BTreeMap<Name, RuleErrors> {
     let enabled = Enabled::new(rules);
@@ -103,8 +103,8 @@ struct Enabled<'a> {
 
 impl<'a> Enabled<'a> {
     fn new(rules: &'a [Rule]) -> Self {
-        let of = |wanted: fn(&RuleKind) -> bool| -> Vec<usize> {
-            (0..rules.len()).filter(|&i| !rules[i].disabled && wanted(&rules[i].kind)).collect()
+        let of = |is_of_kind: fn(&RuleKind) -> bool| -> Vec<usize> {
+            (0..rules.len()).filter(|&i| !rules[i].disabled && is_of_kind(&rules[i].kind)).collect()
         };
         let node = of(|kind| matches!(kind, RuleKind::NodeAffinity(_)));
         let positive = of(|kind| *kind == RuleKind::ResourceAffinity(Affinity::Positive));
@@ -244,8 +244,8 @@ fn multiple_node_rules(enabled: &Enabled<'_>, errors: &mut Errors<'_>) {
     }
 }
 
-/// Resources to be kept apart that are held to fewer nodes than they are, by rules of either kind. What a negative rule leaves
-/// is known only with the cluster's nodes.
+/// Negative resource affinity of more resources than the node affinity rules leave nodes for. What a negative node rule
+/// leaves depends on the nodes of the cluster.
 fn restricted(enabled: &Enabled<'_>, known: Option<&BTreeSet<Name>>, errors: &mut Errors<'_>) {
     let nowhere = BTreeSet::new();
     for &rule in &enabled.negative {
@@ -271,7 +271,7 @@ fn restricted(enabled: &Enabled<'_>, known: Option<&BTreeSet<Name>>, errors: &mu
 mod tests {
     use super::*;
 
-    fn apart(id: &str, sids: &[&str]) -> Rule {
+    fn separate(id: &str, sids: &[&str]) -> Rule {
         Rule {
             id: id.into(),
             resources: sids.iter().map(|&s| s.into()).collect(),
@@ -300,7 +300,7 @@ mod tests {
 
     #[test]
     fn before_any_manager_ran_every_negative_rule_fails() {
-        let rules = [apart("a", &["vm:100", "vm:101"])];
+        let rules = [separate("a", &["vm:100", "vm:101"])];
         assert_eq!(errors(&rules, 0, "a"), [Infeasible::TooFewNodes]);
         assert!(infeasible(&rules, Some(&known(2))).is_empty());
         let rules = [node_rule("a", &["vm:100"], nodes(&[("n1", 0)], Affinity::Negative))];
@@ -333,7 +333,7 @@ mod tests {
     fn a_negative_node_rule_holds_its_resources_to_the_other_nodes() {
         let held = |listed: &[(&str, u32)], affinity| {
             let rules =
-                [node_rule("n", &["vm:100", "vm:101"], nodes(listed, affinity)), apart("a", &["vm:100", "vm:101"])];
+                [node_rule("n", &["vm:100", "vm:101"], nodes(listed, affinity)), separate("a", &["vm:100", "vm:101"])];
             errors(&rules, 3, "a")
         };
         assert_eq!(held(&[("n1", 0)], Affinity::Positive), [Infeasible::Restricted]);
@@ -344,13 +344,13 @@ mod tests {
     #[test]
     fn each_resource_rule_that_touches_priorities_is_named_once() {
         let prefer = node_rule("n", &["vm:100"], nodes(&[("n1", 2), ("n2", 1)], Affinity::Positive));
-        let rules = [prefer, apart("a", &["vm:100", "vm:101"]), apart("b", &["vm:100", "vm:102"])];
+        let rules = [prefer, separate("a", &["vm:100", "vm:101"]), separate("b", &["vm:100", "vm:102"])];
         assert_eq!(errors(&rules, 3, "n"), [Infeasible::NodeRuleWithPriorities, Infeasible::NodeRuleWithPriorities]);
     }
 
     #[test]
     fn a_disabled_rule_has_no_errors_and_causes_none() {
-        let mut rules = [apart("a", &["vm:100"])];
+        let mut rules = [separate("a", &["vm:100"])];
         assert_eq!(errors(&rules, 3, "a"), [Infeasible::Ineffective]);
         rules[0].disabled = true;
         assert!(infeasible(&rules, Some(&known(3))).is_empty());

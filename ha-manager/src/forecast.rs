@@ -1,7 +1,7 @@
-//! What a failure would do to a running cluster: where each service would be once all has settled.
+//! What a failure would do to a running cluster: where each service would be once the cluster has converged.
 //!
 //! A [`Forecast`] starts from the status of a live manager and drives a copy of that manager, with local managers that
-//! always succeed. Fencing is taken for granted, as is that nodes which fail together are recovered together.
+//! always succeed. It assumes that fencing succeeds, and that nodes which fail together are recovered together.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -80,8 +80,8 @@ impl Forecast {
     }
 
     /// The services as they are before any failure; by service id.
-    pub fn now(&self) -> impl Iterator<Item = Settled<'_>> {
-        settled(&self.manager)
+    pub fn now(&self) -> impl Iterator<Item = ConvergedService<'_>> {
+        converged_services(&self.manager)
     }
 
     /// The rules that the manager drops as infeasible, with the reasons.
@@ -89,17 +89,17 @@ impl Forecast {
         self.manager.dropped_rules()
     }
 
-    /// The settled services after these nodes failed at once, as long as the rest is quorate; by service id.
+    /// The services once the cluster has converged after these nodes failed at once, as long as the rest is quorate; by service id.
     pub fn node_failure(&self, failed: &BTreeSet<Name>) -> Outcome {
         Outcome { manager: self.play(failed, None, self.manager.clone()).0 }
     }
 
-    /// The settled services once `node` is in maintenance; by service id.
+    /// The services once the cluster has converged and `node` is in maintenance; by service id.
     pub fn maintenance(&self, node: &Name) -> Outcome {
         Outcome { manager: self.play(&BTreeSet::new(), Some(node), self.manager.clone()).0 }
     }
 
-    /// Lets the manager work until nothing happens any more; tells the clock and the last order number, too.
+    /// Lets the manager work until nothing happens any more; also returns the clock and the last order number.
     fn play(&self, failed: &BTreeSet<Name>, drained: Option<&Name>, mut manager: Manager) -> (Manager, i64, u64) {
         let Some(own) = self.successor(failed) else { return (manager, self.clock, self.orders) };
         let mut world = After::new(self, own, self.members(failed));
@@ -145,19 +145,24 @@ pub struct Outcome {
 
 impl Outcome {
     /// The services, by id.
-    pub fn services(&self) -> impl Iterator<Item = Settled<'_>> {
-        settled(&self.manager)
+    pub fn services(&self) -> impl Iterator<Item = ConvergedService<'_>> {
+        converged_services(&self.manager)
     }
 }
 
-fn settled(manager: &Manager) -> impl Iterator<Item = Settled<'_>> {
+fn converged_services(manager: &Manager) -> impl Iterator<Item = ConvergedService<'_>> {
     let services = manager.services().iter().enumerate();
-    services.map(|(index, service)| Settled { service, node: manager.nodes().name(service.node), manager, index })
+    services.map(|(index, service)| ConvergedService {
+        service,
+        node: manager.nodes().name(service.node),
+        manager,
+        index,
+    })
 }
 
-/// Where a service is.
+/// A service of a cluster that has converged.
 #[derive(Clone, Copy, Debug)]
-pub struct Settled<'a> {
+pub struct ConvergedService<'a> {
     service: &'a Service,
     /// Its node; the dead one for a service that could not be placed.
     pub node: &'a Name,
@@ -165,8 +170,8 @@ pub struct Settled<'a> {
     index: usize,
 }
 
-impl<'a> Settled<'a> {
-    /// Why it went where it is, in order of time; empty if it stayed.
+impl<'a> ConvergedService<'a> {
+    /// The decisions that led to its node, in order of time; empty if it stayed.
     pub fn decisions(&self) -> &'a [Decision] {
         self.manager.decisions(self.index)
     }

@@ -1,4 +1,4 @@
-//! How unevenly the online nodes are loaded: the figure that the load balancer goes by.
+//! How unevenly the online nodes are loaded: the figure that the load balancer uses.
 
 use super::topsis::Load;
 

@@ -1,9 +1,9 @@
-//! Proxmox's HA manager as pure code: where every service goes, and when.
+//! Proxmox's HA manager as pure code: where and when it starts, stops and moves services.
 //!
-//! This layer only ever computes: it does no IO, reads no clock, waits for nothing and knows neither Terraform nor HTTP.
-//! Whatever a cluster resource manager ([`crm::Crm`], with its [`manager::Manager`]) or a local resource manager
+//! This layer only ever computes: it does no IO, reads no clock, waits for nothing and depends on neither Terraform nor HTTP.
+//! All that a cluster resource manager ([`crm::Crm`], with its [`manager::Manager`]) or a local resource manager
 //! ([`lrm::Lrm`]) needs from the world comes through one trait, [`environment::Environment`]; [`testbed::Testbed`]
-//! is a world in memory, and the emulator brings its own.
+//! is a cluster in memory, and the emulator has an implementation of its own.
 //!
 //! PVE 8 (groups) and PVE 9 (rules) are both here: [`config::Policy`] says which one applies, [`config::Engine`] which
 //! release of PVE 9 where they differ.

@@ -1,7 +1,7 @@
 //! The cluster-wide locks of the managers, and the watchdogs that make them safe.
 //!
 //! A lock runs out 120 s after it was last obtained; a node whose manager holds one is reset 60 s after it last could renew
-//! it. So whoever gets a node's agent lock knows that the node no longer runs anything.
+//! it. So a process that gets a node's agent lock can rely on it: the node no longer runs any service.
 
 use std::collections::HashMap;
 

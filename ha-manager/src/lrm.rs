@@ -123,8 +123,8 @@ impl Lrm {
     fn change_state(&mut self, env: &mut impl Environment, status: &Status, own: &Name, fencing: bool) {
         match self.state {
             LrmState::WaitForAgentLock => {
-                let wanted = status.active_services(own) > 0 && self.mode != LrmMode::Disarm;
-                if !fencing && wanted && env.quorate() && env.agent_lock(own) {
+                let needs_lock = status.active_services(own) > 0 && self.mode != LrmMode::Disarm;
+                if !fencing && needs_lock && env.quorate() && env.agent_lock(own) {
                     self.become_active(env);
                 }
             }

@@ -1,4 +1,4 @@
-//! Moves by hand: who comes along, and what stands against them.
+//! Manual moves: which services move along, and what blocks them.
 
 use super::affinity::{self, Classes};
 use super::config::{Config, Engine, Name};
@@ -7,16 +7,16 @@ use super::nodes::NodeId;
 use super::service::Service;
 use super::status::Status;
 
-/// What stands against a move.
+/// What blocks a move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Blocker {
     /// The service's own node affinity.
     NodeAffinity,
-    /// Another service, by index, that must be apart from it and is on the target.
+    /// Another service, by index, that is in negative affinity to it and on the target.
     ResourceAffinity(usize),
 }
 
-/// What is against a move of a service to a node that is online.
+/// What blocks a move of a service to a node that is online.
 pub fn blockers(index: usize, target: NodeId, services: &[Service], classes: &Classes, engine: Engine) -> Vec<Blocker> {
     let service = &services[index];
     let class = classes.of(service);
@@ -42,11 +42,11 @@ pub struct Foreseen {
     pub companions: Vec<Name>,
     /// Whether its own node affinity refuses it.
     pub is_off_limits: bool,
-    /// Services on the target that must be apart from it.
+    /// Services on the target that are in negative affinity to it.
     pub partners: Vec<Name>,
 }
 
-/// Foresees a move to `node`; nothing stands against one of a service that the manager doesn't know.
+/// Foresees a move to `node`; nothing blocks the move of a service that is not in the manager's status.
 pub fn foresee(status: &Status, config: &Config, sid: &str, node: &Name) -> Foreseen {
     let (mut nodes, mut services) = Manager::adopt(status).into_parts();
     let (mut classes, _) = affinity::compile(config, &mut nodes, &mut services);

@@ -56,7 +56,7 @@ pub struct Member {
     pub online: bool,
 }
 
-/// All nodes the manager knows, with what it remembers of them.
+/// All nodes in the manager's status, with what it remembers of them.
 #[derive(Clone, Debug, Default)]
 pub struct Nodes {
     entries: Vec<Entry>,

@@ -70,7 +70,7 @@ impl Placement<'_> {
     }
 
     /// Whether nothing calls a service away from a node that its class prefers: no return from maintenance, no opponent
-    /// that is or is about to be there, and no mate elsewhere.
+    /// that is or is about to be there, and no companion elsewhere.
     fn is_at_rest(self, service: &Service) -> bool {
         let used = |&other: &usize| usage::used_nodes(&self.services[other], self.nodes);
         let is_here = |node: Option<NodeId>| node == Some(service.node);
@@ -94,9 +94,9 @@ pub(super) struct Surroundings {
 impl Surroundings {
     pub(super) fn of(service: &Service, services: &[Service], nodes: &Nodes) -> Self {
         let mut around = Self { together: vec![0; nodes.len()], separate: vec![false; nodes.len()] };
-        for &mate in &service.affinity.positive {
-            let (here, there) = usage::used_nodes(&services[mate], nodes);
-            // A mate that moves is already where it goes.
+        for &companion in &service.affinity.positive {
+            let (here, there) = usage::used_nodes(&services[companion], nodes);
+            // A companion that moves counts on its target.
             if let Some(node) = there.or(here) {
                 around.together[node] += 1;
             }
@@ -130,7 +130,7 @@ mod tests {
     use crate::nodes::NodeState;
     use crate::service::{State, Uid};
 
-    /// Two services on node3 and node1 that belong together, or apart, with the second in `state` towards `target`.
+    /// Two services on node3 and node1 in positive or negative affinity, with the second in `state` towards `target`.
     fn choose(affinity: Affinity, state: State, target: Option<&str>) -> Option<Name> {
         let mut nodes = Nodes::default();
         let ids: Vec<NodeId> = ["node1", "node2", "node3"].map(|name| nodes.intern(&name.into())).to_vec();
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mate_that_moves_counts_where_it_goes() {
+    fn a_companion_that_moves_counts_on_its_target() {
         assert_eq!(choose(Affinity::Positive, State::Started, None).as_deref(), Some("node1"));
         assert_eq!(choose(Affinity::Positive, State::Migrate, Some("node3")).as_deref(), Some("node3"));
         assert_eq!(choose(Affinity::Positive, State::Stopped, None).as_deref(), Some("node3"));

@@ -1,4 +1,4 @@
-//! One service as the manager keeps it.
+//! One service in the manager's state.
 
 use serde::Serialize;
 
@@ -9,7 +9,7 @@ use super::nodes::NodeId;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Uid(pub u64);
 
-/// Where a service stands in the manager's state machine.
+/// The state of a service in the manager's state machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
@@ -97,7 +97,7 @@ pub struct Service {
     pub sid: Name,
     /// Whether it can move while it runs.
     pub is_vm: bool,
-    /// Where the state machine stands.
+    /// The state of the state machine.
     pub state: State,
     /// The node it is on.
     pub node: NodeId,
@@ -145,14 +145,14 @@ impl From<&Resource> for ServiceConfig {
 pub struct Affinities {
     /// Index of its placement class.
     pub class: usize,
-    /// Services it belongs with.
+    /// Services it is in positive affinity to.
     pub positive: Vec<usize>,
-    /// Services it must be apart from.
+    /// Services it is in negative affinity to.
     pub negative: Vec<usize>,
 }
 
 impl Service {
-    /// A service the manager has just learnt of.
+    /// A service that is new to the manager.
     pub fn new(sid: Name, state: State, node: NodeId, uid: Uid) -> Self {
         let is_vm = sid.starts_with("vm:");
         Self {

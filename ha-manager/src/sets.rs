@@ -42,9 +42,9 @@ pub fn merge_positive(rules: &[Rule], indices: &[usize]) -> Vec<PositiveSet> {
     sets
 }
 
-/// Who must stay apart from whom: the negative rules at `indices`, and what follows from them in one step through the
-/// positive sets. What follows is not followed further: with A+B, C+D and A apart from C, B and D may still meet.
-pub fn apart(rules: &[Rule], indices: &[usize], sets: &[PositiveSet]) -> BTreeMap<Name, BTreeSet<Name>> {
+/// Which resources are in negative affinity: the negative rules at `indices`, and what follows from them in one step through the
+/// positive sets. What follows is not followed further: with A+B, C+D and A in negative affinity to C, B and D may still be on one node.
+pub fn negative_partners(rules: &[Rule], indices: &[usize], sets: &[PositiveSet]) -> BTreeMap<Name, BTreeSet<Name>> {
     let mut direct: BTreeMap<Name, BTreeSet<Name>> = BTreeMap::new();
     for &index in indices {
         if rules[index].kind != RuleKind::ResourceAffinity(Affinity::Negative) {
@@ -59,9 +59,9 @@ pub fn apart(rules: &[Rule], indices: &[usize], sets: &[PositiveSet]) -> BTreeMa
     for set in sets {
         for sid in &set.resources {
             for other in direct.get(sid).into_iter().flatten() {
-                for mate in set.resources.iter().filter(|&mate| mate != sid && mate != other) {
-                    all.entry(mate.clone()).or_default().insert(other.clone());
-                    all.entry(other.clone()).or_default().insert(mate.clone());
+                for companion in set.resources.iter().filter(|&companion| companion != sid && companion != other) {
+                    all.entry(companion.clone()).or_default().insert(other.clone());
+                    all.entry(other.clone()).or_default().insert(companion.clone());
                 }
             }
         }
@@ -107,9 +107,9 @@ mod tests {
             rule("ac", Affinity::Negative, &["vm:1", "vm:3"]),
         ];
         let sets = merge_positive(&rules, &[0, 1, 2]);
-        let apart = apart(&rules, &[0, 1, 2], &sets);
-        assert_eq!(names(&apart["vm:1"]), ["vm:3", "vm:4"]);
-        assert_eq!(names(&apart["vm:2"]), ["vm:3"]);
-        assert_eq!(names(&apart["vm:4"]), ["vm:1"]);
+        let negative = negative_partners(&rules, &[0, 1, 2], &sets);
+        assert_eq!(names(&negative["vm:1"]), ["vm:3", "vm:4"]);
+        assert_eq!(names(&negative["vm:2"]), ["vm:3"]);
+        assert_eq!(names(&negative["vm:4"]), ["vm:1"]);
     }
 }

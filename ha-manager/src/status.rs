@@ -1,4 +1,4 @@
-//! The two documents by which the managers speak: `manager_status` and one `lrm_status` per node.
+//! The two documents through which the managers communicate: `manager_status` and one `lrm_status` per node.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -25,7 +25,7 @@ pub struct Status {
     pub idle: bool,
     /// How unevenly the nodes are loaded; none from a manager that doesn't tell it.
     pub imbalance: Option<f64>,
-    /// The services the manager knows.
+    /// The services that the manager keeps.
     pub services: BTreeMap<Name, ServiceStatus>,
 }
 
@@ -49,7 +49,7 @@ pub struct Disarm {
 /// One service in the manager's status.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServiceStatus {
-    /// Where its state machine stands.
+    /// The state of its state machine.
     pub state: State,
     /// The node it is on.
     pub node: Name,

@@ -1,4 +1,4 @@
-//! How loaded every online node is, and the score that makes of it.
+//! The load of every online node, and the score that a scheduler derives from it.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -113,7 +113,7 @@ proptest! {
     }
 
     #[test]
-    fn no_placement_brings_together_what_must_be_apart(cluster in cluster()) {
+    fn no_placement_breaks_negative_resource_affinity(cluster in cluster()) {
         let [before, after] = run(&cluster);
         for rule in kept(&cluster).filter(|rule| rule.kind == RuleKind::ResourceAffinity(Affinity::Negative)) {
             for a in &rule.resources {

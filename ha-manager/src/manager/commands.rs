@@ -69,8 +69,8 @@ impl Manager {
             return Ok(());
         }
         self.services[index].pending = Some(pending(target));
-        for mate in motion::companions(index, target, &self.services) {
-            self.services[mate].pending = Some(pending(target));
+        for companion in motion::companions(index, target, &self.services) {
+            self.services[companion].pending = Some(pending(target));
         }
         Ok(())
     }
@@ -79,7 +79,7 @@ impl Manager {
     fn against(&self, index: usize, target: NodeId) -> Vec<String> {
         let engine = self.engine();
         let (sid, node) = (&self.services[index].sid, self.nodes.name(target));
-        let told = |blocker| match blocker {
+        let named = |blocker| match blocker {
             Blocker::NodeAffinity => format!("service '{sid}' is not allowed on node '{node}'"),
             Blocker::ResourceAffinity(partner) => format!(
                 "service '{}' on node '{node}' in negative affinity with service '{sid}'",
@@ -89,7 +89,7 @@ impl Manager {
         // The older manager stops at the first.
         let most = if engine >= Engine::V5_2_5 { usize::MAX } else { 1 };
         let blockers = motion::blockers(index, target, &self.services, &self.classes, engine);
-        blockers.into_iter().take(most).map(told).collect()
+        blockers.into_iter().take(most).map(named).collect()
     }
 
     fn request_maintenance(&mut self, node: &Name) -> Result<(), Refusal> {

@@ -8,7 +8,7 @@ use crate::status::{Disarm, LrmMode, LrmState};
 use super::{Change, Manager};
 
 impl Manager {
-    /// The part of a round that stands in for the state functions while HA is disarmed or about to be.
+    /// The part of a round that replaces the state functions while HA is disarmed or about to be.
     ///
     /// What is in flight is finished first; then the services are frozen, and every online local resource manager must let go.
     pub(super) fn disarming(&mut self, env: &mut impl Environment) {

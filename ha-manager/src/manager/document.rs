@@ -1,4 +1,4 @@
-//! The manager's memory as the status document, and back.
+//! The manager's state as the status document, and back.
 
 use crate::config::Name;
 use crate::nodes::Nodes;

@@ -1,4 +1,4 @@
-//! Fencing: waiting for the proof that a node is gone.
+//! Fencing: waiting until it is certain that a failed node runs nothing.
 
 use crate::config::Name;
 use crate::environment::{Environment, FenceNotice, Level};

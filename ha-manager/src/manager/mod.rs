@@ -60,7 +60,7 @@ impl Manager {
         manager
     }
 
-    /// The nodes and the services that it knows.
+    /// The nodes and the services in its status.
     pub fn into_parts(self) -> (Nodes, Vec<Service>) {
         (self.nodes, self.services)
     }
@@ -75,12 +75,12 @@ impl Manager {
         &self.dropped_rules
     }
 
-    /// The services it knows, by id.
+    /// The services in its status, by id.
     pub fn services(&self) -> &[Service] {
         &self.services
     }
 
-    /// The nodes it knows.
+    /// The nodes in its status.
     pub fn nodes(&self) -> &Nodes {
         &self.nodes
     }
@@ -216,13 +216,13 @@ impl Manager {
 
     fn recount(&mut self, env: &mut impl Environment) {
         let scheduler = self.config.as_ref().map_or(Scheduler::Basic, |config| config.scheduler);
-        let wanted = scheduler.weighs();
-        let capacity = if wanted { env.capacity() } else { None };
+        let weighs = scheduler.weighs();
+        let capacity = if weighs { env.capacity() } else { None };
         let bystanders = env.bystanders();
         let counted = self.usage.recount(&self.nodes, &self.services, &bystanders, capacity.as_ref());
         let missing = match counted {
             Err(text) => Some(text),
-            Ok(()) if wanted && capacity.is_none() => Some("no usage statistics".to_owned()),
+            Ok(()) if weighs && capacity.is_none() => Some("no usage statistics".to_owned()),
             Ok(()) => None,
         };
         if let Some(text) = missing.as_ref().filter(|_| !self.stats_missing) {

@@ -27,7 +27,7 @@ impl Manager {
     }
 
     /// The state of a service that is where it belongs.
-    fn settled_state(&self, index: usize) -> State {
+    fn idle_state(&self, index: usize) -> State {
         match self.services[index].config.requested {
             Requested::Started => State::Started,
             _ => State::RequestStop,
@@ -60,7 +60,7 @@ impl Manager {
     fn moving(&mut self, env: &mut impl Environment, index: usize, result: Option<Exit>) {
         let Some(exit) = result else { return self.fence_if_delayed(env, index) };
         let service = &self.services[index];
-        let (node, target, next) = (service.node, service.target, self.settled_state(index));
+        let (node, target, next) = (service.node, service.target, self.idle_state(index));
         match exit {
             Exit::Success => self.change(env, index, next, Change { node: target, ..Change::default() }),
             Exit::WrongNode => {
@@ -295,13 +295,13 @@ impl Manager {
         };
         env.log(Level::Info, &text);
         env.steal_guest(&sid, &from, &to);
-        let next = self.settled_state(index);
+        let next = self.idle_state(index);
         self.change(env, index, next, Change::on(node));
     }
 
     fn freeze(&mut self, env: &mut impl Environment, index: usize) {
         if self.lrm_mode(self.services[index].node) == Some(LrmMode::Active) {
-            let next = self.settled_state(index);
+            let next = self.idle_state(index);
             self.change(env, index, next, Change::default());
         }
     }

@@ -1,4 +1,4 @@
-//! The form of a scenario.
+//! The JSON format of a scenario.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -172,17 +172,17 @@ impl ScenarioCase {
         Ok(serde_json::from_str(line)?)
     }
 
-    /// Whether the reasons of dropped rules stand in the order in which the manager logged them.
+    /// Whether the reasons of dropped rules are in the order in which the manager logged them.
     pub(super) fn has_ordered_reasons(&self) -> bool {
         self.engine.is_some()
     }
 
     /// Whether a reading says which services go back to a node that they left for maintenance.
-    pub(super) fn tells_the_way_back(&self, reading: &str) -> bool {
+    pub(super) fn reports_the_way_back(&self, reading: &str) -> bool {
         self.engine.is_none() || reading == "steady"
     }
 
-    /// Whether any start fails, which takes longer to settle.
+    /// Whether any start fails, which takes longer to converge.
     pub(super) fn has_start_failures(&self) -> bool {
         self.services.values().any(|service| !service.fails_to_start_on.is_empty())
     }

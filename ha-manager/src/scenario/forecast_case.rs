@@ -1,4 +1,4 @@
-//! Foretells a scenario's answer from the settled placement before its event alone.
+//! Predicts a scenario's answer from the converged placement before its event alone.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,8 +19,8 @@ use super::play::show;
 /// # Errors
 /// When the scenario uses a word that is unknown.
 pub fn forecast_case(case: &ScenarioCase) -> Result<Option<Vec<Difference>>, CaseError> {
-    let foretellable = case.event.kind == EventKind::NodeFailure && case.quorate_steady && case.quorate_after;
-    if !foretellable || case.has_start_failures() {
+    let is_predictable = case.event.kind == EventKind::NodeFailure && case.quorate_steady && case.quorate_after;
+    if !is_predictable || case.has_start_failures() {
         return Ok(None);
     }
     let capacity = case.is_static().then(|| Arc::new(case.capacity()));
@@ -28,7 +28,7 @@ pub fn forecast_case(case: &ScenarioCase) -> Result<Option<Vec<Difference>>, Cas
     let failed = case.event.nodes.iter().map(|node| Name::from(node.as_str())).collect();
     let outcome = forecast.node_failure(&failed);
     let found: BTreeMap<&str, (String, State)> =
-        outcome.services().map(|settled| (&**settled.sid(), (settled.node.to_string(), settled.state()))).collect();
+        outcome.services().map(|service| (&**service.sid(), (service.node.to_string(), service.state()))).collect();
     let mut differences = Vec::new();
     for (sid, expected) in case.after.iter().filter(|(_, place)| place.state != "ignored") {
         let expected = Place { maintenance_node: None, ..expected.clone() };
@@ -49,7 +49,7 @@ pub fn forecast_case(case: &ScenarioCase) -> Result<Option<Vec<Difference>>, Cas
     Ok(Some(differences))
 }
 
-/// The manager's status in the settled placement before the event.
+/// The manager's status in the converged placement before the event.
 fn status(case: &ScenarioCase) -> Result<Status, CaseError> {
     let nodes = case.nodes_steady.iter().map(|(node, state)| Ok((node.as_str().into(), node_state(state)?)));
     let known = case.steady.iter().filter(|(_, place)| place.state != "ignored");
@@ -80,8 +80,8 @@ fn node_state(word: &str) -> Result<NodeState, CaseError> {
 }
 
 fn service_state(word: &str) -> Result<State, CaseError> {
-    let settled = [State::Started, State::Stopped, State::Error, State::Recovery, State::Freeze];
+    let converged = [State::Started, State::Stopped, State::Error, State::Recovery, State::Freeze];
     State::called(word)
-        .filter(|state| settled.contains(state))
+        .filter(|state| converged.contains(state))
         .ok_or_else(|| CaseError::Word { what: "state", word: word.to_owned() })
 }

@@ -1,7 +1,7 @@
 //! Placement scenarios: a cluster, an event, and where Proxmox's own managers put every service.
 //!
 //! A scenario is one line of JSON. It is played on a [`Testbed`] from the very beginning, and every difference from
-//! what Proxmox decided is told.
+//! what Proxmox decided is reported.
 
 mod case;
 mod forecast_case;

@@ -1,4 +1,4 @@
-//! Plays a scenario and compares.
+//! Plays a scenario and compares the result with Proxmox's.
 
 use std::collections::BTreeMap;
 
@@ -31,15 +31,15 @@ pub fn play(case: &ScenarioCase) -> Result<(Vec<Difference>, Vec<String>), CaseE
 struct Play<'a> {
     case: &'a ScenarioCase,
     testbed: Testbed,
-    settle: i64,
+    convergence_time: i64,
     differences: Vec<Difference>,
 }
 
 impl<'a> Play<'a> {
     fn new(case: &'a ScenarioCase) -> Result<Self, CaseError> {
         let testbed = Testbed::new(case.setup(), case.config()?);
-        let settle = if case.has_start_failures() { 1100 } else { 650 };
-        Ok(Self { case, testbed, settle, differences: Vec::new() })
+        let convergence_time = if case.has_start_failures() { 1100 } else { 650 };
+        Ok(Self { case, testbed, convergence_time, differences: Vec::new() })
     }
 
     fn run(&mut self, hand_over: bool) {
@@ -61,11 +61,11 @@ impl<'a> Play<'a> {
             let master = self.master();
             self.testbed.restart_crm(&master);
         }
-        self.testbed.advance(self.settle);
+        self.testbed.advance(self.convergence_time);
         for (number, earlier) in self.case.history.iter().enumerate() {
             self.compare_placement(&format!("history {number}"), &earlier.before);
             self.happen(&earlier.event);
-            self.testbed.advance(self.settle);
+            self.testbed.advance(self.convergence_time);
         }
     }
 
@@ -80,7 +80,7 @@ impl<'a> Play<'a> {
         }
         let logged = self.testbed.log().len();
         self.happen(&self.case.event);
-        self.testbed.advance(self.settle);
+        self.testbed.advance(self.convergence_time);
         self.compare_messages(logged);
         self.compare_placement("after", &self.case.after);
         self.compare_cluster("after", &self.case.nodes_after, &self.case.master_after, self.case.quorate_after);
@@ -118,7 +118,7 @@ impl<'a> Play<'a> {
     fn compare_placement(&mut self, reading: &str, expected: &Placement) {
         let found: Vec<(String, Place)> = self.case.service_names().map(|sid| (sid.clone(), self.place(sid))).collect();
         for (sid, mut found) in found {
-            if !self.case.tells_the_way_back(reading) {
+            if !self.case.reports_the_way_back(reading) {
                 found.maintenance_node = None;
             }
             match expected.get(&sid) {

@@ -1,7 +1,7 @@
 //! A cluster in memory: nodes with power and network, locks, watchdogs, guests, and the managers of every node.
 //!
 //! Time passes only by [`Testbed::round`]. Within a round the nodes work in order of their names, a cluster resource
-//! manager before its node's local one, each a second after the other while there are seconds enough.
+//! manager before its node's local one, each one second after the other, as far as the round has seconds.
 
 mod world;
 

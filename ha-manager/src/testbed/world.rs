@@ -1,4 +1,4 @@
-//! The simulated world as the managers see it.
+//! The simulated cluster as the managers see it.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;

@@ -18,7 +18,7 @@ fn a_manual_move_off_the_rule_lasts_only_without_failback() {
 
 #[test]
 fn a_partner_on_the_target_blocks_a_manual_move() {
-    let example = || Example::nodes(3).on("vm:101@1 vm:102@2 vm:103@3").apart("vm:101 vm:102");
+    let example = || Example::nodes(3).on("vm:101@1 vm:102@2 vm:103@3").separate("vm:101 vm:102");
     let blocked = example().run().command("migrate vm:101 node2").expect("vm:101@1");
     let text = "service 'vm:102' on node 'node2' in negative affinity with service 'vm:101'";
     assert_eq!(blocked.logged(text), 1);
@@ -44,7 +44,7 @@ fn shutdown_policies() {
     let failover = three().shutdown_policy(ShutdownPolicy::Failover).run().shut_down(3, true).expect("vm:103@3");
     assert_eq!(failover.logged("FENCE"), 0);
 
-    three().shutdown_policy(ShutdownPolicy::Freeze).run().shut_down(3, false).settle().expect("vm:103@3:freeze");
+    three().shutdown_policy(ShutdownPolicy::Freeze).run().shut_down(3, false).converge().expect("vm:103@3:freeze");
 
     let migrate = || Example::nodes(3).shutdown_policy(ShutdownPolicy::Migrate);
     let moved = migrate().on("vm:101@1 ct:102@3 vm:103@3").with("vm:101", |r| r.state = Requested::Stopped).run();
@@ -78,7 +78,7 @@ fn a_command_for_a_failed_service_is_dropped() {
     let failing = failing.fails("vm:101", 2, StartFailure::Always).run();
     let mut failing = failing.command("migrate vm:101 node1").expect("vm:101@2:error");
     failing.0.command(Command::Stop("vm:999".into(), 0));
-    assert_eq!(failing.settle().logged("crm command error - no such service: stop vm:999 0"), 1);
+    assert_eq!(failing.converge().logged("crm command error - no such service: stop vm:999 0"), 1);
 }
 
 /// Where a command leaves vm:101 for good, and how often it was refused because of the node.
@@ -119,15 +119,15 @@ fn the_newer_manager_refuses_moves_against_node_affinity() {
 }
 
 #[test]
-fn the_newer_manager_tells_all_that_is_against_a_move() {
-    let example = || Example::nodes(3).on("vm:101@1 vm:102@3").apart("vm:101 vm:102").avoid("vm:101", "3", true);
-    let told = |example: Example| {
+fn the_newer_manager_reports_all_that_blocks_a_move() {
+    let example = || Example::nodes(3).on("vm:101@1 vm:102@3").separate("vm:101 vm:102").avoid("vm:101", "3", true);
+    let blockers = |example: Example| {
         let run = example.run().command("migrate vm:101 node3");
         let partner = "error - service 'vm:102' on node 'node3' in negative affinity with service 'vm:101'";
         (run.logged("service 'vm:101' is not allowed on node 'node3'"), run.logged(partner))
     };
-    assert_eq!(told(example().newer()), (1, 1));
-    assert_eq!(told(example()), (0, 1));
+    assert_eq!(blockers(example().newer()), (1, 1));
+    assert_eq!(blockers(example()), (0, 1));
 }
 
 #[test]
@@ -141,7 +141,7 @@ fn a_move_while_disarmed_is_lost() {
 }
 
 #[test]
-fn disarming_twice_and_maintenance_meanwhile_are_told() {
+fn disarming_twice_and_maintenance_meanwhile_are_logged() {
     let run = Example::nodes(3).on("vm:101@1").run().command("arm-ha").command("disarm-ha freeze");
     assert_eq!(run.logged("ignoring arm-ha command - HA stack is not disarmed"), 1);
     assert_eq!(run.logged("disarm: freezing service 'vm:101' (was 'started')"), 1);

@@ -65,7 +65,7 @@ impl Example {
         self.rule(sids, RuleKind::ResourceAffinity(Affinity::Positive))
     }
 
-    pub fn apart(self, sids: &str) -> Self {
+    pub fn separate(self, sids: &str) -> Self {
         self.rule(sids, RuleKind::ResourceAffinity(Affinity::Negative))
     }
 
@@ -100,31 +100,31 @@ pub struct Running(pub Testbed);
 impl Running {
     pub fn fail(mut self, number: usize) -> Self {
         self.0.cut_network(&node(number));
-        self.settle()
+        self.converge()
     }
 
     pub fn back(mut self, number: usize) -> Self {
         self.0.power_on(&node(number));
-        self.settle()
+        self.converge()
     }
 
     pub fn shut_down(mut self, number: usize, reboot: bool) -> Self {
         self.0.shut_down(&node(number), reboot);
-        self.settle()
+        self.converge()
     }
 
     pub fn command(mut self, line: &str) -> Self {
         self.0.command(line.parse().unwrap());
-        self.settle()
+        self.converge()
     }
 
     pub fn request(mut self, sid: &str, state: Requested) -> Self {
         let resource = Resource { state, ..self.0.config().resources[sid].clone() };
         self.0.set_resource(sid, resource);
-        self.settle()
+        self.converge()
     }
 
-    pub fn settle(mut self) -> Self {
+    pub fn converge(mut self) -> Self {
         self.0.advance(SETTLE);
         self
     }

@@ -49,24 +49,24 @@ fn a_strict_rule_without_a_node_left_waits_in_recovery() {
 }
 
 #[test]
-fn those_that_must_be_apart_go_where_no_partner_is() {
-    let pair = Example::nodes(3).on("vm:101@2 vm:102@3 vm:103@1 vm:104@1").apart("vm:101 vm:102");
+fn negative_affinity_places_where_no_partner_is() {
+    let pair = Example::nodes(3).on("vm:101@2 vm:102@3 vm:103@1 vm:104@1").separate("vm:101 vm:102");
     pair.run().fail(3).expect("vm:102@1");
     let three = || {
         let five = Example::nodes(5).on("vm:101@3 vm:102@4 vm:103@5 vm:104@1 vm:105@1 vm:106@1 vm:107@2 vm:108@2");
-        five.apart("vm:101 vm:102 vm:103")
+        five.separate("vm:101 vm:102 vm:103")
     };
     three().run().fail(5).expect("vm:103@2");
     let mut both = three().run();
     both.0.cut_network("node4");
     both.fail(5).expect("vm:102@2 vm:103@1");
-    let shared = Example::nodes(3).on("vm:101@1 vm:102@2 vm:103@3").apart("vm:101 vm:102").apart("vm:101 vm:103");
+    let shared = Example::nodes(3).on("vm:101@1 vm:102@2 vm:103@3").separate("vm:101 vm:102").separate("vm:101 vm:103");
     shared.run().fail(3).expect("vm:103@2");
 }
 
 #[test]
 fn a_start_that_fails_on_the_only_allowed_node_is_tried_again_there() {
-    let example = Example::nodes(3).on("vm:101@2 vm:102@3 vm:103@1 vm:104@1").apart("vm:101 vm:102");
+    let example = Example::nodes(3).on("vm:101@2 vm:102@3 vm:103@1 vm:104@1").separate("vm:101 vm:102");
     let run = example.fails("vm:102", 1, StartFailure::Times(2)).run().fail(3).expect("vm:102@1");
     assert_eq!(run.logged("Tried all available nodes for service 'vm:102'"), 1);
 }
@@ -86,11 +86,11 @@ fn those_that_belong_together_move_together() {
 }
 
 #[test]
-fn mixed_affinity_settles_at_the_start() {
+fn mixed_affinity_converges_at_the_start() {
     let mixed = Example::nodes(3).on("vm:201@1 vm:202@3 vm:203@1 vm:101@3");
-    mixed.together("vm:201 vm:202 vm:203").apart("vm:201 vm:101").run().expect("vm:101@2 vm:202@1");
+    mixed.together("vm:201 vm:202 vm:203").separate("vm:201 vm:101").run().expect("vm:101@2 vm:202@1");
     let sets = Example::nodes(3).on("vm:101@1 vm:102@2 vm:103@1 vm:201@1 vm:202@2 vm:203@2");
-    let sets = sets.together("vm:101 vm:102 vm:103").together("vm:201 vm:202 vm:203").apart("vm:101 vm:201").run();
+    let sets = sets.together("vm:101 vm:102 vm:103").together("vm:201 vm:202 vm:203").separate("vm:101 vm:201").run();
     let node_of = |sid: &str| sets.0.status().services[sid].node.clone();
     for set in ["1", "2"] {
         let nodes: Vec<_> = ["01", "02", "03"].iter().map(|n| node_of(&format!("vm:{set}{n}"))).collect();
@@ -101,8 +101,8 @@ fn mixed_affinity_settles_at_the_start() {
 
 #[test]
 fn resource_affinity_obeys_node_affinity() {
-    let apart = Example::nodes(5).on("vm:101@1 vm:102@1 vm:103@1").prefer("vm:101 vm:102 vm:103", "2,3,4", false);
-    apart.apart("vm:101 vm:102 vm:103").run().expect("vm:101@2 vm:102@3 vm:103@4");
+    let five = Example::nodes(5).on("vm:101@1 vm:102@1 vm:103@1").prefer("vm:101 vm:102 vm:103", "2,3,4", false);
+    five.separate("vm:101 vm:102 vm:103").run().expect("vm:101@2 vm:102@3 vm:103@4");
     let all = |nodes| {
         let three = Example::nodes(3).on("vm:101@3 vm:102@3 vm:103@3").prefer("vm:102", nodes, false);
         three.together("vm:101 vm:102 vm:103").run()
@@ -116,7 +116,7 @@ fn failed_starts_are_restarted_then_relocated() {
     let relocating = Example::nodes(3).on("vm:101@1 vm:102@1 vm:103@1 vm:104@2 vm:105@2 vm:106@3 vm:107@3");
     let relocating = relocating.with("vm:107", |r| (r.max_restart, r.max_relocate) = (0, 3));
     let relocating = relocating.fails("vm:107", 3, StartFailure::Always).fails("vm:107", 2, StartFailure::Always);
-    relocating.fails("vm:107", 1, StartFailure::Times(1)).run().settle().expect("vm:107@1");
+    relocating.fails("vm:107", 1, StartFailure::Times(1)).run().converge().expect("vm:107@1");
 
     let restarting = Example::nodes(3).on("vm:101@2 vm:102@3").with("vm:101", |r| r.max_restart = 2);
     let restarting = restarting.fails("vm:101", 2, StartFailure::Always).run().expect("vm:101@1");

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use pve_schemas::data::failover_simulation::{DiskState, Fate, NodeLoad, Scenario, ServiceState};
 
 use pve_ha_manager::config::Name;
-use pve_ha_manager::forecast::{Forecast, Settled};
+use pve_ha_manager::forecast::{ConvergedService, Forecast};
 use pve_ha_manager::service::State;
 use pve_ha_manager::status::Disarm;
 
@@ -41,17 +41,17 @@ impl Predictor<'_> {
     pub(super) fn scenario(&self, failed: &BTreeSet<Name>, forecast: &Forecast) -> Scenario {
         let left = failures::left(self.live, failed);
         let outcome = forecast.node_failure(failed);
-        let settled: Vec<Settled<'_>> = outcome.services().collect();
+        let converged: Vec<ConvergedService<'_>> = outcome.services().collect();
         let mut services: Vec<Fate> = if left.quorate == Some(false) {
             self.before.iter().filter_map(|(sid, before)| self.without_quorum(sid, before)).collect()
         } else {
-            settled.iter().filter_map(|settled| self.fate(settled, failed)).collect()
+            converged.iter().filter_map(|service| self.fate(service, failed)).collect()
         };
         services.sort_by_key(|fate| natural(&fate.sid));
         let running: Running<'_> = if left.quorate == Some(false) {
             Running::new()
         } else {
-            let runs = settled.iter().filter(|s| runs(s.state()));
+            let runs = converged.iter().filter(|s| runs(s.state()));
             runs.map(|s| (&**s.sid(), &**s.node)).collect()
         };
         let nodes = self.loads(failed, &running);
@@ -86,12 +86,12 @@ impl Predictor<'_> {
     }
 
     /// Nothing for a service that stays as it is.
-    fn fate(&self, settled: &Settled<'_>, failed: &BTreeSet<Name>) -> Option<Fate> {
-        let sid = settled.sid();
+    fn fate(&self, service: &ConvergedService<'_>, failed: &BTreeSet<Name>) -> Option<Fate> {
+        let sid = service.sid();
         let (from, before) = self.before.get(&**sid)?;
         let hit = failed.iter().any(|node| **node == **from);
-        let lands = self.is_alive(settled.node, failed);
-        let same = **settled.node == *from.as_str() && settled.state() == *before;
+        let lands = self.is_alive(service.node, failed);
+        let same = **service.node == *from.as_str() && service.state() == *before;
         if same && !hit {
             return None;
         }
@@ -99,7 +99,7 @@ impl Predictor<'_> {
             return Some(unpredictable(sid, from, why));
         }
         let ran = runs(*before);
-        let to = lands.then(|| settled.node.to_string());
+        let to = lands.then(|| service.node.to_string());
         let disk = match (&to, hit) {
             (Some(_), false) => Some(Disk::new(DiskState::Moved, "moves with it while it runs")),
             (Some(node), true) => disks::of_service(self.live, sid, node),
@@ -108,7 +108,7 @@ impl Predictor<'_> {
         let problem = match (&to, &disk) {
             _ if !ran => None,
             (None, _) => Some(if self.disarm.is_some() { "not recovered" } else { "can't be placed" }.to_owned()),
-            (Some(_), _) if !runs(settled.state()) => Some(format!("ends in the state {}", settled.state().as_str())),
+            (Some(_), _) if !runs(service.state()) => Some(format!("ends in the state {}", service.state().as_str())),
             (Some(node), Some(Disk { status: DiskState::Missing, .. })) => Some(format!("can't start on {node}")),
             (Some(node), Some(Disk { status: DiskState::Unknown, .. })) => Some(format!("may not start on {node}")),
             _ => None,
@@ -118,16 +118,16 @@ impl Predictor<'_> {
             sid: sid.to_string(),
             from: from.clone(),
             to,
-            state: service_state(settled.state()),
-            reason: self.reason(settled, *before),
+            state: service_state(service.state()),
+            reason: self.reason(service, *before),
             disk,
             disk_detail,
             problem,
         })
     }
 
-    fn reason(&self, settled: &Settled<'_>, before: State) -> String {
-        let reasons: Vec<&str> = settled.decisions().iter().map(|decision| decision.reason.as_str()).collect();
+    fn reason(&self, service: &ConvergedService<'_>, before: State) -> String {
+        let reasons: Vec<&str> = service.decisions().iter().map(|decision| decision.reason.as_str()).collect();
         if !reasons.is_empty() {
             return reasons.join(", then ");
         }
