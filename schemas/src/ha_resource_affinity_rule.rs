@@ -35,7 +35,7 @@ pub struct HaResourceAffinityRule {
     pub comment: Option<String>,
 }
 
-/// Together or apart.
+/// Positive or negative resource affinity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Affinity {

@@ -1,4 +1,4 @@
-//! What every noun says of itself beside its attributes.
+//! The metadata of every noun beside its attributes.
 
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;

@@ -57,8 +57,8 @@ impl SshResource for FenceDevice {
         let file = read(op, freshness).await?;
         let unexpected = |problem: String| unexpected(&device, &problem);
         let Some(section) = file.section(&device).map_err(unexpected)? else { return Ok(None) };
-        let wanted = object.at("after").as_str().filter(|other| file.stands_after(device.name(), other));
-        let after = wanted.or_else(|| file.before(device.name())).map(str::to_owned);
+        let configured = object.at("after").as_str().filter(|other| file.is_after(device.name(), other));
+        let after = configured.or_else(|| file.before(device.name())).map(str::to_owned);
         let known = known_of(object);
         let found = Self::from_section(&device, &section, after, &known).map_err(unexpected)?;
         Ok(Some((found, Some(revision(&file, &device)))))

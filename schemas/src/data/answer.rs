@@ -1,4 +1,4 @@
-//! Small readings that several data sources share.
+//! Small parsers that several data sources share.
 
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
@@ -11,7 +11,7 @@ pub fn list(answer: &Json) -> Result<&[Json], String> {
 }
 
 /// The entries of a list that a filter lets through; no filter lets all through.
-pub fn wanted<T: PartialEq>(filter: Option<&T>, value: &T) -> bool {
+pub fn matches<T: PartialEq>(filter: Option<&T>, value: &T) -> bool {
     filter.is_none_or(|filter| filter == value)
 }
 

@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn the_answer_without_the_privilege_is_told_from_the_full_one() {
+    fn the_answer_without_the_privilege_is_distinguished_from_the_full_one() {
         for version in ["pve8", "pve9"] {
             let answers = [44, 45].map(|n| is_reduced(&answer(&format!("{version}-privileges"), n)));
             assert_eq!(answers, [true, false], "{version}");

@@ -176,9 +176,9 @@ mod tests {
     fn resource_affinity_rules_have_neither() {
         let rules = HaRules::from_answer(HaRulesArguments::default(), Some(&answer("pve9-ha-rules-resource", 27)));
         let rules = rules.unwrap().rules;
-        let apart = rules.iter().find(|rule| rule.name == "rb").unwrap();
-        assert_eq!((apart.affinity.as_deref(), apart.strict), (Some("negative"), None));
-        assert!(apart.nodes.is_none());
+        let negative = rules.iter().find(|rule| rule.name == "rb").unwrap();
+        assert_eq!((negative.affinity.as_deref(), negative.strict), (Some("negative"), None));
+        assert!(negative.nodes.is_none());
     }
 
     #[test]

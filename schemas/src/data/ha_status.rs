@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_newer_one_tells_of_watchdog_and_fencing() {
+    fn only_the_newer_one_reports_watchdog_and_fencing() {
         let (eight, nine) = (status("pve8-ha-status", 7, 8), status("pve9-ha-status", 7, 8));
         assert!(eight.fencing.is_none() && eight.lrm.iter().all(|lrm| lrm.watchdog.is_none()));
         assert_eq!(nine.fencing.unwrap().armed_state, "armed");

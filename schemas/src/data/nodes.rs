@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn the_filter_tells_online_from_offline() {
+    fn the_filter_distinguishes_online_from_offline() {
         let mut recorded = answer("pve8-version-index", 15);
         recorded[0]["status"] = "offline".into();
         recorded[1]["status"] = "unknown".into();

@@ -1,4 +1,4 @@
-//! `pve_quorum`: who votes, how many votes it takes, and how many nodes may still fail.
+//! `pve_quorum`: the votes, how many of them quorum needs, and how many nodes may still fail.
 //!
 //! Proxmox's API shows votes of nodes and the state of the QDevice daemon, but neither the votes of the QDevice nor the
 //! sums. They follow from votequorum's own rules, as `pvecm status` prints them; where that can be asked over SSH, it counts.

@@ -1,4 +1,4 @@
-//! Answers that genuine clusters gave, for tests.
+//! Recorded answers of genuine clusters, for tests.
 
 use serde_json::Value as Json;
 

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use super::answer::{list, natural, wanted};
+use super::answer::{list, matches, natural};
 use crate::noun::Noun;
 use crate::replication_job::Ends;
 use crate::tf_block;
@@ -117,7 +117,7 @@ impl ReplicationJobsArguments {
     fn let_through(&self, job: &Job) -> bool {
         let source = self.source.as_ref().is_none_or(|source| job.source.as_deref() == Some(source.as_str()));
         let target = self.target.as_ref().is_none_or(|target| job.target == target.as_str());
-        wanted(self.guest.as_ref(), &job.guest) && source && target
+        matches(self.guest.as_ref(), &job.guest) && source && target
     }
 }
 
@@ -128,9 +128,9 @@ impl Job {
         let numbers = id.split_once('-').and_then(|(guest, job)| Some((guest.parse().ok()?, job.parse().ok()?)));
         let (guest, job_number) = numbers.ok_or_else(|| format!("id = {id:?} is not of the form GUEST-NUMBER"))?;
         let run = runs.iter().map(Entry).find(|run| run.text("id").as_ref() == Some(&id));
-        // 0 stands for never.
+        // 0 means never.
         let last_sync = run.and_then(|run| run.integer("last_sync")).filter(|time| *time > 0);
-        // 0 stands for not scheduled, 1 for a job that is being removed.
+        // 0 means not scheduled, 1 for a job that is being removed.
         let next_sync = run.and_then(|run| run.integer("next_sync")).filter(|time| *time > 1);
         let target = entry.required("target")?;
         let ends = Ends::of(entry).at(homes.get(&guest).copied());

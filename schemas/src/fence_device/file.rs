@@ -181,7 +181,7 @@ impl FenceCfg {
     }
 
     /// Whether `name` is tried after `other`.
-    pub fn stands_after(&self, name: &str, other: &str) -> bool {
+    pub fn is_after(&self, name: &str, other: &str) -> bool {
         let order = self.order();
         let at = |name: &str| order.iter().position(|known| *known == name);
         at(other).zip(at(name)).is_some_and(|(other, name)| other < name)
@@ -196,20 +196,20 @@ impl FenceCfg {
             if line.device() != Some(id) {
                 return true;
             }
-            let wanted = match &line.reading {
+            let replacement = match &line.reading {
                 Reading::Device { agent, arguments, .. } if !is_declared => {
                     is_declared = true;
                     let same = *agent == section.agent && alike(arguments, &section.arguments);
                     (!same).then(|| section.device_line(id))
                 }
                 Reading::Connect { node: Some(node), arguments, .. } => {
-                    let Some(at) = missing.iter().position(|(wanted, _)| wanted == node) else { return false };
-                    let (node, wanted) = missing.remove(at);
-                    (!alike(arguments, &wanted)).then(|| Section::connect_line(id, &node, &wanted))
+                    let Some(at) = missing.iter().position(|(missing, _)| missing == node) else { return false };
+                    let (node, connection) = missing.remove(at);
+                    (!alike(arguments, &connection)).then(|| Section::connect_line(id, &node, &connection))
                 }
                 _ => return false,
             };
-            if let Some(text) = wanted {
+            if let Some(text) = replacement {
                 line.rewrite(&text);
             }
             true
@@ -251,7 +251,7 @@ impl FenceCfg {
             let text = String::from_utf8_lossy(line.body()).into_owned();
             at = self.insert(at, &text);
         }
-        if self.stands_after(&id.name, other) {
+        if self.is_after(&id.name, other) {
             return Ok(());
         }
         Err(format!(

@@ -15,7 +15,7 @@ pub struct Known {
     pub connects: Vec<(String, KnownOptions)>,
 }
 
-/// The names of options as the state divides them; null and empty are kept apart.
+/// The names of options as the state divides them; null and empty are distinguished.
 #[derive(Debug, Clone, Default)]
 pub struct KnownOptions {
     /// The open ones.

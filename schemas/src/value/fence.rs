@@ -1,4 +1,4 @@
-//! What fence.cfg can carry: `PVE::HA::FenceConfig` cuts, splits or drops everything else without a word.
+//! The texts that fence.cfg can hold: `PVE::HA::FenceConfig` cuts, splits or drops all others without an error.
 
 use super::ident::NodeName;
 use super::parsed::parsed;

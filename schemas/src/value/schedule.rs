@@ -171,7 +171,7 @@ mod tests {
             "8:0/0",
             "*/60",
             "0/60:00",
-            // `*` stands alone.
+            // `*` is not combined with others.
             "*,5",
             "0,*/15",
             "*..5",

@@ -144,7 +144,7 @@ fn order_is_that_of_first_declarations() {
     let mut file = cfg(source);
     assert_eq!(file.order(), ["a", "b", "c"]);
     assert_eq!((file.before("a"), file.before("c")), (None, Some("b")));
-    assert!(file.stands_after("c", "a") && !file.stands_after("a", "c") && !file.stands_after("a", "nosuch"));
+    assert!(file.is_after("c", "a") && !file.is_after("a", "c") && !file.is_after("a", "nosuch"));
     assert_eq!(file.move_after(&id("b"), "nosuch").unwrap_err(), "there is no fence device nosuch");
     file.move_after(&id("b"), "c").unwrap();
     assert_eq!(
@@ -201,8 +201,8 @@ fn nothing_makes_it_panic_or_lose_a_byte() {
         let mut file = FenceCfg::parse(&source);
         assert_eq!(file.text(), source);
         let _ = (file.complaints(), file.section(&id("a")), file.own_text(&id("b:2")));
-        let wanted = section("fence_x", &["k=v w", "w"], &[("n1", &["p='"])]);
-        file.put(&id("a"), &wanted);
+        let section_x = section("fence_x", &["k=v w", "w"], &[("n1", &["p='"])]);
+        file.put(&id("a"), &section_x);
         let again = FenceCfg::parse(&file.text());
         assert!(again.section(&id("a")).unwrap().is_some_and(|found| found.agent == "fence_x"), "{source:?}");
         let _ = file.move_after(&id("a"), "b");
