@@ -133,8 +133,8 @@ fn all_started(cluster: &Cluster) -> Outcome {
 fn sees_drift(cli: &Cli, cluster: &Cluster) -> Outcome {
     cluster.edit("PUT", "/cluster/ha/resources/vm:100", &["max_restart=7", "comment=changed by hand"])?;
     let plan = cli.plan()?;
-    let wanted = [r#"update pve_ha_resource.this["web1"]"#];
-    demand(plan.changes == wanted, || format!("planned: {:?}", plan.changes))
+    let expected = [r#"update pve_ha_resource.this["web1"]"#];
+    demand(plan.changes == expected, || format!("planned: {:?}", plan.changes))
 }
 
 fn heals_drift(cli: &Cli, cluster: &Cluster) -> Outcome {

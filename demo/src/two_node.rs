@@ -55,8 +55,8 @@ pub(crate) fn tell(report: &mut Report, cli: &Cli, cluster: &Cluster) -> Outcome
     )?;
     report.step("quorum", "three votes, one failure is survived, and the second plan is empty", || {
         let quorum = cli.value("quorum")?;
-        let wanted = json!({"votes": "3 of 3", "tolerates": 1, "qdevice": "Connected"});
-        demand(quorum == wanted, || quorum.to_string())?;
+        let expected = json!({"votes": "3 of 3", "tolerates": 1, "qdevice": "Connected"});
+        demand(quorum == expected, || quorum.to_string())?;
         let plan = cli.plan()?;
         demand(plan.changes.is_empty(), || format!("planned: {:?}", plan.changes))
     })?;

@@ -40,7 +40,7 @@ impl Call {
         Self { deadline, stop, waited: Waited::default() }
     }
 
-    /// The same call, whose long waits are told to `waited`.
+    /// The same call, whose long waits are reported to `waited`.
     #[must_use]
     pub fn noting(self, waited: Waited) -> Self {
         Self { waited, ..self }

@@ -13,7 +13,7 @@ use crate::words::counted;
 pub fn explain(object: &str, error: &Error) -> Failure {
     let mut detail = format!("{object}: {}", happened(error.kind()));
     if error.is_echo() {
-        // Another writer waited for the same thing and has told all of it.
+        // Another writer waited for the same thing and has reported all of it.
         return Failure::new(cause(error.kind()), detail).because(error.clone());
     }
     if error.tries() > 1 {

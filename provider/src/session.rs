@@ -27,7 +27,7 @@ enum State {
     Unconfigured,
     /// Arguments of the provider block are not known before apply.
     Deferred(Vec<String>),
-    /// Configuring failed; the user has been told.
+    /// Configuring failed, and was reported.
     Failed,
     /// Nothing answers. Whoever needs the cluster says so.
     Unreachable(Diagnostic),

@@ -1,4 +1,4 @@
-//! What Proxmox has and this provider does not know: it is left as it is, and named once.
+//! Properties and types that this provider does not support: they are left unchanged, and reported once.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};

@@ -216,7 +216,7 @@ async fn only_the_pinned_client_is_let_in() {
     let plugin = Plugin::start(Some(&client));
     assert_eq!(plugin.refusal(None).await, AlertDescription::CertificateRequired);
     assert_eq!(plugin.refusal(Some(stranger.key())).await, AlertDescription::AccessDenied);
-    // Who only knows the certificate, which is in our environment, hasn't got its key.
+    // A client with only the certificate, which is in our environment, does not have its key.
     let key = aws_lc_rs::sign::any_supported_type(&stranger.key).unwrap();
     let stolen = Arc::new(CertifiedKey::new(vec![client.der.clone()], key));
     assert_eq!(plugin.refusal(Some(stolen)).await, AlertDescription::DecryptError);

@@ -29,11 +29,11 @@ impl Generated {
     /// A file can't be read.
     pub fn drift(&self, workspace: &Workspace) -> std::io::Result<Vec<String>> {
         let mut findings = Vec::new();
-        for (relative, wanted) in &self.files {
+        for (relative, expected) in &self.files {
             match workspace.text(relative)? {
                 None => findings.push(format!("{relative} is missing")),
-                Some(found) if found != *wanted => {
-                    let same = found.lines().zip(wanted.lines()).take_while(|(a, b)| a == b).count();
+                Some(found) if found != *expected => {
+                    let same = found.lines().zip(expected.lines()).take_while(|(a, b)| a == b).count();
                     findings.push(format!("{relative}:{} differs from its source", same + 1));
                 }
                 Some(_) => {}

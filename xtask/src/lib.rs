@@ -1,7 +1,7 @@
 //! Every command that CI runs: one module per command.
 //!
 //! A command takes the checkout as it finds it, says in one line per finding what is wrong and where, and fails by
-//! returning an error. It knows nothing of who calls it.
+//! returning an error. It is independent of its caller.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "these are command line tools; stdout is theirs")]
 
 pub mod acceptance;

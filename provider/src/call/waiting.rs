@@ -1,4 +1,4 @@
-//! Waits that last: told in the log while they do, and noted when they are over.
+//! Long waits: logged while they last, and reported when they are over.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::Call;
 
-/// How often a wait is told in the log, and from which length on it is noted.
+/// How often a wait is logged, and the length from which on it is reported.
 const LOG_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Takes note of what was waited for, and for how long.
@@ -71,7 +71,7 @@ impl Drop for Waiting {
     }
 }
 
-/// Looks at what changes in its own time, told as a wait from the first pause between two of them on.
+/// Looks at what changes in its own time, and logs a wait from the first pause between two of them on.
 #[derive(Debug)]
 pub(crate) struct Looks<'a> {
     call: &'a Call,

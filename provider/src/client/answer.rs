@@ -19,7 +19,7 @@ pub(super) struct Success {
     body: Bytes,
 }
 
-/// Tells success and failure apart.
+/// Distinguishes success and failure.
 pub(super) fn judge(method: &Method, path: &str, answer: Answer) -> Result<Success, Error> {
     if let Some(sign) = foreign::sign(method, path, &answer) {
         let Answer { status, reason, .. } = answer;

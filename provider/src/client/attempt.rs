@@ -159,7 +159,7 @@ impl Client {
                 }
                 Next::AwaitQuorum => Box::pin(self.await_quorum_for(error, &mut delays, started, call)).await?,
                 Next::AwaitCrm => {
-                    let is_complete = Box::pin(crm::knows_fewer_nodes(self, call)).await == Some(false);
+                    let is_complete = Box::pin(crm::lists_fewer_nodes(self, call)).await == Some(false);
                     match (is_complete, crm_was_complete) {
                         (true, true) => return Err(error.with_kind(ErrorKind::RuleConflict)),
                         // The CRM may have registered the nodes between the refusal and this look.
@@ -217,7 +217,7 @@ impl Client {
             Nature::Write => tokio::select! {
                 biased;
                 answer = exchange => answer?,
-                () = settled(call) => {
+                () = write_grace(call) => {
                     let message = format!("no response within {} s after the stop", WRITE_GRACE_TIMEOUT.as_secs());
                     return Err(Error::new(ErrorKind::Ambiguous, method, path, message));
                 }
@@ -237,7 +237,7 @@ impl Client {
 }
 
 /// Resolves when a write in flight has been waited for long enough after a stop.
-async fn settled(call: &Call) {
+async fn write_grace(call: &Call) {
     call.stop.cancelled().await;
     tokio::time::sleep(WRITE_GRACE_TIMEOUT).await;
 }
@@ -267,7 +267,7 @@ async fn pause(delay: Duration, error: Error, started: Instant, call: &Call) -> 
     }
 }
 
-/// A call that ended in the middle of a try tells what the try before had met.
+/// A call that ended in the middle of a try reports the failure of the try before.
 fn after(last: Option<Error>, error: Error) -> Error {
     match last {
         Some(last) if matches!(error.kind(), ErrorKind::Stopped | ErrorKind::Expired) => {

@@ -1,4 +1,4 @@
-//! Who asks: an API token, or a ticket that is obtained and renewed.
+//! Authentication: an API token, or a ticket that is obtained and renewed.
 //!
 //! A ticket lives for two hours and is renewed at half of that, by presenting itself as the
 //! password. Everything secret stays inside this module and the headers, which are marked

@@ -1,4 +1,4 @@
-//! A look into a certificate of any version.
+//! Reads a certificate of any version.
 //!
 //! rustls reads X.509 version 3 alone, none of it with an unknown critical extension, and says nothing of the dates of one whose
 //! end comes before its beginning.

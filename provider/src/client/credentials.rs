@@ -1,4 +1,4 @@
-//! Who asks, parsed: what Proxmox would refuse for its form is refused before it is sent.
+//! Credentials, parsed: a malformed one is refused before it is sent to Proxmox.
 
 use secrecy::{ExposeSecret, SecretString};
 
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn who_asks_is_told_without_the_secret() {
+    fn a_caller_is_named_without_the_secret() {
         let who = Credentials::token("tf@pve!ci=hunter2".into()).unwrap().who();
         assert_eq!((who.user.as_str(), who.token.as_deref()), ("tf@pve", Some("tf@pve!ci")));
     }

@@ -1,6 +1,6 @@
-//! What the HA manager knows of the cluster, as far as it explains an answer.
+//! The nodes in the status of the HA manager, as far as they explain a response.
 //!
-//! Until a CRM has been master for the first time it knows no node, and refuses every negative
+//! Until a CRM has been master for the first time its status has no node, and it refuses every negative
 //! resource-affinity rule as if the cluster had none. That passes within some 20 s of the first HA
 //! resource.
 
@@ -14,8 +14,8 @@ use crate::call::Call;
 
 const MANAGER_STATUS: &str = "/cluster/ha/status/manager_status";
 
-/// Whether the CRM knows fewer nodes than the cluster has; `None` if that can't be found out now.
-pub(super) async fn knows_fewer_nodes(client: &Client, call: &Call) -> Option<bool> {
+/// Whether the CRM's status has fewer nodes than the cluster; `None` if a request for either fails.
+pub(super) async fn lists_fewer_nodes(client: &Client, call: &Call) -> Option<bool> {
     let members = Membership::read(client, call).await?;
     let answer = client.once(MANAGER_STATUS, call).await.ok()?;
     let manager: ManagerAnswer = answer.typed().ok()?;

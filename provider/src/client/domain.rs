@@ -2,8 +2,8 @@
 //!
 //! Proxmox guards each of its files by one cluster-wide lock, waits for it for 10 s and then gives
 //! up; parallel writers therefore fail instead of waiting. Here they queue before they send, in
-//! the order of their coming. The turn is held around read, compare and write, so that nothing of
-//! this process comes between them.
+//! the order of their requests. The permit is held around read, compare and write, so that nothing of
+//! this process is written between them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -129,8 +129,8 @@ impl Client {
         self.take(permit, call).await
     }
 
-    /// Lets others write first, and returns the turn after one of them has; `None` when nobody
-    /// else is there to write, so that waiting is pointless.
+    /// Lets others write first, and returns the turn after one of them has; `None` when there
+    /// is no other writer, so that waiting is pointless.
     ///
     /// For a rule that is refused because of another rule which this apply is about to change.
     ///
@@ -143,20 +143,20 @@ impl Client {
         let seen = states.borrow().writes;
         drop(permit);
         let idle = |state: &State| state.writes == seen && state.active == 0;
-        let settled = async {
+        let another_write = async {
             loop {
                 let state = states.wait_for(|state| state.writes != seen || state.active == 0);
                 if state.await.is_ok_and(|state| !idle(&state)) {
                     return true;
                 }
-                let someone = states.wait_for(|state| !idle(state));
-                match tokio::time::timeout(HANDOVER_TIMEOUT, someone).await {
+                let another_writer = states.wait_for(|state| !idle(state));
+                match tokio::time::timeout(HANDOVER_TIMEOUT, another_writer).await {
                     Ok(Ok(_)) => {}
                     _ => return false,
                 }
             }
         };
-        let others = call.bound(settled).await.map_err(|ended| over(ended, &Method::PUT, domain.lock_name()))?;
+        let others = call.bound(another_write).await.map_err(|ended| over(ended, &Method::PUT, domain.lock_name()))?;
         if others { self.permit(domain, call).await.map(Some) } else { Ok(None) }
     }
 

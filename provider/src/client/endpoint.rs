@@ -1,4 +1,4 @@
-//! Where an API is.
+//! The address of an API.
 
 use std::fmt;
 

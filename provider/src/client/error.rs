@@ -1,6 +1,6 @@
 //! What can go wrong between this process and Proxmox, typed.
 //!
-//! Nothing above the client ever looks into a text: [`ErrorKind`] says what a failure means for the
+//! No layer above the client ever parses a text: [`ErrorKind`] says what a failure means for the
 //! caller, and the rest of [`Error`] is for people to read.
 
 use std::collections::BTreeMap;
@@ -187,7 +187,7 @@ impl Error {
         self.inner.note.as_deref()
     }
 
-    /// Whether another error of this run tells the same in full, so that one line will do here: of many writers that
+    /// Whether another error of this run reports the same in full, so that one line will do here: of many writers that
     /// waited for the same quorum only the first has a [`Error::note`] of votes and the time waited.
     #[must_use]
     pub fn is_echo(&self) -> bool {

@@ -1,6 +1,6 @@
-//! Many ask for the same, one fetches, all get its answer.
+//! Single flight: of many readers of the same path one fetches, and all get its response.
 //!
-//! Failures are shared by those who waited for them, and not kept.
+//! Failures are shared by the readers that waited for them, and not kept.
 
 use std::collections::HashMap;
 use std::hash::Hash;

@@ -1,4 +1,4 @@
-//! Who is in the cluster, who of them is there, and what that comes to in votes.
+//! The members of the cluster, which of them are online, and their votes.
 
 use pve_schemas::data::Quorum;
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ use crate::words::counted;
 pub(super) struct Membership(Quorum);
 
 impl Membership {
-    /// Asks once; `None` if there is no answer, or none that tells.
+    /// Asks once; `None` without an answer, or if the answer leaves it open.
     pub(super) async fn read(client: &Client, call: &Call) -> Option<Self> {
         let status = ask(client, Collection::ClusterStatus, call).await?;
         let members = Self(Quorum::from_answers(&status, &json!([]), &Value::Null).ok()?);

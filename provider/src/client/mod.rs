@@ -1,7 +1,7 @@
-//! Proxmox over HTTPS.
+//! The client of Proxmox's API over HTTPS.
 //!
-//! This layer knows nothing of Terraform: it has requests and answers, credentials and
-//! certificates, failures and what they mean. It is the only one that knows Proxmox's texts, and
+//! This layer is independent of Terraform: it has requests and answers, credentials and
+//! certificates, failures and what they mean. It is the only one that parses Proxmox's texts, and
 //! the only one that repeats a request.
 //!
 //! # Use
@@ -37,7 +37,7 @@
 //!   [ambiguous](ErrorKind::Ambiguous) write is not repeated here: read the object and compare.
 //! * A rule that is refused because of another rule ([`ErrorKind::RuleConflict`], [`ErrorKind::Unmanaged`])
 //!   may be a matter of order inside one apply: [`Client::pass`] lets others write first.
-//! * Before a create, [`Client::present`] tells whether the object exists, for one list per walk.
+//! * Before a create, [`Client::present`] returns whether the object exists, for one list per walk.
 
 mod answer;
 mod attempt;

@@ -1,4 +1,4 @@
-//! What the user or token may do, as `/access/permissions` tells it.
+//! What the user or token may do, as `/access/permissions` reports it.
 
 use std::collections::HashMap;
 
@@ -59,7 +59,7 @@ mod tests {
         assert!(permissions.holds("/vms/100", "VM.Audit") && !permissions.holds("/vms/100", "VM.Backup"));
         assert!(permissions.holds("/vms/101", "VM.Replicate") && !permissions.holds("/vms/101", "VM.Audit"));
         assert!(permissions.holds_anywhere("VM.Replicate") && !permissions.holds_anywhere("Sys.Console"));
-        // A general path that isn't listed has nothing, whatever stands above it.
+        // A general path that isn't listed has nothing, whatever is granted above it.
         assert!(!permissions.holds("/storage", "Sys.Audit") && !permissions.holds("/storage/local", "Sys.Audit"));
     }
 }

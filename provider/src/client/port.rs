@@ -1,7 +1,7 @@
 //! The port of an endpoint that names none.
 //!
 //! A node listens on 8006, a proxy in front of it on 443, and `https://pve1` may mean either. Both are asked for the realms, which
-//! Proxmox lists to anybody, so that the credentials go only to what has answered as Proxmox does.
+//! Proxmox lists without authentication, so that the credentials are sent only to a server that has answered as Proxmox does.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -64,8 +64,8 @@ fn choose(web: Result<(), Error>, node: Result<(), Error>) -> Result<Port, Error
     };
     // On 8006 with an untrusted certificate it is a node. Otherwise an answer is more specific than a timeout.
     let is_node = matches!(node.kind(), ErrorKind::Certificate(_)) || (is_silent(&web) && !is_silent(&node));
-    let (told, port, other) = if is_node { (node, 443, web) } else { (web, 8006, node) };
-    Err(told.with_note(format!(
+    let (reported, port, other) = if is_node { (node, 443, web) } else { (web, 8006, node) };
+    Err(reported.with_note(format!(
         "`endpoint` has no port: Proxmox VE answers on neither 443 nor 8006. On {port}: {}",
         other.quote()
     )))
@@ -117,7 +117,7 @@ mod tests {
         for web in [silent("web"), foreign("web"), untrusted("web")] {
             assert_eq!(choose(web, Ok(())).unwrap(), Port::Node);
         }
-        for (web, node, told) in [
+        for (web, node, reported) in [
             (silent("web"), silent("node"), "web"),
             (foreign("web"), silent("node"), "web"),
             (untrusted("web"), silent("node"), "web"),
@@ -128,8 +128,8 @@ mod tests {
             (untrusted("web"), untrusted("node"), "node"),
         ] {
             let error = choose(web, node).unwrap_err();
-            assert_eq!(error.message(), told);
-            let (note, other) = (error.note().unwrap(), if told == "web" { "node" } else { "web" });
+            assert_eq!(error.message(), reported);
+            let (note, other) = (error.note().unwrap(), if reported == "web" { "node" } else { "web" });
             assert!(note.contains("443") && note.contains("8006") && note.contains(other), "{note}");
         }
     }

@@ -64,7 +64,7 @@ impl Quorum {
         std::future::pending::<()>().await;
     }
 
-    /// Becomes the one that waits, or tells who else does or did.
+    /// Becomes the one that waits, or returns which other writer does or did.
     fn enter(&self) -> Phase {
         let mut found = Phase::Present;
         self.phase.send_if_modified(|phase| {
@@ -95,7 +95,7 @@ impl Drop for Wait<'_> {
 pub enum Vain {
     /// The time ran out: who is missing, and how long it was waited for.
     Expired(String),
-    /// Another writer of this run waited for the same, and tells in full.
+    /// Another writer of this run waited for the same, and reports all of it.
     Echo,
     /// The run is interrupted.
     Stopped,
@@ -154,8 +154,8 @@ impl Client {
         }
         let mut waiting = call.waiting_since(started, "quorum");
         if entered == Phase::Awaited {
-            let settled = waiting.during(call.bound(phases.wait_for(|phase| *phase != Phase::Awaited))).await;
-            return match settled.map(|phase| phase.map(|phase| *phase)) {
+            let ended = waiting.during(call.bound(phases.wait_for(|phase| *phase != Phase::Awaited))).await;
+            return match ended.map(|phase| phase.map(|phase| *phase)) {
                 Ok(Ok(Phase::Present)) => Ok(()),
                 Ok(_) | Err(Ended::Expired) => Err(Vain::Echo),
                 Err(Ended::Stopped) => Err(Vain::Stopped),

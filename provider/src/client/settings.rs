@@ -1,4 +1,4 @@
-//! How a cluster is reached, parsed: whatever is wrong with it shows before anything is sent.
+//! The settings of a connection, parsed: an invalid one is refused before anything is sent.
 
 use std::time::Duration;
 

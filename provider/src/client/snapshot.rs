@@ -1,6 +1,6 @@
 //! The collections as lists, shared by all reads of one walk.
 //!
-//! A list lives for a few seconds and dies with the first write to its lock domain. Reads of
+//! A list lives for a few seconds and ends with the first write to its lock domain. Reads of
 //! single objects that must be fresh, and their digests, never come from here.
 
 use std::collections::BTreeMap;
@@ -24,7 +24,7 @@ use crate::call::Call;
 /// How long a list may be used, unless a write ends it earlier.
 pub const LIST_LIFE: Duration = Duration::from_secs(5);
 
-/// A list as it was at one moment. Objects stay JSON text until somebody wants one of them.
+/// A list as it was at one moment. Objects stay JSON text until one of them is read.
 pub struct Listing {
     collection: Collection,
     taken: Instant,

@@ -1,4 +1,4 @@
-//! What a write addresses.
+//! The object or collection that a write addresses.
 
 use std::borrow::Cow;
 

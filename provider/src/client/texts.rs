@@ -1,7 +1,7 @@
 //! Proxmox's texts, each exactly once, with the module that emits it and what it means.
 //!
 //! Nearly all that HA, replication and cluster configuration refuse is a plain Perl `die`, which
-//! pveproxy answers as 500 with the text, so that the text is all there is to tell cases apart.
+//! pveproxy answers as 500 with the text, so that the text is all that distinguishes the cases.
 //! Texts are matched by containment: the API prefixes them (`create resource failed: …`).
 
 use reqwest::Method;

@@ -1,4 +1,4 @@
-//! Whether the server is who it should be.
+//! Verification of the server's certificate.
 //!
 //! There is one TLS stack, rustls on aws-lc-rs, built with its provider spelled out, so that no
 //! other crate's choice of a process-wide default can change it.

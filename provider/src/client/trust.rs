@@ -1,4 +1,4 @@
-//! Whom to believe.
+//! Which certificates of a server are trusted.
 
 use std::fmt;
 

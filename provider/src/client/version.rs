@@ -1,4 +1,4 @@
-//! What this Proxmox is and can.
+//! The version of this Proxmox, and the features it has.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -62,7 +62,7 @@ impl Client {
         call.bound(share).await.map_err(|ended| super::attempt::over(ended, &reqwest::Method::GET, VERSION))?
     }
 
-    /// The version of every node: one request for each. Kept once all have told.
+    /// The version of every node: one request for each. Kept once all have answered.
     ///
     /// # Errors
     ///

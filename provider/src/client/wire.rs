@@ -1,6 +1,6 @@
 //! Proxmox's scalars, whatever their JSON type.
 //!
-//! Perl doesn't tell numbers from strings, so that the same value comes as `1`, `"1"` or, from the
+//! Perl does not distinguish numbers from strings, so that the same value comes as `1`, `"1"` or, from the
 //! schema layer, as `null` or `""` when it was never set.
 
 use serde::{Deserialize, Deserializer};

@@ -1,5 +1,5 @@
-//! An argument's text and the place where the user wrote it: a complaint about a variable of the environment must not send
-//! anybody to the provider block.
+//! An argument's text and the place where the user wrote it: a complaint about a variable of the environment must not
+//! point to the provider block.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! From the `ssh` block and `PROXMOX_VE_SSH_*` to how nodes are logged in to.
+//! From the `ssh` block and `PROXMOX_VE_SSH_*` to the configuration of SSH logins.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -95,13 +95,13 @@ impl<'a> Reader<'a> {
             .ok()
     }
 
-    /// The agent is asked if that is wanted; if nothing is said and there is no key, then where there is one.
+    /// The agent is used if that is configured; if it is left open and there is no key, then where an agent runs.
     fn agent(&mut self, block: &provider_block::Ssh, other_key: bool) -> Option<PathBuf> {
-        let wanted = self.switch(block.agent, "agent");
+        let requested = self.switch(block.agent, "agent");
         let named = self.text(block.agent_socket.as_ref(), "AUTH_SOCK").or_else(|| self.text(None, "AGENT_SOCKET"));
         let named_here = named.is_some();
         let socket = named.or_else(|| self.environment.variable("SSH_AUTH_SOCK"));
-        match (wanted, socket) {
+        match (requested, socket) {
             (Some(false), _) => None,
             (Some(true), None) => {
                 self.blame(
@@ -340,7 +340,7 @@ KQ8SLdzJxUiu1DRQ==
     }
 
     #[test]
-    fn the_agent_is_asked_where_that_is_wanted() {
+    fn the_agent_is_used_where_that_is_configured() {
         let agent = |members: &[(&str, Value)], variables: &[(&str, &str)]| {
             ready(members, variables).agent.map(|path| path.display().to_string())
         };

@@ -1,4 +1,4 @@
-//! Whom to trust. Chosen whole, as the way to log in is: a variable left over from elsewhere must not switch off the trust
+//! Which certificates to trust. Chosen as a whole, as the credentials are: a variable left over from elsewhere must not switch off the trust
 //! anchor that is configured.
 
 use pve_schemas::ProviderBlock;
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn our_variables_are_heard_whole_before_those_of_telmate() {
+    fn our_variables_are_used_whole_before_those_of_telmate() {
         let silent = ProviderBlock::default();
         let both = [("PROXMOX_VE_TLS_FINGERPRINT", PIN), ("PM_TLS_INSECURE", "true")];
         assert_eq!(trust(&silent, &both), Fingerprint::parse(PIN).map(Trust::Pin).ok());

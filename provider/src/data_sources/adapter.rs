@@ -128,7 +128,7 @@ impl Reader<'_> {
         Failure { detail, ..failure }
     }
 
-    /// What the user is told of an answer that the noun can't be made from.
+    /// The diagnostic for an answer that the noun can't be made from.
     pub fn unexpected(&self, problem: impl Display) -> Failure {
         Failure::refused(format!(
             "{}: the response can't be parsed: {problem}.\nCheck that `endpoint` is a node of the cluster.",

@@ -1,5 +1,5 @@
 //! The disks of guests. No list of Proxmox has them, so that they cost a request for each guest: once per walk, and only for
-//! the guests that the HA manager looks after.
+//! the guests that the HA manager manages.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -1,6 +1,6 @@
-//! The data sources: which questions each noun asks of Proxmox.
+//! The data sources: which requests each noun sends to Proxmox.
 //!
-//! This layer only ever reads. It fetches the answers and hands them to the noun, which knows what they mean; lists come
+//! This layer only ever reads. It fetches the answers and hands them to the noun, which interprets them; lists come
 //! from the snapshots that all reads of a walk share.
 
 mod adapter;

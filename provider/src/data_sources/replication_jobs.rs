@@ -1,4 +1,4 @@
-//! `pve_replication_jobs`: the list, and from each source node how its jobs went.
+//! `pve_replication_jobs`: the list, and the last runs from each source node.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -52,11 +52,11 @@ async fn warn_of_blindness(reader: &Reader<'_>) {
     }
 }
 
-/// How jobs went, by the node that knows it.
+/// The last runs of jobs, by the node that ran them.
 struct Runs {
     online: BTreeSet<String>,
     answers: BTreeMap<String, Json>,
-    /// Nodes that did not answer, and what was met; nothing where the cluster had told already that they are down.
+    /// Nodes that did not answer, and their errors; nothing where the cluster had reported already that they are down.
     silent: BTreeMap<String, Option<Error>>,
 }
 
@@ -94,7 +94,7 @@ impl Runs {
         Ok(())
     }
 
-    /// Whether some node told of this job.
+    /// Whether a node reported this job.
     fn know(&self, job: &Job) -> bool {
         let lists = self.answers.values().filter_map(Json::as_array);
         lists.flatten().any(|run| run["id"] == job.id.as_str())

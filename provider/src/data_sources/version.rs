@@ -1,4 +1,4 @@
-//! `pve_version`: the version that the client knows already.
+//! `pve_version`: the version that the client has read already.
 
 use pve_schemas::data::{NoArguments, Version};
 

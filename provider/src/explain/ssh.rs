@@ -20,7 +20,7 @@ pub fn explain(object: &str, error: &Error) -> Failure {
 /// What it means for the object called `object` that the cluster has no quorum; `refusal` is what the node answered.
 pub fn no_quorum(object: &str, vain: &Vain, refusal: &str) -> Failure {
     let note = match vain {
-        // Another writer tells all of it.
+        // Another writer reports all of it.
         Vain::Echo => return Failure::refused(format!("{object}: {}", happened(ErrorKind::NoQuorum))),
         Vain::Stopped => {
             return Failure::refused(format!(

@@ -1,4 +1,4 @@
-//! What a data source brings along.
+//! The interface of a data source.
 
 use futures_util::future::BoxFuture;
 

@@ -1,4 +1,4 @@
-//! What the user is told: errors and warnings, on an attribute whenever one is at fault.
+//! Diagnostics for the user: errors and warnings, on an attribute whenever one is at fault.
 
 use super::Path;
 

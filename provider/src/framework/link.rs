@@ -1,4 +1,4 @@
-//! What ties the two halves of a replacement together.
+//! Links the two halves of a replacement.
 //!
 //! Core plans a replacement in two calls, as a change of the old object and as a create of the new one, and carries it out in two
 //! more, a destroy and a create. No call says what it belongs to. But core hands the private data of the first plan to the
@@ -72,7 +72,7 @@ impl Replaced {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
-    /// Takes note that `prior` was destroyed to make room for the successor that `link` tells of.
+    /// Takes note that `prior` was destroyed to make room for the successor that `link` names.
     pub fn destroyed(&self, resource: &dyn Resource, prior: Value, link: Link) {
         if let Some(successor) = link.creates {
             let destroyed = Destroyed { kind: resource.name(), prior, successor };

@@ -15,9 +15,9 @@ const LIST_TIMEOUT: Duration = Duration::from_mins(2);
 /// An object that was found.
 #[derive(Debug)]
 pub struct Listed {
-    /// What a person knows it by: its natural id.
+    /// Its natural id, which a person uses.
     pub name: String,
-    /// What core knows it by.
+    /// Its identity, which core uses.
     pub identity: Value,
     /// All of it, as it would be in the state after an import.
     pub object: Value,

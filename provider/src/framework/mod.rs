@@ -1,6 +1,6 @@
 //! The semantics of plan, apply, import, upgrade and move.
 //!
-//! This layer knows nothing of Proxmox and nothing of the wire: it works on [`Value`] trees and [`Schema`]s, and asks
+//! This layer is independent of Proxmox and of the wire: it works on [`Value`] trees and [`Schema`]s, and asks
 //! a [`Resource`] for the few operations that only it can carry out. It is the only layer that ever builds state.
 
 mod activity;

@@ -19,7 +19,7 @@ pub async fn plan(resource: &dyn Resource, stop: Stop, activity: Arc<Activity>, 
     let (state, requires_replace) = values(resource, &request);
     let (mut diagnostics, checks) = resource.planned(prior, Some(&state));
     // In an apply core may have set the old object aside before it plans the new one again, and an error would leave it there:
-    // what stands against a create is then found by the create itself, after which core puts the old object back.
+    // the create itself then finds what prevents it, after which core puts the old object back.
     let is_too_late = prior.is_none() && resource.is_applying();
     if prior != Some(&state) && !diagnostics.has_error() && !is_too_late {
         let cx = Context::new(timeout(resource, &state, Operation::Read), stop);
@@ -95,7 +95,7 @@ fn attribute(schema: &Attribute, prior: Option<&Value>, config: &Value, proposed
     if schema.write_only {
         return Value::Null;
     }
-    let wanted = match (config, &schema.default) {
+    let configured = match (config, &schema.default) {
         (Value::Null, Some(default)) => default,
         (Value::Null, None) if !schema.computed => &Value::Null,
         (Value::Null, None) => proposed,
@@ -103,10 +103,12 @@ fn attribute(schema: &Attribute, prior: Option<&Value>, config: &Value, proposed
     };
     match prior {
         // Equal in meaning: the state's spelling stays, so that nothing is to be done.
-        Some(prior) if !config.is_null() && wanted != prior && same(schema, wanted, prior) && !prior.is_null() => {
+        Some(prior)
+            if !config.is_null() && configured != prior && same(schema, configured, prior) && !prior.is_null() =>
+        {
             prior.clone()
         }
-        _ => wanted.clone(),
+        _ => configured.clone(),
     }
 }
 

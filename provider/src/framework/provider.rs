@@ -41,7 +41,7 @@ pub struct Provider {
     pub(super) replaced: Replaced,
     pub(super) activity: Arc<Activity>,
     /// Whether it was said since the last `configure` that nothing can be asked for.
-    is_unreachable_told: AtomicBool,
+    is_unreachable_reported: AtomicBool,
 }
 
 /// What the core that asks is able to do.
@@ -134,7 +134,7 @@ impl Provider {
             stop: Mutex::default(),
             replaced: Replaced::default(),
             activity: Arc::default(),
-            is_unreachable_told: AtomicBool::new(false),
+            is_unreachable_reported: AtomicBool::new(false),
         }
     }
 
@@ -183,7 +183,7 @@ impl Provider {
         let stop = Stop::new();
         *self.stop.lock().unwrap_or_else(PoisonError::into_inner) = stop.clone();
         self.replaced.clear();
-        self.is_unreachable_told.store(false, Ordering::Relaxed);
+        self.is_unreachable_reported.store(false, Ordering::Relaxed);
         self.configure.configure(config, stop).await
     }
 
@@ -195,7 +195,7 @@ impl Provider {
     /// That nothing can be asked for, where an answer without it would be no answer: in full at the first time.
     pub fn unreachable(&self) -> Option<Diagnostics> {
         let mut unreachable = self.configure.unreachable()?;
-        if self.is_unreachable_told.swap(true, Ordering::Relaxed) {
+        if self.is_unreachable_reported.swap(true, Ordering::Relaxed) {
             unreachable.detail =
                 "The cluster can't be reached; another error of this run has the reason. Nothing was sent.".to_owned();
         }
@@ -209,7 +209,7 @@ impl Provider {
     /// The same where core goes on with what it has: one error ends the run for all objects, so that one of them says it.
     pub(super) fn unreachable_once(&self) -> Diagnostics {
         let unreachable = self.configure.unreachable();
-        let news = unreachable.filter(|_| !self.is_unreachable_told.swap(true, Ordering::Relaxed));
+        let news = unreachable.filter(|_| !self.is_unreachable_reported.swap(true, Ordering::Relaxed));
         news.map(Diagnostics::from).unwrap_or_default()
     }
 

@@ -30,7 +30,7 @@ pub async fn read(resource: &dyn Resource, stop: Stop, state: Value) -> ReadOutc
 }
 
 /// What drops an object from the state has to be certain: a list is some seconds old, and Proxmox leaves out of some lists
-/// what the user may not see, so that only a look at the object itself tells that it is gone.
+/// what the user may not see, so that only a read of the object itself shows that it is gone.
 async fn look(resource: &dyn Resource, cx: &Context, state: &Value) -> Result<Option<Found>, Failure> {
     match resource.read(cx, state, Freshness::Shared).await? {
         None => resource.read(cx, state, Freshness::Fresh).await,
@@ -61,7 +61,7 @@ pub fn relative(schema: &Block, prior: &Value, found: &Value) -> Value {
     Value::Map(attributes.chain(blocks).collect())
 }
 
-/// The block every resource has and Proxmox knows nothing of.
+/// The block that every resource has and Proxmox does not have.
 pub const TIMEOUTS: &str = "timeouts";
 
 fn relative_attribute(schema: &Attribute, prior: &Value, found: &Value) -> Value {
@@ -79,7 +79,7 @@ fn relative_attribute(schema: &Attribute, prior: &Value, found: &Value) -> Value
         return or_default(if prior.is_null() { found } else { prior });
     }
     let found = or_default(found);
-    // A null that stands for the default stays, except where the plan would fill the default in.
+    // A null that means the default stays, except where the plan would fill the default in.
     let keep = same(schema, prior, &found) && !(prior.is_null() && schema.default.is_some());
     if keep { prior.clone() } else { found }
 }
@@ -144,7 +144,7 @@ pub async fn import_identity(resource: &dyn Resource, stop: Stop, identity: &Val
         return refuse(format!("The identity of {} needs {}.", resource.name(), names.join(" and ")));
     };
     let imported = import(resource, stop, &id).await;
-    // Core holds on to what it asked for. An id that stands for a part of an object is none of the object's names.
+    // Core holds on to what it asked for. An id that means a part of an object is not one of the object's names.
     if !imported.state.is_null() && schema.identity_of(&imported.state) != *identity {
         return refuse(format!("{id} is an import id, not an identity. Set it as `id` of the import block."));
     }

@@ -1,4 +1,4 @@
-//! What a resource brings along: the few operations that only it can carry out. The order in which they are called, and what
+//! The interface of a resource: the few operations that only it can carry out. The order in which they are called, and what
 //! becomes state, is decided by `apply` alone.
 
 use futures_util::future::BoxFuture;
@@ -127,7 +127,7 @@ pub trait Resource: Send + Sync {
     /// The natural id; none while a part of it is unknown.
     fn id(&self, object: &Value) -> Option<String>;
 
-    /// The attributes that the natural id `id` stands for; all others null.
+    /// The attributes that the natural id `id` contains; all others null.
     ///
     /// # Errors
     /// The id has another form; the text says which.

@@ -1,4 +1,4 @@
-//! Schemas: what attributes and blocks an object has, and what the planner has to know of each.
+//! Schemas: what attributes and blocks an object has, and how the planner treats each.
 
 use std::fmt;
 use std::time::Duration;
@@ -215,7 +215,7 @@ impl Block {
     }
 
     /// The one of `items`, blocks of this kind, that is the same as `item`, which is at `index`: the one with the same identity.
-    /// Blocks without an identity are told apart by their places.
+    /// Blocks without an identity are distinguished by their positions.
     pub fn counterpart<'v>(&self, items: &'v Value, index: usize, item: &Value) -> Option<&'v Value> {
         let items = items.elements()?;
         let is_same = |other: &&Value| {

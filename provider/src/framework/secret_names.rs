@@ -79,13 +79,13 @@ fn with_known_names(block: &Block, prior: Option<&Value>, planned: &Value, confi
 /// The map of which the configuration has other members than the plan sends.
 fn differing(block: &Block, prior: Option<&Value>, planned: &Value, config: &Value, path: &Path) -> Option<Path> {
     let differs = |map: &Attribute, names: &str| {
-        let (given, wanted) = (config.at(&map.name), planned.at(names));
-        if wanted.is_unknown() {
+        let (given, planned_names) = (config.at(&map.name), planned.at(names));
+        if planned_names.is_unknown() {
             return false;
         }
         let given: BTreeSet<&str> = keys(given).collect();
         if is_new_version(map, prior, planned) {
-            given != members(wanted).collect()
+            given != members(planned_names).collect()
         } else {
             !added(prior, planned, names).is_subset(&given)
         }

@@ -152,7 +152,7 @@ pub fn validate(block: &Block, config: &Value, core: ClientCapabilities, path: &
                      whenever {name} changes."
                 ),
             ),
-            // Members of a map are told apart by their names.
+            // Members of a map are distinguished by their names.
             (false, false) if secret_names::has_names(block, attribute) => {}
             (false, false) if kept != name.as_str() && !config.at(kept).is_null() => diagnostics.error_at(
                 at.clone(),

@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn short_values_are_aligned_and_long_ones_stand_apart() {
+    fn short_values_are_aligned_and_long_ones_are_not() {
         let number = |n: i64| Expr::Scalar(Value::from(n));
         let nodes = Expr::Map(vec![("a".into(), number(1)), ("long-name".into(), number(2))]);
         let long: Vec<(String, Expr)> = (1..9).map(|n| (format!("node-number-{n}"), number(n))).collect();

@@ -68,7 +68,7 @@ impl Configure for Nothing {
     }
 }
 
-/// The verbs are never asked for: configuration is written of what a list has found.
+/// The operations are never called: configuration is written from the objects of a list.
 impl Resource for Devices {
     fn name(&self) -> &'static str {
         "pve_device"

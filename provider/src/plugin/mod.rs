@@ -1,7 +1,7 @@
 //! How core starts us: go-plugin's handshake, mutual TLS, side services and log format.
 //!
-//! This layer only ever moves bytes and ends processes. It knows nothing of Terraform's values: what is asked over the
-//! connection is the protocol layer's.
+//! This layer only ever moves bytes and ends processes. It is independent of Terraform's values: the
+//! protocol layer answers the requests on the connection.
 
 mod command;
 mod connection;

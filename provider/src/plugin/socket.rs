@@ -100,10 +100,10 @@ mod unix {
 
     /// Where the socket may be: where it is asked for, where temporary files are, and, since those may be missing, full or too
     /// deep, the other places that a system has for it. `/dev/shm` is memory, which a full disk leaves alone.
-    fn folders(wanted: Option<PathBuf>) -> impl Iterator<Item = PathBuf> {
+    fn folders(configured: Option<PathBuf>) -> impl Iterator<Item = PathBuf> {
         let runtime = std::env::var_os("XDG_RUNTIME_DIR").filter(|folder| !folder.is_empty()).map(PathBuf::from);
         let usual = ["/tmp", "/var/tmp", "/dev/shm"].map(PathBuf::from);
-        wanted.into_iter().chain([std::env::temp_dir()]).chain(runtime).chain(usual)
+        configured.into_iter().chain([std::env::temp_dir()]).chain(runtime).chain(usual)
     }
 
     #[cfg(test)]

@@ -1,6 +1,6 @@
 //! go-plugin's forwarding of the standard streams. Nothing is ever written there after the handshake but the log, which
 //! core reads from the pipe itself, so the stream is empty. It is served for what it does to the connection: as long as
-//! it is open the connection isn't idle, and when it ends core knows that we are leaving.
+//! it is open the connection isn't idle, and its end informs core that this process exits.
 
 use futures_util::FutureExt;
 use tokio_stream::{Stream, StreamExt};

@@ -97,8 +97,8 @@ impl DatacenterOptionsResource {
                 shown(new),
             );
             let (subject, path) = (format!("option {name}"), Some(Path::attribute(name)));
-            let told = op.configured.preflight.warning(OPTION_ALREADY_SET, &subject, path, detail);
-            told.into_iter().for_each(|warning| diagnostics.push(warning));
+            let warning = op.configured.preflight.warning(OPTION_ALREADY_SET, &subject, path, detail);
+            warning.into_iter().for_each(|warning| diagnostics.push(warning));
         }
         diagnostics
     }
@@ -119,8 +119,8 @@ async fn left_insecure(op: &OpContext<'_>, prior: Option<&Value>, planned: &Valu
                   migration_unsecure` on a node before this apply.";
     let path = (!planned.is_null()).then(|| Path::attribute(NAME));
     let subject = format!("option {NAME}");
-    let told = || op.configured.preflight.warning(MIGRATION_UNSECURE, &subject, path, detail.to_owned());
-    is_unsecure.then(told).flatten()
+    let warning = || op.configured.preflight.warning(MIGRATION_UNSECURE, &subject, path, detail.to_owned());
+    is_unsecure.then(warning).flatten()
 }
 
 impl OwnChecks for DatacenterOptionsResource {
@@ -172,8 +172,8 @@ impl Resource for DatacenterOptionsResource {
     }
 
     fn import(&self, id: &str) -> Result<Value, String> {
-        let wanted = wanted(id)?;
-        let unknown = wanted.iter().find(|name| !OPTIONS.iter().any(|option| option.attribute == **name));
+        let named = named_options(id)?;
+        let unknown = named.iter().find(|name| !OPTIONS.iter().any(|option| option.attribute == **name));
         match unknown {
             Some(name) => Err(format!("{name:?} is not an option")),
             None => Ok(Value::object([("id", Value::from(id))])),
@@ -222,10 +222,10 @@ impl Resource for DatacenterOptionsResource {
 
     fn read_import<'a>(&'a self, cx: &'a Context, object: &'a Value) -> BoxFuture<'a, Result<Option<Found>, Failure>> {
         async move {
-            let wanted = wanted(object.at("id").as_str().unwrap_or(ID)).map_err(Failure::refused)?;
-            let keep = |option: &Opt| wanted.is_empty() || wanted.iter().any(|name| name == option.attribute);
+            let named = named_options(object.at("id").as_str().unwrap_or(ID)).map_err(Failure::refused)?;
+            let keep = |option: &Opt| named.is_empty() || named.iter().any(|name| name == option.attribute);
             let mut object = self.options(cx, Freshness::Shared, keep).await?;
-            if wanted.is_empty() {
+            if named.is_empty() {
                 drop_defaults(self.schema(), &mut object);
             }
             Ok(Some(Found { object, revision: None }))
@@ -326,7 +326,7 @@ fn is_set(object: &Value, option: &Opt) -> bool {
 }
 
 /// The options an import id names; none means all that are set.
-fn wanted(id: &str) -> Result<Vec<String>, String> {
+fn named_options(id: &str) -> Result<Vec<String>, String> {
     match id.strip_prefix(ID) {
         Some("") => Ok(Vec::new()),
         Some(rest) if rest.len() > 1 && rest.starts_with('/') => Ok(rest[1..].split(',').map(str::to_owned).collect()),

@@ -21,7 +21,7 @@ pub(super) async fn nodes_to_avoid(op: &OpContext<'_>, change: &Change<'_>) -> D
         && let Ok(Some(why)) = against_nodes_to_avoid(op).await
     {
         let summary = "affinity = \"negative\" needs PVE 9.2.6 on every node";
-        diagnostics.error_at(Path::attribute(AFFINITY), summary, told(change.planned, &why));
+        diagnostics.error_at(Path::attribute(AFFINITY), summary, explained(change.planned, &why));
     }
     diagnostics
 }
@@ -34,12 +34,12 @@ pub(super) async fn still_nodes_to_avoid(op: &OpContext<'_>, from: Option<&Value
     }
     let name = to.at("name").as_str().unwrap_or_default();
     match against_nodes_to_avoid(op).await.map_err(|error| explain(name, &error))? {
-        Some(why) => Err(Failure::refused(told(to, &why)).at(Path::attribute(AFFINITY))),
+        Some(why) => Err(Failure::refused(explained(to, &why)).at(Path::attribute(AFFINITY))),
         None => Ok(()),
     }
 }
 
-fn told(rule: &Value, why: &str) -> String {
+fn explained(rule: &Value, why: &str) -> String {
     let name = rule.at("name").as_str().unwrap_or("the rule");
     format!(
         "{name}: {why}. An older HA manager reads the rule as its opposite, and removes `affinity` from it when it \

@@ -133,7 +133,7 @@ impl Operations for HaResource {
     async fn delete_params(op: &OpContext<'_>, state: &Self) -> Result<Params, Failure> {
         let version = op.client().version(&op.call()).await.map_err(|e| explain(&state.sid.to_string(), &e))?;
         let mut params = Params::new();
-        // Since PVE 9.1 a delete edits rules unless told not to; before, the parameter is unknown and refused.
+        // Since PVE 9.1 a delete edits rules unless `purge=0`; before, the parameter is unknown and refused.
         if version.is_at_least(9, 1) {
             params.flag("purge", state.purge_rules == Some(true));
         }
@@ -211,8 +211,8 @@ async fn has_failback(op: &OpContext<'_>, object: &Value) -> bool {
     entry.and_then(|entry| Entry(&entry).flag("failback")).unwrap_or(FAILBACK)
 }
 
-fn has_reached(wanted: HaState, state: &str) -> bool {
-    match wanted {
+fn has_reached(requested: HaState, state: &str) -> bool {
+    match requested {
         HaState::Started | HaState::Enabled => state == "started",
         HaState::Stopped => state == "stopped",
         HaState::Disabled => matches!(state, "disabled" | "stopped"),

@@ -1,4 +1,4 @@
-//! The verbs: how each noun is created, read, updated and deleted at Proxmox.
+//! The operations: how each noun is created, read, updated and deleted at Proxmox.
 //!
 //! This layer builds no state and repeats no request. It translates between nouns and Proxmox's parameters, and between the
 //! client's failures and what the framework decides by. [`rest`] serves every noun that is an object of a REST collection;

@@ -159,10 +159,10 @@ fn own<'a>(source: &'a MoveSource, name: &str) -> Option<&'a Json> {
     (source.type_name == name && source.provider.ends_with("/pve-ha/pve")).then_some(&source.state)
 }
 
-fn of_type(state: &Json, wanted: &str) -> Result<(), String> {
+fn of_type(state: &Json, expected: &str) -> Result<(), String> {
     match state["type"].as_str() {
-        Some(found) if found == wanted => Ok(()),
-        found => Err(format!("it is a rule of type {}, not {wanted}", found.unwrap_or("unknown"))),
+        Some(found) if found == expected => Ok(()),
+        found => Err(format!("it is a rule of type {}, not {expected}", found.unwrap_or("unknown"))),
     }
 }
 

@@ -1,4 +1,4 @@
-//! What the nouns on the nodes have in common beside their verbs: the nodes, the cluster's files, quorum, and what a failed command
+//! What the nouns on the nodes have in common beside their operations: the nodes, the cluster's files, quorum, and what a failed command
 //! means.
 
 use std::sync::Arc;
@@ -45,8 +45,8 @@ pub struct Member {
 /// None is online.
 pub fn any_node<'a>(members: &'a [Member], but: Option<&str>) -> Result<&'a str, Failure> {
     let online = || members.iter().filter(|member| member.online);
-    let wanted = || online().filter(|member| Some(member.name.as_str()) != but);
-    let node = wanted().find(|member| member.local).or_else(|| wanted().next()).or_else(|| online().next());
+    let candidates = || online().filter(|member| Some(member.name.as_str()) != but);
+    let node = candidates().find(|member| member.local).or_else(|| candidates().next()).or_else(|| online().next());
     node.map(|member| member.name.as_str())
         .ok_or_else(|| Failure::refused("No node of the cluster is online. Nothing was changed."))
 }

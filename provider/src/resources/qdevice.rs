@@ -1,5 +1,5 @@
-//! The QDevice: `pvecm` sets it up and removes it in many steps and can't go on in the middle. What there is already is looked
-//! for first, so that an interrupted set-up is completed, and a daemon that doesn't run is started.
+//! The QDevice: `pvecm` sets it up and removes it in many steps and can't continue an interrupted set-up. Its existing parts are
+//! looked up first, so that an interrupted set-up is completed, and a daemon that doesn't run is started.
 
 mod checks;
 mod look;
@@ -82,8 +82,8 @@ impl SshResource for Qdevice {
     async fn find_existing(op: &OpContext<'_>, object: &Value) -> Result<Option<(Self, Option<String>)>, Failure> {
         let look = Look::new(op).await?;
         let Some(device) = &look.device else { return Ok(None) };
-        let (host, wanted) = (device.host.as_deref().unwrap_or_default(), object.at("address").as_str());
-        if !wanted.is_some_and(|wanted| is_same_address(wanted, host)) {
+        let (host, configured) = (device.host.as_deref().unwrap_or_default(), object.at("address").as_str());
+        if !configured.is_some_and(|configured| is_same_address(configured, host)) {
             return Err(Failure::refused(format!(
                 "The cluster already has a QDevice at {host}, and can have only one. Nothing was changed.\nIf this \
                  plan replaces that one: {CREATE_FIRST} Remove it there and apply again.\nIf it is not in the state, \

@@ -46,7 +46,7 @@ impl Operations for ReplicationJob {
     }
 
     async fn refreshed(op: &OpContext<'_>, state: &Value, found: &Value) {
-        ends::tell_of_strangers(op, state, found).await;
+        ends::warn_of_strangers(op, state, found).await;
     }
 
     async fn assign_id(op: &OpContext<'_>, mut planned: Value) -> Result<Value, Failure> {

@@ -17,12 +17,12 @@ use crate::framework::{
 };
 use crate::session::{Session, SshAccess};
 
-/// What a noun on the nodes knows of itself.
+/// What differs from noun to noun on the nodes.
 pub trait SshResource: Noun {
     /// The natural id; none while a part of it is unknown.
     fn id(object: &Value) -> Option<String>;
 
-    /// The attributes that the natural id `id` stands for.
+    /// The attributes that the natural id `id` contains.
     ///
     /// # Errors
     /// Says what form is demanded.

@@ -1,4 +1,4 @@
-//! The HA configuration, live and planned, and what placement makes of it.
+//! The HA configuration, live and planned, in the types of the HA manager.
 
 use std::collections::BTreeMap;
 
@@ -115,7 +115,7 @@ impl HaConfig {
         }
     }
 
-    /// The rules as placement knows them, by name.
+    /// The rules in the types of the HA manager, by name.
     pub fn rules(&self) -> Vec<Rule> {
         let node = self.node_rules.values().filter_map(|rule| nouns::node_rule(&rule.clone().into()));
         let resource = self.resource_rules.values().filter_map(|rule| nouns::resource_rule(&rule.clone().into()));

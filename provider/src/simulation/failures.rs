@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn votes_that_are_not_known_make_quorum_unknown_but_nobody_left_is_certain() {
+    fn unknown_votes_make_quorum_unknown_unless_no_node_is_left() {
         let mut live = Cluster::of(3).live();
         live.quorum.total_votes = None;
         assert_eq!(left(&live, &failed(&["pve1"])).quorate, None);

@@ -1,7 +1,7 @@
 //! What a failure would do to the cluster as it is, or as a plan will make it.
 //!
 //! This layer only ever computes: answers of Proxmox in, verdicts and words out. It asks for nothing, and takes the time as
-//! an argument. Where services go is [`pve_ha_manager`]'s business alone.
+//! an argument. [`pve_ha_manager`] alone decides where services go.
 
 mod config;
 mod disks;

@@ -1,4 +1,4 @@
-//! What the answer of a simulation follows from, so that the same question is computed once.
+//! The inputs of a simulation, so that the same simulation is computed once.
 
 use pve_schemas::data::failover_simulation::FailoverSimulationArguments;
 use serde_json::Value as Json;

@@ -28,7 +28,7 @@ pub enum ReplicaState {
     Unknown,
 }
 
-/// Steps of ages, so that what is told of a copy does not change while all goes as scheduled.
+/// Steps of ages, so that what is reported of a copy does not change while all goes as scheduled.
 const STEPS: [(i64, &str); 12] = [
     (300, "5 minutes"),
     (900, "15 minutes"),
@@ -89,7 +89,7 @@ mod tests {
 
     use super::*;
 
-    fn told(now: i64, run: serde_json::Value) -> ReplicaState {
+    fn state_of(now: i64, run: serde_json::Value) -> ReplicaState {
         let jobs = json!([{"id": "100-0", "source": "pve1", "target": "pve2"}]);
         let mut run = run;
         run["id"] = "100-0".into();
@@ -108,13 +108,13 @@ mod tests {
 
     #[test]
     fn on_time_the_words_stay_and_late_they_grow() {
-        let run = |now| told(now, json!({"last_sync": 1000, "next_sync": 1899, "fail_count": 0}));
+        let run = |now| state_of(now, json!({"last_sync": 1000, "next_sync": 1899, "fail_count": 0}));
         for now in [1001, 1500, 1899, 2700] {
             assert_eq!(words(&run(now)), "at most 30 minutes old");
         }
         assert_eq!(words(&run(3000)), "more than 30 minutes old");
         assert_eq!(words(&run(1000 + 90_000)), "more than 1 day old");
-        let failing = told(1500, json!({"last_sync": 1000, "next_sync": 1899, "fail_count": 1}));
+        let failing = state_of(1500, json!({"last_sync": 1000, "next_sync": 1899, "fail_count": 1}));
         assert_eq!(words(&failing), "more than 5 minutes old");
     }
 
@@ -133,7 +133,7 @@ mod tests {
 
     #[test]
     fn never_is_not_unknown() {
-        assert_eq!(told(5, json!({"last_sync": 0, "fail_count": 2})), ReplicaState::None);
+        assert_eq!(state_of(5, json!({"last_sync": 0, "fail_count": 2})), ReplicaState::None);
         let jobs = json!([{"id": "100-0", "source": "pve1", "target": "pve2"}]);
         let jobs =
             ReplicationJobs::from_answers(ReplicationJobsArguments::default(), &jobs, &json!([]), &[], 5).unwrap();

@@ -19,7 +19,7 @@ pub fn of(live: &SimulatedCluster) -> Status {
 }
 
 /// What placement starts from: the manager's own status, and the members of the cluster with whether they are online.
-/// Membership has the last word on that: the manager looks only every 10 s, and before HA is used for the first time it knows
+/// Membership has the last word on that: the manager looks only every 10 s, and before HA is used for the first time it has
 /// no node at all.
 pub fn read<'a>(manager: &Json, members_online: impl IntoIterator<Item = (&'a str, bool)>) -> Status {
     let mut nodes: BTreeMap<Name, NodeState> = members(&manager["node_status"])

@@ -121,7 +121,7 @@ fn plans_are_simulated_as_if_applied() {
 }
 
 #[test]
-fn a_guest_that_does_not_exist_yet_is_told() {
+fn a_guest_that_does_not_exist_yet_is_reported() {
     let plans = arguments(json!({"resources": [{"sid": "vm:999"}]}));
     let simulated = simulate(&Cluster::of(3).live(), &plans).unwrap();
     assert_eq!(simulated.notes, ["vm:999 is left out: there is no such guest yet"]);
@@ -138,7 +138,7 @@ fn ha_that_was_never_used_can_be_simulated_too() {
 }
 
 #[test]
-fn what_is_lost_already_is_told_and_not_blamed_on_the_failure() {
+fn a_service_lost_already_is_reported_and_not_blamed_on_the_failure() {
     let mut cluster = Cluster::of(3);
     cluster.service(100, 1);
     cluster.manager["service_status"]["vm:100"]["state"] = "error".into();

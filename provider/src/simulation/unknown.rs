@@ -1,4 +1,4 @@
-//! What of the HA configuration can't be followed, since Proxmox has it and this provider does not know it.
+//! The parts of the HA configuration that this provider does not support.
 //!
 //! Whatever depends on such an object is unknown: a rule with an unknown property may mean the opposite of what it seems to.
 

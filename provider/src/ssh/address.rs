@@ -1,4 +1,4 @@
-//! Where a host is reached.
+//! The address of a host.
 
 use std::fmt;
 
@@ -41,7 +41,7 @@ impl fmt::Display for Address {
     }
 }
 
-/// Who knows the addresses of a cluster's nodes.
+/// The source of the addresses of a cluster's nodes.
 pub trait Locate: Send + Sync {
     /// The address of a node; `None` if there is no such node.
     ///

@@ -1,4 +1,4 @@
-//! What is to run on a node.
+//! A command to run on a node.
 
 use std::fmt;
 use std::time::Duration;

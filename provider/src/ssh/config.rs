@@ -1,4 +1,4 @@
-//! How nodes are logged in to, parsed: whatever is wrong with it shows before anything is sent.
+//! The settings of SSH logins, parsed: an invalid one is refused before a connection is opened.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -69,7 +69,7 @@ impl Attempt<'_> {
             let hash = self.rsa_hash().await?;
             let key = PrivateKeyWithHashAlg::new(Arc::clone(&identity.0), hash);
             let result = self.peer.authenticate_publickey(self.username, key).await?;
-            if self.settled(result) {
+            if self.has_logged_in(result) {
                 return Ok(true);
             }
         }
@@ -84,7 +84,7 @@ impl Attempt<'_> {
         }
     }
 
-    fn settled(&mut self, result: AuthResult) -> bool {
+    fn has_logged_in(&mut self, result: AuthResult) -> bool {
         match result {
             AuthResult::Success => true,
             AuthResult::Failure { remaining_methods, .. } => {
@@ -135,7 +135,7 @@ impl Attempt<'_> {
             match result {
                 Ok(result) => {
                     self.tried.push(name);
-                    if self.settled(result) {
+                    if self.has_logged_in(result) {
                         return Ok(true);
                     }
                 }
@@ -156,7 +156,7 @@ impl Attempt<'_> {
         if !asks {
             self.tried.push("the password".to_owned());
             let result = self.peer.authenticate_password(self.username, password).await?;
-            if self.settled(result) {
+            if self.has_logged_in(result) {
                 return Ok(true);
             }
         }

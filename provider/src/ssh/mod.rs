@@ -1,7 +1,7 @@
 //! Proxmox over SSH, for what has no HTTP API.
 //!
-//! This layer knows nothing of Terraform, nor of Proxmox's HTTP API: it has hosts and their keys, logins, commands and what
-//! they give back, and files of the cluster. A host whose key is not trusted is never sent anything, and nothing is ever
+//! This layer is independent of Terraform and of Proxmox's HTTP API: it has hosts and their keys, logins, commands and their
+//! output, and files of the cluster. A host whose key is not trusted is never sent anything, and nothing is ever
 //! written to the user's own files. A value gets into a command line through one function, and a secret never does.
 //!
 //! # Use
@@ -10,7 +10,7 @@
 //!   per node, opened when the first command needs it and opened anew when it has died.
 //! * Every operation takes a [`Call`]: a deadline and a stop token. A command that changes nothing says so by
 //!   [`Command::reading`]: it is repeated when the connection was cut, and dropped at once on a stop. Any other that has
-//!   begun is waited for up to 5 s after a stop; if its end is not heard of, the error is [`ErrorKind::Ambiguous`]: look what is
+//!   begun is waited for up to 5 s after a stop; if its exit status does not arrive, the error is [`ErrorKind::Ambiguous`]: look what is
 //!   there, then decide.
 //! * A non-zero exit code is an answer, not an error, until [`Output::success`] makes it one.
 //! * Files below `/etc/pve` are changed by [`ClusterFile::edit`], under Proxmox's own lock; other files by
@@ -94,7 +94,7 @@ impl Ssh {
     ///
     /// # Errors
     ///
-    /// What the connection meets; a command that has begun and whose end is not heard of is [`ErrorKind::Ambiguous`].
+    /// What the connection meets; a command that has begun and whose exit status does not arrive is [`ErrorKind::Ambiguous`].
     pub async fn run(&self, node: &str, command: &Command, call: &Call) -> Result<Output, Error> {
         self.run_with(node, command, call, &mut |_| ()).await
     }

@@ -50,7 +50,7 @@ async fn demand_pmxcfs(ssh: &Ssh, node: &str, call: &Call) -> Result<(), Error> 
 ///
 /// # Errors
 ///
-/// Before the rename nothing has changed; a rename whose end is not heard of is [`ErrorKind::Ambiguous`].
+/// Before the rename nothing has changed; a rename whose exit status does not arrive is [`ErrorKind::Ambiguous`].
 pub async fn replace(ssh: &Ssh, node: &str, path: &str, content: &str, call: &Call) -> Result<(), Error> {
     // Proxmox names its own temporary files so.
     let beside = format!("{path}.tmp.{}", std::process::id());

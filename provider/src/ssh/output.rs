@@ -1,4 +1,4 @@
-//! What a command gave back.
+//! The output and the exit code of a command.
 
 use super::error::{Error, ErrorKind};
 use super::texts;

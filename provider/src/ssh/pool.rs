@@ -1,4 +1,4 @@
-//! One connection per node, for all who need it.
+//! One connection per node, shared by all operations.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -11,7 +11,7 @@ pub struct Nul;
 /// The word as the shell reads it: one word, taken literally.
 ///
 /// What has no meaning for any shell stays as it is, so that command lines in logs read as people type them. All else goes
-/// into single quotes, within which a POSIX shell knows no special character but the quote itself.
+/// into single quotes, within which a POSIX shell has no special character but the quote itself.
 ///
 /// # Errors
 ///

@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_that_is_down_is_told_from_one_that_denies() {
+    fn a_host_that_is_down_is_distinguished_from_one_that_denies() {
         let down = "ssh: connect to host 10.0.0.9 port 22: No route to host";
         assert_eq!(no_login(down), NoLogin::Unreachable);
         assert_eq!(no_login("Host key verification failed."), NoLogin::HostKey);

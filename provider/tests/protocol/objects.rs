@@ -87,7 +87,7 @@ async fn an_object_s_life() {
 
 /// Core hands the private data of each plan on: to the create that is planned next, and to both halves of the apply.
 #[tokio::test]
-async fn the_halves_of_a_replacement_are_told_of_one_another() {
+async fn the_halves_of_a_replacement_name_one_another() {
     let (mut client, _folder) = client();
     let mut plan = async |prior: &Json, config: &Json, prior_private: Vec<u8>| {
         let request = wire::plan_resource_change::Request {
@@ -104,9 +104,9 @@ async fn the_halves_of_a_replacement_are_told_of_one_another() {
     let first = plan(&old, &new, b"of another provider".to_vec()).await;
     assert_eq!(serde_json::from_slice::<Json>(&first).unwrap(), json!({"replaces": "a"}));
     let second = plan(&Json::Null, &new, first).await;
-    let told: Json = serde_json::from_slice(&second).unwrap();
+    let private: Json = serde_json::from_slice(&second).unwrap();
     assert_eq!(
-        (&told["replaces"], &told["creates"]["name"], &told["creates"]["size"]),
+        (&private["replaces"], &private["creates"]["name"], &private["creates"]["size"]),
         (&"a".into(), &"b".into(), &2.into())
     );
     assert!(!String::from_utf8_lossy(&second).contains("canary"));

@@ -151,7 +151,7 @@ const LAYERS: &[Layer] = &[
             "pve_schemas",
         ],
         never: WIRE,
-        because: "verbs use framework and client, and have no wire code of their own",
+        because: "operations use framework and client, and have no wire code of their own",
     },
     Layer {
         at: "provider/src/data_sources/",
@@ -169,7 +169,7 @@ const LAYERS: &[Layer] = &[
             "pve_schemas",
         ],
         never: WIRE,
-        because: "verbs use framework and client, and have no wire code of their own",
+        because: "operations use framework and client, and have no wire code of their own",
     },
     Layer {
         at: "provider/src/preflight/",

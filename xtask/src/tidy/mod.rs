@@ -1,4 +1,4 @@
-//! `cargo xtask tidy`: the rules of the house that the compiler doesn't know.
+//! `cargo xtask tidy`: the project's rules that the compiler doesn't check.
 
 mod layers;
 mod paths;

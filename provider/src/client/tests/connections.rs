@@ -52,7 +52,7 @@ fn closed_port() -> (Endpoint, TcpSocket) {
 }
 
 #[tokio::test]
-async fn the_next_endpoint_is_asked_when_nobody_was_reached_and_stays() {
+async fn the_next_endpoint_is_used_when_the_first_is_unreachable_and_stays() {
     let server = script([]).await;
     let (first, second) = (closed_port(), closed_port());
     let mut settings = server.settings();
@@ -67,11 +67,11 @@ async fn the_next_endpoint_is_asked_when_nobody_was_reached_and_stays() {
 }
 
 #[tokio::test]
-async fn nobody_is_reached_anywhere() {
+async fn no_endpoint_is_reachable() {
     let server = script([]).await;
-    let nobody = closed_port();
+    let closed = closed_port();
     let mut settings = server.settings();
-    settings.endpoint = nobody.0;
+    settings.endpoint = closed.0;
     let client = Client::new(settings).unwrap();
     // Long enough for a try on any machine, and no time is left for the one after the pause.
     let call = Call::within(Duration::from_secs(2), CancellationToken::new());
@@ -117,8 +117,8 @@ async fn plain_http_on_the_other_side_is_no_tls() {
 }
 
 #[tokio::test]
-async fn what_is_in_the_way_is_told_and_not_asked_again() {
-    for (answer, told) in [
+async fn a_server_in_the_way_is_reported_and_not_asked_again() {
+    for (answer, note) in [
         (
             "HTTP/1.1 302 Found\r\nLocation: https://auth.example.com/?rd=x\r\nContent-Length: 0\r\n\r\n",
             "auth.example.com/",
@@ -130,13 +130,13 @@ async fn what_is_in_the_way_is_told_and_not_asked_again() {
         let client = server.client();
         for error in [client.get::<Value>(PATH, &call()).await.unwrap_err(), put(&client, &call()).await.unwrap_err()] {
             assert_eq!((error.kind(), error.tries()), (ErrorKind::Foreign, 1), "{error}");
-            assert!(error.note().unwrap().contains(told) && !error.quote().contains("PVE"), "{error}");
+            assert!(error.note().unwrap().contains(note) && !error.quote().contains("PVE"), "{error}");
         }
     }
 }
 
 #[tokio::test]
-async fn an_endpoint_on_the_port_of_the_web_is_told_of_the_right_one() {
+async fn an_endpoint_on_the_port_of_the_web_is_pointed_to_the_right_one() {
     let server = script([]).await;
     let mut settings = server.settings();
     settings.endpoint = Endpoint::parse("https://pve1.example.com:443").unwrap();

@@ -1,4 +1,4 @@
-//! Who a server says that it is.
+//! Which server a certificate belongs to.
 
 use std::sync::Arc;
 

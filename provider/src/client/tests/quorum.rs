@@ -55,7 +55,7 @@ fn writers(client: &Client) -> Vec<tokio::task::JoinHandle<Result<(), Error>>> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn all_wait_once_and_one_tells_the_whole_story() {
+async fn all_wait_once_and_one_reports_all_of_it() {
     let quorate = Arc::default();
     let server = cluster(&quorate);
     let client = server.client();
@@ -93,7 +93,7 @@ async fn all_wait_once_and_one_tells_the_whole_story() {
 
 /// The lock is let go in the moment in which the wait was in vain: whoever got it then would have no time left, and say only that.
 #[tokio::test(start_paused = true)]
-async fn who_waits_for_its_turn_is_told_of_the_quorum_and_not_of_the_time() {
+async fn a_queued_writer_reports_the_quorum_and_not_the_timeout() {
     let server = cluster(&Arc::default());
     let client = server.client();
     let first = tokio::spawn({

@@ -171,7 +171,7 @@ const THREE: &str = r#"[{"type":"cluster","name":"c","quorate":1},
     {"type":"node","name":"c","online":1}]"#;
 
 #[tokio::test(start_paused = true)]
-async fn a_negative_rule_waits_until_the_manager_knows_all_nodes() {
+async fn a_negative_rule_waits_until_the_manager_status_has_all_nodes() {
     let asked = Mutex::new(0);
     let server = Fake::start(move |seen| match seen.path.as_str() {
         "/cluster/status" => ok(THREE),

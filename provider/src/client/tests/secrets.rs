@@ -77,7 +77,7 @@ async fn secrets_stay_secret() {
         writeln!(shown, "{error} {error:?} {permit:?} {params:?}").unwrap();
     }
     let log = log.0.lock().unwrap();
-    assert!(log.contains("trying again"), "the log is heard at all");
+    assert!(log.contains("trying again"), "the log is captured at all");
     for canary in CANARIES {
         assert!(!log.contains(canary), "{canary} in the log: {log}");
         assert!(!shown.contains(canary), "{canary} is shown: {shown}");

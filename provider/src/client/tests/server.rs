@@ -1,4 +1,4 @@
-//! A server that speaks HTTP/1.1 over TLS the way pveproxy does, and answers what a test says.
+//! A server that speaks HTTP/1.1 over TLS the way pveproxy does, and gives the answers of a test.
 
 use std::collections::BTreeMap;
 use std::pin::Pin;

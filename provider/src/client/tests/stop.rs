@@ -1,4 +1,4 @@
-//! Ctrl-C: reads end at once, writes are settled.
+//! Ctrl-C: reads end at once, writes in flight are waited for.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::client::{Collection, ErrorKind, LockDomain, Params};
 
 const PATH: &str = "/cluster/ha/resources/vm:100";
 
-/// A server that answers only when it is told to, and tells when it was asked.
+/// A server that answers only on request of the test, and notifies of each request.
 fn slow() -> (Fake, Arc<Notify>, Arc<Notify>) {
     let (asked, answer) = (Arc::<Notify>::default(), Arc::<Notify>::default());
     let server = Fake::start_async({
@@ -98,13 +98,13 @@ async fn nothing_is_sent_after_a_stop() {
     let error = client.permit(LockDomain::ReplicationCfg, &call).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Stopped);
     assert!(server.lines().is_empty());
-    // What is left to settle still can be.
+    // The remaining reads and compares are still possible.
     let grace = call.grace(Duration::from_secs(10));
     client.get::<Value>(PATH, &grace).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_retry_ends_with_the_stop_and_tells_why_it_waited() {
+async fn a_retry_ends_with_the_stop_and_reports_why_it_waited() {
     let server = Fake::start(|_| die("cfs-lock 'domain-ha' error: got lock request timeout"));
     let (client, call) = (server.client(), call());
     let stop = call.stop.clone();
@@ -161,7 +161,7 @@ async fn a_failed_list_is_shared_but_not_kept() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_read_that_hangs_in_the_end_tells_what_it_met_before() {
+async fn a_read_that_hangs_in_the_end_reports_the_failure_before() {
     let server = Fake::start_async(|_| async {
         tokio::time::sleep(Duration::from_secs(25)).await;
         Reply::Answer(595, "No route to host".into(), String::new())

@@ -137,13 +137,13 @@ async fn a_pin_does_not_take_the_certificate_without_its_key() {
 }
 
 #[tokio::test]
-async fn a_certificate_of_version_1_is_told_as_that() {
+async fn a_certificate_of_version_1_is_reported_as_that() {
     let server = serve(Identity::version_1()).await;
     assert_eq!(refusal(&server, Trust::system()).await, ErrorKind::Certificate(Certificate::OldVersion));
 }
 
 #[tokio::test]
-async fn dates_are_told_as_dates() {
+async fn dates_are_reported_as_dates() {
     let server = serve(Identity::new(&["127.0.0.1"], 2001, 2002)).await;
     let trust = Trust::with_ca(&server.identity.ca_pem).unwrap();
     let error = version(&server, trust).await.unwrap_err();
@@ -165,7 +165,7 @@ async fn dates_are_told_as_dates() {
 }
 
 #[tokio::test]
-async fn anyone_is_believed_when_that_is_wanted() {
+async fn any_certificate_is_accepted_when_insecure() {
     let server = serve(Identity::new(&["elsewhere"], 2001, 2002)).await;
     assert!(version(&server, Trust::Anyone).await.is_ok());
 }

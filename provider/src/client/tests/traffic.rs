@@ -12,7 +12,7 @@ use crate::client::{Collection, ErrorKind, LockDomain, Params, path};
 const VM: &str = r#"{"sid":"vm:100","type":"vm","digest":"abc"}"#;
 
 #[tokio::test]
-async fn requests_have_the_form_that_proxmox_wants() {
+async fn requests_have_the_form_that_proxmox_expects() {
     let server = Server::start(|seen| match seen.method.as_str() {
         "GET" => ok(VM),
         _ => ok("null"),

@@ -19,7 +19,7 @@ use crate::framework::{
 /// How often a write whose fate stayed unknown is looked up and, if it left no trace, sent again.
 const ATTEMPTS: usize = 3;
 
-/// What settling a write in flight may take once the user has interrupted.
+/// How long a write in flight is waited for once the user has interrupted.
 const INTERRUPT_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// The resource and the frame of the operation.
@@ -33,7 +33,7 @@ impl<'a> Job<'a> {
         Self { resource, cx }
     }
 
-    /// The right to write about `object`; who doesn't get it is told what it was about.
+    /// The right to write about `object`; the error of a writer that doesn't get it names the object.
     pub(super) async fn permit(&mut self, object: &Value) -> Result<Permit<'_, 'a>, Failure> {
         let permit = guarded(self.resource.permit(self.cx)).await;
         match permit {
@@ -152,7 +152,7 @@ impl<'a> Job<'a> {
         crate::framework::equal::stored_differences(self.block(), a, b)
     }
 
-    /// The names of the attributes in which what was found differs from what the plan knows.
+    /// The names of the attributes in which what was found differs from the plan.
     pub(super) fn unlike(&self, planned: &Value, found: &Value) -> Vec<&'a str> {
         self.differences(planned, found).into_iter().filter(|name| planned.at(name).is_wholly_known()).collect()
     }
@@ -167,7 +167,7 @@ impl<'a> Job<'a> {
         with_id(self.resource, relative(self.block(), object, found))
     }
 
-    /// The planned object, with what only the cluster knows out of what was found.
+    /// The planned object, with the values out of what was found that only the cluster has.
     pub(super) fn complete(&self, planned: &Value, found: &Value) -> Value {
         with_id(self.resource, fill_unknowns(planned, found))
     }

@@ -1,5 +1,5 @@
 //! Carrying out a plan. The order of every write lives here and nowhere else, so that no object can be lost: whatever
-//! happens after a create was sent, a state comes back.
+//! happens after a create was sent, a state is returned.
 
 mod create;
 mod delete;
@@ -63,7 +63,7 @@ pub async fn apply(resource: &dyn Resource, stop: Stop, request: ApplyRequest, r
     };
     let waits = cx.waits();
     let mut diagnostics = cx.into_warnings();
-    // What failed in spite of a wait tells of it itself.
+    // A failure after a wait reports the wait itself.
     if !applied.diagnostics.has_error() {
         diagnostics.extend(waits.warnings(&name));
     }

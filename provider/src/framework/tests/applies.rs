@@ -53,7 +53,7 @@ async fn what_does_not_do_its_work_is_mended_by_an_update() {
 }
 
 #[tokio::test]
-async fn an_edit_of_a_secret_is_told_without_it() {
+async fn an_edit_of_a_secret_is_reported_without_it() {
     let things = Things::new();
     let prior = create(&things, 3).await.state;
     things.edit("a", "secret", Value::from("hunter2"));
@@ -61,8 +61,9 @@ async fn an_edit_of_a_secret_is_told_without_it() {
     planned.insert("secret", Value::from("canary"));
     let request = ApplyRequest { prior, config: thing("a", 3), planned, link: Link::default() };
     let applied = things.provider().resource("pve_thing").unwrap().apply(request).await;
-    let told = format!("{:?}", applied.diagnostics);
-    assert!(told.contains("(sensitive value)") && !told.contains("hunter2") && !told.contains("canary"), "{told}");
+    let reported = format!("{:?}", applied.diagnostics);
+    assert!(reported.contains("(sensitive value)"), "{reported}");
+    assert!(!reported.contains("hunter2") && !reported.contains("canary"), "{reported}");
 }
 
 #[tokio::test]
@@ -79,7 +80,7 @@ async fn a_lost_answer_loses_and_doubles_nothing() {
 }
 
 #[tokio::test]
-async fn a_lost_create_of_what_always_exists_is_sent_again_and_in_the_end_told_as_it_is() {
+async fn a_lost_create_of_what_always_exists_is_sent_again_and_in_the_end_reported_as_it_is() {
     for (lost, succeeds) in [(1, true), (2, true), (9, false)] {
         let things = Things::new();
         create(&things, 3).await;
@@ -149,7 +150,7 @@ async fn an_update_sends_once_and_survives_lost_answers() {
 }
 
 #[tokio::test]
-async fn an_edit_by_somebody_else_is_reported_and_kept() {
+async fn an_edit_outside_of_terraform_is_reported_and_kept() {
     let things = Things::new();
     let prior = create(&things, 3).await.state;
     things.edit("a", "comment", Value::from("mine"));
@@ -251,7 +252,7 @@ async fn what_was_removed_since_the_plan_is_not_made_anew_by_an_update() {
 }
 
 #[tokio::test]
-async fn an_edit_is_told_with_what_it_was_and_what_it_is() {
+async fn an_edit_is_reported_with_the_old_and_the_new_value() {
     let things = Things::new();
     let prior = create(&things, 3).await.state;
     things.edit("a", "comment", Value::from("theirs"));
@@ -259,8 +260,8 @@ async fn an_edit_is_told_with_what_it_was_and_what_it_is() {
     planned.insert("comment", Value::from("ours"));
     let request = ApplyRequest { prior, config: thing("a", 3), planned, link: Link::default() };
     let applied = things.provider().resource("pve_thing").unwrap().apply(request).await;
-    let told: Vec<_> = applied.diagnostics.iter().map(|told| told.detail.as_str()).collect();
-    assert!(told[0].contains(r#"comment was unset when the plan was made and is "theirs" now"#), "{told:?}");
+    let details: Vec<_> = applied.diagnostics.iter().map(|diagnostic| diagnostic.detail.as_str()).collect();
+    assert!(details[0].contains(r#"comment was unset when the plan was made and is "theirs" now"#), "{details:?}");
 }
 
 /// Proxmox takes a removed resource out of its rules: what this run brought about is no edit of others.
@@ -280,13 +281,13 @@ async fn what_other_writes_of_this_process_have_done_is_no_edit() {
 }
 
 #[tokio::test]
-async fn what_exists_already_is_told_with_the_block_that_imports_it() {
+async fn an_existing_object_is_reported_with_the_block_that_imports_it() {
     let things = Things::new();
     create(&things, 3).await;
     let applied = create(&things, 3).await;
-    let told: Vec<_> = applied.diagnostics.iter().map(|told| told.detail.as_str()).collect();
-    assert!(told[0].contains("to = pve_thing.<name>\n  id = \"a\""), "{told:?}");
-    assert!(!told[0].contains("refer"), "nothing refers to it: {told:?}");
+    let details: Vec<_> = applied.diagnostics.iter().map(|diagnostic| diagnostic.detail.as_str()).collect();
+    assert!(details[0].contains("to = pve_thing.<name>\n  id = \"a\""), "{details:?}");
+    assert!(!details[0].contains("refer"), "nothing refers to it: {details:?}");
 }
 
 #[tokio::test]
@@ -318,7 +319,7 @@ async fn an_import_takes_everything() {
 }
 
 #[tokio::test]
-async fn a_long_wait_is_told_where_the_apply_succeeds() {
+async fn a_long_wait_is_reported_where_the_apply_succeeds() {
     let things = Things::new();
     let mut planned = thing("a", 3);
     for (name, value) in [("id", Value::from("a")), ("serial", Value::Unknown), ("comment", Value::from("slow"))] {
@@ -326,6 +327,10 @@ async fn a_long_wait_is_told_where_the_apply_succeeds() {
     }
     let request = ApplyRequest { prior: Value::Null, config: thing("a", 3), planned, link: Link::default() };
     let applied = things.provider().resource("pve_thing").unwrap().apply(request).await;
-    let told: Vec<_> = applied.diagnostics.iter().map(|told| (told.summary.as_str(), told.detail.as_str())).collect();
-    assert_eq!(told, [("Waited for the server", "a: waited 12 s for the server.")]);
+    let details: Vec<_> = applied
+        .diagnostics
+        .iter()
+        .map(|diagnostic| (diagnostic.summary.as_str(), diagnostic.detail.as_str()))
+        .collect();
+    assert_eq!(details, [("Waited for the server", "a: waited 12 s for the server.")]);
 }

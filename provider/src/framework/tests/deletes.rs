@@ -37,7 +37,7 @@ async fn a_delete_that_never_arrives_is_sent_three_times() {
     assert_eq!(things.writes(), 1 + 3);
 }
 
-/// What the plan says of the objects that refer to it is sent first, and told where the delete is refused all the same.
+/// What the plan says of the objects that refer to it is sent first, and reported where the delete is refused all the same.
 #[tokio::test]
 async fn a_delete_in_use_sends_what_gives_it_up_once() {
     for (faults, succeeds) in
@@ -57,8 +57,11 @@ async fn a_delete_in_use_sends_what_gives_it_up_once() {
         };
         assert_eq!(sent[1..], *expected, "{faults:?}");
         assert_eq!((applied.state.is_null(), applied.diagnostics.has_error()), (succeeds, !succeeds), "{faults:?}");
-        let told: Vec<_> = applied.diagnostics.iter().map(|told| told.detail.as_str()).collect();
-        assert!(succeeds || told[0].contains("removed from b") && !told[0].contains("Nothing was changed"), "{told:?}");
+        let details: Vec<_> = applied.diagnostics.iter().map(|diagnostic| diagnostic.detail.as_str()).collect();
+        assert!(
+            succeeds || details[0].contains("removed from b") && !details[0].contains("Nothing was changed"),
+            "{details:?}"
+        );
     }
 }
 

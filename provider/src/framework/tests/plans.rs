@@ -182,6 +182,6 @@ fn what_the_provider_says_of_an_object_cannot_be_configured() {
     let config = Value::object([("name", Value::from("a")), ("id", Value::from("b"))]);
     let diagnostics =
         Things::new().provider().resource("pve_thing").unwrap().validate_config(&config, ClientCapabilities::NEWEST);
-    let told: Vec<_> = diagnostics.iter().filter_map(|d| d.path.as_ref().map(ToString::to_string)).collect();
-    assert_eq!(told, ["id"]);
+    let paths: Vec<_> = diagnostics.iter().filter_map(|d| d.path.as_ref().map(ToString::to_string)).collect();
+    assert_eq!(paths, ["id"]);
 }

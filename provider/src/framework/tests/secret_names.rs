@@ -82,7 +82,7 @@ fn names_follow_the_version_and_what_the_object_lacks() {
 }
 
 #[test]
-fn blocks_are_told_apart_by_their_identity() {
+fn blocks_are_distinguished_by_their_identity() {
     let (one, two) = (connect("pve1", &[("key", "1")], 1), connect("pve2", &[("passwd", "2")], 1));
     let config = device(vec![one.clone(), two.clone()]);
     let state = plan(None, &config);

@@ -18,7 +18,7 @@ pub(super) use line::always;
 
 /// Starts to write down as much as the environment asks for.
 pub(super) fn install() {
-    let Some(level) = level::wanted(|name| env::var(name).ok()) else { return };
+    let Some(level) = level::level(|name| env::var(name).ok()) else { return };
     let own = Targets::new().with_target(env!("CARGO_CRATE_NAME"), level);
     let subscriber = tracing_subscriber::registry().with(layer::Hclog.with_filter(own));
     // A second call, in a test, keeps the first subscriber.

@@ -1,4 +1,4 @@
-//! What of datacenter options is refused at plan.
+//! The plan-time checks of datacenter options.
 
 use base64::Engine;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
@@ -165,8 +165,8 @@ mod tests {
     }
 
     #[test]
-    fn a_fraction_in_the_place_of_a_percentage_is_told() {
-        let told = |name: &str, value: f64| {
+    fn a_fraction_in_the_place_of_a_percentage_is_a_warning() {
+        let warned = |name: &str, value: f64| {
             let crs = Value::object([
                 ("ha_auto_rebalance", true.into()),
                 (name, Value::Number(Number::from_f64(value).unwrap())),
@@ -175,12 +175,14 @@ mod tests {
             validate(&Value::object([("crs", crs)]), &mut diagnostics);
             diagnostics.iter().map(|d| d.detail.clone()).collect::<String>()
         };
-        assert!(told("ha_auto_rebalance_threshold", 0.25).contains("Write 25 for"));
-        assert!(told("ha_auto_rebalance_margin", 0.5).contains("crs.ha_auto_rebalance_margin = 0.5 means 0.5 percent"));
+        assert!(warned("ha_auto_rebalance_threshold", 0.25).contains("Write 25 for"));
+        assert!(
+            warned("ha_auto_rebalance_margin", 0.5).contains("crs.ha_auto_rebalance_margin = 0.5 means 0.5 percent")
+        );
         for value in [0.0, 1.0, 30.0] {
-            assert_eq!(told("ha_auto_rebalance_threshold", value), "");
+            assert_eq!(warned("ha_auto_rebalance_threshold", value), "");
         }
-        assert_eq!(told("ha_auto_rebalance_hold_duration", 0.5), "");
+        assert_eq!(warned("ha_auto_rebalance_hold_duration", 0.5), "");
     }
 
     fn refused(minor: u32, prior: Option<&Value>, planned: &Value) -> Vec<String> {

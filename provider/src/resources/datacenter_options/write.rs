@@ -1,4 +1,4 @@
-//! What a write of datacenter options sends.
+//! The parameters of a write of datacenter options.
 
 use pve_schemas::datacenter_options::OPTIONS;
 use serde_json::Value as Json;

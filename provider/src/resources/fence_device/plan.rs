@@ -1,4 +1,4 @@
-//! What of a fence device can be said at plan time.
+//! The plan-time checks of a fence device.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -43,7 +43,7 @@ pub(super) fn validate(config: &Value, diagnostics: &mut Diagnostics) {
     }
 }
 
-/// A list that only has its order changed is kept in the order of the state: connections are told apart by their nodes.
+/// A list that only has its order changed is kept in the order of the state: connections are distinguished by their nodes.
 pub(super) fn keep_order(prior: Option<&Value>, planned: &mut Value) {
     let Some(prior) = prior.map(|prior| prior.at("connect")) else { return };
     let (Some(old), Some(new)) = (prior.elements(), planned.at("connect").elements()) else { return };

@@ -1,5 +1,5 @@
 //! Asking a fence device for the state of every node it is connected to, with its agent's `status` action. Options go to the
-//! agent's stdin, as fence agents take them: what stands in a command line is seen by every user of the node.
+//! agent's stdin, as fence agents take them: every user of the node can read a command line.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What the HA manager still has of an HA resource that was removed.
+//! The record that the HA manager still has of a removed HA resource.
 //!
 //! A DELETE takes the resource out of resources.cfg; the record in manager_status stays until the CRM's next round, and the
 //! LRM goes on with the command it was given for it. A resource that is created in between inherits that record: the LRM has
@@ -30,7 +30,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(30);
 /// HA manager is active, the create goes on, and [`follow`] looks at what becomes of it.
 pub(super) async fn await_removal(op: &OpContext<'_>, sid: &str) -> Result<(), Failure> {
     let (client, call) = (op.client(), op.call());
-    // What was listed for the plan of this very create a few seconds ago will do: of its own removals this process knows.
+    // What was listed for the plan of this very create a few seconds ago will do: this process records its own removals.
     let leftovers = async {
         let rows = client.list(Collection::HaStatus, &one_look(&call)).await?;
         Ok::<_, Error>(removed(&Json::Array(rows.all()?)))
@@ -72,7 +72,7 @@ pub(super) async fn await_removal(op: &OpContext<'_>, sid: &str) -> Result<(), F
 }
 
 /// Looks, after a create that may have inherited the record of a removed HA resource, whether its service ends in `error`.
-/// The CRM acts in the rounds after the create; what goes wrong later is told by the refresh of the next plan.
+/// The CRM acts in the rounds after the create; the refresh of the next plan reports a later failure.
 pub(super) async fn follow(op: &OpContext<'_>, sid: &str) -> Result<(), Failure> {
     let Some(why) = op.configured.inherited(sid) else { return Ok(()) };
     let (client, call) = (op.client(), op.call());
@@ -193,16 +193,16 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_wait_is_bounded_and_told() {
+    async fn the_wait_is_bounded_and_reported() {
         let server = Fake::start(|_| ok(&rows("deleting", "active").to_string()));
         let before = Instant::now();
-        let told = wait(&configured(&server), "vm:100", 600).await.unwrap();
-        assert!(told.contains("has not removed it within 30 s"), "{told}");
+        let warning = wait(&configured(&server), "vm:100", 600).await.unwrap();
+        assert!(warning.contains("has not removed it within 30 s"), "{warning}");
         assert!((LONGEST_WAIT..LONGEST_WAIT + POLL_INTERVAL).contains(&before.elapsed()), "{:?}", before.elapsed());
         // What is left of the create's own time is for the create.
         let before = Instant::now();
-        let told = wait(&configured(&server), "vm:100", 10).await.unwrap();
-        assert!(told.contains("the timeout of the create has expired"), "{told}");
+        let warning = wait(&configured(&server), "vm:100", 10).await.unwrap();
+        assert!(warning.contains("the timeout of the create has expired"), "{warning}");
         assert!(
             before.elapsed() <= Duration::from_secs(10) - 2 * POLL_INTERVAL + POLL_INTERVAL,
             "{:?}",
@@ -217,8 +217,11 @@ mod tests {
             let state = if looks.fetch_add(1, Ordering::Relaxed) < 6 { "started" } else { "error" };
             ok(&rows(state, "active").to_string())
         });
-        let told = followed(&server).await;
-        assert!(told.starts_with("vm:100: it is in the error state") && told.contains("it was still there"), "{told}");
+        let warning = followed(&server).await;
+        assert!(
+            warning.starts_with("vm:100: it is in the error state") && warning.contains("it was still there"),
+            "{warning}"
+        );
         let server = Fake::start(|_| ok(&rows("started", "active").to_string()));
         let before = Instant::now();
         assert_eq!(followed(&server).await, "");
@@ -227,8 +230,8 @@ mod tests {
         for reply in [ok(&rows("started", "idle").to_string()), status(403, "Permission check failed (/, Sys.Audit)")] {
             let reply = std::sync::Mutex::new(Some(reply));
             let server = Fake::start(move |_| reply.lock().unwrap().take().unwrap());
-            let told = followed(&server).await;
-            assert!(told.starts_with("HA resource vm:100 may end in the error state"), "{told}");
+            let warning = followed(&server).await;
+            assert!(warning.starts_with("HA resource vm:100 may end in the error state"), "{warning}");
         }
     }
 
@@ -276,8 +279,8 @@ mod tests {
     async fn a_manager_that_does_not_work_is_not_waited_for() {
         let server = Fake::start(|_| ok(&rows("deleting", "old timestamp - dead?").to_string()));
         let before = Instant::now();
-        let told = wait(&configured(&server), "vm:100", 600).await.unwrap();
-        assert!(told.contains("no HA manager is active"), "{told}");
+        let warning = wait(&configured(&server), "vm:100", 600).await.unwrap();
+        assert!(warning.contains("no HA manager is active"), "{warning}");
         assert_eq!(before.elapsed(), Duration::ZERO);
     }
 

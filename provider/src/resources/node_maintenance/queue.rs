@@ -1,4 +1,4 @@
-//! What `ha-manager crm-command` has left for the HA manager, which reads and empties the file once a round.
+//! The commands that `ha-manager crm-command` has queued for the HA manager, which reads and empties the file once a round.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! What the HA manager's state says of a node and of what is on it.
+//! The state of a node and its services in the HA manager's status.
 
 use std::fmt;
 

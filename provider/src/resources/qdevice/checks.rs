@@ -1,5 +1,5 @@
-//! What has to be so before a QDevice can be set up. `pvecm` finds out about most of it half-way, with certificates on some
-//! nodes and none on others; here all of it is found out first, and all of it is ssh_failure at once.
+//! The requirements of a QDevice. `pvecm` finds most violations half-way, with certificates on some nodes and none on others;
+//! here all of them are checked first, and reported at once.
 
 use pve_schemas::Qdevice;
 use pve_schemas::qdevice::{PATH, PORT};
@@ -111,7 +111,7 @@ async fn ask(op: &OpContext<'_>, node: &str, command: Command) -> Result<Output,
     answer.map_err(ssh_failure(node))
 }
 
-/// dpkg also knows packages that were removed and left their configuration.
+/// dpkg also lists packages that were removed and left their configuration.
 fn is_installed(answer: &Output) -> bool {
     answer.is_success() && answer.text().lines().any(|line| line.trim() == "Status: install ok installed")
 }

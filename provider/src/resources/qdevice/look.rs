@@ -1,4 +1,4 @@
-//! What there is of a QDevice: in the configuration of the cluster, in the votes, and on each node.
+//! The parts of a QDevice that exist: in the configuration of the cluster, in the votes, and on each node.
 
 use std::time::Duration;
 

@@ -10,7 +10,7 @@ use crate::client::Collection;
 use crate::framework::{Number, Path, Value};
 use crate::resources::operations::OpContext;
 
-/// The node that the guest is on; none if that can't be told.
+/// The node that the guest is on; none if that is unknown.
 pub(super) async fn home(op: &OpContext<'_>, guest: i64) -> Option<String> {
     let rows = op.client().list(Collection::ClusterResources, &op.call()).await.ok()?;
     let row = ["qemu", "lxc"].iter().find_map(|kind| rows.find::<Json>(&format!("{kind}/{guest}")).ok().flatten());
@@ -25,30 +25,30 @@ pub(super) async fn in_words_of(op: &OpContext<'_>, state: &Value, found: &mut V
     let Some(guest) = guest(found) else { return };
     let home = home(op, guest).await;
     let now = Ends { source: text(found, "source"), copies_to: text(found, "target") }.at(home.as_deref());
-    if let Some(wanted) = state.at("target").as_str()
-        && (!is_planned(state) || now.has(wanted) || is_covered(op, found, wanted).await)
+    if let Some(target) = state.at("target").as_str()
+        && (!is_planned(state) || now.has(target) || is_covered(op, found, target).await)
     {
-        found.insert("target", Value::from(wanted));
+        found.insert("target", Value::from(target));
     }
     put(found, now);
 }
 
 /// Warns of a job that copies between two nodes of which neither is its target, nor where its copies went before.
-pub(super) async fn tell_of_strangers(op: &OpContext<'_>, state: &Value, found: &Value) {
-    let (Some(wanted), now) = (state.at("target").as_str(), ends_of(found)) else { return };
+pub(super) async fn warn_of_strangers(op: &OpContext<'_>, state: &Value, found: &Value) {
+    let (Some(target), now) = (state.at("target").as_str(), ends_of(found)) else { return };
     let Ends { source: Some(source), copies_to: Some(copies_to) } = &now else { return };
-    if now.has(wanted) || ends_of(state).has(copies_to) || is_covered(op, found, wanted).await {
+    if now.has(target) || ends_of(state).has(copies_to) || is_covered(op, found, target).await {
         return;
     }
     let part = |name: &str| found.at(name).as_number().map(ToString::to_string).unwrap_or_default();
     let id = format!("{}-{}", part("guest"), part("job_number"));
     op.cx.warn_at(
         Path::attribute("target"),
-        format!("Replication job {id} does not copy to its target {wanted}"),
+        format!("Replication job {id} does not copy to its target {target}"),
         format!(
-            "{id}: it copies from {source} to {copies_to}, and nothing to the configured target {wanted}. Proxmox VE \
+            "{id}: it copies from {source} to {copies_to}, and nothing to the configured target {target}. Proxmox VE \
              reverses a job each time its guest moves to the job's target, so no change is planned. A job that was \
-             deleted and created again outside of Terraform looks the same.\nTo copy to {wanted}, recreate the job: \
+             deleted and created again outside of Terraform looks the same.\nTo copy to {target}, recreate the job: \
              `terraform apply -replace=pve_replication_job.<name>` with its address. To copy elsewhere, change \
              `target`."
         ),
@@ -86,9 +86,9 @@ fn is_planned(state: &Value) -> bool {
     *state.at("source") == Value::Unknown
 }
 
-/// Whether another job of the guest copies to where this one is wanted to. Jobs of one guest change their targets with one
+/// Whether another job of the guest copies to where this one is configured to. Jobs of one guest change their targets with one
 /// another while it goes round.
-async fn is_covered(op: &OpContext<'_>, found: &Value, wanted: &str) -> bool {
+async fn is_covered(op: &OpContext<'_>, found: &Value, target: &str) -> bool {
     let Ok(list) = op.client().list(ReplicationJob::COLLECTION, &op.call()).await else { return false };
     let entries: Vec<Json> = list.all().unwrap_or_default();
     let jobs = entries.iter().filter(|entry| !is_being_removed(entry));
@@ -96,7 +96,7 @@ async fn is_covered(op: &OpContext<'_>, found: &Value, wanted: &str) -> bool {
     let (guest, number) = (found.at("guest"), found.at("job_number"));
     others.any(|job| {
         let is_other = job.job_number.map(Value::from).as_ref() != Some(number);
-        is_other && Value::from(job.guest) == *guest && job.target.as_str() == wanted
+        is_other && Value::from(job.guest) == *guest && job.target.as_str() == target
     })
 }
 

@@ -1,4 +1,4 @@
-//! Whether a job can be created at all, looked at before another one is deleted for it, and told after Proxmox has refused it.
+//! Whether a job can be created at all, checked before another one is deleted for it, and explained after Proxmox has refused it.
 
 use pve_schemas::ReplicationJob;
 use pve_schemas::replication_job::{Ends, is_being_removed};
@@ -18,7 +18,7 @@ struct PlannedJob {
     target: String,
 }
 
-/// What stands against a job.
+/// What prevents the create of a job.
 enum Hurdle {
     /// The guest is on the target itself. The job that copies from there, if there is one.
     OwnNode(Option<Taken>),
@@ -94,7 +94,7 @@ pub(super) async fn make_way(op: &OpContext<'_>, planned: &Value) -> Result<(), 
     Ok(())
 }
 
-/// Names the job or the node that stands against the create that was refused.
+/// Names the job or the node that is the reason for the refused create.
 pub(super) async fn explain_refusal(op: &OpContext<'_>, planned: &Value, failure: Failure) -> Failure {
     // Of a create that may have been carried out its own job would be named.
     let is_refused = !matches!(failure.cause, Cause::Ambiguous | Cause::Exists);

@@ -1,4 +1,4 @@
-//! What every printed sheet says at its foot.
+//! The footer of every printed sheet.
 
 use std::fmt::Write as _;
 
@@ -13,7 +13,7 @@ pub(super) fn running_footer(subject: &Subject) -> PreEscaped<String> {
     PreEscaped(format!("@page {{ @bottom-left {{ content: {text}; }} }}\n"))
 }
 
-/// A string of CSS in which nothing but letters and digits stands for itself, so that no text ends it or the style element.
+/// A string of CSS in which nothing but letters and digits is unescaped, so that no text ends it or the style element.
 fn quoted(text: &str) -> String {
     let mut quoted = String::from("\"");
     for c in text.chars() {

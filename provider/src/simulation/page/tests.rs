@@ -257,7 +257,7 @@ fn the_verdict_counts_mandatory_checks_that_failed_or_are_unknown() {
 }
 
 #[test]
-fn failures_are_told_apart_by_level_and_passed_checks_are_folded() {
+fn failures_are_grouped_by_level_and_passed_checks_are_folded() {
     let readiness = readiness(&[
         check(Level::Recommended, Status::Fail, "Links"),
         check(Level::Mandatory, Status::Pass, "Quorum"),
