@@ -9,7 +9,7 @@ fn main() {
     println!("cargo::rustc-check-cfg=cfg(no_openssh)");
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=src/needed.rs");
-    // A program that is missing makes this run again each time, which is what is wanted.
+    // A program that is missing makes this run again each time, as intended.
     needed::OPENSSH.iter().for_each(|(program, _)| println!("cargo::rerun-if-changed={program}"));
     if !needed::OPENSSH.iter().all(|(program, _)| Path::new(program).exists()) {
         println!("cargo::rustc-cfg=no_openssh");

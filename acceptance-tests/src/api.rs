@@ -84,8 +84,9 @@ impl Api {
     #[track_caller]
     pub fn send(&self, method: &'static str, path: &str, parameters: &[(&str, &str)]) -> Result<Json, Refused> {
         let url = format!("{}{path}", self.base);
-        let verb = method.parse().expect("a method of HTTP");
-        let request = self.http.request(verb, url).header("Authorization", format!("PVEAPIToken={}", self.token));
+        let http_method = method.parse().expect("a method of HTTP");
+        let request =
+            self.http.request(http_method, url).header("Authorization", format!("PVEAPIToken={}", self.token));
         // Proxmox reads the parameters of a DELETE from the query only.
         let request = match method {
             "GET" | "DELETE" => request.query(parameters),

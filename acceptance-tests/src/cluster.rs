@@ -60,8 +60,8 @@ impl Cluster {
         let cluster = Self::existing();
         let version = cluster.api.read("/version");
         let major = version["version"].as_str().unwrap_or_default().split('.').next().unwrap_or_default().to_owned();
-        let wanted = if release == Release::V8 { "8" } else { "9" };
-        if release == Release::V9Unmigrated || major != wanted {
+        let expected_major = if release == Release::V8 { "8" } else { "9" };
+        if release == Release::V9Unmigrated || major != expected_major {
             skipped(test, &format!("needs PVE {release:?}, the cluster runs {}", version["version"]));
             return None;
         }
@@ -218,7 +218,7 @@ impl Cluster {
             self.lease(&all, count)
         };
         let guests = Guests { vms: take("qemu", count), cts: take("lxc", containers) };
-        self.within_what_is_wanted(&guests);
+        self.within_what_is_requested(&guests);
         if !self.is_own() {
             self.await_forgotten(&guests.sids());
         }
@@ -227,7 +227,7 @@ impl Cluster {
 
     /// [`WANTED`] says what the tests need of a cluster, so that no test may need more.
     #[track_caller]
-    fn within_what_is_wanted(&self, taken: &Guests) {
+    fn within_what_is_requested(&self, taken: &Guests) {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         counts.vms += taken.vms.len();
         counts.cts += taken.cts.len();

@@ -83,22 +83,22 @@ impl Core {
         self.provider.stop();
     }
 
-    /// Refreshes, plans and applies `object` in a walk of its own, so that it becomes what `wanted` says, or is gone.
+    /// Refreshes, plans and applies `object` in a walk of its own, so that it becomes as `configured`, or is deleted.
     ///
     /// # Panics
     /// The provider breaks a rule of core's.
-    pub async fn apply(&self, object: &mut Object, wanted: Option<&Json>) -> Diagnostics {
+    pub async fn apply(&self, object: &mut Object, configured: Option<&Json>) -> Diagnostics {
         if self.has_applied.swap(true, Ordering::Relaxed) {
             self.begin().await;
         }
-        self.apply_too(object, wanted).await
+        self.apply_too(object, configured).await
     }
 
     /// As [`Core::apply`], in the walk that has begun.
     ///
     /// # Panics
     /// The provider breaks a rule of core's.
-    pub async fn apply_too(&self, object: &mut Object, wanted: Option<&Json>) -> Diagnostics {
+    pub async fn apply_too(&self, object: &mut Object, configured: Option<&Json>) -> Diagnostics {
         let mut said = Diagnostics::new();
         if !object.state.is_null() {
             let outcome = self.resource(object.kind).refresh(object.state.clone()).await;
@@ -109,14 +109,14 @@ impl Core {
             }
             object.state = outcome.state;
         }
-        let Some(wanted) = wanted else {
+        let Some(configured) = configured else {
             self.destroy(object, &mut said).await;
             return said;
         };
         if object.is_tainted && !self.destroy(object, &mut said).await {
             return said;
         }
-        let config = self.value(object.kind, wanted);
+        let config = self.value(object.kind, configured);
         let problems = self.resource(object.kind).validate_config(&config, ClientCapabilities::NEWEST);
         assert!(!problems.has_error(), "{problems:?}");
         let Some((mut planned, replaces)) = self.plan(object, &config, &mut said).await else { return said };
@@ -138,12 +138,12 @@ impl Core {
     ///
     /// # Panics
     /// They fail.
-    pub async fn is_settled(&self, object: &Object, wanted: &Json) -> bool {
+    pub async fn is_settled(&self, object: &Object, configured: &Json) -> bool {
         let outcome = self.resource(object.kind).refresh(object.state.clone()).await;
         assert!(!outcome.diagnostics.has_error(), "{:?}", outcome.diagnostics);
         let now = Object { state: outcome.state, ..object.clone() };
         let mut said = Diagnostics::new();
-        let planned = self.plan(&now, &self.value(object.kind, wanted), &mut said).await;
+        let planned = self.plan(&now, &self.value(object.kind, configured), &mut said).await;
         assert!(!said.has_error(), "{said:?}");
         !object.is_tainted && planned.is_some_and(|(planned, _)| planned == now.state)
     }

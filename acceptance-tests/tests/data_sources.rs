@@ -151,13 +151,13 @@ async fn rules_are_typed_and_filtered() {
     assert_eq!(names, ["aa", "zz"]);
     assert_eq!(rules["rules"][0]["nodes"], json!({"pve1": 2, "pve2": 2}));
     assert_eq!((&rules["rules"][0]["strict"], &rules["rules"][1]["strict"]), (&json!(true), &Json::Null));
-    let apart = read(&cluster, "pve_ha_rules", &[("type", Value::from("resource-affinity"))]).await;
-    assert_eq!(apart["rules"][0]["affinity"], "negative");
-    assert_eq!(apart["rules"].as_array().unwrap().len(), 1);
+    let negative = read(&cluster, "pve_ha_rules", &[("type", Value::from("resource-affinity"))]).await;
+    assert_eq!(negative["rules"][0]["affinity"], "negative");
+    assert_eq!(negative["rules"].as_array().unwrap().len(), 1);
 }
 
 #[tokio::test]
-async fn the_runs_of_a_dead_source_node_are_unknown_and_the_rest_is_told() {
+async fn the_runs_of_a_dead_source_node_are_unknown_and_the_rest_is_reported() {
     let cluster = cluster(Release::V9).await;
     change(&cluster, |world| {
         world.write_file(
@@ -291,7 +291,7 @@ async fn the_page_is_there_where_it_is_asked_for() {
     let check = ["id", "title", "level", "status", "detail"].map(|name| (name, Value::from("pass")));
     let check = Value::object(check.into_iter().chain([("level", Value::from("mandatory")), ("remedy", Value::Null)]));
     let checks = ("readiness", Value::List(vec![check]));
-    let report = |wanted: bool| ("report", Value::from(wanted));
+    let report = |requested: bool| ("report", Value::from(requested));
     assert_eq!([page(&[]).await, page(&[report(false), checks.clone()]).await], [Json::Null, Json::Null]);
     let is_page = |page: &Json| page.as_str().unwrap().starts_with("<!DOCTYPE html>");
     assert!(is_page(&page(&[report(true)]).await) && is_page(&page(&[checks]).await));

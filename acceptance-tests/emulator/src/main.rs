@@ -1,4 +1,4 @@
-//! The program: starts one cluster, says where, and ends on SIGTERM.
+//! The program: starts one cluster, prints its address, and ends on SIGTERM.
 
 mod ctl;
 mod forced;

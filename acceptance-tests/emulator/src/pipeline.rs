@@ -1,5 +1,5 @@
 //! One request from its bytes to its answer, in Proxmox's order: authentication → routing → duplicate parameters →
-//! tokens where only tickets will do → permission → the node in charge → parameter check → handler.
+//! tokens where only tickets are accepted → permission → the node in charge → parameter check → handler.
 
 use std::pin::pin;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -62,7 +62,7 @@ impl Cluster {
         Self { write_time, ..self }
     }
 
-    /// The calls that the node at work knows.
+    /// The calls that exist on the node that handles the request.
     #[must_use]
     pub fn router(&self, world: &World) -> &Router {
         self.router_with(world.profile.pve, world.ha_manager())
@@ -131,7 +131,7 @@ impl Cluster {
     pub async fn deliveries(&self) -> Vec<Record> {
         let all = |world: &mut World| {
             let log = &world.notifications;
-            log.is_settled().then(|| log.log().cloned().collect())
+            log.is_idle().then(|| log.log().cloned().collect())
         };
         self.notified(all).await
     }
@@ -140,14 +140,14 @@ impl Cluster {
     pub(crate) async fn notified<T>(&self, look: impl Fn(&mut World) -> Option<T>) -> T {
         loop {
             let changed = self.world().notifications.changed();
-            let mut told = pin!(changed.notified());
-            told.as_mut().enable();
+            let mut notified = pin!(changed.notified());
+            notified.as_mut().enable();
             // Not part of the condition: the world must not be held while waiting.
             let found = look(&mut self.world());
             if let Some(found) = found {
                 return found;
             }
-            told.await;
+            notified.await;
         }
     }
 

@@ -1,6 +1,6 @@
-//! The table of calls: what a path and a method mean, who may do it, with which parameters.
+//! The table of calls: path and method, permission, and parameters.
 //!
-//! Invariant: a route says everything the pipeline needs before the handler runs.
+//! Invariant: a route holds everything that the pipeline needs before the handler runs.
 
 use serde_json::Value;
 
@@ -11,7 +11,7 @@ use crate::world::World;
 use crate::world::access::Caller;
 use crate::world::locks::Taking;
 
-/// The methods Proxmox knows.
+/// The methods that Proxmox supports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Method {
     /// GET
@@ -289,16 +289,16 @@ impl Router {
     /// Finds the route of a decoded path; empty components are ignored, components with blanks match nothing.
     #[must_use]
     pub fn find(&self, method: Method, path: &str) -> Option<Found<'_>> {
-        let wanted: Vec<&str> = path.split('/').filter(|p| !p.is_empty()).collect();
-        if wanted.iter().any(|part| part.contains(char::is_whitespace)) {
+        let requested: Vec<&str> = path.split('/').filter(|p| !p.is_empty()).collect();
+        if requested.iter().any(|part| part.contains(char::is_whitespace)) {
             return None;
         }
         let fits = |parts: &[&'static str]| {
-            parts.len() == wanted.len() && parts.iter().zip(&wanted).all(|(p, w)| p.starts_with('{') || p == w)
+            parts.len() == requested.len() && parts.iter().zip(&requested).all(|(p, w)| p.starts_with('{') || p == w)
         };
         let (parts, route) = self.routes.iter().find(|(parts, route)| route.method == method && fits(parts))?;
         let name = |p: &'static str| p.strip_prefix('{').and_then(|p| p.strip_suffix('}'));
-        let values = parts.iter().zip(&wanted).filter_map(|(p, w)| Some((name(p)?, (*w).to_owned())));
+        let values = parts.iter().zip(&requested).filter_map(|(p, w)| Some((name(p)?, (*w).to_owned())));
         Some((route, values.collect()))
     }
 }

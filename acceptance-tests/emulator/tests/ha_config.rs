@@ -65,7 +65,7 @@ fn until_groups_are_migrated_they_stand_among_the_rules() {
 }
 
 #[test]
-fn before_a_manager_ever_ran_nothing_can_be_kept_apart() {
+fn before_a_manager_ever_ran_negative_affinity_is_refused() {
     let fresh = cluster(Initial::Fresh);
     manage(&fresh, &["vm:100", "vm:101"]);
     assert_eq!(

@@ -178,10 +178,10 @@ fn a_move_against_a_rule_is_answered_with_its_reason_and_dropped() {
 fn failback_and_partners_block_too() {
     let c = cluster(NEWER);
     rule(&c, "prefer", "pve1:2,pve2:1,pve3:1", json!({})).unwrap();
-    let apart =
+    let negative =
         json!({"rule": "apart", "type": "resource-affinity", "affinity": "negative", "resources": "vm:100,vm:101"});
     // Priorities and resource affinity don't go together.
-    assert!(post(&c, "/cluster/ha/rules", apart.clone()).is_err());
+    assert!(post(&c, "/cluster/ha/rules", negative.clone()).is_err());
     c.world().advance(60.0);
     let blocking = |c: &Cluster, node: &str| {
         let answer = post(c, "/cluster/ha/resources/vm:100/migrate", json!({"node": node})).unwrap();
@@ -194,7 +194,7 @@ fn failback_and_partners_block_too() {
     call(&c, Method::Put, "/cluster/ha/resources/vm:100", json!({"delete": "failback"})).unwrap();
     call(&c, Method::Delete, "/cluster/ha/rules/prefer", json!({})).unwrap();
     rule(&c, "off", "pve2", json!({"affinity": "negative"})).unwrap();
-    post(&c, "/cluster/ha/rules", apart).unwrap();
+    post(&c, "/cluster/ha/rules", negative).unwrap();
     c.world().advance(60.0);
     let partner = service(&c, "vm:101");
     assert_eq!(partner, "started@pve2");

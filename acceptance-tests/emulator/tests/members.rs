@@ -20,7 +20,7 @@ fn call(cluster: &Cluster, method: Method, path: &str, params: Value) -> Result<
 }
 
 #[test]
-fn only_pve_9_knows_the_token_coefficient() {
+fn only_pve_9_has_the_token_coefficient() {
     let create = |pve| {
         let params = json!({"clustername": "c", "token-coefficient": 125});
         call(&cluster(pve), Method::Post, "/cluster/config", params).unwrap_err()

@@ -95,7 +95,7 @@ async fn neither_calls_nor_the_clock_wait_for_a_receiver() {
     assert_eq!(call(&handle, "GET", "/version", "").await.unwrap().status, 200);
     let advanced = control(&handle, "advance", json!({"seconds": 60})).await;
     assert_eq!(advanced["running"], false);
-    assert!(!handle.cluster().world().notifications.is_settled(), "the receiver has not answered");
+    assert!(!handle.cluster().world().notifications.is_idle(), "the receiver has not answered");
     drop(connection);
     let deliveries = handle.cluster().deliveries().await;
     assert!(matches!(deliveries[0].outcome, Outcome::Failed(_)), "{deliveries:?}");

@@ -23,8 +23,8 @@ async fn converse(stream: &mut BufStream<TcpStream>, dialogue: &mut Vec<Value>) 
     say(stream, "220 receiver ESMTP").await?;
     while let Some(line) = line(stream).await? {
         dialogue.push(json!(line));
-        let verb = line.split([' ', ':']).next().unwrap_or_default().to_ascii_uppercase();
-        match verb.as_str() {
+        let command = line.split([' ', ':']).next().unwrap_or_default().to_ascii_uppercase();
+        match command.as_str() {
             "EHLO" => say(stream, "250-receiver\r\n250 AUTH PLAIN LOGIN").await?,
             "AUTH" if has_wrong_password(&line) => say(stream, "535 5.7.8 bad credentials").await?,
             "AUTH" => say(stream, "235 welcome").await?,

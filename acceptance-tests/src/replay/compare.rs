@@ -80,8 +80,8 @@ fn compare(expected: &Value, found: &Value, place: &Place<'_>, out: &mut Vec<Str
         return;
     }
     match (expected, found) {
-        (Value::Object(wanted), Value::Object(got)) => {
-            for (name, member) in wanted {
+        (Value::Object(expected), Value::Object(got)) => {
+            for (name, member) in expected {
                 let below = place.member(name);
                 match got.get(name) {
                     Some(other) => compare(member, other, &below, out),
@@ -89,58 +89,59 @@ fn compare(expected: &Value, found: &Value, place: &Place<'_>, out: &mut Vec<Str
                     None => out.push(format!("{}: missing, expected {member}", below.path)),
                 }
             }
-            for (name, member) in got.iter().filter(|(name, _)| !wanted.contains_key(*name)) {
+            for (name, member) in got.iter().filter(|(name, _)| !expected.contains_key(*name)) {
                 let below = place.member(name);
                 if !named(&below.optional) {
                     out.push(format!("{}: not expected, found {member}", below.path));
                 }
             }
         }
-        (Value::Array(wanted), Value::Array(got)) if named(&place.unordered) => {
-            compare_multisets(wanted, got, place, out);
+        (Value::Array(expected), Value::Array(got)) if named(&place.unordered) => {
+            compare_multisets(expected, got, place, out);
         }
-        (Value::Array(wanted), Value::Array(got)) => {
-            for (index, pair) in wanted.iter().zip(got).enumerate() {
+        (Value::Array(expected), Value::Array(got)) => {
+            for (index, pair) in expected.iter().zip(got).enumerate() {
                 compare(pair.0, pair.1, &place.element(index, pair.0), out);
             }
-            for (index, element) in wanted.iter().enumerate().skip(got.len()) {
+            for (index, element) in expected.iter().enumerate().skip(got.len()) {
                 out.push(format!("{}/{index}: missing, expected {element}", place.path));
             }
-            for (index, element) in got.iter().enumerate().skip(wanted.len()) {
+            for (index, element) in got.iter().enumerate().skip(expected.len()) {
                 out.push(format!("{}/{index}: not expected, found {element}", place.path));
             }
         }
-        (Value::String(wanted), Value::String(got)) => {
+        (Value::String(expected), Value::String(got)) => {
             let equal = if named(&place.csv_sets) {
-                sorted_list(wanted) == sorted_list(got)
+                sorted_list(expected) == sorted_list(got)
             } else {
-                canonical(wanted) == canonical(got)
+                canonical(expected) == canonical(got)
             };
             if !equal {
                 out.push(format!("{}: expected {expected}, found {found}", place.path));
             }
         }
-        (Value::Number(wanted), Value::Number(got)) if wanted == got || wanted.as_f64() == got.as_f64() => {}
+        (Value::Number(expected), Value::Number(got)) if expected == got || expected.as_f64() == got.as_f64() => {}
         _ if expected == found => {}
         _ => out.push(format!("{}: expected {expected}, found {found}", place.path)),
     }
 }
 
 /// Pairs the elements so that as many as possible are equal; what is left over is reported next to its closest counterpart.
-fn compare_multisets(wanted: &[Value], got: &[Value], place: &Place<'_>, out: &mut Vec<String>) {
+fn compare_multisets(expected: &[Value], got: &[Value], place: &Place<'_>, out: &mut Vec<String>) {
     let cost = |left: usize, right: usize| {
         let mut differences = Vec::new();
-        compare(&wanted[left], &got[right], &place.element(left, &wanted[left]), &mut differences);
+        compare(&expected[left], &got[right], &place.element(left, &expected[left]), &mut differences);
         differences
     };
-    let equal: Vec<Vec<usize>> =
-        (0..wanted.len()).map(|left| (0..got.len()).filter(|&right| cost(left, right).is_empty()).collect()).collect();
+    let equal: Vec<Vec<usize>> = (0..expected.len())
+        .map(|left| (0..got.len()).filter(|&right| cost(left, right).is_empty()).collect())
+        .collect();
     let mut taken_by: Vec<Option<usize>> = vec![None; got.len()];
-    for left in 0..wanted.len() {
+    for left in 0..expected.len() {
         augment(left, &equal, &mut vec![false; got.len()], &mut taken_by);
     }
     let mut spare: Vec<usize> = (0..got.len()).filter(|&right| taken_by[right].is_none()).collect();
-    for left in (0..wanted.len()).filter(|left| !taken_by.contains(&Some(*left))) {
+    for left in (0..expected.len()).filter(|left| !taken_by.contains(&Some(*left))) {
         let closest =
             spare.iter().enumerate().map(|(at, &right)| (cost(left, right), at)).min_by_key(|(list, _)| list.len());
         match closest {
@@ -148,7 +149,7 @@ fn compare_multisets(wanted: &[Value], got: &[Value], place: &Place<'_>, out: &m
                 spare.swap_remove(at);
                 out.extend(differences);
             }
-            None => out.push(format!("{}/{left}: missing, expected {}", place.path, wanted[left])),
+            None => out.push(format!("{}/{left}: missing, expected {}", place.path, expected[left])),
         }
     }
     for right in spare {

@@ -83,7 +83,7 @@ impl Token {
         match self {
             Self::Any => true,
             Self::Name(own) => own.parse() == Ok(index),
-            Self::Where(key, wanted) => value.get(key).is_some_and(|found| as_text(found) == *wanted),
+            Self::Where(key, expected) => value.get(key).is_some_and(|found| as_text(found) == *expected),
         }
     }
 }

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-/// A running emulator and the credentials that its start state knows.
+/// A running emulator and the credentials of its start state.
 pub(super) struct Stage {
     pub(super) emulator: Handle,
     pub(super) credentials: Credentials,

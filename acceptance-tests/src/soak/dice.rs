@@ -32,7 +32,7 @@ impl Dice {
     }
 
     /// How long it takes, in seconds of the cluster, until the next event or plan: a moment, a round of the HA manager, or
-    /// long enough for everything to settle.
+    /// long enough for everything to converge.
     pub fn seconds(&mut self) -> u32 {
         match self.0.u8(0..3) {
             0 => self.0.u32(1..15),
@@ -151,8 +151,8 @@ impl Dice {
         self.any(oracle, is_removable).map(|(address, _)| Event::Deleted(address))
     }
 
-    fn any(&mut self, oracle: &Oracle, wanted: impl Fn(&str) -> bool) -> Option<(String, Attributes)> {
-        let all: Vec<_> = oracle.configured.0.iter().filter(|(address, _)| wanted(address)).collect();
+    fn any(&mut self, oracle: &Oracle, matches: impl Fn(&str) -> bool) -> Option<(String, Attributes)> {
+        let all: Vec<_> = oracle.configured.0.iter().filter(|(address, _)| matches(address)).collect();
         let (address, object) = all.get(self.0.usize(0..all.len().max(1)))?;
         Some(((*address).clone(), (*object).clone()))
     }

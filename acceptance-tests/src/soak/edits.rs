@@ -36,7 +36,7 @@ pub fn delete(stage: &Stage, address: &str, object: &Attributes) -> bool {
         "pve_ha_resource" => {
             let sid = text("sid");
             // Added again before the HA manager has forgotten it, a service ends in the error state.
-            stage.is_settled()
+            stage.is_steady()
                 && stage.call("DELETE", &format!("/cluster/ha/resources/{sid}"), &[])
                 && stage.until(|| !stage.is_known(&sid))
         }

@@ -86,13 +86,13 @@ pub fn plan(plan: &Plan, expected: &Changes, out_of_sight: impl Fn(&str) -> bool
     }
     for (address, change) in expected {
         let found = lines.remove(address).unwrap_or_default();
-        let wanted = match change {
+        let planned = match change {
             Change::Create => "create",
             Change::Update(_) => "update",
             Change::Delete => "delete",
         };
-        if found != wanted {
-            let text = format!("{address}: {wanted} was expected, {found:?} is planned\nexpected: {expected:#?}");
+        if found != planned {
+            let text = format!("{address}: {planned} was expected, {found:?} is planned\nexpected: {expected:#?}");
             return Err(Harm::new(Kind::PlanTooLittle, text));
         }
         if let Change::Update(attributes) = change {
@@ -141,8 +141,8 @@ pub fn inventory(
     managed: &Topology,
     planned: &Changes,
 ) -> Result<(), Harm> {
-    let names = |wanted: &dyn Fn(&str) -> bool| -> BTreeSet<String> {
-        let objects = managed.0.iter().filter(|(address, _)| wanted(address));
+    let names = |matches: &dyn Fn(&str) -> bool| -> BTreeSet<String> {
+        let objects = managed.0.iter().filter(|(address, _)| matches(address));
         objects.flat_map(|(address, attributes)| observe::names(address, attributes)).collect()
     };
     let removed = names(&|address| planned.get(address) == Some(&Change::Delete));

@@ -12,10 +12,10 @@ pub const FENCE_CFG: &str = "/etc/pve/ha/fence.cfg";
 /// The file that names a node's watchdog.
 pub const HA_DEFAULTS: &str = "/etc/default/pve-ha-manager";
 
-/// What is there of the objects of `wanted`, as far as their attributes are named in it.
-pub fn topology(cluster: &Cluster, wanted: &Topology) -> Topology {
+/// What is there of the objects of `configured`, as far as their attributes are named in it.
+pub fn topology(cluster: &Cluster, configured: &Topology) -> Topology {
     let lists = Lists::read(cluster);
-    let objects = wanted.0.iter().filter_map(|(address, attributes)| {
+    let objects = configured.0.iter().filter_map(|(address, attributes)| {
         let found = lists.object(cluster, address, attributes)?;
         let known = found.into_iter().filter(|(name, _)| attributes.contains_key(name));
         Some((address.clone(), known.collect()))
@@ -106,13 +106,13 @@ pub fn occupied(cluster: &Cluster) -> BTreeSet<String> {
 pub fn ends(cluster: &Cluster) -> BTreeMap<String, (String, String)> {
     let text = |value: &Json| value.as_str().unwrap_or_default().to_owned();
     let jobs = cluster.api.list("/cluster/replication", "id").into_iter();
-    let settled = jobs.filter_map(|(id, job)| {
+    let synced = jobs.filter_map(|(id, job)| {
         let guest = id.split('-').next()?.parse().ok()?;
         let home = cluster.emulator().cluster().world().guests.get(&guest)?.node.clone();
         let (source, target) = (text(&job["source"]), text(&job["target"]));
         (job["remove_job"].is_null() && source == home && target != home).then_some((id, (source, target)))
     });
-    settled.collect()
+    synced.collect()
 }
 
 /// The guests that are replicated, and where to.
@@ -152,39 +152,39 @@ impl Lists {
         }
     }
 
-    fn object(&self, cluster: &Cluster, address: &str, wanted: &Attributes) -> Option<Attributes> {
-        let text = |name: &str| wanted.get(name).and_then(Json::as_str).unwrap_or_default();
+    fn object(&self, cluster: &Cluster, address: &str, configured: &Attributes) -> Option<Attributes> {
+        let text = |name: &str| configured.get(name).and_then(Json::as_str).unwrap_or_default();
         match kind(address) {
             "pve_ha_resource" => self.resources.get(text("sid")).map(resource),
             "pve_ha_group" => self.groups.get(text("name")).map(group),
             "pve_ha_node_affinity_rule" | "pve_ha_resource_affinity_rule" => self.rules.get(text("name")).map(rule),
             "pve_replication_job" => {
-                let id = format!("{}-{}", wanted["guest"], wanted["job_number"]);
+                let id = format!("{}-{}", configured["guest"], configured["job_number"]);
                 let entry = self.jobs.get(&id).filter(|entry| entry["remove_job"].is_null());
-                entry.map(|entry| job(entry, wanted))
+                entry.map(|entry| job(entry, configured))
             }
             "pve_datacenter_options" => {
-                let options = wanted.iter().map(|(name, value)| (name.clone(), self.option(name, value)));
+                let options = configured.iter().map(|(name, value)| (name.clone(), self.option(name, value)));
                 Some(options.filter(|(_, value)| !value.is_null()).collect())
             }
             "pve_fence_device" => {
                 let text = cluster.shared_file(FENCE_CFG).unwrap_or_default();
-                text.contains("device ipmi").then(|| wanted.clone())
+                text.contains("device ipmi").then(|| configured.clone())
             }
             "pve_qdevice" => qdevice(cluster).map(|host| Attributes::from([("address".to_owned(), json!(host))])),
-            "pve_node_maintenance" => maintenance(cluster).contains(text("node")).then(|| wanted.clone()),
+            "pve_node_maintenance" => maintenance(cluster).contains(text("node")).then(|| configured.clone()),
             _ => {
                 let module = watchdog(cluster, text("node"))?;
                 Some(Attributes::from([
-                    ("node".to_owned(), wanted["node"].clone()),
+                    ("node".to_owned(), configured["node"].clone()),
                     ("module".to_owned(), json!(module)),
                 ]))
             }
         }
     }
 
-    /// An option in the words of the provider, as far as `wanted` names its members.
-    fn option(&self, name: &str, wanted: &Json) -> Json {
+    /// An option in the words of the provider, as far as `configured` names its members.
+    fn option(&self, name: &str, configured: &Json) -> Json {
         let Some(found) = self.options.get(name) else { return Json::Null };
         let mut members = Map::new();
         for (member, value) in found.as_object().into_iter().flatten() {
@@ -197,7 +197,7 @@ impl Lists {
             members.insert(member, value);
         }
         // Proxmox leaves out what is at its default.
-        let unset = wanted.as_object().into_iter().flatten().filter(|(_, value)| **value == json!(false));
+        let unset = configured.as_object().into_iter().flatten().filter(|(_, value)| **value == json!(false));
         for (member, value) in unset {
             members.entry(member.clone()).or_insert_with(|| value.clone());
         }
@@ -250,11 +250,11 @@ fn rule(entry: &Json) -> Attributes {
 
 /// Proxmox turns a job round each time its guest moves, so that after some moves its nodes may be any two: the target is what is
 /// configured, and no plan may change it unless the configuration does.
-fn job(entry: &Json, wanted: &Attributes) -> Attributes {
+fn job(entry: &Json, configured: &Attributes) -> Attributes {
     Attributes::from([
-        ("guest".to_owned(), wanted["guest"].clone()),
-        ("job_number".to_owned(), wanted["job_number"].clone()),
-        ("target".to_owned(), wanted["target"].clone()),
+        ("guest".to_owned(), configured["guest"].clone()),
+        ("job_number".to_owned(), configured["job_number"].clone()),
+        ("target".to_owned(), configured["target"].clone()),
         ("schedule".to_owned(), entry["schedule"].clone()),
         ("rate".to_owned(), number(&entry["rate"])),
         ("comment".to_owned(), entry["comment"].clone()),

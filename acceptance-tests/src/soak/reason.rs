@@ -40,7 +40,7 @@ impl Reason {
     /// Whether an error about an object of `known` names it: in a word of its own, and on an object that it concerns.
     pub fn is_named_by(&self, error: &Message, known: &Topology) -> bool {
         let text = error.flat();
-        let says = |wanted: &str| words(&text).any(|word| word == wanted);
+        let says = |expected: &str| words(&text).any(|word| word == expected);
         let of_kind = |kinds: &[&str]| kinds.contains(&kind(&error.address));
         let object = known.0.get(error.address.as_str());
         let concerns = |guest: &str| object.is_none_or(|object| is_about(object, guest));

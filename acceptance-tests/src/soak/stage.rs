@@ -69,7 +69,7 @@ impl Stage {
     }
 
     /// Whether there is a quorum, and no node on its way out of it: what a person asks for now is done soon.
-    pub fn is_settled(&self) -> bool {
+    pub fn is_steady(&self) -> bool {
         self.is_quorate() && self.dying().is_empty()
     }
 
@@ -102,8 +102,8 @@ impl Stage {
     /// The nodes that run something older than a version, and what.
     pub fn older_than(&self, version: &str) -> impl Iterator<Item = String> + use<> {
         let numbers = |version: &str| version.split('.').map(|part| part.parse().unwrap_or(0)).collect::<Vec<u32>>();
-        let wanted = numbers(version);
-        let is_older = |node: &&str| self.world(|world| numbers(world.manager_of(node).0)) < wanted;
+        let required = numbers(version);
+        let is_older = |node: &&str| self.world(|world| numbers(world.manager_of(node).0)) < required;
         let older: Vec<_> = NODES.into_iter().filter(is_older).map(str::to_owned).collect();
         older.into_iter()
     }
@@ -270,9 +270,9 @@ impl Stage {
         let is_on = || observe::inventory(&self.cluster).contains_key(&format!("maintenance {node}"));
         // One that is begun by hand is not Terraform's: of a node whose maintenance is managed it is only ended.
         let is_managed = oracle.configured.0.contains_key(&format!("pve_node_maintenance.{node}"));
-        let may = (node != catalogue::MAINTAINED.0 || (is_managed && !on)) && self.is_settled() && is_on() != on;
-        let verb = if on { "enable" } else { "disable" };
-        may && self.run(&format!("ha-manager crm-command node-maintenance {verb} {node}"))
+        let may = (node != catalogue::MAINTAINED.0 || (is_managed && !on)) && self.is_steady() && is_on() != on;
+        let command = if on { "enable" } else { "disable" };
+        may && self.run(&format!("ha-manager crm-command node-maintenance {command} {node}"))
             && self.until(|| is_on() == on)
     }
 
@@ -289,15 +289,15 @@ impl Stage {
 
     /// The web UI's start and stop: of a managed guest the HA manager changes the configured state.
     fn turn(&self, guest: u32, on: bool) -> bool {
-        let (verb, state) = if on { ("start", "started") } else { ("stop", "stopped") };
-        let Some(path) = self.path(guest).filter(|_| self.is_settled()) else { return false };
+        let (command, state) = if on { ("start", "started") } else { ("stop", "stopped") };
+        let Some(path) = self.path(guest).filter(|_| self.is_steady()) else { return false };
         let entry = || self.cluster.api.find(&format!("/cluster/ha/resources/{}", sid(guest)));
         let found = || entry().map(|entry| entry["state"].as_str().unwrap_or("started").to_owned());
         match found() {
-            None => self.call("POST", &format!("{path}/status/{verb}"), &[]),
+            None => self.call("POST", &format!("{path}/status/{command}"), &[]),
             Some(before) if before == state => false,
             Some(_) => {
-                self.call("POST", &format!("{path}/status/{verb}"), &[])
+                self.call("POST", &format!("{path}/status/{command}"), &[])
                     && self.until(|| found().as_deref() == Some(state))
             }
         }
@@ -305,7 +305,7 @@ impl Stage {
 
     /// Stopped first, as the web UI demands; a guest that can't be stopped is started again.
     fn remove(&self, guest: u32) -> bool {
-        let Some(path) = self.path(guest).filter(|_| self.is_settled() && self.down().is_empty()) else { return false };
+        let Some(path) = self.path(guest).filter(|_| self.is_steady() && self.down().is_empty()) else { return false };
         let runs = || self.world(|world| world.guests.get(&guest).is_some_and(|guest| guest.is_running()));
         let asked_to_stop =
             !runs() || self.turn(guest, false) || self.call("POST", &format!("{path}/status/stop"), &[]);

@@ -26,10 +26,10 @@ pub enum Change {
 pub type Changes = BTreeMap<String, Change>;
 
 impl Topology {
-    /// What makes this topology the `wanted` one.
-    pub fn changes_to(&self, wanted: &Self) -> Changes {
+    /// What makes this topology the `target` one.
+    pub fn changes_to(&self, target: &Self) -> Changes {
         let mut changes = Changes::new();
-        for (address, attributes) in &wanted.0 {
+        for (address, attributes) in &target.0 {
             match self.0.get(address) {
                 None => drop(changes.insert(address.clone(), Change::Create)),
                 Some(found) => {
@@ -43,7 +43,7 @@ impl Topology {
                 }
             }
         }
-        let gone = self.0.keys().filter(|address| !wanted.0.contains_key(*address));
+        let gone = self.0.keys().filter(|address| !target.0.contains_key(*address));
         changes.extend(gone.map(|address| (address.clone(), Change::Delete)));
         changes
     }
@@ -56,8 +56,8 @@ impl Topology {
     }
 
     /// The addresses of the objects of a type.
-    pub fn of_kind(&self, wanted: &str) -> impl Iterator<Item = (&String, &Attributes)> {
-        self.0.iter().filter(move |(address, _)| kind(address) == wanted)
+    pub fn of_kind(&self, target: &str) -> impl Iterator<Item = (&String, &Attributes)> {
+        self.0.iter().filter(move |(address, _)| kind(address) == target)
     }
 
     /// The address of the HA resource `sid`.
@@ -92,7 +92,7 @@ mod tests {
 
     #[test]
     fn what_is_missing_different_and_left_over_is_a_change() {
-        let wanted =
+        let target =
             topology(&[("a.same", json!({"x": 1})), ("a.other", json!({"x": 1, "y": 2})), ("a.new", json!({}))]);
         let found =
             topology(&[("a.same", json!({"x": 1})), ("a.other", json!({"x": 3, "z": 2})), ("a.old", json!({"x": 1}))]);
@@ -102,7 +102,7 @@ mod tests {
             ("a.old".to_owned(), Change::Delete),
             ("a.other".to_owned(), Change::Update(names)),
         ];
-        assert_eq!(found.changes_to(&wanted), expected.into());
-        assert!(wanted.changes_to(&wanted).is_empty());
+        assert_eq!(found.changes_to(&target), expected.into());
+        assert!(target.changes_to(&target).is_empty());
     }
 }

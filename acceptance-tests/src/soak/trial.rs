@@ -317,13 +317,13 @@ impl Trial {
 
     /// An apply that failed may have done a part of its work: what is there now is what the next plan starts from.
     fn take_stock(&mut self) {
-        let mut wanted = self.oracle.configured.clone();
+        let mut covered = self.oracle.configured.clone();
         let gone: Vec<_> =
-            self.oracle.actual.0.iter().filter(|(address, _)| !wanted.0.contains_key(*address)).collect();
-        wanted
+            self.oracle.actual.0.iter().filter(|(address, _)| !covered.0.contains_key(*address)).collect();
+        covered
             .0
             .extend(gone.into_iter().map(|(address, object)| (address.clone(), object.clone())).collect::<Vec<_>>());
-        let mut found = observe::topology(&self.stage.cluster, &wanted);
+        let mut found = observe::topology(&self.stage.cluster, &covered);
         if self.oracle.is_state_behind {
             // What only the state has is still there unless the apply got that far.
             for (address, instance) in self.workspace.state() {

@@ -70,7 +70,7 @@ async fn much_goes_in_and_out() {
 
 #[tokio::test]
 #[cfg_attr(no_openssh, ignore = "OpenSSH is not installed: `cargo xtask test` installs it")]
-async fn lines_are_told_while_it_runs() {
+async fn lines_are_returned_while_it_runs() {
     let node = Node::new();
     let mut reported = Vec::new();
     // The second line is only printed once the first one has been read.
@@ -257,7 +257,7 @@ async fn a_stop_lets_what_has_begun_come_to_its_end() {
 
 #[tokio::test]
 #[cfg_attr(no_openssh, ignore = "OpenSSH is not installed: `cargo xtask test` installs it")]
-async fn nobody_there() {
+async fn no_server_is_listening() {
     let node = Node::new();
     let mut config = node.config.clone();
     let closed = ClosedPort::new();

@@ -1,4 +1,4 @@
-//! The emulated cluster's nodes, through their own servers and through real ones: a client can't tell them apart.
+//! The emulated cluster's nodes, through their own servers and through real ones: a client finds no difference.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -14,7 +14,7 @@ async fn with(node: &Node, lines: &[String]) -> Result<(), Error> {
 
 #[tokio::test]
 #[cfg_attr(no_openssh, ignore = "OpenSSH is not installed: `cargo xtask test` installs it")]
-async fn each_of_several_keys_is_asked_for_by_whoever_knows_it() {
+async fn each_of_several_keys_is_requested_where_it_is_trusted() {
     let kinds = [KeyType::Ed25519, KeyType::Ecdsa, KeyType::Rsa];
     let node = Node::with(|options| options.host_keys = kinds.map(|kind| Key::new(kind, "")).into());
     for key in &node.sshd.host_keys {

@@ -1,4 +1,4 @@
-//! Who calls: tickets, CSRF tokens, API tokens.
+//! Authentication: tickets, CSRF tokens, API tokens.
 //!
 //! Invariant: authentication happens before routing, and its refusals have no body.
 

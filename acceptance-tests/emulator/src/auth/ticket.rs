@@ -1,6 +1,6 @@
 //! Tickets `PVE:user:TIME::SIGNATURE` and CSRF tokens `TIME:MAC`.
 //!
-//! Proxmox signs tickets with RSA; clients can't tell, so an HMAC of the same length is used.
+//! Proxmox signs tickets with RSA; clients don't verify them, so an HMAC of the same length is used.
 
 use aws_lc_rs::hmac;
 use aws_lc_rs::rand::{self, SystemRandom};

@@ -1,4 +1,4 @@
-//! What the control plane can do, one function each.
+//! The actions of the control plane, one function each.
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;

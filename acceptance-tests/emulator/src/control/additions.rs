@@ -1,4 +1,4 @@
-//! What a later Proxmox would answer beside what this one does: properties, types and words that no client knows yet.
+//! Additions that a later Proxmox would return: properties, types and words that no client supports yet.
 
 use std::sync::{Mutex, PoisonError};
 

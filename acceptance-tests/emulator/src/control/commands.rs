@@ -1,4 +1,4 @@
-//! Commands on the cluster's machines, as the control plane has them: what was run, and what goes wrong with it.
+//! Commands on the cluster's machines, as the control plane has them: which were run, and how they fail.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};

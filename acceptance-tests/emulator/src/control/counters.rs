@@ -1,4 +1,4 @@
-//! What was asked of the cluster: requests by method and path template, connections, writes in flight.
+//! Counters: requests by method and path template, connections, writes in flight.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};

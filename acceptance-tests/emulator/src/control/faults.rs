@@ -1,4 +1,4 @@
-//! Faults on demand: what a request meets, chosen by method, path and how many came before.
+//! Faults on demand: how a request fails, selected by method, path and how many came before.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -165,8 +165,8 @@ impl Faults {
 
 impl Armed {
     fn meets(&mut self, method: Method, path: &str) -> bool {
-        let wanted = self.fault.method.as_deref().is_none_or(|m| m.eq_ignore_ascii_case(method.as_str()));
-        if !self.is_awake || !wanted || self.path.as_ref().is_some_and(|p| !p.is_match(path)) {
+        let has_method = self.fault.method.as_deref().is_none_or(|m| m.eq_ignore_ascii_case(method.as_str()));
+        if !self.is_awake || !has_method || self.path.as_ref().is_some_and(|p| !p.is_match(path)) {
             return false;
         }
         self.seen += 1;

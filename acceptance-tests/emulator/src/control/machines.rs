@@ -1,4 +1,4 @@
-//! What the control plane does with machines: run commands, script what goes wrong, change what is installed.
+//! The control plane of machines: runs commands, scripts their failures, changes installed packages.
 
 use std::collections::BTreeMap;
 

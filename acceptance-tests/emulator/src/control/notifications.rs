@@ -1,4 +1,4 @@
-//! What the cluster has notified of, and events that nothing in it raises by itself.
+//! The notifications that the cluster has sent, and events that only a test raises.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! What happens to a cluster in the course of its life: renewed certificates, full disks, restored guests.
+//! Changes to a cluster in the course of its life: renewed certificates, full disks, restored guests.
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};

@@ -1,4 +1,4 @@
-//! The HA configuration files as the managers understand them.
+//! The HA configuration files in the types of the managers.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;

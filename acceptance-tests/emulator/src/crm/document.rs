@@ -21,9 +21,12 @@ pub(super) fn manager_status(status: &Status) -> String {
     shown.insert("node_status".into(), Value::Object(node_status));
     shown.insert("service_status".into(), Value::Object(services));
     if !status.maintenance_requests.is_empty() {
-        let request = |wanted: bool| if wanted { json!({"maintenance": 1}) } else { json!({}) };
-        let requests: Map<_, _> =
-            status.maintenance_requests.iter().map(|(node, &wanted)| (node.to_string(), request(wanted))).collect();
+        let request = |requested: bool| if requested { json!({"maintenance": 1}) } else { json!({}) };
+        let requests: Map<_, _> = status
+            .maintenance_requests
+            .iter()
+            .map(|(node, &requested)| (node.to_string(), request(requested)))
+            .collect();
         shown.insert("node_request".into(), Value::Object(requests));
     }
     if let Some(Disarm { mode, done }) = status.disarm {

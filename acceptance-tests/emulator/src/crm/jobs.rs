@@ -1,4 +1,4 @@
-//! What the local managers have going on: worker tasks that start, stop and move guests.
+//! The worker tasks of the local managers, which start, stop and move guests.
 
 use pve_ha_manager::environment::{Action, Progress};
 
@@ -16,18 +16,18 @@ const MOVE: i64 = 3;
 pub(super) struct Job {
     node: String,
     upid: String,
-    wanted: Wanted,
+    goal: Goal,
 }
 
 /// What is to be when it is done.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Wanted {
+enum Goal {
     Running,
     Stopped,
     On(String),
 }
 
-impl Wanted {
+impl Goal {
     fn of(action: Action<'_>) -> Self {
         match action {
             Action::Start => Self::Running,
@@ -48,15 +48,15 @@ impl Wanted {
 impl Shared {
     /// Begins an action on a guest, or returns its progress.
     pub(super) fn act(&mut self, world: &mut World, node: &str, sid: &str, action: Action<'_>) -> Progress {
-        let wanted = Wanted::of(action);
-        if let Some(job) = self.jobs.remove(sid).filter(|job| job.node == node && job.wanted == wanted) {
+        let goal = Goal::of(action);
+        if let Some(job) = self.jobs.remove(sid).filter(|job| job.node == node && job.goal == goal) {
             let task = world.tasks.find(&job.upid);
             match task.map(|task| task.status.as_deref()) {
                 Some(None) => {
                     self.jobs.insert(sid.to_owned(), job);
                     return Progress::Running;
                 }
-                Some(Some("OK")) if world.guest_of_sid(sid).is_some_and(|guest| wanted.holds(guest)) => {
+                Some(Some("OK")) if world.guest_of_sid(sid).is_some_and(|guest| goal.holds(guest)) => {
                     return Progress::Done;
                 }
                 // Done long ago, and undone since.
@@ -66,7 +66,7 @@ impl Shared {
         }
         match self.begin(world, node, sid, action) {
             Some(upid) => {
-                self.jobs.insert(sid.to_owned(), Job { node: node.to_owned(), upid, wanted });
+                self.jobs.insert(sid.to_owned(), Job { node: node.to_owned(), upid, goal });
                 Progress::Running
             }
             None => Progress::Failed,

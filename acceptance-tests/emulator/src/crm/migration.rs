@@ -1,4 +1,4 @@
-//! HA groups become rules: what the active manager of a PVE 9 cluster does once all nodes are ready for it.
+//! The migration of HA groups to rules, which the active manager of a PVE 9 cluster runs once all nodes are ready for it.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::api::ha::files::{self, GROUPS};
 use crate::section_config::{Section, Values, node_priorities};
 use crate::world::{HaManager, World};
 
-/// The first pve-manager that knows rules.
+/// The first pve-manager with rules.
 const NEEDED: &str = "9.0.0~16";
 
 /// Whether every node can do with rules.

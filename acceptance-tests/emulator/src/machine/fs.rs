@@ -1,4 +1,4 @@
-//! Files as a program on a machine sees them: `/etc/pve` is the cluster's, everything else the machine's own.
+//! The file system of a machine: `/etc/pve` is the cluster's, everything else its own.
 
 use super::Host;
 use crate::world::World;

@@ -1,4 +1,4 @@
-//! A machine as its programs see it.
+//! The interface of a machine to its programs.
 
 use std::collections::BTreeMap;
 

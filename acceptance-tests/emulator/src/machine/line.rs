@@ -1,7 +1,7 @@
 //! A command line, as sshd hands it to the user's login shell: the words of one program.
 //!
-//! Invariant: what a shell would do more with than to split it into words is refused, so that no test means something else
-//! here than on a real node.
+//! Invariant: a line that a shell would not only split into words is refused, so that each line means the same here as on a
+//! real node.
 
 /// What only a shell itself carries out.
 const BUILT_IN: &[&str] = &[

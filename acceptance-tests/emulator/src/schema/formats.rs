@@ -77,7 +77,7 @@ pub const EMAIL: Named = Named {
     },
 };
 
-/// `email-or-username`: an address, or what stands before the `@` of one.
+/// `email-or-username`: an address, or the part before the `@` of one.
 pub const EMAIL_OR_USERNAME: Named = Named {
     name: "email-or-username",
     check: |v| {

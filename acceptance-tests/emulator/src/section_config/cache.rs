@@ -1,4 +1,4 @@
-//! What was read from a file, kept until its text is another.
+//! The parsed content of a file, kept until its text changes.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

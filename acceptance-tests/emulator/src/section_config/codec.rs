@@ -1,4 +1,4 @@
-//! The forms in which option values stand in a file (`encode_value` and `decode_value` of the plugins).
+//! The forms of option values in a file (`encode_value` and `decode_value` of the plugins).
 
 use std::collections::{BTreeMap, BTreeSet};
 

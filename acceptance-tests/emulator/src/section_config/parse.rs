@@ -1,4 +1,4 @@
-//! `parse_config`: what can't be understood is passed over, as Proxmox passes over it with a warning.
+//! `parse_config`: lines that can't be parsed are skipped, as Proxmox skips them with a warning.
 
 use std::collections::{BTreeMap, HashSet};
 

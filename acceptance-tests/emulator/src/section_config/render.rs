@@ -1,4 +1,4 @@
-//! `write_config`: comment first, then the flag `disable`, then what is required, then the rest, each sorted by name.
+//! `write_config`: comment first, then the flag `disable`, then the required options, then the rest, each sorted by name.
 
 use serde_json::Value;
 

@@ -1,4 +1,4 @@
-//! From query and body to parameters, with all the peculiarities of `PVE::APIServer::AnyEvent`.
+//! Parses query and body into parameters, with all the peculiarities of `PVE::APIServer::AnyEvent`.
 
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};

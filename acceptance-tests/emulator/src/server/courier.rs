@@ -1,4 +1,4 @@
-//! Delivers notifications, without the world in hand.
+//! Delivers notifications without holding the lock of the world.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -39,5 +39,5 @@ async fn deliver(shared: Arc<Shared>, ticket: Ticket, delivery: Delivery, dialer
         result = sending => result,
     };
     let result = result.unwrap_or(Err(Failure::Aborted));
-    shared.cluster.world().notifications.settle(ticket, result);
+    shared.cluster.world().notifications.finish(ticket, result);
 }

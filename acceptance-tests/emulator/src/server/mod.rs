@@ -1,4 +1,4 @@
-//! The listener: TLS, HTTP/1.1, and nothing that depends on what is asked.
+//! The listener: TLS, HTTP/1.1, and nothing that depends on the request.
 
 pub(crate) mod body;
 mod connection;

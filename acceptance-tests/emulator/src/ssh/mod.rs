@@ -66,7 +66,7 @@ impl Accounts {
         Ok(())
     }
 
-    fn knows(&self, key: &PublicKey) -> bool {
+    fn contains(&self, key: &PublicKey) -> bool {
         let keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
         keys.iter().any(|known| known.key_data() == key.key_data())
     }
@@ -174,8 +174,8 @@ impl Server {
         }
     }
 
-    async fn wait_for_power(&self, wanted: bool) {
-        while self.has_power() != wanted && !self.shared.stop.is_cancelled() {
+    async fn wait_for_power(&self, powered: bool) {
+        while self.has_power() != powered && !self.shared.stop.is_cancelled() {
             tokio::time::sleep(POLL_INTERVAL).await;
         }
     }

@@ -1,4 +1,4 @@
-//! What a client does in its session: log in, and have commands run.
+//! The session of a client: logs in, and runs commands.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::Write as _;
@@ -40,7 +40,7 @@ impl Session {
     }
 
     fn accept(&mut self, user: &str, key: &PublicKey) -> Auth {
-        if USERS.contains(&user) && self.shared.accounts.knows(key) {
+        if USERS.contains(&user) && self.shared.accounts.contains(key) {
             self.user = user.to_owned();
             return Auth::Accept;
         }
@@ -94,7 +94,7 @@ impl Handler for Session {
     type Error = russh::Error;
 
     async fn auth_publickey_offered(&mut self, user: &str, offer: PublicKeyOffer<'_>) -> Result<Auth, Self::Error> {
-        let known = USERS.contains(&user) && self.shared.accounts.knows(offer.public_key);
+        let known = USERS.contains(&user) && self.shared.accounts.contains(offer.public_key);
         Ok(if known { Auth::Accept } else { Auth::reject() })
     }
 

@@ -1,6 +1,6 @@
-//! Users, tokens, roles and ACLs, and what follows from them.
+//! Users, tokens, roles and ACLs, and the permissions that follow from them.
 //!
-//! Invariant: `/etc/pve/user.cfg` and this structure say the same; secrets stand only here.
+//! Invariant: `/etc/pve/user.cfg` and this structure say the same; secrets are only here.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
@@ -276,8 +276,9 @@ pub fn builtin_roles(pve: Pve) -> &'static BTreeMap<String, BTreeSet<String>> {
 
 fn new_builtin_roles(pve: Pve) -> BTreeMap<String, BTreeSet<String>> {
     let all = all_privileges(pve);
-    let pick =
-        |wanted: &dyn Fn(&str) -> bool| -> BTreeSet<String> { all.iter().filter(|p| wanted(p)).cloned().collect() };
+    let pick = |is_granted: &dyn Fn(&str) -> bool| -> BTreeSet<String> {
+        all.iter().filter(|p| is_granted(p)).cloned().collect()
+    };
     let audit = |p: &str| p.ends_with(".Audit");
     let vm_user = |p: &str| {
         matches!(

@@ -143,8 +143,8 @@ impl Machine {
             unit.active = unit.enabled;
         }
         if self.is_node {
-            let wanted = self.watchdog_configured();
-            self.watchdog = WATCHDOG_MODULES.contains(&wanted.as_str()).then_some(wanted);
+            let configured = self.watchdog_configured();
+            self.watchdog = WATCHDOG_MODULES.contains(&configured.as_str()).then_some(configured);
             // Without a device watchdog-mux ends.
             if self.watchdog.is_none() {
                 self.set_unit("watchdog-mux", false, true);

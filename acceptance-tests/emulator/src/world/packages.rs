@@ -1,4 +1,4 @@
-//! Which Proxmox VE is installed: versions of packages on each node, and what depends on them.
+//! The installed Proxmox VE: versions of packages on each node, and what depends on them.
 
 use std::fmt;
 use std::str::FromStr;
@@ -201,10 +201,10 @@ impl World {
     pub(super) fn install_what_is_newer(&mut self) {
         let packages = [(MANAGER, &self.profile.version), (HA_MANAGER, &self.profile.ha_manager)];
         for machine in self.machines.values_mut().filter(|machine| machine.is_node) {
-            for (name, wanted) in packages {
+            for (name, target) in packages {
                 let installed = machine.packages.entry(name.to_owned()).or_default();
-                if Version::read(installed) < Version::read(wanted) {
-                    installed.clone_from(wanted);
+                if Version::read(installed) < Version::read(target) {
+                    installed.clone_from(target);
                 }
             }
         }

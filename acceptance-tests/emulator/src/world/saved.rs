@@ -1,6 +1,6 @@
 //! A cluster that outlives its process: what `--state` keeps.
 //!
-//! Kept is what Proxmox keeps on disk: configuration, guests, users with their secrets. What only daemons know (running
+//! It saves what Proxmox keeps on disk: configuration, guests, users with their secrets. What only daemons hold (running
 //! tasks, the CRM's plans, times of replication) begins anew, as it does after a power cut.
 
 use std::collections::BTreeMap;

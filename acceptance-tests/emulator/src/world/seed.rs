@@ -1,4 +1,4 @@
-//! Where a cluster begins: read from a seed file, or made up.
+//! The initial state of a cluster: from a seed file, or generated.
 //!
 //! Invariant: the same seed always gives the same texts, hence the same digests.
 
@@ -91,7 +91,7 @@ fn one() -> u32 {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Initial {
-    /// There is a CRM master and it knows all nodes.
+    /// There is a CRM master, and its status has all nodes.
     Seed,
     /// HA was never used.
     Fresh,

@@ -1,4 +1,4 @@
-//! The nodes come to run another version of Proxmox VE, while the cluster goes on.
+//! Upgrades of nodes to another version of Proxmox VE, while the cluster keeps running.
 
 use super::{Profile, Version, World};
 

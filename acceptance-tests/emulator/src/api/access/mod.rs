@@ -1,4 +1,4 @@
-//! `/access`: who may what.
+//! `/access`: users, groups, tokens, roles and permissions.
 
 mod acl;
 mod groups;

@@ -89,9 +89,9 @@ fn login(call: &Call<'_>, keys: &Keys, user: &str, password: &str) -> Option<Log
 fn permission_test(world: &World, user: &str, password: &str, path: &str, privileges: &str) -> Option<Value> {
     let account = world.access.users.get(user)?;
     let privileges = split_list(privileges);
-    let wanted: Vec<&str> = privileges.iter().map(String::as_str).collect();
+    let needed: Vec<&str> = privileges.iter().map(String::as_str).collect();
     let caller = Caller::User(user.to_owned());
-    if account.password.as_deref() != Some(password) || !world.access.allows(&caller, path, &wanted, false) {
+    if account.password.as_deref() != Some(password) || !world.access.allows(&caller, path, &needed, false) {
         return None;
     }
     let mut answer = Map::new();

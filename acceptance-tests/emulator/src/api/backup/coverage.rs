@@ -65,8 +65,8 @@ fn guest_row(guest: &Guest) -> Value {
     })
 }
 
-/// Whether a volume is backed up, and in Proxmox's words why. VMs' disks are unless told otherwise, containers' mount points only
-/// if told so.
+/// Whether a volume is backed up, and in Proxmox's words why. VMs' disks are unless `backup=0`, containers' mount points only
+/// with `backup=1`.
 fn verdict(kind: GuestKind, key: &str, line: &str) -> (bool, &'static str) {
     match kind {
         GuestKind::Qemu if has(line, "backup=0") => (false, "backup=no"),

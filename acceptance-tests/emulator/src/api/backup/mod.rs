@@ -1,4 +1,4 @@
-//! Backups: jobs, which guests they cover, when they run, and how that went.
+//! Backups: jobs, which guests they cover, when they run, and their results.
 //!
 //! ```text
 //!  jobs, coverage     /cluster/backup, /cluster/backup-info        direct   /nodes/{node}/vzdump
@@ -8,7 +8,7 @@
 //!  permissions, selection          what they demand
 //! ```
 //!
-//! Invariant: jobs stand in `/etc/pve/jobs.cfg`; when a node last ran one only that node knows, and how it went stands in the
+//! Invariant: jobs are in `/etc/pve/jobs.cfg`; the time of a node's last run is in that node's state alone, and its result in the
 //! node's tasks.
 
 mod config;

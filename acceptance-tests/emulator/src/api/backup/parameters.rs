@@ -1,6 +1,6 @@
 //! The parameters of backups (`PVE::VZDump::Common`, `PVE::VZDump::JobBase`): one table for requests, answers and the file.
 //!
-//! Invariant: what a parameter takes, how it stands in the file and whether it can be unset is said here and nowhere else.
+//! Invariant: this table alone defines the values of a parameter, its form in the file, and whether it can be unset.
 
 use std::sync::LazyLock;
 
@@ -137,7 +137,7 @@ fn run() -> Vec<(&'static str, Prop)> {
         ("mode", Prop::choice(&["snapshot", "suspend", "stop"])),
         ("exclude", vmids()),
         ("exclude-path", Prop::array(Prop::string())),
-        // Whatever stands there is kept as it is.
+        // The existing text is kept as it is.
         ("mailto", Prop::string()),
         ("mailnotification", Prop::choice(&["always", "failure"])),
         ("notification-mode", Prop::choice(&["auto", "legacy-sendmail", "notification-system"])),

@@ -1,4 +1,4 @@
-//! pvescheduler's other half (`PVE::Jobs`): once a minute every node looks which jobs are due and backs up its own guests.
+//! The backup half of pvescheduler (`PVE::Jobs`): once a minute every node runs the due jobs for its own guests.
 
 use super::config;
 use super::run::{self, Run};
@@ -42,7 +42,7 @@ fn pass(world: &mut World, node: &str, now: i64, booted: bool) {
     }
 }
 
-/// Whether a node has to run a job. What the node knows of the job is brought in line with the configuration first: the time
+/// Whether a node has to run a job. The state of the job on the node is brought in line with the configuration first: the time
 /// until a job's next run begins when it is created, enabled or rescheduled, and at a boot unless missed runs are repeated.
 fn is_due(world: &mut World, node: &str, job: &Section, now: i64, booted: bool) -> bool {
     let schedule = job.text("schedule").unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What nodes know of their backups, what they did, and what is wrong with them.
+//! The state of backups on each node, their runs, and their faults.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::world::World;
 
-/// What of backups stands in no file of the cluster.
+/// The state of backups that is in no file of the cluster.
 #[derive(Debug, Default)]
 pub struct State {
     /// What goes wrong with backups of guests.
@@ -39,7 +39,7 @@ pub struct Record {
     pub guests: Vec<u32>,
 }
 
-/// What a node knows of a job (`/var/lib/pve-manager/jobs`).
+/// The state of a job on a node (`/var/lib/pve-manager/jobs`).
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Known {
     pub(super) enabled: bool,
@@ -51,7 +51,7 @@ pub(super) struct Known {
 }
 
 impl State {
-    /// What a node knows of the jobs by id.
+    /// The state of the jobs on a node, by id.
     pub(super) fn of_node(&mut self, node: &str) -> &mut BTreeMap<String, Known> {
         self.nodes.entry(node.to_owned()).or_default()
     }

@@ -69,7 +69,7 @@ fn join_information(call: &mut Call<'_>) -> ApiResult<Value> {
     Ok(json!({"nodelist": nodes, "totem": totem, "preferred_node": preferred, "config_digest": digest}))
 }
 
-/// What corosync-qdevice-tool knows, or nothing where its daemon doesn't run.
+/// The output of corosync-qdevice-tool; empty where its daemon doesn't run.
 fn qdevice(call: &mut Call<'_>) -> ApiResult<Value> {
     let world = &*call.world;
     let Some(device) = world.qdevice.as_ref().filter(|_| world.qdevice_runs(&world.answering_node)) else {

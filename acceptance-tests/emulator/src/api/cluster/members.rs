@@ -133,9 +133,10 @@ fn refuse_used(world: &World, name: &str, address: &str) -> ApiResult<()> {
 
 /// Takes a node out of the cluster, by its name or its address.
 fn delete_node(call: &mut Call<'_>) -> ApiResult<Value> {
-    let wanted = call.params.text("node");
-    let found = call.world.nodes.values().find(|n| n.name == wanted || n.address == wanted).map(|n| n.name.clone());
-    let unknown = || ApiError::die(format!("Node/IP: {wanted} is not a known host of the cluster."));
+    let requested = call.params.text("node");
+    let found =
+        call.world.nodes.values().find(|n| n.name == requested || n.address == requested).map(|n| n.name.clone());
+    let unknown = || ApiError::die(format!("Node/IP: {requested} is not a known host of the cluster."));
     let name = found.ok_or_else(unknown)?;
     if name == call.world.answering_node {
         return Err(ApiError::die("Cannot delete myself from cluster!"));

@@ -21,9 +21,9 @@ pub(super) fn routes() -> Vec<Route> {
 }
 
 fn resources(call: &mut Call<'_>) -> ApiResult<Value> {
-    let wanted = call.params.str("type");
-    let all = wanted.is_none();
-    let is = |kind: &str| all || wanted.as_deref() == Some(kind);
+    let requested = call.params.str("type");
+    let all = requested.is_none();
+    let is = |kind: &str| all || requested.as_deref() == Some(kind);
     let mut rows = Vec::new();
     if is("vm") {
         let states = service_states(call.world);
@@ -103,7 +103,7 @@ fn storages(call: &mut Call<'_>) -> Vec<Value> {
     call.world.any_order(rows)
 }
 
-/// The CRM's state of every service that it knows, also of one that was removed since its last round; the requested state of
+/// The CRM's state of every service in its status, also of one that was removed since its last round; the requested state of
 /// those that it has not come to yet.
 fn service_states(world: &World) -> BTreeMap<String, Value> {
     let status = files::manager_status(world);
@@ -114,7 +114,7 @@ fn service_states(world: &World) -> BTreeMap<String, Value> {
     requested.chain(known).collect()
 }
 
-/// The CRM's state of every node it knows.
+/// The CRM's state of every node in its status.
 fn node_states(world: &World) -> BTreeMap<String, Value> {
     let status = files::manager_status(world);
     let nodes = status["node_status"].as_object().cloned().unwrap_or_default();

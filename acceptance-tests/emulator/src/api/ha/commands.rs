@@ -1,4 +1,4 @@
-//! The queue of commands for the CRM, and what the API foretells of a command.
+//! The queue of commands for the CRM, and what the API predicts of a command.
 
 use serde_json::{Map, Value, json};
 
@@ -11,7 +11,7 @@ pub const CRM_COMMANDS: &str = "/etc/pve/ha/crm_commands";
 /// What PVE 9 answers to a migration: who comes along, and who is in the way. The command is queued in any case.
 pub(super) fn consequences(world: &World, sid: &str, node: &str) -> Value {
     let foreseen = crm::foresee(world, sid, node);
-    let mut companions: Vec<&str> = foreseen.companions.iter().map(|mate| &**mate).collect();
+    let mut companions: Vec<&str> = foreseen.companions.iter().map(|companion| &**companion).collect();
     companions.sort_unstable();
     let own = foreseen.is_off_limits.then(|| json!({"sid": sid, "cause": "node-affinity"}));
     let partners = foreseen.partners.iter().map(|other| json!({"sid": &**other, "cause": "resource-affinity"}));

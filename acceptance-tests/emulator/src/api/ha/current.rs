@@ -9,7 +9,7 @@ use super::{files, manager_status};
 use crate::section_config::Section;
 use crate::world::{HaManager, Pve, World};
 
-/// The rows: quorum, master, fencing, LRMs, services the CRM knows, services it doesn't know yet.
+/// The rows: quorum, master, fencing, LRMs, services in the CRM's status, services that are not in it yet.
 pub(super) fn entries(world: &World) -> Value {
     let manager = files::manager_status(world);
     let mut rows = vec![quorum(world)];
@@ -215,8 +215,8 @@ fn verbose_state<'s>(
     ignoring: bool,
 ) -> &'s str {
     let Some(config) = config else { return "deleting" };
-    let wanted = config.state.as_str();
-    if wanted == "ignored" {
+    let requested = config.state.as_str();
+    if requested == "ignored" {
         return "ignored";
     }
     if config.node.is_none() {
@@ -226,7 +226,7 @@ fn verbose_state<'s>(
     if ignoring {
         return "ignore";
     }
-    match (current, wanted) {
+    match (current, requested) {
         ("stopped", "started") => "starting",
         ("stopped", "disabled") => "disabled",
         ("started", _) if !running => "starting",
@@ -251,7 +251,7 @@ mod tests {
 
     #[test]
     fn the_state_shown_is_the_current_activity() {
-        let state = |wanted: &str, crm, running| verbose_state(Some(&config(wanted)), crm, running, false);
+        let state = |requested: &str, crm, running| verbose_state(Some(&config(requested)), crm, running, false);
         assert_eq!(state("started", None, false), "queued");
         assert_eq!(state("started", Some("started"), false), "starting");
         assert_eq!(state("started", Some("started"), true), "started");

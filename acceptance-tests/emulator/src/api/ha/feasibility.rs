@@ -1,4 +1,4 @@
-//! The rules file in the terms of the placement code, which knows what contradicts what.
+//! The rules file in the types of the placement code, which finds contradictions.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! What the guests' own calls ask of the HA configuration.
+//! The HA configuration as the calls of guests use it.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! `manager_status`: the files of the CRM and the LRMs as they stand.
+//! `manager_status`: the current files of the CRM and the LRMs.
 
 use serde_json::{Map, Value, json};
 
@@ -22,7 +22,7 @@ pub(super) fn read(world: &World) -> Value {
     Value::Object(answer)
 }
 
-/// The LRM status of every node the CRM knows; a node without one has an empty object.
+/// The LRM status of every node in the CRM's status; a node without one has an empty object.
 pub(super) fn lrms(world: &World) -> Map<String, Value> {
     let manager = files::manager_status(world);
     let nodes = manager.get("node_status").and_then(Value::as_object);

@@ -140,7 +140,7 @@ fn delete(call: &mut Call<'_>) -> ApiResult {
 }
 
 /// Queues a migration or a relocation; whether it happens is the CRM's decision.
-fn move_to(call: &mut Call<'_>, verb: &str) -> ApiResult {
+fn move_to(call: &mut Call<'_>, command: &str) -> ApiResult {
     let sid = Sid::parse(call.world, &call.params.text("sid"))?.id();
     let node = call.params.text("node");
     if !is_managed(call.world, &sid) {
@@ -152,7 +152,7 @@ fn move_to(call: &mut Call<'_>, verb: &str) -> ApiResult {
         Pve::V9 => commands::consequences(call.world, &sid, &node),
     };
     call.locked("domain-ha", |call| {
-        files::queue_command(call.world, &format!("{verb} {sid} {node}"));
+        files::queue_command(call.world, &format!("{command} {sid} {node}"));
         Ok(())
     })?;
     Ok(answer)

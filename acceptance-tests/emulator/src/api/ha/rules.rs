@@ -57,10 +57,10 @@ fn list(call: &mut Call<'_>) -> ApiResult {
     let names =
         |rule: &Section, sid: &str| rule.text("resources").is_some_and(|text| text.split(',').any(|r| r == sid));
     let ha = call.world.ha_manager();
-    let wanted = |rule: &&Section| {
+    let matches = |rule: &&Section| {
         kind.as_ref().is_none_or(|kind| rule.kind == *kind) && resource.as_ref().is_none_or(|sid| names(rule, sid))
     };
-    Ok(rules.list.iter().filter(wanted).map(|rule| entry(ha, rule, &rules.digest, &errors)).collect())
+    Ok(rules.list.iter().filter(matches).map(|rule| entry(ha, rule, &rules.digest, &errors)).collect())
 }
 
 fn read(call: &mut Call<'_>) -> ApiResult {
@@ -214,11 +214,11 @@ fn plugin(world: &World, kind: &str) -> ApiResult<&'static Plugin> {
         .ok_or_else(|| ApiError::die(format!("unknown section type '{kind}'")))
 }
 
-fn refuse_unless_migrated(world: &World, verb: &str) -> ApiResult<()> {
+fn refuse_unless_migrated(world: &World, operation: &str) -> ApiResult<()> {
     if files::groups_are_migrated(world) {
         return Ok(());
     }
-    Err(ApiError::die(format!("cannot {verb} ha rule: ha groups have not been migrated yet")))
+    Err(ApiError::die(format!("cannot {operation} ha rule: ha groups have not been migrated yet")))
 }
 
 fn entry(ha: HaManager, rule: &Section, digest: &str, errors: &BTreeMap<String, RuleErrors>) -> Value {

@@ -48,9 +48,9 @@ impl Sid {
             return Err(ApiError::die(format!("resource '{}' does not exist in cluster", self.id())));
         };
         if world.profile.pve == Pve::V9 && guest.kind.ha_type() != self.kind {
-            let wanted = if guest.kind == GuestKind::Qemu { "container" } else { "VM" };
+            let expected = if guest.kind == GuestKind::Qemu { "container" } else { "VM" };
             return Err(ApiError::die(format!(
-                "resource '{}' - guest with ID {} is not a {wanted}",
+                "resource '{}' - guest with ID {} is not a {expected}",
                 self.id(),
                 self.name
             )));

@@ -25,13 +25,13 @@ fn storages(call: &mut Call<'_>) -> ApiResult<Value> {
         return Err(ApiError::param("storage", "No such storage."));
     }
     let target = call.params.str("target").filter(|target| *target != node);
-    let wanted = call.params.list("content");
+    let requested = call.params.list("content");
     let mut rows = Vec::new();
     for storage in call.world.storages() {
         let path = format!("/storage/{}", storage.id);
         let visible = call.may(&path, &["Datastore.Audit"]) || call.may(&path, &["Datastore.AllocateSpace"]);
         let content = storage.content();
-        let serves = wanted.is_empty() || wanted.iter().any(|w| content.split(',').any(|c| c == w));
+        let serves = requested.is_empty() || requested.iter().any(|w| content.split(',').any(|c| c == w));
         let reaches = target.as_ref().is_none_or(|target| storage.is_shared() && storage.is_on(target));
         let enabled = storage.option("disable") != Some("1");
         let chosen =

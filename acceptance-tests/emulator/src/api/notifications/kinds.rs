@@ -133,7 +133,7 @@ impl Kind {
     /// The kinds of targets, in the order in which the list of all targets names them.
     pub(super) const TARGETS: [Self; 4] = [Self::Sendmail, Self::Gotify, Self::Smtp, Self::Webhook];
 
-    /// As it stands in the file and in paths.
+    /// Its form in the file and in paths.
     pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::Sendmail => "sendmail",

@@ -128,7 +128,7 @@ impl State {
     }
 
     /// A delivery ended.
-    pub(crate) fn settle(&mut self, ticket: Ticket, result: Result<Option<Mail>, Failure>) {
+    pub(crate) fn finish(&mut self, ticket: Ticket, result: Result<Option<Mail>, Failure>) {
         if let Some(record) = self.log.iter_mut().find(|record| record.ticket == ticket) {
             match result {
                 Ok(mail) => (record.outcome, record.mail) = (Outcome::Delivered, mail),
@@ -151,11 +151,11 @@ impl State {
 
     /// Whether none is pending.
     #[must_use]
-    pub fn is_settled(&self) -> bool {
+    pub fn is_idle(&self) -> bool {
         !self.log.iter().any(|record| record.outcome == Outcome::Pending)
     }
 
-    /// Notified of everything that is sent or settled, and when the world is replaced.
+    /// Notified of everything that is sent or finished, and when the world is replaced.
     pub(crate) fn changed(&mut self) -> Arc<Notify> {
         self.changed.get_or_insert_default().clone()
     }

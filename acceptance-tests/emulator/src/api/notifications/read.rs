@@ -39,7 +39,7 @@ pub(super) fn one(call: &mut Call<'_>, kind: Kind) -> ApiResult {
     Ok(Value::Object(object))
 }
 
-/// What the metadata fields of a notification may hold, as far as the cluster knows.
+/// What the metadata fields of a notification may hold, as far as the cluster lists them.
 pub(super) fn field_values(call: &mut Call<'_>) -> ApiResult {
     let types = ["package-updates", "fencing", "replication", "vzdump", "system-mail"];
     let mut rows: Vec<Value> = types.into_iter().map(|value| json!({"value": value, "field": "type"})).collect();

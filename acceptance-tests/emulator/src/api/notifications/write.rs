@@ -21,7 +21,7 @@ pub(super) fn create(call: &mut Call<'_>, kind: Kind) -> ApiResult {
             return Err(bad_request(text));
         }
         check_references(config, &values)?;
-        let (public, secret) = apart(kind, values);
+        let (public, secret) = split_secrets(kind, values);
         let section = Section { kind, name: name.clone(), values: public };
         check_recipients(&section)?;
         config.sections.push(section);
@@ -49,7 +49,7 @@ pub(super) fn update(call: &mut Call<'_>, kind: Kind) -> ApiResult {
             section.values.remove(property);
             secrets.values.remove(property);
         }
-        let (public, mut secret) = apart(kind, values);
+        let (public, mut secret) = split_secrets(kind, values);
         if kind == Kind::Webhook {
             check_pairs(&public)?;
             keep_secrets(&secrets, &mut secret)?;
@@ -145,7 +145,7 @@ fn normal(name: &str, list: &[String]) -> Result<Vec<String>, String> {
 }
 
 /// The properties of the public file and those of the private one.
-fn apart(kind: Kind, values: Values) -> (Values, Values) {
+fn split_secrets(kind: Kind, values: Values) -> (Values, Values) {
     let is_public = |name: &String| kind.field(name).is_some_and(|field| File::Public.keeps(field));
     values.into_iter().partition(|(name, _)| is_public(name))
 }

@@ -1,4 +1,4 @@
-//! What the guests' own calls ask of the replication jobs.
+//! The replication jobs as the calls of guests use them.
 
 use super::{config, parse_job_id};
 use crate::world::World;

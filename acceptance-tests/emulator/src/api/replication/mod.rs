@@ -1,7 +1,7 @@
-//! Storage replication: jobs, when they run, and how they went.
+//! Storage replication: jobs, when they run, and their results.
 //!
-//! Invariant: jobs stand in `/etc/pve/replication.cfg`, what became of them only in the state of the node that runs them; it
-//! is lost with that node.
+//! Invariant: jobs are in `/etc/pve/replication.cfg`, their results only in the state of the node that runs them; that state
+//! is lost with the node.
 
 mod calendar;
 mod config;
@@ -62,7 +62,7 @@ fn parse_job_id(id: &str) -> Option<(u32, u32)> {
     Some((guest.parse().ok()?, number.parse().ok()?))
 }
 
-/// What the route itself asks for in order to write. PVE 9 looks at the guest instead, once it knows which.
+/// What the route itself asks for in order to write. PVE 9 checks the guest instead, once it has the id.
 fn write_permission(pve: Pve) -> Permission {
     match pve {
         Pve::V8 => Permission::Check("/storage", &["Datastore.Allocate"]),

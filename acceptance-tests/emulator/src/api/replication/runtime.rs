@@ -1,4 +1,4 @@
-//! How the jobs of a node are doing: `/nodes/{node}/replication`.
+//! The state of the jobs of a node: `/nodes/{node}/replication`.
 
 use serde_json::{Map, Value, json};
 
@@ -33,10 +33,10 @@ fn list(call: &mut Call<'_>) -> ApiResult {
     let node = node(call);
     let only = call.params.int("guest");
     let jobs = local_jobs(call.world, &node, true);
-    let wanted = |job: &&LocalJob| {
+    let matches = |job: &&LocalJob| {
         only.is_none_or(|vmid| i64::from(job.guest) == vmid) && call.may(&format!("/vms/{}", job.guest), &["VM.Audit"])
     };
-    Ok(jobs.iter().filter(wanted).map(|job| entry(call, &node, job)).collect())
+    Ok(jobs.iter().filter(matches).map(|job| entry(call, &node, job)).collect())
 }
 
 fn status(call: &mut Call<'_>) -> ApiResult {

@@ -16,7 +16,7 @@ pub fn tick(world: &mut World, second: i64) {
     let nodes: Vec<String> = world.nodes.keys().cloned().collect();
     for node in nodes {
         if !world.is_up(&node) {
-            // What is half done on a node that goes down is never heard of again.
+            // A run on a node that fails never finishes.
             if let Some(state) = world.replication.nodes.get_mut(&node) {
                 state.running = None;
                 state.pass = None;

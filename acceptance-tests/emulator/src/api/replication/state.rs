@@ -1,4 +1,4 @@
-//! What each node knows of the jobs it ran (`PVE::ReplicationState`), and in which order they come next.
+//! The state of the jobs on each node (`PVE::ReplicationState`), and the order in which they run next.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ pub struct State {
     pub(super) nodes: BTreeMap<String, NodeState>,
 }
 
-/// What one node knows; it goes with the node's disk, not with the guest.
+/// The state on one node; it is lost with the node's disk, and does not move with the guest.
 #[derive(Debug, Default)]
 pub(super) struct NodeState {
     /// By job id.

@@ -1,5 +1,5 @@
-//! Jobs follow their guest: wherever it is, is their source, and the job that copied to there copies back to where the guest
-//! came from.
+//! Jobs follow their guest: their source is its node. After a migration the job that copied to the new node copies back to the
+//! old one.
 
 use std::collections::BTreeMap;
 

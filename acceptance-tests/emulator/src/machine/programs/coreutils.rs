@@ -232,7 +232,7 @@ fn touch(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run {
     Ok(code)
 }
 
-/// pmxcfs knows no links but its own. On the machine's own disk a copy does for one.
+/// pmxcfs has no links but its own. On the machine's own disk a copy does for one.
 fn ln(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run {
     let (letters, paths) = options(arguments);
     let [from, to] = paths.as_slice() else { return missing("ln", io) };

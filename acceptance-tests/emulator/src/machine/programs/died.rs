@@ -10,7 +10,7 @@ const ENOENT: i32 = 2;
 const EACCES: i32 = 13;
 const EEXIST: i32 = 17;
 
-/// How often `PVE::Cluster::cfs_lock` makes another try, a second apart, each with a line on stderr.
+/// How often `PVE::Cluster::cfs_lock` makes another try, one each second, each with a line on stderr.
 const LOCK_TRIES: u8 = 9;
 
 /// Prints the error, and returns the exit code.

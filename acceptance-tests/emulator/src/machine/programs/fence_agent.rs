@@ -1,4 +1,4 @@
-//! Fence agents (`fence_ipmilan`, `fence_apc`, …): what they were asked is written down, what they answer is scripted.
+//! Fence agents (`fence_ipmilan`, `fence_apc`, …): their requests are recorded, their answers are scripted.
 //!
 //! Like the real ones they take their options as arguments, or, if there are none, as `name=value` lines from the standard
 //! input, where no `ps` shows a password.

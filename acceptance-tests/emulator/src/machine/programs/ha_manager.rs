@@ -86,7 +86,7 @@ fn cli(pve: Pve) -> Cli {
             .printed(rules_in_use),
         Entry::api(&["rules", "list"], " [OPTIONS] [FORMAT_OPTIONS]", &[], Method::Get, "/cluster/ha/rules").printed(
             |_, io, value, format| {
-                // The index' schema knows of no more than the name.
+                // The index' schema has no more than the name.
                 formatter::print(io, value, format, Some(&["rule"]));
                 0
             },
@@ -124,12 +124,12 @@ fn cli(pve: Pve) -> Cli {
     Cli { name: "ha-manager", groups: all }
 }
 
-fn maintenance(host: &mut Host<'_>, params: &Params, verb: &str) -> Result<i32, String> {
+fn maintenance(host: &mut Host<'_>, params: &Params, command: &str) -> Result<i32, String> {
     let node = params.text("node");
     if !host.world.nodes.contains_key(&node) {
         return Err(format!("no such cluster node '{node}'"));
     }
-    queue(host, &format!("{verb}-node-maintenance {node}"))
+    queue(host, &format!("{command}-node-maintenance {node}"))
 }
 
 /// A line for the CRM, written under the lock of the HA configuration.
@@ -145,13 +145,13 @@ fn queue(host: &mut Host<'_>, line: &str) -> Result<i32, String> {
 }
 
 /// Who comes along, and who is in the way; by then the command is queued.
-fn consequences(io: &mut Io, value: &Value, verb: &str) -> i32 {
+fn consequences(io: &mut Io, value: &Value, command: &str) -> i32 {
     let text = |key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default();
     let (sid, node) = (text("sid"), text("requested-node"));
     let list = |key: &str| value.get(key).and_then(Value::as_array).cloned().unwrap_or_default();
     let blockers = list("blocking-resources");
     if !blockers.is_empty() {
-        io.err.push_str(&format!("cannot {verb} resource '{sid}' to node '{node}':\n\n"));
+        io.err.push_str(&format!("cannot {command} resource '{sid}' to node '{node}':\n\n"));
         for blocker in blockers {
             let other = blocker["sid"].as_str().unwrap_or_default();
             let why = match blocker["cause"].as_str() {
@@ -162,10 +162,10 @@ fn consequences(io: &mut Io, value: &Value, verb: &str) -> i32 {
         }
         return 255;
     }
-    for mate in list("comigrated-resources") {
-        let mate = mate.as_str().unwrap_or_default();
+    for companion in list("comigrated-resources") {
+        let companion = companion.as_str().unwrap_or_default();
         io.out.push_str(&format!(
-            "also {verb} resource '{mate}' in positive affinity with resource '{sid}' to target node '{node}'\n"
+            "also {command} resource '{companion}' in positive affinity with resource '{sid}' to target node '{node}'\n"
         ));
     }
     0

@@ -12,11 +12,11 @@ pub(super) fn run(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run
         io.err.push_str("please run as root\n");
         return Ok(255);
     }
-    let [verb, path, rest @ ..] = arguments else {
+    let [command, path, rest @ ..] = arguments else {
         io.err.push_str("400 not enough arguments\npvesh <COMMAND> <api_path> [OPTIONS] [FORMAT_OPTIONS]\n");
         return Ok(255);
     };
-    let method = match verb.as_str() {
+    let method = match command.as_str() {
         "get" | "ls" => Method::Get,
         "create" => Method::Post,
         "set" => Method::Put,
@@ -42,7 +42,7 @@ pub(super) fn run(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run
         }
     }
     if host.cluster.router(host.world).find(method, path).is_none() {
-        io.err.push_str(&format!("No '{verb}' handler defined for '{path}'\n"));
+        io.err.push_str(&format!("No '{command}' handler defined for '{path}'\n"));
         return Ok(1);
     }
     match host.cluster.call_in(host.world, method, path, params) {
@@ -55,7 +55,7 @@ pub(super) fn run(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run
         Err(error) => {
             let code = died(host, io, &error);
             if !error.errors.is_empty() {
-                io.err.push_str(&format!("pvesh {verb} <api_path> [OPTIONS] [FORMAT_OPTIONS]\n"));
+                io.err.push_str(&format!("pvesh {command} <api_path> [OPTIONS] [FORMAT_OPTIONS]\n"));
             }
             Ok(code)
         }

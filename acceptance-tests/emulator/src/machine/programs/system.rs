@@ -88,16 +88,16 @@ fn sudo(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run {
 fn systemctl(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run {
     let (letters, words) = options(arguments);
     let quiet = letters.contains(&'q');
-    let Some((verb, names)) = words.split_first() else { return Ok(0) };
-    if matches!(*verb, "reboot" | "poweroff") {
-        return shut_down(host, io, *verb == "reboot");
+    let Some((command, names)) = words.split_first() else { return Ok(0) };
+    if matches!(*command, "reboot" | "poweroff") {
+        return shut_down(host, io, *command == "reboot");
     }
     let mut code = 0;
     for name in names {
         let name = name.trim_end_matches(".service");
         let found = host.here().units.get(name).copied();
         let unit = found.unwrap_or_default();
-        match *verb {
+        match *command {
             "is-active" => {
                 if !quiet {
                     io.out.push_str(if unit.active { "active\n" } else { "inactive\n" });
@@ -124,23 +124,23 @@ fn systemctl(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run {
             }
             "start" | "stop" | "restart" | "reload" | "enable" | "disable" | "status" | "daemon-reload" => {
                 if found.is_none() {
-                    io.err.push_str(&format!("Failed to {verb} {name}.service: Unit {name}.service not found.\n"));
+                    io.err.push_str(&format!("Failed to {command} {name}.service: Unit {name}.service not found.\n"));
                     code = 5;
                     continue;
                 }
-                if !host.is_root() && *verb != "status" {
-                    io.err.push_str(&format!("Failed to {verb} {name}.service: Access denied\n"));
+                if !host.is_root() && *command != "status" {
+                    io.err.push_str(&format!("Failed to {command} {name}.service: Access denied\n"));
                     code = 4;
                     continue;
                 }
-                if name == "watchdog-mux" && matches!(*verb, "restart" | "stop") {
+                if name == "watchdog-mux" && matches!(*command, "restart" | "stop") {
                     // Its clients, the managers, hold it.
                     io.err.push_str("Failed to stop watchdog-mux.service: Operation refused, unit watchdog-mux.service may be requested by dependency only\n");
                     code = 4;
                     continue;
                 }
                 let now = letters.contains(&'n');
-                let starts = matches!(*verb, "start" | "restart") || (*verb == "enable" && now);
+                let starts = matches!(*command, "start" | "restart") || (*command == "enable" && now);
                 if name == "corosync-qdevice" && starts && !can_run_qdevice(host) {
                     io.err.push_str(&format!(
                         "Job for {name}.service failed because the control process exited with error code.\nSee \"systemctl \
@@ -149,7 +149,7 @@ fn systemctl(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run {
                     code = 1;
                     continue;
                 }
-                let (active, enabled) = match *verb {
+                let (active, enabled) = match *command {
                     "start" | "restart" => (true, unit.enabled),
                     "stop" => (false, unit.enabled),
                     "enable" => (unit.active || now, true),

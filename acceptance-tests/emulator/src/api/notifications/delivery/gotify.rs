@@ -10,7 +10,7 @@ use crate::api::notifications::routing::Sending;
 pub(in super::super) fn pack(sending: &Sending<'_>) -> Result<Request, String> {
     let token = sending.secret("token").unwrap_or_default();
     let message = sending.message;
-    // The text is no Markdown, so that it stands in a code fence.
+    // The text is no Markdown, so that it is in a code fence.
     let body = json!({
         "extras": {"client::display": {"contentType": "text/markdown"}},
         "message": format!("```\n{}\n```", message.text),

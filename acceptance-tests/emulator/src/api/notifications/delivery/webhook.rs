@@ -11,7 +11,7 @@ use crate::api::notifications::routing::Sending;
 
 handlebars_helper!(url_encode: |text: Json| utf8_percent_encode(&plain(text), NON_ALPHANUMERIC).to_string());
 handlebars_helper!(json_text: |value: Json| value.to_string());
-// A text as it stands between the quotes of a JSON document.
+// A text as it is between the quotes of a JSON document.
 handlebars_helper!(escape: |text: Json| {
     let quoted = json!(plain(text)).to_string();
     quoted[1..quoted.len() - 1].to_owned()
