@@ -123,7 +123,7 @@ impl Ends {
     pub fn at(self, home: Option<&str>) -> Self {
         let Some(home) = home else { return self };
         let copies_to = match self.copies_to {
-            // Without a source Proxmox doesn't know where the guest came from, and copies nothing.
+            // Without a source Proxmox has no record of the guest's old node, and copies nothing.
             Some(target) if target == home => self.source.filter(|source| source != home),
             target => target,
         };

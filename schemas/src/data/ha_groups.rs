@@ -20,7 +20,7 @@ pub struct HaGroups {
     /// Whether this cluster has HA groups: PVE 8, and PVE 9 until its groups are migrated to rules.
     pub supported: bool,
     /// The groups that match the arguments, sorted by name.
-    pub groups: Vec<Group>,
+    pub groups: Vec<HaGroupRow>,
 }
 
 /// Which groups to list.
@@ -34,7 +34,7 @@ pub struct HaGroupsArguments {
 
 /// An HA group.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Group {
+pub struct HaGroupRow {
     /// The name of the group, the id in Proxmox.
     pub name: String,
     /// Its nodes with their priorities. **A higher number is preferred.**
@@ -62,7 +62,7 @@ impl HaGroups {
         let mut groups = entries
             .iter()
             .map(|entry| shown(HaGroup::parse(entry)?.noun, json!({})))
-            .collect::<Result<Vec<Group>, _>>()?;
+            .collect::<Result<Vec<HaGroupRow>, _>>()?;
         groups.retain(|group| arguments.node.as_ref().is_none_or(|node| group.nodes.0.contains_key(node)));
         groups.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(Self { supported: answer.is_some(), groups, arguments })

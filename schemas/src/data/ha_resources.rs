@@ -21,7 +21,7 @@ pub struct HaResources {
     /// The ids of the resources found, such as `vm:100`.
     pub sids: Vec<String>,
     /// The HA resources that match the arguments, sorted by type and number.
-    pub resources: Vec<Resource>,
+    pub resources: Vec<HaResourceRow>,
 }
 
 /// Which resources to list.
@@ -52,7 +52,7 @@ pub enum GuestKind {
 
 /// An HA resource as configured; what is not configured shows Proxmox's default.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Resource {
+pub struct HaResourceRow {
     /// The guest: `vm:100` for a virtual machine, `ct:101` for a container.
     pub sid: String,
     /// `vm` for a virtual machine, `ct` for a container.
@@ -89,7 +89,7 @@ impl HaResources {
     /// # Errors
     /// Says what of the answer has an unexpected form.
     pub fn from_answer(arguments: HaResourcesArguments, answer: &Json, release: (i64, i64)) -> Result<Self, String> {
-        let entries = list(answer)?.iter().map(|entry| Resource::from_entry(entry, release));
+        let entries = list(answer)?.iter().map(|entry| HaResourceRow::from_entry(entry, release));
         let mut resources = entries.collect::<Result<Vec<_>, _>>()?;
         resources.retain(|resource| arguments.let_through(resource));
         resources.sort_by_key(|resource| natural(&resource.sid));
@@ -98,7 +98,7 @@ impl HaResources {
 }
 
 impl HaResourcesArguments {
-    fn let_through(&self, resource: &Resource) -> bool {
+    fn let_through(&self, resource: &HaResourceRow) -> bool {
         let kind = self.kind.is_none_or(|kind| resource.kind == kind.as_str());
         let state = self.state.is_none_or(|state| resource.state == normal(state).as_str());
         let group = self.group.as_ref().is_none_or(|group| resource.group.as_deref() == Some(group.as_str()));
@@ -115,7 +115,7 @@ impl GuestKind {
     }
 }
 
-impl Resource {
+impl HaResourceRow {
     fn from_entry(entry: &Json, release: (i64, i64)) -> Result<Self, String> {
         let Ok(Parsed { noun, .. }) = HaResource::parse(entry) else { return Self::of_later_release(entry) };
         let since = |brought_by: (i64, i64), is: bool| (release >= brought_by).then_some(is);

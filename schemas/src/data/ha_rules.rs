@@ -23,7 +23,7 @@ pub struct HaRules {
     /// Whether this cluster supports HA rules.
     pub supported: bool,
     /// The rules that match the arguments, sorted by name.
-    pub rules: Vec<Rule>,
+    pub rules: Vec<HaRuleRow>,
 }
 
 /// Which rules to list.
@@ -33,7 +33,7 @@ pub struct HaRulesArguments {
     /// Only rules of this type.
     #[serde(rename = "type")]
     #[tf(optional)]
-    pub kind: Option<RuleKind>,
+    pub kind: Option<HaRuleType>,
     /// Only rules that name this HA resource, such as `vm:100`.
     #[tf(optional)]
     pub resource: Option<Sid>,
@@ -45,7 +45,7 @@ pub struct HaRulesArguments {
 /// The type of a rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub enum RuleKind {
+pub enum HaRuleType {
     /// On which nodes resources run.
     NodeAffinity,
     /// Which resources run together or apart.
@@ -54,7 +54,7 @@ pub enum RuleKind {
 
 /// An HA rule.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Rule {
+pub struct HaRuleRow {
     /// The name of the rule, the id in Proxmox.
     pub name: String,
     /// `node-affinity` or `resource-affinity`; another one where Proxmox has a type that this provider does not support.
@@ -91,7 +91,7 @@ impl HaRules {
     /// Says what of the answer has an unexpected form.
     pub fn from_answer(arguments: HaRulesArguments, answer: Option<&Json>) -> Result<Self, String> {
         let entries = answer.map(list).transpose()?.unwrap_or_default();
-        let mut rules = entries.iter().map(Rule::from_entry).collect::<Result<Vec<_>, _>>()?;
+        let mut rules = entries.iter().map(HaRuleRow::from_entry).collect::<Result<Vec<_>, _>>()?;
         rules.retain(|rule| arguments.let_through(rule));
         rules.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(Self { supported: answer.is_some(), rules, arguments })
@@ -99,7 +99,7 @@ impl HaRules {
 }
 
 impl HaRulesArguments {
-    fn let_through(&self, rule: &Rule) -> bool {
+    fn let_through(&self, rule: &HaRuleRow) -> bool {
         let kind = self.kind.is_none_or(|kind| rule.kind == kind.as_str());
         let resource = self.resource.as_ref().is_none_or(|sid| rule.resources.contains(sid.as_str()));
         let lists = |node| rule.nodes.as_ref().is_some_and(|nodes| nodes.0.contains_key(node));
@@ -107,7 +107,7 @@ impl HaRulesArguments {
     }
 }
 
-impl RuleKind {
+impl HaRuleType {
     fn as_str(self) -> &'static str {
         match self {
             Self::NodeAffinity => "node-affinity",
@@ -116,7 +116,7 @@ impl RuleKind {
     }
 }
 
-impl Rule {
+impl HaRuleRow {
     fn from_entry(entry: &Json) -> Result<Self, String> {
         let kind = Entry(entry).required("type")?;
         let further = json!({"type": kind, "errors": complaints(entry)});
@@ -189,7 +189,7 @@ mod tests {
             names(&rules).join(" ")
         };
         let none = HaRulesArguments::default;
-        assert_eq!(found(HaRulesArguments { kind: Some(RuleKind::ResourceAffinity), ..none() }), "ra rb");
+        assert_eq!(found(HaRulesArguments { kind: Some(HaRuleType::ResourceAffinity), ..none() }), "ra rb");
         assert_eq!(found(HaRulesArguments { resource: Some("vm:102".parse().unwrap()), ..none() }), "nc rb");
         assert_eq!(found(HaRulesArguments { node: Some("pve2".parse().unwrap()), ..none() }), "na");
     }
