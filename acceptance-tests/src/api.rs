@@ -1,4 +1,4 @@
-//! The cluster's API as anybody else uses it: for what happens behind Terraform's back, and for looking at what is really there.
+//! The cluster's API as other clients use it: for changes outside of Terraform, and for reading the actual state.
 //!
 //! Invariant: nothing of the provider under test is in here.
 
@@ -142,7 +142,7 @@ impl Api {
                 for volatile in ["digest", "order"] {
                     members.remove(volatile);
                 }
-                // Groups tell their nodes in Perl's order of hashes.
+                // Groups list their nodes in Perl's order of hashes.
                 if let Some(nodes) = members.get_mut("nodes") {
                     let mut sorted: Vec<&str> = nodes.as_str().unwrap_or_default().split(',').collect();
                     sorted.sort_unstable();

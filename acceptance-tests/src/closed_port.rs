@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use tokio::net::TcpSocket;
 
-/// Bound and never listening: whoever connects is refused.
+/// Bound and never listening: every connection is refused.
 #[derive(Debug)]
 pub struct ClosedPort {
     _socket: TcpSocket,

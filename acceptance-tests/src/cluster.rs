@@ -32,19 +32,19 @@ pub struct Cluster {
     pub api: Api,
     emulator: Option<Handle>,
     leased: Mutex<Vec<String>>,
-    counts: Mutex<Wanted>,
+    counts: Mutex<GuestCounts>,
     nodes: OnceLock<Nodes>,
 }
 
 /// Guests whose names begin with [`OURS`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Wanted {
+pub struct GuestCounts {
     pub vms: usize,
     pub cts: usize,
 }
 
 /// What an existing cluster needs to have for every test.
-pub const WANTED: Wanted = Wanted { vms: 8, cts: 4 };
+pub const NEEDED: GuestCounts = GuestCounts { vms: 8, cts: 4 };
 
 /// Guests of the existing cluster that a test is using right now.
 static LEASED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
@@ -225,16 +225,16 @@ impl Cluster {
         guests
     }
 
-    /// [`WANTED`] says what the tests need of a cluster, so that no test may need more.
+    /// [`NEEDED`] says what the tests need of a cluster, so that no test may need more.
     #[track_caller]
     fn within_what_is_requested(&self, taken: &Guests) {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         counts.vms += taken.vms.len();
         counts.cts += taken.cts.len();
-        let Wanted { vms, cts } = *counts;
+        let GuestCounts { vms, cts } = *counts;
         assert!(
-            vms <= WANTED.vms && cts <= WANTED.cts,
-            "a test takes {vms} VMs and {cts} containers, more than `WANTED`"
+            vms <= NEEDED.vms && cts <= NEEDED.cts,
+            "a test takes {vms} VMs and {cts} containers, more than `NEEDED`"
         );
     }
 
@@ -351,7 +351,7 @@ pub fn is_existing() -> bool {
     env::var(EXISTING).is_ok_and(|value| value == "1")
 }
 
-/// Says that a test does nothing, and why. Past the capture of the test runner: whoever reads the log has to see it.
+/// Says that a test does nothing, and why. Past the capture of the test runner, so that it is in the log.
 pub fn skipped(test: &str, reason: &str) {
     let _ = writeln!(std::io::stderr(), "skipped {test}: {reason}");
 }

@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 use crate::api::Api;
 
 /// Removes all that concerns none but the guests with these ids: HA rules and resources, replication jobs, HA groups of tests. Says
-/// what it was; what can't be removed stays for whoever compares.
+/// what it was; an object that can't be removed stays, and the comparison finds it.
 pub fn remove(api: &Api, guests: &[String]) -> Vec<String> {
     if guests.is_empty() {
         return Vec::new();

@@ -34,7 +34,7 @@ pub struct Life {
     pub lists: Option<fn(&Cluster) -> BTreeSet<String>>,
     /// Computed attributes that follow whatever is changed.
     pub follows: &'static [&'static str],
-    /// Whether a create has something to tell.
+    /// Whether a create returns a warning.
     pub warns: bool,
     /// Whether the collection itself is the only object there is, of which each of the objects manages a part.
     pub is_singleton: bool,

@@ -17,7 +17,7 @@ pub fn start(w: &Workspace, arguments: &[&str]) -> Child {
     command.process_group(0).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the CLI can be started")
 }
 
-/// Ctrl-C: the signal goes to the whole group, the provider included.
+/// Ctrl-C: the signal is sent to the whole group, the provider included.
 ///
 /// # Panics
 /// There is no such group any more.

@@ -154,7 +154,7 @@ impl Sshd {
             let _ = process.kill();
             let _ = process.wait();
             if fixed != 0 {
-                // Whoever had it is still leaving.
+                // The previous process has not exited yet.
                 std::thread::sleep(Duration::from_millis(200));
             }
         }
@@ -218,7 +218,7 @@ impl Options {
     fn text(&self, folder: &Path, port: u16) -> String {
         let authorized = folder.join("authorized_keys");
         fs::write(&authorized, self.authorized.join("\n") + "\n").expect("a file can be written");
-        // A bash that believes to be an inner one leaves the ~/.bashrc of whoever runs the tests alone.
+        // A bash that believes to be an inner one does not read the ~/.bashrc of the user who runs the tests.
         let mut text = format!(
             "ListenAddress 127.0.0.1\nPort {port}\nAuthorizedKeysFile {}\nPidFile none\nUsePAM no\nStrictModes no\n\
              PasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin yes\nLogLevel VERBOSE\nMaxStartups 100\n\
@@ -288,7 +288,7 @@ fn free_port() -> u16 {
 
 fn spawn(folder: &Path) -> Child {
     let log = File::create(folder.join("log")).expect("a file can be written");
-    // It ends with the test's thread, whoever else may still hold it: a task of the runtime is not dropped at the process's end.
+    // It ends with the test's thread, even while others hold it: a task of the runtime is not dropped at the process's end.
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "KILL", SSHD]).arg("-D").arg("-e").arg("-f").arg(folder.join("sshd_config"));
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().expect("sshd can be started")
@@ -319,7 +319,7 @@ fn descendants(process: u32) -> Vec<u32> {
         .filter_map(|entry| {
             let id: u32 = entry.file_name().to_str()?.parse().ok()?;
             let stat = fs::read_to_string(entry.path().join("stat")).ok()?;
-            // The name in parentheses may contain anything; behind it stand the state and the parent.
+            // The name in parentheses may contain anything; the state and the parent follow it.
             let parent = stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()?;
             Some((id, parent))
         })

@@ -5,7 +5,7 @@ use std::io::Write as _;
 
 use acceptance_tests::soak::catalogue::Generation;
 use acceptance_tests::soak::event::Event;
-use acceptance_tests::soak::judge::Kind;
+use acceptance_tests::soak::judge::HarmKind;
 use acceptance_tests::soak::oracle::Oracle;
 use acceptance_tests::soak::topology::{Changes, kind};
 use acceptance_tests::soak::trial::{Setting, Step, relive, replay};
@@ -76,7 +76,7 @@ fn what_is_not_expected_is_found_and_reduced_to_what_does_it() {
         Step::Plan,
     ];
     let Some(harm) = replay(name, setting, &steps).or_else(|| skipped_or_blind(name)) else { return };
-    assert_eq!(harm.kind, Kind::PlanTooMuch, "{harm}");
+    assert_eq!(harm.kind, HarmKind::PlanTooMuch, "{harm}");
     let found = shrunk(name, setting, Found { seed: 0, harm, steps: steps.to_vec() });
     assert_eq!(found.steps, [Step::Event(Event::Stopped(100), 30), Step::Plan], "{found}");
     assert!(found.harm.text.contains("pve_ha_resource.web1"), "{found}");

@@ -20,7 +20,7 @@ const START: u32 = 90;
 /// What a node needs to be missed, or to be back.
 const REBOOT: u32 = 180;
 
-pub(crate) fn tell(report: &mut Report, cli: &Cli, cluster: &Cluster, pages: &Path) -> Outcome {
+pub(crate) fn present(report: &mut Report, cli: &Cli, cluster: &Cluster, pages: &Path) -> Outcome {
     report.chapter("Predicted failures (nothing exists yet)");
     cli.init()?;
     let guests = ["vm:100", "vm:101"];

@@ -80,10 +80,10 @@ fn run(arguments: &Arguments, report: &mut Report) -> Outcome {
         Cluster::start(&binaries, arguments.pve.name(), &[], arguments.keep)
     })?;
     let topology = |name: &str| Cli::new(binary.clone(), root, name, folder.path(), &binaries.provider, &cluster);
-    foresight::tell(report, &topology("gated-rollout")?, &cluster, &root.join("target/demo"))?;
+    foresight::present(report, &topology("gated-rollout")?, &cluster, &root.join("target/demo"))?;
     small(arguments, report, &binary, root, folder.path(), &binaries)?;
     let cli = topology("three-node")?;
-    let reported = three_node::tell(report, &cli, &cluster, arguments.pve == Pve::Nine, arguments.keep);
+    let reported = three_node::present(report, &cli, &cluster, arguments.pve == Pve::Nine, arguments.keep);
     if arguments.keep {
         let folder = folder.keep();
         report.last(cluster.keep(&cli, &folder)?);
@@ -105,5 +105,5 @@ fn small(
     let seed = seed.to_string_lossy();
     let cluster = Cluster::start(binaries, arguments.pve.name(), &["--ssh", "--seed", &seed], false)?;
     let cli = Cli::new(binary.to_owned(), root, "two-node-qdevice", folder, &binaries.provider, &cluster)?;
-    two_node::tell(report, &cli, &cluster)
+    two_node::present(report, &cli, &cluster)
 }

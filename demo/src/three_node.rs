@@ -22,7 +22,7 @@ const START: u32 = 90;
 /// From the failure of a node to its services running elsewhere, with a new master to be found first.
 const RECOVERY: u32 = 300;
 
-pub(crate) fn tell(report: &mut Report, cli: &Cli, cluster: &Cluster, has_rules: bool, keep: bool) -> Outcome {
+pub(crate) fn present(report: &mut Report, cli: &Cli, cluster: &Cluster, has_rules: bool, keep: bool) -> Outcome {
     let before = cluster.get("/cluster/options")?;
     report.step("init", "the provider installs from a filesystem mirror", || cli.init())?;
 

@@ -33,7 +33,7 @@ pub(crate) fn seed() -> Json {
     })
 }
 
-pub(crate) fn tell(report: &mut Report, cli: &Cli, cluster: &Cluster) -> Outcome {
+pub(crate) fn present(report: &mut Report, cli: &Cli, cluster: &Cluster) -> Outcome {
     report.chapter("Two nodes and a QDevice");
     report.step("alone", "without it the failure of one node costs the quorum", || {
         cluster.fail("pve2")?;

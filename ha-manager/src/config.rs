@@ -114,7 +114,7 @@ pub enum Requested {
 /// A PVE 8 group.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Group {
-    /// Nodes with their priorities; a node may stand there with two.
+    /// Nodes with their priorities; a node may be there with two.
     pub nodes: Vec<(Name, u32)>,
     /// Only these nodes may run the services.
     pub restricted: bool,

@@ -27,7 +27,7 @@ enum CrmState {
     Master(Box<Manager>),
 }
 
-/// Whether a manager goes on after a round.
+/// Whether a manager continues after a round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum After {
     Continue,

@@ -9,7 +9,7 @@ use super::usage;
 /// A choice of the manager.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decision {
-    /// The node; none if there is none for the service.
+    /// The node; none if the service has to stay without one.
     pub node: Option<NodeId>,
     pub reason: String,
 }

@@ -169,7 +169,7 @@ fn avoiding(enabled: &Enabled<'_>, known: Option<&BTreeSet<Name>>, errors: &mut 
     let negative = |rule: &usize| enabled.node_affinity(*rule).affinity == Affinity::Negative;
     for &rule in enabled.node.iter().filter(|rule| negative(rule)) {
         let listed = &enabled.node_affinity(rule).nodes;
-        // Proxmox counts: nodes that the manager doesn't know are among those listed.
+        // Proxmox counts: nodes that are not in the manager's status are among those listed.
         if known.is_some_and(|known| listed.len() >= known.len()) {
             errors.of(rule).nodes.push(Infeasible::AllNodesAvoided);
         }

@@ -46,7 +46,7 @@ impl Forecast {
     }
 
     /// As [`Self::new`], but with what the manager would do anyway done first: services that the configuration has and the
-    /// manager does not know yet join from the node in `guests`, and all go to their nodes by the configuration.
+    /// manager does not have yet join from the node in `guests`, and all go to their nodes by the configuration.
     pub fn converged(
         status: &Status,
         config: Arc<Config>,
@@ -189,11 +189,11 @@ impl<'a> ConvergedService<'a> {
 /// The world after a failure: whatever is ordered succeeds.
 struct After<'a> {
     forecast: &'a Forecast,
-    /// Where guests are that the manager doesn't know as services.
+    /// The nodes of guests that are not services of the manager.
     guests: Option<&'a BTreeMap<Name, Name>>,
     own: Name,
     members: Vec<Member>,
-    /// The node that goes into maintenance.
+    /// The node that enters maintenance.
     drained: Option<Name>,
     now: i64,
     orders: u64,

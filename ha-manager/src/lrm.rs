@@ -28,7 +28,7 @@ pub struct Lrm {
 /// Why it is to stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Stopping {
-    /// The whole node goes down, so that all services must be stopped here.
+    /// The whole node shuts down, so that all services must be stopped here.
     node: bool,
 }
 
@@ -51,7 +51,7 @@ impl Lrm {
         self.state
     }
 
-    /// Asks it to stop, because its service restarts or the whole node goes down; the shutdown policy decides how.
+    /// Asks it to stop, because its service restarts or the whole node shuts down; the shutdown policy decides how.
     pub fn stop(&mut self, env: &mut impl Environment) {
         if self.stopping.is_some() {
             return;
@@ -59,7 +59,7 @@ impl Lrm {
         let reboot = env.shutting_down();
         self.stopping = Some(Stopping { node: reboot.is_some() });
         self.mode = match (reboot, env.config().shutdown_policy) {
-            // Manual maintenance goes before any policy.
+            // Manual maintenance has precedence over any policy.
             (Some(_), _) if self.mode == LrmMode::Maintenance => LrmMode::Maintenance,
             (Some(_), ShutdownPolicy::Migrate) => LrmMode::Maintenance,
             (Some(_), ShutdownPolicy::Failover) | (Some(false), ShutdownPolicy::Conditional) => LrmMode::Shutdown,
@@ -71,12 +71,12 @@ impl Lrm {
         self.report(env);
     }
 
-    /// Whether an action still goes on, so that [`Self::poll`] should be called before the next round.
+    /// Whether an action still runs, so that [`Self::poll`] should be called before the next round.
     pub fn is_busy(&self) -> bool {
         !self.busy.is_empty()
     }
 
-    /// Looks after the actions that go on, between two rounds.
+    /// Polls the running actions, between two rounds.
     pub fn poll(&mut self, env: &mut impl Environment) {
         let works = matches!(self.state, LrmState::Active | LrmState::Maintenance);
         if !works || self.stopping.is_some() {
@@ -202,7 +202,7 @@ impl Lrm {
         After::Exit
     }
 
-    /// Stops everything on a node that goes down; true when all is stopped.
+    /// Stops everything on a node that shuts down; true when all is stopped.
     fn stop_all(&mut self, env: &mut impl Environment, status: &Status, own: &Name) -> bool {
         let mut stopped = true;
         for (sid, service) in status.services.iter().filter(|(_, service)| service.node == *own) {
@@ -235,7 +235,7 @@ impl Lrm {
         }
     }
 
-    /// Carries an order out; `None` as long as it goes on, or is to be tried again.
+    /// Carries an order out; `None` as long as it runs, or is to be tried again.
     fn execute(
         &mut self,
         env: &mut impl Environment,

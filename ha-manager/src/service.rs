@@ -106,7 +106,7 @@ pub struct Service {
     pub uid: Uid,
     /// The local resource manager reported a start.
     pub running: bool,
-    /// Nodes on which it failed to start; one may stand here repeatedly.
+    /// Nodes on which it failed to start; one may be here repeatedly.
     pub failed_nodes: Vec<NodeId>,
     /// The node it left because of maintenance.
     pub maintenance_node: Option<NodeId>,

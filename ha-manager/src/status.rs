@@ -23,7 +23,7 @@ pub struct Status {
     pub disarm: Option<Disarm>,
     /// The manager gave its role up, because there was nothing to manage.
     pub idle: bool,
-    /// How unevenly the nodes are loaded; none from a manager that doesn't tell it.
+    /// How unevenly the nodes are loaded; none from a manager that doesn't report it.
     pub imbalance: Option<f64>,
     /// The services that the manager keeps.
     pub services: BTreeMap<Name, ServiceStatus>,

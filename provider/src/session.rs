@@ -29,7 +29,7 @@ enum State {
     Deferred(Vec<String>),
     /// Configuring failed, and was reported.
     Failed,
-    /// Nothing answers. Whoever needs the cluster says so.
+    /// Nothing answers. The operations that need the cluster report it.
     Unreachable(Diagnostic),
     Ready(Arc<Configured>),
 }
@@ -45,7 +45,7 @@ pub struct Configured {
     pub adopt_existing: bool,
     /// The plan-time checks, and what they have seen of this plan.
     pub preflight: Preflight,
-    /// What the cluster has and this provider does not know, as far as it was named.
+    /// The unsupported properties and types of the cluster that were already reported.
     pub unknown: Arc<UnknownProperties>,
     /// What each single failure would do to the cluster, as a read of this walk has computed it.
     pub simulated: SharedSimulation,

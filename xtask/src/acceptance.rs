@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use acceptance_tests::Cluster;
-use acceptance_tests::cluster::{EXISTING, OURS, WANTED};
+use acceptance_tests::cluster::{EXISTING, NEEDED, OURS};
 use acceptance_tests::leftovers;
 
 use crate::test::watch;
@@ -70,12 +70,12 @@ fn enough_guests(cluster: &Cluster) -> Result<Vec<String>, Box<dyn std::error::E
     let (vms, cts) = (cluster.ours("qemu"), cluster.ours("lxc"));
     println!(
         "the tests need {} VMs and {} containers whose names begin with {OURS}; the cluster has {} and {}",
-        WANTED.vms,
-        WANTED.cts,
+        NEEDED.vms,
+        NEEDED.cts,
         vms.len(),
         cts.len()
     );
-    if vms.len() < WANTED.vms || cts.len() < WANTED.cts {
+    if vms.len() < NEEDED.vms || cts.len() < NEEDED.cts {
         return Err("the cluster has too few guests for the tests: create the missing ones, which need not run".into());
     }
     Ok([vms, cts].concat())

@@ -6,7 +6,7 @@ use pve_ha_manager::scenario::{ScenarioCase, play};
 
 use crate::Outcome;
 
-/// Play placement scenarios and tell each difference from what Proxmox decided
+/// Play placement scenarios and report each difference from what Proxmox decided
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Files with one scenario a line

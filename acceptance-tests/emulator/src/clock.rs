@@ -46,7 +46,7 @@ impl Clock {
     pub fn stop(&mut self) {
         self.base = self.now();
         self.running_since = None;
-        self.tell();
+        self.notify();
     }
 
     /// Lets it run again from its current time.
@@ -54,12 +54,12 @@ impl Clock {
         if self.running_since.is_none() {
             self.running_since = Some(Instant::now());
         }
-        self.tell();
+        self.notify();
     }
 
     pub fn advance(&mut self, seconds: f64) {
         self.base += seconds.max(0.0);
-        self.tell();
+        self.notify();
     }
 
     /// Notified whenever the clock is moved, stopped, set running or replaced.
@@ -67,14 +67,14 @@ impl Clock {
         self.moved.get_or_insert_default().clone()
     }
 
-    fn tell(&self) {
+    fn notify(&self) {
         self.moved.iter().for_each(|moved| moved.notify_waiters());
     }
 }
 
 impl Drop for Clock {
     fn drop(&mut self) {
-        self.tell();
+        self.notify();
     }
 }
 

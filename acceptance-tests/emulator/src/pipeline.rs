@@ -16,7 +16,7 @@ use crate::world::access::Caller;
 use crate::world::locks::{InQueue, PATIENCE, PAUSE, Queue, Taking};
 use crate::world::{HaManager, Pve, World};
 
-/// Calls anybody may make.
+/// Calls without authentication.
 const OPEN: [(&str, &[Method]); 2] =
     [("/access/domains", &[Method::Get]), ("/access/ticket", &[Method::Get, Method::Post])];
 

@@ -71,7 +71,7 @@ pub struct Call<'a> {
     pub locks: &'a mut Taking,
 }
 
-/// What goes wrong with a cluster lock.
+/// The failure of a cluster lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LockFault {
     /// It is not obtained in time: nothing is done.
@@ -269,7 +269,7 @@ impl Route {
     }
 }
 
-/// A route together with what its path's placeholders stand for.
+/// A route together with the values of its path's placeholders.
 pub type Found<'r> = (&'r Route, Vec<(&'static str, String)>);
 
 pub struct Router {
@@ -281,7 +281,7 @@ impl Router {
     pub fn new(routes: Vec<Route>) -> Self {
         let split = |route: Route| (route.path.split('/').filter(|p| !p.is_empty()).collect(), route);
         let mut routes: Vec<(Vec<&'static str>, Route)> = routes.into_iter().map(split).collect();
-        // A literal component goes before a placeholder in the same place.
+        // A literal component has precedence over a placeholder in the same place.
         routes.sort_by_key(|(parts, _)| parts.iter().map(|p| p.starts_with('{')).collect::<Vec<_>>());
         Self { routes }
     }
@@ -303,7 +303,7 @@ impl Router {
     }
 }
 
-/// Checks a route's permission; `value` gives the parameters that stand in its path.
+/// Checks a route's permission; `value` gives the parameters in its path.
 ///
 /// # Errors
 /// 403

@@ -77,7 +77,7 @@ where
             inbox.open.send_modify(|open| *open += 1);
             let (inbox, stop) = (inbox.clone(), stop.clone());
             tokio::spawn(async move {
-                // A client that goes away in the middle has sent what it has sent.
+                // A client that disconnects in the middle has still sent a part.
                 tokio::select! {
                     () = stop.cancelled() => {}
                     _ = serve(stream, inbox.clone()) => {}

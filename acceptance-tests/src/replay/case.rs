@@ -138,7 +138,7 @@ impl Exchange {
 pub struct ExpectedFiles {
     /// Texts by path; nothing for a file that doesn't exist.
     pub(super) files: BTreeMap<String, Option<String>>,
-    /// Files whose sections may stand in another order.
+    /// Files whose sections may be in another order.
     #[serde(default)]
     pub(super) free_order: Vec<String>,
 }

@@ -60,7 +60,7 @@ pub enum PlayError {
     /// The emulator can't be reached.
     #[error(transparent)]
     Client(#[from] ClientError),
-    /// A recording uses credentials that the format doesn't know.
+    /// A recording uses credentials that the format doesn't support.
     #[error("unknown credentials: {0}")]
     Credentials(String),
 }

@@ -10,7 +10,7 @@ pub type Node = String;
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
     // What the cluster does, or what is done to it.
-    /// Nothing but time goes by.
+    /// Only time passes.
     TimePasses,
     /// A node loses its power.
     NodeDies(Node),
@@ -108,7 +108,7 @@ pub enum Cut {
 pub enum Actor {
     /// The cluster itself, and what it runs on.
     Cluster,
-    /// Someone outside of Terraform.
+    /// A person outside of Terraform.
     Person,
     Operator,
 }

@@ -15,13 +15,13 @@ use crate::plan::Plan;
 #[derive(Debug, Clone)]
 pub struct Harm {
     /// Of what kind it is.
-    pub kind: Kind,
+    pub kind: HarmKind,
     pub text: String,
 }
 
 /// The kinds of harm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum HarmKind {
     /// A plan deletes or replaces what is configured.
     PlanDestroys,
     /// A plan changes what nothing has changed.
@@ -46,7 +46,7 @@ pub enum Kind {
 
 impl Harm {
     /// Harm of a kind.
-    pub fn new(kind: Kind, text: impl Into<String>) -> Self {
+    pub fn new(kind: HarmKind, text: impl Into<String>) -> Self {
         Self { kind, text: text.into() }
     }
 }
@@ -57,7 +57,7 @@ impl fmt::Display for Harm {
     }
 }
 
-/// Attributes that follow others, by type: nothing that anybody sets.
+/// Attributes that follow others, by type: no configuration sets them.
 const FOLLOWERS: [(&str, &[&str]); 4] = [
     ("pve_replication_job", &["source", "copies_to"]),
     ("pve_node_watchdog", &["active_module", "reboot_required"]),
@@ -81,7 +81,7 @@ pub fn plan(plan: &Plan, expected: &Changes, out_of_sight: impl Fn(&str) -> bool
         let change = expected.get(address);
         let destroys = actions.contains("delete") || actions.contains("forget");
         if destroys && change != Some(&Change::Delete) {
-            return Err(Harm::new(Kind::PlanDestroys, reported(&format!("{address}: {actions}"))));
+            return Err(Harm::new(HarmKind::PlanDestroys, reported(&format!("{address}: {actions}"))));
         }
     }
     for (address, change) in expected {
@@ -93,7 +93,7 @@ pub fn plan(plan: &Plan, expected: &Changes, out_of_sight: impl Fn(&str) -> bool
         };
         if found != planned {
             let text = format!("{address}: {planned} was expected, {found:?} is planned\nexpected: {expected:#?}");
-            return Err(Harm::new(Kind::PlanTooLittle, text));
+            return Err(Harm::new(HarmKind::PlanTooLittle, text));
         }
         if let Change::Update(attributes) = change {
             let followers = FOLLOWERS.iter().find(|(of, _)| *of == kind(address)).map_or(&[][..], |(_, names)| *names);
@@ -101,7 +101,8 @@ pub fn plan(plan: &Plan, expected: &Changes, out_of_sight: impl Fn(&str) -> bool
             // How long an apply may take is chosen for each of them anew.
             changed.retain(|name| name != "timeouts" && !followers.contains(&name.as_str()));
             if changed != *attributes {
-                let which = if changed.is_superset(attributes) { Kind::PlanTooMuch } else { Kind::PlanTooLittle };
+                let which =
+                    if changed.is_superset(attributes) { HarmKind::PlanTooMuch } else { HarmKind::PlanTooLittle };
                 let text = format!("{address}: {attributes:?} were expected to change, {changed:?} do");
                 return Err(Harm::new(which, text));
             }
@@ -110,7 +111,9 @@ pub fn plan(plan: &Plan, expected: &Changes, out_of_sight: impl Fn(&str) -> bool
     lines.retain(|address, _| !out_of_sight(address));
     match lines.is_empty() {
         true => Ok(()),
-        false => Err(Harm::new(Kind::PlanTooMuch, format!("planned in addition to the expected changes: {lines:#?}"))),
+        false => {
+            Err(Harm::new(HarmKind::PlanTooMuch, format!("planned in addition to the expected changes: {lines:#?}")))
+        }
     }
 }
 
@@ -118,7 +121,13 @@ pub fn plan(plan: &Plan, expected: &Changes, out_of_sight: impl Fn(&str) -> bool
 ///
 /// # Errors
 /// One doesn't.
-pub fn failure(kind: Kind, errors: &[&Message], reasons: &[Reason], known: &Topology, text: &str) -> Result<(), Harm> {
+pub fn failure(
+    kind: HarmKind,
+    errors: &[&Message],
+    reasons: &[Reason],
+    known: &Topology,
+    text: &str,
+) -> Result<(), Harm> {
     if errors.is_empty() {
         return Err(Harm::new(kind, format!("it fails without a diagnostic:\n{text}")));
     }
@@ -150,10 +159,10 @@ pub fn inventory(
     for (name, was) in before {
         match after.get(name) {
             None if !removed.contains(name) => {
-                return Err(Harm::new(Kind::Lost, format!("{name} is gone after the apply")));
+                return Err(Harm::new(HarmKind::Lost, format!("{name} is gone after the apply")));
             }
             Some(is) if is != was && !managed.contains(name) => {
-                return Err(Harm::new(Kind::Touched, format!("{name} is not managed, was {was}, and is {is}")));
+                return Err(Harm::new(HarmKind::Touched, format!("{name} is not managed, was {was}, and is {is}")));
             }
             _ => {}
         }
@@ -172,7 +181,7 @@ mod tests {
         Plan(json!({"resource_changes": changes.iter().map(change).collect::<Vec<_>>()}))
     }
 
-    fn kind_of(found: Result<(), Harm>) -> Option<Kind> {
+    fn kind_of(found: Result<(), Harm>) -> Option<HarmKind> {
         found.err().map(|harm| harm.kind)
     }
 
@@ -186,19 +195,19 @@ mod tests {
         let empty = Changes::new();
         assert_eq!(kind_of(plan(&change(&["no-op"], json!({"rate": 1, "source": "a"})), &empty, |_| false)), None);
         for (planned, expected, kind) in [
-            (change(&["delete", "create"], json!({"rate": 2})), update(), Kind::PlanDestroys),
-            (change(&["delete"], Json::Null), empty.clone(), Kind::PlanDestroys),
-            (change(&["forget"], Json::Null), empty.clone(), Kind::PlanDestroys),
-            (change(&["update"], json!({"rate": 2})), empty.clone(), Kind::PlanTooMuch),
-            (change(&["update"], json!({"rate": 2, "comment": "x"})), update(), Kind::PlanTooMuch),
-            (change(&["update"], json!({"rate": 1, "comment": "x"})), update(), Kind::PlanTooLittle),
-            (change(&["no-op"], json!({"rate": 1})), update(), Kind::PlanTooLittle),
+            (change(&["delete", "create"], json!({"rate": 2})), update(), HarmKind::PlanDestroys),
+            (change(&["delete"], Json::Null), empty.clone(), HarmKind::PlanDestroys),
+            (change(&["forget"], Json::Null), empty.clone(), HarmKind::PlanDestroys),
+            (change(&["update"], json!({"rate": 2})), empty.clone(), HarmKind::PlanTooMuch),
+            (change(&["update"], json!({"rate": 2, "comment": "x"})), update(), HarmKind::PlanTooMuch),
+            (change(&["update"], json!({"rate": 1, "comment": "x"})), update(), HarmKind::PlanTooLittle),
+            (change(&["no-op"], json!({"rate": 1})), update(), HarmKind::PlanTooLittle),
         ] {
             assert_eq!(kind_of(plan(&planned, &expected, |_| false)), Some(kind), "{planned:?}");
         }
         let change = |actions| change(actions, json!({"rate": 2}));
         assert_eq!(kind_of(plan(&change(&["update"]), &empty, |address| address == job)), None);
-        assert_eq!(kind_of(plan(&change(&["delete"]), &empty, |_| true)), Some(Kind::PlanDestroys));
+        assert_eq!(kind_of(plan(&change(&["delete"]), &empty, |_| true)), Some(HarmKind::PlanDestroys));
     }
 
     #[test]
@@ -214,9 +223,9 @@ mod tests {
         let (device, rule) = (("QDevice 10.0.0.100", json!(2)), ("HA rule by-hand", json!(1)));
         assert_eq!(found(&[device.clone(), rule.clone()], &Changes::new()), None);
         assert_eq!(found(std::slice::from_ref(&rule), &delete), None);
-        assert_eq!(found(&[rule], &Changes::new()), Some(Kind::Lost));
-        assert_eq!(found(std::slice::from_ref(&device), &Changes::new()), Some(Kind::Lost));
-        assert_eq!(found(&[device, ("HA rule by-hand", json!(2))], &Changes::new()), Some(Kind::Touched));
+        assert_eq!(found(&[rule], &Changes::new()), Some(HarmKind::Lost));
+        assert_eq!(found(std::slice::from_ref(&device), &Changes::new()), Some(HarmKind::Lost));
+        assert_eq!(found(&[device, ("HA rule by-hand", json!(2))], &Changes::new()), Some(HarmKind::Touched));
     }
 
     #[test]
@@ -231,9 +240,9 @@ mod tests {
         let reasons = [Reason::Missing(106), Reason::Down("pve2".to_owned())];
         let (named, other) = (message("vm:106 does not exist"), message("unexpected end of file"));
         let found =
-            |errors: &[&Message]| kind_of(failure(Kind::ApplyFails, errors, &reasons, &Topology::default(), ""));
+            |errors: &[&Message]| kind_of(failure(HarmKind::ApplyFails, errors, &reasons, &Topology::default(), ""));
         assert_eq!(found(&[&named]), None);
-        assert_eq!(found(&[&named, &other]), Some(Kind::ApplyFails));
-        assert_eq!(found(&[]), Some(Kind::ApplyFails));
+        assert_eq!(found(&[&named, &other]), Some(HarmKind::ApplyFails));
+        assert_eq!(found(&[]), Some(HarmKind::ApplyFails));
     }
 }

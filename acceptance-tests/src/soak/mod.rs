@@ -71,9 +71,9 @@ pub struct Found {
     pub steps: Vec<Step>,
 }
 
-/// Runs lives until all events have taken place, or until harm is found. `tell` is called after each life. `None` if no
+/// Runs lives until all events have taken place, or until harm is found. `after_life` is called after each life. `None` if no
 /// emulator may be started.
-pub fn run(name: &str, options: Options, tell: impl Fn(u64, &Figures) + Sync) -> Option<Report> {
+pub fn run(name: &str, options: Options, after_life: impl Fn(u64, &Figures) + Sync) -> Option<Report> {
     let lives = options.events.div_ceil(EVENTS_OF_A_LIFE);
     let (next, is_over) = (AtomicU64::new(0), AtomicBool::new(false));
     let sum = Mutex::new((Figures::default(), None, false));
@@ -93,7 +93,7 @@ pub fn run(name: &str, options: Options, tell: impl Fn(u64, &Figures) + Sync) ->
                         sum.2 = true;
                         return;
                     };
-                    tell(seed, &figures);
+                    after_life(seed, &figures);
                     sum.0.add(&figures);
                     if let Some(harm) = harm {
                         is_over.store(true, Ordering::Relaxed);

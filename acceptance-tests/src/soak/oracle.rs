@@ -150,7 +150,7 @@ impl Oracle {
         }
     }
 
-    /// The HA resource goes, and on PVE 9 its place in rules; a rule without any goes, too.
+    /// The HA resource is removed, on PVE 9 also from rules; a rule without resources is removed, too.
     fn forget(&mut self, sid: &str) {
         if let Some(address) = self.actual.resource(sid).cloned() {
             self.actual.0.remove(&address);

@@ -9,7 +9,7 @@ use super::dice::Dice;
 use super::event::Event;
 use super::figures::Figures;
 use super::hindrances;
-use super::judge::{self, Harm, Kind};
+use super::judge::{self, Harm, HarmKind};
 use super::observe;
 use super::oracle::Oracle;
 use super::reason::Reason;
@@ -96,7 +96,7 @@ pub fn live(name: &str, setting: Setting, seed: u64, events: u64) -> Option<Life
     Some(Life { script, figures: trial.figures, harm: harm.err() })
 }
 
-/// Goes through the steps of a life again. None where no cluster of our own may be started.
+/// Repeats the steps of a life. None where no cluster of our own may be started.
 pub fn relive(name: &str, setting: Setting, script: &[Step]) -> Option<Life> {
     let mut trial = Trial::new(name, setting)?;
     let harm = trial.begin().and_then(|()| script.iter().try_for_each(|step| trial.step(step))).err();
@@ -133,7 +133,7 @@ impl Trial {
         let run = self.cli(&["apply", "-auto-approve", "-json"]);
         drop(hurry);
         if run.code != Some(0) {
-            return Err(Harm::new(Kind::ApplyFails, format!("the first apply fails:\n{}", run.text)));
+            return Err(Harm::new(HarmKind::ApplyFails, format!("the first apply fails:\n{}", run.text)));
         }
         self.stage.advance(120);
         self.compare()
@@ -191,7 +191,7 @@ impl Trial {
             return Ok(());
         }
         let text = format!("the cluster is not as the oracle has it: {differences:#?}\nfound: {found:#?}");
-        Err(Harm::new(Kind::Model, text))
+        Err(Harm::new(HarmKind::Model, text))
     }
 
     fn plan(&mut self, is_power_to_return: bool) -> Result<(), Harm> {
@@ -199,14 +199,14 @@ impl Trial {
         let reasons = hindrances::reasons(&self.stage, &self.oracle);
         let down = self.stage.down();
         let mut expected = (self.setting.expected)(&self.oracle, &down);
-        // The plan of a maintenance that is to wait until its node is empty shows that it isn't, whoever has brought it there.
+        // The plan of a maintenance that is to wait until its node is empty shows that it isn't, whatever the reason.
         for node in hindrances::occupied(&self.stage, &self.oracle) {
             expected.insert(format!("pve_node_maintenance.{node}"), Change::Update(BTreeSet::new()));
         }
         let out_of_sight = |address: &str| Oracle::is_out_of_sight(address, &down);
         // Without quorum an apply waits until its timeout, unless the quorum returns.
-        let waits_in_vain = reasons.contains(&Reason::NoQuorum) && !is_power_to_return;
-        self.configure(&if waits_in_vain { expected.keys().cloned().collect() } else { BTreeSet::new() });
+        let times_out = reasons.contains(&Reason::NoQuorum) && !is_power_to_return;
+        self.configure(&if times_out { expected.keys().cloned().collect() } else { BTreeSet::new() });
         let before = observe::ends(&self.stage.cluster);
         let run = self.cli(&["plan", "-json", "-detailed-exitcode", "-out=plan"]);
         self.figures.plans += 1;
@@ -235,7 +235,7 @@ impl Trial {
             _ => {
                 self.figures.refused_plans += 1;
                 let stops: Vec<Reason> = reasons.into_iter().filter(Reason::stops_plans).collect();
-                judge::failure(Kind::PlanFails, &run.errors(), &stops, &self.known(), &run.text)
+                judge::failure(HarmKind::PlanFails, &run.errors(), &stops, &self.known(), &run.text)
             }
         }
     }
@@ -259,7 +259,7 @@ impl Trial {
                     "{address}: the state has the target {}, {} is configured",
                     attributes["target"], job["target"]
                 );
-                return Err(Harm::new(Kind::StateUntrue, text));
+                return Err(Harm::new(HarmKind::StateUntrue, text));
             }
             let id = format!("{}-{}", job["guest"], job["job_number"]);
             // What has moved while Terraform was at work may be in the state, or not yet.
@@ -268,7 +268,7 @@ impl Trial {
             };
             if attributes["source"] != *source || attributes["copies_to"] != *copies_to {
                 let text = format!("{address}: it copies from {source} to {copies_to}; the state has {attributes}");
-                return Err(Harm::new(Kind::StateUntrue, text));
+                return Err(Harm::new(HarmKind::StateUntrue, text));
             }
         }
         Ok(())
@@ -297,13 +297,13 @@ impl Trial {
         if run.code == Some(0) {
             self.oracle.applied(down);
             self.take_note(noticed.as_slice());
-            return self.compare().map_err(|harm| Harm { kind: Kind::ApplyUntrue, ..with_text(harm) });
+            return self.compare().map_err(|harm| Harm { kind: HarmKind::ApplyUntrue, ..with_text(harm) });
         }
         self.figures.refused_applies += 1;
         self.take_note(noticed.as_slice());
-        // The cluster goes on while an apply is at work.
+        // The cluster keeps working while an apply runs.
         let now = hindrances::reasons(&self.stage, &self.oracle);
-        judge::failure(Kind::ApplyFails, &run.errors(), &[reasons, now.as_slice()].concat(), &managed, &run.text)?;
+        judge::failure(HarmKind::ApplyFails, &run.errors(), &[reasons, now.as_slice()].concat(), &managed, &run.text)?;
         self.take_stock();
         Ok(())
     }
@@ -359,7 +359,7 @@ impl Trial {
         let run = self.cli(&["apply", "-refresh-only", "-auto-approve", "-json"]);
         match run.code {
             Some(0) => self.follows(&before),
-            _ => judge::failure(Kind::PlanFails, &run.errors(), &reasons, &self.known(), &run.text),
+            _ => judge::failure(HarmKind::PlanFails, &run.errors(), &reasons, &self.known(), &run.text),
         }
     }
 }

@@ -136,6 +136,6 @@ pub(super) enum Refusal {
     /// All that is against a move.
     Blocked(Vec<String>),
     Ignored(String),
-    /// The whole line: of arming and disarming, and of what can't be while disarmed.
+    /// The whole line: of arming and disarming, and of commands that are refused while disarmed.
     Disarm(Level, String),
 }

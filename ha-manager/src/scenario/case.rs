@@ -158,7 +158,7 @@ pub enum CaseError {
     /// Not of the form.
     #[error("not a placement scenario: {0}")]
     Form(#[from] serde_json::Error),
-    /// A word that this runner does not know.
+    /// A word that this runner does not support.
     #[error("{what} '{word}' is unknown")]
     Word { what: &'static str, word: String },
 }

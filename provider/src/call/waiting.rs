@@ -31,7 +31,7 @@ impl fmt::Debug for Waited {
     }
 }
 
-/// A wait that goes on until this is dropped.
+/// A wait that lasts until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Waiting {
     what: String,

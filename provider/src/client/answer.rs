@@ -68,7 +68,7 @@ struct Envelope<'a> {
 }
 
 impl Success {
-    /// The payload's JSON text; `null` if there is none.
+    /// The payload's JSON text; `null` without one.
     pub(super) fn data(&self) -> Result<&RawValue, serde_json::Error> {
         let envelope: Envelope<'_> = serde_json::from_slice(&self.body)?;
         Ok(envelope.data.unwrap_or(RawValue::NULL))

@@ -111,7 +111,7 @@ impl Client {
         loop {
             match (call.ended(), last.take()) {
                 (None, before) => last = before,
-                // The pause took all that was left: what stood in the way is still the last failure.
+                // The pause took all that was left: the last failure is still the reason.
                 (Some(Ended::Expired), Some(failure)) => return Err(failure.with_effort(tries, started.elapsed())),
                 (Some(ended), before) => return Err(after(before, over(ended, request.method, request.path))),
             }

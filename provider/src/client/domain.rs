@@ -121,7 +121,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// When the call ends first, and when the wait for quorum of an earlier writer was in vain.
+    /// When the call ends first, and when an earlier writer has waited for quorum without success.
     pub async fn permit(&self, domain: LockDomain, call: &Call) -> Result<DomainPermit, Error> {
         let queue = self.inner.domains.queue(domain).clone();
         queue.state.send_modify(|state| state.active += 1);
@@ -171,7 +171,7 @@ impl Client {
                     .with_note("Other writes of this run did not finish in time. Nothing was sent for this one."),
                 Ended::Stopped => over(ended, &Method::PUT, name).with_note("Nothing was sent for it."),
             }),
-            // Before the lock, which the writer that waited in vain lets go in the same moment.
+            // Before the lock, which the writer that waited without success releases in the same moment.
             () = self.inner.quorum.given_up() => return Err(quorum::lost(name)),
             guard = lock.lock_owned() => guard,
         };

@@ -13,7 +13,7 @@ const PORT: u16 = 8006;
 #[derive(Clone, PartialEq, Eq)]
 pub struct Endpoint {
     url: Url,
-    /// Whether the port is written; a URL does not tell whether that of the web at large was.
+    /// Whether the port is written; a URL does not show whether the default port was.
     names_port: bool,
 }
 

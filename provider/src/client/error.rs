@@ -46,7 +46,7 @@ pub enum ErrorKind {
     Unmanaged,
     /// The HA resource is in the state `error` and has to be disabled first.
     ResourceInErrorState,
-    /// The HA manager does not know all nodes yet (HA was never active before).
+    /// The status of the HA manager does not have all nodes yet (HA was never active before).
     TooEarly,
     /// The rule contradicts itself, the cluster, or another rule.
     RuleConflict,

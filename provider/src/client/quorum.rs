@@ -1,6 +1,6 @@
 //! Quorum is a state of the cluster, not of a request.
 //!
-//! The first write that is refused for want of quorum waits and asks; all others wait with it.
+//! The first write that is refused without quorum waits and asks; all others wait with it.
 //! When the wait ends without quorum all of them return at once: the first with what it found
 //! out, the others with one line. Later writes don't wait again until one has succeeded.
 
@@ -28,7 +28,7 @@ pub(super) enum Phase {
     Present,
     /// A write waits for it.
     Awaited,
-    /// The wait for it was in vain.
+    /// The wait for it ended without quorum.
     Lost,
 }
 
@@ -47,12 +47,12 @@ impl Quorum {
         });
     }
 
-    /// Whether it is waited for, or was in vain.
+    /// Whether the wait lasts, or ended without quorum.
     pub(super) fn is_missed(&self) -> bool {
         *self.phase.borrow() != Phase::Present
     }
 
-    /// Resolves when a wait that is under way, or begins, ends in vain.
+    /// Resolves when a wait that is under way, or begins, ends without quorum.
     pub(super) async fn given_up(&self) {
         let mut phases = self.phase.subscribe();
         phases.mark_unchanged();
@@ -102,11 +102,11 @@ pub enum Vain {
 }
 
 impl Client {
-    /// Waits until a write may be tried again that was refused for want of quorum, with all others that wait for it.
+    /// Waits until a write may be tried again that was refused without quorum, with all others that wait for it.
     ///
     /// # Errors
     ///
-    /// When the call ends first, or the wait of another writer has been in vain.
+    /// When the call ends first, or the wait of another writer ended without quorum.
     pub async fn await_quorum(&self, refusal: &str, call: &Call) -> Result<(), Vain> {
         let started = Instant::now();
         self.waited_for_quorum(refusal, &mut Delays::new(), started, call).await
@@ -190,7 +190,7 @@ impl Client {
         }
     }
 
-    /// Who is missing where the node that answers has no quorum; none where it has, or does not tell.
+    /// Who is missing where the node that answers has no quorum; none where it has, or does not report it.
     pub async fn lack_of_quorum(&self, call: &Call) -> Option<String> {
         let membership = Membership::read(self, call).await.filter(|membership| !membership.is_quorate())?;
         Some(membership.describe().trim_end().to_owned())

@@ -47,7 +47,7 @@ pub enum SettingsError {
     /// A ticket or its CSRF token is not of Proxmox's form.
     #[error("a ticket has the form `PVE:USER@REALM:…`, and needs its CSRF prevention token")]
     Ticket,
-    /// The user name is none.
+    /// The user name is invalid.
     #[error("a user name has the form `USER@REALM`, for example `root@pam`; `{0}` {1}")]
     Username(String, Flaw),
     /// The user name is the id of an API token.

@@ -81,7 +81,7 @@ impl Listing {
         self.rows.len()
     }
 
-    /// Whether there is none.
+    /// Whether it is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()

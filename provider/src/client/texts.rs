@@ -41,8 +41,8 @@ const TEXTS: &[Text] = &[
     text(&["ha groups have been migrated to rules"], ErrorKind::GroupsMigrated),
     // PVE::API2::HA::Rules.
     text(&["ha groups have not been migrated yet"], ErrorKind::GroupsNotMigrated),
-    // PVE::HA::Rules::ResourceAffinity; counts the nodes of the CRM's manager_status, which are none
-    // until a CRM has been master for the first time.
+    // PVE::HA::Rules::ResourceAffinity; counts the nodes of the CRM's manager_status, of which there
+    // are 0 until a CRM has been master for the first time.
     text(&["rule defines more resources than available nodes"], ErrorKind::TooEarly),
     // PVE::API2::HA::Rules: the rule set with this rule is infeasible.
     text(&["Rule '", "' is invalid."], ErrorKind::RuleConflict),

@@ -223,7 +223,7 @@ fn itself(certificate: &CertificateDer<'_>, server: &ServerName<'_>) -> Result<S
     Ok(ServerCertVerified::assertion())
 }
 
-/// A pin decides alone: whoever signed it, whatever name it bears, however old it is. That the
+/// A pin decides alone, regardless of signer, name and age. That the
 /// server holds the key is checked by the handshake's signature as ever.
 fn pin(certificate: &CertificateDer<'_>, pinned: Fingerprint) -> Result<ServerCertVerified, rustls::Error> {
     let found = Fingerprint::of(certificate);

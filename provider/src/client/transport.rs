@@ -158,7 +158,7 @@ impl Transport {
         }
     }
 
-    /// Goes on to the next endpoint, unless another request already left this one.
+    /// Switches to the next endpoint, unless another request already left this one.
     pub(super) fn leave(&self, endpoint: usize) {
         if self.endpoints.len() < 2 {
             return;

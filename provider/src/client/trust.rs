@@ -8,14 +8,14 @@ use rustls_pki_types::pem::PemObject;
 use super::settings::SettingsError;
 use crate::source::Source;
 
-/// Whom to believe that they are the endpoint.
+/// Which certificates identify the endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Trust {
     /// The system's authorities, and these besides.
     Authorities(Vec<CertificateDer<'static>>),
-    /// Exactly the certificate with this SHA-256 fingerprint, whoever signed it.
+    /// Exactly the certificate with this SHA-256 fingerprint, regardless of its signer.
     Pin(Fingerprint),
-    /// Anybody. Whoever is on the way can read the credentials.
+    /// Any certificate. A machine in the middle can read the credentials.
     Anyone,
 }
 

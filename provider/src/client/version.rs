@@ -22,7 +22,7 @@ pub struct Version {
     pub major: u32,
     /// The release within it.
     pub minor: u32,
-    /// The patch, 0 where there is none.
+    /// The patch, 0 where the version has no third part.
     pub patch: u32,
     /// The whole version, `9.2.11`.
     pub version: String,

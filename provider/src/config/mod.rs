@@ -39,7 +39,7 @@ pub struct Configuration {
 }
 
 impl Configuration {
-    /// The provider block, whose result goes into `session`. Reads the environment of this process.
+    /// The provider block, whose result is stored in `session`. Reads the environment of this process.
     pub fn new(session: Arc<Session>) -> Self {
         Self { session, schema: OnceLock::new(), environment: Environment::of_process() }
     }

@@ -63,7 +63,7 @@ impl<'a> Reader<'a> {
 
     fn identities(&mut self, block: &provider_block::Ssh, passphrase: Option<&SecretString>) -> Vec<Identity> {
         let given = block.private_key.is_some() || block.private_key_file.is_some();
-        // Chosen whole: a key in the environment doesn't stand beside one that is written here.
+        // Chosen whole: a key in the environment is not used beside one that is configured here.
         let (pem, file) = if given {
             (block.private_key.clone(), block.private_key_file.clone())
         } else {

@@ -8,7 +8,7 @@ use super::given::Given;
 use crate::client::{Fingerprint, Trust};
 use crate::framework::{Diagnostics, Path};
 
-/// What one place says of whom to trust.
+/// The trust settings of one source.
 #[derive(Default)]
 pub struct Anchors {
     insecure: Option<Given>,

@@ -47,7 +47,7 @@ pub struct Reader<'a> {
     pub title: &'static str,
     /// The privileges that a read of it needs.
     pub needs: &'static [Need],
-    /// What the cluster has and this provider does not know, as far as it was named.
+    /// The unsupported properties and types of the cluster that were already reported.
     pub unknown: Arc<UnknownProperties>,
     /// What each single failure would do, if a read of this walk has computed it.
     pub simulated: SharedSimulation,
@@ -87,7 +87,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// Warns of what the entries of the noun `N` have and this provider does not know: the data source leaves it out.
+    /// Warns of unsupported properties of the entries of the noun `N`: the data source leaves them out.
     pub fn warn_unknown<N: Rest>(&self, entries: &Json) {
         let Some(key) = N::COLLECTION.key() else { return };
         for entry in entries.as_array().into_iter().flatten() {

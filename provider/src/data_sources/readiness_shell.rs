@@ -31,12 +31,12 @@ pub(super) async fn ask(reader: &Reader<'_>, nodes: &[&str], options: &Json) -> 
     let call = Call::new(reader.call.deadline.min(soon), reader.call.stop.clone());
     let asker = Asker { ssh, call };
     let network = Entry(&options["migration"]).text("network").filter(|network| !network.is_empty());
-    let (told, fences) =
+    let (shells, fences) =
         tokio::join!(join_all(nodes.iter().map(|node| asker.node(node, network.as_deref()))), asker.fences(nodes));
-    let mut told: BTreeMap<String, NodeShell> = nodes.iter().map(|node| (*node).to_owned()).zip(told).collect();
-    asker.pings(&mut told).await;
+    let mut shells: BTreeMap<String, NodeShell> = nodes.iter().map(|node| (*node).to_owned()).zip(shells).collect();
+    asker.pings(&mut shells).await;
     reader.go_on()?;
-    Ok(Shell::Asked { nodes: told, fences })
+    Ok(Shell::Asked { nodes: shells, fences })
 }
 
 struct Asker<'a> {

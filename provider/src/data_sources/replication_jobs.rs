@@ -31,7 +31,7 @@ impl Source for ReplicationJobs {
         }
         let mut runs = Runs::new(reader).await?;
         runs.ask(reader, jobs.iter().filter_map(|job| job.source.clone()).collect()).await?;
-        if jobs.iter().any(|job| !runs.know(job) && !runs.lack(job)) {
+        if jobs.iter().any(|job| !runs.has_run_of(job) && !runs.is_silent_about(job)) {
             // The guest has moved a moment ago.
             runs.ask(reader, runs.online.clone()).await?;
         }
@@ -95,20 +95,20 @@ impl Runs {
     }
 
     /// Whether a node reported this job.
-    fn know(&self, job: &Job) -> bool {
+    fn has_run_of(&self, job: &Job) -> bool {
         let lists = self.answers.values().filter_map(Json::as_array);
         lists.flatten().any(|run| run["id"] == job.id.as_str())
     }
 
-    /// Whether the node that should know of this job did not answer.
-    fn lack(&self, job: &Job) -> bool {
+    /// Whether the node that runs this job did not answer.
+    fn is_silent_about(&self, job: &Job) -> bool {
         job.source.as_ref().is_some_and(|source| self.silent.contains_key(source))
     }
 
     /// Says of which jobs nothing is known, once for each node.
     fn warn(&self, reader: &Reader<'_>, jobs: &[Job]) {
         for (node, error) in &self.silent {
-            let unknown = jobs.iter().filter(|job| job.source.as_ref() == Some(node) && !self.know(job));
+            let unknown = jobs.iter().filter(|job| job.source.as_ref() == Some(node) && !self.has_run_of(job));
             let unknown: Vec<_> = unknown.map(|job| job.id.as_str()).collect();
             if unknown.is_empty() {
                 continue;

@@ -54,7 +54,7 @@ impl Activity {
         UnderWay(self.clone())
     }
 
-    /// Waits, inside a call, until other calls have brought about what `is_done` looks for: in vain once there have been none for a
+    /// Waits, inside a call, until other calls have achieved what `is_done` checks: without success once there have been no calls for a
     /// while, or at `deadline`.
     pub async fn until(&self, deadline: Instant, is_done: impl Fn() -> bool) {
         let _waiting = self.wait();

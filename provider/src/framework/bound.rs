@@ -42,7 +42,7 @@ impl<'a> BoundResource<'a> {
     /// Brings a state of schema version `from` to the current one.
     ///
     /// # Errors
-    /// The diagnostics say what can't be understood.
+    /// The diagnostics name the parts that are invalid.
     pub fn upgrade_state(self, from: i64, state: serde_json::Value) -> Result<Value, Diagnostics> {
         let _under_way = self.provider.activity.begin();
         read::upgrade(self.resource, from, state)

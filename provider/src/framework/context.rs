@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Activity, Diagnostics, Path};
 
-/// Tells work in flight to end soon. Cancelled by core's `Stop`.
+/// Signals operations in flight to end soon. Cancelled by core's `Stop`.
 pub type Stop = CancellationToken;
 
 /// The frame of one operation on one object.
@@ -62,12 +62,12 @@ impl Context {
         Self { activity, ..self }
     }
 
-    /// Tells the user something that doesn't fail the operation.
+    /// Adds a warning, which doesn't fail the operation.
     pub fn warn(&self, summary: impl Into<String>, detail: impl Into<String>) {
         self.lock().warning(summary, detail);
     }
 
-    /// Tells the user something about the attribute at `path` that doesn't fail the operation.
+    /// Adds a warning about the attribute at `path`, which doesn't fail the operation.
     pub fn warn_at(&self, path: Path, summary: impl Into<String>, detail: impl Into<String>) {
         self.lock().warning_at(path, summary, detail);
     }

@@ -7,7 +7,7 @@ use super::Path;
 pub enum Severity {
     /// Stops the operation.
     Error,
-    /// Is shown, and the operation goes on.
+    /// Is shown, and the operation continues.
     Warning,
 }
 

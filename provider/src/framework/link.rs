@@ -15,10 +15,10 @@ use super::{Applied, GivenUp, Resource, Value, shown};
 /// The private data of a plan.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Link {
-    /// The natural id of the object that a change was planned of. Whoever plans a create after that, replaces it.
+    /// The natural id of the object that a change was planned of. A create that is planned after that replaces it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replaces: Option<String>,
-    /// What of the object to be created is known and no secret. Whoever destroys with that, makes room for it.
+    /// The known values of the object to be created, without secrets. A destroy with these makes room for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub creates: Option<Json>,
     /// What gives up its reference to the object to be destroyed: a delete that is refused for that may send it.

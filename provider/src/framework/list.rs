@@ -27,7 +27,7 @@ pub struct Listed {
 #[derive(Debug, Default)]
 pub struct Listing {
     pub objects: Vec<Listed>,
-    /// What to tell the user.
+    /// Diagnostics for the user.
     pub diagnostics: Diagnostics,
 }
 

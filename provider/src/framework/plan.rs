@@ -143,7 +143,7 @@ fn configurable(attribute: &Attribute, prior: &Value, planned: &Value) -> bool {
     (attribute.required || attribute.optional) && !same(attribute, prior.at(name), planned.at(name))
 }
 
-/// What only apply can know: computed values of a new object, volatile ones of an object that is changed on the cluster.
+/// What is unknown until the apply: computed values of a new object, volatile ones of an object that is changed on the cluster.
 fn mark_unknown(schema: &Block, prior: Option<&Value>, config: &Value, planned: &mut Value) {
     let is_written = prior.is_none_or(|prior| {
         !stored_differences(schema, prior, planned).is_empty() || secrets::are_to_send(schema, prior, planned)

@@ -72,11 +72,11 @@ pub struct PlanRequest {
 #[derive(Debug, Default)]
 pub struct Planned {
     pub state: Value,
-    /// What can't be changed in place.
+    /// Attributes that can't be changed in place.
     pub requires_replace: Vec<Path>,
     /// What is left to the apply, or to the plan of a create in place of this object.
     pub link: Link,
-    /// What to tell the user.
+    /// Diagnostics for the user.
     pub diagnostics: Diagnostics,
 }
 
@@ -98,7 +98,7 @@ pub struct ApplyRequest {
 pub struct Applied {
     /// The new state; null where there is no object.
     pub state: Value,
-    /// What to tell the user.
+    /// Diagnostics for the user.
     pub diagnostics: Diagnostics,
 }
 
@@ -107,7 +107,7 @@ pub struct Applied {
 pub struct ReadOutcome {
     /// The refreshed object; null where it is gone.
     pub state: Value,
-    /// What to tell the user.
+    /// Diagnostics for the user.
     pub diagnostics: Diagnostics,
 }
 
@@ -116,7 +116,7 @@ pub struct ReadOutcome {
 pub struct Imported {
     /// The object to start from; core reads it next. Null on errors.
     pub state: Value,
-    /// What to tell the user.
+    /// Diagnostics for the user.
     pub diagnostics: Diagnostics,
 }
 
@@ -206,7 +206,7 @@ impl Provider {
         self.configure.unreachable().is_some()
     }
 
-    /// The same where core goes on with what it has: one error ends the run for all objects, so that one of them says it.
+    /// The same where core continues with the objects it has: one error ends the run for all objects, so that one of them says it.
     pub(super) fn unreachable_once(&self) -> Diagnostics {
         let unreachable = self.configure.unreachable();
         let news = unreachable.filter(|_| !self.is_unreachable_reported.swap(true, Ordering::Relaxed));

@@ -139,7 +139,7 @@ pub trait Resource: Send + Sync {
     /// Changes to the plan that the schema can't express. Pure: the same request always gives the same answer.
     fn modify_plan(&self, _prior: Option<&Value>, _config: &Value, _planned: &mut Value) {}
 
-    /// What a person should know who writes `object` as configuration.
+    /// A note for a person who writes `object` as configuration.
     fn remarks(&self, _object: &Value) -> Vec<String> {
         Vec::new()
     }

@@ -1,24 +1,24 @@
 //! A start that fails, and where its reason is seen.
 //!
 //! Core takes the first line of stdout for the handshake. It shows a line that is no handshake in its error, behind "Unrecognized
-//! remote plugin message:"; without one it guesses that the plugin was not compiled for this machine. What is on stderr goes
-//! into core's debug log only.
+//! remote plugin message:"; without one it guesses that the plugin was not compiled for this machine. Text on stderr is
+//! written to core's debug log only.
 
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
 /// Writes the reason for people to stderr, and for core as the one line on stdout.
-pub(super) fn tell_core(reason: &str) -> ExitCode {
+pub(super) fn report_to_core(reason: &str) -> ExitCode {
     let mut stdout = io::stdout();
     if !stdout.is_terminal() {
         // A core that doesn't read any more is not there any more.
         let _ = writeln!(stdout, "{}", line(reason)).and_then(|()| stdout.flush());
     }
-    tell_person(reason)
+    report_to_person(reason)
 }
 
 /// Writes the reason to stderr.
-pub(super) fn tell_person(reason: &str) -> ExitCode {
+pub(super) fn report_to_person(reason: &str) -> ExitCode {
     // If stderr is closed, there is nowhere left to write to.
     let _ = writeln!(io::stderr(), "{reason}");
     ExitCode::FAILURE

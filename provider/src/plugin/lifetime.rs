@@ -14,7 +14,7 @@ const FIRST_CONNECTION: Duration = Duration::from_secs(90);
 /// from ever being idle, so there is no innocent gap.
 const NO_CONNECTION: Duration = Duration::from_secs(3);
 
-/// The life of the server, shared by all who may end it or must know of its end.
+/// The life of the server, shared by all tasks that may end it or wait for its end.
 #[derive(Clone)]
 pub(super) struct Lifetime(Arc<Inner>);
 

@@ -48,17 +48,17 @@ pub fn serve(provider: impl FnOnce() -> Provider + Send + 'static) -> ExitCode {
         Command::Debug => Mode::Debug,
         Command::Plugin => match Environment::read(|name| env::var(name).ok()) {
             Ok(environment) => Mode::Plugin(environment),
-            Err(error) => return failure::tell_core(&error.to_string()),
+            Err(error) => return failure::report_to_core(&error.to_string()),
         },
         Command::Unknown(argument) => {
-            return failure::tell_person(&format!("Unknown argument {argument:?}.\n\n{}", command::HELP));
+            return failure::report_to_person(&format!("Unknown argument {argument:?}.\n\n{}", command::HELP));
         }
     };
     match catch_unwind(AssertUnwindSafe(|| server::run(mode, provider))) {
         Ok(Ok(())) => ExitCode::SUCCESS,
-        Ok(Err(error)) => failure::tell_core(&format!("The provider could not start: {error}")),
+        Ok(Err(error)) => failure::report_to_core(&format!("The provider could not start: {error}")),
         // The hook has logged the place.
-        Err(_) => failure::tell_core(
+        Err(_) => failure::report_to_core(
             "The provider hit a bug while it started or served. Please report it, with the log of TF_LOG=DEBUG.",
         ),
     }
@@ -68,6 +68,6 @@ pub fn serve(provider: impl FnOnce() -> Provider + Send + 'static) -> ExitCode {
 fn say(text: &str) -> ExitCode {
     match writeln!(io::stdout(), "{text}") {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => failure::tell_person(&format!("The standard output can't be written: {error}")),
+        Err(error) => failure::report_to_person(&format!("The standard output can't be written: {error}")),
     }
 }

@@ -26,7 +26,7 @@ const FLUSH_TIMEOUT: Duration = Duration::from_millis(500);
 pub(super) enum Mode {
     /// The core that started us.
     Plugin(Environment),
-    /// Whoever attaches, one after the other.
+    /// All clients that attach, one after the other.
     Debug,
 }
 

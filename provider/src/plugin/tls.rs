@@ -1,7 +1,7 @@
 //! go-plugin's automatic mutual TLS: each side makes a certificate for this one run and pins the other's.
 //!
 //! Neither webpki nor ring can play core's counterpart: core's certificate is a self-signed authority that is used as
-//! a leaf, which webpki refuses, and its key is P-521, which ring doesn't know. With ring core would send no
+//! a leaf, which webpki refuses, and its key is P-521, which ring doesn't support. With ring core would send no
 //! certificate at all.
 
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, UnixTi
 /// What it takes to be recognised, and to recognise the one client.
 #[derive(Clone)]
 pub(super) struct Identity {
-    /// Goes into the handshake line.
+    /// Part of the handshake line.
     pub(super) certificate: CertificateDer<'static>,
     pub(super) config: Arc<ServerConfig>,
 }
@@ -96,7 +96,7 @@ impl ClientCertVerifier for Pinned {
         rustls::crypto::verify_tls12_signature(message, certificate, signature, algorithms)
     }
 
-    /// The certificate was in our environment, so others may know it too. This proves the possession of its key.
+    /// The certificate was in our environment, so other processes may have it, too. This proves the possession of its key.
     fn verify_tls13_signature(
         &self,
         message: &[u8],

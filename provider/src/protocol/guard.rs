@@ -30,7 +30,7 @@ pub fn note_panic(info: &PanicHookInfo<'_>) {
 /// # Errors
 /// It panicked.
 pub(super) async fn guard<T>(work: impl Future<Output = T>) -> Result<T, Crash> {
-    // Unwinding happens inside of a poll, so whoever catches it is on the thread whose hook was run.
+    // Unwinding happens inside of a poll, so the code that catches it is on the thread whose hook was run.
     AssertUnwindSafe(work).catch_unwind().await.map_err(|payload| Crash::of(payload.as_ref()))
 }
 

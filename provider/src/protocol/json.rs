@@ -10,7 +10,7 @@ use super::malformed::{MAX_DEPTH, Malformed};
 use super::shape::{Shape, ShapeKind};
 use crate::framework::{Step, Value};
 
-/// The value that `bytes` hold, read as `shape`. Members that the schema doesn't know are dropped, missing ones are null.
+/// The value that `bytes` hold, read as `shape`. Members that the schema doesn't have are dropped, missing ones are null.
 ///
 /// # Errors
 /// The place where `bytes` are no JSON or don't fit `shape`.

@@ -139,10 +139,10 @@ impl SshResource for FenceDevice {
     }
 }
 
-/// Why an edit did not come about.
+/// Why an edit failed.
 enum Failed {
     Ssh(Error),
-    Told(Failure),
+    Reported(Failure),
 }
 
 impl From<Error> for Failed {
@@ -172,7 +172,7 @@ async fn edit(
     loop {
         let decide = |text: Option<&str>| {
             let mut cfg = FenceCfg::parse(text.unwrap_or_default().as_bytes());
-            change(&mut cfg, &id).map_err(Failed::Told)?;
+            change(&mut cfg, &id).map_err(Failed::Reported)?;
             complaints = cfg.complaints();
             // The text was read as UTF-8, and what is added is.
             Ok(Edit::Write(String::from_utf8_lossy(&cfg.text()).into_owned()))
@@ -183,7 +183,7 @@ async fn edit(
                 await_quorum(op, &id.to_string(), error).await?;
             }
             Err(Failed::Ssh(error)) => return Err(ambiguous_failure(&id.to_string())(error)),
-            Err(Failed::Told(failure)) => return Err(failure),
+            Err(Failed::Reported(failure)) => return Err(failure),
         }
     }
     if !complaints.is_empty() {
@@ -199,7 +199,7 @@ async fn edit(
     Ok(())
 }
 
-/// Brings a device behind the one that it has to stand behind.
+/// Moves a device behind the one that it has to follow.
 fn place(file: &mut FenceCfg, device: &FenceDevice) -> Result<(), Failure> {
     let Some(other) = &device.after else { return Ok(()) };
     let id = device.device();

@@ -196,7 +196,7 @@ fn service<'a>(status: &'a Json, sid: &str) -> Option<&'a Json> {
     status.as_array().into_iter().flatten().find(|row| row["type"] == "service" && row["sid"] == sid)
 }
 
-/// Whether the group goes, and with it what made `failback = false` stand for an unset one.
+/// Whether the group is removed, and with it the reason why `failback = false` meant an unset one.
 fn gives_up_group(from: &Value, to: &Value) -> bool {
     !from.at("group").is_null()
         && ["group", "failback"].iter().all(|name| to.at(name).is_null())

@@ -1,5 +1,5 @@
 //! Moves from other resource types: our own of PVE 8, and those of the bpg provider. Pure, since core asks this of an
-//! unconfigured provider; what can't be known stays empty and is filled by the read that follows.
+//! unconfigured provider; unknown values stay empty and are filled by the read that follows.
 
 use pve_schemas::ha_node_affinity_rule::AFFINITY;
 use pve_schemas::ha_resource::AUTO_REBALANCE;
@@ -92,7 +92,7 @@ pub(super) fn ha_resource_affinity_rule(source: &MoveSource) -> Moved {
 /// `pve_replication_job`
 pub(super) fn replication_job(source: &MoveSource) -> Moved {
     let state = bpg(source, "replication")?;
-    // The id is GUEST-NUMBER; the parts of it stand beside it since a later version.
+    // The id is GUEST-NUMBER; a later version has its parts as attributes, too.
     let (guest, job) = state["id"].as_str().and_then(|id| id.split_once('-')).unwrap_or_default();
     let part = |name: &str, part: &str| match number(state, name) {
         Value::Null => part.parse().map_or(Value::Null, Value::Number),

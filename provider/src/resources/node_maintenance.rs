@@ -208,7 +208,7 @@ async fn request(op: &OpContext<'_>, what: &str, node: &str) -> Result<(), Failu
     let host = any_node(&members(op).await?, None)?.to_owned();
     let command = Command::new("ha-manager").args(["crm-command", "node-maintenance", what, node]);
     let (ssh, call) = (op.ssh()?, op.call());
-    // The request goes into a file that the lock of all HA configuration guards.
+    // The request is written to a file that the lock of all HA configuration guards.
     let _permit = op.client().permit(LockDomain::Ha, &call).await.map_err(|error| super::explain(node, &error))?;
     loop {
         let output = ssh.run(&host, &command, &call).await.map_err(ssh_failure(node))?;
@@ -265,7 +265,7 @@ async fn wait(
             format!("{node}: {problem}. The request needs an active master; see `pve_ha_status`, then apply again."),
         )
     };
-    // It is asked for already: whatever happens from here on, it may come about.
+    // It is asked for already: whatever happens from here on, the maintenance may begin.
     let open = |failure: Failure| Failure { cause: Cause::Ambiguous, ..failure };
     let call = op.call();
     let mut looks = call.looks("the HA manager to take a request");

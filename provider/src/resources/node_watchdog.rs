@@ -43,7 +43,7 @@ impl SshResource for NodeWatchdog {
         let text = node_file::read(&ssh, node, PATH, &op.call()).await.map_err(ssh_failure(node))?.unwrap_or_default();
         let defaults = Defaults::parse(&text);
         let Some(module) = defaults.module() else { return Ok(None) };
-        // Whoever writes a dash means the same module.
+        // A name with a dash means the same module.
         let known = object.at("module").as_str().filter(|known| is_same_module(known, module));
         let modules = node_file::read(&ssh, node, MODULES, &op.call()).await.map_err(ssh_failure(node))?;
         let active = active_module(&modules.unwrap_or_default(), module);
@@ -157,7 +157,7 @@ async fn refuse_what_does_not_exist(op: &OpContext<'_>, watchdog: &NodeWatchdog)
 }
 
 async fn warn_of_reboot(op: &OpContext<'_>, node: &str, module: &str) -> Result<(), Failure> {
-    // The change is made: what can't be ssh_failure now is ssh_failure by the next plan.
+    // The change is made: the next plan reports a value that can't be read now.
     let Ok(modules) = node_file::read(&op.ssh()?, node, MODULES, &op.call()).await else { return Ok(()) };
     let active = active_module(&modules.unwrap_or_default(), module);
     if active.as_deref().is_some_and(|active| is_same_module(active, module)) {

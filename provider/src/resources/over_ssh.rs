@@ -84,7 +84,7 @@ pub fn ambiguous_failure(object: &str) -> impl Fn(crate::ssh::Error) -> Failure 
     }
 }
 
-/// Waits until a write over SSH may be tried again that was refused for want of quorum, with all other writers.
+/// Waits until a write over SSH may be tried again that was refused without quorum, with all other writers.
 ///
 /// # Errors
 /// The operation ends before there is quorum.

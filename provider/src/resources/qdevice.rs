@@ -193,7 +193,7 @@ impl SshResource for Qdevice {
     }
 }
 
-/// What the host lacks that is to take the place of another one. What can't be found out is for apply to find out.
+/// What the host lacks that is to take the place of another one. The apply checks the rest.
 async fn replaced_too_early(op: &OpContext<'_>, change: Change<'_>) -> Option<String> {
     let address = |object: &Value| object.at("address").as_str().map(str::to_owned);
     let (old, new) = (address(change.prior?)?, address(change.planned)?);
@@ -213,14 +213,14 @@ fn ambiguous(failure: Failure) -> Failure {
 async fn pvecm(op: &OpContext<'_>, look: &Look, command: Command) -> Result<(), Failure> {
     let node = look.node()?.to_owned();
     let mut steps = Vec::new();
-    let mut tell = |line: Line<'_>| {
+    let mut on_line = |line: Line<'_>| {
         tracing::info!(node, "pvecm: {}", line.text());
         if let Line::Out(text) = line {
             steps.push(text.to_owned());
         }
     };
     let command = command.may_take(SETUP_TIMEOUT);
-    let output = op.ssh()?.run_with(&node, &command, &op.call(), &mut tell).await.map_err(ssh_failure(SUBJECT))?;
+    let output = op.ssh()?.run_with(&node, &command, &op.call(), &mut on_line).await.map_err(ssh_failure(SUBJECT))?;
     let Err(error) = output.success() else { return Ok(()) };
     let mut failure = ssh_failure(SUBJECT)(error);
     if let Some(last) = steps.last() {

@@ -85,7 +85,7 @@ impl HaConfig {
         Ok(self)
     }
 
-    /// What placement goes by. What is read or planned here is wholly known.
+    /// The input of placement. All that is read or planned here is wholly known.
     pub fn config(&self, mode: HaMode, crs: &Crs) -> Config {
         let named =
             |(sid, noun): (&String, &HaResource)| Some((sid.as_str().into(), nouns::resource(&noun.clone().into())?));

@@ -18,7 +18,7 @@ use crate::words::{by, counted};
 /// The cluster before any failure.
 pub(super) struct Predictor<'a> {
     pub(super) live: &'a SimulatedCluster,
-    /// What the HA manager looks after.
+    /// The services of the HA manager.
     pub(super) managed: BTreeSet<Name>,
     /// Node and state of each service.
     pub(super) before: BTreeMap<String, (String, State)>,
@@ -217,7 +217,7 @@ impl Predictor<'_> {
     }
 }
 
-/// Nothing can be said of where it goes, and what can't be said doesn't count as survived.
+/// Its target is unknown, and an unknown target doesn't count as survived.
 fn unpredictable(sid: &str, from: &str, why: &str) -> Fate {
     Fate {
         sid: sid.to_owned(),

@@ -53,7 +53,7 @@ pub struct Simulated {
     pub worst: Option<Worst>,
     /// Where services are without any.
     pub placement: Vec<Placed>,
-    /// What else to know.
+    /// Further notes.
     pub notes: Vec<String>,
     /// All of it as Markdown.
     pub markdown: String,
@@ -67,7 +67,7 @@ pub struct InvalidArgument {
     pub problem: String,
 }
 
-/// Failures to be played, one after the other: there may be hundreds, and whoever plays them has other things to attend to.
+/// Failures to be played, one after the other: there may be hundreds, and the caller may stop between two.
 pub struct Simulation<'a> {
     failures: std::vec::IntoIter<BTreeSet<Name>>,
     predictor: fates::Predictor<'a>,
@@ -87,8 +87,8 @@ impl<'a> Simulation<'a> {
         let status = status::of(live);
         let config = Arc::new(ha_config.config(live.mode, &live.crs));
         let unknown = unknown(live, &ha_config);
-        let looked_after = config.resources.iter().filter(|(_, resource)| resource.state != Requested::Ignored);
-        let managed: BTreeSet<Name> = looked_after.map(|(sid, _)| sid.clone()).collect();
+        let not_ignored = config.resources.iter().filter(|(_, resource)| resource.state != Requested::Ignored);
+        let managed: BTreeSet<Name> = not_ignored.map(|(sid, _)| sid.clone()).collect();
         let guests: BTreeMap<Name, Name> =
             live.guests.values().map(|guest| (guest.sid.as_str().into(), guest.node.as_str().into())).collect();
         let bystanders = if live.counts_bystanders { bystanders(live, &managed) } else { Vec::new() };
@@ -149,7 +149,7 @@ fn placement(predictor: &fates::Predictor<'_>) -> Vec<Placed> {
     placed
 }
 
-/// What can't be said of which HA resource, and why.
+/// HA resources whose failover is unknown, and why.
 fn unknown(live: &SimulatedCluster, ha_config: &HaConfig) -> BTreeMap<String, String> {
     let mut unknown = ha_config.unknown.clone();
     unknown.add_services(&live.manager);
@@ -160,7 +160,7 @@ fn unknown(live: &SimulatedCluster, ha_config: &HaConfig) -> BTreeMap<String, St
     ha_config.resources.iter().filter_map(why).collect()
 }
 
-/// Running guests that the HA manager doesn't look after.
+/// Running guests that are not HA resources.
 fn bystanders(live: &SimulatedCluster, managed: &BTreeSet<Name>) -> Vec<Bystander> {
     let running = live.guests.values().filter(|guest| guest.running && !managed.contains(guest.sid.as_str()));
     running.map(|guest| Bystander { node: guest.node.as_str().into(), size: size(guest) }).collect()

@@ -1,4 +1,4 @@
-//! HA objects as the HA manager reads them; none while a part that it goes by is not known.
+//! HA objects as the HA manager reads them; none while a part that it depends on is not known.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -46,7 +46,7 @@ pub fn resource_rule(known: &Partial<HaResourceAffinityRule>) -> Option<Rule> {
     })
 }
 
-/// Which way a node affinity rule goes.
+/// The direction of a node affinity rule.
 pub fn nodes_affinity(affinity: NodesAffinity) -> Affinity {
     match affinity {
         NodesAffinity::Positive => Affinity::Positive,
@@ -54,7 +54,7 @@ pub fn nodes_affinity(affinity: NodesAffinity) -> Affinity {
     }
 }
 
-/// Which way a resource affinity rule goes.
+/// The direction of a resource affinity rule.
 pub fn resources_affinity(affinity: ResourcesAffinity) -> Affinity {
     match affinity {
         ResourcesAffinity::Positive => Affinity::Positive,

@@ -24,11 +24,11 @@ pub enum ReplicaState {
     },
     /// No run has succeeded yet, or the job is being removed.
     None,
-    /// Its source node does not tell.
+    /// Its source node does not report it.
     Unknown,
 }
 
-/// Steps of ages, so that what is reported of a copy does not change while all goes as scheduled.
+/// Steps of ages, so that what is reported of a copy does not change while all runs are as scheduled.
 const STEPS: [(i64, &str); 12] = [
     (300, "5 minutes"),
     (900, "15 minutes"),

@@ -58,7 +58,7 @@ impl Unknown {
         unknown
     }
 
-    /// Services that the HA manager has in a state which this provider does not know.
+    /// Services that the HA manager has in a state which this provider does not support.
     pub(super) fn add_services(&mut self, manager: &Json) {
         for (sid, state) in status::unknown_states(manager) {
             let why = format!("the HA manager has it in the state `{state}`, which this provider does not support");
@@ -101,7 +101,7 @@ impl Unknown {
     }
 }
 
-/// The entries of the noun `N` that have properties which it doesn't know: natural id, properties, entry.
+/// The entries of the noun `N` that have unsupported properties: natural id, properties, entry.
 fn with_unknown<N: Rest>(answer: &Json) -> impl Iterator<Item = (String, Vec<String>, &Json)> {
     let entries = answer.as_array().into_iter().flatten().filter(|entry| N::owns(entry));
     entries.filter_map(|entry| {

@@ -140,7 +140,7 @@ impl ClusterFile {
                 }
                 Err(error) => {
                     lock.forget();
-                    return Err(in_vain(error, held));
+                    return Err(wait_ended_by(error, held));
                 }
             };
             if made.is_success() {
@@ -157,7 +157,7 @@ impl ClusterFile {
                 explained(ssh, node, made.failed(ErrorKind::Failed), call).await
             };
             if refused.kind() != ErrorKind::Locked {
-                return Err(in_vain(refused, held));
+                return Err(wait_ended_by(refused, held));
             }
             held = Some(refused);
             let waiting = waiting.get_or_insert_with(|| call.waiting(format!("the cluster's lock `{}`", self.lock)));
@@ -171,14 +171,14 @@ impl ClusterFile {
                 Err(error) => Err(error),
             };
             if let Err(error) = asked {
-                return Err(in_vain(error, held));
+                return Err(wait_ended_by(error, held));
             }
         }
     }
 }
 
 /// What ended the wait for a lock: if it was the time, then the one who holds it.
-fn in_vain(error: Error, held: Option<Error>) -> Error {
+fn wait_ended_by(error: Error, held: Option<Error>) -> Error {
     match held {
         Some(held) if error.kind() == ErrorKind::Expired => held,
         _ => error,
@@ -205,7 +205,7 @@ impl Lock {
     }
 }
 
-/// Whoever stops waiting for an edit still gives its lock back.
+/// A caller that stops waiting for an edit still releases its lock.
 impl Drop for Lock {
     fn drop(&mut self) {
         if let (true, Ok(runtime)) = (self.held, tokio::runtime::Handle::try_current()) {
@@ -252,8 +252,8 @@ mod tests {
     fn a_wait_for_a_lock_that_ends_in_time_names_who_holds_it() {
         let of = |kind| Error::new(kind, "pve1", "x");
         let held = || Some(of(ErrorKind::Locked));
-        assert_eq!(in_vain(of(ErrorKind::Expired), held()).kind(), ErrorKind::Locked);
-        assert_eq!(in_vain(of(ErrorKind::Unreachable), held()).kind(), ErrorKind::Unreachable);
-        assert_eq!(in_vain(of(ErrorKind::Expired), None).kind(), ErrorKind::Expired);
+        assert_eq!(wait_ended_by(of(ErrorKind::Expired), held()).kind(), ErrorKind::Locked);
+        assert_eq!(wait_ended_by(of(ErrorKind::Unreachable), held()).kind(), ErrorKind::Unreachable);
+        assert_eq!(wait_ended_by(of(ErrorKind::Expired), None).kind(), ErrorKind::Expired);
     }
 }

@@ -19,7 +19,7 @@ use super::login::{Credentials, Denied};
 /// How long reaching, key exchange and login may take together. sshd itself waits for 120 s.
 const LOGIN_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Silence after which the other side is asked for a sign of life, and how often in vain: a node that was fenced says
+/// Silence after which the other side is asked for a sign of life, and how often without response: a node that was fenced says
 /// nothing any more.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 const KEEP_ALIVE_MAX: usize = 3;
@@ -41,7 +41,7 @@ pub(super) struct Connection {
     pub(super) host: String,
 }
 
-/// Whom to connect to, and as whom.
+/// The host to connect to, and the user to log in as.
 pub(super) struct Target<'a> {
     /// The node it is about, or the jump host's address.
     pub(super) node: &'a str,

@@ -94,8 +94,8 @@ impl Attempt<'_> {
         }
     }
 
-    /// The strongest hash for RSA signatures that the server takes. One that doesn't tell is an old one, but even those
-    /// that Proxmox VE 8 and 9 stand on know SHA-2.
+    /// The strongest hash for RSA signatures that the server takes. One that doesn't announce it is an old one, but even those
+    /// of the Debian releases below Proxmox VE 8 and 9 support SHA-2.
     async fn rsa_hash(&self) -> Result<Option<HashAlg>, russh::Error> {
         Ok(self.peer.best_supported_rsa_hash().await?.flatten().or(Some(HashAlg::Sha512)))
     }

@@ -109,7 +109,7 @@ impl Ssh {
         node: &str,
         command: &Command,
         call: &Call,
-        tell: &mut (dyn FnMut(Line<'_>) + Send),
+        on_line: &mut (dyn FnMut(Line<'_>) + Send),
     ) -> Result<Output, Error> {
         let config = &self.inner.config;
         let sent = command
@@ -119,7 +119,7 @@ impl Ssh {
         loop {
             let connection = self.connection(node, call).await?;
             let task = run::Task { connection: &connection, node, command, sent: &sent, config };
-            match task.run(call, tell).await {
+            match task.run(call, on_line).await {
                 Ok(output) => return Ok(output),
                 Err(Broken { dead, begun, error }) => {
                     if dead {

@@ -46,7 +46,7 @@ async fn demand_pmxcfs(ssh: &Ssh, node: &str, call: &Call) -> Result<(), Error> 
     ))
 }
 
-/// Puts a new content in the place of a file, at once: whoever reads it sees the old one or the new one.
+/// Puts a new content in the place of a file, at once: a reader sees the old one or the new one.
 ///
 /// # Errors
 ///

@@ -106,22 +106,22 @@ pub(super) struct Lines {
 
 impl Lines {
     /// Adds a piece, and passes on each line that it completes. `\r` ends a line too: progress is overwritten with it.
-    pub(super) fn add(&mut self, piece: &[u8], mut tell: impl FnMut(&str)) {
+    pub(super) fn add(&mut self, piece: &[u8], mut on_line: impl FnMut(&str)) {
         for part in piece.split_inclusive(|byte| matches!(byte, b'\n' | b'\r')) {
             self.rest.extend_from_slice(part);
             if part.ends_with(b"\n") || part.ends_with(b"\r") {
-                self.flush(&mut tell);
+                self.flush(&mut on_line);
             }
         }
     }
 
     /// Passes on a last line without an end.
-    pub(super) fn flush(&mut self, mut tell: impl FnMut(&str)) {
+    pub(super) fn flush(&mut self, mut on_line: impl FnMut(&str)) {
         let line = std::mem::take(&mut self.rest);
         let line = String::from_utf8_lossy(&line);
         let line = line.trim_end_matches(['\n', '\r']);
         if !line.is_empty() {
-            tell(line);
+            on_line(line);
         }
     }
 }

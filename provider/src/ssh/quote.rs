@@ -3,14 +3,14 @@
 //! sshd hands the command line to the user's login shell. This is the only place where a value is made fit for it; nothing
 //! else ever puts a value into a command line.
 
-/// What can't be a word of a command line.
+/// A text that can't be a word of a command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a word of a command line can't contain a NUL character")]
 pub struct Nul;
 
 /// The word as the shell reads it: one word, taken literally.
 ///
-/// What has no meaning for any shell stays as it is, so that command lines in logs read as people type them. All else goes
+/// What has no meaning for any shell stays as it is, so that command lines in logs read as people type them. All else is put
 /// into single quotes, within which a POSIX shell has no special character but the quote itself.
 ///
 /// # Errors

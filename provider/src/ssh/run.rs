@@ -55,7 +55,7 @@ enum End {
 }
 
 impl Task<'_> {
-    pub(super) async fn run(&self, call: &Call, tell: &mut (dyn FnMut(Line<'_>) + Send)) -> Result<Output, Broken> {
+    pub(super) async fn run(&self, call: &Call, on_line: &mut (dyn FnMut(Line<'_>) + Send)) -> Result<Output, Broken> {
         let limit = self.command.limit(self.config.command_timeout);
         let bounds = Call::new(call.deadline.min(Instant::now() + limit), call.stop.clone());
         let open =
@@ -82,7 +82,7 @@ impl Task<'_> {
             };
             let work = async {
                 tokio::select! {
-                    end = collect(&mut reading, &mut output, tell) => end,
+                    end = collect(&mut reading, &mut output, on_line) => end,
                     () = feed => End::Cut,
                 }
             };
@@ -178,7 +178,11 @@ impl Task<'_> {
 }
 
 /// Reads until the channel's end.
-async fn collect(channel: &mut ChannelReadHalf, output: &mut Output, tell: &mut (dyn FnMut(Line<'_>) + Send)) -> End {
+async fn collect(
+    channel: &mut ChannelReadHalf,
+    output: &mut Output,
+    on_line: &mut (dyn FnMut(Line<'_>) + Send),
+) -> End {
     let (mut out, mut err) = (Lines::default(), Lines::default());
     let mut exit = None;
     let closed = loop {
@@ -192,12 +196,12 @@ async fn collect(channel: &mut ChannelReadHalf, output: &mut Output, tell: &mut 
         match message {
             Some(ChannelMsg::Data { data }) => {
                 output.stdout.extend_from_slice(&data);
-                out.add(&data, |line| tell(Line::Out(line)));
+                out.add(&data, |line| on_line(Line::Out(line)));
             }
             // 1 is stderr; nothing else is defined.
             Some(ChannelMsg::ExtendedData { data, ext: 1 }) => {
                 output.stderr.extend_from_slice(&data);
-                err.add(&data, |line| tell(Line::Err(line)));
+                err.add(&data, |line| on_line(Line::Err(line)));
             }
             Some(ChannelMsg::ExitStatus { exit_status }) => exit = Some((exit_status, None)),
             Some(ChannelMsg::ExitSignal { signal_name, .. }) => exit = Some((255, Some(name(&signal_name)))),
@@ -209,8 +213,8 @@ async fn collect(channel: &mut ChannelReadHalf, output: &mut Output, tell: &mut 
             return End::TooMuch;
         }
     };
-    out.flush(|line| tell(Line::Out(line)));
-    err.flush(|line| tell(Line::Err(line)));
+    out.flush(|line| on_line(Line::Out(line)));
+    err.flush(|line| on_line(Line::Err(line)));
     match exit {
         Some((exit, signal)) => End::Exit { exit, signal, closed },
         None => End::Cut,

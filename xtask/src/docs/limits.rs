@@ -94,7 +94,7 @@ fn literal(value: &Value) -> String {
     }
 }
 
-/// A demand as a sentence of Markdown: `*`, `_` and `[` stand for themselves.
+/// A demand as a sentence of Markdown: `*`, `_` and `[` are escaped.
 fn sentence(subject: &str, demand: &str) -> String {
     let mut sentence = String::new();
     for (position, c) in subject.chars().chain(demand.chars()).enumerate() {

@@ -19,7 +19,7 @@ pub struct Args {
     /// Fail if a test was skipped
     #[arg(long)]
     strict: bool,
-    /// What follows goes to `cargo test`, in place of `--workspace`
+    /// The arguments that follow are passed to `cargo test`, in place of `--workspace`
     #[arg(last = true)]
     cargo: Vec<String>,
 }

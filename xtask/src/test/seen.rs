@@ -19,7 +19,7 @@ pub struct Seen {
 
 impl Seen {
     /// Adds a line such as `test result: ok. 12 passed; 0 failed; 1 ignored; …`, `test a::b ... ignored, WHY` or
-    /// `skipped a::b: WHY`; other lines are none of ours.
+    /// `skipped a::b: WHY`; other lines are skipped.
     pub fn add(&mut self, line: &str) {
         if let Some(counts) = line.strip_prefix("test result: ") {
             return self.add_counts(counts);

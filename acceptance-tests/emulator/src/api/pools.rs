@@ -183,7 +183,7 @@ fn delete(call: &mut Call<'_>) -> ApiResult {
     })
 }
 
-/// Runs `code` under the lock of the users' file, in which the pools stand.
+/// Runs `code` under the lock of the users' file, which contains the pools.
 fn change(call: &mut Call<'_>, prefix: &str, code: impl FnOnce(&mut Call<'_>) -> ApiResult<()>) -> ApiResult {
     super::access::change(call, prefix, code).map(|()| Value::Null)
 }

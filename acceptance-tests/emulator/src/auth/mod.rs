@@ -26,7 +26,7 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// Reads the headers. A cookie goes before `Authorization`.
+    /// Reads the headers. A cookie has precedence over `Authorization`.
     #[must_use]
     pub fn read(headers: &HeaderMap) -> Self {
         let text = |name: &str| headers.get(name).and_then(|v| v.to_str().ok());

@@ -12,7 +12,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_perc
 const LIFETIME: i64 = 7200;
 /// How far in the future it may lie.
 const SKEW: i64 = 300;
-/// Characters `uri_escape` leaves alone, plus `@`, as they stand in tickets.
+/// Characters `uri_escape` leaves alone, plus `@`, as they are in tickets.
 const ESCAPE: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'!').remove(b'@');
 

@@ -190,7 +190,7 @@ impl Commands {
         self.faults.add(fault)
     }
 
-    /// Says what a fence agent answers from now on; what was said last goes first.
+    /// Says what a fence agent answers from now on; the last setting has precedence.
     pub fn script(&self, answer: Scripted) {
         lock(&self.agents).insert(0, answer);
     }

@@ -28,7 +28,7 @@ pub struct Fault {
     /// How many matching requests meet it; null = all.
     #[serde(default = "once")]
     pub count: Option<u64>,
-    pub kind: Kind,
+    pub kind: FaultKind,
     /// For `latency` and `hang`: how long, in milliseconds.
     #[serde(default)]
     pub ms: u64,
@@ -53,7 +53,7 @@ fn once() -> Option<u64> {
 
 /// What happens to a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-pub enum Kind {
+pub enum FaultKind {
     /// The proxy can't connect to the node: not executed.
     #[serde(rename = "595")]
     NoConnection,
@@ -179,20 +179,20 @@ impl Armed {
 fn plan(fault: &Fault) -> Plan {
     let mut plan = Plan { delay: Duration::from_millis(fault.ms), ..Plan::default() };
     match fault.kind {
-        Kind::NoConnection => plan.before = Some(ApiError::proxy(595, "Connection refused")),
-        Kind::BrokenBefore => plan.before = Some(ApiError::proxy(596, "Broken pipe")),
-        Kind::BrokenAfter => plan.after = Some(ApiError::proxy(596, "Connection timed out")),
-        Kind::BadAnswer => plan.after = Some(ApiError::proxy(597, "Connection reset by peer")),
-        Kind::Internal => plan.after = Some(ApiError::proxy(599, "Too many redirections")),
-        Kind::ResetBefore => plan.cut_before = true,
-        Kind::ResetAfter => plan.cut_after = true,
-        Kind::Hang => plan.hang = true,
-        Kind::LockTimeout => plan.lock = Some(LockFault::Timeout),
-        Kind::LockedCommandTimeout => plan.lock = Some(LockFault::CommandTimeout),
-        Kind::NoQuorum => plan.lock = Some(LockFault::NoQuorum),
-        Kind::Unauthorized => plan.before = Some(ApiError::unauthorized("Authentication failed!")),
-        Kind::EditBefore => plan.edit.clone_from(&fault.edit),
-        Kind::Latency => {}
+        FaultKind::NoConnection => plan.before = Some(ApiError::proxy(595, "Connection refused")),
+        FaultKind::BrokenBefore => plan.before = Some(ApiError::proxy(596, "Broken pipe")),
+        FaultKind::BrokenAfter => plan.after = Some(ApiError::proxy(596, "Connection timed out")),
+        FaultKind::BadAnswer => plan.after = Some(ApiError::proxy(597, "Connection reset by peer")),
+        FaultKind::Internal => plan.after = Some(ApiError::proxy(599, "Too many redirections")),
+        FaultKind::ResetBefore => plan.cut_before = true,
+        FaultKind::ResetAfter => plan.cut_after = true,
+        FaultKind::Hang => plan.hang = true,
+        FaultKind::LockTimeout => plan.lock = Some(LockFault::Timeout),
+        FaultKind::LockedCommandTimeout => plan.lock = Some(LockFault::CommandTimeout),
+        FaultKind::NoQuorum => plan.lock = Some(LockFault::NoQuorum),
+        FaultKind::Unauthorized => plan.before = Some(ApiError::unauthorized("Authentication failed!")),
+        FaultKind::EditBefore => plan.edit.clone_from(&fault.edit),
+        FaultKind::Latency => {}
     }
     plan
 }

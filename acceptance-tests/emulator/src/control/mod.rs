@@ -1,4 +1,4 @@
-//! The control plane: `POST /emulator/…` with a JSON body, for whoever drives the cluster from outside.
+//! The control plane: `POST /emulator/…` with a JSON body, for the tests that control the cluster.
 //!
 //! | call | body | does |
 //! |---|---|---|

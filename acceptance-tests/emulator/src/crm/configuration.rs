@@ -48,7 +48,7 @@ pub(super) fn read(world: &World) -> Config {
         Pve::V8 => Policy::Groups(groups),
         Pve::V9 if groups.is_empty() => Policy::Rules(files::rules(world).list.iter().map(rule).collect()),
         Pve::V9 => {
-            // Groups not migrated yet stand for rules, and decide on the failback of their resources.
+            // Groups not migrated yet act as rules, and decide on the failback of their resources.
             for resource in resources.values_mut() {
                 resource.failback = groups::failback(resource, &groups);
             }

@@ -65,7 +65,7 @@ struct Daemons {
     leaving: Leaving,
 }
 
-/// Managers whose node goes down in order.
+/// Managers whose node shuts down in order.
 #[derive(Debug, Default)]
 struct Leaving {
     reported: bool,

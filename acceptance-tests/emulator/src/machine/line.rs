@@ -48,7 +48,7 @@ fn special(line: &str) -> Option<char> {
         match (quote, c) {
             (Some(open), _) if open == c => quote = None,
             (Some('\''), _) => {}
-            // A line that goes on in the next one is two lines.
+            // A line that continues in the next one is two lines.
             (_, '\\') => {
                 if chars.next() == Some('\n') {
                     return Some('\n');

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Invariant: a command line is carried out at once and alone, like an API call; what takes a program time is only counted
-//! (`Outcome::seconds`), and whoever started the command waits.
+//! (`Outcome::seconds`), and the caller of the command waits.
 
 mod fs;
 mod host;
@@ -89,7 +89,7 @@ impl Outcome {
         }
     }
 
-    /// How long whoever started it has to wait.
+    /// How long its caller has to wait.
     #[must_use]
     pub fn delay(&self) -> Duration {
         Duration::from_secs_f64(self.seconds.clamp(0.0, 3600.0))
@@ -112,7 +112,7 @@ pub fn execute(cluster: &Cluster, commands: &Commands, request: &Request) -> Out
     let ended = host.login(&request.line, &mut io);
     let seconds = host.seconds;
     if ended == Err(Stop::Hang) {
-        // It goes on running there, whether anybody listens or not.
+        // It keeps running there, with or without a client.
         host.leave_running();
     }
     if world.nodes.contains_key(&answering) {

@@ -35,7 +35,7 @@ pub fn digest(text: &str) -> String {
     hex(&raw(text))
 }
 
-/// The bytes that the characters stand for.
+/// The bytes of the characters.
 #[must_use]
 pub fn raw(text: &str) -> Vec<u8> {
     text.chars().map(|c| u8::try_from(u32::from(c)).unwrap_or(b'?')).collect()

@@ -159,7 +159,7 @@ async fn guarded(shared: &Arc<Shared>, mut request: Request) -> Result<ApiResult
     if let Some(edit) = fault.edit
         && let Err(refused) = shared.cluster.call_as_root(Method::Put, &edit.path, edit.params)
     {
-        // Whoever asked for the edit relies on it.
+        // The caller that requested the edit relies on it.
         return Ok(Err(refused));
     }
     if let Some(error) = fault.before {
@@ -182,7 +182,7 @@ async fn guarded(shared: &Arc<Shared>, mut request: Request) -> Result<ApiResult
     })
 }
 
-/// A call is carried out by a worker of its own: it goes on waiting for its lock when its client is gone.
+/// A call is carried out by a worker of its own: it continues to wait for its lock when its client has disconnected.
 async fn carry_out(shared: &Arc<Shared>, request: Request) -> Result<ApiResult<Reply>, Cut> {
     let worker = shared.clone();
     let worker = tokio::spawn(async move {

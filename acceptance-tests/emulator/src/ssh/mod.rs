@@ -141,7 +141,7 @@ impl Server {
         }
     }
 
-    /// The port without anybody who listens there.
+    /// The port, on which no process listens.
     fn bind(&self) -> io::Result<TcpSocket> {
         let socket = if self.at.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
         // Connections that were cut may linger there.

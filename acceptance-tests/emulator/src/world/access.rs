@@ -190,8 +190,8 @@ impl Access {
         roles
     }
 
-    /// Walks down the path; what is said further down replaces what was said above. An entry for the user goes
-    /// before one for its groups.
+    /// Walks down the path; what is said further down replaces what was said above. An entry for the user has
+    /// precedence over one for its groups.
     fn roles_at(&self, subject: &str, path: &str) -> BTreeMap<String, bool> {
         if subject == "root@pam" {
             return BTreeMap::from([("Administrator".to_owned(), true)]);

@@ -1,6 +1,6 @@
 //! corosync's configuration: members, votes, the QDevice.
 //!
-//! Invariant: `/etc/pve/corosync.conf` is no stored text but what the world's nodes and QDevice say; whoever writes the file
+//! Invariant: `/etc/pve/corosync.conf` is no stored text but what the world's nodes and QDevice say; a write of the file
 //! changes those.
 
 use serde::{Deserialize, Serialize};
@@ -207,7 +207,7 @@ impl World {
     }
 }
 
-/// The options with the sections they stand in, `totem.version`.
+/// The options with the sections they are in, `totem.version`.
 fn entries(text: &str) -> Vec<(String, String)> {
     let mut sections: Vec<&str> = Vec::new();
     let mut found = Vec::new();

@@ -151,7 +151,7 @@ impl World {
         }
     }
 
-    /// Moves a guest's configuration to another node; a running guest goes on running there.
+    /// Moves a guest's configuration to another node; a running guest keeps running there.
     pub fn move_guest(&mut self, vmid: u32, node: &str) {
         if let Some(guest) = self.guests.get_mut(&vmid) {
             guest.node = node.to_owned();

@@ -76,7 +76,7 @@ pub struct World {
     pub crm: Crm,
     /// The replication jobs' runtime state.
     pub replication: crate::api::replication::State,
-    /// What the nodes know of their backup jobs.
+    /// The state of the backup jobs on the nodes.
     pub backup: crate::api::backup::State,
     /// Notifications on their way, and what became of the others.
     pub notifications: crate::api::notifications::outbox::State,

@@ -33,7 +33,7 @@ pub enum Effect {
     Backup {
         /// Its result.
         result: Box<crate::api::notifications::event::Backup>,
-        /// Whether the result goes to the notification system.
+        /// Whether the result is sent to the notification system.
         notifies: bool,
     },
     /// It fails with this text.

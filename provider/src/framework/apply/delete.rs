@@ -20,7 +20,7 @@ pub(super) async fn delete(mut job: Job<'_>, state: Value, link: &Link) -> Appli
     }
 }
 
-/// The state's object and the one that this process has made are one: only the old entry of the state goes.
+/// The state's object and the one that this process has made are one: only the old entry of the state is removed.
 fn replaced_by_itself(job: &Job<'_>, state: &Value) -> Applied {
     let (title, id) = (job.title(), job.name(state));
     let mut diagnostics = Diagnostics::new();

@@ -6,7 +6,7 @@ use super::{Number, Value};
 use crate::framework::Type;
 
 impl Value {
-    /// The value that `json` means when read as `ty`. Members that the type doesn't know are dropped, missing ones are
+    /// The value that `json` means when read as `ty`. Members that the type doesn't have are dropped, missing ones are
     /// null.
     ///
     /// # Errors

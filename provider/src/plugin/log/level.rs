@@ -12,7 +12,7 @@ pub(super) fn level(variable: impl Fn(&str) -> Option<String>) -> Option<LevelFi
         "WARN" => Some(LevelFilter::WARN),
         "INFO" => Some(LevelFilter::INFO),
         "DEBUG" => Some(LevelFilter::DEBUG),
-        // Core takes JSON, and any word that it doesn't know, for the most.
+        // Core reads JSON, and any unknown word, as the most verbose level.
         _ => Some(LevelFilter::TRACE),
     }
 }

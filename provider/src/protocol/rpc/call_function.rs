@@ -1,4 +1,4 @@
-//! Calls a function. As there are none, the answer is always that.
+//! Calls a function: always an error, since the provider has no functions.
 
 use super::{Backend, Failed, Rpc};
 use crate::framework::Diagnostics;

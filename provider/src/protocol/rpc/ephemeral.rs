@@ -1,4 +1,4 @@
-//! Ephemeral resources: there are none, so all four calls about one are answered alike.
+//! Ephemeral resources: the provider has none, so that all four calls return the same error.
 
 use super::{Backend, Failed, Rpc};
 use crate::framework::Diagnostics;

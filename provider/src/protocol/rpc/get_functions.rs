@@ -1,4 +1,4 @@
-//! The provider's functions: there are none.
+//! The provider's functions: an empty list.
 
 use super::{Backend, Failed, Rpc};
 use crate::framework::Diagnostics;

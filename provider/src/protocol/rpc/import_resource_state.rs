@@ -18,7 +18,9 @@ impl Rpc for Request {
         let resource = backend.provider().resource(&self.type_name)?;
         let schema = resource.schema();
         let mut imported = match &self.identity {
-            Some(identity_value) if self.id.is_empty() => resource.import_identity(&identity::decode(identity_value, schema)?).await,
+            Some(identity_value) if self.id.is_empty() => {
+                resource.import_identity(&identity::decode(identity_value, schema)?).await
+            }
             _ => resource.import(&self.id).await,
         };
         let mut imported_resources = Vec::new();

@@ -1,4 +1,4 @@
-//! Checks the provider block. The configuration goes back as it came: no core uses an altered one.
+//! Checks the provider block. The configuration is returned unchanged: no core uses an altered one.
 
 use super::{Backend, Failed, Rpc};
 use crate::framework::Diagnostics;

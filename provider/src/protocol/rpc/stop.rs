@@ -1,4 +1,4 @@
-//! The user interrupts: what is in flight ends soon, with what it has. The process goes on answering until Shutdown.
+//! The user interrupts: operations in flight end soon, with what they have. The process keeps answering until Shutdown.
 
 use super::{Backend, Failed, Rpc};
 use crate::framework::Diagnostics;

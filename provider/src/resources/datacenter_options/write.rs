@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 use crate::client::Params;
 
 /// The parameters that set and unset options. A PUT replaces the whole property string of an option, so that the properties
-/// which `answer` has there and this provider does not know go along.
+/// which `answer` has there and this provider does not support are sent unchanged.
 pub(super) fn params(changes: &Params, answer: &Json) -> Params {
     let whole = |name: &str, text: &str| match OPTIONS.iter().find(|option| option.name == name) {
         Some(option) => option.with_unknown(text, answer),

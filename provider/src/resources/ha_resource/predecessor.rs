@@ -1,7 +1,7 @@
 //! The record that the HA manager still has of a removed HA resource.
 //!
 //! A DELETE takes the resource out of resources.cfg; the record in manager_status stays until the CRM's next round, and the
-//! LRM goes on with the command it was given for it. A resource that is created in between inherits that record: the LRM has
+//! LRM continues with the command it was given for it. A resource that is created in between inherits that record: the LRM has
 //! answered `missing resource configuration` (exit code 7), from which the CRM makes the state `error`, although Proxmox has
 //! accepted the create.
 
@@ -27,7 +27,7 @@ const LOOK_TIMEOUT: Duration = Duration::from_secs(10);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 /// Waits until the HA manager has dropped its record of an HA resource `sid` that was removed. If that takes too long, or no
-/// HA manager is active, the create goes on, and [`follow`] looks at what becomes of it.
+/// HA manager is active, the create continues, and [`follow`] checks its result.
 pub(super) async fn await_removal(op: &OpContext<'_>, sid: &str) -> Result<(), Failure> {
     let (client, call) = (op.client(), op.call());
     // What was listed for the plan of this very create a few seconds ago will do: this process records its own removals.
@@ -122,7 +122,7 @@ fn has_active_manager(rows: &Json) -> bool {
     status.is_ok_and(|status| status.master.is_some_and(|master| master.state == "active"))
 }
 
-/// What can't be seen is no reason against the create, which has its own way of telling what is wrong with the cluster.
+/// A failed read is no reason against the create, which reports errors of the cluster itself.
 fn unseen(sid: &str, error: &Error) -> Result<(), Failure> {
     tracing::warn!(sid, reason = %explain(sid, error).detail, "it is unknown whether the HA manager still has its \
                                                                record");

@@ -67,7 +67,7 @@ pub(super) async fn missing(op: &OpContext<'_>, look: &Look, address: &str) -> R
 async fn host(op: &OpContext<'_>, node: &str, address: &str) -> Result<Vec<String>, Failure> {
     let mut missing = Vec::new();
     let login = format!("root@{address}");
-    // As pvecm logs in: without anybody to ask.
+    // As pvecm logs in: without a prompt.
     let over = ["-o", "BatchMode=yes", "-o", "ConnectTimeout=10", &login, "dpkg", "-s", "corosync-qnetd"];
     let package = ask(op, node, Command::new("ssh").args(over)).await?;
     let installed = is_installed(&package);

@@ -87,7 +87,7 @@ fn is_planned(state: &Value) -> bool {
 }
 
 /// Whether another job of the guest copies to where this one is configured to. Jobs of one guest change their targets with one
-/// another while it goes round.
+/// another while a rotation is applied.
 async fn is_covered(op: &OpContext<'_>, found: &Value, target: &str) -> bool {
     let Ok(list) = op.client().list(ReplicationJob::COLLECTION, &op.call()).await else { return false };
     let entries: Vec<Json> = list.all().unwrap_or_default();

@@ -17,14 +17,14 @@ use crate::resources::operations::OpContext;
 const POLL_INTERVAL: Duration = Duration::from_secs(2);
 
 /// Why a job can't be removed now.
-pub(super) enum Obstacle {
+pub(super) enum DownNode {
     /// The node that has the guest is down.
     Source(String),
     /// The node that has the copies is down.
     Target(String),
 }
 
-impl Obstacle {
+impl DownNode {
     pub(super) fn node(&self) -> &str {
         match self {
             Self::Source(node) | Self::Target(node) => node,
@@ -33,7 +33,7 @@ impl Obstacle {
 }
 
 /// What keeps Proxmox from removing the job in `entry`.
-pub(super) async fn obstacle(op: &OpContext<'_>, entry: &Json) -> Option<Obstacle> {
+pub(super) async fn obstacle(op: &OpContext<'_>, entry: &Json) -> Option<DownNode> {
     let ends = ends(op, entry).await;
     let nodes = op.client().list(Collection::Nodes, &op.call()).await.ok()?;
     let is_down = |node: &String| {
@@ -42,8 +42,8 @@ pub(super) async fn obstacle(op: &OpContext<'_>, entry: &Json) -> Option<Obstacl
     };
     // With `local` the copies are left alone.
     let copies = ends.copies_to.filter(|_| entry["remove_job"] != "local");
-    let source = ends.source.filter(is_down).map(Obstacle::Source);
-    source.or_else(|| copies.filter(is_down).map(Obstacle::Target))
+    let source = ends.source.filter(is_down).map(DownNode::Source);
+    source.or_else(|| copies.filter(is_down).map(DownNode::Target))
 }
 
 /// Whether the job in `entry` is going to be gone by itself.
@@ -74,7 +74,7 @@ async fn ends(op: &OpContext<'_>, entry: &Json) -> Ends {
     Ends::of(Entry(entry)).at(home.as_deref())
 }
 
-fn stuck(key: &str, obstacle: Option<&Obstacle>, source: Option<&str>) -> String {
+fn stuck(key: &str, obstacle: Option<&DownNode>, source: Option<&str>) -> String {
     let Some(obstacle) = obstacle else {
         let node = source.unwrap_or("the guest's node");
         return format!(
@@ -83,8 +83,8 @@ fn stuck(key: &str, obstacle: Option<&Obstacle>, source: Option<&str>) -> String
         );
     };
     let why = match obstacle {
-        Obstacle::Target(_) => "has the copies that are to be removed first",
-        Obstacle::Source(_) => "has the guest, and its scheduler removes the job",
+        DownNode::Target(_) => "has the copies that are to be removed first",
+        DownNode::Source(_) => "has the guest, and its scheduler removes the job",
     };
     let node = obstacle.node();
     format!(

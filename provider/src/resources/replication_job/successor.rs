@@ -69,7 +69,7 @@ pub(super) async fn look_ahead(op: &OpContext<'_>, state: &ReplicationJob, succe
     }
 }
 
-/// Waits until jobs that are being removed don't stand against `planned` any more.
+/// Waits until jobs that are being removed don't prevent `planned` any more.
 pub(super) async fn make_way(op: &OpContext<'_>, planned: &Value) -> Result<(), Failure> {
     let Some(planned_job) = PlannedJob::of(planned) else { return Ok(()) };
     let own = planned

@@ -1,4 +1,4 @@
-//! Each failure on a card: votes, the load of every node before and after, and why each service goes where it goes.
+//! Each failure on a card: votes, the load of every node before and after, and the reason for each service's node.
 
 use maud::{Markup, html};
 use pve_schemas::data::HaFailoverSimulation;

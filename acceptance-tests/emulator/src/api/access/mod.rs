@@ -57,7 +57,7 @@ fn user_id() -> Prop {
     Prop::string().format(Format::One(USER_ID)).max_length(64)
 }
 
-/// Runs `code` under the lock of the users' file and writes the file; `prefix` goes before whatever fails.
+/// Runs `code` under the lock of the users' file and writes the file; each failure has `prefix` before its text.
 pub(super) fn change<T>(
     call: &mut Call<'_>,
     prefix: &str,
@@ -116,7 +116,7 @@ fn userid_group(call: &Call<'_>, user: &str, privileges: &[&str], groups: Groups
     Ok(())
 }
 
-/// The user themselves, or whoever may modify them. Of several conditions none says why it failed: an unknown user is refused
+/// The user themselves, or a user who may modify them. Of several conditions none says why it failed: an unknown user is refused
 /// like any other.
 fn is_self_or_may_modify(call: &Call<'_>, user: &str) -> ApiResult<()> {
     let is_self = matches!(&call.caller, Caller::User(caller) if caller == user);

@@ -21,7 +21,7 @@ const LOCK_WAIT: i64 = 180;
 pub(super) struct Run<'a> {
     /// Where.
     pub(super) node: &'a str,
-    /// By whom.
+    /// The user who started it.
     pub(super) user: &'a str,
     /// The job whose schedule starts it.
     pub(super) job: Option<&'a str>,
@@ -31,7 +31,7 @@ pub(super) struct Run<'a> {
     pub(super) refused: &'a [u32],
 }
 
-/// Starts a run; its task. There is none where the node has no guest of it, unless it is to back up all.
+/// Starts a run; its task. No task is started where the node has no guest of it, unless it is to back up all.
 pub(super) fn start(world: &mut World, run: &Run<'_>) -> Option<String> {
     let all = is_set(run.options, "all");
     let mut by_node = selection::included(world, run.options);
@@ -63,7 +63,7 @@ pub(super) fn start(world: &mut World, run: &Run<'_>) -> Option<String> {
     Some(upid)
 }
 
-/// Whether the result goes to the addresses of the job instead of the notification system: `notification-mode`, of which `auto`
+/// Whether the result is sent to the addresses of the job instead of the notification system: `notification-mode`, of which `auto`
 /// looks at `mailto`.
 fn is_by_mail(options: &Values) -> bool {
     match options.get("notification-mode").map(perl_text).as_deref() {

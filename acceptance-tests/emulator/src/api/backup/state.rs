@@ -9,7 +9,7 @@ use crate::world::World;
 /// The state of backups that is in no file of the cluster.
 #[derive(Debug, Default)]
 pub struct State {
-    /// What goes wrong with backups of guests.
+    /// The failures of backups of guests.
     pub failing: BTreeMap<u32, Failing>,
     /// The runs so far, the oldest first.
     pub runs: Vec<Record>,

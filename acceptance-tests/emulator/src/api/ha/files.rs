@@ -30,7 +30,7 @@ pub fn groups(world: &World) -> Arc<Sections> {
     parsed(world, GROUPS, group_type(world.profile.pve))
 }
 
-/// The rules as they stand in their file.
+/// The rules as they are in their file.
 #[must_use]
 pub fn rules(world: &World) -> Arc<Sections> {
     parsed(world, RULES, rule_type(world.ha_manager()))

@@ -127,7 +127,7 @@ fn delete(call: &mut Call<'_>) -> ApiResult {
     })
 }
 
-/// The rules as the CRM sees them: while groups aren't migrated yet, these stand among them.
+/// The rules as the CRM sees them: while groups aren't migrated yet, these are among them.
 fn current(world: &World) -> Sections {
     let mut rules = (*files::rules(world)).clone();
     let groups = files::groups(world);

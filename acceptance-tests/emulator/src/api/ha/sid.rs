@@ -6,9 +6,9 @@ use crate::world::{GuestKind, Pve, World};
 /// A resource id in its parts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Sid {
-    /// `vm`, `ct`, or whatever stood before the colon.
+    /// `vm`, `ct`, or any other text before the colon.
     pub(super) kind: String,
-    /// What stood behind it.
+    /// The text after it.
     pub(super) name: String,
 }
 

@@ -10,7 +10,7 @@ const DAYS: [&str; 7] = ["monday", "tuesday", "wednesday", "thursday", "friday",
 /// From a minute of the day until another one, which is not part of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct DailyDuration {
-    /// 0 = Monday; all days if there is none.
+    /// 0 = Monday; all days if it is empty.
     days: Vec<i8>,
     start: u16,
     end: u16,

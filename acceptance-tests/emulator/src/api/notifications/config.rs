@@ -6,7 +6,7 @@ use aws_lc_rs::digest::{SHA256, digest as sha2};
 use serde_json::{Map, Value, json};
 
 use super::file::{File, Section};
-use super::kinds::Kind;
+use super::kinds::SectionKind;
 use crate::error::{ApiError, ApiResult};
 use crate::section_config::bytes;
 use crate::world::World;
@@ -56,20 +56,20 @@ impl Config {
 
     /// The target of that name.
     pub(super) fn target(&self, name: &str) -> Option<&Section> {
-        self.named(name).filter(|section| section.kind != Kind::Matcher)
+        self.named(name).filter(|section| section.kind != SectionKind::Matcher)
     }
 
     /// The section of that kind and name.
     ///
     /// # Errors
     /// 404
-    pub(super) fn find(&self, kind: Kind, name: &str) -> ApiResult<&Section> {
+    pub(super) fn find(&self, kind: SectionKind, name: &str) -> ApiResult<&Section> {
         let found = self.named(name).filter(|section| section.kind == kind);
         found.ok_or_else(|| ApiError::new(404, format!("{} '{name}' not found\n", kind.noun())))
     }
 
     /// The targets or matchers of a kind.
-    pub(super) fn of_kind(&self, kind: Kind) -> impl Iterator<Item = &Section> {
+    pub(super) fn of_kind(&self, kind: SectionKind) -> impl Iterator<Item = &Section> {
         self.sections.iter().filter(move |section| section.kind == kind)
     }
 
@@ -97,7 +97,7 @@ impl Section {
         };
         let mut object: Map<String, Value> =
             self.values.iter().map(|(name, value)| (name.clone(), shown(value))).collect();
-        if let Some(list) = secrets.filter(|_| self.kind == Kind::Webhook).map(|secrets| secrets.list("secret"))
+        if let Some(list) = secrets.filter(|_| self.kind == SectionKind::Webhook).map(|secrets| secrets.list("secret"))
             && !list.is_empty()
         {
             let name = |text: &String| super::pair::Pair::parse(text).map(|pair| format!("name={}", pair.name)).ok();
@@ -113,7 +113,7 @@ impl Section {
         self.values.get(name).and_then(Value::as_str)
     }
 
-    /// A list, empty if there is none.
+    /// A list; empty if it is not set.
     pub(super) fn list(&self, name: &str) -> Vec<String> {
         let items = self.values.get(name).and_then(Value::as_array).into_iter().flatten();
         items.filter_map(Value::as_str).map(str::to_owned).collect()
@@ -138,12 +138,12 @@ fn builtin() -> [Section; 2] {
     };
     [
         section(
-            Kind::Sendmail,
+            SectionKind::Sendmail,
             "mail-to-root",
             json!({"comment": "Send mails to root@pam's email address", "mailto-user": ["root@pam"]}),
         ),
         section(
-            Kind::Matcher,
+            SectionKind::Matcher,
             "default-matcher",
             json!({"comment": "Route all notifications to mail-to-root", "mode": "all", "target": ["mail-to-root"]}),
         ),

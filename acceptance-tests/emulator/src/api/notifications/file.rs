@@ -6,13 +6,13 @@ use std::sync::LazyLock;
 use regex::Regex;
 use serde_json::{Value, json};
 
-use super::kinds::{Check, Field, Kind, Shape};
+use super::kinds::{Check, Field, SectionKind, Shape};
 use crate::section_config::Values;
 
 /// A section of one of the files.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Section {
-    pub(super) kind: Kind,
+    pub(super) kind: SectionKind,
     pub(super) name: String,
     pub(super) values: Values,
 }
@@ -86,7 +86,7 @@ impl File {
 
 fn header(line: &str) -> Option<Section> {
     let (kind, name) = line.split_once(':')?;
-    Some(Section { kind: Kind::parse(kind.trim())?, name: name.trim().to_owned(), values: Values::new() })
+    Some(Section { kind: SectionKind::parse(kind.trim())?, name: name.trim().to_owned(), values: Values::new() })
 }
 
 fn is_list(shape: Shape) -> bool {
@@ -157,7 +157,7 @@ mod tests {
     #[test]
     fn a_comment_has_one_line() {
         let values = Values::from([("comment".to_owned(), json!("a\nb"))]);
-        let section = Section { kind: Kind::Gotify, name: "g1".to_owned(), values };
+        let section = Section { kind: SectionKind::Gotify, name: "g1".to_owned(), values };
         let text = "writing \"notifications.cfg\" failed: verify section 'g1' failed - parameter verification failed - \
                     'comment': value does not match the regex pattern";
         assert_eq!(File::Public.render(&[section]), Err(text.to_owned()));

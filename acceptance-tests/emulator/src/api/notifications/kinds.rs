@@ -5,7 +5,7 @@ use crate::schema::{Prop, Schema};
 
 /// A kind of section.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) enum Kind {
+pub(super) enum SectionKind {
     Sendmail,
     Gotify,
     Smtp,
@@ -129,7 +129,7 @@ const MATCHER: &[Field] = &[
     field("target", Targets),
 ];
 
-impl Kind {
+impl SectionKind {
     /// The kinds of targets, in the order in which the list of all targets names them.
     pub(super) const TARGETS: [Self; 4] = [Self::Sendmail, Self::Gotify, Self::Smtp, Self::Webhook];
 
@@ -219,13 +219,13 @@ mod tests {
 
     #[test]
     fn what_cannot_be_deleted_is_refused_in_the_words_of_serde() {
-        let refused = |kind: Kind, name: &str| kind.check_deletable(&[name.to_owned()]).unwrap_err();
-        assert_eq!(refused(Kind::Gotify, "token"), "unknown variant `token`, expected `comment` or `disable`");
+        let refused = |kind: SectionKind, name: &str| kind.check_deletable(&[name.to_owned()]).unwrap_err();
+        assert_eq!(refused(SectionKind::Gotify, "token"), "unknown variant `token`, expected `comment` or `disable`");
         assert_eq!(
-            refused(Kind::Webhook, "url"),
+            refused(SectionKind::Webhook, "url"),
             "unknown variant `url`, expected one of `comment`, `disable`, `header`, `body`, `secret`"
         );
-        assert_eq!(Kind::Smtp.check_deletable(&["password".to_owned(), "port".to_owned()]), Ok(()));
-        assert!(Kind::Smtp.check_deletable(&["mode".to_owned()]).is_err());
+        assert_eq!(SectionKind::Smtp.check_deletable(&["password".to_owned(), "port".to_owned()]), Ok(()));
+        assert!(SectionKind::Smtp.check_deletable(&["mode".to_owned()]).is_err());
     }
 }

@@ -26,7 +26,7 @@ use crate::error::{ApiError, ApiResult};
 use crate::route::{Call, Permission, Reply, Route};
 use crate::world::World;
 use config::Config;
-use kinds::{Kind, named};
+use kinds::{SectionKind, named};
 
 const ROOM: &str = "/mapping/notifications";
 
@@ -46,21 +46,29 @@ pub fn routes() -> Vec<Route> {
     ];
     let paths = [
         (
-            Kind::Sendmail,
+            SectionKind::Sendmail,
             "/cluster/notifications/endpoints/sendmail",
             "/cluster/notifications/endpoints/sendmail/{name}",
         ),
-        (Kind::Gotify, "/cluster/notifications/endpoints/gotify", "/cluster/notifications/endpoints/gotify/{name}"),
-        (Kind::Smtp, "/cluster/notifications/endpoints/smtp", "/cluster/notifications/endpoints/smtp/{name}"),
-        (Kind::Webhook, "/cluster/notifications/endpoints/webhook", "/cluster/notifications/endpoints/webhook/{name}"),
-        (Kind::Matcher, "/cluster/notifications/matchers", "/cluster/notifications/matchers/{name}"),
+        (
+            SectionKind::Gotify,
+            "/cluster/notifications/endpoints/gotify",
+            "/cluster/notifications/endpoints/gotify/{name}",
+        ),
+        (SectionKind::Smtp, "/cluster/notifications/endpoints/smtp", "/cluster/notifications/endpoints/smtp/{name}"),
+        (
+            SectionKind::Webhook,
+            "/cluster/notifications/endpoints/webhook",
+            "/cluster/notifications/endpoints/webhook/{name}",
+        ),
+        (SectionKind::Matcher, "/cluster/notifications/matchers", "/cluster/notifications/matchers/{name}"),
     ];
     for (kind, all, each) in paths {
         // Of gotify and webhook targets the list has its permission declared twice: the latter, stricter one counts.
         let listing = match kind {
-            Kind::Gotify | Kind::Webhook => Permission::Check(ROOM, &["Mapping.Audit"]),
-            Kind::Matcher => using(),
-            Kind::Sendmail | Kind::Smtp => reading(),
+            SectionKind::Gotify | SectionKind::Webhook => Permission::Check(ROOM, &["Mapping.Audit"]),
+            SectionKind::Matcher => using(),
+            SectionKind::Sendmail | SectionKind::Smtp => reading(),
         };
         routes.extend([
             Route::get(all, move |call| read::list(call, kind)).permission(listing),
@@ -86,8 +94,8 @@ fn using() -> Permission {
 }
 
 /// Who makes a target makes the nodes send requests to wherever it names.
-fn writing(kind: Kind) -> Permission {
-    if kind == Kind::Matcher {
+fn writing(kind: SectionKind) -> Permission {
+    if kind == SectionKind::Matcher {
         return modifying();
     }
     let network =

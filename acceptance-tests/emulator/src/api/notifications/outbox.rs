@@ -1,7 +1,7 @@
 //! The deliveries of a cluster: those that wait, and what became of the others.
 //!
 //! An event is matched and rendered in the second in which it happens. What is sent of it waits here until the emulator's own task
-//! has delivered it, one after the other: two events reach a receiver in their order. The test of a target goes past that queue.
+//! has delivered it, one after the other: two events reach a receiver in their order. The test of a target bypasses that queue.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::world::World;
 /// How many deliveries are kept in mind.
 const KEPT: usize = 1000;
 
-/// The number of the last delivery of all worlds: one that ends when its world is replaced is none of the new world's.
+/// The number of the last delivery of all worlds: one that ends after its world was replaced does not belong to the new world.
 static LAST: AtomicU64 = AtomicU64::new(0);
 
 /// What is to be sent, and what was.

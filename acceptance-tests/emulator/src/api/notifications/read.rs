@@ -4,14 +4,14 @@ use serde_json::{Value, json};
 
 use super::config::Config;
 use super::file::Section;
-use super::kinds::Kind;
+use super::kinds::SectionKind;
 use crate::api::{backup, replication};
 use crate::error::ApiResult;
 use crate::route::Call;
 
 pub(super) fn targets(call: &mut Call<'_>) -> ApiResult {
     let config = Config::read(call.world);
-    let rows: Vec<Value> = Kind::TARGETS.into_iter().flat_map(|kind| config.of_kind(kind)).map(target).collect();
+    let rows: Vec<Value> = SectionKind::TARGETS.into_iter().flat_map(|kind| config.of_kind(kind)).map(target).collect();
     Ok(Value::Array(call.world.any_order(rows)))
 }
 
@@ -24,14 +24,14 @@ fn target(section: &Section) -> Value {
     Value::Object(row)
 }
 
-pub(super) fn list(call: &mut Call<'_>, kind: Kind) -> ApiResult {
+pub(super) fn list(call: &mut Call<'_>, kind: SectionKind) -> ApiResult {
     let config = Config::read(call.world);
     let row = |section: &Section| Value::Object(section.object(config.secrets_of(&section.name)));
     let rows: Vec<Value> = config.of_kind(kind).map(row).collect();
     Ok(Value::Array(call.world.any_order(rows)))
 }
 
-pub(super) fn one(call: &mut Call<'_>, kind: Kind) -> ApiResult {
+pub(super) fn one(call: &mut Call<'_>, kind: SectionKind) -> ApiResult {
     let name = call.params.text("name");
     let config = Config::read(call.world);
     let mut object = config.find(kind, &name)?.object(config.secrets_of(&name));

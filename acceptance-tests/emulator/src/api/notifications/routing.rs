@@ -1,10 +1,10 @@
-//! Which targets an event goes to, and what each of them is sent.
+//! The targets of an event, and the message to each of them.
 
 use super::config::Config;
 use super::delivery::{Delivery, Parcel, gotify, sendmail, smtp, webhook};
 use super::event::Event;
 use super::file::Section;
-use super::kinds::Kind;
+use super::kinds::SectionKind;
 use super::matcher;
 use super::templates::{self, Message};
 use crate::api::options;
@@ -25,7 +25,7 @@ pub(super) struct Sending<'a> {
 pub(super) fn route(world: &World, event: &Event, sender: &str) -> Vec<Delivery> {
     let config = Config::read(world);
     let mut names: Vec<String> = Vec::new();
-    for matcher in config.of_kind(Kind::Matcher).filter(|matcher| !matcher.flag("disable")) {
+    for matcher in config.of_kind(SectionKind::Matcher).filter(|matcher| !matcher.flag("disable")) {
         // A rule that can't be read is an error in the log of the node; the other matchers are not affected.
         if matcher::matches(matcher, event) == Ok(true) {
             names.extend(matcher.list("target"));
@@ -52,11 +52,11 @@ pub(super) fn address(world: &World, config: &Config, target: &Section, event: &
 
 fn pack(sending: &Sending<'_>) -> Result<Parcel, String> {
     match sending.target.kind {
-        Kind::Gotify => gotify::pack(sending).map(Parcel::Http),
-        Kind::Webhook => webhook::pack(sending).map(Parcel::Http),
-        Kind::Smtp => smtp::pack(sending).map(Parcel::Smtp),
-        Kind::Sendmail => sendmail::pack(sending).map(Parcel::Sendmail),
-        Kind::Matcher => Err("a matcher receives nothing".to_owned()),
+        SectionKind::Gotify => gotify::pack(sending).map(Parcel::Http),
+        SectionKind::Webhook => webhook::pack(sending).map(Parcel::Http),
+        SectionKind::Smtp => smtp::pack(sending).map(Parcel::Smtp),
+        SectionKind::Sendmail => sendmail::pack(sending).map(Parcel::Sendmail),
+        SectionKind::Matcher => Err("a matcher receives nothing".to_owned()),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The templates of events, and what they make of an event: a title, a text and a page.
 //!
-//! A template in the cluster's own folder goes before the one that the packages bring along.
+//! A template in the cluster's own folder has precedence over the one from the packages.
 
 use handlebars::{Context, Handlebars, Helper, HelperResult, Output, RenderContext, no_escape};
 use jiff::Timestamp;

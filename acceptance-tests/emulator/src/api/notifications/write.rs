@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::config::{Config, is_builtin};
 use super::file::{File, Section};
-use super::kinds::{Kind, Shape};
+use super::kinds::{SectionKind, Shape};
 use super::matcher::{self, FieldRule, Severities};
 use super::pair::{self, Pair};
 use crate::error::{ApiError, ApiResult};
@@ -12,7 +12,7 @@ use crate::route::Call;
 use crate::schema::Params;
 use crate::section_config::Values;
 
-pub(super) fn create(call: &mut Call<'_>, kind: Kind) -> ApiResult {
+pub(super) fn create(call: &mut Call<'_>, kind: SectionKind) -> ApiResult {
     let name = call.params.text("name");
     change(call, |config, params| {
         let values = given(kind, params)?;
@@ -32,8 +32,8 @@ pub(super) fn create(call: &mut Call<'_>, kind: Kind) -> ApiResult {
     })
 }
 
-/// What is deleted goes before what is set: of a property that is named in both, the new value stays.
-pub(super) fn update(call: &mut Call<'_>, kind: Kind) -> ApiResult {
+/// Deletions come before settings: of a property that is named in both, the new value stays.
+pub(super) fn update(call: &mut Call<'_>, kind: SectionKind) -> ApiResult {
     let name = call.params.text("name");
     change(call, |config, params| {
         let values = given(kind, params)?;
@@ -50,7 +50,7 @@ pub(super) fn update(call: &mut Call<'_>, kind: Kind) -> ApiResult {
             secrets.values.remove(property);
         }
         let (public, mut secret) = split_secrets(kind, values);
-        if kind == Kind::Webhook {
+        if kind == SectionKind::Webhook {
             check_pairs(&public)?;
             keep_secrets(&secrets, &mut secret)?;
         }
@@ -67,14 +67,14 @@ pub(super) fn update(call: &mut Call<'_>, kind: Kind) -> ApiResult {
 }
 
 /// A built-in is there again at the next read, as it was at first.
-pub(super) fn delete(call: &mut Call<'_>, kind: Kind) -> ApiResult {
+pub(super) fn delete(call: &mut Call<'_>, kind: SectionKind) -> ApiResult {
     let name = call.params.text("name");
     change(call, |config, _| {
         config.find(kind, &name)?;
         let refers = |matcher: &&Section| matcher.list("target").contains(&name);
         let users: Vec<&str> =
-            config.of_kind(Kind::Matcher).filter(refers).map(|matcher| matcher.name.as_str()).collect();
-        if kind != Kind::Matcher && !users.is_empty() && !is_builtin(&name) {
+            config.of_kind(SectionKind::Matcher).filter(refers).map(|matcher| matcher.name.as_str()).collect();
+        if kind != SectionKind::Matcher && !users.is_empty() && !is_builtin(&name) {
             return Err(bad_request(format!("cannot delete '{name}', referenced by: {}", users.join(", "))));
         }
         config.sections.retain(|section| section.name != name);
@@ -112,7 +112,7 @@ fn invalid(why: String) -> ApiError {
 }
 
 /// The properties among the parameters, as they are kept.
-fn given(kind: Kind, params: &Params) -> ApiResult<Values> {
+fn given(kind: SectionKind, params: &Params) -> ApiResult<Values> {
     let mut values = Values::new();
     for field in kind.fields() {
         let name = field.name;
@@ -145,7 +145,7 @@ fn normal(name: &str, list: &[String]) -> Result<Vec<String>, String> {
 }
 
 /// The properties of the public file and those of the private one.
-fn split_secrets(kind: Kind, values: Values) -> (Values, Values) {
+fn split_secrets(kind: SectionKind, values: Values) -> (Values, Values) {
     let is_public = |name: &String| kind.field(name).is_some_and(|field| File::Public.keeps(field));
     values.into_iter().partition(|(name, _)| is_public(name))
 }
@@ -166,7 +166,7 @@ fn check_digest(given: &str, current: &str) -> ApiResult<()> {
 }
 
 fn check_recipients(section: &Section) -> ApiResult<()> {
-    let sends_mail = matches!(section.kind, Kind::Sendmail | Kind::Smtp);
+    let sends_mail = matches!(section.kind, SectionKind::Sendmail | SectionKind::Smtp);
     if sends_mail && section.list("mailto").is_empty() && section.list("mailto-user").is_empty() {
         let text = "must at least provide one recipient, either in mailto or in mailto-user";
         return Err(bad_request(text.to_owned()));

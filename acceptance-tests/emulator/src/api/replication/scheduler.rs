@@ -1,4 +1,4 @@
-//! pvescheduler: once a minute every node that is up goes through the jobs of its guests, one after the other.
+//! pvescheduler: once a minute every node that is up runs the due jobs of its guests, one after the other.
 
 use super::state::{JobState, LocalJob, Run, local_jobs};
 use super::{config, parse_job_id};

@@ -78,7 +78,7 @@ fn status(host: &Host<'_>, io: &mut Io, hexadecimal: bool) {
     io.out.push('\n');
 }
 
-/// Grows whenever a node comes or goes.
+/// Grows with each node that joins or leaves.
 fn ring(world: &World) -> i64 {
     world.nodes.values().map(|node| (node.since as i64).rem_euclid(0xfff)).max().unwrap_or(0) + 9
 }

@@ -1,6 +1,6 @@
 //! Fence agents (`fence_ipmilan`, `fence_apc`, …): their requests are recorded, their answers are scripted.
 //!
-//! Like the real ones they take their options as arguments, or, if there are none, as `name=value` lines from the standard
+//! Like the real ones they take their options as arguments, or, without arguments, as `name=value` lines from the standard
 //! input, where no `ps` shows a password.
 
 use std::collections::BTreeMap;

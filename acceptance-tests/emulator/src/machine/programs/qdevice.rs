@@ -51,7 +51,7 @@ pub(super) fn setup(host: &mut Host<'_>, io: &mut Io, params: &Params) -> Run<Do
     steps.say("copying CA cert and initializing on all nodes");
     let (from, to) = (format!("root@[{address}]:{QNETD_STORE}/{CA}"), format!("/etc/pve/{CA}"));
     step!(steps.local(&["scp", "-o", "BatchMode=yes", &from, &to]));
-    // The old store goes once there is something to fill a new one with: what fails before leaves a device connected.
+    // The old store is removed once there is a new certificate: an earlier failure leaves the device connected.
     if has_store {
         let _ = steps.host.remove_tree(QDEVICE_STORE);
     }

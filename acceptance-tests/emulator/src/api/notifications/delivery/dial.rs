@@ -22,7 +22,7 @@ impl Dialer {
         Self { addresses }
     }
 
-    /// Where a connection to that host goes to.
+    /// The address that a connection to that host uses.
     ///
     /// # Errors
     /// The host is not on this machine.

@@ -48,7 +48,7 @@ pub enum Failure {
 }
 
 impl Delivery {
-    /// Delivers it. What goes to the mail transfer agent of the node is handed back.
+    /// Delivers it. A mail to the mail transfer agent of the node is returned.
     ///
     /// # Errors
     /// Why the receiver did not take it.

@@ -1,4 +1,4 @@
-//! Mails by way of the mail transfer agent of the node. There is none here: what it would be given is kept.
+//! Mails by way of the mail transfer agent of the node. The emulator has no such agent: it keeps the mails.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

@@ -91,7 +91,7 @@ fn set_date(event: &mut CalendarEvent, text: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// `[HOURS:]MINUTES[:SECONDS]`. What can't be hours is left out: `25:00` is the minute 25 and the second 0 of every hour.
+/// `[HOURS:]MINUTES[:SECONDS]`. Impossible hours are left out: `25:00` is the minute 25 and the second 0 of every hour.
 fn set_time(event: &mut CalendarEvent, text: &str) -> Result<(), String> {
     const MINUTES: (u32, u32) = (0, 59);
     let parts: Vec<&str> = text.split(':').collect();
