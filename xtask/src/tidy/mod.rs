@@ -1,5 +1,6 @@
 //! `cargo xtask tidy`: the project's rules that the compiler doesn't check.
 
+mod code;
 mod layers;
 mod paths;
 mod pieces;

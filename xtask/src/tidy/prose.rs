@@ -1,24 +1,23 @@
-//! The texts of the project that a person reads: string literals, doc comments that become documentation, Markdown.
+//! The texts of the project that a person reads: string literals and Markdown.
 
-use proc_macro2::{TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 
 /// A text, and the line on which it starts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Text {
-    /// As it is written in the source: of a literal without its quotes, of a doc comment without its slashes.
+    /// As it is written in the source: of a literal without its quotes, of a comment without its slashes.
     pub text: String,
     /// Counted from 1.
     pub line: usize,
 }
 
-/// The string literals of `source` outside of its tests. Doc comments are none of them.
+/// The string literals of `source` outside of its tests. Doc comments are left out.
 pub fn literals(source: &str) -> Vec<Text> {
-    texts(source, false)
-}
-
-/// The doc comments of `source` outside of its tests.
-pub fn doc_comments(source: &str) -> Vec<Text> {
-    texts(source, true)
+    let mut texts = Vec::new();
+    if let Ok(stream) = source.parse() {
+        collect(stream, &mut texts);
+    }
+    texts
 }
 
 /// The lines of `markdown` outside of its code blocks, each only with its [`words`].
@@ -48,36 +47,20 @@ pub fn words(text: &str) -> String {
     words
 }
 
-fn texts(source: &str, docs: bool) -> Vec<Text> {
-    let mut texts = Vec::new();
-    if let Ok(stream) = source.parse() {
-        collect(stream, docs, &mut texts);
-    }
-    texts
-}
-
-fn collect(stream: TokenStream, docs: bool, into: &mut Vec<Text>) {
+fn collect(stream: TokenStream, into: &mut Vec<Text>) {
     let mut trees = stream.into_iter().peekable();
     let mut after_hash = false;
     while let Some(tree) = trees.next() {
         let attribute = after_hash;
         after_hash = is_mark(&tree, '#') || (attribute && is_mark(&tree, '!'));
         match tree {
-            TokenTree::Group(group) if attribute && docs && is_name(group.stream().into_iter().next(), "doc") => {
-                collect(group.stream(), false, into);
-            }
             TokenTree::Group(group) if attribute && is_name(group.stream().into_iter().next(), "doc") => {}
             // `#[cfg(test)] mod tests { … }`: up to the end of its braces.
-            TokenTree::Group(group) if attribute && group.stream().to_string().replace(' ', "") == "cfg(test)" => {
-                for skipped in trees.by_ref() {
-                    let braces = matches!(&skipped, TokenTree::Group(group) if group.delimiter() == proc_macro2::Delimiter::Brace);
-                    if braces || is_mark(&skipped, ';') {
-                        break;
-                    }
-                }
+            TokenTree::Group(group) if attribute && is_for_tests(&group) => {
+                trees.by_ref().find(ends_item);
             }
-            TokenTree::Group(group) => collect(group.stream(), docs, into),
-            TokenTree::Literal(literal) if !docs => {
+            TokenTree::Group(group) => collect(group.stream(), into),
+            TokenTree::Literal(literal) => {
                 let line = literal.span().start().line;
                 if let Some(text) = content(&literal.to_string()) {
                     into.push(Text { text: text.to_owned(), line });
@@ -88,7 +71,17 @@ fn collect(stream: TokenStream, docs: bool, into: &mut Vec<Text>) {
     }
 }
 
-fn is_mark(tree: &TokenTree, mark: char) -> bool {
+/// Whether an attribute is `cfg(test)`.
+pub fn is_for_tests(attribute: &Group) -> bool {
+    attribute.stream().to_string().replace(' ', "") == "cfg(test)"
+}
+
+/// Whether an item ends with `tree`: with its braces, or with a semicolon.
+pub fn ends_item(tree: &TokenTree) -> bool {
+    matches!(tree, TokenTree::Group(group) if group.delimiter() == Delimiter::Brace) || is_mark(tree, ';')
+}
+
+pub fn is_mark(tree: &TokenTree, mark: char) -> bool {
     matches!(tree, TokenTree::Punct(found) if found.as_char() == mark)
 }
 
@@ -118,10 +111,9 @@ mod tests {
     }
 
     #[test]
-    fn doc_comments_are_read_and_literals_are_not() {
+    fn doc_comments_are_no_literals() {
         let source = "//! Module.\n\n/// Doc\n/// of two lines.\nconst T: &str = \"no\";\nstruct S {\n    /// Field.\n    f: u8,\n}";
-        let expected = [text(" Module.", 1), text(" Doc", 3), text(" of two lines.", 4), text(" Field.", 7)];
-        assert_eq!(doc_comments(source), expected);
+        assert_eq!(literals(source), [text("no", 5)]);
     }
 
     #[test]
