@@ -1,4 +1,4 @@
-//! What tests have left behind on a cluster that exists: found by the guests that only tests touch.
+//! Objects that tests have left behind on an existing cluster: found by the guests that only tests touch.
 
 use std::collections::BTreeSet;
 

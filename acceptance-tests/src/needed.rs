@@ -1,4 +1,4 @@
-//! What the tests need beside cargo and the CLI: programs, and Debian's packages that have them.
+//! The programs that the tests need beside cargo and the CLI, and Debian's packages that have them.
 
 /// A program and its package: a real SSH server, its keys and agent, and sudo.
 pub const OPENSSH: &[(&str, &str)] = &[

@@ -1,4 +1,4 @@
-//! What a run of the CLI said.
+//! The output of a run of the CLI.
 
 use std::process::Output;
 

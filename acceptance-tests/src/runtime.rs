@@ -1,4 +1,4 @@
-//! Where emulators and API calls of all tests run.
+//! The runtime of the emulators and API calls of all tests.
 
 use std::future::Future;
 use std::sync::LazyLock;

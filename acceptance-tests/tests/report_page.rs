@@ -13,7 +13,8 @@ use pve_emulator::{Emulator, Options, Release};
 use terraform_provider_pve::framework::Value;
 use terraform_provider_pve::registry;
 
-/// A cluster with something of everything: survived, lost, replicated, negative affinity, too little memory; on demand with a node down.
+/// A cluster with something of everything: survived, lost, replicated, negative affinity, too little memory; on demand
+/// with a node down.
 async fn page(down: Option<&str>) -> String {
     let cluster = Emulator::start(Options { release: Release::V9, ..Options::default() }).await.unwrap();
     {

@@ -1,4 +1,4 @@
-//! What the demo prints: a line for each step, with what it proves and how long it took, and a table at the end.
+//! The output of the demo: a line for each step, with what it proves and how long it took, and a table at the end.
 
 use std::fmt::Display;
 use std::time::{Duration, Instant};

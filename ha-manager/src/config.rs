@@ -1,4 +1,4 @@
-//! What an operator configured: resources, groups or rules, and the datacenter options that steer placement.
+//! The configuration of an operator: resources, groups or rules, and the datacenter options that steer placement.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What a failure would do to a running cluster: where each service would be once the cluster has converged.
+//! Predicts the result of a failure: the node of each service once the cluster has converged.
 //!
 //! A [`Forecast`] starts from the status of a live manager and drives a copy of that manager, with local managers that
 //! always succeed. It assumes that fencing succeeds, and that nodes which fail together are recovered together.
@@ -89,7 +89,8 @@ impl Forecast {
         self.manager.dropped_rules()
     }
 
-    /// The services once the cluster has converged after these nodes failed at once, as long as the rest is quorate; by service id.
+    /// The services once the cluster has converged after these nodes failed at once, as long as the rest is quorate; by
+    /// service id.
     pub fn node_failure(&self, failed: &BTreeSet<Name>) -> Outcome {
         Outcome { manager: self.play(failed, None, self.manager.clone()).0 }
     }

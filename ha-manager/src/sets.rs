@@ -42,8 +42,9 @@ pub fn merge_positive(rules: &[Rule], indices: &[usize]) -> Vec<PositiveSet> {
     sets
 }
 
-/// Which resources are in negative affinity: the negative rules at `indices`, and what follows from them in one step through the
-/// positive sets. What follows is not followed further: with A+B, C+D and A in negative affinity to C, B and D may still be on one node.
+/// Which resources are in negative affinity: the negative rules at `indices`, and what follows from them in one step
+/// through the positive sets. What follows is not followed further: with A+B, C+D and A in negative affinity to C, B
+/// and D may still be on one node.
 pub fn negative_partners(rules: &[Rule], indices: &[usize], sets: &[PositiveSet]) -> BTreeMap<Name, BTreeSet<Name>> {
     let mut direct: BTreeMap<Name, BTreeSet<Name>> = BTreeMap::new();
     for &index in indices {

@@ -121,7 +121,7 @@ mod tests {
         assert!(scores[1] > scores[0]);
     }
 
-    /// Every target's criteria are what one sum over all nodes comes to, to the last bit.
+    /// Every target's criteria equal one sum over all nodes, to the last bit.
     #[test]
     fn shared_sums_change_no_bit() {
         let loads: Vec<f64> = (1..=40).map(|i| f64::from(i * 7919 % 41) / 13.7).collect();

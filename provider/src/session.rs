@@ -1,4 +1,4 @@
-//! What the provider was configured with: shared by all resources and data sources, replaced by each `configure`.
+//! The configured provider: shared by all resources and data sources, replaced by each `configure`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -1,4 +1,4 @@
-//! Where the checkout is, and what is in it.
+//! The folder of the checkout, and its files.
 
 use std::fs;
 use std::io;

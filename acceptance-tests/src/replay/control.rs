@@ -1,4 +1,4 @@
-//! What recordings do to a cluster that no client of its API can do: time, power, guests, files.
+//! The steps of recordings that no client of the API can do: time, power, guests, files.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -1,8 +1,8 @@
 //! Plays recordings of genuine clusters against the emulator and says where the answers differ.
 //!
-//! Every request is sent to the emulator as a client's would, over TLS with bytes as they were recorded. Only what no client can
-//! do (time, power, guests, reading files) bypasses the API. It never sleeps: waiting means advancing the emulator's clock.
-//! `recordings/FORMAT.md` is the definition of the format and of what counts as equal.
+//! Every request is sent to the emulator as a client's would, over TLS with bytes as they were recorded. Only what no
+//! client can do (time, power, guests, reading files) bypasses the API. It never sleeps: waiting means advancing the
+//! emulator's clock. `recordings/FORMAT.md` is the definition of the format and of what counts as equal.
 
 mod case;
 mod client;

@@ -1,4 +1,4 @@
-//! What the receivers of notifications got, compared with what those of the genuine cluster got.
+//! Compares the notifications that the receivers got with those of the genuine cluster.
 
 use super::compare::{Tolerance, differences};
 use crate::receivers::Receivers;

@@ -1,4 +1,4 @@
-//! What a person reads after a replay.
+//! The report of a replay.
 
 use super::play::{Outcome, Verdict};
 use std::fmt;

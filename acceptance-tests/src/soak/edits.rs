@@ -1,4 +1,4 @@
-//! What a person does to managed objects, outside of Terraform.
+//! Edits of managed objects outside of Terraform.
 
 use serde_json::Value as Json;
 

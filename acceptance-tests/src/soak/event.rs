@@ -1,4 +1,4 @@
-//! What happens to a cluster between two plans.
+//! The events of a cluster between two plans.
 
 use std::fmt;
 

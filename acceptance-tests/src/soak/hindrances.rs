@@ -1,4 +1,4 @@
-//! What may keep Terraform from its work, by what has happened and by what the cluster is like now.
+//! The reasons for which Terraform may fail, by the events so far and by the current state of the cluster.
 
 use std::collections::BTreeSet;
 

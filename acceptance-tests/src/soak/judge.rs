@@ -1,4 +1,4 @@
-//! Whether a plan and an apply are as they have to be.
+//! Checks a plan and an apply against the expected changes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

@@ -1,4 +1,4 @@
-//! What is on the cluster, past the provider: of the configured objects their attributes, of everything that it is there.
+//! The state of the cluster without the provider: attributes of the configured objects, and the names of all others.
 
 use std::collections::{BTreeMap, BTreeSet};
 

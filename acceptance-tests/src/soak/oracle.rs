@@ -1,4 +1,4 @@
-//! What the next plan has to say: a pure function of what has happened since the last apply.
+//! The expected result of the next plan: a pure function of the events since the last apply.
 //!
 //! What the cluster does by itself changes nothing. What a person did to a managed object is undone, attribute by attribute.
 

@@ -1,4 +1,4 @@
-//! What may keep a plan or an apply from doing its work, and how a diagnostic has to name it.
+//! The reasons for which a plan or an apply may fail, and how a diagnostic has to name them.
 
 use serde_json::{Value as Json, json};
 

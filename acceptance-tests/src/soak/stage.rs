@@ -1,4 +1,4 @@
-//! Where events take place: an emulated cluster, driven by its API as people do and by its control plane as fate does.
+//! An emulated cluster for the events: people use its API, failures its control plane.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What can go wrong between this process and Proxmox, typed.
+//! The failures between this process and Proxmox, typed.
 //!
 //! No layer above the client ever parses a text: [`ErrorKind`] says what a failure means for the
 //! caller, and the rest of [`Error`] is for people to read.

@@ -1,8 +1,8 @@
 //! Responses that can't be from pveproxy.
 //!
 //! Over TLS it never redirects, sends no `WWW-Authenticate`, answers 501 rather than 404 for an unknown path, and
-//! whatever it says in a body below `/api2/json` is its JSON envelope or plain text. Any other response is from a server in front of it or in
-//! its place, which has not forwarded the request.
+//! whatever it says in a body below `/api2/json` is its JSON envelope or plain text. Any other response is from a
+//! server in front of it or in its place, which has not forwarded the request.
 
 use http::header::{CONTENT_TYPE, HeaderName, LOCATION, WWW_AUTHENTICATE};
 use reqwest::Method;

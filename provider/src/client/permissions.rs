@@ -1,4 +1,4 @@
-//! What the user or token may do, as `/access/permissions` reports it.
+//! The permissions of the user or token, as `/access/permissions` reports it.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! What exists, for creates: one list per walk, with this process's own writes applied to it.
+//! The existing objects, for creates: one list per walk, with this process's own writes applied to it.
 //!
 //! A create asks only to say something better than Proxmox's "already defined", which remains the
 //! guard. So a list that is some minutes old is good enough for "absent", and "present" has to be

@@ -1,5 +1,5 @@
-//! Which certificates to trust. Chosen as a whole, as the credentials are: a variable left over from elsewhere must not switch off the trust
-//! anchor that is configured.
+//! Which certificates to trust. Chosen as a whole, as the credentials are: a variable left over from elsewhere must not
+//! switch off the trust anchor that is configured.
 
 use pve_schemas::ProviderBlock;
 

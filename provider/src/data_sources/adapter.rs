@@ -1,4 +1,4 @@
-//! What all data sources have in common: arguments in, answers fetched, noun out.
+//! The common part of all data sources: arguments in, answers fetched, noun out.
 
 use std::fmt::Display;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};

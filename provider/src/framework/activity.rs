@@ -1,4 +1,4 @@
-//! What core asks at the same time: while it plans one object, a destroy can wait for what is planned of others.
+//! The concurrent calls of core: while it plans one object, a destroy can wait for the plans of others.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -54,8 +54,8 @@ impl Activity {
         UnderWay(self.clone())
     }
 
-    /// Waits, inside a call, until other calls have achieved what `is_done` checks: without success once there have been no calls for a
-    /// while, or at `deadline`.
+    /// Waits, inside a call, until other calls have achieved what `is_done` checks: without success once there have
+    /// been no calls for a while, or at `deadline`.
     pub async fn until(&self, deadline: Instant, is_done: impl Fn() -> bool) {
         let _waiting = self.wait();
         let mut quiet = None;

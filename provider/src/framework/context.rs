@@ -1,4 +1,4 @@
-//! What every operation is given: until when it may run, when to stop, and where warnings go.
+//! The context of every operation: its deadline, its stop token, and its warnings.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,4 +1,4 @@
-//! What `#[tf(…)]` says of an attribute or a block, as it is read back from the JSON Schema.
+//! The `#[tf(…)]` options of an attribute or a block, as they are read back from the JSON Schema.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Where in an object something is: the steps of an attribute path.
+//! Attribute paths: the steps from an object to a part of it.
 
 use std::fmt;
 

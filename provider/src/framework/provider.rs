@@ -206,7 +206,8 @@ impl Provider {
         self.configure.unreachable().is_some()
     }
 
-    /// The same where core continues with the objects it has: one error ends the run for all objects, so that one of them says it.
+    /// The same where core continues with the objects it has: one error ends the run for all objects, so that one of
+    /// them says it.
     pub(super) fn unreachable_once(&self) -> Diagnostics {
         let unreachable = self.configure.unreachable();
         let news = unreachable.filter(|_| !self.is_unreachable_reported.swap(true, Ordering::Relaxed));

@@ -1,4 +1,4 @@
-//! What objects are called in the configuration.
+//! The labels of objects in the configuration.
 
 use std::collections::BTreeSet;
 

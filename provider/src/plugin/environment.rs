@@ -1,4 +1,4 @@
-//! What core says in the environment of the process it starts.
+//! The environment variables that core sets for the process.
 
 use std::ops::RangeInclusive;
 use std::path::PathBuf;

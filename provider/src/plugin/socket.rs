@@ -1,4 +1,4 @@
-//! Where core connects to: a unix socket in a folder that only this user may enter, or a local port on Windows.
+//! The address that core connects to: a unix socket in a folder that only this user may enter, or a local port on Windows.
 
 use std::io;
 use std::path::{Path, PathBuf};

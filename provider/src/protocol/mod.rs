@@ -1,8 +1,8 @@
 //! The wire: what core says in tfplugin5, in our values, and back.
 //!
-//! This layer only ever translates. It is independent of Proxmox and decides nothing about a plan or a state: every call is passed to
-//! one method of [`framework::Provider`](crate::framework::Provider), and core is always answered with a message and
-//! diagnostics, never with a gRPC status, not even after a panic.
+//! This layer only ever translates. It is independent of Proxmox and decides nothing about a plan or a state: every
+//! call is passed to one method of [`framework::Provider`](crate::framework::Provider), and core is always answered
+//! with a message and diagnostics, never with a gRPC status, not even after a panic.
 
 mod diagnostics;
 mod dynamic;

@@ -277,7 +277,8 @@ impl Writer<'_> {
         let params = |object| self.resource.noun.model(object).map(|options| to_params(&options));
         let (old, new) = (params(from)?, params(to)?);
         let mut changes = new.since(&old);
-        // What another resource of this apply has set is its own by now: the new object, where that is made before the old one is destroyed.
+        // What another resource of this apply has set is its own by now: the new object, where that is made before the
+        // old one is destroyed.
         let made = self.op.configured.preflight.made_of(DatacenterOptions::NAME, from);
         let is_made = |name: &str| OPTIONS.iter().any(|option| option.name == name && made.contains(option.attribute));
         changes.retain_deleted(|name| !is_made(name));

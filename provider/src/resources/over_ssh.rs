@@ -1,5 +1,5 @@
-//! What the nouns on the nodes have in common beside their operations: the nodes, the cluster's files, quorum, and what a failed command
-//! means.
+//! The common part of the nouns on the nodes, beside their operations: the nodes, the cluster's files, quorum, and the
+//! meaning of failed commands.
 
 use std::sync::Arc;
 

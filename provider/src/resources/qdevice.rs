@@ -1,5 +1,5 @@
-//! The QDevice: `pvecm` sets it up and removes it in many steps and can't continue an interrupted set-up. Its existing parts are
-//! looked up first, so that an interrupted set-up is completed, and a daemon that doesn't run is started.
+//! The QDevice: `pvecm` sets it up and removes it in many steps and can't continue an interrupted set-up. Its existing
+//! parts are looked up first, so that an interrupted set-up is completed, and a daemon that doesn't run is started.
 
 mod checks;
 mod look;

@@ -1,4 +1,4 @@
-//! Whether a guest's disks are there when it starts on another node.
+//! Checks that a guest's disks are available when it starts on another node.
 
 use pve_schemas::data::failover_simulation::DiskState;
 

@@ -1,4 +1,4 @@
-//! What one failure does: to the HA resources, and to the nodes that take them over.
+//! The effects of one failure: on the HA resources, and on the nodes that take them over.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! What a failure would do to the cluster as it is, or as a plan will make it.
+//! Predicts the effects of failures on the cluster as it is, or as a plan will make it.
 //!
 //! This layer only ever computes: answers of Proxmox in, verdicts and words out. It asks for nothing, and takes the time as
 //! an argument. [`pve_ha_manager`] alone decides where services go.

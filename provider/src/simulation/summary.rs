@@ -1,4 +1,4 @@
-//! What is kept of the failures that were played: a line here and there, and the worst of them. All of them with every service
+//! The summary of the simulated failures: some lines, and the worst failures in full. All of them with every service
 //! that moves would be hundreds of megabytes in a large cluster.
 
 use pve_schemas::data::failover_simulation::{Scenario, Worst};

@@ -1,6 +1,6 @@
 //! A file below `/etc/pve`, changed as Proxmox does it: under its cluster-wide lock, by a rename.
 //!
-//! What is between the changed sections is never touched: the caller gets the whole text and gives a whole text back.
+//! The text between the changed sections is never touched: the caller gets the whole text and gives a whole text back.
 
 use std::sync::Arc;
 use std::time::Duration;

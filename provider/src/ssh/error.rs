@@ -1,4 +1,4 @@
-//! What can go wrong between this process and a node's shell, typed.
+//! The failures between this process and a node's shell, typed.
 
 use crate::source::Source;
 

@@ -9,9 +9,9 @@
 //! * [`Ssh::new`] takes a [`Config`] and connects to nothing. An `Ssh` is cheap to clone; all clones share one connection
 //!   per node, opened when the first command needs it and opened anew when it has died.
 //! * Every operation takes a [`Call`]: a deadline and a stop token. A command that changes nothing says so by
-//!   [`Command::reading`]: it is repeated when the connection was cut, and dropped at once on a stop. Any other that has
-//!   begun is waited for up to 5 s after a stop; if its exit status does not arrive, the error is [`ErrorKind::Ambiguous`]: look what is
-//!   there, then decide.
+//!   [`Command::reading`]: it is repeated when the connection was cut, and dropped at once on a stop. Any other that
+//!   has begun is waited for up to 5 s after a stop; if its exit status does not arrive, the error is
+//!   [`ErrorKind::Ambiguous`]: look what is there, then decide.
 //! * A non-zero exit code is an answer, not an error, until [`Output::success`] makes it one.
 //! * Files below `/etc/pve` are changed by [`ClusterFile::edit`], under Proxmox's own lock; other files by
 //!   [`node_file::replace`].

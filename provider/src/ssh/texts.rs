@@ -1,4 +1,4 @@
-//! What Proxmox' own programs print when they have done nothing; each text once, with its emitter.
+//! The messages of Proxmox's programs when they have done nothing; each text once, with its emitter.
 
 use super::error::ErrorKind;
 

@@ -1,4 +1,4 @@
-//! What is wrong with a cluster's HA, in words.
+//! The problems of a cluster's HA, in words.
 
 use super::ha_status::{DEAD, DRIFT, HaNode, HaStatus, Lrm, Service};
 

@@ -1,4 +1,4 @@
-//! What `pvecm status` and `corosync-quorumtool -siH` print: the votes as votequorum counts them.
+//! The output of `pvecm status` and `corosync-quorumtool -siH`: the votes as votequorum counts them.
 
 /// The votes.
 #[derive(Debug, Clone, PartialEq, Eq)]

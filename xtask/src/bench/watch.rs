@@ -1,4 +1,4 @@
-//! What the provider's processes use, read from `/proc` while they live.
+//! The resources that the provider's processes use, read from `/proc` while they live.
 //!
 //! `VmHWM` and the CPU times only grow, so what the last look before a process ends misses is what it used since: a few
 //! milliseconds. More looks would take from the CPU that is measured. CPU times come in ticks of 10 ms.

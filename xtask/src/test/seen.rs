@@ -1,4 +1,4 @@
-//! What the lines of `cargo test` add up to.
+//! The results in the lines of `cargo test`, summed up.
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};

@@ -241,7 +241,7 @@ struct Upgrade {
     node: Option<String>,
 }
 
-/// A version is installed on a node or on all of them; without one the last node comes to run the new release, too.
+/// A version is installed on a node or on all of them; without one the last node is upgraded to the new release, too.
 fn upgrade(shared: &Shared, upgrade: &Upgrade) -> Outcome {
     let mut world = shared.cluster.world();
     match &upgrade.version {

@@ -1,4 +1,4 @@
-//! Whether a command line reads its standard input: only then its caller has to wait for the input's end.
+//! Finds out whether a command line reads its standard input: only then its caller has to wait for the input's end.
 
 use super::line;
 use super::programs::base_name;

@@ -263,7 +263,7 @@ pub fn all_privileges(pve: Pve) -> BTreeSet<String> {
     common.split_whitespace().chain(own.split_whitespace()).map(str::to_owned).collect()
 }
 
-/// The roles Proxmox brings along.
+/// The built-in roles of Proxmox.
 #[must_use]
 pub fn builtin_roles(pve: Pve) -> &'static BTreeMap<String, BTreeSet<String>> {
     static OF_8: LazyLock<BTreeMap<String, BTreeSet<String>>> = LazyLock::new(|| new_builtin_roles(Pve::V8));

@@ -1,6 +1,7 @@
 //! The cluster's locks as API calls take them: folders below `/etc/pve/priv/lock`, like those that commands on nodes make.
 //!
-//! Facts of `PVE::Cluster`: a caller that finds a lock taken retries each second, ten times in all, and so gives up after nine seconds.
+//! Facts of `PVE::Cluster`: a caller that finds a lock taken retries each second, ten times in all, and so gives up
+//! after nine seconds.
 
 use std::collections::BTreeMap;
 

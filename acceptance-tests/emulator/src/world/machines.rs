@@ -1,4 +1,4 @@
-//! What is on the machines themselves: local files, services, packages, the watchdog. Machines are the nodes, and hosts
+//! The machines themselves: local files, services, packages, the watchdog. Machines are the nodes, and hosts
 //! outside the cluster on which a QDevice's network daemon can run.
 //!
 //! Invariant: nothing below `/etc/pve` is here; that is the cluster's.
@@ -19,7 +19,7 @@ pub const HA_DEFAULTS: &str = "/etc/default/pve-ha-manager";
 
 const HA_DEFAULTS_TEXT: &str = "# select watchdog module (default is softdog)\n#WATCHDOG_MODULE=ipmi_watchdog\n";
 
-/// The watchdog drivers that a kernel of Proxmox VE brings along.
+/// The watchdog drivers of the kernels of Proxmox VE.
 pub const WATCHDOG_MODULES: [&str; 8] =
     ["softdog", "ipmi_watchdog", "iTCO_wdt", "hpwdt", "sp5100_tco", "wdat_wdt", "i6300esb", "ib700wdt"];
 
@@ -74,7 +74,7 @@ impl Machine {
         machine
     }
 
-    /// The packages that a release brings along, in place of those that were there.
+    /// The packages of a release, in place of the installed ones.
     pub fn install(&mut self, profile: &Profile) {
         let (cluster, corosync, agents) = match profile.pve {
             Pve::V8 => ("8.1.2", "3.1.9-pve1", "4.12.1-2~deb12u1"),

@@ -1,7 +1,8 @@
 //! The state of the whole cluster. What Proxmox keeps in files below `/etc/pve` is kept here as those texts, so that
 //! digests come out right; everything else is plain data.
 //!
-//! Invariant: there is one world behind one lock, and it does not change while a handler runs; only [`World::catch_up`] moves time.
+//! Invariant: there is one world behind one lock, and it does not change while a handler runs; only [`World::catch_up`]
+//! moves time.
 
 pub mod access;
 pub mod corosync;

@@ -1,4 +1,4 @@
-//! What names the objects of each resource type.
+//! The identity schemas of all resource types.
 
 use super::{Backend, Failed, Rpc};
 use crate::framework::Diagnostics;

@@ -21,8 +21,9 @@ impl Rpc for Request {
         if self.version == schema.version
             && let Some(state) = self.raw_state.as_ref().filter(|state| !state.json.is_empty())
         {
-            // The usual case. Core reads a number from msgpack ten times as fast as from its own JSON, and again each time
-            // it writes it; a state that doesn't fit the schema is returned unchanged, since core reports best what is wrong with it.
+            // The usual case. Core reads a number from msgpack ten times as fast as from its own JSON, and again each
+            // time it writes it; a state that doesn't fit the schema is returned unchanged, since core reports best
+            // what is wrong with it.
             let mut diagnostics = Diagnostics::new();
             let upgraded_state = match json::decode(&state.json, Shape::of(schema)) {
                 Ok(state) => dynamic::encode(&state, Shape::of(schema), &mut diagnostics),

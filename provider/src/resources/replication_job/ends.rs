@@ -1,4 +1,4 @@
-//! Where the copies of a job go. Proxmox turns a job round when its guest moves, so that the target in its file is not always
+//! Source and target of a job. Proxmox swaps them when the guest moves, so that the target in its file is not always
 //! the one that was configured.
 
 use pve_schemas::ReplicationJob;

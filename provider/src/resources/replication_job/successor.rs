@@ -1,4 +1,5 @@
-//! Whether a job can be created at all, checked before another one is deleted for it, and explained after Proxmox has refused it.
+//! The conditions under which a job can be created: checked before another one is deleted for it, and explained after
+//! Proxmox has refused it.
 
 use pve_schemas::ReplicationJob;
 use pve_schemas::replication_job::{Ends, is_being_removed};

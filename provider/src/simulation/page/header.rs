@@ -1,4 +1,4 @@
-//! What the reader sees first: which cluster, what is down now, and both verdicts.
+//! The header: the cluster, the nodes that are down now, and both verdicts.
 
 use std::fmt::Display;
 

@@ -1,4 +1,4 @@
-//! What becomes of an HA resource in a failure, and how the page shows it.
+//! The state of an HA resource after a failure, and how the page shows it.
 
 use maud::{Markup, html};
 use pve_schemas::data::failover_simulation::{DiskState, Fate, Scenario, ServiceState};

@@ -116,8 +116,8 @@ fn userid_group(call: &Call<'_>, user: &str, privileges: &[&str], groups: Groups
     Ok(())
 }
 
-/// The user themselves, or a user who may modify them. Of several conditions none says why it failed: an unknown user is refused
-/// like any other.
+/// The user themselves, or a user who may modify them. Of several conditions none says why it failed: an unknown user
+/// is refused like any other.
 fn is_self_or_may_modify(call: &Call<'_>, user: &str) -> ApiResult<()> {
     let is_self = matches!(&call.caller, Caller::User(caller) if caller == user);
     if is_self || userid_group(call, user, &["User.Modify"], Groups::Unnamed).is_ok() {

@@ -8,8 +8,8 @@
 //!  permissions, selection          what they demand
 //! ```
 //!
-//! Invariant: jobs are in `/etc/pve/jobs.cfg`; the time of a node's last run is in that node's state alone, and its result in the
-//! node's tasks.
+//! Invariant: jobs are in `/etc/pve/jobs.cfg`; the time of a node's last run is in that node's state alone, and its
+//! result in the node's tasks.
 
 mod config;
 mod coverage;

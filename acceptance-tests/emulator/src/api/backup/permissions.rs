@@ -1,4 +1,5 @@
-//! Who may set which parameter of a job or a run: `assert_param_permission_*` of `PVE::API2::Backup` and `PVE::API2::VZDump`.
+//! The privileges that each parameter of a job or a run needs: `assert_param_permission_*` of `PVE::API2::Backup` and
+//! `PVE::API2::VZDump`.
 //!
 //! Invariant: root@pam itself, not one of its tokens, may set everything.
 

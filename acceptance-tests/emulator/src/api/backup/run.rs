@@ -63,8 +63,8 @@ pub(super) fn start(world: &mut World, run: &Run<'_>) -> Option<String> {
     Some(upid)
 }
 
-/// Whether the result is sent to the addresses of the job instead of the notification system: `notification-mode`, of which `auto`
-/// looks at `mailto`.
+/// Whether the result is sent to the addresses of the job instead of the notification system: `notification-mode`, of
+/// which `auto` looks at `mailto`.
 fn is_by_mail(options: &Values) -> bool {
     match options.get("notification-mode").map(perl_text).as_deref() {
         Some("legacy-sendmail") => true,

@@ -1,4 +1,4 @@
-//! What deleting a resource does to the rules.
+//! Removes a deleted resource from the rules.
 
 use serde_json::Value;
 

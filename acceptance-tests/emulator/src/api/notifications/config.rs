@@ -1,4 +1,4 @@
-//! The configuration: both files, parsed, together with what `proxmox-notify` brings along.
+//! The configuration: both files, parsed, together with the built-in objects of `proxmox-notify`.
 //!
 //! Invariant: the built-in target and the built-in matcher are always there, whatever the files say.
 

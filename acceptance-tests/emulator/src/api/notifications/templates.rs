@@ -68,7 +68,7 @@ fn timestamp(
     Ok(())
 }
 
-/// Subject and body of a template that the packages bring along.
+/// Subject and body of a template of the packages.
 fn builtin(template: &str) -> [&'static str; 2] {
     match template {
         "test" => ["Test notification \n", "This is a test of the notification target '{{target}}'.\n"],

@@ -1,6 +1,6 @@
 //! `/etc/pve/datacenter.cfg`, read and written as `PVE::DataCenterConfig` does.
 //!
-//! What was stored before is written anew from its parsed form at the next write; what is set stays as it was sent.
+//! A write formats the stored options anew from their parsed form; the options that it sets stay as they were sent.
 
 use std::collections::BTreeMap;
 

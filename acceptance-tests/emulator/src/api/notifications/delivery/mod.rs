@@ -1,4 +1,4 @@
-//! What targets are sent, and the sending. It blocks, so that it runs on a thread of its own.
+//! The messages to targets, and their delivery. It blocks, so that it runs on a thread of its own.
 
 mod dial;
 pub(super) mod gotify;
