@@ -7,6 +7,7 @@
 #![deny(missing_docs)]
 
 pub mod backup;
+pub mod backup_job;
 pub mod data;
 pub mod datacenter_options;
 pub mod fence_device;
@@ -24,6 +25,7 @@ pub mod replication_job;
 pub mod rest;
 pub mod value;
 
+pub use backup_job::{BackupJob, PartialBackupJob};
 pub use datacenter_options::DatacenterOptions;
 pub use fence_device::FenceDevice;
 pub use ha_group::{HaGroup, PartialHaGroup};

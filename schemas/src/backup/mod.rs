@@ -4,8 +4,10 @@
 
 mod coverage;
 mod parts;
+mod run;
 mod words;
 
 pub use coverage::{Coverage, Guest, Selection, uncovered};
 pub use parts::{Fleecing, Performance, Retention};
+pub use run::CommandLine;
 pub use words::{Compression, Mailed, Mode, Notification, PbsDetection};

@@ -4,32 +4,40 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
+use crate::rest::{Params, Wire};
 use crate::tf_block;
-use crate::value::{Entry, StorageId};
+use crate::value::{Entry, Properties, StorageId};
 
 /// Which backups of a guest are kept after a run.
 #[tf_block]
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(extend("minProperties" = 1))]
 pub struct Retention {
-    /// Keep all backups. It excludes the other options.
+    /// Whether all backups are kept. `true` excludes the other options.
+    #[tf(null_means = false)]
     pub keep_all: Option<bool>,
-    /// The last backups.
+    /// This many of the last backups.
+    #[tf(null_means = 0)]
     #[schemars(range(min = 0))]
     pub keep_last: Option<i64>,
     /// The last backup of each of this many hours.
+    #[tf(null_means = 0)]
     #[schemars(range(min = 0))]
     pub keep_hourly: Option<i64>,
     /// The last backup of each of this many days.
+    #[tf(null_means = 0)]
     #[schemars(range(min = 0))]
     pub keep_daily: Option<i64>,
     /// The last backup of each of this many weeks.
+    #[tf(null_means = 0)]
     #[schemars(range(min = 0))]
     pub keep_weekly: Option<i64>,
     /// The last backup of each of this many months.
+    #[tf(null_means = 0)]
     #[schemars(range(min = 0))]
     pub keep_monthly: Option<i64>,
     /// The last backup of each of this many years.
+    #[tf(null_means = 0)]
     #[schemars(range(min = 0))]
     pub keep_yearly: Option<i64>,
 }
@@ -158,6 +166,30 @@ impl Fleecing {
         Ok(Self { enabled: entry.flag("enabled"), storage: entry.parsed("storage")? })
     }
 }
+
+/// Makes a part a value of a property that is an object in an answer.
+macro_rules! part {
+    ($name:ty, $read:expr) => {
+        impl Wire for $name {
+            fn write(&self, name: &'static str, params: &mut Params) {
+                params.set(name, self.to_text());
+            }
+
+            fn read(name: &'static str, entry: &Properties<'_>) -> Result<Option<Self>, String> {
+                let read: fn(&Json) -> Result<Self, String> = $read;
+                match entry.json(name) {
+                    Json::Null => Ok(None),
+                    answer @ Json::Object(_) => read(answer).map(Some).map_err(|problem| format!("{name}: {problem}")),
+                    _ => Err(format!("{name} is not an object")),
+                }
+            }
+        }
+    };
+}
+
+part!(Retention, |answer| Ok(Self::from_api(answer)));
+part!(Performance, |answer| Ok(Self::from_api(answer)));
+part!(Fleecing, Self::from_api);
 
 #[cfg(test)]
 mod tests {

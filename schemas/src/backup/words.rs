@@ -37,6 +37,22 @@ macro_rules! words {
                 })
             }
         }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
+        impl crate::rest::Wire for $name {
+            fn write(&self, name: &'static str, params: &mut crate::rest::Params) {
+                params.set(name, self);
+            }
+
+            fn read(name: &'static str, entry: &crate::value::Properties<'_>) -> Result<Option<Self>, String> {
+                entry.parsed(name)
+            }
+        }
     };
 }
 

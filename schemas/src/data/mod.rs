@@ -3,6 +3,7 @@
 //! A mapping only ever sees answers: it sends no request, reads no clock, and gives the same noun for the same answers
 //! in whatever order Proxmox listed their entries. A value that can't be derived is null.
 
+pub mod backup_jobs;
 pub mod datacenter_options;
 pub mod failover_simulation;
 pub mod ha_groups;
@@ -22,6 +23,7 @@ mod ha_problems;
 #[cfg(test)]
 pub(crate) mod recorded;
 
+pub use backup_jobs::BackupJobs;
 pub use datacenter_options::DatacenterOptions;
 pub use failover_simulation::HaFailoverSimulation;
 pub use ha_groups::HaGroups;

@@ -18,6 +18,8 @@ pub enum Collection {
     HaManagerStatus,
     /// Replication jobs by `id`.
     ReplicationJobs,
+    /// Backup jobs by `id`.
+    BackupJobs,
     /// The datacenter options: one object.
     DatacenterOptions,
     /// The nodes by `node`.
@@ -45,6 +47,8 @@ pub enum LockDomain {
     Ha,
     /// Replication jobs: `/etc/pve/replication.cfg`.
     ReplicationCfg,
+    /// Backup jobs: `/etc/pve/jobs.cfg`.
+    JobsCfg,
     /// Datacenter options: `/etc/pve/datacenter.cfg`.
     DatacenterCfg,
     /// Everything else that is written. It remains the last one.
@@ -61,6 +65,7 @@ impl LockDomain {
         match self {
             Self::Ha => "domain-ha",
             Self::ReplicationCfg => "file-replication_cfg",
+            Self::JobsCfg => "file-jobs_cfg",
             Self::DatacenterCfg => "file-datacenter_cfg",
             Self::Other => "other",
         }
@@ -108,7 +113,7 @@ impl Facts {
 
 impl Collection {
     const fn facts(self) -> Facts {
-        use LockDomain::{DatacenterCfg, Ha, Other, ReplicationCfg};
+        use LockDomain::{DatacenterCfg, Ha, JobsCfg, Other, ReplicationCfg};
         match self {
             Self::HaResources => Facts::list("/cluster/ha/resources", "sid").locked_by(Ha),
             Self::HaGroups => Facts::list("/cluster/ha/groups", "group").locked_by(Ha),
@@ -119,6 +124,7 @@ impl Collection {
             Self::ReplicationJobs => {
                 Facts::list("/cluster/replication", "id").locked_by(ReplicationCfg).removed_later()
             }
+            Self::BackupJobs => Facts::list("/cluster/backup", "id").locked_by(JobsCfg),
             Self::DatacenterOptions => Facts::object("/cluster/options").locked_by(DatacenterCfg),
             Self::Nodes => Facts::list("/nodes", "node"),
             Self::ClusterStatus => Facts::list("/cluster/status", "id"),

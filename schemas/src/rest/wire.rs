@@ -1,7 +1,11 @@
 //! How values are written as parameters, and read from the properties of an entry: one impl for each type of value.
 
+use std::collections::BTreeSet;
+use std::fmt::Display;
+use std::str::FromStr;
+
 use super::Params;
-use crate::value::Properties;
+use crate::value::{Properties, split};
 
 /// A type of values that Proxmox takes as parameters and answers as properties.
 pub trait Wire: Sized {
@@ -79,6 +83,22 @@ impl Wire for Vec<String> {
     }
 }
 
+/// A list in one text, as Proxmox's `-list` formats are. An empty one is the same as none.
+impl<T: Display + FromStr<Err: Display> + Ord> Wire for BTreeSet<T> {
+    fn write(&self, name: &'static str, params: &mut Params) {
+        if !self.is_empty() {
+            params.set(name, self.iter().map(ToString::to_string).collect::<Vec<_>>().join(","));
+        }
+    }
+
+    fn read(name: &'static str, entry: &Properties<'_>) -> Result<Option<Self>, String> {
+        let Some(list) = entry.text(name) else { return Ok(None) };
+        let elements = split(&list).map(|one| one.parse().map_err(|e| format!("{name} = {list:?}: {one:?}: {e}")));
+        let elements = elements.collect::<Result<Self, _>>()?;
+        Ok(Some(elements).filter(|elements| !elements.is_empty()))
+    }
+}
+
 /// Makes an enum whose variants serde writes as Proxmox's words a type of values.
 macro_rules! word {
     ($name:ty) => {
@@ -143,6 +163,8 @@ mod tests {
         is_the_same(json!(10), 10.0, &["x=10"]);
         is_the_same(json!(["b", "a"]), vec!["b".to_owned(), "a".to_owned()], &["x=b", "x=a"]);
         is_the_same(json!("start-tls"), Mode::StartTls, &["x=start-tls"]);
+        is_the_same(json!("101; 100"), BTreeSet::from([100, 101]), &["x=100,101"]);
+        is_the_same(json!(100), BTreeSet::from([100]), &["x=100"]);
         is_the_same(json!("web"), "web".parse::<ConfigId>().unwrap(), &["x=web"]);
         is_the_same(json!("pve2:2,pve1"), NodePriorities::from_list("pve1,pve2:2").unwrap(), &["x=pve1,pve2:2"]);
         is_the_same(json!("vm:101;vm:100"), SidSet::from_list("vm:100,vm:101").unwrap(), &["x=vm:100,vm:101"]);
@@ -153,6 +175,8 @@ mod tests {
         assert_eq!(read::<String>(Json::Null), Ok(None));
         assert_eq!(read::<Mode>(Json::Null), Ok(None));
         assert_eq!(read::<Vec<String>>(Json::Null), Ok(None));
+        assert_eq!(read::<BTreeSet<i64>>(json!("")), Ok(None));
+        assert_eq!(written(&BTreeSet::<i64>::new()), [""; 0]);
         assert_eq!(read(Json::Null), Ok(Some(SidSet::default())));
         assert_eq!(required::<i64>("x", &Properties::of(&json!({}))), Err("x is missing".to_owned()));
     }

@@ -11,13 +11,24 @@ const NOTES_LENGTH: usize = 1024;
 const VARIABLES: [&str; 4] = ["cluster", "guestname", "node", "vmid"];
 
 parsed! {
-    /// The id of a backup job. Proxmox creates a job with a longer one, but then neither reads, changes nor deletes it.
+    /// The id of a backup job. Proxmox creates a job with a longer one, but then neither reads, changes nor deletes it. To a job
+    /// that is created without an id it gives a UUID, which may begin with a digit.
     BackupJobId, "pve-backup-job-id", |text| {
+        if is_uuid(text) {
+            return Ok(());
+        }
         text.parse::<ConfigId>().map_err(|malformed| malformed.0)?;
         match text.len() {
             length if length > ID_LENGTH => Err(format!("must be at most {ID_LENGTH} characters long, is {length}")),
             _ => Ok(()),
         }
+    }
+}
+
+impl BackupJobId {
+    /// Whether Proxmox gives such an id itself, but does not take it from a client.
+    pub fn is_only_given(text: &str) -> bool {
+        is_uuid(text) && text.starts_with(|c: char| c.is_ascii_digit())
     }
 }
 
@@ -96,6 +107,13 @@ parsed! {
     }
 }
 
+/// `UUID::uuid()`
+fn is_uuid(text: &str) -> bool {
+    let is_part = |part: &str, length: usize| part.len() == length && part.bytes().all(|b| b.is_ascii_hexdigit());
+    let parts: Vec<&str> = text.split('-').collect();
+    parts.len() == 5 && parts.into_iter().zip([8, 4, 4, 4, 12]).all(|(part, length)| is_part(part, length))
+}
+
 /// The character behind a backslash that is neither `n` nor another backslash; a blank for none at the end.
 fn unknown_escape(text: &str) -> Option<char> {
     let mut characters = text.chars();
@@ -131,8 +149,11 @@ mod tests {
     #[test]
     fn ids_of_jobs_can_be_read_again() {
         let (longest, longer) = ("i".repeat(50), "i".repeat(51));
-        let texts = ["ab", "backup-1", &longest, &longer, "x", "1a", "a b", "", "a.b"];
-        assert_eq!(taken(BackupJobId::FORMAT, &texts), ["ab", "backup-1", &longest]);
+        let given = "1c6d2f0e-8a3b-4f57-9b1d-0a2c4e6f8b1d";
+        let texts = ["ab", "backup-1", &longest, given, &longer, "x", "1a", "a b", "", "a.b"];
+        assert_eq!(taken(BackupJobId::FORMAT, &texts), ["ab", "backup-1", &longest, given]);
+        assert!(BackupJobId::is_only_given(given) && !BackupJobId::is_only_given("ab"));
+        assert!(!BackupJobId::is_only_given(&given.replacen('1', "f", 1)));
     }
 
     #[test]

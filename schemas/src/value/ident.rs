@@ -174,7 +174,7 @@ impl Wire for SidSet {
 }
 
 /// Proxmox's `-list` formats: comma, semicolon or blanks between the entries.
-fn split(list: &str) -> impl Iterator<Item = &str> {
+pub(crate) fn split(list: &str) -> impl Iterator<Item = &str> {
     list.split([',', ';', ' ', '\t', '\0']).filter(|entry| !entry.is_empty())
 }
 

@@ -20,6 +20,7 @@ pub use entry::Entry;
 pub(crate) use fence::is_word;
 pub use fence::{FenceAgent, FenceName, FenceNode};
 pub use ha_mode::HaMode;
+pub(crate) use ident::split;
 pub use ident::{ConfigId, HaState, NodeName, NodePriorities, Sid, SidSet};
 pub use options::{Options, SecretOptions};
 pub use parsed::Malformed;

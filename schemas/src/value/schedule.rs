@@ -33,6 +33,15 @@ fn calendar_event(text: &str, empty: &str) -> Result<(), String> {
         .to_owned())
 }
 
+impl BackupSchedule {
+    /// The time of an event whose two parts are minutes and seconds of every hour, since the first one is no hour: `25:00`.
+    pub fn minutes_and_seconds(text: &str) -> Option<&str> {
+        let time = text.split_whitespace().next_back().filter(|time| time.matches(':').count() == 1)?;
+        let (first, _) = time.split_once(':')?;
+        (is_calendar_event(&text.to_ascii_lowercase()) && !is_list(first, &HOURS)).then_some(time)
+    }
+}
+
 const SPECIALS: [&str; 11] = [
     "minutely",
     "hourly",
@@ -76,9 +85,10 @@ fn is_date(text: &str) -> bool {
     are_lists(text.split('-').collect(), 2, &PARTS)
 }
 
+const HOURS: RangeInclusive<u32> = 0..=23;
+
 /// `[HOURS:]MINUTES[:SECONDS]`. Without a valid hour the parts are minutes and seconds: `25:00` is the minute 25 of every hour.
 fn is_time(text: &str) -> bool {
-    const HOURS: RangeInclusive<u32> = 0..=23;
     const MINUTES: [RangeInclusive<u32>; 2] = [0..=59, 0..=59];
     let fields: Vec<&str> = text.split(':').collect();
     let rest = match fields.split_first() {
@@ -196,6 +206,16 @@ mod tests {
             "22:00 mon",
         ] {
             assert!(text.parse::<Schedule>().is_err() && text.parse::<BackupSchedule>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_time_without_a_valid_hour_has_minutes_and_seconds() {
+        for (text, time) in [("25:00", "25:00"), ("mon..fri 30:15", "30:15"), ("*-1..7 0/24:00", "0/24:00")] {
+            assert_eq!(BackupSchedule::minutes_and_seconds(text), Some(time));
+        }
+        for text in ["22:00", "*:25", "25", "*/15", "mon 8..17:00", "23:59:59", "daily", "25:99", "mon"] {
+            assert_eq!(BackupSchedule::minutes_and_seconds(text), None, "{text}");
         }
     }
 
