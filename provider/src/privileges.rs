@@ -29,6 +29,12 @@ pub enum On {
     Storage,
     /// Where rights on notifications are.
     Notifications,
+    /// The storage of a backup job: `local` where it names none.
+    BackupStorage,
+    /// The storage of the fleecing images of a backup job.
+    FleecingStorage,
+    /// The pool of a backup job.
+    Pool,
 }
 
 /// Which releases of Proxmox VE.
@@ -64,6 +70,20 @@ const SEE_TASKS: Need =
 
 pub const RESOURCES: &[Feature] = &[
     Feature {
+        name: "pve_backup_job",
+        needs: &[
+            AUDIT,
+            need("Sys.Modify", On::Root, "create, change and destroy"),
+            need(
+                "Datastore.Allocate",
+                On::BackupStorage,
+                "create and change a job with that storage, `local` if unset",
+            ),
+            need("Datastore.AllocateSpace", On::FleecingStorage, "set `fleecing` with that storage"),
+            need("VM.Backup", On::Pool, "set `pool`"),
+        ],
+    },
+    Feature {
         name: "pve_datacenter_options",
         needs: &[AUDIT, need("Sys.Modify", On::Root, "create, change and destroy")],
     },
@@ -86,6 +106,14 @@ pub const RESOURCES: &[Feature] = &[
 ];
 
 pub const DATA_SOURCES: &[Feature] = &[
+    Feature {
+        name: "pve_backup_jobs",
+        needs: &[
+            AUDIT,
+            need("Sys.Audit", On::Node, "see the results of the jobs"),
+            need("VM.Audit", On::Guest, "see whether the guest is backed up"),
+        ],
+    },
     Feature { name: "pve_datacenter_options", needs: READ },
     Feature {
         name: "pve_ha_failover_simulation",
@@ -161,7 +189,8 @@ impl On {
             Self::Guest => "/vms/ID",
             Self::Node => "/nodes/NODE",
             Self::Storages => "/storage",
-            Self::Storage => "/storage/ID",
+            Self::Storage | Self::BackupStorage | Self::FleecingStorage => "/storage/ID",
+            Self::Pool => "/pool/ID",
             Self::Notifications => "/mapping/notifications",
         }
     }

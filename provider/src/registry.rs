@@ -19,6 +19,7 @@ pub fn provider() -> Provider {
 
 fn resources(session: &Arc<Session>) -> Vec<Box<dyn Resource>> {
     vec![
+        rest::<nouns::BackupJob>(session),
         Box::new(DatacenterOptionsResource::new(session.clone())),
         ssh_resource::<nouns::FenceDevice>(session),
         rest::<nouns::HaGroup>(session),
@@ -34,6 +35,7 @@ fn resources(session: &Arc<Session>) -> Vec<Box<dyn Resource>> {
 
 fn data_sources(session: &Arc<Session>) -> Vec<Box<dyn DataSource>> {
     vec![
+        data_source::<nouns::data::BackupJobs>(session),
         data_source::<nouns::data::DatacenterOptions>(session),
         data_source::<nouns::data::HaFailoverSimulation>(session),
         data_source::<nouns::data::HaGroups>(session),
@@ -72,6 +74,7 @@ mod tests {
             }
         }
         let expected = [
+            "pve_backup_jobs.guest",
             "pve_ha_failover_simulation.failed_nodes",
             "pve_ha_failover_simulation.depth",
             "pve_ha_failover_simulation.max_memory_percent",

@@ -184,6 +184,8 @@ impl Noun for BackupJob {
 
 impl Rest for BackupJob {
     const COLLECTION: Collection = Collection::BackupJobs;
+    const TOGETHER: &'static [(&'static str, &'static str)] =
+        &[("notes-template", "storage"), ("protected", "storage")];
     const BESIDE: &'static [&'static str] = &["next-run", "type"];
 
     fn key(&self) -> String {

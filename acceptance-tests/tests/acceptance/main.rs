@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
 // It takes longest and mostly waits: tests begin in the order of their names.
+mod backup_job;
 mod broken_steps;
 mod constraints;
 mod data_sources;

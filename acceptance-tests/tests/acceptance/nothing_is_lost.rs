@@ -66,7 +66,7 @@ fn whatever_happens_to_any_write_of_any_resource() {
     let _ = writeln!(std::io::stderr(), "{cases} faults: 0 objects lost, 0 doubled, all converged");
 }
 
-fn targets() -> [Target; 6] {
+fn targets() -> [Target; 7] {
     [
         Target {
             kind: "pve_ha_group",
@@ -123,6 +123,17 @@ fn targets() -> [Target; 6] {
             update: json!({"guest": 900, "target": "pve2", "rate": 3}),
             proof: ("rate", json!(3)),
             edit: Some(("rate", json!(7))),
+            is_singleton: false,
+        },
+        Target {
+            kind: "pve_backup_job",
+            release: Release::V9,
+            collection: "/cluster/backup",
+            object: "/cluster/backup/tfacc",
+            create: json!({"name": "tfacc", "schedule": "21:00", "guests": [100], "storage": "local"}),
+            update: json!({"name": "tfacc", "schedule": "21:00", "all": true, "storage": "local"}),
+            proof: ("all", json!(1)),
+            edit: None,
             is_singleton: false,
         },
         Target {

@@ -51,6 +51,8 @@ fn reported(said: &Diagnostics) -> String {
 /// What is created, and the id that its paths have.
 fn objects(cluster: &Cluster, pve: Pve) -> Vec<(&'static str, Json, String)> {
     let vms = cluster.guests(8, 0).vms;
+    // Of the same name as the storage: one id for all that the job is about.
+    cluster.api.post("/pools", &[("poolid", "shared-nfs")]);
     for vm in &vms[1..4] {
         cluster.api.post("/cluster/ha/resources", &[("sid", &format!("vm:{vm}"))]);
     }
@@ -59,6 +61,14 @@ fn objects(cluster: &Cluster, pve: Pve) -> Vec<(&'static str, Json, String)> {
     let target = cluster.nodes().into_iter().find(|node| *node != home).unwrap();
     let guest: u64 = vms[4].parse().unwrap();
     let mut objects = vec![
+        (
+            "pve_backup_job",
+            json!({
+                "name": "bb", "schedule": "21:00", "pool": "shared-nfs", "storage": "shared-nfs", "bwlimit": 1000,
+                "fleecing": {"enabled": true, "storage": "shared-nfs"}
+            }),
+            "shared-nfs".to_owned(),
+        ),
         ("pve_datacenter_options", json!({"keyboard": "de"}), String::new()),
         ("pve_ha_resource", json!({"sid": sid(0)}), vms[0].clone()),
         ("pve_replication_job", json!({"guest": guest, "target": target, "force_destroy": true}), vms[4].clone()),
@@ -110,6 +120,9 @@ fn resources_on(test: &str, pve: Pve) {
                 );
             });
         }
+        if kind == "pve_backup_job" {
+            let _ = cluster.api.send("DELETE", "/cluster/backup/bb", &[]);
+        }
         // What was made without the right to look at it.
         if kind == "pve_replication_job" {
             let job = format!("/cluster/replication/{id}-0");
@@ -151,8 +164,8 @@ fn data_sources_on_pve_9() {
     let ids = |on: On| match on {
         On::Node => nodes.clone(),
         On::Guest => ["100", "101"].map(str::to_owned).to_vec(),
-        On::Storage => vec!["shared-nfs".to_owned()],
-        On::Root | On::Storages | On::Notifications => vec![String::new()],
+        On::Storage | On::BackupStorage | On::FleecingStorage => vec!["shared-nfs".to_owned()],
+        On::Pool | On::Root | On::Storages | On::Notifications => vec![String::new()],
     };
     let config = json!({});
     for feature in DATA_SOURCES.iter().filter(|feature| feature.name != JOBS) {

@@ -39,7 +39,7 @@ pub(super) fn judge(method: &Method, path: &str, answer: Answer) -> Result<Succe
         Some(Value::String(message)) if !message.trim().is_empty() => message,
         _ => reason,
     };
-    let errors: BTreeMap<String, String> = match refusal.errors {
+    let mut errors: BTreeMap<String, String> = match refusal.errors {
         Some(Value::Object(errors)) => errors
             .into_iter()
             .map(|(name, text)| match text {
@@ -50,8 +50,11 @@ pub(super) fn judge(method: &Method, path: &str, answer: Answer) -> Result<Succe
         _ => BTreeMap::new(),
     };
     // A proxy's own answer instead of pveproxy's to a write.
-    let kind = if is_gateway { ErrorKind::Ambiguous } else { texts::meaning(method, status, &message) };
-    let message = message.trim().to_owned();
+    let kind = if is_gateway { ErrorKind::Ambiguous } else { texts::meaning(method, status, &message, &errors) };
+    let mut message = message.trim().to_owned();
+    if let Some((first, named)) = texts::parameters_in(&message).filter(|_| status == 500 && errors.is_empty()) {
+        (errors, message) = (named, first.to_owned());
+    }
     Err(Error::new(kind, method, path, message).with_answer(status, errors))
 }
 

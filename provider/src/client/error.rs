@@ -42,6 +42,8 @@ pub enum ErrorKind {
     NoSuchNode,
     /// The HA group that was referred to does not exist.
     NoSuchGroup,
+    /// The pool that was referred to does not exist.
+    NoSuchPool,
     /// A rule names a resource that is not managed by HA (yet).
     Unmanaged,
     /// The HA resource is in the state `error` and has to be disabled first.

@@ -4,9 +4,14 @@
 //! pveproxy answers as 500 with the text, so that the text is all that distinguishes the cases.
 //! Texts are matched by containment: the API prefixes them (`create resource failed: …`).
 
+use std::collections::BTreeMap;
+
 use reqwest::Method;
 
 use super::error::{ErrorKind, Obstacle};
+
+/// What is refused of parameters under a lock (`die "$@"`): a 500 whose text has the status and what a 400 has as `errors`.
+const REFUSED_UNDER_LOCK: &str = "400 Parameter verification failed.";
 
 /// A text and its meaning. All parts must occur, in this order.
 struct Text {
@@ -72,6 +77,10 @@ const TEXTS: &[Text] = &[
     existing(&["no such replication job '"]),
     // PVE::API2::ReplicationConfig (PUT, DELETE).
     existing(&["no such job '"]),
+    // PVE::API2::Backup (PUT).
+    existing(&["no such vzdump job"]),
+    // PVE::API2::Backup: GET, where it is a 400 with the parameter `id`, and DELETE, where the same is the text of a 500.
+    existing(&["No such job '"]),
     // PVE::AbstractConfig::load_config: GET /nodes/NODE/qemu/ID/config.
     existing(&["Configuration file '", "' does not exist"]),
     // PVE::API2::HA::Resources (PUT).
@@ -85,15 +94,20 @@ const TEXTS: &[Text] = &[
     text(&["Target '", "' does not exist"], ErrorKind::NoSuchNode),
     // PVE::API2::HA::Rules.
     text(&["cannot use non-existent node(s)"], ErrorKind::NoSuchNode),
+    // PVE::API2::Backup: what is refused under its lock is a 500 with the status of its own in the text.
+    text(&["403 Permission check failed"], ErrorKind::Forbidden),
     // PVE::JSONSchema, where an API method wraps its own parameter check into a die.
     text(&["Parameter verification failed."], ErrorKind::Invalid),
 ];
 
 /// What an answer with a status of 400 or more means.
-pub(super) fn meaning(method: &Method, status: u16, message: &str) -> ErrorKind {
+pub(super) fn meaning(method: &Method, status: u16, message: &str, errors: &BTreeMap<String, String>) -> ErrorKind {
     match status {
+        400 if errors.get("id").is_some_and(|text| of_500(method, text) == ErrorKind::Absent) => ErrorKind::Absent,
         400 => ErrorKind::Invalid,
         401 => ErrorKind::Unauthorized,
+        // PVE::RPCEnvironment::check_pool_exist.
+        403 if POOL.is_in(message) => ErrorKind::NoSuchPool,
         403 => ErrorKind::Forbidden,
         501 => ErrorKind::NotImplemented,
         // AnyEvent::HTTP inside pveproxy: 595 could not connect to the other node; 596 to 599
@@ -105,6 +119,16 @@ pub(super) fn meaning(method: &Method, status: u16, message: &str) -> ErrorKind 
         500 => of_500(method, message),
         _ => ErrorKind::Refused,
     }
+}
+
+const POOL: Text = text(&["(pool '", "' does not exist)"], ErrorKind::NoSuchPool);
+
+/// The first line of a message, and the texts by parameter that the lines after it have.
+pub(super) fn parameters_in(message: &str) -> Option<(&str, BTreeMap<String, String>)> {
+    let (first, lines) = message.split_once('\n').filter(|(first, _)| *first == REFUSED_UNDER_LOCK)?;
+    let named = lines.lines().filter_map(|line| line.split_once(": "));
+    let named: BTreeMap<_, _> = named.map(|(name, text)| (name.to_owned(), text.to_owned())).collect();
+    (!named.is_empty()).then_some((first, named))
 }
 
 fn of_500(method: &Method, message: &str) -> ErrorKind {
@@ -149,7 +173,7 @@ mod tests {
     use super::*;
 
     fn of(method: Method, message: &str) -> ErrorKind {
-        meaning(&method, 500, message)
+        meaning(&method, 500, message, &BTreeMap::new())
     }
 
     #[test]
@@ -195,6 +219,11 @@ mod tests {
                 "create ha rule failed: 400 Rule 'x' is invalid.\nresources: resource 'vm:1' is already used in another node affinity rule\n",
                 ErrorKind::RuleConflict,
             ),
+            (Method::POST, "Job 'nightly' already exists\n", ErrorKind::Exists),
+            (Method::PUT, "no such vzdump job\n", ErrorKind::Absent),
+            (Method::DELETE, "400 Parameter verification failed.\nid: No such job 'nightly'\n", ErrorKind::Absent),
+            (Method::PUT, "400 Parameter verification failed.\nvmid: property is missing\n", ErrorKind::Invalid),
+            (Method::PUT, "403 Permission check failed (/storage/local, Datastore.Allocate)\n", ErrorKind::Forbidden),
             (Method::POST, "Target 'nosuch' does not exist.\n", ErrorKind::NoSuchNode),
             (Method::PUT, "update HA rules failed: cannot use non-existent node(s) x.\n", ErrorKind::NoSuchNode),
             (Method::PUT, "no such option 'k'\n", ErrorKind::Refused),
@@ -206,8 +235,32 @@ mod tests {
     }
 
     #[test]
+    fn a_missing_backup_job_is_a_refused_parameter() {
+        let of = |text: &str| {
+            let errors = BTreeMap::from([("id".to_owned(), text.to_owned())]);
+            meaning(&Method::GET, 400, "Parameter verification failed.\n", &errors)
+        };
+        assert_eq!(of("No such job 'nightly'"), ErrorKind::Absent);
+        assert_eq!(of("value may only be 50 characters long"), ErrorKind::Invalid);
+        let pool = "Permission check failed (pool 'p' does not exist)\n";
+        assert_eq!(meaning(&Method::POST, 403, pool, &BTreeMap::new()), ErrorKind::NoSuchPool);
+    }
+
+    #[test]
+    fn what_is_refused_under_a_lock_names_its_parameters() {
+        let (first, named) = parameters_in("400 Parameter verification failed.\nall: option conflicts\nx y").unwrap();
+        assert_eq!(first, "400 Parameter verification failed.");
+        assert_eq!(named, BTreeMap::from([("all".to_owned(), "option conflicts".to_owned())]));
+        for other in
+            ["no such option 'k'\nall: x", "400 Parameter verification failed.", "Parameter verification failed.\na: b"]
+        {
+            assert_eq!(parameters_in(other), None, "{other}");
+        }
+    }
+
+    #[test]
     fn statuses_that_speak_for_themselves() {
-        let of = |status| meaning(&Method::GET, status, "no such resource 'x'");
+        let of = |status| meaning(&Method::GET, status, "no such resource 'x'", &BTreeMap::new());
         assert_eq!(of(400), ErrorKind::Invalid);
         assert_eq!(of(401), ErrorKind::Unauthorized);
         assert_eq!(of(403), ErrorKind::Forbidden);

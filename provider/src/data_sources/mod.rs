@@ -4,6 +4,7 @@
 //! from the snapshots that all reads of a walk share.
 
 mod adapter;
+mod backup_jobs;
 mod datacenter_options;
 mod disks;
 mod failover_simulation;

@@ -329,7 +329,7 @@ fn needs(object: &Object, task: Task) -> Needs {
         Object::Job(_) => {
             Needs { cluster, permissions: true, placed: cluster, resources: cluster, jobs: cluster, ..Needs::default() }
         }
-        Object::Options => Needs { permissions: true, ..Needs::default() },
+        Object::BackupJob(_) | Object::Options => Needs { permissions: true, ..Needs::default() },
         Object::Hosted(hosted) => {
             let moves = hosted.empties && cluster;
             Needs { cluster, resources: moves, placed: moves, manager: moves, ..Needs::default() }

@@ -6,7 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pve_schemas::noun::{Noun, Partial};
 use pve_schemas::value::HaState;
-use pve_schemas::{DatacenterOptions, HaGroup, HaNodeAffinityRule, HaResource, HaResourceAffinityRule, ReplicationJob};
+use pve_schemas::{
+    BackupJob, DatacenterOptions, HaGroup, HaNodeAffinityRule, HaResource, HaResourceAffinityRule, ReplicationJob,
+};
 
 use nouns::planned;
 
@@ -24,6 +26,7 @@ pub enum Object {
     Rule(CheckedRule),
     Group(CheckedGroup),
     Job(CheckedJob),
+    BackupJob(Box<Partial<BackupJob>>),
     Options,
     Qdevice,
     Hosted(Hosted),
@@ -103,6 +106,7 @@ impl Object {
             HaResourceAffinityRule::NAME => planned::<HaResourceAffinityRule>(value).into(),
             HaGroup::NAME => planned::<HaGroup>(value).into(),
             ReplicationJob::NAME => planned::<ReplicationJob>(value).into(),
+            BackupJob::NAME => Self::BackupJob(planned::<BackupJob>(value).into()),
             DatacenterOptions::NAME => Self::Options,
             "pve_qdevice" => Self::Qdevice,
             "pve_node_maintenance" | "pve_node_watchdog" => Self::Hosted(Hosted {
@@ -130,7 +134,7 @@ impl Object {
     pub fn attribute_of(&self, key: &str) -> Option<Path> {
         let attribute = match self {
             Self::Resource(_) => "sid",
-            Self::Rule(_) | Self::Group(_) => "name",
+            Self::Rule(_) | Self::Group(_) | Self::BackupJob(_) => "name",
             Self::Job(_) => "target",
             Self::Options => key,
             Self::Qdevice | Self::Hosted(_) => return None,
@@ -145,6 +149,40 @@ impl Object {
             Self::Job(job) => job.guest,
             _ => None,
         }
+    }
+}
+
+/// The paths below which privileges on a backup job are asked for.
+pub struct BackupPlaces<'a>(&'a Partial<BackupJob>);
+
+impl Object {
+    /// The places of a backup job; none of another object.
+    pub fn backup_places(&self) -> Option<BackupPlaces<'_>> {
+        match self {
+            Self::BackupJob(job) => Some(BackupPlaces(job)),
+            _ => None,
+        }
+    }
+}
+
+impl<'a> BackupPlaces<'a> {
+    /// Where a job without a storage puts its backups.
+    const DEFAULT_STORAGE: &'static str = "local";
+
+    /// None while it is unknown.
+    pub fn storage(&self) -> Known<&'a str> {
+        let storage = self.0.storage.as_ref()?;
+        Some(storage.as_ref().map_or(Self::DEFAULT_STORAGE, |storage| storage.as_str()))
+    }
+
+    /// None where there is none.
+    pub fn fleecing(&self) -> Option<&'a str> {
+        Some(self.0.fleecing.as_ref()?.as_ref()?.storage.as_ref()?.as_str())
+    }
+
+    /// None where there is none.
+    pub fn pool(&self) -> Option<&'a str> {
+        Some(self.0.pool.as_ref()?.as_ref()?.as_str())
     }
 }
 

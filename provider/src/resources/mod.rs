@@ -4,6 +4,7 @@
 //! client's failures and what the framework decides by. [`rest`] serves every noun that is an object of a REST collection;
 //! a file of its own has what is particular to one noun.
 
+mod backup_job;
 mod datacenter_options;
 mod fence_device;
 mod ha_features;

@@ -1,10 +1,13 @@
 //! Moves from other resource types: our own of PVE 8, and those of the bpg provider. Pure, since core asks this of an
 //! unconfigured provider; unknown values stay empty and are filled by the read that follows.
 
+mod backup_job;
+
 use pve_schemas::ha_node_affinity_rule::AFFINITY;
 use pve_schemas::ha_resource::AUTO_REBALANCE;
 use serde_json::{Map, Value as Json};
 
+pub(super) use self::backup_job::backup_job;
 use super::ha_group::rule_name;
 use crate::framework::{MoveSource, Type, Value};
 

@@ -118,7 +118,9 @@ impl<N: Operations> RestResource<N> {
     fn explain(&self, key: &str, error: &Error) -> Failure {
         let failure = explain(key, error);
         let mut parameters = error.errors().keys();
-        let attribute = parameters.next().and_then(|parameter| N::attribute(parameter));
+        // Of an element of an array Proxmox says `exclude-path[0]`.
+        let name = |parameter: &String| N::attribute(parameter.split('[').next().unwrap_or_default());
+        let attribute = parameters.next().and_then(name);
         match attribute {
             Some(name) if parameters.next().is_none() => failure.at(Path::attribute(name)),
             _ => failure,

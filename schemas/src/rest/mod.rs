@@ -70,6 +70,8 @@ pub trait Rest: Noun + Fields {
     const ALWAYS: &'static [(&'static str, &'static str)] = &[];
     /// Parameters of every POST that no PUT takes.
     const AT_CREATE: &'static [(&'static str, &'static str)] = &[];
+    /// Parameters that Proxmox takes only together with another one in the same request, and that other one.
+    const TOGETHER: &'static [(&'static str, &'static str)] = &[];
     /// The properties of an entry that repeat others, or describe the file or the answer rather than the object.
     const BESIDE: &'static [&'static str];
 

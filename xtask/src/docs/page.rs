@@ -88,6 +88,8 @@ fn subcategory(name: &str) -> &'static str {
         "High Availability"
     } else if name.starts_with("pve_replication_") {
         "Replication"
+    } else if name.starts_with("pve_backup_") {
+        "Backup"
     } else {
         "Cluster"
     }

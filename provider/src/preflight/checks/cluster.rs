@@ -119,9 +119,16 @@ pub fn missing_privileges(case: &CheckCase<'_>) -> Vec<Finding> {
     let release = if is_pve_8 { Release::Pve8 } else { Release::Pve9 };
     let guest = case.any().guest().map(|guest| guest.to_string());
     let needs = privileges::of_resource(case.kind()).iter().filter(|need| need.is_for(release));
-    let paths = needs.filter_map(|need| match (need.on, &guest) {
-        (On::Guest, None) => None,
-        (on, guest) => Some((need, on.path(guest.as_deref().unwrap_or_default()))),
+    let backup = case.any().backup_places();
+    let paths = needs.filter_map(|need| {
+        let id = match need.on {
+            On::Guest => Some(guest.as_deref()?),
+            On::BackupStorage => Some(backup.as_ref()?.storage()?),
+            On::FleecingStorage => Some(backup.as_ref()?.fleecing()?),
+            On::Pool => Some(backup.as_ref()?.pool()?),
+            _ => guest.as_deref(),
+        };
+        Some((need, need.on.path(id.unwrap_or_default())))
     });
     let missing = paths.filter(|(need, path)| !held.holds(path, need.privilege));
     let news = missing.filter(|(need, path)| case.is_news(format!("missing-privileges {path} {}", need.privilege)));

@@ -156,6 +156,10 @@ impl<N: Operations> WritePermit for Writer<'_, N> {
                 return Ok(());
             }
             params.extend(N::ALWAYS.iter().copied());
+            let after = after.params();
+            for (name, with) in N::TOGETHER {
+                params.extend(after.value(with).filter(|_| params.value(name).is_some()).map(|value| (*with, value)));
+            }
             if let Some(digest) = &from.revision {
                 params.set("digest", digest);
             }

@@ -1,0 +1,1 @@
+terraform import pve_backup_job.nightly nightly

@@ -1,0 +1,4 @@
+import {
+  to = pve_backup_job.nightly
+  id = "nightly"
+}
