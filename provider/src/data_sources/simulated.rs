@@ -109,6 +109,7 @@ mod tests {
             ssh: SshAccess::Absent,
             call,
             cx,
+            needs: &[],
             title: "simulation",
             unknown: Arc::default(),
             simulated: Arc::default(),
