@@ -174,7 +174,7 @@ fn what_proxmox_checks_late_or_not_at_all_is_refused_by_the_plan() {
     }
     w.configure(&job(guests).replace("21:00", "25:00"));
     let run = w.apply();
-    assert!(run.warnings().iter().any(|warning| warning.contains("The schedule runs every hour")), "{}", run.text);
+    assert!(run.warnings().iter().any(|warning| warning.summary == "The schedule runs every hour"), "{}", run.text);
     w.destroy();
 }
 
@@ -240,10 +240,10 @@ fn the_data_source_shows_what_ran_and_what_no_job_covers() {
     assert!(!uncovered.as_array().unwrap().iter().any(|vmid| *vmid == 100 || *vmid == 101), "{uncovered}");
     assert!(uncovered.as_array().unwrap().contains(&json!(102)), "{uncovered}");
     // A node that is down has the only record of its runs.
-    cluster.emulator().world().power("pve2", false);
+    cluster.emulator().cluster().world().power("pve2", false);
     runtime::block_on(cluster.api.advance(5.0)).unwrap();
     let run = w.expect(0, &["apply", "-refresh-only", "-auto-approve", "-no-color"]);
     assert!(run.text.contains("The results of some backups are unknown") && run.text.contains("pve2"), "{}", run.text);
-    cluster.emulator().world().power("pve2", true);
+    cluster.emulator().cluster().world().power("pve2", true);
     w.destroy();
 }

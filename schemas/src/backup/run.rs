@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 
 use crate::value::{Entry, split};
 
-/// What stands before the command line in the log of a run (`PVE::VZDump`).
+/// The beginning of the line with the command line in the log of a run (`PVE::VZDump`).
 const BEGIN: &str = "INFO: starting new backup job: vzdump";
 /// The options that say which guests are backed up where: they have to be equal.
 const TARGET: [&str; 6] = ["vmid", "all", "exclude", "pool", "node", "storage"];
