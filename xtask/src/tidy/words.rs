@@ -210,12 +210,18 @@ mod tests {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, text).unwrap();
         };
-        let code = "// It knows it.\nfn is_settled() {}\nconst A: &str = \"x // wants\";\n\
+        let code = "// It knows it.\nfn is_settled() {}\nconst A: &str = \"x //wants\";\n\
                     #[cfg(test)]\nmod tests {\n    // It knows it.\n    fn told() {}\n}\n";
         put("provider/src/a.rs", code);
         put("provider/tests/a.rs", "// It knows it.");
         let found: Vec<_> = findings(&workspace).unwrap().into_iter().map(|found| (found.file, found.line)).collect();
         assert_eq!(found, [1, 2].map(|line| ("provider/src/a.rs".to_owned(), line)));
+
+        put("provider/src/preflight/a.rs", "// It knows it.");
+        assert_eq!(findings(&workspace).unwrap().len(), 2);
+        put("provider/src/preflight/a.rs", "// It is plain.");
+        let found = findings(&workspace).unwrap().pop().unwrap().to_string();
+        assert_eq!(found, "xtask/src/tidy/words.rs: provider/src/preflight/ is plain: remove it from the list");
     }
 
     #[test]
