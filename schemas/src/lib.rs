@@ -34,6 +34,11 @@ pub use ha_resource::{HaResource, PartialHaResource};
 pub use ha_resource_affinity_rule::{HaResourceAffinityRule, PartialHaResourceAffinityRule};
 pub use node_maintenance::NodeMaintenance;
 pub use node_watchdog::NodeWatchdog;
+pub use notification::{
+    NotificationGotify, NotificationMatcher, NotificationSendmail, NotificationSmtp, NotificationWebhook,
+    PartialNotificationGotify, PartialNotificationMatcher, PartialNotificationSendmail, PartialNotificationSmtp,
+    PartialNotificationWebhook,
+};
 pub use provider_block::ProviderBlock;
 pub use pve_schemas_macros::tf_block;
 pub use qdevice::Qdevice;

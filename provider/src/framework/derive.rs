@@ -269,6 +269,20 @@ mod tests {
     }
 
     #[test]
+    fn a_secret_is_sensitive_and_its_write_only_twin_is_in_no_state() {
+        let smtp = Schema::of::<nouns::NotificationSmtp>(Role::Resource);
+        let webhook = Schema::of::<nouns::NotificationWebhook>(Role::Resource);
+        let gotify = Schema::of::<nouns::NotificationGotify>(Role::Resource);
+        for (schema, name) in [(smtp, "password"), (gotify, "token"), (webhook, "secrets")] {
+            let attribute = |name: &str| schema.block.attribute(name).unwrap();
+            assert!(attribute(name).sensitive && attribute(name).unreadable && attribute(name).optional, "{name}");
+            let write_only = attribute(&format!("{name}_wo"));
+            assert!(write_only.sensitive && write_only.write_only && write_only.optional, "{name}");
+            assert!(attribute(&format!("{name}_wo_version")).local, "{name}");
+        }
+    }
+
+    #[test]
     fn nested_blocks_and_collections_come_out() {
         let schema = Schema::of::<nouns::DatacenterOptions>(Role::Resource);
         let crs = schema.block.nested("crs").unwrap();
@@ -276,6 +290,9 @@ mod tests {
         assert_eq!(schema.block.attribute("registered_tags").unwrap().ty, Type::Set(Box::new(Type::String)));
         let rule = Schema::of::<nouns::HaNodeAffinityRule>(Role::Resource);
         assert_eq!(rule.block.attribute("nodes").unwrap().ty, Type::Map(Box::new(Type::Number)));
+        let matcher = Schema::of::<nouns::NotificationMatcher>(Role::Resource);
+        let values = Type::Map(Box::new(Type::Set(Box::new(Type::String))));
+        assert_eq!(matcher.block.attribute("fields").unwrap().ty, values);
         let provider = Schema::of::<nouns::ProviderBlock>(Role::Provider);
         assert_eq!(provider.block.nested("ssh").unwrap().block.nested("node").unwrap().nesting, Nesting::List);
         assert!(provider.block.attribute("id").is_none());

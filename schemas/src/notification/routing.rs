@@ -3,16 +3,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::conditions::Conditions;
 use super::event::{Event, EventType, Severity};
 use super::filter::FieldFilter;
 use super::window::{Minute, Window};
+use crate::rest::wire;
 use crate::value::Entry;
 
 /// How the conditions of a matcher are combined.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum Mode {
     /// All of them must be met.
     #[default]
@@ -20,6 +24,8 @@ pub enum Mode {
     /// One of them must be met.
     Any,
 }
+
+wire::word!(Mode);
 
 impl Mode {
     /// The mode that Proxmox calls `text`; unset means all.

@@ -18,6 +18,18 @@ pub enum Collection {
     HaManagerStatus,
     /// Replication jobs by `id`.
     ReplicationJobs,
+    /// Notification targets of the type sendmail by `name`.
+    NotificationSendmail,
+    /// Notification targets of the type smtp by `name`.
+    NotificationSmtp,
+    /// Notification targets of the type gotify by `name`.
+    NotificationGotify,
+    /// Notification targets of the type webhook by `name`.
+    NotificationWebhook,
+    /// The targets of all types by `name`.
+    NotificationTargets,
+    /// Notification matchers by `name`.
+    NotificationMatchers,
     /// Backup jobs by `id`.
     BackupJobs,
     /// The datacenter options: one object.
@@ -47,6 +59,8 @@ pub enum LockDomain {
     Ha,
     /// Replication jobs: `/etc/pve/replication.cfg`.
     ReplicationCfg,
+    /// Notification targets and matchers: `/etc/pve/notifications.cfg`. Proxmox takes the lock of its private half after this one.
+    NotificationsCfg,
     /// Backup jobs: `/etc/pve/jobs.cfg`.
     JobsCfg,
     /// Datacenter options: `/etc/pve/datacenter.cfg`.
@@ -65,6 +79,7 @@ impl LockDomain {
         match self {
             Self::Ha => "domain-ha",
             Self::ReplicationCfg => "file-replication_cfg",
+            Self::NotificationsCfg => "file-notifications_cfg",
             Self::JobsCfg => "file-jobs_cfg",
             Self::DatacenterCfg => "file-datacenter_cfg",
             Self::Other => "other",
@@ -105,6 +120,16 @@ impl Facts {
         Self { query: Some((name, value)), ..self }
     }
 
+    /// Its `delete` is an array.
+    const fn deleting_by_array(self) -> Self {
+        Self { delete_form: DeleteForm::Array, ..self }
+    }
+
+    /// Targets of a type, or matchers.
+    const fn notifications(path: &'static str) -> Self {
+        Self::list(path, "name").locked_by(LockDomain::NotificationsCfg).deleting_by_array()
+    }
+
     /// A deleted object is listed until something else has removed it.
     const fn removed_later(self) -> Self {
         Self { removes_later: true, ..self }
@@ -124,6 +149,12 @@ impl Collection {
             Self::ReplicationJobs => {
                 Facts::list("/cluster/replication", "id").locked_by(ReplicationCfg).removed_later()
             }
+            Self::NotificationSendmail => Facts::notifications("/cluster/notifications/endpoints/sendmail"),
+            Self::NotificationSmtp => Facts::notifications("/cluster/notifications/endpoints/smtp"),
+            Self::NotificationGotify => Facts::notifications("/cluster/notifications/endpoints/gotify"),
+            Self::NotificationWebhook => Facts::notifications("/cluster/notifications/endpoints/webhook"),
+            Self::NotificationTargets => Facts::notifications("/cluster/notifications/targets"),
+            Self::NotificationMatchers => Facts::notifications("/cluster/notifications/matchers"),
             Self::BackupJobs => Facts::list("/cluster/backup", "id").locked_by(JobsCfg),
             Self::DatacenterOptions => Facts::object("/cluster/options").locked_by(DatacenterCfg),
             Self::Nodes => Facts::list("/nodes", "node"),

@@ -47,6 +47,12 @@ impl Params {
         self.put(name.into(), values.into_iter().map(|value| value.to_string()).collect())
     }
 
+    /// Adds elements to an array: two attributes may be one array at Proxmox.
+    pub fn add_all<V: ToString>(&mut self, name: &str, values: impl IntoIterator<Item = V>) -> &mut Self {
+        let known = self.values(name).to_vec();
+        self.set_all(name, known.into_iter().chain(values.into_iter().map(|value| value.to_string())))
+    }
+
     /// Sets a boolean: Proxmox takes `1` and `0`, and refuses `true` and `yes`.
     pub fn flag(&mut self, name: impl Into<String>, value: bool) -> &mut Self {
         self.set(name, u8::from(value))
@@ -181,7 +187,9 @@ mod tests {
         assert_eq!(sent(&params), ["match-field=a", "match-field=b", "comment=x"]);
         params.set_all("match-field", ["c"]).unset("comment");
         assert_eq!(sent(&params), ["match-field=c"]);
-        params.set_all("match-field", [""; 0]);
+        params.add_all("match-field", ["d"]).add_all("match-field", [""; 0]);
+        assert_eq!(sent(&params), ["match-field=c", "match-field=d"]);
+        params.set_all("match-field", [""; 0]).add_all("match-field", [""; 0]);
         assert!(params.is_empty());
     }
 

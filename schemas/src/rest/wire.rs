@@ -1,8 +1,13 @@
 //! How values are written as parameters, and read from the properties of an entry: one impl for each type of value.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
-use std::fmt::Display;
+use std::convert::Infallible;
+use std::fmt::{self, Display};
 use std::str::FromStr;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::{Deserialize, Serialize};
 
 use super::Params;
 use crate::value::{Properties, split};
@@ -83,8 +88,59 @@ impl Wire for Vec<String> {
     }
 }
 
+/// An array in which no order counts.
+impl Wire for BTreeSet<String> {
+    fn write(&self, name: &'static str, params: &mut Params) {
+        params.set_all(name, self);
+    }
+
+    fn read(name: &'static str, entry: &Properties<'_>) -> Result<Option<Self>, String> {
+        Ok(Vec::<String>::read(name, entry)?.filter(|elements| !elements.is_empty()).map(Self::from_iter))
+    }
+}
+
+/// An element of a set that is one text in Proxmox.
+pub trait InOneText: Display + FromStr<Err: Display> + Ord {}
+
+impl InOneText for i64 {}
+
+/// A text as an element of a set that is one text in Proxmox: a set of strings is an array there.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Part(pub String);
+
+impl InOneText for Part {}
+
+impl Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for Part {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl JsonSchema for Part {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        String::schema_name()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        String::json_schema(generator)
+    }
+}
+
 /// A list in one text, as Proxmox's `-list` formats are. An empty one is the same as none.
-impl<T: Display + FromStr<Err: Display> + Ord> Wire for BTreeSet<T> {
+impl<T: InOneText> Wire for BTreeSet<T> {
     fn write(&self, name: &'static str, params: &mut Params) {
         if !self.is_empty() {
             params.set(name, self.iter().map(ToString::to_string).collect::<Vec<_>>().join(","));
@@ -162,6 +218,7 @@ mod tests {
         is_the_same(json!("10.5"), 10.5, &["x=10.5"]);
         is_the_same(json!(10), 10.0, &["x=10"]);
         is_the_same(json!(["b", "a"]), vec!["b".to_owned(), "a".to_owned()], &["x=b", "x=a"]);
+        is_the_same(json!(["b", "a"]), BTreeSet::from(["a", "b"].map(str::to_owned)), &["x=a", "x=b"]);
         is_the_same(json!("start-tls"), Mode::StartTls, &["x=start-tls"]);
         is_the_same(json!("101; 100"), BTreeSet::from([100, 101]), &["x=100,101"]);
         is_the_same(json!(100), BTreeSet::from([100]), &["x=100"]);
@@ -175,6 +232,7 @@ mod tests {
         assert_eq!(read::<String>(Json::Null), Ok(None));
         assert_eq!(read::<Mode>(Json::Null), Ok(None));
         assert_eq!(read::<Vec<String>>(Json::Null), Ok(None));
+        assert_eq!(read::<BTreeSet<String>>(json!([])), Ok(None));
         assert_eq!(read::<BTreeSet<i64>>(json!("")), Ok(None));
         assert_eq!(written(&BTreeSet::<i64>::new()), [""; 0]);
         assert_eq!(read(Json::Null), Ok(Some(SidSet::default())));

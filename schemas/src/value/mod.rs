@@ -27,10 +27,12 @@ pub use parsed::Malformed;
 pub use properties::Properties;
 pub use schedule::{BackupSchedule, Schedule};
 
+use crate::notification::texts as notification;
+
 /// What a format demands of a text; an error says it.
 pub type Check = fn(&str) -> Result<(), String>;
 
-/// The check of a format that schemas name; `None` for any other name. A test looks up every format that a schema has.
+/// The check of a format that schemas name; `None` where no format has that name. A test looks up every format that a schema has.
 pub fn format(name: &str) -> Option<Check> {
     fn parses<T: std::str::FromStr<Err = Malformed>>(text: &str) -> Result<(), String> {
         text.parse::<T>().map(|_| ()).map_err(|malformed| malformed.0)
@@ -61,6 +63,21 @@ pub fn format(name: &str) -> Option<Check> {
         "ip" => texts::ip,
         "kernel-module" => texts::kernel_module,
         "pve-consent-text" => texts::consent,
+        "pve-mail-address" => notification::address,
+        "pve-mail-address-or-user" => notification::address_or_user,
+        "pve-user-id" => notification::user,
+        "pve-smtp-host" => notification::host,
+        "pve-gotify-url" => notification::base_url,
+        "pve-webhook-url" => notification::url_template,
+        "pve-webhook-name" => notification::token,
+        "pve-webhook-header" => notification::header,
+        "pve-webhook-template" => notification::template,
+        "pve-notification-line" => notification::line,
+        "pve-notification-secret" => notification::secret,
+        "pve-notification-field" => notification::field,
+        "pve-notification-field-value" => notification::field_value,
+        "pve-notification-pattern" => notification::field_pattern,
+        "pve-notification-hours" => notification::hours,
         "pve-fence-option" => fence::option_name,
         "pve-fence-value" => fence::option_value,
         "pve-http-proxy" => texts::http_proxy,
