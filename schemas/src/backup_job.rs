@@ -9,6 +9,7 @@ use crate::backup::{
     Compression, Coverage, Fleecing, Mailed, Mode, Notification, PbsDetection, Performance, Retention, Selection,
 };
 use crate::noun::Noun;
+use crate::rest::wire::Part;
 use crate::rest::{Collection, Rest};
 use crate::tf_block;
 use crate::value::{
@@ -100,7 +101,7 @@ pub struct BackupJob {
     pub notification_mode: Option<Notification>,
     /// Who gets mails: mail addresses, or users such as `root@pam`. Deprecated by Proxmox in favor of the notification system.
     #[schemars(extend("minItems" = 1, "items" = {"type": "string", "format": MailRecipient::FORMAT}))]
-    pub mailto: Option<BTreeSet<String>>,
+    pub mailto: Option<BTreeSet<Part>>,
     /// Which results are mailed. It has an effect only with `mailto`. Proxmox's default is `always`.
     pub mailnotification: Option<Mailed>,
     /// The notes of each backup, one line with the variables `{{cluster}}`, `{{guestname}}`, `{{node}}` and `{{vmid}}`: `\n` is
