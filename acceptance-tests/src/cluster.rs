@@ -311,6 +311,11 @@ impl Cluster {
             "rules": list("/cluster/ha/rules", "rule"),
             "replication": list("/cluster/replication", "id"),
             "options": self.api.read("/cluster/options"),
+            "sendmail": list("/cluster/notifications/endpoints/sendmail", "name"),
+            "smtp": list("/cluster/notifications/endpoints/smtp", "name"),
+            "gotify": list("/cluster/notifications/endpoints/gotify", "name"),
+            "webhook": list("/cluster/notifications/endpoints/webhook", "name"),
+            "matchers": list("/cluster/notifications/matchers", "name"),
         })
     }
 }

@@ -34,6 +34,8 @@ pub struct Life {
     pub lists: Option<fn(&Cluster) -> BTreeSet<String>>,
     /// Computed attributes that follow whatever is changed.
     pub follows: &'static [&'static str],
+    /// Whether no answer has the secrets that the objects are created with, so that an import is followed by an update.
+    pub is_unreadable: bool,
     /// Whether a create returns a warning.
     pub warns: bool,
     /// Whether the collection itself is the only object there is, of which each of the objects manages a part.
@@ -139,6 +141,10 @@ impl Life {
             w.expect(0, &["state", "rm", &address]);
             w.expect(0, &["import", "-no-color", &address, &object.id]);
             self.assert_same(object, &created, &w.attributes(&address));
+            if self.is_unreadable {
+                assert_eq!(w.plan().changes(), [format!("{address} update")]);
+                w.apply_plan();
+            }
             w.plan_is_empty();
         }
     }

@@ -75,6 +75,7 @@ fn happened(kind: ErrorKind) -> &'static str {
         ErrorKind::NoSuchNode => "it names a node that does not exist in this cluster. Nothing was changed.",
         ErrorKind::NoSuchGroup => "the HA group does not exist. Nothing was changed.",
         ErrorKind::NoSuchPool => "the pool does not exist. Nothing was changed.",
+        ErrorKind::NoSuchTarget => "it names a notification target that does not exist. Nothing was changed.",
         ErrorKind::Unmanaged => "a rule can only name guests that are HA resources. Nothing was changed.",
         ErrorKind::ResourceInErrorState => "the HA resource is in the error state. Nothing was changed.",
         ErrorKind::TooEarly => {
@@ -168,6 +169,10 @@ fn advice(kind: ErrorKind) -> Option<&'static str> {
         ErrorKind::NoSuchNode => "Check the names of the nodes; `pve_nodes` lists them.",
         ErrorKind::NoSuchGroup => "Create the group first: refer to `pve_ha_group.NAME.name`.",
         ErrorKind::NoSuchPool => "Create the pool first, or choose another one.",
+        ErrorKind::NoSuchTarget => {
+            "Refer to the target's resource in `targets`, such as `pve_notification_smtp.NAME.name`, so that Terraform creates \
+             the target first."
+        }
         ErrorKind::Unmanaged => {
             "Refer to `pve_ha_resource.NAME.sid` in `resources`, so that Terraform creates the HA resource first."
         }

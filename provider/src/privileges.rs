@@ -12,6 +12,8 @@ pub struct Need {
     pub release: Release,
     /// What for, after "to".
     pub to: &'static str,
+    /// Those that do in its place, all together.
+    pub or: &'static [&'static str],
 }
 
 /// Where a privilege must be held. One that is held on `/` holds below it, too, unless its ACL entry doesn't propagate.
@@ -55,7 +57,7 @@ pub struct Feature {
 }
 
 const fn need(privilege: &'static str, on: On, to: &'static str) -> Need {
-    Need { privilege, on, release: Release::Any, to }
+    Need { privilege, on, release: Release::Any, to, or: &[] }
 }
 
 const AUDIT: Need = need("Sys.Audit", On::Root, "read");
@@ -67,6 +69,15 @@ const SEE_GUEST: Need = need("VM.Audit", On::Guest, "see the guest, its disks an
 const SEE_STORAGE: Need = need("Datastore.Audit", On::Storage, "see on which nodes the disks are");
 const SEE_TASKS: Need =
     need("Sys.Audit", On::Node, "see its memory, and the last backups and starts of guests by any user");
+
+const NOTIFICATIONS: Need = need("Mapping.Modify", On::Notifications, "read, create, change and destroy");
+/// Proxmox declares two checks of the lists of some types, of which the second one counts.
+const NOTIFICATION_LIST: Need = need("Mapping.Audit", On::Notifications, "read the list of its type");
+/// Who makes a target makes the nodes connect to it.
+const NETWORK: Need = Need {
+    or: &["Sys.Audit", "Sys.Modify"],
+    ..need("Sys.AccessNetwork", On::Root, "create and change; Sys.Audit and Sys.Modify on / together are enough, too")
+};
 
 pub const RESOURCES: &[Feature] = &[
     Feature {
@@ -94,6 +105,11 @@ pub const RESOURCES: &[Feature] = &[
     Feature { name: "pve_ha_resource_affinity_rule", needs: HA },
     Feature { name: "pve_node_maintenance", needs: HOSTED },
     Feature { name: "pve_node_watchdog", needs: HOSTED },
+    Feature { name: "pve_notification_gotify", needs: &[NOTIFICATIONS, NOTIFICATION_LIST, NETWORK] },
+    Feature { name: "pve_notification_matcher", needs: &[NOTIFICATIONS] },
+    Feature { name: "pve_notification_sendmail", needs: &[NOTIFICATIONS, NETWORK] },
+    Feature { name: "pve_notification_smtp", needs: &[NOTIFICATIONS, NETWORK] },
+    Feature { name: "pve_notification_webhook", needs: &[NOTIFICATIONS, NOTIFICATION_LIST, NETWORK] },
     Feature { name: "pve_qdevice", needs: HOSTED },
     Feature {
         name: "pve_replication_job",
@@ -170,6 +186,11 @@ pub fn of_everything(release: Release) -> Vec<&'static str> {
 }
 
 impl Need {
+    /// Whether it is met where `holds` says which privileges are held on its path.
+    pub fn is_met(&self, holds: impl Fn(&str) -> bool) -> bool {
+        holds(self.privilege) || !self.or.is_empty() && self.or.iter().all(|privilege| holds(privilege))
+    }
+
     /// Whether that release asks for it.
     pub fn is_for(&self, release: Release) -> bool {
         self.release == Release::Any || release == Release::Any || self.release == release

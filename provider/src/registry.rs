@@ -28,6 +28,11 @@ fn resources(session: &Arc<Session>) -> Vec<Box<dyn Resource>> {
         rest::<nouns::HaResourceAffinityRule>(session),
         ssh_resource::<nouns::NodeMaintenance>(session),
         ssh_resource::<nouns::NodeWatchdog>(session),
+        rest::<nouns::NotificationGotify>(session),
+        rest::<nouns::NotificationMatcher>(session),
+        rest::<nouns::NotificationSendmail>(session),
+        rest::<nouns::NotificationSmtp>(session),
+        rest::<nouns::NotificationWebhook>(session),
         ssh_resource::<nouns::Qdevice>(session),
         rest::<nouns::ReplicationJob>(session),
     ]

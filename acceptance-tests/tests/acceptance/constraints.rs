@@ -72,6 +72,39 @@ const fn options(name: &'static str, value: &'static str, says: &'static str) ->
     case("pve_datacenter_options", OPTIONS, name, value, says)
 }
 
+const MAIL: &[(&str, &str)] = &[("name", "\"mail\""), ("mailto", "[\"a@b.c\"]")];
+const RELAY: &[(&str, &str)] = &[
+    ("name", "\"relay\""),
+    ("server", "\"mx\""),
+    ("from_address", "\"a@b.c\""),
+    ("username", "\"u\""),
+    ("password", "\"p\""),
+    ("mailto", "[\"a@b.c\"]"),
+];
+const PUSH: &[(&str, &str)] = &[("name", "\"push\""), ("server", "\"http://x\""), ("token", "\"t\"")];
+const HOOK: &[(&str, &str)] = &[("name", "\"hook\""), ("url", "\"http://x\""), ("method", "\"get\"")];
+const MATCHER: &[(&str, &str)] = &[("name", "\"alerts\""), ("targets", "[\"mail-to-root\"]")];
+
+const fn mail(name: &'static str, value: &'static str, says: &'static str) -> Case {
+    case("pve_notification_sendmail", MAIL, name, value, says)
+}
+
+const fn relay(name: &'static str, value: &'static str, says: &'static str) -> Case {
+    case("pve_notification_smtp", RELAY, name, value, says)
+}
+
+const fn push(name: &'static str, value: &'static str, says: &'static str) -> Case {
+    case("pve_notification_gotify", PUSH, name, value, says)
+}
+
+const fn hook(name: &'static str, value: &'static str, says: &'static str) -> Case {
+    case("pve_notification_webhook", HOOK, name, value, says)
+}
+
+const fn matcher(name: &'static str, value: &'static str, says: &'static str) -> Case {
+    case("pve_notification_matcher", MATCHER, name, value, says)
+}
+
 const NAME: &str = "must be at least two characters: a letter";
 const NODE: &str = "must be a node name";
 const SID: &str = "must be vm:ID or ct:ID";
@@ -87,6 +120,46 @@ const LATIN: &str = "must consist of characters up to U+00FF";
 const DECODED: &str = "can't contain %20";
 
 const CASES: &[Case] = &[
+    mail("name", "\"x\"", NAME),
+    mail("mailto", "null", "At least one of them is needed"),
+    mail("mailto", "[]", "needs at least 1 element"),
+    mail("mailto", "[\"a b@c\"]", "must be a mail address such as"),
+    mail("mailto", "[\"a@b,c@d\"]", "must be a mail address such as"),
+    mail("mailto_user", "[\"root\"]", "must be a user with its realm"),
+    mail("from_address", "\"a b\"", "must be a mail address such as"),
+    mail("author", "\"\"", "must not be empty"),
+    mail("author", "\"x \"", "must not begin or end with a blank"),
+    mail("comment", "\"a\\nb\"", "must be a single line"),
+    relay("port", "65536", "must be at most 65535"),
+    relay("port", "0", "must be at least 1"),
+    relay("mode", "\"ssl\"", "must be one of insecure, starttls, tls"),
+    relay("server", "\"mx:25\"", "the port is an attribute of its own"),
+    relay("mailto", "[\"root\"]", "must be a mail address with a domain"),
+    relay("from_address", "\"root\"", "must be a mail address with a domain"),
+    relay("password", "\"\"", "must not be empty"),
+    relay("password_wo", "\"x\"", "Set password_wo_version = 1"),
+    push("server", "\"no url at all\"", "must be a URL such as"),
+    push("server", "\"http://x/\"", "must not end with a slash"),
+    push("token", "\"t\\n\"", "must be a single line"),
+    hook("url", "\"nourl\"", "must be a URL that begins with"),
+    hook("url", "\"ftp://x/y\"", "must be a URL that begins with"),
+    hook("url", "\"http://x/{{ title\"", "does not end with }}"),
+    hook("method", "\"delete\"", "must be one of post, put, get"),
+    hook("headers", "{ \"A B\" = \"x\" }", "without blanks, commas and ="),
+    hook("headers", "{ A = \"\" }", "must not be empty"),
+    hook("headers", "{ A = \"x\", a = \"y\" }", "for HTTP both are one header"),
+    hook("secrets", "{ \"a=b\" = \"x\" }", "without blanks, commas and ="),
+    hook("body", "\"{{ x\"", "does not end with }}"),
+    matcher("name", "\"a b\"", NAME),
+    matcher("targets", "[\"a b\"]", NAME),
+    matcher("mode", "\"none\"", "must be one of all, any"),
+    matcher("fields", "{ \"\" = [\"x\"] }", "must not be empty"),
+    matcher("fields", "{ type = [\"a,b\"] }", "must not contain a comma"),
+    matcher("fields", "{ type = [] }", "needs at least 1 element"),
+    matcher("field_patterns", "{ type = [\"[\"] }", "is not a regular expression"),
+    matcher("severities", "[\"ERROR\"]", "must be one of info, notice, warning, error, unknown"),
+    matcher("calendar", "[\"mon-fri 9-17\"]", "mon..fri"),
+    matcher("calendar", "[\"22:00-6:00\"]", "must not end before it starts"),
     group("name", "null", REQUIRED),
     group("nodes", "null", REQUIRED),
     group("comment", "\"a – b\"", LATIN),

@@ -1,5 +1,7 @@
 //! Whatever happens to a write, no object is lost and none is made twice, and the next apply ends where the first was going.
 
+mod targets;
+
 use std::io::Write as _;
 use std::sync::Arc;
 use std::thread;
@@ -7,25 +9,10 @@ use std::thread;
 use acceptance_tests::cluster::{is_existing, skipped};
 use acceptance_tests::core::{Core, Object, errors};
 use acceptance_tests::{Cluster, Workspace, runtime};
-use pve_emulator::{Options, Release};
+use pve_emulator::Options;
 use serde_json::{Value as Json, json};
 
-/// A resource type under fire.
-struct Target {
-    kind: &'static str,
-    release: Release,
-    collection: &'static str,
-    /// The path of the one object.
-    object: &'static str,
-    create: Json,
-    update: Json,
-    /// The parameter that the update changes, and its value in the answer of Proxmox.
-    proof: (&'static str, Json),
-    /// What another client changes of the object at the same time: none where Proxmox has no digest to guard it with.
-    edit: Option<(&'static str, Json)>,
-    /// Whether it is one object of the cluster, whose creation is an update.
-    is_singleton: bool,
-}
+use targets::{OPTIONS, Target, targets};
 
 /// What a request meets, and how often.
 const FAULTS: [(&str, Option<u64>); 16] = [
@@ -64,90 +51,6 @@ fn whatever_happens_to_any_write_of_any_resource() {
         fires.into_iter().map(|fire| fire.join().expect("the panic is printed above")).sum::<u32>()
     });
     let _ = writeln!(std::io::stderr(), "{cases} faults: 0 objects lost, 0 doubled, all converged");
-}
-
-fn targets() -> [Target; 7] {
-    [
-        Target {
-            kind: "pve_ha_group",
-            release: Release::V8,
-            collection: "/cluster/ha/groups",
-            object: "/cluster/ha/groups/tfacc",
-            create: json!({"name": "tfacc", "nodes": {"pve1": 1}}),
-            update: json!({"name": "tfacc", "nodes": {"pve1": 1}, "comment": "new"}),
-            proof: ("comment", json!("new")),
-            edit: Some(("comment", json!("by hand"))),
-            is_singleton: false,
-        },
-        Target {
-            kind: "pve_ha_resource",
-            release: Release::V9,
-            collection: "/cluster/ha/resources",
-            object: "/cluster/ha/resources/vm:900",
-            // Proxmox puts a service that is removed and added again within one round of its managers into the error state,
-            // unless it is ignored.
-            create: json!({"sid": "vm:900", "state": "ignored"}),
-            update: json!({"sid": "vm:900", "state": "ignored", "max_restart": 3}),
-            proof: ("max_restart", json!(3)),
-            edit: Some(("max_restart", json!(7))),
-            is_singleton: false,
-        },
-        Target {
-            kind: "pve_ha_node_affinity_rule",
-            release: Release::V9,
-            collection: "/cluster/ha/rules",
-            object: "/cluster/ha/rules/tfacc",
-            create: json!({"name": "tfacc", "resources": ["vm:901"], "nodes": {"pve1": 1}}),
-            update: json!({"name": "tfacc", "resources": ["vm:901"], "nodes": {"pve1": 1}, "strict": true}),
-            proof: ("strict", json!(1)),
-            edit: Some(("comment", json!("by hand"))),
-            is_singleton: false,
-        },
-        Target {
-            kind: "pve_ha_resource_affinity_rule",
-            release: Release::V9,
-            collection: "/cluster/ha/rules",
-            object: "/cluster/ha/rules/tfacc",
-            create: json!({"name": "tfacc", "resources": ["vm:901", "vm:902"], "affinity": "negative"}),
-            update: json!({"name": "tfacc", "resources": ["vm:901", "vm:902"], "affinity": "positive"}),
-            proof: ("affinity", json!("positive")),
-            edit: Some(("comment", json!("by hand"))),
-            is_singleton: false,
-        },
-        Target {
-            kind: "pve_replication_job",
-            release: Release::V9,
-            collection: "/cluster/replication",
-            object: "/cluster/replication/900-0",
-            create: json!({"guest": 900, "target": "pve2"}),
-            update: json!({"guest": 900, "target": "pve2", "rate": 3}),
-            proof: ("rate", json!(3)),
-            edit: Some(("rate", json!(7))),
-            is_singleton: false,
-        },
-        Target {
-            kind: "pve_backup_job",
-            release: Release::V9,
-            collection: "/cluster/backup",
-            object: "/cluster/backup/tfacc",
-            create: json!({"name": "tfacc", "schedule": "21:00", "guests": [100], "storage": "local"}),
-            update: json!({"name": "tfacc", "schedule": "21:00", "all": true, "storage": "local"}),
-            proof: ("all", json!(1)),
-            edit: None,
-            is_singleton: false,
-        },
-        Target {
-            kind: "pve_datacenter_options",
-            release: Release::V9,
-            collection: "/cluster/options",
-            object: "/cluster/options",
-            create: json!({"console": "html5"}),
-            update: json!({"console": "vv"}),
-            proof: ("console", json!("vv")),
-            edit: None,
-            is_singleton: true,
-        },
-    ]
 }
 
 /// Puts every fault before every write; how many there were.
@@ -236,9 +139,14 @@ impl Case<'_> {
         assert!(!object.state.is_null(), "{}: lost", self.name);
 
         // The next apply has seen it. What it meets now concerns another object of the same file: ours is sent again.
-        self.cluster.api.post("/cluster/ha/resources", &[("sid", "vm:903"), ("state", "ignored")]);
+        let beside = if target.collection.starts_with("/cluster/notifications") {
+            "/cluster/notifications/endpoints/sendmail/mail-to-root"
+        } else {
+            self.cluster.api.post("/cluster/ha/resources", &[("sid", "vm:903"), ("state", "ignored")]);
+            "/cluster/ha/resources/vm:903"
+        };
         let other = json!({"method": "PUT", "path": format!("^{}$", target.object), "kind": "edit-before",
-            "edit": {"path": "/cluster/ha/resources/vm:903", "params": {"comment": "by hand"}}});
+            "edit": {"path": beside, "params": {"comment": "by hand"}}});
         self.cluster.emulator().faults().add(serde_json::from_value(other).expect("a fault")).expect("a pattern");
         let said = runtime::block_on(core.apply(&mut object, Some(&target.update)));
         assert!(!said.has_error(), "{}: the next apply fails: {:?}", self.name, errors(&said));
@@ -307,10 +215,9 @@ impl Case<'_> {
     fn arm(&self, verb: &str, fault: &str, count: Option<u64>) {
         let target = self.target;
         let method = match verb {
-            _ if target.is_singleton => "PUT",
-            "create" => "POST",
-            "update" => "PUT",
-            _ => "DELETE",
+            "delete" if target.collection != OPTIONS => "DELETE",
+            "create" if !target.is_singleton => "POST",
+            _ => "PUT",
         };
         let add = |fault: Json| {
             let fault = serde_json::from_value(fault).expect("a fault");
@@ -337,7 +244,7 @@ impl Case<'_> {
     /// The objects of ours on the cluster.
     fn there(&self) -> Vec<Json> {
         let target = self.target;
-        if target.is_singleton {
+        if target.collection == OPTIONS {
             let options = self.cluster.api.read(target.collection);
             return if options["console"].is_null() { vec![] } else { vec![options] };
         }
@@ -346,7 +253,10 @@ impl Case<'_> {
         let wanted = target.object.rsplit('/').next().unwrap_or_default();
         let ours = |entry: &&Json| match key {
             "guest" => entry["guest"].to_string().trim_matches('"') == "900" && entry["remove_job"].is_null(),
-            _ => ["sid", "group", "rule"].iter().any(|key| entry[*key] == wanted),
+            // What Proxmox ships is there as long as it differs from that.
+            _ => {
+                ["sid", "group", "rule", "name"].iter().any(|key| entry[*key] == wanted) && entry["origin"] != "builtin"
+            }
         };
         entries.as_array().into_iter().flatten().filter(ours).cloned().collect()
     }

@@ -73,6 +73,17 @@ fn objects(cluster: &Cluster, pve: Pve) -> Vec<(&'static str, Json, String)> {
         ("pve_ha_resource", json!({"sid": sid(0)}), vms[0].clone()),
         ("pve_replication_job", json!({"guest": guest, "target": target, "force_destroy": true}), vms[4].clone()),
     ];
+    let notification = |kind, config| (kind, config, String::new());
+    objects.extend([
+        notification("pve_notification_gotify", json!({"name": "g1", "server": "http://x", "token": "t"})),
+        notification("pve_notification_matcher", json!({"name": "m1", "targets": ["mail-to-root"]})),
+        notification("pve_notification_sendmail", json!({"name": "s1", "mailto": ["a@b.c"]})),
+        notification(
+            "pve_notification_smtp",
+            json!({"name": "s2", "server": "mx", "from_address": "a@b.c", "mailto": ["a@b.c"]}),
+        ),
+        notification("pve_notification_webhook", json!({"name": "w1", "url": "http://x", "method": "get"})),
+    ]);
     let nodes = json!({"pve1": null, "pve2": null});
     objects.extend(match pve {
         Pve::V8 => vec![("pve_ha_group", json!({"name": "gg", "nodes": nodes}), String::new())],

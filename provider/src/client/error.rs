@@ -44,6 +44,8 @@ pub enum ErrorKind {
     NoSuchGroup,
     /// The pool that was referred to does not exist.
     NoSuchPool,
+    /// The notification target that a matcher is to send to does not exist.
+    NoSuchTarget,
     /// A rule names a resource that is not managed by HA (yet).
     Unmanaged,
     /// The HA resource is in the state `error` and has to be disabled first.

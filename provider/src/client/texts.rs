@@ -2,6 +2,7 @@
 //!
 //! Nearly all that HA, replication and cluster configuration refuse is a plain Perl `die`, which
 //! pveproxy answers as 500 with the text, so that the text is all that distinguishes the cases.
+//! The notifications have statuses of their own, 400 and 404, each of several meanings.
 //! Texts are matched by containment: the API prefixes them (`create resource failed: …`).
 
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ struct Text {
     parts: &'static [&'static str],
     kind: ErrorKind,
     on: On,
+    status: u16,
 }
 
 /// The methods on which a text has its meaning.
@@ -57,6 +59,17 @@ const TEXTS: &[Text] = &[
     text(&["in error state, must be disabled and fixed first"], ErrorKind::ResourceInErrorState),
     // PVE::API2::HA::Groups.
     text(&["ha group is used by service"], ErrorKind::InUse),
+    // proxmox-notify: the digest is that of all targets and matchers.
+    text(&["detected modified configuration"], ErrorKind::StaleDigest).at(400),
+    // proxmox-notify: a matcher names the target.
+    text(&["cannot delete '", "referenced by: "], ErrorKind::InUse).at(400),
+    // proxmox-notify: targets and matchers share their names.
+    created(&["an entity with the same name already exists"], ErrorKind::Exists).at(400),
+    // proxmox-notify: a matcher is to send to it.
+    text(&["endpoint '", "' does not exist"], ErrorKind::NoSuchTarget).at(404),
+    // proxmox-notify.
+    existing(&["endpoint '", "' not found"]).at(404),
+    existing(&["matcher '", "' not found"]).at(404),
     // PVE::API2::ReplicationConfig: one job per guest and target, whatever the id.
     text(&["replication job for guest '", "' already exists"], ErrorKind::TargetTaken),
     // PVE::HA::Config, PVE::API2::HA::*: `resource ID 'vm:1' already defined` and the like.
@@ -103,8 +116,10 @@ const TEXTS: &[Text] = &[
 /// What an answer with a status of 400 or more means.
 pub(super) fn meaning(method: &Method, status: u16, message: &str, errors: &BTreeMap<String, String>) -> ErrorKind {
     match status {
-        400 if errors.get("id").is_some_and(|text| of_500(method, text) == ErrorKind::Absent) => ErrorKind::Absent,
-        400 => ErrorKind::Invalid,
+        400 if errors.get("id").is_some_and(|text| of_text(method, 500, text) == Some(ErrorKind::Absent)) => {
+            ErrorKind::Absent
+        }
+        400 => of_text(method, status, message).unwrap_or(ErrorKind::Invalid),
         401 => ErrorKind::Unauthorized,
         // PVE::RPCEnvironment::check_pool_exist.
         403 if POOL.is_in(message) => ErrorKind::NoSuchPool,
@@ -116,7 +131,7 @@ pub(super) fn meaning(method: &Method, status: u16, message: &str, errors: &BTre
         596..=599 => ErrorKind::Ambiguous,
         // A load balancer in front of pveproxy that lost or gave up on it.
         502..=504 => ErrorKind::Ambiguous,
-        500 => of_500(method, message),
+        404 | 500 => of_text(method, status, message).unwrap_or(ErrorKind::Refused),
         _ => ErrorKind::Refused,
     }
 }
@@ -131,11 +146,17 @@ pub(super) fn parameters_in(message: &str) -> Option<(&str, BTreeMap<String, Str
     (!named.is_empty()).then_some((first, named))
 }
 
-fn of_500(method: &Method, message: &str) -> ErrorKind {
-    TEXTS.iter().find(|text| text.applies(method) && text.is_in(message)).map_or(ErrorKind::Refused, |text| text.kind)
+fn of_text(method: &Method, status: u16, message: &str) -> Option<ErrorKind> {
+    let mut texts = TEXTS.iter().filter(|text| text.status == status && text.applies(method));
+    texts.find(|text| text.is_in(message)).map(|text| text.kind)
 }
 
 impl Text {
+    /// The same of an answer with this status.
+    const fn at(self, status: u16) -> Self {
+        Self { status, ..self }
+    }
+
     fn applies(&self, method: &Method) -> bool {
         match self.on {
             On::Any => true,
@@ -157,15 +178,15 @@ impl Text {
 }
 
 const fn text(parts: &'static [&'static str], kind: ErrorKind) -> Text {
-    Text { parts, kind, on: On::Any }
+    Text { parts, kind, on: On::Any, status: 500 }
 }
 
 const fn existing(parts: &'static [&'static str]) -> Text {
-    Text { parts, kind: ErrorKind::Absent, on: On::Existing }
+    Text { on: On::Existing, ..text(parts, ErrorKind::Absent) }
 }
 
 const fn created(parts: &'static [&'static str], kind: ErrorKind) -> Text {
-    Text { parts, kind, on: On::Create }
+    Text { on: On::Create, ..text(parts, kind) }
 }
 
 #[cfg(test)]
@@ -256,6 +277,21 @@ mod tests {
         {
             assert_eq!(parameters_in(other), None, "{other}");
         }
+    }
+
+    #[test]
+    fn notifications_have_statuses_of_their_own() {
+        let of = |method, status, message| meaning(&method, status, message, &BTreeMap::new());
+        let stale = "detected modified configuration - file changed by other user? Try again.\n";
+        let taken = "Cannot create 'mail', an entity with the same name already exists\n";
+        assert_eq!(of(Method::PUT, 400, stale), ErrorKind::StaleDigest);
+        assert_eq!(of(Method::POST, 400, taken), ErrorKind::Exists);
+        assert_eq!(of(Method::DELETE, 400, "cannot delete 'push', referenced by: a, b\n"), ErrorKind::InUse);
+        assert_eq!(of(Method::GET, 404, "endpoint 'push' not found\n"), ErrorKind::Absent);
+        assert_eq!(of(Method::DELETE, 404, "matcher 'alerts' not found\n"), ErrorKind::Absent);
+        assert_eq!(of(Method::PUT, 404, "endpoint 'push' does not exist\n"), ErrorKind::NoSuchTarget);
+        assert_eq!(of(Method::POST, 404, "endpoint 'push' does not exist\n"), ErrorKind::NoSuchTarget);
+        assert_eq!(of(Method::GET, 404, "Not found\n"), ErrorKind::Refused);
     }
 
     #[test]

@@ -120,7 +120,7 @@ pub trait Resource: Send + Sync {
     }
 
     /// Whether the object is always there, so that finding it says nothing of a create.
-    fn always_exists(&self) -> bool {
+    fn always_exists(&self, _object: &Value) -> bool {
         false
     }
 
@@ -192,7 +192,7 @@ pub trait Resource: Send + Sync {
         cx: &'a Context,
         object: &'a Value,
     ) -> BoxFuture<'a, Result<Option<Found>, Failure>> {
-        if self.always_exists() { Box::pin(async { Ok(None) }) } else { self.read(cx, object, Freshness::Shared) }
+        if self.always_exists(object) { Box::pin(async { Ok(None) }) } else { self.read(cx, object, Freshness::Shared) }
     }
 
     /// What other writes of this process, such as a purge, have made of an object that was `prior` in the plan; null where

@@ -56,9 +56,13 @@ impl Key {
     }
 }
 
-/// Both types of rules share their names.
+/// Both types of rules share their names, and so do notification targets of all types and matchers.
 fn space(kind: &str) -> &str {
-    if kind.ends_with("_affinity_rule") { "rule" } else { kind }
+    match kind {
+        kind if kind.ends_with("_affinity_rule") => "rule",
+        kind if kind.starts_with("pve_notification_") => "notification",
+        kind => kind,
+    }
 }
 
 #[cfg(test)]
@@ -77,5 +81,6 @@ mod tests {
         let [node, resource] = ["pve_ha_node_affinity_rule", "pve_ha_resource_affinity_rule"];
         assert_eq!(Key::of(node, &rule), Key::of(resource, &rule));
         assert!(Key::of(node, &Value::object([("id", Value::Unknown)])).is_empty());
+        assert_eq!(Key::of("pve_notification_smtp", &rule), Key::of("pve_notification_matcher", &rule));
     }
 }

@@ -25,6 +25,7 @@ use std::time::{Duration, Instant};
 use crate::call::Call;
 use crate::client::Client;
 use crate::framework::{Activity, Diagnostic, Diagnostics, GivenUp, Path, Severity, Value};
+use crate::privileges::of_resource;
 use checks::guests;
 use finding::Finding;
 use key::Key;
@@ -35,7 +36,7 @@ use table::Run;
 use view::{CheckCase, View};
 
 pub use maintenance::Stay;
-pub use table::{CHECKS, Check, EXISTS_ALREADY, Level, MIGRATION_UNSECURE, OPTION_ALREADY_SET};
+pub use table::{BUILT_IN_NOTIFICATION, CHECKS, Check, EXISTS_ALREADY, Level, MIGRATION_UNSECURE, OPTION_ALREADY_SET};
 
 /// How long the lists may take: a plan doesn't wait for what only serves to warn.
 const LISTS_TIMEOUT: Duration = Duration::from_secs(20);
@@ -159,6 +160,11 @@ impl Preflight {
     /// Whether this process has made the object of type `kind` with the natural id `id`.
     pub fn has_made_named(&self, kind: &str, id: &str) -> bool {
         self.planned().has_made(&Key::named(kind, id))
+    }
+
+    /// Whether the state has the object of type `kind` with the natural id `id`, as far as this process has met it.
+    pub fn has_in_state(&self, kind: &str, id: &str) -> bool {
+        self.planned().has_in_state(&Key::named(kind, id))
     }
 
     /// The names of what `object` is about and this process has made.
@@ -329,7 +335,7 @@ fn needs(object: &Object, task: Task) -> Needs {
         Object::Job(_) => {
             Needs { cluster, permissions: true, placed: cluster, resources: cluster, jobs: cluster, ..Needs::default() }
         }
-        Object::BackupJob(_) | Object::Options => Needs { permissions: true, ..Needs::default() },
+        Object::BackupJob(_) | Object::Options | Object::Notification => Needs { permissions: true, ..Needs::default() },
         Object::Hosted(hosted) => {
             let moves = hosted.empties && cluster;
             Needs { cluster, resources: moves, placed: moves, manager: moves, ..Needs::default() }
@@ -351,6 +357,16 @@ pub async fn stays_on(client: &Client, call: &Call, node: &str) -> Option<Vec<St
 /// What to do about the HA resource `sid`, which is in the error state.
 pub fn error_state(sid: &str) -> String {
     guests::error_state(sid)
+}
+
+/// The privileges that the resource type `kind` needs, where `text` names none of them.
+pub fn privileges_of(kind: &str, text: &str) -> Option<String> {
+    let needs = of_resource(kind);
+    if needs.is_empty() || needs.iter().any(|need| text.contains(need.privilege)) {
+        return None;
+    }
+    let list = needs.iter().map(|need| format!("{} on {}", need.privilege, need.on.pattern()));
+    Some(format!("{kind} needs {}.", list.collect::<Vec<_>>().join(", ")))
 }
 
 /// The names of all checks, sorted.

@@ -29,6 +29,8 @@ pub enum Object {
     BackupJob(Box<Partial<BackupJob>>),
     Options,
     Qdevice,
+    /// A notification target or matcher.
+    Notification,
     Hosted(Hosted),
 }
 
@@ -109,6 +111,7 @@ impl Object {
             BackupJob::NAME => Self::BackupJob(planned::<BackupJob>(value).into()),
             DatacenterOptions::NAME => Self::Options,
             "pve_qdevice" => Self::Qdevice,
+            kind if kind.starts_with("pve_notification_") => Self::Notification,
             "pve_node_maintenance" | "pve_node_watchdog" => Self::Hosted(Hosted {
                 nodes: vec![named(value, Path::root())],
                 is_on_them: true,
@@ -134,7 +137,7 @@ impl Object {
     pub fn attribute_of(&self, key: &str) -> Option<Path> {
         let attribute = match self {
             Self::Resource(_) => "sid",
-            Self::Rule(_) | Self::Group(_) | Self::BackupJob(_) => "name",
+            Self::Rule(_) | Self::Group(_) | Self::BackupJob(_) | Self::Notification => "name",
             Self::Job(_) => "target",
             Self::Options => key,
             Self::Qdevice | Self::Hosted(_) => return None,

@@ -197,7 +197,7 @@ impl ObjectIndex {
                 }
                 self.jobs.insert(id.clone(), job);
             }
-            Object::BackupJob(_) | Object::Options | Object::Qdevice | Object::Hosted(_) => {}
+            Object::BackupJob(_) | Object::Options | Object::Qdevice | Object::Notification | Object::Hosted(_) => {}
         }
     }
 
@@ -229,7 +229,7 @@ pub fn id(object: &Object) -> Option<(Family, Name)> {
             (None, Some(target)) => format!("{guest} to {target}").into(),
             (None, None) => return None,
         },
-        Object::Job(_) | Object::BackupJob(_) | Object::Options | Object::Qdevice | Object::Hosted(_) => return None,
+        Object::Job(_) | Object::BackupJob(_) | Object::Options | Object::Qdevice | Object::Notification | Object::Hosted(_) => return None,
     };
     family(object).map(|family| (family, name))
 }
@@ -240,7 +240,7 @@ fn family(object: &Object) -> Option<Family> {
         Object::Rule(_) => Some(Family::Rule),
         Object::Group(_) => Some(Family::Group),
         Object::Job(_) => Some(Family::Job),
-        Object::BackupJob(_) | Object::Options | Object::Qdevice | Object::Hosted(_) => None,
+        Object::BackupJob(_) | Object::Options | Object::Qdevice | Object::Notification | Object::Hosted(_) => None,
     }
 }
 

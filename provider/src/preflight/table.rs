@@ -49,6 +49,9 @@ pub(super) enum Run {
 /// The check that is left out where a create takes over an object that exists.
 pub const EXISTS_ALREADY: &str = "exists-already";
 
+/// What Proxmox ships, and a plan changes or resets; the resource itself reads it.
+pub const BUILT_IN_NOTIFICATION: &str = "built-in-notification";
+
 /// Options that the cluster has set, and that a plan begins to manage; the resource itself reads them.
 pub const OPTION_ALREADY_SET: &str = "option-already-set";
 
@@ -79,6 +82,14 @@ pub const CHECKS: &[Check] = &[
         run: Run::Object(rules::avoids_all_nodes),
     },
     Check {
+        name: BUILT_IN_NOTIFICATION,
+        level: Level::Warning,
+        summary: "Proxmox ships this object",
+        doc: "The built-in target `mail-to-root` or matcher `default-matcher` is planned as a create, which changes it, \
+              or as a destroy, which resets it.",
+        run: Run::Elsewhere,
+    },
+    Check {
         name: collisions::NAME,
         level: Level::Error,
         summary: "One object is both destroyed and created",
@@ -91,8 +102,8 @@ pub const CHECKS: &[Check] = &[
         name: EXISTS_ALREADY,
         level: Level::Warning,
         summary: "The object exists already",
-        doc: "An HA resource, rule, group or replication job with a `job_number` is planned as a create, but exists on \
-              the cluster. `adopt_existing` is not set.",
+        doc: "An HA resource, rule, group, notification target or matcher, or replication job with a `job_number` is \
+              planned as a create, but exists on the cluster. `adopt_existing` is not set.",
         run: Run::Object(cluster::exists_already),
     },
     Check {

@@ -233,7 +233,7 @@ impl<'a> CheckCase<'a> {
             Object::Rule(_) => "rule".to_owned(),
             Object::Group(_) => "group".to_owned(),
             Object::Job(_) => "replication of guest".to_owned(),
-            Object::BackupJob(_) | Object::Options | Object::Hosted(_) | Object::Qdevice => {
+            Object::BackupJob(_) | Object::Options | Object::Hosted(_) | Object::Qdevice | Object::Notification => {
                 self.kind().trim_start_matches("pve_").replace('_', " ")
             }
         };

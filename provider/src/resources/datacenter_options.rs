@@ -163,7 +163,7 @@ impl Resource for DatacenterOptionsResource {
         self.noun.schema()
     }
 
-    fn always_exists(&self) -> bool {
+    fn always_exists(&self, _object: &Value) -> bool {
         true
     }
 

@@ -14,6 +14,7 @@ mod ha_rules;
 mod moved;
 mod node_maintenance;
 mod node_watchdog;
+mod notification;
 mod operations;
 mod over_ssh;
 mod qdevice;

@@ -23,6 +23,16 @@ pub trait Operations: Rest {
     /// Says what form is demanded.
     fn parse_id(id: &str) -> Result<Value, String>;
 
+    /// Whether Proxmox ships this object: a create changes what is there, and a delete resets it.
+    fn is_built_in(_object: &Value) -> bool {
+        false
+    }
+
+    /// Whether an entry of the collection is more than what Proxmox ships.
+    fn is_listed(_entry: &Json) -> bool {
+        true
+    }
+
     /// Checks that go over several attributes.
     fn validate(_config: &Value, _diagnostics: &mut Diagnostics) {}
 
@@ -36,6 +46,11 @@ pub trait Operations: Rest {
 
     /// Plan-time checks against the live cluster.
     fn preflight(_op: &OpContext<'_>, _change: Change<'_>) -> impl Future<Output = Diagnostics> + Send {
+        async { Diagnostics::new() }
+    }
+
+    /// Plan-time checks of a destroy against the live cluster.
+    fn preflight_destroy(_op: &OpContext<'_>, _prior: &Value) -> impl Future<Output = Diagnostics> + Send {
         async { Diagnostics::new() }
     }
 
@@ -97,6 +112,11 @@ pub trait Operations: Rest {
     /// Completes what the plan left to be chosen of the identity.
     fn assign_id(_op: &OpContext<'_>, planned: Value) -> impl Future<Output = Result<Value, Failure>> + Send {
         async { Ok(planned) }
+    }
+
+    /// Says more of why the delete of `state`, which is still in use, was refused.
+    fn explain_use(_op: &OpContext<'_>, _state: &Value, failure: Failure) -> impl Future<Output = Failure> + Send {
+        async { failure }
     }
 
     /// Parameters of the delete.

@@ -2,6 +2,7 @@
 
 mod writer;
 
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -15,11 +16,12 @@ use super::explain;
 use super::moved::Moved;
 use super::operations::{OpContext, Operations};
 use super::typed::{OwnChecks, Typed};
-use crate::client::Error;
+use crate::client::{Error, ErrorKind};
 use crate::framework::{
     Change, Checks, Context, Diagnostics, Failure, Found, Freshness, MoveSource, Path, Permit, Resource, Schema,
     Severity, Value,
 };
+use crate::preflight;
 use crate::session::Session;
 
 /// A resource type made of the noun `N`.
@@ -100,6 +102,9 @@ impl<N: Operations> RestResource<N> {
 
     /// Refuses to make room for an object whose natural id another one has: it could not be created afterwards.
     async fn refuse_taken(&self, op: &OpContext<'_>, state: &Value, successor: &Value) -> Result<(), Failure> {
+        if N::is_built_in(successor) {
+            return Ok(());
+        }
         let (Some(old), Some(new)) = (self.key_of(state), self.key_of(successor)) else { return Ok(()) };
         if old == new {
             return Ok(());
@@ -117,15 +122,26 @@ impl<N: Operations> RestResource<N> {
     /// The failure, on the attribute whose parameter Proxmox complains of.
     fn explain(&self, key: &str, error: &Error) -> Failure {
         let failure = explain(key, error);
-        let mut parameters = error.errors().keys();
-        // Of an element of an array Proxmox says `exclude-path[0]`.
-        let name = |parameter: &String| N::attribute(parameter.split('[').next().unwrap_or_default());
-        let attribute = parameters.next().and_then(name);
-        match attribute {
-            Some(name) if parameters.next().is_none() => failure.at(Path::attribute(name)),
+        if error.kind() == ErrorKind::Forbidden {
+            return with_needs::<N>(failure);
+        }
+        // Of an array Proxmox names the element: `mailto[0]`.
+        let names = error.errors().keys().map(|name| name.split('[').next().unwrap_or_default());
+        let names = names.chain((error.kind() == ErrorKind::NoSuchTarget).then_some("target"));
+        let attributes: BTreeSet<_> = names.map(N::attribute).collect();
+        match attributes.first() {
+            Some(Some(name)) if attributes.len() == 1 => failure.at(Path::attribute(*name)),
             _ => failure,
         }
     }
+}
+
+/// The failure, with the privileges that are needed where Proxmox names none, as it does where it asks for one of several.
+fn with_needs<N: Operations>(failure: Failure) -> Failure {
+    let Some(needs) = preflight::privileges_of(N::NAME, &failure.detail) else { return failure };
+    let (before, words) = failure.detail.rsplit_once('\n').unwrap_or((&failure.detail, ""));
+    let detail = format!("{before}\n{needs}\n{words}");
+    Failure { detail, ..failure }
 }
 
 impl<N: Operations> OwnChecks for RestResource<N> {
@@ -141,6 +157,10 @@ impl<N: Operations> OwnChecks for RestResource<N> {
             if is_impossible { ControlFlow::Break(found) } else { ControlFlow::Continue(found) }
         }
         .boxed()
+    }
+
+    fn of_destroy<'a>(&'a self, op: &'a OpContext<'_>, prior: &'a Value) -> BoxFuture<'a, Diagnostics> {
+        N::preflight_destroy(op, prior).boxed()
     }
 }
 
@@ -159,6 +179,10 @@ impl<N: Operations> Resource for RestResource<N> {
 
     fn adopts(&self) -> bool {
         self.noun.adopts()
+    }
+
+    fn always_exists(&self, object: &Value) -> bool {
+        N::is_built_in(object)
     }
 
     fn id(&self, object: &Value) -> Option<String> {
@@ -233,6 +257,9 @@ impl<N: Operations> Resource for RestResource<N> {
         object: &'a Value,
     ) -> BoxFuture<'a, Result<Option<Found>, Failure>> {
         async move {
+            if N::is_built_in(object) {
+                return Ok(None);
+            }
             let op = self.noun.op(cx)?;
             let key = self.key_of(object).unwrap_or_default();
             let present = op.client().present(N::COLLECTION, &key, &op.call()).await;
@@ -260,7 +287,7 @@ impl<N: Operations> Resource for RestResource<N> {
             for key in list.ids() {
                 let left_out = |why: String| cx.warn(format!("Left out: {} {key}", N::TITLE), why);
                 let entry = list.find::<Json>(key).map_err(|error| self.explain(key, &error))?.unwrap_or_default();
-                if !N::is_there(&op, &entry).await {
+                if !N::is_listed(&entry) || !N::is_there(&op, &entry).await {
                     continue;
                 }
                 if let Some(kind) = N::unknown_type(&entry) {

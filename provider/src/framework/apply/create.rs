@@ -83,7 +83,7 @@ async fn post(mut permit: Permit<'_, '_>, planned: &Value, config: &Value) -> Se
             Ok(Some(found)) if unknown_fate && permit.unlike(planned, &found.object).is_empty() => {
                 return Sent::Found(found);
             }
-            Ok(Some(found)) if !permit.always_exists() => return Sent::Exists(found),
+            Ok(Some(found)) if !permit.always_exists(planned) => return Sent::Exists(found),
             Ok(_) if permit.may_try_again(attempt) => attempt += 1,
             // After an interrupt the request is not waited for until it has run out of time: it may yet be carried out.
             Ok(_) if unknown_fate && permit.is_interrupted() => return Sent::Unsure(failure),

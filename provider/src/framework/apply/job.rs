@@ -107,8 +107,8 @@ impl<'a> Job<'a> {
         self.resource.adopts()
     }
 
-    pub(super) fn always_exists(&self) -> bool {
-        self.resource.always_exists()
+    pub(super) fn always_exists(&self, object: &Value) -> bool {
+        self.resource.always_exists(object)
     }
 
     /// What other writes of this process have made of an object that was `prior` in the plan.

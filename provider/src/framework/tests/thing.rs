@@ -230,7 +230,7 @@ impl Resource for Things {
         self.server.lock().unwrap().adopts
     }
 
-    fn always_exists(&self) -> bool {
+    fn always_exists(&self, _object: &Value) -> bool {
         self.server.lock().unwrap().always_exists
     }
 

@@ -130,7 +130,7 @@ pub fn missing_privileges(case: &CheckCase<'_>) -> Vec<Finding> {
         };
         Some((need, need.on.path(id.unwrap_or_default())))
     });
-    let missing = paths.filter(|(need, path)| !held.holds(path, need.privilege));
+    let missing = paths.filter(|(need, path)| !need.is_met(|privilege| held.holds(path, privilege)));
     let news = missing.filter(|(need, path)| case.is_news(format!("missing-privileges {path} {}", need.privilege)));
     news.map(|(need, path)| missing_privilege(need, &path, live.who())).collect()
 }

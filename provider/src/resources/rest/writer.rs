@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 
 use super::RestResource;
 use crate::client::{DomainPermit, Error, ErrorKind, Params, Target};
-use crate::framework::{Cause, Context, Failure, Found, GivenUp, Value, WritePermit};
+use crate::framework::{Cause, Context, Failure, Found, Freshness, GivenUp, Value, WritePermit};
 use crate::resources::explain;
 use crate::resources::operations::{OpContext, Operations};
 
@@ -98,6 +98,13 @@ impl<'a, N: Operations> Writer<'a, N> {
         }
     }
 
+    /// Makes `planned` of what Proxmox ships, or of what was made of that before.
+    async fn adopt(&mut self, planned: &Value) -> Result<(), Failure> {
+        let found = self.resource.look(&self.op, planned, Freshness::Fresh).await?;
+        let found = found.ok_or_else(|| Failure::new(Cause::Absent, format!("{}: it does not exist.", N::TITLE)))?;
+        self.update(&found, planned).await
+    }
+
     fn has_made(&self, given_up: &GivenUp) -> bool {
         given_up.to.as_ref().is_some_and(|to| self.op.configured.preflight.has_made_named(N::NAME, to))
     }
@@ -133,6 +140,9 @@ impl<'a, N: Operations> Writer<'a, N> {
 impl<N: Operations> WritePermit for Writer<'_, N> {
     fn create<'a>(&'a mut self, planned: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
         async move {
+            if N::is_built_in(planned) {
+                return self.adopt(planned).await;
+            }
             N::before_write(&self.op, None, planned).await?;
             let noun = self.resource.noun.model(planned)?;
             let key = noun.key();
@@ -151,7 +161,7 @@ impl<N: Operations> WritePermit for Writer<'_, N> {
             N::before_update(&self.op, &mut object, to).await?;
             let (before, after) = (self.resource.noun.model(&object)?, self.resource.noun.model(to)?);
             let key = after.key();
-            let mut params = after.params().since(&before.params());
+            let mut params = after.params().since(&before.params()).deleting_by(N::COLLECTION.delete_form());
             if params.is_empty() {
                 return Ok(());
             }
@@ -181,6 +191,10 @@ impl<N: Operations> WritePermit for Writer<'_, N> {
             let key = noun.key();
             let params = N::delete_params(&self.op, &noun).await?;
             let sent = self.write(&key, Request::Delete(Target::Object(N::COLLECTION, &key), &params)).await;
+            let sent = match sent {
+                Err(failure) if failure.cause == Cause::InUse => Err(N::explain_use(&self.op, state, failure).await),
+                sent => sent,
+            };
             // Whose answer was lost may have been carried out, with all that it does to others.
             if sent.as_ref().err().is_none_or(|failure| failure.cause == Cause::Ambiguous) {
                 N::deleted(&self.op.configured, &noun);

@@ -1,0 +1,1 @@
+terraform import pve_notification_sendmail.operators operators

@@ -1,0 +1,1 @@
+terraform import pve_notification_smtp.relay relay

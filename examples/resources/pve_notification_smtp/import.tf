@@ -1,0 +1,4 @@
+import {
+  to = pve_notification_smtp.relay
+  id = "relay"
+}
