@@ -132,6 +132,22 @@ pub fn furnish(cluster: &Cluster) {
         ("registered-tags", "b;a"),
     ];
     api.put("/cluster/options", &options);
+    let endpoint = |kind: &str, parameters: &[(&str, &str)]| {
+        api.post(&format!("/cluster/notifications/endpoints/{kind}"), parameters);
+    };
+    endpoint("sendmail", &[("name", "mail"), ("mailto", "root"), ("mailto-user", "root@pam"), ("comment", HOSTILE)]);
+    let relay =
+        [("server", "mx"), ("username", "pve"), ("password", "canary"), ("from-address", "a@b.c"), ("mailto", "a@b.c")];
+    endpoint("smtp", &[&[("name", "relay"), ("port", "2525"), ("mode", "starttls")][..], &relay].concat());
+    endpoint("gotify", &[("name", "push"), ("server", "http://x"), ("token", "canary"), ("disable", "0")]);
+    let header = ("header", "name=X-Auth,value=QmVhcmVyIHt7IHNlY3JldHMudG9rIH19");
+    let body = ("body", "ewogICJhIjogInt7IGVzY2FwZSBtZXNzYWdlIH19IiwgIiR7YX0iOiAiJXtifSIKfQo=");
+    let hook =
+        [("name", "hook"), ("url", "http://x/{{ title }}"), ("method", "post"), ("secret", "name=tok,value=Y2FuYXJ5")];
+    endpoint("webhook", &[&hook[..], &[header, body]].concat());
+    let matcher =
+        [("name", "alerts"), ("target", "mail"), ("match-field", "exact:type=fencing"), ("match-severity", "error")];
+    api.post("/cluster/notifications/matchers", &[&matcher[..], &[("match-calendar", "mon..fri 8-17")]].concat());
 }
 
 #[test]
@@ -176,16 +192,28 @@ fn a_pve_9_cluster_becomes_configuration_that_plans_empty() {
         "ha_node_affinity_rule.tf",
         "ha_resource.tf",
         "ha_resource_affinity_rule.tf",
+        "notification_gotify.tf",
+        "notification_matcher.tf",
+        "notification_sendmail.tf",
+        "notification_smtp.tf",
+        "notification_webhook.tf",
         "provider.tf",
         "replication_job.tf",
     ];
     assert_eq!(folder.names(), expected);
+    for (name, remark) in [("smtp", "the password"), ("gotify", "the token"), ("webhook", "the secrets")] {
+        let text = folder.read(&format!("notification_{name}.tf"));
+        assert!(text.contains(&format!("Proxmox does not return {remark}")), "{text}");
+        assert!(!text.contains("canary") && !text.contains("Y2FuYXJ5"), "{text}");
+    }
+    let matchers = folder.read("notification_matcher.tf");
+    assert!(matchers.contains("[pve_notification_sendmail.mail.name]"), "{matchers}");
     let rules = folder.read("ha_node_affinity_rule.tf");
     assert!(rules.contains("resources = [pve_ha_resource.vm_100.sid, pve_ha_resource.vm_101.sid]"), "{rules}");
     assert!(rules.contains("nodes     = { pve1 = 2, pve2 = 0 }"), "{rules}");
     let resources = folder.read("ha_resource.tf");
     assert!(!resources.contains("max_restart = 1") && !resources.contains("purge_rules"), "defaults go without saying");
-    folder.takes_over(16);
+    folder.takes_over(21);
 
     // What is there is never overwritten, not even by the same.
     let again = folder.write();
@@ -228,7 +256,7 @@ fn a_pve_8_cluster_becomes_configuration_that_plans_empty() {
     let folder = Folder::new(&cluster);
     assert_eq!(folder.write().code, Some(0));
     assert!(folder.read("ha_resource.tf").contains("= pve_ha_group.all-3.name"));
-    folder.takes_over(8);
+    folder.takes_over(13);
 }
 
 #[test]

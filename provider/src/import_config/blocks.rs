@@ -19,6 +19,10 @@ const REFERENCES: &[(&str, &str, &str, &str)] = &[
     ("pve_ha_node_affinity_rule", "resources", "pve_ha_resource", "sid"),
     ("pve_ha_resource", "group", "pve_ha_group", "name"),
     ("pve_ha_resource_affinity_rule", "resources", "pve_ha_resource", "sid"),
+    ("pve_notification_matcher", "targets", "pve_notification_gotify", "name"),
+    ("pve_notification_matcher", "targets", "pve_notification_sendmail", "name"),
+    ("pve_notification_matcher", "targets", "pve_notification_smtp", "name"),
+    ("pve_notification_matcher", "targets", "pve_notification_webhook", "name"),
 ];
 
 /// Everything that is written.
@@ -173,11 +177,14 @@ impl Writer {
         if attribute.sensitive && !is_empty(value) {
             return self.variable(&attribute.ty, value, place);
         }
-        let reference = REFERENCES.iter().find(|(kind, name, ..)| *kind == place.kind && place.path == [*name]);
         let refer = |value: &Value| {
-            let (_, _, kind, attribute) = reference?;
-            let key = ((*kind).to_owned(), value.as_str()?.to_owned());
-            self.addresses.get(&key).map(|address| Expr::Raw(format!("{address}.{attribute}")))
+            let id = value.as_str()?;
+            let mut references =
+                REFERENCES.iter().filter(|(kind, name, ..)| *kind == place.kind && place.path == [*name]);
+            references.find_map(|(_, _, kind, attribute)| {
+                let address = self.addresses.get(&((*kind).to_owned(), id.to_owned()))?;
+                Some(Expr::Raw(format!("{address}.{attribute}")))
+            })
         };
         expression(value, &refer)
     }
