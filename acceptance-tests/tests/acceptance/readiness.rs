@@ -190,3 +190,96 @@ fn the_nodes_themselves_are_asked_where_ssh_is_configured() {
     }
     w.destroy();
 }
+
+/// HA resources with what protects them, all of which exists only in the plan; `COUNT` of each safeguard.
+const PLANNED: &str = r#"
+provider "pve" {
+  ignore_preflight = ["backup-misses-ha-guest", "fencing-unheard"]
+}
+resource "pve_ha_resource" "web" {
+  for_each = toset(["vm:100", "vm:101"])
+  sid      = each.key
+}
+resource "pve_backup_job" "nightly" {
+  count    = COUNT
+  name     = "nightly"
+  schedule = "21:00"
+  guests   = [100, 101]
+  storage  = "shared-nfs"
+  prune {
+    keep_last = 3
+  }
+}
+resource "pve_notification_sendmail" "oncall" {
+  count  = COUNT
+  name   = "oncall"
+  mailto = ["oncall@example.com"]
+}
+resource "pve_notification_matcher" "alerts" {
+  count   = COUNT
+  name    = "alerts"
+  targets = pve_notification_sendmail.oncall[*].name
+  fields  = { type = ["fencing", "replication"] }
+}
+# Core defers a data source that names a changing resource itself.
+locals {
+  services = values(pve_ha_resource.web)
+  jobs     = [for job in pve_backup_job.nightly : job]
+  targets  = [for target in pve_notification_sendmail.oncall : target]
+  matchers = [for matcher in pve_notification_matcher.alerts : matcher]
+}
+data "pve_ha_readiness" "this" {
+  resources             = local.services
+  backup_jobs           = local.jobs
+  notification_targets  = local.targets
+  notification_matchers = local.matchers
+}
+"#;
+
+/// What a plan says of the checks, by id.
+fn planned_checks(w: &Workspace) -> (bool, BTreeMap<String, String>) {
+    let plan = w.plan();
+    let outputs = &plan.0["planned_values"]["outputs"];
+    let checks = outputs["checks"]["value"].as_array().unwrap_or_else(|| panic!("deferred: {outputs}"));
+    let text = |json: &Json| json.as_str().unwrap().to_owned();
+    let checks = checks.iter().map(|check| (text(&check["id"]), text(&check["status"]))).collect();
+    (outputs["ready"]["value"] == true, checks)
+}
+
+#[test]
+fn a_gate_that_is_read_in_the_plan_of_the_first_phase_judges_it_on_pve_9() {
+    planned("readiness::a_gate_that_is_read_in_the_plan_of_the_first_phase_judges_it_on_pve_9", Release::V9);
+}
+
+#[test]
+fn a_gate_that_is_read_in_the_plan_of_the_first_phase_judges_it_on_pve_8() {
+    planned("readiness::a_gate_that_is_read_in_the_plan_of_the_first_phase_judges_it_on_pve_8", Release::V8);
+}
+
+fn planned(test: &str, release: Release) {
+    let Some(cluster) = Cluster::own(test, Options { release, ..Options::default() }).map(Arc::new) else { return };
+    share_disks(&cluster);
+    cluster.api.put("/cluster/notifications/matchers/default-matcher", &[("disable", "1")]);
+    let w = Workspace::new(&cluster);
+    // Nothing is under HA yet, and still the plan is not ready.
+    w.configure(&(PLANNED.replace("COUNT", "0") + OUTPUTS));
+    let (ready, checks) = planned_checks(&w);
+    let of = |id: &str| checks[id].as_str();
+    assert_eq!((of("backup"), of("notification_matcher"), of("services")), ("fail", "fail", "skipped"));
+    assert!(!ready);
+    // With all of it in one plan it is, and after it.
+    w.configure(&(PLANNED.replace("COUNT", "1") + OUTPUTS));
+    let (ready, checks) = planned_checks(&w);
+    assert!(ready, "{checks:?}");
+    assert_eq!((checks["storage"].as_str(), checks["failover"].as_str()), ("pass", "pass"));
+    w.apply();
+    cluster.emulator().cluster().world().advance(120.0);
+    assert!(planned_checks(&w).0);
+    // To remove the job is a plan that is not ready.
+    let removed =
+        PLANNED.replace("COUNT", "1").replace("backup_jobs           = local.jobs", "removed = [\"nightly\"]");
+    w.configure(&(removed + OUTPUTS));
+    let (ready, checks) = planned_checks(&w);
+    assert_eq!((ready, checks["backup"].as_str()), (false, "fail"));
+    w.destroy();
+}

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream;
-use pve_schemas::data::failover_simulation::FailoverSimulationArguments;
+use pve_schemas::data::planned::Plans;
 use pve_schemas::value::HaState;
 use serde_json::Value as Json;
 
@@ -31,12 +31,8 @@ const LIFE: Duration = Duration::from_secs(300);
 ///
 /// # Errors
 /// A plan doesn't fit the cluster, or the run is interrupted.
-pub(super) async fn read(
-    reader: &Reader<'_>,
-    live: &mut SimulatedCluster,
-    plans: &FailoverSimulationArguments,
-) -> Result<(), Failure> {
-    let ha_config = live.config.clone().with(&plans.plans, live.mode).map_err(refused)?;
+pub(super) async fn read(reader: &Reader<'_>, live: &mut SimulatedCluster, plans: &Plans) -> Result<(), Failure> {
+    let ha_config = live.config.clone().with(plans, live.mode).map_err(refused)?;
     let managed = ha_config.resources.iter().filter(|(_, resource)| resource.state != Some(HaState::Ignored));
     let online: BTreeSet<&str> = live.nodes.iter().filter(|node| node.online).map(|node| node.name.as_str()).collect();
     let asked = managed.filter_map(|(sid, _)| live.guests.get(sid)).map(|guest| {

@@ -17,7 +17,7 @@ impl Source for HaFailoverSimulation {
     const LONG_LIST: Option<&'static str> = Some("scenarios");
 
     async fn read(reader: &Reader<'_>, arguments: FailoverSimulationArguments) -> Result<Self, Failure> {
-        let Answers { live, held, status, manager, .. } = live::read(reader, &arguments).await?;
+        let Answers { live, held, status, manager, .. } = live::read(reader, &arguments.plans).await?;
         for (privilege, paths) in live::missing(&live, held.as_ref()) {
             let paths: Vec<String> = paths.into_iter().collect();
             reader.cx.warn(

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use pve_schemas::ReplicationJob;
-use pve_schemas::data::failover_simulation::FailoverSimulationArguments;
+use pve_schemas::data::planned::Plans;
 use pve_schemas::data::replication_jobs::ReplicationJobsArguments;
 use pve_schemas::data::{Quorum, ReplicationJobs};
 use pve_schemas::rest::Rest;
@@ -12,6 +12,7 @@ use serde_json::Value as Json;
 
 use super::adapter::{Reader, Source};
 use super::disks;
+use super::simulated::refused;
 use crate::client::{Collection, Error, ErrorKind, Permissions, path};
 use crate::framework::Failure;
 use crate::simulation::live::{Crs, Guest, Hidden, NodeFact, SimulatedCluster, Storage, Volumes};
@@ -40,7 +41,7 @@ pub(super) struct Answers {
 ///
 /// # Errors
 /// What the requests meet that nothing can be said without.
-pub(super) async fn read(reader: &Reader<'_>, plans: &FailoverSimulationArguments) -> Result<Answers, Failure> {
+pub(super) async fn read(reader: &Reader<'_>, plans: &Plans) -> Result<Answers, Failure> {
     let mode = reader.client.ha_mode(&reader.call).await.map_err(|error| reader.failed(&error))?;
     let (status, manager, resources, members, voters, qdevice, everything, options) = tokio::try_join!(
         reader.list(Collection::HaStatus),
@@ -78,15 +79,16 @@ pub(super) async fn read(reader: &Reader<'_>, plans: &FailoverSimulationArgument
         crs: Crs::from_options(&options),
         hidden: Hidden::default(),
     };
-    live.hidden = hidden(&live, held.as_ref());
+    let planned = live.config.clone().with(plans, mode).map_err(refused)?;
+    live.hidden = hidden(&live, &planned, held.as_ref());
     disks::read(reader, &mut live, plans).await?;
     Ok(Answers { status, manager, rules, resources, options, voters, held, live })
 }
 
 /// What isn't in the lists because the user may not see it.
-fn hidden(live: &SimulatedCluster, held: Option<&Permissions>) -> Hidden {
+fn hidden(live: &SimulatedCluster, planned: &HaConfig, held: Option<&Permissions>) -> Hidden {
     let Some(held) = held else { return Hidden::default() };
-    let missing = live.config.resources.keys().filter(|sid| !live.guests.contains_key(*sid));
+    let missing = planned.resources.keys().filter(|sid| !live.guests.contains_key(*sid));
     let services = missing.filter(|sid| !held.holds(&path_of(sid), "VM.Audit"));
     let nodes =
         live.nodes.iter().map(|node| &node.name).filter(|node| !held.holds(&path(["nodes", node]), "Sys.Audit"));

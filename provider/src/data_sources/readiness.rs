@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use pve_schemas::data::failover_simulation::Scenario;
+use pve_ha_manager::feasibility;
+use pve_schemas::data::failover_simulation::{FailoverSimulationArguments, Scenario};
 use pve_schemas::data::ha_resources::HaResourcesArguments;
 use pve_schemas::data::ha_rules::HaRulesArguments;
 use pve_schemas::data::readiness::{Expectation, ReadinessArguments};
@@ -17,10 +18,12 @@ use super::adapter::{Reader, Source};
 use super::live::{self, Answers};
 use super::readiness_shell;
 use super::replication_jobs::now;
-use super::simulated::simulate;
+use super::simulated::{refused, simulate};
 use crate::client::{Call, Error, ErrorKind, Params, path};
 use crate::framework::Failure;
-use crate::readiness::{Demands, Facts, Task, checks};
+use crate::readiness::{Alerts, Backups, Demands, Facts, Task, checks};
+use crate::simulation::HaConfig;
+use crate::simulation::live::SimulatedCluster;
 
 impl Source for HaReadiness {
     type Arguments = ReadinessArguments;
@@ -34,9 +37,10 @@ impl Source for HaReadiness {
                  `nodes`, `services` and `qdevice`; Terraform drops a misspelt attribute silently.",
             );
         }
-        let answers = live::read(reader, &Default::default()).await?;
-        let scenarios = simulate(reader, &answers.live, &Default::default()).await?.scenarios;
-        let facts = gather(reader, answers, scenarios).await?;
+        let answers = live::read(reader, &arguments.plans).await?;
+        let plans = FailoverSimulationArguments { plans: arguments.plans.clone(), ..Default::default() };
+        let scenarios = simulate(reader, &answers.live, &plans).await?.scenarios;
+        let facts = gather(reader, &arguments, answers, scenarios).await?;
         let checks = checks(&facts, &Demands::new(arguments.clone()));
         Ok(Self::of(arguments, checks))
     }
@@ -50,7 +54,12 @@ const HOUR: i64 = 3600;
 ///
 /// # Errors
 /// The run is interrupted, or an answer can't be understood.
-async fn gather(reader: &Reader<'_>, answers: Answers, scenarios: Vec<Scenario>) -> Result<Facts, Failure> {
+async fn gather(
+    reader: &Reader<'_>,
+    arguments: &ReadinessArguments,
+    answers: Answers,
+    scenarios: Vec<Scenario>,
+) -> Result<Facts, Failure> {
     let Answers { status, manager, rules, resources, options, voters, held, live } = answers;
     let unexpected = |problem| reader.unexpected(problem);
     let now = now();
@@ -62,21 +71,25 @@ async fn gather(reader: &Reader<'_>, answers: Answers, scenarios: Vec<Scenario>)
         list(reader, "/cluster/notifications/matchers"),
         readiness_shell::ask(reader, &online, &options),
     );
+    let planned = live.config.clone().with(&arguments.plans, live.mode).map_err(refused)?;
+    let removed = arguments.plans.removed.clone().unwrap_or_default();
+    let (backups, targets, matchers) = (backups?, targets?, matchers?);
+    let complaints = complaints(&rules, &resources, if rules.is_null() { 8 } else { 9 }).map_err(unexpected)?;
     let mut facts = Facts {
         now,
         status: HaStatus::from_answers(&status, &manager).map_err(unexpected)?,
         links: links(&voters),
         versions: BTreeMap::new(),
         silent: BTreeSet::new(),
-        complaints: complaints(&rules, &resources, if rules.is_null() { 8 } else { 9 }).map_err(unexpected)?,
+        complaints: planned_complaints(complaints, &live, &planned),
         options,
         scenarios,
-        backups: backups?,
+        backups: Backups::new(backups.as_deref(), &arguments.safeguards, &removed),
         backup_runs: BTreeMap::new(),
         recent: BTreeMap::new(),
-        targets: targets?,
-        matchers: matchers?,
+        alerts: Alerts::new(targets.as_deref(), matchers.as_deref(), &arguments.safeguards, &removed),
         shell: shell?,
+        planned,
         live,
     };
     for answers in nodes {
@@ -185,11 +198,35 @@ fn links(voters: &Json) -> BTreeMap<String, usize> {
     rows.filter_map(|row| Some((row.get("node")?.as_str()?.to_owned(), links(row)))).collect()
 }
 
+/// What Proxmox complains of; of rules that are planned otherwise, what the HA manager will.
+fn planned_complaints(
+    live: Vec<(String, String)>,
+    cluster: &SimulatedCluster,
+    planned: &HaConfig,
+) -> Vec<(String, String)> {
+    let now = &cluster.config;
+    let stays = |object: &str| now.resources.get(object) == planned.resources.get(object);
+    if (&now.node_rules, &now.resource_rules) == (&planned.node_rules, &planned.resource_rules) {
+        return live.into_iter().filter(|(object, _)| stays(object)).collect();
+    }
+    let nodes = cluster.nodes.iter().map(|node| node.name.as_str().into()).collect();
+    let infeasible = feasibility::infeasible(&planned.rules(), Some(&nodes));
+    let rules = infeasible.into_iter().flat_map(|(rule, errors)| {
+        errors.iter().map(|error| (named_rule(&rule), error.to_string())).collect::<Vec<_>>()
+    });
+    let resources = live.into_iter().filter(|(object, _)| object.contains(':') && stays(object));
+    rules.chain(resources).collect()
+}
+
+fn named_rule(name: &str) -> String {
+    format!("rule {name}")
+}
+
 fn complaints(rules: &Json, resources: &Json, major: i64) -> Result<Vec<(String, String)>, String> {
     let mut complaints = Vec::new();
     if !rules.is_null() {
         for rule in HaRules::from_answer(HaRulesArguments::default(), Some(rules))?.rules {
-            let name = format!("rule {}", rule.name);
+            let name = named_rule(&rule.name);
             complaints.extend(rule.errors.into_iter().map(|error| (name.clone(), error)));
         }
     }
@@ -225,5 +262,32 @@ mod tests {
         let resources = json!([{"sid": "vm:100", "state": "started", "group": "nosuch", "errors": {"group": "gone"}}]);
         let told = complaints(&rules, &resources, 9).unwrap();
         assert_eq!(told, [("rule rr".into(), "resources: x".into()), ("vm:100".into(), "group: gone".into())]);
+    }
+
+    #[test]
+    fn of_planned_rules_it_is_told_what_the_ha_manager_will_complain_of() {
+        let mut cluster = crate::simulation::testing::Cluster::of(3);
+        cluster.service(100, 1).service(101, 2);
+        let rule = |name: &str, kind: &str, more: Json| {
+            let mut rule = json!({"rule": name, "type": kind, "resources": "vm:100,vm:101"});
+            rule.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            rule
+        };
+        cluster.rules.push(rule("near", "resource-affinity", json!({"affinity": "positive"})));
+        cluster.rules.push(rule("far", "resource-affinity", json!({"affinity": "negative"})));
+        let live = cluster.live();
+        let now = vec![("rule near".to_owned(), "x".to_owned()), ("vm:100".to_owned(), "y".to_owned())];
+        let told = |plans: Json| {
+            let planned = live.config.clone().with(&serde_json::from_value(plans).unwrap(), live.mode).unwrap();
+            planned_complaints(now.clone(), &live, &planned).into_iter().map(|(object, _)| object).collect::<Vec<_>>()
+        };
+        assert_eq!(told(json!({})), ["rule near", "vm:100"]);
+        assert_eq!(told(json!({"removed": ["far", "vm:100"]})), [""; 0]);
+        let third = json!({"name": "third", "resources": ["vm:100", "vm:101"], "affinity": "negative"});
+        let conflicts = told(json!({"removed": ["far"], "resource_affinity_rules": [third]}));
+        assert!(
+            conflicts.contains(&"rule third".to_owned()) && conflicts.contains(&"vm:100".to_owned()),
+            "{conflicts:?}"
+        );
     }
 }

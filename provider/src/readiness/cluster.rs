@@ -183,11 +183,11 @@ mod tests {
             if let Some(up) = up {
                 cluster.qdevice(up);
             }
-            let facts = Facts { live: cluster.live(), ..Good::facts() };
+            let facts = Good::with(cluster.live());
             qdevice(&facts, &Good::demands()).status.as_str()
         };
         assert_eq!((two(None), two(Some(true)), two(Some(false))), ("fail", "pass", "fail"));
-        let plain = |facts: &mut Facts| facts.live = crate::simulation::testing::Cluster::of(3).live();
+        let plain = |facts: &mut Facts| *facts = Good::with(crate::simulation::testing::Cluster::of(3).live());
         assert_eq!(status(qdevice, plain), "skipped");
     }
 }

@@ -6,8 +6,10 @@ use pve_schemas::data::HaStatus;
 use pve_schemas::data::failover_simulation::Scenario;
 use serde_json::Value as Json;
 
+use crate::simulation::HaConfig;
 use crate::simulation::live::SimulatedCluster;
 
+use super::safeguards::{Alerts, Backups};
 use super::shell::Shell;
 use super::verdict::{Verdict, named, unknown};
 
@@ -18,6 +20,9 @@ pub struct Facts {
     pub now: i64,
     /// Nodes, votes, guests, storages, replicas, HA configuration.
     pub live: SimulatedCluster,
+    /// The HA configuration with planned objects in it. The HA manager knows nothing of those yet: what it does is judged by
+    /// what is live.
+    pub planned: HaConfig,
     /// What the HA manager does.
     pub status: HaStatus,
     /// The Corosync links of each node, as configured.
@@ -31,13 +36,12 @@ pub struct Facts {
     pub options: Json,
     /// What single failures do.
     pub scenarios: Vec<Scenario>,
-    pub backups: Option<Vec<Json>>,
+    pub backups: Backups,
     /// The backup runs of each online node, the newest first; none if it did not answer.
     pub backup_runs: BTreeMap<String, Option<Vec<Task>>>,
     /// What each online node did in the last hour; none if it did not answer.
     pub recent: BTreeMap<String, Option<Vec<Task>>>,
-    pub targets: Option<Vec<Json>>,
-    pub matchers: Option<Vec<Json>>,
+    pub alerts: Alerts,
     /// What was found out on the nodes themselves.
     pub shell: Shell,
 }
@@ -56,18 +60,18 @@ pub struct Task {
 }
 
 impl Facts {
-    /// Whether there is any HA resource.
+    /// Whether the cluster has any HA resource.
     pub(super) fn uses_ha(&self) -> bool {
         !self.live.config.resources.is_empty()
     }
 
-    /// The guests that HA would recover, with their HA resource ids.
+    /// The guests that HA would recover once plans are applied.
     pub(super) fn ha_guests(&self) -> impl Iterator<Item = &crate::simulation::live::Guest> {
         let ignored = |sid: &str| {
-            let state = self.live.config.resources.get(sid).and_then(|resource| resource.state);
+            let state = self.planned.resources.get(sid).and_then(|resource| resource.state);
             state == Some(pve_schemas::value::HaState::Ignored)
         };
-        let sids = self.live.config.resources.keys().filter(move |sid| !ignored(sid));
+        let sids = self.planned.resources.keys().filter(move |sid| !ignored(sid));
         sids.filter_map(|sid| self.live.guests.get(sid))
     }
 

@@ -10,9 +10,11 @@ mod network;
 mod notifications;
 mod operations;
 mod placement;
+mod safeguards;
 mod services;
 mod shell;
 mod storage;
+mod table;
 #[cfg(test)]
 mod testing;
 mod verdict;
@@ -22,9 +24,9 @@ use pve_schemas::value::duration;
 
 pub use facts::{Facts, Task};
 pub use fencing::{FenceConnection, connections_of};
+pub use safeguards::{Alerts, Backups};
 pub use shell::{Answers as FenceAnswers, NodeShell, Shell};
-
-use verdict::Verdict;
+pub use table::{ITEMS, Item, Weight};
 
 /// What the user demands, with defaults filled in.
 #[derive(Debug, Clone)]
@@ -42,84 +44,6 @@ impl Demands {
         Self { arguments, max_lag }
     }
 }
-
-/// Where a check is mandatory.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Weight {
-    /// Even in a lab: HA can't work without it.
-    Always,
-    /// The cluster carries production load.
-    Production,
-    /// Nowhere: it is good advice.
-    Advice,
-}
-
-struct Item {
-    id: &'static str,
-    title: &'static str,
-    weight: Weight,
-    check: fn(&Facts, &Demands) -> Verdict,
-}
-
-const fn item(id: &'static str, title: &'static str, weight: Weight, check: fn(&Facts, &Demands) -> Verdict) -> Item {
-    Item { id, title, weight, check }
-}
-
-/// Causes before effects: what is wrong further up explains what follows.
-const ITEMS: [Item; 27] = [
-    item("cluster_formed", "The nodes form a cluster", Weight::Always, cluster::formed),
-    item("expected", "Everything in `expect` exists", Weight::Always, cluster::expected),
-    item("versions_equal", "All nodes run the same version", Weight::Production, cluster::versions_equal),
-    item("quorum", "The cluster has quorum", Weight::Always, cluster::quorum),
-    item("quorum_margin", "One more node may fail before quorum is lost", Weight::Production, cluster::quorum_margin),
-    item("qdevice", "An even number of nodes has a QDevice that votes", Weight::Production, cluster::qdevice),
-    item("corosync_links", "At least two Corosync links, and stable", Weight::Advice, network::corosync_links),
-    item(
-        "migration_network",
-        "A migration network that every node reaches",
-        Weight::Advice,
-        network::migration_network,
-    ),
-    item("storage", "The disks of each guest are on every node that may run it", Weight::Production, storage::disks),
-    item("fence_devices", "Fence devices answer", Weight::Advice, fencing::devices),
-    item("fencing_mode", "The fencing mode is the one that works", Weight::Advice, fencing::mode),
-    item("watchdog", "Every node has a working watchdog", Weight::Advice, fencing::watchdog),
-    item("master_active", "An HA manager is active", Weight::Always, services::master),
-    item("lrm_active", "The local resource managers are active", Weight::Always, services::lrms),
-    item("clocks", "The clocks of the nodes are in sync", Weight::Production, services::clocks),
-    item("maintenance", "No node is left in maintenance", Weight::Production, services::maintenance),
-    item("services", "Every HA resource is in its requested state", Weight::Always, services::states),
-    item("rules_valid", "Rules and groups are without errors", Weight::Always, placement::valid),
-    item(
-        "priorities",
-        "Every rule and group has a second node, and its best nodes are online",
-        Weight::Production,
-        placement::priorities,
-    ),
-    item(
-        "restart_limits",
-        "The restart and relocate limits are within the recommended range",
-        Weight::Advice,
-        placement::limits,
-    ),
-    item("failover", "The failure of any node is survived", Weight::Production, placement::failover),
-    item("unmanaged_guests", "Guests tagged for HA are HA resources", Weight::Advice, placement::unmanaged),
-    item("backup", "Every HA guest is backed up, and the last run succeeded", Weight::Production, operations::backup),
-    item("restore_test", "A restore was tested", Weight::Advice, operations::restore_test),
-    item(
-        "notification_target",
-        "There is a notification target that is switched on",
-        Weight::Production,
-        notifications::target,
-    ),
-    item(
-        "notification_matcher",
-        "Fencing and failed replication send notifications",
-        Weight::Production,
-        notifications::matcher,
-    ),
-    item("restart_loops", "No HA guest was started again and again", Weight::Advice, operations::restart_loops),
-];
 
 /// All checks, in the same order always.
 pub fn checks(facts: &Facts, demands: &Demands) -> Vec<Check> {
@@ -144,8 +68,6 @@ pub fn checks(facts: &Facts, demands: &Demands) -> Vec<Check> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use pve_schemas::data::HaReadiness;
     use pve_schemas::data::readiness::Status;
 
@@ -158,15 +80,14 @@ mod tests {
         let checks = checks(&facts, &Good::demands());
         let not: Vec<_> = checks.iter().filter(|check| check.status != Status::Pass).collect();
         assert!(not.is_empty(), "{not:#?}");
-        let ids: BTreeSet<&str> = checks.iter().map(|check| check.id.as_str()).collect();
-        assert_eq!(ids.len(), ITEMS.len());
+        assert_eq!(checks.len(), ITEMS.len());
         assert!(HaReadiness::of(ReadinessArguments::default(), checks).ready);
     }
 
     #[test]
     fn what_is_advice_or_only_for_production_does_not_block_a_lab() {
         let mut facts = Good::facts();
-        facts.backups = Some(Vec::new());
+        facts.backups = testing::backups(&[]);
         let of = |profile| {
             let arguments = ReadinessArguments { profile: Some(profile), ..ReadinessArguments::default() };
             HaReadiness::of(arguments.clone(), checks(&facts, &Demands::new(arguments)))
@@ -182,7 +103,7 @@ mod tests {
     #[test]
     fn a_mandatory_check_that_is_unknown_is_not_passed() {
         let mut facts = Good::facts();
-        facts.backups = None;
+        facts.backups = Backups::default();
         let readiness = HaReadiness::of(ReadinessArguments::default(), checks(&facts, &Good::demands()));
         assert!(!readiness.ready && readiness.blockers[0].starts_with("backup (unknown): "));
     }

@@ -1,11 +1,6 @@
 //! Whether a fenced node and a failed replication send notifications.
 
-use std::collections::BTreeSet;
-
 use pve_schemas::notification::event::{Event, EventType, Severity};
-use pve_schemas::notification::routing::{Route, Routing};
-use pve_schemas::value::Entry;
-use serde_json::Value as Json;
 
 use super::verdict::{Verdict, fail, pass, unknown};
 use super::{Demands, Facts};
@@ -14,22 +9,25 @@ const UNREAD: &str = "the notification settings can't be read";
 const READ: &str = "Give the user Mapping.Audit on /mapping/notifications. PVE has them since 8.1.";
 
 pub(super) fn target(facts: &Facts, _: &Demands) -> Verdict {
-    let Some(targets) = &facts.targets else { return unknown(UNREAD, READ) };
-    let on = enabled(targets);
-    if on.is_empty() {
-        return fail("none is switched on", "Add one under Datacenter → Notifications.");
+    let routing = match &facts.alerts.routing {
+        Ok(routing) => routing,
+        Err(problem) => return not_supported(problem),
+    };
+    let on: Vec<&str> = routing.targets.iter().filter(|(_, is_on)| **is_on).map(|(name, _)| name.as_str()).collect();
+    match on.is_empty() {
+        false => pass(on.join(", ")),
+        true if facts.alerts.are_all_targets => {
+            fail("none is switched on", "Add a `pve_notification_smtp` or another target.")
+        }
+        true => unknown(UNREAD, READ),
     }
-    pass(on.into_iter().collect::<Vec<_>>().join(", "))
 }
 
 pub(super) fn matcher(facts: &Facts, _: &Demands) -> Verdict {
-    let (Some(targets), Some(matchers)) = (&facts.targets, &facts.matchers) else { return unknown(UNREAD, READ) };
-    let routes = match matchers.iter().map(Route::parse).collect::<Result<Vec<_>, _>>() {
-        Ok(routes) => routes,
-        Err(problem) => return unknown(problem, "Update the provider, or change the matcher."),
+    let routing = match &facts.alerts.routing {
+        Ok(routing) => routing,
+        Err(problem) => return not_supported(problem),
     };
-    let on = enabled(targets);
-    let routing = Routing { routes, targets: on.into_iter().map(|target| (target, true)).collect() };
     let nodes: Vec<&str> = facts.live.nodes.iter().map(|node| node.name.as_str()).collect();
     let replication = |node| (node, Event::new(EventType::Replication, Severity::Error, node));
     let gaps = [
@@ -41,29 +39,45 @@ pub(super) fn matcher(facts: &Facts, _: &Demands) -> Verdict {
     if lost.is_empty() {
         return pass("fencing and replication, of every node at every hour");
     }
+    if !facts.alerts.are_all {
+        return unknown(UNREAD, READ);
+    }
     fail(
         format!("no matcher sends to an enabled target: {}", lost.join(", ")),
-        "Add a matcher without calendar and host, such as `exact:type=fencing,replication`, with a target that is switched on.",
+        "Add a `pve_notification_matcher` for `type` = `fencing` and `replication`, without calendar and host, with a \
+         target that is switched on.",
     )
 }
 
-fn enabled(targets: &[Json]) -> BTreeSet<String> {
-    let on = targets.iter().map(Entry).filter(|target| !target.flag("disable").unwrap_or(false));
-    on.filter_map(|target| target.text("name")).collect()
+fn not_supported(problem: &str) -> Verdict {
+    unknown(problem, "Update the provider, or change the matcher.")
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use std::collections::BTreeSet;
 
-    use super::super::testing::status;
+    use pve_schemas::data::planned::Safeguards;
+    use serde_json::{Value as Json, json};
+
+    use super::super::Alerts;
+    use super::super::testing::{alerts, status};
     use super::*;
+
+    /// What is known where the cluster's own settings can't be read.
+    fn unread(planned: &Safeguards) -> Alerts {
+        Alerts::new(None, None, planned, &BTreeSet::new())
+    }
+
+    fn planned(plans: Json) -> Safeguards {
+        serde_json::from_value(plans).unwrap()
+    }
 
     #[test]
     fn a_target_is_switched_on() {
         assert_eq!(status(target, |_| ()), "pass");
-        assert_eq!(status(target, |facts| facts.targets = Some(vec![json!({"name": "a", "disable": 1})])), "fail");
-        assert_eq!(status(target, |facts| facts.targets = None), "unknown");
+        assert_eq!(status(target, |facts| facts.alerts = alerts(&[json!({"name": "a", "disable": 1})], &[])), "fail");
+        assert_eq!(status(target, |facts| facts.alerts = unread(&Safeguards::default())), "unknown");
     }
 
     #[test]
@@ -74,7 +88,7 @@ mod tests {
                 for (key, value) in extra.as_object().unwrap() {
                     one[key] = value.clone();
                 }
-                facts.matchers = Some(vec![one]);
+                facts.alerts = alerts(&[json!({"name": "mail-to-root"})], &[one]);
             })
         };
         for good in [
@@ -97,6 +111,35 @@ mod tests {
         ] {
             assert_eq!(with(bad.clone()), "fail", "{bad}");
         }
-        assert_eq!(status(matcher, |facts| facts.matchers = None), "unknown");
+        assert_eq!(status(matcher, |facts| facts.alerts = unread(&Safeguards::default())), "unknown");
+    }
+
+    #[test]
+    fn planned_targets_and_matchers_take_the_place_of_live_ones() {
+        let all = json!({"notification_targets": [{"name": "mail"}],
+                         "notification_matchers": [{"name": "alerts", "targets": ["mail"]}]});
+        let judge = |check, plans: &Json, removed: &[&str]| {
+            let live = alerts_of(&[json!({"name": "mail-to-root", "disable": 1})], plans, removed);
+            status(check, |facts| facts.alerts = live)
+        };
+        assert_eq!((judge(target, &json!({}), &[]), judge(matcher, &json!({}), &[])), ("fail", "fail"));
+        assert_eq!((judge(target, &all, &[]), judge(matcher, &all, &[])), ("pass", "pass"));
+        let off = json!({"notification_targets": [{"name": "mail", "disabled": true}],
+                         "notification_matchers": all["notification_matchers"]});
+        assert_eq!((judge(target, &off, &[]), judge(matcher, &off, &[])), ("fail", "fail"));
+        // A built-in that is removed is reset, and is on again.
+        assert_eq!(judge(matcher, &json!({}), &["mail-to-root"]), "pass");
+        // What is planned suffices, whatever else there is.
+        assert_eq!(status(matcher, |facts| facts.alerts = unread(&planned(all.clone()))), "pass");
+        let hours = json!({"notification_targets": [{"name": "mail"}],
+                           "notification_matchers": [{"name": "alerts", "targets": ["mail"], "calendar": ["8-17"]}]});
+        assert_eq!(status(matcher, |facts| facts.alerts = unread(&planned(hours.clone()))), "unknown");
+        assert_eq!(judge(matcher, &hours, &[]), "fail");
+    }
+
+    fn alerts_of(targets: &[Json], plans: &Json, removed: &[&str]) -> Alerts {
+        let removed = removed.iter().map(|name| (*name).to_owned()).collect();
+        let matchers = [json!({"name": "default-matcher", "target": ["mail-to-root"]})];
+        Alerts::new(Some(targets), Some(&matchers), &planned(plans.clone()), &removed)
     }
 }

@@ -1,8 +1,8 @@
 //! What an operator has to have done: backups, a restore, and a look at what was started again and again.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use pve_schemas::backup::{self as backups, Coverage};
+use pve_schemas::backup as backups;
 
 use crate::simulation::live::Guest;
 
@@ -19,21 +19,27 @@ pub(super) fn backup(facts: &Facts, _: &Demands) -> Verdict {
     if guests.is_empty() {
         return facts.unseen().unwrap_or_else(|| skipped("there are no HA guests yet"));
     }
-    let Some(jobs) = &facts.backups else {
-        return unknown("the backup jobs can't be read", "Give the user Sys.Audit on /.");
+    let of = |covered: Option<bool>| {
+        let some = guests.iter().filter(|guest| facts.backups.cover(&backed_up(guest)) == covered);
+        some.map(|guest| guest.sid.as_str()).collect::<Vec<_>>()
     };
-    let jobs: Vec<Coverage> = jobs.iter().map(Coverage::of).collect();
-    let left = guests.iter().filter(|guest| !jobs.iter().any(|job| job.covers(&backed_up(guest))));
-    let left: Vec<&str> = left.map(|guest| guest.sid.as_str()).collect();
+    let (left, unclear) = (of(Some(false)), of(None));
     if !left.is_empty() {
         return fail(
             format!("in no backup job that is switched on: {}", named(left)),
-            "Add them to a job under Datacenter → Backup.",
+            "Add them to a `pve_backup_job`, and pass planned ones as `backup_jobs`.",
         );
     }
-    let nodes: BTreeSet<&str> = guests.iter().map(|guest| guest.node.as_str()).collect();
-    let (mut bad, mut dark) = (Vec::new(), Vec::new());
-    for node in nodes {
+    if !unclear.is_empty() {
+        return unknown("the backup jobs can't be read", "Give the user Sys.Audit on /.");
+    }
+    // Whether a run has to have ended on the node: a planned job has made none yet.
+    let mut nodes: BTreeMap<&str, bool> = BTreeMap::new();
+    for guest in &guests {
+        *nodes.entry(&guest.node).or_default() |= !facts.backups.plan_to_cover(&backed_up(guest));
+    }
+    let (mut bad, mut dark, mut to_come) = (Vec::new(), Vec::new(), Vec::new());
+    for (node, has_to_have_run) in nodes {
         let Some(Some(runs)) = facts.backup_runs.get(node) else {
             dark.push(node);
             continue;
@@ -41,7 +47,8 @@ pub(super) fn backup(facts: &Facts, _: &Demands) -> Verdict {
         match runs.iter().find_map(|run| run.status.as_deref()) {
             Some("OK") => {}
             Some(status) => bad.push(format!("the last run on {node} ended with: {status}")),
-            None => bad.push(format!("no run has ended on {node} yet")),
+            None if has_to_have_run => bad.push(format!("no run has ended on {node} yet")),
+            None => to_come.push(node),
         }
     }
     if !bad.is_empty() {
@@ -54,7 +61,10 @@ pub(super) fn backup(facts: &Facts, _: &Demands) -> Verdict {
     facts.unseen().unwrap_or_else(|| {
         let are =
             if guests.len() == 1 { "one HA guest is".to_owned() } else { format!("{} HA guests are", guests.len()) };
-        pass(format!("{are} in backup jobs, and the last run on each node concerned ended OK"))
+        if to_come.is_empty() {
+            return pass(format!("{are} in backup jobs, and the last run on each node concerned ended OK"));
+        }
+        pass(format!("{are} in backup jobs; no run of a planned job has ended yet on {}", to_come.join(", ")))
     })
 }
 
@@ -145,13 +155,14 @@ mod tests {
     use pve_schemas::data::readiness::ReadinessArguments;
     use serde_json::{Value as Json, json};
 
-    use super::super::testing::{Good, NOW, status};
+    use super::super::Backups;
+    use super::super::testing::{Good, NOW, backups, status};
     use super::*;
 
     #[test]
     fn every_guest_is_in_a_job_that_ran() {
         assert_eq!(status(backup, |_| ()), "pass");
-        let job = |job: Json| status(backup, move |facts| facts.backups = Some(vec![job.clone()]));
+        let job = |job: Json| status(backup, move |facts| facts.backups = backups(&[job.clone()]));
         assert_eq!(job(json!({"vmid": "100,101,102"})), "pass");
         assert_eq!(job(json!({"vmid": "100,101"})), "fail");
         assert_eq!(job(json!({"all": 1, "exclude": "102"})), "fail");
@@ -167,7 +178,56 @@ mod tests {
         assert_eq!((ended("OK"), ended("job errors")), ("pass", "fail"));
         assert_eq!(status(backup, |facts| drop(facts.backup_runs.insert("pve1".into(), Some(vec![])))), "fail");
         assert_eq!(status(backup, |facts| drop(facts.backup_runs.insert("pve1".into(), None))), "unknown");
-        assert_eq!(status(backup, |facts| facts.backups = None), "unknown");
+        assert_eq!(status(backup, |facts| facts.backups = Backups::default()), "unknown");
+    }
+
+    #[test]
+    fn a_planned_job_needs_no_run_yet_but_none_that_failed() {
+        let judge = |live: Option<&[Json]>, jobs: Json, removed: &[&str], ended: Option<&'static str>| {
+            let planned = serde_json::from_value(json!({"backup_jobs": jobs})).unwrap();
+            let removed = removed.iter().map(|name| (*name).to_owned()).collect();
+            let plans = Backups::new(live, &planned, &removed);
+            status(backup, |facts| {
+                facts.backups = plans;
+                let run = |status: &str| Task {
+                    kind: "vzdump".into(),
+                    id: String::new(),
+                    status: Some(status.into()),
+                    began: NOW,
+                };
+                facts.backup_runs.values_mut().for_each(|runs| *runs = Some(ended.map(run).into_iter().collect()));
+            })
+        };
+        let all = |more: Json| {
+            let mut job = json!({"name": "nightly", "schedule": "21:00", "all": true});
+            job.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            json!([job])
+        };
+        let live = [json!({"id": "nightly", "all": 1}), json!({"id": "weekly", "vmid": "100"})];
+        assert_eq!(judge(Some(&[]), all(json!({})), &[], None), "pass");
+        assert_eq!(judge(Some(&[]), all(json!({})), &[], Some("job errors")), "fail");
+        assert_eq!(judge(None, all(json!({})), &[], None), "pass");
+        assert_eq!(judge(None, all(json!({"exclude": [100]})), &[], None), "unknown");
+        // It takes the place of the live one of its name.
+        assert_eq!(judge(Some(&live), json!([]), &[], Some("OK")), "pass");
+        assert_eq!(judge(Some(&live), json!([]), &[], None), "fail");
+        assert_eq!(judge(Some(&live), all(json!({"enabled": false})), &[], Some("OK")), "fail");
+        assert_eq!(judge(Some(&live), json!([]), &["nightly"], Some("OK")), "fail");
+    }
+
+    #[test]
+    fn planned_ha_resources_need_a_backup_before_they_exist() {
+        let with = |jobs: &[Json]| {
+            status(backup, |facts| {
+                let mut cluster = crate::simulation::testing::Cluster::of(3);
+                cluster.vm(100, 1);
+                let live = cluster.live();
+                let plans = serde_json::from_value(json!({"resources": [{"sid": "vm:100"}]})).unwrap();
+                let planned = live.config.clone().with(&plans, live.mode).unwrap();
+                *facts = Facts { planned, backups: backups(jobs), ..Good::with(live) };
+            })
+        };
+        assert_eq!((with(&[]), with(&[json!({"vmid": "100"})])), ("fail", "pass"));
     }
 
     #[test]
@@ -176,7 +236,7 @@ mod tests {
         assert_eq!((status(backup, hide), status(restart_loops, hide)), ("unknown", "unknown"));
         let bare = |facts: &mut Facts| {
             facts.live.hidden.services.insert("vm:200".to_owned());
-            facts.backups = Some(Vec::new());
+            facts.backups = backups(&[]);
         };
         assert_eq!(status(backup, bare), "fail");
     }

@@ -16,12 +16,12 @@ const MAX_RESTARTS: i64 = 5;
 const MAX_RELOCATES: i64 = 5;
 
 pub(super) fn valid(facts: &Facts, _: &Demands) -> Verdict {
-    let unknown: Vec<String> = facts.live.config.unknown.placement().collect();
+    let unknown: Vec<String> = facts.planned.unknown.placement().collect();
     if facts.complaints.is_empty() && !unknown.is_empty() {
         return not_known(unknown);
     }
     if facts.complaints.is_empty() {
-        let ha_config = &facts.live.config;
+        let ha_config = &facts.planned;
         let rules = ha_config.node_rules.len() + ha_config.resource_rules.len();
         return pass(format!(
             "{} and {} without errors",
@@ -34,7 +34,7 @@ pub(super) fn valid(facts: &Facts, _: &Demands) -> Verdict {
 }
 
 pub(super) fn priorities(facts: &Facts, _: &Demands) -> Verdict {
-    let ha_config = &facts.live.config;
+    let ha_config = &facts.planned;
     let rules = ha_config.node_rules.values().filter(|rule| !rule.disabled());
     let rules = rules.map(|rule| (format!("rule {}", rule.name), nodes_of(rule, facts), rule.strict()));
     let groups = ha_config.groups.values();
@@ -54,7 +54,7 @@ pub(super) fn priorities(facts: &Facts, _: &Demands) -> Verdict {
             troubles.push(format!("{name}: none of its preferred nodes ({}) is online", top.join(", ")));
         }
     }
-    let unknown: Vec<String> = facts.live.config.unknown.placement().collect();
+    let unknown: Vec<String> = facts.planned.unknown.placement().collect();
     if troubles.is_empty() && !unknown.is_empty() {
         return not_known(unknown);
     }
@@ -95,7 +95,7 @@ fn top<'a>(nodes: &Priorities<'a>) -> Vec<&'a str> {
 }
 
 pub(super) fn limits(facts: &Facts, _: &Demands) -> Verdict {
-    let resources = &facts.live.config.resources;
+    let resources = &facts.planned.resources;
     if resources.is_empty() {
         return skipped("there is no HA resource yet");
     }
@@ -158,7 +158,7 @@ pub(super) fn unmanaged(facts: &Facts, demands: &Demands) -> Verdict {
         return skipped("`ha_tags` is not set");
     };
     let managed = |sid: &str| {
-        let resource = facts.live.config.resources.get(sid);
+        let resource = facts.planned.resources.get(sid);
         resource.is_some_and(|resource| resource.state() != HaState::Ignored)
     };
     let tagged: Vec<_> = facts
@@ -208,7 +208,7 @@ mod tests {
         let rule = json!({"rule": "rr", "type": "node-affinity", "resources": "vm:100", "nodes": nodes, "strict": strict,
                 "affinity": affinity});
         cluster.rules.push(rule);
-        priorities(&Facts { live: cluster.live(), ..Good::facts() }, &Good::demands()).status.as_str()
+        priorities(&Good::with(cluster.live()), &Good::demands()).status.as_str()
     }
 
     #[test]
@@ -216,7 +216,7 @@ mod tests {
         assert_eq!(ruled("pve1:2,pve2:1", 1), "pass");
         assert_eq!(ruled("pve3:2,pve2:1", 0), "fail");
         assert_eq!((ruled("pve1", 1), ruled("pve1", 0)), ("fail", "pass"));
-        assert_eq!(status(priorities, |facts| facts.live = Cluster::of(3).live()), "skipped");
+        assert_eq!(status(priorities, |facts| *facts = Good::with(Cluster::of(3).live())), "skipped");
     }
 
     #[test]
@@ -233,7 +233,7 @@ mod tests {
     fn limits_have_a_range() {
         let with = |restart: i64, relocate: i64| {
             status(limits, |facts| {
-                let resource = facts.live.config.resources.get_mut("vm:100").unwrap();
+                let resource = facts.planned.resources.get_mut("vm:100").unwrap();
                 (resource.max_restart, resource.max_relocate) = (Some(restart), Some(relocate));
             })
         };
@@ -255,7 +255,7 @@ mod tests {
                 if certain {
                     cluster.service(101, 2).disk(101, "scsi0", "zfs");
                 }
-                facts.live = cluster.live();
+                *facts = Good::with(cluster.live());
                 facts.live.hidden.services.insert("vm:100".to_owned());
                 facts.scenarios = simulate(&facts.live, &FailoverSimulationArguments::default()).unwrap().scenarios;
             })
@@ -271,7 +271,7 @@ mod tests {
         let verdict = |tagged: u64| {
             let mut cluster = Cluster::of(3);
             cluster.service(100, 1).vm(200, 2).guest(tagged).tags = vec!["ha".into()];
-            unmanaged(&Facts { live: cluster.live(), ..Good::facts() }, &demands).status.as_str()
+            unmanaged(&Good::with(cluster.live()), &demands).status.as_str()
         };
         assert_eq!((verdict(100), verdict(200)), ("pass", "fail"));
         let mut half = Good::facts();

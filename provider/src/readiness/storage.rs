@@ -10,7 +10,7 @@ use super::{Demands, Facts};
 
 pub(super) fn disks(facts: &Facts, demands: &Demands) -> Verdict {
     let (mut missing, mut dark, mut looked) = (Vec::new(), Vec::new(), 0);
-    let config = facts.live.config.config(facts.live.mode, &facts.live.crs);
+    let config = facts.planned.config(facts.live.mode, &facts.live.crs);
     for guest in facts.ha_guests() {
         looked += 1;
         for node in may_run(facts, &config, guest) {
@@ -86,7 +86,7 @@ mod tests {
         let mut cluster = Cluster::of(3);
         cluster.service(100, 1).disk(100, "scsi0", "zfs");
         edit(&mut cluster);
-        disks(&Facts { live: cluster.live(), ..Good::facts() }, &Good::demands())
+        disks(&Good::with(cluster.live()), &Good::demands())
     }
 
     #[test]
@@ -120,7 +120,7 @@ mod tests {
             cluster.service(100, 1).disk(100, "scsi0", if shared { "nfs" } else { "zfs" });
             let mut live = cluster.live();
             live.hidden.services.insert("vm:200".to_owned());
-            disks(&Facts { live, ..Good::facts() }, &Good::demands())
+            disks(&Good::with(live), &Good::demands())
         };
         assert_eq!((cluster(true).status.as_str(), cluster(false).status.as_str()), ("unknown", "fail"));
         assert!(cluster(true).remedy.unwrap().contains("VM.Audit"));

@@ -1,14 +1,16 @@
 //! A cluster with which nothing is wrong, for tests to spoil.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pve_schemas::data::HaStatus;
 use pve_schemas::data::failover_simulation::FailoverSimulationArguments;
+use pve_schemas::data::planned::Safeguards;
 use pve_schemas::data::readiness::{Expectation, ReadinessArguments};
 use serde_json::{Value as Json, json};
 
 use super::verdict::Verdict;
-use super::{Demands, Facts, NodeShell, Shell, Task};
+use super::{Alerts, Backups, Demands, Facts, NodeShell, Shell, Task};
+use crate::simulation::live::SimulatedCluster;
 use crate::simulation::testing::{Cluster, simulate};
 
 pub(super) const NOW: i64 = 1_800_000_000;
@@ -37,14 +39,22 @@ impl Good {
             silent: Default::default(),
             complaints: Vec::new(),
             options: json!({"migration": {"type": "secure", "network": "10.1.0.0/24"}}),
-            backups: Some(vec![json!({"all": 1, "enabled": 1})]),
+            planned: live.config.clone(),
+            backups: backups(&[json!({"all": 1, "enabled": 1})]),
             backup_runs: of_all(vec![ok("vzdump")]),
             recent: of_all(vec![ok("vzdump")]),
-            targets: Some(vec![json!({"name": "mail-to-root", "type": "sendmail"})]),
-            matchers: Some(vec![json!({"name": "default-matcher", "target": ["mail-to-root"]})]),
+            alerts: alerts(
+                &[json!({"name": "mail-to-root", "type": "sendmail"})],
+                &[json!({"name": "default-matcher", "target": ["mail-to-root"]})],
+            ),
             shell: shell(),
             live,
         }
+    }
+
+    /// The same facts of another cluster.
+    pub(super) fn with(live: SimulatedCluster) -> Facts {
+        Facts { planned: live.config.clone(), live, ..Self::facts() }
     }
 
     pub(super) fn demands() -> Demands {
@@ -70,6 +80,16 @@ pub(super) fn shell_of<'a>(facts: &'a mut Facts, node: &str) -> &'a mut NodeShel
     nodes.get_mut(node).unwrap()
 }
 
+/// Live backup jobs.
+pub(super) fn backups(jobs: &[Json]) -> Backups {
+    Backups::new(Some(jobs), &Safeguards::default(), &BTreeSet::new())
+}
+
+/// Live notification settings.
+pub(super) fn alerts(targets: &[Json], matchers: &[Json]) -> Alerts {
+    Alerts::new(Some(targets), Some(matchers), &Safeguards::default(), &BTreeSet::new())
+}
+
 fn shell() -> Shell {
     let node = |name: &str| {
         let others = NODES.into_iter().filter(|other| *other != name);
@@ -90,7 +110,7 @@ fn shell() -> Shell {
     Shell::Asked { nodes: NODES.map(|name| (name.to_owned(), node(name))).into(), fences: Ok(fences) }
 }
 
-fn status_of(live: &crate::simulation::live::SimulatedCluster) -> HaStatus {
+fn status_of(live: &SimulatedCluster) -> HaStatus {
     let mut rows = vec![
         json!({"type": "quorum", "id": "quorum", "node": "pve1", "quorate": 1, "status": "OK"}),
         json!({"type": "master", "node": "pve1", "timestamp": NOW, "status": "pve1 (active, x)"}),

@@ -3,11 +3,13 @@
 //! An element has every attribute of the resource, so that the resources themselves can be passed; whatever is left out is
 //! null.
 
+use std::collections::BTreeSet;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::tf_block;
-use crate::{HaGroup, HaNodeAffinityRule, HaResource, HaResourceAffinityRule};
+use crate::{BackupJob, HaGroup, HaNodeAffinityRule, HaResource, HaResourceAffinityRule, NotificationMatcher};
 
 /// A resource of this provider together with what the framework adds to each.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -53,9 +55,37 @@ pub struct Plans {
     /// Groups as planned (PVE 8): objects with the attributes of `pve_ha_group`. Each replaces the group of the same name.
     #[tf(optional)]
     pub groups: Option<Vec<Planned<HaGroup>>>,
-    /// Natural ids of objects that are planned to be removed: `vm:100`, the name of a rule or of a group.
+    /// Natural ids of objects that are planned to be removed: `vm:100`, the name of a rule or of a group. In
+    /// `pve_ha_readiness` also the names of backup jobs, notification matchers and targets; a built-in one is reset instead.
     #[tf(optional)]
-    pub removed: Option<std::collections::BTreeSet<String>>,
+    pub removed: Option<BTreeSet<String>>,
+}
+
+/// Backup jobs and notification settings that do not exist yet, to be laid over what the cluster has.
+#[tf_block]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Safeguards {
+    /// Backup jobs as planned: objects with the attributes of `pve_backup_job`. Each replaces the job of the same name. The
+    /// guests of such a job need no backup run yet; a run that failed still fails the check `backup`.
+    #[tf(optional)]
+    pub backup_jobs: Option<Vec<Planned<BackupJob>>>,
+    /// Notification matchers as planned: objects with the attributes of `pve_notification_matcher`. Each replaces the
+    /// matcher of the same name.
+    #[tf(optional)]
+    pub notification_matchers: Option<Vec<Planned<NotificationMatcher>>>,
+    /// Notification targets as planned: objects with `name` and `disabled`, such as any `pve_notification_smtp`. Each
+    /// replaces the target of the same name.
+    #[tf(optional)]
+    pub notification_targets: Option<Vec<PlannedTarget>>,
+}
+
+/// A notification target of any type. Its secrets are no part of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PlannedTarget {
+    /// Its name.
+    pub name: String,
+    /// Whether it is switched off.
+    pub disabled: Option<bool>,
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::planned::{Plans, Safeguards};
 use crate::noun::Noun;
 use crate::tf_block;
 use crate::value::Sid;
@@ -32,6 +33,22 @@ use crate::value::Sid;
 ///       error_message = join("\n", data.pve_ha_readiness.this.blockers)
 ///     }
 ///   }
+/// }
+/// ```
+///
+/// The checks judge planned objects, too: pass them as in `pve_ha_failover_simulation`, and a gate that is read in the plan
+/// of the first phase refuses HA guests without a backup, and passes if the same plan adds the backup job. Pass them by a
+/// `local`: Terraform defers a data source that refers to a changing resource itself. The HA status is always the live one.
+///
+/// ```terraform
+/// locals {
+///   services = values(pve_ha_resource.web)
+///   jobs     = values(pve_backup_job.this)
+/// }
+///
+/// data "pve_ha_readiness" "planned" {
+///   resources   = local.services
+///   backup_jobs = local.jobs
 /// }
 /// ```
 ///
@@ -78,6 +95,12 @@ pub struct ReadinessArguments {
     #[tf(optional)]
     #[schemars(range(min = 1, max = 3650))]
     pub max_restore_test_age_days: Option<i64>,
+    /// Changes of the HA configuration that do not exist yet.
+    #[serde(flatten)]
+    pub plans: Plans,
+    /// Backup jobs and notification settings that do not exist yet.
+    #[serde(flatten)]
+    pub safeguards: Safeguards,
 }
 
 /// How strict to be.

@@ -59,10 +59,12 @@ pub struct NotificationMatcher {
     /// Fields of a notification, and the values that each may have: `{ type = ["fencing", "replication"] }`. Each field is a
     /// condition.
     #[tf(optional, wire(name = "match-field", read = values))]
+    #[serde(default)]
     pub fields: FieldValues,
     /// Fields of a notification, and the regular expressions that are found in each: `{ hostname = ["^pve[12]$"] }`. Each
     /// expression is a condition.
     #[tf(optional, wire(name = "match-field", read = patterns))]
+    #[serde(default)]
     pub field_patterns: FieldPatterns,
     /// The severities that a notification may have. They are one condition.
     #[tf(wire(name = "match-severity", read = severities))]

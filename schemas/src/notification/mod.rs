@@ -7,6 +7,7 @@ pub mod filter;
 mod gotify;
 mod matcher;
 pub mod pairs;
+mod route;
 pub mod routing;
 mod sendmail;
 mod smtp;

@@ -56,7 +56,18 @@ pub struct Route {
     pub disabled: bool,
 }
 
+/// The matcher that Proxmox ships: it sends everything to [`DEFAULT_TARGET`].
+pub const DEFAULT_MATCHER: &str = "default-matcher";
+/// The target that Proxmox ships: mails to root.
+pub const DEFAULT_TARGET: &str = "mail-to-root";
+
 impl Route {
+    /// The built-in matcher at its default.
+    #[must_use]
+    pub fn builtin() -> Self {
+        Self { matcher: DEFAULT_MATCHER.to_owned(), targets: [DEFAULT_TARGET.to_owned()].into(), ..Self::default() }
+    }
+
     /// The matcher of an entry of `/cluster/notifications/matchers`.
     ///
     /// # Errors
@@ -131,6 +142,22 @@ impl fmt::Display for Gap {
 }
 
 impl Routing {
+    /// Puts a matcher in, in the place of one of its name.
+    pub fn put(&mut self, route: Route) {
+        self.routes.retain(|other| other.matcher != route.matcher);
+        self.routes.push(route);
+    }
+
+    /// Takes the matcher or the target of this name out, as Proxmox does: a built-in is reset to its default instead.
+    pub fn remove(&mut self, name: &str) {
+        self.routes.retain(|route| route.matcher != name);
+        match name {
+            DEFAULT_MATCHER => self.routes.push(Route::builtin()),
+            DEFAULT_TARGET => drop(self.targets.insert(name.to_owned(), true)),
+            _ => drop(self.targets.remove(name)),
+        }
+    }
+
     /// The targets that are switched on and get `event` at `at`.
     #[must_use]
     pub fn reached(&self, event: &Event, at: Minute) -> BTreeSet<&str> {
@@ -259,6 +286,22 @@ mod tests {
         assert_eq!(evening.at.to_string(), "mon 17:31");
         let two = Route { mode: Mode::Any, ..hours("night", &["0-6", "6:01-23:59"]) };
         assert_eq!(gap(vec![two]), None);
+    }
+
+    #[test]
+    fn a_built_in_is_reset_where_others_are_removed() {
+        let mut off = Routing { routes: vec![Route { disabled: true, ..Route::builtin() }], ..Routing::default() };
+        off.targets.extend([(DEFAULT_TARGET.to_owned(), false), ("own".to_owned(), true)]);
+        off.put(Route { matcher: "own".to_owned(), targets: ["own".to_owned()].into(), ..Route::default() });
+        assert_eq!(off.fencing_gap(["pve1"]), None);
+        off.put(Route { disabled: true, matcher: "own".to_owned(), ..Route::default() });
+        assert!(off.fencing_gap(["pve1"]).is_some());
+        off.remove("own");
+        assert_eq!((off.routes.len(), off.targets.len()), (1, 1));
+        off.remove(DEFAULT_MATCHER);
+        assert!(off.fencing_gap(["pve1"]).is_some());
+        off.remove(DEFAULT_TARGET);
+        assert_eq!(off.fencing_gap(["pve1"]), None);
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod limits;
 mod overview;
 mod page;
 mod privileges;
+mod readiness;
 
 use std::{fs, io};
 

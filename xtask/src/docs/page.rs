@@ -1,9 +1,11 @@
 //! One page: front matter, description, example, schema, import.
 
+use pve_schemas::data::HaReadiness;
+use pve_schemas::noun::Noun;
 use terraform_provider_pve::framework::{Schema, Type};
 use terraform_provider_pve::privileges::{Need, of_data_source, of_resource};
 
-use super::{attributes, privileges};
+use super::{attributes, privileges, readiness};
 use crate::catalogue::Entry;
 
 /// The page of the provider block, with an `overview` of all others.
@@ -53,7 +55,8 @@ fn identity(schema: &Schema, id: &str) -> Option<String> {
 
 /// The page of a data source.
 pub fn data_source(entry: &Entry, example: Option<&str>) -> String {
-    noun(entry, "Data Source", example, of_data_source(&entry.name))
+    let page = noun(entry, "Data Source", example, of_data_source(&entry.name));
+    if entry.name == HaReadiness::NAME { page + &readiness::section() } else { page }
 }
 
 fn noun(entry: &Entry, kind: &str, example: Option<&str>, needs: &[Need]) -> String {
