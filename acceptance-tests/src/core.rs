@@ -10,6 +10,7 @@ use terraform_provider_pve::framework::{
 use terraform_provider_pve::registry;
 
 use crate::Cluster;
+use crate::cluster::IGNORED_CHECK;
 
 pub struct Core {
     provider: Provider,
@@ -55,6 +56,7 @@ impl Core {
             "endpoint": cluster.variable("PROXMOX_VE_ENDPOINT"),
             "api_token": cluster.variable("PROXMOX_VE_API_TOKEN"),
             "ca_certificate": cluster.variable("PROXMOX_VE_CA_CERTIFICATE"),
+            "ignore_preflight": [IGNORED_CHECK],
         });
         if let Some(ssh) = cluster.ssh() {
             block["ssh"] = ssh;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde_json::Value as Json;
 
 use crate::cli;
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, IGNORED_CHECK};
 use crate::output::Run;
 use crate::plan::Plan;
 
@@ -55,7 +55,8 @@ impl Workspace {
     /// The CLI with `arguments`, about to be run.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = cli::command(self.folder.path(), &self.path("cli.tfrc"));
-        command.args(arguments).envs(self.cluster.environment.iter().cloned());
+        command.args(arguments).env("PROXMOX_VE_IGNORE_PREFLIGHT", IGNORED_CHECK);
+        command.envs(self.cluster.environment.iter().cloned());
         command
     }
 

@@ -59,9 +59,9 @@ impl Key {
 /// Both types of rules share their names, and so do notification targets of all types and matchers.
 fn space(kind: &str) -> &str {
     match kind {
-        kind if kind.ends_with("_affinity_rule") => "rule",
-        kind if kind.starts_with("pve_notification_") => "notification",
-        kind => kind,
+        _ if kind.ends_with("_affinity_rule") => "rule",
+        _ if kind.starts_with("pve_notification_") => "notification",
+        _ => kind,
     }
 }
 
@@ -81,6 +81,7 @@ mod tests {
         let [node, resource] = ["pve_ha_node_affinity_rule", "pve_ha_resource_affinity_rule"];
         assert_eq!(Key::of(node, &rule), Key::of(resource, &rule));
         assert!(Key::of(node, &Value::object([("id", Value::Unknown)])).is_empty());
-        assert_eq!(Key::of("pve_notification_smtp", &rule), Key::of("pve_notification_matcher", &rule));
+        let [smtp, matcher] = ["pve_notification_smtp", "pve_notification_matcher"];
+        assert_eq!(Key::of(smtp, &rule), Key::of(matcher, &rule));
     }
 }

@@ -8,16 +8,20 @@ use arc_swap::ArcSwapOption;
 use pve_schemas::noun::{Partial, Partly};
 use pve_schemas::replication_job::is_being_removed;
 use pve_schemas::rest::{Parsed, Rest};
-use pve_schemas::value::HaMode;
-use pve_schemas::{HaGroup, HaNodeAffinityRule, HaResource, HaResourceAffinityRule, ReplicationJob};
+use pve_schemas::value::{Entry, HaMode};
+use pve_schemas::{
+    BackupJob, HaGroup, HaNodeAffinityRule, HaResource, HaResourceAffinityRule, NotificationMatcher, ReplicationJob,
+};
 use serde::Deserialize;
 use serde_json::Value as Json;
 use tokio::sync::OnceCell;
 
-use super::objects::Object;
+use super::needs::Needs;
+use super::objects::{CheckedBackup, CheckedTarget, Object};
 use super::planned_objects::{ObjectIndex, id};
 use crate::call::Call;
 use crate::client::{Client, Collection, Permissions, Version, Who, wire};
+use crate::simulation::live::Storage;
 use pve_ha_manager::config::Name;
 
 /// How long a list of guests may say that one is missing.
@@ -31,6 +35,9 @@ pub struct ClusterLists {
     placed: OnceCell<Option<Placed>>,
     jobs: OnceCell<Option<ObjectIndex>>,
     manager: OnceCell<Option<Json>>,
+    backups: OnceCell<Option<ObjectIndex>>,
+    storages: OnceCell<Option<Vec<Storage>>>,
+    alerts: OnceCell<Option<ObjectIndex>>,
     permissions: OnceCell<Option<Permissions>>,
     qdevice: OnceCell<Option<bool>>,
     version: OnceCell<Option<Version>>,
@@ -40,18 +47,6 @@ pub struct ClusterLists {
     /// Apart from the rest, since guests may be made by others while an apply runs.
     cluster: ArcSwapOption<Cluster>,
     is_cluster_read: OnceCell<()>,
-}
-
-/// Which lists an object needs.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Needs {
-    pub cluster: bool,
-    pub quorum: bool,
-    pub permissions: bool,
-    pub resources: bool,
-    pub placed: bool,
-    pub jobs: bool,
-    pub manager: bool,
 }
 
 /// Groups or rules, whichever are in force.
@@ -75,6 +70,7 @@ pub struct Cluster {
 #[derive(Debug, Clone)]
 pub struct Guest {
     pub node: Option<Name>,
+    pub pool: Option<String>,
     pub is_container: bool,
     pub is_in_error: bool,
 }
@@ -119,6 +115,21 @@ impl ClusterLists {
                     self.manager.get_or_init(|| manager(client, call)).await;
                 }
             },
+            async {
+                if needs.backups {
+                    self.backups.get_or_init(|| backups(client, call)).await;
+                }
+            },
+            async {
+                if needs.storages {
+                    self.storages.get_or_init(|| storages(client, call)).await;
+                }
+            },
+            async {
+                if needs.alerts {
+                    self.alerts.get_or_init(|| alerts(client, call)).await;
+                }
+            },
         );
     }
 
@@ -151,6 +162,21 @@ impl ClusterLists {
 
     pub fn jobs(&self) -> Option<&ObjectIndex> {
         self.jobs.get()?.as_ref()
+    }
+
+    /// The backup jobs.
+    pub fn backups(&self) -> Option<&ObjectIndex> {
+        self.backups.get()?.as_ref()
+    }
+
+    /// The storages as configured.
+    pub fn storages(&self) -> Option<&[Storage]> {
+        self.storages.get()?.as_deref()
+    }
+
+    /// The notification targets and matchers.
+    pub fn alerts(&self) -> Option<&ObjectIndex> {
+        self.alerts.get()?.as_ref()
     }
 
     /// The HA manager's own status.
@@ -252,6 +278,41 @@ async fn jobs(client: &Client, call: &Call) -> Option<ObjectIndex> {
     Some(index(jobs.filter_map(understood::<ReplicationJob>).map(recorded)))
 }
 
+/// None if Proxmox refuses the list, or if an entry of it has an unexpected form.
+async fn backups(client: &Client, call: &Call) -> Option<ObjectIndex> {
+    let entries = list(client, call, Collection::BackupJobs).await?;
+    let jobs = entries.iter().map(|entry| {
+        let Parsed { noun, unknown, .. } = BackupJob::parse(entry).ok()?;
+        // With a property that this provider does not know the job may back up something else.
+        match recorded(noun) {
+            Object::BackupJob(job) if !unknown.is_empty() => {
+                Some(Object::BackupJob(Box::new(CheckedBackup { coverage: None, ..*job })))
+            }
+            job => Some(job),
+        }
+    });
+    Some(index(jobs.collect::<Option<Vec<_>>>()?.into_iter()))
+}
+
+async fn storages(client: &Client, call: &Call) -> Option<Vec<Storage>> {
+    Some(Storage::all(&Json::Array(list(client, call, Collection::Storages).await?), &[]))
+}
+
+/// None unless both can be read and understood.
+async fn alerts(client: &Client, call: &Call) -> Option<ObjectIndex> {
+    let (targets, matchers) = tokio::join!(
+        list(client, call, Collection::NotificationTargets),
+        list(client, call, Collection::NotificationMatchers)
+    );
+    let targets = targets?.into_iter().map(|entry| {
+        let entry = Entry(&entry);
+        let name = entry.text("name").map(|name| name.as_str().into());
+        Some(Object::Target(CheckedTarget { name, is_on: Some(!entry.flag("disable").unwrap_or(false)) }))
+    });
+    let matchers = matchers?.into_iter().map(|entry| understood::<NotificationMatcher>(&entry).map(recorded));
+    Some(index(targets.chain(matchers).collect::<Option<Vec<_>>>()?.into_iter()))
+}
+
 /// The object of an entry. One that has a property which this provider does not know may mean something else than it seems
 /// to, so that no check goes by it.
 fn understood<N: Rest>(entry: &Json) -> Option<N> {
@@ -294,7 +355,9 @@ impl Cluster {
                 (kind @ ("qemu" | "lxc"), node, Some(vmid)) => {
                     let node = node.as_deref().map(Name::from);
                     let is_in_error = row.hastate.as_deref() == Some("error");
-                    cluster.guests.insert(vmid, Guest { node, is_container: kind == "lxc", is_in_error });
+                    cluster
+                        .guests
+                        .insert(vmid, Guest { node, pool: row.pool, is_container: kind == "lxc", is_in_error });
                 }
                 _ => {}
             }
@@ -325,4 +388,5 @@ struct Row {
     #[serde(default, deserialize_with = "wire::optional::integer")]
     vmid: Option<i64>,
     hastate: Option<String>,
+    pool: Option<String>,
 }

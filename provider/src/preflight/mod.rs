@@ -11,9 +11,11 @@ mod finding;
 mod key;
 mod live;
 mod maintenance;
+mod needs;
 mod objects;
 mod planned_objects;
 mod references;
+mod safeguards;
 mod table;
 mod view;
 
@@ -29,7 +31,8 @@ use crate::privileges::of_resource;
 use checks::guests;
 use finding::Finding;
 use key::Key;
-use live::{ClusterLists, Needs};
+use live::ClusterLists;
+use needs::Needs;
 use objects::{CheckedResource, Object};
 use planned_objects::PlannedObjects;
 use table::Run;
@@ -80,6 +83,8 @@ pub struct Preflight {
     live: ClusterLists,
     /// What is to be said once, whichever object comes to it.
     reported: Mutex<HashSet<String>>,
+    /// Whether a check has waited for other objects of the plan without result.
+    has_waited: AtomicBool,
     is_writing: AtomicBool,
 }
 
@@ -191,7 +196,7 @@ impl Preflight {
             return Vec::new();
         };
         let limit = call.left().min(LISTS_TIMEOUT);
-        self.live.read(client, &Call::within(limit, call.stop.clone()), needs(object, Task::Destroy)).await;
+        self.live.read(client, &Call::within(limit, call.stop.clone()), Needs::of(object, Task::Destroy)).await;
         let cluster = self.live.cluster();
         let look = |recorded: &PlannedObjects| -> bool {
             references::are_decided(object, &View { live: &self.live, cluster: cluster.as_deref(), planned: recorded })
@@ -213,13 +218,15 @@ impl Preflight {
         &self,
         client: &Client,
         call: &Call,
+        activity: &Activity,
         plan: &CheckedPlan,
         replaces: Option<&str>,
     ) -> Diagnostics {
         let prior = plan.prior.as_ref().and_then(|prior| prior.object.as_ref());
         let task = if plan.prior.is_none() { Task::Create } else { Task::Change };
         let Parsed { object, keys } = plan.object();
-        self.run(client, call, object.as_ref(), Subject { kind: plan.kind, keys, prior, replaces, task }).await
+        let subject = Subject { kind: plan.kind, keys, prior, replaces, task };
+        self.run(client, call, activity, object.as_ref(), subject).await
     }
 
     /// Checks an object that stays as it is: whether an HA resource still has its guest. That costs the list of nodes
@@ -250,10 +257,10 @@ impl Preflight {
     }
 
     /// Checks an object that is to be destroyed.
-    pub async fn destroy(&self, client: &Client, call: &Call, plan: &CheckedPlan) -> Diagnostics {
+    pub async fn destroy(&self, client: &Client, call: &Call, activity: &Activity, plan: &CheckedPlan) -> Diagnostics {
         let Parsed { object, keys } = plan.object();
         let subject = Subject { kind: plan.kind, keys, prior: None, replaces: None, task: Task::Destroy };
-        self.run(client, call, object.as_ref(), subject).await
+        self.run(client, call, activity, object.as_ref(), subject).await
     }
 
     /// The warning of the check called `name` of what is called `subject`, unless it is ignored, or this is no plan any more.
@@ -263,13 +270,21 @@ impl Preflight {
         Some(finding::warning(path, detail).into_diagnostic(check, Some(subject)))
     }
 
-    async fn run(&self, client: &Client, call: &Call, object: Option<&Object>, subject: Subject<'_>) -> Diagnostics {
+    async fn run(
+        &self,
+        client: &Client,
+        call: &Call,
+        activity: &Activity,
+        object: Option<&Object>,
+        subject: Subject<'_>,
+    ) -> Diagnostics {
         let mut diagnostics = Diagnostics::new();
         let Some(object) = object else { return diagnostics };
         let call = &Call::within(call.left().min(LISTS_TIMEOUT), call.stop.clone());
-        let needs = Needs { quorum: object.needs_quorum(), ..needs(object, subject.task) };
+        let needs = Needs { quorum: object.needs_quorum(), ..Needs::of(object, subject.task) };
         self.live.read(client, call, needs).await;
         self.live.refresh(client, call, object.guest()).await;
+        self.await_others(call, activity, object, subject).await;
         let cluster = self.live.cluster();
         let recorded = self.planned();
         let view = View { live: &self.live, cluster: cluster.as_deref(), planned: &recorded };
@@ -285,6 +300,25 @@ impl Preflight {
             }
         }
         diagnostics
+    }
+
+    /// Waits for the rest of the plan where the object lacks something that it may add: core plans a backup job and the HA
+    /// resource whose guest is in it in any order. Once nothing more has come, no other object waits.
+    async fn await_others(&self, call: &Call, activity: &Activity, object: &Object, subject: Subject<'_>) {
+        let cluster = self.live.cluster();
+        let lacks_something = || {
+            let recorded = self.planned();
+            let view = View { live: &self.live, cluster: cluster.as_deref(), planned: &recorded };
+            let case = CheckCase::new(object, subject, view, &self.reported);
+            checks::AWAITED.iter().any(|(name, lacks)| !self.ignored.contains(*name) && lacks(&case))
+        };
+        if self.is_writing() || self.has_waited.load(Ordering::Relaxed) || !lacks_something() {
+            return;
+        }
+        activity.until(Instant::now() + call.left(), || call.stop.is_cancelled() || !lacks_something()).await;
+        if lacks_something() {
+            self.has_waited.store(true, Ordering::Relaxed);
+        }
     }
 
     /// Whether this is said for the first time in this process.
@@ -316,32 +350,6 @@ enum Task {
     Create,
     Change,
     Destroy,
-}
-
-/// The lists that the checks of an object look at.
-fn needs(object: &Object, task: Task) -> Needs {
-    let cluster = task != Task::Destroy;
-    match object {
-        Object::Resource(resource) => {
-            // No rule names what is no HA resource yet.
-            let has_group = resource.group.as_ref().is_some_and(Option::is_some);
-            let placed = task != Task::Create || has_group;
-            let resources = task == Task::Create;
-            Needs { cluster, permissions: true, placed, jobs: placed && cluster, resources, ..Needs::default() }
-        }
-        Object::Rule(_) | Object::Group(_) => {
-            Needs { cluster, permissions: true, placed: cluster, jobs: cluster, resources: true, ..Needs::default() }
-        }
-        Object::Job(_) => {
-            Needs { cluster, permissions: true, placed: cluster, resources: cluster, jobs: cluster, ..Needs::default() }
-        }
-        Object::BackupJob(_) | Object::Options | Object::Notification => Needs { permissions: true, ..Needs::default() },
-        Object::Hosted(hosted) => {
-            let moves = hosted.empties && cluster;
-            Needs { cluster, resources: moves, placed: moves, manager: moves, ..Needs::default() }
-        }
-        Object::Qdevice => Needs::default(),
-    }
 }
 
 /// The services that stay active on `node` in maintenance, as the cluster is now; none where that is unknown.

@@ -4,10 +4,13 @@ mod nouns;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use pve_schemas::backup::Coverage;
+use pve_schemas::notification::routing::Route;
 use pve_schemas::noun::{Noun, Partial};
 use pve_schemas::value::HaState;
 use pve_schemas::{
-    BackupJob, DatacenterOptions, HaGroup, HaNodeAffinityRule, HaResource, HaResourceAffinityRule, ReplicationJob,
+    BackupJob, DatacenterOptions, HaGroup, HaNodeAffinityRule, HaResource, HaResourceAffinityRule, NotificationGotify,
+    NotificationMatcher, NotificationSendmail, NotificationSmtp, NotificationWebhook, ReplicationJob,
 };
 
 use nouns::planned;
@@ -26,11 +29,11 @@ pub enum Object {
     Rule(CheckedRule),
     Group(CheckedGroup),
     Job(CheckedJob),
-    BackupJob(Box<Partial<BackupJob>>),
+    BackupJob(Box<CheckedBackup>),
+    Matcher(CheckedMatcher),
+    Target(CheckedTarget),
     Options,
     Qdevice,
-    /// A notification target or matcher.
-    Notification,
     Hosted(Hosted),
 }
 
@@ -99,6 +102,31 @@ pub struct CheckedJob {
     pub disabled: Known<bool>,
 }
 
+/// A backup job.
+#[derive(Debug, Clone)]
+pub struct CheckedBackup {
+    pub name: Known<Name>,
+    pub coverage: Known<Coverage>,
+    /// None where it is unset.
+    pub storage: Known<Option<String>>,
+    pub noun: Partial<BackupJob>,
+}
+
+/// A notification matcher.
+#[derive(Debug, Clone)]
+pub struct CheckedMatcher {
+    pub name: Known<Name>,
+    pub route: Known<Route>,
+}
+
+/// A notification target of any type.
+#[derive(Debug, Clone)]
+pub struct CheckedTarget {
+    pub name: Known<Name>,
+    /// Whether it is switched on.
+    pub is_on: Known<bool>,
+}
+
 impl Object {
     /// The object of type `kind` in `value`; none for types without checks.
     pub fn of(kind: &str, value: &Value) -> Option<Self> {
@@ -108,10 +136,14 @@ impl Object {
             HaResourceAffinityRule::NAME => planned::<HaResourceAffinityRule>(value).into(),
             HaGroup::NAME => planned::<HaGroup>(value).into(),
             ReplicationJob::NAME => planned::<ReplicationJob>(value).into(),
-            BackupJob::NAME => Self::BackupJob(planned::<BackupJob>(value).into()),
+            BackupJob::NAME => planned::<BackupJob>(value).into(),
+            NotificationMatcher::NAME => planned::<NotificationMatcher>(value).into(),
+            NotificationSendmail::NAME
+            | NotificationSmtp::NAME
+            | NotificationGotify::NAME
+            | NotificationWebhook::NAME => Self::Target(nouns::target(value)),
             DatacenterOptions::NAME => Self::Options,
             "pve_qdevice" => Self::Qdevice,
-            kind if kind.starts_with("pve_notification_") => Self::Notification,
             "pve_node_maintenance" | "pve_node_watchdog" => Self::Hosted(Hosted {
                 nodes: vec![named(value, Path::root())],
                 is_on_them: true,
@@ -137,7 +169,7 @@ impl Object {
     pub fn attribute_of(&self, key: &str) -> Option<Path> {
         let attribute = match self {
             Self::Resource(_) => "sid",
-            Self::Rule(_) | Self::Group(_) | Self::BackupJob(_) | Self::Notification => "name",
+            Self::Rule(_) | Self::Group(_) | Self::BackupJob(_) | Self::Matcher(_) | Self::Target(_) => "name",
             Self::Job(_) => "target",
             Self::Options => key,
             Self::Qdevice | Self::Hosted(_) => return None,

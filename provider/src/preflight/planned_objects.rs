@@ -3,7 +3,9 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::key::Key;
-use super::objects::{CheckedGroup, CheckedJob, CheckedResource, CheckedRule, Object};
+use super::objects::{
+    CheckedBackup, CheckedGroup, CheckedJob, CheckedMatcher, CheckedResource, CheckedRule, CheckedTarget, Object,
+};
 use pve_ha_manager::config::Name;
 
 /// Objects by their natural ids, and by what they name.
@@ -13,6 +15,9 @@ pub struct ObjectIndex {
     pub rules: HashMap<Name, CheckedRule>,
     pub groups: HashMap<Name, CheckedGroup>,
     pub jobs: HashMap<Name, CheckedJob>,
+    pub backups: HashMap<Name, CheckedBackup>,
+    pub matchers: HashMap<Name, CheckedMatcher>,
+    pub targets: HashMap<Name, CheckedTarget>,
     rules_naming: HashMap<Name, BTreeSet<Name>>,
     users_of: HashMap<Name, BTreeSet<Name>>,
     jobs_of: HashMap<u64, BTreeSet<Name>>,
@@ -25,6 +30,9 @@ pub enum Family {
     Rule,
     Group,
     Job,
+    Backup,
+    Matcher,
+    Target,
 }
 
 /// What was planned so far.
@@ -147,6 +155,11 @@ impl PlannedObjects {
         self.plans(family, id) || self.removed.contains(&(family, id.clone()))
     }
 
+    /// The ids of the objects that this plan removes.
+    pub fn removed(&self, family: Family) -> impl Iterator<Item = &Name> {
+        self.removed.iter().filter(move |(of, _)| *of == family).map(|(_, id)| id)
+    }
+
     /// Whether an object is planned whose id isn't known: it may be any.
     pub fn has_nameless(&self, family: Family) -> bool {
         self.nameless.contains(&family)
@@ -161,6 +174,9 @@ impl ObjectIndex {
             Family::Rule => self.rules.contains_key(id),
             Family::Group => self.groups.contains_key(id),
             Family::Job => self.jobs.contains_key(id),
+            Family::Backup => self.backups.contains_key(id),
+            Family::Matcher => self.matchers.contains_key(id),
+            Family::Target => self.targets.contains_key(id),
         }
     }
 
@@ -197,7 +213,10 @@ impl ObjectIndex {
                 }
                 self.jobs.insert(id.clone(), job);
             }
-            Object::BackupJob(_) | Object::Options | Object::Qdevice | Object::Notification | Object::Hosted(_) => {}
+            Object::BackupJob(job) => drop(self.backups.insert(id.clone(), *job)),
+            Object::Matcher(matcher) => drop(self.matchers.insert(id.clone(), matcher)),
+            Object::Target(target) => drop(self.targets.insert(id.clone(), target)),
+            Object::Options | Object::Qdevice | Object::Hosted(_) => {}
         }
     }
 
@@ -223,13 +242,16 @@ pub fn id(object: &Object) -> Option<(Family, Name)> {
         Object::Resource(resource) => resource.sid.clone()?,
         Object::Rule(rule) => rule.name.clone()?,
         Object::Group(group) => group.name.clone()?,
+        Object::BackupJob(job) => job.name.clone()?,
+        Object::Matcher(matcher) => matcher.name.clone()?,
+        Object::Target(target) => target.name.clone()?,
         // A job whose number is chosen later is none that exists; one guest has one job to each target.
         Object::Job(CheckedJob { guest: Some(guest), number, target, .. }) => match (number, target) {
             (Some(number), _) => format!("{guest}-{number}").into(),
             (None, Some(target)) => format!("{guest} to {target}").into(),
             (None, None) => return None,
         },
-        Object::Job(_) | Object::BackupJob(_) | Object::Options | Object::Qdevice | Object::Notification | Object::Hosted(_) => return None,
+        Object::Job(_) | Object::BackupJob(_) | Object::Options | Object::Qdevice | Object::Hosted(_) => return None,
     };
     family(object).map(|family| (family, name))
 }
@@ -240,7 +262,10 @@ fn family(object: &Object) -> Option<Family> {
         Object::Rule(_) => Some(Family::Rule),
         Object::Group(_) => Some(Family::Group),
         Object::Job(_) => Some(Family::Job),
-        Object::BackupJob(_) | Object::Options | Object::Qdevice | Object::Notification | Object::Hosted(_) => None,
+        Object::BackupJob(_) => Some(Family::Backup),
+        Object::Matcher(_) => Some(Family::Matcher),
+        Object::Target(_) => Some(Family::Target),
+        Object::Options | Object::Qdevice | Object::Hosted(_) => None,
     }
 }
 

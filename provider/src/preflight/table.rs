@@ -1,7 +1,7 @@
 //! The table of all checks.
 
 use super::Finding;
-use super::checks::{cluster, destroy, guests, nodes, replication, rules};
+use super::checks::{alerts, backup, cluster, destroy, guests, nodes, replication, rules};
 use super::collisions;
 use super::view::CheckCase;
 
@@ -82,6 +82,35 @@ pub const CHECKS: &[Check] = &[
         run: Run::Object(rules::avoids_all_nodes),
     },
     Check {
+        name: "backup-mail-ignored",
+        level: Level::Warning,
+        summary: "The mail setting has no effect",
+        doc: "A backup job has `mailnotification` without `mailto`, or with `notification_mode = \"notification-system\"`.",
+        run: Run::Object(backup::backup_mail_ignored),
+    },
+    Check {
+        name: backup::MISSES,
+        level: Level::Warning,
+        summary: "HA guests without a backup job",
+        doc: "An HA resource of the plan or the cluster is in no enabled backup job. Reported once for each guest, by plans \
+              that create or change an HA resource or change a backup job.",
+        run: Run::Object(backup::backup_misses_ha_guest),
+    },
+    Check {
+        name: "backup-node-pinned",
+        level: Level::Warning,
+        summary: "After a failover the guest is not backed up",
+        doc: "A backup job has a `node`, and HA moves one of its guests to nodes where no other job backs it up.",
+        run: Run::Object(backup::backup_node_pinned),
+    },
+    Check {
+        name: "backup-storage-local",
+        level: Level::Warning,
+        summary: "Backups are lost together with a node",
+        doc: "The storage of a backup job is not shared, or not available on all nodes.",
+        run: Run::Object(backup::backup_storage_local),
+    },
+    Check {
         name: BUILT_IN_NOTIFICATION,
         level: Level::Warning,
         summary: "Proxmox ships this object",
@@ -102,8 +131,8 @@ pub const CHECKS: &[Check] = &[
         name: EXISTS_ALREADY,
         level: Level::Warning,
         summary: "The object exists already",
-        doc: "An HA resource, rule, group, notification target or matcher, or replication job with a `job_number` is \
-              planned as a create, but exists on the cluster. `adopt_existing` is not set.",
+        doc: "An HA resource, rule, group, backup job, notification target or matcher, or a replication job with a \
+              `job_number`, is planned as a create, but exists on the cluster. `adopt_existing` is not set.",
         run: Run::Object(cluster::exists_already),
     },
     Check {
@@ -113,6 +142,14 @@ pub const CHECKS: &[Check] = &[
         doc: "Only one node has the highest priority, and resources with failback return to it each time it comes \
               online.",
         run: Run::Object(nodes::failback_flapping),
+    },
+    Check {
+        name: alerts::FENCING,
+        level: Level::Warning,
+        summary: "Fencing reaches no notification target",
+        doc: "After the plan no enabled matcher sends the event `fencing` to an enabled target, of some node or at some hour. \
+              Reported once, by plans that create an HA resource or change a matcher or target.",
+        run: Run::Object(alerts::fencing_unheard),
     },
     Check {
         name: "group-in-use",
@@ -206,8 +243,8 @@ pub const CHECKS: &[Check] = &[
         name: "replaced-by-existing",
         level: Level::Error,
         summary: "The id of the replacement is taken",
-        doc: "An HA resource, rule, group or replication job is replaced, and the new id belongs to an object that is \
-              not in the state.",
+        doc: "An HA resource, rule, group, replication job or backup job is replaced, and the new id belongs to an \
+              object that is not in the state.",
         run: Run::Object(cluster::replaced_by_existing),
     },
     Check {
@@ -232,6 +269,14 @@ pub const CHECKS: &[Check] = &[
         doc: "The target of a new replication job is the node that the guest is on. It is an error if an existing job \
               would be deleted first.",
         run: Run::Object(replication::replication_to_own_node),
+    },
+    Check {
+        name: alerts::REPLICATION,
+        level: Level::Warning,
+        summary: "Failed replication reaches no notification target",
+        doc: "After the plan no enabled matcher sends the event `replication` to an enabled target, of some job, node or \
+              hour. Reported once, by plans that create a replication job or change a matcher or target.",
+        run: Run::Object(alerts::replication_unheard),
     },
     Check {
         name: "service-in-error",

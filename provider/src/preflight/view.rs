@@ -119,6 +119,8 @@ impl<'a> View<'a> {
             Family::Resource => self.live.resources(),
             Family::Rule | Family::Group => self.live.placed().map(|placed| &placed.index),
             Family::Job => self.live.jobs(),
+            Family::Backup => self.live.backups(),
+            Family::Matcher | Family::Target => self.live.alerts(),
         };
         index.is_some_and(|index| index.has(family, &id))
     }
@@ -173,6 +175,11 @@ impl<'a> CheckCase<'a> {
         if self.subject.task == Task::Change { &[] } else { self.subject.keys }
     }
 
+    /// What is to happen to it.
+    pub fn task(&self) -> Task {
+        self.subject.task
+    }
+
     /// What the object was, if it is to be changed or replaced.
     pub fn prior(&self) -> Option<&'a Object> {
         self.subject.prior
@@ -183,7 +190,7 @@ impl<'a> CheckCase<'a> {
         let at = match self.object {
             _ if self.subject.task != Task::Create => return None,
             Object::Resource(_) => "sid",
-            Object::Rule(_) | Object::Group(_) => "name",
+            Object::Rule(_) | Object::Group(_) | Object::BackupJob(_) => "name",
             Object::Job(job) if job.number.is_some() => "job_number",
             _ => return None,
         };
@@ -233,9 +240,12 @@ impl<'a> CheckCase<'a> {
             Object::Rule(_) => "rule".to_owned(),
             Object::Group(_) => "group".to_owned(),
             Object::Job(_) => "replication of guest".to_owned(),
-            Object::BackupJob(_) | Object::Options | Object::Hosted(_) | Object::Qdevice | Object::Notification => {
-                self.kind().trim_start_matches("pve_").replace('_', " ")
-            }
+            Object::BackupJob(_)
+            | Object::Matcher(_)
+            | Object::Target(_)
+            | Object::Options
+            | Object::Hosted(_)
+            | Object::Qdevice => self.kind().trim_start_matches("pve_").replace('_', " "),
         };
         match self.subject() {
             Some(name) => format!("{what} {name}"),

@@ -157,7 +157,8 @@ impl PlanChecks for CheckedObject<'_> {
                 ControlFlow::Break(own) => return own,
                 ControlFlow::Continue(own) => own,
             };
-            let mut all = op.configured.preflight.change(op.client(), &op.call(), object, change.replaces).await;
+            let mut all =
+                op.configured.preflight.change(op.client(), &op.call(), &cx.activity, object, change.replaces).await;
             all.extend(own);
             all
         }
@@ -175,7 +176,7 @@ impl PlanChecks for CheckedObject<'_> {
     fn destroy<'a>(&'a self, cx: &'a Context, prior: &'a Value) -> BoxFuture<'a, Diagnostics> {
         async move {
             let Some((op, object)) = self.ready(cx) else { return Diagnostics::new() };
-            let mut all = op.configured.preflight.destroy(op.client(), &op.call(), object).await;
+            let mut all = op.configured.preflight.destroy(op.client(), &op.call(), &cx.activity, object).await;
             all.extend(self.own.of_destroy(&op, prior).await);
             all
         }

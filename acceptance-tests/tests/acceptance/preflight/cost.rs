@@ -48,10 +48,10 @@ fn requests(cluster: &Cluster, count: usize) -> u64 {
 }
 
 #[test]
-fn at_most_eight_requests_however_many_objects() {
-    for (release, nodes, most) in [(Release::V9, 2, 8), (Release::V9, 3, 7), (Release::V8, 2, 5)] {
+fn at_most_eleven_requests_however_many_objects() {
+    for (release, nodes, most) in [(Release::V9, 2, 11), (Release::V9, 3, 10), (Release::V8, 2, 8)] {
         let options = Options { release, seed: Some(seed(nodes, 200)), ..Options::default() };
-        let name = "preflight::cost::at_most_eight_requests_however_many_objects";
+        let name = "preflight::cost::at_most_eleven_requests_however_many_objects";
         let Some(cluster) = Cluster::own(name, options) else { return };
         let (few, many) = (requests(&cluster, 2), requests(&cluster, 200));
         assert_eq!(few, many, "{release:?}, {nodes} nodes");

@@ -39,7 +39,7 @@ resource "pve_ha_node_affinity_rule" "web" {
     // Silenced in the provider block.
     w.write(
         "provider.tf",
-        "provider \"pve\" {\n  ignore_preflight = [\"no-relocation\", \"single-node-placement\"]\n}\n",
+        "provider \"pve\" {\n  ignore_preflight = [\"backup-misses-ha-guest\", \"no-relocation\", \"single-node-placement\"]\n}\n",
     );
     w.expect(0, &["destroy", "-auto-approve", "-json"]);
     let run = w.expect(0, &["plan", "-json"]);

@@ -5,6 +5,7 @@ mod guests;
 mod messages;
 mod placement;
 mod rules;
+mod safeguards;
 mod scope;
 
 use acceptance_tests::core::Core;

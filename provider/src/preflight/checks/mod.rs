@@ -1,8 +1,19 @@
 //! One check, one small function: it is given an object and what is around it, and says what it finds.
 
+pub mod alerts;
+pub mod backup;
 pub mod cluster;
 pub mod destroy;
 pub mod guests;
 pub mod nodes;
 pub mod replication;
 pub mod rules;
+
+use super::view::CheckCase;
+
+/// The checks of something that another object of the plan may add, and whether the object of the case lacks it.
+pub const AWAITED: [(&str, fn(&CheckCase<'_>) -> bool); 3] = [
+    (backup::MISSES, |case| backup::missed(case).is_some_and(|missed| !missed.is_empty())),
+    (alerts::FENCING, |case| alerts::fencing_gap(case).is_some()),
+    (alerts::REPLICATION, |case| alerts::replication_gap(case).is_some()),
+];

@@ -2,10 +2,14 @@
 
 use pve_schemas::noun::{Partial, Partly};
 use pve_schemas::{
-    PartialHaGroup, PartialHaNodeAffinityRule, PartialHaResource, PartialHaResourceAffinityRule, PartialReplicationJob,
+    PartialBackupJob, PartialHaGroup, PartialHaNodeAffinityRule, PartialHaResource, PartialHaResourceAffinityRule,
+    PartialNotificationMatcher, PartialReplicationJob,
 };
 
-use super::{CheckedGroup, CheckedJob, CheckedResource, CheckedRule, CheckedRuleKind, Nodes, Object};
+use super::{
+    CheckedBackup, CheckedGroup, CheckedJob, CheckedMatcher, CheckedResource, CheckedRule, CheckedRuleKind,
+    CheckedTarget, Nodes, Object,
+};
 use crate::framework::Value;
 use crate::simulation::nouns::{node_rule, nodes_affinity, priorities, resource_rule, resources_affinity, sids};
 use pve_ha_manager::config::{Affinity, Name};
@@ -82,4 +86,30 @@ impl From<PartialReplicationJob> for Object {
             disabled: noun.disabled(),
         })
     }
+}
+
+impl From<PartialBackupJob> for Object {
+    fn from(noun: PartialBackupJob) -> Self {
+        Self::BackupJob(Box::new(CheckedBackup {
+            name: noun.name.as_deref().map(Name::from),
+            coverage: noun.coverage(),
+            storage: noun.storage.as_ref().map(|storage| storage.as_ref().map(ToString::to_string)),
+            noun,
+        }))
+    }
+}
+
+impl From<PartialNotificationMatcher> for Object {
+    fn from(noun: PartialNotificationMatcher) -> Self {
+        Self::Matcher(CheckedMatcher { name: noun.name.as_ref().map(|name| name.as_str().into()), route: noun.route() })
+    }
+}
+
+/// What the plan knows of a notification target. Its secrets are not looked at.
+pub(super) fn target(value: &Value) -> CheckedTarget {
+    let is_on = match value.at("disabled") {
+        Value::Unknown => None,
+        disabled => Some(disabled != &Value::Bool(true)),
+    };
+    CheckedTarget { name: value.at("name").as_str().map(Name::from), is_on }
 }
