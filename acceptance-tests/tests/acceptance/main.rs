@@ -46,5 +46,6 @@ mod ssh_interrupts;
 mod starts;
 mod through_sshd;
 mod tls;
+mod topologies;
 mod unknown_properties;
 mod upgrade;

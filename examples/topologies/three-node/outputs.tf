@@ -25,3 +25,13 @@ output "problems" {
   description = "What the HA manager reports as wrong."
   value       = data.pve_ha_status.this.problems
 }
+
+output "ready" {
+  description = "Whether the cluster is ready for production once this plan is applied."
+  value       = data.pve_ha_readiness.this.ready
+}
+
+output "blockers" {
+  description = "What is missing for production."
+  value       = data.pve_ha_readiness.this.blockers
+}

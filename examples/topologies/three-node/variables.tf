@@ -26,3 +26,15 @@ variable "services" {
     db2   = { sid = "vm:103", tier = "critical" }
   }
 }
+
+variable "backup_storage" {
+  description = "The storage for backups of the guests. It must be shared by all nodes, or be a Proxmox Backup Server."
+  type        = string
+  default     = "shared-nfs"
+}
+
+variable "oncall" {
+  description = "Who gets a mail when a node is fenced, or a replication or backup fails."
+  type        = set(string)
+  default     = ["oncall@example.com"]
+}

@@ -1,0 +1,98 @@
+//! The topology of three nodes is ready for production by its own resources.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use acceptance_tests::{Cluster, Workspace};
+use pve_emulator::{Options, Release};
+use serde_json::{Value as Json, json};
+
+const TIERS: [&str; 3] = ["low", "medium", "critical"];
+
+#[test]
+fn three_nodes_are_ready_on_pve_9() {
+    story("topologies::three_nodes_are_ready_on_pve_9", Release::V9);
+}
+
+#[test]
+fn three_nodes_are_ready_on_pve_8() {
+    story("topologies::three_nodes_are_ready_on_pve_8", Release::V8);
+}
+
+fn story(test: &str, release: Release) {
+    let Some(cluster) = Cluster::own(test, Options { release, ..Options::default() }).map(Arc::new) else { return };
+    share_disks(&cluster);
+    // Without the topology's own alerts no event reaches a target.
+    cluster.api.put("/cluster/notifications/matchers/default-matcher", &[("disable", "1")]);
+    let before = cluster.inventory();
+    let w = Workspace::new(&cluster);
+    copy(&w);
+    w.configure("");
+    roll_out(&w);
+    for tier in TIERS {
+        w.expect(0, &["workspace", "new", tier]);
+        roll_out(&w);
+        cluster.emulator().cluster().world().advance(120.0);
+    }
+    // The alerts and the backup job are live now: the same is ready without being planned, once the job has run.
+    let unplanned =
+        "data \"pve_ha_readiness\" \"live\" {}\noutput \"live\" { value = data.pve_ha_readiness.live.blockers }\n";
+    w.configure(unplanned);
+    w.apply();
+    let open = output(&w, "live");
+    let open: Vec<&str> = open.as_array().unwrap().iter().map(|line| line.as_str().unwrap()).collect();
+    assert!(open.len() == 1 && open[0].starts_with("backup (fail): no run has ended on"), "{open:?}");
+    night(&cluster);
+    w.apply();
+    assert_eq!((output(&w, "live"), output(&w, "ready")), (json!([]), json!(true)));
+    w.configure("");
+    for workspace in TIERS.into_iter().rev().chain(["default"]) {
+        w.expect(0, &["workspace", "select", workspace]);
+        w.expect(0, &["destroy", "-auto-approve", "-json"]);
+    }
+    assert_eq!(cluster.inventory(), before);
+}
+
+/// Each phase is ready in the plan that makes it, and after it.
+fn roll_out(w: &Workspace) {
+    let plan = w.plan();
+    let planned = &plan.0["planned_values"]["outputs"];
+    assert_eq!(planned["ready"]["value"], true, "{planned}");
+    w.apply();
+    assert_eq!((output(w, "ready"), output(w, "blockers")), (json!(true), json!([])));
+}
+
+fn output(w: &Workspace, name: &str) -> Json {
+    let outputs: Json = serde_json::from_str(&w.run(&["output", "-json"]).text).unwrap();
+    outputs[name]["value"].clone()
+}
+
+/// A day passes, in which the backup job runs.
+fn night(cluster: &Cluster) {
+    for _ in 0..(24 * 60) {
+        cluster.emulator().cluster().world().advance(60.0);
+    }
+}
+
+fn share_disks(cluster: &Cluster) {
+    let mut world = cluster.emulator().cluster().world();
+    for vmid in 100..=105 {
+        for (_, value) in world.guests.get_mut(&vmid).unwrap().config.iter_mut().filter(|(key, _)| key == "scsi0") {
+            *value = format!("shared-nfs:vm-{vmid}-disk-0,size=8G");
+        }
+    }
+}
+
+fn copy(w: &Workspace) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("examples/topologies/three-node");
+    // The topology has its own.
+    w.write("terraform.tf", "");
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        if name.ends_with(".tf") {
+            w.write(&format!("topology_{name}"), &fs::read_to_string(&path).unwrap());
+        }
+    }
+}
