@@ -194,7 +194,7 @@ impl Object {
     /// The places of a backup job; none of another object.
     pub fn backup_places(&self) -> Option<BackupPlaces<'_>> {
         match self {
-            Self::BackupJob(job) => Some(BackupPlaces(job)),
+            Self::BackupJob(job) => Some(BackupPlaces(&job.noun)),
             _ => None,
         }
     }

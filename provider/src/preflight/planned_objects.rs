@@ -251,7 +251,7 @@ pub fn id(object: &Object) -> Option<(Family, Name)> {
             (None, Some(target)) => format!("{guest} to {target}").into(),
             (None, None) => return None,
         },
-        Object::Job(_) | Object::BackupJob(_) | Object::Options | Object::Qdevice | Object::Hosted(_) => return None,
+        Object::Job(_) | Object::Options | Object::Qdevice | Object::Hosted(_) => return None,
     };
     family(object).map(|family| (family, name))
 }
