@@ -308,7 +308,13 @@ impl Cluster {
             // The other release's calls.
             Err(refused) => Json::from(refused.status),
         };
+        let mut backups = list("/cluster/backup", "id");
+        for job in backups.as_object_mut().into_iter().flat_map(|jobs| jobs.values_mut()) {
+            // It follows the clock.
+            job.as_object_mut().map(|job| job.remove("next-run"));
+        }
         serde_json::json!({
+            "backups": backups,
             "resources": list("/cluster/ha/resources", "sid"),
             "groups": list("/cluster/ha/groups", "group"),
             "rules": list("/cluster/ha/rules", "rule"),

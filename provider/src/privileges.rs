@@ -23,6 +23,8 @@ pub enum On {
     Root,
     /// The guest in question.
     Guest,
+    /// All guests.
+    Guests,
     /// Every node.
     Node,
     /// All storages.
@@ -127,7 +129,7 @@ pub const DATA_SOURCES: &[Feature] = &[
         needs: &[
             AUDIT,
             need("Sys.Audit", On::Node, "see the results of the jobs"),
-            need("VM.Audit", On::Guest, "see whether the guest is backed up"),
+            need("VM.Audit", On::Guests, "see which guests are backed up"),
         ],
     },
     Feature { name: "pve_datacenter_options", needs: READ },
@@ -208,6 +210,7 @@ impl On {
         match self {
             Self::Root => "/",
             Self::Guest => "/vms/ID",
+            Self::Guests => "/vms",
             Self::Node => "/nodes/NODE",
             Self::Storages => "/storage",
             Self::Storage | Self::BackupStorage | Self::FleecingStorage => "/storage/ID",

@@ -217,7 +217,7 @@ fn the_data_source_shows_what_ran_and_what_no_job_covers() {
         "{}{}data \"pve_backup_jobs\" \"all\" {{\n  depends_on = [{KIND}.a, {KIND}.b]\n}}\n\
          output \"jobs\" {{\n  value = data.pve_backup_jobs.all.jobs\n}}\n\
          output \"uncovered\" {{\n  value = data.pve_backup_jobs.all.uncovered_guests\n}}\n",
-        job("guests = [100, 101]\n  storage = \"local\"").replace("21:00", "*/5"),
+        job("guests = [100, 101]\n  storage = \"local\"\n  notes_template = \"{{guestname}} --all\"\n  prune {\n    keep_last = 3\n  }").replace("21:00", "*/5"),
         job("all = true\n  enabled = false").replace("\"a\"", "\"b\"").replace("tfacc", "tfacc-off"),
     );
     w.configure(&jobs);

@@ -126,8 +126,8 @@ fn plan_empty(cluster: &Arc<Cluster>, moves: &[Move]) {
     }
 }
 
-/// A job and options as the other provider has them, on either release.
-fn on_both() -> [Move; 2] {
+/// Jobs and options as the other provider has them, on either release.
+fn on_both() -> [Move; 3] {
     let job = json!({"id": "900-0", "target": "pve2", "type": "local", "source": "pve1", "guest": 900, "jobnum": 0,
                      "schedule": "*/30", "rate": 10.5, "disable": null, "comment": "nightly"});
     let options = json!({
@@ -140,6 +140,7 @@ fn on_both() -> [Move; 2] {
                    "package_updates_target": null, "replication": null, "replication_target": null}
     });
     [
+        Move::new("backup_job", backup_job(), "pve_backup_job", BACKUP_JOB),
         Move::new(
             "replication",
             job,
@@ -159,6 +160,39 @@ fn on_both() -> [Move; 2] {
     ]
 }
 
+/// A backup job as the other provider has it.
+fn backup_job() -> Json {
+    json!({
+        "id": "nightly", "schedule": "21:00", "vmid": "101,100", "storage": "local", "all": null, "pool": null, "node": null,
+        "enabled": true, "mode": "snapshot", "compress": "zstd", "prune_backups": "keep-last=3,keep-daily=7", "remove": null,
+        "mailto": "root@pam,a@b.cd", "mailnotification": "failure", "notes_template": null, "maxfiles": null, "script": null,
+        "exclude_path": ["/var/tmp", "*.iso"], "fleecing": {"enabled": false, "storage": null}, "zstd": 2,
+        "performance": {"max_workers": 4, "pbs_entries_max": null}, "starttime": null, "tmpdir": null, "protected": null
+    })
+}
+
+const BACKUP_JOB: &str = "  name = \"nightly\"\n  schedule = \"21:00\"\n  guests = [100, 101]\n  storage = \"local\"\n  mode = \
+                          \"snapshot\"\n  compress = \"zstd\"\n  zstd = 2\n  mailto = [\"a@b.cd\", \"root@pam\"]\n  \
+                          mailnotification = \"failure\"\n  exclude_paths = [\"/var/tmp\", \"*.iso\"]\n  prune {\n    \
+                          keep_last = 3\n    keep_daily = 7\n  }\n  performance {\n    max_workers = 4\n  }\n  fleecing \
+                          {\n    enabled = false\n  }\n";
+
+#[test]
+fn an_option_of_a_backup_job_that_has_no_counterpart_is_refused_by_name() {
+    let name = "moved::an_option_of_a_backup_job_that_has_no_counterpart_is_refused_by_name";
+    let Some(cluster) = Cluster::own(name, Options::default()).map(Arc::new) else { return };
+    set_up(&cluster);
+    let mut state = backup_job();
+    state["script"] = json!("/usr/local/bin/hook");
+    let w = Workspace::new(&cluster);
+    write_state(&w, &[("proxmox_backup_job", "a", state)]);
+    w.configure(&format!(
+        "moved {{\n  from = proxmox_backup_job.a\n  to   = pve_backup_job.a\n}}\nresource \"pve_backup_job\" \"a\" {{\n{BACKUP_JOB}}}\n"
+    ));
+    let run = w.plan_fails();
+    assert!(run.text.contains("`script`"), "{}", run.text);
+}
+
 /// What the objects of [`on_both`] have made of the cluster.
 fn set_up(cluster: &Cluster) {
     cluster.emulator().cluster().world().clock.stop();
@@ -171,6 +205,23 @@ fn set_up(cluster: &Cluster) {
         ("comment", "nightly"),
     ];
     cluster.api.post("/cluster/replication", &job);
+    let backup_job = [
+        ("id", "nightly"),
+        ("schedule", "21:00"),
+        ("vmid", "101,100"),
+        ("storage", "local"),
+        ("mode", "snapshot"),
+        ("compress", "zstd"),
+        ("zstd", "2"),
+        ("prune-backups", "keep-last=3,keep-daily=7"),
+        ("mailto", "root@pam,a@b.cd"),
+        ("mailnotification", "failure"),
+        ("exclude-path", "/var/tmp"),
+        ("exclude-path", "*.iso"),
+        ("fleecing", "enabled=0"),
+        ("performance", "max-workers=4"),
+    ];
+    cluster.api.post("/cluster/backup", &backup_job);
     cluster.api.put(
         "/cluster/options",
         &[

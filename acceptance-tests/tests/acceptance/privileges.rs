@@ -176,7 +176,7 @@ fn data_sources_on_pve_9() {
         On::Node => nodes.clone(),
         On::Guest => ["100", "101"].map(str::to_owned).to_vec(),
         On::Storage | On::BackupStorage | On::FleecingStorage => vec!["shared-nfs".to_owned()],
-        On::Pool | On::Root | On::Storages | On::Notifications => vec![String::new()],
+        On::Guests | On::Pool | On::Root | On::Storages | On::Notifications => vec![String::new()],
     };
     let config = json!({});
     for feature in DATA_SOURCES.iter().filter(|feature| feature.name != JOBS) {

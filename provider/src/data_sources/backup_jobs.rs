@@ -30,21 +30,21 @@ impl Source for BackupJobs {
         let (jobs, resources) =
             tokio::try_join!(reader.list(Collection::BackupJobs), reader.list(Collection::ClusterResources))?;
         reader.warn_unknown::<BackupJob>(&jobs);
-        warn_of_blindness(reader).await;
         let make = |tasks: &BTreeMap<String, Vec<BackupTask>>| {
             let made = Self::from_answers(arguments.clone(), &jobs, &resources, tasks);
             made.map_err(|problem| reader.unexpected(problem))
         };
-        let without = make(&BTreeMap::new())?;
-        if without.jobs.is_empty() {
-            return Ok(without);
-        }
         let nodes = reader.list(Collection::Nodes).await?;
         let names = |online| {
             let nodes = Nodes::from_answer(NodesArguments { online }, &nodes);
             nodes.map(|nodes| nodes.names).map_err(|problem| reader.unexpected(problem))
         };
         let online: BTreeSet<String> = names(Some(true))?.into_iter().collect();
+        warn_of_blindness(reader, &names(None)?).await;
+        let without = make(&BTreeMap::new())?;
+        if without.jobs.is_empty() {
+            return Ok(without);
+        }
         let (up, down): (Vec<_>, Vec<_>) = names(None)?.into_iter().partition(|node| online.contains(node));
         let mut silent: BTreeMap<String, Option<Error>> = down.into_iter().map(|node| (node, None)).collect();
         let mut tasks = BTreeMap::new();
@@ -92,14 +92,22 @@ async fn with_command_line(reader: &Reader<'_>, node: &str, row: Json, call: &Ca
     Ok(BackupTask { row, command_line })
 }
 
-/// Proxmox lists the guests that the user may see: to one who may not see all, some seem not to exist.
-async fn warn_of_blindness(reader: &Reader<'_>) {
-    let held = reader.client.permissions(&reader.call).await;
-    if held.is_some_and(|held| !held.holds("/vms/100", "VM.Audit")) {
+/// Proxmox leaves out what the user may not see: some guests, or backups of others, seem not to exist.
+async fn warn_of_blindness(reader: &Reader<'_>, nodes: &[String]) {
+    let Some(held) = reader.client.permissions(&reader.call).await else { return };
+    if !held.holds("/vms", "VM.Audit") {
         reader.cx.warn(
             "Some guests may not be visible without VM.Audit on /vms",
-            "Proxmox lists only the guests on which the user has VM.Audit, and the user or token does not have it on all \
-             guests. covered_guests and uncovered_guests list visible guests only. Grant it on /vms.",
+            "Proxmox lists only the guests on which the user or token has VM.Audit. covered_guests and uncovered_guests list \
+             only these guests. Grant it on /vms.",
+        );
+    }
+    for node in nodes.iter().filter(|node| !held.holds(&format!("/nodes/{node}"), "Sys.Audit")) {
+        reader.cx.warn(
+            format!("The results of backups are not visible without Sys.Audit on /nodes/{node}"),
+            format!(
+                "Proxmox lists only the user's own tasks without it, so that the runs on {node} are null. Grant it."
+            ),
         );
     }
 }

@@ -25,11 +25,12 @@ impl CommandLine {
     pub fn of_log<'l>(lines: impl IntoIterator<Item = &'l str>) -> Option<Self> {
         let line = lines.into_iter().find_map(|line| line.strip_prefix(BEGIN))?;
         let mut options = BTreeMap::<String, BTreeSet<String>>::new();
-        let (guests, others) = line.split_once(" --").unwrap_or((line, ""));
-        options.insert("vmid".to_owned(), split(guests).map(str::to_owned).collect());
-        for option in others.split(" --") {
-            let (name, value) = option.split_once(' ').unwrap_or((option, ""));
-            options.entry(name.to_owned()).or_default().extend(parts(name, &unquoted(value)));
+        let mut name = "vmid".to_owned();
+        for word in words(line) {
+            match word {
+                Word::Option(option) => name = option,
+                Word::Value(value) => options.entry(name.clone()).or_default().extend(parts(&name, &value)),
+            }
         }
         Some(Self(options).normal())
     }
@@ -83,9 +84,40 @@ fn parts(name: &str, text: &str) -> BTreeSet<String> {
     }
 }
 
-/// The word without the quotes of the shell.
-fn unquoted(word: &str) -> String {
-    word.trim_end().replace(r"'\''", "\0").replace('\'', "").replace('\0', "'")
+/// A word of a command line.
+enum Word {
+    /// `--name`
+    Option(String),
+    /// Anything else.
+    Value(String),
+}
+
+/// The words of a line as a shell reads them (`PVE::Tools::shellquote`).
+fn words(line: &str) -> Vec<Word> {
+    let mut words = Vec::new();
+    let (mut word, mut is_quoted, mut is_option, mut begun) = (String::new(), false, false, false);
+    let mut characters = line.chars().chain([' ']);
+    while let Some(c) = characters.next() {
+        match c {
+            '\'' => (is_quoted, begun) = (!is_quoted, true),
+            '\\' if !is_quoted => word.extend(characters.next()),
+            ' ' if !is_quoted => {
+                let done = std::mem::take(&mut word);
+                match done.strip_prefix("--").filter(|_| is_option) {
+                    Some(name) => words.push(Word::Option(name.to_owned())),
+                    None if begun => words.push(Word::Value(done)),
+                    None => {}
+                }
+                (is_option, begun) = (false, false);
+            }
+            _ => {
+                is_option |= !begun && c == '-';
+                begun = true;
+                word.push(c);
+            }
+        }
+    }
+    words
 }
 
 #[cfg(test)]
@@ -105,7 +137,7 @@ mod tests {
             ("weekly", json!({"vmid": "100,101", "storage": "nas", "prune-backups": {"keep-weekly": "4"}})),
             (
                 "all",
-                json!({"all": 1, "exclude": "100 101", "notes-template": "it's {{guestname}}", "exclude-path": ["/a b", "/c"]}),
+                json!({"all": 1, "exclude": "100 101", "notes-template": "it's {{guestname}} --all", "exclude-path": ["/a b", "/c"]}),
             ),
         ];
         let lines = jobs.each_ref().map(|(id, job)| (*id, CommandLine::of_job(job)));
@@ -116,7 +148,7 @@ mod tests {
         let changed = format!("{begin} 100 101 --storage nas --mode stop");
         assert_eq!(owner(&changed), ["daily", "weekly"], "nothing but what they share");
         let all = format!(
-            r"{begin} --all 1 --exclude 101,100 --notes-template 'it'\''s {{{{guestname}}}}' --exclude-path '/a b' --exclude-path /c"
+            r"{begin} --all 1 --exclude 101,100 --notes-template 'it'\''s {{{{guestname}}}} --all' --exclude-path '/a b' --exclude-path /c"
         );
         assert_eq!(of_log(&all), lines[2].1);
         assert_eq!(owner(&all), ["all"]);

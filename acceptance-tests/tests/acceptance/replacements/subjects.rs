@@ -117,6 +117,16 @@ pub const ALL: &[Subject] = &[
         ..NONE
     },
     Subject {
+        kind: "pve_backup_job",
+        short: "backup",
+        body: |slot, renamed| {
+            format!("  name     = {:?}\n  schedule = \"21:00\"\n  guests   = [100]\n", rule(slot, renamed))
+        },
+        id: rule,
+        list: |cluster| cluster.api.list("/cluster/backup", "id").into_keys().collect(),
+        ..NONE
+    },
+    Subject {
         kind: "pve_replication_job",
         short: "job",
         body: |slot, renamed| {

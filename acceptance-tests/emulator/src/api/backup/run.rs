@@ -185,7 +185,17 @@ fn command_line(options: &Values) -> String {
     let others = options.iter().filter(|(name, _)| name.as_str() != "vmid");
     let words = others.flat_map(|(name, value)| {
         let values = value.as_array().cloned().unwrap_or_else(|| vec![value.clone()]);
-        values.into_iter().map(move |value| format!("--{name} {}", perl_text(&value)))
+        values.into_iter().map(move |value| format!("--{name} {}", quoted(&perl_text(&value))))
     });
     guests.into_iter().chain(words).collect::<Vec<_>>().join(" ")
+}
+
+/// `String::ShellQuote::shell_quote`
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_!%+,-./:@^".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
 }
