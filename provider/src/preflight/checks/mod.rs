@@ -11,8 +11,10 @@ pub mod rules;
 
 use super::view::CheckCase;
 
+type Lacks = fn(&CheckCase<'_>) -> bool;
+
 /// The checks of something that another object of the plan may add, and whether the object of the case lacks it.
-pub const AWAITED: [(&str, fn(&CheckCase<'_>) -> bool); 3] = [
+pub const AWAITED: [(&str, Lacks); 3] = [
     (backup::MISSES, |case| backup::missed(case).is_some_and(|missed| !missed.is_empty())),
     (alerts::FENCING, |case| alerts::fencing_gap(case).is_some()),
     (alerts::REPLICATION, |case| alerts::replication_gap(case).is_some()),
