@@ -255,7 +255,8 @@ impl Case<'_> {
             "guest" => entry["guest"].to_string().trim_matches('"') == "900" && entry["remove_job"].is_null(),
             // What Proxmox ships is there as long as it differs from that.
             _ => {
-                ["id", "sid", "group", "rule", "name"].iter().any(|key| entry[*key] == wanted) && entry["origin"] != "builtin"
+                ["id", "sid", "group", "rule", "name"].iter().any(|key| entry[*key] == wanted)
+                    && entry["origin"] != "builtin"
             }
         };
         entries.as_array().into_iter().flatten().filter(ours).cloned().collect()
