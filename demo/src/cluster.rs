@@ -129,6 +129,13 @@ impl Cluster {
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
+    /// The time in the cluster, in seconds since 1970.
+    pub(crate) fn time(&self) -> Result<i64, Failure> {
+        let clock: Json = serde_json::from_str(&self.control(&["clock"])?)?;
+        let now = clock["now"].as_f64().ok_or("the emulator has no time")?;
+        Ok(now as i64)
+    }
+
     /// Calls the API outside of Terraform.
     pub(crate) fn get(&self, path: &str) -> Result<Json, Failure> {
         let mut answer: Json = serde_json::from_str(&self.control(&["edit", "GET", path])?)?;

@@ -9,6 +9,7 @@ use serde_json::{Value as Json, json};
 use crate::Outcome;
 use crate::cli::Cli;
 use crate::cluster::Cluster;
+use crate::receiver::Alerts;
 use crate::report::Report;
 
 type Failure = Box<dyn std::error::Error>;
@@ -20,9 +21,14 @@ const START: u32 = 90;
 /// What a node needs to be missed, or to be back.
 const REBOOT: u32 = 180;
 
+/// From the failure of a node until it is fenced and its services run elsewhere.
+const RECOVERY: u32 = 300;
+
 pub(crate) fn present(report: &mut Report, cli: &Cli, cluster: &Cluster, pages: &Path) -> Outcome {
     report.chapter("Predicted failures (nothing exists yet)");
     cli.init()?;
+    // Otherwise the built-in matcher mails every event to root.
+    cluster.edit("PUT", "/cluster/notifications/matchers/default-matcher", &["disable=1"])?;
     let guests = ["vm:100", "vm:101"];
     cluster.fail("pve3")?;
     cluster.advance(REBOOT)?;
@@ -38,9 +44,14 @@ pub(crate) fn present(report: &mut Report, cli: &Cli, cluster: &Cluster, pages: 
         replicate(cluster, guest)?;
     }
     cluster.advance(REPLICATION)?;
-    report.step("fixed", "with replicas on the other nodes the gate opens", || {
+    report.step("backup and alert", "still refused: no guest has a backup, and no target gets an alert", || {
+        refused(cli, &["backup (fail)", "notification_matcher (fail)"])
+    })?;
+    let alerts = Alerts::start()?;
+    cli.write("safeguards.auto.tfvars", &format!("backup_storage = \"shared-nfs\"\nalert_url = {:?}\n", alerts.url()))?;
+    report.step("fixed", "with a backup job, a webhook and a matcher in the same plan the gate opens", || {
         let plan = cli.plan()?;
-        demand(plan.changes.len() == guests.len(), || format!("planned: {:?}", plan.changes))
+        demand(plan.changes.len() == guests.len() + 3, || format!("planned: {:?}", plan.changes))
     })?;
     report.step("apply", "the simulated objects exist", || cli.apply())?;
     cluster.advance(START)?;
@@ -60,10 +71,40 @@ pub(crate) fn present(report: &mut Report, cli: &Cli, cluster: &Cluster, pages: 
     })?;
     report.say(&format!("      {}", page.display()));
     report.row("report page", page.display().to_string());
+    alarm(report, cluster, &alerts)?;
     report.step("destroy", "back to the initial state", || {
         cli.destroy()?;
         clean_up(cluster)
     })?;
+    Ok(())
+}
+
+/// A node fails, and the alerts of its fencing arrive.
+fn alarm(report: &mut Report, cluster: &Cluster, alerts: &Alerts) -> Outcome {
+    let failed_at = cluster.time()?;
+    cluster.fail("pve3")?;
+    cluster.advance(RECOVERY)?;
+    let mut arrived = Vec::new();
+    report.step(
+        "a node dies",
+        "the alerts arrive at the receiver: fencing begins, fencing succeeded",
+        || -> Outcome {
+            for prefix in ["FENCE", "SUCCEED"] {
+                let alert = alerts.next()?;
+                let title = alert["title"].as_str().unwrap_or_default().to_owned();
+                demand(title.starts_with(prefix) && alert["severity"] == "error", || format!("received: {alert}"))?;
+                let after = alert["time"].as_i64().unwrap_or_default() - failed_at;
+                arrived.push(format!("{after} s after the failure: {title}"));
+            }
+            Ok(())
+        },
+    )?;
+    for alert in &arrived {
+        report.say(&format!("      {alert}"));
+    }
+    report.row("alert", arrived.first().cloned().unwrap_or_default());
+    cluster.restore("pve3")?;
+    cluster.advance(RECOVERY)?;
     Ok(())
 }
 
@@ -102,6 +143,7 @@ fn clean_up(cluster: &Cluster) -> Outcome {
     for id in jobs.as_array().into_iter().flatten().filter_map(|job| job["id"].as_str()) {
         cluster.edit("DELETE", &format!("/cluster/replication/{id}"), &["force=1"])?;
     }
+    cluster.edit("DELETE", "/cluster/notifications/matchers/default-matcher", &[])?;
     cluster.advance(START)?;
     let left = cluster.get("/cluster/ha/resources")?;
     demand(left == json!([]), || format!("left: {left}"))

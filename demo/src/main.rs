@@ -7,6 +7,7 @@ mod binaries;
 mod cli;
 mod cluster;
 mod foresight;
+mod receiver;
 mod report;
 mod three_node;
 mod two_node;

@@ -19,14 +19,67 @@ variable "services" {
   }
 }
 
+variable "backup_storage" {
+  description = "The storage for a nightly backup of all guests. Null: this configuration has no backup job."
+  type        = string
+  default     = null
+}
+
+variable "alert_url" {
+  description = "Where alerts are posted to, as JSON. Null: this configuration has no alert."
+  type        = string
+  default     = null
+}
+
 locals {
-  # What is planned, for the simulation: through a local, so that it is answered in the plan.
+  # What is planned, for simulation and readiness: through locals, so that they are answered in the plan.
   planned = [for sid in values(var.services) : { sid = sid, max_relocate = 2 }]
+  backup_jobs = var.backup_storage == null ? [] : [{
+    name          = "nightly"
+    schedule      = "02:30"
+    all           = true
+    storage       = var.backup_storage
+    repeat_missed = true
+  }]
+  targets  = var.alert_url == null ? [] : [{ name = "on-call" }]
+  matchers = var.alert_url == null ? [] : [{ name = "failures", targets = ["on-call"], fields = { type = ["fencing", "replication"] } }]
+}
+
+resource "pve_backup_job" "this" {
+  for_each = { for job in local.backup_jobs : job.name => job }
+
+  name          = each.key
+  schedule      = each.value.schedule
+  all           = each.value.all
+  storage       = each.value.storage
+  repeat_missed = each.value.repeat_missed
+}
+
+resource "pve_notification_webhook" "this" {
+  for_each = toset(local.targets[*].name)
+
+  name    = each.key
+  url     = var.alert_url
+  method  = "post"
+  headers = { Content-Type = "application/json" }
+  body    = "{\"title\": \"{{ escape title }}\", \"severity\": \"{{ severity }}\", \"time\": {{ timestamp }}}"
+}
+
+resource "pve_notification_matcher" "this" {
+  for_each = { for matcher in local.matchers : matcher.name => matcher }
+
+  name    = each.key
+  targets = [for name in each.value.targets : pve_notification_webhook.this[name].name]
+  fields  = each.value.fields
 }
 
 data "pve_ha_readiness" "this" {
-  profile             = "production"
-  max_replication_lag = "30m"
+  profile               = "production"
+  max_replication_lag   = "30m"
+  resources             = local.planned
+  backup_jobs           = local.backup_jobs
+  notification_targets  = local.targets
+  notification_matchers = local.matchers
 }
 
 data "pve_ha_failover_simulation" "this" {
@@ -43,7 +96,7 @@ resource "pve_ha_resource" "this" {
   comment      = each.key
 
   lifecycle {
-    # What HA stands on has to be there. Backups follow later.
+    # The foundation of HA has to be there, or be planned here: quorum, storage, backups, alerts.
     precondition {
       condition     = length(local.blockers) == 0
       error_message = "Not ready: ${join("; ", local.blockers)}"
@@ -59,7 +112,7 @@ resource "pve_ha_resource" "this" {
 
 locals {
   # The simulation judges the planned state; the check of the same name judges the state as it is.
-  later    = ["backup", "failover", "storage"]
+  later    = ["failover", "storage"]
   blockers = [for line in data.pve_ha_readiness.this.blockers : line if !contains(local.later, split(" ", line)[0])]
 }
 

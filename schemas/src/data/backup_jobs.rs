@@ -161,15 +161,15 @@ impl BackupJobs {
         let entries = list(jobs)?;
         let runs = Runs::new(entries, tasks);
         let coverages: Vec<Coverage> = entries.iter().map(Coverage::of).collect();
-        let wanted = arguments.guest.and_then(|guest| u64::try_from(guest).ok());
-        let is_wanted = |vmid: u64| wanted.is_none_or(|wanted| wanted == vmid);
+        let requested = arguments.guest.and_then(|guest| u64::try_from(guest).ok());
+        let is_wanted = |vmid: u64| requested.is_none_or(|requested| requested == vmid);
         let mut found = Vec::new();
         for (entry, coverage) in entries.iter().zip(&coverages) {
             let selects = |vmid: u64| {
                 let known = guests.iter().find(|guest| guest.vmid == vmid).copied();
                 coverage.selects(&known.unwrap_or(Guest { vmid, node: "", pool: None }))
             };
-            if wanted.is_none_or(selects) {
+            if requested.is_none_or(selects) {
                 found.push(Job::new(entry, coverage, &guests, &runs)?);
             }
         }

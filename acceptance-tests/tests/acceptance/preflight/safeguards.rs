@@ -215,12 +215,14 @@ resource "pve_ha_resource" "web" {
 }
 "#;
 
+/// Core comes to it after the alerts, and so after the HA resources.
 const JOB_OF_ALL: &str = r#"
 resource "pve_backup_job" "nightly" {
-  name     = "nightly"
-  schedule = "21:00"
-  all      = true
-  storage  = "shared-nfs"
+  name       = "nightly"
+  schedule   = "21:00"
+  all        = true
+  storage    = "shared-nfs"
+  depends_on = [pve_notification_matcher.alerts]
 }
 "#;
 
