@@ -162,7 +162,7 @@ impl BackupJobs {
         let runs = Runs::new(entries, tasks);
         let coverages: Vec<Coverage> = entries.iter().map(Coverage::of).collect();
         let requested = arguments.guest.and_then(|guest| u64::try_from(guest).ok());
-        let is_wanted = |vmid: u64| requested.is_none_or(|requested| requested == vmid);
+        let is_requested = |vmid: u64| requested.is_none_or(|requested| requested == vmid);
         let mut found = Vec::new();
         for (entry, coverage) in entries.iter().zip(&coverages) {
             let selects = |vmid: u64| {
@@ -175,7 +175,7 @@ impl BackupJobs {
         }
         found.sort_by_key(|job| natural(&job.name));
         let uncovered = uncovered(&coverages, guests).into_iter().map(|guest| guest.vmid);
-        Ok(Self { arguments, jobs: found, uncovered_guests: sorted(uncovered.filter(|vmid| is_wanted(*vmid))) })
+        Ok(Self { arguments, jobs: found, uncovered_guests: sorted(uncovered.filter(|vmid| is_requested(*vmid))) })
     }
 }
 

@@ -165,6 +165,7 @@ const LAYERS: &[Layer] = &[
             "terraform_provider_pve::readiness",
             "terraform_provider_pve::session",
             "terraform_provider_pve::explain",
+            "terraform_provider_pve::privileges",
             "terraform_provider_pve::unknown",
             "pve_schemas",
         ],

@@ -112,7 +112,7 @@ fn job(state: &Json) -> Result<Value, String> {
     Ok(Value::object(members))
 }
 
-/// The elements of a list, or of a text that is one; none where there are none.
+/// The elements of a list, or of a text that is one; `None` if it is empty.
 fn words<'s>(state: &'s Json, name: &str) -> Option<Box<dyn Iterator<Item = Value> + 's>> {
     match &state[name] {
         Json::Array(list) if !list.is_empty() => Some(Box::new(list.iter().filter_map(Json::as_str).map(Value::from))),

@@ -27,7 +27,7 @@ pub(super) fn is_changed(entry: &Json) -> bool {
 /// What a create makes of the object that is there.
 pub(super) fn adoption<N: Operations>(op: &OpContext<'_>, planned: &Value) -> Diagnostics {
     let name = planned.at("name").as_str().unwrap_or_default();
-    told(
+    warning_of(
         op,
         name,
         format!(
@@ -44,7 +44,7 @@ pub(super) fn reset<N: Operations>(op: &OpContext<'_>, prior: &Value) -> Diagnos
         return Diagnostics::new();
     }
     let name = prior.at("name").as_str().unwrap_or_default();
-    told(
+    warning_of(
         op,
         name,
         format!(
@@ -55,7 +55,7 @@ pub(super) fn reset<N: Operations>(op: &OpContext<'_>, prior: &Value) -> Diagnos
     )
 }
 
-fn told(op: &OpContext<'_>, name: &str, detail: String) -> Diagnostics {
+fn warning_of(op: &OpContext<'_>, name: &str, detail: String) -> Diagnostics {
     let mut found = Diagnostics::new();
     let warning = op.configured.preflight.warning(BUILT_IN_NOTIFICATION, name, None, detail);
     warning.into_iter().for_each(|warning| found.push(warning));
