@@ -50,7 +50,7 @@ enum End {
 
 impl Case {
     fn end(&self) -> End {
-        let adopts = self.adopts && !self.subject.has_own_number;
+        let adopts = self.adopts && !self.subject.is_always_new;
         let may_be_first = match self.cause {
             Cause::Renamed => self.subject.are_two,
             Cause::Asked | Cause::Tainted => self.subject.always_exists || adopts,

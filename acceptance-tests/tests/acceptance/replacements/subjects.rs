@@ -42,8 +42,8 @@ pub struct Subject {
     pub are_two: bool,
     /// Whether it is a part of something that always exists.
     pub always_exists: bool,
-    /// Whether apply chooses a part of its identity, so that the new one is never the old one.
-    pub has_own_number: bool,
+    /// Whether the new one is never the old one: apply chooses a part of its identity, or it has a secret, which is never compared.
+    pub is_always_new: bool,
 }
 
 const NONE: Subject = Subject {
@@ -56,7 +56,7 @@ const NONE: Subject = Subject {
     list: |_| BTreeSet::new(),
     are_two: true,
     always_exists: false,
-    has_own_number: false,
+    is_always_new: false,
 };
 
 /// The HA resources that the rules are about, one for each slot.
@@ -78,6 +78,61 @@ const OPTIONS: [(&str, &str); 12] = [
 ];
 
 pub const ALL: &[Subject] = &[
+    Subject {
+        kind: "pve_notification_gotify",
+        short: "gotify",
+        body: |slot, renamed| {
+            format!("  name = {:?}\n  server = \"http://x\"\n  token = \"t\"\n", notification("gotify", slot, renamed))
+        },
+        id: |slot, renamed| notification("gotify", slot, renamed),
+        list: |cluster| notifications(cluster, "endpoints/gotify"),
+        // Whether the old one has this token can't be seen.
+        is_always_new: true,
+        ..NONE
+    },
+    Subject {
+        kind: "pve_notification_matcher",
+        short: "matcher",
+        body: |slot, renamed| {
+            format!("  name = {:?}\n  targets = [\"mail-to-root\"]\n", notification("matcher", slot, renamed))
+        },
+        id: |slot, renamed| notification("matcher", slot, renamed),
+        list: |cluster| notifications(cluster, "matchers"),
+        ..NONE
+    },
+    Subject {
+        kind: "pve_notification_sendmail",
+        short: "sendmail",
+        body: |slot, renamed| {
+            format!("  name = {:?}\n  mailto = [\"a@b.c\"]\n", notification("sendmail", slot, renamed))
+        },
+        id: |slot, renamed| notification("sendmail", slot, renamed),
+        list: |cluster| notifications(cluster, "endpoints/sendmail"),
+        ..NONE
+    },
+    Subject {
+        kind: "pve_notification_smtp",
+        short: "smtp",
+        body: |slot, renamed| {
+            format!(
+                "  name = {:?}\n  server = \"mx\"\n  from_address = \"a@b.c\"\n  mailto = [\"a@b.c\"]\n",
+                notification("smtp", slot, renamed)
+            )
+        },
+        id: |slot, renamed| notification("smtp", slot, renamed),
+        list: |cluster| notifications(cluster, "endpoints/smtp"),
+        ..NONE
+    },
+    Subject {
+        kind: "pve_notification_webhook",
+        short: "webhook",
+        body: |slot, renamed| {
+            format!("  name = {:?}\n  url = \"http://x\"\n  method = \"get\"\n", notification("webhook", slot, renamed))
+        },
+        id: |slot, renamed| notification("webhook", slot, renamed),
+        list: |cluster| notifications(cluster, "endpoints/webhook"),
+        ..NONE
+    },
     Subject {
         kind: "pve_ha_resource",
         short: "resource",
@@ -173,7 +228,7 @@ pub const ALL: &[Subject] = &[
             let jobs = cluster.api.list("/cluster/replication", "id").into_values();
             jobs.map(|job| format!("{} to {}", job["guest"], job["target"].as_str().unwrap_or_default())).collect()
         },
-        has_own_number: true,
+        is_always_new: true,
         ..NONE
     },
     Subject {
@@ -298,4 +353,14 @@ fn address(_: usize, renamed: bool) -> String {
 
 fn jobs(cluster: &Cluster) -> BTreeSet<String> {
     cluster.api.list("/cluster/replication", "id").into_keys().collect()
+}
+
+fn notification(kind: &str, slot: usize, renamed: bool) -> String {
+    format!("{kind}-{slot}{}", if renamed { "-new" } else { "" })
+}
+
+/// Without what Proxmox ships.
+fn notifications(cluster: &Cluster, collection: &str) -> BTreeSet<String> {
+    let entries = cluster.api.list(&format!("/cluster/notifications/{collection}"), "name");
+    entries.into_iter().filter(|(_, entry)| entry["origin"] == "user-created").map(|(name, _)| name).collect()
 }
