@@ -45,14 +45,11 @@ pub fn outgoing(block: &Block, prior: Option<&Value>, planned: &Value, config: &
     object
 }
 
+/// A change of a block as planned, with the same block before and in the configuration.
+pub type Inside<'a> = dyn Fn(&Block, Option<&Value>, &Value, &Value) -> Value + 'a;
+
 /// The planned object with `inside` applied to its nested blocks, each with the same block before and in the configuration.
-pub fn each_block(
-    block: &Block,
-    prior: Option<&Value>,
-    planned: &Value,
-    config: &Value,
-    inside: &dyn Fn(&Block, Option<&Value>, &Value, &Value) -> Value,
-) -> Value {
+pub fn each_block(block: &Block, prior: Option<&Value>, planned: &Value, config: &Value, inside: &Inside<'_>) -> Value {
     let mut object = planned.clone();
     for NestedBlock { name, nesting, block, .. } in &block.blocks {
         let (prior, planned, config) = (prior.map(|prior| prior.at(name)), planned.at(name), config.at(name));

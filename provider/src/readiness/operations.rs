@@ -162,7 +162,7 @@ mod tests {
     #[test]
     fn every_guest_is_in_a_job_that_ran() {
         assert_eq!(status(backup, |_| ()), "pass");
-        let job = |job: Json| status(backup, move |facts| facts.backups = backups(&[job.clone()]));
+        let job = |job: Json| status(backup, move |facts| facts.backups = backups(std::slice::from_ref(&job)));
         assert_eq!(job(json!({"vmid": "100,101,102"})), "pass");
         assert_eq!(job(json!({"vmid": "100,101"})), "fail");
         assert_eq!(job(json!({"all": 1, "exclude": "102"})), "fail");

@@ -43,7 +43,7 @@ impl Walk<'_> {
             after_hash = prose::is_mark(&tree, '#') || (attribute && prose::is_mark(&tree, '!'));
             match tree {
                 TokenTree::Group(group) if attribute && prose::is_for_tests(&group) => {
-                    self.hide_item(&group, &mut trees)
+                    self.hide_item(&group, &mut trees);
                 }
                 TokenTree::Group(group) => self.stream(group.stream()),
                 TokenTree::Ident(name) => {
