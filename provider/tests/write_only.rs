@@ -2,7 +2,6 @@
 
 #![allow(clippy::unwrap_used, reason = "tests may unwrap")]
 
-#[allow(dead_code, reason = "the tests of other calls use more of it")]
 mod small;
 
 use serde_json::{Value as Json, json};
