@@ -91,6 +91,8 @@ fn life_on(test: &str, release: Release) {
         key: "id",
         objects,
         replacements: vec![replacement("schedule")],
+        // Storages that are not shared, and mail settings without effect.
+        warns: true,
         ..Life::default()
     };
     life.live(&cluster);
