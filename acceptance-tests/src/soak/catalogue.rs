@@ -26,6 +26,8 @@ pub const GROUPS: [&str; 2] = ["databases", "mail"];
 pub const USER: &str = "terraform@pve";
 /// The token's name and secret.
 pub const TOKEN: (&str, &str) = ("soak", "22222222-3333-4444-8555-666666666666");
+/// The notification target.
+const ON_CALL: &str = "on-call";
 /// The HA resource that the load balancer has to leave where it is.
 const PINNED: &str = "app";
 /// What the mail group gives its resources.
@@ -68,7 +70,7 @@ pub fn seed() -> Seed {
         "storages": [
             {"storage": "local-zfs", "type": "zfspool", "pool": "rpool/data", "content": "images,rootdir", "sparse": 1},
             {"storage": "shared", "type": "nfs", "path": "/mnt/pve/shared", "server": "10.0.0.9", "export": "/srv",
-             "content": "images,rootdir"}
+             "content": "images,rootdir,backup"}
         ],
         "users": [
             {"userid": "root@pam", "email": "root@example.com", "password": "secret-of-root",
@@ -153,6 +155,19 @@ pub fn configured(generation: Generation) -> Topology {
     });
     topology.0.insert("pve_datacenter_options.this".to_owned(), object(options));
     topology.0.insert("pve_fence_device.ipmi".to_owned(), object(json!({"name": "ipmi", "agent": "fence_ipmilan"})));
+    let backup = json!({
+        "name": "nightly", "schedule": "02:30", "all": true, "storage": "shared", "mode": "snapshot", "enabled": true,
+        "comment": "as designed",
+    });
+    topology.0.insert("pve_backup_job.nightly".to_owned(), object(backup));
+    let webhook = json!({
+        "name": ON_CALL, "url": "http://127.0.0.1:9/", "method": "post", "disabled": false, "comment": "as designed",
+    });
+    topology.0.insert("pve_notification_webhook.on_call".to_owned(), object(webhook));
+    let matcher = json!({
+        "name": "failures", "targets": [ON_CALL], "severities": ["error"], "disabled": false, "comment": "as designed",
+    });
+    topology.0.insert("pve_notification_matcher.failures".to_owned(), object(matcher));
     topology.0.insert("pve_qdevice.this".to_owned(), object(json!({"address": "10.0.0.100"})));
     topology.0.insert("pve_node_maintenance.pve4".to_owned(), object(json!({"node": "pve4"})));
     for (node, module) in [("pve1", "softdog"), ("pve2", "ipmi_watchdog")] {
@@ -268,6 +283,9 @@ fn refer(configured: &Topology, block: &mut Map<String, Json>) {
                 *sid = json!(format!("${{{address}.sid}}"));
             }
         }
+    }
+    if let Some(targets) = block.get_mut("targets") {
+        *targets = json!(["${pve_notification_webhook.on_call.name}"]);
     }
     if let Some(group) = block.get("group").and_then(Json::as_str) {
         let reference = json!(format!("${{pve_ha_group.{group}.name}}"));

@@ -194,6 +194,16 @@ impl Dice {
                 ("schedule", vec![json!("*/5"), json!("*/15"), json!("*/30")]),
                 ("rate", vec![json!(10), json!(50)]),
             ],
+            "pve_backup_job" => vec![
+                comments(),
+                ("schedule", vec![json!("02:30"), json!("03:30"), json!("sat 02:00")]),
+                ("mode", vec![json!("snapshot"), json!("stop")]),
+                ("enabled", vec![json!(true), json!(false)]),
+            ],
+            "pve_notification_webhook" => vec![comments(), disabled()],
+            "pve_notification_matcher" => {
+                vec![comments(), disabled(), ("severities", vec![json!(["error"]), json!(["error", "warning"])])]
+            }
             "pve_datacenter_options" => vec![
                 ("ha", vec![json!({"shutdown_policy": "migrate"}), json!({"shutdown_policy": "conditional"})]),
                 (

@@ -23,6 +23,7 @@ pub fn edit(stage: &Stage, address: &str, object: &Attributes, attribute: &str, 
         "pve_ha_node_affinity_rule" => rule(stage, &text("name"), "node-affinity", attribute, value),
         "pve_ha_resource_affinity_rule" => rule(stage, &text("name"), "resource-affinity", attribute, value),
         "pve_replication_job" => put(format!("/cluster/replication/{}", job(object)), &[]),
+        "pve_backup_job" | "pve_notification_webhook" | "pve_notification_matcher" => put(path(address, object), &[]),
         "pve_datacenter_options" => put("/cluster/options".to_owned(), &[]),
         "pve_node_watchdog" => watchdog(stage, &text("node"), value.as_str()),
         _ => false,
@@ -46,6 +47,10 @@ pub fn delete(stage: &Stage, address: &str, object: &Attributes) -> bool {
         "pve_replication_job" => {
             stage.call("DELETE", &format!("/cluster/replication/{}", job(object)), &[("force", "1")])
         }
+        // A target that a matcher refers to stays.
+        "pve_backup_job" | "pve_notification_webhook" | "pve_notification_matcher" => {
+            stage.call("DELETE", &path(address, object), &[])
+        }
         "pve_fence_device" if stage.is_quorate() => {
             stage.cluster.write_shared_file(FENCE_CFG, "");
             true
@@ -53,6 +58,16 @@ pub fn delete(stage: &Stage, address: &str, object: &Attributes) -> bool {
         "pve_qdevice" => stage.down().is_empty() && stage.run("pvecm qdevice remove"),
         "pve_node_watchdog" => watchdog(stage, &text("node"), None),
         _ => false,
+    }
+}
+
+/// The path of a backup job, notification target or matcher.
+fn path(address: &str, object: &Attributes) -> String {
+    let name = object["name"].as_str().unwrap_or_default();
+    match kind(address) {
+        "pve_backup_job" => format!("/cluster/backup/{name}"),
+        "pve_notification_webhook" => format!("/cluster/notifications/endpoints/webhook/{name}"),
+        _ => format!("/cluster/notifications/matchers/{name}"),
     }
 }
 
@@ -87,6 +102,7 @@ fn wire_name(attribute: &str) -> String {
     match attribute {
         "disabled" => "disable".to_owned(),
         "auto_rebalance" => "auto-rebalance".to_owned(),
+        "severities" => "match-severity".to_owned(),
         other => other.to_owned(),
     }
 }
@@ -96,6 +112,7 @@ fn wire_value(value: &Json) -> String {
     match value {
         Json::Bool(flag) => u8::from(*flag).to_string(),
         Json::String(text) => text.clone(),
+        Json::Array(elements) => elements.iter().map(wire_value).collect::<Vec<_>>().join(","),
         Json::Object(members) if members.values().all(Json::is_number) => {
             members.iter().map(|(node, priority)| format!("{node}:{priority}")).collect::<Vec<_>>().join(",")
         }
@@ -123,6 +140,7 @@ mod tests {
             (json!(true), "1"),
             (json!(3), "3"),
             (json!("by hand"), "by hand"),
+            (json!(["error", "warning"]), "error,warning"),
             (json!({"pve1": 2, "pve2": 1}), "pve1:2,pve2:1"),
             (json!({"ha": "basic", "ha_rebalance_on_start": true}), "ha=basic,ha-rebalance-on-start=1"),
             (json!({"shutdown_policy": "freeze"}), "shutdown_policy=freeze"),

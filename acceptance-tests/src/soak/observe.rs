@@ -36,12 +36,15 @@ pub fn inventory(cluster: &Cluster) -> BTreeMap<String, Json> {
         ("HA group", &lists.groups),
         ("HA rule", &lists.rules),
         ("replication job", &lists.jobs),
+        ("backup job", &lists.backups),
+        ("notification target", &lists.webhooks),
+        ("matcher", &lists.matchers),
     ] {
         for (id, entry) in list {
             let mut entry = entry.clone();
             if let Some(members) = entry.as_object_mut() {
                 // Replication follows its guest, and a resource that is gone has no place in rules.
-                for own in ["source", "target", "errors"] {
+                for own in ["source", "target", "errors", "next-run"] {
                     members.remove(own);
                 }
             }
@@ -80,6 +83,9 @@ pub fn names(address: &str, attributes: &Attributes) -> Vec<String> {
         "pve_replication_job" => {
             vec![format!("replication job {}-{}", attributes["guest"], attributes["job_number"])]
         }
+        "pve_backup_job" => vec![format!("backup job {}", text("name"))],
+        "pve_notification_webhook" => vec![format!("notification target {}", text("name"))],
+        "pve_notification_matcher" => vec![format!("matcher {}", text("name"))],
         "pve_datacenter_options" => attributes.keys().map(|option| format!("option {option}")).collect(),
         "pve_fence_device" => vec![format!("fence device {}", text("name"))],
         "pve_qdevice" => vec![format!("QDevice {}", text("address"))],
@@ -133,6 +139,9 @@ struct Lists {
     groups: BTreeMap<String, Json>,
     rules: BTreeMap<String, Json>,
     jobs: BTreeMap<String, Json>,
+    backups: BTreeMap<String, Json>,
+    webhooks: BTreeMap<String, Json>,
+    matchers: BTreeMap<String, Json>,
     options: Json,
 }
 
@@ -148,6 +157,9 @@ impl Lists {
             groups: list("/cluster/ha/groups", "group"),
             rules: list("/cluster/ha/rules", "rule"),
             jobs: list("/cluster/replication", "id"),
+            backups: list("/cluster/backup", "id"),
+            webhooks: list("/cluster/notifications/endpoints/webhook", "name"),
+            matchers: list("/cluster/notifications/matchers", "name"),
             options: cluster.api.read("/cluster/options"),
         }
     }
@@ -163,6 +175,9 @@ impl Lists {
                 let entry = self.jobs.get(&id).filter(|entry| entry["remove_job"].is_null());
                 entry.map(|entry| job(entry, configured))
             }
+            "pve_backup_job" => self.backups.get(text("name")).map(backup),
+            "pve_notification_webhook" => self.webhooks.get(text("name")).map(webhook),
+            "pve_notification_matcher" => self.matchers.get(text("name")).map(matcher),
             "pve_datacenter_options" => {
                 let options = configured.iter().map(|(name, value)| (name.clone(), self.option(name, value)));
                 Some(options.filter(|(_, value)| !value.is_null()).collect())
@@ -259,6 +274,35 @@ fn job(entry: &Json, configured: &Attributes) -> Attributes {
         ("rate".to_owned(), number(&entry["rate"])),
         ("comment".to_owned(), entry["comment"].clone()),
         ("disabled".to_owned(), json!(is_true(&entry["disable"]))),
+    ])
+}
+
+fn backup(entry: &Json) -> Attributes {
+    let mut job: Attributes =
+        ["schedule", "storage", "mode", "comment"].map(|name| (name.to_owned(), entry[name].clone())).into();
+    job.insert("name".to_owned(), entry["id"].clone());
+    job.insert("all".to_owned(), json!(is_true(&entry["all"])));
+    job.insert("enabled".to_owned(), json!(is_true(&entry["enabled"])));
+    job
+}
+
+fn webhook(entry: &Json) -> Attributes {
+    let mut target: Attributes =
+        ["name", "url", "method", "comment"].map(|name| (name.to_owned(), entry[name].clone())).into();
+    target.insert("disabled".to_owned(), json!(is_true(&entry["disable"])));
+    target
+}
+
+fn matcher(entry: &Json) -> Attributes {
+    let severities = entry["match-severity"].as_array().into_iter().flatten().filter_map(Json::as_str);
+    let mut severities: Vec<&str> = severities.flat_map(|list| list.split(',')).collect();
+    severities.sort_unstable();
+    Attributes::from([
+        ("name".to_owned(), entry["name"].clone()),
+        ("targets".to_owned(), entry["target"].clone()),
+        ("severities".to_owned(), json!(severities)),
+        ("disabled".to_owned(), json!(is_true(&entry["disable"]))),
+        ("comment".to_owned(), entry["comment"].clone()),
     ])
 }
 
