@@ -93,8 +93,8 @@ fn happened(kind: ErrorKind) -> &'static str {
         ErrorKind::NotImplemented => "this version of Proxmox VE does not support that. Nothing was changed.",
         ErrorKind::UnexpectedResponse => "the response is not one of Proxmox VE.",
         ErrorKind::Foreign => {
-            "the response is not from Proxmox VE: another server is at `endpoint`, such as a login proxy. Nothing was \
-             changed."
+            "the response did not come from Proxmox VE: `endpoint` points to another server, such as a login proxy. \
+             Nothing was changed."
         }
         ErrorKind::Stopped => "interrupted.",
         ErrorKind::Expired => "it timed out.",

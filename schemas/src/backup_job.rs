@@ -27,8 +27,8 @@ use crate::value::{
 /// An option that is unset has the value that `/etc/vzdump.conf` of the node sets, else Proxmox's default, which is named at
 /// each attribute. An option that is set is therefore different from one that is unset, even if it has the default.
 ///
-/// Proxmox has no digest for backup jobs. An update compares the current job with the state right before it writes; one
-/// round trip of race remains.
+/// Proxmox has no digest for backup jobs. Before an update, the provider compares the current job with the state. The
+/// update overwrites a change made between this comparison and the write.
 ///
 /// **Not offered:** `maxfiles` (removed in PVE 9, write `prune`), `starttime` and `dow` (Proxmox converts them, write
 /// `schedule`), `script`, `tmpdir`, `dumpdir` (Proxmox accepts them from root@pam with a password only, not from a token),
@@ -96,7 +96,7 @@ pub struct BackupJob {
     /// An image that takes what a VM overwrites while it is backed up, so that a slow backup storage does not slow it down.
     #[tf(block = "single")]
     pub fleecing: Option<Fleecing>,
-    /// How results are notified of. Proxmox's default is `auto`.
+    /// How Proxmox reports the results of a backup. Proxmox's default is `auto`.
     #[tf(wire = "notification-mode")]
     pub notification_mode: Option<Notification>,
     /// Who gets mails: mail addresses, or users such as `root@pam`. Deprecated by Proxmox in favor of the notification system.

@@ -179,7 +179,7 @@ fn an_object_deleted_but_not_created_again_is_named() {
     let _hurry = bench.cluster.hurry();
     let refused = bench.w.expect(1, &["apply", "-json", "plan"]);
     let refused = refused.only_error();
-    assert_eq!(refused.summary, "The replication job 100-0 was deleted and could not be created again");
+    assert_eq!(refused.summary, "The replication job 100-0 was deleted but could not be recreated");
     let reported = refused.flat();
     for words in [
         "`guest = 100` and `target = \"pve2\"`",

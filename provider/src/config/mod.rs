@@ -110,7 +110,7 @@ impl Configuration {
         let request_timeout = match self.given(block.request_timeout.as_ref(), "REQUEST_TIMEOUT", &[]) {
             None => Some(DEFAULT_REQUEST_TIMEOUT),
             Some(given) => pve_schemas::value::timeout(&given.text).or_else(|| {
-                let problem = format!("it is {:?} and must be a duration of more than zero, such as 30s", given.text);
+                let problem = format!("it is {:?} and must be a duration greater than zero, such as 30s", given.text);
                 given.blame(diagnostics, "request_timeout", &problem);
                 None
             }),

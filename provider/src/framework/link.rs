@@ -89,7 +89,7 @@ impl Replaced {
         if applied.state.is_null() {
             let (title, id) = (resource.title(), name(resource, &old.prior));
             for error in applied.diagnostics.errors_mut() {
-                error.summary = format!("The {title} {id} was deleted and could not be created again");
+                error.summary = format!("The {title} {id} was deleted but could not be recreated");
                 error.detail = lost(resource, &id, &old.prior, &error.detail);
             }
         }

@@ -100,7 +100,7 @@ fn summary(folder: &std::path::Path, written: &Written) -> String {
     if written.secrets > 0 {
         let _ = write!(
             text,
-            "\nSecrets were not written; set a value for each variable of variables.tf ({}).",
+            "\nThe files contain no secrets. Set a value for each variable in variables.tf (count: {}).",
             written.secrets
         );
     }

@@ -228,7 +228,7 @@ pub const CHECKS: &[Check] = &[
         name: OPTION_ALREADY_SET,
         level: Level::Warning,
         summary: "Already set on the cluster",
-        doc: "A datacenter option that this plan starts to manage has another value on the cluster.",
+        doc: "The plan starts to manage a datacenter option that has a different value on the cluster.",
         // The resource tells it: it knows the options in its own words.
         run: Run::Elsewhere,
     },

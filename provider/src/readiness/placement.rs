@@ -30,7 +30,7 @@ pub(super) fn valid(facts: &Facts, _: &Demands) -> Verdict {
         ));
     }
     let all = facts.complaints.iter().map(|(object, complaint)| format!("{object}: {complaint}"));
-    fail(named(all), "The HA manager ignores these: resolve the conflict.")
+    fail(named(all), "The HA manager ignores these rules and groups. Resolve the conflicts.")
 }
 
 pub(super) fn priorities(facts: &Facts, _: &Demands) -> Verdict {

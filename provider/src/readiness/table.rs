@@ -87,7 +87,7 @@ pub const ITEMS: &[Item] = &[
         title: "One more node may fail before quorum is lost",
         weight: Weight::Production,
         facts: "The votes of the nodes that are online, and of the QDevice.",
-        unknown: "Nodes have several votes, or the QDevice uses an algorithm that the API does not report.",
+        unknown: "A node has more than one vote, or the QDevice uses an algorithm that the API does not report.",
         remedy: "Bring nodes back, or add a node or a `pve_qdevice`.",
         check: cluster::quorum_margin,
     },

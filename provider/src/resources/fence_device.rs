@@ -190,8 +190,8 @@ async fn edit(
         op.cx.warn(
             "Proxmox can't read the fence devices",
             format!(
-                "{PATH} has errors in unmanaged lines, and Proxmox then ignores the whole file. Correct them \
-                 manually:\n{}",
+                "{PATH} has errors in lines that Terraform does not manage. Proxmox ignores the whole file until they \
+                 are corrected. Correct them manually:\n{}",
                 complaints.join("\n")
             ),
         );

@@ -33,7 +33,7 @@ pub async fn members(op: &OpContext<'_>) -> Result<Vec<Member>, Failure> {
 pub struct Member {
     /// Its name.
     pub name: String,
-    /// Whether it is in the same part of the cluster as the node that answers.
+    /// Whether the node is in the same cluster partition as the node that answers the request.
     pub online: bool,
     /// Whether it is the node that answers.
     pub local: bool,

@@ -85,7 +85,7 @@ words! {
 }
 
 words! {
-    /// How results are notified of.
+    /// How Proxmox reports the results of a backup.
     Notification {
         /// By mail if `mailto` is set, through the notification system if not.
         Auto = "auto",

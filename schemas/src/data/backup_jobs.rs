@@ -124,7 +124,7 @@ pub struct Run {
     pub started: Option<String>,
     /// When it ended; null while it runs, or if there is no record of it.
     pub ended: Option<String>,
-    /// `OK`, or what it failed of, such as `job errors`; null while it runs, or if there is no record of it.
+    /// `OK` or the error, such as `job errors`; null while the job runs, or if the node has no record of the run.
     pub status: Option<String>,
     /// The UPID of its task; null if there is no record of it.
     pub task: Option<String>,

@@ -62,7 +62,7 @@ pub struct Master {
 pub struct Fencing {
     /// `armed`; `standby` while there is nothing to protect; `disarming`; `disarmed`.
     pub armed_state: String,
-    /// While it is disarmed, what happens to HA resources: `freeze` or `ignore`.
+    /// How the HA manager treats HA resources while fencing is disarmed: `freeze` or `ignore`.
     pub resource_mode: Option<String>,
 }
 

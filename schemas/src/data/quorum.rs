@@ -64,7 +64,7 @@ pub struct QuorumNode {
     pub id: Option<i64>,
     /// How many votes it has.
     pub votes: Option<i64>,
-    /// Whether it is in the same part of the cluster as the node that answers.
+    /// Whether the node is in the same cluster partition as the node that answers the request.
     pub online: bool,
     /// Its address in the cluster; null if Proxmox reports none.
     pub ip: Option<String>,
@@ -109,7 +109,7 @@ impl Quorum {
         })
     }
 
-    /// With the votes as votequorum counts them, where they could be asked for.
+    /// Replaces the configured votes with the votes that votequorum reports, where available.
     #[must_use]
     pub fn counted(self, votes: &Votes) -> Self {
         let mut nodes = self.nodes;

@@ -91,7 +91,7 @@ pub struct ReadinessArguments {
     #[tf(optional)]
     #[schemars(extend("format" = "date"))]
     pub last_restore_test: Option<String>,
-    /// How many days old that test may be. Unset means 90.
+    /// The maximum age of the last restore test, in days. Unset means 90.
     #[tf(optional)]
     #[schemars(range(min = 1, max = 3650))]
     pub max_restore_test_age_days: Option<i64>,

@@ -68,7 +68,7 @@ pub struct FenceDevice {
     /// state: `secret_options_wo` is not. An import puts options with the name of a secret here.
     #[tf(optional, sensitive)]
     pub secret_options: SecretOptions,
-    /// Options whose values are secret, in no plan and no state. They are written when `secret_options_wo_version` changes;
+    /// Options whose values are secret, in neither the plan nor the state. They are written when `secret_options_wo_version` changes;
     /// otherwise the file keeps its values. An option that the file does not have is always written.
     #[tf(write_only)]
     pub secret_options_wo: SecretOptions,
@@ -109,7 +109,7 @@ pub struct Connect {
     /// Options whose values are secret, stored in the state.
     #[tf(optional, sensitive)]
     pub secret_options: SecretOptions,
-    /// Options whose values are secret, in no plan and no state, as those of the device.
+    /// Options whose values are secret, in neither the plan nor the state, as those of the device.
     #[tf(write_only)]
     pub secret_options_wo: SecretOptions,
     /// Increase it to write the values of `secret_options_wo`, as that of the device.

@@ -15,7 +15,7 @@ pub struct Known {
     pub connects: Vec<(String, KnownOptions)>,
 }
 
-/// The names of options as the state divides them; null and empty are distinguished.
+/// The names of the options, grouped by the state attribute that holds them. Null and empty are distinct.
 #[derive(Debug, Clone, Default)]
 pub struct KnownOptions {
     /// The open ones.

@@ -13,9 +13,9 @@ use crate::value::ConfigId;
 /// A notification target that sends messages to a Gotify server. Proxmox sends each message once: one that the server does
 /// not accept is lost. `http_proxy` of `pve_datacenter_options` applies.
 ///
-/// A target alone gets nothing: a `pve_notification_matcher` sends notifications to it.
+/// A target receives notifications only if a `pve_notification_matcher` refers to it.
 ///
-/// **The token:** Proxmox never returns it, so that a change of it outside of Terraform is not seen. Set it in `token_wo`
+/// **The token:** Proxmox never returns it, so the provider can't detect a change made outside of Terraform. Set it in `token_wo`
 /// with `token_wo_version`, and no plan and no state has it; this needs Terraform 1.11 or OpenTofu 1.11. `token` is stored
 /// in the state. A new target needs one of them. Without both, as after an import, the target keeps the token that it has.
 ///
@@ -33,7 +33,8 @@ pub struct NotificationGotify {
     /// The token of the application at the server, stored in the state. See above.
     #[tf(secret)]
     pub token: Option<Secret>,
-    /// The token, in no plan and no state. It is sent when `token_wo_version` changes.
+    /// The token, as a write-only attribute: neither the plan nor the state has it. The provider sends it when
+    /// `token_wo_version` changes.
     #[tf(write_only, wire(name = "token", read = never))]
     pub token_wo: Option<Secret>,
     /// Increase it to send `token_wo`.

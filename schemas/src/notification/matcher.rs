@@ -50,7 +50,7 @@ pub struct NotificationMatcher {
     #[tf(wire = "target")]
     #[schemars(extend("minItems" = 1, "items" = {"type": "string", "format": "pve-configid"}))]
     pub targets: Option<BTreeSet<String>>,
-    /// Whether a notification has to meet `all` conditions, or `any` one of them.
+    /// Whether a notification must meet `all` conditions or `any` of them.
     #[tf(default = MODE)]
     pub mode: Option<Mode>,
     /// Whether the matcher sends the notifications that do not meet its conditions.

@@ -14,7 +14,7 @@ use crate::value::ConfigId;
 /// A notification target that sends mails by the `sendmail` command of the node. It needs a mail transfer agent, such as
 /// Postfix, that is set up on every node: a node sends its own notifications. Undelivered mails stay in its queue.
 ///
-/// A target alone gets nothing: a `pve_notification_matcher` sends notifications to it.
+/// A target receives notifications only if a `pve_notification_matcher` refers to it.
 ///
 /// **`mail-to-root` is built in.** Creating it changes the existing target to the configured values, and destroying it
 /// resets it to the values that Proxmox ships. Proxmox cannot remove it: set `disabled = true` to silence it.

@@ -18,9 +18,9 @@ pub const MODE: SmtpMode = SmtpMode::Tls;
 /// A notification target that sends mails to an SMTP server. Proxmox sends each mail once: one that the server does not
 /// accept is lost.
 ///
-/// A target alone gets nothing: a `pve_notification_matcher` sends notifications to it.
+/// A target receives notifications only if a `pve_notification_matcher` refers to it.
 ///
-/// **The password:** Proxmox never returns it, so that a change of it outside of Terraform is not seen. Set it in
+/// **The password:** Proxmox never returns it, so the provider can't detect a change made outside of Terraform. Set it in
 /// `password_wo` with `password_wo_version`, and no plan and no state has it; this needs Terraform 1.11 or OpenTofu 1.11.
 /// `password` is stored in the state. Without both, as after an import, the target keeps the password that it has. A
 /// configuration from which both were removed removes the password.
@@ -49,7 +49,8 @@ pub struct NotificationSmtp {
     /// The password, stored in the state. See above.
     #[tf(secret)]
     pub password: Option<Secret>,
-    /// The password, in no plan and no state. It is sent when `password_wo_version` changes.
+    /// The password, as a write-only attribute: neither the plan nor the state has it. The provider sends it when
+    /// `password_wo_version` changes.
     #[tf(write_only, wire(name = "password", read = never))]
     pub password_wo: Option<Secret>,
     /// Increase it to send `password_wo`. Remove both to remove the password from the target.

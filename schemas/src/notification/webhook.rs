@@ -10,10 +10,10 @@ use crate::rest::{Collection, Rest, wire};
 use crate::tf_block;
 use crate::value::ConfigId;
 
-/// A notification target that sends HTTP requests. Proxmox sends each request once, follows redirects, and takes every
-/// status from 200 to 299 for a success. `http_proxy` of `pve_datacenter_options` applies.
+/// A notification target that sends HTTP requests. Proxmox sends each request once, follows redirects, andtreats every
+/// status from 200 to 299 as a success. `http_proxy` of `pve_datacenter_options` applies.
 ///
-/// A target alone gets nothing: a `pve_notification_matcher` sends notifications to it.
+/// A target receives notifications only if a `pve_notification_matcher` refers to it.
 ///
 /// `url`, the values of `headers` and `body` are templates of Handlebars, written in clear: `{{ title }}`,
 /// `{{ message }}`, `{{ severity }}`, `{{ timestamp }}`, `{{ fields.NAME }}`, `{{ secrets.NAME }}`, and the helpers
@@ -48,7 +48,8 @@ pub struct NotificationWebhook {
     /// The secrets by name, stored in the state. See above.
     #[tf(secret, wire = "secret")]
     pub secrets: Secrets,
-    /// The secrets by name, in no plan and no state. All of them are sent when `secrets_wo_version` changes.
+    /// The secrets by name, as a write-only attribute: neither the plan nor the state has them. The provider sends all of them
+    /// when `secrets_wo_version` changes.
     #[tf(write_only, wire(name = "secret", read = never))]
     pub secrets_wo: Secrets,
     /// Increase it to send `secrets_wo`. Remove both to remove the secrets from the target.

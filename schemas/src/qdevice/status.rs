@@ -24,7 +24,7 @@ pub struct Member {
     pub id: i64,
     /// The votes that count now.
     pub votes: i64,
-    /// The votes it would have; another number only for a QDevice that casts none.
+    /// The configured votes. They differ from `votes` only if a QDevice casts no vote.
     pub configured_votes: i64,
     /// How the node sees the QDevice, such as `A,V,NMW`.
     pub qdevice: Option<String>,

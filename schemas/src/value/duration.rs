@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 pub(super) const DEMAND: &str = "must be a duration such as \"30s\", \"5m\" or \"1h30m\"";
-pub(super) const DEMAND_OF_TIMEOUT: &str = "must be a duration of more than zero, such as \"30s\", \"5m\" or \"1h30m\"";
+pub(super) const DEMAND_OF_TIMEOUT: &str = "must be a duration greater than zero, such as \"30s\", \"5m\" or \"1h30m\"";
 
 /// A duration such as `90s`, `5m`, `1h30m`; none for anything else.
 pub fn duration(text: &str) -> Option<Duration> {

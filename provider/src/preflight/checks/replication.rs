@@ -64,7 +64,7 @@ fn refused(replaced: Option<Name>, happened: String, unless: &str, remedy: &str)
     match replaced {
         Some(old) => error(
             path,
-            format!("{happened} The job {old} would be deleted first, and could not be created again.\n{remedy}"),
+            format!("{happened} The job {old} would be deleted first, but could not be recreated.\n{remedy}"),
         ),
         None => warning(path, format!("{happened}\n{unless} {remedy}")),
     }

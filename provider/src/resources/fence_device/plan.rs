@@ -29,8 +29,8 @@ pub(super) fn validate(config: &Value, diagnostics: &mut Diagnostics) {
             Path::attribute("verify"),
             "Short options can't be verified",
             format!(
-                "To verify, the agent gets its options on stdin, where it accepts long names only. Write the long \
-                     name of {name:?}."
+                "To verify the device, the provider passes the options to the agent on stdin. There the agent accepts \
+                 only long names. Replace {name:?} with its long name."
             ),
         );
     }
