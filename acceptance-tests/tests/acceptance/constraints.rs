@@ -194,7 +194,7 @@ const CASES: &[Case] = &[
     resource("max_restart", "1.5", "must be a whole number"),
     resource("max_relocate", "-1", "must be at least 0"),
     resource("timeouts", "block { create = \"soon\" }", "must be a duration"),
-    resource("timeouts", "block { create = \"0s\" }", "more than zero"),
+    resource("timeouts", "block { create = \"0s\" }", "greater than zero"),
     node_rule("name", "\"w\"", NAME),
     node_rule("resources", "[]", "needs at least 1 element"),
     node_rule("resources", "[\"900\"]", SID),

@@ -309,7 +309,7 @@ fn what_only_nodes_know_is_imported_without_its_secrets() {
     let nodes: Vec<String> = access["node"].as_array().unwrap().iter().flat_map(place).collect();
     let run = folder.write_with(&nodes.iter().map(String::as_str).collect::<Vec<_>>());
     assert_eq!(run.code, Some(0), "{}", run.text);
-    assert!(run.text.contains("set a value for each variable of variables.tf (2)"), "{}", run.text);
+    assert!(run.text.contains("Set a value for each variable in variables.tf (count: 2)"), "{}", run.text);
     for name in folder.names() {
         assert!(!folder.read(&name).contains("hunter"), "{name}");
     }
