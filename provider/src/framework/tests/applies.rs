@@ -1,4 +1,4 @@
-use super::thing::Fault;
+use super::server::Fault;
 use super::{Things, thing};
 use crate::framework::{Applied, ApplyRequest, Link, Severity, Value};
 pub(super) async fn create(things: &Things, size: i64) -> Applied {

@@ -1,7 +1,7 @@
 //! What becomes of a delete.
 
 use super::applies::{create, delete, severities};
-use super::thing::Fault;
+use super::server::Fault;
 use super::{Things, thing};
 use crate::framework::{ApplyRequest, GivenUp, Link, Severity, Value};
 #[tokio::test]

@@ -5,6 +5,7 @@ mod deletes;
 mod plans;
 mod secret_names;
 mod secrets;
+mod server;
 mod thing;
 
 use thing::{Things, thing};

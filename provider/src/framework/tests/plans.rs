@@ -1,31 +1,16 @@
 use proptest::prelude::*;
 use serde_json::json;
 
+use super::thing::NAMES;
 use super::{Things, thing};
 use crate::framework::{ClientCapabilities, Link, PlanRequest, Planned, Value};
 
 /// As core does: what the configuration sets, else what was there for what is computed.
 pub(super) async fn plan(things: &Things, prior: Value, config: Value) -> Planned {
-    let names = [
-        "id",
-        "name",
-        "size",
-        "comment",
-        "state",
-        "secret",
-        "token",
-        "token_wo",
-        "token_wo_version",
-        "tags",
-        "serial",
-        "writes",
-        "note",
-        "timeouts",
-    ];
     let computed = ["id", "size", "serial", "writes", "note"];
-    let full = |object: &Value| Value::object(names.map(|n| (n, object.at(n).clone())));
+    let full = |object: &Value| Value::object(NAMES.map(|n| (n, object.at(n).clone())));
     let config = full(&config);
-    let proposed = Value::object(names.map(|n| {
+    let proposed = Value::object(NAMES.map(|n| {
         let from_prior = config.at(n).is_null() && computed.contains(&n);
         (n, if from_prior { prior.at(n).clone() } else { config.at(n).clone() })
     }));

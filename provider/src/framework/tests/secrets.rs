@@ -1,6 +1,6 @@
 use super::Things;
 use super::plans::plan;
-use super::thing::Fault;
+use super::server::Fault;
 use crate::framework::{Applied, ApplyRequest, ClientCapabilities, Diagnostics, Value};
 
 const OLD: ClientCapabilities = ClientCapabilities { has_write_only: false };

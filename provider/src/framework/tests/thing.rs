@@ -1,6 +1,5 @@
 //! A resource type in memory, in the second version of its schema, with faults on demand.
 
-use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
 use futures_util::FutureExt;
@@ -10,6 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
+use super::server::{Fault, Server};
 use crate::framework::{
     Cause, Configure, Context, DataSource, Diagnostics, Failure, Found, Freshness, GivenUp, Permit, Provider, Resource,
     Role, Schema, Stop, Value, WritePermit,
@@ -56,48 +56,6 @@ pub struct Thing {
     /// Kept here only.
     #[tf(default = false, local)]
     pub note: Option<bool>,
-}
-
-/// The fault of an operation.
-#[derive(Debug, Clone, Copy)]
-pub enum Fault {
-    /// The answer is lost, the request was carried out.
-    LostAfter,
-    /// The answer is lost, the request was not carried out.
-    LostBefore,
-    /// Refused.
-    Refused,
-    /// Another client changed the file in between.
-    Stale,
-    /// Refused, since another object refers to it.
-    InUse,
-    /// Panics after the request was carried out.
-    Panic,
-    /// Works.
-    None,
-}
-
-/// The server's side.
-#[derive(Default)]
-pub struct Server {
-    pub objects: BTreeMap<String, Value>,
-    /// The token of each object: no read returns it.
-    pub tokens: BTreeMap<String, String>,
-    pub writes: Vec<String>,
-    pub faults: VecDeque<Fault>,
-    pub dead_reads: usize,
-    /// Left out of what all share.
-    pub hidden: bool,
-    /// What another client makes of an object right before the next look.
-    pub adopts: bool,
-    /// Whether every object is always there, and a create sets what it is.
-    pub always_exists: bool,
-    /// What other writes of this process have made of every object since its plan.
-    pub own: Option<(&'static str, Value)>,
-    /// Permits that are held.
-    pub permits: usize,
-    /// For each time that something was waited for, the permits that were held meanwhile.
-    pub waits: Vec<usize>,
 }
 
 /// The resource type.
@@ -176,25 +134,27 @@ impl Things {
     }
 }
 
+/// The attributes of a thing.
+pub const NAMES: [&str; 14] = [
+    "id",
+    "name",
+    "size",
+    "comment",
+    "state",
+    "secret",
+    "token",
+    "token_wo",
+    "token_wo_version",
+    "tags",
+    "serial",
+    "writes",
+    "note",
+    "timeouts",
+];
+
 /// A wholly known thing as it would be planned.
 pub fn thing(name: &str, size: i64) -> Value {
-    let mut object = Value::object(
-        [
-            "id",
-            "comment",
-            "state",
-            "secret",
-            "token",
-            "token_wo",
-            "token_wo_version",
-            "tags",
-            "serial",
-            "writes",
-            "note",
-            "timeouts",
-        ]
-        .map(|n| (n, Value::Null)),
-    );
+    let mut object = Value::object(NAMES.map(|n| (n, Value::Null)));
     object.insert("name", Value::from(name));
     object.insert("size", Value::from(size));
     object
