@@ -164,6 +164,15 @@ pub const DATA_SOURCES: &[Feature] = &[
     Feature { name: "pve_version", needs: &[] },
 ];
 
+/// The list of `needs`, where `text` names no privilege of them. Where one of several is enough, Proxmox refuses without a name.
+pub fn unnamed(needs: &[Need], text: &str) -> Option<String> {
+    if needs.is_empty() || needs.iter().any(|need| text.contains(need.privilege)) {
+        return None;
+    }
+    let list = needs.iter().map(|need| format!("{} on {}", need.privilege, need.on.pattern()));
+    Some(list.collect::<Vec<_>>().join(", "))
+}
+
 /// What the resource type `name` needs.
 pub fn of_resource(name: &str) -> &'static [Need] {
     needs(RESOURCES, name)

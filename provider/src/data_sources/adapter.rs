@@ -113,16 +113,14 @@ impl Reader<'_> {
     /// The failure of a request. Where one of several privileges is enough, Proxmox refuses without a name of one.
     pub fn failed(&self, error: &Error) -> Failure {
         let failure = explain(self.title, error);
-        let is_named = self.needs.iter().any(|need| failure.detail.contains(need.privilege));
-        if error.kind() != ErrorKind::Forbidden || is_named {
+        let is_forbidden = error.kind() == ErrorKind::Forbidden;
+        let Some(needs) = privileges::unnamed(self.needs, &failure.detail).filter(|_| is_forbidden) else {
             return failure;
-        }
-        let needs: Vec<String> =
-            self.needs.iter().map(|need| format!("{} on {}", need.privilege, need.on.pattern())).collect();
+        };
         let detail = format!(
             "{}: a privilege is missing, which Proxmox does not name. Reading needs {}.\n{}",
             self.title,
-            needs.join(", "),
+            needs,
             error.quote()
         );
         Failure { detail, ..failure }

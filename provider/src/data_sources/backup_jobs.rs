@@ -40,12 +40,13 @@ impl Source for BackupJobs {
             nodes.map(|nodes| nodes.names).map_err(|problem| reader.unexpected(problem))
         };
         let online: BTreeSet<String> = names(Some(true))?.into_iter().collect();
-        warn_of_blindness(reader, &names(None)?).await;
+        let all = names(None)?;
+        warn_of_blindness(reader, &all).await;
         let without = make(&BTreeMap::new())?;
         if without.jobs.is_empty() {
             return Ok(without);
         }
-        let (up, down): (Vec<_>, Vec<_>) = names(None)?.into_iter().partition(|node| online.contains(node));
+        let (up, down): (Vec<_>, Vec<_>) = all.into_iter().partition(|node| online.contains(node));
         let mut silent: BTreeMap<String, Option<Error>> = down.into_iter().map(|node| (node, None)).collect();
         let mut tasks = BTreeMap::new();
         for (node, found) in join_all(up.into_iter().map(|node| of_node(reader, node))).await {

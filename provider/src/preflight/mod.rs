@@ -27,7 +27,7 @@ use std::time::{Duration, Instant};
 use crate::call::Call;
 use crate::client::Client;
 use crate::framework::{Activity, Diagnostic, Diagnostics, GivenUp, Path, Severity, Value};
-use crate::privileges::of_resource;
+use crate::privileges::{of_resource, unnamed};
 use checks::guests;
 use finding::Finding;
 use key::Key;
@@ -369,12 +369,7 @@ pub fn error_state(sid: &str) -> String {
 
 /// The privileges that the resource type `kind` needs, where `text` names none of them.
 pub fn privileges_of(kind: &str, text: &str) -> Option<String> {
-    let needs = of_resource(kind);
-    if needs.is_empty() || needs.iter().any(|need| text.contains(need.privilege)) {
-        return None;
-    }
-    let list = needs.iter().map(|need| format!("{} on {}", need.privilege, need.on.pattern()));
-    Some(format!("{kind} needs {}.", list.collect::<Vec<_>>().join(", ")))
+    unnamed(of_resource(kind), text).map(|needs| format!("{kind} needs {needs}."))
 }
 
 /// The names of all checks, sorted.

@@ -64,7 +64,7 @@ fn an_ha_guest_is_in_an_enabled_job() {
     bench.create_partly(BACKUP, job(json!({})), &["guests"]).not(MISSES);
     bench.create(RESOURCE, web.clone()).not(MISSES);
 
-    // Live jobs count, and their end is told.
+    // Live jobs count, and the plan that removes one warns.
     bench.cluster.api.post("/cluster/backup", &[("id", "nightly"), ("schedule", "21:00"), ("all", "1")]);
     let bench = anew(bench);
     bench.create(RESOURCE, web.clone()).not(MISSES);

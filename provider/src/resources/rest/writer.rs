@@ -161,12 +161,12 @@ impl<N: Operations> WritePermit for Writer<'_, N> {
             N::before_update(&self.op, &mut object, to).await?;
             let (before, after) = (self.resource.noun.model(&object)?, self.resource.noun.model(to)?);
             let key = after.key();
-            let mut params = after.params().since(&before.params()).deleting_by(N::COLLECTION.delete_form());
+            let after = after.params();
+            let mut params = after.since(&before.params()).deleting_by(N::COLLECTION.delete_form());
             if params.is_empty() {
                 return Ok(());
             }
             params.extend(N::ALWAYS.iter().copied());
-            let after = after.params();
             for (name, with) in N::TOGETHER {
                 params.extend(after.value(with).filter(|_| params.value(name).is_some()).map(|value| (*with, value)));
             }
