@@ -11,6 +11,7 @@ pub mod framework;
 #[cfg(test)]
 mod fuzz;
 pub mod import_config;
+pub mod operations;
 pub mod plugin;
 pub mod preflight;
 pub mod privileges;

@@ -6,6 +6,7 @@
 
 #![deny(missing_docs)]
 
+pub mod action;
 pub mod backup;
 pub mod backup_job;
 pub mod data;

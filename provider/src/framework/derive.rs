@@ -22,6 +22,8 @@ pub enum Role {
     DataSource,
     /// Unmarked properties are optional.
     Provider,
+    /// Unmarked properties are optional.
+    Action,
 }
 
 impl Schema {

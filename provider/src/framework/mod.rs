@@ -3,6 +3,7 @@
 //! This layer is independent of Proxmox and of the wire: it works on [`Value`] trees and [`Schema`]s, and asks
 //! a [`Resource`] for the few operations that only it can carry out. It is the only layer that ever builds state.
 
+mod action;
 mod activity;
 mod apply;
 mod bound;
@@ -28,6 +29,7 @@ mod secrets;
 mod validate;
 mod value;
 
+pub use action::{Action, Ending, Invoked, Progress, Prospect};
 pub use activity::Activity;
 pub use apply::{CREATE_FIRST, WAYS_OUT, shown};
 pub use bound::{BoundDataSource, BoundResource};

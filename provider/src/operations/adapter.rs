@@ -1,0 +1,115 @@
+//! An operation as an action of the framework.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use pve_schemas::value;
+
+use super::{Operation, Outlook, Run};
+use crate::framework::{
+    Action, Cause, Context, Diagnostics, Ending, Failure, Invoked, Progress, Prospect, Role, Schema, Value, to_model,
+};
+use crate::resources::OpContext;
+use crate::session::Session;
+
+/// The action of an operation, for the registry.
+pub fn action<O: Operation>(session: &Arc<Session>) -> Box<dyn Action> {
+    Box::new(Adapter::<O> { session: session.clone(), schema: OnceLock::new(), operation: std::marker::PhantomData })
+}
+
+struct Adapter<O> {
+    session: Arc<Session>,
+    /// Made on first use, since a user waits for the start of the process.
+    schema: OnceLock<Schema>,
+    operation: std::marker::PhantomData<fn() -> O>,
+}
+
+/// Where messages of a plan go: nothing happens then.
+struct Silent;
+
+impl Progress for Silent {
+    fn report(&self, _: &str) {}
+}
+
+impl<O: Operation> Adapter<O> {
+    async fn look<'a>(
+        &self,
+        cx: &'a Context,
+        config: &Value,
+        progress: &'a dyn Progress,
+    ) -> Result<(O, Run<'a>, Outlook<O::Found>), Failure> {
+        let operation: O = to_model(config).map_err(|problem| Failure::refused(problem.to_string()))?;
+        let run = Run { op: OpContext { configured: self.session.ready()?, cx }, progress };
+        let outlook = operation.look(&run).await?;
+        Ok((operation, run, outlook))
+    }
+
+    fn error(failure: Failure) -> Diagnostics {
+        Diagnostics::from(failure.into_error(format!("The {} failed", O::TITLE)))
+    }
+
+    fn refused(failure: Failure) -> Diagnostics {
+        Diagnostics::from(failure.into_error(format!("The {} is refused", O::TITLE)))
+    }
+}
+
+impl<O: Operation> Action for Adapter<O> {
+    fn name(&self) -> &'static str {
+        O::NAME
+    }
+
+    fn title(&self) -> &'static str {
+        O::TITLE
+    }
+
+    fn schema(&self) -> &Schema {
+        self.schema.get_or_init(|| Schema::of::<O>(Role::Action))
+    }
+
+    fn timeout(&self, config: &Value) -> Duration {
+        let Value::String(text) = config.at("timeout") else { return O::TIMEOUT };
+        value::timeout(text).unwrap_or(O::TIMEOUT)
+    }
+
+    fn plan<'a>(&'a self, cx: &'a Context, config: &'a Value) -> BoxFuture<'a, Prospect> {
+        Box::pin(async move {
+            match self.look(cx, config, &Silent).await {
+                Ok((_, _, outlook)) => Prospect {
+                    steps: outlook.steps,
+                    diagnostics: outlook.refusals.into_iter().flat_map(Self::refused).collect(),
+                },
+                Err(failure) => Prospect { steps: Vec::new(), diagnostics: Self::error(failure) },
+            }
+        })
+    }
+
+    fn invoke<'a>(&'a self, cx: &'a Context, config: &'a Value, progress: &'a dyn Progress) -> BoxFuture<'a, Invoked> {
+        Box::pin(async move {
+            let (operation, run, outlook) = match self.look(cx, config, progress).await {
+                Ok(looked) => looked,
+                Err(failure) => return Invoked { ending: Ending::Refused, diagnostics: Self::error(failure) },
+            };
+            if !outlook.refusals.is_empty() {
+                let diagnostics = outlook.refusals.into_iter().flat_map(Self::refused).collect();
+                return Invoked { ending: Ending::Refused, diagnostics };
+            }
+            if outlook.steps.is_empty() {
+                run.say("Nothing to do.");
+                return Invoked { ending: Ending::Done, diagnostics: Diagnostics::new() };
+            }
+            match operation.act(&run, outlook.found).await {
+                Ok(()) => Invoked { ending: Ending::Done, diagnostics: Diagnostics::new() },
+                Err(failure) => Invoked { ending: ending(failure.cause), diagnostics: Self::error(failure) },
+            }
+        })
+    }
+}
+
+fn ending(cause: Cause) -> Ending {
+    match cause {
+        Cause::Refused => Ending::Refused,
+        Cause::Ambiguous => Ending::Unfinished,
+        _ => Ending::Failed,
+    }
+}

@@ -1,0 +1,74 @@
+//! Day-two operations: one implementation of each verb, for the actions of Terraform and for the command line.
+//!
+//! A verb looks first, says what it would do, and refuses what can't be done. Then it does that, waits for the effect,
+//! and says what happened.
+
+mod adapter;
+mod notification_test;
+
+use std::future::Future;
+use std::ops::Deref;
+use std::time::Duration;
+
+use pve_schemas::noun::Noun;
+
+use crate::framework::{Failure, Progress};
+use crate::resources::OpContext;
+
+pub use adapter::action;
+
+/// A verb. Its arguments are the noun.
+pub trait Operation: Noun {
+    /// What a look has found, as far as the rest of the operation needs it.
+    type Found: Send;
+
+    /// How long the operation may take if its `timeout` does not say.
+    const TIMEOUT: Duration = Duration::from_mins(30);
+
+    /// Looks what the operation would do. Changes nothing.
+    ///
+    /// # Errors
+    /// The look failed. What the look finds in the way is in [`Outlook::refusals`].
+    fn look(&self, run: &Run<'_>) -> impl Future<Output = Result<Outlook<Self::Found>, Failure>> + Send;
+
+    /// Does it, and waits for the effect.
+    ///
+    /// # Errors
+    /// A failure with [`Cause::Refused`](crate::framework::Cause::Refused) has changed nothing, and one with
+    /// [`Cause::Ambiguous`](crate::framework::Cause::Ambiguous) leaves something under way.
+    fn act(&self, run: &Run<'_>, found: Self::Found) -> impl Future<Output = Result<(), Failure>> + Send;
+}
+
+/// What a look says.
+#[derive(Debug)]
+pub struct Outlook<F> {
+    /// What the operation would do, a sentence each. Empty where nothing is left to do: the operation then ends.
+    pub steps: Vec<String>,
+    /// What is in the way.
+    pub refusals: Vec<Failure>,
+    pub found: F,
+}
+
+/// One run of an operation.
+pub struct Run<'a> {
+    /// What the provider was configured with, the bounds, and where warnings go.
+    pub op: OpContext<'a>,
+    /// Where the messages go.
+    pub progress: &'a dyn Progress,
+}
+
+impl<'a> Deref for Run<'a> {
+    type Target = OpContext<'a>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.op
+    }
+}
+
+impl Run<'_> {
+    /// Says what is happening: a sentence.
+    pub fn say(&self, message: impl AsRef<str>) {
+        tracing::info!("{}", message.as_ref());
+        self.progress.report(message.as_ref());
+    }
+}
