@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::sync::OnceCell;
@@ -13,6 +14,9 @@ use crate::preflight::{self, Preflight};
 use crate::simulation::Answered;
 use crate::ssh::Ssh;
 use crate::unknown::UnknownProperties;
+
+/// How long an operation waits between two looks, unless the environment says otherwise.
+const DEFAULT_PACE: Duration = Duration::from_secs(2);
 
 /// The place where the configured client is found.
 #[derive(Debug, Default)]
@@ -49,6 +53,8 @@ pub struct Configured {
     pub unknown: Arc<UnknownProperties>,
     /// What each single failure would do to the cluster, as a read of this walk has computed it.
     pub simulated: SharedSimulation,
+    /// How long an operation waits between two looks at what changes in its own time.
+    pub pace: Duration,
     /// HA resources that this process removed, and whether that had Proxmox edit rules.
     removed: Mutex<BTreeMap<String, bool>>,
     /// HA resources that others removed, as far as the HA manager had not noticed it when this process looked.
@@ -85,6 +91,7 @@ impl Configured {
             preflight: Preflight::new(ignored),
             unknown: Arc::default(),
             simulated: Arc::default(),
+            pace: DEFAULT_PACE,
             removed: Mutex::default(),
             leftovers: OnceCell::new(),
             inherited: Mutex::default(),

@@ -19,29 +19,39 @@ use crate::simulation::live::{Crs, Guest, Hidden, NodeFact, SimulatedCluster, St
 use crate::simulation::{HaConfig, Replica, ReplicaState};
 
 /// What is read anyway, and worth keeping for more than the simulation.
-pub(super) struct Answers {
+pub(crate) struct Answers {
     /// `/cluster/ha/status/current`.
-    pub(super) status: Json,
+    pub(crate) status: Json,
     /// `/cluster/ha/status/manager_status`.
-    pub(super) manager: Json,
+    pub(crate) manager: Json,
     /// `/cluster/ha/rules`; null on PVE 8.
-    pub(super) rules: Json,
+    pub(crate) rules: Json,
     /// `/cluster/ha/resources`.
-    pub(super) resources: Json,
+    pub(crate) resources: Json,
     /// `/cluster/options`.
-    pub(super) options: Json,
+    pub(crate) options: Json,
     /// `/cluster/config/nodes`.
-    pub(super) voters: Json,
+    pub(crate) voters: Json,
     /// What the user may do; none if that can't be learnt.
-    pub(super) held: Option<Permissions>,
-    pub(super) live: SimulatedCluster,
+    pub(crate) held: Option<Permissions>,
+    pub(crate) live: SimulatedCluster,
 }
 
 /// Reads the cluster. `plans` says which guests are HA resources once they are applied.
 ///
 /// # Errors
 /// What the requests meet that nothing can be said without.
-pub(super) async fn read(reader: &Reader<'_>, plans: &Plans) -> Result<Answers, Failure> {
+pub(crate) async fn read(reader: &Reader<'_>, plans: &Plans) -> Result<Answers, Failure> {
+    let mut answers = lists(reader, plans).await?;
+    disks::read(reader, &mut answers.live, plans).await?;
+    Ok(answers)
+}
+
+/// Reads the lists of the cluster: all but the disks of guests.
+///
+/// # Errors
+/// What the requests meet that nothing can be said without.
+pub(crate) async fn lists(reader: &Reader<'_>, plans: &Plans) -> Result<Answers, Failure> {
     let mode = reader.client.ha_mode(&reader.call).await.map_err(|error| reader.failed(&error))?;
     let (status, manager, resources, members, voters, qdevice, everything, options) = tokio::try_join!(
         reader.list(Collection::HaStatus),
@@ -81,7 +91,6 @@ pub(super) async fn read(reader: &Reader<'_>, plans: &Plans) -> Result<Answers, 
     };
     let planned = live.config.clone().with(plans, mode).map_err(refused)?;
     live.hidden = hidden(&live, &planned, held.as_ref());
-    disks::read(reader, &mut live, plans).await?;
     Ok(Answers { status, manager, rules, resources, options, voters, held, live })
 }
 

@@ -12,7 +12,7 @@ mod ha_groups;
 mod ha_resources;
 mod ha_rules;
 mod ha_status;
-mod live;
+pub(crate) mod live;
 mod nodes;
 mod notification_targets;
 mod quorum;
@@ -22,4 +22,5 @@ mod replication_jobs;
 mod simulated;
 mod version;
 
+pub(crate) use adapter::Reader;
 pub use adapter::{Source, data_source};

@@ -68,8 +68,9 @@ impl<O: Operation> Action for Adapter<O> {
     }
 
     fn timeout(&self, config: &Value) -> Duration {
-        let Value::String(text) = config.at("timeout") else { return O::TIMEOUT };
-        value::timeout(text).unwrap_or(O::TIMEOUT)
+        let own = config.at("timeout").as_str().and_then(value::timeout).unwrap_or(O::TIMEOUT);
+        let lasts = to_model::<O>(config).map(|operation| operation.lasts()).unwrap_or_default();
+        own + lasts
     }
 
     fn plan<'a>(&'a self, cx: &'a Context, config: &'a Value) -> BoxFuture<'a, Prospect> {

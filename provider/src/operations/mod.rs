@@ -4,7 +4,18 @@
 //! and says what happened.
 
 mod adapter;
+mod arm;
+mod backup_run;
+mod guest_migrate;
+mod guest_motion;
+mod ha_migrate;
+mod ha_motion;
 mod notification_test;
+mod preconditions;
+mod replicate;
+mod survey;
+mod tasks;
+mod wake;
 
 use std::future::Future;
 use std::ops::Deref;
@@ -24,6 +35,11 @@ pub trait Operation: Noun {
 
     /// How long the operation may take if its `timeout` does not say.
     const TIMEOUT: Duration = Duration::from_mins(30);
+
+    /// For how long it is asked to last, beside its timeout.
+    fn lasts(&self) -> Duration {
+        Duration::ZERO
+    }
 
     /// Looks what the operation would do. Changes nothing.
     ///
@@ -66,6 +82,11 @@ impl<'a> Deref for Run<'a> {
 }
 
 impl Run<'_> {
+    /// How long to wait between two looks at what changes in its own time.
+    pub fn pace(&self) -> Duration {
+        self.configured.pace
+    }
+
     /// Says what is happening: a sentence.
     pub fn say(&self, message: impl AsRef<str>) {
         tracing::info!("{}", message.as_ref());

@@ -177,6 +177,11 @@ impl NodeFact {
 }
 
 impl Guest {
+    /// Its type in paths of the API.
+    pub fn kind(&self) -> &'static str {
+        if self.sid.starts_with("ct:") { "lxc" } else { "qemu" }
+    }
+
     /// The guests of `/cluster/resources`, their disks not read yet.
     pub fn all(resources: &[Json]) -> BTreeMap<String, Self> {
         let guests = resources.iter().filter_map(Self::from_row);

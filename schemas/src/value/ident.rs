@@ -55,6 +55,16 @@ impl Sid {
     }
 }
 
+parsed! {
+    /// The id of a replication job: the guest's id and the number of the job, such as `100-0`.
+    ReplicationJobId, "pve-replication-job-id", |text| {
+        let demand = || "must be VMID-NUMBER, such as 100-0".to_owned();
+        let (guest, number) = text.split_once('-').ok_or_else(demand)?;
+        let is_number = |text: &str| text.bytes().all(|b| b.is_ascii_digit()) && (1..=9).contains(&text.len());
+        if is_number(guest) && guest.len() >= 3 && !guest.starts_with('0') && is_number(number) { Ok(()) } else { Err(demand()) }
+    }
+}
+
 /// The state an HA resource is requested to be in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]

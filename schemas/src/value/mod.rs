@@ -21,7 +21,7 @@ pub(crate) use fence::is_word;
 pub use fence::{FenceAgent, FenceName, FenceNode};
 pub use ha_mode::HaMode;
 pub(crate) use ident::split;
-pub use ident::{ConfigId, HaState, NodeName, NodePriorities, Sid, SidSet};
+pub use ident::{ConfigId, HaState, NodeName, NodePriorities, ReplicationJobId, Sid, SidSet};
 pub use options::{Options, SecretOptions};
 pub use parsed::Malformed;
 pub use properties::Properties;
@@ -43,6 +43,7 @@ pub fn format(name: &str) -> Option<Check> {
         ConfigId::FORMAT => parses::<ConfigId>,
         NodeName::FORMAT => parses::<NodeName>,
         Sid::FORMAT => parses::<Sid>,
+        ReplicationJobId::FORMAT => parses::<ReplicationJobId>,
         Comment::FORMAT => parses::<Comment>,
         Latin1Comment::FORMAT => parses::<Latin1Comment>,
         AsciiComment::FORMAT => parses::<AsciiComment>,

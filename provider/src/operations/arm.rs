@@ -1,0 +1,237 @@
+//! `pve_ha_arm`, `pve_ha_disarm`.
+
+use std::time::Duration;
+
+use pve_schemas::action::{DisarmMode, HaArm, HaDisarm};
+use pve_schemas::value;
+use serde_json::Value as Json;
+
+use super::tasks::under_way;
+use super::{Operation, Outlook, Run};
+use crate::call::Call;
+use crate::client::{Collection, Error, ErrorKind, LockDomain, Params};
+use crate::explain::explain;
+use crate::framework::{Cause, Failure, Path};
+
+/// What the requests are about, in messages.
+const HA: &str = "HA";
+
+const ARM: &str = "/cluster/ha/status/arm-ha";
+const DISARM: &str = "/cluster/ha/status/disarm-ha";
+
+/// How long arming may take after an interrupted wait: some rounds of the HA manager.
+const ARM_GRACE: Duration = Duration::from_mins(2);
+
+/// `armed-state` of the fencing row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Armed, or in standby where no HA resource is active.
+    Armed,
+    Disarming,
+    Disarmed,
+}
+
+/// What `/cluster/ha/status/current` says of it.
+struct Status {
+    state: State,
+    mode: Option<String>,
+    /// HA resources that the HA manager manages.
+    services: usize,
+    /// HA resources whose move or recovery comes first.
+    busy: Vec<String>,
+}
+
+impl Operation for HaArm {
+    type Found = ();
+    const TIMEOUT: Duration = Duration::from_mins(10);
+
+    async fn look(&self, run: &Run<'_>) -> Result<Outlook<()>, Failure> {
+        let status = Status::read(run, &run.call()).await?;
+        let steps = match status.state {
+            State::Armed => Vec::new(),
+            _ => vec![format!("Arm HA: it protects {} HA resources again.", status.services)],
+        };
+        Ok(Outlook { steps, refusals: Vec::new(), found: () })
+    }
+
+    async fn act(&self, run: &Run<'_>, (): ()) -> Result<(), Failure> {
+        arm(run, &run.call()).await
+    }
+}
+
+impl Operation for HaDisarm {
+    type Found = ();
+
+    fn lasts(&self) -> Duration {
+        pause(self).unwrap_or_default()
+    }
+
+    async fn look(&self, run: &Run<'_>) -> Result<Outlook<()>, Failure> {
+        let status = Status::read(run, &run.call()).await?;
+        let mode = self.mode.as_str();
+        let mut refusals = Vec::new();
+        let is_disarmed = status.state != State::Armed;
+        if is_disarmed && status.mode.as_deref().is_some_and(|set| set != mode) {
+            let text = format!(
+                "HA: it is disarmed already, with the mode {}. The HA manager ignores a second request. Arm HA first. \
+                 Nothing was changed.",
+                status.mode.as_deref().unwrap_or_default()
+            );
+            refusals.push(Failure::refused(text).at(Path::attribute("mode")));
+        }
+        let effect = match self.mode {
+            DisarmMode::Freeze => "they stay as they are",
+            DisarmMode::Ignore => "they are managed as guests without HA",
+        };
+        let mut steps = Vec::new();
+        if status.state == State::Armed {
+            steps.push(format!(
+                "Disarm HA: no node is fenced, nothing is recovered. HA resources: {}; {effect}.",
+                status.services
+            ));
+            if !status.busy.is_empty() {
+                steps.push(format!("Wait until the HA manager has moved or recovered {}.", status.busy.join(", ")));
+            }
+        } else if status.state == State::Disarming {
+            steps.push("Wait until HA is disarmed.".to_owned());
+        }
+        if let Some(duration) = &self.duration {
+            steps.push(format!("Arm HA again after {duration}."));
+        }
+        Ok(Outlook { steps, refusals, found: () })
+    }
+
+    async fn act(&self, run: &Run<'_>, (): ()) -> Result<(), Failure> {
+        let call = run.call();
+        let mut params = Params::new();
+        params.set("resource-mode", self.mode.as_str());
+        request(run, DISARM, &params, &call).await?;
+        run.say("The HA manager was asked to disarm HA.");
+        reach(run, State::Disarmed, &call).await?;
+        run.say("HA is disarmed: no watchdog is active.");
+        let Some(pause) = pause(self) else { return Ok(()) };
+        let interrupted = call.bound(tokio::time::sleep(pause)).await.is_err();
+        // Whatever ended the wait, the cluster must not stay without HA.
+        if interrupted {
+            run.say("Interrupted: HA is armed again at once.");
+            let armed = arm(run, &call.grace(ARM_GRACE)).await;
+            let text = "HA: the wait was interrupted. HA is armed again.";
+            return Err(armed.err().unwrap_or_else(|| Failure::new(Cause::Stale, text)));
+        }
+        arm(run, &call).await
+    }
+}
+
+/// After how long HA is armed again.
+fn pause(disarm: &HaDisarm) -> Option<Duration> {
+    disarm.duration.as_deref().and_then(value::timeout)
+}
+
+async fn arm(run: &Run<'_>, call: &Call) -> Result<(), Failure> {
+    request(run, ARM, &Params::new(), call).await?;
+    run.say("The HA manager was asked to arm HA.");
+    reach(run, State::Armed, call).await?;
+    run.say("HA is armed.");
+    Ok(())
+}
+
+/// The HA manager ignores a second request, so that one whose response is lost is sent again.
+async fn request(run: &Run<'_>, path: &str, params: &Params, call: &Call) -> Result<(), Failure> {
+    let permit = run.client().permit(LockDomain::Ha, call).await.map_err(|error| failed(&error))?;
+    let mut looks = call.looks("a response of the HA manager");
+    loop {
+        match run.client().post(path, params, &permit, call).await {
+            Ok(_) => return Ok(()),
+            Err(error) if error.kind() == ErrorKind::Ambiguous && looks.pause(run.pace()).await => {}
+            Err(error) => return Err(failed(&error)),
+        }
+    }
+}
+
+async fn reach(run: &Run<'_>, goal: State, call: &Call) -> Result<(), Failure> {
+    let what = if goal == State::Armed { "HA to be armed" } else { "HA to be disarmed" };
+    let mut looks = call.looks(what);
+    let mut said = Vec::new();
+    loop {
+        let status = Status::read(run, call).await.map_err(|failure| Failure { cause: Cause::Ambiguous, ..failure })?;
+        if status.state == goal {
+            return Ok(());
+        }
+        if !status.busy.is_empty() && status.busy != said {
+            run.say(format!("The HA manager first moves or recovers {}.", status.busy.join(", ")));
+            said = status.busy;
+        }
+        if !looks.pause(run.pace()).await {
+            let what = if goal == State::Armed { "arming" } else { "disarming" };
+            return Err(under_way(HA, what));
+        }
+    }
+}
+
+fn failed(error: &Error) -> Failure {
+    if error.kind() == ErrorKind::NotImplemented {
+        return Failure::refused(format!(
+            "HA: this version of Proxmox VE can't disarm HA; pve-ha-manager 5.1.3 can. Nothing was changed.\n{}",
+            error.quote()
+        ));
+    }
+    explain(HA, error)
+}
+
+impl Status {
+    async fn read(run: &Run<'_>, call: &Call) -> Result<Self, Failure> {
+        let rows: Vec<Json> =
+            run.client().get(Collection::HaStatus.path(), call).await.map_err(|error| explain(HA, &error))?;
+        Self::parse(&rows).ok_or_else(|| {
+            Failure::refused(
+                "HA: this version of Proxmox VE can't disarm HA; pve-ha-manager 5.1.3 can. Nothing was changed.",
+            )
+        })
+    }
+
+    fn parse(rows: &[Json]) -> Option<Self> {
+        let fencing = rows.iter().find(|row| row["type"] == "fencing")?;
+        let services = || rows.iter().filter(|row| row["type"] == "service");
+        let is_busy = |row: &&Json| {
+            matches!(
+                row["crm_state"].as_str().or(row["state"].as_str()),
+                Some("migrate" | "relocate" | "fence" | "recovery")
+            )
+        };
+        Some(Self {
+            state: match fencing["armed-state"].as_str() {
+                Some("disarmed") => State::Disarmed,
+                Some("disarming") => State::Disarming,
+                _ => State::Armed,
+            },
+            mode: fencing["resource_mode"].as_str().map(str::to_owned),
+            services: services().count(),
+            busy: services().filter(is_busy).filter_map(|row| row["sid"].as_str()).map(str::to_owned).collect(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_fencing_row_has_the_state() {
+        let rows = |armed: Json| {
+            vec![
+                json!({"type": "quorum"}),
+                armed,
+                json!({"type": "service", "sid": "vm:100", "state": "started", "crm_state": "started"}),
+                json!({"type": "service", "sid": "vm:101", "state": "recovery", "crm_state": "recovery"}),
+            ]
+        };
+        let status = Status::parse(&rows(json!({"type": "fencing", "armed-state": "standby"}))).unwrap();
+        assert_eq!((status.state, status.services, status.busy), (State::Armed, 2, vec!["vm:101".to_owned()]));
+        let disarmed = json!({"type": "fencing", "armed-state": "disarmed", "resource_mode": "freeze"});
+        let status = Status::parse(&rows(disarmed)).unwrap();
+        assert_eq!((status.state, status.mode.as_deref()), (State::Disarmed, Some("freeze")));
+        assert!(Status::parse(&[json!({"type": "quorum"})]).is_none(), "an older HA manager has no such row");
+    }
+}

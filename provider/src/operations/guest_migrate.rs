@@ -1,0 +1,73 @@
+//! `pve_guest_migrate`.
+
+use std::time::Duration;
+
+use pve_schemas::action::GuestMigrate;
+
+use super::guest_motion::GuestMove;
+use super::ha_motion::{self, HaMove, Manner};
+use super::preconditions::Preconditions;
+use super::survey::Survey;
+use super::{Operation, Outlook, Run};
+use crate::framework::{Failure, Path};
+
+/// How the guest gets there.
+pub enum Way {
+    Ha(HaMove),
+    Guest(Box<GuestMove>),
+    /// It is there.
+    Done,
+}
+
+impl Operation for GuestMigrate {
+    type Found = Way;
+    const TIMEOUT: Duration = Duration::from_hours(2);
+
+    async fn look(&self, run: &Run<'_>) -> Result<Outlook<Way>, Failure> {
+        let survey = Survey::read(run, "guest migration").await?;
+        let guest = survey.guest(&self.guest, "guest")?;
+        let (sid, to) = (guest.sid.as_str(), self.node.as_str());
+        if survey.is_managed(sid) {
+            let Outlook { steps, refusals, found } =
+                ha_motion::look(&survey, (&self.guest, "guest"), &self.node, Manner::Migrate)?;
+            return Ok(Outlook { steps, refusals, found: Way::Ha(found) });
+        }
+        if guest.node == to {
+            return Ok(Outlook { steps: Vec::new(), refusals: Vec::new(), found: Way::Done });
+        }
+        survey.online_node(to, "node")?;
+        survey.online_node(&guest.node, "guest")?;
+        let preconditions = Preconditions::read(run, guest).await?;
+        let mut refusals = Vec::new();
+        let mut refuse = |text: String, attribute| {
+            let text = format!("{sid}: {text} Nothing was changed.");
+            refusals.push(Failure::refused(text).at(Path::attribute(attribute)));
+        };
+        if preconditions.running && self.online == Some(false) {
+            refuse("it runs, and `online` is false. Shut it down first.".to_owned(), "online");
+        }
+        let passage = preconditions.passage(guest, to, &survey.live, self.with_local_disks == Some(true));
+        let found = match passage {
+            Ok(passage) => {
+                let running = preconditions.running;
+                Way::Guest(Box::new(GuestMove { guest: guest.clone(), to: to.to_owned(), running, passage }))
+            }
+            Err(problems) => {
+                for problem in problems {
+                    refuse(format!("it can't move to {to}: {problem}."), "node");
+                }
+                Way::Done
+            }
+        };
+        let steps = if let Way::Guest(step) = &found { vec![step.step()] } else { Vec::new() };
+        Ok(Outlook { steps, refusals, found })
+    }
+
+    async fn act(&self, run: &Run<'_>, found: Way) -> Result<(), Failure> {
+        match found {
+            Way::Ha(step) => step.act(run).await,
+            Way::Guest(step) => step.act(run).await,
+            Way::Done => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! One look at the whole cluster, before an operation and between its steps.
+
+use std::sync::Mutex;
+
+use pve_ha_manager::config::{Config, Engine};
+use pve_ha_manager::motion::{Foreseen, foresee};
+use pve_schemas::data::planned::Plans;
+use pve_schemas::value::{HaState, Sid};
+use serde_json::Value as Json;
+
+use super::Run;
+use crate::data_sources::{Reader, live};
+use crate::framework::{Failure, Path, Type};
+use crate::simulation::live::{Guest, SimulatedCluster};
+use crate::simulation::manager_status;
+
+/// The cluster at one moment, without the disks of guests.
+pub(super) struct Survey {
+    pub(super) live: SimulatedCluster,
+    /// The rows of `/cluster/ha/status/current`.
+    pub(super) status: Json,
+}
+
+impl Survey {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// What the requests meet that nothing can be said without.
+    pub(super) async fn read(run: &Run<'_>, title: &'static str) -> Result<Self, Failure> {
+        let mut elements = Vec::new();
+        let configured = &run.configured;
+        let reader = Reader {
+            client: configured.client.clone(),
+            ssh: configured.ssh.clone(),
+            call: run.call(),
+            cx: run.cx,
+            title,
+            needs: &[],
+            unknown: configured.unknown.clone(),
+            simulated: configured.simulated.clone(),
+            elements: Mutex::new(&mut elements),
+            element: Type::Object(Vec::new()),
+        };
+        let answers = live::lists(&reader, &Plans::default()).await?;
+        Ok(Self { live: answers.live, status: answers.status })
+    }
+
+    /// A guest by `vm:100`.
+    ///
+    /// # Errors
+    /// There is none; the failure is on `attribute`.
+    pub(super) fn guest(&self, sid: &Sid, attribute: &'static str) -> Result<&Guest, Failure> {
+        self.live.guests.get(sid.as_str()).ok_or_else(|| {
+            let other = self.live.guests.values().find(|guest| guest.vmid.to_string() == sid.vmid());
+            let hint = other.map_or_else(
+                || "The list has only guests on which the user has VM.Audit.".to_owned(),
+                |other| format!("{} has that number.", other.sid),
+            );
+            Failure::refused(format!("{sid}: there is no such guest. {hint} Nothing was changed."))
+                .at(Path::attribute(attribute))
+        })
+    }
+
+    /// Whether the HA manager manages the guest: it is an HA resource, and not in the state `ignored`.
+    pub(super) fn is_managed(&self, sid: &str) -> bool {
+        self.live.config.resources.get(sid).is_some_and(|resource| resource.state != Some(HaState::Ignored))
+    }
+
+    /// The member `node`, which has to be online.
+    ///
+    /// # Errors
+    /// The cluster has no such node, or it is not online; the failure is on `attribute`.
+    pub(super) fn online_node(&self, node: &str, attribute: &'static str) -> Result<(), Failure> {
+        let nodes = &self.live.nodes;
+        let problem = match nodes.iter().find(|fact| fact.name == node) {
+            Some(fact) if fact.online => return Ok(()),
+            Some(_) => "it is not online".to_owned(),
+            None => {
+                let names: Vec<&str> = nodes.iter().map(|fact| fact.name.as_str()).collect();
+                format!("the cluster has no such node. Its nodes are {}", names.join(", "))
+            }
+        };
+        Err(Failure::refused(format!("{node}: {problem}. Nothing was changed.")).at(Path::attribute(attribute)))
+    }
+
+    /// Whether the cluster has quorum; unknown counts as such.
+    pub(super) fn is_quorate(&self) -> bool {
+        self.live.quorum.quorate != Some(false)
+    }
+
+    /// Whether HA is disarmed or being disarmed.
+    pub(super) fn is_disarmed(&self) -> bool {
+        self.live.manager["disarm"].is_object()
+    }
+
+    /// What a move of the HA resource `sid` to `node` would meet, as the newest HA manager judges it: an older one does the
+    /// move and undoes it in the next round.
+    pub(super) fn motion(&self, sid: &str, node: &str) -> Foreseen {
+        let config = Config { engine: Engine::V5_2_5, ..self.live.config.config(self.live.mode, &self.live.crs) };
+        let members = self.live.nodes.iter().map(|fact| (fact.name.as_str(), fact.online));
+        foresee(&manager_status(&self.live.manager, members), &config, sid, &node.into())
+    }
+}
