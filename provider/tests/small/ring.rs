@@ -19,6 +19,7 @@ pub struct RingBlock {
     #[tf(required)]
     bell: String,
     /// How often.
+    #[tf(default = 1)]
     #[schemars(range(min = 1))]
     times: Option<u32>,
 }
@@ -78,7 +79,7 @@ impl Action for Ring {
         let bell = config.at("bell").as_str().unwrap();
         assert_ne!(bell, "crash", "injected");
         Box::pin(async move {
-            let times = config.at("times").as_number().and_then(|number| number.as_i64()).unwrap_or(1);
+            let times = config.at("times").as_number().and_then(|number| number.as_i64()).unwrap();
             for time in 1..=times {
                 progress.report(&format!("{bell} {time}"));
             }

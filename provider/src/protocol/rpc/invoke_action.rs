@@ -37,7 +37,7 @@ impl Rpc for Invocation {
 
 impl framework::Progress for Invocation {
     fn report(&self, message: &str) {
-        // A core that is gone reads nothing; the action goes on.
+        // A core that is gone reads nothing; the action continues.
         let _ = self.events.send(Type::Progress(Progress { message: message.to_owned() }));
     }
 }
