@@ -4,8 +4,13 @@ use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::cluster::not_run_here;
+
 /// Names the CLI, where it isn't the first `tofu` or `terraform` of PATH.
 pub const CLI: &str = "TF_ACC_TERRAFORM_PATH";
+
+/// Names a second CLI, for what the one under test is too old for.
+pub const NEXT_CLI: &str = "TF_ACC_TERRAFORM_NEXT_PATH";
 
 const PROVIDER: &str = "terraform-provider-pve";
 
@@ -24,6 +29,33 @@ pub fn path() -> PathBuf {
     let found =
         ["tofu", "terraform"].iter().find_map(|name| folders.iter().map(|f| f.join(name)).find(|p| p.is_file()));
     found.unwrap_or_else(|| panic!("neither tofu nor terraform is in PATH; install one, or name it by {CLI}"))
+}
+
+/// A Terraform that has actions, 1.14 or later: the one that `TF_ACC_TERRAFORM_NEXT_PATH` names, else the CLI under test. None,
+/// and a line that says so, where that is an older one or OpenTofu, which has none.
+///
+/// # Panics
+/// The one that is named has no actions.
+pub fn with_actions(test: &str) -> Option<PathBuf> {
+    if let Some(named) = env::var_os(NEXT_CLI).map(PathBuf::from) {
+        assert!(has_actions(&named), "{NEXT_CLI} has to name a Terraform 1.14 or later");
+        return Some(named);
+    }
+    let cli = path();
+    if has_actions(&cli) {
+        return Some(cli);
+    }
+    not_run_here(test, &format!("needs Terraform 1.14 or later ({NEXT_CLI})"));
+    None
+}
+
+fn has_actions(cli: &Path) -> bool {
+    let said =
+        Command::new(cli).arg("version").env("CHECKPOINT_DISABLE", "1").output().expect("the CLI can be started");
+    let said = String::from_utf8_lossy(&said.stdout).into_owned();
+    let version = said.lines().find_map(|line| line.strip_prefix("Terraform v")).unwrap_or_default();
+    let mut parts = version.split('.').map_while(|part| part.parse::<u32>().ok());
+    (parts.next(), parts.next()) >= (Some(1), Some(14))
 }
 
 /// The folder that cargo has built the provider into: the one above the tests' own.
@@ -49,12 +81,12 @@ pub fn program(name: &str) -> PathBuf {
 
 /// The CLI, to be run in `folder` with nothing of the user's settings.
 pub fn command(folder: &Path, configuration: &Path) -> Command {
-    let mut command = Command::new(path());
-    for (name, _) in env::vars_os() {
-        if NOT_FOR_CHILDREN.iter().any(|prefix| name.to_string_lossy().starts_with(prefix)) {
-            command.env_remove(name);
-        }
-    }
+    command_of(&path(), folder, configuration)
+}
+
+/// The same for a certain CLI.
+pub fn command_of(cli: &Path, folder: &Path, configuration: &Path) -> Command {
+    let mut command = isolated(cli);
     command
         .current_dir(folder)
         .env("TF_CLI_CONFIG_FILE", configuration)
@@ -62,6 +94,17 @@ pub fn command(folder: &Path, configuration: &Path) -> Command {
         .env("TF_INPUT", "0")
         .env("CHECKPOINT_DISABLE", "1")
         .stdin(std::process::Stdio::null());
+    command
+}
+
+/// A program without the variables that reach what users manage.
+pub fn isolated(program: &Path) -> Command {
+    let mut command = Command::new(program);
+    for (name, _) in env::vars_os() {
+        if NOT_FOR_CHILDREN.iter().any(|prefix| name.to_string_lossy().starts_with(prefix)) {
+            command.env_remove(name);
+        }
+    }
     command
 }
 

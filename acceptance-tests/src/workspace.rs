@@ -19,13 +19,19 @@ const REQUIRED: &str =
 pub struct Workspace {
     folder: tempfile::TempDir,
     cluster: Arc<Cluster>,
+    cli: PathBuf,
 }
 
 impl Workspace {
     /// A folder without a configuration.
     pub fn new(cluster: &Arc<Cluster>) -> Self {
+        Self::of(cluster, cli::path())
+    }
+
+    /// The same for a certain CLI.
+    pub fn of(cluster: &Arc<Cluster>, cli: PathBuf) -> Self {
         let folder = tempfile::Builder::new().prefix("tfacc-").tempdir().expect("a temporary folder can be made");
-        let workspace = Self { folder, cluster: cluster.clone() };
+        let workspace = Self { folder, cluster: cluster.clone(), cli };
         workspace.write("cli.tfrc", &cli::configuration(&cli::provider_folder()));
         workspace.write("terraform.tf", REQUIRED);
         if let Some(block) = cluster.provider_block() {
@@ -54,7 +60,7 @@ impl Workspace {
 
     /// The CLI with `arguments`, about to be run.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = cli::command(self.folder.path(), &self.path("cli.tfrc"));
+        let mut command = cli::command_of(&self.cli, self.folder.path(), &self.path("cli.tfrc"));
         command.args(arguments).env("PROXMOX_VE_IGNORE_PREFLIGHT", IGNORED_CHECK);
         command.envs(self.cluster.environment.iter().cloned());
         command

@@ -51,7 +51,7 @@ pub enum Release {
     Pve9,
 }
 
-/// A resource or data source, and all that it needs.
+/// A resource, data source or action, and all that it needs.
 #[derive(Debug)]
 pub struct Feature {
     pub name: &'static str,
@@ -164,6 +164,15 @@ pub const DATA_SOURCES: &[Feature] = &[
     Feature { name: "pve_version", needs: &[] },
 ];
 
+pub const ACTIONS: &[Feature] = &[Feature {
+    name: "pve_notification_test",
+    needs: &[need(
+        "Mapping.Audit",
+        On::Notifications,
+        "read the targets and send the message; Mapping.Use on the same path is enough, too",
+    )],
+}];
+
 /// The list of `needs`, where `text` names no privilege of them. Where one of several is enough, Proxmox refuses without a name.
 pub fn unnamed(needs: &[Need], text: &str) -> Option<String> {
     if needs.is_empty() || needs.iter().any(|need| text.contains(need.privilege)) {
@@ -183,13 +192,18 @@ pub fn of_data_source(name: &str) -> &'static [Need] {
     needs(DATA_SOURCES, name)
 }
 
+/// What the action `name` needs.
+pub fn of_action(name: &str) -> &'static [Need] {
+    needs(ACTIONS, name)
+}
+
 fn needs(features: &[Feature], name: &str) -> &'static [Need] {
     features.iter().find(|feature| feature.name == name).map_or(&[], |feature| feature.needs)
 }
 
 /// Every privilege of the table once, sorted: those of a role that can do everything on that release.
 pub fn of_everything(release: Release) -> Vec<&'static str> {
-    let all = RESOURCES.iter().chain(DATA_SOURCES).flat_map(|feature| feature.needs);
+    let all = RESOURCES.iter().chain(DATA_SOURCES).chain(ACTIONS).flat_map(|feature| feature.needs);
     let mut names: Vec<_> = all.filter(|need| need.is_for(release)).map(|need| need.privilege).collect();
     names.sort_unstable();
     names.dedup();
@@ -235,11 +249,12 @@ mod tests {
     use crate::registry;
 
     #[test]
-    fn every_resource_and_data_source_has_its_line() {
+    fn every_resource_data_source_and_action_has_its_line() {
         let provider = registry::provider();
         let names = |features: &[Feature]| features.iter().map(|feature| feature.name).collect::<Vec<_>>();
         assert_eq!(names(RESOURCES), provider.resources().map(|(name, _)| name).collect::<Vec<_>>());
         assert_eq!(names(DATA_SOURCES), provider.data_sources().map(|(name, _)| name).collect::<Vec<_>>());
+        assert_eq!(names(ACTIONS), provider.actions().map(|(name, _)| name).collect::<Vec<_>>());
     }
 
     #[test]

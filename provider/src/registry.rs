@@ -1,4 +1,4 @@
-//! The one list: every resource and data source of this provider, a sorted line each.
+//! The one list: every resource, data source and action of this provider, a sorted line each.
 
 use std::sync::Arc;
 
@@ -6,7 +6,8 @@ use pve_schemas as nouns;
 
 use crate::config::Configuration;
 use crate::data_sources::data_source;
-use crate::framework::{DataSource, Provider, Resource};
+use crate::framework::{Action, DataSource, Provider, Resource};
+use crate::operations::action;
 use crate::resources::{DatacenterOptionsResource, rest, ssh_resource};
 use crate::session::Session;
 
@@ -14,7 +15,7 @@ use crate::session::Session;
 pub fn provider() -> Provider {
     let session = Arc::new(Session::default());
     let configuration = Configuration::new(session.clone());
-    Provider::new(Box::new(configuration), resources(&session), data_sources(&session))
+    Provider::new(Box::new(configuration), resources(&session), data_sources(&session), actions(&session))
 }
 
 fn resources(session: &Arc<Session>) -> Vec<Box<dyn Resource>> {
@@ -54,6 +55,10 @@ fn data_sources(session: &Arc<Session>) -> Vec<Box<dyn DataSource>> {
         data_source::<nouns::data::ReplicationJobs>(session),
         data_source::<nouns::data::Version>(session),
     ]
+}
+
+fn actions(session: &Arc<Session>) -> Vec<Box<dyn Action>> {
+    vec![action::<nouns::action::NotificationTest>(session)]
 }
 
 #[cfg(test)]
@@ -119,6 +124,19 @@ mod tests {
         assert_eq!(filters, expected);
     }
 
+    #[test]
+    fn arguments_of_actions_are_described_and_none_is_computed() {
+        let provider = provider();
+        for (name, action) in provider.actions() {
+            let block = &action.schema().block;
+            assert!(!block.description.is_empty() && block.attribute("timeout").is_some(), "{name}");
+            for attribute in &block.attributes {
+                assert!(!attribute.description.is_empty(), "{name}.{}", attribute.name);
+                assert!(attribute.required != attribute.optional && !attribute.computed, "{name}.{}", attribute.name);
+            }
+        }
+    }
+
     /// The formats that a JSON Schema names, at any depth.
     fn formats<'a>(schema: &'a Json, found: &mut Vec<&'a str>) {
         match schema {
@@ -143,6 +161,7 @@ mod tests {
         formats_of_block(&provider.schema().block, &mut found);
         provider.resources().for_each(|(_, resource)| formats_of_block(&resource.schema().block, &mut found));
         provider.data_sources().for_each(|(_, source)| formats_of_block(&source.schema().block, &mut found));
+        provider.actions().for_each(|(_, action)| formats_of_block(&action.schema().block, &mut found));
         for format in ["pve-ha-sid", "pve-latin1-comment", "pve-fence-option", "pve-tag", "timeout"] {
             assert!(found.contains(&format), "{format} is not in {found:?}");
         }

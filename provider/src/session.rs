@@ -185,6 +185,11 @@ impl Session {
         }
     }
 
+    /// Whether the provider block has values that are unknown until apply.
+    pub fn is_deferred(&self) -> bool {
+        matches!(&**self.state.load(), State::Deferred(_))
+    }
+
     /// The configured provider, if it is ready: for checks that are silent otherwise.
     pub fn if_ready(&self) -> Option<Arc<Configured>> {
         match &**self.state.load() {

@@ -3,7 +3,7 @@
 use terraform_provider_pve::framework::Schema;
 use terraform_provider_pve::registry;
 
-/// One resource or data source.
+/// One resource, data source or action.
 #[derive(Debug, Clone)]
 pub struct Entry {
     /// The type name, `pve_…`.
@@ -27,6 +27,7 @@ pub struct Catalogue {
     pub provider: Option<Schema>,
     pub resources: Vec<Entry>,
     pub data_sources: Vec<Entry>,
+    pub actions: Vec<Entry>,
 }
 
 impl Catalogue {
@@ -42,6 +43,7 @@ impl Catalogue {
             provider: Some(provider.schema().clone()),
             resources: provider.resources().map(|(name, r)| entry(name, r.title(), r.schema())).collect(),
             data_sources: provider.data_sources().map(|(name, d)| entry(name, d.title(), d.schema())).collect(),
+            actions: provider.actions().map(|(name, a)| entry(name, a.title(), a.schema())).collect(),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `cargo xtask schemas`: the published JSON Schema of every resource, data source and the provider block, for editors
+//! `cargo xtask schemas`: the published JSON Schema of every resource, data source, action and the provider block, for editors
 //! and for tools that write `*.tf.json`.
 
 use serde_json::{Map, Value as Json, json};
@@ -34,6 +34,9 @@ pub fn generate(catalogue: &Catalogue) -> Generated {
     }
     for Entry { name, schema, .. } in &catalogue.data_sources {
         add(&mut generated, &format!("data.{name}"), &format!("data \"{name}\""), schema);
+    }
+    for Entry { name, schema, .. } in &catalogue.actions {
+        add(&mut generated, &format!("action.{name}"), &format!("action \"{name}\""), schema);
     }
     generated
 }

@@ -14,7 +14,7 @@ use serde_json::{Value as Json, json};
 /// The promises, a second and ten, hold on a machine that does nothing else; what was measured is printed. These bounds are
 /// for any machine, and still far below the minute that a request may take.
 const AT_ONCE: Duration = Duration::from_secs(20);
-const SETTLED: Duration = Duration::from_secs(40);
+pub const SETTLED: Duration = Duration::from_secs(40);
 
 #[test]
 fn a_read_that_hangs_is_given_up_at_once() {

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
+mod actions;
 // It takes longest and mostly waits: tests begin in the order of their names.
 mod backup_job;
 mod broken_steps;

@@ -17,7 +17,9 @@ pub trait Progress: Send + Sync {
 pub struct Prospect {
     /// What it would do, a sentence each. Empty where nothing is left to do.
     pub steps: Vec<String>,
-    /// What it would refuse (errors), and what else there is to say (warnings).
+    /// What it would refuse because an object does not exist: in a plan, another object of the same run may be that.
+    pub missing: Diagnostics,
+    /// What it would refuse whatever else the run does (errors), and what else there is to say (warnings).
     pub diagnostics: Diagnostics,
 }
 

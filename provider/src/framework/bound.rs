@@ -1,10 +1,11 @@
-//! One resource type or data source of a provider, with one method per operation of core: values in, values and diagnostics out.
+//! One resource type, data source or action of a provider, with one method per operation of core: values in, values and diagnostics out.
 
 use std::ops::Deref;
 
 use super::{
-    Applied, ApplyRequest, ClientCapabilities, DataSource, Diagnostics, Elements, Imported, Listing, MoveSource, Path,
-    PlanRequest, Planned, Provider, ReadOutcome, Resource, Schema, Value, apply, list, plan, read, secrets, validate,
+    Action, Applied, ApplyRequest, ClientCapabilities, DataSource, Diagnostics, Elements, Ending, Imported, Invoked,
+    Listing, MoveSource, Path, PlanRequest, Planned, Progress, Prospect, Provider, ReadOutcome, Resource, Schema,
+    Value, apply, invoke, list, plan, read, secrets, validate,
 };
 
 /// A resource type of a provider.
@@ -154,6 +155,52 @@ impl<'a> BoundDataSource<'a> {
         match self.provider.unreachable() {
             Some(diagnostics) => ReadOutcome { state: Value::Null, diagnostics },
             None => read::data_source(self.source, self.provider.stopper(), config, elements).await,
+        }
+    }
+}
+
+/// An action of a provider.
+#[derive(Clone, Copy)]
+pub struct BoundAction<'a> {
+    provider: &'a Provider,
+    action: &'a dyn Action,
+}
+
+impl<'a> BoundAction<'a> {
+    pub(super) fn new(provider: &'a Provider, action: &'a dyn Action) -> Self {
+        Self { provider, action }
+    }
+
+    /// What it is called in messages.
+    pub fn title(self) -> &'static str {
+        self.action.title()
+    }
+
+    /// Its schema, for as long as the provider lives.
+    pub fn schema(self) -> &'a Schema {
+        self.action.schema()
+    }
+
+    pub fn validate_config(self, config: &Value) -> Diagnostics {
+        let mut diagnostics = validate::check(self.action.schema(), config);
+        self.action.validate(config, &mut diagnostics);
+        diagnostics
+    }
+
+    /// Looks what it would do with `config`, which may hold unknown values.
+    pub async fn plan(self, config: &Value) -> Prospect {
+        let _under_way = self.provider.activity.begin();
+        match self.provider.unreachable() {
+            Some(diagnostics) => Prospect { diagnostics, ..Prospect::default() },
+            None => invoke::plan(self.action, self.provider.stopper(), config).await,
+        }
+    }
+
+    /// Carries it out; its messages go to `progress`.
+    pub async fn invoke(self, config: &Value, progress: &dyn Progress) -> Invoked {
+        match self.provider.unreachable() {
+            Some(diagnostics) => Invoked { ending: Ending::Refused, diagnostics },
+            None => invoke::invoke(self.action, self.provider.stopper(), config, progress).await,
         }
     }
 }

@@ -22,7 +22,7 @@ pub enum Role {
     DataSource,
     /// Unmarked properties are optional.
     Provider,
-    /// Unmarked properties are optional.
+    /// Unmarked properties are optional, and none is computed: a default is filled in when the action runs.
     Action,
 }
 
@@ -100,7 +100,8 @@ fn attribute(name: &str, property: &Json, options: AttributeOptions, role: Role)
     let null_means = literal(&options.null_means, null_type);
     let AttributeOptions { required, .. } = options;
     let unmarked_is_computed = role == Role::DataSource;
-    let computed = options.computed || default.is_some() || (unmarked_is_computed && !required && !options.optional);
+    let is_filled_in = default.is_some() && role != Role::Action;
+    let computed = options.computed || is_filled_in || (unmarked_is_computed && !required && !options.optional);
     let optional = !required && (options.optional || default.is_some() || (!unmarked_is_computed && !options.computed));
     Attribute {
         name: name.to_owned(),

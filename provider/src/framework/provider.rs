@@ -1,5 +1,5 @@
-//! A provider as the protocol layer sees it. The operations of core on one type are those of [`BoundResource`] and
-//! [`BoundDataSource`].
+//! A provider as the protocol layer sees it. The operations of core on one type are those of [`BoundResource`],
+//! [`BoundDataSource`] and [`BoundAction`].
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,8 +9,8 @@ use futures_util::future::BoxFuture;
 
 use super::link::Replaced;
 use super::{
-    Activity, BoundDataSource, BoundResource, DataSource, Diagnostic, Diagnostics, Link, Path, Resource, Schema, Stop,
-    Value, validate,
+    Action, Activity, BoundAction, BoundDataSource, BoundResource, DataSource, Diagnostic, Diagnostics, Link, Path,
+    Resource, Schema, Stop, Value, validate,
 };
 
 /// The provider block: its schema, and what configuring does.
@@ -37,6 +37,7 @@ pub struct Provider {
     configure: Box<dyn Configure>,
     resources: BTreeMap<&'static str, Box<dyn Resource>>,
     data_sources: BTreeMap<&'static str, Box<dyn DataSource>>,
+    actions: BTreeMap<&'static str, Box<dyn Action>>,
     stop: Mutex<Stop>,
     pub(super) replaced: Replaced,
     pub(super) activity: Arc<Activity>,
@@ -121,16 +122,18 @@ pub struct Imported {
 }
 
 impl Provider {
-    /// A provider of the given block, resources and data sources.
+    /// A provider of the given block, resources, data sources and actions.
     pub fn new(
         configure: Box<dyn Configure>,
         resources: Vec<Box<dyn Resource>>,
         data_sources: Vec<Box<dyn DataSource>>,
+        actions: Vec<Box<dyn Action>>,
     ) -> Self {
         Self {
             configure,
             resources: resources.into_iter().map(|r| (r.name(), r)).collect(),
             data_sources: data_sources.into_iter().map(|d| (d.name(), d)).collect(),
+            actions: actions.into_iter().map(|a| (a.name(), a)).collect(),
             stop: Mutex::default(),
             replaced: Replaced::default(),
             activity: Arc::default(),
@@ -153,6 +156,11 @@ impl Provider {
         self.data_sources.iter().map(|(name, source)| (*name, source.as_ref()))
     }
 
+    /// Every action by name.
+    pub fn actions(&self) -> impl Iterator<Item = (&'static str, &dyn Action)> {
+        self.actions.iter().map(|(name, action)| (*name, action.as_ref()))
+    }
+
     /// The resource type `name`, ready for the operations of core.
     ///
     /// # Errors
@@ -169,6 +177,15 @@ impl Provider {
     pub fn data_source(&self, name: &str) -> Result<BoundDataSource<'_>, Diagnostics> {
         let source = self.data_sources.get(name).ok_or_else(|| unknown("data source", name))?;
         Ok(BoundDataSource::new(self, source.as_ref()))
+    }
+
+    /// The action `name`, ready for the operations of core.
+    ///
+    /// # Errors
+    /// There is no such action; the diagnostics say so.
+    pub fn action(&self, name: &str) -> Result<BoundAction<'_>, Diagnostics> {
+        let action = self.actions.get(name).ok_or_else(|| unknown("action", name))?;
+        Ok(BoundAction::new(self, action.as_ref()))
     }
 
     /// Checks the provider block.

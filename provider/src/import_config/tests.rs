@@ -112,7 +112,7 @@ fn written(devices: Vec<Value>) -> Written {
     });
     let cluster = [("pve_device", listed.collect())].into();
     let block = Nothing(Schema::of::<NoArguments>(Role::Provider));
-    let provider = Provider::new(Box::new(block), vec![Box::new(Devices(schema.clone()))], vec![]);
+    let provider = Provider::new(Box::new(block), vec![Box::new(Devices(schema.clone()))], vec![], vec![]);
     write(&provider, cluster)
 }
 

@@ -8,7 +8,8 @@ use pve_schemas::value;
 
 use super::{Operation, Outlook, Run};
 use crate::framework::{
-    Action, Cause, Context, Diagnostics, Ending, Failure, Invoked, Progress, Prospect, Role, Schema, Value, to_model,
+    Action, Cause, Context, Diagnostic, Diagnostics, Ending, Failure, Invoked, Progress, Prospect, Role, Schema, Value,
+    to_model,
 };
 use crate::resources::OpContext;
 use crate::session::Session;
@@ -49,8 +50,8 @@ impl<O: Operation> Adapter<O> {
         Diagnostics::from(failure.into_error(format!("The {} failed", O::TITLE)))
     }
 
-    fn refused(failure: Failure) -> Diagnostics {
-        Diagnostics::from(failure.into_error(format!("The {} is refused", O::TITLE)))
+    fn refused(failure: Failure) -> Diagnostic {
+        failure.into_error(format!("The {} is refused", O::TITLE))
     }
 }
 
@@ -75,12 +76,21 @@ impl<O: Operation> Action for Adapter<O> {
 
     fn plan<'a>(&'a self, cx: &'a Context, config: &'a Value) -> BoxFuture<'a, Prospect> {
         Box::pin(async move {
+            if self.session.is_deferred() {
+                // As for a resource: the plan can't ask the cluster yet.
+                return Prospect::default();
+            }
             match self.look(cx, config, &Silent).await {
-                Ok((_, _, outlook)) => Prospect {
-                    steps: outlook.steps,
-                    diagnostics: outlook.refusals.into_iter().flat_map(Self::refused).collect(),
-                },
-                Err(failure) => Prospect { steps: Vec::new(), diagnostics: Self::error(failure) },
+                Ok((_, _, outlook)) => {
+                    let (missing, refused): (Vec<_>, Vec<_>) =
+                        outlook.refusals.into_iter().partition(|failure| failure.cause == Cause::Absent);
+                    Prospect {
+                        steps: outlook.steps,
+                        missing: missing.into_iter().map(Self::refused).collect(),
+                        diagnostics: refused.into_iter().map(Self::refused).collect(),
+                    }
+                }
+                Err(failure) => Prospect { diagnostics: Self::error(failure), ..Prospect::default() },
             }
         })
     }
@@ -92,7 +102,7 @@ impl<O: Operation> Action for Adapter<O> {
                 Err(failure) => return Invoked { ending: Ending::Refused, diagnostics: Self::error(failure) },
             };
             if !outlook.refusals.is_empty() {
-                let diagnostics = outlook.refusals.into_iter().flat_map(Self::refused).collect();
+                let diagnostics = outlook.refusals.into_iter().map(Self::refused).collect();
                 return Invoked { ending: Ending::Refused, diagnostics };
             }
             if outlook.steps.is_empty() {

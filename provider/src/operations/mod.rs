@@ -60,7 +60,8 @@ pub trait Operation: Noun {
 pub struct Outlook<F> {
     /// What the operation would do, a sentence each. Empty where nothing is left to do: the operation then ends.
     pub steps: Vec<String>,
-    /// What is in the way.
+    /// What is in the way. One with [`Cause::Absent`](crate::framework::Cause::Absent) is a warning in a plan, whose other
+    /// objects may be what is missing.
     pub refusals: Vec<Failure>,
     pub found: F,
 }

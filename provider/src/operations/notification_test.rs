@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 use super::{Operation, Outlook, Run};
 use crate::client::{Collection, LockDomain, Params, path};
 use crate::explain::explain;
-use crate::framework::{Failure, Path};
+use crate::framework::{Cause, Failure, Path};
 
 impl Operation for NotificationTest {
     type Found = ();
@@ -27,7 +27,7 @@ impl Operation for NotificationTest {
         } else {
             let text =
                 format!("{name}: there is no such target. The targets are {}. Nothing was sent.", names.join(", "));
-            vec![Failure::refused(text).at(Path::attribute("target"))]
+            vec![Failure::new(Cause::Absent, text).at(Path::attribute("target"))]
         };
         Ok(Outlook { steps: vec![format!("Send a test message through the target {name}.")], refusals, found: () })
     }

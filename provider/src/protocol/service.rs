@@ -3,13 +3,18 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use futures_util::StreamExt;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio_stream::wrappers::UnboundedReceiverStream;
 use tokio_util::task::TaskTracker;
 use tonic::codegen::BoxStream;
 use tonic::{Request, Response, Status};
 use tracing::Instrument;
 
 use super::guard::{Crash, guard};
-use super::rpc::{Backend, Failed, Rpc};
+use super::rpc::{Backend, Failed, Invocation, Rpc};
+use super::tfplugin5::invoke_action::event::Type;
 use super::tfplugin5::provider_server::{Provider as Calls, ProviderServer};
 use super::{MESSAGE_LIMIT, tfplugin5 as wire};
 use crate::framework::{Diagnostics, Provider};
@@ -45,12 +50,28 @@ impl Service {
     /// Runs a call in a task of its own, so that it runs to its end even if core is gone: the edit of a file is
     /// completed.
     async fn call<R: Rpc>(&self, request: Request<R>) -> Result<Response<R::Response>, Status> {
+        let task = self.start(request.into_inner());
+        task.await.map(Response::new).map_err(|error| Status::internal(error.to_string()))
+    }
+
+    fn start<R: Rpc>(&self, request: R) -> JoinHandle<R::Response> {
         let backend = Arc::clone(&self.backend);
-        let request = request.into_inner();
         let subject = Some(request.subject()).filter(|subject| !subject.is_empty());
         let span = tracing::debug_span!("rpc", tf_rpc = R::NAME, tf_resource_type = subject);
-        let task = self.running.spawn(run(backend, request).instrument(span));
-        task.await.map(Response::new).map_err(|error| Status::internal(error.to_string()))
+        self.running.spawn(run(backend, request).instrument(span))
+    }
+
+    /// Invokes an action in a task of its own: it runs to its end even if core reads no more of its messages.
+    fn invoke(&self, request: wire::invoke_action::Request) -> BoxStream<wire::invoke_action::Event> {
+        let (events, received) = mpsc::unbounded_channel();
+        let invoked = self.start(Invocation { request, events });
+        let messages = UnboundedReceiverStream::new(received).map(Ok);
+        // The messages end when the task has dropped its sender.
+        let end = futures_util::stream::once(async {
+            invoked.await.map(Type::Completed).map_err(|error| Status::internal(error.to_string()))
+        });
+        let event = |event| wire::invoke_action::Event { r#type: Some(event) };
+        Box::pin(messages.chain(end).map(move |next| next.map(event)))
     }
 }
 
@@ -83,8 +104,6 @@ fn crashed(rpc: &str, subject: &str, crash: &Crash) -> Diagnostics {
 
 macro_rules! calls {
     ($($method:ident($message:ident)),* $(,)?) => {
-        /// Calls that are not named here are answered `Unimplemented`: core makes them only of a provider that says it
-        /// has actions.
         #[tonic::async_trait]
         impl Calls for Service {
             $(
@@ -102,6 +121,13 @@ macro_rules! calls {
             ) -> Result<Response<BoxStream<wire::list_resource::Event>>, Status> {
                 let events = self.call(request).await?.into_inner();
                 Ok(Response::new(Box::pin(tokio_stream::iter(events.into_iter().map(Ok)))))
+            }
+
+            async fn invoke_action(
+                &self,
+                request: Request<wire::invoke_action::Request>,
+            ) -> Result<Response<BoxStream<wire::invoke_action::Event>>, Status> {
+                Ok(Response::new(self.invoke(request.into_inner())))
             }
         }
     };
@@ -130,5 +156,7 @@ calls! {
     close_ephemeral_resource(close_ephemeral_resource),
     get_functions(get_functions),
     call_function(call_function),
+    validate_action_config(validate_action_config),
+    plan_action(plan_action),
     stop(stop),
 }

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "tests may unwrap")]
 
+mod actions;
 mod objects;
 #[path = "../small/mod.rs"]
 mod small;
@@ -43,6 +44,7 @@ async fn metadata_names_everything() {
     assert_eq!(metadata.data_sources[0].type_name, "pve_echo");
     let lists: Vec<_> = metadata.list_resources.into_iter().map(|list| list.type_name).collect();
     assert_eq!(lists, [PVE_THING]);
+    assert_eq!(metadata.actions[0].type_name, "pve_ring");
     let capabilities = metadata.server_capabilities.unwrap();
     assert!(capabilities.plan_destroy && capabilities.get_provider_schema_optional && capabilities.move_resource_state);
 }

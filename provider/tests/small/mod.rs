@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, dead_code, reason = "tests may unwrap, and each test binary uses a part of this")]
 
+pub mod ring;
 pub mod wire;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
 use pve_schemas_macros::tf_block;
+use ring::{Ring, RingBlock};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use terraform_provider_pve::framework::{
@@ -27,7 +29,8 @@ pub fn provider(folder: PathBuf) -> Provider {
     Provider::new(
         Box::new(Block { folder: folder.clone(), schema: Schema::of::<ProviderBlock>(Role::Provider) }),
         vec![resource("pve_thing", false), resource("pve_crashing", true)],
-        vec![Box::new(Echo { folder, schema: Schema::of::<EchoBlock>(Role::DataSource) })],
+        vec![Box::new(Echo { folder: folder.clone(), schema: Schema::of::<EchoBlock>(Role::DataSource) })],
+        vec![Box::new(Ring { folder, schema: Schema::of::<RingBlock>(Role::Action) })],
     )
 }
 

@@ -33,7 +33,7 @@ pub fn run(workspace: &Workspace, args: &Args) -> Outcome {
 /// # Errors
 /// An example can't be read.
 pub fn generate(workspace: &Workspace, catalogue: &Catalogue) -> io::Result<Generated> {
-    let mut generated = Generated::owning(&["docs/resources", "docs/data-sources"]);
+    let mut generated = Generated::owning(&["docs/resources", "docs/data-sources", "docs/actions"]);
     if let Some(schema) = &catalogue.provider {
         let example = workspace.text("examples/provider/provider.tf")?;
         let overview = overview::overview(catalogue, &guides(workspace)?) + &privileges::overview();
@@ -50,6 +50,10 @@ pub fn generate(workspace: &Workspace, catalogue: &Catalogue) -> io::Result<Gene
         let example = workspace.text(&format!("examples/data-sources/{}/data-source.tf", entry.name))?;
         let text = page::data_source(entry, example.as_deref());
         generated.file(format!("docs/data-sources/{}.md", entry.short_name()), text);
+    }
+    for entry in &catalogue.actions {
+        let example = workspace.text(&format!("examples/actions/{}/action.tf", entry.name))?;
+        generated.file(format!("docs/actions/{}.md", entry.short_name()), page::action(entry, example.as_deref()));
     }
     Ok(generated)
 }

@@ -1,4 +1,4 @@
-//! The links of the first page: guides, resources and data sources, each with one sentence.
+//! The links of the first page: guides, resources, data sources and actions, each with one sentence.
 
 use crate::catalogue::{Catalogue, Entry};
 
@@ -28,6 +28,7 @@ pub fn overview(catalogue: &Catalogue, guides: &[Guide]) -> String {
     }
     text += &table("Resources", "resources", &catalogue.resources);
     text += &table("Data sources", "data-sources", &catalogue.data_sources);
+    text += &table("Actions", "actions", &catalogue.actions);
     text
 }
 
@@ -50,7 +51,7 @@ mod tests {
         let guide = "---\npage_title: \"A b\"\ndescription: |-\n  What c\n  is.\n---\n\n# A b\n";
         assert_eq!(Guide::parse("a-b", &guide.replace('\n', " ")), None);
         let guide = Guide::parse("a-b", guide).unwrap();
-        let catalogue = Catalogue { provider: None, resources: Vec::new(), data_sources: Vec::new() };
+        let catalogue = Catalogue::default();
         let text = overview(&catalogue, &[guide]);
         assert!(text.contains("- [A b](guides/a-b.md): What c is.\n"), "{text}");
     }

@@ -3,7 +3,7 @@
 use pve_schemas::data::HaReadiness;
 use pve_schemas::noun::Noun;
 use terraform_provider_pve::framework::{Schema, Type};
-use terraform_provider_pve::privileges::{Need, of_data_source, of_resource};
+use terraform_provider_pve::privileges::{Need, of_action, of_data_source, of_resource};
 
 use super::{attributes, privileges, readiness};
 use crate::catalogue::Entry;
@@ -57,6 +57,11 @@ fn identity(schema: &Schema, id: &str) -> Option<String> {
 pub fn data_source(entry: &Entry, example: Option<&str>) -> String {
     let page = noun(entry, "Data Source", example, of_data_source(&entry.name));
     if entry.name == HaReadiness::NAME { page + &readiness::section() } else { page }
+}
+
+/// The page of an action.
+pub fn action(entry: &Entry, example: Option<&str>) -> String {
+    noun(entry, "Action", example, of_action(&entry.name))
 }
 
 fn noun(entry: &Entry, kind: &str, example: Option<&str>, needs: &[Need]) -> String {

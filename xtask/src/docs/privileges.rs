@@ -1,8 +1,8 @@
 //! What a user or token needs, from the provider's own table: on each page, and for all of it on the first.
 
-use terraform_provider_pve::privileges::{DATA_SOURCES, Feature, Need, RESOURCES, Release, of_everything};
+use terraform_provider_pve::privileges::{ACTIONS, DATA_SOURCES, Feature, Need, RESOURCES, Release, of_everything};
 
-/// The section of one page; `needs` are those of its resource or data source.
+/// The section of one page; `needs` are those of its resource, data source or action.
 pub fn section(needs: &[Need]) -> String {
     if needs.is_empty() {
         return "\n## Privileges\n\nIt needs no privilege: any user or token that can log in is sufficient.\n"
@@ -19,17 +19,17 @@ pub fn section(needs: &[Need]) -> String {
 /// The section of the first page.
 pub fn overview() -> String {
     let mut text = String::from(
-        "\n## Privileges\n\nThe user or token needs the privileges of the resources and data sources in use. A \
+        "\n## Privileges\n\nThe user or token needs the privileges of the resources, data sources and actions in use. A \
          privilege that is granted on `/` applies to all guests, nodes and storages. The plan warns of missing \
          ones.\n\n| name | privileges |\n|---|---|\n",
     );
-    for (folder, features) in [("resources", RESOURCES), ("data-sources", DATA_SOURCES)] {
+    for (folder, features) in [("resources", RESOURCES), ("data-sources", DATA_SOURCES), ("actions", ACTIONS)] {
         for feature in features {
             text += &row(folder, feature);
         }
     }
     text + &format!(
-        "\nThis role has the privileges of all resources and data sources, for a token without privilege separation, \
+        "\nThis role has the privileges of all resources, data sources and actions, for a token without privilege separation, \
          on a node of PVE 9:\n\n```shell\npveum role add Terraform --privs \"{}\"\npveum user add \
          automation@pve\npveum acl modify / --users automation@pve --roles Terraform\npveum user token add \
          automation@pve terraform --privsep 0\n```\n\nOn PVE 8 the role is:\n\n```shell\npveum role add Terraform \
@@ -41,7 +41,11 @@ pub fn overview() -> String {
 
 fn row(folder: &str, feature: &Feature) -> String {
     let short = feature.name.trim_start_matches("pve_");
-    let kind = if folder == "resources" { "" } else { " (data source)" };
+    let kind = match folder {
+        "resources" => "",
+        "data-sources" => " (data source)",
+        _ => " (action)",
+    };
     let needs =
         feature.needs.iter().map(|need| format!("`{}` on `{}`{}", need.privilege, need.on.pattern(), on_release(need)));
     let needs: Vec<String> = needs.collect();
@@ -74,7 +78,7 @@ mod tests {
     #[test]
     fn the_first_page_has_a_line_for_everything() {
         let text = overview();
-        for feature in RESOURCES.iter().chain(DATA_SOURCES) {
+        for feature in RESOURCES.iter().chain(DATA_SOURCES).chain(ACTIONS) {
             assert!(text.contains(&format!("[`{}`]", feature.name)), "{}", feature.name);
         }
     }

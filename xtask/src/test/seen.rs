@@ -13,13 +13,15 @@ pub struct Seen {
     ignored: u64,
     /// Reason and name.
     skipped: BTreeSet<(String, String)>,
-    /// Those of them that the test runner takes for passed.
+    /// Reason and name of those that need what few machines have.
+    not_run_here: BTreeSet<(String, String)>,
+    /// Those of all these that the test runner takes for passed.
     returned: BTreeSet<String>,
 }
 
 impl Seen {
-    /// Adds a line such as `test result: ok. 12 passed; 0 failed; 1 ignored; …`, `test a::b ... ignored, WHY` or
-    /// `skipped a::b: WHY`; other lines are skipped.
+    /// Adds a line such as `test result: ok. 12 passed; 0 failed; 1 ignored; …`, `test a::b ... ignored, WHY`,
+    /// `skipped a::b: WHY` or `not run here a::b: WHY`; other lines are skipped.
     pub fn add(&mut self, line: &str) {
         if let Some(counts) = line.strip_prefix("test result: ") {
             return self.add_counts(counts);
@@ -30,6 +32,9 @@ impl Seen {
         } else if let Some((name, reason)) = line.strip_prefix("skipped ").and_then(|line| line.split_once(": ")) {
             self.skipped.insert((reason.to_owned(), name.to_owned()));
             // One test may say it of several clusters.
+            self.returned.insert(name.to_owned());
+        } else if let Some((name, reason)) = line.strip_prefix("not run here ").and_then(|line| line.split_once(": ")) {
+            self.not_run_here.insert((reason.to_owned(), name.to_owned()));
             self.returned.insert(name.to_owned());
         }
     }
@@ -54,17 +59,20 @@ impl Seen {
     /// # Errors
     /// `to` can't be written to.
     pub fn print(&self, to: &mut impl Write) -> io::Result<()> {
-        let mut last = None;
-        for (reason, name) in &self.skipped {
-            if last != Some(reason) {
-                writeln!(to, "skipped: {reason}")?;
-                last = Some(reason);
+        for (what, tests) in [("skipped", &self.skipped), ("not run here", &self.not_run_here)] {
+            let mut last = None;
+            for (reason, name) in tests {
+                if last != Some(reason) {
+                    writeln!(to, "{what}: {reason}")?;
+                    last = Some(reason);
+                }
+                writeln!(to, "  {name}")?;
             }
-            writeln!(to, "  {name}")?;
         }
-        let Self { failed, skipped, .. } = self;
+        let Self { failed, skipped, not_run_here, .. } = self;
         let passed = self.passed.saturating_sub(self.returned.len() as u64);
-        writeln!(to, "tests: {passed} passed, {failed} failed, {} skipped", skipped.len())
+        write!(to, "tests: {passed} passed, {failed} failed, {} skipped", skipped.len())?;
+        if not_run_here.is_empty() { writeln!(to) } else { writeln!(to, ", {} not run here", not_run_here.len()) }
     }
 
     /// # Errors
@@ -116,6 +124,21 @@ mod tests {
              tests: 11 passed, 0 failed, 2 skipped\n"
         );
         assert_eq!(seen.complete().unwrap_err().to_string(), "2 tests were skipped");
+    }
+
+    #[test]
+    fn tests_of_what_few_machines_have_are_listed_apart() {
+        let line = "not run here actions::a: needs Terraform 1.14 or later";
+        let seen =
+            seen(&["test actions::a ... ok", line, "test result: ok. 3 passed; 0 failed; 0 ignored; 0 measured"]);
+        let mut text = Vec::new();
+        seen.print(&mut text).unwrap();
+        assert_eq!(
+            String::from_utf8(text).unwrap(),
+            "not run here: needs Terraform 1.14 or later\n  actions::a\n\
+             tests: 2 passed, 0 failed, 0 skipped, 1 not run here\n"
+        );
+        assert!(seen.complete().is_ok());
     }
 
     #[test]

@@ -173,6 +173,26 @@ const LAYERS: &[Layer] = &[
         because: "operations use framework and client, and have no wire code of their own",
     },
     Layer {
+        at: "provider/src/operations/",
+        may: &[
+            "terraform_provider_pve::call",
+            "terraform_provider_pve::framework",
+            "terraform_provider_pve::client",
+            "terraform_provider_pve::ssh",
+            "pve_ha_manager",
+            "terraform_provider_pve::simulation",
+            "terraform_provider_pve::readiness",
+            "terraform_provider_pve::data_sources",
+            "terraform_provider_pve::resources",
+            "terraform_provider_pve::session",
+            "terraform_provider_pve::explain",
+            "terraform_provider_pve::privileges",
+            "pve_schemas",
+        ],
+        never: WIRE,
+        because: "operations use framework and client, and have no wire code of their own",
+    },
+    Layer {
         at: "provider/src/preflight/",
         may: &[
             "terraform_provider_pve::call",

@@ -22,7 +22,8 @@ pub fn findings(workspace: &Workspace, catalogue: &Catalogue) -> io::Result<Vec<
     let mut findings = Vec::new();
 
     for (file, line, name) in &nouns {
-        if !catalogue.resources.iter().chain(&catalogue.data_sources).any(|entry| entry.name == *name) {
+        let Catalogue { resources, data_sources, actions, .. } = catalogue;
+        if !resources.iter().chain(data_sources).chain(actions).any(|entry| entry.name == *name) {
             findings.push(Finding::new(file, *line, format!("{name} has no line in {REGISTRY}")));
         }
     }
@@ -33,6 +34,12 @@ pub fn findings(workspace: &Workspace, catalogue: &Catalogue) -> io::Result<Vec<
         .chain(catalogue.data_sources.iter().map(|entry| {
             (entry, "docs/data-sources", format!("examples/data-sources/{}/data-source.tf", entry.name), "data")
         }))
+        .chain(
+            catalogue
+                .actions
+                .iter()
+                .map(|entry| (entry, "docs/actions", format!("examples/actions/{}/action.tf", entry.name), "action")),
+        )
     {
         let Entry { name, .. } = entry;
         if !nouns.iter().any(|(_, _, noun)| noun == name) {

@@ -75,6 +75,7 @@ impl Things {
             Box::new(Block(Schema::of::<Nothing>(Role::Provider))),
             vec![Box::new(self.clone())],
             Vec::<Box<dyn DataSource>>::new(),
+            Vec::new(),
         )
     }
 

@@ -9,8 +9,10 @@ mod get_metadata;
 mod get_resource_identity_schemas;
 mod get_schema;
 mod import_resource_state;
+mod invoke_action;
 mod list_resource;
 mod move_resource_state;
+mod plan_action;
 mod plan_resource_change;
 mod prepare_provider_config;
 mod read_data_source;
@@ -18,11 +20,14 @@ mod read_resource;
 mod stop;
 mod upgrade_resource_identity;
 mod upgrade_resource_state;
+mod validate_action_config;
 mod validate_data_source_config;
 mod validate_list_resource_config;
 mod validate_resource_type_config;
 
 use std::sync::{LazyLock, OnceLock};
+
+pub(super) use invoke_action::Invocation;
 
 use super::tfplugin5::{ServerCapabilities, get_provider_schema};
 use crate::framework::{Diagnostics, Provider};
@@ -51,7 +56,7 @@ pub(super) trait Rpc: Send + Sync + 'static {
     /// The method's name in the protocol.
     const NAME: &'static str;
 
-    /// The resource type or data source it is about.
+    /// The resource type, data source or action it is about.
     fn subject(&self) -> &str {
         ""
     }
