@@ -44,7 +44,7 @@ enum Action {
     },
     /// Change a guest without an API call
     Guest {
-        /// `fail` makes every start fail, `cure` ends that
+        /// `fail` makes every start fail, `fail-migration` every migration, `cure` ends both
         action: GuestAction,
         /// VMID of the guest
         vmid: u32,
@@ -251,9 +251,10 @@ enum Mode {
 }
 
 #[derive(Clone, Copy, Serialize, ValueEnum)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 enum GuestAction {
     Fail,
+    FailMigration,
     Cure,
     Move,
     Remove,

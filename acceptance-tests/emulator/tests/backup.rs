@@ -62,7 +62,7 @@ fn each_node_backs_up_its_own_guests_when_the_job_is_due() {
 #[test]
 fn a_run_fails_if_one_backup_does() {
     let cluster = with_job(json!({"id": "nightly", "schedule": "02:00", "vmid": "100,101,999"}));
-    cluster.world().backup.failing.insert(101, pve_emulator::api::backup::Failing::Always);
+    cluster.world().backup.failing.add(101, pve_emulator::world::Failing::Always);
     assert!(pve_emulator::api::backup::run_now(&mut cluster.world(), "nightly"));
     cluster.world().advance(60.0);
     let ran = runs(&cluster);

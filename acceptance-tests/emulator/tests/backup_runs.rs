@@ -4,12 +4,12 @@
 
 mod support;
 
-use pve_emulator::api::backup::{Failing, list_runs, run_now};
+use pve_emulator::api::backup::{list_runs, run_now};
 use pve_emulator::api::notifications::outbox::Record;
 use pve_emulator::clock::Clock;
 use pve_emulator::pipeline::Cluster;
 use pve_emulator::route::Method;
-use pve_emulator::world::Pve;
+use pve_emulator::world::{Failing, Pve};
 use pve_emulator::{Initial, Seed};
 use serde_json::{Value, json};
 
@@ -237,7 +237,7 @@ fn a_run_at_once_has_the_guests_of_its_node_only() {
 #[test]
 fn the_next_backup_fails_or_all_do() {
     let cluster = with_job(json!({"id": "nightly", "schedule": "02:00", "vmid": "100"}));
-    cluster.world().backup.failing.insert(100, Failing::Once);
+    cluster.world().backup.failing.add(100, Failing::Once);
     cluster.world().advance(UNTIL_TWO);
     cluster.world().advance(86_400.0);
     assert_eq!(runs(&cluster), [ran("pve1", &[100], "job errors"), ran("pve1", &[100], "OK")]);

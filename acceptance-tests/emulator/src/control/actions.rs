@@ -6,11 +6,11 @@ use serde_json::{Map, Value, json};
 
 use super::faults::Fault;
 use super::{machines, notifications, upkeep};
-use crate::api::backup::{self, Failing};
+use crate::api::backup;
 use crate::route::Method;
 use crate::server::Shared;
 use crate::world::seed::{Initial, Seed};
-use crate::world::{NotEmulated, Version, World};
+use crate::world::{Failing, NotEmulated, Version, World};
 
 pub(super) type Outcome = Result<Value, String>;
 
@@ -124,12 +124,15 @@ struct OfGuest {
     vmid: u32,
     #[serde(default)]
     node: Option<String>,
+    #[serde(default)]
+    once: bool,
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 enum GuestAction {
     Fail,
+    FailMigration,
     Cure,
     Move,
     Remove,
@@ -142,7 +145,14 @@ fn guest(shared: &Shared, of: &OfGuest) -> Outcome {
     let Some(guest) = world.guests.get_mut(&of.vmid) else { return Err(format!("no such guest: {}", of.vmid)) };
     match of.action {
         GuestAction::Fail => guest.start_fails = true,
-        GuestAction::Cure => guest.start_fails = false,
+        GuestAction::FailMigration => {
+            let how = if of.once { Failing::Once } else { Failing::Always };
+            world.failing_moves.add(of.vmid, how);
+        }
+        GuestAction::Cure => {
+            guest.start_fails = false;
+            world.failing_moves.cure(of.vmid);
+        }
         GuestAction::Move => {
             let node = of.node.as_deref().ok_or("move needs a node")?;
             known(&world, node)?;
@@ -196,9 +206,9 @@ fn backups(shared: &Shared, of: Backup) -> Outcome {
         Backup::Fail { vmid, .. } if !world.guests.contains_key(&vmid) => return Err(format!("no such guest: {vmid}")),
         Backup::Fail { vmid, once } => {
             let how = if once { Failing::Once } else { Failing::Always };
-            world.backup.failing.insert(vmid, how);
+            world.backup.failing.add(vmid, how);
         }
-        Backup::Cure { vmid } => drop(world.backup.failing.remove(&vmid)),
+        Backup::Cure { vmid } => world.backup.failing.cure(vmid),
         Backup::Runs => return Ok(json!({"runs": backup::list_runs(&world)})),
         Backup::Run { job } if !backup::run_now(&mut world, &job) => {
             return Err(format!("no such backup job: {job}"));

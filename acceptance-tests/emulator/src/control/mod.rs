@@ -8,7 +8,7 @@
 //! | `certificate` | – | the certificate that is served is renewed by the cluster's own authority |
 //! | `disk` | `{"node":NAME,"full":BOOL}` | the disks of a node are full, or have space again |
 //! | `restore-guest` | as in a seed | a guest is created, or restored from a backup |
-//! | `guest` | `{"action":"fail"\|"cure"\|"move"\|"remove"\|"start"\|"stop","vmid":N,"node":NAME?}` | changes a guest behind the API |
+//! | `guest` | `{"action":"fail"\|"fail-migration"\|"cure"\|"move"\|"remove"\|"start"\|"stop","vmid":N,"node":NAME?,"once":BOOL?}` | changes a guest behind the API; makes its starts or migrations fail |
 //! | `backup` | `{"action":"fail","vmid":N,"once":BOOL?}`, `{"action":"cure","vmid":N}`, `{"action":"run","job":ID}` or `{"action":"runs"}` | makes all backups of a guest fail, or the next one; makes them work again; runs a job at once; lists the runs |
 //! | `storage` | `{"storage":ID,"online":BOOL,"node":NAME?}` | a node, or all, lose a storage or have it again |
 //! | `reboot` | `{"node":NAME}` | a node boots again: services that are enabled, the watchdog module that is configured |

@@ -3,7 +3,7 @@
 use pve_ha_manager::environment::{Action, Progress};
 
 use super::Shared;
-use crate::world::tasks::{Effect, NewTask};
+use crate::world::tasks::{Effect, Move, NewTask};
 use crate::world::{Guest, GuestKind, World};
 
 /// Seconds the tasks take.
@@ -98,7 +98,7 @@ impl Shared {
                     world.stop_guest(vmid);
                 }
                 let kind = if prefix == "qm" { "qmigrate" } else { "vzmigrate" };
-                (kind.to_owned(), MOVE, Effect::Migrate(vmid, target.to_owned()))
+                (kind.to_owned(), MOVE, Effect::Migrate(Move { vmid, target: target.to_owned(), restart: false }))
             }
         };
         let (id, user, log) = (vmid.to_string(), "root@pam", Vec::new());

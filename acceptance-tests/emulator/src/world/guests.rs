@@ -144,6 +144,15 @@ impl World {
         }
     }
 
+    /// `check_lock`: a guest that is migrated is locked.
+    ///
+    /// # Errors
+    /// `VM is locked (migrate)`
+    pub fn check_guest_lock(&self, vmid: u32) -> Result<(), String> {
+        let label = self.guests.get(&vmid).map_or("VM", |guest| guest.kind.label());
+        if self.tasks.migrates(vmid) { Err(format!("{label} is locked (migrate)")) } else { Ok(()) }
+    }
+
     /// Stops a guest at once.
     pub fn stop_guest(&mut self, vmid: u32) {
         if let Some(guest) = self.guests.get_mut(&vmid) {

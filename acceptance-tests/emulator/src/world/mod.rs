@@ -8,6 +8,7 @@ pub mod access;
 pub mod corosync;
 pub mod disk;
 pub mod errno;
+mod failing;
 pub mod files;
 pub mod guests;
 pub mod locks;
@@ -32,6 +33,7 @@ use crate::section_config::{Cache, Sections};
 
 pub use access::Access;
 pub use corosync::{Algorithm, Qdevice};
+pub use failing::{Failing, Failures};
 pub use guests::{Guest, GuestKind};
 pub use machines::Machine;
 pub use nodes::Node;
@@ -79,6 +81,8 @@ pub struct World {
     pub replication: crate::api::replication::State,
     /// The state of the backup jobs on the nodes.
     pub backup: crate::api::backup::State,
+    /// The guests whose migrations fail part-way.
+    pub failing_moves: Failures,
     /// Notifications on their way, and what became of the others.
     pub notifications: crate::api::notifications::outbox::State,
     /// Storages that can't be reached, with the nodes that can't reach them.

@@ -78,6 +78,7 @@ impl World {
                 guest.stopped();
             }
             crate::api::backup::node_lost(self, node);
+            self.tasks.node_lost(node, now as i64);
             if self.answering_node == node
                 && let Some(other) = self.nodes.values().find(|n| n.up)
             {

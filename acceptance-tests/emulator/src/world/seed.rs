@@ -190,6 +190,7 @@ impl Seed {
             crm: Crm::default(),
             replication: crate::api::replication::State::default(),
             backup: crate::api::backup::State::default(),
+            failing_moves: Default::default(),
             notifications: crate::api::notifications::outbox::State::default(),
             offline_storages: Default::default(),
             sections: Default::default(),
@@ -301,6 +302,9 @@ pub(crate) fn guest(seed: &Map<String, Value>, now: f64) -> Option<Guest> {
             None => {}
         }
     }
+    let meta = ["vmid", "type", "node", "status", "name"];
+    let others = seed.iter().filter(|(key, _)| !order.contains(&key.as_str()) && !meta.contains(&key.as_str()));
+    config.extend(others.map(|(key, value)| (key.clone(), crate::schema::check::perl_text(value))));
     let mut guest = Guest {
         vmid,
         kind,
@@ -322,7 +326,7 @@ pub(crate) fn guest(seed: &Map<String, Value>, now: f64) -> Option<Guest> {
 }
 
 /// The bytes of `size=4G` in a volume.
-fn disk_size(volume: &str) -> Option<u64> {
+pub(crate) fn disk_size(volume: &str) -> Option<u64> {
     let size = volume.split(',').find_map(|part| part.strip_prefix("size="))?;
     let digits = size.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let unit = match &size[digits.len()..] {

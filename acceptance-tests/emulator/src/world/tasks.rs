@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use super::World;
+use crate::api::nodes::migration::{Aborted, Report};
 use crate::api::replication::turning;
 use crate::api::{backup, ha};
 
@@ -18,7 +19,9 @@ pub enum Effect {
     /// The guest is stopped.
     Stop(u32),
     /// The guest is on that node.
-    Migrate(u32, String),
+    Migrate(Move),
+    /// It was a migration that can't be made.
+    FailMove(Aborted),
     /// The guest is gone, and with it, if so asked, what else is configured for it.
     Destroy {
         vmid: u32,
@@ -38,6 +41,15 @@ pub enum Effect {
     },
     /// It fails with this text.
     Fail(String),
+}
+
+/// A guest on its way.
+#[derive(Clone, Debug)]
+pub struct Move {
+    pub vmid: u32,
+    pub target: String,
+    /// It ran, was stopped for the move, and is started again.
+    pub restart: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -83,6 +95,22 @@ impl Tasks {
     #[must_use]
     pub fn find(&self, upid: &str) -> Option<&Task> {
         self.list.iter().find(|task| task.upid == upid)
+    }
+
+    /// Whether a migration of the guest is going on.
+    #[must_use]
+    pub fn migrates(&self, vmid: u32) -> bool {
+        let is_that = |task: &Task| matches!(&task.effect, Effect::Migrate(moving) if moving.vmid == vmid);
+        self.list.iter().any(|task| task.status.is_none() && is_that(task))
+    }
+
+    /// A node loses power: its tasks end without a result.
+    pub fn node_lost(&mut self, node: &str, now: i64) {
+        let running = self.list.iter().filter(|task| task.node == node && task.status.is_none());
+        let running: Vec<String> = running.map(|task| task.upid.clone()).collect();
+        for upid in running {
+            self.abort(&upid, now);
+        }
     }
 
     /// Ends a running task by force.
@@ -144,15 +172,31 @@ impl World {
     }
 }
 
+/// How a task ends.
+#[derive(Debug, Default)]
+struct Ending {
+    /// More lines of its log.
+    lines: Vec<String>,
+    error: Option<String>,
+}
+
+impl From<Result<(), String>> for Ending {
+    fn from(result: Result<(), String>) -> Self {
+        Self { lines: Vec::new(), error: result.err() }
+    }
+}
+
 /// Finishes the tasks that are due.
 pub(super) fn tick(world: &mut World, second: i64) {
     while let Some(i) = world.tasks.list.iter().rposition(|t| t.status.is_none() && t.end <= second) {
         let effect = std::mem::replace(&mut world.tasks.list[i].effect, Effect::None);
-        let outcome = apply(world, effect);
+        let started = world.tasks.list[i].starttime;
+        let ending = apply(world, effect, started);
         let task = &mut world.tasks.list[i];
-        let (status, line) = match outcome {
-            Ok(()) => ("OK".to_owned(), "TASK OK".to_owned()),
-            Err(error) => (error.clone(), format!("TASK ERROR: {error}")),
+        task.log.extend(ending.lines);
+        let (status, line) = match ending.error {
+            None => ("OK".to_owned(), "TASK OK".to_owned()),
+            Some(error) => (error.clone(), format!("TASK ERROR: {error}")),
         };
         task.status = Some(status);
         task.log.push(line);
@@ -168,26 +212,56 @@ fn ha_command(effect: &Effect) -> Option<String> {
 }
 
 /// Moves a guest's configuration, and its replication jobs along with it.
-fn migrate(world: &mut World, vmid: u32, to: &str) {
-    let Some(from) = world.guests.get(&vmid).map(|guest| guest.node.clone()) else { return };
-    world.move_guest(vmid, to);
-    turning::migrated(world, vmid, &from, to);
+fn migrate(world: &mut World, moving: &Move, started: i64) -> Ending {
+    let Move { vmid, target, restart } = moving;
+    let mut report = Report::new(started);
+    let now = world.now();
+    let Some(from) = world.guests.get(vmid).map(|guest| guest.node.clone()) else {
+        return Err(format!("guest {vmid} is gone")).into();
+    };
+    if !world.is_up(target) || world.failing_moves.meets(*vmid) {
+        if *restart {
+            report.add(now, "start container on source node");
+            world.start_guest(*vmid);
+        }
+        let error = report.abort(now, &Aborted::Late("online migrate failure - aborting".to_owned()));
+        return Ending { lines: report.lines, error: Some(error) };
+    }
+    world.move_guest(*vmid, target);
+    turning::migrated(world, *vmid, &from, target);
+    if *restart {
+        report.add(now, "start container on target node");
+        world.start_guest(*vmid);
+    }
+    report.finish(now);
+    Ending { lines: report.lines, error: None }
 }
 
-fn apply(world: &mut World, effect: Effect) -> Result<(), String> {
+fn apply(world: &mut World, effect: Effect, started: i64) -> Ending {
+    match effect {
+        Effect::Migrate(moving) => migrate(world, &moving, started),
+        Effect::FailMove(why) => {
+            let mut report = Report::new(started);
+            let error = report.abort(world.now(), &why);
+            Ending { lines: report.lines, error: Some(error) }
+        }
+        other => act(world, other).into(),
+    }
+}
+
+fn act(world: &mut World, effect: Effect) -> Result<(), String> {
     // What is asked of the HA managers is asked by their own program, which can't write anything without quorum.
     if let (false, Some(arguments)) = (world.is_quorate(), ha_command(&effect)) {
         return Err(format!("command 'ha-manager {arguments}' failed: exit code 13"));
     }
     match effect {
-        Effect::None => {}
+        Effect::None | Effect::Migrate(_) | Effect::FailMove(_) => {}
         Effect::Start(vmid) if !world.start_guest(vmid) => {
             let label = world.guests.get(&vmid).map_or("VM", |g| g.kind.label());
             return Err(format!("start failed: {label} {vmid} cannot be started"));
         }
         Effect::Start(_) => {}
         Effect::Stop(vmid) => world.stop_guest(vmid),
-        Effect::Migrate(vmid, node) => migrate(world, vmid, &node),
         Effect::Destroy { vmid, purge } => {
             let sid = world.remove_guest(vmid).map(|guest| guest.sid());
             world.leave_pools(vmid);

@@ -28,7 +28,7 @@ mod state;
 pub use jobs::list_all;
 pub(crate) use run::end;
 pub use scheduler::{run_now, tick};
-pub use state::{Failing, Record, State, list_runs, node_lost};
+pub use state::{Record, State, list_runs, node_lost};
 
 use crate::route::Route;
 use crate::world::Pve;

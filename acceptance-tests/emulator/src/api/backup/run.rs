@@ -125,7 +125,7 @@ fn plan(world: &mut World, run: &Run<'_>, guests: &[u32], gone: &[u32]) -> Plan 
     for vmid in own {
         let error = match gone.contains(&vmid) {
             true => Some(format!("unable to find VM '{vmid}'")),
-            false => world.backup.fails(vmid).then(|| "backup storage is not available".to_owned()),
+            false => world.backup.failing.meets(vmid).then(|| "backup storage is not available".to_owned()),
         };
         log.extend(guest_log(world, vmid, error.as_deref()));
         let name = world.guests.get(&vmid).map(|guest| guest.name.clone()).unwrap_or_default();

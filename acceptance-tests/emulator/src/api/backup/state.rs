@@ -4,26 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use crate::world::World;
+use crate::world::{Failures, World};
 
 /// The state of backups that is in no file of the cluster.
 #[derive(Debug, Default)]
 pub struct State {
     /// The failures of backups of guests.
-    pub failing: BTreeMap<u32, Failing>,
+    pub failing: Failures,
     /// The runs so far, the oldest first.
     pub runs: Vec<Record>,
     pub(super) down: BTreeSet<String>,
     nodes: BTreeMap<String, BTreeMap<String, Known>>,
-}
-
-/// How often backups of a guest fail.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Failing {
-    /// The next one.
-    Once,
-    /// Each one.
-    Always,
 }
 
 /// A run of `vzdump` on a node.
@@ -54,15 +45,6 @@ impl State {
     /// The state of the jobs on a node, by id.
     pub(super) fn of_node(&mut self, node: &str) -> &mut BTreeMap<String, Known> {
         self.nodes.entry(node.to_owned()).or_default()
-    }
-
-    /// Whether a backup of the guest that begins now fails.
-    pub(super) fn fails(&mut self, vmid: u32) -> bool {
-        match self.failing.get(&vmid) {
-            Some(Failing::Once) => self.failing.remove(&vmid).is_some(),
-            Some(Failing::Always) => true,
-            None => false,
-        }
     }
 }
 

@@ -69,6 +69,9 @@ pub(in crate::api) fn guest(world: &World, guest: &Guest) -> Map<String, Value> 
     row.insert("netout".into(), if_running(4096));
     row.insert("diskread".into(), if_running(65_536));
     row.insert("diskwrite".into(), if_running(65_536));
+    if world.tasks.migrates(guest.vmid) {
+        row.insert("lock".into(), json!("migrate"));
+    }
     row
 }
 

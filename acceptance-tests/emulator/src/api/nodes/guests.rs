@@ -8,7 +8,7 @@ use super::figures;
 use crate::api::{ha, replication};
 use crate::error::{ApiError, ApiResult};
 use crate::route::{Call, Permission, Route};
-use crate::schema::formats::{Format, NODE, VMID};
+use crate::schema::formats::{Format, VMID};
 use crate::schema::{Prop, Schema};
 use crate::world::tasks::{Effect, NewTask};
 use crate::world::{Guest, GuestKind, Pve};
@@ -23,9 +23,7 @@ struct Paths {
     start: &'static str,
     stop: &'static str,
     shutdown: &'static str,
-    migrate: &'static str,
     task: &'static str,
-    migrate_task: &'static str,
 }
 
 const QEMU: Paths = Paths {
@@ -37,10 +35,7 @@ const QEMU: Paths = Paths {
     start: "/nodes/{node}/qemu/{vmid}/status/start",
     stop: "/nodes/{node}/qemu/{vmid}/status/stop",
     shutdown: "/nodes/{node}/qemu/{vmid}/status/shutdown",
-    migrate: "/nodes/{node}/qemu/{vmid}/migrate",
     task: "qm",
-    // Not `qm` and `migrate`, as the others are made.
-    migrate_task: "qmigrate",
 };
 const LXC: Paths = Paths {
     kind: GuestKind::Lxc,
@@ -51,9 +46,7 @@ const LXC: Paths = Paths {
     start: "/nodes/{node}/lxc/{vmid}/status/start",
     stop: "/nodes/{node}/lxc/{vmid}/status/stop",
     shutdown: "/nodes/{node}/lxc/{vmid}/status/shutdown",
-    migrate: "/nodes/{node}/lxc/{vmid}/migrate",
     task: "vz",
-    migrate_task: "vzmigrate",
 };
 
 pub(super) fn routes(_pve: Pve) -> Vec<Route> {
@@ -71,14 +64,6 @@ fn of_kind(paths: &'static Paths) -> Vec<Route> {
     let start = flags(guest_params(), &["skiplock", "debug"]).opt("timeout", timeout());
     let stop = flags(guest_params(), &["skiplock", "keepActive", "overrule-shutdown"]).opt("timeout", timeout());
     let shutdown = flags(guest_params(), &["skiplock", "forceStop", "keepActive"]).opt("timeout", timeout());
-    let migrate = flags(guest_params(), &["online", "restart", "force", "with-local-disks", "with-conntrack-state"])
-        .req("target", Prop::string().format(Format::One(NODE)))
-        .opt("targetstorage", Prop::string())
-        .opt("target-storage", Prop::string())
-        .opt("migration_type", Prop::choice(&["secure", "insecure"]))
-        .opt("migration_network", Prop::string())
-        .opt("bwlimit", Prop::number().min(0.0))
-        .opt("timeout", timeout());
     let destroy = flags(guest_params(), &["purge", "skiplock", "force", "destroy-unreferenced-disks"]);
     let config = flags(guest_params(), &["current"]).opt("snapshot", Prop::string());
     vec![
@@ -91,10 +76,6 @@ fn of_kind(paths: &'static Paths) -> Vec<Route> {
             .permission(power())
             .params(shutdown)
             .proxied(),
-        Route::post(paths.migrate, move |call| move_away(call, paths))
-            .permission(Permission::Check("/vms/{vmid}", &["VM.Migrate"]))
-            .params(migrate)
-            .proxied(),
         Route::delete(paths.one, move |call| remove(call, paths))
             .permission(Permission::Check("/vms/{vmid}", &["VM.Allocate"]))
             .params(destroy)
@@ -102,7 +83,8 @@ fn of_kind(paths: &'static Paths) -> Vec<Route> {
     ]
 }
 
-fn guest_params() -> Schema {
+/// The parameters of every call of one guest.
+pub(super) fn guest_params() -> Schema {
     super::node_param().req("vmid", Prop::integer().format(Format::One(VMID)))
 }
 
@@ -141,17 +123,17 @@ fn row(call: &Call<'_>, guest: &Guest) -> Map<String, Value> {
 }
 
 /// The guest the path names, if its configuration lies on that node.
-fn find<'a>(call: &'a Call<'_>, paths: &Paths) -> ApiResult<&'a Guest> {
+pub(super) fn find<'a>(call: &'a Call<'_>, kind: GuestKind) -> ApiResult<&'a Guest> {
     let (node, vmid) = (call.params.text("node"), call.params.text("vmid"));
     let guest = vmid.parse().ok().and_then(|id: u32| call.world.guests.get(&id));
-    guest.filter(|g| g.kind == paths.kind && g.node == node).ok_or_else(|| {
-        let folder = paths.kind.folder();
+    guest.filter(|g| g.kind == kind && g.node == node).ok_or_else(|| {
+        let folder = kind.folder();
         ApiError::die(format!("Configuration file 'nodes/{node}/{folder}/{vmid}.conf' does not exist"))
     })
 }
 
 fn show_config(call: &mut Call<'_>, paths: &Paths) -> ApiResult<Value> {
-    let guest = find(call, paths)?;
+    let guest = find(call, paths.kind)?;
     let mut shown = Map::new();
     for (key, value) in &guest.config {
         // Proxmox declares the memory of a VM as a property string, that of a container as an integer.
@@ -167,7 +149,7 @@ fn show_config(call: &mut Call<'_>, paths: &Paths) -> ApiResult<Value> {
 }
 
 fn status(call: &mut Call<'_>, paths: &Paths) -> ApiResult<Value> {
-    let guest = find(call, paths)?;
+    let guest = find(call, paths.kind)?;
     let mut shown = row(call, guest);
     if guest.kind == GuestKind::Qemu {
         shown.insert("qmpstatus".into(), json!(guest.status()));
@@ -178,12 +160,14 @@ fn status(call: &mut Call<'_>, paths: &Paths) -> ApiResult<Value> {
 }
 
 fn power_on(call: &mut Call<'_>, paths: &Paths) -> ApiResult<Value> {
-    let guest = find(call, paths)?.clone();
+    let guest = find(call, paths.kind)?.clone();
     if ha::is_managed(call.world, &guest.sid()) {
         let log = format!("Requesting HA start for {} {}", guest.kind.label(), guest.vmid);
         return Ok(start(call, &guest, "hastart", 1, vec![log], Effect::RequestStart(guest.sid())));
     }
-    let effect = if guest.is_running() {
+    let effect = if let Err(locked) = call.world.check_guest_lock(guest.vmid) {
+        Effect::Fail(locked)
+    } else if guest.is_running() {
         Effect::Fail(format!("{} {} already running", guest.kind.label(), guest.vmid))
     } else {
         Effect::Start(guest.vmid)
@@ -192,12 +176,15 @@ fn power_on(call: &mut Call<'_>, paths: &Paths) -> ApiResult<Value> {
 }
 
 fn power_off(call: &mut Call<'_>, paths: &Paths, how: &str) -> ApiResult<Value> {
-    let guest = find(call, paths)?.clone();
+    let guest = find(call, paths.kind)?.clone();
     if ha::is_managed(call.world, &guest.sid()) {
         let seconds = if how == "stop" { 0 } else { call.params.int("timeout").unwrap_or(60) };
         let log = format!("Requesting HA stop for {} {}", guest.kind.label(), guest.vmid);
         let command = Effect::Command(format!("stop {} {seconds}", guest.sid()));
         return Ok(start(call, &guest, "hastop", 1, vec![log], command));
+    }
+    if let Err(locked) = call.world.check_guest_lock(guest.vmid) {
+        return Ok(start(call, &guest, &format!("{}{how}", paths.task), 1, Vec::new(), Effect::Fail(locked)));
     }
     let effect = match (guest.is_running(), guest.kind) {
         (false, _) if how == "shutdown" => {
@@ -210,38 +197,8 @@ fn power_off(call: &mut Call<'_>, paths: &Paths, how: &str) -> ApiResult<Value> 
     Ok(start(call, &guest, &format!("{}{how}", paths.task), 2, Vec::new(), effect))
 }
 
-fn move_away(call: &mut Call<'_>, paths: &Paths) -> ApiResult<Value> {
-    let guest = find(call, paths)?.clone();
-    let target = call.params.text("target");
-    if target == guest.node {
-        return Err(ApiError::param("target", "target is local node."));
-    }
-    call.check_quorum()?;
-    if !call.world.nodes.contains_key(&target) {
-        return Err(ApiError::die(format!("no such cluster node '{target}'")));
-    }
-    let label = guest.kind.label();
-    if ha::is_managed(call.world, &guest.sid()) {
-        let log = format!("Requesting HA migration for {label} {} to node {target}", guest.vmid);
-        let command = Effect::Command(format!("migrate {} {target}", guest.sid()));
-        return Ok(start(call, &guest, "hamigrate", 1, vec![log], command));
-    }
-    let allowed = call.params.bool("online") == Some(true) || call.params.bool("restart") == Some(true);
-    if guest.is_running() && !allowed {
-        let how = if guest.kind == GuestKind::Qemu { "--online" } else { "--online or --restart" };
-        return Err(ApiError::die(format!("can't migrate running {label} without {how}")));
-    }
-    let log = vec![format!("starting migration of {label} {} to node '{target}'", guest.vmid)];
-    let effect = if call.world.is_up(&target) {
-        Effect::Migrate(guest.vmid, target)
-    } else {
-        Effect::Fail("migration aborted".to_owned())
-    };
-    Ok(start(call, &guest, paths.migrate_task, 5, log, effect))
-}
-
 fn remove(call: &mut Call<'_>, paths: &Paths) -> ApiResult<Value> {
-    let guest = find(call, paths)?.clone();
+    let guest = find(call, paths.kind)?.clone();
     let label = guest.kind.label();
     let purge = call.params.bool("purge") == Some(true);
     let configured = ha::files::resources(call.world).list.iter().any(|section| section.id == guest.sid());
@@ -253,6 +210,7 @@ fn remove(call: &mut Call<'_>, paths: &Paths) -> ApiResult<Value> {
         let why = format!("There is a replication job '{job}' for guest '{}' - Please remove that first.", guest.vmid);
         return Err(ApiError::die(why));
     }
+    call.world.check_guest_lock(guest.vmid).map_err(ApiError::die)?;
     if guest.is_running() {
         return Err(ApiError::die(format!("{label} {} is running - destroy failed", guest.vmid)));
     }

@@ -2,6 +2,7 @@
 
 pub(crate) mod figures;
 mod guests;
+pub(crate) mod migration;
 mod services;
 mod storage;
 pub(super) mod tasks;
@@ -24,7 +25,8 @@ pub(super) fn routes(pve: Pve) -> Vec<Route> {
             .params(node_param())
             .proxied(),
     ];
-    let parts = [own, guests::routes(pve), services::routes(), storage::routes(), tasks::routes()];
+    let parts =
+        [own, guests::routes(pve), migration::routes(pve), services::routes(), storage::routes(), tasks::routes()];
     parts.into_iter().flatten().collect()
 }
 

@@ -10,6 +10,14 @@ pub fn jobs_of(world: &World, vmid: u32) -> Vec<String> {
     jobs.filter(|id| parse_job_id(id).is_some_and(|(guest, _)| guest == vmid)).collect()
 }
 
+/// The nodes that a guest is replicated to.
+#[must_use]
+pub fn targets_of(world: &World, vmid: u32) -> Vec<String> {
+    let jobs = config::read(world).list.into_iter();
+    let own = jobs.filter(|job| parse_job_id(&job.id).is_some_and(|(guest, _)| guest == vmid));
+    own.filter(|job| job.text("remove_job").is_none()).filter_map(|job| job.text("target")).collect()
+}
+
 /// Takes a guest's jobs out of the configuration.
 ///
 /// # Errors
