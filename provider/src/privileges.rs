@@ -164,14 +164,78 @@ pub const DATA_SOURCES: &[Feature] = &[
     Feature { name: "pve_version", needs: &[] },
 ];
 
-pub const ACTIONS: &[Feature] = &[Feature {
-    name: "pve_notification_test",
-    needs: &[need(
-        "Mapping.Audit",
-        On::Notifications,
-        "read the targets and send the message; Mapping.Use on the same path is enough, too",
-    )],
-}];
+const SEE_CLUSTER: Need = need("Sys.Audit", On::Root, "read the cluster, its options and its HA configuration");
+const SEE_GUESTS: Need = need("VM.Audit", On::Guests, "see the guests");
+const SEE_NODES: Need = need("Sys.Audit", On::Node, "see the tasks and the clock of the node");
+const MOVE_GUEST: Need = need("VM.Migrate", On::Guest, "move a guest that is no HA resource");
+const ASK_HA: Need = need("Sys.Console", On::Root, "ask the HA manager");
+
+pub const ACTIONS: &[Feature] = &[
+    Feature {
+        name: "pve_backup_run",
+        needs: &[
+            need("Sys.Audit", On::Root, "read the backup job"),
+            SEE_GUESTS,
+            SEE_NODES,
+            need("VM.Backup", On::Guest, "back up the guest"),
+            need("Datastore.AllocateSpace", On::BackupStorage, "write the backups"),
+        ],
+    },
+    Feature { name: "pve_guest_migrate", needs: &[SEE_CLUSTER, SEE_GUESTS, SEE_NODES, MOVE_GUEST] },
+    Feature { name: "pve_ha_arm", needs: &[AUDIT, ASK_HA] },
+    Feature { name: "pve_ha_disarm", needs: &[AUDIT, ASK_HA] },
+    Feature { name: "pve_ha_migrate", needs: &[SEE_CLUSTER, SEE_GUESTS, SEE_NODES, ASK_HA] },
+    Feature { name: "pve_ha_relocate", needs: &[SEE_CLUSTER, SEE_GUESTS, SEE_NODES, ASK_HA] },
+    Feature {
+        name: "pve_node_evacuate",
+        needs: &[
+            SEE_CLUSTER,
+            SEE_GUESTS,
+            SEE_NODES,
+            MOVE_GUEST,
+            need("VM.PowerMgmt", On::Guest, "shut down a guest of `shutdown`"),
+        ],
+    },
+    Feature {
+        name: "pve_node_reboot",
+        needs: &[SEE_CLUSTER, SEE_GUESTS, SEE_NODES, need("Sys.PowerMgmt", On::Node, "reboot the node")],
+    },
+    Feature {
+        name: "pve_node_restore",
+        needs: &[
+            SEE_CLUSTER,
+            SEE_GUESTS,
+            SEE_NODES,
+            MOVE_GUEST,
+            need("VM.PowerMgmt", On::Guest, "start a guest that was shut down"),
+        ],
+    },
+    Feature {
+        name: "pve_node_wake",
+        needs: &[
+            need("Sys.Audit", On::Root, "see whether the node is online"),
+            need("Sys.PowerMgmt", On::Node, "start the node"),
+        ],
+    },
+    Feature {
+        name: "pve_notification_test",
+        needs: &[need(
+            "Mapping.Audit",
+            On::Notifications,
+            "read the targets and send the message; Mapping.Use on the same path is enough, too",
+        )],
+    },
+    Feature {
+        name: "pve_replication_run",
+        needs: &[
+            need("Sys.Audit", On::Root, "see the nodes"),
+            need("VM.Audit", On::Guest, "see the job"),
+            need("Sys.Audit", On::Node, "see the clock of the node"),
+            Need { release: Release::Pve9, ..need("VM.Replicate", On::Guest, "run the job") },
+            Need { release: Release::Pve8, ..need("Datastore.Allocate", On::Storages, "run the job") },
+        ],
+    },
+];
 
 /// The list of `needs`, where `text` names no privilege of them. Where one of several is enough, Proxmox refuses without a name.
 pub fn unnamed(needs: &[Need], text: &str) -> Option<String> {

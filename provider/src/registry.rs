@@ -58,7 +58,20 @@ fn data_sources(session: &Arc<Session>) -> Vec<Box<dyn DataSource>> {
 }
 
 fn actions(session: &Arc<Session>) -> Vec<Box<dyn Action>> {
-    vec![action::<nouns::action::NotificationTest>(session)]
+    vec![
+        action::<nouns::action::BackupRun>(session),
+        action::<nouns::action::GuestMigrate>(session),
+        action::<nouns::action::HaArm>(session),
+        action::<nouns::action::HaDisarm>(session),
+        action::<nouns::action::HaMigrate>(session),
+        action::<nouns::action::HaRelocate>(session),
+        action::<nouns::action::NodeEvacuate>(session),
+        action::<nouns::action::NodeReboot>(session),
+        action::<nouns::action::NodeRestore>(session),
+        action::<nouns::action::NodeWake>(session),
+        action::<nouns::action::NotificationTest>(session),
+        action::<nouns::action::ReplicationRun>(session),
+    ]
 }
 
 #[cfg(test)]

@@ -90,6 +90,9 @@ impl<O: Operation> Action for Adapter<O> {
                         diagnostics: refused.into_iter().map(Self::refused).collect(),
                     }
                 }
+                Err(failure) if failure.cause == Cause::Absent => {
+                    Prospect { missing: std::iter::once(Self::refused(failure)).collect(), ..Prospect::default() }
+                }
                 Err(failure) => Prospect { diagnostics: Self::error(failure), ..Prospect::default() },
             }
         })

@@ -6,19 +6,16 @@ use pve_ha_manager::config::{Config, Engine};
 use pve_ha_manager::motion::{Foreseen, foresee};
 use pve_schemas::data::planned::Plans;
 use pve_schemas::value::{HaState, Sid};
-use serde_json::Value as Json;
 
 use super::Run;
 use crate::data_sources::{Reader, live};
-use crate::framework::{Failure, Path, Type};
+use crate::framework::{Cause, Failure, Path, Type};
 use crate::simulation::live::{Guest, SimulatedCluster};
 use crate::simulation::manager_status;
 
 /// The cluster at one moment, without the disks of guests.
 pub(super) struct Survey {
     pub(super) live: SimulatedCluster,
-    /// The rows of `/cluster/ha/status/current`.
-    pub(super) status: Json,
 }
 
 impl Survey {
@@ -42,7 +39,7 @@ impl Survey {
             element: Type::Object(Vec::new()),
         };
         let answers = live::lists(&reader, &Plans::default()).await?;
-        Ok(Self { live: answers.live, status: answers.status })
+        Ok(Self { live: answers.live })
     }
 
     /// A guest by `vm:100`.
@@ -56,7 +53,7 @@ impl Survey {
                 || "The list has only guests on which the user has VM.Audit.".to_owned(),
                 |other| format!("{} has that number.", other.sid),
             );
-            Failure::refused(format!("{sid}: there is no such guest. {hint} Nothing was changed."))
+            Failure::new(Cause::Absent, format!("{sid}: there is no such guest. {hint} Nothing was changed."))
                 .at(Path::attribute(attribute))
         })
     }

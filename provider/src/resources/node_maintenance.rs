@@ -21,9 +21,6 @@ use crate::framework::{Cause, Failure, Freshness, Path, Value};
 use crate::preflight::{self, Stay};
 use crate::ssh::{ClusterFile, Command, ErrorKind};
 
-/// How often the HA manager's progress is looked at; it works in rounds of 10 s.
-const POLL_INTERVAL: Duration = Duration::from_secs(1);
-
 /// How long the HA manager may take to notice a request: a round, or the change of its master before.
 const NOTICE: Duration = Duration::from_mins(4);
 
@@ -67,12 +64,7 @@ impl SshResource for NodeMaintenance {
     }
 
     async fn create(op: &OpContext<'_>, planned: &Self) -> Result<(), Failure> {
-        let node = planned.node.as_str();
-        let status = status(op, node).await?;
-        refuse_what_would_be_ignored(op, node, &status).await?;
-        request(op, "enable", node).await?;
-        wait(op, NOTICE, node, "The HA manager has not accepted the request yet", |status| status.is_requested(node))
-            .await
+        begin(op, planned.node.as_str()).await
     }
 
     /// Nothing of it can be changed; what there is to do is the waiting.
@@ -87,7 +79,7 @@ impl SshResource for NodeMaintenance {
         }
         // Also where nothing shows a maintenance: the HA manager may be about to take the request, and to end what isn't is
         // nothing to it.
-        request(op, "disable", node).await
+        end(op, node).await
     }
 
     async fn list(op: &OpContext<'_>) -> Result<Vec<Self>, Failure> {
@@ -101,56 +93,77 @@ impl SshResource for NodeMaintenance {
     }
 
     async fn wait_ready(op: &OpContext<'_>, object: &Self) -> Result<(), Failure> {
-        let node = object.node.as_str();
         if object.wait_for_evacuation == Some(false) {
             return Ok(());
         }
-        let mut rest = Rest::default();
-        let call = op.call();
-        let mut looks = call.looks(format!("HA services to leave {node}"));
-        loop {
-            let status = status(op, node).await?;
-            let holds = status.holds(node);
-            if holds.is_empty() && (status.is_in_maintenance(node) || status.is_down(node)) {
-                warn_of_broken(op, node, &status);
-                tracing::info!(node, "no HA service is left on the node");
-                return Ok(());
-            }
-            if rest.look(&status, status.is_requested(node), &holds) > MAX_IDLE_LOOKS {
-                let stays = preflight::stays_on(op.client(), &call, node).await;
-                return Err(stuck(node, &status, &holds, &stays.unwrap_or_default()));
-            }
-            pause(&mut looks, || stuck(node, &status, &holds, &[])).await?;
-        }
+        wait_until_empty(op, object.node.as_str()).await
     }
 
     async fn wait_deleted(op: &OpContext<'_>, state: &Self) -> Result<(), Failure> {
-        let node = state.node.as_str();
-        let call = op.call();
-        let mut looks = call.looks(format!("the maintenance of {node} to end"));
-        loop {
-            let status = status(op, node).await?;
-            if !status.is_requested(node) && status.is_online(node) {
-                return Ok(());
-            }
-            if !status.is_requested(node) && status.is_down(node) {
-                op.cx.warn(
-                    "The node is not online",
-                    format!(
-                        "{node}: its maintenance has ended, but the node is down. It joins HA again when it is online."
-                    ),
-                );
-                return Ok(());
-            }
-            pause(&mut looks, || {
-                Failure::refused(format!(
-                    "{node}: the end of its maintenance was requested, but its state in the HA manager is still {}. \
-                     See `pve_ha_status`: a request needs an active master. Then apply again.",
-                    status.state(node)
-                ))
-            })
-            .await?;
+        wait_until_ended(op, state.node.as_str()).await
+    }
+}
+
+/// Puts a node into maintenance; the HA manager has accepted it when this ends.
+pub(crate) async fn begin(op: &OpContext<'_>, node: &str) -> Result<(), Failure> {
+    let status = status(op, node).await?;
+    refuse_what_would_be_ignored(op, node, &status).await?;
+    request(op, "enable", node).await?;
+    wait(op, NOTICE, node, "The HA manager has not accepted the request yet", |status| status.is_requested(node)).await
+}
+
+/// Ends the maintenance of a node.
+pub(crate) async fn end(op: &OpContext<'_>, node: &str) -> Result<(), Failure> {
+    request(op, "disable", node).await
+}
+
+/// Waits until no HA service is active on a node in maintenance.
+pub(crate) async fn wait_until_empty(op: &OpContext<'_>, node: &str) -> Result<(), Failure> {
+    let mut rest = Rest::default();
+    let call = op.call();
+    let mut looks = call.looks(format!("HA services to leave {node}"));
+    loop {
+        let status = status(op, node).await?;
+        let holds = status.holds(node);
+        if holds.is_empty() && (status.is_in_maintenance(node) || status.is_down(node)) {
+            warn_of_broken(op, node, &status);
+            tracing::info!(node, "no HA service is left on the node");
+            return Ok(());
         }
+        if rest.look(&status, status.is_requested(node), &holds) > MAX_IDLE_LOOKS {
+            let stays = preflight::stays_on(op.client(), &call, node).await;
+            return Err(stuck(node, &status, &holds, &stays.unwrap_or_default()));
+        }
+        pause(op, &mut looks, || stuck(node, &status, &holds, &[])).await?;
+    }
+}
+
+/// Waits until the HA manager has ended the maintenance of a node.
+pub(crate) async fn wait_until_ended(op: &OpContext<'_>, node: &str) -> Result<(), Failure> {
+    let call = op.call();
+    let mut looks = call.looks(format!("the maintenance of {node} to end"));
+    loop {
+        let status = status(op, node).await?;
+        if !status.is_requested(node) && status.is_online(node) {
+            return Ok(());
+        }
+        if !status.is_requested(node) && status.is_down(node) {
+            op.cx.warn(
+                "The node is not online",
+                format!(
+                    "{node}: its maintenance has ended, but the node is down. It joins HA again when it is online."
+                ),
+            );
+            return Ok(());
+        }
+        pause(op, &mut looks, || {
+            Failure::refused(format!(
+                "{node}: the end of its maintenance was requested, but its state in the HA manager is still {}. \
+                 See `pve_ha_status`: a request needs an active master. Then apply again.",
+                status.state(node)
+            ))
+        })
+        .await?;
     }
 }
 
@@ -217,7 +230,7 @@ async fn request(op: &OpContext<'_>, what: &str, node: &str) -> Result<(), Failu
             // ha-manager waits 10 s for that lock, and has done nothing then.
             Err(error) if error.kind() == ErrorKind::Locked && !call.is_over() => {
                 tracing::warn!(node, reason = error.message(), "asking again");
-                let _ = call.bound(tokio::time::sleep(POLL_INTERVAL)).await;
+                let _ = call.bound(tokio::time::sleep(op.configured.pace)).await;
             }
             Err(error) if error.kind() == ErrorKind::NoQuorum => await_quorum(op, node, error).await?,
             Err(error) => return Err(ambiguous_failure(node)(error)),
@@ -273,14 +286,14 @@ async fn wait(
         if tokio::time::Instant::now() >= end {
             return Err(failed());
         }
-        pause(&mut looks, failed).await?;
+        pause(op, &mut looks, failed).await?;
     }
     Ok(())
 }
 
 /// Waits until it is time for another look, or fails because the operation ends before.
-async fn pause(looks: &mut Looks<'_>, over: impl FnOnce() -> Failure) -> Result<(), Failure> {
-    if looks.pause(POLL_INTERVAL).await { Ok(()) } else { Err(over()) }
+async fn pause(op: &OpContext<'_>, looks: &mut Looks<'_>, over: impl FnOnce() -> Failure) -> Result<(), Failure> {
+    if looks.pause(op.configured.pace).await { Ok(()) } else { Err(over()) }
 }
 
 fn stuck(node: &str, status: &Status, holds: &[Holding], stays: &[Stay]) -> Failure {

@@ -28,6 +28,7 @@ use pve_schemas::data::failover_simulation::{FailoverSimulationArguments, Placed
 use pve_ha_manager::config::{Config, Name, Requested};
 use pve_ha_manager::forecast::Forecast;
 use pve_ha_manager::service::State;
+use pve_ha_manager::status::Status;
 use pve_ha_manager::usage::{Bystander, Capacity, Size};
 
 pub use config::HaConfig;
@@ -84,16 +85,11 @@ impl<'a> Simulation<'a> {
     pub fn new(live: &'a SimulatedCluster, arguments: &FailoverSimulationArguments) -> Result<Self, InvalidArgument> {
         let failures = failures::selected(live, arguments)?;
         let ha_config = live.config.clone().with(&arguments.plans, live.mode)?;
-        let status = status::of(live);
         let config = Arc::new(ha_config.config(live.mode, &live.crs));
         let unknown = unknown(live, &ha_config);
-        let not_ignored = config.resources.iter().filter(|(_, resource)| resource.state != Requested::Ignored);
-        let managed: BTreeSet<Name> = not_ignored.map(|(sid, _)| sid.clone()).collect();
-        let guests: BTreeMap<Name, Name> =
-            live.guests.values().map(|guest| (guest.sid.as_str().into(), guest.node.as_str().into())).collect();
-        let bystanders = if live.counts_bystanders { bystanders(live, &managed) } else { Vec::new() };
-        let capacity = live.crs.weighs().then(|| capacity(live));
-        let forecast = Forecast::converged(&status, config.clone(), capacity, bystanders, &guests);
+        let managed = managed(&config);
+        let status = status::of(live);
+        let forecast = forecast(live, &config, &managed, &status);
         let predictor = fates::Predictor {
             live,
             managed,
@@ -121,6 +117,53 @@ impl<'a> Simulation<'a> {
         let worst = self.summary.worst();
         Simulated { scenarios: Vec::new(), problems: self.summary.problems, worst, placement, notes, markdown }
     }
+}
+
+/// What the HA manager does with the services of a node in maintenance.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Departures {
+    /// The node that each service goes to, by HA resource id.
+    pub leaving: BTreeMap<String, String>,
+    /// Services that stay active on the node.
+    pub staying: BTreeSet<String>,
+}
+
+/// Where the services of `node` go when it is put into maintenance.
+pub fn departures(live: &SimulatedCluster, node: &str) -> Departures {
+    let config = Arc::new(live.config.config(live.mode, &live.crs));
+    let forecast = forecast(live, &config, &managed(&config), &status::of(live));
+    let here: BTreeSet<&Name> =
+        forecast.now().filter(|now| **now.node == *node && is_active(now.state())).map(|now| now.sid()).collect();
+    let outcome = forecast.maintenance(&node.into());
+    let mut departures = Departures::default();
+    for service in outcome.services().filter(|service| here.contains(service.sid())) {
+        let sid = service.sid().to_string();
+        if **service.node == *node {
+            departures.staying.insert(sid);
+        } else {
+            departures.leaving.insert(sid, service.node.to_string());
+        }
+    }
+    departures
+}
+
+/// Whether a service in this state keeps its node from being empty.
+fn is_active(state: State) -> bool {
+    !matches!(state, State::Stopped | State::Freeze | State::Error)
+}
+
+/// The services that the HA manager manages.
+fn managed(config: &Config) -> BTreeSet<Name> {
+    let not_ignored = config.resources.iter().filter(|(_, resource)| resource.state != Requested::Ignored);
+    not_ignored.map(|(sid, _)| sid.clone()).collect()
+}
+
+fn forecast(live: &SimulatedCluster, config: &Arc<Config>, managed: &BTreeSet<Name>, status: &Status) -> Forecast {
+    let guests: BTreeMap<Name, Name> =
+        live.guests.values().map(|guest| (guest.sid.as_str().into(), guest.node.as_str().into())).collect();
+    let bystanders = if live.counts_bystanders { bystanders(live, managed) } else { Vec::new() };
+    let capacity = live.crs.weighs().then(|| capacity(live));
+    Forecast::converged(status, config.clone(), capacity, bystanders, &guests)
 }
 
 /// How much of a node's memory may be promised, in percent.

@@ -38,6 +38,8 @@ pub enum Edit {
     Keep,
     /// It gets this content.
     Write(String),
+    /// It is removed.
+    Remove,
 }
 
 impl ClusterFile {
@@ -103,6 +105,12 @@ impl ClusterFile {
         match decide(now.as_deref())? {
             Edit::Keep => Ok(false),
             Edit::Write(text) if now.as_deref() == Some(text.as_str()) => Ok(false),
+            Edit::Remove if now.is_none() => Ok(false),
+            Edit::Remove => {
+                let remove = Command::new("rm").arg("--").arg(&self.path);
+                ssh.run(node, &remove, call).await.and_then(Output::success)?;
+                Ok(true)
+            }
             Edit::Write(text) => self.replace(ssh, node, &text, call).await.map(|()| true).map_err(E::from),
         }
     }

@@ -1,0 +1,3 @@
+action "pve_ha_arm" "after_outage" {
+  config {}
+}

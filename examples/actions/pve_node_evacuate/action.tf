@@ -1,0 +1,6 @@
+action "pve_node_evacuate" "pve1" {
+  config {
+    node     = "pve1"
+    shutdown = ["vm:110"]
+  }
+}

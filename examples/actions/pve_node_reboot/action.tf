@@ -1,0 +1,5 @@
+action "pve_node_reboot" "pve1" {
+  config {
+    node = "pve1"
+  }
+}

@@ -1,0 +1,5 @@
+action "pve_node_restore" "pve1" {
+  config {
+    node = "pve1"
+  }
+}

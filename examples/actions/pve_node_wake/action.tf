@@ -1,0 +1,6 @@
+action "pve_node_wake" "spare" {
+  config {
+    node    = "pve4"
+    timeout = "10m"
+  }
+}

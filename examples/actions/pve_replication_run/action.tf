@@ -1,0 +1,5 @@
+action "pve_replication_run" "before_move" {
+  config {
+    job = "100-0"
+  }
+}

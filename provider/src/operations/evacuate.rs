@@ -1,0 +1,326 @@
+//! `pve_node_evacuate`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use futures_util::stream;
+use pve_schemas::action::NodeEvacuate;
+use pve_schemas::value::Sid;
+use serde_json::Value as Json;
+
+use super::guest_motion::GuestMove;
+use super::movers::{self, Job};
+use super::preconditions::Preconditions;
+use super::record::{Left, Record};
+use super::spread::{Wanting, spread};
+use super::survey::Survey;
+use super::{Operation, Outlook, Run};
+use crate::client::Collection;
+use crate::explain::explain;
+use crate::framework::{Cause, Failure, Path};
+use crate::resources::node_maintenance;
+use crate::simulation::live::Guest;
+use crate::simulation::{self, Departures};
+use crate::words::counted;
+
+/// How many guests are asked for their preconditions at once.
+const AT_ONCE: usize = 8;
+
+/// Moves at the same time, unless the configuration says otherwise.
+pub(super) const WORKERS: i64 = 2;
+
+/// What leaves the node, and how.
+#[derive(Default)]
+pub struct Evacuation {
+    /// Whether the HA manager has anything to do with it.
+    uses_ha: bool,
+    is_in_maintenance: bool,
+    jobs: Vec<Job>,
+    /// How many guests may still run there.
+    left: BTreeSet<String>,
+}
+
+impl Operation for NodeEvacuate {
+    type Found = Evacuation;
+    const TIMEOUT: Duration = Duration::from_hours(2);
+
+    async fn look(&self, run: &Run<'_>) -> Result<Outlook<Evacuation>, Failure> {
+        let survey = Survey::read(run, "evacuation").await?;
+        look_at(self, run, &survey).await
+    }
+
+    async fn act(&self, run: &Run<'_>, found: Evacuation) -> Result<(), Failure> {
+        let node = self.node.as_str();
+        let Evacuation { uses_ha, is_in_maintenance, jobs, left } = found;
+        if uses_ha && !is_in_maintenance {
+            node_maintenance::begin(&run.op, node).await?;
+            run.say(format!("{node}: it is in maintenance; HA resources leave it."));
+        }
+        // From here on something may have been changed.
+        empty(self, run, uses_ha, jobs, &left).await.map_err(|failure| match failure.cause {
+            Cause::Refused => Failure { cause: Cause::Stale, ..failure },
+            _ => failure,
+        })
+    }
+}
+
+/// What it would do to the cluster of that survey.
+pub(super) async fn look_at(
+    evacuate: &NodeEvacuate,
+    run: &Run<'_>,
+    survey: &Survey,
+) -> Result<Outlook<Evacuation>, Failure> {
+    let node = evacuate.node.as_str();
+    survey.online_node(node, "node")?;
+    // Maintenance, and the record of what was moved, need it.
+    run.ssh()?;
+    let mut look = Look { evacuate, survey, refusals: Vec::new(), steps: Vec::new() };
+    let mut found = Evacuation { uses_ha: !survey.live.config.resources.is_empty(), ..Evacuation::default() };
+    look.cluster();
+    let departures = look.services(&mut found);
+    look.guests(run, &mut found, &departures).await?;
+    Ok(Outlook { steps: look.steps, refusals: look.refusals, found })
+}
+
+async fn empty(
+    evacuate: &NodeEvacuate,
+    run: &Run<'_>,
+    uses_ha: bool,
+    jobs: Vec<Job>,
+    left: &BTreeSet<String>,
+) -> Result<(), Failure> {
+    let node = evacuate.node.as_str();
+    let departing: Vec<(String, Left)> = jobs.iter().filter_map(departure).collect();
+    if !departing.is_empty() {
+        // Before the first move: an interrupted evacuation can be undone, too.
+        Record::edit(run, node, |record| record.guests.extend(departing)).await?;
+    }
+    let workers = usize::try_from(evacuate.max_workers.unwrap_or(WORKERS)).unwrap_or(1);
+    let services = async { if uses_ha { node_maintenance::wait_until_empty(&run.op, node).await } else { Ok(()) } };
+    let (services, outcome) = tokio::join!(services, movers::carry_out(run, jobs, workers));
+    let outcome = outcome?;
+    let next =
+        format!("The maintenance of {node} continues. Run the evacuation again, or undo it with `pve_node_restore`.");
+    if let Some(failure) = outcome.failure(node, &next) {
+        return Err(failure);
+    }
+    services?;
+    await_empty(run, node, left).await
+}
+
+/// What a job leaves in the record.
+fn departure(job: &Job) -> Option<(String, Left)> {
+    let left = match job {
+        Job::Move(step) => Left::MovedTo(step.to.clone()),
+        Job::ShutDown(_) => Left::ShutDown,
+        Job::Start(_) => return None,
+    };
+    Some((job.guest().sid.clone(), left))
+}
+
+/// Waits until no guest is listed as running on the node; Proxmox updates the list every 10 s.
+pub(super) async fn await_empty(run: &Run<'_>, node: &str, left: &BTreeSet<String>) -> Result<(), Failure> {
+    let call = run.call();
+    let mut looks = call.looks(format!("no guest to run on {node}"));
+    loop {
+        let rows: Vec<Json> = run
+            .client()
+            .get_with(Collection::Guests.path(), &Collection::Guests.query(), &call)
+            .await
+            .map_err(|error| explain(node, &error))?;
+        let guests = Guest::all(&rows);
+        let running: Vec<&str> = guests
+            .values()
+            .filter(|guest| guest.node == node && guest.running && !left.contains(&guest.sid))
+            .map(|guest| guest.sid.as_str())
+            .collect();
+        if running.is_empty() {
+            run.say(format!(
+                "{node}: no guest runs on it{}.",
+                if left.is_empty() { "" } else { " but those left there" }
+            ));
+            return Ok(());
+        }
+        if !looks.pause(run.pace()).await {
+            let text = format!("{node}: guests still run on it: {}. Run the evacuation again.", running.join(", "));
+            return Err(Failure::new(Cause::Stale, text).summarised("The node is not empty"));
+        }
+    }
+}
+
+/// One look at a node that is to be emptied.
+struct Look<'a> {
+    evacuate: &'a NodeEvacuate,
+    survey: &'a Survey,
+    refusals: Vec<Failure>,
+    steps: Vec<String>,
+}
+
+impl Look<'_> {
+    fn refuse(&mut self, text: impl AsRef<str>) {
+        self.refusals.push(Failure::refused(format!("{} Nothing was changed.", text.as_ref())));
+    }
+
+    fn node(&self) -> &str {
+        self.evacuate.node.as_str()
+    }
+
+    /// What makes an evacuation pointless or dangerous.
+    fn cluster(&mut self) {
+        let node = self.node().to_owned();
+        if !self.survey.is_quorate() {
+            self.refuse(format!("{node}: the cluster has no quorum, and nothing can be moved."));
+        }
+        if self.survey.is_disarmed() {
+            self.refuse(format!("{node}: HA is disarmed, and the HA manager then refuses maintenance. Arm HA first."));
+        }
+    }
+
+    /// The HA resources: the HA manager moves them.
+    fn services(&mut self, found: &mut Evacuation) -> Departures {
+        let (node, live) = (self.node().to_owned(), &self.survey.live);
+        if !found.uses_ha {
+            return Departures::default();
+        }
+        let state = live.manager["node_status"][&node].as_str().unwrap_or_default();
+        let requested = &live.manager["node_request"][&node]["maintenance"];
+        found.is_in_maintenance = state == "maintenance" || requested.as_i64() == Some(1);
+        let departures = simulation::departures(live, &node);
+        let goes: Vec<String> = departures.leaving.iter().map(|(sid, to)| format!("{sid} to {to}")).collect();
+        if !found.is_in_maintenance || !goes.is_empty() {
+            let moves = if goes.is_empty() {
+                "no HA resource is active on it".to_owned()
+            } else {
+                format!("the HA manager moves {}: {}", counted(goes.len(), "HA resource"), goes.join(", "))
+            };
+            self.steps.push(format!("Put {node} into maintenance: {moves}."));
+        }
+        for sid in &departures.staying {
+            self.refuse(format!(
+                "{sid}: its rules or group leave the HA manager no other node that is online, so it stays on {node}. \
+                 Change the rules, bring the other nodes back, or stop the HA resource."
+            ));
+        }
+        let services = live.manager["service_status"].as_object().into_iter().flatten();
+        let broken = services.filter(|(_, service)| service["node"] == node.as_str() && service["state"] == "error");
+        for (sid, _) in broken {
+            if live.guests.get(sid).is_some_and(|guest| guest.running) {
+                self.refuse(format!(
+                    "{sid}: the HA resource is in the error state, in which the HA manager does not move it, and the \
+                     guest runs. Set its state to `disabled`, repair the guest, and set the state back."
+                ));
+            }
+        }
+        departures
+    }
+
+    /// All other guests.
+    async fn guests(&mut self, run: &Run<'_>, found: &mut Evacuation, departures: &Departures) -> Result<(), Failure> {
+        let (node, survey, evacuate) = (self.node().to_owned(), self.survey, self.evacuate);
+        let live = &survey.live;
+        let named = |set: &Option<BTreeSet<Sid>>, sid: &str| set.iter().flatten().any(|one| one.as_str() == sid);
+        self.check_names();
+        let here =
+            live.guests.values().filter(|guest| guest.node == node && guest.running && !survey.is_managed(&guest.sid));
+        let (mut leaving, mut steps) = (Vec::new(), Vec::new());
+        for guest in here {
+            if named(&evacuate.leave, &guest.sid) {
+                steps.push(format!("Leave {} on {node}.", guest.sid));
+                found.left.insert(guest.sid.clone());
+            } else if named(&evacuate.shutdown, &guest.sid) {
+                found.jobs.push(Job::ShutDown(guest.clone()));
+            } else {
+                leaving.push(guest);
+            }
+        }
+        let targets: Vec<&str> = live
+            .nodes
+            .iter()
+            .filter(|fact| fact.online && fact.name != node && takes_guests(&live.manager, &fact.name))
+            .map(|fact| fact.name.as_str())
+            .collect();
+        let read = leaving.iter().map(|guest| async { (*guest, Preconditions::read(run, guest).await) });
+        let read: Vec<_> = stream::iter(read.collect::<Vec<_>>()).buffered(AT_ONCE).collect().await;
+        let mut passages = BTreeMap::new();
+        let mut wanting = Vec::new();
+        for (guest, preconditions) in read {
+            let preconditions = preconditions?;
+            let copies = evacuate.with_local_disks == Some(true);
+            let (mut candidates, mut problems) = (Vec::new(), BTreeMap::new());
+            for target in &targets {
+                match preconditions.passage(guest, target, live, copies) {
+                    Ok(passage) => {
+                        passages.insert((guest.sid.clone(), (*target).to_owned()), (passage, preconditions.running));
+                        candidates.push((*target).to_owned());
+                    }
+                    Err(reasons) => {
+                        problems.insert(*target, reasons);
+                    }
+                }
+            }
+            if candidates.is_empty() {
+                self.stuck(guest, &problems);
+            } else {
+                wanting.push(Wanting { guest, candidates });
+            }
+        }
+        let percent = evacuate.max_memory_percent.unwrap_or(100);
+        let spread = spread(live, &targets, &departures.leaving, wanting, percent);
+        for sid in &spread.without_room {
+            self.refuse(format!(
+                "{sid}: no node that may have it has the memory left, at {percent} % of each. Name it in `shutdown` or \
+                 `leave`, or raise `max_memory_percent`."
+            ));
+        }
+        for (sid, to) in spread.nodes {
+            let Some((passage, running)) = passages.remove(&(sid.clone(), to.clone())) else { continue };
+            found.jobs.push(Job::Move(GuestMove { guest: live.guests[&sid].clone(), to, running, passage }));
+        }
+        self.steps.extend(found.jobs.iter().map(Job::step));
+        self.steps.extend(if self.steps.is_empty() { Vec::new() } else { steps });
+        Ok(())
+    }
+
+    /// The guests in `leave` and `shutdown` have to be there, and have to be none of the HA manager's.
+    fn check_names(&mut self) {
+        let (evacuate, survey) = (self.evacuate, self.survey);
+        for (attribute, set) in [("leave", &evacuate.leave), ("shutdown", &evacuate.shutdown)] {
+            for sid in set.iter().flatten() {
+                let problem = match survey.live.guests.get(sid.as_str()) {
+                    None => "there is no such guest",
+                    Some(_) if survey.is_managed(sid.as_str()) => "it is an HA resource, which leaves by maintenance",
+                    Some(_) => continue,
+                };
+                let text = format!("{sid}: {problem}. Nothing was changed.");
+                self.refusals.push(Failure::refused(text).at(Path::attribute(attribute)));
+            }
+        }
+    }
+
+    /// No node may have the guest.
+    fn stuck(&mut self, guest: &Guest, problems: &BTreeMap<&str, Vec<String>>) {
+        let mut reasons: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+        for (target, why) in problems {
+            reasons.entry(why.join("; ")).or_default().push(target);
+        }
+        let why: Vec<String> =
+            reasons.into_iter().map(|(why, targets)| format!("{}: {why}", targets.join(", "))).collect();
+        let why = if why.is_empty() { "no other node takes guests".to_owned() } else { why.join(". ") };
+        let copy = if self.evacuate.with_local_disks == Some(true) {
+            ""
+        } else {
+            ", or copy local disks with `with_local_disks`"
+        };
+        self.refuse(format!(
+            "{}: it can't leave {}. {why}. Name it in `leave` or `shutdown`{copy}.",
+            guest.sid,
+            self.node()
+        ));
+    }
+}
+
+/// Whether a node is in service for the HA manager; one that it does not have is.
+fn takes_guests(manager: &Json, node: &str) -> bool {
+    matches!(manager["node_status"][node].as_str(), None | Some("online"))
+}

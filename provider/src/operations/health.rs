@@ -1,0 +1,136 @@
+//! Whether a node that was started is one of the cluster again: booted, quorate, with the clock and the versions of the others.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde_json::Value as Json;
+
+use super::Run;
+use super::tasks::under_way;
+use crate::call::Call;
+use crate::client::{Collection, Error, NodeVersion, path};
+use crate::framework::{Cause, Failure};
+
+/// How long a node that boots may take for one answer.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How far the clocks of two nodes may be apart, in seconds: each is read by a request of its own.
+const CLOCK_TOLERANCE: i64 = 5;
+
+/// A boot of a node, by the node's own clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Boot {
+    /// When the node was asked, in seconds since the epoch.
+    pub(super) now: i64,
+    /// When it booted.
+    pub(super) at: i64,
+}
+
+impl Boot {
+    /// When `node` booted; it has ten seconds to answer.
+    pub(super) async fn read(run: &Run<'_>, node: &str) -> Result<Self, Error> {
+        let call = bounded(&run.call());
+        let time: Json = run.client().get(&path(["nodes", node, "time"]), &call).await?;
+        let status: Json = run.client().get(&path(["nodes", node, "status"]), &call).await?;
+        let now = time["time"].as_i64().unwrap_or(0);
+        Ok(Self { now, at: now - status["uptime"].as_i64().unwrap_or(0) })
+    }
+}
+
+fn bounded(call: &Call) -> Call {
+    Call::within(call.left().min(ANSWER_TIMEOUT), call.stop.clone())
+}
+
+/// What keeps a node that is back from being in service, a sentence part each. Nothing where it is.
+pub(super) async fn problems(run: &Run<'_>, node: &str, uses_ha: bool) -> Result<Vec<String>, Error> {
+    let call = run.call();
+    let rows: Vec<Json> = run.client().get(Collection::ClusterStatus.path(), &call).await?;
+    let is_online = |row: &&Json| row["type"] == "node" && row["online"] == 1;
+    let mut problems = Vec::new();
+    if !rows.iter().filter(is_online).any(|row| row["name"] == node) {
+        return Ok(vec!["it is not online".to_owned()]);
+    }
+    if rows.iter().any(|row| row["type"] == "cluster" && row["quorate"] != 1) {
+        problems.push("the cluster has no quorum".to_owned());
+    }
+    let other = rows.iter().filter(is_online).filter_map(|row| row["name"].as_str()).find(|name| *name != node);
+    if let Some(other) = other {
+        let read = async |node: &str| -> Result<i64, Error> {
+            let answer: Json = run.client().get(&path(["nodes", node, "time"]), &bounded(&call)).await?;
+            Ok(answer["time"].as_i64().unwrap_or(0))
+        };
+        let apart = read(node).await? - read(other).await?;
+        if apart.abs() > CLOCK_TOLERANCE {
+            problems.push(format!("its clock is {apart} s apart from that of {other}"));
+        }
+    }
+    if uses_ha {
+        let answer: Json = run.client().get(Collection::HaManagerStatus.path(), &call).await?;
+        let status = &answer["manager_status"];
+        let state = status["node_status"][node].as_str().unwrap_or("not known");
+        if !matches!(state, "online" | "maintenance") {
+            problems.push(format!("its state in the HA manager is {state}"));
+        }
+    }
+    Ok(problems)
+}
+
+/// Warns where the nodes have several versions of pve-manager: while a cluster is updated node by node, they do.
+pub(super) async fn warn_of_versions(run: &Run<'_>) {
+    let Ok(versions) = run.client().node_versions(&run.call()).await else { return };
+    let known: BTreeSet<String> = versions
+        .values()
+        .filter_map(|version| match version {
+            NodeVersion::Known(version) => Some(version.to_string()),
+            NodeVersion::Unanswered => None,
+        })
+        .collect();
+    if known.len() > 1 {
+        let list: Vec<String> = known.into_iter().collect();
+        run.cx.warn(
+            "The nodes have different versions",
+            format!("Proxmox VE: the nodes have the versions {}. Update all of them soon.", list.join(" and ")),
+        );
+    }
+}
+
+/// Waits until `node` has booted after `before`, and nothing keeps it from being in service.
+///
+/// # Errors
+/// The node does not go down, or the operation ends before it is in service.
+pub(super) async fn await_boot(run: &Run<'_>, node: &str, before: Boot, uses_ha: bool) -> Result<(), Failure> {
+    let call = run.call();
+    let mut looks = call.looks(format!("{node} to be back"));
+    let mut has_booted = false;
+    let mut last = format!("{node} has not gone down yet");
+    loop {
+        if !has_booted {
+            match Boot::read(run, node).await {
+                Ok(boot) if boot.at > before.now => {
+                    has_booted = true;
+                    run.say(format!("{node}: it has booted."));
+                }
+                Ok(_) => {}
+                Err(_) => last = format!("{node} does not respond"),
+            }
+        }
+        if has_booted {
+            match problems(run, node, uses_ha).await {
+                Ok(problems) if problems.is_empty() => {
+                    run.say(format!("{node}: it is in service."));
+                    return Ok(());
+                }
+                Ok(problems) => last = problems.join(", "),
+                Err(error) => last = error.to_string(),
+            }
+        }
+        if !looks.pause(run.pace()).await {
+            let failure = under_way(node, "the reboot");
+            return Err(Failure {
+                cause: Cause::Ambiguous,
+                detail: format!("{} Last seen: {last}.", failure.detail),
+                ..failure
+            });
+        }
+    }
+}

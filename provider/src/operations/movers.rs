@@ -1,0 +1,172 @@
+//! Many guests moved, stopped or started: so many at a time, watched by one list of tasks for each node.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::Run;
+use super::guest_motion::GuestMove;
+use super::tasks::{Exit, NodeTasks, Start, Task};
+use crate::client::{Params, path};
+use crate::framework::Failure;
+use crate::simulation::live::Guest;
+
+/// How long a guest may take to shut down, in seconds, before its task fails. Proxmox's own bulk shutdown waits as long.
+const SHUTDOWN_SECONDS: u32 = 180;
+
+/// What is done to one guest.
+#[derive(Debug, Clone)]
+pub(super) enum Job {
+    Move(GuestMove),
+    ShutDown(Guest),
+    Start(Guest),
+}
+
+/// What became of all of them, by HA resource id.
+#[derive(Debug, Default)]
+pub(super) struct Outcome {
+    pub(super) done: Vec<String>,
+    pub(super) failed: BTreeMap<String, Failure>,
+    /// Those that were not begun when the operation ended.
+    pub(super) not_begun: Vec<String>,
+    /// The tasks that continue.
+    pub(super) under_way: BTreeMap<String, Task>,
+}
+
+impl Job {
+    pub(super) fn guest(&self) -> &Guest {
+        match self {
+            Self::Move(step) => &step.guest,
+            Self::ShutDown(guest) | Self::Start(guest) => guest,
+        }
+    }
+
+    /// What it does, in a sentence.
+    pub(super) fn step(&self) -> String {
+        match self {
+            Self::Move(step) => step.step(),
+            Self::ShutDown(guest) => format!("Shut down {} on {}.", guest.sid, guest.node),
+            Self::Start(guest) => format!("Start {} on {}.", guest.sid, guest.node),
+        }
+    }
+
+    async fn start(&self, run: &Run<'_>, tasks: &NodeTasks) -> Result<Task, Failure> {
+        let mut params = Params::new();
+        match self {
+            Self::Move(step) => step.start(run, tasks).await,
+            Self::ShutDown(guest) => {
+                params.set("timeout", SHUTDOWN_SECONDS).set("forceStop", 0);
+                status_task(run, tasks, guest, "shutdown", &params).await
+            }
+            Self::Start(guest) => status_task(run, tasks, guest, "start", &params).await,
+        }
+    }
+}
+
+async fn status_task(
+    run: &Run<'_>,
+    tasks: &NodeTasks,
+    guest: &Guest,
+    what: &str,
+    params: &Params,
+) -> Result<Task, Failure> {
+    let (kind, vmid) = (guest.kind(), guest.vmid.to_string());
+    let at = path(["nodes", &guest.node, kind, &vmid, "status", what]);
+    let prefix = if kind == "lxc" { "vz" } else { "qm" };
+    let kind = format!("{prefix}{what}");
+    tasks.start(run, Start { object: &guest.sid, path: &at, params, kind: &kind, id: &vmid }).await
+}
+
+/// Does all of them, at most `workers` at a time. A failure ends nothing but the one job.
+///
+/// # Errors
+/// The tasks of a node can't be listed; what was begun continues.
+pub(super) async fn carry_out(run: &Run<'_>, jobs: Vec<Job>, workers: usize) -> Result<Outcome, Failure> {
+    let mut outcome = Outcome::default();
+    let mut nodes: BTreeMap<String, NodeTasks> = BTreeMap::new();
+    let mut queue = VecDeque::from(jobs);
+    let mut running: Vec<(Job, Task)> = Vec::new();
+    let call = run.call();
+    let mut looks = call.looks("guests to move");
+    loop {
+        while running.len() < workers && !call.is_over() {
+            let Some(job) = queue.pop_front() else { break };
+            let node = job.guest().node.clone();
+            if !nodes.contains_key(&node) {
+                nodes.insert(node.clone(), NodeTasks::from_now(run, &node).await?);
+            }
+            match job.start(run, &nodes[&node]).await {
+                Ok(task) => {
+                    run.say(job.step());
+                    running.push((job, task));
+                }
+                Err(failure) => {
+                    run.say(format!("Failed: {}", failure.detail));
+                    outcome.failed.insert(job.guest().sid.clone(), failure);
+                }
+            }
+        }
+        if running.is_empty() || !looks.pause(run.pace()).await {
+            break;
+        }
+        for (node, tasks) in &nodes {
+            let here: Vec<&Task> =
+                running.iter().filter(|(job, _)| job.guest().node == *node).map(|(_, task)| task).collect();
+            if here.is_empty() {
+                continue;
+            }
+            let ended = tasks.ended(run, &here).await?;
+            let (over, left) = running.into_iter().partition(|(_, task)| ended.contains_key(task));
+            running = left;
+            for (job, task) in over {
+                settle(run, &mut outcome, &job, &task, &ended[&task]).await;
+            }
+        }
+    }
+    outcome.not_begun = queue.iter().map(|job| job.guest().sid.clone()).collect();
+    outcome.under_way = running.into_iter().map(|(job, task)| (job.guest().sid.clone(), task)).collect();
+    Ok(outcome)
+}
+
+async fn settle(run: &Run<'_>, outcome: &mut Outcome, job: &Job, task: &Task, exit: &Exit) {
+    let sid = job.guest().sid.clone();
+    match exit {
+        Exit::Ok => {
+            run.say(format!("{sid}: done."));
+            outcome.done.push(sid);
+        }
+        Exit::Warnings(text) => {
+            run.say(format!("{sid}: done, with warnings in the log of {}: {text}.", task.upid()));
+            outcome.done.push(sid);
+        }
+        Exit::Failed(text) => {
+            let failure = task.failure(run, &sid, text).await;
+            run.say(format!("Failed: {}", failure.detail));
+            outcome.failed.insert(sid, failure);
+        }
+    }
+}
+
+impl Outcome {
+    /// The failure of the whole operation on `object`, where not all was done. `next` says what to do.
+    pub(super) fn failure(&self, object: &str, next: &str) -> Option<Failure> {
+        use crate::framework::Cause;
+        let failed = self.failed.iter().map(|(_, failure)| format!("- {}", failure.detail.replace('\n', "\n  ")));
+        let mut lines: Vec<String> = failed.collect();
+        lines.extend(
+            self.under_way.iter().map(|(sid, task)| format!("- {sid}: {} is under way and continues.", task.upid())),
+        );
+        if !self.not_begun.is_empty() {
+            lines.push(format!("- not begun: {}.", self.not_begun.join(", ")));
+        }
+        if lines.is_empty() {
+            return None;
+        }
+        let is_open = !self.under_way.is_empty() || !self.not_begun.is_empty();
+        let (cause, summary) = if is_open {
+            (Cause::Ambiguous, "The operation has not ended")
+        } else {
+            (Cause::Stale, "Not every guest was moved")
+        };
+        let text = format!("{object}: guests done: {}. Not done:\n{}\n{next}", self.done.len(), lines.join("\n"));
+        Some(Failure::new(cause, text).summarised(summary))
+    }
+}
