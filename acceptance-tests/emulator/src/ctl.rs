@@ -81,6 +81,17 @@ enum Action {
         /// Name of the node
         node: String,
     },
+    /// Make a newer kernel available on a node, or install it, so that a reboot is due
+    Kernel {
+        /// Name of the node
+        node: String,
+        /// Release of the kernel, such as 6.17.2-2-pve; the build after the installed one by default
+        #[arg(long)]
+        release: Option<String>,
+        /// Install it at once
+        #[arg(long)]
+        install: bool,
+    },
     /// Run a command line on a machine as root; stdin is passed to programs that read it
     Run {
         /// Name of the node, or address of a host

@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod backup;
+pub(crate) mod bulk;
 mod cluster;
 pub mod ha;
 pub(crate) mod nodes;

@@ -11,6 +11,7 @@ use crate::fence_cfg;
 use crate::machine::{self, End, Request};
 use crate::server::Shared;
 use crate::world::Machine;
+use crate::world::machines::next_kernel;
 
 /// Runs an action, if it is one of these.
 pub(super) fn run(shared: &Shared, action: &str, body: &Value) -> Option<Outcome> {
@@ -37,6 +38,7 @@ pub(super) fn run(shared: &Shared, action: &str, body: &Value) -> Option<Outcome
         }
         "machine" => read(body).and_then(|change| machine(shared, change)),
         "reboot" => read(body).and_then(|of| reboot(shared, &of)),
+        "kernel" => read(body).and_then(|new| kernel(shared, &new)),
         "authorise" => read(body).and_then(|key: Key| shared.accounts.authorise(&key.key).map(|()| json!({}))),
         "fence" => read(body).map(|asked| fence(&asked)),
         _ => return None,
@@ -147,6 +149,33 @@ fn reboot(shared: &Shared, of: &OfNode) -> Outcome {
     }
     world.reboot(&of.node);
     Ok(json!({}))
+}
+
+#[derive(Deserialize)]
+struct NewKernel {
+    node: String,
+    /// Its release; without one the build after the installed one.
+    #[serde(default)]
+    release: Option<String>,
+    /// It is installed at once, so that a reboot is due; otherwise apt finds it.
+    #[serde(default)]
+    install: bool,
+}
+
+fn kernel(shared: &Shared, new: &NewKernel) -> Outcome {
+    let mut world = shared.cluster.world();
+    let now = world.clock.now();
+    let machine = world.machines.get_mut(&new.node).filter(|machine| machine.is_node);
+    let machine = machine.ok_or_else(|| format!("no such node: {}", new.node))?;
+    let release = new.release.clone().or_else(|| next_kernel(&machine.kernel.installed));
+    let release = release.ok_or("not a kernel's release")?;
+    if new.install {
+        machine.kernel.available = None;
+        machine.install_kernel(&release, now);
+    } else {
+        machine.kernel.available = Some(release);
+    }
+    Ok(json!(machine.kernel))
 }
 
 #[derive(Deserialize)]

@@ -12,6 +12,7 @@
 //! | `backup` | `{"action":"fail","vmid":N,"once":BOOL?}`, `{"action":"cure","vmid":N}`, `{"action":"run","job":ID}` or `{"action":"runs"}` | makes all backups of a guest fail, or the next one; makes them work again; runs a job at once; lists the runs |
 //! | `storage` | `{"storage":ID,"online":BOOL,"node":NAME?}` | a node, or all, lose a storage or have it again |
 //! | `reboot` | `{"node":NAME}` | a node boots again: services that are enabled, the watchdog module that is configured |
+//! | `kernel` | `{"node":NAME,"release":R?,"install":BOOL?}` | apt finds a newer kernel on a node, or it is installed, so that a reboot is due |
 //! | `qdevice` | `{"on":BOOL,"host":ADDRESS?}` | adds or removes a QDevice |
 //! | `fault` | see [`faults::Fault`] | puts a fault in wait |
 //! | `faults`, `faults/clear` | – | how many requests met one; takes all away |

@@ -24,6 +24,7 @@ use pve_ha_manager::nodes::NodeState;
 use pve_ha_manager::status::{LrmMode, LrmState, LrmStatus, SharedLrmStatus, Status};
 
 use crate::api::ha::files;
+use crate::api::nodes::machine::BOOT;
 use crate::world::seed::Initial;
 use crate::world::{HaManager, World};
 use configuration::Texts;
@@ -38,8 +39,6 @@ pub const MANAGER_STATUS: &str = "/etc/pve/ha/manager_status";
 const ROUND: i64 = 10;
 /// Seconds from look to look of a manager that waits for something to do.
 const LOOK: i64 = 5;
-/// Seconds a node takes to boot.
-const BOOT: i64 = 40;
 /// Lines of the managers' log that are kept.
 const LOG_LINES: usize = 2000;
 
@@ -219,7 +218,7 @@ impl Crm {
             let reboot = world.nodes.get(&node).and_then(|node| node.shutdown);
             world.power(&node, false);
             if let Some(entry) = world.nodes.get_mut(&node).filter(|_| reboot == Some(true)) {
-                entry.boots_at = Some((second + BOOT) as f64);
+                entry.boots_at = Some(second as f64 + BOOT);
             }
         }
         let due = |node: &crate::world::Node| !node.up && node.boots_at.is_some_and(|at| at <= second as f64);

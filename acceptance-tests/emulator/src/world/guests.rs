@@ -71,6 +71,9 @@ pub struct Guest {
     pub config: Vec<(String, String)>,
     /// Running since, if it runs.
     pub running_since: Option<f64>,
+    /// It runs, and its CPUs stand still.
+    #[serde(default)]
+    pub paused: bool,
     /// Every start fails.
     pub start_fails: bool,
 }
@@ -87,9 +90,27 @@ impl Guest {
         if self.is_running() { "running" } else { "stopped" }
     }
 
+    #[must_use]
+    pub fn is_paused(&self) -> bool {
+        self.paused && self.is_running()
+    }
+
     /// It does not run any more.
     pub fn stopped(&mut self) {
         self.running_since = None;
+        self.paused = false;
+    }
+
+    /// The value of a line of its configuration.
+    #[must_use]
+    pub fn option(&self, key: &str) -> Option<&str> {
+        self.config.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str())
+    }
+
+    /// Whether it starts together with its node.
+    #[must_use]
+    pub fn starts_at_boot(&self) -> bool {
+        self.option("onboot") == Some("1") && !self.template
     }
 
     /// The HA resource id it would have.
@@ -157,6 +178,13 @@ impl World {
     pub fn stop_guest(&mut self, vmid: u32) {
         if let Some(guest) = self.guests.get_mut(&vmid) {
             guest.stopped();
+        }
+    }
+
+    /// Lets the CPUs of a VM stand still, or go on.
+    pub fn pause_guest(&mut self, vmid: u32, paused: bool) {
+        if let Some(guest) = self.guests.get_mut(&vmid) {
+            guest.paused = paused && guest.is_running();
         }
     }
 

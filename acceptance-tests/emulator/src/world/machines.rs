@@ -37,6 +37,8 @@ pub struct Machine {
     pub packages: BTreeMap<String, String>,
     /// The watchdog module that has been loaded since it booted.
     pub watchdog: Option<String>,
+    #[serde(default)]
+    pub kernel: Kernel,
     /// Programs that hang.
     #[serde(skip)]
     pub processes: BTreeSet<String>,
@@ -45,6 +47,19 @@ pub struct Machine {
     /// Whether other users than root may use sudo without a password.
     pub sudo: bool,
 }
+
+/// The kernels of a machine, by their releases, such as `6.17.2-1-pve`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kernel {
+    pub running: String,
+    /// What the next boot starts.
+    pub installed: String,
+    /// A newer one that apt finds.
+    pub available: Option<String>,
+}
+
+/// The file that is there while a reboot is due; it does not outlive one.
+pub const REBOOT_REQUIRED: &str = "/run/reboot-required";
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unit {
@@ -70,8 +85,22 @@ impl Machine {
         // Debian's package starts nothing before it is configured.
         machine.set_unit("corosync-qdevice", false, false);
         machine.install(profile);
+        let kernel = if profile.pve == Pve::V8 { "6.8.12-15-pve" } else { "6.17.2-1-pve" };
+        machine.install_kernel(kernel, now);
+        machine.kernel.available = next_kernel(kernel);
         machine.boot();
         machine
+    }
+
+    /// Installs a kernel, which the next boot starts.
+    pub fn install_kernel(&mut self, release: &str, now: f64) {
+        self.disk.write(&format!("/boot/vmlinuz-{release}"), "", now);
+        self.packages.insert(format!("proxmox-kernel-{release}-signed"), release.trim_end_matches("-pve").to_owned());
+        release.clone_into(&mut self.kernel.installed);
+        if !self.kernel.running.is_empty() && self.kernel.running != release {
+            self.disk.write(REBOOT_REQUIRED, "*** System restart required ***\n", now);
+            self.disk.write(&format!("{REBOOT_REQUIRED}.pkgs"), &format!("proxmox-kernel-{release}-signed\n"), now);
+        }
     }
 
     /// The packages of a release, in place of the installed ones.
@@ -119,6 +148,7 @@ impl Machine {
             units: BTreeMap::from([("ssh".to_owned(), Unit { active: true, enabled: true })]),
             packages: BTreeMap::new(),
             watchdog: None,
+            kernel: Kernel::default(),
             processes: BTreeSet::new(),
             trusts: BTreeSet::new(),
             sudo: true,
@@ -139,6 +169,9 @@ impl Machine {
     /// What happens at boot: services that are enabled start, watchdog-mux loads its module.
     pub fn boot(&mut self) {
         self.processes.clear();
+        self.kernel.running.clone_from(&self.kernel.installed);
+        self.disk.remove_tree(REBOOT_REQUIRED);
+        self.disk.remove_tree(&format!("{REBOOT_REQUIRED}.pkgs"));
         for unit in self.units.values_mut() {
             unit.active = unit.enabled;
         }
@@ -160,6 +193,14 @@ impl Machine {
         let last = assigned.next().map(|value| value.trim().trim_matches(['"', '\'']));
         last.filter(|value| !value.is_empty()).unwrap_or("softdog").to_owned()
     }
+}
+
+/// The next build of a kernel: `6.17.2-1-pve` becomes `6.17.2-2-pve`.
+#[must_use]
+pub fn next_kernel(release: &str) -> Option<String> {
+    let (version, build) = release.strip_suffix("-pve")?.rsplit_once('-')?;
+    let build: u32 = build.parse().ok()?;
+    Some(format!("{version}-{}-pve", build + 1))
 }
 
 impl World {

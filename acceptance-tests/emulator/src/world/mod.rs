@@ -56,7 +56,7 @@ pub struct World {
     pub nodes: BTreeMap<String, Node>,
     /// All guests by id.
     pub guests: BTreeMap<u32, Guest>,
-    /// Whether pvestatd never reports a guest as running, as on a cluster whose guests are but configurations.
+    /// Whether guests are but configurations: pvestatd never reports one as running, and none has anything to take along.
     pub silent_guests: bool,
     /// Users, tokens, roles, ACLs.
     pub access: Access,
@@ -119,6 +119,7 @@ impl World {
             self.clock = Clock::standing(second as f64);
             self.watch_quorum();
             tasks::tick(self, second);
+            crate::api::nodes::machine::tick(self, second);
             crate::crm::tick(self, second);
             crate::api::replication::tick(self, second);
             crate::api::backup::tick(self, second);

@@ -23,6 +23,12 @@ pub struct Node {
     /// Whether it is going down in order, and if so, whether it is to come back.
     #[serde(default)]
     pub shutdown: Option<bool>,
+    /// When it begins to go down, and whether it is to come back, as a call has asked for it.
+    #[serde(default)]
+    pub goes_down: Option<(f64, bool)>,
+    /// It has booted, and its guests are not started yet.
+    #[serde(default)]
+    pub starts_guests: bool,
     /// When it is to get its power back by itself.
     #[serde(default)]
     pub boots_at: Option<f64>,
@@ -68,7 +74,9 @@ impl World {
             entry.up = up;
             entry.since = now;
             entry.shutdown = None;
+            entry.goes_down = None;
             entry.boots_at = None;
+            entry.starts_guests = up;
             if let Some(machine) = self.machines.get_mut(node).filter(|_| up) {
                 machine.boot();
             }

@@ -244,6 +244,8 @@ impl SeedNode {
             up: true,
             since: now - 4500.0,
             shutdown: None,
+            goes_down: None,
+            starts_guests: false,
             boots_at: None,
             cpus: self.cpus.unwrap_or(2),
             memory: self.memory.unwrap_or(25_276_510_208),
@@ -318,6 +320,7 @@ pub(crate) fn guest(seed: &Map<String, Value>, now: f64) -> Option<Guest> {
         tags: text("tags"),
         config,
         running_since: (text("status") == "running").then_some(now),
+        paused: false,
         start_fails: false,
     };
     let size = guest.volumes().next().and_then(|(_, volume)| disk_size(volume));

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use super::World;
+use crate::api::bulk::Bulk;
 use crate::api::nodes::migration::{Aborted, Report};
 use crate::api::replication::turning;
 use crate::api::{backup, ha};
@@ -18,6 +19,10 @@ pub enum Effect {
     Start(u32),
     /// The guest is stopped.
     Stop(u32),
+    /// The CPUs of the VM stand still.
+    Pause(u32),
+    /// They go on.
+    Resume(u32),
     /// The guest is on that node.
     Migrate(Move),
     /// It was a migration that can't be made.
@@ -39,6 +44,8 @@ pub enum Effect {
         /// Whether the result is sent to the notification system.
         notifies: bool,
     },
+    /// It works on one guest after the other, until all are done.
+    Bulk(Box<Bulk>),
     /// It fails with this text.
     Fail(String),
 }
@@ -162,7 +169,7 @@ impl World {
             id: new.id.to_owned(),
             user,
             token,
-            end: now + new.seconds,
+            end: if matches!(new.effect, Effect::Bulk(_)) { i64::MAX } else { now + new.seconds },
             status: None,
             log: new.log,
             effect: new.effect,
@@ -174,15 +181,17 @@ impl World {
 
 /// How a task ends.
 #[derive(Debug, Default)]
-struct Ending {
+pub(crate) struct Ending {
     /// More lines of its log.
-    lines: Vec<String>,
-    error: Option<String>,
+    pub(crate) lines: Vec<String>,
+    /// How many warnings its log has.
+    pub(crate) warnings: usize,
+    pub(crate) error: Option<String>,
 }
 
 impl From<Result<(), String>> for Ending {
     fn from(result: Result<(), String>) -> Self {
-        Self { lines: Vec::new(), error: result.err() }
+        Self { error: result.err(), ..Self::default() }
     }
 }
 
@@ -192,14 +201,45 @@ pub(super) fn tick(world: &mut World, second: i64) {
         let effect = std::mem::replace(&mut world.tasks.list[i].effect, Effect::None);
         let started = world.tasks.list[i].starttime;
         let ending = apply(world, effect, started);
+        world.tasks.list[i].finish(ending);
+    }
+    work_in_bulk(world, second);
+}
+
+/// Tasks that start others do so, and end with the last of them.
+fn work_in_bulk(world: &mut World, second: i64) {
+    let bulks = world.tasks.list.iter().rev();
+    let bulks = bulks.filter(|task| task.status.is_none() && matches!(task.effect, Effect::Bulk(_)));
+    let bulks: Vec<String> = bulks.map(|task| task.upid.clone()).collect();
+    for upid in bulks {
+        let find = |world: &World| world.tasks.list.iter().position(|task| task.upid == upid);
+        let Some(i) = find(world) else { continue };
+        let Effect::Bulk(mut bulk) = std::mem::replace(&mut world.tasks.list[i].effect, Effect::None) else { continue };
+        let (lines, ending) = bulk.step(world, second);
+        // What it has started stands in front of it now.
+        let Some(i) = find(world) else { continue };
         let task = &mut world.tasks.list[i];
-        task.log.extend(ending.lines);
-        let (status, line) = match ending.error {
-            None => ("OK".to_owned(), "TASK OK".to_owned()),
-            Some(error) => (error.clone(), format!("TASK ERROR: {error}")),
+        task.log.extend(lines);
+        match ending {
+            None => task.effect = Effect::Bulk(bulk),
+            Some(ending) => {
+                task.end = second;
+                task.finish(ending);
+            }
+        }
+    }
+}
+
+impl Task {
+    fn finish(&mut self, ending: Ending) {
+        self.log.extend(ending.lines);
+        let (status, line) = match (ending.error, ending.warnings) {
+            (Some(error), _) => (error.clone(), format!("TASK ERROR: {error}")),
+            (None, 0) => ("OK".to_owned(), "TASK OK".to_owned()),
+            (None, warnings) => (format!("WARNINGS: {warnings}"), format!("TASK WARNINGS: {warnings}")),
         };
-        task.status = Some(status);
-        task.log.push(line);
+        self.status = Some(status);
+        self.log.push(line);
     }
 }
 
@@ -225,7 +265,7 @@ fn migrate(world: &mut World, moving: &Move, started: i64) -> Ending {
             world.start_guest(*vmid);
         }
         let error = report.abort(now, &Aborted::Late("online migrate failure - aborting".to_owned()));
-        return Ending { lines: report.lines, error: Some(error) };
+        return Ending { lines: report.lines, error: Some(error), ..Ending::default() };
     }
     world.move_guest(*vmid, target);
     turning::migrated(world, *vmid, &from, target);
@@ -234,7 +274,7 @@ fn migrate(world: &mut World, moving: &Move, started: i64) -> Ending {
         world.start_guest(*vmid);
     }
     report.finish(now);
-    Ending { lines: report.lines, error: None }
+    Ending { lines: report.lines, ..Ending::default() }
 }
 
 fn apply(world: &mut World, effect: Effect, started: i64) -> Ending {
@@ -243,7 +283,7 @@ fn apply(world: &mut World, effect: Effect, started: i64) -> Ending {
         Effect::FailMove(why) => {
             let mut report = Report::new(started);
             let error = report.abort(world.now(), &why);
-            Ending { lines: report.lines, error: Some(error) }
+            Ending { lines: report.lines, error: Some(error), ..Ending::default() }
         }
         other => act(world, other).into(),
     }
@@ -255,13 +295,15 @@ fn act(world: &mut World, effect: Effect) -> Result<(), String> {
         return Err(format!("command 'ha-manager {arguments}' failed: exit code 13"));
     }
     match effect {
-        Effect::None | Effect::Migrate(_) | Effect::FailMove(_) => {}
+        Effect::None | Effect::Migrate(_) | Effect::FailMove(_) | Effect::Bulk(_) => {}
         Effect::Start(vmid) if !world.start_guest(vmid) => {
             let label = world.guests.get(&vmid).map_or("VM", |g| g.kind.label());
             return Err(format!("start failed: {label} {vmid} cannot be started"));
         }
         Effect::Start(_) => {}
         Effect::Stop(vmid) => world.stop_guest(vmid),
+        Effect::Pause(vmid) => world.pause_guest(vmid, true),
+        Effect::Resume(vmid) => world.pause_guest(vmid, false),
         Effect::Destroy { vmid, purge } => {
             let sid = world.remove_guest(vmid).map(|guest| guest.sid());
             world.leave_pools(vmid);

@@ -51,7 +51,15 @@ pub(super) fn memory_used(world: &World, node: &Node) -> u64 {
 
 /// What all lists of guests have in common.
 pub(in crate::api) fn guest(world: &World, guest: &Guest) -> Map<String, Value> {
-    let since = guest.running_since.filter(|_| !world.silent_guests);
+    figures_of(world, guest, guest.running_since.filter(|_| !world.silent_guests))
+}
+
+/// What its own node says of a guest.
+pub(super) fn guest_at_home(world: &World, guest: &Guest) -> Map<String, Value> {
+    figures_of(world, guest, guest.running_since)
+}
+
+fn figures_of(world: &World, guest: &Guest, since: Option<f64>) -> Map<String, Value> {
     let running = since.is_some();
     let uptime = since.map_or(0, |since| (world.clock.now() - since) as i64);
     let if_running = |figure: u64| json!(if running { figure } else { 0 });

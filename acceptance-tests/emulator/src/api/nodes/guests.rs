@@ -5,6 +5,7 @@
 use serde_json::{Map, Value, json};
 
 use super::figures;
+use super::power::{self, Power};
 use crate::api::{ha, replication};
 use crate::error::{ApiError, ApiResult};
 use crate::route::{Call, Permission, Route};
@@ -50,7 +51,24 @@ const LXC: Paths = Paths {
 };
 
 pub(super) fn routes(_pve: Pve) -> Vec<Route> {
-    [&QEMU, &LXC].into_iter().flat_map(of_kind).collect()
+    [&QEMU, &LXC].into_iter().flat_map(of_kind).chain(of_vms()).collect()
+}
+
+/// The calls that only VMs have.
+fn of_vms() -> Vec<Route> {
+    const SUSPEND: &str = "/nodes/{node}/qemu/{vmid}/status/suspend";
+    const RESUME: &str = "/nodes/{node}/qemu/{vmid}/status/resume";
+    let power = Permission::Check("/vms/{vmid}", &["VM.PowerMgmt"]);
+    let flag = Prop::boolean;
+    let params = guest_params().opt("skiplock", flag()).opt("todisk", flag()).opt("statestorage", Prop::string());
+    let resume = guest_params().opt("skiplock", flag()).opt("nocheck", flag());
+    vec![
+        Route::post(SUSPEND, suspend).permission(power.clone()).params(params).proxied(),
+        Route::post(RESUME, |call| act(call, GuestKind::Qemu, Power::Resume))
+            .permission(power)
+            .params(resume)
+            .proxied(),
+    ]
 }
 
 fn of_kind(paths: &'static Paths) -> Vec<Route> {
@@ -70,12 +88,21 @@ fn of_kind(paths: &'static Paths) -> Vec<Route> {
         Route::get(paths.list, move |call| guests(call, paths)).permission(Permission::AnyUser).params(list).proxied(),
         Route::get(paths.config, move |call| show_config(call, paths)).permission(audit()).params(config).proxied(),
         Route::get(paths.status, move |call| status(call, paths)).permission(audit()).params(guest_params()).proxied(),
-        Route::post(paths.start, move |call| power_on(call, paths)).permission(power()).params(start).proxied(),
-        Route::post(paths.stop, move |call| power_off(call, paths, "stop")).permission(power()).params(stop).proxied(),
-        Route::post(paths.shutdown, move |call| power_off(call, paths, "shutdown"))
+        Route::post(paths.start, move |call| act(call, paths.kind, Power::Start))
             .permission(power())
-            .params(shutdown)
+            .params(start)
             .proxied(),
+        Route::post(paths.stop, move |call| act(call, paths.kind, Power::Stop))
+            .permission(power())
+            .params(stop)
+            .proxied(),
+        Route::post(paths.shutdown, move |call| {
+            let seconds = call.params.int("timeout").unwrap_or(60);
+            act(call, paths.kind, Power::Shutdown { seconds })
+        })
+        .permission(power())
+        .params(shutdown)
+        .proxied(),
         Route::delete(paths.one, move |call| remove(call, paths))
             .permission(Permission::Check("/vms/{vmid}", &["VM.Allocate"]))
             .params(destroy)
@@ -97,8 +124,12 @@ fn guests(call: &mut Call<'_>, paths: &Paths) -> ApiResult<Value> {
 }
 
 fn row(call: &Call<'_>, guest: &Guest) -> Map<String, Value> {
-    let mut row = figures::guest(call.world, guest);
+    let mut row = figures::guest_at_home(call.world, guest);
     row.insert("cpus".into(), json!(guest.cores));
+    if guest.is_running() {
+        // No other process has anything to do with it.
+        row.insert("pid".into(), json!(10_000 + guest.vmid));
+    }
     match guest.kind {
         GuestKind::Qemu => {
             row.shift_remove("diskread");
@@ -152,49 +183,26 @@ fn status(call: &mut Call<'_>, paths: &Paths) -> ApiResult<Value> {
     let guest = find(call, paths.kind)?;
     let mut shown = row(call, guest);
     if guest.kind == GuestKind::Qemu {
-        shown.insert("qmpstatus".into(), json!(guest.status()));
+        shown.insert("qmpstatus".into(), json!(if guest.is_paused() { "paused" } else { guest.status() }));
     }
     let managed = ha::guests::is_managed(call.world, &guest.sid());
     shown.insert("ha".into(), json!({"managed": u8::from(managed)}));
     Ok(Value::Object(shown))
 }
 
-fn power_on(call: &mut Call<'_>, paths: &Paths) -> ApiResult<Value> {
-    let guest = find(call, paths.kind)?.clone();
-    if ha::is_managed(call.world, &guest.sid()) {
-        let log = format!("Requesting HA start for {} {}", guest.kind.label(), guest.vmid);
-        return Ok(start(call, &guest, "hastart", 1, vec![log], Effect::RequestStart(guest.sid())));
-    }
-    let effect = if let Err(locked) = call.world.check_guest_lock(guest.vmid) {
-        Effect::Fail(locked)
-    } else if guest.is_running() {
-        Effect::Fail(format!("{} {} already running", guest.kind.label(), guest.vmid))
-    } else {
-        Effect::Start(guest.vmid)
-    };
-    Ok(start(call, &guest, &format!("{}start", paths.task), 2, Vec::new(), effect))
+fn act(call: &mut Call<'_>, kind: GuestKind, power: Power) -> ApiResult<Value> {
+    let vmid = find(call, kind)?.vmid;
+    let user = call.caller.id();
+    power::act(call.world, vmid, power, &user).map(|upid| json!(upid)).map_err(ApiError::die)
 }
 
-fn power_off(call: &mut Call<'_>, paths: &Paths, how: &str) -> ApiResult<Value> {
-    let guest = find(call, paths.kind)?.clone();
-    if ha::is_managed(call.world, &guest.sid()) {
-        let seconds = if how == "stop" { 0 } else { call.params.int("timeout").unwrap_or(60) };
-        let log = format!("Requesting HA stop for {} {}", guest.kind.label(), guest.vmid);
-        let command = Effect::Command(format!("stop {} {seconds}", guest.sid()));
-        return Ok(start(call, &guest, "hastop", 1, vec![log], command));
+/// What a VM is suspended with.
+fn suspend(call: &mut Call<'_>) -> ApiResult<Value> {
+    let to_disk = call.params.bool("todisk") == Some(true);
+    if to_disk {
+        call.check(&format!("/vms/{}", call.params.text("vmid")), &["VM.Config.Disk"])?;
     }
-    if let Err(locked) = call.world.check_guest_lock(guest.vmid) {
-        return Ok(start(call, &guest, &format!("{}{how}", paths.task), 1, Vec::new(), Effect::Fail(locked)));
-    }
-    let effect = match (guest.is_running(), guest.kind) {
-        (false, _) if how == "shutdown" => {
-            let label = if guest.kind == GuestKind::Qemu { "VM" } else { "CT" };
-            Effect::Fail(format!("{label} {} not running", guest.vmid))
-        }
-        (false, GuestKind::Lxc) => Effect::Fail(format!("CT {} not running", guest.vmid)),
-        _ => Effect::Stop(guest.vmid),
-    };
-    Ok(start(call, &guest, &format!("{}{how}", paths.task), 2, Vec::new(), effect))
+    act(call, GuestKind::Qemu, Power::Suspend { to_disk })
 }
 
 fn remove(call: &mut Call<'_>, paths: &Paths) -> ApiResult<Value> {

@@ -1,8 +1,11 @@
 //! `/nodes`
 
+mod config;
 pub(crate) mod figures;
 mod guests;
+pub(crate) mod machine;
 pub(crate) mod migration;
+pub(crate) mod power;
 mod services;
 mod storage;
 pub(super) mod tasks;
@@ -25,8 +28,16 @@ pub(super) fn routes(pve: Pve) -> Vec<Route> {
             .params(node_param())
             .proxied(),
     ];
-    let parts =
-        [own, guests::routes(pve), migration::routes(pve), services::routes(), storage::routes(), tasks::routes()];
+    let parts = [
+        own,
+        config::routes(pve),
+        guests::routes(pve),
+        machine::routes(),
+        migration::routes(pve),
+        services::routes(),
+        storage::routes(),
+        tasks::routes(),
+    ];
     parts.into_iter().flatten().collect()
 }
 
@@ -64,7 +75,7 @@ fn status(call: &mut Call<'_>) -> ApiResult<Value> {
     let Some(node) = world.nodes.get(&name) else { return Ok(Value::Null) };
     let used = figures::memory_used(world, node);
     let disk_used = node.disk / 14;
-    let kernel = if world.profile.pve == Pve::V8 { "6.8.12-13-pve" } else { "6.14.8-2-pve" };
+    let kernel = world.machines.get(&name).map_or("", |machine| machine.kernel.running.as_str());
     let build = "#1 SMP PREEMPT_DYNAMIC";
     let (version, _, repoid) = world.manager_of(&name);
     Ok(json!({

@@ -1,5 +1,6 @@
 //! The programs of a machine, by name.
 
+mod apt;
 mod coreutils;
 mod corosync;
 mod died;
@@ -27,7 +28,7 @@ pub(super) type Program = fn(&mut Host<'_>, &mut Io, &[String]) -> Run;
 /// The program of that name on the machine, if it is installed there.
 pub(super) fn find(host: &Host<'_>, name: &str) -> Option<Program> {
     let name = base_name(name);
-    let common = coreutils::find(name).or_else(|| system::find(name));
+    let common = coreutils::find(name).or_else(|| system::find(name)).or_else(|| apt::find(name));
     if let Some(program) = common.or_else(|| network::find(name)) {
         return Some(program);
     }

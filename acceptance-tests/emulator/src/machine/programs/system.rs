@@ -227,19 +227,12 @@ fn modinfo(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run {
         io.err.push_str(&format!("modinfo: ERROR: Module {module} not found.\n"));
         return Ok(1);
     }
-    let kernel = kernel(host);
+    let kernel = host.here().kernel.running.clone();
     let path = format!("/lib/modules/{kernel}/kernel/drivers/watchdog/{module}.ko");
     let field = arguments.iter().position(|word| word == "-F").and_then(|at| arguments.get(at + 1));
     match field.map(String::as_str) {
         Some("filename") | None => say(io, &path),
         Some(_) => Ok(0),
-    }
-}
-
-fn kernel(host: &Host<'_>) -> &'static str {
-    match host.world.profile.pve {
-        crate::world::Pve::V8 => "6.8.12-15-pve",
-        crate::world::Pve::V9 => "6.17.2-1-pve",
     }
 }
 
