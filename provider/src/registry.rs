@@ -7,7 +7,7 @@ use pve_schemas as nouns;
 use crate::config::Configuration;
 use crate::data_sources::data_source;
 use crate::framework::{DataSource, Provider, Resource};
-use crate::resources::{DatacenterOptionsResource, rest, ssh_resource};
+use crate::resources::{DatacenterOptionsResource, HaRuleMemberResource, rest, ssh_resource};
 use crate::session::Session;
 
 /// The provider with everything it offers.
@@ -26,6 +26,7 @@ fn resources(session: &Arc<Session>) -> Vec<Box<dyn Resource>> {
         rest::<nouns::HaNodeAffinityRule>(session),
         rest::<nouns::HaResource>(session),
         rest::<nouns::HaResourceAffinityRule>(session),
+        Box::new(HaRuleMemberResource::new(session.clone())),
         ssh_resource::<nouns::NodeMaintenance>(session),
         ssh_resource::<nouns::NodeWatchdog>(session),
         rest::<nouns::NotificationGotify>(session),
