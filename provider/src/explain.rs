@@ -173,9 +173,7 @@ fn advice(kind: ErrorKind) -> Option<&'static str> {
             "Refer to the target's resource in `targets`, such as `pve_notification_smtp.NAME.name`, so that Terraform creates \
              the target first."
         }
-        ErrorKind::Unmanaged => {
-            "Refer to `pve_ha_resource.NAME.sid` in `resources`, so that Terraform creates the HA resource first."
-        }
+        ErrorKind::Unmanaged => "Refer to `pve_ha_resource.NAME.sid`, so that Terraform creates the HA resource first.",
         ErrorKind::ResourceInErrorState => {
             "Set `state = \"disabled\"`, apply, repair the guest, and set the state back."
         }

@@ -105,6 +105,7 @@ pub const RESOURCES: &[Feature] = &[
     Feature { name: "pve_ha_node_affinity_rule", needs: HA },
     Feature { name: "pve_ha_resource", needs: HA },
     Feature { name: "pve_ha_resource_affinity_rule", needs: HA },
+    Feature { name: "pve_ha_rule_member", needs: HA },
     Feature { name: "pve_node_maintenance", needs: HOSTED },
     Feature { name: "pve_node_watchdog", needs: HOSTED },
     Feature { name: "pve_notification_gotify", needs: &[NOTIFICATIONS, NOTIFICATION_LIST, NETWORK] },

@@ -8,7 +8,7 @@ use crate::config::Configuration;
 use crate::data_sources::data_source;
 use crate::framework::{Action, DataSource, Provider, Resource};
 use crate::operations::action;
-use crate::resources::{DatacenterOptionsResource, rest, ssh_resource};
+use crate::resources::{DatacenterOptionsResource, HaRuleMemberResource, rest, ssh_resource};
 use crate::session::Session;
 
 /// The provider with everything it offers.
@@ -27,6 +27,7 @@ fn resources(session: &Arc<Session>) -> Vec<Box<dyn Resource>> {
         rest::<nouns::HaNodeAffinityRule>(session),
         rest::<nouns::HaResource>(session),
         rest::<nouns::HaResourceAffinityRule>(session),
+        Box::new(HaRuleMemberResource::new(session.clone())),
         ssh_resource::<nouns::NodeMaintenance>(session),
         ssh_resource::<nouns::NodeWatchdog>(session),
         rest::<nouns::NotificationGotify>(session),

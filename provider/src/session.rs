@@ -57,6 +57,8 @@ pub struct Configured {
     pub pace: Duration,
     /// HA resources that this process removed, and whether that had Proxmox edit rules.
     removed: Mutex<BTreeMap<String, bool>>,
+    /// Members of HA rules, by rule and HA resource, that this process has added or, where false, removed.
+    memberships: Mutex<BTreeMap<(String, String), bool>>,
     /// HA resources that others removed, as far as the HA manager had not noticed it when this process looked.
     leftovers: OnceCell<BTreeSet<String>>,
     /// HA resources that were created while the HA manager had the record of a removed one, and why it had.
@@ -93,6 +95,7 @@ impl Configured {
             simulated: Arc::default(),
             pace: DEFAULT_PACE,
             removed: Mutex::default(),
+            memberships: Mutex::default(),
             leftovers: OnceCell::new(),
             inherited: Mutex::default(),
         }
@@ -125,6 +128,18 @@ impl Configured {
     /// Whether this process had Proxmox remove the HA resource `sid` from all rules.
     pub fn has_purged(&self, sid: &str) -> bool {
         self.removed().get(sid) == Some(&true)
+    }
+
+    /// Remembers that this process has added `sid` to the HA rule `rule`, or has removed it.
+    pub fn remember_membership(&self, rule: &str, sid: &str, is_member: bool) {
+        lock(&self.memberships).insert((rule.to_owned(), sid.to_owned()), is_member);
+    }
+
+    /// The members that this process has added to the HA rule `rule` or, where false, removed from it.
+    pub fn memberships(&self, rule: &str) -> Vec<(String, bool)> {
+        let known = lock(&self.memberships);
+        let of_rule = known.iter().filter(|((name, _), _)| name == rule);
+        of_rule.map(|((_, sid), is_member)| (sid.clone(), *is_member)).collect()
     }
 
     /// Whether the HA resource `sid` was removed by this process, or by others so recently that the HA manager had not noticed

@@ -16,6 +16,7 @@ pub mod ha_group;
 pub mod ha_node_affinity_rule;
 pub mod ha_resource;
 pub mod ha_resource_affinity_rule;
+pub mod ha_rule_member;
 pub mod node_maintenance;
 pub mod node_watchdog;
 pub mod notification;
@@ -33,6 +34,7 @@ pub use ha_group::{HaGroup, PartialHaGroup};
 pub use ha_node_affinity_rule::{HaNodeAffinityRule, PartialHaNodeAffinityRule};
 pub use ha_resource::{HaResource, PartialHaResource};
 pub use ha_resource_affinity_rule::{HaResourceAffinityRule, PartialHaResourceAffinityRule};
+pub use ha_rule_member::{HaRuleMember, PartialHaRuleMember};
 pub use node_maintenance::NodeMaintenance;
 pub use node_watchdog::NodeWatchdog;
 pub use notification::{

@@ -20,6 +20,7 @@ mod ha_node_affinity_rule;
 mod ha_releases;
 mod ha_resource;
 mod ha_resource_affinity_rule;
+mod ha_rule_member;
 mod import_config;
 mod interrupts;
 mod kills;

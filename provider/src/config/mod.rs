@@ -124,6 +124,14 @@ impl Configuration {
         for problem in ignore.iter().filter_map(|name| preflight::unknown(name)) {
             diagnostics.error_at(Path::attribute("ignore_preflight"), "Unknown check", problem);
         }
+        let pace = environment.find("POLL_INTERVAL", &[]).and_then(|given| {
+            let pace = pve_schemas::value::timeout(&given.text);
+            if pace.is_none() {
+                let problem = format!("it is {:?} and must be a duration greater than zero, such as 2s", given.text);
+                diagnostics.error("Invalid poll interval", format!("PROXMOX_VE_POLL_INTERVAL: {problem}."));
+            }
+            pace
+        });
         let login = if ssh_is_known { ssh::Reader::new(environment, true, diagnostics).read(&block) } else { None };
         if diagnostics.has_error() {
             return None;
@@ -145,7 +153,8 @@ impl Configuration {
                     None => SshAccess::Absent,
                 };
                 let ignore = ignore.into_iter().collect();
-                Some((Configured::new(client, access, adopt == Some(true), ignore), shown))
+                let configured = Configured::new(client, access, adopt == Some(true), ignore);
+                Some((Configured { pace: pace.unwrap_or(configured.pace), ..configured }, shown))
             }
             Err(error) => {
                 diagnostics.error("Cannot use the provider block", format!("{error}. Nothing was sent."));

@@ -216,6 +216,11 @@ pub trait Resource: Send + Sync {
         false
     }
 
+    /// Whether the configuration of a cluster has its objects: not where that of another type has all of them.
+    fn is_exported(&self) -> bool {
+        self.is_listable()
+    }
+
     /// Every object there is, as `read` finds it, in an order that doesn't change by itself.
     fn list<'a>(&'a self, _cx: &'a Context) -> BoxFuture<'a, Result<Vec<Value>, Failure>> {
         Box::pin(async { Ok(Vec::new()) })

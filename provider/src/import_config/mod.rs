@@ -75,7 +75,7 @@ async fn read(provider: &Provider, nodes: &[Node]) -> (Option<Written>, Diagnost
         return (None, diagnostics);
     }
     let mut cluster: BTreeMap<&str, Vec<Listed>> = BTreeMap::new();
-    for (name, _) in provider.resources().filter(|(_, resource)| resource.is_listable()) {
+    for (name, _) in provider.resources().filter(|(_, resource)| resource.is_exported()) {
         let Ok(resource) = provider.resource(name) else { continue };
         let listing = resource.list_all().await;
         diagnostics.extend(listing.diagnostics);

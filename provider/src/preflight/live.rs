@@ -17,8 +17,8 @@ use serde_json::Value as Json;
 use tokio::sync::OnceCell;
 
 use super::needs::Needs;
+use super::object_index::{ObjectIndex, id};
 use super::objects::{CheckedBackup, CheckedTarget, Object};
-use super::planned_objects::{ObjectIndex, id};
 use crate::call::Call;
 use crate::client::{Client, Collection, Permissions, Version, Who, wire};
 use crate::simulation::live::Storage;

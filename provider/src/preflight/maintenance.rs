@@ -7,8 +7,8 @@ use pve_schemas::HaResource;
 use pve_schemas::noun::Partial;
 
 use super::live::Cluster;
+use super::object_index::Family;
 use super::objects::{CheckedResource, CheckedRuleKind};
-use super::planned_objects::Family;
 use super::view::View;
 use crate::simulation;
 use pve_ha_manager::config::{Config, Group, Name, Policy, Resource as Placed};

@@ -11,7 +11,9 @@ mod finding;
 mod key;
 mod live;
 mod maintenance;
+mod members;
 mod needs;
+mod object_index;
 mod objects;
 mod planned_objects;
 mod references;
@@ -134,6 +136,7 @@ impl Preflight {
         if let Some((finding, check)) = finding.zip(CHECKS.iter().find(|check| check.name == collisions::NAME)) {
             diagnostics.push(finding.into_diagnostic(check, subject.as_deref()));
         }
+        diagnostics.extend(self.members_twice(plan, &recorded));
         diagnostics
     }
 
@@ -202,7 +205,8 @@ impl Preflight {
             references::are_decided(object, &View { live: &self.live, cluster: cluster.as_deref(), planned: recorded })
         };
         activity.until(Instant::now() + limit, || call.stop.is_cancelled() || look(&self.planned())).await;
-        let recorded = self.planned();
+        let mut recorded = self.planned();
+        recorded.join(self.live.placed());
         references::given_up(object, &View { live: &self.live, cluster: cluster.as_deref(), planned: &recorded })
     }
 
@@ -286,7 +290,8 @@ impl Preflight {
         self.live.refresh(client, call, object.guest()).await;
         self.await_others(call, activity, object, subject).await;
         let cluster = self.live.cluster();
-        let recorded = self.planned();
+        let mut recorded = self.planned();
+        recorded.join(self.live.placed());
         let view = View { live: &self.live, cluster: cluster.as_deref(), planned: &recorded };
         let case = CheckCase::new(object, subject, view, &self.reported);
         let is_writing = self.is_writing();
@@ -307,7 +312,8 @@ impl Preflight {
     async fn await_others(&self, call: &Call, activity: &Activity, object: &Object, subject: Subject<'_>) {
         let cluster = self.live.cluster();
         let lacks_something = || {
-            let recorded = self.planned();
+            let mut recorded = self.planned();
+            recorded.join(self.live.placed());
             let view = View { live: &self.live, cluster: cluster.as_deref(), planned: &recorded };
             let case = CheckCase::new(object, subject, view, &self.reported);
             checks::AWAITED.iter().any(|(name, lacks)| !self.ignored.contains(*name) && lacks(&case))

@@ -34,6 +34,7 @@ impl Needs {
                 Self { placed, jobs: placed && stays, resources: stays, backups: stays, alerts: is_new, ..needs }
             }
             Object::Rule(_) | Object::Group(_) => Self { placed: stays, jobs: stays, resources: true, ..needs },
+            Object::Member(_) => Self { placed: true, jobs: stays, resources: true, ..needs },
             Object::Job(_) => {
                 let is_new = task == Task::Create;
                 Self { placed: stays, resources: stays, jobs: stays, alerts: is_new, ..needs }

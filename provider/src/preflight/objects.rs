@@ -9,8 +9,9 @@ use pve_schemas::notification::routing::Route;
 use pve_schemas::noun::{Noun, Partial};
 use pve_schemas::value::HaState;
 use pve_schemas::{
-    BackupJob, DatacenterOptions, HaGroup, HaNodeAffinityRule, HaResource, HaResourceAffinityRule, NotificationGotify,
-    NotificationMatcher, NotificationSendmail, NotificationSmtp, NotificationWebhook, ReplicationJob,
+    BackupJob, DatacenterOptions, HaGroup, HaNodeAffinityRule, HaResource, HaResourceAffinityRule, HaRuleMember,
+    NotificationGotify, NotificationMatcher, NotificationSendmail, NotificationSmtp, NotificationWebhook,
+    ReplicationJob,
 };
 
 use nouns::planned;
@@ -27,6 +28,7 @@ pub type Known<T> = Option<T>;
 pub enum Object {
     Resource(CheckedResource),
     Rule(CheckedRule),
+    Member(CheckedMember),
     Group(CheckedGroup),
     Job(CheckedJob),
     BackupJob(Box<CheckedBackup>),
@@ -66,6 +68,13 @@ pub struct CheckedRule {
     pub kind: CheckedRuleKind,
     /// The rule for the placement algorithm.
     pub placement: Known<PlacementRule>,
+}
+
+/// A member of an HA rule that a resource of its own adds.
+#[derive(Debug, Clone)]
+pub struct CheckedMember {
+    pub rule: Known<Name>,
+    pub resource: Known<Name>,
 }
 
 /// What a rule says.
@@ -134,6 +143,7 @@ impl Object {
             HaResource::NAME => planned::<HaResource>(value).into(),
             HaNodeAffinityRule::NAME => planned::<HaNodeAffinityRule>(value).into(),
             HaResourceAffinityRule::NAME => planned::<HaResourceAffinityRule>(value).into(),
+            HaRuleMember::NAME => planned::<HaRuleMember>(value).into(),
             HaGroup::NAME => planned::<HaGroup>(value).into(),
             ReplicationJob::NAME => planned::<ReplicationJob>(value).into(),
             BackupJob::NAME => planned::<BackupJob>(value).into(),
@@ -170,6 +180,7 @@ impl Object {
         let attribute = match self {
             Self::Resource(_) => "sid",
             Self::Rule(_) | Self::Group(_) | Self::BackupJob(_) | Self::Matcher(_) | Self::Target(_) => "name",
+            Self::Member(_) => "resource",
             Self::Job(_) => "target",
             Self::Options => key,
             Self::Qdevice | Self::Hosted(_) => return None,
@@ -234,10 +245,23 @@ impl CheckedResource {
     }
 }
 
+impl CheckedMember {
+    /// The rule and the HA resource, once both are known.
+    pub fn known(&self) -> Option<(&Name, &Name)> {
+        self.rule.as_ref().zip(self.resource.as_ref())
+    }
+}
+
 impl CheckedRule {
     /// Whether it counts, as far as is known.
     pub fn is_enabled(&self) -> bool {
         self.disabled == Some(false)
+    }
+
+    /// Whether Proxmox keeps it with these HA resources, as far as is known.
+    pub fn has_enough(&self) -> bool {
+        let is_pair = matches!(self.kind, CheckedRuleKind::Affinity(_)) && self.is_enabled();
+        self.resources.as_ref().is_none_or(|resources| resources.len() >= if is_pair { 2 } else { 1 })
     }
 
     /// The nodes, if it is an enabled node affinity rule.

@@ -1,39 +1,13 @@
-//! What was planned in this process, what of it was made, and an index of objects by what they name.
+//! What was planned in this process, and what of it was made.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use super::key::Key;
-use super::objects::{
-    CheckedBackup, CheckedGroup, CheckedJob, CheckedMatcher, CheckedResource, CheckedRule, CheckedTarget, Object,
-};
+use super::live::Placed;
+use super::members::Members;
+use super::object_index::{Family, ObjectIndex, family, id};
+use super::objects::{CheckedResource, CheckedRule, Object};
 use pve_ha_manager::config::Name;
-
-/// Objects by their natural ids, and by what they name.
-#[derive(Debug, Default)]
-pub struct ObjectIndex {
-    pub resources: HashMap<Name, CheckedResource>,
-    pub rules: HashMap<Name, CheckedRule>,
-    pub groups: HashMap<Name, CheckedGroup>,
-    pub jobs: HashMap<Name, CheckedJob>,
-    pub backups: HashMap<Name, CheckedBackup>,
-    pub matchers: HashMap<Name, CheckedMatcher>,
-    pub targets: HashMap<Name, CheckedTarget>,
-    rules_naming: HashMap<Name, BTreeSet<Name>>,
-    users_of: HashMap<Name, BTreeSet<Name>>,
-    jobs_of: HashMap<u64, BTreeSet<Name>>,
-}
-
-/// The families of objects that share one space of names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Family {
-    Resource,
-    Rule,
-    Group,
-    Job,
-    Backup,
-    Matcher,
-    Target,
-}
 
 /// What was planned so far.
 #[derive(Debug, Default)]
@@ -51,11 +25,22 @@ pub struct PlannedObjects {
     made: HashSet<Key>,
     refreshed: HashSet<Key>,
     pub has_qdevice: bool,
+    pub members: Members,
+    /// HA resources that this plan removes from all rules.
+    purged: HashSet<Name>,
 }
 
 impl PlannedObjects {
     /// Takes note of an object: what it was, and what it will be.
     pub fn record(&mut self, prior: Option<Object>, planned: Option<Object>) {
+        if let Some(Object::Member(_)) = prior.as_ref().or(planned.as_ref()) {
+            let member = |object| match object {
+                Some(Object::Member(member)) => Some(member),
+                _ => None,
+            };
+            return self.members.record(member(prior).as_ref(), member(planned).as_ref());
+        }
+        self.note_for_members(prior.as_ref(), planned.as_ref());
         let old = prior.as_ref().and_then(id);
         let new = planned.as_ref().and_then(id);
         if let Some(old) = old.filter(|old| new.as_ref() != Some(old))
@@ -72,6 +57,41 @@ impl PlannedObjects {
             (Some(object), None) => self.nameless.extend(family(&object)),
             (None, _) => {}
         }
+    }
+
+    /// Takes note of what members of rules depend on.
+    fn note_for_members(&mut self, prior: Option<&Object>, planned: Option<&Object>) {
+        match (prior, planned) {
+            (Some(Object::Resource(CheckedResource { sid: Some(sid), noun, .. })), None)
+                if noun.purge_rules() != Some(false) =>
+            {
+                self.purged.insert(sid.clone());
+            }
+            (prior, Some(Object::Rule(CheckedRule { name: Some(name), .. }))) => {
+                let prior = match prior {
+                    Some(Object::Rule(prior)) if prior.name.as_ref() == Some(name) => Some(prior),
+                    _ => None,
+                };
+                self.members.record_rule(name, prior);
+            }
+            _ => {}
+        }
+    }
+
+    /// Makes the rules anew whose members this plan changes.
+    pub fn join(&mut self, live: Option<&Placed>) {
+        let Self { members, index, removed, .. } = self;
+        members.join(index, live, |name| removed.contains(&(Family::Rule, name.clone())));
+    }
+
+    /// Whether nothing is planned so far but what is to be destroyed.
+    pub fn is_destroy_only(&self) -> bool {
+        self.creates.is_empty() && self.keeps.is_empty()
+    }
+
+    /// Whether this plan removes an HA resource from all rules.
+    pub fn purges(&self, sid: &Name) -> bool {
+        self.purged.contains(sid)
     }
 
     /// Takes note of what an object was about, and what it will be about.
@@ -163,109 +183,6 @@ impl PlannedObjects {
     /// Whether an object is planned whose id isn't known: it may be any.
     pub fn has_nameless(&self, family: Family) -> bool {
         self.nameless.contains(&family)
-    }
-}
-
-impl ObjectIndex {
-    /// Whether an object of this id is there.
-    pub fn has(&self, family: Family, id: &Name) -> bool {
-        match family {
-            Family::Resource => self.resources.contains_key(id),
-            Family::Rule => self.rules.contains_key(id),
-            Family::Group => self.groups.contains_key(id),
-            Family::Job => self.jobs.contains_key(id),
-            Family::Backup => self.backups.contains_key(id),
-            Family::Matcher => self.matchers.contains_key(id),
-            Family::Target => self.targets.contains_key(id),
-        }
-    }
-
-    /// Puts an object in, in place of another one with its id.
-    pub fn put(&mut self, id: &Name, object: Object) {
-        match object {
-            Object::Resource(resource) => {
-                let group = |resource: &CheckedResource| resource.group.clone().flatten();
-                if let Some(old) = self.resources.get(id).and_then(group) {
-                    self.users_of.entry(old).or_default().remove(id);
-                }
-                if let Some(new) = group(&resource) {
-                    self.users_of.entry(new).or_default().insert(id.clone());
-                }
-                self.resources.insert(id.clone(), resource);
-            }
-            Object::Rule(rule) => {
-                for sid in self.rules.get(id).and_then(|old| old.resources.as_ref()).into_iter().flatten() {
-                    if let Some(rules) = self.rules_naming.get_mut(sid) {
-                        rules.remove(id);
-                    }
-                }
-                for sid in rule.resources.iter().flatten() {
-                    self.rules_naming.entry(sid.clone()).or_default().insert(id.clone());
-                }
-                self.rules.insert(id.clone(), rule);
-            }
-            Object::Group(group) => {
-                self.groups.insert(id.clone(), group);
-            }
-            Object::Job(job) => {
-                if let Some(guest) = job.guest {
-                    self.jobs_of.entry(guest).or_default().insert(id.clone());
-                }
-                self.jobs.insert(id.clone(), job);
-            }
-            Object::BackupJob(job) => drop(self.backups.insert(id.clone(), *job)),
-            Object::Matcher(matcher) => drop(self.matchers.insert(id.clone(), matcher)),
-            Object::Target(target) => drop(self.targets.insert(id.clone(), target)),
-            Object::Options | Object::Qdevice | Object::Hosted(_) => {}
-        }
-    }
-
-    /// The names of the rules that name `sid`, sorted.
-    pub fn rules_naming(&self, sid: &str) -> impl Iterator<Item = &Name> {
-        self.rules_naming.get(sid).into_iter().flatten()
-    }
-
-    /// The resources of `group`, sorted.
-    pub fn users_of(&self, group: &str) -> impl Iterator<Item = &Name> {
-        self.users_of.get(group).into_iter().flatten()
-    }
-
-    /// The replication jobs of `guest`, sorted.
-    pub fn jobs_of(&self, guest: u64) -> impl Iterator<Item = &Name> {
-        self.jobs_of.get(&guest).into_iter().flatten()
-    }
-}
-
-/// The id of an object; none while it isn't known.
-pub fn id(object: &Object) -> Option<(Family, Name)> {
-    let name = match object {
-        Object::Resource(resource) => resource.sid.clone()?,
-        Object::Rule(rule) => rule.name.clone()?,
-        Object::Group(group) => group.name.clone()?,
-        Object::BackupJob(job) => job.name.clone()?,
-        Object::Matcher(matcher) => matcher.name.clone()?,
-        Object::Target(target) => target.name.clone()?,
-        // A job whose number is chosen later is none that exists; one guest has one job to each target.
-        Object::Job(CheckedJob { guest: Some(guest), number, target, .. }) => match (number, target) {
-            (Some(number), _) => format!("{guest}-{number}").into(),
-            (None, Some(target)) => format!("{guest} to {target}").into(),
-            (None, None) => return None,
-        },
-        Object::Job(_) | Object::Options | Object::Qdevice | Object::Hosted(_) => return None,
-    };
-    family(object).map(|family| (family, name))
-}
-
-fn family(object: &Object) -> Option<Family> {
-    match object {
-        Object::Resource(_) => Some(Family::Resource),
-        Object::Rule(_) => Some(Family::Rule),
-        Object::Group(_) => Some(Family::Group),
-        Object::Job(_) => Some(Family::Job),
-        Object::BackupJob(_) => Some(Family::Backup),
-        Object::Matcher(_) => Some(Family::Matcher),
-        Object::Target(_) => Some(Family::Target),
-        Object::Options | Object::Qdevice | Object::Hosted(_) => None,
     }
 }
 

@@ -6,8 +6,8 @@ use pve_schemas::backup::{Coverage, Guest, Selection};
 use pve_schemas::notification::routing::{Gap, Routing};
 use pve_schemas::value::HaState;
 
+use super::object_index::Family;
 use super::objects::{CheckedResource, guest_of};
-use super::planned_objects::Family;
 use super::view::View;
 use pve_ha_manager::config::Name;
 

@@ -1,9 +1,9 @@
 //! The table of all checks.
 
 use super::Finding;
-use super::checks::{alerts, backup, cluster, destroy, guests, nodes, replication, rules};
-use super::collisions;
+use super::checks::{alerts, backup, cluster, destroy, guests, members, nodes, replication, rules};
 use super::view::CheckCase;
+use super::{collisions, members as planned_members};
 
 pub struct Check {
     /// What `ignore_preflight` calls it.
@@ -159,6 +159,22 @@ pub const CHECKS: &[Check] = &[
         run: Run::Object(destroy::group_in_use),
     },
     Check {
+        name: members::LAST,
+        level: Level::Either,
+        summary: "The HA rule needs this member",
+        doc: "A member is destroyed (error) or replaced (warning), and its rule would be left with too few HA \
+              resources. In a plan that only destroys, it is a warning.",
+        run: Run::Object(members::last_member),
+    },
+    Check {
+        name: planned_members::TWICE,
+        level: Level::Either,
+        summary: "An HA resource of a rule is managed twice",
+        doc: "A `pve_ha_rule_member` and a rule resource of the same configuration manage the same rule. It is an error \
+              if the rule adds or removes the same HA resource.",
+        run: Run::Elsewhere,
+    },
+    Check {
         name: MIGRATION_UNSECURE,
         level: Level::Warning,
         summary: "Migrations remain unencrypted",
@@ -188,6 +204,13 @@ pub const CHECKS: &[Check] = &[
         doc: "The user or token lacks a privilege that the plan needs. Reported once for each privilege and path, with \
               the command that grants it.",
         run: Run::Object(cluster::missing_privileges),
+    },
+    Check {
+        name: members::MISSING,
+        level: Level::Warning,
+        summary: "The HA rule does not exist",
+        doc: "A `pve_ha_rule_member` names a rule that does not exist.",
+        run: Run::Object(members::missing_rule),
     },
     Check {
         name: "more-resources-than-nodes",

@@ -7,8 +7,9 @@ use std::sync::{Mutex, PoisonError};
 use super::conflicts::Conflicts;
 use super::key::Key;
 use super::live::{Cluster, ClusterLists, Guest};
+use super::object_index::{Family, ObjectIndex, id};
 use super::objects::{CheckedGroup, CheckedJob, CheckedResource, CheckedRule, Nodes, Object, guest_of};
-use super::planned_objects::{Family, PlannedObjects, id};
+use super::planned_objects::PlannedObjects;
 use super::{Subject, Task};
 use pve_ha_manager::config::Name;
 
@@ -48,10 +49,24 @@ impl<'a> View<'a> {
         Some(both(self.planned.index.resources.values(), theirs.map(|(_, resource)| resource)))
     }
 
+    /// A rule, with the members that this plan adds to it.
+    pub fn rule(&self, name: &Name) -> Option<Seen<'a, CheckedRule>> {
+        let planned = self.joined().rules.get(name).or_else(|| self.planned.index.rules.get(name));
+        let live = || self.live.placed()?.index.rules.get(name).filter(|_| self.still(Family::Rule, name));
+        seen(planned, live)
+    }
+
+    /// The rules that have other members by this plan, in place of those of the plan or the cluster.
+    fn joined(&self) -> &'a ObjectIndex {
+        self.planned.members.joined()
+    }
+
     pub fn rules(&self) -> Vec<Seen<'a, CheckedRule>> {
         let live = self.live.placed().into_iter().flat_map(|placed| &placed.index.rules);
         let theirs = live.filter(|(name, _)| self.still(Family::Rule, name)).map(|(_, rule)| rule);
-        both(self.planned.index.rules.values(), theirs)
+        let joined = &self.joined().rules;
+        let ours = self.planned.index.rules.iter().filter(|(name, _)| !joined.contains_key(*name));
+        both(joined.values().chain(ours.map(|(_, rule)| rule)), theirs)
     }
 
     pub fn groups(&self) -> Vec<Seen<'a, CheckedGroup>> {
@@ -63,7 +78,10 @@ impl<'a> View<'a> {
     /// The rules that name an HA resource.
     pub fn rules_naming(&self, sid: &str) -> Vec<Seen<'a, CheckedRule>> {
         let planned = &self.planned.index;
-        let ours = planned.rules_naming(sid).filter_map(|name| planned.rules.get(name));
+        let joined = self.joined();
+        let ours = planned.rules_naming(sid).filter(|name| !joined.rules.contains_key(*name));
+        let ours = ours.filter_map(|name| planned.rules.get(name));
+        let ours = joined.rules_naming(sid).filter_map(|name| joined.rules.get(name)).chain(ours);
         let live = self.live.placed().into_iter().map(|placed| &placed.index);
         let theirs = live.flat_map(|live| live.rules_naming(sid).filter_map(|name| live.rules.get(name)));
         let theirs = theirs.filter(|rule| rule.name.as_ref().is_some_and(|name| self.still(Family::Rule, name)));
@@ -114,6 +132,12 @@ impl<'a> View<'a> {
 
     /// Whether the cluster has an object of this one's natural id, whatever this plan makes of it.
     pub fn is_on_cluster(&self, object: &Object) -> bool {
+        if let Object::Member(member) = object {
+            let rule =
+                member.known().zip(self.live.placed()).map(|((name, sid), placed)| (placed.index.rules.get(name), sid));
+            let members = rule.and_then(|(rule, sid)| Some((rule?.resources.as_ref()?, sid)));
+            return members.is_some_and(|(members, sid)| members.contains(sid));
+        }
         let Some((family, id)) = id(object) else { return false };
         let index = match family {
             Family::Resource => self.live.resources(),
@@ -136,7 +160,8 @@ impl<'a> View<'a> {
     }
 
     fn still(&self, family: Family, id: &Name) -> bool {
-        !self.planned.overrides(family, id)
+        let is_joined = family == Family::Rule && self.joined().rules.contains_key(id);
+        !is_joined && !self.planned.overrides(family, id)
     }
 }
 
@@ -191,11 +216,15 @@ impl<'a> CheckCase<'a> {
             _ if self.subject.task != Task::Create => return None,
             Object::Resource(_) => "sid",
             Object::Rule(_) | Object::Group(_) | Object::BackupJob(_) => "name",
+            Object::Member(_) => "resource",
             Object::Job(job) if job.number.is_some() => "job_number",
             _ => return None,
         };
         // A replacement under the same id meets the object that it replaces.
-        let name = id(self.object)?.1;
+        let name = match self.object {
+            Object::Member(_) => self.subject.keys.last()?.name().into(),
+            object => id(object)?.1,
+        };
         (self.subject.replaces != Some(name.as_ref())).then_some((at, name))
     }
 
@@ -243,6 +272,7 @@ impl<'a> CheckCase<'a> {
             Object::BackupJob(_)
             | Object::Matcher(_)
             | Object::Target(_)
+            | Object::Member(_)
             | Object::Options
             | Object::Hosted(_)
             | Object::Qdevice => self.kind().trim_start_matches("pve_").replace('_', " "),
@@ -284,6 +314,23 @@ impl<'a> CheckCase<'a> {
         }
     }
 
+    /// The rule and the HA resource of a member that is to be created or replaced.
+    pub fn member(&self) -> Option<(&'a Name, &'a Name)> {
+        match self.changed()? {
+            Object::Member(member) => member.known(),
+            _ => None,
+        }
+    }
+
+    /// The rule that Proxmox's feasibility checks are made of, its name for messages, and the attribute that they concern: the
+    /// rule with the member where that is what is planned.
+    pub fn feasible(&self) -> Option<(&'a str, &'a CheckedRule, Option<&'static str>)> {
+        match self.member() {
+            Some((name, _)) => Some((name.as_ref(), self.view.rule(name)?.object, Some("resource"))),
+            None => self.rule().map(|(name, rule)| (name, rule, None)),
+        }
+    }
+
     /// The group that is to be created, changed or replaced, and its name for messages.
     pub fn group(&self) -> Option<(&'a str, &'a CheckedGroup)> {
         match self.changed()? {
@@ -310,7 +357,7 @@ impl<'a> CheckCase<'a> {
 
     /// What stands against the rule.
     pub fn conflicts(&self) -> Option<&Conflicts> {
-        let find = || Conflicts::of(self.rule()?.1, &self.view);
+        let find = || Conflicts::of(self.feasible()?.1, &self.view);
         self.conflicts.get_or_init(find).as_ref()
     }
 }

@@ -44,8 +44,13 @@ impl Operations for HaNodeAffinityRule {
         are_rules(op).await
     }
 
+    async fn before_update(op: &OpContext<'_>, from: &mut Value, to: &Value) -> Result<(), Failure> {
+        before_update(&op.configured, from, to);
+        Ok(())
+    }
+
     fn after_own_writes(configured: &Configured, prior: &Value) -> Value {
-        without_purged(configured, prior)
+        after_own_writes(configured, prior)
     }
 
     fn moved(source: &MoveSource) -> Moved {
@@ -66,8 +71,13 @@ impl Operations for HaResourceAffinityRule {
         are_rules(op).await
     }
 
+    async fn before_update(op: &OpContext<'_>, from: &mut Value, to: &Value) -> Result<(), Failure> {
+        before_update(&op.configured, from, to);
+        Ok(())
+    }
+
     fn after_own_writes(configured: &Configured, prior: &Value) -> Value {
-        without_purged(configured, prior)
+        after_own_writes(configured, prior)
     }
 
     fn moved(source: &MoveSource) -> Moved {
@@ -75,12 +85,12 @@ impl Operations for HaResourceAffinityRule {
     }
 }
 
-async fn are_rules(op: &OpContext<'_>) -> Result<bool, Failure> {
+pub(super) async fn are_rules(op: &OpContext<'_>) -> Result<bool, Failure> {
     let mode = op.client().ha_mode(&op.call()).await.map_err(|error| explain("the HA rules", &error))?;
     Ok(mode == HaMode::Rules)
 }
 
-async fn rules_exist(op: &OpContext<'_>, on_pve8: &str) -> Diagnostics {
+pub(super) async fn rules_exist(op: &OpContext<'_>, on_pve8: &str) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
     match op.client().ha_mode(&op.call()).await {
         Ok(HaMode::Groups) => {
@@ -99,15 +109,38 @@ async fn rules_exist(op: &OpContext<'_>, on_pve8: &str) -> Diagnostics {
     diagnostics
 }
 
-/// The rule as a purge of this process has left it; null where nothing is left.
-fn without_purged(configured: &Configured, prior: &Value) -> Value {
+/// The rule as purges and memberships of this process have left it; null where nothing is left.
+fn after_own_writes(configured: &Configured, prior: &Value) -> Value {
     let Some(resources) = prior.at("resources").elements() else { return prior.clone() };
-    let left: Vec<Value> =
+    let mut left: Vec<Value> =
         resources.iter().filter(|sid| !sid.as_str().is_some_and(|sid| configured.has_purged(sid))).cloned().collect();
+    for (sid, is_member) in memberships(configured, prior) {
+        let sid = Value::from(sid);
+        left.retain(|other| *other != sid);
+        if is_member {
+            left.push(sid);
+        }
+    }
     if left.is_empty() {
         return Value::Null;
     }
     let mut rule = prior.clone();
     rule.insert("resources", Value::set(left));
     rule
+}
+
+/// What members this process has added to the rule is not what an update of the rule removes again, and vice versa: its plan is
+/// older. A plan that does that on purpose is refused.
+fn before_update(configured: &Configured, from: &mut Value, to: &Value) {
+    if memberships(configured, from).is_empty() {
+        return;
+    }
+    let planned = to.at("resources");
+    if after_own_writes(configured, to).at("resources") == from.at("resources") {
+        from.insert("resources", planned.clone());
+    }
+}
+
+fn memberships(configured: &Configured, rule: &Value) -> Vec<(String, bool)> {
+    rule.at("name").as_str().map(|name| configured.memberships(name)).unwrap_or_default()
 }

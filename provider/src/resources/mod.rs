@@ -10,6 +10,7 @@ mod fence_device;
 mod ha_features;
 mod ha_group;
 mod ha_resource;
+mod ha_rule_member;
 mod ha_rules;
 mod moved;
 pub(crate) mod node_maintenance;
@@ -26,6 +27,7 @@ mod typed;
 use std::sync::Arc;
 
 pub use datacenter_options::DatacenterOptionsResource;
+pub use ha_rule_member::HaRuleMemberResource;
 pub use operations::{OpContext, Operations};
 pub use rest::RestResource;
 pub use ssh_resource::{SshBackedResource, SshResource};

@@ -123,7 +123,7 @@ impl<N: Operations> RestResource<N> {
     fn explain(&self, key: &str, error: &Error) -> Failure {
         let failure = explain(key, error);
         if error.kind() == ErrorKind::Forbidden {
-            return with_needs::<N>(failure);
+            return with_needs(N::NAME, failure);
         }
         // Of an array Proxmox names the element: `mailto[0]`.
         let names = error.errors().keys().map(|name| name.split('[').next().unwrap_or_default());
@@ -137,8 +137,8 @@ impl<N: Operations> RestResource<N> {
 }
 
 /// The failure, with the privileges that are needed where Proxmox names none, as it does where it asks for one of several.
-fn with_needs<N: Operations>(failure: Failure) -> Failure {
-    let Some(needs) = preflight::privileges_of(N::NAME, &failure.detail) else { return failure };
+pub(super) fn with_needs(kind: &str, failure: Failure) -> Failure {
+    let Some(needs) = preflight::privileges_of(kind, &failure.detail) else { return failure };
     let (before, words) = failure.detail.rsplit_once('\n').unwrap_or((&failure.detail, ""));
     let detail = format!("{before}\n{needs}\n{words}");
     Failure { detail, ..failure }
@@ -194,6 +194,9 @@ impl<N: Operations> Resource for RestResource<N> {
     }
 
     fn validate(&self, config: &Value, diagnostics: &mut Diagnostics) {
+        if let Some(configured) = self.noun.configured() {
+            configured.preflight.written(N::NAME, config);
+        }
         N::validate(config, diagnostics);
     }
 

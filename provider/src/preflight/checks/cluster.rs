@@ -15,7 +15,7 @@ pub fn two_nodes_without_qdevice(case: &CheckCase<'_>) -> Vec<Finding> {
     let view = &case.view;
     let concerned = match case.changed() {
         Some(Object::Resource(resource)) => resource.is_managed(),
-        Some(Object::Rule(_) | Object::Group(_)) => true,
+        Some(Object::Rule(_) | Object::Group(_) | Object::Member(_)) => true,
         _ => false,
     };
     let two = view.cluster.is_some_and(|cluster| cluster.nodes.len() == 2);

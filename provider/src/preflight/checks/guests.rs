@@ -6,8 +6,8 @@ use crate::framework::Path;
 use crate::preflight::finding::Finding;
 use crate::preflight::finding::warning;
 use crate::preflight::live::Cluster;
+use crate::preflight::object_index::Family;
 use crate::preflight::objects::guest_of;
-use crate::preflight::planned_objects::Family;
 use crate::preflight::view::{CheckCase, View, list};
 use pve_ha_manager::config::Name;
 
@@ -92,9 +92,10 @@ pub fn service_in_error(case: &CheckCase<'_>) -> Vec<Finding> {
         }
         return if case.is_news(error_news(sid)) { vec![in_error(sid)] } else { Vec::new() };
     }
-    let Some((name, rule)) = case.rule() else { return Vec::new() };
-    let broken: Vec<&str> =
-        rule.resources.iter().flatten().map(|sid| sid.as_ref()).filter(|sid| is_in_error(sid)).collect();
+    let Some((name, rule, at)) = case.feasible() else { return Vec::new() };
+    let is_concerned = |sid: &&Name| case.member().is_none_or(|(_, own)| own == *sid);
+    let sids = rule.resources.iter().flatten().filter(is_concerned).map(|sid| sid.as_ref());
+    let broken: Vec<&str> = sids.filter(|sid| is_in_error(sid)).collect();
     if broken.is_empty() || !rule.is_enabled() {
         return Vec::new();
     }
@@ -104,7 +105,7 @@ pub fn service_in_error(case: &CheckCase<'_>) -> Vec<Finding> {
          apply, repair the guest, and set the state back: then the HA manager moves {it} where the rule says.",
         list(broken)
     );
-    vec![warning(Some(Path::attribute("resources")), detail)]
+    vec![warning(Some(Path::attribute(at.unwrap_or("resources"))), detail)]
 }
 
 /// `max_relocate = 0`.

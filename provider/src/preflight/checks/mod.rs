@@ -5,6 +5,7 @@ pub mod backup;
 pub mod cluster;
 pub mod destroy;
 pub mod guests;
+pub mod members;
 pub mod nodes;
 pub mod replication;
 pub mod rules;
@@ -14,8 +15,11 @@ use super::view::CheckCase;
 type Lacks = fn(&CheckCase<'_>) -> bool;
 
 /// The checks of something that another object of the plan may add, and whether the object of the case lacks it.
-pub const AWAITED: [(&str, Lacks); 3] = [
+pub const AWAITED: [(&str, Lacks); 5] = [
     (backup::MISSES, |case| backup::missed(case).is_some_and(|missed| !missed.is_empty())),
     (alerts::FENCING, |case| alerts::fencing_gap(case).is_some()),
     (alerts::REPLICATION, |case| alerts::replication_gap(case).is_some()),
+    (members::MISSING, |case| !members::missing_rule(case).is_empty()),
+    // A member that leaves a rule may resolve it, and core plans destroys at any time.
+    (members::LAST, members::is_refused),
 ];

@@ -67,15 +67,15 @@ pub fn unknown_node(case: &CheckCase<'_>) -> Vec<Finding> {
 
 /// Resources that may run on one node only.
 pub fn single_node_placement(case: &CheckCase<'_>) -> Vec<Finding> {
-    let (name, nodes, switch) = match (case.rule(), case.group()) {
-        (Some((name, rule)), _) => (name, rule.enabled_nodes(), "strict"),
-        (_, Some((name, group))) => (name, Some(&group.nodes), "restricted"),
+    let (name, nodes, switch, at) = match (case.feasible(), case.group()) {
+        (Some((name, rule, at)), _) => (name, rule.enabled_nodes(), "strict", at.map_or("nodes", |_| "rule")),
+        (_, Some((name, group))) => (name, Some(&group.nodes), "restricted", "nodes"),
         _ => return Vec::new(),
     };
     let Some(node) = nodes.and_then(|nodes| nodes.only_node(case.view.cluster)) else { return Vec::new() };
     let remedy = if nodes.is_some_and(Nodes::avoids) { "Avoid one node less" } else { "Name a second node" };
     vec![warning(
-        Some(Path::attribute("nodes")),
+        Some(Path::attribute(at)),
         format!(
             "{name}: with `{switch} = true` and {node} as the only node, nothing is recovered when {node} fails: its \
              resources wait until {node} returns.\n{remedy}, or leave `{switch}` out."
@@ -144,6 +144,14 @@ pub fn failback_flapping(case: &CheckCase<'_>) -> Vec<Finding> {
             };
             let returns = |sid: &&Name| view.resource(sid).is_some_and(|resource| view.returns(resource.object));
             findings(name, nodes, sids.iter().filter(returns).collect(), "nodes", OF_RESOURCE)
+        }
+        Some(Object::Member(_)) => {
+            let Some((name, sid)) = case.member() else { return Vec::new() };
+            let nodes = case.feasible().and_then(|(_, rule, _)| rule.enabled_nodes());
+            let returns = view.resource(sid).is_some_and(|resource| view.returns(resource.object));
+            nodes
+                .filter(|_| returns)
+                .map_or_else(Vec::new, |nodes| findings(name, nodes, vec![sid], "rule", OF_RESOURCE))
         }
         Some(Object::Group(group)) => {
             let Some(name) = &group.name else { return Vec::new() };

@@ -3,8 +3,8 @@
 use crate::framework::Path;
 use crate::preflight::finding::Finding;
 use crate::preflight::finding::{error, warning};
+use crate::preflight::object_index::Family;
 use crate::preflight::objects::{CheckedJob, Nodes, Object, guest_of};
-use crate::preflight::planned_objects::Family;
 use crate::preflight::view::CheckCase;
 use pve_ha_manager::config::Name;
 
@@ -102,6 +102,12 @@ pub fn replication_outside_placement(case: &CheckCase<'_>) -> Vec<Finding> {
             (Some(name), Some(nodes), Some(sids)) => of_place(name, nodes, sids.iter().collect()),
             _ => Vec::new(),
         },
+        Some(Object::Member(_)) => {
+            let Some((name, sid)) = case.member() else { return Vec::new() };
+            let nodes = case.feasible().and_then(|(_, rule, _)| rule.enabled_nodes());
+            let found = nodes.into_iter().flat_map(|nodes| of_place(name, nodes, vec![sid]));
+            found.map(|finding| Finding { path: Some(Path::attribute("rule")), ..finding }).collect()
+        }
         Some(Object::Group(group)) => {
             let Some(name) = &group.name else { return Vec::new() };
             let users = view.users_of(name);

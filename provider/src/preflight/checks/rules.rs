@@ -1,12 +1,14 @@
 //! Rules that contradict each other or the cluster: the checks of `PVE::HA::Rules`. One that a rule fails whatever
 //! else is changed is an error, and so is one that two rules of this plan fail together.
 
+use std::collections::BTreeSet;
+
 use crate::framework::{Path, Severity};
 use crate::preflight::conflicts::Conflicts;
 use crate::preflight::finding::Finding;
 use crate::preflight::finding::{error, warning};
-use crate::preflight::objects::{CheckedRule, CheckedRuleKind, Object};
-use crate::preflight::planned_objects::Family;
+use crate::preflight::object_index::Family;
+use crate::preflight::objects::{CheckedRule, CheckedRuleKind};
 use crate::preflight::view::{CheckCase, list};
 use crate::words::counted;
 use pve_ha_manager::config::Affinity;
@@ -14,7 +16,7 @@ use pve_ha_manager::feasibility::Infeasible;
 
 /// A resource in more than one enabled node affinity rule.
 pub fn node_affinity_overlap(case: &CheckCase<'_>) -> Vec<Finding> {
-    let Some(sids) = case.rule().and_then(|(_, rule)| rule.resources.as_ref()) else { return Vec::new() };
+    let Some(sids) = case.feasible().and_then(|(_, rule, _)| rule.resources.as_ref()) else { return Vec::new() };
     conflict(
         case,
         |error| matches!(error, Infeasible::AlreadyUsed(sid) if sids.contains(sid)),
@@ -60,7 +62,7 @@ pub fn too_few_resources(case: &CheckCase<'_>) -> Vec<Finding> {
 pub fn more_resources_than_nodes(case: &CheckCase<'_>) -> Vec<Finding> {
     let counts = || {
         let cluster = case.view.cluster?;
-        let (_, rule) = case.rule()?;
+        let (_, rule, _) = case.feasible()?;
         Some(format!(
             "{} can't be kept apart on {}.",
             counted(rule.resources.as_ref()?.len(), "resource"),
@@ -158,7 +160,11 @@ fn apart_on_too_few(case: &CheckCase<'_>) -> Vec<Finding> {
 /// A rule over guests that the HA manager doesn't look after.
 pub fn unmanaged_resource(case: &CheckCase<'_>) -> Vec<Finding> {
     let view = &case.view;
-    let Some((name, CheckedRule { resources: Some(resources), .. })) = case.rule() else { return Vec::new() };
+    let (name, resources, at) = match (case.member(), case.rule()) {
+        (Some((name, sid)), _) => (name.as_ref(), BTreeSet::from([sid.clone()]), "resource"),
+        (_, Some((name, CheckedRule { resources: Some(resources), .. }))) => (name, resources.clone(), "resources"),
+        _ => return Vec::new(),
+    };
     if view.live.resources().is_none() || view.planned.has_nameless(Family::Resource) {
         return Vec::new();
     }
@@ -170,10 +176,10 @@ pub fn unmanaged_resource(case: &CheckCase<'_>) -> Vec<Finding> {
     let (is, a) = if unmanaged.len() == 1 { ("is", "not an HA resource") } else { ("are", "not HA resources") };
     let unmanaged = list(unmanaged);
     vec![warning(
-        Some(Path::attribute("resources")),
+        Some(Path::attribute(at)),
         format!(
             "{name}: {unmanaged} {is} {a}. Unless this plan creates a `pve_ha_resource` for it, Proxmox refuses the \
-             rule.\nRefer to `pve_ha_resource.NAME.sid` in `resources`, so that Terraform creates the HA resource \
+             rule.\nRefer to `pve_ha_resource.NAME.sid` in `{at}`, so that Terraform creates the HA resource \
              first."
         ),
     )]
@@ -194,11 +200,11 @@ fn conflict_at(
     is_it: impl Fn(&Infeasible) -> bool,
     tell: impl FnOnce(&str, &Infeasible) -> (String, &'static str),
 ) -> Vec<Finding> {
-    let Some((name, _)) = case.rule() else { return Vec::new() };
+    let Some((name, _, at)) = case.feasible() else { return Vec::new() };
     let Some(complaint) = case.conflicts().and_then(|conflicts| conflicts.complaint(is_it)) else { return Vec::new() };
     let partners = list(complaint.partners.iter().map(|partner| partner.as_ref()));
     let (what, remedy) = tell(&partners, &complaint.error);
-    let path = Some(Path::attribute(attribute));
+    let path = Some(Path::attribute(at.unwrap_or(attribute)));
     vec![if complaint.is_certain {
         error(path, format!("{name}: {what} Proxmox refuses the rule.\n{remedy}\nPVE: {}", complaint.error))
     } else {
@@ -214,5 +220,6 @@ fn conflict_at(
 }
 
 fn is_negative(case: &CheckCase<'_>) -> bool {
-    matches!(case.any(), Object::Rule(CheckedRule { kind: CheckedRuleKind::Affinity(Some(Affinity::Negative)), .. }))
+    let is_apart = |rule: &CheckedRule| matches!(rule.kind, CheckedRuleKind::Affinity(Some(Affinity::Negative)));
+    case.feasible().is_some_and(|(_, rule, _)| is_apart(rule))
 }

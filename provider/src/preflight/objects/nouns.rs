@@ -3,12 +3,12 @@
 use pve_schemas::noun::{Partial, Partly};
 use pve_schemas::{
     PartialBackupJob, PartialHaGroup, PartialHaNodeAffinityRule, PartialHaResource, PartialHaResourceAffinityRule,
-    PartialNotificationMatcher, PartialReplicationJob,
+    PartialHaRuleMember, PartialNotificationMatcher, PartialReplicationJob,
 };
 
 use super::{
-    CheckedBackup, CheckedGroup, CheckedJob, CheckedMatcher, CheckedResource, CheckedRule, CheckedRuleKind,
-    CheckedTarget, Nodes, Object,
+    CheckedBackup, CheckedGroup, CheckedJob, CheckedMatcher, CheckedMember, CheckedResource, CheckedRule,
+    CheckedRuleKind, CheckedTarget, Nodes, Object,
 };
 use crate::framework::Value;
 use crate::simulation::nouns::{node_rule, nodes_affinity, priorities, resource_rule, resources_affinity, sids};
@@ -56,6 +56,15 @@ impl From<PartialHaResourceAffinityRule> for Object {
             disabled: noun.disabled(),
             kind: CheckedRuleKind::Affinity(noun.affinity.map(resources_affinity)),
             placement: resource_rule(&noun),
+        })
+    }
+}
+
+impl From<PartialHaRuleMember> for Object {
+    fn from(noun: PartialHaRuleMember) -> Self {
+        Self::Member(CheckedMember {
+            rule: noun.rule.as_ref().map(|rule| rule.as_str().into()),
+            resource: noun.resource.as_ref().map(|sid| sid.as_str().into()),
         })
     }
 }

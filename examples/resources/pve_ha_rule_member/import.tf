@@ -1,0 +1,4 @@
+import {
+  to = pve_ha_rule_member.web2
+  id = "web/vm:101"
+}
