@@ -16,7 +16,7 @@ use crate::ssh::Ssh;
 use crate::unknown::UnknownProperties;
 
 /// How long an operation waits between two looks, unless the environment says otherwise.
-const DEFAULT_PACE: Duration = Duration::from_secs(2);
+pub const DEFAULT_PACE: Duration = Duration::from_secs(2);
 
 /// The place where the configured client is found.
 #[derive(Debug, Default)]

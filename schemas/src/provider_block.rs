@@ -52,6 +52,10 @@ pub struct ProviderBlock {
     /// How long one request may take, such as `"30s"`. Unset means 60 seconds. Environment: `PROXMOX_VE_REQUEST_TIMEOUT`.
     #[schemars(extend("format" = "timeout"))]
     pub request_timeout: Option<String>,
+    /// How often a wait for the cluster looks at it, such as `"5s"`. Unset means 2 seconds. Environment:
+    /// `PROXMOX_VE_POLL_INTERVAL`.
+    #[schemars(extend("format" = "timeout"))]
+    pub poll_interval: Option<String>,
     /// Whether a create adopts an existing object that equals its configuration, with a warning, instead of failing.
     /// Environment: `PROXMOX_VE_ADOPT_EXISTING`.
     pub adopt_existing: Option<bool>,

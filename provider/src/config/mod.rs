@@ -19,7 +19,7 @@ use crate::client::{Client, Credentials, DEFAULT_REQUEST_TIMEOUT, Endpoint, Erro
 use crate::explain::explain;
 use crate::framework::{Configure, Context, Diagnostic, Diagnostics, Path, Role, Schema, Stop, Value, to_model};
 use crate::preflight;
-use crate::session::{Configured, Session, SshAccess, call};
+use crate::session::{Configured, DEFAULT_PACE, Session, SshAccess, call};
 use crate::ssh::Ssh;
 use environment::{Environment, Login, list};
 use given::Given;
@@ -107,14 +107,10 @@ impl Configuration {
             Endpoint::parse(&given.text).map_err(|e| given.blame(diagnostics, "fallback_endpoints", &e)).ok()
         };
         let fallback_endpoints: Vec<Endpoint> = fallbacks.iter().filter_map(parse).collect();
-        let request_timeout = match self.given(block.request_timeout.as_ref(), "REQUEST_TIMEOUT", &[]) {
-            None => Some(DEFAULT_REQUEST_TIMEOUT),
-            Some(given) => pve_schemas::value::timeout(&given.text).or_else(|| {
-                let problem = format!("it is {:?} and must be a duration greater than zero, such as 30s", given.text);
-                given.blame(diagnostics, "request_timeout", &problem);
-                None
-            }),
-        };
+        let request_timeout = self.given(block.request_timeout.as_ref(), "REQUEST_TIMEOUT", &[]);
+        let request_timeout = duration(request_timeout, "request_timeout", DEFAULT_REQUEST_TIMEOUT, diagnostics);
+        let pace = self.given(block.poll_interval.as_ref(), "POLL_INTERVAL", &[]);
+        let pace = duration(pace, "poll_interval", DEFAULT_PACE, diagnostics);
         let adopt = block.adopt_existing.or_else(|| {
             environment.find("ADOPT_EXISTING", &[]).and_then(|given| given.truth("adopt_existing", diagnostics))
         });
@@ -124,14 +120,6 @@ impl Configuration {
         for problem in ignore.iter().filter_map(|name| preflight::unknown(name)) {
             diagnostics.error_at(Path::attribute("ignore_preflight"), "Unknown check", problem);
         }
-        let pace = environment.find("POLL_INTERVAL", &[]).and_then(|given| {
-            let pace = pve_schemas::value::timeout(&given.text);
-            if pace.is_none() {
-                let problem = format!("it is {:?} and must be a duration greater than zero, such as 2s", given.text);
-                diagnostics.error("Invalid poll interval", format!("PROXMOX_VE_POLL_INTERVAL: {problem}."));
-            }
-            pace
-        });
         let login = if ssh_is_known { ssh::Reader::new(environment, true, diagnostics).read(&block) } else { None };
         if diagnostics.has_error() {
             return None;
@@ -153,8 +141,9 @@ impl Configuration {
                     None => SshAccess::Absent,
                 };
                 let ignore = ignore.into_iter().collect();
-                let configured = Configured::new(client, access, adopt == Some(true), ignore);
-                Some((Configured { pace: pace.unwrap_or(configured.pace), ..configured }, shown))
+                let mut configured = Configured::new(client, access, adopt == Some(true), ignore);
+                configured.pace = pace?;
+                Some((configured, shown))
             }
             Err(error) => {
                 diagnostics.error("Cannot use the provider block", format!("{error}. Nothing was sent."));
@@ -310,6 +299,16 @@ impl Configure for Configuration {
     fn unreachable(&self) -> Option<Diagnostic> {
         self.session.unreachable()
     }
+}
+
+/// The duration that is given for `argument`, `unset` where it is not.
+fn duration(given: Option<Given>, argument: &str, unset: Duration, diagnostics: &mut Diagnostics) -> Option<Duration> {
+    let Some(given) = given else { return Some(unset) };
+    pve_schemas::value::timeout(&given.text).or_else(|| {
+        let problem = format!("it is {:?} and must be a duration greater than zero, such as 30s", given.text);
+        given.blame(diagnostics, argument, &problem);
+        None
+    })
 }
 
 /// Whether nothing has answered, as in an outage: anything else is wrong with the provider block, whatever is planned.
