@@ -4,6 +4,7 @@
 //! cluster that exists (`PVE_ACC_EXISTING_CLUSTER=1`) it borrows guests, and gives everything back as it was.
 
 pub mod api;
+pub mod big;
 pub mod cli;
 pub mod closed_port;
 pub mod cluster;

@@ -93,7 +93,7 @@ fn tasks(call: &mut Call<'_>) -> ApiResult<Reply> {
             && params.str("vmid").is_none_or(|id| task.id == id)
             && params.int("since").is_none_or(|since| task.starttime >= since)
             && params.int("until").is_none_or(|until| task.starttime <= until)
-            && (params.bool("errors") != Some(true) || task.status.as_ref().is_some_and(|s| s != "OK"))
+            && (params.bool("errors") != Some(true) || is_error(task))
             && (statuses.is_empty() || statuses.iter().any(|s| *s == status_class(task)))
     };
     let found: Vec<&Task> = call.world.tasks.iter().filter(fits).collect();
@@ -102,6 +102,11 @@ fn tasks(call: &mut Call<'_>) -> ApiResult<Reply> {
     let data = found.iter().skip(start).take(limit).map(|task| Value::Object(row(task))).collect();
     // Without a single task there is no total either.
     Ok(Reply { data: Value::Array(data), total: (!found.is_empty()).then_some(found.len()), delivery: None })
+}
+
+/// `upid_status_is_error`: a warning is none, and what runs has not failed.
+fn is_error(task: &Task) -> bool {
+    task.status.is_some() && !matches!(status_class(task), "ok" | "warning")
 }
 
 fn status_class(task: &Task) -> &'static str {

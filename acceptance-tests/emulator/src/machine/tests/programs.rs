@@ -194,3 +194,31 @@ fn the_tools_of_corosync_have_their_layouts() {
     let (code, error) = rig.fails("ln /etc/pve/corosync.conf /etc/pve/x");
     assert!(code == 1 && error.ends_with("Function not implemented\n"), "{error}");
 }
+
+#[test]
+fn a_file_of_any_name_below_etc_pve_is_written_renamed_and_removed() {
+    let rig = rig(2);
+    let file = "/etc/pve/evacuated-pve1.json";
+    assert_eq!(rig.fails(&format!("cat -- {file}")).0, 1);
+    rig.write(&format!("{file}.tmp"), "{\"guests\":[100]}\n");
+    rig.out(&format!("mv -f -- {file}.tmp {file}"));
+    assert_eq!(rig.out(&format!("cat -- {file}")), "{\"guests\":[100]}\n");
+    // It is the cluster's: another node has it as well.
+    assert_eq!(rig.out(&format!("ssh root@10.0.0.2 cat -- {file}")), "{\"guests\":[100]}\n");
+    rig.out(&format!("rm -- {file}"));
+    assert!(rig.fails(&format!("cat -- {file}")).1.contains("No such file or directory"));
+    assert!(!rig.out("ls /etc/pve").contains("evacuated"));
+    assert_eq!(rig.fails("dd of=/etc/pve/nosuch/f bs=128K status=none").0, 1);
+}
+
+#[test]
+fn hooks_upgrade_a_node_in_one_program() {
+    let rig = rig(1);
+    let upgrade = "sudo -n -- env DEBIAN_FRONTEND=noninteractive apt-get -y dist-upgrade";
+    assert!(rig.out(upgrade).contains("1 newly installed"));
+    assert!(rig.out("cat /run/reboot-required").contains("restart required"));
+    assert_eq!(rig.run_as("terraform", "apt-get -y dist-upgrade", "").exit(), Some(100));
+    let outcome = rig.run("timeout 10 sleep 30");
+    assert_eq!((outcome.exit(), outcome.seconds), (Some(124), 10.0));
+    assert_eq!(rig.fails("env nosuch").0, 127);
+}
