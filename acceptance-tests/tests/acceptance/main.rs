@@ -33,6 +33,7 @@ mod notification_built_in;
 mod notification_lives;
 mod notification_names;
 mod notification_secrets;
+mod operations;
 mod parallel;
 mod preflight;
 mod privileges;

@@ -12,6 +12,7 @@ use super::{Outlook, Run};
 use crate::client::{Collection, ErrorKind, LockDomain, Params, path};
 use crate::explain::explain;
 use crate::framework::{Cause, Failure, Path};
+use crate::simulation::live::Guest;
 use crate::simulation::manager_status;
 
 /// How many rounds of the HA manager a request may show no effect: one to be read, and some in which the resource waits
@@ -44,6 +45,8 @@ pub struct HaMove {
     from: String,
     to: String,
     manner: Manner,
+    /// It runs, and is to run on the target.
+    runs: bool,
     /// HA resources in positive affinity, which move along.
     companions: Vec<String>,
 }
@@ -130,7 +133,14 @@ pub(super) fn look(
             steps.push(format!("Positive affinity moves along: {}.", companions.join(", ")));
         }
     }
-    let found = HaMove { sid: sid.to_owned(), from: guest.node.clone(), to: to.to_owned(), manner, companions };
+    let found = HaMove {
+        sid: sid.to_owned(),
+        from: guest.node.clone(),
+        to: to.to_owned(),
+        manner,
+        runs: guest.running,
+        companions,
+    };
     Ok(Outlook { steps, refusals, found })
 }
 
@@ -200,7 +210,9 @@ impl HaMove {
                 .map_err(|error| self.lost(sid, &explain(sid, &error)))?;
             let manager = &answer["manager_status"];
             match position(manager, sid) {
-                Position::At(node) if node == self.to => return Ok(()),
+                // The HA manager calls a service started before its node has started the guest.
+                Position::At(node) if node == self.to && self.is_as_before(run, sid).await? => return Ok(()),
+                Position::At(node) if node == self.to => idle.clear(),
                 Position::Moving => idle.clear(),
                 Position::At(node) => {
                     idle.extend(manager["timestamp"].as_i64());
@@ -223,6 +235,19 @@ impl HaMove {
                 return Err(under_way(sid, &format!("the move to {}", self.to)));
             }
         }
+    }
+
+    /// Whether the guest runs, if the resource that was asked for did.
+    async fn is_as_before(&self, run: &Run<'_>, sid: &str) -> Result<bool, Failure> {
+        if !self.runs {
+            return Ok(true);
+        }
+        let rows: Vec<Json> = run
+            .client()
+            .get_with(Collection::Guests.path(), &Collection::Guests.query(), &run.call())
+            .await
+            .map_err(|error| self.lost(sid, &explain(sid, &error)))?;
+        Ok(Guest::all(&rows).get(sid).is_some_and(|guest| guest.running && guest.node == self.to))
     }
 
     /// The request is made, whatever happened to the look.

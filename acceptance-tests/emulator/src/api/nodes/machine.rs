@@ -1,4 +1,4 @@
-//! The power of nodes: `POST /nodes/{node}/status`, `POST /nodes/{node}/wakeonlan`, and the start of guests after a boot.
+//! The machine of a node, its clock and its power: `GET /nodes/{node}/time`, `POST /nodes/{node}/status`, `POST /nodes/{node}/wakeonlan`, and the start of guests after a boot.
 
 use serde_json::{Value, json};
 
@@ -19,11 +19,19 @@ const GUESTS: i64 = 5;
 pub(super) fn routes() -> Vec<Route> {
     let power = || Permission::Check("/nodes/{node}", &["Sys.PowerMgmt"]);
     let command = super::node_param().req("command", Prop::choice(&["reboot", "shutdown"]));
+    let audit = Permission::Check("/nodes/{node}", &["Sys.Audit"]);
     vec![
+        Route::get("/nodes/{node}/time", time).permission(audit).params(super::node_param()).proxied(),
         Route::post("/nodes/{node}/status", status).permission(power()).params(command).proxied(),
         // The node itself is off: another one sends the packet.
         Route::post("/nodes/{node}/wakeonlan", wake).permission(power()).params(super::node_param()),
     ]
+}
+
+/// All nodes have the cluster's clock, and are in UTC.
+fn time(call: &mut Call<'_>) -> ApiResult {
+    let now = call.world.clock.now() as i64;
+    Ok(json!({"timezone": "UTC", "time": now, "localtime": now}))
 }
 
 fn status(call: &mut Call<'_>) -> ApiResult {
