@@ -19,9 +19,9 @@ pub enum Effect {
     Start(u32),
     /// The guest is stopped.
     Stop(u32),
-    /// The CPUs of the VM stand still.
+    /// The CPUs of the VM are paused.
     Pause(u32),
-    /// They go on.
+    /// They are resumed.
     Resume(u32),
     /// The guest is on that node.
     Migrate(Move),
@@ -216,7 +216,7 @@ fn work_in_bulk(world: &mut World, second: i64) {
         let Some(i) = find(world) else { continue };
         let Effect::Bulk(mut bulk) = std::mem::replace(&mut world.tasks.list[i].effect, Effect::None) else { continue };
         let (lines, ending) = bulk.step(world, second);
-        // What it has started stands in front of it now.
+        // What it has started is in front of it now.
         let Some(i) = find(world) else { continue };
         let task = &mut world.tasks.list[i];
         task.log.extend(lines);

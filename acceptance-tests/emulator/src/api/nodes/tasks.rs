@@ -104,7 +104,7 @@ fn tasks(call: &mut Call<'_>) -> ApiResult<Reply> {
     Ok(Reply { data: Value::Array(data), total: (!found.is_empty()).then_some(found.len()), delivery: None })
 }
 
-/// `upid_status_is_error`: a warning is none, and what runs has not failed.
+/// `upid_status_is_error`: a warning does not count, and a task that runs has not failed.
 fn is_error(task: &Task) -> bool {
     task.status.is_some() && !matches!(status_class(task), "ok" | "warning")
 }
