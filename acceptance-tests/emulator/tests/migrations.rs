@@ -105,9 +105,10 @@ fn a_migration_that_fails_part_way_leaves_the_guest_where_it_was() {
     let upid = migrate(&cluster, path, json!({"target": "pve2", "restart": true})).unwrap();
     cluster.world().advance(10.0);
     let (status, log) = ended(&cluster, &upid);
-    assert_eq!(
-        (status.as_str(), log.last().unwrap().as_str()),
-        ("migration problems", "TASK ERROR: migration problems")
+    assert_eq!((status.as_str(), log.last().unwrap().as_str()), ("migration aborted", "TASK ERROR: migration aborted"));
+    assert!(
+        log.iter().any(|line| line.contains("storage migration for 'local-zfs:subvol-950-disk-0' failed")),
+        "{log:?}"
     );
     assert_eq!(place(&cluster, 950), ("pve1".to_owned(), true));
     migrate(&cluster, path, json!({"target": "pve2", "restart": true})).unwrap();
@@ -264,4 +265,39 @@ fn tasks_are_listed_by_what_they_are_and_how_they_ended() {
     assert_eq!(list(json!({"errors": 1})), ["qmigrate 100"], "a warning is not an error");
     assert_eq!(list(json!({"statusfilter": "warning"})), ["bulk-shutdown "]);
     assert_eq!(list(json!({"userfilter": "nobody"})), Vec::<String>::new());
+}
+
+#[test]
+fn a_live_move_that_breaks_off_ends_with_problems() {
+    let cluster = cluster();
+    cluster.world().start_guest(100);
+    cluster.world().failing_moves.add(100, Failing::Always);
+    let wish = json!({"target": "pve2", "online": true, "with-local-disks": true});
+    let upid = migrate(&cluster, "/nodes/pve1/qemu/100", wish).unwrap();
+    cluster.world().advance(20.0);
+    let (status, log) = ended(&cluster, &upid);
+    assert_eq!(status, "migration problems");
+    assert!(log.iter().any(|line| line.ends_with("ERROR: online migrate failure - aborting")), "{log:?}");
+    assert_eq!(place(&cluster, 100), ("pve1".to_owned(), true));
+    cluster.world().failing_moves.cure(100);
+    // The target loses its power on the way.
+    let wish = json!({"target": "pve3", "online": true, "with-local-disks": true});
+    let upid = migrate(&cluster, "/nodes/pve1/qemu/100", wish).unwrap();
+    cluster.world().power("pve3", false);
+    cluster.world().advance(20.0);
+    assert_eq!(ended(&cluster, &upid).0, "migration problems");
+    assert_eq!(place(&cluster, 100), ("pve1".to_owned(), true));
+}
+
+#[test]
+fn a_migration_that_is_stopped_leaves_a_container_running_where_it_was() {
+    let cluster = cluster();
+    cluster.world().start_guest(950);
+    let upid = migrate(&cluster, "/nodes/pve1/lxc/950", json!({"target": "pve2", "restart": true})).unwrap();
+    let config = || call(&cluster, Method::Get, "/nodes/pve1/lxc/950/config", json!({})).unwrap();
+    assert_eq!(config()["lock"], "migrate");
+    call(&cluster, Method::Delete, &format!("/nodes/pve1/tasks/{upid}"), json!({})).unwrap();
+    cluster.world().advance(20.0);
+    assert_eq!(place(&cluster, 950), ("pve1".to_owned(), true));
+    assert_eq!(config().get("lock"), None);
 }

@@ -151,7 +151,9 @@ fn log_lines(call: &mut Call<'_>) -> ApiResult<Reply> {
 fn stop(call: &mut Call<'_>) -> ApiResult<Value> {
     let task = find(call, "Sys.Modify")?;
     let now = call.world.now();
-    call.world.tasks.abort(&task.upid, now);
+    if let Some(container) = call.world.tasks.abort(&task.upid, now) {
+        call.world.start_guest(container);
+    }
     Ok(Value::Null)
 }
 
