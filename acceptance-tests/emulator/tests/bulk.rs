@@ -145,3 +145,17 @@ fn a_bulk_task_ends_with_its_node() {
     assert_eq!(ended(&cluster, &upid).0.as_deref(), Some("unexpected status"));
     assert!(running(&cluster).is_empty());
 }
+
+#[test]
+fn more_guests_than_tasks_are_kept() {
+    let guests: Vec<Value> = (1000..3500)
+        .map(|vmid| json!({"vmid": vmid, "type": "qemu", "node": "pve1", "name": format!("g{vmid}")}))
+        .collect();
+    let nodes = json!([{"node": "pve1", "nodeid": 1, "ring0_addr": "10.0.0.1"}]);
+    let seed = Seed::parse(&json!({"nodes": nodes, "guests": guests}).to_string()).unwrap();
+    let cluster = Cluster::new(seed.build(Pve::V9, Initial::Seed, Clock::standing(1_795_396_500.0)));
+    let upid = bulk(&cluster, "start", json!({"max-workers": 64}));
+    cluster.world().advance(300.0);
+    assert_eq!(ended(&cluster, &upid).0.as_deref(), Some("OK"));
+    assert_eq!(running(&cluster).len(), 2500);
+}

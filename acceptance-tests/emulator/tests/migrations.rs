@@ -105,9 +105,10 @@ fn a_migration_that_fails_part_way_leaves_the_guest_where_it_was() {
     let upid = migrate(&cluster, path, json!({"target": "pve2", "restart": true})).unwrap();
     cluster.world().advance(10.0);
     let (status, log) = ended(&cluster, &upid);
-    assert_eq!(
-        (status.as_str(), log.last().unwrap().as_str()),
-        ("migration problems", "TASK ERROR: migration problems")
+    assert_eq!((status.as_str(), log.last().unwrap().as_str()), ("migration aborted", "TASK ERROR: migration aborted"));
+    assert!(
+        log.iter().any(|line| line.contains("storage migration for 'local-zfs:subvol-950-disk-0' failed")),
+        "{log:?}"
     );
     assert_eq!(place(&cluster, 950), ("pve1".to_owned(), true));
     migrate(&cluster, path, json!({"target": "pve2", "restart": true})).unwrap();
@@ -205,4 +206,98 @@ fn pve_8_has_no_preconditions_of_containers_and_no_nodes_of_running_vms() {
     assert_eq!(get("/nodes/pve1/qemu/100/migrate").unwrap()["allowed_nodes"], json!(["pve2", "pve3"]));
     cluster.world().start_guest(100);
     assert_eq!(get("/nodes/pve1/qemu/100/migrate").unwrap().get("allowed_nodes"), None);
+}
+
+#[test]
+fn the_ha_manager_meets_the_same_obstacles() {
+    let cluster = cluster();
+    let post = |path: &str, params: Value| call(&cluster, Method::Post, path, params).unwrap();
+    cluster.world().start_guest(100);
+    set(&cluster, 100, "hostpci0", "0000:01:00.0");
+    post("/cluster/ha/resources", json!({"sid": "vm:100"}));
+    cluster.world().advance(40.0);
+    migrate(&cluster, "/nodes/pve1/qemu/100", json!({"target": "pve2", "online": true})).unwrap();
+    cluster.world().advance(60.0);
+    assert_eq!(place(&cluster, 100), ("pve1".to_owned(), true));
+    let world = cluster.world();
+    let failed = world.tasks.iter().find(|task| task.kind == "qmigrate").unwrap();
+    assert_eq!(failed.status.as_deref(), Some("migration aborted"));
+    assert!(failed.log[0].contains("can't migrate VM which uses local devices: hostpci0"), "{:?}", failed.log);
+}
+
+#[test]
+fn a_move_by_the_ha_manager_fails_on_demand_and_leaves_the_service_where_it_was() {
+    let cluster = cluster();
+    call(&cluster, Method::Post, "/cluster/ha/resources", json!({"sid": "vm:100"})).unwrap();
+    cluster.world().advance(40.0);
+    cluster.world().failing_moves.add(100, Failing::Once);
+    let wish = json!({"target": "pve2", "online": true});
+    migrate(&cluster, "/nodes/pve1/qemu/100", wish.clone()).unwrap();
+    cluster.world().advance(60.0);
+    assert_eq!(place(&cluster, 100), ("pve1".to_owned(), true));
+    migrate(&cluster, "/nodes/pve1/qemu/100", wish).unwrap();
+    cluster.world().advance(60.0);
+    assert_eq!(place(&cluster, 100), ("pve2".to_owned(), true));
+}
+
+#[test]
+fn tasks_are_listed_by_what_they_are_and_how_they_ended() {
+    let cluster = cluster();
+    let list = |filter: Value| -> Vec<String> {
+        let rows = call(&cluster, Method::Get, "/nodes/pve1/tasks", filter).unwrap();
+        let name = |row: &Value| format!("{} {}", row["type"].as_str().unwrap(), row["id"].as_str().unwrap());
+        rows.as_array().unwrap().iter().map(name).collect()
+    };
+    cluster.world().power("pve2", false);
+    migrate(&cluster, "/nodes/pve1/qemu/100", json!({"target": "pve2"})).unwrap();
+    cluster.world().advance(10.0);
+    let bulk = json!({"vms": [103], "timeout": 5});
+    call(&cluster, Method::Post, "/cluster/bulk-action/guest/shutdown", bulk).unwrap();
+    cluster.world().advance(10.0);
+    let middle = cluster.world().now();
+    migrate(&cluster, "/nodes/pve1/qemu/103", json!({"target": "pve3"})).unwrap();
+    assert_eq!(list(json!({})), ["bulk-shutdown ", "qmigrate 100"]);
+    assert_eq!(list(json!({"source": "active"})), ["qmigrate 103"]);
+    assert_eq!(list(json!({"source": "all", "limit": 1})), ["qmigrate 103"]);
+    assert_eq!(list(json!({"source": "all", "typefilter": "qmigrate"})), ["qmigrate 103", "qmigrate 100"]);
+    assert_eq!(list(json!({"source": "all", "vmid": 100})), ["qmigrate 100"]);
+    assert_eq!(list(json!({"source": "all", "since": middle})), ["qmigrate 103"]);
+    assert_eq!(list(json!({"errors": 1})), ["qmigrate 100"], "a warning is not an error");
+    assert_eq!(list(json!({"statusfilter": "warning"})), ["bulk-shutdown "]);
+    assert_eq!(list(json!({"userfilter": "nobody"})), Vec::<String>::new());
+}
+
+#[test]
+fn a_live_move_that_breaks_off_ends_with_problems() {
+    let cluster = cluster();
+    cluster.world().start_guest(100);
+    cluster.world().failing_moves.add(100, Failing::Always);
+    let wish = json!({"target": "pve2", "online": true, "with-local-disks": true});
+    let upid = migrate(&cluster, "/nodes/pve1/qemu/100", wish).unwrap();
+    cluster.world().advance(20.0);
+    let (status, log) = ended(&cluster, &upid);
+    assert_eq!(status, "migration problems");
+    assert!(log.iter().any(|line| line.ends_with("ERROR: online migrate failure - aborting")), "{log:?}");
+    assert_eq!(place(&cluster, 100), ("pve1".to_owned(), true));
+    cluster.world().failing_moves.cure(100);
+    // The target loses its power on the way.
+    let wish = json!({"target": "pve3", "online": true, "with-local-disks": true});
+    let upid = migrate(&cluster, "/nodes/pve1/qemu/100", wish).unwrap();
+    cluster.world().power("pve3", false);
+    cluster.world().advance(20.0);
+    assert_eq!(ended(&cluster, &upid).0, "migration problems");
+    assert_eq!(place(&cluster, 100), ("pve1".to_owned(), true));
+}
+
+#[test]
+fn a_migration_that_is_stopped_leaves_a_container_running_where_it_was() {
+    let cluster = cluster();
+    cluster.world().start_guest(950);
+    let upid = migrate(&cluster, "/nodes/pve1/lxc/950", json!({"target": "pve2", "restart": true})).unwrap();
+    let config = || call(&cluster, Method::Get, "/nodes/pve1/lxc/950/config", json!({})).unwrap();
+    assert_eq!(config()["lock"], "migrate");
+    call(&cluster, Method::Delete, &format!("/nodes/pve1/tasks/{upid}"), json!({})).unwrap();
+    cluster.world().advance(20.0);
+    assert_eq!(place(&cluster, 950), ("pve1".to_owned(), true));
+    assert_eq!(config().get("lock"), None);
 }

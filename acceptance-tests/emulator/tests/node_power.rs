@@ -109,12 +109,17 @@ async fn a_new_kernel_runs_after_a_reboot() {
     assert_eq!((&failed["exit"], &failed["stderr"]), (&json!(100), &json!("E: no\n")));
 }
 
+/// The header of a user who may do nothing.
+async fn stranger(handle: &Handle) -> String {
+    call(handle, "POST", "/access/users", "userid=op@pve").await;
+    let token = call(handle, "POST", "/access/users/op@pve/token/day", "privsep=0").await.data()["value"].clone();
+    format!("Authorization: PVEAPIToken=op@pve!day={}", token.as_str().unwrap())
+}
+
 #[tokio::test]
 async fn power_takes_a_privilege_on_the_node() {
     let handle = start().await;
-    call(&handle, "POST", "/access/users", "userid=op@pve").await;
-    let token = call(&handle, "POST", "/access/users/op@pve/token/day", "privsep=0").await.data()["value"].clone();
-    let header = format!("Authorization: PVEAPIToken=op@pve!day={}", token.as_str().unwrap());
+    let header = stranger(&handle).await;
     let post = async |path: &str, form: &str| support::call_with(&handle, "POST", path, &header, form).await.unwrap();
     let why = "Permission check failed (/nodes/pve2, Sys.PowerMgmt)";
     for (path, form) in [("/nodes/pve2/status", "command=reboot"), ("/nodes/pve2/wakeonlan", "")] {
@@ -125,4 +130,72 @@ async fn power_takes_a_privilege_on_the_node() {
     call(&handle, "PUT", "/access/acl", "path=/nodes/pve2&users=op@pve&roles=Power").await;
     assert_eq!(post("/nodes/pve2/status", "command=reboot").await.status, 200);
     assert_eq!(post("/nodes/pve2/status", "command=halt").await.status, 400);
+}
+
+#[tokio::test]
+async fn moves_take_a_privilege_on_the_guest_and_some_options_root() {
+    let handle = start().await;
+    let header = stranger(&handle).await;
+    let post = async |path: &str, form: &str| support::call_with(&handle, "POST", path, &header, form).await.unwrap();
+    let all = "/nodes/pve1/migrateall";
+    for (path, form, at) in [
+        ("/nodes/pve1/qemu/100/migrate", "target=pve2", "/vms/100"),
+        (all, "target=pve2&maxworkers=1&vms=100", "/vms/100"),
+        (all, "target=pve2&maxworkers=1", "/"),
+    ] {
+        let refused = post(path, form).await;
+        assert_eq!((refused.status, refused.reason), (403, format!("Permission check failed ({at}, VM.Migrate)")));
+    }
+    call(&handle, "POST", "/access/roles", "roleid=Move&privs=VM.Migrate").await;
+    call(&handle, "PUT", "/access/acl", "path=/vms/100&users=op@pve&roles=Move").await;
+    assert_eq!(post(all, "target=pve2&maxworkers=1&vms=100").await.status, 200);
+    // Not even a token of root is root itself.
+    for option in ["force=1", "migration_type=insecure", "migration_network=10.0.0.0/8"] {
+        let form = format!("target=pve2&{option}");
+        let refused = call(&handle, "POST", "/nodes/pve1/qemu/103/migrate", &form).await;
+        let name = option.split('=').next().unwrap();
+        assert_eq!(refused.json()["errors"], json!({name: "Only root may use this option."}));
+    }
+}
+
+#[tokio::test]
+async fn without_quorum_the_configuration_of_a_node_is_read_only() {
+    let handle = start().await;
+    for node in ["pve2", "pve3"] {
+        handle.cluster().world().power(node, false);
+    }
+    advance(&handle, 30.0);
+    let refused = call(&handle, "PUT", "/nodes/pve1/config", "description=x").await;
+    assert!(refused.status == 500 && refused.reason.ends_with("Permission denied"), "{}", refused.reason);
+    assert_eq!(call(&handle, "GET", "/nodes/pve1/config", "").await.data(), json!({}));
+}
+
+#[tokio::test]
+async fn ha_resources_follow_the_shutdown_policy_of_a_reboot() {
+    let handle = start().await;
+    call(&handle, "PUT", "/cluster/options", "ha=shutdown_policy%3Dmigrate").await;
+    call(&handle, "POST", "/cluster/ha/resources", "sid=vm:101").await;
+    handle.cluster().world().start_guest(104);
+    advance(&handle, 60.0);
+    assert!(runs(&handle, 101));
+    call(&handle, "POST", "/nodes/pve2/status", "command=reboot").await;
+    advance(&handle, 60.0);
+    let node = handle.cluster().world().guests[&101].node.clone();
+    assert!(node != "pve2" && runs(&handle, 101) && !runs(&handle, 104), "{node}");
+    advance(&handle, 180.0);
+    assert!(is_up(&handle, "pve2") && handle.cluster().world().guests[&101].node == "pve2", "it returns");
+}
+
+#[tokio::test]
+async fn migrations_fail_by_the_control_plane() {
+    let handle = start().await;
+    control(&handle, "guest", json!({"action": "fail-migration", "vmid": 100, "once": true})).await;
+    let migrate = async || {
+        let upid = call(&handle, "POST", "/nodes/pve1/qemu/100/migrate", "target=pve2").await.data();
+        advance(&handle, 20.0);
+        let path = format!("/nodes/pve1/tasks/{}/status", upid.as_str().unwrap());
+        call(&handle, "GET", &path, "").await.data()["exitstatus"].clone()
+    };
+    assert_eq!(migrate().await, "migration aborted");
+    assert_eq!(migrate().await, "OK");
 }

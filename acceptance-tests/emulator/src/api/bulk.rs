@@ -92,7 +92,7 @@ impl Bulk {
         Self { queue: queue.into(), running: Vec::new(), failed: Vec::new(), warnings: 0, not_before, asked }
     }
 
-    /// Goes on: lines of the log, and the end if all is done.
+    /// Continues: lines of the log, and the end if all is done.
     pub(crate) fn step(&mut self, world: &mut World, now: i64) -> (Vec<String>, Option<Ending>) {
         let mut lines = Vec::new();
         self.reap(world, now);

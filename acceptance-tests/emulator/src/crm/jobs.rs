@@ -3,6 +3,7 @@
 use pve_ha_manager::environment::{Action, Progress};
 
 use super::Shared;
+use crate::api::nodes::migration;
 use crate::world::tasks::{Effect, Move, NewTask};
 use crate::world::{Guest, GuestKind, World};
 
@@ -94,11 +95,16 @@ impl Shared {
             Action::Stop { .. } => (format!("{prefix}shutdown"), STOP, Effect::Stop(vmid)),
             Action::Move { target, .. } if !world.is_up(target) => return None,
             Action::Move { target, online } => {
+                let kind = if prefix == "qm" { "qmigrate" } else { "vzmigrate" };
                 if runs && !online {
                     world.stop_guest(vmid);
                 }
-                let kind = if prefix == "qm" { "qmigrate" } else { "vzmigrate" };
-                (kind.to_owned(), MOVE, Effect::Migrate(Move { vmid, target: target.to_owned(), restart: false }))
+                let guest = world.guests.get(&vmid)?;
+                let effect = match migration::check_for_manager(world, guest, target) {
+                    Ok(()) => Effect::Migrate(Move { vmid, target: target.to_owned(), restart: false }),
+                    Err(why) => Effect::FailMove(why),
+                };
+                (kind.to_owned(), MOVE, effect)
             }
         };
         let (id, user, log) = (vmid.to_string(), "root@pam", Vec::new());

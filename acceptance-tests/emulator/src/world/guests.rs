@@ -71,7 +71,7 @@ pub struct Guest {
     pub config: Vec<(String, String)>,
     /// Running since, if it runs.
     pub running_since: Option<f64>,
-    /// It runs, and its CPUs stand still.
+    /// It runs, and its CPUs are paused.
     #[serde(default)]
     pub paused: bool,
     /// Every start fails.
@@ -181,7 +181,7 @@ impl World {
         }
     }
 
-    /// Lets the CPUs of a VM stand still, or go on.
+    /// Pauses or resumes the CPUs of a VM.
     pub fn pause_guest(&mut self, vmid: u32, paused: bool) {
         if let Some(guest) = self.guests.get_mut(&vmid) {
             guest.paused = paused && guest.is_running();

@@ -23,9 +23,9 @@ pub struct Node {
     /// Whether it is going down in order, and if so, whether it is to come back.
     #[serde(default)]
     pub shutdown: Option<bool>,
-    /// When it begins to go down, and whether it is to come back, as a call has asked for it.
+    /// When it begins to shut down, and whether it is to come back, as a call has requested.
     #[serde(default)]
-    pub goes_down: Option<(f64, bool)>,
+    pub shutdown_due: Option<(f64, bool)>,
     /// It has booted, and its guests are not started yet.
     #[serde(default)]
     pub starts_guests: bool,
@@ -74,7 +74,7 @@ impl World {
             entry.up = up;
             entry.since = now;
             entry.shutdown = None;
-            entry.goes_down = None;
+            entry.shutdown_due = None;
             entry.boots_at = None;
             entry.starts_guests = up;
             if let Some(machine) = self.machines.get_mut(node).filter(|_| up) {

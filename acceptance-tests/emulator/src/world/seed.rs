@@ -244,7 +244,7 @@ impl SeedNode {
             up: true,
             since: now - 4500.0,
             shutdown: None,
-            goes_down: None,
+            shutdown_due: None,
             starts_guests: false,
             boots_at: None,
             cpus: self.cpus.unwrap_or(2),

@@ -1,6 +1,6 @@
 //! Worker tasks and their UPIDs.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use super::World;
 use crate::api::bulk::Bulk;
@@ -19,9 +19,9 @@ pub enum Effect {
     Start(u32),
     /// The guest is stopped.
     Stop(u32),
-    /// The CPUs of the VM stand still.
+    /// The CPUs of the VM are paused.
     Pause(u32),
-    /// They go on.
+    /// They are resumed.
     Resume(u32),
     /// The guest is on that node.
     Migrate(Move),
@@ -89,6 +89,8 @@ pub struct Task {
 #[derive(Debug, Default)]
 pub struct Tasks {
     list: VecDeque<Task>,
+    /// The guests that are migrated.
+    moving: BTreeSet<u32>,
     last_pid: u32,
 }
 
@@ -107,8 +109,7 @@ impl Tasks {
     /// Whether a migration of the guest is going on.
     #[must_use]
     pub fn migrates(&self, vmid: u32) -> bool {
-        let is_that = |task: &Task| matches!(&task.effect, Effect::Migrate(moving) if moving.vmid == vmid);
-        self.list.iter().any(|task| task.status.is_none() && is_that(task))
+        self.moving.contains(&vmid)
     }
 
     /// A node loses power: its tasks end without a result.
@@ -120,12 +121,26 @@ impl Tasks {
         }
     }
 
-    /// Ends a running task by force.
-    pub fn abort(&mut self, upid: &str, now: i64) {
-        for task in self.list.iter_mut().filter(|t| t.upid == upid && t.status.is_none()) {
-            task.status = Some("unexpected status".into());
-            task.end = now;
-            task.effect = Effect::None;
+    /// Ends a running task by force. A container that it has stopped for its move is returned.
+    pub fn abort(&mut self, upid: &str, now: i64) -> Option<u32> {
+        let task = self.list.iter_mut().find(|task| task.upid == upid && task.status.is_none())?;
+        task.status = Some("unexpected status".into());
+        task.end = now;
+        match std::mem::replace(&mut task.effect, Effect::None) {
+            Effect::Migrate(moving) => {
+                self.moving.remove(&moving.vmid);
+                moving.restart.then_some(moving.vmid)
+            }
+            _ => None,
+        }
+    }
+
+    /// Forgets the oldest of those that are done, if there are too many.
+    fn forget(&mut self) {
+        while self.list.len() > KEPT
+            && let Some(oldest) = self.list.iter().rposition(|task| task.status.is_some())
+        {
+            self.list.remove(oldest);
         }
     }
 }
@@ -155,6 +170,9 @@ impl World {
         let pid = 1400 + self.tasks.last_pid;
         let pstart = (now.rem_euclid(40_000_000) * 100 % 0x7fff_ffff) as u32;
         let upid = format!("UPID:{}:{pid:08X}:{pstart:08X}:{now:08X}:{}:{}:{}:", new.node, new.kind, new.id, new.user);
+        if let Effect::Migrate(moving) = &new.effect {
+            self.tasks.moving.insert(moving.vmid);
+        }
         let (user, token) = match new.user.split_once('!') {
             Some((user, token)) => (user.to_owned(), Some(token.to_owned())),
             None => (new.user.to_owned(), None),
@@ -174,7 +192,7 @@ impl World {
             log: new.log,
             effect: new.effect,
         });
-        self.tasks.list.truncate(KEPT);
+        self.tasks.forget();
         upid
     }
 }
@@ -216,7 +234,7 @@ fn work_in_bulk(world: &mut World, second: i64) {
         let Some(i) = find(world) else { continue };
         let Effect::Bulk(mut bulk) = std::mem::replace(&mut world.tasks.list[i].effect, Effect::None) else { continue };
         let (lines, ending) = bulk.step(world, second);
-        // What it has started stands in front of it now.
+        // What it has started is in front of it now.
         let Some(i) = find(world) else { continue };
         let task = &mut world.tasks.list[i];
         task.log.extend(lines);
@@ -251,20 +269,32 @@ fn ha_command(effect: &Effect) -> Option<String> {
     }
 }
 
+/// What a migration that breaks off has in its log.
+fn interrupted(world: &World, vmid: u32) -> Aborted {
+    let Some(guest) = world.guests.get(&vmid) else { return Aborted::Early("guest is gone".to_owned()) };
+    if guest.is_running() {
+        return Aborted::Late("online migrate failure - aborting".to_owned());
+    }
+    let volume = guest.volumes().next().map_or("none", |(_, line)| line.split(',').next().unwrap_or(line));
+    Aborted::Early(format!("storage migration for '{volume}' failed - command failed: exit code 255"))
+}
+
 /// Moves a guest's configuration, and its replication jobs along with it.
 fn migrate(world: &mut World, moving: &Move, started: i64) -> Ending {
     let Move { vmid, target, restart } = moving;
     let mut report = Report::new(started);
     let now = world.now();
+    world.tasks.moving.remove(vmid);
     let Some(from) = world.guests.get(vmid).map(|guest| guest.node.clone()) else {
         return Err(format!("guest {vmid} is gone")).into();
     };
     if !world.is_up(target) || world.failing_moves.meets(*vmid) {
+        let why = interrupted(world, *vmid);
         if *restart {
             report.add(now, "start container on source node");
             world.start_guest(*vmid);
         }
-        let error = report.abort(now, &Aborted::Late("online migrate failure - aborting".to_owned()));
+        let error = report.abort(now, &why);
         return Ending { lines: report.lines, error: Some(error), ..Ending::default() };
     }
     world.move_guest(*vmid, target);

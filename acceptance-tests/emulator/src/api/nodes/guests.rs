@@ -175,6 +175,9 @@ fn show_config(call: &mut Call<'_>, paths: &Paths) -> ApiResult<Value> {
         };
         shown.insert(key.clone(), value);
     }
+    if call.world.tasks.migrates(guest.vmid) {
+        shown.insert("lock".into(), json!("migrate"));
+    }
     shown.insert("digest".into(), json!(guest.digest()));
     Ok(Value::Object(shown))
 }

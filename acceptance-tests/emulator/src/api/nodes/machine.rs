@@ -38,7 +38,7 @@ fn status(call: &mut Call<'_>) -> ApiResult {
     let (node, reboot) = (call.params.text("node"), call.params.text("command") == "reboot");
     let at = call.world.clock.now() + GRACE;
     if let Some(node) = call.world.nodes.get_mut(&node) {
-        node.goes_down = Some((at, reboot));
+        node.shutdown_due = Some((at, reboot));
     }
     Ok(Value::Null)
 }
@@ -61,15 +61,15 @@ fn wake(call: &mut Call<'_>) -> ApiResult {
     Ok(json!(mac))
 }
 
-/// One second of the nodes: those that were told to go down begin to, and those that have booted start their guests.
+/// One second of the nodes: those that are due to shut down begin to, and those that have booted start their guests.
 pub(crate) fn tick(world: &mut World, second: i64) {
     let due = |at: f64| at <= second as f64;
-    let down = world.nodes.values().filter_map(|node| Some((node.name.clone(), node.goes_down?)));
+    let down = world.nodes.values().filter_map(|node| Some((node.name.clone(), node.shutdown_due?)));
     let down: Vec<(String, bool)> =
         down.filter(|(_, (at, _))| due(*at)).map(|(node, (_, reboot))| (node, reboot)).collect();
     for (node, reboot) in down {
         if let Some(entry) = world.nodes.get_mut(&node) {
-            entry.goes_down = None;
+            entry.shutdown_due = None;
         }
         world.shut_down(&node, reboot);
     }

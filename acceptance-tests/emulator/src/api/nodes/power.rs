@@ -4,7 +4,7 @@ use crate::api::ha;
 use crate::world::tasks::{Effect, NewTask};
 use crate::world::{Guest, GuestKind, World};
 
-/// What a client wants of a guest.
+/// What a client requests of a guest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Power {
     Start,

@@ -104,7 +104,7 @@ fn tasks(call: &mut Call<'_>) -> ApiResult<Reply> {
     Ok(Reply { data: Value::Array(data), total: (!found.is_empty()).then_some(found.len()), delivery: None })
 }
 
-/// `upid_status_is_error`: a warning is none, and what runs has not failed.
+/// `upid_status_is_error`: a warning does not count, and a task that runs has not failed.
 fn is_error(task: &Task) -> bool {
     task.status.is_some() && !matches!(status_class(task), "ok" | "warning")
 }
@@ -151,7 +151,9 @@ fn log_lines(call: &mut Call<'_>) -> ApiResult<Reply> {
 fn stop(call: &mut Call<'_>) -> ApiResult<Value> {
     let task = find(call, "Sys.Modify")?;
     let now = call.world.now();
-    call.world.tasks.abort(&task.upid, now);
+    if let Some(container) = call.world.tasks.abort(&task.upid, now) {
+        call.world.start_guest(container);
+    }
     Ok(Value::Null)
 }
 

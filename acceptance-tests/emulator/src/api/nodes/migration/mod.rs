@@ -1,6 +1,6 @@
 //! Moving guests: `…/qemu/{vmid}/migrate`, `…/lxc/{vmid}/migrate` and `…/migrateall`.
 //!
-//! Invariant: what may stand in the way of a move is looked for in one place, the `run` of a migration; the preconditions only
+//! Invariant: what prevents a move is looked for in one place, the `run` of a migration; the preconditions only
 //! say what of it is known beforehand, and there as little as Proxmox does.
 
 mod devices;
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 pub use report::Aborted;
 pub(crate) use report::Report;
-pub(crate) use run::{Wish, start};
+pub(crate) use run::{Wish, check_for_manager, start};
 
 use super::guests::{find, guest_params};
 use crate::error::{ApiError, ApiResult};
@@ -31,12 +31,12 @@ pub(super) fn routes(pve: Pve) -> Vec<Route> {
     let target = || Prop::string().format(Format::One(NODE));
     let asked = || guest_params().opt("target", target());
     let mut routes = vec![
-        Route::get(QEMU, |call| preconditions::of_vm(call)).permission(MIGRATE).params(asked()).proxied(),
+        Route::get(QEMU, preconditions::of_vm).permission(MIGRATE).params(asked()).proxied(),
         Route::post(QEMU, |call| migrate(call, GuestKind::Qemu)).permission(MIGRATE).params(of_vm(pve)).proxied(),
         Route::post(LXC, |call| migrate(call, GuestKind::Lxc)).permission(MIGRATE).params(of_container()).proxied(),
     ];
     if pve >= Pve::V9 {
-        let lxc = Route::get(LXC, |call| preconditions::of_container(call));
+        let lxc = Route::get(LXC, preconditions::of_container);
         routes.push(lxc.permission(MIGRATE).params(asked()).proxied());
     }
     routes.extend(many::routes());

@@ -136,23 +136,47 @@ fn plan(world: &World, guest: &Guest, wish: &Wish, report: &mut Report, now: i64
         report.lines.push(format!("ssh: connect to host {address} port 22: No route to host"));
         return early(UNREACHABLE, "Can't connect to destination address using public key".to_owned());
     }
-    let devices = Devices::of(world, guest);
-    if !devices.local.is_empty() {
-        return early(1, format!("can't migrate VM which uses local devices: {}", devices.local.join(", ")));
-    }
-    let stuck: Vec<&str> =
-        devices.mapped.iter().filter(|(_, mapped)| !mapped.is_migratable).map(|(key, _)| key.as_str()).collect();
-    if runs && !stuck.is_empty() {
-        return early(1, format!("can't migrate running VM which uses mapped devices: {}", stuck.join(", ")));
-    }
-    let missing = devices.missing_on(target);
-    if !missing.is_empty() {
-        return early(1, format!("can't migrate to '{target}': missing mapped devices {}", missing.join(", ")));
-    }
+    devices(world, guest, target).map_err(|text| (1, Aborted::Early(text)))?;
     let copied = if world.silent_guests { 0 } else { copy(world, guest, wish, report, now)? };
     let memory = if runs && guest.kind == GuestKind::Qemu { guest.memory.div_ceil(1024 * 16) } else { 0 };
     let seconds = copied.div_ceil(DISK_PER_SECOND) + memory;
     Ok(SECONDS + i64::try_from(seconds).unwrap_or(i64::MAX / 2))
+}
+
+/// What prevents a move by the local manager, which asks for all that can be asked for.
+///
+/// # Errors
+/// Why its task fails.
+pub(crate) fn check_for_manager(world: &World, guest: &Guest, target: &str) -> Result<(), Aborted> {
+    let wish = Wish {
+        vmid: guest.vmid,
+        target: target.to_owned(),
+        online: true,
+        restart: true,
+        force: false,
+        with_local_disks: true,
+        storage: None,
+    };
+    check_storages(world, guest, &wish).and_then(|()| devices(world, guest, target)).map_err(Aborted::Early)
+}
+
+/// Devices that tie a guest to its node.
+fn devices(world: &World, guest: &Guest, target: &str) -> Result<(), String> {
+    let devices = Devices::of(world, guest);
+    if !devices.local.is_empty() {
+        return Err(format!("can't migrate VM which uses local devices: {}", devices.local.join(", ")));
+    }
+    let stuck: Vec<&str> =
+        devices.mapped.iter().filter(|(_, mapped)| !mapped.is_migratable).map(|(key, _)| key.as_str()).collect();
+    if guest.is_running() && !stuck.is_empty() {
+        return Err(format!("can't migrate running VM which uses mapped devices: {}", stuck.join(", ")));
+    }
+    let missing = devices.missing_on(target);
+    if missing.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("can't migrate to '{target}': missing mapped devices {}", missing.join(", ")))
+    }
 }
 
 /// The bytes of disks that are to be copied.
