@@ -108,6 +108,7 @@ impl<O: Operation> Action for Adapter<O> {
                 run.say("Nothing to do.");
                 return Invoked { ending: Ending::Done, diagnostics: Diagnostics::new() };
             }
+            progress.begin(&outlook.steps);
             match operation.act(&run, outlook.found).await {
                 Ok(()) => Invoked { ending: Ending::Done, diagnostics: Diagnostics::new() },
                 Err(failure) => Invoked { ending: ending(failure.cause), diagnostics: Self::error(failure) },
