@@ -3,6 +3,7 @@
 use clap::{Arg, ArgAction, Command};
 
 use super::{DO, Offer, PROGRAM, arguments, explained, outcome};
+use crate::framework::BoundAction;
 use crate::terminal::ssh_node;
 
 /// A command after `do`.
@@ -50,6 +51,13 @@ impl Entry {
             .after_long_help(format!("Example:\n  {}\n\n{}", self.example_line(), outcome::CODES));
         Some(command)
     }
+}
+
+/// A command with its required arguments, as in `do notify test TARGET`.
+pub fn usage(entry: &Entry, operation: BoundAction<'_>) -> String {
+    let required = operation.schema().block.attributes.iter().filter(|attribute| attribute.required);
+    let arguments = required.map(|attribute| format!(" {}", attribute.name.to_uppercase()));
+    format!("{DO} {}{}", entry.name(), arguments.collect::<String>())
 }
 
 /// The options of every command.

@@ -2,12 +2,27 @@
 
 use std::io;
 
+use futures_util::Stream;
+use futures_util::stream::unfold;
+
 #[cfg(unix)]
 use tokio::signal::unix::{Signal, SignalKind, signal};
 #[cfg(windows)]
 use tokio::signal::windows::{CtrlC, ctrl_c};
 
-pub(super) struct Interrupts {
+/// The interrupts from now on.
+///
+/// # Errors
+/// The system refuses to deliver them.
+pub(super) fn interrupts() -> io::Result<impl Stream<Item = ()>> {
+    let interrupts = Interrupts::listen()?;
+    Ok(unfold(interrupts, async |mut interrupts| {
+        interrupts.next().await;
+        Some(((), interrupts))
+    }))
+}
+
+struct Interrupts {
     #[cfg(unix)]
     signals: [Signal; 2],
     #[cfg(windows)]
@@ -15,23 +30,18 @@ pub(super) struct Interrupts {
 }
 
 impl Interrupts {
-    /// # Errors
-    /// The system refuses it.
     #[cfg(unix)]
-    pub(super) fn listen() -> io::Result<Self> {
+    fn listen() -> io::Result<Self> {
         Ok(Self { signals: [signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?] })
     }
 
-    /// # Errors
-    /// The system refuses it.
     #[cfg(windows)]
-    pub(super) fn listen() -> io::Result<Self> {
+    fn listen() -> io::Result<Self> {
         Ok(Self { signal: ctrl_c()? })
     }
 
-    /// Waits for the next one.
     #[cfg(unix)]
-    pub(super) async fn next(&mut self) {
+    async fn next(&mut self) {
         let [interrupt, terminate] = &mut self.signals;
         tokio::select! {
             _ = interrupt.recv() => {}
@@ -39,9 +49,8 @@ impl Interrupts {
         }
     }
 
-    /// Waits for the next one.
     #[cfg(windows)]
-    pub(super) async fn next(&mut self) {
+    async fn next(&mut self) {
         self.signal.recv().await;
     }
 }

@@ -23,7 +23,7 @@ use crate::framework::{Action, BoundAction, Provider};
 use crate::import_config;
 use crate::terminal::say;
 
-pub use commands::{COMMANDS, Entry};
+pub use commands::{COMMANDS, Entry, usage};
 
 /// The name of the program.
 pub const PROGRAM: &str = "terraform-provider-pve";

@@ -104,11 +104,11 @@ impl<O: Operation> Action for Adapter<O> {
                 let diagnostics = outlook.refusals.into_iter().map(Self::refused).collect();
                 return Invoked { ending: Ending::Refused, diagnostics };
             }
+            progress.begin(&outlook.steps);
             if outlook.steps.is_empty() {
                 run.say("Nothing to do.");
                 return Invoked { ending: Ending::Done, diagnostics: Diagnostics::new() };
             }
-            progress.begin(&outlook.steps);
             match operation.act(&run, outlook.found).await {
                 Ok(()) => Invoked { ending: Ending::Done, diagnostics: Diagnostics::new() },
                 Err(failure) => Invoked { ending: ending(failure.cause), diagnostics: Self::error(failure) },
