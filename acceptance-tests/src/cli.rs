@@ -86,7 +86,12 @@ pub fn command(folder: &Path, configuration: &Path) -> Command {
 
 /// The same for a certain CLI.
 pub fn command_of(cli: &Path, folder: &Path, configuration: &Path) -> Command {
-    let mut command = isolated(cli);
+    let mut command = Command::new(cli);
+    for (name, _) in env::vars_os() {
+        if NOT_FOR_CHILDREN.iter().any(|prefix| name.to_string_lossy().starts_with(prefix)) {
+            command.env_remove(name);
+        }
+    }
     command
         .current_dir(folder)
         .env("TF_CLI_CONFIG_FILE", configuration)
@@ -94,17 +99,6 @@ pub fn command_of(cli: &Path, folder: &Path, configuration: &Path) -> Command {
         .env("TF_INPUT", "0")
         .env("CHECKPOINT_DISABLE", "1")
         .stdin(std::process::Stdio::null());
-    command
-}
-
-/// A program without the variables that reach what users manage.
-pub fn isolated(program: &Path) -> Command {
-    let mut command = Command::new(program);
-    for (name, _) in env::vars_os() {
-        if NOT_FOR_CHILDREN.iter().any(|prefix| name.to_string_lossy().starts_with(prefix)) {
-            command.env_remove(name);
-        }
-    }
     command
 }
 

@@ -370,7 +370,7 @@ pub fn skipped(test: &str, reason: &str) {
     let _ = writeln!(std::io::stderr(), "skipped {test}: {reason}");
 }
 
-/// Says that a test does nothing for want of a program that few machines have. CI lists these apart from skipped tests, of which it
+/// Says that a test does nothing where a program is missing that few machines have. CI lists these apart from skipped tests, of which it
 /// accepts none.
 pub fn not_run_here(test: &str, reason: &str) {
     let _ = writeln!(std::io::stderr(), "not run here {test}: {reason}");

@@ -42,7 +42,8 @@ pub fn until(what: &str, mut condition: impl FnMut() -> bool) {
     }
 }
 
-fn signal(signal: &str, to: &str) -> bool {
+/// Sends a signal, such as `-INT`, to a process, or with a minus to a group of them. Whether it exists.
+pub fn signal(signal: &str, to: &str) -> bool {
     let mut kill = Command::new("kill");
     kill.args([signal, "--", to]).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
 }

@@ -4,6 +4,7 @@
 
 pub mod call;
 pub mod client;
+pub mod command_line;
 pub mod config;
 pub mod data_sources;
 pub mod explain;
@@ -23,5 +24,6 @@ pub mod session;
 pub mod simulation;
 pub mod source;
 pub mod ssh;
+pub mod terminal;
 pub mod unknown;
 mod words;

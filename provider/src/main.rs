@@ -3,13 +3,13 @@
 use std::env;
 use std::process::ExitCode;
 
-use terraform_provider_pve::{import_config, plugin, registry};
+use terraform_provider_pve::{command_line, plugin, registry};
 
 fn main() -> ExitCode {
     // Core gives no argument.
-    let mut arguments = env::args_os().skip(1);
-    match arguments.next() {
-        Some(command) if command == import_config::NAME => import_config::run(arguments, registry::provider),
-        _ => plugin::serve(registry::provider),
+    if command_line::has(env::args_os().nth(1).as_deref()) {
+        command_line::run(env::args_os(), registry::command_line)
+    } else {
+        plugin::serve(registry::provider)
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use pve_schemas as nouns;
 
+use crate::command_line::Offer;
 use crate::config::Configuration;
 use crate::data_sources::data_source;
 use crate::framework::{Action, DataSource, Provider, Resource};
@@ -13,9 +14,18 @@ use crate::session::Session;
 
 /// The provider with everything it offers.
 pub fn provider() -> Provider {
-    let session = Arc::new(Session::default());
+    provider_of(&Arc::default())
+}
+
+/// The same for the command line, with the operations that only it has.
+pub fn command_line() -> Offer {
+    let session = Arc::default();
+    Offer { provider: provider_of(&session), procedures: procedures(&session) }
+}
+
+fn provider_of(session: &Arc<Session>) -> Provider {
     let configuration = Configuration::new(session.clone());
-    Provider::new(Box::new(configuration), resources(&session), data_sources(&session), actions(&session))
+    Provider::new(Box::new(configuration), resources(session), data_sources(session), actions(session))
 }
 
 fn resources(session: &Arc<Session>) -> Vec<Box<dyn Resource>> {
@@ -73,6 +83,11 @@ fn actions(session: &Arc<Session>) -> Vec<Box<dyn Action>> {
         action::<nouns::action::NotificationTest>(session),
         action::<nouns::action::ReplicationRun>(session),
     ]
+}
+
+/// Operations that are no actions of Terraform: each has a line in [`crate::command_line::COMMANDS`], as the actions have.
+fn procedures(_session: &Arc<Session>) -> Vec<Box<dyn Action>> {
+    Vec::new()
 }
 
 #[cfg(test)]

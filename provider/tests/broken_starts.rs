@@ -115,10 +115,20 @@ fn an_environment_that_is_not_cores_is_the_reason() {
     }
 }
 
+const COMMANDS: [&[&str]; 7] = [
+    &["--version"],
+    &["--help"],
+    &["import-config", "--help"],
+    &["do", "--help"],
+    &["completions", "bash"],
+    &["--debug"],
+    &[],
+];
+
 /// Where stdout itself can't be written, stderr says so.
 #[test]
 fn nothing_ends_without_a_word() {
-    for arguments in [&["--version"][..], &["--help"], &["import-config", "--help"], &["--debug"], &[]] {
+    for arguments in COMMANDS {
         let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
         let output = plugin().args(arguments).stdout(full).output().unwrap();
         let reported = String::from_utf8(output.stderr).unwrap();

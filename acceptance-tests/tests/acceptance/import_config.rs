@@ -359,7 +359,11 @@ fn nothing_is_written_where_something_is_wrong_or_there_is_nothing() {
     assert!(code == Some(0) && text.starts_with("There is nothing to import"), "{text}");
 
     let help = import_config(&["import-config", "--help"], &[]);
-    assert!(help.code == Some(0) && help.text.starts_with("Usage: "), "{}", help.text);
+    assert!(
+        help.code == Some(0) && help.text.contains("\nUsage: terraform-provider-pve import-config "),
+        "{}",
+        help.text
+    );
     let wrong = import_config(&["import-config", "--force"], &[]);
-    assert!(wrong.code == Some(2) && wrong.text.contains("invalid option '--force'"), "{}", wrong.text);
+    assert!(wrong.code == Some(2) && wrong.text.contains("unexpected argument '--force'"), "{}", wrong.text);
 }

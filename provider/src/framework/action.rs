@@ -8,6 +8,9 @@ use super::{Context, Diagnostics, Schema, Value};
 
 /// Takes the messages of an action under way, in order.
 pub trait Progress: Send + Sync {
+    /// Takes the steps of what begins, as [`Prospect::steps`] has them; empty where nothing is left to do.
+    fn begin(&self, _steps: &[String]) {}
+
     /// Takes the next one: a sentence.
     fn report(&self, message: &str);
 }

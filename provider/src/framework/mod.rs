@@ -51,6 +51,7 @@ pub use provider::{
 pub use read::TIMEOUTS;
 pub use resource::{Change, Checks, Found, Freshness, GivenUp, MoveSource, Permit, PlanChecks, Resource, WritePermit};
 pub use schema::{Attribute, Block, NestedBlock, Nesting, Operation, Schema, Timeouts, Type};
+pub use validate::enumeration;
 pub use value::{Number, Value};
 
 #[cfg(test)]

@@ -188,6 +188,11 @@ impl Provider {
         Ok(BoundAction::new(self, action.as_ref()))
     }
 
+    /// An action that core is not offered, ready for the same operations.
+    pub fn bind<'a>(&'a self, action: &'a dyn Action) -> BoundAction<'a> {
+        BoundAction::new(self, action)
+    }
+
     /// Checks the provider block.
     pub fn validate(&self, config: &Value) -> Diagnostics {
         let mut diagnostics = validate::check(self.configure.schema(), config);

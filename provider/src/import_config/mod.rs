@@ -4,7 +4,6 @@
 //! secret ever gets into a file.
 
 mod blocks;
-mod command_line;
 mod files;
 mod hcl;
 mod labels;
@@ -13,39 +12,60 @@ mod provider_block;
 mod tests;
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
 use std::fmt::Write as _;
-use std::io::{self, Write as _};
+use std::io;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use blocks::Written;
-use command_line::{Command, HELP};
-use provider_block::Node;
+use clap::{Arg, ArgMatches, Command, value_parser};
 
-use crate::framework::{Diagnostics, Listed, Provider, Severity};
+use crate::framework::{Diagnostics, Listed, Provider};
+use crate::terminal::{self, Node, say, shown, ssh_node};
 
 pub const NAME: &str = "import-config";
 
-/// The exit code of a command line that can't be understood.
-const USAGE: u8 = 2;
+/// Its arguments.
+pub fn command() -> Command {
+    Command::new(NAME)
+        .about("Writes the configuration of an existing cluster, which imports it")
+        .long_about(LONG)
+        .arg(
+            Arg::new("out")
+                .long("out")
+                .value_name("DIR")
+                .value_parser(value_parser!(PathBuf))
+                .default_value(".")
+                .help("The directory to write to, created if it does not exist"),
+        )
+        .arg(ssh_node())
+        .after_long_help(ENDS)
+}
 
-/// Does what the arguments after `import-config` ask for.
-pub fn run(arguments: impl IntoIterator<Item = OsString>, provider: impl FnOnce() -> Provider) -> ExitCode {
-    let (folder, nodes) = match Command::parse(arguments) {
-        Command::Help => return said(&mut io::stdout(), HELP, ExitCode::SUCCESS),
-        Command::Wrong(problem) => {
-            return said(&mut io::stderr(), &format!("{problem}\n\n{HELP}"), ExitCode::from(USAGE));
-        }
-        Command::Write { folder, nodes } => (folder, nodes),
-    };
+const LONG: &str = "\
+Reads a Proxmox VE cluster and writes configuration for everything this provider manages: `import` blocks, the \
+resources as they are, and a provider block without credentials. A plan of that configuration imports every object and \
+changes nothing.
+
+The endpoint and the credentials come from the environment, as for the provider block: PROXMOX_VE_ENDPOINT, \
+PROXMOX_VE_API_TOKEN and so on. With PROXMOX_VE_SSH_* the command also reads settings that only the nodes have: fence \
+devices, QDevice, maintenance, watchdogs.";
+
+const ENDS: &str = "\
+Existing files are never overwritten. Secrets are never written: they become sensitive variables. The exit code is 0 \
+when the files are written or there is nothing to import, 1 after an error, and 2 for an invalid command line.";
+
+/// Does what the arguments ask for.
+pub fn run(arguments: &ArgMatches, provider: &Provider) -> ExitCode {
+    let folder: PathBuf = arguments.get_one("out").cloned().unwrap_or_default();
+    let nodes = terminal::nodes(arguments);
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return failed(&format!("The command could not start: {error}")),
     };
-    let provider = provider();
-    let (written, diagnostics) = runtime.block_on(read(&provider, &nodes));
+    let (written, diagnostics) = runtime.block_on(read(provider, &nodes));
     if !diagnostics.is_empty() {
-        said(&mut io::stderr(), &shown(&diagnostics), ExitCode::SUCCESS);
+        say(&mut io::stderr(), &shown(diagnostics.iter()), ExitCode::SUCCESS);
     }
     let Some(mut written) = written else {
         return failed(
@@ -54,22 +74,18 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, provider: impl FnOnce(
         );
     };
     if written.files.is_empty() {
-        return said(&mut io::stdout(), "There is nothing to import; nothing was written.", ExitCode::SUCCESS);
+        return say(&mut io::stdout(), "There is nothing to import; nothing was written.", ExitCode::SUCCESS);
     }
     written.files.insert("provider.tf".to_owned(), provider_block::file(&nodes));
     match files::create(&folder, &written.files) {
-        Ok(()) => said(&mut io::stdout(), &summary(&folder, &written), ExitCode::SUCCESS),
+        Ok(()) => say(&mut io::stdout(), &summary(&folder, &written), ExitCode::SUCCESS),
         Err(error) => failed(&error.to_string()),
     }
 }
 
 /// Everything that is to be written, unless something went wrong, and what there is to say.
 async fn read(provider: &Provider, nodes: &[Node]) -> (Option<Written>, Diagnostics) {
-    let block = provider_block::value(provider.schema(), nodes);
-    let mut diagnostics = provider.validate(&block);
-    if !diagnostics.has_error() {
-        diagnostics.extend(provider.configure(&block).await);
-    }
+    let mut diagnostics = terminal::configure(provider, nodes).await;
     diagnostics.extend(provider.unreachable().unwrap_or_default());
     if diagnostics.has_error() {
         return (None, diagnostics);
@@ -110,26 +126,37 @@ fn summary(folder: &std::path::Path, written: &Written) -> String {
     text
 }
 
-/// Messages for people, as the CLI shows them.
-fn shown(diagnostics: &Diagnostics) -> String {
-    let shown = diagnostics.iter().map(|diagnostic| {
-        let severity = if diagnostic.severity == Severity::Error { "Error" } else { "Warning" };
-        format!("{severity}: {}\n\n{}\n", diagnostic.summary, diagnostic.detail)
-    });
-    shown.collect::<Vec<_>>().join("\n")
-}
-
 fn failed(text: &str) -> ExitCode {
-    said(&mut io::stderr(), &format!("Error: {text}"), ExitCode::FAILURE)
+    say(&mut io::stderr(), &format!("Error: {text}"), ExitCode::FAILURE)
 }
 
-fn said(to: &mut dyn io::Write, text: &str, code: ExitCode) -> ExitCode {
-    match writeln!(to, "{text}") {
-        Ok(()) => code,
-        Err(error) => {
-            // If that is stderr, too, there is nowhere left to write to.
-            let _ = writeln!(io::stderr(), "Error: the standard output can't be written: {error}");
-            ExitCode::FAILURE
+#[cfg(test)]
+mod arguments {
+    use super::*;
+
+    fn parse(arguments: &[&str]) -> Option<(PathBuf, usize)> {
+        let matches = command().try_get_matches_from([&[NAME], arguments].concat()).ok()?;
+        Some((matches.get_one("out").cloned()?, terminal::nodes(&matches).len()))
+    }
+
+    #[test]
+    fn folder_and_nodes_may_be_named_and_nothing_else() {
+        let read = |folder: &str, nodes| Some((PathBuf::from(folder), nodes));
+        assert_eq!(parse(&[]), read(".", 0));
+        assert_eq!(parse(&["--out", "a b"]), read("a b", 0));
+        assert_eq!(parse(&["--out=x=y"]), read("x=y", 0));
+        assert_eq!(parse(&["--ssh-node", "a=1.2.3.4", "--ssh-node=b=h:22"]), read(".", 2));
+        let wrong: [&[&str]; 7] = [
+            &["--out"],
+            &["--out="],
+            &["--out", "x", "--out", "y"],
+            &["x"],
+            &["--force"],
+            &["--ssh-node", "a"],
+            &["-"],
+        ];
+        for wrong in wrong {
+            assert_eq!(parse(wrong), None, "{wrong:?}");
         }
     }
 }

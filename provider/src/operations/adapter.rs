@@ -108,6 +108,7 @@ impl<O: Operation> Action for Adapter<O> {
                 let diagnostics = outlook.refusals.into_iter().map(Self::refused).collect();
                 return Invoked { ending: Ending::Refused, diagnostics };
             }
+            progress.begin(&outlook.steps);
             if outlook.steps.is_empty() {
                 run.say("Nothing to do.");
                 return Invoked { ending: Ending::Done, diagnostics: Diagnostics::new() };

@@ -6,7 +6,7 @@ use pve_schemas::action::NotificationTest;
 use serde_json::Value as Json;
 
 use super::{Operation, Outlook, Run};
-use crate::client::{Collection, LockDomain, Params, path};
+use crate::client::{Collection, Error, ErrorKind, LockDomain, Params, path};
 use crate::explain::explain;
 use crate::framework::{Cause, Failure, Path};
 
@@ -36,8 +36,21 @@ impl Operation for NotificationTest {
         let (name, call) = (self.target.as_str(), run.call());
         let permit = run.client().permit(LockDomain::Other, &call).await.map_err(|error| explain(name, &error))?;
         let test = path(["cluster", "notifications", "targets", name, "test"]);
-        run.client().post(&test, &Params::new(), &permit, &call).await.map_err(|error| explain(name, &error))?;
+        run.client().post(&test, &Params::new(), &permit, &call).await.map_err(|error| undelivered(name, &error))?;
         run.say(format!("The target {name} accepted the test message."));
         Ok(())
+    }
+}
+
+/// What Proxmox refuses for no reason of its own is a delivery that failed, for the reason that it quotes.
+fn undelivered(name: &str, error: &Error) -> Failure {
+    let failure = explain(name, error);
+    match error.kind() {
+        ErrorKind::Refused => Failure {
+            cause: Cause::Stale,
+            detail: format!("{name}: the target did not accept the test message.\n{}", error.quote()),
+            ..failure
+        },
+        _ => failure,
     }
 }

@@ -24,7 +24,10 @@ A Terraform and OpenTofu provider for Proxmox VE high availability.
 and run `terraform init` or `tofu init`.
 
 Commands:
-  import-config  write configuration that imports an existing cluster; see its --help
+  do             run an operation on the cluster, such as a notification test
+  import-config  write configuration that imports an existing cluster
+  completions    print the completions for bash, zsh or fish
+Each has a --help.
 
 Options:
   --debug        wait for a debugger: serve until interrupted, and print the TF_REATTACH_PROVIDERS

@@ -1,6 +1,7 @@
 //! `cargo xtask docs`: the registry's pages, made from the nouns and the examples. Guides are written by hand.
 
 mod attributes;
+mod commands;
 mod limits;
 mod overview;
 mod page;
@@ -8,6 +9,8 @@ mod privileges;
 mod readiness;
 
 use std::{fs, io};
+
+use terraform_provider_pve::registry;
 
 use crate::catalogue::Catalogue;
 use crate::{Generated, Outcome, Workspace};
@@ -54,6 +57,9 @@ pub fn generate(workspace: &Workspace, catalogue: &Catalogue) -> io::Result<Gene
     for entry in &catalogue.actions {
         let example = workspace.text(&format!("examples/actions/{}/action.tf", entry.name))?;
         generated.file(format!("docs/actions/{}.md", entry.short_name()), page::action(entry, example.as_deref()));
+    }
+    if let Some(guide) = workspace.text(commands::GUIDE)? {
+        generated.file(commands::GUIDE.to_owned(), commands::listed(&guide, &registry::command_line())?);
     }
     Ok(generated)
 }

@@ -2,6 +2,7 @@
 
 use pve_schemas::data::HaReadiness;
 use pve_schemas::noun::Noun;
+use terraform_provider_pve::command_line::COMMANDS;
 use terraform_provider_pve::framework::{Schema, Type};
 use terraform_provider_pve::privileges::{Need, of_action, of_data_source, of_resource};
 
@@ -61,7 +62,20 @@ pub fn data_source(entry: &Entry, example: Option<&str>) -> String {
 
 /// The page of an action.
 pub fn action(entry: &Entry, example: Option<&str>) -> String {
-    noun(entry, "Action", example, of_action(&entry.name))
+    let mut page = noun(entry, "Action", example, of_action(&entry.name));
+    page += &format!(
+        "\n## Invocation\n\nTerraform 1.14 and later have actions; OpenTofu has none. Terraform invokes an action by its \
+         address, or when a resource is created or updated (`action_trigger`). The plan looks what the action would do, \
+         and shows its steps as a warning.\n\n```shell\nterraform apply -invoke=action.{}.NAME\n```\n",
+        entry.name
+    );
+    if let Some(command) = COMMANDS.iter().find(|command| command.operation == entry.name) {
+        page += &format!(
+            "\nThe same without Terraform ([command line](../guides/command-line.md)):\n\n```shell\n{}\n```\n",
+            command.example_line()
+        );
+    }
+    page
 }
 
 fn noun(entry: &Entry, kind: &str, example: Option<&str>, needs: &[Need]) -> String {

@@ -253,9 +253,29 @@ const LAYERS: &[Layer] = &[
     },
     Layer {
         at: "provider/src/import_config/",
-        may: &["terraform_provider_pve::framework", "terraform_provider_pve::config"],
+        may: &[
+            "terraform_provider_pve::framework",
+            "terraform_provider_pve::config",
+            "terraform_provider_pve::terminal",
+        ],
         never: WIRE,
         because: "the import of a cluster sends only requests that core could send, and writes files",
+    },
+    Layer {
+        at: "provider/src/terminal/",
+        may: &["terraform_provider_pve::framework"],
+        never: WIRE,
+        because: "it only has what the commands for people share",
+    },
+    Layer {
+        at: "provider/src/command_line/",
+        may: &[
+            "terraform_provider_pve::framework",
+            "terraform_provider_pve::import_config",
+            "terraform_provider_pve::terminal",
+        ],
+        never: WIRE,
+        because: "a command line only turns arguments into what core could send",
     },
     Layer {
         at: "acceptance-tests/emulator/",

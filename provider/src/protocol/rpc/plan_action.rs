@@ -37,8 +37,15 @@ fn shown(prospect: Prospect) -> Diagnostics {
         && !diagnostics.has_error()
     {
         // Core shows one of all warnings that have a summary in common, so that it names the object, as each step does.
+        let more = match steps.len() {
+            1 => String::new(),
+            count => format!(" (step 1 of {count})"),
+        };
         let steps: Vec<String> = steps.iter().map(|step| format!("- {step}")).collect();
-        diagnostics.warning(format!("Planned: {first}"), format!("This action will:\n{}", steps.join("\n")));
+        diagnostics.warning(
+            format!("Planned: {first}{more}"),
+            format!("Invoked, this action will:\n{}\nThe plan has changed nothing.", steps.join("\n")),
+        );
     }
     diagnostics
 }
