@@ -8,6 +8,7 @@ mod broken_steps;
 mod constraints;
 mod data_sources;
 mod datacenter_options;
+mod drills;
 mod examples;
 mod existing_cluster;
 mod failover_simulation;

@@ -39,6 +39,12 @@ run "before" {
   }
 }
 
+run "prediction" {
+  module {
+    source = "./predict"
+  }
+}
+
 run "after_160_seconds" {
   module {
     source = "./step"
@@ -47,7 +53,7 @@ run "after_160_seconds" {
     events  = ["fail pve2"]
     seconds = 160
     # What the simulation said before the failure.
-    foretold = run.before.foretold["pve2"]
+    predicted = run.prediction.failure_of["pve2"]
   }
 
   assert {
@@ -56,8 +62,8 @@ run "after_160_seconds" {
   }
 
   assert {
-    condition     = output.services == var.foretold
-    error_message = "The simulation foretold ${jsonencode(var.foretold)}. Found: ${jsonencode(output.services)}, nodes ${jsonencode(output.nodes)}"
+    condition     = output.services == var.predicted
+    error_message = "The simulation predicted ${jsonencode(var.predicted)}. Found: ${jsonencode(output.services)}, nodes ${jsonencode(output.nodes)}"
   }
 }
 

@@ -38,6 +38,12 @@ run "before" {
   }
 }
 
+run "prediction" {
+  module {
+    source = "./predict"
+  }
+}
+
 run "after_50_seconds" {
   module {
     source = "./step"
@@ -84,7 +90,7 @@ run "after_170_seconds" {
   variables {
     seconds = 80
     # What the simulation said before the failure.
-    foretold = run.before.foretold["pve3"]
+    predicted = run.prediction.failure_of["pve3"]
   }
 
   assert {
@@ -93,8 +99,8 @@ run "after_170_seconds" {
   }
 
   assert {
-    condition     = output.services == var.foretold
-    error_message = "The simulation foretold ${jsonencode(var.foretold)}. Found: ${jsonencode(output.services)}, nodes ${jsonencode(output.nodes)}"
+    condition     = output.services == var.predicted
+    error_message = "The simulation predicted ${jsonencode(var.predicted)}. Found: ${jsonencode(output.services)}, nodes ${jsonencode(output.nodes)}"
   }
 }
 

@@ -38,6 +38,12 @@ run "before" {
   }
 }
 
+run "prediction" {
+  module {
+    source = "./predict"
+  }
+}
+
 run "after_50_seconds" {
   module {
     source = "./step"
@@ -84,7 +90,7 @@ run "after_160_seconds" {
   variables {
     seconds = 70
     # What the simulation said before the failure.
-    foretold = run.before.foretold["pve2"]
+    predicted = run.prediction.failure_of["pve2"]
   }
 
   assert {
@@ -93,7 +99,7 @@ run "after_160_seconds" {
   }
 
   assert {
-    condition     = output.services == var.foretold
-    error_message = "The simulation foretold ${jsonencode(var.foretold)}. Found: ${jsonencode(output.services)}, nodes ${jsonencode(output.nodes)}"
+    condition     = output.services == var.predicted
+    error_message = "The simulation predicted ${jsonencode(var.predicted)}. Found: ${jsonencode(output.services)}, nodes ${jsonencode(output.nodes)}"
   }
 }

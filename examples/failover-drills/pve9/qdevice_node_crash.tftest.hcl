@@ -38,6 +38,12 @@ run "before" {
   }
 }
 
+run "prediction" {
+  module {
+    source = "./predict"
+  }
+}
+
 run "after_160_seconds" {
   module {
     source = "./step"
@@ -46,7 +52,7 @@ run "after_160_seconds" {
     events  = ["fail pve2"]
     seconds = 160
     # What the simulation said before the failure.
-    foretold = run.before.foretold["pve2"]
+    predicted = run.prediction.failure_of["pve2"]
   }
 
   assert {
@@ -60,7 +66,7 @@ run "after_160_seconds" {
   }
 
   assert {
-    condition     = output.services == var.foretold
-    error_message = "The simulation foretold ${jsonencode(var.foretold)}. Found: ${jsonencode(output.services)}, nodes ${jsonencode(output.nodes)}"
+    condition     = output.services == var.predicted
+    error_message = "The simulation predicted ${jsonencode(var.predicted)}. Found: ${jsonencode(output.services)}, nodes ${jsonencode(output.nodes)}"
   }
 }

@@ -20,8 +20,8 @@ variable "seconds" {
   default     = 0
 }
 
-variable "foretold" {
-  description = "For an assertion: what `foretold` of an earlier step has for the failure that happens in this drill."
+variable "predicted" {
+  description = "For an assertion: what the simulation has predicted for the failure of this drill."
   type        = any
   default     = null
 }
@@ -45,10 +45,6 @@ data "pve_ha_status" "this" {
 }
 
 data "pve_quorum" "this" {
-  depends_on = [terraform_data.events]
-}
-
-data "pve_ha_failover_simulation" "this" {
   depends_on = [terraform_data.events]
 }
 
@@ -80,13 +76,4 @@ output "quorate" {
 output "votes" {
   description = "The votes that are present, of those that are needed."
   value       = "${data.pve_quorum.this.total_votes} of ${data.pve_quorum.this.needed_votes}"
-}
-
-output "foretold" {
-  description = "For the failure of each node alone: every HA resource afterwards as the simulation places it, as in `services`."
-  value = {
-    for failure in data.pve_ha_failover_simulation.this.scenarios : join(",", failure.failed_nodes) => merge(local.services, {
-      for service in failure.services : service.sid => "${service.state} on ${service.to == null ? service.from : service.to}"
-    })
-  }
 }
