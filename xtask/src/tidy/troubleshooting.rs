@@ -85,7 +85,8 @@ fn entries(guide: &str) -> Vec<(String, usize)> {
     for (index, line) in guide.lines().enumerate() {
         rows = if line.starts_with('|') { rows + 1 } else { 0 };
         // The head of a table and the line below it have no entry.
-        let cell = line.strip_prefix("| ").filter(|_| rows > 2).and_then(|row| row.split_once(" |")).map(|(cell, _)| cell);
+        let cell =
+            line.strip_prefix("| ").filter(|_| rows > 2).and_then(|row| row.split_once(" |")).map(|(cell, _)| cell);
         if let Some(entry) = line.strip_prefix("### ").or(cell) {
             entries.push((entry.replace('`', ""), index + 1));
         }
@@ -251,20 +252,24 @@ mod tests {
     fn a_missing_and_a_stale_section_are_found() {
         let summary = |text: &str| Summary { file: "a.rs".into(), line: 7, text: text.into() };
         let guide = "### Cannot read a thing\n| error | do |\n|---|---|\n| `x` is y | z |\n### Gone\n";
-        let found = compare(&[summary("Cannot read {}"), summary("`x` is y. Nothing."), summary("New")], &entries(guide));
+        let found =
+            compare(&[summary("Cannot read {}"), summary("`x` is y. Nothing."), summary("New")], &entries(guide));
         let found: Vec<String> = found.iter().map(ToString::to_string).collect();
         assert_eq!(
             found,
-            [
-                format!("a.rs:7: {GUIDE} has no section `New`"),
-                format!("{GUIDE}:5: no error or state is called `Gone`"),
-            ]
+            [format!("a.rs:7: {GUIDE} has no section `New`"), format!("{GUIDE}:5: no error or state is called `Gone`"),]
         );
     }
 
     #[test]
     fn the_words_of_causes_and_states_are_read() {
-        let found = function("a.rs", "impl A { fn other() { \"no\" } fn happened() -> &'static str { match a { B => \"yes\" } } }".parse().unwrap(), CAUSES);
+        let found = function(
+            "a.rs",
+            "impl A { fn other() { \"no\" } fn happened() -> &'static str { match a { B => \"yes\" } } }"
+                .parse()
+                .unwrap(),
+            CAUSES,
+        );
         assert_eq!(found.into_iter().map(|text| text.text).collect::<Vec<_>>(), ["yes"]);
     }
 }

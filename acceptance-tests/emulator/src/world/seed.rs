@@ -146,7 +146,8 @@ impl Seed {
     pub fn of_first_nodes(&self, count: usize) -> Self {
         let mut seed = self.clone();
         seed.nodes.truncate(count);
-        let stays = |guest: &Map<String, Value>| seed.nodes.iter().any(|node| guest.get("node") == Some(&json!(node.node)));
+        let stays =
+            |guest: &Map<String, Value>| seed.nodes.iter().any(|node| guest.get("node") == Some(&json!(node.node)));
         seed.guests.retain(stays);
         seed
     }

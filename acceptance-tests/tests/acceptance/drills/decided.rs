@@ -47,7 +47,10 @@ const PVE_9: [(&str, Decision); 23] = [
     ("reboot_conditional", Decision::Unrecorded),
     ("requested_states", placement("p-requested-states-pve9-000", &["vm:100", "vm:103", "vm:900", "vm:901", "vm:903"])),
     ("shutdown_conditional", Decision::Unrecorded),
-    ("shutdown_failover", placement("p-return-after-shutdown-pve9-002", &["ct:950", "ct:951", "vm:100", "vm:101", "vm:102"])),
+    (
+        "shutdown_failover",
+        placement("p-return-after-shutdown-pve9-002", &["ct:950", "ct:951", "vm:100", "vm:101", "vm:102"]),
+    ),
     ("shutdown_freeze", placement("p-shutdown-pve9-009", &["ct:950", "ct:951", "ct:953", "vm:100"])),
     ("shutdown_migrate", Decision::Unrecorded),
     ("strict", Decision::Unrecorded),

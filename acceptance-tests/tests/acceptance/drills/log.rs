@@ -30,7 +30,8 @@ pub(super) fn moves(log: &[&str], sid: &str) -> Vec<Change> {
     let sid = regex::escape(sid);
     let added = Regex::new(&format!(r"^(\d+) .*adding new service '{sid}' on node '([^']+)'")).unwrap();
     let changed =
-        Regex::new(&format!(r"^(\d+) .*service '{sid}': state changed from '\w+' to '(\w+)'(?:  \(node = ([\w-]+))?")).unwrap();
+        Regex::new(&format!(r"^(\d+) .*service '{sid}': state changed from '\w+' to '(\w+)'(?:  \(node = ([\w-]+))?"))
+            .unwrap();
     let mut moves: Vec<Change> = Vec::new();
     for line in log {
         if let Some(found) = added.captures(line) {

@@ -99,8 +99,7 @@ impl Folder {
     fn drills(&self) -> Vec<String> {
         let files = fs::read_dir(self.folder.path().join(&self.release)).unwrap();
         let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
-        let mut drills: Vec<String> =
-            names.map(|name| name.strip_suffix(".tftest.hcl").unwrap().to_owned()).collect();
+        let mut drills: Vec<String> = names.map(|name| name.strip_suffix(".tftest.hcl").unwrap().to_owned()).collect();
         drills.sort();
         drills
     }
