@@ -15,9 +15,11 @@ const GUIDE: &str = "docs/guides/troubleshooting.md";
 /// Calls that make an error, and which argument is its summary. Of `error` other things have the same name, without a text there.
 const CALLS: [(&str, usize); 4] = [("error", 0), ("error_at", 1), ("summarised", 0), ("into_error", 0)];
 
+/// Layers without diagnostics: their errors get a summary above them.
+const BELOW: [&str; 2] = ["provider/src/client/", "provider/src/ssh/"];
+
 /// What passes a summary on that was made elsewhere.
-const PASSES_ON: [&str; 5] = [
-    "provider/src/framework/apply/delete.rs",
+const PASSES_ON: [&str; 4] = [
     "provider/src/framework/context.rs",
     "provider/src/framework/diagnostics.rs",
     "provider/src/framework/failure.rs",
@@ -48,11 +50,16 @@ pub fn findings(workspace: &Workspace) -> io::Result<Vec<Finding>> {
     let mut summaries = Vec::new();
     let mut findings = Vec::new();
     for (file, text) in sources(workspace)?.iter().filter(|(file, _)| !file.contains("/tests/")) {
-        if file.starts_with("provider/src/") {
-            let mut scan = Scan::new(file, text);
-            scan.walk(text.parse().unwrap_or_default());
+        if file.starts_with("provider/src/") && !BELOW.iter().any(|layer| file.starts_with(layer)) {
+            let stream: TokenStream = text.parse().unwrap_or_default();
+            let mut scan = Scan::new(file, stream.clone());
+            scan.walk(stream);
             findings.extend(scan.unread.iter().map(|line| {
-                Finding::new(file.as_str(), *line, "the summary of an error is a literal, a `format!` or a constant")
+                Finding::new(
+                    file.as_str(),
+                    *line,
+                    "the summary of an error is a literal, a `format!`, a constant or a variable with one of these",
+                )
             }));
             summaries.append(&mut scan.found);
             if file.starts_with("provider/src/explain") {
@@ -108,18 +115,37 @@ fn pattern(text: &str) -> Option<Regex> {
 struct Scan<'a> {
     file: &'a str,
     /// The texts of constants and variables, by name.
-    named: BTreeMap<String, String>,
+    named: BTreeMap<String, Vec<String>>,
     found: Vec<Summary>,
     unread: Vec<usize>,
 }
 
 impl<'a> Scan<'a> {
-    fn new(file: &'a str, text: &str) -> Self {
-        // `let summary = "…"`, `const SUMMARY: &str = "…"`
-        let given = Regex::new(r#"(?:let|const) (\w+)(?:: &str)? = (?:format!\()?"((?:[^"\\]|\\.)*)""#);
-        let named = given.iter().flat_map(|given| given.captures_iter(text));
-        let named = named.map(|found| (found[1].to_owned(), found[2].to_owned())).collect();
-        Self { file, named, found: Vec::new(), unread: Vec::new() }
+    fn new(file: &'a str, stream: TokenStream) -> Self {
+        let mut scan = Self { file, named: BTreeMap::new(), found: Vec::new(), unread: Vec::new() };
+        scan.name(stream);
+        scan
+    }
+
+    /// Notes the texts in the expressions that constants and variables get: one of several may be a summary.
+    fn name(&mut self, stream: TokenStream) {
+        let trees = code(stream);
+        for (index, tree) in trees.iter().enumerate() {
+            if let TokenTree::Group(group) = tree {
+                self.name(group.stream());
+            }
+            if !matches!(tree, TokenTree::Ident(word) if word == "let" || word == "const") {
+                continue;
+            }
+            let statement: Vec<TokenTree> =
+                trees[index + 1..].iter().take_while(|tree| !is_mark(tree, ';')).cloned().collect();
+            let Some(equals) = statement.iter().position(|tree| is_mark(tree, '=')) else { continue };
+            let mut texts = Vec::new();
+            literals(self.file, statement[equals + 1..].iter().cloned().collect(), &mut texts);
+            for name in names(statement[..equals].iter().cloned().collect()) {
+                self.named.entry(name).or_default().extend(texts.iter().map(|summary| summary.text.clone()));
+            }
+        }
     }
 
     fn walk(&mut self, stream: TokenStream) {
@@ -145,20 +171,32 @@ impl<'a> Scan<'a> {
 
     /// The summary that an argument makes.
     fn read(&mut self, argument: Vec<TokenTree>, certain: bool, line: usize) {
-        let text = match argument.as_slice() {
-            [TokenTree::Literal(literal)] => content(&literal.to_string()).map(str::to_owned),
-            [TokenTree::Ident(name)] => self.named.get(&name.to_string()).cloned(),
+        let texts = match argument.as_slice() {
+            [TokenTree::Literal(literal)] => content(&literal.to_string()).map(|text| vec![text.to_owned()]),
+            [TokenTree::Ident(name)] => self.named.get(&name.to_string()).filter(|texts| !texts.is_empty()).cloned(),
             [TokenTree::Ident(name), _, TokenTree::Group(format)] if name == "format" => {
-                format.stream().into_iter().next().and_then(|first| content(&first.to_string()).map(str::to_owned))
+                let first = format.stream().into_iter().next();
+                first.and_then(|first| content(&first.to_string()).map(|text| vec![text.to_owned()]))
             }
             _ => None,
         };
-        match text {
-            Some(text) => self.found.push(Summary { file: self.file.to_owned(), line, text }),
+        let summary = |text| Summary { file: self.file.to_owned(), line, text };
+        match texts {
+            Some(texts) => self.found.extend(texts.into_iter().map(summary)),
             None if certain && !PASSES_ON.contains(&self.file) => self.unread.push(line),
             None => {}
         }
     }
+}
+
+/// The names in a pattern.
+fn names(pattern: TokenStream) -> Vec<String> {
+    let of = |tree| match tree {
+        TokenTree::Ident(name) => vec![name.to_string()],
+        TokenTree::Group(group) => names(group.stream()),
+        _ => Vec::new(),
+    };
+    pattern.into_iter().flat_map(of).collect()
 }
 
 /// The texts in the functions called `name`.
@@ -226,8 +264,9 @@ mod tests {
     use super::*;
 
     fn scanned(source: &str) -> Vec<String> {
-        let mut scan = Scan::new("provider/src/x.rs", source);
-        scan.walk(source.parse().unwrap());
+        let stream: TokenStream = source.parse().unwrap();
+        let mut scan = Scan::new("provider/src/x.rs", stream.clone());
+        scan.walk(stream);
         scan.found.into_iter().map(|summary| summary.text).collect()
     }
 
@@ -235,15 +274,16 @@ mod tests {
     fn every_way_to_make_an_error_is_read() {
         let source = "const GONE: &str = \"Gone\"; #[error(\"no\")] struct E; #[cfg(test)] mod tests { fn t() { d.error(\"No\", x) } } \
                       fn f() { d.error(\"A\", b); d.error_at(p, format!(\"C {}\", d), e); g.summarised(GONE); \
-                      vec![h.into_error(\"I\")]; self.error(kind, \"no\"); D { summary: \"J\".to_owned() } }";
+                      vec![h.into_error(\"I\")]; self.error(kind, \"no\"); D { summary: \"J\".to_owned() }; \
+                      let (cause, summary) = if k { (L, \"M\") } else { (N, \"O\") }; p.summarised(summary) }";
         let mut found = scanned(source);
         found.sort();
-        assert_eq!(found, ["A", "C {}", "Gone", "I", "J"]);
+        assert_eq!(found, ["A", "C {}", "Gone", "I", "J", "M", "O"]);
     }
 
     #[test]
     fn a_summary_that_can_not_be_read_is_a_finding() {
-        let mut scan = Scan::new("provider/src/x.rs", "");
+        let mut scan = Scan::new("provider/src/x.rs", TokenStream::new());
         scan.walk("fn f() { d.error_at(p, made(), e); }".parse().unwrap());
         assert_eq!(scan.unread, [1]);
     }
