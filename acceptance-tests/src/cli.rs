@@ -106,3 +106,19 @@ pub fn command_of(cli: &Path, folder: &Path, configuration: &Path) -> Command {
 pub fn configuration(folder: &Path) -> String {
     format!("provider_installation {{\n  dev_overrides {{\n    \"pve-ha/pve\" = {folder:?}\n  }}\n  direct {{}}\n}}\n")
 }
+
+/// Installs the provider into the filesystem mirror `folder`, for `init`; the text of a CLI configuration that takes it from there.
+///
+/// # Panics
+/// The folder can't be written to.
+pub fn mirror(folder: &Path) -> String {
+    let arch = if env::consts::ARCH == "x86_64" { "amd64" } else { "arm64" };
+    let version = env!("CARGO_PKG_VERSION");
+    for registry in ["registry.terraform.io", "registry.opentofu.org"] {
+        let platform = folder.join(format!("{registry}/pve-ha/pve/{version}/{}_{arch}", env::consts::OS));
+        let installed = platform.join(format!("{PROVIDER}_v{version}{}", env::consts::EXE_SUFFIX));
+        std::fs::create_dir_all(&platform).expect("the mirror can be written to");
+        std::os::unix::fs::symlink(program(PROVIDER), installed).expect("the mirror can be written to");
+    }
+    format!("provider_installation {{\n  filesystem_mirror {{\n    path = {folder:?}\n  }}\n}}\n")
+}

@@ -32,16 +32,10 @@ enum Action {
         /// Without a value the clock stays as it is
         mode: Option<Mode>,
     },
-    /// Cut a node's power
-    Fail {
-        /// Name of the node
-        node: String,
-    },
-    /// Restore a node's power
-    Restore {
-        /// Name of the node
-        node: String,
-    },
+    /// Cut a node's power or network
+    Fail(OfNode),
+    /// Restore a node's power or network
+    Restore(OfNode),
     /// Change a guest without an API call
     Guest {
         /// `fail` makes every start fail, `fail-migration` every migration, `cure` ends both
@@ -235,6 +229,9 @@ enum Action {
     Seed {
         /// Whether HA was used before
         initial: Option<InitialState>,
+        /// The first N nodes only, and their guests
+        #[arg(long)]
+        nodes: Option<usize>,
     },
     /// Print the notifications that were sent, and their outcome; waits for those that are being sent
     Notifications {},
@@ -252,6 +249,15 @@ enum Action {
         #[arg(long)]
         reset: bool,
     },
+}
+
+#[derive(Args, Serialize)]
+struct OfNode {
+    /// Name of the node
+    node: String,
+    /// The network; the node keeps its power
+    #[arg(long)]
+    network: bool,
 }
 
 #[derive(Clone, Copy, Serialize, ValueEnum)]

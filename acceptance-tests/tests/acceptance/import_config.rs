@@ -1,8 +1,7 @@
 //! `import-config`: what it writes is formatted, imports the cluster, and changes nothing in it.
 
-use std::env::consts::{ARCH, EXE_SUFFIX, OS};
+use std::env::consts::EXE_SUFFIX;
 use std::fs;
-use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
@@ -28,14 +27,7 @@ struct Folder {
 impl Folder {
     fn new(cluster: &Arc<Cluster>) -> Self {
         let folder = tempfile::Builder::new().prefix("tfacc-").tempdir().unwrap();
-        let (arch, version) = (if ARCH == "x86_64" { "amd64" } else { "arm64" }, env!("CARGO_PKG_VERSION"));
-        for registry in ["registry.terraform.io", "registry.opentofu.org"] {
-            let at = folder.path().join(format!("mirror/{registry}/pve-ha/pve/{version}/{OS}_{arch}"));
-            fs::create_dir_all(&at).unwrap();
-            symlink(program(), at.join(format!("terraform-provider-pve_v{version}{EXE_SUFFIX}"))).unwrap();
-        }
-        let mirror = folder.path().join("mirror");
-        let rc = format!("provider_installation {{\n  filesystem_mirror {{\n    path = {mirror:?}\n  }}\n}}\n");
+        let rc = cli::mirror(&folder.path().join("mirror"));
         fs::write(folder.path().join("cli.tfrc"), rc).unwrap();
         Self { folder, cluster: cluster.clone(), environment: Vec::new() }
     }

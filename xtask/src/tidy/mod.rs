@@ -7,6 +7,7 @@ mod pieces;
 mod prose;
 mod sizes;
 mod tokens;
+mod troubleshooting;
 mod words;
 
 use std::fmt;
@@ -68,6 +69,7 @@ pub fn findings(workspace: &Workspace, catalogue: &Catalogue) -> io::Result<Vec<
     findings.extend(pieces::findings(workspace, catalogue)?);
     findings.extend(sizes::findings(workspace)?);
     findings.extend(words::findings(workspace)?);
+    findings.extend(troubleshooting::findings(workspace)?);
     Ok(findings)
 }
 

@@ -90,7 +90,7 @@ fn is_name(tree: Option<TokenTree>, name: &str) -> bool {
 }
 
 /// What is between the quotes of a string literal; nothing for a number, a character or bytes.
-fn content(literal: &str) -> Option<&str> {
+pub fn content(literal: &str) -> Option<&str> {
     let quoted = literal.strip_prefix('r').unwrap_or(literal).trim_matches('#');
     quoted.strip_prefix('"')?.strip_suffix('"')
 }

@@ -22,8 +22,8 @@ pub(super) fn run(shared: &Shared, action: &str, body: Value) -> Outcome {
     match action {
         "clock" => clock(shared, read(body)?),
         "advance" => Ok(advance(shared, &read(body)?)),
-        "fail" => power(shared, &read(body)?, false),
-        "restore" => power(shared, &read(body)?, true),
+        "fail" => reach(shared, &read(body)?, false),
+        "restore" => reach(shared, &read(body)?, true),
         "guest" => guest(shared, &read(body)?),
         "backup" => backups(shared, read(body)?),
         "storage" => storage(shared, read(body)?),
@@ -105,12 +105,19 @@ fn locks(shared: &Shared) -> Value {
 #[derive(Deserialize)]
 struct OfNode {
     node: String,
+    /// Its network instead of its power.
+    #[serde(default)]
+    network: bool,
 }
 
-fn power(shared: &Shared, of: &OfNode, up: bool) -> Outcome {
+fn reach(shared: &Shared, of: &OfNode, up: bool) -> Outcome {
     let mut world = shared.cluster.world();
     known(&world, &of.node)?;
-    world.power(&of.node, up);
+    if of.network {
+        world.network(&of.node, up);
+    } else {
+        world.power(&of.node, up);
+    }
     Ok(json!({"quorate": world.is_quorate()}))
 }
 
@@ -357,14 +364,19 @@ struct Anew {
     initial: Option<Initial>,
     #[serde(default)]
     seed: Option<Seed>,
+    #[serde(default)]
+    nodes: Option<usize>,
 }
 
 fn seed(shared: &Shared, anew: Anew) -> Outcome {
     let initial = anew.initial.unwrap_or(shared.options.initial);
-    let seed = anew.seed.as_ref().unwrap_or(&shared.control.seed);
+    let mut seed = anew.seed.unwrap_or_else(|| shared.control.seed.clone());
+    if let Some(count) = anew.nodes {
+        seed = seed.of_first_nodes(count);
+    }
     let mut world = shared.cluster.world();
     let running = world.clock.is_running();
-    *world = shared.build_world(seed, initial);
+    *world = shared.build_world(&seed, initial);
     if !running {
         world.clock.stop();
     }

@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `clock` | `{"mode":"virtual"\|"real"}?` | stops the clock or lets it run; returns the time |
 //! | `advance` | `{"seconds":N}` | takes the clock over and moves it; every daemon does what is due |
-//! | `fail`, `restore` | `{"node":NAME}` | cuts or restores a node's power |
+//! | `fail`, `restore` | `{"node":NAME,"network":BOOL?}` | cuts or restores a node's power, or its network |
 //! | `certificate` | – | the certificate that is served is renewed by the cluster's own authority |
 //! | `disk` | `{"node":NAME,"full":BOOL}` | the disks of a node are full, or have space again |
 //! | `restore-guest` | as in a seed | a guest is created, or restored from a backup |
@@ -27,7 +27,7 @@
 //! | `authorise` | `{"key":LINE}` | lets the owner of a public key in |
 //! | `fence` | `{"text":TEXT,"attempts":[[NODE,N]]?}` | returns how Proxmox reads a text of fence.cfg |
 //! | `upgrade` | `{"version":V?,"node":NAME?}` | installs a version on a node or on all, from PVE 8 to 9 on all but the last; without one on the last, too |
-//! | `seed` | `{"initial":"seed"\|"fresh","seed":{…}?}` | begins anew |
+//! | `seed` | `{"initial":"seed"\|"fresh","seed":{…}?,"nodes":N?}` | begins anew, with the first N nodes only |
 //! | `locks` | – | who holds which cluster lock since when, and how many API calls wait for it and have waited so far |
 //! | `notifications` | – | what was sent to which target and how that ended, in order; waits for what is on its way |
 //! | `package-updates` | `{"node":NAME,"updates":{PACKAGE:VERSION}}` | a node finds updates of packages, and notifies of them |

@@ -157,6 +157,38 @@ fn a_dead_node_is_fenced_and_its_services_recovered() {
 }
 
 #[test]
+fn a_node_without_network_is_reset_before_its_services_are_recovered() {
+    let mut world = cluster(Pve::V9, Initial::Seed);
+    manage(&mut world, "vm: 102\n\n");
+    until_service(&mut world, 30, "vm:102", "started@pve3 running");
+    let cut = world.now();
+    world.network("pve3", false);
+    until(&mut world, 90, |world| !runs(world, 102));
+    let reset = world.now() - cut;
+    // 60 s after the last renewal, which is up to a round before the cut.
+    assert!((50..=61).contains(&reset), "{reset}");
+    assert!(!world.is_member("pve3") && world.nodes["pve3"].up && world.is_quorate());
+    until(&mut world, 120, |world| service(world, "vm:102") == "started@pve1 running");
+    let recovered = world.now() - cut;
+    assert!((120..=160).contains(&recovered), "{recovered}");
+    world.network("pve3", true);
+    until(&mut world, 20, |world| node_state(world, "pve3") == "online");
+}
+
+#[test]
+fn clients_of_a_node_without_network_turn_to_another() {
+    let mut world = cluster(Pve::V9, Initial::Seed);
+    world.network("pve1", false);
+    assert_eq!(world.answering_node, "pve2");
+    world.network("pve2", false);
+    assert_eq!(world.answering_node, "pve3");
+    world.advance(10.0);
+    assert!(!world.is_quorate());
+    world.network("pve1", true);
+    assert!(world.is_quorate());
+}
+
+#[test]
 fn a_dead_master_is_followed_by_another_one_first() {
     let mut world = cluster(Pve::V9, Initial::Seed);
     manage(&mut world, "vm: 100\n\n");

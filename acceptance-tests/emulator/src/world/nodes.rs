@@ -20,6 +20,9 @@ pub struct Node {
     pub up: bool,
     /// When `up` changed last.
     pub since: f64,
+    /// Since when its network is cut; it keeps its power.
+    #[serde(default)]
+    pub cut_since: Option<f64>,
     /// Whether it is going down in order, and if so, whether it is to come back.
     #[serde(default)]
     pub shutdown: Option<bool>,
@@ -48,13 +51,15 @@ impl World {
     /// Whether corosync counts the node as a member.
     #[must_use]
     pub fn is_member(&self, node: &str) -> bool {
-        self.nodes.get(node).is_some_and(|n| n.up || self.clock.now() - n.since < MEMBERSHIP_DELAY)
+        let still_counts = |since: f64| self.clock.now() - since < MEMBERSHIP_DELAY;
+        let member = |n: &Node| (n.up || still_counts(n.since)) && n.cut_since.is_none_or(still_counts);
+        self.nodes.get(node).is_some_and(member)
     }
 
-    /// Whether the node has power.
+    /// Whether the node has power and network: other nodes reach it.
     #[must_use]
     pub fn is_up(&self, node: &str) -> bool {
-        self.nodes.get(node).is_some_and(|n| n.up)
+        self.nodes.get(node).is_some_and(|n| n.up && n.cut_since.is_none())
     }
 
     /// Has a node go down in order: its managers see to the services first, as the shutdown policy says.
@@ -87,11 +92,32 @@ impl World {
             }
             crate::api::backup::node_lost(self, node);
             self.tasks.node_lost(node, now as i64);
-            if self.answering_node == node
-                && let Some(other) = self.nodes.values().find(|n| n.up)
-            {
-                self.answering_node = other.name.clone();
-            }
+            self.answer_elsewhere(node);
+        }
+    }
+
+    /// Cuts the network of a node (`connected = false`), or connects it again. Its guests run on until its watchdog resets it.
+    pub fn network(&mut self, node: &str, connected: bool) {
+        let now = self.clock.now();
+        let Some(entry) = self.nodes.get_mut(node) else {
+            return;
+        };
+        match (connected, entry.cut_since) {
+            (true, Some(_)) => entry.cut_since = None,
+            (false, None) => entry.cut_since = Some(now),
+            _ => {}
+        }
+        if !connected {
+            self.answer_elsewhere(node);
+        }
+    }
+
+    /// Clients that have lost a node turn to another one.
+    fn answer_elsewhere(&mut self, lost: &str) {
+        if self.answering_node == lost
+            && let Some(other) = self.nodes.keys().find(|name| self.is_up(name)).cloned()
+        {
+            self.answering_node = other;
         }
     }
 }

@@ -141,6 +141,17 @@ impl Seed {
         serde_json::from_value(seed).expect("the built-in seed is well formed")
     }
 
+    /// The same cluster with its first nodes only, and the guests on them.
+    #[must_use]
+    pub fn of_first_nodes(&self, count: usize) -> Self {
+        let mut seed = self.clone();
+        seed.nodes.truncate(count);
+        let stays =
+            |guest: &Map<String, Value>| seed.nodes.iter().any(|node| guest.get("node") == Some(&json!(node.node)));
+        seed.guests.retain(stays);
+        seed
+    }
+
     /// The names of the nodes.
     pub fn node_names(&self) -> impl Iterator<Item = &str> {
         self.nodes.iter().map(|n| n.node.as_str())
@@ -243,6 +254,7 @@ impl SeedNode {
             address: self.ring0_addr.clone(),
             up: true,
             since: now - 4500.0,
+            cut_since: None,
             shutdown: None,
             shutdown_due: None,
             starts_guests: false,
