@@ -84,6 +84,11 @@ where
         }
     }
 
+    /// Forgets all values.
+    pub(super) fn clear(&self) {
+        self.cells().clear();
+    }
+
     fn cells(&self) -> MutexGuard<'_, HashMap<K, Cell<V>>> {
         // Nothing is left half-done under this lock, so that a panic elsewhere spoils nothing.
         self.cells.lock().unwrap_or_else(PoisonError::into_inner)

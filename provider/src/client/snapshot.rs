@@ -146,6 +146,14 @@ impl Client {
     }
 }
 
+impl Client {
+    /// Has the next reader of each list ask for it: an operation looks at the cluster again after it has changed it.
+    pub fn forget_lists(&self) {
+        self.inner.lists.clear();
+        self.inner.node_versions.clear();
+    }
+}
+
 /// Finds one member of an object without building the rest.
 struct Key(&'static str);
 

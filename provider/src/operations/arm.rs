@@ -107,18 +107,19 @@ impl Operation for HaDisarm {
         params.set("resource-mode", self.mode.as_str());
         request(run, DISARM, &params, &call).await?;
         run.say("The HA manager was asked to disarm HA.");
-        reach(run, State::Disarmed, &call).await?;
-        run.say("HA is disarmed: no watchdog is active.");
-        let Some(pause) = pause(self) else { return Ok(()) };
-        let interrupted = call.bound(tokio::time::sleep(pause)).await.is_err();
-        // Whatever ended the wait, the cluster must not stay without HA.
-        if interrupted {
-            run.say("Interrupted: HA is armed again at once.");
-            let armed = arm(run, &call.grace(ARM_GRACE)).await;
-            let text = "HA: the wait was interrupted. HA is armed again.";
-            return Err(armed.err().unwrap_or_else(|| Failure::new(Cause::Stale, text)));
+        let disarmed = reach(run, State::Disarmed, &call).await;
+        if disarmed.is_ok() {
+            run.say("HA is disarmed: no watchdog is active.");
         }
-        arm(run, &call).await
+        let Some(pause) = pause(self) else { return disarmed };
+        if disarmed.is_ok() && call.bound(tokio::time::sleep(pause)).await.is_ok() {
+            return arm(run, &call).await;
+        }
+        // Whatever ended the wait, the cluster must not stay without HA.
+        run.say("Interrupted: HA is armed again at once.");
+        let armed = arm(run, &call.grace(ARM_GRACE)).await;
+        let text = "HA: the wait was interrupted. HA is armed again.";
+        Err(armed.err().unwrap_or_else(|| Failure::new(Cause::Stale, text)))
     }
 }
 

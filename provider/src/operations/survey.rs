@@ -24,6 +24,8 @@ impl Survey {
     /// # Errors
     /// What the requests meet that nothing can be said without.
     pub(super) async fn read(run: &Run<'_>, title: &'static str) -> Result<Self, Failure> {
+        // What another read of this process has seen is too old: guests move, and nodes go down.
+        run.client().forget_lists();
         let mut elements = Vec::new();
         let configured = &run.configured;
         let reader = Reader {

@@ -150,6 +150,16 @@ impl Scene {
         self.cluster.api.read("/cluster/ha/status/manager_status")["manager_status"]["service_status"][sid].clone()
     }
 
+    /// Waits until the cluster has noticed that a node is off.
+    fn until_offline(&self, node: &str) {
+        self.until("the node is offline", || !self.is_online(node));
+    }
+
+    fn is_online(&self, node: &str) -> bool {
+        let rows = self.cluster.api.read("/cluster/status");
+        rows.as_array().unwrap().iter().any(|row| row["name"] == node && row["online"] == 1)
+    }
+
     fn until(&self, what: &str, done: impl Fn() -> bool) {
         let start = std::time::Instant::now();
         while !done() {

@@ -47,10 +47,10 @@ fn a_move_that_the_ha_manager_would_drop_or_undo_is_refused() {
     rule("home", &[("type", "node-affinity"), ("resources", "vm:100"), ("nodes", "pve1:2,pve3:1")]);
     let text = scene.refused(HA, &json!({"resource": "vm:100", "node": "pve2"}));
     assert!(text.contains("a rule or group of the resource forbids pve2"), "{text}");
-    rule("apart", &[("type", "resource-affinity"), ("resources", "vm:101,vm:102"), ("affinity", "negative")]);
     let text = scene.refused(HA, &json!({"resource": "vm:102", "node": "pve2"}));
     assert!(text.contains("vm:102: it is not an HA resource"), "{text}");
     scene.manage("vm:102");
+    rule("apart", &[("type", "resource-affinity"), ("resources", "vm:101,vm:102"), ("affinity", "negative")]);
     let node = scene.place(101).0;
     let text = scene.refused(HA, &json!({"resource": "vm:102", "node": node}));
     assert!(text.contains(&format!("vm:101 is on {node}, and a rule keeps the two apart")), "{text}");
@@ -59,6 +59,7 @@ fn a_move_that_the_ha_manager_would_drop_or_undo_is_refused() {
     let text = scene.refused(HA, &json!({"resource": "vm:4711", "node": "pve1"}));
     assert!(text.contains("there is no such guest"), "{text}");
     scene.world(|world| world.power("pve3", false));
+    scene.until_offline("pve3");
     let text = scene.refused(HA, &json!({"resource": "vm:100", "node": "pve3"}));
     assert!(text.contains("pve3: it is not online"), "{text}");
 }

@@ -16,12 +16,12 @@ fn only_an_empty_node_is_rebooted() {
     scene.done("pve_node_evacuate", &config);
     let text = {
         scene.world(|world| world.power("pve3", false));
-        scene.until("pve3 leaves", || scene.cluster.api.read("/cluster/status").to_string().contains("\"online\":0"));
+        scene.until_offline("pve3");
         scene.refused(REBOOT, &config)
     };
     assert!(text.contains("without it the cluster has 1 of the 2 votes"), "{text}");
     scene.world(|world| world.power("pve3", true));
-    scene.until("pve3 is back", || !scene.cluster.api.read("/cluster/status").to_string().contains("\"online\":0"));
+    scene.until("pve3 is back", || scene.is_online("pve3"));
     let told = scene.done(REBOOT, &config);
     assert_eq!(told.messages.last().unwrap(), "pve1: it is in service.");
     // The response is lost: it is not asked for twice.
@@ -40,7 +40,7 @@ fn a_node_that_is_off_is_woken() {
     assert_eq!(scene.done("pve_node_wake", &wake).messages, ["Nothing to do."]);
     scene.cluster.api.put("/nodes/pve3/config", &[("wakeonlan", "BC:24:11:AA:BB:CC")]);
     scene.world(|world| world.power("pve3", false));
-    scene.until("pve3 leaves", || scene.cluster.api.read("/cluster/status").to_string().contains("\"online\":0"));
+    scene.until_offline("pve3");
     let told = scene.done("pve_node_wake", &wake);
     assert_eq!(told.messages.last().unwrap(), "pve3: it is online.");
     let text = scene.refused("pve_node_wake", &json!({"node": "pve9"}));

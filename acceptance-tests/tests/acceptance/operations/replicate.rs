@@ -25,6 +25,7 @@ fn a_job_runs_now_and_is_waited_for() {
     assert!(text.contains("it is disabled"), "{text}");
     scene.cluster.api.put("/cluster/replication/100-0", &[("disable", "0")]);
     scene.world(|world| world.power("pve2", false));
+    scene.until_offline("pve2");
     let text = scene.refused(RUN, &json!({"job": "100-0"}));
     assert!(text.contains("the node pve2 is not online"), "{text}");
 }
