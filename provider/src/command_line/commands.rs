@@ -41,9 +41,9 @@ impl Entry {
     fn command(&self, offer: &Offer) -> Option<Command> {
         let (last, _) = self.words.split_last()?;
         let block = &offer.operation(self.operation)?.schema().block;
-        let description = explained::text(&block.description);
+        let description = explained::text(&block.description, block);
         let command = Command::new(*last)
-            .about(description.lines().next().unwrap_or_default().to_owned())
+            .about(explained::summary(&description))
             .long_about(description)
             .args(arguments::of(block))
             .args(common())
