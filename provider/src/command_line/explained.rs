@@ -31,14 +31,15 @@ pub(super) fn summary(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::framework::{Role, Schema};
+    use crate::registry;
 
     #[test]
     fn paragraphs_are_lines_and_names_are_as_they_are_typed() {
-        let block = Schema::of::<pve_schemas::action::NotificationTest>(Role::Action).block;
+        let provider = registry::provider();
+        let block = &provider.action("pve_notification_test").unwrap().schema().block;
         let markdown =
             "Sends a\nmessage to `target`. Within `timeout`.\n\nNot as `pve_notification_test`, `pve_ha_group`.";
-        let text = text(markdown, &block);
+        let text = text(markdown, block);
         assert_eq!(
             text,
             "Sends a message to `TARGET`. Within `--timeout`.\n\nNot as `do notify test`, `pve_ha_group`."
