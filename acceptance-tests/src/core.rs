@@ -5,12 +5,20 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value as Json, json};
 use terraform_provider_pve::framework::{
-    ApplyRequest, BoundResource, ClientCapabilities, Diagnostics, Link, PlanRequest, Planned, Provider, Severity, Value,
+    ApplyRequest, BoundResource, ClientCapabilities, Diagnostics, Invoked, Link, PlanRequest, Planned, Progress,
+    Provider, Severity, Value,
 };
 use terraform_provider_pve::registry;
 
 use crate::Cluster;
 use crate::cluster::IGNORED_CHECK;
+
+/// Reads no messages.
+struct Silent;
+
+impl Progress for Silent {
+    fn report(&self, _: &str) {}
+}
 
 pub struct Core {
     provider: Provider,
@@ -83,6 +91,18 @@ impl Core {
 
     pub fn stop(&self) {
         self.provider.stop();
+    }
+
+    /// Invokes an action, whatever its plan finds.
+    ///
+    /// # Panics
+    /// The provider does not have it, or refuses the configuration.
+    pub async fn invoke(&self, action: &str, config: &Json) -> Invoked {
+        let action = self.provider.action(action).unwrap_or_else(|_| panic!("{action}"));
+        let config = Value::from_json(config, &action.schema().ty()).expect("the action has these arguments");
+        let problems = action.validate_config(&config);
+        assert!(!problems.has_error(), "{problems:?}");
+        action.invoke(&config, &Silent).await
     }
 
     /// Refreshes, plans and applies `object` in a walk of its own, so that it becomes as `configured`, or is deleted.

@@ -49,7 +49,6 @@ impl PartialEq for Source {
 impl Eq for Source {}
 
 /// The first cause of type `T` in the chain of `error`.
-#[cfg(test)]
 pub fn cause<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
     let mut link = Some(error);
     while let Some(error) = link {

@@ -6,8 +6,10 @@ use acceptance_tests::core::{Core, Object, errors};
 use acceptance_tests::{Cluster, runtime};
 use pve_emulator::{Options, Release as Pve};
 use serde_json::{Value as Json, json};
-use terraform_provider_pve::framework::{Diagnostics, Value};
-use terraform_provider_pve::privileges::{DATA_SOURCES, Need, On, RESOURCES, Release, of_data_source, of_resource};
+use terraform_provider_pve::framework::{Diagnostics, Ending, Value};
+use terraform_provider_pve::privileges::{
+    DATA_SOURCES, Need, On, RESOURCES, Release, of_action, of_data_source, of_resource,
+};
 
 use super::readiness;
 
@@ -210,6 +212,25 @@ fn data_sources_on_pve_9() {
                 );
                 assert!(is_reported || !lost.is_empty(), "{name} without {privilege} on {path}: {}", reported(&said));
             });
+        }
+    }
+}
+
+/// The actions that a token alone decides about, with arguments that succeed as often as they are invoked.
+#[test]
+fn actions_on_pve_9() {
+    let Some(cluster) = Cluster::own("privileges::actions_on_pve_9", Options::default()) else { return };
+    for (name, config) in [("pve_notification_test", json!({"target": "mail-to-root"}))] {
+        let rights = rights(of_action(name), Pve::V9, |_| vec![String::new()]);
+        let user = name.replace('_', "-");
+        let invoke =
+            |secret: Json| runtime::block_on(async { core_of(&cluster, secret).await.invoke(name, &config).await });
+        let invoked = invoke(token(&cluster, &user, &rights));
+        assert_eq!(invoked.ending, Ending::Done, "{name}: {}", reported(&invoked.diagnostics));
+        for (at, (privilege, path)) in rights.iter().enumerate() {
+            let invoked = invoke(token(&cluster, &format!("{user}-{at}"), &without(&rights, at)));
+            let said = reported(&invoked.diagnostics);
+            assert!(invoked.ending == Ending::Refused && said.contains(privilege), "{privilege} on {path}: {said}");
         }
     }
 }

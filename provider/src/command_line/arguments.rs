@@ -10,11 +10,15 @@ use crate::framework::{Attribute, Block, Diagnostic, Number, Path, Step, Type, V
 /// The arguments of a schema.
 pub(super) fn of(block: &Block) -> impl Iterator<Item = Arg> {
     assert!(block.blocks.is_empty(), "a command line has no nested blocks");
-    block.attributes.iter().map(argument)
+    block.attributes.iter().map(|attribute| argument(attribute, block))
 }
 
-fn argument(attribute: &Attribute) -> Arg {
-    let mut help = explained::text(&attribute.description);
+fn argument(attribute: &Attribute, block: &Block) -> Arg {
+    let is_many = matches!(attribute.ty, Type::List(_) | Type::Set(_) | Type::Map(_));
+    let mut help = explained::text(&attribute.description, block);
+    if is_many {
+        help += " Repeatable.";
+    }
     if let Some(default) = &attribute.default {
         help += &format!(" [default: {}]", default.to_json());
     }
@@ -34,7 +38,6 @@ fn argument(attribute: &Attribute) -> Arg {
             None => argument,
         },
     };
-    let is_many = matches!(attribute.ty, Type::List(_) | Type::Set(_) | Type::Map(_));
     let argument = argument.action(if is_many { ArgAction::Append } else { ArgAction::Set });
     if attribute.required { argument.required(true) } else { argument.long(option(attribute)) }
 }
@@ -57,8 +60,16 @@ fn value_name(attribute: &Attribute) -> String {
         Type::Bool => "true|false".to_owned(),
         Type::Number => "NUMBER".to_owned(),
         Type::Map(_) => "KEY=VALUE".to_owned(),
-        _ if attribute.constraints["format"] == "timeout" => "DURATION".to_owned(),
-        _ => attribute.name.to_uppercase(),
+        _ => {
+            let constraints = &attribute.constraints;
+            let format = constraints["format"].as_str().or_else(|| constraints["items"]["format"].as_str());
+            match format {
+                Some("timeout") => "DURATION".to_owned(),
+                Some("pve-ha-sid") => "vm:ID|ct:ID".to_owned(),
+                Some("pve-node") => "NODE".to_owned(),
+                _ => attribute.name.to_uppercase(),
+            }
+        }
     }
 }
 

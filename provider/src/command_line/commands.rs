@@ -18,8 +18,24 @@ pub struct Entry {
 }
 
 /// Every command, in the order of the help.
-pub const COMMANDS: &[Entry] =
-    &[Entry { words: &["notify", "test"], operation: "pve_notification_test", example: "mail-to-root" }];
+pub const COMMANDS: &[Entry] = &[
+    entry(&["migrate"], "pve_guest_migrate", "vm:104 pve2"),
+    entry(&["ha-migrate"], "pve_ha_migrate", "vm:100 pve2"),
+    entry(&["relocate"], "pve_ha_relocate", "vm:100 pve3"),
+    entry(&["evacuate"], "pve_node_evacuate", "pve1 --shutdown vm:110"),
+    entry(&["reboot"], "pve_node_reboot", "pve1"),
+    entry(&["restore"], "pve_node_restore", "pve1"),
+    entry(&["wake"], "pve_node_wake", "pve4"),
+    entry(&["disarm"], "pve_ha_disarm", "freeze --for 30m"),
+    entry(&["arm"], "pve_ha_arm", ""),
+    entry(&["replicate"], "pve_replication_run", "100-0"),
+    entry(&["backup", "run"], "pve_backup_run", "nightly"),
+    entry(&["notify", "test"], "pve_notification_test", "mail-to-root"),
+];
+
+const fn entry(words: &'static [&'static str], operation: &'static str, example: &'static str) -> Entry {
+    Entry { words, operation, example }
+}
 
 /// First words that more than one command may have, and what these are about.
 const GROUPS: &[(&str, &str)] = &[("backup", "Backup jobs"), ("notify", "Notification targets")];
@@ -41,9 +57,9 @@ impl Entry {
     fn command(&self, offer: &Offer) -> Option<Command> {
         let (last, _) = self.words.split_last()?;
         let block = &offer.operation(self.operation)?.schema().block;
-        let description = explained::text(&block.description);
+        let description = explained::text(&block.description, block);
         let command = Command::new(*last)
-            .about(description.lines().next().unwrap_or_default().to_owned())
+            .about(explained::summary(&description))
             .long_about(description)
             .args(arguments::of(block))
             .args(common())

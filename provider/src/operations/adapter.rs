@@ -7,12 +7,15 @@ use futures_util::future::BoxFuture;
 use pve_schemas::value;
 
 use super::{Operation, Outlook, Run};
+use crate::client::{Error, ErrorKind};
 use crate::framework::{
     Action, Cause, Context, Diagnostic, Diagnostics, Ending, Failure, Invoked, Progress, Prospect, Role, Schema, Value,
     to_model,
 };
+use crate::privileges::{of_action, unnamed};
 use crate::resources::OpContext;
 use crate::session::Session;
+use crate::source::cause;
 
 /// The action of an operation, for the registry.
 pub fn action<O: Operation>(session: &Arc<Session>) -> Box<dyn Action> {
@@ -46,7 +49,12 @@ impl<O: Operation> Adapter<O> {
         Ok((operation, run, outlook))
     }
 
-    fn error(failure: Failure) -> Diagnostics {
+    fn error(mut failure: Failure) -> Diagnostics {
+        let is_forbidden = cause::<Error>(&failure).is_some_and(|error| error.kind() == ErrorKind::Forbidden);
+        // Where one of several privileges is enough, Proxmox refuses without a name of one.
+        if let Some(needs) = unnamed(of_action(O::NAME), &failure.detail).filter(|_| is_forbidden) {
+            failure.detail += &format!("\nThe {} needs {needs}.", O::TITLE);
+        }
         Diagnostics::from(failure.into_error(format!("The {} failed", O::TITLE)))
     }
 
