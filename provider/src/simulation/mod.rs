@@ -3,6 +3,7 @@
 //! This layer only ever computes: answers of Proxmox in, verdicts and words out. It asks for nothing, and takes the time as
 //! an argument. [`pve_ha_manager`] alone decides where services go.
 
+pub mod balance;
 mod config;
 mod disks;
 mod failures;
@@ -87,11 +88,10 @@ impl<'a> Simulation<'a> {
         let status = status::of(live);
         let config = Arc::new(ha_config.config(live.mode, &live.crs));
         let unknown = unknown(live, &ha_config);
-        let not_ignored = config.resources.iter().filter(|(_, resource)| resource.state != Requested::Ignored);
-        let managed: BTreeSet<Name> = not_ignored.map(|(sid, _)| sid.clone()).collect();
+        let managed = managed(&config);
         let guests: BTreeMap<Name, Name> =
             live.guests.values().map(|guest| (guest.sid.as_str().into(), guest.node.as_str().into())).collect();
-        let bystanders = if live.counts_bystanders { bystanders(live, &managed) } else { Vec::new() };
+        let bystanders = bystanders(live, &config);
         let capacity = live.crs.weighs().then(|| capacity(live));
         let forecast = Forecast::converged(&status, config.clone(), capacity, bystanders, &guests);
         let predictor = fates::Predictor {
@@ -160,8 +160,18 @@ fn unknown(live: &SimulatedCluster, ha_config: &HaConfig) -> BTreeMap<String, St
     ha_config.resources.iter().filter_map(why).collect()
 }
 
-/// Running guests that are not HA resources.
-fn bystanders(live: &SimulatedCluster, managed: &BTreeSet<Name>) -> Vec<Bystander> {
+/// The HA resources that are not ignored.
+fn managed(config: &Config) -> BTreeSet<Name> {
+    let not_ignored = config.resources.iter().filter(|(_, resource)| resource.state != Requested::Ignored);
+    not_ignored.map(|(sid, _)| sid.clone()).collect()
+}
+
+/// Running guests that are not HA resources, where the HA manager counts them.
+fn bystanders(live: &SimulatedCluster, config: &Config) -> Vec<Bystander> {
+    if !live.counts_bystanders {
+        return Vec::new();
+    }
+    let managed = managed(config);
     let running = live.guests.values().filter(|guest| guest.running && !managed.contains(guest.sid.as_str()));
     running.map(|guest| Bystander { node: guest.node.as_str().into(), size: size(guest) }).collect()
 }
