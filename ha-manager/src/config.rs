@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::balance::Balancing;
+
 /// A node name, a service id or a rule id; cheap to copy around.
 pub type Name = Arc<str>;
 
@@ -19,6 +21,8 @@ pub struct Config {
     pub rebalance_on_start: bool,
     /// `ha: shutdown_policy=…`.
     pub shutdown_policy: ShutdownPolicy,
+    /// `crs: ha-auto-rebalance=1` with its settings; none where the load balancer is off.
+    pub balancing: Option<Balancing>,
     /// The HA manager that decides.
     pub engine: Engine,
 }
@@ -55,6 +59,8 @@ pub struct Resource {
     pub group: Option<Name>,
     /// Whether the service returns to a better node (PVE 9).
     pub failback: bool,
+    /// Whether the load balancer may move it.
+    pub auto_rebalance: bool,
     /// Start attempts on one node after the first.
     pub max_restart: u32,
     /// Nodes that are tried after the first.
@@ -64,7 +70,14 @@ pub struct Resource {
 /// A resource of which nothing is set, as Proxmox reads it.
 impl Default for Resource {
     fn default() -> Self {
-        Self { state: Requested::Started, group: None, failback: true, max_restart: 1, max_relocate: 1 }
+        Self {
+            state: Requested::Started,
+            group: None,
+            failback: true,
+            auto_rebalance: true,
+            max_restart: 1,
+            max_relocate: 1,
+        }
     }
 }
 
@@ -90,6 +103,7 @@ impl Resource {
             },
             group: option("group")?.map(Name::from),
             failback: option("failback")?.map_or(unset.failback, |flag| is_true(&flag)),
+            auto_rebalance: option("auto-rebalance")?.map_or(unset.auto_rebalance, |flag| is_true(&flag)),
             max_restart: limit("max_restart", unset.max_restart)?,
             max_relocate: limit("max_relocate", unset.max_relocate)?,
         })
@@ -225,12 +239,19 @@ mod tests {
 
     #[test]
     fn every_option_is_read() {
-        let options =
-            [("state", "stopped"), ("group", "g"), ("failback", "0"), ("max_restart", "2"), ("max_relocate", "0")];
+        let options = [
+            ("state", "stopped"),
+            ("group", "g"),
+            ("failback", "0"),
+            ("auto-rebalance", "0"),
+            ("max_restart", "2"),
+            ("max_relocate", "0"),
+        ];
         let expected = Resource {
             state: Requested::Stopped,
             group: Some("g".into()),
             failback: false,
+            auto_rebalance: false,
             max_restart: 2,
             max_relocate: 0,
         };

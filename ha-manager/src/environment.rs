@@ -61,6 +61,10 @@ pub trait Environment {
     fn measured(&self) -> HashMap<Name, Size> {
         HashMap::new()
     }
+    /// What is measured of every service: CPUs and bytes in use.
+    fn measured_services(&self) -> HashMap<Name, Size> {
+        HashMap::new()
+    }
     /// Running guests without HA.
     fn bystanders(&self) -> Vec<Bystander>;
     /// Migrates groups to rules if that is due and possible (PVE 9 only).

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use super::balance::{Balance, Balancing, Measured};
 use super::command::Command;
 use super::config::{Config, Name, Requested};
 use super::environment::{Action, Environment, Level, Progress};
@@ -17,7 +18,7 @@ use super::status::{Exit, LrmMode, LrmResult, LrmState, LrmStatus, SharedLrmStat
 use super::usage::{Bystander, Capacity};
 
 /// Seconds from round to round.
-const ROUND: i64 = 10;
+pub const ROUND: i64 = 10;
 /// Rounds after which services that still move are taken as they are; each service moves a few times at most.
 const MAX_ROUNDS: u32 = 60;
 
@@ -98,6 +99,11 @@ impl Forecast {
     /// The services once the cluster has converged and `node` is in maintenance; by service id.
     pub fn maintenance(&self, node: &Name) -> Outcome {
         Outcome { manager: self.play(&BTreeSet::new(), Some(node), self.manager.clone()).0 }
+    }
+
+    /// What the load balancer would see and do now.
+    pub fn balance(&self, balancing: &Balancing, measured: &Measured) -> Balance {
+        self.manager.look(balancing, Some(measured))
     }
 
     /// Lets the manager work until nothing happens any more; also returns the clock and the last order number.

@@ -2,13 +2,17 @@
 
 use super::topsis::Load;
 
+/// A node's load: the mean of its shares of CPU and memory in use.
+pub fn share(load: &Load) -> f64 {
+    f64::midpoint(load.cpu / load.max_cpu, load.mem / load.max_mem)
+}
+
 /// 0 where all nodes are loaded alike, 1 where one of them has all the load.
 ///
 /// It is the standard deviation of the nodes' loads relative to their mean, over the greatest value that it can have with so
-/// many nodes. A node's load is the mean of its shares of CPU and memory in use.
+/// many nodes.
 pub fn imbalance(loads: &[Load]) -> f64 {
-    let shares: Vec<f64> =
-        loads.iter().map(|load| f64::midpoint(load.cpu / load.max_cpu, load.mem / load.max_mem)).collect();
+    let shares: Vec<f64> = loads.iter().map(share).collect();
     let count = shares.len() as f64;
     let mean = shares.iter().sum::<f64>() / count;
     if shares.len() < 2 || mean == 0.0 {

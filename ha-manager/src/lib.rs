@@ -9,6 +9,7 @@
 //! release of PVE 9 where they differ.
 
 pub mod affinity;
+pub mod balance;
 pub mod command;
 pub mod config;
 pub mod crm;

@@ -124,6 +124,8 @@ pub struct ServiceConfig {
     pub requested: Requested,
     /// Whether it returns to a better node.
     pub failback: bool,
+    /// Whether the load balancer may move it.
+    pub auto_rebalance: bool,
     /// Nodes that are tried after the first.
     pub max_relocate: u32,
 }
@@ -136,7 +138,12 @@ impl Default for ServiceConfig {
 
 impl From<&Resource> for ServiceConfig {
     fn from(resource: &Resource) -> Self {
-        Self { requested: resource.state, failback: resource.failback, max_relocate: resource.max_relocate }
+        Self {
+            requested: resource.state,
+            failback: resource.failback,
+            auto_rebalance: resource.auto_rebalance,
+            max_relocate: resource.max_relocate,
+        }
     }
 }
 

@@ -69,6 +69,23 @@ pub fn scores(loads: &[Load], cpu: f64, mem: f64) -> Vec<f64> {
     closeness(&alternatives)
 }
 
+/// The score of every table of loads, the highest of which is best. The tables are those of the same nodes, one for each
+/// alternative.
+pub fn rank(tables: &[&[Load]]) -> Vec<f64> {
+    let criteria = |shares: Vec<f64>| {
+        let squares: f64 = shares.iter().map(|share| share * share).sum();
+        [1.0 + (squares / shares.len() as f64).sqrt(), 1.0 + shares.into_iter().fold(0.0, f64::max)]
+    };
+    let alternative = |loads: &&[Load]| {
+        let [average_cpu, highest_cpu] = criteria(loads.iter().map(|load| load.cpu / load.max_cpu).collect());
+        let [average_mem, highest_mem] = criteria(loads.iter().map(|load| load.mem / load.max_mem).collect());
+        [average_cpu, highest_cpu, average_mem, highest_mem]
+    };
+    let mut alternatives: Vec<[f64; 4]> = tables.iter().map(alternative).collect();
+    normalise(&mut alternatives);
+    closeness(&alternatives)
+}
+
 fn normalise(alternatives: &mut [[f64; 4]]) {
     for column in 0..4 {
         let norm = alternatives.iter().map(|row| row[column] * row[column]).sum::<f64>().sqrt();

@@ -161,6 +161,11 @@ impl Usage {
         nodes.online().iter().map(load).collect()
     }
 
+    /// What a service may use, where sizes are weighed.
+    pub fn size(&self, index: usize) -> Size {
+        self.weights.as_ref().map(|weights| weights.sizes[index]).unwrap_or_default()
+    }
+
     /// Whether sizes are weighed; else services are counted.
     pub fn weighs(&self) -> bool {
         self.weights.is_some()

@@ -28,6 +28,19 @@ fn every_scenario_agrees() {
     }
 }
 
+/// 36 scenarios of the load balancer of pve-ha-manager 5.2.5: each of its moves, and what they lead to.
+#[test]
+fn every_move_of_the_balancer_agrees() {
+    let cases = scenarios("rebalance-cases-5.2.5.jsonl");
+    let mut differences = Vec::new();
+    for case in &cases {
+        let (found, _) = play(case).unwrap();
+        differences.extend(found.iter().map(|difference| format!("{}: {difference}", case.id)));
+    }
+    assert_eq!(cases.len(), 36);
+    assert!(differences.is_empty(), "{} differences:\n{}", differences.len(), differences.join("\n"));
+}
+
 #[test]
 fn every_node_failure_is_foretold_from_the_placement_before_it() {
     for (file, _, failures) in FILES {

@@ -135,6 +135,14 @@ pub const DATA_SOURCES: &[Feature] = &[
     },
     Feature { name: "pve_datacenter_options", needs: READ },
     Feature {
+        name: "pve_ha_balance",
+        needs: &[
+            AUDIT,
+            need("Sys.Audit", On::Node, "see the load of the node"),
+            need("VM.Audit", On::Guests, "see the loads of all guests"),
+        ],
+    },
+    Feature {
         name: "pve_ha_failover_simulation",
         needs: &[AUDIT, need("Sys.Audit", On::Node, "see the memory of the node"), SEE_GUEST, SEE_STORAGE],
     },

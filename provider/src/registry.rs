@@ -54,6 +54,7 @@ fn data_sources(session: &Arc<Session>) -> Vec<Box<dyn DataSource>> {
     vec![
         data_source::<nouns::data::BackupJobs>(session),
         data_source::<nouns::data::DatacenterOptions>(session),
+        data_source::<nouns::data::HaBalance>(session),
         data_source::<nouns::data::HaFailoverSimulation>(session),
         data_source::<nouns::data::HaGroups>(session),
         data_source::<nouns::data::HaReadiness>(session),
@@ -114,6 +115,9 @@ mod tests {
         }
         let expected = [
             "pve_backup_jobs.guest",
+            "pve_ha_balance.pinned",
+            "pve_ha_balance.threshold",
+            "pve_ha_balance.margin",
             "pve_ha_failover_simulation.failed_nodes",
             "pve_ha_failover_simulation.depth",
             "pve_ha_failover_simulation.max_memory_percent",
@@ -131,6 +135,8 @@ mod tests {
             "pve_ha_readiness.ha_tags",
             "pve_ha_readiness.last_restore_test",
             "pve_ha_readiness.max_restore_test_age_days",
+            "pve_ha_readiness.last_failover_drill",
+            "pve_ha_readiness.max_failover_drill_age_days",
             "pve_ha_readiness.resources",
             "pve_ha_readiness.node_affinity_rules",
             "pve_ha_readiness.resource_affinity_rules",

@@ -48,6 +48,7 @@ fn a_list_finds_what_imports_find_on_pve_9() {
     assert_eq!(names("pve_ha_resource"), ["ct:950", "vm:100", "vm:101"]);
     assert_eq!(names("pve_ha_node_affinity_rule"), ["near"]);
     assert_eq!(names("pve_ha_resource_affinity_rule"), ["apart"]);
+    assert_eq!(names("pve_ha_rule_member"), ["apart/vm:100", "apart/vm:101", "near/vm:100"]);
     assert_eq!(names("pve_replication_job"), ["100-0"]);
     assert_eq!(names("pve_datacenter_options"), ["datacenter"]);
     // What Proxmox ships and nothing has changed is left out.
@@ -56,7 +57,7 @@ fn a_list_finds_what_imports_find_on_pve_9() {
     for (kind, name) in [("smtp", "relay"), ("gotify", "push"), ("webhook", "hook")] {
         assert_eq!(names(&format!("pve_notification_{kind}")), [name]);
     }
-    assert_eq!(found.len(), 10, "{:?}", found.keys());
+    assert_eq!(found.len(), 11, "{:?}", found.keys());
 }
 
 #[test]

@@ -61,6 +61,11 @@ fn under_fire(test: &str, target: &Target) -> u32 {
     for sid in ["vm:901", "vm:902"] {
         cluster.api.post("/cluster/ha/resources", &[("sid", sid)]);
     }
+    if target.is_member {
+        cluster.api.post("/cluster/ha/resources", &[("sid", "vm:903")]);
+        let rule = [("rule", "tfacc"), ("type", "node-affinity"), ("resources", "vm:901"), ("nodes", "pve1")];
+        cluster.api.post(target.collection, &rule);
+    }
     let _hurry = (target.kind == "pve_replication_job").then(|| cluster.hurry());
     let mut cases = 0;
     for verb in VERBS {
@@ -161,7 +166,12 @@ impl Case<'_> {
         let patience = if fault == "hang" { "700ms" } else { "20s" };
         // Proxmox removes a replication job in its own time.
         let short = if target.kind == "pve_replication_job" && verb == "delete" { "6s" } else { "2500ms" };
-        let timeouts = if count.is_none() { json!({"read": "20s", verb: short}) } else { json!({"delete": "60s"}) };
+        let mut timeouts = if count.is_none() { json!({"read": "20s", verb: short}) } else { json!({"delete": "60s"}) };
+        if target.is_member && count.is_none() {
+            // An update is a delete and a create.
+            timeouts["delete"] = json!(short);
+            timeouts["create"] = json!(short);
+        }
         let with = |config: &Json| {
             let mut config = config.clone();
             config["timeouts"] = timeouts.clone();
@@ -215,6 +225,7 @@ impl Case<'_> {
     fn arm(&self, verb: &str, fault: &str, count: Option<u64>) {
         let target = self.target;
         let method = match verb {
+            _ if target.is_member => "PUT",
             "delete" if target.collection != OPTIONS => "DELETE",
             "create" if !target.is_singleton => "POST",
             _ => "PUT",
@@ -251,6 +262,12 @@ impl Case<'_> {
         let key = if target.collection.ends_with("replication") { "guest" } else { "" };
         let entries = self.cluster.api.read(target.collection);
         let wanted = target.object.rsplit('/').next().unwrap_or_default();
+        if target.is_member {
+            let rule = entries.as_array().into_iter().flatten().find(|entry| entry["rule"] == wanted);
+            let sids = rule.and_then(|rule| rule["resources"].as_str()).unwrap_or_default().split(',');
+            assert!(sids.clone().any(|sid| sid == "vm:901"), "{}: another member is lost", self.name);
+            return sids.filter(|sid| *sid != "vm:901").map(|sid| json!({"resource": sid})).collect();
+        }
         let ours = |entry: &&Json| match key {
             "guest" => entry["guest"].to_string().trim_matches('"') == "900" && entry["remove_job"].is_null(),
             // What Proxmox ships is there as long as it differs from that.

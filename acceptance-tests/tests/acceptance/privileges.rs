@@ -53,6 +53,14 @@ fn reported(said: &Diagnostics) -> String {
 /// What is created, and the id that its paths have.
 fn objects(cluster: &Cluster, pve: Pve) -> Vec<(&'static str, Json, String)> {
     let vms = cluster.guests(8, 0).vms;
+    if pve != Pve::V8 {
+        for vm in &vms[5..7] {
+            cluster.api.post("/cluster/ha/resources", &[("sid", &format!("vm:{vm}"))]);
+        }
+        let first = format!("vm:{}", vms[5]);
+        let rule = [("rule", "theirs"), ("type", "node-affinity"), ("resources", &first), ("nodes", "pve1,pve2")];
+        cluster.api.post("/cluster/ha/rules", &rule);
+    }
     // Of the same name as the storage: one id for all that the job is about.
     cluster.api.post("/pools", &[("poolid", "shared-nfs")]);
     for vm in &vms[1..4] {
@@ -96,6 +104,7 @@ fn objects(cluster: &Cluster, pve: Pve) -> Vec<(&'static str, Json, String)> {
                 json!({"name": "rr", "resources": [sid(2), sid(3)], "affinity": "negative"}),
                 String::new(),
             ),
+            ("pve_ha_rule_member", json!({"rule": "theirs", "resource": sid(6)}), String::new()),
         ],
     });
     objects

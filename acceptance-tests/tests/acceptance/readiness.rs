@@ -93,6 +93,7 @@ fn story(test: &str, release: Release) {
         ("unmanaged_guests", "skipped"),
         ("backup", "fail"),
         ("restore_test", "unknown"),
+        ("failover_drill", "unknown"),
         ("notification_target", "pass"),
         ("notification_matcher", "pass"),
         ("restart_loops", "pass"),

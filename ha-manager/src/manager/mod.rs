@@ -3,6 +3,7 @@
 //! A [`Manager`] lives as long as its node holds the manager lock. It starts from the status its predecessor wrote, but
 //! not from its predecessor's clocks: what "away for 60 s" means begins anew with each manager.
 
+mod balance;
 mod commands;
 mod disarm;
 mod document;
@@ -42,6 +43,8 @@ pub struct Manager {
     rounds: u64,
     stats_missing: bool,
     imbalance: Option<f64>,
+    /// Rounds in a row that the balancer has found uneven.
+    uneven_rounds: u32,
     /// A resource has no guest; once that appears, the resource is a service.
     awaits_guests: bool,
     /// Why services went where they went, by index; only kept if asked for.
@@ -128,6 +131,7 @@ impl Manager {
         if self.disarm.is_some() {
             self.disarming(env);
         } else {
+            self.balance(env);
             self.work(env);
         }
         true

@@ -1,9 +1,10 @@
 //! The JSON format of a scenario.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::Deserialize;
 
+use crate::balance::Balancing;
 use crate::config::{
     Affinity, Config, Engine, Group, Name, NodeAffinity, Policy, Resource, Rule, RuleKind, Scheduler, ShutdownPolicy,
 };
@@ -28,19 +29,53 @@ pub struct ScenarioCase {
     groups: BTreeMap<String, GroupSpec>,
     #[serde(default)]
     pub(super) dropped_because: BTreeMap<String, Vec<String>>,
-    shutdown_policy: String,
+    /// None in the scenarios of the balancer, in which no node fails.
+    shutdown_policy: Option<String>,
+    #[serde(default)]
     pub(super) history: Vec<Earlier>,
     pub(super) master: String,
+    #[serde(default = "yes")]
     pub(super) quorate_steady: bool,
     pub(super) nodes_steady: BTreeMap<String, String>,
     pub(super) steady: Placement,
     pub(super) event: Event,
     pub(super) after: Placement,
+    #[serde(default)]
     pub(super) nodes_after: BTreeMap<String, String>,
-    pub(super) master_after: String,
+    pub(super) master_after: Option<String>,
+    #[serde(default = "yes")]
     pub(super) quorate_after: bool,
     /// What the manager logged of a command.
     pub(super) messages: Option<Vec<String>>,
+    /// The options of the balancer that the event switches on.
+    #[serde(default)]
+    crs_options: BTreeMap<String, serde_json::Value>,
+    /// What the manager wrote down, and what the balancer moved.
+    pub(super) imbalance_steady: Option<f64>,
+    pub(super) imbalance_after: Option<f64>,
+    pub(super) moves: Option<Vec<BalancingMove>>,
+}
+
+/// A move of the balancer.
+#[derive(Debug, Deserialize)]
+pub(super) struct BalancingMove {
+    round: u32,
+    command: String,
+    service: String,
+    target: String,
+    imbalance_from: String,
+    imbalance_to: String,
+}
+
+impl BalancingMove {
+    /// The round, and the line that the manager logs.
+    pub(super) fn line(&self) -> String {
+        let Self { round, command, service, target, imbalance_from, imbalance_to } = self;
+        format!(
+            "round {round}: auto rebalance - {command} {service} to {target} (expected change for imbalance from \
+             {imbalance_from} to {imbalance_to})"
+        )
+    }
 }
 
 /// Where every service is.
@@ -75,6 +110,8 @@ pub(super) struct Event {
     service: String,
     #[serde(default)]
     target: String,
+    #[serde(default)]
+    pub(super) rounds: u32,
 }
 
 impl Event {
@@ -93,12 +130,16 @@ pub(super) enum EventKind {
     Reboot,
     Return,
     Command,
+    AutoRebalanceOn,
 }
 
 #[derive(Debug, Deserialize)]
 struct Capacities {
     maxcpu: Option<f64>,
     maxmem: Option<u64>,
+    /// Measured, of services.
+    cpu: Option<f64>,
+    mem: Option<u64>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -108,6 +149,7 @@ struct ServiceSpec {
     max_restart: u32,
     max_relocate: u32,
     failback: Option<bool>,
+    auto_rebalance: Option<bool>,
     group: Option<String>,
     #[serde(flatten)]
     size: Capacities,
@@ -201,7 +243,8 @@ impl ScenarioCase {
             nodes: self.nodes.keys().map(|node| name(node)).collect(),
             guests: self.services.iter().map(|(sid, service)| (name(sid), name(&service.node))).collect(),
             start_failures: failures.collect(),
-            capacity: self.is_static().then(|| self.capacity()),
+            capacity: self.weighs().then(|| self.capacity()),
+            measured: self.measured(),
             round: 20,
         }
     }
@@ -216,9 +259,14 @@ impl ScenarioCase {
         Ok(Config {
             resources: self.services.iter().map(resource).collect::<Result<_, CaseError>>()?,
             policy,
-            scheduler: if self.crs == "static" { Scheduler::Static } else { Scheduler::Basic },
+            scheduler: match &*self.crs {
+                "static" => Scheduler::Static,
+                "dynamic" => Scheduler::Dynamic,
+                _ => Scheduler::Basic,
+            },
+            balancing: None,
             rebalance_on_start: self.rebalance_on_start,
-            shutdown_policy: match &*self.shutdown_policy {
+            shutdown_policy: match self.shutdown_policy.as_deref().unwrap_or("conditional") {
                 "conditional" => ShutdownPolicy::Conditional,
                 "freeze" => ShutdownPolicy::Freeze,
                 "failover" => ShutdownPolicy::Failover,
@@ -233,8 +281,20 @@ impl ScenarioCase {
         })
     }
 
-    pub(super) fn is_static(&self) -> bool {
-        self.crs == "static"
+    /// The balancer as the event switches it on.
+    pub(super) fn balancing(&self) -> Balancing {
+        let number = |name: &str| self.crs_options.get(name)?.as_f64();
+        let method = self.crs_options.get("ha-auto-rebalance-method").and_then(serde_json::Value::as_str);
+        Balancing::read(number, method)
+    }
+
+    pub(super) fn weighs(&self) -> bool {
+        self.crs != "basic"
+    }
+
+    fn measured(&self) -> HashMap<Name, Size> {
+        let size = |size: &Capacities| Some(Size { cpu: size.cpu?, mem: size.mem? });
+        self.services.iter().filter_map(|(sid, service)| Some((name(sid), size(&service.size)?))).collect()
     }
 
     pub(super) fn node_names(&self) -> impl Iterator<Item = &String> {
@@ -264,6 +324,7 @@ impl ServiceSpec {
                 "state" => Some(self.state.clone()),
                 "group" => self.group.clone(),
                 "failback" => self.failback.map(|flag| u8::from(flag).to_string()),
+                "auto-rebalance" => self.auto_rebalance.map(|flag| u8::from(flag).to_string()),
                 "max_restart" => Some(self.max_restart.to_string()),
                 "max_relocate" => Some(self.max_relocate.to_string()),
                 _ => None,
@@ -304,6 +365,10 @@ fn affinity_of(word: &str) -> Result<Affinity, CaseError> {
         "negative" => Ok(Affinity::Negative),
         other => Err(unknown("affinity", other)),
     }
+}
+
+fn yes() -> bool {
+    true
 }
 
 fn name(text: &str) -> Name {

@@ -23,7 +23,7 @@ pub fn forecast_case(case: &ScenarioCase) -> Result<Option<Vec<Difference>>, Cas
     if !is_predictable || case.has_start_failures() {
         return Ok(None);
     }
-    let capacity = case.is_static().then(|| Arc::new(case.capacity()));
+    let capacity = case.weighs().then(|| Arc::new(case.capacity()));
     let forecast = Forecast::new(&status(case)?, Arc::new(case.config()?), capacity, Vec::new());
     let failed = case.event.nodes.iter().map(|node| Name::from(node.as_str())).collect();
     let outcome = forecast.node_failure(&failed);

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use crate::command::Command;
+use crate::config::Config;
 use crate::testbed::Testbed;
 
 use super::Difference;
-use super::case::{CaseError, Event, EventKind, Place, Placement, ScenarioCase};
+use super::case::{BalancingMove, CaseError, Event, EventKind, Place, Placement, ScenarioCase};
 
 /// Seconds after which the manager's role is handed on, where it was.
 const HANDOVER_AFTER: i64 = 100;
@@ -78,12 +79,23 @@ impl<'a> Play<'a> {
                 self.testbed.power_off(node);
             }
         }
+        self.compare_imbalance("steady", self.case.imbalance_steady);
         let logged = self.testbed.log().len();
-        self.happen(&self.case.event);
-        self.testbed.advance(self.convergence_time);
+        if self.case.event.kind == EventKind::AutoRebalanceOn {
+            self.balance();
+        } else {
+            self.happen(&self.case.event);
+            self.testbed.advance(self.convergence_time);
+        }
+        self.compare_imbalance("after", self.case.imbalance_after);
         self.compare_messages(logged);
         self.compare_placement("after", &self.case.after);
-        self.compare_cluster("after", &self.case.nodes_after, &self.case.master_after, self.case.quorate_after);
+        self.compare_cluster(
+            "after",
+            &self.case.nodes_after,
+            self.case.master_after.as_ref().unwrap_or(&self.case.master),
+            self.case.quorate_after,
+        );
     }
 
     fn master(&self) -> String {
@@ -110,9 +122,31 @@ impl<'a> Play<'a> {
                 }
                 EventKind::Return => self.testbed.power_on(node),
                 // It is not about nodes.
-                EventKind::Command => {}
+                EventKind::Command | EventKind::AutoRebalanceOn => {}
             }
         }
+    }
+
+    /// Switches the balancer on, and compares its moves of so many rounds.
+    fn balance(&mut self) {
+        let config = Config { balancing: Some(self.case.balancing()), ..self.testbed.config().clone() };
+        self.testbed.configure(config);
+        let mut found = Vec::new();
+        for round in 1..=self.case.event.rounds {
+            let logged = self.testbed.log().len();
+            self.testbed.round();
+            let lines = self.testbed.log()[logged..].iter().filter(|line| line.contains("auto rebalance - "));
+            let texts = lines.filter_map(|line| line.split_once(": "));
+            found.extend(texts.map(|(_, text)| format!("round {round}: {text}")));
+        }
+        let expected: Vec<String> = self.case.moves.iter().flatten().map(BalancingMove::line).collect();
+        self.compare("after", "moves", &expected.join("\n"), &found.join("\n"));
+    }
+
+    fn compare_imbalance(&mut self, reading: &str, expected: Option<f64>) {
+        let Some(expected) = expected else { return };
+        let found = self.testbed.status().imbalance.map(|found| format!("{found:.9}")).unwrap_or_default();
+        self.compare(reading, "imbalance", &format!("{expected:.9}"), &found);
     }
 
     fn compare_placement(&mut self, reading: &str, expected: &Placement) {

@@ -5,7 +5,7 @@
 
 mod world;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::command::Command;
@@ -14,7 +14,7 @@ use super::crm::{After, Crm};
 use super::lrm::Lrm;
 use super::manager::Manager;
 use super::status::Status;
-use super::usage::Capacity;
+use super::usage::{Capacity, Size};
 
 pub use world::StartFailure;
 use world::{At, Guest, World};
@@ -37,6 +37,8 @@ pub struct Setup {
     pub start_failures: BTreeMap<(Name, Name), StartFailure>,
     /// For the static scheduler.
     pub capacity: Option<Capacity>,
+    /// What every service uses while it runs, for the dynamic scheduler.
+    pub measured: HashMap<Name, Size>,
     /// Seconds a round takes.
     pub round: i64,
 }

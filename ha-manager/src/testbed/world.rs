@@ -10,7 +10,7 @@ use crate::locks::Locks;
 use crate::nodes::Member;
 use crate::service::Uid;
 use crate::status::{LrmStatus, SharedLrmStatus, Status};
-use crate::usage::{Bystander, Capacity};
+use crate::usage::{Bystander, Capacity, Size};
 
 use super::Setup;
 
@@ -33,6 +33,7 @@ pub(super) struct World {
     commands: Vec<Command>,
     start_failures: BTreeMap<(Name, Name), StartFailure>,
     capacity: Option<Arc<Capacity>>,
+    measured: HashMap<Name, Size>,
     locks: Locks,
     lrm_status: HashMap<Name, SharedLrmStatus>,
     next_uid: u64,
@@ -66,6 +67,7 @@ impl World {
             commands: Vec::new(),
             start_failures: setup.start_failures,
             capacity: setup.capacity.map(Arc::new),
+            measured: setup.measured,
             locks: Locks::default(),
             lrm_status: HashMap::new(),
             next_uid: 0,
@@ -250,6 +252,23 @@ impl Environment for At<'_> {
 
     fn capacity(&self) -> Option<Arc<Capacity>> {
         self.world.capacity.clone()
+    }
+
+    /// A node is loaded by nothing but the services that run on it.
+    fn measured(&self) -> HashMap<Name, Size> {
+        let nodes = self.world.hosts.keys().map(|node| (node.clone(), Size::default()));
+        let mut nodes: HashMap<Name, Size> = nodes.collect();
+        // In order of the services: sums of fractions depend on it.
+        for (sid, guest) in self.world.guests.iter().filter(|(_, guest)| guest.runs) {
+            if let (Some(node), Some(size)) = (nodes.get_mut(&guest.node), self.world.measured.get(sid)) {
+                *node = Size { cpu: node.cpu + size.cpu, mem: node.mem + size.mem };
+            }
+        }
+        nodes
+    }
+
+    fn measured_services(&self) -> HashMap<Name, Size> {
+        self.world.measured.clone()
     }
 
     fn bystanders(&self) -> Vec<Bystander> {

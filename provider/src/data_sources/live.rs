@@ -42,16 +42,33 @@ pub(crate) struct Answers {
 /// # Errors
 /// What the requests meet that nothing can be said without.
 pub(crate) async fn read(reader: &Reader<'_>, plans: &Plans) -> Result<Answers, Failure> {
-    let mut answers = lists(reader, plans).await?;
+    let mut answers = without_disks(reader, plans).await?;
     disks::read(reader, &mut answers.live, plans).await?;
     Ok(answers)
 }
 
-/// Reads the lists of the cluster: all but the disks of guests.
+/// The same without the disks of the guests, each of which is a request.
 ///
 /// # Errors
 /// What the requests meet that nothing can be said without.
-pub(crate) async fn lists(reader: &Reader<'_>, plans: &Plans) -> Result<Answers, Failure> {
+pub(crate) async fn without_disks(reader: &Reader<'_>, plans: &Plans) -> Result<Answers, Failure> {
+    let mut answers = lists(reader, plans).await?;
+    let everything = reader.list(Collection::ClusterResources).await?;
+    let rows = everything.as_array().map(Vec::as_slice).unwrap_or_default();
+    let storages = reader.client.list(Collection::Storages, &reader.call).await;
+    let storages = optional(reader, storages.and_then(|listing| listing.all()))?.map(Json::Array);
+    let jobs = <ReplicationJobs as Source>::read(reader, ReplicationJobsArguments::default()).await?;
+    let configured = reader.list(Collection::ReplicationJobs).await?;
+    answers.live.storages = storages.map(|storages| Storage::all(&storages, rows));
+    answers.live.replicas = Some(replicas(&jobs, &configured));
+    Ok(answers)
+}
+
+/// The same without the storages and the replicas: no request is about a single node or guest.
+///
+/// # Errors
+/// What the requests meet that nothing can be said without.
+pub(super) async fn lists(reader: &Reader<'_>, plans: &Plans) -> Result<Answers, Failure> {
     let mode = reader.client.ha_mode(&reader.call).await.map_err(|error| reader.failed(&error))?;
     let (status, manager, resources, members, voters, qdevice, everything, options) = tokio::try_join!(
         reader.list(Collection::HaStatus),
@@ -65,10 +82,6 @@ pub(crate) async fn lists(reader: &Reader<'_>, plans: &Plans) -> Result<Answers,
     )?;
     let rules = if mode == HaMode::Groups { Json::Null } else { reader.list(Collection::HaRules).await? };
     let groups = if mode == HaMode::Rules { Json::Null } else { reader.list(Collection::HaGroups).await? };
-    let storages = reader.client.list(Collection::Storages, &reader.call).await;
-    let storages = optional(reader, storages.and_then(|listing| listing.all()))?.map(Json::Array);
-    let jobs = <ReplicationJobs as Source>::read(reader, ReplicationJobsArguments::default()).await?;
-    let configured = reader.list(Collection::ReplicationJobs).await?;
     let held = reader.client.permissions(&reader.call).await;
 
     let unexpected = |problem| reader.unexpected(problem);
@@ -84,8 +97,8 @@ pub(crate) async fn lists(reader: &Reader<'_>, plans: &Plans) -> Result<Answers,
         nodes: NodeFact::all(rows, &quorum),
         quorum,
         guests: Guest::all(rows),
-        storages: storages.map(|storages| Storage::all(&storages, rows)),
-        replicas: Some(replicas(&jobs, &configured)),
+        storages: None,
+        replicas: None,
         crs: Crs::from_options(&options),
         hidden: Hidden::default(),
     };

@@ -8,6 +8,7 @@ mod backup_jobs;
 mod datacenter_options;
 mod disks;
 mod failover_simulation;
+mod ha_balance;
 mod ha_groups;
 mod ha_resources;
 mod ha_rules;

@@ -187,12 +187,12 @@ impl Look<'_> {
         let requested = &live.manager["node_request"][&node]["maintenance"];
         found.is_in_maintenance = state == "maintenance" || requested.as_i64() == Some(1);
         let departures = simulation::departures(live, &node);
-        let goes: Vec<String> = departures.leaving.iter().map(|(sid, to)| format!("{sid} to {to}")).collect();
-        if !found.is_in_maintenance || !goes.is_empty() {
-            let moves = if goes.is_empty() {
+        let leaving: Vec<String> = departures.leaving.iter().map(|(sid, to)| format!("{sid} to {to}")).collect();
+        if !found.is_in_maintenance || !leaving.is_empty() {
+            let moves = if leaving.is_empty() {
                 "no HA resource is active on it".to_owned()
             } else {
-                format!("the HA manager moves {}: {}", counted(goes.len(), "HA resource"), goes.join(", "))
+                format!("the HA manager moves {}: {}", counted(leaving.len(), "HA resource"), leaving.join(", "))
             };
             self.steps.push(format!("Put {node} into maintenance: {moves}."));
         }

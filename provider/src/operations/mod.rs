@@ -1,7 +1,7 @@
-//! Day-two operations: one implementation of each verb, for the actions of Terraform and for the command line.
+//! Day-two operations: one implementation of each, for the actions of Terraform and for the command line.
 //!
-//! A verb looks first, says what it would do, and refuses what can't be done. Then it does that, waits for the effect,
-//! and says what happened.
+//! An operation looks at the cluster first, says what it would do, and refuses a step that would fail. Then it does that,
+//! waits for the effect, and says what happened.
 
 mod adapter;
 mod arm;
@@ -35,7 +35,7 @@ use crate::resources::OpContext;
 
 pub use adapter::action;
 
-/// A verb. Its arguments are the noun.
+/// An operation. Its arguments are the noun.
 pub trait Operation: Noun {
     /// What a look has found, as far as the rest of the operation needs it.
     type Found: Send;

@@ -117,7 +117,7 @@ pub(super) async fn carry_out(run: &Run<'_>, jobs: Vec<Job>, workers: usize) -> 
             let (over, left) = running.into_iter().partition(|(_, task)| ended.contains_key(task));
             running = left;
             for (job, task) in over {
-                settle(run, &mut outcome, &job, &task, &ended[&task]).await;
+                finish(run, &mut outcome, &job, &task, &ended[&task]).await;
             }
         }
     }
@@ -126,7 +126,7 @@ pub(super) async fn carry_out(run: &Run<'_>, jobs: Vec<Job>, workers: usize) -> 
     Ok(outcome)
 }
 
-async fn settle(run: &Run<'_>, outcome: &mut Outcome, job: &Job, task: &Task, exit: &Exit) {
+async fn finish(run: &Run<'_>, outcome: &mut Outcome, job: &Job, task: &Task, exit: &Exit) {
     let sid = job.guest().sid.clone();
     match exit {
         Exit::Ok => {

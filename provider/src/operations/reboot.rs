@@ -59,9 +59,9 @@ impl Operation for NodeReboot {
         drop(permit);
         match sent {
             Ok(_) => run.say(format!("{node}: the reboot was requested.")),
-            // A second request could reboot it twice: whether it goes down shows whether the first one arrived.
+            // A second request could reboot it twice: a shutdown of the node shows whether the first one arrived.
             Err(error) if error.kind() == ErrorKind::Ambiguous => {
-                run.say(format!("{node}: the response was lost; waiting whether the node goes down."));
+                run.say(format!("{node}: the response was lost; waiting for the node to shut down."));
             }
             Err(error) => return Err(explain(node, &error)),
         }

@@ -25,7 +25,7 @@ pub struct Restoration {
     is_in_maintenance: bool,
     jobs: Vec<Job>,
     /// Guests in the record with which nothing is to be done.
-    settled: Vec<String>,
+    finished: Vec<String>,
 }
 
 impl Operation for NodeRestore {
@@ -49,7 +49,7 @@ impl Operation for NodeRestore {
         }
         let record = Record::read(run, node).await?;
         let (mut returning, mut found) =
-            (Vec::new(), Restoration { is_in_maintenance, jobs: Vec::new(), settled: Vec::new() });
+            (Vec::new(), Restoration { is_in_maintenance, jobs: Vec::new(), finished: Vec::new() });
         for (sid, left) in &record.guests {
             match plan(&survey, node, sid, left) {
                 Back::Move(guest) => returning.push(guest),
@@ -58,7 +58,7 @@ impl Operation for NodeRestore {
                     if let Some(why) = why {
                         run.cx.warn("A guest does not return", format!("{sid}: {why}. It stays where it is."));
                     }
-                    found.settled.push(sid.clone());
+                    found.finished.push(sid.clone());
                 }
             }
         }
@@ -82,7 +82,7 @@ impl Operation for NodeRestore {
             }
         }
         steps.extend(found.jobs.iter().map(Job::step));
-        if steps.is_empty() && !found.settled.is_empty() {
+        if steps.is_empty() && !found.finished.is_empty() {
             steps.push(format!("Remove the record of the guests of {node}: all are where they belong."));
         }
         Ok(Outlook { steps, refusals, found })
@@ -90,7 +90,7 @@ impl Operation for NodeRestore {
 
     async fn act(&self, run: &Run<'_>, found: Restoration) -> Result<(), Failure> {
         let node = self.node.as_str();
-        let Restoration { is_in_maintenance, jobs, mut settled } = found;
+        let Restoration { is_in_maintenance, jobs, mut finished } = found;
         if is_in_maintenance {
             node_maintenance::end(&run.op, node).await?;
             node_maintenance::wait_until_ended(&run.op, node)
@@ -100,8 +100,8 @@ impl Operation for NodeRestore {
         }
         let workers = usize::try_from(self.max_workers.unwrap_or(WORKERS)).unwrap_or(1);
         let outcome = movers::carry_out(run, jobs, workers).await?;
-        settled.extend(outcome.done.iter().cloned());
-        Record::edit(run, node, |record| record.guests.retain(|sid, _| !settled.contains(sid))).await?;
+        finished.extend(outcome.done.iter().cloned());
+        Record::edit(run, node, |record| record.guests.retain(|sid, _| !finished.contains(sid))).await?;
         let next = "Run the restoration again for the others.";
         outcome.failure(node, next).map_or(Ok(()), Err)
     }

@@ -40,14 +40,14 @@ impl Survey {
             elements: Mutex::new(&mut elements),
             element: Type::Object(Vec::new()),
         };
-        let answers = live::lists(&reader, &Plans::default()).await?;
+        let answers = live::without_disks(&reader, &Plans::default()).await?;
         Ok(Self { live: answers.live })
     }
 
     /// A guest by `vm:100`.
     ///
     /// # Errors
-    /// There is none; the failure is on `attribute`.
+    /// It does not exist; the failure is on `attribute`.
     pub(super) fn guest(&self, sid: &Sid, attribute: &'static str) -> Result<&Guest, Failure> {
         self.live.guests.get(sid.as_str()).ok_or_else(|| {
             let other = self.live.guests.values().find(|guest| guest.vmid.to_string() == sid.vmid());

@@ -74,26 +74,62 @@ fn backed_up(guest: &Guest) -> backups::Guest<'_> {
 }
 
 pub(super) fn restore_test(facts: &Facts, demands: &Demands) -> Verdict {
-    let most = demands.arguments.max_restore_test_age_days.unwrap_or(90);
-    let age = counted(most, "day");
-    let remedy = format!("Restore a backup of an HA guest, and set `last_restore_test` to that day; every {age}.");
-    let Some(day) = &demands.arguments.last_restore_test else {
-        return unknown("`last_restore_test` is not set, and Proxmox does not record restore tests", remedy);
+    let arguments = &demands.arguments;
+    let test = Test {
+        argument: "last_restore_test",
+        day: arguments.last_restore_test.as_deref(),
+        most: arguments.max_restore_test_age_days,
+        what: "restore tests",
+        remedy: "Restore a backup of an HA guest",
     };
-    let Ok(date) = day.parse::<jiff::civil::Date>() else {
-        return unknown(format!("`last_restore_test` = {day:?} is not a date"), remedy);
+    test.verdict(facts)
+}
+
+pub(super) fn failover_drill(facts: &Facts, demands: &Demands) -> Verdict {
+    let arguments = &demands.arguments;
+    let test = Test {
+        argument: "last_failover_drill",
+        day: arguments.last_failover_drill.as_deref(),
+        most: arguments.max_failover_drill_age_days,
+        what: "failover drills",
+        remedy: "Take a node down on purpose and watch its HA resources recover",
     };
-    let Ok(time) = date.to_zoned(jiff::tz::TimeZone::UTC) else {
-        return unknown(format!("`last_restore_test` = {day:?} is not a date"), remedy);
-    };
-    let seconds = facts.now - time.timestamp().as_second();
-    if seconds < -DAY {
-        return fail(format!("{day} is in the future"), remedy);
+    test.verdict(facts)
+}
+
+/// What people test from time to time, and Proxmox does not record.
+struct Test<'a> {
+    /// Where the day is set.
+    argument: &'static str,
+    day: Option<&'a str>,
+    /// How many days it counts.
+    most: Option<i64>,
+    what: &'static str,
+    remedy: &'static str,
+}
+
+impl Test<'_> {
+    fn verdict(&self, facts: &Facts) -> Verdict {
+        let Self { argument, what, .. } = self;
+        let most = self.most.unwrap_or(90);
+        let age = counted(most, "day");
+        let remedy = format!("{}, and set `{argument}` to that day; every {age}.", self.remedy);
+        let Some(day) = self.day else {
+            return unknown(format!("`{argument}` is not set, and Proxmox does not record {what}"), remedy);
+        };
+        let midnight = |day: jiff::civil::Date| day.to_zoned(jiff::tz::TimeZone::UTC).ok();
+        let Some(time) = day.parse().ok().and_then(midnight) else {
+            return unknown(format!("`{argument}` = {day:?} is not a date"), remedy);
+        };
+        let seconds = facts.now - time.timestamp().as_second();
+        if seconds < -DAY {
+            return fail(format!("{day} is in the future"), remedy);
+        }
+        if seconds > most.saturating_mul(DAY) {
+            return fail(format!("{day}: more than {age} ago"), remedy);
+        }
+        pass(format!("{day}: within {age}"))
     }
-    if seconds > most.saturating_mul(DAY) {
-        return fail(format!("{day}: more than {age} ago"), remedy);
-    }
-    pass(format!("{day}: within {age}"))
 }
 
 pub(super) fn restart_loops(facts: &Facts, _: &Demands) -> Verdict {
@@ -256,6 +292,24 @@ mod tests {
             ..Default::default()
         };
         assert_eq!(restore_test(&Good::facts(), &Demands::new(arguments)).status.as_str(), "pass");
+    }
+
+    #[test]
+    fn a_failover_was_tried_not_long_ago() {
+        let on = |day: Option<&str>, most| {
+            let arguments = ReadinessArguments {
+                last_failover_drill: day.map(str::to_owned),
+                max_failover_drill_age_days: most,
+                // The other test is none.
+                last_restore_test: Some("2020-01-01".to_owned()),
+                ..Default::default()
+            };
+            failover_drill(&Good::facts(), &Demands::new(arguments)).status.as_str()
+        };
+        let day = |ago: i64| jiff::Timestamp::from_second(NOW - ago * DAY).unwrap().to_string()[..10].to_owned();
+        assert_eq!((on(Some(&day(10)), None), on(Some(&day(100)), None), on(None, None)), ("pass", "fail", "unknown"));
+        assert_eq!((on(Some(&day(10)), Some(5)), on(Some(&day(100)), Some(120))), ("fail", "pass"));
+        assert_eq!(on(Some("2999-01-01"), None), "fail");
     }
 
     #[test]

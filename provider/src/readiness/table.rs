@@ -264,6 +264,15 @@ pub const ITEMS: &[Item] = &[
         check: operations::restore_test,
     },
     Item {
+        id: "failover_drill",
+        title: "A failover was tried",
+        weight: Weight::Advice,
+        facts: "`last_failover_drill`.",
+        unknown: "`last_failover_drill` is not set: Proxmox does not record failover drills.",
+        remedy: "Take a node down on purpose, and set `last_failover_drill` to that day.",
+        check: operations::failover_drill,
+    },
+    Item {
         id: "notification_target",
         title: "There is a notification target that is switched on",
         weight: Weight::Production,

@@ -62,7 +62,8 @@ impl Good {
         Demands::new(ReadinessArguments {
             expect: Some(Expectation { nodes: Some(3), ..Expectation::default() }),
             ha_tags: Some(["ha".to_owned()].into()),
-            last_restore_test: Some(day),
+            last_restore_test: Some(day.clone()),
+            last_failover_drill: Some(day),
             ..ReadinessArguments::default()
         })
     }

@@ -216,10 +216,11 @@ impl Resource for HaRuleMemberResource {
                 return Ok(Vec::new());
             }
             let list = op.client().list(Collection::HaRules, &op.call()).await;
-            let entries = list.and_then(|list| list.all::<Json>());
-            let entries = entries.map_err(|error| failure(Collection::HaRules.path(), &error))?;
+            let failed = |error: Error| failure(Collection::HaRules.path(), &error);
+            let list = list.map_err(failed)?;
             let mut objects = Vec::new();
-            for entry in entries {
+            for key in list.ids() {
+                let entry = list.find::<Json>(key).map_err(failed)?.unwrap_or_default();
                 match Rule::parse(&entry) {
                     Ok(rule) => {
                         for sid in &rule.members.0 {

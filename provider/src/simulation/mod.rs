@@ -3,6 +3,7 @@
 //! This layer only ever computes: answers of Proxmox in, verdicts and words out. It asks for nothing, and takes the time as
 //! an argument. [`pve_ha_manager`] alone decides where services go.
 
+pub mod balance;
 mod config;
 mod disks;
 mod failures;
@@ -89,7 +90,7 @@ impl<'a> Simulation<'a> {
         let unknown = unknown(live, &ha_config);
         let managed = managed(&config);
         let status = status::of(live);
-        let forecast = forecast(live, &config, &managed, &status);
+        let forecast = forecast(live, &config, &status);
         let predictor = fates::Predictor {
             live,
             managed,
@@ -122,7 +123,7 @@ impl<'a> Simulation<'a> {
 /// What the HA manager does with the services of a node in maintenance.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Departures {
-    /// The node that each service goes to, by HA resource id.
+    /// The node that each service moves to, by HA resource id.
     pub leaving: BTreeMap<String, String>,
     /// Services that stay active on the node.
     pub staying: BTreeSet<String>,
@@ -131,7 +132,7 @@ pub struct Departures {
 /// Where the services of `node` go when it is put into maintenance.
 pub fn departures(live: &SimulatedCluster, node: &str) -> Departures {
     let config = Arc::new(live.config.config(live.mode, &live.crs));
-    let forecast = forecast(live, &config, &managed(&config), &status::of(live));
+    let forecast = forecast(live, &config, &status::of(live));
     let here: BTreeSet<&Name> =
         forecast.now().filter(|now| **now.node == *node && is_active(now.state())).map(|now| now.sid()).collect();
     let outcome = forecast.maintenance(&node.into());
@@ -152,18 +153,11 @@ fn is_active(state: State) -> bool {
     !matches!(state, State::Stopped | State::Freeze | State::Error)
 }
 
-/// The services that the HA manager manages.
-fn managed(config: &Config) -> BTreeSet<Name> {
-    let not_ignored = config.resources.iter().filter(|(_, resource)| resource.state != Requested::Ignored);
-    not_ignored.map(|(sid, _)| sid.clone()).collect()
-}
-
-fn forecast(live: &SimulatedCluster, config: &Arc<Config>, managed: &BTreeSet<Name>, status: &Status) -> Forecast {
+fn forecast(live: &SimulatedCluster, config: &Arc<Config>, status: &Status) -> Forecast {
     let guests: BTreeMap<Name, Name> =
         live.guests.values().map(|guest| (guest.sid.as_str().into(), guest.node.as_str().into())).collect();
-    let bystanders = if live.counts_bystanders { bystanders(live, managed) } else { Vec::new() };
     let capacity = live.crs.weighs().then(|| capacity(live));
-    Forecast::converged(status, config.clone(), capacity, bystanders, &guests)
+    Forecast::converged(status, config.clone(), capacity, bystanders(live, config), &guests)
 }
 
 /// How much of a node's memory may be promised, in percent.
@@ -203,8 +197,18 @@ fn unknown(live: &SimulatedCluster, ha_config: &HaConfig) -> BTreeMap<String, St
     ha_config.resources.iter().filter_map(why).collect()
 }
 
-/// Running guests that are not HA resources.
-fn bystanders(live: &SimulatedCluster, managed: &BTreeSet<Name>) -> Vec<Bystander> {
+/// The HA resources that are not ignored.
+fn managed(config: &Config) -> BTreeSet<Name> {
+    let not_ignored = config.resources.iter().filter(|(_, resource)| resource.state != Requested::Ignored);
+    not_ignored.map(|(sid, _)| sid.clone()).collect()
+}
+
+/// Running guests that are not HA resources, where the HA manager counts them.
+fn bystanders(live: &SimulatedCluster, config: &Config) -> Vec<Bystander> {
+    if !live.counts_bystanders {
+        return Vec::new();
+    }
+    let managed = managed(config);
     let running = live.guests.values().filter(|guest| guest.running && !managed.contains(guest.sid.as_str()));
     running.map(|guest| Bystander { node: guest.node.as_str().into(), size: size(guest) }).collect()
 }

@@ -1,4 +1,4 @@
-//! `pve_guest_migrate`: a guest goes to another node.
+//! `pve_guest_migrate`: a guest is moved to another node.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

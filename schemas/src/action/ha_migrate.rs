@@ -1,4 +1,4 @@
-//! `pve_ha_migrate`: an HA resource goes to another node, live.
+//! `pve_ha_migrate`: an HA resource is moved to another node, live.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -6,6 +6,7 @@
 pub mod backup_jobs;
 pub mod datacenter_options;
 pub mod failover_simulation;
+pub mod ha_balance;
 pub mod ha_groups;
 pub mod ha_resources;
 pub mod ha_rules;
@@ -26,6 +27,7 @@ pub(crate) mod recorded;
 pub use backup_jobs::BackupJobs;
 pub use datacenter_options::DatacenterOptions;
 pub use failover_simulation::HaFailoverSimulation;
+pub use ha_balance::HaBalance;
 pub use ha_groups::HaGroups;
 pub use ha_resources::HaResources;
 pub use ha_rules::HaRules;

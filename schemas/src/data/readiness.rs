@@ -95,6 +95,15 @@ pub struct ReadinessArguments {
     #[tf(optional)]
     #[schemars(range(min = 1, max = 3650))]
     pub max_restore_test_age_days: Option<i64>,
+    /// The day of the last failover drill, `"2026-11-23"`: a node was taken down on purpose, and its HA resources were recovered
+    /// on others. Proxmox does not record it.
+    #[tf(optional)]
+    #[schemars(extend("format" = "date"))]
+    pub last_failover_drill: Option<String>,
+    /// The maximum age of the last failover drill, in days. Unset means 90.
+    #[tf(optional)]
+    #[schemars(range(min = 1, max = 3650))]
+    pub max_failover_drill_age_days: Option<i64>,
     /// Changes of the HA configuration that do not exist yet.
     #[serde(flatten)]
     pub plans: Plans,

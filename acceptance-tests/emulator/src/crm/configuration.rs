@@ -65,6 +65,7 @@ pub(super) fn read(world: &World) -> Config {
             _ => Scheduler::Basic,
         },
         rebalance_on_start: property(options, "crs", "ha-rebalance-on-start").is_some_and(|flag| is_true(&flag)),
+        balancing: None,
         shutdown_policy: match property(options, "ha", "shutdown_policy").as_deref() {
             Some("freeze") => ShutdownPolicy::Freeze,
             Some("failover") => ShutdownPolicy::Failover,

@@ -18,11 +18,13 @@ pub struct Target {
     pub edit: Option<(&'static str, Json)>,
     /// Whether it is one object of the cluster, whose creation is an update.
     pub is_singleton: bool,
+    /// Whether it is one of the HA resources of a rule, so that each write of it is a change of the rule.
+    pub is_member: bool,
 }
 
 pub const OPTIONS: &str = "/cluster/options";
 
-pub fn targets() -> [Target; 13] {
+pub fn targets() -> [Target; 14] {
     [
         Target {
             kind: "pve_ha_group",
@@ -34,6 +36,7 @@ pub fn targets() -> [Target; 13] {
             proof: ("comment", json!("new")),
             edit: Some(("comment", json!("by hand"))),
             is_singleton: false,
+            is_member: false,
         },
         Target {
             kind: "pve_ha_resource",
@@ -47,6 +50,7 @@ pub fn targets() -> [Target; 13] {
             proof: ("max_restart", json!(3)),
             edit: Some(("max_restart", json!(7))),
             is_singleton: false,
+            is_member: false,
         },
         Target {
             kind: "pve_ha_node_affinity_rule",
@@ -58,6 +62,7 @@ pub fn targets() -> [Target; 13] {
             proof: ("strict", json!(1)),
             edit: Some(("comment", json!("by hand"))),
             is_singleton: false,
+            is_member: false,
         },
         Target {
             kind: "pve_ha_resource_affinity_rule",
@@ -69,6 +74,20 @@ pub fn targets() -> [Target; 13] {
             proof: ("affinity", json!("positive")),
             edit: Some(("comment", json!("by hand"))),
             is_singleton: false,
+            is_member: false,
+        },
+        Target {
+            kind: "pve_ha_rule_member",
+            release: Release::V9,
+            collection: "/cluster/ha/rules",
+            object: "/cluster/ha/rules/tfacc",
+            create: json!({"rule": "tfacc", "resource": "vm:902"}),
+            // Another member in its place.
+            update: json!({"rule": "tfacc", "resource": "vm:903"}),
+            proof: ("resource", json!("vm:903")),
+            edit: None,
+            is_singleton: false,
+            is_member: true,
         },
         Target {
             kind: "pve_replication_job",
@@ -80,6 +99,7 @@ pub fn targets() -> [Target; 13] {
             proof: ("rate", json!(3)),
             edit: Some(("rate", json!(7))),
             is_singleton: false,
+            is_member: false,
         },
         Target {
             kind: "pve_backup_job",
@@ -91,6 +111,7 @@ pub fn targets() -> [Target; 13] {
             proof: ("all", json!(1)),
             edit: None,
             is_singleton: false,
+            is_member: false,
         },
         Target {
             kind: "pve_datacenter_options",
@@ -102,6 +123,7 @@ pub fn targets() -> [Target; 13] {
             proof: ("console", json!("vv")),
             edit: None,
             is_singleton: true,
+            is_member: false,
         },
         notification(
             "pve_notification_sendmail",
@@ -160,5 +182,6 @@ fn notification(kind: &'static str, collection: &str, name: &str, create: Json) 
         proof: ("comment", json!("new")),
         edit: Some(("comment", json!("by hand"))),
         is_singleton: false,
+        is_member: false,
     }
 }

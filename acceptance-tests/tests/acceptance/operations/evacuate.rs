@@ -109,7 +109,8 @@ fn an_interrupted_evacuation_is_completed_by_the_next_one() {
     let told = std::thread::scope(|threads| {
         let evacuate = threads.spawn(|| scene.invoke(EVACUATE, &config));
         scene.until("the first guest moves", || {
-            scene.sent("POST /nodes/pve1/qemu/103/migrate") + scene.sent("POST /nodes/pve1/lxc/950/migrate") > 0
+            scene.sent("POST /nodes/{node}/qemu/{vmid}/migrate") + scene.sent("POST /nodes/{node}/lxc/{vmid}/migrate")
+                > 0
         });
         scene.core.stop();
         evacuate.join().unwrap()

@@ -26,10 +26,10 @@ fn only_an_empty_node_is_rebooted() {
     assert_eq!(told.messages.last().unwrap(), "pve1: it is in service.");
     // The response is lost: it is not asked for twice.
     scene.fault(lost("/nodes/pve1/status"));
-    let before = scene.sent("POST /nodes/pve1/status");
+    let before = scene.sent("POST /nodes/{node}/status");
     let told = scene.done(REBOOT, &config);
     assert!(told.messages.iter().any(|line| line.contains("the response was lost")), "{told:#?}");
-    assert_eq!(scene.sent("POST /nodes/pve1/status") - before, 1);
+    assert_eq!(scene.sent("POST /nodes/{node}/status") - before, 1);
     scene.done("pve_node_restore", &config);
 }
 

@@ -142,3 +142,87 @@ fn rules_over_unmanaged_guests() {
     b.create_partly(RESOURCE, json!({}), &["sid"]);
     b.create(NODE_RULE, node_rule("aa", &["vm:105"], two)).not(check);
 }
+
+const MEMBER: &str = "pve_ha_rule_member";
+
+fn member(rule: &str, sid: &str) -> serde_json::Value {
+    json!({"rule": rule, "resource": sid})
+}
+
+/// The rule is checked with the member in it, also where another object of the plan is checked.
+#[test]
+fn a_rule_with_the_member_that_joins_it() {
+    let Some(b) = bench("a_rule_with_the_member_that_joins_it") else { return };
+    let check = "node-affinity-overlap";
+    let two = json!({"pve1": 1, "pve2": 1});
+    b.rule("live", "node-affinity", "vm:100", ("nodes", "pve1,pve2"));
+    b.rule("other", "node-affinity", "vm:101", ("nodes", "pve1,pve2"));
+    let b = b.anew();
+    b.create(MEMBER, member("live", "vm:102")).nothing();
+    // Against a rule that the cluster has, one that is planned, and another member.
+    let said = b.create(MEMBER, member("live", "vm:101"));
+    said.warns(
+        check,
+        "resource",
+        &["live: vm:101 is also in the node affinity rule other", "unless this plan changes"],
+    );
+    let b = b.anew();
+    b.create(NODE_RULE, node_rule("new", &["vm:103"], two.clone())).not(check);
+    b.create(MEMBER, member("live", "vm:103")).errs(check, "resource", &["vm:103", "new"]);
+    let b = b.anew();
+    b.create(MEMBER, member("live", "vm:103")).nothing();
+    b.create(NODE_RULE, node_rule("new", &["vm:103"], two.clone())).errs(check, "resources", &["vm:103", "live"]);
+    let b = b.anew();
+    b.create(MEMBER, member("live", "vm:103")).nothing();
+    b.create(MEMBER, member("other", "vm:103")).errs(check, "resource", &["vm:103", "live"]);
+    // One that leaves makes room for one that joins.
+    let b = b.anew();
+    b.destroy(MEMBER, member("other", "vm:101")).not(check);
+    b.create(MEMBER, member("live", "vm:101")).not(check);
+}
+
+#[test]
+fn a_member_that_is_one_too_many() {
+    let Some(b) = bench("a_member_that_is_one_too_many") else { return };
+    b.rule("apart", "resource-affinity", "vm:100,vm:101", ("affinity", "negative"));
+    b.rule("together", "resource-affinity", "vm:102,vm:103", ("affinity", "positive"));
+    let b = b.anew();
+    b.create(MEMBER, member("apart", "vm:102")).not("more-resources-than-nodes");
+    b.create(MEMBER, member("apart", "vm:103")).errs(
+        "more-resources-than-nodes",
+        "resource",
+        &["4 resources can't be kept apart on 3 nodes"],
+    );
+    let b = b.anew();
+    b.create(MEMBER, member("together", "vm:100")).not("together-and-apart");
+    b.create(MEMBER, member("together", "vm:101")).warns("together-and-apart", "resource", &["apart"]);
+}
+
+#[test]
+fn a_member_that_exists_is_unmanaged_or_has_no_rule() {
+    let Some(b) = bench("a_member_that_exists_is_unmanaged_or_has_no_rule") else { return };
+    b.rule("live", "node-affinity", "vm:100", ("nodes", "pve1,pve2"));
+    b.rule("one", "node-affinity", "vm:101", ("nodes", "pve1"));
+    b.cluster.api.put("/cluster/ha/rules/one", &[("type", "node-affinity"), ("strict", "1")]);
+    let b = b.anew();
+    let said = b.create(MEMBER, member("live", "vm:100"));
+    said.warns(
+        "exists-already",
+        "resource",
+        &["live/vm:100", "to = pve_ha_rule_member.<name>", "id = \"live/vm:100\""],
+    );
+    let said = b.create(MEMBER, member("live", "vm:900"));
+    said.warns("unmanaged-resource", "resource", &["live: vm:900 is not an HA resource", "in `resource`"]);
+    b.create(MEMBER, member("none", "vm:102")).warns("missing-rule", "rule", &["the cluster has no HA rule none"]);
+    b.create(MEMBER, member("one", "vm:103")).warns(
+        "single-node-placement",
+        "rule",
+        &["one: ", "pve1 as the only node"],
+    );
+    let b = b.anew();
+    b.create(MEMBER, member("live", "vm:102")).not("planned-twice");
+    b.create(MEMBER, member("live", "vm:102")).errs("planned-twice", "resource", &["live/vm:102"]);
+    // A rule of the same plan.
+    b.create(NODE_RULE, node_rule("new", &["vm:103"], json!({"pve1": 1, "pve2": 1})));
+    b.create(MEMBER, member("new", "vm:900")).not("missing-rule");
+}

@@ -62,6 +62,9 @@ const NONE: Subject = Subject {
 /// The HA resources that the rules are about, one for each slot.
 const RULED: &str = "resource \"pve_ha_resource\" \"ruled\" {\n  count = 20\n  sid   = \"vm:${130 + count.index}\"\n  state = \"ignored\"\n}\n";
 
+/// The rules that the members are in, which are switched off, so that a resource may be in any number of them.
+const JOINED: &str = "resource \"pve_ha_node_affinity_rule\" \"joined\" {\n  for_each  = toset([\"joined\", \"joined-new\"])\n  name      = each.key\n  resources = [pve_ha_resource.ruled[19].sid]\n  nodes     = { pve1 = 1 }\n  disabled  = true\n  lifecycle {\n    ignore_changes = [resources]\n  }\n}\n";
+
 const OPTIONS: [(&str, &str); 12] = [
     ("console", "\"html5\""),
     ("keyboard", "\"de\""),
@@ -169,6 +172,27 @@ pub const ALL: &[Subject] = &[
         },
         id: |slot, renamed| format!("apart-{slot}{}", if renamed { "-new" } else { "" }),
         list: |cluster| cluster.api.list("/cluster/ha/rules", "rule").into_keys().collect(),
+        ..NONE
+    },
+    Subject {
+        kind: "pve_ha_rule_member",
+        short: "member",
+        needs: JOINED,
+        body: |slot, renamed| {
+            let rule = joined(renamed);
+            format!(
+                "  rule     = pve_ha_node_affinity_rule.joined[{rule:?}].name\n  resource = pve_ha_resource.ruled[{slot}].sid\n"
+            )
+        },
+        id: |slot, renamed| format!("{}/vm:{}", joined(renamed), 130 + slot),
+        list: |cluster| {
+            let rules = cluster.api.list("/cluster/ha/rules", "rule").into_iter();
+            let members = rules.flat_map(|(rule, entry)| {
+                let sids = entry["resources"].as_str().unwrap_or_default().split(',').map(str::to_owned);
+                sids.map(move |sid| format!("{rule}/{sid}")).collect::<Vec<_>>()
+            });
+            members.collect()
+        },
         ..NONE
     },
     Subject {
@@ -333,6 +357,10 @@ fn of_renamed(slot: usize) -> usize {
 
 fn sid(slot: usize, renamed: bool) -> String {
     format!("vm:{}", if renamed { 119 + of_renamed(slot) } else { 101 + slot })
+}
+
+fn joined(renamed: bool) -> &'static str {
+    if renamed { "joined-new" } else { "joined" }
 }
 
 fn rule(slot: usize, renamed: bool) -> String {
