@@ -35,9 +35,7 @@ pub(super) fn run(provider: &Provider, entry: &Entry, operation: BoundAction<'_>
         match interrupts() {
             Ok(interrupts) => run.outcome(interrupts).await,
             Err(error) => {
-                let mut problem = Diagnostics::new();
-                problem.error("Cannot start", format!("Interrupts can't be received: {error}. Nothing was sent."));
-                run.report.diagnostics(problem);
+                run.report.remark(&format!("Error: interrupts can't be received: {error}. Nothing was sent."));
                 Outcome { end: End::Ran(Ending::Refused), is_interrupted: false }
             }
         }

@@ -5,7 +5,7 @@ use pve_schemas_macros::tf_block;
 use schemars::JsonSchema;
 
 use super::*;
-use crate::framework::{Diagnostics, Path, Role, Schema, Value};
+use crate::framework::{Diagnostic, Path, Role, Schema, Severity, Value};
 use crate::registry;
 
 #[test]
@@ -162,9 +162,13 @@ fn what_is_no_argument_is_refused() {
 fn a_diagnostic_names_the_argument() {
     let block = Schema::of::<Each>(Role::Action).block;
     let renamed = |path: &str, summary: &str, detail: &str| {
-        let mut diagnostics = Diagnostics::new();
-        diagnostics.error_at(Path::attribute(path), summary, detail);
-        let one = arguments::renamed(&block, diagnostics.into_iter().next().unwrap());
+        let diagnostic = Diagnostic {
+            severity: Severity::Error,
+            summary: summary.to_owned(),
+            detail: detail.to_owned(),
+            path: Some(Path::attribute(path)),
+        };
+        let one = arguments::renamed(&block, diagnostic);
         (one.summary, one.detail)
     };
     let pair = |summary: &str, detail: &str| (summary.to_owned(), detail.to_owned());
