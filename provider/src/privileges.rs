@@ -139,7 +139,8 @@ pub const DATA_SOURCES: &[Feature] = &[
         needs: &[
             AUDIT,
             need("Sys.Audit", On::Node, "see the load of the node"),
-            need("VM.Audit", On::Guests, "see the loads of all guests"),
+            need("VM.Audit", On::Guest, "see the load of the guest"),
+            need("VM.Audit", On::Guests, "see whether there are other guests"),
         ],
     },
     Feature {

@@ -5,9 +5,10 @@ use pve_schemas::data::ha_balance::BalanceArguments;
 
 use super::adapter::{Reader, Source};
 use super::live;
-use crate::client::Collection;
+use crate::client::{Collection, path};
 use crate::framework::Failure;
 use crate::simulation::balance::{Options, balance};
+use crate::simulation::live::Hidden;
 
 impl Source for HaBalance {
     type Arguments = BalanceArguments;
@@ -28,19 +29,24 @@ impl Source for HaBalance {
             );
         }
         let unseen = unseen(&live.hidden);
-        Ok(balance(live, rows, &Options(&answers.options["crs"]), version.is_at_least(9, 2), unseen, arguments))
+        if let Some((privilege, path)) = &unseen {
+            reader.cx.warn(
+                format!("The load balance is unknown without {privilege} on {path}"),
+                format!(
+                    "The user or token does not have {privilege} on {path}, and so does not see all loads.\nGrant the \
+                     privilege; the documentation of this data source lists what it needs."
+                ),
+            );
+        }
+        let why =
+            unseen.map(|(privilege, path)| format!("Unknown: the user or token does not have {privilege} on {path}."));
+        Ok(balance(live, rows, &Options(&answers.options["crs"]), version.is_at_least(9, 2), why, arguments))
     }
 }
 
-/// What of the loads is missing without a privilege.
-fn unseen(hidden: &crate::simulation::live::Hidden) -> Option<String> {
-    if let Some(node) = hidden.nodes.first() {
-        return Some(format!(
-            "Unknown: the user or token does not have Sys.Audit on /nodes/{node}, and so not its size."
-        ));
-    }
-    let guests = hidden.others || !hidden.services.is_empty();
-    guests.then(|| {
-        "Unknown: the user or token does not have VM.Audit on /vms, and so not the sizes of all guests.".to_owned()
-    })
+/// The privilege without which a part of the loads is missing, and where.
+fn unseen(hidden: &Hidden) -> Option<(&'static str, String)> {
+    let node = hidden.nodes.first().map(|node| ("Sys.Audit", path(["nodes", node])));
+    let guest = || hidden.services.first().map(|sid| ("VM.Audit", live::path_of(sid)));
+    node.or_else(guest).or_else(|| hidden.others.then(|| ("VM.Audit", "/vms".to_owned())))
 }

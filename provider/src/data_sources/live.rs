@@ -122,7 +122,7 @@ fn hidden(live: &SimulatedCluster, planned: &HaConfig, held: Option<&Permissions
 }
 
 /// The guest of an HA resource in paths of ACLs.
-fn path_of(sid: &str) -> String {
+pub(super) fn path_of(sid: &str) -> String {
     format!("/vms/{}", sid.split_once(':').map_or(sid, |(_, guest)| guest))
 }
 

@@ -179,6 +179,7 @@ fn words(why: &Standstill, imbalance: f64, balancing: &Balancing) -> String {
         Standstill::NoCandidate => "No started HA resource may move to another node: rules, `auto_rebalance = false` or \
                                     `pinned` keep each where it is."
             .to_owned(),
+        Standstill::Margin(best) if best.imbalance >= imbalance => "No move improves the imbalance.".to_owned(),
         Standstill::Margin(best) => format!(
             "The best move, {} to {}, improves the imbalance by {} % of it, which is less than the margin of {} %.",
             best.leader(),

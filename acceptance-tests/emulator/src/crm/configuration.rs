@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::Arc;
 
+use pve_ha_manager::balance::Balancing;
 use pve_ha_manager::config::{
     Affinity, Config, Group, Name, NodeAffinity, Policy, Resource, Rule, RuleKind, Scheduler, ShutdownPolicy,
 };
@@ -12,7 +13,7 @@ use pve_ha_manager::groups;
 use super::Shared;
 use crate::api::ha::files::{self, GROUPS, RESOURCES, RULES};
 use crate::section_config::{Section, node_priorities};
-use crate::world::{Pve, World};
+use crate::world::{HaManager, Pve, World};
 
 const DATACENTER_CFG: &str = "/etc/pve/datacenter.cfg";
 const FILES: [&str; 4] = [RESOURCES, GROUPS, RULES, DATACENTER_CFG];
@@ -65,7 +66,7 @@ pub(super) fn read(world: &World) -> Config {
             _ => Scheduler::Basic,
         },
         rebalance_on_start: property(options, "crs", "ha-rebalance-on-start").is_some_and(|flag| is_true(&flag)),
-        balancing: None,
+        balancing: balancing(world, options),
         shutdown_policy: match property(options, "ha", "shutdown_policy").as_deref() {
             Some("freeze") => ShutdownPolicy::Freeze,
             Some("failover") => ShutdownPolicy::Failover,
@@ -74,6 +75,15 @@ pub(super) fn read(world: &World) -> Config {
         },
         engine: world.ha_manager().engine(),
     }
+}
+
+/// The load balancer, where it is on. Releases before 5.2.3 read the percent numbers as fractions, and never move anything.
+fn balancing(world: &World, options: &str) -> Option<Balancing> {
+    let option = |name: &str| property(options, "crs", name);
+    let is_on = option("ha-auto-rebalance").is_some_and(|flag| is_true(&flag));
+    let number = |name: &str| option(name)?.parse().ok();
+    let is_new = world.ha_manager() >= HaManager::NodesToAvoid;
+    (is_on && is_new).then(|| Balancing::read(number, option("ha-auto-rebalance-method").as_deref()))
 }
 
 fn resource(section: &Section) -> Resource {

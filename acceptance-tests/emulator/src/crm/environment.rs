@@ -175,6 +175,11 @@ impl Environment for At<'_> {
         nodes.map(|node| (node.name.as_str().into(), figures::used(self.world, node))).collect()
     }
 
+    fn measured_services(&self) -> HashMap<Name, Size> {
+        let guests = self.world.guests.values();
+        guests.map(|guest| (guest.sid().as_str().into(), figures::used_by(self.world, guest))).collect()
+    }
+
     fn bystanders(&self) -> Vec<Bystander> {
         if self.world.profile.pve == Pve::V8 {
             return Vec::new();

@@ -49,6 +49,17 @@ pub(super) fn memory_used(world: &World, node: &Node) -> u64 {
     (node.memory / 16 + guests).min(node.memory)
 }
 
+/// The share of its CPUs that a running guest uses.
+const GUEST_CPU: f64 = 0.01;
+
+/// What a guest uses.
+pub(crate) fn used_by(world: &World, guest: &Guest) -> Size {
+    if guest.running_since.is_none() || world.silent_guests {
+        return Size::default();
+    }
+    Size { cpu: GUEST_CPU * f64::from(guest.cores), mem: guest.memory * MIB / 2 }
+}
+
 /// What all lists of guests have in common.
 pub(in crate::api) fn guest(world: &World, guest: &Guest) -> Map<String, Value> {
     figures_of(world, guest, guest.running_since.filter(|_| !world.silent_guests))
@@ -68,7 +79,7 @@ fn figures_of(world: &World, guest: &Guest, since: Option<f64>) -> Map<String, V
     row.insert("name".into(), json!(guest.name));
     row.insert("status".into(), json!(if running { "running" } else { "stopped" }));
     row.insert("uptime".into(), json!(uptime));
-    row.insert("cpu".into(), if running { json!(0.01) } else { json!(0) });
+    row.insert("cpu".into(), if running { json!(GUEST_CPU) } else { json!(0) });
     row.insert("mem".into(), if_running(guest.memory * MIB / 2));
     row.insert("maxmem".into(), json!(guest.memory * MIB));
     row.insert("disk".into(), json!(0));

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a helper of a test may fail as the test does")]
 
+mod balance;
+
 use futures_util::future::join_all;
 use pve_emulator::world::World;
 use pve_emulator::{Emulator, Handle, Options, Release};
