@@ -4,9 +4,10 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value as Json, json};
+use terraform_provider_pve::command_line::Offer;
 use terraform_provider_pve::framework::{
-    ApplyRequest, BoundResource, ClientCapabilities, Diagnostics, Invoked, Link, PlanRequest, Planned, Progress,
-    Provider, Severity, Value,
+    ApplyRequest, BoundAction, BoundResource, ClientCapabilities, Diagnostics, Invoked, Link, PlanRequest, Planned,
+    Progress, Provider, Severity, Value,
 };
 use terraform_provider_pve::registry;
 
@@ -21,7 +22,7 @@ impl Progress for Silent {
 }
 
 pub struct Core {
-    provider: Provider,
+    offer: Offer,
     block: Value,
     /// Whether there was an apply in the walk that has begun.
     has_applied: AtomicBool,
@@ -59,7 +60,8 @@ impl Core {
     /// # Panics
     /// It refuses to be.
     pub async fn with(cluster: &Cluster, arguments: &[(&str, Json)]) -> Self {
-        let provider = registry::provider();
+        let offer = registry::command_line();
+        let provider = &offer.provider;
         let mut block = json!({
             "endpoint": cluster.variable("PROXMOX_VE_ENDPOINT"),
             "api_token": cluster.variable("PROXMOX_VE_API_TOKEN"),
@@ -73,24 +75,32 @@ impl Core {
             block[*name] = value.clone();
         }
         let block = Value::from_json(&block, &provider.schema().ty()).expect("the provider block has these arguments");
-        let core = Self { provider, block, has_applied: AtomicBool::new(false) };
+        let core = Self { offer, block, has_applied: AtomicBool::new(false) };
         core.begin().await;
         core
     }
 
     /// Core starts a process for each of its walks; one that is used again is configured anew, and begins with that.
     async fn begin(&self) {
-        let diagnostics = self.provider.configure(&self.block).await;
+        let diagnostics = self.offer.provider.configure(&self.block).await;
         assert!(!diagnostics.has_error(), "{diagnostics:?}");
+    }
+
+    /// An action of Terraform, or an operation of the command line.
+    ///
+    /// # Panics
+    /// There is no such operation.
+    pub fn operation(&self, name: &str) -> BoundAction<'_> {
+        self.offer.operation(name).expect("an operation of that name")
     }
 
     /// The provider, for what core asks besides.
     pub fn provider(&self) -> &Provider {
-        &self.provider
+        &self.offer.provider
     }
 
     pub fn stop(&self) {
-        self.provider.stop();
+        self.offer.provider.stop();
     }
 
     /// Invokes an action, whatever its plan finds.
@@ -98,7 +108,7 @@ impl Core {
     /// # Panics
     /// The provider does not have it, or refuses the configuration.
     pub async fn invoke(&self, action: &str, config: &Json) -> Invoked {
-        let action = self.provider.action(action).unwrap_or_else(|_| panic!("{action}"));
+        let action = self.offer.provider.action(action).unwrap_or_else(|_| panic!("{action}"));
         let config = Value::from_json(config, &action.schema().ty()).expect("the action has these arguments");
         let problems = action.validate_config(&config);
         assert!(!problems.has_error(), "{problems:?}");
@@ -171,7 +181,7 @@ impl Core {
     }
 
     fn resource(&self, kind: &str) -> BoundResource<'_> {
-        self.provider.resource(kind).expect("the type exists")
+        self.offer.provider.resource(kind).expect("the type exists")
     }
 
     /// What a plan of an object says: from `prior` (null: it is created) to `config`, of which parts may be unknown (null: it

@@ -87,8 +87,8 @@ fn actions(session: &Arc<Session>) -> Vec<Box<dyn Action>> {
 }
 
 /// Operations that are no actions of Terraform: each has a line in [`crate::command_line::COMMANDS`], as the actions have.
-fn procedures(_session: &Arc<Session>) -> Vec<Box<dyn Action>> {
-    Vec::new()
+fn procedures(session: &Arc<Session>) -> Vec<Box<dyn Action>> {
+    vec![action::<nouns::action::ClusterRoll>(session)]
 }
 
 #[cfg(test)]

@@ -25,6 +25,7 @@ pub const COMMANDS: &[Entry] = &[
     entry(&["evacuate"], "pve_node_evacuate", "pve1 --shutdown vm:110"),
     entry(&["reboot"], "pve_node_reboot", "pve1"),
     entry(&["restore"], "pve_node_restore", "pve1"),
+    entry(&["roll"], "roll", "--run 'apt-get -y dist-upgrade'"),
     entry(&["wake"], "pve_node_wake", "pve4"),
     entry(&["disarm"], "pve_ha_disarm", "freeze --for 30m"),
     entry(&["arm"], "pve_ha_arm", ""),

@@ -47,9 +47,12 @@ impl<'a> Report<'a> {
     }
 
     /// What a dry run has found.
-    pub(super) fn planned(&self, steps: &[String]) {
+    pub(super) fn planned(&self, steps: &[String], details: Option<&Json>) {
         if let Form::Json = self.form {
-            return self.steps(steps);
+            return self.json(|| match details {
+                Some(details) => json!({"type": "plan", "steps": steps, "details": details}),
+                None => json!({"type": "plan", "steps": steps}),
+            });
         }
         self.close();
         let text = if steps.is_empty() { "Nothing to do.".to_owned() } else { format!("This would:\n{}", list(steps)) };

@@ -106,7 +106,7 @@ impl Run<'_> {
         if is_refused {
             return End::Ran(Ending::Refused);
         }
-        self.report.planned(&prospect.steps);
+        self.report.planned(&prospect.steps, prospect.details.as_ref());
         End::Planned
     }
 }

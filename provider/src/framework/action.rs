@@ -20,6 +20,8 @@ pub trait Progress: Send + Sync {
 pub struct Prospect {
     /// What it would do, a sentence each. Empty where nothing is left to do.
     pub steps: Vec<String>,
+    /// The same for programs, where there is more to it than sentences.
+    pub details: Option<serde_json::Value>,
     /// What it would refuse because an object does not exist: in a plan, another object of the same run may be that.
     pub missing: Diagnostics,
     /// What it would refuse whatever else the run does (errors), and what else there is to say (warnings).

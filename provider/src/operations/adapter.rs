@@ -93,6 +93,7 @@ impl<O: Operation> Action for Adapter<O> {
                     let (missing, refused): (Vec<_>, Vec<_>) =
                         outlook.refusals.into_iter().partition(|failure| failure.cause == Cause::Absent);
                     Prospect {
+                        details: O::details(&outlook.found),
                         steps: outlook.steps,
                         missing: missing.into_iter().map(Self::refused).collect(),
                         diagnostics: refused.into_iter().map(Self::refused).collect(),

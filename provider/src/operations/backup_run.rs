@@ -166,7 +166,7 @@ async fn report(run: &Run<'_>, task: &Task, guests: &BTreeSet<u64>, exit: &Exit)
             (Some(Fate::Finished), _) => run.say(format!("{vmid}: backed up.")),
             (Some(Fate::Failed(text)), _) => failures.push(format!("- {vmid}: {text}")),
             (None, Exit::Ok | Exit::Warnings(_)) => {
-                failures.push(format!("- {vmid}: the log of {} does not have it", task.upid()))
+                failures.push(format!("- {vmid}: the log of {} does not have it", task.upid()));
             }
             (None, Exit::Failed(text)) => failures.push(format!("- {vmid}: {text}")),
         }

@@ -31,14 +31,33 @@ const AT_ONCE: usize = 8;
 pub(super) const WORKERS: i64 = 2;
 
 /// What leaves the node, and how.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Evacuation {
     /// Whether the HA manager has anything to do with it.
     uses_ha: bool,
     is_in_maintenance: bool,
     jobs: Vec<Job>,
-    /// How many guests may still run there.
+    /// The guests that may still run there.
     left: BTreeSet<String>,
+}
+
+impl Evacuation {
+    /// Where each guest that is no HA resource moves.
+    pub(super) fn moves(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.jobs.iter().filter_map(|job| match job {
+            Job::Move(step) => Some((step.guest.sid.as_str(), step.to.as_str())),
+            Job::ShutDown(_) | Job::Start(_) => None,
+        })
+    }
+
+    /// The guests that do not run while the node is rebooted.
+    pub(super) fn stopped(&self) -> impl Iterator<Item = &str> {
+        let shut_down = self.jobs.iter().filter_map(|job| match job {
+            Job::ShutDown(guest) => Some(guest.sid.as_str()),
+            Job::Move(_) | Job::Start(_) => None,
+        });
+        shut_down.chain(self.left.iter().map(String::as_str))
+    }
 }
 
 impl Operation for NodeEvacuate {
@@ -52,7 +71,7 @@ impl Operation for NodeEvacuate {
 
     async fn act(&self, run: &Run<'_>, found: Evacuation) -> Result<(), Failure> {
         let node = self.node.as_str();
-        let Evacuation { uses_ha, is_in_maintenance, jobs, left } = found;
+        let Evacuation { uses_ha, is_in_maintenance, jobs, left, .. } = found;
         if uses_ha && !is_in_maintenance {
             node_maintenance::begin(&run.op, node).await?;
             run.say(format!("{node}: it is in maintenance; HA resources leave it."));

@@ -94,6 +94,19 @@ pub(super) async fn warn_of_versions(run: &Run<'_>) {
     }
 }
 
+/// Warns of replication jobs of a node whose last run has failed: they may need a node that was away.
+pub(super) async fn warn_of_replication(run: &Run<'_>, node: &str) {
+    let at = path(["nodes", node, "replication"]);
+    let Ok(jobs) = run.client().get::<Vec<Json>>(&at, &run.call()).await else { return };
+    for job in jobs.iter().filter(|job| job["fail_count"].as_i64().unwrap_or(0) > 0) {
+        let (id, error) = (job["id"].as_str().unwrap_or_default(), job["error"].as_str().unwrap_or("unknown"));
+        run.cx.warn(
+            "A replication job fails",
+            format!("{id}: its last run on {node} has failed. Proxmox repeats it by itself.\nPVE: {error}"),
+        );
+    }
+}
+
 /// Waits until `node` has booted after `before`, and nothing keeps it from being in service.
 ///
 /// # Errors

@@ -19,6 +19,7 @@ mod reboot;
 mod record;
 mod replicate;
 mod restore;
+mod roll;
 mod spread;
 mod survey;
 mod tasks;
@@ -29,6 +30,7 @@ use std::ops::Deref;
 use std::time::Duration;
 
 use pve_schemas::noun::Noun;
+use serde_json::Value as Json;
 
 use crate::framework::{Failure, Progress};
 use crate::resources::OpContext;
@@ -42,6 +44,11 @@ pub trait Operation: Noun {
 
     /// How long the operation may take if its `timeout` does not say.
     const TIMEOUT: Duration = Duration::from_mins(30);
+
+    /// What the look has found, for programs, where there is more to it than sentences.
+    fn details(_found: &Self::Found) -> Option<Json> {
+        None
+    }
 
     /// For how long it is asked to last, beside its timeout.
     fn lasts(&self) -> Duration {

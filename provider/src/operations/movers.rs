@@ -149,7 +149,7 @@ impl Outcome {
     /// The failure of the whole operation on `object`, where not all was done. `next` says what to do.
     pub(super) fn failure(&self, object: &str, next: &str) -> Option<Failure> {
         use crate::framework::Cause;
-        let failed = self.failed.iter().map(|(_, failure)| format!("- {}", failure.detail.replace('\n', "\n  ")));
+        let failed = self.failed.values().map(|failure| format!("- {}", failure.detail.replace('\n', "\n  ")));
         let mut lines: Vec<String> = failed.collect();
         lines.extend(
             self.under_way.iter().map(|(sid, task)| format!("- {sid}: {} is under way and continues.", task.upid())),

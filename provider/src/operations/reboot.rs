@@ -69,6 +69,7 @@ impl Operation for NodeReboot {
             .await
             .map_err(|failure| Failure { cause: Cause::Ambiguous, ..failure })?;
         health::warn_of_versions(run).await;
+        health::warn_of_replication(run, node).await;
         Ok(())
     }
 }

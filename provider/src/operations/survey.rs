@@ -24,6 +24,18 @@ impl Survey {
     /// # Errors
     /// What the requests meet that nothing can be said without.
     pub(super) async fn read(run: &Run<'_>, title: &'static str) -> Result<Self, Failure> {
+        Self::of(run, title, false).await
+    }
+
+    /// The same with the disks of the HA resources, each of which costs a request.
+    ///
+    /// # Errors
+    /// As [`Survey::read`].
+    pub(super) async fn with_disks(run: &Run<'_>, title: &'static str) -> Result<Self, Failure> {
+        Self::of(run, title, true).await
+    }
+
+    async fn of(run: &Run<'_>, title: &'static str, disks: bool) -> Result<Self, Failure> {
         // What another read of this process has seen is too old: guests move, and nodes go down.
         run.client().forget_lists();
         let mut elements = Vec::new();
@@ -40,7 +52,9 @@ impl Survey {
             elements: Mutex::new(&mut elements),
             element: Type::Object(Vec::new()),
         };
-        let answers = live::without_disks(&reader, &Plans::default()).await?;
+        let plans = Plans::default();
+        let answers =
+            if disks { live::read(&reader, &plans).await? } else { live::without_disks(&reader, &plans).await? };
         Ok(Self { live: answers.live })
     }
 

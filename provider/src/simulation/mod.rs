@@ -148,6 +148,13 @@ pub fn departures(live: &SimulatedCluster, node: &str) -> Departures {
     departures
 }
 
+/// Where the services are once the HA manager has done what it would do anyway, such as after the end of a maintenance.
+pub fn converged(live: &SimulatedCluster) -> BTreeMap<String, String> {
+    let config = Arc::new(live.config.config(live.mode, &live.crs));
+    let forecast = forecast(live, &config, &status::of(live));
+    forecast.now().map(|now| (now.sid().to_string(), now.node.to_string())).collect()
+}
+
 /// Whether a service in this state keeps its node from being empty.
 fn is_active(state: State) -> bool {
     !matches!(state, State::Stopped | State::Freeze | State::Error)

@@ -1,6 +1,7 @@
 //! The arguments of the actions: what is done once, beside the life of any resource.
 
 mod backup_run;
+mod cluster_roll;
 mod guest_migrate;
 mod ha_arm;
 mod ha_disarm;
@@ -14,6 +15,7 @@ mod notification_test;
 mod replication_run;
 
 pub use backup_run::BackupRun;
+pub use cluster_roll::{ClusterRoll, RebootPolicy};
 pub use guest_migrate::GuestMigrate;
 pub use ha_arm::HaArm;
 pub use ha_disarm::{DisarmMode, HaDisarm};

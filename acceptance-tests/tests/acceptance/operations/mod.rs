@@ -6,6 +6,7 @@ mod evacuate;
 mod moves;
 mod reboot;
 mod replicate;
+mod roll;
 
 use std::sync::{Arc, Mutex};
 
@@ -56,7 +57,7 @@ impl Scene {
     }
 
     fn config(&self, action: &str, config: &Json) -> Value {
-        let action = self.core.provider().action(action).unwrap();
+        let action = self.core.operation(action);
         let value = Value::from_json(config, &action.schema().ty()).unwrap();
         let wrong = action.validate_config(&value);
         assert!(!wrong.has_error(), "{wrong:?}");
@@ -66,7 +67,7 @@ impl Scene {
     /// What the action would do, and what it would refuse.
     fn plan(&self, action: &str, config: &Json) -> (Vec<String>, Vec<String>) {
         let config = self.config(action, config);
-        let prospect = runtime::block_on(self.core.provider().action(action).unwrap().plan(&config));
+        let prospect = runtime::block_on(self.core.operation(action).plan(&config));
         let mut refusals = texts(&prospect.diagnostics, Severity::Error);
         refusals.extend(texts(&prospect.missing, Severity::Error));
         (prospect.steps, refusals)
@@ -75,7 +76,7 @@ impl Scene {
     fn invoke(&self, action: &str, config: &Json) -> Told {
         let config = self.config(action, config);
         let heard = Heard::default();
-        let invoked = runtime::block_on(self.core.provider().action(action).unwrap().invoke(&config, &heard));
+        let invoked = runtime::block_on(self.core.operation(action).invoke(&config, &heard));
         Told {
             ending: invoked.ending,
             messages: heard.0.into_inner().unwrap(),

@@ -27,7 +27,7 @@ impl Rpc for Request {
 }
 
 fn shown(prospect: Prospect) -> Diagnostics {
-    let Prospect { steps, missing, mut diagnostics } = prospect;
+    let Prospect { steps, missing, mut diagnostics, .. } = prospect;
     for mut absent in missing {
         absent.severity = Severity::Warning;
         absent.detail += "\nThe apply fails unless it exists by then, such as an object that this plan creates first.";
