@@ -41,7 +41,7 @@ async fn ha(run: &Run<'_>, node: &str) -> Result<Vec<String>, Failure> {
     for (sid, service) in status["service_status"].as_object().into_iter().flatten() {
         let state = service["state"].as_str().unwrap_or("unknown");
         let is_at_rest = matches!(state, "started" | "stopped") && service["cmd"].is_null();
-        // One that was in the error state before is none of this roll's doing, and leaves the others protected.
+        // One in the error state stays there until a person acts; the plan of the next evacuation has it.
         if !is_at_rest && state != "error" {
             problems.push(format!("{sid} is {state}"));
         }

@@ -124,8 +124,9 @@ pub(super) async fn prove(
     journal: &Journal,
 ) -> Result<(Proof, Vec<Failure>), Failure> {
     let online = survey.live.nodes.iter().filter(|fact| fact.online).map(|fact| fact.name.clone());
-    let wanted = |name: &String| roll.nodes.as_ref().is_none_or(|nodes| nodes.iter().any(|one| one.as_str() == name));
-    let fresh: Vec<String> = online.filter(wanted).filter(|node| !journal.nodes.contains_key(node)).collect();
+    let is_selected =
+        |name: &String| roll.nodes.as_ref().is_none_or(|nodes| nodes.iter().any(|one| one.as_str() == name));
+    let fresh: Vec<String> = online.filter(is_selected).filter(|node| !journal.nodes.contains_key(node)).collect();
     let mut model = Model::new(survey.live.clone());
     let (mut refusals, mut evacuations) = (Vec::new(), BTreeMap::new());
     let pending = journal.order.iter().filter(|node| journal.phase(node) == Phase::Pending).cloned();
