@@ -16,6 +16,8 @@ pub const CREATED: u32 = 109;
 pub const AVOIDS: &str = "9.2.6";
 /// The rule that a person adds to the configuration when Proxmox has nodes to avoid.
 pub const OFF: &str = "pve_ha_node_affinity_rule.off";
+/// The rule that leaves its members to others, and the HA resource that is in it from the beginning.
+pub const SHARED: (&str, &str) = ("pve_ha_node_affinity_rule.shared", "pve_ha_resource.web2");
 /// The node whose maintenance is managed, and the address of that.
 pub const MAINTAINED: (&str, &str) = ("pve4", "pve_node_maintenance.pve4");
 /// A container; all other guests are virtual machines.
@@ -139,6 +141,13 @@ pub fn configured(generation: Generation) -> Topology {
             topology.0.insert(format!("pve_ha_resource_affinity_rule.{name}"), object(rule));
         }
     }
+    if generation == Generation::Nine {
+        let rule = json!({
+            "name": "shared", "nodes": {"pve1": 2, "pve2": 1}, "strict": false, "disabled": true, "comment": "as designed",
+        });
+        topology.0.insert(SHARED.0.to_owned(), object(rule));
+        topology.0.insert("pve_ha_rule_member.app".to_owned(), object(json!({"rule": "shared", "resource": "vm:103"})));
+    }
     for (name, guest, number, target) in
         [("db", 102, 0, "pve2"), ("mail", 105, 0, "pve4"), ("mail_far", 105, 1, "pve1"), ("mortal", MORTAL, 0, "pve4")]
     {
@@ -260,7 +269,12 @@ pub fn text(configured: &Topology, is_rewritten: bool, limit: impl Fn(&str) -> S
     let mut resources = Map::new();
     for (address, attributes) in &configured.0 {
         let mut block: Map<String, Json> = attributes.clone().into_iter().collect();
-        refer(configured, &mut block);
+        if address == SHARED.0 {
+            block.insert("resources".to_owned(), json!([format!("${{{}.sid}}", SHARED.1)]));
+            block.insert("lifecycle".to_owned(), json!({"ignore_changes": ["resources"]}));
+        } else {
+            refer(configured, &mut block);
+        }
         more(kind(address), &mut block, &limit(address));
         let of_kind = resources.entry(kind(address)).or_insert_with(|| json!({}));
         of_kind[name(address)] = Json::Object(block);
@@ -283,6 +297,10 @@ fn refer(configured: &Topology, block: &mut Map<String, Json>) {
                 *sid = json!(format!("${{{address}.sid}}"));
             }
         }
+    }
+    if let Some(address) = block.get("resource").and_then(Json::as_str).and_then(|sid| configured.resource(sid)) {
+        block.insert("resource".to_owned(), json!(format!("${{{address}.sid}}")));
+        block.insert("rule".to_owned(), json!(format!("${{{}.name}}", SHARED.0)));
     }
     if let Some(targets) = block.get_mut("targets") {
         *targets = json!(["${pve_notification_webhook.on_call.name}"]);
@@ -312,8 +330,11 @@ mod tests {
     fn the_rewritten_configuration_is_that_of_a_cluster_that_began_with_rules() {
         let rewritten = rewritten(&configured(Generation::Eight));
         let mut nine = configured(Generation::Nine);
-        // PVE 8 has nothing that could become rules between resources, and no load balancer.
-        nine.0.retain(|address, _| kind(address) != "pve_ha_resource_affinity_rule");
+        // PVE 8 has nothing that could become rules between resources or be shared, and no load balancer.
+        let is_new = |address: &str| {
+            address == SHARED.0 || ["pve_ha_resource_affinity_rule", "pve_ha_rule_member"].contains(&kind(address))
+        };
+        nine.0.retain(|address, _| !is_new(address));
         nine.set("pve_datacenter_options.this", "crs", &scheduler(false));
         nine.set("pve_ha_resource.app", "auto_rebalance", &json!(true));
         assert_eq!(rewritten, nine);

@@ -3,7 +3,7 @@
 use fastrand::Rng;
 use serde_json::{Value as Json, json};
 
-use super::catalogue::{self, AVOIDS, CREATED, GROUPS, Generation, MAINTAINED, MORTAL, NODES, OFF};
+use super::catalogue::{self, AVOIDS, CREATED, GROUPS, Generation, MAINTAINED, MORTAL, NODES, OFF, SHARED};
 use super::event::{Cut, Event, Foreign};
 use super::oracle::Oracle;
 use super::stage::Stage;
@@ -147,7 +147,9 @@ impl Dice {
     }
 
     fn delete(&mut self, oracle: &Oracle) -> Option<Event> {
-        let is_removable = |address: &str| !matches!(kind(address), "pve_ha_group" | "pve_datacenter_options");
+        // Without its first member, and before the others join again, the shared rule would be gone.
+        let is_removable =
+            |address: &str| !matches!(kind(address), "pve_ha_group" | "pve_datacenter_options") && address != SHARED.1;
         self.any(oracle, is_removable).map(|(address, _)| Event::Deleted(address))
     }
 
@@ -186,6 +188,7 @@ impl Dice {
                 ("affinity", vec![json!("negative"), json!("positive")]),
                 ("nodes", vec![json!({"pve4": 0}), json!({"pve3": 0, "pve4": 0})]),
             ],
+            "pve_ha_node_affinity_rule" if address == SHARED.0 => vec![comments()],
             "pve_ha_node_affinity_rule" => vec![comments(), nodes(object), disabled()],
             "pve_ha_resource_affinity_rule" => vec![comments(), disabled()],
             "pve_replication_job" => vec![

@@ -44,6 +44,13 @@ pub fn delete(stage: &Stage, address: &str, object: &Attributes) -> bool {
         "pve_ha_node_affinity_rule" | "pve_ha_resource_affinity_rule" => {
             stage.call("DELETE", &format!("/cluster/ha/rules/{}", text("name")), &[])
         }
+        "pve_ha_rule_member" => {
+            let path = format!("/cluster/ha/rules/{}", text("rule"));
+            let rule = stage.cluster.api.find(&path).unwrap_or_default();
+            let sids = rule["resources"].as_str().unwrap_or_default().split(',');
+            let left: Vec<&str> = sids.filter(|sid| *sid != text("resource")).collect();
+            stage.call("PUT", &path, &[("type", "node-affinity"), ("resources", &left.join(","))])
+        }
         "pve_replication_job" => {
             stage.call("DELETE", &format!("/cluster/replication/{}", job(object)), &[("force", "1")])
         }

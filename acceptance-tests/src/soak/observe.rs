@@ -31,6 +31,12 @@ pub fn inventory(cluster: &Cluster) -> BTreeMap<String, Json> {
     // What is being removed is as good as gone.
     lists.jobs.retain(|_, job| job["remove_job"].is_null());
     let mut all = BTreeMap::new();
+    if let Some(shared) = lists.rules.get_mut("shared") {
+        for sid in sids(shared) {
+            all.insert(format!("member shared/{sid}"), Json::Null);
+        }
+        shared["resources"].take();
+    }
     for (what, list) in [
         ("HA resource", &lists.resources),
         ("HA group", &lists.groups),
@@ -80,6 +86,7 @@ pub fn names(address: &str, attributes: &Attributes) -> Vec<String> {
         "pve_ha_resource" => vec![format!("HA resource {}", text("sid"))],
         "pve_ha_group" => vec![format!("HA group {}", text("name"))],
         "pve_ha_node_affinity_rule" | "pve_ha_resource_affinity_rule" => vec![format!("HA rule {}", text("name"))],
+        "pve_ha_rule_member" => vec![format!("member {}/{}", text("rule"), text("resource"))],
         "pve_replication_job" => {
             vec![format!("replication job {}-{}", attributes["guest"], attributes["job_number"])]
         }
@@ -170,6 +177,10 @@ impl Lists {
             "pve_ha_resource" => self.resources.get(text("sid")).map(resource),
             "pve_ha_group" => self.groups.get(text("name")).map(group),
             "pve_ha_node_affinity_rule" | "pve_ha_resource_affinity_rule" => self.rules.get(text("name")).map(rule),
+            "pve_ha_rule_member" => {
+                let rule = self.rules.get(text("rule"))?;
+                sids(rule).contains(&text("resource").to_owned()).then(|| configured.clone())
+            }
             "pve_replication_job" => {
                 let id = format!("{}-{}", configured["guest"], configured["job_number"]);
                 let entry = self.jobs.get(&id).filter(|entry| entry["remove_job"].is_null());
@@ -249,9 +260,15 @@ fn group(entry: &Json) -> Attributes {
     ])
 }
 
-fn rule(entry: &Json) -> Attributes {
-    let mut sids: Vec<&str> = entry["resources"].as_str().unwrap_or_default().split(',').collect();
+/// The HA resources of a rule.
+fn sids(rule: &Json) -> Vec<String> {
+    let mut sids: Vec<String> = rule["resources"].as_str().unwrap_or_default().split(',').map(str::to_owned).collect();
     sids.sort_unstable();
+    sids
+}
+
+fn rule(entry: &Json) -> Attributes {
+    let sids = sids(entry);
     Attributes::from([
         ("name".to_owned(), entry["rule"].clone()),
         ("resources".to_owned(), json!(sids)),

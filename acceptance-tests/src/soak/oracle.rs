@@ -146,7 +146,13 @@ impl Oracle {
         let sid = self.actual.0.get(address).and_then(|object| object.get("sid")?.as_str().map(str::to_owned));
         match sid {
             Some(sid) => self.forget(&sid),
-            None => drop(self.actual.0.remove(address)),
+            None => {
+                let name = self.actual.0.remove(address).and_then(|mut object| object.remove("name"));
+                // A rule takes its members along.
+                if let Some(name) = name.filter(|_| kind(address) == "pve_ha_node_affinity_rule") {
+                    self.actual.0.retain(|_, object| object.get("rule") != Some(&name));
+                }
+            }
         }
     }
 
@@ -161,7 +167,8 @@ impl Oracle {
                     sids.retain(|other| other != sid);
                 }
             }
-            topology.0.retain(|_, attributes| !is_empty(attributes));
+            let is_member = |attributes: &Attributes| attributes.get("resource") == Some(&json!(sid));
+            topology.0.retain(|_, attributes| !is_empty(attributes) && !is_member(attributes));
         }
     }
 

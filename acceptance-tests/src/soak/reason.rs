@@ -93,6 +93,9 @@ fn is_about(object: &Attributes, sid: &str) -> bool {
     if let Some(own) = object.get("sid") {
         return own == sid;
     }
+    if let Some(own) = object.get("resource") {
+        return own == sid;
+    }
     if let Some(own) = object.get("guest") {
         return guest.is_some_and(|guest| *own == json!(guest));
     }

@@ -13,16 +13,12 @@ impl Source for NotificationTargets {
     type Arguments = NoArguments;
 
     async fn read(reader: &Reader<'_>, _: NoArguments) -> Result<Self, Failure> {
-        let get = |path: &'static str| async move {
-            let answer = reader.client.get::<Json>(path, &reader.call).await;
-            answer.map_err(|error| reader.failed(&error))
-        };
         let (targets, matchers, nodes, replication_jobs, backup_jobs) = tokio::try_join!(
-            get("/cluster/notifications/targets"),
-            get("/cluster/notifications/matchers"),
+            reader.list(Collection::NotificationTargets),
+            reader.list(Collection::NotificationMatchers),
             reader.list(Collection::Nodes),
             reader.list(Collection::ReplicationJobs),
-            get("/cluster/backup"),
+            reader.list(Collection::BackupJobs),
         )?;
         let names = |list: &Json, key: &str| {
             list.as_array().into_iter().flatten().filter_map(|row| Entry(row).text(key)).collect()

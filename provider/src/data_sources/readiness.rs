@@ -19,7 +19,7 @@ use super::live::{self, Answers};
 use super::readiness_shell;
 use super::replication_jobs::now;
 use super::simulated::{refused, simulate};
-use crate::client::{Call, Error, ErrorKind, Params, path};
+use crate::client::{Call, Collection, Error, ErrorKind, Params, path};
 use crate::framework::Failure;
 use crate::readiness::{Alerts, Backups, Demands, Facts, Task, checks};
 use crate::simulation::HaConfig;
@@ -66,9 +66,9 @@ async fn gather(
     let online: Vec<&str> = live.nodes.iter().filter(|node| node.online).map(|node| node.name.as_str()).collect();
     let (nodes, backups, targets, matchers, shell) = tokio::join!(
         join_all(online.iter().map(|node| NodeAnswers::ask(reader, node, now))),
-        list(reader, "/cluster/backup"),
-        list(reader, "/cluster/notifications/targets"),
-        list(reader, "/cluster/notifications/matchers"),
+        list(reader, Collection::BackupJobs),
+        list(reader, Collection::NotificationTargets),
+        list(reader, Collection::NotificationMatchers),
         readiness_shell::ask(reader, &online, &options),
     );
     let planned = live.config.clone().with(&arguments.plans, live.mode).map_err(refused)?;
@@ -168,9 +168,10 @@ fn is_silence(error: &Error) -> bool {
 }
 
 /// A list that the user may not be allowed to read, or that this release does not have.
-async fn list(reader: &Reader<'_>, path: &str) -> Result<Option<Vec<Json>>, Failure> {
-    match reader.client.get::<Option<Vec<Json>>>(path, &reader.call).await {
-        Ok(list) => Ok(Some(list.unwrap_or_default())),
+async fn list(reader: &Reader<'_>, collection: Collection) -> Result<Option<Vec<Json>>, Failure> {
+    let listing = reader.client.list(collection, &reader.call).await;
+    match listing.and_then(|listing| listing.all()) {
+        Ok(entries) => Ok(Some(entries)),
         Err(error) if error.kind() == ErrorKind::Stopped => Err(reader.failed(&error)),
         Err(_) => Ok(None),
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
+use pve_schemas::notification::routing::Route;
 use pve_schemas::noun::{Partial, Partly};
 use pve_schemas::replication_job::is_being_removed;
 use pve_schemas::rest::{Parsed, Rest};
@@ -18,7 +19,7 @@ use tokio::sync::OnceCell;
 
 use super::needs::Needs;
 use super::object_index::{ObjectIndex, id};
-use super::objects::{CheckedBackup, CheckedTarget, Object};
+use super::objects::{CheckedBackup, CheckedMatcher, CheckedTarget, Object};
 use crate::call::Call;
 use crate::client::{Client, Collection, Permissions, Version, Who, wire};
 use crate::simulation::live::Storage;
@@ -309,7 +310,13 @@ async fn alerts(client: &Client, call: &Call) -> Option<ObjectIndex> {
         let name = entry.text("name").map(|name| name.as_str().into());
         Some(Object::Target(CheckedTarget { name, is_on: Some(!entry.flag("disable").unwrap_or(false)) }))
     });
-    let matchers = matchers?.into_iter().map(|entry| understood::<NotificationMatcher>(&entry).map(recorded));
+    let matchers = matchers?.into_iter().map(|entry| {
+        let matcher = understood::<NotificationMatcher>(&entry)?;
+        Some(Object::Matcher(CheckedMatcher {
+            name: Some(matcher.name.as_str().into()),
+            route: Route::parse(&entry).ok(),
+        }))
+    });
     Some(index(targets.chain(matchers).collect::<Option<Vec<_>>>()?.into_iter()))
 }
 
