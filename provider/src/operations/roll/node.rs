@@ -151,7 +151,7 @@ async fn restore(roll: &ClusterRoll, run: &Run<'_>, node: &str) -> Result<(), Fa
     if !steps.is_empty() {
         restore.act(run, found).await?;
     }
-    health::warn_of_replication(run, node.as_ref()).await;
+    health::warn_of_replication(run, node).await;
     Ok(())
 }
 
