@@ -31,6 +31,13 @@ enum State {
     Disarmed,
 }
 
+impl State {
+    /// What leads to it.
+    fn way(self) -> &'static str {
+        if self == Self::Armed { "arming" } else { "disarming" }
+    }
+}
+
 /// What `/cluster/ha/status/current` says of it.
 struct Status {
     state: State,
@@ -166,7 +173,11 @@ async fn reach(run: &Run<'_>, goal: State, call: &Call) -> Result<(), Failure> {
     let mut looks = call.looks(what);
     let mut said = Vec::new();
     loop {
-        let status = Status::read(run, call).await.map_err(|failure| Failure { cause: Cause::Ambiguous, ..failure })?;
+        let status = match Status::read(run, call).await {
+            Ok(status) => status,
+            Err(_) if call.is_over() => return Err(under_way(HA, goal.way())),
+            Err(failure) => return Err(Failure { cause: Cause::Ambiguous, ..failure }),
+        };
         if status.state == goal {
             return Ok(());
         }
@@ -175,8 +186,7 @@ async fn reach(run: &Run<'_>, goal: State, call: &Call) -> Result<(), Failure> {
             said = status.busy;
         }
         if !looks.pause(run.pace()).await {
-            let what = if goal == State::Armed { "arming" } else { "disarming" };
-            return Err(under_way(HA, what));
+            return Err(under_way(HA, goal.way()));
         }
     }
 }

@@ -143,7 +143,8 @@ impl Operation for BackupRun {
             under_watch = left;
             if !under_watch.is_empty() && !looks.pause(run.pace()).await {
                 let tasks: Vec<&str> = under_watch.iter().map(|(_, task, _)| task.upid()).collect();
-                let failure = tasks::under_way(id, &tasks.join(", "));
+                let next = "A second run waits for what is under way then, and backs up all others again.";
+                let failure = tasks::continues(id, &tasks.join(", "), next);
                 let others = failures.iter().map(|line| format!("\n{line}")).collect::<String>();
                 return Err(Failure { detail: failure.detail.clone() + &others, ..failure });
             }

@@ -54,12 +54,26 @@ impl Operation for NodeEvacuate {
         let node = self.node.as_str();
         let Evacuation { uses_ha, is_in_maintenance, jobs, left } = found;
         if uses_ha && !is_in_maintenance {
-            run.begun_by(node_maintenance::begin(&run.op, node).await)?;
-            yield_to_another(self, run).await?;
+            let begun = run.begun_by(node_maintenance::begin(&run.op, node).await);
+            begun.map_err(|failure| requested(node, failure))?;
+            yield_to_another(self, run).await.map_err(|failure| requested(node, failure))?;
             run.say(format!("{node}: it is in maintenance; HA resources leave it."));
         }
         empty(self, run, uses_ha, jobs, &left).await
     }
+}
+
+/// A failure after which maintenance continues, or may begin.
+fn requested(node: &str, failure: Failure) -> Failure {
+    if failure.cause != Cause::Ambiguous {
+        return failure;
+    }
+    let text = format!(
+        "{node}: its maintenance was requested, and may begin. Run the evacuation again, or undo it with \
+         `pve_node_restore`.\n{}",
+        failure.detail
+    );
+    Failure { cause: Cause::Ambiguous, detail: text, ..failure }
 }
 
 /// Ends the maintenance that has just begun if that of another node has begun since the look: of two evacuations at the same
@@ -70,7 +84,7 @@ async fn yield_to_another(evacuate: &NodeEvacuate, run: &Run<'_>) -> Result<(), 
         .client()
         .get(Collection::HaManagerStatus.path(), &run.call())
         .await
-        .map_err(|error| explain(node, &error))?;
+        .map_err(|error| Failure { cause: Cause::Ambiguous, ..explain(node, &error) })?;
     let manager = &answer["manager_status"];
     let others = manager["node_request"].as_object().into_iter().flatten().map(|(other, _)| other.as_str());
     let other = others.filter(|other| *other != node && !accepts(evacuate, other));
@@ -121,7 +135,7 @@ async fn empty(
     let (services, outcome) = tokio::join!(services, movers::carry_out(run, jobs, workers));
     let continues = if uses_ha { format!("The maintenance of {node} continues. ") } else { String::new() };
     let next = format!("{continues}Run the evacuation again, or undo it with `pve_node_restore`.");
-    if let Some(failure) = outcome.failure(node, &next) {
+    if let Some(failure) = outcome.failure(run, node, &next) {
         return Err(failure);
     }
     services.map_err(|failure| match failure.cause {

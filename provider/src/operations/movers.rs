@@ -173,8 +173,9 @@ async fn finish(run: &Run<'_>, outcome: &mut Outcome, job: &Job, task: &Task, ex
 
 impl Outcome {
     /// The failure of the whole operation on `object`, where not all was done. `next` says what to do.
-    pub(super) fn failure(&self, object: &str, next: &str) -> Option<Failure> {
+    pub(super) fn failure(&self, run: &Run<'_>, object: &str, next: &str) -> Option<Failure> {
         use crate::framework::Cause;
+        let is_over = run.call().is_over();
         let failed = self.failed.iter().map(|(_, failure)| format!("- {}", failure.detail.replace('\n', "\n  ")));
         let mut lines: Vec<String> = failed.collect();
         lines.extend(
@@ -186,7 +187,8 @@ impl Outcome {
         if lines.is_empty() {
             return None;
         }
-        if let Some(failure) = &self.lost_sight {
+        // An interrupt is no news.
+        if let Some(failure) = self.lost_sight.as_ref().filter(|_| !is_over) {
             lines.push(format!("- {}", failure.detail.replace('\n', "\n  ")));
         }
         let is_open = !self.under_way.is_empty()

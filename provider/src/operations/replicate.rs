@@ -82,6 +82,7 @@ impl Operation for ReplicationRun {
                         schedule(run, &mut looks, id, &node).await?;
                         continue;
                     }
+                    _ if run.call().is_over() => return Err(still_runs(id)),
                     _ => return Err(failure),
                 },
             };
@@ -96,14 +97,14 @@ impl Operation for ReplicationRun {
                 return Err(Failure::new(Cause::Stale, text).summarised("The replication failed"));
             }
             if !looks.pause(run.pace()).await {
-                return Err(continues(
-                    id,
-                    "the run",
-                    "See `pvesr status` on its source; a second run copies once more.",
-                ));
+                return Err(still_runs(id));
             }
         }
     }
+}
+
+fn still_runs(id: &str) -> Failure {
+    continues(id, "the run", "See `pvesr status` on its source; a second run copies once more.")
 }
 
 /// To schedule a job twice is to schedule it once: a lost response is no reason to give up.

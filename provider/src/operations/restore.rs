@@ -133,7 +133,7 @@ impl Operation for NodeRestore {
         let recorded =
             Record::edit(run, &grace, node, |record| record.guests.retain(|sid, _| !finished.contains(sid))).await;
         let next = "Run the restoration again for the others.";
-        outcome.failure(node, next).map_or(recorded, Err)
+        outcome.failure(run, node, next).map_or(recorded, Err)
     }
 }
 

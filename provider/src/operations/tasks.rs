@@ -162,7 +162,12 @@ impl NodeTasks {
     pub(super) async fn ended(&self, run: &Run<'_>, tasks: &[&Task]) -> Result<BTreeMap<Task, Exit>, Failure> {
         // One of them may be older than this run, which only waits for it then.
         let since = tasks.iter().filter_map(|task| task.started()).fold(self.since, i64::min);
-        let rows = self.list(run, since, &run.call()).await.map_err(|error| explain(&self.node, &error))?;
+        let rows = match self.list(run, since, &run.call()).await {
+            Ok(rows) => rows,
+            // Whoever looks then names the tasks, which continue.
+            Err(error) if matches!(error.kind(), ErrorKind::Stopped | ErrorKind::Expired) => Vec::new(),
+            Err(error) => return Err(explain(&self.node, &error)),
+        };
         let ended = rows.into_iter().filter(|row| tasks.contains(&&row.task));
         Ok(ended.filter_map(|row| Some((row.task, row.exit?))).collect())
     }
