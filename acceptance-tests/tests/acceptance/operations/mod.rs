@@ -4,6 +4,7 @@ mod arm;
 mod backup_run;
 mod evacuate;
 mod matrix;
+mod meanwhile;
 mod moves;
 mod reboot;
 mod replicate;
@@ -141,6 +142,10 @@ impl Scene {
     /// Where a guest is, and whether it runs.
     fn place(&self, vmid: u32) -> (String, bool) {
         self.world(|world| (world.guests[&vmid].node.clone(), world.guests[&vmid].is_running()))
+    }
+
+    fn has_ended(&self, task: &str) -> bool {
+        self.world(|world| world.tasks.find(task).is_none_or(|task| task.status.is_some()))
     }
 
     /// Starts a guest that is no HA resource.

@@ -41,8 +41,17 @@ fn case(name: &'static str, action: &'static str, config: Json) -> Case {
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = nine();
     let eight = cases.iter().filter(|case| {
-        ["VM", "container", "evacuation", "evacuation without HA", "restoration", "replication", "backup", "HA migration"]
-            .contains(&case.name)
+        [
+            "VM",
+            "container",
+            "evacuation",
+            "evacuation without HA",
+            "restoration",
+            "replication",
+            "backup",
+            "HA migration",
+        ]
+        .contains(&case.name)
     });
     let eight: Vec<Case> = eight.map(|case| Case { release: Release::V8, ..case.clone() }).collect();
     cases.extend(eight);
@@ -166,11 +175,18 @@ fn nine() -> Vec<Case> {
         },
         Case {
             build: |scene| {
-                let job = [("id", "nightly"), ("schedule", "02:00"), ("vmid", "100,101,103"), ("storage", "local"), ("enabled", "0")];
+                let job = [
+                    ("id", "nightly"),
+                    ("schedule", "02:00"),
+                    ("vmid", "100,101,103"),
+                    ("storage", "local"),
+                    ("enabled", "0"),
+                ];
                 scene.cluster.api.post("/cluster/backup", &job);
             },
             effect: |scene| {
-                let is_backup = |kind: &str, status: &Option<String>| kind == "vzdump" && status.as_deref() == Some("OK");
+                let is_backup =
+                    |kind: &str, status: &Option<String>| kind == "vzdump" && status.as_deref() == Some("OK");
                 let nodes = scene.world(|world| {
                     let done = world.tasks.iter().filter(|task| is_backup(&task.kind, &task.status));
                     done.map(|task| task.node.clone()).collect::<std::collections::BTreeSet<_>>()

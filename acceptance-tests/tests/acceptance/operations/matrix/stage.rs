@@ -20,12 +20,12 @@ pub(super) struct Stage {
     pub(super) scene: Scene,
     clock: Clock,
     /// The tasks, requests and commands of its preparation.
-    before: Before,
+    pub(super) before: Before,
 }
 
 #[derive(Default)]
-struct Before {
-    tasks: Vec<String>,
+pub(super) struct Before {
+    pub(super) tasks: Vec<String>,
     writes: u64,
     commands: usize,
 }
@@ -146,7 +146,11 @@ impl Stage {
 
     /// The tasks that were started more than once.
     pub(super) fn doubled(&self) -> Vec<String> {
-        self.tasks().into_iter().filter(|(_, count)| *count > 1).map(|(task, count)| format!("{task}: {count}")).collect()
+        self.tasks()
+            .into_iter()
+            .filter(|(_, count)| *count > 1)
+            .map(|(task, count)| format!("{task}: {count}"))
+            .collect()
     }
 
     pub(super) fn break_command(&self, kind: &str, skip: usize) {
