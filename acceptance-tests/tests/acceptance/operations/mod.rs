@@ -2,12 +2,14 @@
 
 mod arm;
 mod backup_run;
+mod binary;
 mod evacuate;
 mod matrix;
 mod meanwhile;
 mod moves;
 mod reboot;
 mod replicate;
+mod terraform;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};

@@ -239,7 +239,7 @@ fn disarm(scene: &Scene) {
     scene.until("HA is disarmed", || armed(scene) == "disarmed");
 }
 
-pub(super) fn armed(scene: &Scene) -> String {
+pub(in super::super) fn armed(scene: &Scene) -> String {
     let rows = scene.cluster.api.read("/cluster/ha/status/current");
     let row = rows.as_array().unwrap().iter().find(|row| row["type"] == "fencing").cloned().unwrap_or_default();
     match row["armed-state"].as_str() {

@@ -13,6 +13,7 @@ use acceptance_tests::promise;
 use serde_json::{Value as Json, json};
 use terraform_provider_pve::framework::Ending;
 
+pub(super) use self::cases::armed;
 use self::cases::{Case, cases};
 use self::stage::Stage;
 use super::{Heard, Told};
