@@ -1,5 +1,6 @@
 //! An operation as an action of the framework.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -44,7 +45,8 @@ impl<O: Operation> Adapter<O> {
         progress: &'a dyn Progress,
     ) -> Result<(O, Run<'a>, Outlook<O::Found>), Failure> {
         let operation: O = to_model(config).map_err(|problem| Failure::refused(problem.to_string()))?;
-        let run = Run { op: OpContext { configured: self.session.ready()?, cx }, progress };
+        let op = OpContext { configured: self.session.ready()?, cx };
+        let run = Run { op, progress, has_begun: AtomicBool::new(false) };
         let outlook = operation.look(&run).await?;
         Ok((operation, run, outlook))
     }
@@ -56,6 +58,17 @@ impl<O: Operation> Adapter<O> {
             failure.detail += &format!("\nThe {} needs {needs}.", O::TITLE);
         }
         Diagnostics::from(failure.into_error(format!("The {} failed", O::TITLE)))
+    }
+
+    /// The failure of `act`. What is refused after the first write, such as a read, does not undo that write.
+    fn after(run: &Run<'_>, failure: Failure) -> Failure {
+        let has_begun = run.has_begun.load(Ordering::Relaxed);
+        if !has_begun || failure.cause != Cause::Refused {
+            return failure;
+        }
+        let cause = if run.call().is_over() { Cause::Ambiguous } else { Cause::Stale };
+        let detail = format!("The {} has begun, and what was begun continues. Then:\n{}", O::TITLE, failure.detail);
+        Failure { cause, detail, ..failure }
     }
 
     fn refused(failure: Failure) -> Diagnostic {
@@ -124,7 +137,10 @@ impl<O: Operation> Action for Adapter<O> {
             }
             match operation.act(&run, outlook.found).await {
                 Ok(()) => Invoked { ending: Ending::Done, diagnostics: Diagnostics::new() },
-                Err(failure) => Invoked { ending: ending(failure.cause), diagnostics: Self::error(failure) },
+                Err(failure) => {
+                    let failure = Self::after(&run, failure);
+                    Invoked { ending: ending(failure.cause), diagnostics: Self::error(failure) }
+                }
             }
         })
     }

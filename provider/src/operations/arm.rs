@@ -31,6 +31,13 @@ enum State {
     Disarmed,
 }
 
+impl State {
+    /// What leads to it.
+    fn way(self) -> &'static str {
+        if self == Self::Armed { "arming" } else { "disarming" }
+    }
+}
+
 /// What `/cluster/ha/status/current` says of it.
 struct Status {
     state: State,
@@ -105,15 +112,24 @@ impl Operation for HaDisarm {
         let call = run.call();
         let mut params = Params::new();
         params.set("resource-mode", self.mode.as_str());
-        request(run, DISARM, &params, &call).await?;
-        run.say("The HA manager was asked to disarm HA.");
-        let disarmed = reach(run, State::Disarmed, &call).await;
+        let disarmed = match request(run, DISARM, &params, &call).await {
+            Ok(()) => {
+                run.say("The HA manager was asked to disarm HA.");
+                reach(run, State::Disarmed, &call).await
+            }
+            // The response is lost: it may be disarmed all the same.
+            Err(failure) if failure.cause == Cause::Ambiguous => Err(failure),
+            Err(failure) => return Err(failure),
+        };
         if disarmed.is_ok() {
             run.say("HA is disarmed: no watchdog is active.");
         }
         let Some(pause) = pause(self) else { return disarmed };
         if disarmed.is_ok() && call.bound(tokio::time::sleep(pause)).await.is_ok() {
-            return arm(run, &call).await;
+            let armed = arm(run, &call).await;
+            if armed.is_ok() || !call.is_over() {
+                return armed;
+            }
         }
         // Whatever ended the wait, the cluster must not stay without HA.
         run.say("Interrupted: HA is armed again at once.");
@@ -142,7 +158,10 @@ async fn request(run: &Run<'_>, path: &str, params: &Params, call: &Call) -> Res
     let mut looks = call.looks("a response of the HA manager");
     loop {
         match run.client().post(path, params, &permit, call).await {
-            Ok(_) => return Ok(()),
+            Ok(_) => {
+                run.begun();
+                return Ok(());
+            }
             Err(error) if error.kind() == ErrorKind::Ambiguous && looks.pause(run.pace()).await => {}
             Err(error) => return Err(failed(&error)),
         }
@@ -154,7 +173,11 @@ async fn reach(run: &Run<'_>, goal: State, call: &Call) -> Result<(), Failure> {
     let mut looks = call.looks(what);
     let mut said = Vec::new();
     loop {
-        let status = Status::read(run, call).await.map_err(|failure| Failure { cause: Cause::Ambiguous, ..failure })?;
+        let status = match Status::read(run, call).await {
+            Ok(status) => status,
+            Err(_) if call.is_over() => return Err(under_way(HA, goal.way())),
+            Err(failure) => return Err(Failure { cause: Cause::Ambiguous, ..failure }),
+        };
         if status.state == goal {
             return Ok(());
         }
@@ -163,8 +186,7 @@ async fn reach(run: &Run<'_>, goal: State, call: &Call) -> Result<(), Failure> {
             said = status.busy;
         }
         if !looks.pause(run.pace()).await {
-            let what = if goal == State::Armed { "arming" } else { "disarming" };
-            return Err(under_way(HA, what));
+            return Err(under_way(HA, goal.way()));
         }
     }
 }

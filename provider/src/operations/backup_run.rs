@@ -1,6 +1,7 @@
 //! `pve_backup_run`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use pve_schemas::BackupJob;
@@ -9,8 +10,8 @@ use pve_schemas::backup::{Coverage, Guest as Subject, Selection};
 use pve_schemas::rest::{Fields, Rest};
 use serde_json::Value as Json;
 
-use super::tasks::{Exit, NodeTasks, Start, Task, under_way};
-use super::{Operation, Outlook, Run};
+use super::tasks::{Exit, NodeTasks, Start, Task};
+use super::{Operation, Outlook, Run, tasks};
 use crate::client::{Collection, ErrorKind, Params, path};
 use crate::explain::explain;
 use crate::framework::{Cause, Failure, Path};
@@ -26,6 +27,8 @@ pub struct Runs {
     options: Params,
     /// The guests by node.
     nodes: BTreeMap<String, BTreeSet<u64>>,
+    /// The backups of the same guests that run already, by node.
+    under_way: BTreeMap<String, Task>,
 }
 
 /// What became of one guest.
@@ -95,25 +98,38 @@ impl Operation for BackupRun {
                 )));
             }
         }
-        let step = |(node, guests): (&String, &BTreeSet<u64>)| format!("Back up on {node}: {}.", list(guests));
+        let mut under_way = BTreeMap::new();
+        for (node, guests) in nodes.iter().filter(|_| refusals.is_empty()) {
+            under_way.extend(running(run, node, guests).await?.map(|task| (node.clone(), task)));
+        }
+        let step = |(node, guests): (&String, &BTreeSet<u64>)| match under_way.get(node) {
+            Some(task) => format!("Wait for the backup on {node} that runs: {}.", task.upid()),
+            None => format!("Back up on {node}: {}.", list(guests)),
+        };
         let steps = nodes.iter().map(step).collect();
-        Ok(Outlook { steps, refusals, found: Runs { options, nodes } })
+        Ok(Outlook { steps, refusals, found: Runs { options, nodes, under_way } })
     }
 
-    async fn act(&self, run: &Run<'_>, Runs { options, nodes }: Runs) -> Result<(), Failure> {
+    async fn act(&self, run: &Run<'_>, Runs { options, nodes, mut under_way }: Runs) -> Result<(), Failure> {
         let id = self.job.as_str();
         let mut under_watch: Vec<(NodeTasks, Task, &BTreeSet<u64>)> = Vec::new();
         let mut failures = Vec::new();
         for (node, guests) in &nodes {
-            match start(run, node, guests, &options).await {
+            let started = match under_way.remove(node) {
+                Some(task) => NodeTasks::from_now(run, node).await.map(|tasks| (tasks, task)),
+                None => start(run, node, guests, &options).await,
+            };
+            match started {
                 Ok((tasks, task)) => {
                     run.say(format!("{node}: {} runs.", task.upid()));
                     under_watch.push((tasks, task, guests));
                 }
+                Err(failure) if failure.cause == Cause::Ambiguous => {
+                    failures.push(format!("- {node}: it may have been started.\n{}", failure.detail));
+                }
                 Err(failure) => failures.push(format!("- {node}: not started.\n{}", failure.detail)),
             }
         }
-        let is_started = !under_watch.is_empty();
         let call = run.call();
         let mut looks = call.looks(format!("the backups of {id}"));
         while !under_watch.is_empty() {
@@ -127,16 +143,42 @@ impl Operation for BackupRun {
             under_watch = left;
             if !under_watch.is_empty() && !looks.pause(run.pace()).await {
                 let tasks: Vec<&str> = under_watch.iter().map(|(_, task, _)| task.upid()).collect();
-                return Err(under_way(id, &tasks.join(", ")));
+                let next = "A second run waits for what is under way then, and backs up all others again.";
+                let failure = tasks::continues(id, &tasks.join(", "), next);
+                let others = failures.iter().map(|line| format!("\n{line}")).collect::<String>();
+                return Err(Failure { detail: failure.detail.clone() + &others, ..failure });
             }
         }
         if failures.is_empty() {
             return Ok(());
         }
-        let cause = if is_started { Cause::Stale } else { Cause::Refused };
+        let has_begun = run.has_begun.load(Ordering::Relaxed);
+        let cause = match (has_begun, call.is_over()) {
+            (false, _) => Cause::Refused,
+            (true, true) => Cause::Ambiguous,
+            (true, false) => Cause::Stale,
+        };
         let text = format!("{id}: not every guest was backed up:\n{}", failures.join("\n"));
         Err(Failure::new(cause, text).summarised("A backup failed"))
     }
+}
+
+/// The backup of exactly these guests that runs on the node: an interrupted run, or the schedule, has begun it.
+async fn running(run: &Run<'_>, node: &str, guests: &BTreeSet<u64>) -> Result<Option<Task>, Failure> {
+    for one in tasks::running(run, node).await?.into_iter().filter(|one| one.kind == "vzdump") {
+        let log = one.task.log(run).await.map_err(|error| explain(node, &error))?;
+        if log.iter().find_map(|line| guests_of(line)).is_some_and(|found| found == *guests) {
+            return Ok(Some(one.task));
+        }
+    }
+    Ok(None)
+}
+
+/// The guests that a line of the log names as those of the run.
+fn guests_of(line: &str) -> Option<BTreeSet<u64>> {
+    let words = line.strip_prefix("INFO: starting new backup job: vzdump ")?;
+    let vmids = words.split_whitespace().take_while(|word| !word.starts_with('-'));
+    Some(vmids.flat_map(|word| word.split(',')).filter_map(|vmid| vmid.parse().ok()).collect())
 }
 
 async fn start(
@@ -210,9 +252,12 @@ mod tests {
             "ERROR: Backup of VM 101 failed - no space left",
             "INFO: Backup job finished with errors",
         ];
-        let fates = fates(&log.map(str::to_owned));
+        let log = log.map(str::to_owned);
+        let fates = fates(&log);
         assert_eq!(fates[&100], Fate::Finished);
         assert_eq!(fates[&101], Fate::Failed("no space left".to_owned()));
         assert_eq!(fates.len(), 2);
+        assert_eq!(log.iter().find_map(|line| guests_of(line)), Some([100, 101].into()));
+        assert_eq!(guests_of("INFO: starting new backup job: vzdump 7 8 --mode snapshot"), Some([7, 8].into()));
     }
 }

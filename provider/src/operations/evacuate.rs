@@ -15,7 +15,7 @@ use super::preconditions::Preconditions;
 use super::record::{Left, Record};
 use super::spread::{Wanting, spread};
 use super::survey::Survey;
-use super::{Operation, Outlook, Run};
+use super::{Operation, Outlook, Run, tasks};
 use crate::client::Collection;
 use crate::explain::explain;
 use crate::framework::{Cause, Failure, Path};
@@ -46,7 +46,7 @@ impl Evacuation {
     pub(super) fn moves(&self) -> impl Iterator<Item = (&str, &str)> {
         self.jobs.iter().filter_map(|job| match job {
             Job::Move(step) => Some((step.guest.sid.as_str(), step.to.as_str())),
-            Job::ShutDown(_) | Job::Start(_) => None,
+            Job::ShutDown(_) | Job::Start(_) | Job::Await(..) => None,
         })
     }
 
@@ -54,7 +54,7 @@ impl Evacuation {
     pub(super) fn stopped(&self) -> impl Iterator<Item = &str> {
         let shut_down = self.jobs.iter().filter_map(|job| match job {
             Job::ShutDown(guest) => Some(guest.sid.as_str()),
-            Job::Move(_) | Job::Start(_) => None,
+            Job::Move(_) | Job::Start(_) | Job::Await(..) => None,
         });
         shut_down.chain(self.left.iter().map(String::as_str))
     }
@@ -73,15 +73,49 @@ impl Operation for NodeEvacuate {
         let node = self.node.as_str();
         let Evacuation { uses_ha, is_in_maintenance, jobs, left, .. } = found;
         if uses_ha && !is_in_maintenance {
-            node_maintenance::begin(&run.op, node).await?;
+            let begun = run.begun_by(node_maintenance::begin(&run.op, node).await);
+            begun.map_err(|failure| requested(node, failure))?;
+            yield_to_another(self, run).await.map_err(|failure| requested(node, failure))?;
             run.say(format!("{node}: it is in maintenance; HA resources leave it."));
         }
-        // From here on something may have been changed.
-        empty(self, run, uses_ha, jobs, &left).await.map_err(|failure| match failure.cause {
-            Cause::Refused => Failure { cause: Cause::Stale, ..failure },
-            _ => failure,
-        })
+        empty(self, run, uses_ha, jobs, &left).await
     }
+}
+
+/// A failure after which maintenance continues, or may begin.
+fn requested(node: &str, failure: Failure) -> Failure {
+    if failure.cause != Cause::Ambiguous {
+        return failure;
+    }
+    let text = format!(
+        "{node}: its maintenance was requested, and may begin. Run the evacuation again, or undo it with \
+         `pve_node_restore`.\n{}",
+        failure.detail
+    );
+    Failure { cause: Cause::Ambiguous, detail: text, ..failure }
+}
+
+/// Ends the maintenance that has just begun if that of another node has begun since the look: of two evacuations at the same
+/// time at most one continues.
+async fn yield_to_another(evacuate: &NodeEvacuate, run: &Run<'_>) -> Result<(), Failure> {
+    let node = evacuate.node.as_str();
+    let answer: Json = run
+        .client()
+        .get(Collection::HaManagerStatus.path(), &run.call())
+        .await
+        .map_err(|error| Failure { cause: Cause::Ambiguous, ..explain(node, &error) })?;
+    let manager = &answer["manager_status"];
+    let others = manager["node_request"].as_object().into_iter().flatten().map(|(other, _)| other.as_str());
+    let other = others.filter(|other| *other != node && !accepts(evacuate, other));
+    let Some(other) = other.into_iter().find(|other| is_in_maintenance(manager, other)) else { return Ok(()) };
+    run.say(format!("{node}: maintenance of {other} began at the same time; that of {node} ends again."));
+    node_maintenance::end(&run.op, node).await?;
+    node_maintenance::wait_until_ended(&run.op, node).await?;
+    let text = format!(
+        "{node}: maintenance of {other} began at the same time, so that of {node} was ended. Run the evacuation again when \
+         {other} is back in service."
+    );
+    Err(Failure::new(Cause::Stale, text))
 }
 
 /// What it would do to the cluster of that survey.
@@ -113,18 +147,20 @@ async fn empty(
     let departing: Vec<(String, Left)> = jobs.iter().filter_map(departure).collect();
     if !departing.is_empty() {
         // Before the first move: an interrupted evacuation can be undone, too.
-        Record::edit(run, node, |record| record.guests.extend(departing)).await?;
+        Record::edit(run, &run.call(), node, |record| record.guests.extend(departing)).await?;
     }
     let workers = usize::try_from(evacuate.max_workers.unwrap_or(WORKERS)).unwrap_or(1);
     let services = async { if uses_ha { node_maintenance::wait_until_empty(&run.op, node).await } else { Ok(()) } };
     let (services, outcome) = tokio::join!(services, movers::carry_out(run, jobs, workers));
-    let outcome = outcome?;
-    let next =
-        format!("The maintenance of {node} continues. Run the evacuation again, or undo it with `pve_node_restore`.");
-    if let Some(failure) = outcome.failure(node, &next) {
+    let continues = if uses_ha { format!("The maintenance of {node} continues. ") } else { String::new() };
+    let next = format!("{continues}Run the evacuation again, or undo it with `pve_node_restore`.");
+    if let Some(failure) = outcome.failure(run, node, &next) {
         return Err(failure);
     }
-    services?;
+    services.map_err(|failure| match failure.cause {
+        Cause::Refused if run.call().is_over() => Failure { cause: Cause::Ambiguous, ..failure },
+        _ => failure,
+    })?;
     await_empty(run, node, left).await
 }
 
@@ -133,7 +169,8 @@ fn departure(job: &Job) -> Option<(String, Left)> {
     let left = match job {
         Job::Move(step) => Left::MovedTo(step.to.clone()),
         Job::ShutDown(_) => Left::ShutDown,
-        Job::Start(_) => return None,
+        // The run that began it has recorded it.
+        Job::Start(_) | Job::Await(..) => return None,
     };
     Some((job.guest().sid.clone(), left))
 }
@@ -163,7 +200,7 @@ pub(super) async fn await_empty(run: &Run<'_>, node: &str, left: &BTreeSet<Strin
         }
         if !looks.pause(run.pace()).await {
             let text = format!("{node}: guests still run on it: {}. Run the evacuation again.", running.join(", "));
-            return Err(Failure::new(Cause::Stale, text).summarised("The node is not empty"));
+            return Err(Failure::new(Cause::Ambiguous, text).summarised("The node is not empty"));
         }
     }
 }
@@ -191,9 +228,33 @@ impl Look<'_> {
         if !self.survey.is_quorate() {
             self.refuse(format!("{node}: the cluster has no quorum, and nothing can be moved."));
         }
+        for (other, problem) in self.others_out() {
+            if !accepts(self.evacuate, &other) {
+                self.refuse(format!(
+                    "{other}: it is {problem}, and {node} would be out of service as well. Wait until {other} is back, \
+                     run `pve_node_restore` for it, or name it in `out_of_service`."
+                ));
+            }
+        }
         if self.survey.is_disarmed() {
             self.refuse(format!("{node}: HA is disarmed, and the HA manager then refuses maintenance. Arm HA first."));
         }
+    }
+
+    /// The other nodes that are out of service, and how.
+    fn others_out(&self) -> Vec<(String, &'static str)> {
+        let live = &self.survey.live;
+        let others = live.nodes.iter().filter(|fact| fact.name != self.node());
+        others
+            .filter_map(|fact| {
+                let problem = match fact.online {
+                    false => "offline",
+                    true if is_in_maintenance(&live.manager, &fact.name) => "in maintenance",
+                    true => return None,
+                };
+                Some((fact.name.clone(), problem))
+            })
+            .collect()
     }
 
     /// The HA resources: the HA manager moves them.
@@ -202,9 +263,7 @@ impl Look<'_> {
         if !found.uses_ha {
             return Departures::default();
         }
-        let state = live.manager["node_status"][&node].as_str().unwrap_or_default();
-        let requested = &live.manager["node_request"][&node]["maintenance"];
-        found.is_in_maintenance = state == "maintenance" || requested.as_i64() == Some(1);
+        found.is_in_maintenance = is_in_maintenance(&live.manager, &node);
         let departures = simulation::departures(live, &node);
         let leaving: Vec<String> = departures.leaving.iter().map(|(sid, to)| format!("{sid} to {to}")).collect();
         if !found.is_in_maintenance || !leaving.is_empty() {
@@ -240,11 +299,16 @@ impl Look<'_> {
         let live = &survey.live;
         let named = |set: &Option<BTreeSet<Sid>>, sid: &str| set.iter().flatten().any(|one| one.as_str() == sid);
         self.check_names();
-        let here =
-            live.guests.values().filter(|guest| guest.node == node && guest.running && !survey.is_managed(&guest.sid));
+        let under_way = tasks::running(run, &node).await?;
+        let here = live.guests.values().filter(|guest| guest.node == node && !survey.is_managed(&guest.sid));
         let (mut leaving, mut steps) = (Vec::new(), Vec::new());
         for guest in here {
-            if named(&evacuate.leave, &guest.sid) {
+            // Also a container that its migration has stopped.
+            if let Some(job) = Job::under_way(guest, &under_way) {
+                found.jobs.push(job);
+            } else if !guest.running {
+                continue;
+            } else if named(&evacuate.leave, &guest.sid) {
                 steps.push(format!("Leave {} on {node}.", guest.sid));
                 found.left.insert(guest.sid.clone());
             } else if named(&evacuate.shutdown, &guest.sid) {
@@ -337,6 +401,16 @@ impl Look<'_> {
             self.node()
         ));
     }
+}
+
+/// Whether maintenance of a node is requested, or has begun.
+pub(super) fn is_in_maintenance(manager: &Json, node: &str) -> bool {
+    manager["node_status"][node] == "maintenance" || manager["node_request"][node]["maintenance"].as_i64() == Some(1)
+}
+
+/// Whether `other` may be out of service during the evacuation.
+fn accepts(evacuate: &NodeEvacuate, other: &str) -> bool {
+    evacuate.out_of_service.iter().flatten().any(|name| name.as_str() == other)
 }
 
 /// Whether a node is in service for the HA manager; one that it does not have is.

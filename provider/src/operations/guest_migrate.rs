@@ -4,17 +4,19 @@ use std::time::Duration;
 
 use pve_schemas::action::GuestMigrate;
 
-use super::guest_motion::GuestMove;
+use super::guest_motion::{GuestMove, Moving};
 use super::ha_motion::{self, HaMove, Manner};
 use super::preconditions::Preconditions;
 use super::survey::Survey;
-use super::{Operation, Outlook, Run};
+use super::{Operation, Outlook, Run, tasks};
 use crate::framework::{Failure, Path};
 
 /// How the guest gets there.
 pub enum Way {
     Ha(HaMove),
     Guest(Box<GuestMove>),
+    /// An earlier run, or a person, has begun to move it.
+    Await(Box<Moving>),
     /// It is there.
     Done,
 }
@@ -37,6 +39,14 @@ impl Operation for GuestMigrate {
         }
         survey.online_node(to, "node")?;
         survey.online_node(&guest.node, "guest")?;
+        let under_way = tasks::running(run, &guest.node).await?;
+        if let Some(moving) = Moving::find(guest, to, &under_way) {
+            return Ok(Outlook {
+                steps: vec![moving.step()],
+                refusals: Vec::new(),
+                found: Way::Await(Box::new(moving)),
+            });
+        }
         let preconditions = Preconditions::read(run, guest).await?;
         let mut refusals = Vec::new();
         let mut refuse = |text: String, attribute| {
@@ -67,6 +77,7 @@ impl Operation for GuestMigrate {
         match found {
             Way::Ha(step) => step.act(run).await,
             Way::Guest(step) => step.act(run).await,
+            Way::Await(moving) => moving.act(run).await,
             Way::Done => Ok(()),
         }
     }

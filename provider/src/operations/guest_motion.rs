@@ -2,11 +2,14 @@
 
 use super::Run;
 use super::preconditions::Passage;
-use super::tasks::{NodeTasks, Start, Task};
+use super::tasks::{NodeTasks, Running, Start, Task};
 use crate::client::{Collection, Params, path};
 use crate::explain::explain;
 use crate::framework::{Cause, Failure};
 use crate::simulation::live::Guest;
+
+/// How often the list of guests is read after a migration that has succeeded.
+const LOOKS_FOR_ARRIVAL: u32 = 30;
 
 /// A move of a guest that nothing is in the way of.
 #[derive(Debug, Clone)]
@@ -64,7 +67,54 @@ impl GuestMove {
         let tasks = NodeTasks::from_now(run, &self.guest.node).await?;
         let task = self.start(run, &tasks).await?;
         run.say(format!("{}: {} runs.", self.guest.sid, task.upid()));
-        tasks.finish(run, &self.guest.sid, &task).await?;
+        let Self { guest, to, running, .. } = self;
+        Arrival { guest, to, running: Some(*running) }.after(run, &tasks, &task).await
+    }
+}
+
+/// A move that an earlier run, or a person, has begun.
+#[derive(Debug, Clone)]
+pub struct Moving {
+    guest: Guest,
+    to: String,
+    task: Task,
+}
+
+impl Moving {
+    /// The migration of `guest` among the tasks that run on its node.
+    pub(super) fn find(guest: &Guest, to: &str, running: &[Running]) -> Option<Self> {
+        let found = Running::on(running, guest.vmid, &["qmigrate", "vzmigrate"])?;
+        Some(Self { guest: guest.clone(), to: to.to_owned(), task: found.task.clone() })
+    }
+
+    /// What is done about it, in a sentence.
+    pub(super) fn step(&self) -> String {
+        format!("Wait for the migration of {} that is under way: {}.", self.guest.sid, self.task.upid())
+    }
+
+    /// Waits until the guest is on the target.
+    ///
+    /// # Errors
+    /// The task failed or had another target, or the operation ends before it.
+    pub(super) async fn act(&self, run: &Run<'_>) -> Result<(), Failure> {
+        let tasks = NodeTasks::from_now(run, &self.guest.node).await?;
+        // A container is stopped while it moves: whether it ran before is not known.
+        Arrival { guest: &self.guest, to: &self.to, running: None }.after(run, &tasks, &self.task).await
+    }
+}
+
+/// Where a guest is to be when its task has ended.
+struct Arrival<'a> {
+    /// As it was before.
+    guest: &'a Guest,
+    to: &'a str,
+    /// Whether it ran before; none where that is not known.
+    running: Option<bool>,
+}
+
+impl Arrival<'_> {
+    async fn after(&self, run: &Run<'_>, tasks: &NodeTasks, task: &Task) -> Result<(), Failure> {
+        tasks.finish(run, &self.guest.sid, task).await?;
         self.check(run).await?;
         run.say(format!("{}: it is on {}.", self.guest.sid, self.to));
         Ok(())
@@ -74,6 +124,7 @@ impl GuestMove {
     async fn check(&self, run: &Run<'_>) -> Result<(), Failure> {
         let (sid, call) = (self.guest.sid.as_str(), run.call());
         let mut looks = call.looks(format!("{sid} to be listed on {}", self.to));
+        let mut left = LOOKS_FOR_ARRIVAL;
         loop {
             let rows: Vec<serde_json::Value> = run
                 .client()
@@ -82,10 +133,13 @@ impl GuestMove {
                 .map_err(|error| explain(sid, &error))?;
             let guests = Guest::all(&rows);
             let found = guests.get(sid);
-            if found.is_some_and(|found| found.node == self.to && found.running == self.running) {
+            let is_as_before = |found: &Guest| self.running.is_none_or(|running| found.running == running);
+            if found.is_some_and(|found| found.node == self.to && is_as_before(found)) {
                 return Ok(());
             }
-            if !looks.pause(run.pace()).await {
+            left -= 1;
+            let is_elsewhere = found.is_some_and(|found| found.node != self.to && found.node != self.guest.node);
+            if is_elsewhere || left == 0 || !looks.pause(run.pace()).await {
                 let place = found.map_or("not listed".to_owned(), |found| {
                     format!("{} on {}", if found.running { "running" } else { "stopped" }, found.node)
                 });

@@ -170,7 +170,15 @@ impl HaMove {
         let mut looks = call.looks("a response of the HA manager");
         loop {
             match run.client().post(&at, &params, &permit, &call).await {
-                Ok(answer) => return self.refused_by(&answer).map_or(Ok(()), Err),
+                Ok(answer) => {
+                    return self.refused_by(&answer).map_or_else(
+                        || {
+                            run.begun();
+                            Ok(())
+                        },
+                        Err,
+                    );
+                }
                 Err(error) if error.kind() == ErrorKind::Ambiguous && looks.pause(run.pace()).await => {}
                 Err(error) => return Err(failed(error)),
             }

@@ -6,10 +6,10 @@ use std::time::Duration;
 use serde_json::Value as Json;
 
 use super::Run;
-use super::tasks::under_way;
+use super::tasks::continues;
 use crate::call::Call;
 use crate::client::{Collection, Error, NodeVersion, path};
-use crate::framework::{Cause, Failure};
+use crate::framework::Failure;
 
 /// How long a node that boots may take for one answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -138,12 +138,11 @@ pub(super) async fn await_boot(run: &Run<'_>, node: &str, before: Boot, uses_ha:
             }
         }
         if !looks.pause(run.pace()).await {
-            let failure = under_way(node, "the reboot");
-            return Err(Failure {
-                cause: Cause::Ambiguous,
-                detail: format!("{} Last seen: {last}.", failure.detail),
-                ..failure
-            });
+            let next = format!(
+                "Last seen: {last}. A second run would reboot {node} again: first look whether it is back, by `pve_ha_status` \
+                 or `pvecm status`."
+            );
+            return Err(continues(node, "the reboot", &next));
         }
     }
 }

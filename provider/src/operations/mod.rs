@@ -27,12 +27,13 @@ mod wake;
 
 use std::future::Future;
 use std::ops::Deref;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use pve_schemas::noun::Noun;
 use serde_json::Value as Json;
 
-use crate::framework::{Failure, Progress};
+use crate::framework::{Cause, Failure, Progress};
 use crate::resources::OpContext;
 
 pub use adapter::action;
@@ -86,6 +87,8 @@ pub struct Run<'a> {
     pub op: OpContext<'a>,
     /// Where the messages go.
     pub progress: &'a dyn Progress,
+    /// Whether anything may have been changed.
+    pub has_begun: AtomicBool,
 }
 
 impl<'a> Deref for Run<'a> {
@@ -100,6 +103,22 @@ impl Run<'_> {
     /// How long to wait between two looks at what changes in its own time.
     pub fn pace(&self) -> Duration {
         self.configured.pace
+    }
+
+    /// From here on something may have been changed: no failure is a refusal any more.
+    pub fn begun(&self) {
+        self.has_begun.store(true, Ordering::Relaxed);
+    }
+
+    /// The outcome of a write, which is one of the operation unless it was refused.
+    ///
+    /// # Errors
+    /// That of the write.
+    pub fn begun_by<T>(&self, written: Result<T, Failure>) -> Result<T, Failure> {
+        if !matches!(&written, Err(failure) if failure.cause == Cause::Refused) {
+            self.begun();
+        }
+        written
     }
 
     /// Says what is happening: a sentence.

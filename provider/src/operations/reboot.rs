@@ -58,9 +58,13 @@ impl Operation for NodeReboot {
         let sent = run.client().post(&path(["nodes", node, "status"]), &params, &permit, &call).await;
         drop(permit);
         match sent {
-            Ok(_) => run.say(format!("{node}: the reboot was requested.")),
+            Ok(_) => {
+                run.begun();
+                run.say(format!("{node}: the reboot was requested."));
+            }
             // A second request could reboot it twice: a shutdown of the node shows whether the first one arrived.
             Err(error) if error.kind() == ErrorKind::Ambiguous => {
+                run.begun();
                 run.say(format!("{node}: the response was lost; waiting for the node to shut down."));
             }
             Err(error) => return Err(explain(node, &error)),

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::Run;
+use crate::call::Call;
 use crate::client::LockDomain;
 use crate::explain;
 use crate::framework::Failure;
-use crate::resources::over_ssh::{any_node, members};
+use crate::resources::over_ssh::{any_node, members, members_now};
 use crate::ssh::{ClusterFile, Edit};
 
 /// The record of one node.
@@ -54,13 +55,17 @@ impl Record {
     ///
     /// # Errors
     /// The file can't be read or written.
-    pub(super) async fn edit(run: &Run<'_>, node: &str, change: impl FnOnce(&mut Self) + Send) -> Result<(), Failure> {
-        let host = any_node(&members(&run.op).await?, Some(node))?.to_owned();
-        let (ssh, call) = (run.ssh()?, run.call());
-        let permit =
-            run.client().permit(LockDomain::Ha, &call).await.map_err(|error| explain::explain(node, &error))?;
+    pub(super) async fn edit(
+        run: &Run<'_>,
+        call: &Call,
+        node: &str,
+        change: impl FnOnce(&mut Self) + Send,
+    ) -> Result<(), Failure> {
+        let ssh = run.ssh()?;
+        let host = any_node(&members_now(run.client(), call).await?, Some(node))?.to_owned();
+        let permit = run.client().permit(LockDomain::Ha, call).await.map_err(|error| explain::explain(node, &error))?;
         let edited = file(node)
-            .edit(&ssh, &host, &call, |now| -> Result<Edit, Refused> {
+            .edit(&ssh, &host, call, |now| -> Result<Edit, Refused> {
                 let mut record = now.map_or_else(|| Ok(Self::default()), |text| Self::parse(node, text))?;
                 change(&mut record);
                 if record.guests.is_empty() {

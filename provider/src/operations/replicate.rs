@@ -6,14 +6,17 @@ use pve_schemas::action::ReplicationRun;
 use pve_schemas::value::Entry;
 use serde_json::Value as Json;
 
-use super::tasks::{clock, under_way};
+use super::tasks::{clock, continues};
 use super::{Operation, Outlook, Run};
+use crate::call::Looks;
 use crate::client::{Collection, ErrorKind, LockDomain, Params, path};
 use crate::explain::explain;
 use crate::framework::{Cause, Failure, Path};
 
 /// Where a job runs.
 pub struct Source {
+    /// The number of the guest.
+    guest: String,
     node: String,
 }
 
@@ -47,14 +50,8 @@ impl Operation for ReplicationRun {
         if job.text("remove_job").is_some() {
             refusals.push(refuse("it is being removed.".to_owned()));
         }
-        let rows: Vec<Json> = run
-            .client()
-            .get_with(Collection::Guests.path(), &Collection::Guests.query(), &run.call())
-            .await
-            .map_err(failed)?;
         let vmid = job.text("guest").unwrap_or_default();
-        let guest = rows.iter().map(Entry).find(|row| row.text("vmid").as_deref() == Some(vmid.as_str()));
-        let node = guest.and_then(|guest| guest.text("node")).or_else(|| job.text("source")).unwrap_or_default();
+        let node = place(run, id, &vmid).await?.or_else(|| job.text("source")).unwrap_or_default();
         let target = job.text("target").unwrap_or_default();
         let members: Vec<Json> =
             run.client().get(Collection::ClusterStatus.path(), &run.call()).await.map_err(failed)?;
@@ -64,28 +61,31 @@ impl Operation for ReplicationRun {
             }
         }
         let steps = vec![format!("Replicate guest {vmid} from {node} to {target}.")];
-        Ok(Outlook { steps, refusals, found: Source { node } })
+        Ok(Outlook { steps, refusals, found: Source { guest: vmid, node } })
     }
 
-    async fn act(&self, run: &Run<'_>, Source { node }: Source) -> Result<(), Failure> {
-        let (id, call) = (self.job.as_str(), run.call());
-        let failed = |error| explain(id, &error);
+    async fn act(&self, run: &Run<'_>, Source { guest, mut node }: Source) -> Result<(), Failure> {
+        let id = self.job.as_str();
         let asked = clock(run, &node).await?;
-        let permit = run.client().permit(LockDomain::ReplicationCfg, &call).await.map_err(failed)?;
-        let schedule = path(["nodes", &node, "replication", id, "schedule_now"]);
+        let call = run.call();
         let mut looks = call.looks(format!("the run of {id}"));
-        // To schedule a job twice is to schedule it once: a lost response is no reason to give up.
-        loop {
-            match run.client().post(&schedule, &Params::new(), &permit, &call).await {
-                Ok(_) => break,
-                Err(error) if error.kind() == ErrorKind::Ambiguous && looks.pause(run.pace()).await => {}
-                Err(error) => return Err(failed(error)),
-            }
-        }
-        drop(permit);
+        schedule(run, &mut looks, id, &node).await?;
         run.say(format!("{id}: it is scheduled; Proxmox begins within a minute."));
         loop {
-            let state = State::read(run, id, &node).await?;
+            let state = match State::read(run, id, &node).await {
+                Ok(state) => state,
+                // A guest that moves takes its job along.
+                Err(failure) => match place(run, id, &guest).await {
+                    Ok(Some(now)) if now != node => {
+                        run.say(format!("{id}: the guest {guest} was moved to {now}; the job is scheduled there."));
+                        node = now;
+                        schedule(run, &mut looks, id, &node).await?;
+                        continue;
+                    }
+                    _ if run.call().is_over() => return Err(still_runs(id)),
+                    _ => return Err(failure),
+                },
+            };
             if state.last_sync >= asked {
                 run.say(format!("{id}: the copy is complete."));
                 return Ok(());
@@ -97,10 +97,42 @@ impl Operation for ReplicationRun {
                 return Err(Failure::new(Cause::Stale, text).summarised("The replication failed"));
             }
             if !looks.pause(run.pace()).await {
-                return Err(under_way(id, "the run"));
+                return Err(still_runs(id));
             }
         }
     }
+}
+
+fn still_runs(id: &str) -> Failure {
+    continues(id, "the run", "See `pvesr status` on its source; a second run copies once more.")
+}
+
+/// To schedule a job twice is to schedule it once: a lost response is no reason to give up.
+async fn schedule(run: &Run<'_>, looks: &mut Looks<'_>, id: &str, node: &str) -> Result<(), Failure> {
+    let (call, failed) = (run.call(), |error| explain(id, &error));
+    let permit = run.client().permit(LockDomain::ReplicationCfg, &call).await.map_err(failed)?;
+    let at = path(["nodes", node, "replication", id, "schedule_now"]);
+    loop {
+        match run.client().post(&at, &Params::new(), &permit, &call).await {
+            Ok(_) => {
+                run.begun();
+                return Ok(());
+            }
+            Err(error) if error.kind() == ErrorKind::Ambiguous && looks.pause(run.pace()).await => {}
+            Err(error) => return Err(failed(error)),
+        }
+    }
+}
+
+/// The node that a guest is on, by its number; none where it is not listed.
+async fn place(run: &Run<'_>, id: &str, vmid: &str) -> Result<Option<String>, Failure> {
+    let rows: Vec<Json> = run
+        .client()
+        .get_with(Collection::Guests.path(), &Collection::Guests.query(), &run.call())
+        .await
+        .map_err(|error| explain(id, &error))?;
+    let guest = rows.iter().map(Entry).find(|row| row.text("vmid").as_deref() == Some(vmid));
+    Ok(guest.and_then(|guest| guest.text("node")))
 }
 
 impl State {

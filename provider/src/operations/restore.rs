@@ -1,24 +1,28 @@
 //! `pve_node_restore`.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream;
 use pve_schemas::action::NodeRestore;
 
-use super::evacuate::WORKERS;
+use super::evacuate::{WORKERS, is_in_maintenance};
 use super::guest_motion::GuestMove;
 use super::movers::{self, Job};
 use super::preconditions::Preconditions;
 use super::record::{Left, Record};
 use super::survey::Survey;
-use super::{Operation, Outlook, Run};
+use super::{Operation, Outlook, Run, tasks};
 use crate::framework::{Cause, Failure};
 use crate::resources::node_maintenance;
 use crate::simulation::live::Guest;
 
 /// How many guests are asked for their preconditions at once.
 const AT_ONCE: usize = 8;
+
+/// How long the update of the record may take, also after an interrupt.
+const RECORD_GRACE: Duration = Duration::from_secs(20);
 
 /// What brings a node back.
 pub struct Restoration {
@@ -36,9 +40,7 @@ impl Operation for NodeRestore {
         let node = self.node.as_str();
         let survey = Survey::read(run, "restoration").await?;
         survey.online_node(node, "node")?;
-        let manager = &survey.live.manager;
-        let is_in_maintenance = manager["node_status"][node] == "maintenance"
-            || manager["node_request"][node]["maintenance"].as_i64() == Some(1);
+        let is_in_maintenance = is_in_maintenance(&survey.live.manager, node);
         let mut steps = Vec::new();
         if is_in_maintenance {
             steps.push(format!("End the maintenance of {node}: HA resources return according to failback and rules."));
@@ -50,7 +52,32 @@ impl Operation for NodeRestore {
         let record = Record::read(run, node).await?;
         let (mut returning, mut found) =
             (Vec::new(), Restoration { is_in_maintenance, jobs: Vec::new(), finished: Vec::new() });
+        let mut under_way = BTreeMap::new();
         for (sid, left) in &record.guests {
+            let guest = survey.live.guests.get(sid).filter(|_| !survey.is_managed(sid));
+            if let Some(guest) =
+                guest.filter(|guest| survey.live.nodes.iter().any(|n| n.online && n.name == guest.node))
+            {
+                if !under_way.contains_key(&guest.node) {
+                    under_way.insert(guest.node.clone(), tasks::running(run, &guest.node).await?);
+                }
+                match Job::under_way(guest, &under_way[&guest.node]) {
+                    // What is left of an evacuation.
+                    Some(Job::Await(_, task)) if guest.node == node && !task.is_start() => {
+                        refusals.push(Failure::refused(format!(
+                            "{sid}: {} is under way, by which it leaves {node}. Run the restoration again when that has \
+                             ended. Nothing was changed.",
+                            task.upid()
+                        )));
+                        continue;
+                    }
+                    Some(job) => {
+                        found.jobs.push(job);
+                        continue;
+                    }
+                    None => {}
+                }
+            }
             match plan(&survey, node, sid, left) {
                 Back::Move(guest) => returning.push(guest),
                 Back::Start(guest) => found.jobs.push(Job::Start(guest)),
@@ -92,18 +119,21 @@ impl Operation for NodeRestore {
         let node = self.node.as_str();
         let Restoration { is_in_maintenance, jobs, mut finished } = found;
         if is_in_maintenance {
-            node_maintenance::end(&run.op, node).await?;
+            run.begun_by(node_maintenance::end(&run.op, node).await)?;
             node_maintenance::wait_until_ended(&run.op, node)
                 .await
                 .map_err(|failure| Failure { cause: Cause::Ambiguous, ..failure })?;
             run.say(format!("{node}: its maintenance has ended."));
         }
         let workers = usize::try_from(self.max_workers.unwrap_or(WORKERS)).unwrap_or(1);
-        let outcome = movers::carry_out(run, jobs, workers).await?;
+        let outcome = movers::carry_out(run, jobs, workers).await;
         finished.extend(outcome.done.iter().cloned());
-        Record::edit(run, node, |record| record.guests.retain(|sid, _| !finished.contains(sid))).await?;
+        // Also after an interrupt, so that the next run does not ask again for what is done.
+        let grace = run.call().grace(RECORD_GRACE);
+        let recorded =
+            Record::edit(run, &grace, node, |record| record.guests.retain(|sid, _| !finished.contains(sid))).await;
         let next = "Run the restoration again for the others.";
-        outcome.failure(node, next).map_or(Ok(()), Err)
+        outcome.failure(run, node, next).map_or(recorded, Err)
     }
 }
 

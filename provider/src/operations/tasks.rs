@@ -1,10 +1,12 @@
 //! Proxmox's tasks: started once, found again after a lost response, and watched by one list for all tasks of a node.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde_json::Value as Json;
 
 use super::Run;
+use crate::call::Call;
 use crate::client::{Error, ErrorKind, LockDomain, Params, path};
 use crate::explain::explain;
 use crate::framework::{Cause, Failure};
@@ -17,6 +19,9 @@ const LIST_LIMIT: i64 = 5_000;
 
 /// How often the list of tasks is read after a lost response before the task counts as not started.
 const LOOKS_FOR_LOST: u32 = 3;
+
+/// How long that may take after an interrupt, or at the end of the operation's time.
+const LOST_GRACE: Duration = Duration::from_secs(10);
 
 /// A task of Proxmox, by its UPID.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -66,6 +71,16 @@ impl Task {
         &self.upid
     }
 
+    /// Whether it starts a guest.
+    pub(super) fn is_start(&self) -> bool {
+        matches!(self.upid.split(':').nth(5), Some("qmstart" | "vzstart"))
+    }
+
+    /// When it was started, by the clock of its node: a hexadecimal field of the UPID.
+    fn started(&self) -> Option<i64> {
+        i64::from_str_radix(self.upid.split(':').nth(4)?, 16).ok()
+    }
+
     /// The end of the log of a task.
     async fn last_lines(&self, run: &Run<'_>) -> Vec<String> {
         self.log(run).await.map(|lines| lines[lines.len().saturating_sub(QUOTED_LINES)..].to_vec()).unwrap_or_default()
@@ -113,6 +128,7 @@ impl NodeTasks {
         drop(permit);
         match sent {
             Ok(answer) => {
+                run.begun();
                 Task::parse(&answer).map_err(|problem| Failure::new(Cause::Ambiguous, format!("{object}: {problem}.")))
             }
             Err(error) if error.kind() == ErrorKind::Ambiguous => self.find_lost(run, &start, &error).await,
@@ -123,17 +139,19 @@ impl NodeTasks {
     async fn find_lost(&self, run: &Run<'_>, start: &Start<'_>, error: &Error) -> Result<Task, Failure> {
         run.say(format!("{}: the response was lost; looking for the task.", start.object));
         // After a stop, too, it is to be known whether something was started.
-        let call = run.call();
+        let call = run.call().grace(LOST_GRACE);
         for _ in 0..LOOKS_FOR_LOST {
-            let listed = self.list(run).await;
+            let listed = self.list(run, self.since, &call).await;
             let found = listed.ok().and_then(|tasks| tasks.into_iter().find(|row| row.is(start.kind, start.id)));
             if let Some(row) = found {
+                run.begun();
                 return Ok(row.task);
             }
             if !call.pause(run.pace()).await {
                 break;
             }
         }
+        run.begun();
         Err(explain(start.object, error))
     }
 
@@ -142,14 +160,21 @@ impl NodeTasks {
     /// # Errors
     /// What the request meets.
     pub(super) async fn ended(&self, run: &Run<'_>, tasks: &[&Task]) -> Result<BTreeMap<Task, Exit>, Failure> {
-        let rows = self.list(run).await.map_err(|error| explain(&self.node, &error))?;
+        // One of them may be older than this run, which only waits for it then.
+        let since = tasks.iter().filter_map(|task| task.started()).fold(self.since, i64::min);
+        let rows = match self.list(run, since, &run.call()).await {
+            Ok(rows) => rows,
+            // Whoever looks then names the tasks, which continue.
+            Err(error) if matches!(error.kind(), ErrorKind::Stopped | ErrorKind::Expired) => Vec::new(),
+            Err(error) => return Err(explain(&self.node, &error)),
+        };
         let ended = rows.into_iter().filter(|row| tasks.contains(&&row.task));
         Ok(ended.filter_map(|row| Some((row.task, row.exit?))).collect())
     }
 
     /// The newest task of one of `kinds` for `id` that has failed, with Proxmox's text.
     pub(super) async fn failed(&self, run: &Run<'_>, kinds: &[&str], id: &str) -> Option<(Task, String)> {
-        let rows = self.list(run).await.ok()?;
+        let rows = self.list(run, self.since, &run.call()).await.ok()?;
         rows.into_iter().filter(|row| kinds.contains(&row.kind.as_str()) && row.id == id).find_map(|row| {
             match row.exit {
                 Some(Exit::Failed(text)) => Some((row.task, text)),
@@ -158,11 +183,10 @@ impl NodeTasks {
         })
     }
 
-    async fn list(&self, run: &Run<'_>) -> Result<Vec<Row>, Error> {
+    async fn list(&self, run: &Run<'_>, since: i64, call: &Call) -> Result<Vec<Row>, Error> {
         let mut params = Params::new();
-        params.set("source", "all").set("since", self.since).set("limit", LIST_LIMIT);
-        let rows: Vec<Json> =
-            run.client().get_with(&path(["nodes", &self.node, "tasks"]), &params, &run.call()).await?;
+        params.set("source", "all").set("since", since).set("limit", LIST_LIMIT);
+        let rows: Vec<Json> = run.client().get_with(&path(["nodes", &self.node, "tasks"]), &params, call).await?;
         Ok(rows.iter().filter_map(Row::parse).collect())
     }
 
@@ -195,11 +219,46 @@ impl NodeTasks {
 
 /// The failure of an operation that ends while something of it continues.
 pub(super) fn under_way(object: &str, what: &str) -> Failure {
-    Failure::new(
-        Cause::Ambiguous,
-        format!("{object}: {what} is still under way and continues. Run the same operation again to wait for it."),
-    )
-    .summarised("The operation has not ended")
+    continues(object, what, "Run the same operation again to wait for it.")
+}
+
+/// The same for one that a second run would not wait for; `next` is what to do.
+pub(super) fn continues(object: &str, what: &str, next: &str) -> Failure {
+    Failure::new(Cause::Ambiguous, format!("{object}: {what} is still under way and continues. {next}"))
+        .summarised("The operation has not ended")
+}
+
+/// The tasks that run on `node`: an interrupted run may have left some, which the next one waits for.
+///
+/// # Errors
+/// What the request meets.
+pub(super) async fn running(run: &Run<'_>, node: &str) -> Result<Vec<Running>, Failure> {
+    let mut params = Params::new();
+    params.set("source", "active").set("limit", LIST_LIMIT);
+    let rows: Vec<Json> = run
+        .client()
+        .get_with(&path(["nodes", node, "tasks"]), &params, &run.call())
+        .await
+        .map_err(|error| explain(node, &error))?;
+    let rows = rows.iter().filter_map(Row::parse).filter(|row| row.exit.is_none());
+    Ok(rows.map(|row| Running { task: row.task, kind: row.kind, id: row.id }).collect())
+}
+
+/// A task that runs.
+#[derive(Debug, Clone)]
+pub(super) struct Running {
+    pub(super) task: Task,
+    pub(super) kind: String,
+    /// What it works on: the number of a guest.
+    pub(super) id: String,
+}
+
+impl Running {
+    /// The one of `all` that works on the guest `vmid`, if it is of one of `kinds`.
+    pub(super) fn on<'a>(all: &'a [Self], vmid: u64, kinds: &[&str]) -> Option<&'a Self> {
+        let id = vmid.to_string();
+        all.iter().find(|one| one.id == id && kinds.contains(&one.kind.as_str()))
+    }
 }
 
 /// The clock of a node, in seconds since the epoch.
@@ -257,7 +316,8 @@ mod tests {
     #[test]
     fn a_task_names_its_node() {
         let upid = "UPID:pve1:00000170:000A823C:6B0A9E5C:qmigrate:100:root@pam!rig:";
-        assert_eq!(Task::parse(&json!(upid)).unwrap().node, "pve1");
+        let task = Task::parse(&json!(upid)).unwrap();
+        assert_eq!((task.node.as_str(), task.started()), ("pve1", Some(0x6B0A_9E5C)));
         assert!(Task::parse(&json!("")).is_err() && Task::parse(&Json::Null).is_err());
     }
 

@@ -34,9 +34,13 @@ impl Operation for NodeWake {
         let sent = run.client().post(&path(["nodes", node, "wakeonlan"]), &Params::new(), &permit, &call).await;
         drop(permit);
         match sent {
-            Ok(_) => run.say(format!("{node}: the packet was sent.")),
+            Ok(_) => {
+                run.begun();
+                run.say(format!("{node}: the packet was sent."));
+            }
             // A second packet would do no harm, and none is needed if the first one was sent.
             Err(error) if error.kind() == ErrorKind::Ambiguous => {
+                run.begun();
                 run.say(format!("{node}: the response was lost; the packet may have been sent."));
             }
             Err(error) => {

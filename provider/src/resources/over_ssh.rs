@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 
 use super::explain;
 use super::operations::OpContext;
-use crate::client::Collection;
+use crate::client::{Call, Client, Collection};
 use crate::explain;
 use crate::framework::{Cause, Failure, Freshness};
 use crate::ssh::ClusterFile;
@@ -17,6 +17,19 @@ pub async fn members(op: &OpContext<'_>) -> Result<Vec<Member>, Failure> {
     let listing = op.client().list(Collection::ClusterStatus, &op.call()).await;
     let rows: Vec<Json> =
         listing.and_then(|listing| listing.all()).map_err(|error| explain("the list of nodes", &error))?;
+    Ok(in_order(&rows))
+}
+
+/// As [`members`], by a request of its own within `call`: what this process has seen before may be hours old.
+pub async fn members_now(client: &Client, call: &Call) -> Result<Vec<Member>, Failure> {
+    let rows: Vec<Json> = client
+        .get(Collection::ClusterStatus.path(), call)
+        .await
+        .map_err(|error| explain("the list of nodes", &error))?;
+    Ok(in_order(&rows))
+}
+
+fn in_order(rows: &[Json]) -> Vec<Member> {
     let nodes = rows.iter().filter(|row| row["type"] == "node");
     let mut members: Vec<Member> = nodes
         .filter_map(|row| {
@@ -25,7 +38,7 @@ pub async fn members(op: &OpContext<'_>) -> Result<Vec<Member>, Failure> {
         })
         .collect();
     members.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(members)
+    members
 }
 
 /// A node of the cluster.

@@ -26,6 +26,9 @@ pub struct NodeEvacuate {
     pub leave: Option<BTreeSet<Sid>>,
     /// Guests without HA that are shut down instead of moved.
     pub shutdown: Option<BTreeSet<Sid>>,
+    /// Other nodes that may be offline or in maintenance meanwhile. The evacuation is refused while any other node is, since
+    /// the cluster may lose quorum, or the memory for a failover, when the emptied node is shut down.
+    pub out_of_service: Option<BTreeSet<NodeName>>,
     /// Whether disks on local storage that are not replicated to the target are copied over the network, which may take
     /// long.
     #[tf(default = false)]

@@ -102,7 +102,7 @@ fn a_guest_that_fails_to_move_is_named_and_can_be_moved_again() {
 
 #[test]
 fn an_interrupted_evacuation_is_completed_by_the_next_one() {
-    let Some(scene) = scene("operations::evacuate::an_interrupted_evacuation_is_completed_by_the_next_one") else {
+    let Some(mut scene) = scene("operations::evacuate::an_interrupted_evacuation_is_completed_by_the_next_one") else {
         return;
     };
     let config = json!({"node": "pve1", "shutdown": ["vm:900"], "max_workers": 1});
@@ -116,8 +116,7 @@ fn an_interrupted_evacuation_is_completed_by_the_next_one() {
         evacuate.join().unwrap()
     });
     assert!(matches!(told.ending, Ending::Unfinished | Ending::Failed), "{told:#?}");
-    let again = acceptance_tests::core::Core::new(&scene.cluster, &[("poll_interval", "50ms")]);
-    let scene = Scene { core: acceptance_tests::runtime::block_on(again), ..scene };
+    scene.again();
     scene.done(EVACUATE, &config);
     assert!(running_on(&scene, "pve1").is_empty());
     scene.done(RESTORE, &json!({"node": "pve1"}));

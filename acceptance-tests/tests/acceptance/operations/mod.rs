@@ -2,12 +2,17 @@
 
 mod arm;
 mod backup_run;
+mod binary;
 mod evacuate;
+mod matrix;
+mod meanwhile;
 mod moves;
 mod reboot;
 mod replicate;
 mod roll;
+mod terraform;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use acceptance_tests::cluster::Hurry;
@@ -22,7 +27,7 @@ use terraform_provider_pve::framework::{Diagnostics, Ending, Progress, Severity,
 struct Scene {
     cluster: Arc<Cluster>,
     core: Core,
-    _hurry: Hurry,
+    _hurry: Option<Hurry>,
 }
 
 /// What an operation said and did.
@@ -35,11 +40,19 @@ struct Told {
 }
 
 #[derive(Default)]
-struct Heard(Mutex<Vec<String>>);
+struct Heard {
+    messages: Mutex<Vec<String>>,
+    /// Whether the look is over.
+    has_begun: AtomicBool,
+}
 
 impl Progress for Heard {
+    fn begin(&self, _: &[String]) {
+        self.has_begun.store(true, Ordering::Release);
+    }
+
     fn report(&self, message: &str) {
-        self.0.lock().unwrap().push(message.to_owned());
+        self.messages.lock().unwrap().push(message.to_owned());
     }
 }
 
@@ -47,8 +60,13 @@ impl Scene {
     fn new(test: &str, options: Options) -> Option<Self> {
         let cluster = Arc::new(Cluster::own(test, options)?);
         let core = runtime::block_on(Core::new(&cluster, &[("poll_interval", "50ms")]));
-        let hurry = cluster.hurry();
+        let hurry = Some(cluster.hurry());
         Some(Self { cluster, core, _hurry: hurry })
+    }
+
+    /// The provider in a process of its own, as the next run has it.
+    fn again(&mut self) {
+        self.core = runtime::block_on(Core::new(&self.cluster, &[("poll_interval", "50ms")]));
     }
 
     /// Three nodes with guests, and shells.
@@ -74,12 +92,15 @@ impl Scene {
     }
 
     fn invoke(&self, action: &str, config: &Json) -> Told {
+        self.invoke_heard(action, config, &Heard::default())
+    }
+
+    fn invoke_heard(&self, action: &str, config: &Json, heard: &Heard) -> Told {
         let config = self.config(action, config);
-        let heard = Heard::default();
-        let invoked = runtime::block_on(self.core.operation(action).invoke(&config, &heard));
+        let invoked = runtime::block_on(self.core.operation(action).invoke(&config, heard));
         Told {
             ending: invoked.ending,
-            messages: heard.0.into_inner().unwrap(),
+            messages: std::mem::take(&mut heard.messages.lock().unwrap()),
             errors: texts(&invoked.diagnostics, Severity::Error),
             warnings: texts(&invoked.diagnostics, Severity::Warning),
         }
@@ -124,6 +145,10 @@ impl Scene {
     /// Where a guest is, and whether it runs.
     fn place(&self, vmid: u32) -> (String, bool) {
         self.world(|world| (world.guests[&vmid].node.clone(), world.guests[&vmid].is_running()))
+    }
+
+    fn has_ended(&self, task: &str) -> bool {
+        self.world(|world| world.tasks.find(task).is_none_or(|task| task.status.is_some()))
     }
 
     /// Starts a guest that is no HA resource.

@@ -136,7 +136,10 @@ pub(super) async fn prove(
         nodes.extend(order(&model, fresh));
     }
     for node in &nodes {
-        let evacuate = evacuation(roll, node)?;
+        // The node of an interrupted roll is back before the next one.
+        let current: Option<NodeName> = journal.current().and_then(|current| current.parse().ok());
+        let evacuate =
+            NodeEvacuate { out_of_service: current.map(|current| [current].into()), ..evacuation(roll, node)? };
         let Outlook { refusals: more, found, .. } = evacuate::look_at(&evacuate, run, survey).await?;
         refusals.extend(more);
         evacuations.insert(node.clone(), found);
@@ -160,6 +163,7 @@ pub(super) fn evacuation(roll: &ClusterRoll, node: &str) -> Result<NodeEvacuate,
         with_local_disks: roll.with_local_disks,
         max_memory_percent: roll.max_memory_percent,
         max_workers: roll.max_workers,
+        out_of_service: None,
         timeout: None,
     })
 }
