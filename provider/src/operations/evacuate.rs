@@ -9,6 +9,7 @@ use pve_schemas::action::NodeEvacuate;
 use pve_schemas::value::Sid;
 use serde_json::Value as Json;
 
+use super::alone::{self, is_in_maintenance};
 use super::guest_motion::GuestMove;
 use super::movers::{self, Job};
 use super::preconditions::Preconditions;
@@ -74,48 +75,12 @@ impl Operation for NodeEvacuate {
         let Evacuation { uses_ha, is_in_maintenance, jobs, left, .. } = found;
         if uses_ha && !is_in_maintenance {
             let begun = run.begun_by(node_maintenance::begin(&run.op, node).await);
-            begun.map_err(|failure| requested(node, failure))?;
-            yield_to_another(self, run).await.map_err(|failure| requested(node, failure))?;
+            begun.map_err(|failure| alone::requested(node, failure))?;
+            alone::yield_to_another(self, run).await.map_err(|failure| alone::requested(node, failure))?;
             run.say(format!("{node}: it is in maintenance; HA resources leave it."));
         }
         empty(self, run, uses_ha, jobs, &left).await
     }
-}
-
-/// A failure after which maintenance continues, or may begin.
-fn requested(node: &str, failure: Failure) -> Failure {
-    if failure.cause != Cause::Ambiguous {
-        return failure;
-    }
-    let text = format!(
-        "{node}: its maintenance was requested, and may begin. Run the evacuation again, or undo it with \
-         `pve_node_restore`.\n{}",
-        failure.detail
-    );
-    Failure { cause: Cause::Ambiguous, detail: text, ..failure }
-}
-
-/// Ends the maintenance that has just begun if that of another node has begun since the look: of two evacuations at the same
-/// time at most one continues.
-async fn yield_to_another(evacuate: &NodeEvacuate, run: &Run<'_>) -> Result<(), Failure> {
-    let node = evacuate.node.as_str();
-    let answer: Json = run
-        .client()
-        .get(Collection::HaManagerStatus.path(), &run.call())
-        .await
-        .map_err(|error| Failure { cause: Cause::Ambiguous, ..explain(node, &error) })?;
-    let manager = &answer["manager_status"];
-    let others = manager["node_request"].as_object().into_iter().flatten().map(|(other, _)| other.as_str());
-    let other = others.filter(|other| *other != node && !accepts(evacuate, other));
-    let Some(other) = other.into_iter().find(|other| is_in_maintenance(manager, other)) else { return Ok(()) };
-    run.say(format!("{node}: maintenance of {other} began at the same time; that of {node} ends again."));
-    node_maintenance::end(&run.op, node).await?;
-    node_maintenance::wait_until_ended(&run.op, node).await?;
-    let text = format!(
-        "{node}: maintenance of {other} began at the same time, so that of {node} was ended. Run the evacuation again when \
-         {other} is back in service."
-    );
-    Err(Failure::new(Cause::Stale, text))
 }
 
 /// What it would do to the cluster of that survey.
@@ -228,8 +193,8 @@ impl Look<'_> {
         if !self.survey.is_quorate() {
             self.refuse(format!("{node}: the cluster has no quorum, and nothing can be moved."));
         }
-        for (other, problem) in self.others_out() {
-            if !accepts(self.evacuate, &other) {
+        for (other, problem) in alone::others_out(&self.survey.live, &node) {
+            if !alone::accepts(self.evacuate, &other) {
                 self.refuse(format!(
                     "{other}: it is {problem}, and {node} would be out of service as well. Wait until {other} is back, \
                      run `pve_node_restore` for it, or name it in `out_of_service`."
@@ -239,22 +204,6 @@ impl Look<'_> {
         if self.survey.is_disarmed() {
             self.refuse(format!("{node}: HA is disarmed, and the HA manager then refuses maintenance. Arm HA first."));
         }
-    }
-
-    /// The other nodes that are out of service, and how.
-    fn others_out(&self) -> Vec<(String, &'static str)> {
-        let live = &self.survey.live;
-        let others = live.nodes.iter().filter(|fact| fact.name != self.node());
-        others
-            .filter_map(|fact| {
-                let problem = match fact.online {
-                    false => "offline",
-                    true if is_in_maintenance(&live.manager, &fact.name) => "in maintenance",
-                    true => return None,
-                };
-                Some((fact.name.clone(), problem))
-            })
-            .collect()
     }
 
     /// The HA resources: the HA manager moves them.
@@ -401,16 +350,6 @@ impl Look<'_> {
             self.node()
         ));
     }
-}
-
-/// Whether maintenance of a node is requested, or has begun.
-pub(super) fn is_in_maintenance(manager: &Json, node: &str) -> bool {
-    manager["node_status"][node] == "maintenance" || manager["node_request"][node]["maintenance"].as_i64() == Some(1)
-}
-
-/// Whether `other` may be out of service during the evacuation.
-fn accepts(evacuate: &NodeEvacuate, other: &str) -> bool {
-    evacuate.out_of_service.iter().flatten().any(|name| name.as_str() == other)
 }
 
 /// Whether a node is in service for the HA manager; one that it does not have is.

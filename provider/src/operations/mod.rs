@@ -4,6 +4,7 @@
 //! waits for the effect, and says what happened.
 
 mod adapter;
+mod alone;
 mod arm;
 mod backup_run;
 mod evacuate;

@@ -7,7 +7,8 @@ use futures_util::StreamExt as _;
 use futures_util::stream;
 use pve_schemas::action::NodeRestore;
 
-use super::evacuate::{WORKERS, is_in_maintenance};
+use super::alone::is_in_maintenance;
+use super::evacuate::WORKERS;
 use super::guest_motion::GuestMove;
 use super::movers::{self, Job};
 use super::preconditions::Preconditions;

@@ -164,7 +164,7 @@ impl NodeTasks {
         let since = tasks.iter().filter_map(|task| task.started()).fold(self.since, i64::min);
         let rows = match self.list(run, since, &run.call()).await {
             Ok(rows) => rows,
-            // Whoever looks then names the tasks, which continue.
+            // The caller's next pause ends, and its failure names the tasks, which continue.
             Err(error) if matches!(error.kind(), ErrorKind::Stopped | ErrorKind::Expired) => Vec::new(),
             Err(error) => return Err(explain(&self.node, &error)),
         };
