@@ -2,6 +2,7 @@
 
 mod arm;
 mod backup_run;
+mod drill;
 mod evacuate;
 mod moves;
 mod reboot;
@@ -36,6 +37,12 @@ struct Told {
 
 #[derive(Default)]
 struct Heard(Mutex<Vec<String>>);
+
+impl Heard {
+    fn has(&self, message: &str) -> bool {
+        self.0.lock().unwrap().iter().any(|line| line.contains(message))
+    }
+}
 
 impl Progress for Heard {
     fn report(&self, message: &str) {
@@ -74,12 +81,16 @@ impl Scene {
     }
 
     fn invoke(&self, action: &str, config: &Json) -> Told {
+        self.invoke_with(action, config, &Heard::default())
+    }
+
+    /// Invokes an action whose messages can be read while it runs.
+    fn invoke_with(&self, action: &str, config: &Json, heard: &Heard) -> Told {
         let config = self.config(action, config);
-        let heard = Heard::default();
-        let invoked = runtime::block_on(self.core.operation(action).invoke(&config, &heard));
+        let invoked = runtime::block_on(self.core.operation(action).invoke(&config, heard));
         Told {
             ending: invoked.ending,
-            messages: heard.0.into_inner().unwrap(),
+            messages: heard.0.lock().unwrap().clone(),
             errors: texts(&invoked.diagnostics, Severity::Error),
             warnings: texts(&invoked.diagnostics, Severity::Warning),
         }
