@@ -197,6 +197,18 @@ fn a_person_who_does_nothing_ends_the_drill_in_order() {
 }
 
 #[test]
+fn the_wrong_node_ends_the_drill_at_once() {
+    let Some(scene) = scene("operations::drill::the_wrong_node_ends_the_drill_at_once") else { return };
+    let config = json!({"case": "node-crash", "node": "pve2", "guest": ["vm:101"]});
+    let cut = world(|world| world.power("pve3", false));
+    let (told, evidence) = played(&scene, &config, &[("Cut the power of pve2 now.", &cut)]);
+    assert_eq!(told.ending, Ending::Failed, "{told:#?}");
+    assert!(told.errors[0].contains("pve3: it has left the cluster instead of pve2."), "{told:#?}");
+    assert_eq!(evidence.json["outcome"], "failed");
+    assert!(evidence.json["remains"][0].as_str().unwrap().starts_with("pve3 is not a member"), "{}", evidence.markdown);
+}
+
+#[test]
 fn an_interrupted_drill_says_how_the_cluster_is_brought_back() {
     let Some(scene) = scene("operations::drill::an_interrupted_drill_says_how_the_cluster_is_brought_back") else {
         return;

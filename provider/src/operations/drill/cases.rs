@@ -14,7 +14,7 @@ use super::observation::Observation;
 use super::watch::{Stopped, Watch};
 use crate::client::{ErrorKind, LockDomain, Params, path};
 use crate::explain::explain;
-use crate::framework::Failure;
+use crate::framework::{Cause, Failure};
 use crate::resources::node_maintenance;
 
 /// After how many rounds of the HA manager without a change a cluster that is at rest stays so: one to notice what has
@@ -75,7 +75,15 @@ impl Course<'_, '_> {
         let node = self.node();
         self.watch.say(&request.replace("{node}", &node));
         let limit = self.drill.wait_for_person.as_deref().and_then(timeout).unwrap_or(LIMIT);
-        self.watch.until(&format!("{node} to leave the cluster"), limit, |now| !now.is_member(&node)).await
+        let is_any_gone = |now: &Observation| now.members.values().any(|is_member| !is_member);
+        self.watch.until(&format!("{node} to leave the cluster"), limit, is_any_gone).await?;
+        let gone = self.watch.now.members.iter().find(|(name, is_member)| !**is_member && **name != node);
+        if let Some((other, _)) = gone.filter(|_| self.watch.now.is_member(&node)) {
+            let text =
+                format!("{other}: it has left the cluster instead of {node}. Restore its power and network at once.");
+            return Err(Stopped::Failed(Failure::new(Cause::Stale, text)));
+        }
+        Ok(())
     }
 
     /// Asks the person to bring the node back, and waits for that and for what follows.

@@ -61,7 +61,10 @@ impl Operation for Drill {
         let watch = Watch::begin(run, record, folder).await?;
         let mut course = Course { drill: self, plan: &plan, watch };
         // The futures of all cases together are too large for the stack of a thread.
-        let ended = Box::pin(course.play()).await;
+        let ended = match Box::pin(course.play()).await {
+            Err(Stopped::Failed(_)) if run.call().stop.is_cancelled() => Err(Stopped::Interrupted),
+            ended => ended,
+        };
         finish(self, &plan, course.watch, ended)
     }
 }
@@ -124,6 +127,9 @@ fn finish(drill: &Drill, plan: &Plan, mut watch: Watch<'_>, ended: Result<(), St
         Err(Stopped::Interrupted) => record.problems.push("The drill was interrupted.".to_owned()),
         Err(Stopped::OutOfTime(what)) => record.problems.push(format!("The time for {what} has passed.")),
         Err(Stopped::Failed(failure)) => record.problems.push(failure.detail.clone()),
+    }
+    if let Some(problem) = watch.unread.as_ref().filter(|_| ended.is_err()) {
+        record.problems.push(format!("The last poll of the cluster failed: {problem}"));
     }
     record.complete = ended.is_ok();
     record.timings = timings(drill.case, plan, record);
@@ -205,6 +211,11 @@ fn remains(drill: &Drill, plan: &Plan, watch: &Watch<'_>) -> Vec<String> {
     let (now, mut remains) = (&watch.now, Vec::new());
     if !now.quorate {
         remains.push("The cluster has no quorum: bring its nodes back.".to_owned());
+    }
+    for (node, _) in
+        now.members.iter().filter(|(node, is_member)| !**is_member && plan.prediction.node.as_ref() != Some(node))
+    {
+        remains.push(format!("{node} is not a member of the cluster: restore its power and network."));
     }
     if let Some(node) = &plan.prediction.node {
         let state = now.nodes.get(node).map_or("unknown", String::as_str);

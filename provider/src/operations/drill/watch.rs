@@ -35,6 +35,8 @@ pub(super) struct Watch<'a> {
     clock: (i64, Instant),
     /// Why the evidence can't be written.
     pub(super) unwritten: Option<String>,
+    /// Why the last poll failed.
+    pub(super) unread: Option<String>,
 }
 
 impl<'a> Watch<'a> {
@@ -48,7 +50,7 @@ impl<'a> Watch<'a> {
             Some(node) => clock(run, node).await?,
             None => jiff::Timestamp::now().as_second(),
         };
-        let mut watch = Self { run, now, record, folder, clock: (time, Instant::now()), unwritten: None };
+        let mut watch = Self { run, now, record, folder, clock: (time, Instant::now()), unwritten: None, unread: None };
         (watch.record.started, watch.record.ended) = (time, time);
         watch.write();
         Ok(watch)
@@ -132,9 +134,15 @@ impl<'a> Watch<'a> {
         let call = self.run.call();
         let bounded = Call::within(call.left().min(POLL_TIMEOUT), call.stop.clone());
         match observe(self.run, &bounded).await {
-            Ok(now) => self.take(now).await,
+            Ok(now) => {
+                self.unread = None;
+                self.take(now).await;
+            }
             Err(error) if error.kind() == ErrorKind::Stopped => return Err(Stopped::Interrupted),
-            Err(error) => tracing::warn!(%error, "a poll failed"),
+            Err(error) => {
+                tracing::warn!(%error, "a poll failed");
+                self.unread = Some(error.to_string());
+            }
         }
         Ok(())
     }
