@@ -33,6 +33,8 @@ pub struct Forecast {
     /// The clock and the last order number where [`Self::converged`] left them: the manager remembers both.
     clock: i64,
     orders: u64,
+    /// The node that boots again, or whose maintenance ends.
+    returning: Option<Name>,
 }
 
 impl Forecast {
@@ -70,8 +72,16 @@ impl Forecast {
         guests: &BTreeMap<Name, Name>,
     ) -> Self {
         let master = status.master_node.clone();
-        let mut forecast =
-            Self { manager: Manager::default(), master, config, capacity, bystanders, clock: 0, orders: u64::MAX / 2 };
+        let mut forecast = Self {
+            manager: Manager::default(),
+            master,
+            config,
+            capacity,
+            bystanders,
+            clock: 0,
+            orders: u64::MAX / 2,
+            returning: None,
+        };
         let mut manager = Manager::adopt(status);
         let mut world = After::new(&forecast, Name::default(), Vec::new());
         world.guests = Some(guests);
@@ -99,6 +109,30 @@ impl Forecast {
     /// The services once the cluster has converged and `node` is in maintenance; by service id.
     pub fn maintenance(&self, node: &Name) -> Outcome {
         Outcome { manager: self.play(&BTreeSet::new(), Some(node), self.manager.clone()).0 }
+    }
+
+    /// The cluster after [`Self::node_failure`], for what happens next.
+    #[must_use]
+    pub fn after_failure(self, failed: &BTreeSet<Name>) -> Self {
+        let (mut manager, clock, orders) = self.play(failed, None, self.manager.clone());
+        let master = self.successor(failed);
+        manager.explain();
+        Self { manager, master, clock, orders, ..self }
+    }
+
+    /// The cluster after [`Self::maintenance`], for what happens next.
+    #[must_use]
+    pub fn after_maintenance(self, node: &Name) -> Self {
+        let (mut manager, clock, orders) = self.play(&BTreeSet::new(), Some(node), self.manager.clone());
+        manager.explain();
+        Self { manager, clock, orders, ..self }
+    }
+
+    /// The services once the cluster has converged and `node` is in service again, after a failure or a maintenance; by
+    /// service id.
+    pub fn node_return(self, node: &Name) -> Outcome {
+        let back = Self { returning: Some(node.clone()), ..self };
+        back.node_failure(&BTreeSet::new())
     }
 
     /// What the load balancer would see and do now.
@@ -134,11 +168,15 @@ impl Forecast {
         same.or_else(|| others.next().map(|(name, _)| name.clone()))
     }
 
+    fn is_back(&self, node: &str) -> bool {
+        self.returning.as_ref().is_some_and(|back| **back == *node)
+    }
+
     fn members(&self, failed: &BTreeSet<Name>) -> Vec<Member> {
         let here = |state| matches!(state, NodeState::Online | NodeState::Maintenance);
         let member = |(name, state): (&Name, NodeState)| Member {
             name: name.clone(),
-            online: here(state) && !failed.contains(name),
+            online: (here(state) || self.is_back(name)) && !failed.contains(name),
         };
         self.manager.nodes().states().filter(|(_, state)| *state != NodeState::Gone).map(member).collect()
     }
@@ -289,7 +327,8 @@ impl Environment for After<'_> {
         let before = &self.forecast.manager;
         let id = before.nodes().id(node)?;
         let is_drained = self.drained.as_ref().is_some_and(|drained| **drained == *node);
-        if is_drained || before.nodes().state(id) == NodeState::Maintenance {
+        let is_in_maintenance = before.nodes().state(id) == NodeState::Maintenance && !self.forecast.is_back(node);
+        if is_drained || is_in_maintenance {
             return Some(self.in_maintenance.clone());
         }
         let online = self.members.iter().any(|member| member.online && *member.name == *node);

@@ -247,6 +247,19 @@ pub const ACTIONS: &[Feature] = &[
     },
 ];
 
+/// Operations that only the command line has.
+pub const PROCEDURES: &[Feature] = &[Feature {
+    name: "drill",
+    needs: &[
+        SEE_CLUSTER,
+        SEE_GUESTS,
+        SEE_NODES,
+        SEE_STORAGE,
+        need("Sys.PowerMgmt", On::Node, "shut down the node of `clean-shutdown`"),
+        need("Sys.Console", On::Root, "move the guests of `manual-move` and `live-migration`"),
+    ],
+}];
+
 /// The list of `needs`, where `text` names no privilege of them. Where one of several is enough, Proxmox refuses without a name.
 pub fn unnamed(needs: &[Need], text: &str) -> Option<String> {
     if needs.is_empty() || needs.iter().any(|need| text.contains(need.privilege)) {
@@ -266,9 +279,12 @@ pub fn of_data_source(name: &str) -> &'static [Need] {
     needs(DATA_SOURCES, name)
 }
 
-/// What the action `name` needs.
+/// What the action or procedure `name` needs.
 pub fn of_action(name: &str) -> &'static [Need] {
-    needs(ACTIONS, name)
+    match needs(ACTIONS, name) {
+        [] => needs(PROCEDURES, name),
+        found => found,
+    }
 }
 
 fn needs(features: &[Feature], name: &str) -> &'static [Need] {
@@ -277,7 +293,7 @@ fn needs(features: &[Feature], name: &str) -> &'static [Need] {
 
 /// Every privilege of the table once, sorted: those of a role that can do everything on that release.
 pub fn of_everything(release: Release) -> Vec<&'static str> {
-    let all = RESOURCES.iter().chain(DATA_SOURCES).chain(ACTIONS).flat_map(|feature| feature.needs);
+    let all = RESOURCES.iter().chain(DATA_SOURCES).chain(ACTIONS).chain(PROCEDURES).flat_map(|feature| feature.needs);
     let mut names: Vec<_> = all.filter(|need| need.is_for(release)).map(|need| need.privilege).collect();
     names.sort_unstable();
     names.dedup();

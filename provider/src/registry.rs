@@ -88,7 +88,7 @@ fn actions(session: &Arc<Session>) -> Vec<Box<dyn Action>> {
 
 /// Operations that are no actions of Terraform: each has a line in [`crate::command_line::COMMANDS`], as the actions have.
 fn procedures(session: &Arc<Session>) -> Vec<Box<dyn Action>> {
-    vec![action::<nouns::action::ClusterRoll>(session)]
+    vec![action::<nouns::action::ClusterRoll>(session), action::<nouns::action::Drill>(session)]
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ mod command_line;
 mod constraints;
 mod data_sources;
 mod datacenter_options;
+mod drill_command;
 mod drills;
 mod examples;
 mod existing_cluster;

@@ -147,6 +147,12 @@ impl Client {
         self.inner.auth.who()
     }
 
+    /// Whether another endpoint is asked when the first one does not respond.
+    #[must_use]
+    pub fn has_fallback(&self) -> bool {
+        self.inner.transport.has_fallback()
+    }
+
     /// What the user or token may do; `None` if it can't be learnt.
     pub async fn permissions(&self, call: &Call) -> Option<Permissions> {
         Permissions::parse(&self.list(Collection::Permissions, call).await.ok()?.object().ok()?)

@@ -122,6 +122,10 @@ impl Transport {
         self
     }
 
+    pub(super) fn has_fallback(&self) -> bool {
+        self.endpoints.len() > 1
+    }
+
     /// Where an endpoint is; one that names no port is looked for, once.
     async fn locate(&self, endpoint: usize) -> Result<&Endpoint, Error> {
         let target = &self.endpoints[endpoint];

@@ -31,6 +31,7 @@ pub const COMMANDS: &[Entry] = &[
     entry(&["arm"], "pve_ha_arm", ""),
     entry(&["replicate"], "pve_replication_run", "100-0"),
     entry(&["backup", "run"], "pve_backup_run", "nightly"),
+    entry(&["drill"], "drill", "node-crash --node pve2 --guest vm:101"),
     entry(&["notify", "test"], "pve_notification_test", "mail-to-root"),
 ];
 

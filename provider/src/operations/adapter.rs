@@ -95,6 +95,10 @@ impl<O: Operation> Action for Adapter<O> {
         own + lasts
     }
 
+    fn validate(&self, config: &Value, diagnostics: &mut Diagnostics) {
+        O::validate(config, diagnostics);
+    }
+
     fn plan<'a>(&'a self, cx: &'a Context, config: &'a Value) -> BoxFuture<'a, Prospect> {
         Box::pin(async move {
             if self.session.is_deferred() {

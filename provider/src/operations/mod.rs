@@ -7,6 +7,7 @@ mod adapter;
 mod alone;
 mod arm;
 mod backup_run;
+mod drill;
 mod evacuate;
 mod guest_migrate;
 mod guest_motion;
@@ -34,7 +35,7 @@ use std::time::Duration;
 use pve_schemas::noun::Noun;
 use serde_json::Value as Json;
 
-use crate::framework::{Cause, Failure, Progress};
+use crate::framework::{Cause, Diagnostics, Failure, Progress, Value};
 use crate::resources::OpContext;
 
 pub use adapter::action;
@@ -56,6 +57,9 @@ pub trait Operation: Noun {
     fn lasts(&self) -> Duration {
         Duration::ZERO
     }
+
+    /// Checks that involve several arguments. `config` may hold unknown values, about which nothing is to be said.
+    fn validate(_config: &Value, _diagnostics: &mut Diagnostics) {}
 
     /// Looks what the operation would do. Changes nothing.
     ///

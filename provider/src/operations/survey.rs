@@ -6,6 +6,7 @@ use pve_ha_manager::config::{Config, Engine};
 use pve_ha_manager::motion::{Foreseen, foresee};
 use pve_schemas::data::planned::Plans;
 use pve_schemas::value::{HaState, Sid};
+use serde_json::Value as Json;
 
 use super::Run;
 use crate::data_sources::{Reader, live};
@@ -16,6 +17,10 @@ use crate::simulation::manager_status;
 /// The cluster at one moment, without the disks of guests.
 pub(super) struct Survey {
     pub(super) live: SimulatedCluster,
+    /// `/cluster/options`.
+    pub(super) options: Json,
+    /// The status of the local resource managers, by node.
+    pub(super) lrm: Json,
 }
 
 impl Survey {
@@ -55,7 +60,7 @@ impl Survey {
         let plans = Plans::default();
         let answers =
             if disks { live::read(&reader, &plans).await? } else { live::without_disks(&reader, &plans).await? };
-        Ok(Self { live: answers.live })
+        Ok(Self { lrm: answers.manager["lrm_status"].clone(), live: answers.live, options: answers.options })
     }
 
     /// A guest by `vm:100`.

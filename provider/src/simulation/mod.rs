@@ -5,6 +5,7 @@
 
 pub mod balance;
 mod config;
+mod course;
 mod disks;
 mod failures;
 mod fates;
@@ -33,6 +34,7 @@ use pve_ha_manager::status::Status;
 use pve_ha_manager::usage::{Bystander, Capacity, Size};
 
 pub use config::HaConfig;
+pub use course::{Course, Foreseen, Outage, course};
 pub use disks::{Disk, usable_on};
 use live::{Guest, NodeFact, SimulatedCluster};
 pub use question::{Answered, Question};

@@ -2,6 +2,7 @@
 
 mod backup_run;
 mod cluster_roll;
+mod drill;
 mod guest_migrate;
 mod ha_arm;
 mod ha_disarm;
@@ -16,6 +17,7 @@ mod replication_run;
 
 pub use backup_run::BackupRun;
 pub use cluster_roll::{ClusterRoll, RebootPolicy};
+pub use drill::{Drill, DrillCase};
 pub use guest_migrate::GuestMigrate;
 pub use ha_arm::HaArm;
 pub use ha_disarm::{DisarmMode, HaDisarm};

@@ -3,6 +3,7 @@
 mod arm;
 mod backup_run;
 mod binary;
+mod drill;
 mod evacuate;
 mod matrix;
 mod meanwhile;
@@ -44,6 +45,12 @@ struct Heard {
     messages: Mutex<Vec<String>>,
     /// Whether the look is over.
     has_begun: AtomicBool,
+}
+
+impl Heard {
+    fn has(&self, message: &str) -> bool {
+        self.messages.lock().unwrap().iter().any(|line| line.contains(message))
+    }
 }
 
 impl Progress for Heard {
@@ -95,12 +102,13 @@ impl Scene {
         self.invoke_heard(action, config, &Heard::default())
     }
 
+    /// Invokes an action whose messages can be read while it runs.
     fn invoke_heard(&self, action: &str, config: &Json, heard: &Heard) -> Told {
         let config = self.config(action, config);
         let invoked = runtime::block_on(self.core.operation(action).invoke(&config, heard));
         Told {
             ending: invoked.ending,
-            messages: std::mem::take(&mut heard.messages.lock().unwrap()),
+            messages: heard.messages.lock().unwrap().clone(),
             errors: texts(&invoked.diagnostics, Severity::Error),
             warnings: texts(&invoked.diagnostics, Severity::Warning),
         }
