@@ -126,17 +126,53 @@ impl Operation for HaDisarm {
         }
         let Some(pause) = pause(self) else { return disarmed };
         if disarmed.is_ok() && call.bound(tokio::time::sleep(pause)).await.is_ok() {
+            await_members(run, &call).await;
             let armed = arm(run, &call).await;
             if armed.is_ok() || !call.is_over() {
-                return armed;
+                return armed.map_err(still_disarmed);
             }
         }
         // Whatever ended the wait, the cluster must not stay without HA.
-        run.say("Interrupted: HA is armed again at once.");
-        let armed = arm(run, &call.grace(ARM_GRACE)).await;
-        let text = "HA: the wait was interrupted. HA is armed again.";
-        Err(armed.err().unwrap_or_else(|| Failure::new(Cause::Stale, text)))
+        run.say("The wait has ended early: HA is armed again at once.");
+        arm(run, &call.grace(ARM_GRACE)).await.map_err(still_disarmed)?;
+        let why = disarmed.err().map_or(String::new(), |failure| format!("\n{}", failure.detail));
+        let text = format!("HA: the wait has ended early. HA is armed again.{why}");
+        Err(Failure::new(Cause::Stale, text).summarised("HA was armed early"))
     }
+}
+
+/// Waits for nodes that are offline: HA that is armed while they are cut off has them fenced.
+async fn await_members(run: &Run<'_>, call: &Call) {
+    let mut looks = call.looks("all nodes to be online");
+    let mut said = Vec::new();
+    loop {
+        let rows = run.client().get::<Vec<Json>>(Collection::ClusterStatus.path(), call).await.unwrap_or_default();
+        let offline = rows.iter().filter(|row| row["type"] == "node" && row["online"] != 1);
+        let offline: Vec<String> = offline.filter_map(|row| row["name"].as_str()).map(str::to_owned).collect();
+        if offline.is_empty() && !rows.is_empty() {
+            return;
+        }
+        if offline != said {
+            run.say(format!("HA stays disarmed while nodes are offline: {}.", offline.join(", ")));
+            said.clone_from(&offline);
+        }
+        if !looks.pause(run.pace()).await {
+            run.cx.warn(
+                "HA was armed while nodes are offline",
+                format!(
+                    "HA: {} did not come back in time. The HA manager fences nodes that stay away.",
+                    said.join(", ")
+                ),
+            );
+            return;
+        }
+    }
+}
+
+/// A failure to arm, with what that means.
+fn still_disarmed(failure: Failure) -> Failure {
+    let detail = format!("{}\nHA may still be disarmed: run `pve_ha_arm`, and see `pve_ha_status`.", failure.detail);
+    Failure { cause: Cause::Ambiguous, detail, ..failure }
 }
 
 /// After how long HA is armed again.
@@ -162,7 +198,13 @@ async fn request(run: &Run<'_>, path: &str, params: &Params, call: &Call) -> Res
                 run.begun();
                 return Ok(());
             }
-            Err(error) if error.kind() == ErrorKind::Ambiguous && looks.pause(run.pace()).await => {}
+            Err(error) if error.kind() == ErrorKind::Ambiguous => {
+                // It may have been carried out, whatever becomes of the next try.
+                run.begun();
+                if !looks.pause(run.pace()).await {
+                    return Err(failed(&error));
+                }
+            }
             Err(error) => return Err(failed(&error)),
         }
     }

@@ -100,7 +100,7 @@ impl Operation for BackupRun {
         }
         let mut under_way = BTreeMap::new();
         for (node, guests) in nodes.iter().filter(|_| refusals.is_empty()) {
-            under_way.extend(running(run, node, guests).await?.map(|task| (node.clone(), task)));
+            under_way.extend(running(run, node, guests, &options).await?.map(|task| (node.clone(), task)));
         }
         let step = |(node, guests): (&String, &BTreeSet<u64>)| match under_way.get(node) {
             Some(task) => format!("Wait for the backup on {node} that runs: {}.", task.upid()),
@@ -163,15 +163,27 @@ impl Operation for BackupRun {
     }
 }
 
-/// The backup of exactly these guests that runs on the node: an interrupted run, or the schedule, has begun it.
-async fn running(run: &Run<'_>, node: &str, guests: &BTreeSet<u64>) -> Result<Option<Task>, Failure> {
+/// The backup of exactly these guests to the same storage that runs on the node: an interrupted run, or the schedule, has begun
+/// it.
+async fn running(run: &Run<'_>, node: &str, guests: &BTreeSet<u64>, options: &Params) -> Result<Option<Task>, Failure> {
     for one in tasks::running(run, node).await?.into_iter().filter(|one| one.kind == "vzdump") {
         let log = one.task.log(run).await.map_err(|error| explain(node, &error))?;
-        if log.iter().find_map(|line| guests_of(line)).is_some_and(|found| found == *guests) {
+        let is_the_same = |line: &String| {
+            guests_of(line).is_some_and(|found| found == *guests)
+                && ["storage", "mode"].iter().all(|name| option_of(line, name) == options.value(name))
+        };
+        if log.iter().any(is_the_same) {
             return Ok(Some(one.task));
         }
     }
     Ok(None)
+}
+
+/// The value of an option in such a line; none where it is not set.
+fn option_of<'l>(line: &'l str, name: &str) -> Option<&'l str> {
+    let mut words = line.split_whitespace();
+    words.find(|word| word.strip_prefix("--") == Some(name))?;
+    words.next()
 }
 
 /// The guests that a line of the log names as those of the run.
@@ -258,6 +270,8 @@ mod tests {
         assert_eq!(fates[&101], Fate::Failed("no space left".to_owned()));
         assert_eq!(fates.len(), 2);
         assert_eq!(log.iter().find_map(|line| guests_of(line)), Some([100, 101].into()));
-        assert_eq!(guests_of("INFO: starting new backup job: vzdump 7 8 --mode snapshot"), Some([7, 8].into()));
+        let line = "INFO: starting new backup job: vzdump 7 8 --mode snapshot --storage pbs";
+        assert_eq!(guests_of(line), Some([7, 8].into()));
+        assert_eq!((option_of(line, "storage"), option_of(line, "node")), (Some("pbs"), None));
     }
 }

@@ -29,7 +29,8 @@ impl Operation for GuestMigrate {
         let survey = Survey::read(run, "guest migration").await?;
         let guest = survey.guest(&self.guest, "guest")?;
         let (sid, to) = (guest.sid.as_str(), self.node.as_str());
-        if survey.is_managed(sid) {
+        // Disarmed in the mode `ignore`, Proxmox moves HA resources as guests without HA.
+        if survey.is_managed(sid) && survey.live.manager["disarm"]["mode"] != "ignore" {
             let Outlook { steps, refusals, found } =
                 ha_motion::look(&survey, (&self.guest, "guest"), &self.node, Manner::Migrate)?;
             return Ok(Outlook { steps, refusals, found: Way::Ha(found) });

@@ -45,10 +45,10 @@ pub struct HaMove {
     from: String,
     to: String,
     manner: Manner,
-    /// It runs, and is to run on the target.
-    runs: bool,
     /// HA resources in positive affinity, which move along.
     companions: Vec<String>,
+    /// Those that run, and are to run on the target.
+    running: BTreeSet<String>,
 }
 
 /// Where an HA resource is, by the HA manager.
@@ -73,6 +73,7 @@ pub(super) fn look(
     let guest = survey.guest(sid, sid_attribute)?;
     let (sid, to) = (sid.as_str(), node.as_str());
     survey.online_node(to, "node")?;
+    survey.online_node(&guest.node, sid_attribute)?;
     let mut refusals = Vec::new();
     let mut refuse = |text: String| refusals.push(Failure::refused(format!("{text} Nothing was changed.")));
     if !survey.is_quorate() {
@@ -133,14 +134,10 @@ pub(super) fn look(
             steps.push(format!("Positive affinity moves along: {}.", companions.join(", ")));
         }
     }
-    let found = HaMove {
-        sid: sid.to_owned(),
-        from: guest.node.clone(),
-        to: to.to_owned(),
-        manner,
-        runs: guest.running,
-        companions,
-    };
+    let runs = |sid: &&String| survey.live.guests.get(*sid).is_some_and(|guest| guest.running);
+    let sid = sid.to_owned();
+    let running = std::iter::once(&sid).chain(&companions).filter(runs).cloned().collect();
+    let found = HaMove { sid, from: guest.node.clone(), to: to.to_owned(), manner, companions, running };
     Ok(Outlook { steps, refusals, found })
 }
 
@@ -150,9 +147,7 @@ impl HaMove {
         let tasks = NodeTasks::from_now(run, &self.from).await?;
         self.request(run).await?;
         run.say(format!("{}: the HA manager was asked to move it to {}.", self.sid, self.to));
-        let mut all = vec![self.sid.clone()];
-        all.extend(self.companions.clone());
-        for sid in &all {
+        for sid in std::iter::once(&self.sid).chain(&self.companions) {
             self.arrive(run, sid, &tasks).await?;
             run.say(format!("{sid}: it is on {}.", self.to));
         }
@@ -179,7 +174,13 @@ impl HaMove {
                         Err,
                     );
                 }
-                Err(error) if error.kind() == ErrorKind::Ambiguous && looks.pause(run.pace()).await => {}
+                Err(error) if error.kind() == ErrorKind::Ambiguous => {
+                    // It may have been carried out, whatever becomes of the next try.
+                    run.begun();
+                    if !looks.pause(run.pace()).await {
+                        return Err(failed(error));
+                    }
+                }
                 Err(error) => return Err(failed(error)),
             }
         }
@@ -245,9 +246,9 @@ impl HaMove {
         }
     }
 
-    /// Whether the guest runs, if the resource that was asked for did.
+    /// Whether the guest runs, if it ran before.
     async fn is_as_before(&self, run: &Run<'_>, sid: &str) -> Result<bool, Failure> {
-        if !self.runs {
+        if !self.running.contains(sid) {
             return Ok(true);
         }
         let rows: Vec<Json> = run

@@ -22,8 +22,8 @@ const CLOCK_TOLERANCE: i64 = 5;
 pub(super) struct Boot {
     /// When the node was asked, in seconds since the epoch.
     pub(super) now: i64,
-    /// When it booted.
-    pub(super) at: i64,
+    /// For how long it has been up, in seconds.
+    pub(super) uptime: i64,
 }
 
 impl Boot {
@@ -32,8 +32,15 @@ impl Boot {
         let call = bounded(&run.call());
         let time: Json = run.client().get(&path(["nodes", node, "time"]), &call).await?;
         let status: Json = run.client().get(&path(["nodes", node, "status"]), &call).await?;
-        let now = time["time"].as_i64().unwrap_or(0);
-        Ok(Self { now, at: now - status["uptime"].as_i64().unwrap_or(0) })
+        let number = |answer: &Json, name: &str| answer[name].as_i64().unwrap_or(0);
+        // One that does not say for how long it has been up has not been up for less than before.
+        Ok(Self { now: number(&time, "time"), uptime: status["uptime"].as_i64().unwrap_or(i64::MAX) })
+    }
+
+    /// Whether this is another boot than `before`. The clock of a node may be wrong right after its boot, and a node that is
+    /// rebooted again soon may be up for longer than before.
+    fn is_after(self, before: Self) -> bool {
+        self.uptime < before.uptime || self.now.saturating_sub(self.uptime) > before.now
     }
 }
 
@@ -107,6 +114,19 @@ pub(super) async fn warn_of_replication(run: &Run<'_>, node: &str) {
     }
 }
 
+/// The same for a node that has just booted: its local resource manager has to be at work, too.
+async fn back(run: &Run<'_>, node: &str, uses_ha: bool, boot: Boot) -> Result<Vec<String>, Error> {
+    let mut problems = problems(run, node, uses_ha).await?;
+    if uses_ha {
+        let answer: Json = run.client().get(Collection::HaManagerStatus.path(), &run.call()).await?;
+        let seen = answer["lrm_status"][node]["timestamp"].as_i64().unwrap_or(0);
+        if seen <= boot.now.saturating_sub(boot.uptime) {
+            problems.push("its local resource manager has not reported yet".to_owned());
+        }
+    }
+    Ok(problems)
+}
+
 /// Waits until `node` has booted after `before`, and nothing keeps it from being in service.
 ///
 /// # Errors
@@ -114,21 +134,21 @@ pub(super) async fn warn_of_replication(run: &Run<'_>, node: &str) {
 pub(super) async fn await_boot(run: &Run<'_>, node: &str, before: Boot, uses_ha: bool) -> Result<(), Failure> {
     let call = run.call();
     let mut looks = call.looks(format!("{node} to be back"));
-    let mut has_booted = false;
+    let mut booted: Option<Boot> = None;
     let mut last = format!("{node} has not gone down yet");
     loop {
-        if !has_booted {
+        if booted.is_none() {
             match Boot::read(run, node).await {
-                Ok(boot) if boot.at > before.now => {
-                    has_booted = true;
+                Ok(boot) if boot.is_after(before) => {
+                    booted = Some(boot);
                     run.say(format!("{node}: it has booted."));
                 }
                 Ok(_) => {}
-                Err(_) => last = format!("{node} does not respond"),
+                Err(error) => last = error.to_string(),
             }
         }
-        if has_booted {
-            match problems(run, node, uses_ha).await {
+        if let Some(boot) = booted {
+            match back(run, node, uses_ha, boot).await {
                 Ok(problems) if problems.is_empty() => {
                     run.say(format!("{node}: it is in service."));
                     return Ok(());
@@ -144,5 +164,19 @@ pub(super) async fn await_boot(run: &Run<'_>, node: &str, before: Boot, uses_ha:
             );
             return Err(continues(node, "the reboot", &next));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_boot_is_known_by_the_uptime_or_by_the_clock() {
+        let before = Boot { now: 1_000, uptime: 500 };
+        assert!(!Boot { now: 1_010, uptime: 510 }.is_after(before));
+        assert!(!Boot { now: 1_010, uptime: i64::MAX }.is_after(before), "an answer without it");
+        assert!(Boot { now: 400, uptime: 10 }.is_after(before), "the clock is behind");
+        assert!(Boot { now: 2_000, uptime: 600 }.is_after(before), "it has been up for longer than before");
     }
 }

@@ -24,6 +24,7 @@ pub struct Source {
 struct State {
     last_sync: i64,
     last_try: i64,
+    is_running: bool,
     error: Option<String>,
 }
 
@@ -90,7 +91,7 @@ impl Operation for ReplicationRun {
                 run.say(format!("{id}: the copy is complete."));
                 return Ok(());
             }
-            if let Some(error) = state.error.filter(|_| state.last_try >= asked) {
+            if let Some(error) = state.failed_since(asked) {
                 let text = format!(
                     "{id}: the run failed. Proxmox repeats it by itself, after 5 minutes at first.\nPVE: {error}"
                 );
@@ -118,7 +119,13 @@ async fn schedule(run: &Run<'_>, looks: &mut Looks<'_>, id: &str, node: &str) ->
                 run.begun();
                 return Ok(());
             }
-            Err(error) if error.kind() == ErrorKind::Ambiguous && looks.pause(run.pace()).await => {}
+            Err(error) if error.kind() == ErrorKind::Ambiguous => {
+                // It may have been carried out, whatever becomes of the next try.
+                run.begun();
+                if !looks.pause(run.pace()).await {
+                    return Err(failed(error));
+                }
+            }
             Err(error) => return Err(failed(error)),
         }
     }
@@ -136,14 +143,46 @@ async fn place(run: &Run<'_>, id: &str, vmid: &str) -> Result<Option<String>, Fa
 }
 
 impl State {
+    /// The error of a run that began after `asked` and has ended. While a run is under way Proxmox still shows the error of the
+    /// one before.
+    fn failed_since(&self, asked: i64) -> Option<&str> {
+        self.error.as_deref().filter(|_| self.last_try >= asked && !self.is_running)
+    }
+
+    fn parse(answer: &Json) -> Self {
+        let entry = Entry(answer);
+        let time = |name: &str| entry.integer(name).unwrap_or(0);
+        Self {
+            last_sync: time("last_sync"),
+            last_try: time("last_try"),
+            is_running: entry.integer("pid").is_some(),
+            error: entry.text("error"),
+        }
+    }
+
     async fn read(run: &Run<'_>, id: &str, node: &str) -> Result<Self, Failure> {
         let at = path(["nodes", node, "replication", id, "status"]);
         let answer: Json = run.client().get(&at, &run.call()).await.map_err(|error| {
             // It is scheduled already.
             Failure { cause: Cause::Ambiguous, ..explain(id, &error) }
         })?;
-        let entry = Entry(&answer);
-        let time = |name: &str| entry.integer(name).unwrap_or(0);
-        Ok(Self { last_sync: time("last_sync"), last_try: time("last_try"), error: entry.text("error") })
+        Ok(Self::parse(&answer))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_error_of_an_earlier_run_is_none_of_this_one() {
+        let before = State::parse(&json!({"last_sync": 0, "last_try": 90, "error": "no space"}));
+        assert_eq!(before.failed_since(100), None);
+        let running = State::parse(&json!({"last_sync": 0, "last_try": 101, "pid": 7, "error": "no space"}));
+        assert_eq!(running.failed_since(100), None);
+        let failed = State::parse(&json!({"last_sync": 0, "last_try": 101, "error": "no route"}));
+        assert_eq!(failed.failed_since(100), Some("no route"));
     }
 }

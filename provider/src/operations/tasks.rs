@@ -10,12 +10,16 @@ use crate::call::Call;
 use crate::client::{Error, ErrorKind, LockDomain, Params, path};
 use crate::explain::explain;
 use crate::framework::{Cause, Failure};
+use crate::resources::over_ssh::members;
 
 /// How many lines of a failed task's log are quoted.
 const QUOTED_LINES: usize = 6;
 
 /// How many tasks one list may have: those of one run, and what others do meanwhile.
 const LIST_LIMIT: i64 = 5_000;
+
+/// How long a node may take for one answer before it is looked at whether it is online.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// How often the list of tasks is read after a lost response before the task counts as not started.
 const LOOKS_FOR_LOST: u32 = 3;
@@ -162,14 +166,38 @@ impl NodeTasks {
     pub(super) async fn ended(&self, run: &Run<'_>, tasks: &[&Task]) -> Result<BTreeMap<Task, Exit>, Failure> {
         // One of them may be older than this run, which only waits for it then.
         let since = tasks.iter().filter_map(|task| task.started()).fold(self.since, i64::min);
-        let rows = match self.list(run, since, &run.call()).await {
+        let call = run.call();
+        let within = Call::within(call.left().min(ANSWER_TIMEOUT), call.stop.clone());
+        let rows = match self.list(run, since, &within).await {
             Ok(rows) => rows,
+            // A node that does not respond in time is asked again, unless it is off.
+            Err(_) if !call.is_over() && within.is_over() => {
+                self.demand_online(run).await?;
+                Vec::new()
+            }
             // The caller's next pause ends, and its failure names the tasks, which continue.
             Err(error) if matches!(error.kind(), ErrorKind::Stopped | ErrorKind::Expired) => Vec::new(),
             Err(error) => return Err(explain(&self.node, &error)),
         };
         let ended = rows.into_iter().filter(|row| tasks.contains(&&row.task));
         Ok(ended.filter_map(|row| Some((row.task, row.exit?))).collect())
+    }
+
+    /// Whether the node is still online.
+    ///
+    /// # Errors
+    /// It is not: what its tasks have done is unknown.
+    async fn demand_online(&self, run: &Run<'_>) -> Result<(), Failure> {
+        let members = members(&run.op).await?;
+        if members.iter().any(|member| member.name == self.node && member.online) {
+            return Ok(());
+        }
+        let text = format!(
+            "{}: the node is not online any more, and what its tasks have done is unknown. Look where its guests are, then \
+             run the operation again.",
+            self.node
+        );
+        Err(Failure::new(Cause::Ambiguous, text).summarised("The node is not online any more"))
     }
 
     /// The newest task of one of `kinds` for `id` that has failed, with Proxmox's text.

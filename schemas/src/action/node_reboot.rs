@@ -9,8 +9,8 @@ use crate::noun::Noun;
 use crate::tf_block;
 use crate::value::{NodeName, Sid};
 
-/// Reboots a node that `pve_node_evacuate` has emptied, and waits until it is back: online and quorate, with the clock and
-/// the versions of the others, and its local resource manager in service.
+/// Reboots a node that `pve_node_evacuate` has emptied, and waits until it is back: online and quorate, with the clock of the
+/// others, and its local resource manager at work. Warns if the nodes have different versions.
 ///
 /// The action refuses a node on which a guest runs or which is not in maintenance, and a reboot that would cost the quorum.
 #[tf_block]
