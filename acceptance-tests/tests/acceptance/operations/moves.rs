@@ -87,6 +87,7 @@ fn a_move_that_fails_is_reported_with_the_task() {
     scene.world(|world| world.failing_moves.add(100, pve_emulator::world::Failing::Always));
     let told = scene.invoke(HA, &json!({"resource": "vm:100", "node": "pve2"}));
     assert_eq!(told.ending, Ending::Failed, "{told:#?}");
+    assert!(told.errors[0].contains("vm:100: the task UPID:pve1:"), "{told:#?}");
     assert_eq!(scene.place(100).0, "pve1");
     // A guest without HA.
     scene.start(101);
@@ -149,12 +150,13 @@ fn a_guest_moves_if_nothing_of_it_stays_behind() {
 }
 
 #[test]
-fn a_move_that_takes_too_long_continues_and_is_named() {
-    let Some(scene) = Scene::of_three("operations::moves::a_move_that_takes_too_long_continues_and_is_named") else {
-        return;
-    };
-    scene.start(101);
-    scene.share_disks(101);
-    let told = scene.invoke(GUEST, &json!({"guest": "vm:101", "node": "pve3", "timeout": "1ms"}));
-    assert!(matches!(told.ending, Ending::Refused | Ending::Unfinished), "{told:#?}");
+fn while_ha_ignores_its_resources_they_move_as_guests_without_it() {
+    let name = "operations::moves::while_ha_ignores_its_resources_they_move_as_guests_without_it";
+    let Some(scene) = Scene::of_three(name) else { return };
+    scene.share_disks(100);
+    scene.manage("vm:100");
+    scene.done("pve_ha_disarm", &json!({"mode": "ignore"}));
+    scene.done(GUEST, &json!({"guest": "vm:100", "node": "pve2"}));
+    assert_eq!(scene.place(100), ("pve2".to_owned(), true));
+    assert_eq!(scene.sent("POST /nodes/{node}/qemu/{vmid}/migrate"), 1);
 }
