@@ -15,7 +15,6 @@ use super::{Operation, Outlook, Run, tasks};
 use crate::client::{Collection, ErrorKind, Params, path};
 use crate::explain::explain;
 use crate::framework::{Cause, Failure, Path};
-use crate::simulation::live::Guest;
 use crate::words::counted;
 
 /// What of a job is not for a run by hand: which guests, when, and what the job is.
@@ -65,12 +64,7 @@ impl Operation for BackupRun {
         for name in OF_THE_JOB {
             options.unset(name);
         }
-        let rows: Vec<Json> = run
-            .client()
-            .get_with(Collection::Guests.path(), &Collection::Guests.query(), &call)
-            .await
-            .map_err(failed)?;
-        let guests = Guest::all(&rows);
+        let guests = run.guests().await.map_err(failed)?;
         let coverage = Coverage::of(&entry);
         let mut nodes: BTreeMap<String, BTreeSet<u64>> = BTreeMap::new();
         for guest in guests.values() {

@@ -3,7 +3,7 @@
 use super::Run;
 use super::preconditions::Passage;
 use super::tasks::{NodeTasks, Running, Start, Task};
-use crate::client::{Collection, Params, path};
+use crate::client::{Params, path};
 use crate::explain::explain;
 use crate::framework::{Cause, Failure};
 use crate::simulation::live::Guest;
@@ -126,12 +126,7 @@ impl Arrival<'_> {
         let mut looks = call.looks(format!("{sid} to be listed on {}", self.to));
         let mut left = LOOKS_FOR_ARRIVAL;
         loop {
-            let rows: Vec<serde_json::Value> = run
-                .client()
-                .get_with(Collection::Guests.path(), &Collection::Guests.query(), &call)
-                .await
-                .map_err(|error| explain(sid, &error))?;
-            let guests = Guest::all(&rows);
+            let guests = run.guests().await.map_err(|error| explain(sid, &error))?;
             let found = guests.get(sid);
             let is_as_before = |found: &Guest| self.running.is_none_or(|running| found.running == running);
             if found.is_some_and(|found| found.node == self.to && is_as_before(found)) {

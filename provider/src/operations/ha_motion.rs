@@ -12,7 +12,6 @@ use super::{Outlook, Run};
 use crate::client::{Collection, ErrorKind, LockDomain, Params, path};
 use crate::explain::explain;
 use crate::framework::{Cause, Failure, Path};
-use crate::simulation::live::Guest;
 use crate::simulation::manager_status;
 
 /// How many rounds of the HA manager a request may show no effect: one to be read, and some in which the resource waits
@@ -251,12 +250,8 @@ impl HaMove {
         if !self.running.contains(sid) {
             return Ok(true);
         }
-        let rows: Vec<Json> = run
-            .client()
-            .get_with(Collection::Guests.path(), &Collection::Guests.query(), &run.call())
-            .await
-            .map_err(|error| self.lost(sid, &explain(sid, &error)))?;
-        Ok(Guest::all(&rows).get(sid).is_some_and(|guest| guest.running && guest.node == self.to))
+        let guests = run.guests().await.map_err(|error| self.lost(sid, &explain(sid, &error)))?;
+        Ok(guests.get(sid).is_some_and(|guest| guest.running && guest.node == self.to))
     }
 
     /// The request is made, whatever happened to the look.

@@ -27,6 +27,7 @@ mod survey;
 mod tasks;
 mod wake;
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -35,8 +36,10 @@ use std::time::Duration;
 use pve_schemas::noun::Noun;
 use serde_json::Value as Json;
 
+use crate::client::{Collection, Error};
 use crate::framework::{Cause, Diagnostics, Failure, Progress, Value};
 use crate::resources::OpContext;
+use crate::simulation::live::Guest;
 
 pub use adapter::action;
 
@@ -124,6 +127,13 @@ impl Run<'_> {
             self.begun();
         }
         written
+    }
+
+    /// The guests as Proxmox lists them now, by HA resource id: the nodes update the list every 10 s.
+    async fn guests(&self) -> Result<BTreeMap<String, Guest>, Error> {
+        let rows: Vec<Json> =
+            self.client().get_with(Collection::Guests.path(), &Collection::Guests.query(), &self.call()).await?;
+        Ok(Guest::all(&rows))
     }
 
     /// Says what is happening: a sentence.

@@ -133,13 +133,8 @@ async fn schedule(run: &Run<'_>, looks: &mut Looks<'_>, id: &str, node: &str) ->
 
 /// The node that a guest is on, by its number; none where it is not listed.
 async fn place(run: &Run<'_>, id: &str, vmid: &str) -> Result<Option<String>, Failure> {
-    let rows: Vec<Json> = run
-        .client()
-        .get_with(Collection::Guests.path(), &Collection::Guests.query(), &run.call())
-        .await
-        .map_err(|error| explain(id, &error))?;
-    let guest = rows.iter().map(Entry).find(|row| row.text("vmid").as_deref() == Some(vmid));
-    Ok(guest.and_then(|guest| guest.text("node")))
+    let guests = run.guests().await.map_err(|error| explain(id, &error))?;
+    Ok(guests.into_values().find(|guest| guest.vmid.to_string() == vmid).map(|guest| guest.node))
 }
 
 impl State {
