@@ -79,12 +79,14 @@ pub fn usage(entry: &Entry, operation: BoundAction<'_>) -> String {
 }
 
 /// The options of every command.
-fn common() -> [Arg; 3] {
+fn common() -> [Arg; 4] {
     let flag = |name: &'static str, help: &'static str| {
         Arg::new(name).long(name).action(ArgAction::SetTrue).help(help).help_heading("Common options")
     };
     [
         flag(DRY_RUN, "Print what the command would do, and change nothing"),
+        // There is no way to only queue: a script that names the wait reads as it acts.
+        flag("wait", "Wait for the effect, as every command does without it"),
         flag(JSON, "Write JSON Lines to stdout: the plan, the progress, the diagnostics, the result"),
         ssh_node().help_heading("Common options"),
     ]
