@@ -6,6 +6,7 @@
 mod adapter;
 mod alone;
 mod arm;
+mod at_home;
 mod backup_run;
 mod drill;
 mod evacuate;
@@ -22,6 +23,7 @@ mod record;
 mod replicate;
 mod restore;
 mod roll;
+mod settled;
 mod spread;
 mod survey;
 mod tasks;
