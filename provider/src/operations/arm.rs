@@ -12,6 +12,7 @@ use crate::call::Call;
 use crate::client::{Collection, Error, ErrorKind, LockDomain, Params};
 use crate::explain::explain;
 use crate::framework::{Cause, Failure, Path};
+use crate::resources::over_ssh::members_now;
 
 /// What the requests are about, in messages.
 const HA: &str = "HA";

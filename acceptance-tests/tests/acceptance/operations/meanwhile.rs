@@ -137,6 +137,111 @@ fn of_two_evacuations_at_once_at_most_one_continues() {
 }
 
 #[test]
+fn a_guest_that_is_started_meanwhile_leaves_as_well() {
+    let Some(scene) = Scene::of_three("operations::meanwhile::a_guest_that_is_started_meanwhile_leaves_as_well") else {
+        return;
+    };
+    shared(&scene, 950);
+    scene.share_disks(103);
+    let told = during(&scene, EVACUATE, &json!({"node": "pve1"}), &["vzmigrate"], |scene| scene.start(103));
+    assert_eq!(told.ending, Ending::Done, "{told:#?}");
+    assert!(told.messages.contains(&"pve1: started meanwhile: vm:103.".to_owned()), "{told:#?}");
+    for vmid in [103, 950] {
+        assert!(scene.place(vmid).0 != "pve1" && scene.place(vmid).1, "{vmid}: {told:#?}");
+    }
+    scene.done("pve_node_restore", &json!({"node": "pve1"}));
+    assert_eq!(scene.place(103), ("pve1".to_owned(), true), "it was recorded, too");
+
+    // One that can't move is named.
+    let told = during(&scene, EVACUATE, &json!({"node": "pve1"}), &["vzmigrate"], |scene| scene.start(900));
+    assert_eq!(told.ending, Ending::Failed, "{told:#?}");
+    let text = &told.errors[0];
+    assert!(
+        text.starts_with(
+            "The node is not empty: pve1: guests were started on it during the evacuation: vm:900. What is in the way \
+             now:\n- vm:900: it can't leave pve1."
+        ),
+        "{text}"
+    );
+    assert!(!text.contains("Nothing was changed."), "others have moved: {text}");
+}
+
+#[test]
+fn a_node_that_goes_down_while_it_is_emptied_is_no_empty_node() {
+    let Some(scene) = Scene::of_three("operations::meanwhile::a_node_that_goes_down_while_it_is_emptied") else {
+        return;
+    };
+    large(&scene, 103);
+    let told = during(&scene, EVACUATE, &json!({"node": "pve1"}), &["qmigrate"], |scene| {
+        scene.world(|world| world.power("pve1", false));
+    });
+    assert_eq!(told.ending, Ending::Unfinished, "{told:#?}");
+    let text = &told.errors[0];
+    assert!(text.contains("pve1: the node is not online any more, and what its tasks have done is unknown."), "{text}");
+    assert!(!text.contains("continues") && !text.contains("Nothing was changed."), "{text}");
+}
+
+#[test]
+fn an_ha_resource_on_its_way_to_the_node_is_waited_for() {
+    let Some(scene) = Scene::of_three("operations::meanwhile::an_ha_resource_on_its_way_to_the_node") else { return };
+    scene.manage("vm:101");
+    scene.world(|world| world.guests.get_mut(&101).unwrap().memory = 4_000_000);
+    scene.cluster.api.post("/cluster/ha/resources/vm:101/migrate", &[("node", "pve1")]);
+    scene.until("it moves", || scene.service("vm:101")["state"] == "migrate");
+    let told = scene.done(EVACUATE, &json!({"node": "pve1"}));
+    assert_ne!(scene.place(101).0, "pve1", "{told:#?}");
+    assert_eq!(scene.service("vm:101")["state"], "started", "{told:#?}");
+}
+
+#[test]
+fn a_migration_that_succeeds_without_its_effect_is_no_success() {
+    let Some(scene) = Scene::of_three("operations::meanwhile::a_migration_that_succeeds_without_its_effect") else {
+        return;
+    };
+    large(&scene, 103);
+    // It ends well, and the guest has stopped on the way.
+    let told = during(&scene, EVACUATE, &json!({"node": "pve1"}), &["qmigrate"], |scene| {
+        scene.world(|world| world.stop_guest(103));
+    });
+    assert_eq!(told.ending, Ending::Failed, "{told:#?}");
+    let text = &told.errors[0];
+    assert!(text.contains("has ended, and the guest does not run on pve"), "{text}");
+}
+
+#[test]
+fn of_two_evacuations_without_ha_at_most_one_continues() {
+    let Some(mut scene) = Scene::of_three("operations::meanwhile::of_two_evacuations_without_ha_at_most_one_continues")
+    else {
+        return;
+    };
+    shared(&scene, 103);
+    shared(&scene, 101);
+    let other = runtime::block_on(Core::new(&scene.cluster, &[("poll_interval", "50ms")]));
+    let (first, second) = std::thread::scope(|threads| {
+        let second = threads.spawn(|| runtime::block_on(other.invoke(EVACUATE, &json!({"node": "pve2"}))));
+        let first = scene.invoke(EVACUATE, &json!({"node": "pve1"}));
+        (first, second.join().unwrap())
+    });
+    let done = [first.ending, second.ending].iter().filter(|ending| **ending == Ending::Done).count();
+    assert!(done <= 1, "{first:#?}\n{second:#?}");
+    scene.again();
+    if done == 0 {
+        scene.done(EVACUATE, &json!({"node": "pve1"}));
+    }
+    let is_first = done == 0 || first.ending == Ending::Done;
+    let (emptied, next) = if is_first { ("pve1", "pve2") } else { ("pve2", "pve1") };
+    assert_eq!(
+        scene.refused(EVACUATE, &json!({"node": next})),
+        format!(
+            "The evacuation is refused: {emptied}: an evacuation has emptied it, and {next} would be out of service as well. \
+             Run `pve_node_restore` for it, or name it in `out_of_service`. Nothing was changed."
+        )
+    );
+    scene.done("pve_node_restore", &json!({"node": emptied}));
+    scene.done(EVACUATE, &json!({"node": next}));
+}
+
+#[test]
 fn a_guest_that_moves_takes_its_replication_along() {
     let Some(scene) = Scene::of_three("operations::meanwhile::a_guest_that_moves_takes_its_replication_along") else {
         return;
