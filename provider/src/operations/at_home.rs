@@ -24,13 +24,19 @@ const ALL_GUESTS: &str = "/etc/pve/.vmlist";
 /// # Errors
 /// What the requests meet; an answer has fifteen seconds.
 pub(super) async fn guests_of(run: &Run<'_>, node: &str) -> Result<BTreeMap<String, Guest>, Error> {
+    let (mut guests, containers) = tokio::try_join!(of_kind(run, node, "qemu"), of_kind(run, node, "lxc"))?;
+    guests.extend(containers);
+    Ok(guests)
+}
+
+/// The same for VMs (`qemu`) or containers (`lxc`) alone.
+///
+/// # Errors
+/// As [`guests_of`].
+pub(super) async fn of_kind(run: &Run<'_>, node: &str, kind: &str) -> Result<BTreeMap<String, Guest>, Error> {
     let call = run.call().at_most(ANSWER_TIMEOUT);
-    let list = async |kind: &'static str| -> Result<Vec<Guest>, Error> {
-        let rows: Vec<Json> = run.client().get(&path(["nodes", node, kind]), &call).await?;
-        Ok(Guest::of_node(node, kind, &rows))
-    };
-    let (vms, containers) = tokio::try_join!(list("qemu"), list("lxc"))?;
-    Ok(vms.into_iter().chain(containers).map(|guest| (guest.sid.clone(), guest)).collect())
+    let rows: Vec<Json> = run.client().get(&path(["nodes", node, kind]), &call).await?;
+    Ok(Guest::of_node(node, kind, &rows).into_iter().map(|guest| (guest.sid.clone(), guest)).collect())
 }
 
 /// Whether an error may be one of a node that does not respond, now or any more.

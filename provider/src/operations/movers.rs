@@ -230,10 +230,11 @@ async fn finish(run: &Run<'_>, outcome: &mut Outcome, works: Vec<Work>) -> Vec<W
         let found = match &effect {
             None => Ok(true),
             Some(effect) => {
-                if !seen.contains_key(effect.node) {
-                    seen.insert(effect.node.to_owned(), at_home::guests_of(run, effect.node).await);
+                let at = (effect.node.to_owned(), work.job.guest().kind());
+                if !seen.contains_key(&at) {
+                    seen.insert(at.clone(), at_home::of_kind(run, effect.node, at.1).await);
                 }
-                seen[effect.node].as_ref().map(|guests| effect.is_there(guests.get(&sid))).map_err(Clone::clone)
+                seen[&at].as_ref().map(|guests| effect.is_there(guests.get(&sid))).map_err(Clone::clone)
             }
         };
         work.looks += 1;

@@ -40,6 +40,14 @@ fn large(scene: &Scene, vmid: u32) {
     scene.world(|world| world.guests.get_mut(&vmid).unwrap().memory = 4_000_000);
 }
 
+/// The same with so large a disk of its own that its move takes a while.
+fn with_a_large_disk(scene: &Scene, vmid: u32) -> Json {
+    shared(scene, vmid);
+    let disk = format!("local-zfs:vm-{vmid}-disk-9,size=4000G");
+    scene.world(|world| world.guests.get_mut(&vmid).unwrap().config.push(("scsi9".to_owned(), disk)));
+    json!({"node": "pve1", "with_local_disks": true})
+}
+
 #[test]
 fn a_target_that_goes_down_fails_the_migration() {
     let Some(scene) = Scene::of_three("operations::meanwhile::a_target_that_goes_down_fails_the_migration") else {
@@ -171,8 +179,8 @@ fn a_node_that_goes_down_while_it_is_emptied_is_no_empty_node() {
     let Some(scene) = Scene::of_three("operations::meanwhile::a_node_that_goes_down_while_it_is_emptied") else {
         return;
     };
-    large(&scene, 103);
-    let told = during(&scene, EVACUATE, &json!({"node": "pve1"}), &["qmigrate"], |scene| {
+    let config = with_a_large_disk(&scene, 103);
+    let told = during(&scene, EVACUATE, &config, &["qmigrate"], |scene| {
         scene.world(|world| world.power("pve1", false));
     });
     assert_eq!(told.ending, Ending::Unfinished, "{told:#?}");
@@ -198,9 +206,9 @@ fn a_migration_that_succeeds_without_its_effect_is_no_success() {
     let Some(scene) = Scene::of_three("operations::meanwhile::a_migration_that_succeeds_without_its_effect") else {
         return;
     };
-    large(&scene, 103);
+    let config = with_a_large_disk(&scene, 103);
     // It ends well, and the guest has stopped on the way.
-    let told = during(&scene, EVACUATE, &json!({"node": "pve1"}), &["qmigrate"], |scene| {
+    let told = during(&scene, EVACUATE, &config, &["qmigrate"], |scene| {
         scene.world(|world| world.stop_guest(103));
     });
     assert_eq!(told.ending, Ending::Failed, "{told:#?}");
