@@ -16,7 +16,7 @@ use crate::{client, explain};
 /// How long a node may take for one answer before it is looked at whether it is online.
 pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// The guests of all nodes, whoever may see them.
+/// The guests of all nodes, also those that the user may not see.
 const ALL_GUESTS: &str = "/etc/pve/.vmlist";
 
 /// The guests of `node` as it lists them now, by HA resource id.

@@ -14,7 +14,7 @@ use super::preconditions::Preconditions;
 use super::record::{Left, Record};
 use super::spread::{Wanting, is_known, spread};
 use super::survey::Survey;
-use super::{Operation, Outlook, Run, at_home, settled, tasks};
+use super::{Operation, Outlook, Run, at_home, emptiness, tasks};
 use crate::framework::{Cause, Failure, Path};
 use crate::resources::node_maintenance::{self, Asker};
 use crate::simulation::live::Guest;
@@ -136,7 +136,7 @@ async fn empty(evacuate: &NodeEvacuate, run: &Run<'_>, found: Evacuation) -> Res
             Cause::Refused if run.call().is_over() => Failure { cause: Cause::Ambiguous, ..failure },
             _ => failure,
         })?;
-        let newcomers = settled::settle(run, node, &left).await?;
+        let newcomers = emptiness::await_empty(run, node, &left).await?;
         if newcomers.is_empty() {
             let but = if left.is_empty() { "" } else { " but those left there" };
             run.say(format!("{node}: no guest runs on it{but}."));
@@ -145,7 +145,7 @@ async fn empty(evacuate: &NodeEvacuate, run: &Run<'_>, found: Evacuation) -> Res
         run.say(format!("{node}: started meanwhile: {}.", newcomers.join(", ")));
         let again = evacuate.look(run).await?;
         if !again.refusals.is_empty() {
-            return Err(settled::stuck(node, &newcomers, &again.refusals, &next));
+            return Err(emptiness::stuck(node, &newcomers, &again.refusals, &next));
         }
         (jobs, left) = (again.found.jobs, again.found.left);
     }

@@ -9,6 +9,7 @@ mod arm;
 mod at_home;
 mod backup_run;
 mod drill;
+mod emptiness;
 mod evacuate;
 mod guest_migrate;
 mod guest_motion;
@@ -23,7 +24,7 @@ mod record;
 mod replicate;
 mod restore;
 mod roll;
-mod settled;
+
 mod spread;
 mod survey;
 mod tasks;

@@ -45,8 +45,8 @@ impl Asker {
         }
     }
 
-    /// How to go on where services do not leave.
-    fn goes_on(self) -> &'static str {
+    /// How to continue where services do not leave.
+    fn continues(self) -> &'static str {
         match self {
             Self::Resource => "Apply again to continue waiting, or set `wait_for_evacuation = false`.",
             Self::Evacuation => "Run the evacuation again to continue waiting, or end it with `pve_node_restore`.",
@@ -356,7 +356,7 @@ fn stuck(node: &str, status: &Status, asker: Asker, holds: &[Holding], stays: &[
     Failure::refused(format!(
         "{node}: its maintenance is requested and continues, but {what}\nA service that stays `started` may run on no \
          other node that is online: check its rules or group, and the memory of the other nodes. {}",
-        asker.goes_on()
+        asker.continues()
     ))
 }
 

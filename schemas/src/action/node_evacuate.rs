@@ -10,10 +10,9 @@ use crate::tf_block;
 use crate::value::{NodeName, Sid};
 
 /// Empties a node: HA resources leave it by node maintenance, all other guests are moved to the nodes that the HA manager's
-/// scheduler would choose. The action ends when no guest runs on the node, as the node itself reports: a guest that is
-/// started there meanwhile is moved as well.
+/// scheduler would choose. The action ends when no guest runs on the node.
 ///
-/// Needs the `ssh` block of the provider: Proxmox has no HTTP API for maintenance. A guest that can't be moved, such as
+/// The node itself is asked for that, and a guest that is started there meanwhile is moved as well. Needs the `ssh` block of the provider: Proxmox has no HTTP API for maintenance. A guest that can't be moved, such as
 /// one with a passed-through device, with a bind mount or with disks on local storage only, is refused by name unless
 /// `leave` or `shutdown` has it. A node with a guest that the user or token may not see is refused, too. The guests that were moved or shut down are recorded in `/etc/pve`, so that `pve_node_restore` can bring them
 /// back. Maintenance stays on until then.

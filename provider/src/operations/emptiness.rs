@@ -15,8 +15,8 @@ use crate::simulation::live::Guest;
 /// the guests without HA that run there: they were started meanwhile.
 ///
 /// # Errors
-/// The node goes down, or the operation ends before.
-pub(super) async fn settle(run: &Run<'_>, node: &str, left: &BTreeSet<String>) -> Result<Vec<String>, Failure> {
+/// The node does not stay online, or the operation ends before.
+pub(super) async fn await_empty(run: &Run<'_>, node: &str, left: &BTreeSet<String>) -> Result<Vec<String>, Failure> {
     let call = run.call();
     let mut looks = call.looks(format!("no guest to run on {node}"));
     loop {
