@@ -306,7 +306,12 @@ impl Look<'_> {
         let mut passages = BTreeMap::new();
         let mut wanting = Vec::new();
         for (guest, preconditions) in &read {
-            let preconditions = preconditions.as_ref().map_err(Failure::clone)?;
+            let preconditions = match preconditions {
+                Ok(preconditions) => preconditions,
+                // It has left the node since the list was read.
+                Err(failure) if failure.cause == Cause::Absent => continue,
+                Err(failure) => return Err(failure.clone()),
+            };
             let copies = evacuate.with_local_disks == Some(true);
             let (mut candidates, mut problems) = (Vec::new(), BTreeMap::new());
             for target in &targets {
