@@ -67,6 +67,12 @@ impl Call {
         Self::new(Instant::now() + limit, stop)
     }
 
+    /// This call, for at most `limit` from now on: what one node may take for an answer.
+    #[must_use]
+    pub fn at_most(&self, limit: Duration) -> Self {
+        Self { deadline: self.deadline.min(Instant::now() + limit), ..self.clone() }
+    }
+
     /// A call for grace what is already under way: deaf to the stop token, and short.
     ///
     /// After a stop, reads are refused at once; an ambiguous write still has to be compared with

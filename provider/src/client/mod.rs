@@ -76,6 +76,9 @@ use reqwest::Method;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+/// How many reads of single objects, such as guests, are under way at once.
+pub const AT_ONCE: usize = 8;
+
 pub use crate::call::Call;
 pub use credentials::{Credentials, Flaw, Ticket, Token, Who};
 pub use domain::DomainPermit;

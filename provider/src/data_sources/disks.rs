@@ -12,12 +12,9 @@ use serde_json::Value as Json;
 
 use super::adapter::Reader;
 use super::simulated::refused;
-use crate::client::{Call, ErrorKind, path};
+use crate::client::{AT_ONCE, ErrorKind, path};
 use crate::framework::Failure;
 use crate::simulation::live::{SimulatedCluster, Volumes};
-
-/// How many guests are asked for at once.
-const AT_ONCE: usize = 8;
 
 /// How long the node of a guest may take to answer: a verdict can do without it.
 const READ_TIMEOUT: Duration = Duration::from_secs(10);
@@ -36,7 +33,7 @@ pub(super) async fn read(reader: &Reader<'_>, live: &mut SimulatedCluster, plans
     let managed = ha_config.resources.iter().filter(|(_, resource)| resource.state != Some(HaState::Ignored));
     let online: BTreeSet<&str> = live.nodes.iter().filter(|node| node.online).map(|node| node.name.as_str()).collect();
     let asked = managed.filter_map(|(sid, _)| live.guests.get(sid)).map(|guest| {
-        let (kind, vmid) = (if guest.sid.starts_with("vm:") { "qemu" } else { "lxc" }, guest.vmid.to_string());
+        let (kind, vmid) = (guest.kind(), guest.vmid.to_string());
         let at = path(["nodes", &guest.node, kind, &vmid, "config"]);
         let (sid, node, up) = (guest.sid.clone(), guest.node.clone(), online.contains(guest.node.as_str()));
         async move {
@@ -44,7 +41,7 @@ pub(super) async fn read(reader: &Reader<'_>, live: &mut SimulatedCluster, plans
                 return (sid, Ok(Volumes::Unknown(format!("node {node} is not online"))));
             }
             // A node that has just failed is taken for online until its silence is noticed.
-            let call = Call::within(reader.call.left().min(READ_TIMEOUT), reader.call.stop.clone());
+            let call = reader.call.at_most(READ_TIMEOUT);
             let volumes = match reader.client.get_shared::<Json>(&at, LIFE, &call).await {
                 Ok(config) => Ok(Volumes::from_config(&config)),
                 Err(error) if error.kind() == ErrorKind::Stopped => Err(reader.failed(&error)),

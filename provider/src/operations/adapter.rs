@@ -17,6 +17,7 @@ use crate::privileges::{of_action, unnamed};
 use crate::resources::OpContext;
 use crate::session::Session;
 use crate::source::cause;
+use crate::words::after_changes;
 
 /// The action of an operation, for the registry.
 pub fn action<O: Operation>(session: &Arc<Session>) -> Box<dyn Action> {
@@ -60,10 +61,14 @@ impl<O: Operation> Adapter<O> {
         Diagnostics::from(failure.into_error(format!("The {} failed", O::TITLE)))
     }
 
-    /// The failure of `act`. What is refused after the first write, such as a read, does not undo that write.
+    /// The failure of `act`. What is refused after the first write, such as a read, does not undo that write, and can't say that
+    /// nothing was changed.
     fn after(run: &Run<'_>, failure: Failure) -> Failure {
-        let has_begun = run.has_begun.load(Ordering::Relaxed);
-        if !has_begun || failure.cause != Cause::Refused {
+        if !run.has_begun.load(Ordering::Relaxed) {
+            return failure;
+        }
+        let failure = Failure { detail: after_changes(&failure.detail), ..failure };
+        if failure.cause != Cause::Refused {
             return failure;
         }
         let cause = if run.call().is_over() { Cause::Ambiguous } else { Cause::Stale };

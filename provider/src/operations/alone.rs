@@ -1,13 +1,17 @@
 //! One node out of service at a time: whether another one is, and which of two evacuations gives way.
 
+use std::collections::BTreeSet;
+use std::time::Duration;
+
 use pve_schemas::action::NodeEvacuate;
 use serde_json::Value as Json;
 
 use super::Run;
+use super::record::Record;
 use crate::client::Collection;
 use crate::explain::explain;
 use crate::framework::{Cause, Failure};
-use crate::resources::node_maintenance;
+use crate::resources::node_maintenance::{self, Asker};
 use crate::simulation::live::SimulatedCluster;
 
 /// The nodes besides `node` that are out of service, and how.
@@ -63,10 +67,44 @@ pub(super) async fn yield_to_another(evacuate: &NodeEvacuate, run: &Run<'_>) -> 
     let Some(other) = other.into_iter().find(|other| is_in_maintenance(manager, other)) else { return Ok(()) };
     run.say(format!("{node}: maintenance of {other} began at the same time; that of {node} ends again."));
     node_maintenance::end(&run.op, node).await?;
-    node_maintenance::wait_until_ended(&run.op, node).await?;
+    node_maintenance::wait_until_ended(&run.op, node, Asker::Evacuation).await?;
     let text = format!(
         "{node}: maintenance of {other} began at the same time, so that of {node} was ended. Run the evacuation again when \
          {other} is back in service."
     );
     Err(Failure::new(Cause::Stale, text))
+}
+
+/// The same where HA is not in use, and no maintenance shows what others do: the record of an evacuation is written before its
+/// first move, under a lock of the cluster. The evacuation that finds another one's record takes its own back.
+pub(super) async fn yield_to_a_record(
+    evacuate: &NodeEvacuate,
+    run: &Run<'_>,
+    recorded: &BTreeSet<String>,
+) -> Result<(), Failure> {
+    let node = evacuate.node.as_str();
+    let others = Record::others(run, node).await;
+    let other = match others {
+        Ok(others) => others.into_iter().find(|other| !accepts(evacuate, other)),
+        Err(failure) => {
+            take_back(run, node, recorded).await?;
+            return Err(failure);
+        }
+    };
+    let Some(other) = other else { return Ok(()) };
+    run.say(format!("{node}: an evacuation of {other} began at the same time; that of {node} ends."));
+    take_back(run, node, recorded).await?;
+    let text = format!(
+        "{node}: an evacuation of {other} began at the same time, so that of {node} was ended before its first move. Run the \
+         evacuation again when {other} is restored."
+    );
+    Err(Failure::new(Cause::Stale, text))
+}
+
+/// How long that may take, also after an interrupt.
+const RECORD_GRACE: Duration = Duration::from_secs(20);
+
+async fn take_back(run: &Run<'_>, node: &str, recorded: &BTreeSet<String>) -> Result<(), Failure> {
+    let grace = run.call().grace(RECORD_GRACE);
+    Record::edit(run, &grace, node, |record| record.guests.retain(|sid, _| !recorded.contains(sid))).await
 }

@@ -12,6 +12,7 @@ use crate::call::Call;
 use crate::client::{Collection, Error, ErrorKind, LockDomain, Params};
 use crate::explain::explain;
 use crate::framework::{Cause, Failure, Path};
+use crate::resources::over_ssh::members_now;
 
 /// What the requests are about, in messages.
 const HA: &str = "HA";
@@ -146,10 +147,11 @@ async fn await_members(run: &Run<'_>, call: &Call) {
     let mut looks = call.looks("all nodes to be online");
     let mut said = Vec::new();
     loop {
-        let rows = run.client().get::<Vec<Json>>(Collection::ClusterStatus.path(), call).await.unwrap_or_default();
-        let offline = rows.iter().filter(|row| row["type"] == "node" && row["online"] != 1);
-        let offline: Vec<String> = offline.filter_map(|row| row["name"].as_str()).map(str::to_owned).collect();
-        if offline.is_empty() && !rows.is_empty() {
+        let members = members_now(run.client(), call).await.unwrap_or_default();
+        let is_known = !members.is_empty();
+        let offline: Vec<String> =
+            members.into_iter().filter(|member| !member.online).map(|member| member.name).collect();
+        if offline.is_empty() && is_known {
             return;
         }
         if offline != said {

@@ -15,6 +15,7 @@ use super::{Operation, Outlook, Run, tasks};
 use crate::client::{Collection, ErrorKind, Params, path};
 use crate::explain::explain;
 use crate::framework::{Cause, Failure, Path};
+use crate::resources::over_ssh::{is_online, members_now};
 use crate::words::counted;
 
 /// What of a job is not for a run by hand: which guests, when, and what the job is.
@@ -83,9 +84,9 @@ impl Operation for BackupRun {
                 );
             }
         }
-        let members: Vec<Json> = run.client().get(Collection::ClusterStatus.path(), &call).await.map_err(failed)?;
+        let members = members_now(run.client(), &call).await?;
         for (node, guests) in &nodes {
-            if !members.iter().any(|row| row["name"] == node.as_str() && row["online"] == 1) {
+            if !is_online(&members, node) {
                 refusals.push(refuse(format!(
                     "{node}, which has {} of it, is not online.",
                     counted(guests.len(), "guest")

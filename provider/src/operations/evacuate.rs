@@ -3,8 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use futures_util::StreamExt as _;
-use futures_util::stream;
 use pve_schemas::action::NodeEvacuate;
 use pve_schemas::value::Sid;
 use serde_json::Value as Json;
@@ -14,19 +12,17 @@ use super::guest_motion::GuestMove;
 use super::movers::{self, Job};
 use super::preconditions::Preconditions;
 use super::record::{Left, Record};
-use super::spread::{Wanting, spread};
+use super::spread::{Wanting, is_known, spread};
 use super::survey::Survey;
-use super::{Operation, Outlook, Run, tasks};
-use crate::client::Collection;
-use crate::explain::explain;
+use super::{Operation, Outlook, Run, at_home, emptiness, tasks};
 use crate::framework::{Cause, Failure, Path};
-use crate::resources::node_maintenance;
+use crate::resources::node_maintenance::{self, Asker};
 use crate::simulation::live::Guest;
 use crate::simulation::{self, Departures};
 use crate::words::counted;
 
-/// How many guests are asked for their preconditions at once.
-const AT_ONCE: usize = 8;
+/// Why a node is no target whose memory can't be counted.
+const UNKNOWN_SIZE: &str = "its memory is unknown, which needs Sys.Audit on the node";
 
 /// Moves at the same time, unless the configuration says otherwise.
 pub(super) const WORKERS: i64 = 2;
@@ -47,7 +43,7 @@ impl Evacuation {
     pub(super) fn moves(&self) -> impl Iterator<Item = (&str, &str)> {
         self.jobs.iter().filter_map(|job| match job {
             Job::Move(step) => Some((step.guest.sid.as_str(), step.to.as_str())),
-            Job::ShutDown(_) | Job::Start(_) | Job::Await(..) => None,
+            Job::ShutDown(_) | Job::Start(_) | Job::Await { .. } => None,
         })
     }
 
@@ -55,7 +51,7 @@ impl Evacuation {
     pub(super) fn stopped(&self) -> impl Iterator<Item = &str> {
         let shut_down = self.jobs.iter().filter_map(|job| match job {
             Job::ShutDown(guest) => Some(guest.sid.as_str()),
-            Job::Move(_) | Job::Start(_) | Job::Await(..) => None,
+            Job::Move(_) | Job::Start(_) | Job::Await { .. } => None,
         });
         shut_down.chain(self.left.iter().map(String::as_str))
     }
@@ -66,20 +62,34 @@ impl Operation for NodeEvacuate {
     const TIMEOUT: Duration = Duration::from_hours(2);
 
     async fn look(&self, run: &Run<'_>) -> Result<Outlook<Evacuation>, Failure> {
-        let survey = Survey::read(run, "evacuation").await?;
-        look_at(self, run, &survey).await
+        let node = self.node.as_str();
+        let mut survey = Survey::read(run, "evacuation").await?;
+        survey.online_node(node, "node")?;
+        run.ssh()?;
+        survey.look_at_home(run, node).await?;
+        let mut outlook = look_at(self, run, &survey).await?;
+        if !outlook.found.uses_ha {
+            // Where HA is in use, maintenance shows it.
+            let others = Record::others(run, node).await?;
+            outlook.refusals.extend(others.iter().filter(|other| !alone::accepts(self, other)).map(|other| {
+                Failure::refused(format!(
+                    "{other}: an evacuation has emptied it, and {node} would be out of service as well. Run \
+                     `pve_node_restore` for it, or name it in `out_of_service`. Nothing was changed."
+                ))
+            }));
+        }
+        Ok(outlook)
     }
 
     async fn act(&self, run: &Run<'_>, found: Evacuation) -> Result<(), Failure> {
         let node = self.node.as_str();
-        let Evacuation { uses_ha, is_in_maintenance, jobs, left, .. } = found;
-        if uses_ha && !is_in_maintenance {
-            let begun = run.begun_by(node_maintenance::begin(&run.op, node).await);
+        if found.uses_ha && !found.is_in_maintenance {
+            let begun = run.begun_by(node_maintenance::begin(&run.op, node, Asker::Evacuation).await);
             begun.map_err(|failure| alone::requested(node, failure))?;
             alone::yield_to_another(self, run).await.map_err(|failure| alone::requested(node, failure))?;
             run.say(format!("{node}: it is in maintenance; HA resources leave it."));
         }
-        empty(self, run, uses_ha, jobs, &left).await
+        empty(self, run, found).await
     }
 }
 
@@ -96,37 +106,67 @@ pub(super) async fn look_at(
     let mut look = Look { evacuate, survey, refusals: Vec::new(), steps: Vec::new() };
     let mut found = Evacuation { uses_ha: !survey.live.config.resources.is_empty(), ..Evacuation::default() };
     look.cluster();
+    look.unseen(run).await?;
     let departures = look.services(&mut found);
     look.guests(run, &mut found, &departures).await?;
     Ok(Outlook { steps: look.steps, refusals: look.refusals, found })
 }
 
-async fn empty(
-    evacuate: &NodeEvacuate,
-    run: &Run<'_>,
-    uses_ha: bool,
-    jobs: Vec<Job>,
-    left: &BTreeSet<String>,
-) -> Result<(), Failure> {
+/// Moves what is to leave, and then what has been started on the node meanwhile, until nothing runs there.
+async fn empty(evacuate: &NodeEvacuate, run: &Run<'_>, found: Evacuation) -> Result<(), Failure> {
+    let node = evacuate.node.as_str();
+    let Evacuation { uses_ha, mut jobs, mut left, .. } = found;
+    let next = {
+        let continues = if uses_ha { format!("The maintenance of {node} continues. ") } else { String::new() };
+        format!("{continues}Run the evacuation again, or undo it with `pve_node_restore`.")
+    };
+    let mut is_first = true;
+    loop {
+        record(evacuate, run, &jobs, is_first && !uses_ha).await?;
+        is_first = false;
+        let workers = usize::try_from(evacuate.max_workers.unwrap_or(WORKERS)).unwrap_or(1);
+        let services = async {
+            if uses_ha { node_maintenance::wait_until_empty(&run.op, node, Asker::Evacuation).await } else { Ok(()) }
+        };
+        let (services, outcome) = tokio::join!(services, movers::carry_out(run, jobs, workers));
+        if let Some(failure) = outcome.failure(run, node, &next) {
+            return Err(failure);
+        }
+        services.map_err(|failure| match failure.cause {
+            Cause::Refused if run.call().is_over() => Failure { cause: Cause::Ambiguous, ..failure },
+            _ => failure,
+        })?;
+        let newcomers = emptiness::await_empty(run, node, &left).await?;
+        if newcomers.is_empty() {
+            let but = if left.is_empty() { "" } else { " but those left there" };
+            run.say(format!("{node}: no guest runs on it{but}."));
+            return Ok(());
+        }
+        run.say(format!("{node}: started meanwhile: {}.", newcomers.join(", ")));
+        let again = evacuate.look(run).await?;
+        if !again.refusals.is_empty() {
+            return Err(emptiness::stuck(node, &newcomers, &again.refusals, &next));
+        }
+        (jobs, left) = (again.found.jobs, again.found.left);
+    }
+}
+
+/// Before the first move: an interrupted evacuation can be undone, too.
+async fn record(evacuate: &NodeEvacuate, run: &Run<'_>, jobs: &[Job], is_claim: bool) -> Result<(), Failure> {
     let node = evacuate.node.as_str();
     let departing: Vec<(String, Left)> = jobs.iter().filter_map(departure).collect();
-    if !departing.is_empty() {
-        // Before the first move: an interrupted evacuation can be undone, too.
-        Record::edit(run, &run.call(), node, |record| record.guests.extend(departing)).await?;
+    if departing.is_empty() {
+        return Ok(());
     }
-    let workers = usize::try_from(evacuate.max_workers.unwrap_or(WORKERS)).unwrap_or(1);
-    let services = async { if uses_ha { node_maintenance::wait_until_empty(&run.op, node).await } else { Ok(()) } };
-    let (services, outcome) = tokio::join!(services, movers::carry_out(run, jobs, workers));
-    let continues = if uses_ha { format!("The maintenance of {node} continues. ") } else { String::new() };
-    let next = format!("{continues}Run the evacuation again, or undo it with `pve_node_restore`.");
-    if let Some(failure) = outcome.failure(run, node, &next) {
-        return Err(failure);
-    }
-    services.map_err(|failure| match failure.cause {
-        Cause::Refused if run.call().is_over() => Failure { cause: Cause::Ambiguous, ..failure },
-        _ => failure,
-    })?;
-    await_empty(run, node, left).await
+    let recorded: BTreeSet<String> = departing.iter().map(|(sid, _)| sid.clone()).collect();
+    let mut is_new = false;
+    Record::edit(run, &run.call(), node, |record| {
+        is_new = record.guests.is_empty();
+        record.guests.extend(departing);
+    })
+    .await?;
+    // One that continues an evacuation was there first.
+    if is_claim && is_new { alone::yield_to_a_record(evacuate, run, &recorded).await } else { Ok(()) }
 }
 
 /// What a job leaves in the record.
@@ -135,39 +175,9 @@ fn departure(job: &Job) -> Option<(String, Left)> {
         Job::Move(step) => Left::MovedTo(step.to.clone()),
         Job::ShutDown(_) => Left::ShutDown,
         // The run that began it has recorded it.
-        Job::Start(_) | Job::Await(..) => return None,
+        Job::Start(_) | Job::Await { .. } => return None,
     };
     Some((job.guest().sid.clone(), left))
-}
-
-/// Waits until no guest is listed as running on the node; Proxmox updates the list every 10 s.
-pub(super) async fn await_empty(run: &Run<'_>, node: &str, left: &BTreeSet<String>) -> Result<(), Failure> {
-    let call = run.call();
-    let mut looks = call.looks(format!("no guest to run on {node}"));
-    loop {
-        let rows: Vec<Json> = run
-            .client()
-            .get_with(Collection::Guests.path(), &Collection::Guests.query(), &call)
-            .await
-            .map_err(|error| explain(node, &error))?;
-        let guests = Guest::all(&rows);
-        let running: Vec<&str> = guests
-            .values()
-            .filter(|guest| guest.node == node && guest.running && !left.contains(&guest.sid))
-            .map(|guest| guest.sid.as_str())
-            .collect();
-        if running.is_empty() {
-            run.say(format!(
-                "{node}: no guest runs on it{}.",
-                if left.is_empty() { "" } else { " but those left there" }
-            ));
-            return Ok(());
-        }
-        if !looks.pause(run.pace()).await {
-            let text = format!("{node}: guests still run on it: {}. Run the evacuation again.", running.join(", "));
-            return Err(Failure::new(Cause::Ambiguous, text).summarised("The node is not empty"));
-        }
-    }
 }
 
 /// One look at a node that is to be emptied.
@@ -206,6 +216,20 @@ impl Look<'_> {
         }
     }
 
+    /// Guests that the user may not see might run there, and could not be moved.
+    async fn unseen(&mut self, run: &Run<'_>) -> Result<(), Failure> {
+        let (node, live) = (self.node().to_owned(), &self.survey.live);
+        let unseen = at_home::all_of(run, &node).await?;
+        let unseen: Vec<String> = unseen.into_iter().filter(|sid| !live.guests.contains_key(sid)).collect();
+        if !unseen.is_empty() {
+            self.refuse(format!(
+                "{node}: it has guests that the user may not see: {}. Give the user or token VM.Audit on /vms.",
+                unseen.join(", ")
+            ));
+        }
+        Ok(())
+    }
+
     /// The HA resources: the HA manager moves them.
     fn services(&mut self, found: &mut Evacuation) -> Departures {
         let (node, live) = (self.node().to_owned(), &self.survey.live);
@@ -222,6 +246,12 @@ impl Look<'_> {
                 format!("the HA manager moves {}: {}", counted(leaving.len(), "HA resource"), leaving.join(", "))
             };
             self.steps.push(format!("Put {node} into maintenance: {moves}."));
+        } else {
+            // What is on its way, also to the node: a move that has begun ends there.
+            let holders = node_maintenance::holders(&live.manager, &node);
+            if !holders.is_empty() {
+                self.steps.push(format!("Wait until HA resources have left {node}: {}.", holders.join(", ")));
+            }
         }
         for sid in &departures.staying {
             self.refuse(format!(
@@ -263,7 +293,7 @@ impl Look<'_> {
             } else if named(&evacuate.shutdown, &guest.sid) {
                 found.jobs.push(Job::ShutDown(guest.clone()));
             } else {
-                leaving.push(guest);
+                leaving.push(guest.clone());
             }
         }
         let targets: Vec<&str> = live
@@ -272,15 +302,23 @@ impl Look<'_> {
             .filter(|fact| fact.online && fact.name != node && takes_guests(&live.manager, &fact.name))
             .map(|fact| fact.name.as_str())
             .collect();
-        let read = leaving.iter().map(|guest| async { (*guest, Preconditions::read(run, guest).await) });
-        let read: Vec<_> = stream::iter(read.collect::<Vec<_>>()).buffered(AT_ONCE).collect().await;
+        let read = Preconditions::of_all(run, leaving).await;
         let mut passages = BTreeMap::new();
         let mut wanting = Vec::new();
-        for (guest, preconditions) in read {
-            let preconditions = preconditions?;
+        for (guest, preconditions) in &read {
+            let preconditions = match preconditions {
+                Ok(preconditions) => preconditions,
+                // It has left the node since the list was read.
+                Err(failure) if failure.cause == Cause::Absent => continue,
+                Err(failure) => return Err(failure.clone()),
+            };
             let copies = evacuate.with_local_disks == Some(true);
             let (mut candidates, mut problems) = (Vec::new(), BTreeMap::new());
             for target in &targets {
+                if !live.nodes.iter().any(|fact| fact.name == *target && is_known(fact)) {
+                    problems.insert(*target, vec![UNKNOWN_SIZE.to_owned()]);
+                    continue;
+                }
                 match preconditions.passage(guest, target, live, copies) {
                     Ok(passage) => {
                         passages.insert((guest.sid.clone(), (*target).to_owned()), (passage, preconditions.running));

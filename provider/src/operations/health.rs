@@ -7,9 +7,9 @@ use serde_json::Value as Json;
 
 use super::Run;
 use super::tasks::continues;
-use crate::call::Call;
 use crate::client::{Collection, Error, NodeVersion, path};
 use crate::framework::Failure;
+use crate::resources::over_ssh::in_order;
 
 /// How long a node that boots may take for one answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -29,7 +29,7 @@ pub(super) struct Boot {
 impl Boot {
     /// When `node` booted; it has ten seconds to answer.
     pub(super) async fn read(run: &Run<'_>, node: &str) -> Result<Self, Error> {
-        let call = bounded(&run.call());
+        let call = run.call().at_most(ANSWER_TIMEOUT);
         let time: Json = run.client().get(&path(["nodes", node, "time"]), &call).await?;
         let status: Json = run.client().get(&path(["nodes", node, "status"]), &call).await?;
         let number = |answer: &Json, name: &str| answer[name].as_i64().unwrap_or(0);
@@ -44,26 +44,22 @@ impl Boot {
     }
 }
 
-fn bounded(call: &Call) -> Call {
-    Call::within(call.left().min(ANSWER_TIMEOUT), call.stop.clone())
-}
-
 /// What keeps a node that is back from being in service, a sentence part each. Nothing where it is.
 pub(super) async fn problems(run: &Run<'_>, node: &str, uses_ha: bool) -> Result<Vec<String>, Error> {
     let call = run.call();
     let rows: Vec<Json> = run.client().get(Collection::ClusterStatus.path(), &call).await?;
-    let is_online = |row: &&Json| row["type"] == "node" && row["online"] == 1;
+    let online: Vec<String> =
+        in_order(&rows).into_iter().filter(|member| member.online).map(|member| member.name).collect();
     let mut problems = Vec::new();
-    if !rows.iter().filter(is_online).any(|row| row["name"] == node) {
+    if !online.iter().any(|name| name == node) {
         return Ok(vec!["it is not online".to_owned()]);
     }
     if rows.iter().any(|row| row["type"] == "cluster" && row["quorate"] != 1) {
         problems.push("the cluster has no quorum".to_owned());
     }
-    let other = rows.iter().filter(is_online).filter_map(|row| row["name"].as_str()).find(|name| *name != node);
-    if let Some(other) = other {
+    if let Some(other) = online.iter().find(|name| *name != node) {
         let read = async |node: &str| -> Result<i64, Error> {
-            let answer: Json = run.client().get(&path(["nodes", node, "time"]), &bounded(&call)).await?;
+            let answer: Json = run.client().get(&path(["nodes", node, "time"]), &call.at_most(ANSWER_TIMEOUT)).await?;
             Ok(answer["time"].as_i64().unwrap_or(0))
         };
         let apart = read(node).await? - read(other).await?;

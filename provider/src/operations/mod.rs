@@ -6,8 +6,10 @@
 mod adapter;
 mod alone;
 mod arm;
+mod at_home;
 mod backup_run;
 mod drill;
+mod emptiness;
 mod evacuate;
 mod guest_migrate;
 mod guest_motion;
@@ -22,6 +24,7 @@ mod record;
 mod replicate;
 mod restore;
 mod roll;
+
 mod spread;
 mod survey;
 mod tasks;

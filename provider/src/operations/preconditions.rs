@@ -2,14 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures_util::StreamExt as _;
+use futures_util::stream;
 use pve_schemas::value::Entry;
 use serde_json::Value as Json;
 
 use super::Run;
-use crate::client::{ErrorKind, path};
+use super::at_home::ANSWER_TIMEOUT;
+use crate::client::{AT_ONCE, ErrorKind, path};
 use crate::explain::explain;
 use crate::framework::Failure;
-use crate::simulation::live::{Guest, SimulatedCluster, Volumes};
+use crate::simulation::live::{Guest, SimulatedCluster, Volume, Volumes};
 use crate::simulation::{Disk, usable_on};
 
 /// The answer for one guest that is no HA resource.
@@ -23,6 +26,8 @@ pub(super) struct Preconditions {
     reasons: BTreeMap<String, Vec<String>>,
     /// Devices of the node that the guest uses.
     devices: Vec<String>,
+    /// Mapped devices that a running guest can't take along.
+    mapped: Vec<String>,
     /// Volumes that only its node has, by what keeps them from being moved.
     local: Vec<LocalVolume>,
     /// The guest with its disks, for a container, of which Proxmox does not list the local ones.
@@ -44,13 +49,22 @@ pub struct Passage {
 }
 
 impl Preconditions {
+    /// Asks for those of many guests at once.
+    pub(super) async fn of_all(run: &Run<'_>, guests: Vec<Guest>) -> Vec<(Guest, Result<Self, Failure>)> {
+        let read = guests.into_iter().map(|guest| async move {
+            let preconditions = Self::read(run, &guest).await;
+            (guest, preconditions)
+        });
+        stream::iter(read.collect::<Vec<_>>()).buffered(AT_ONCE).collect().await
+    }
+
     /// Asks for them.
     ///
     /// # Errors
-    /// What the requests meet.
+    /// What the requests meet, such as a node that does not respond in time.
     pub(super) async fn read(run: &Run<'_>, guest: &Guest) -> Result<Self, Failure> {
         let (kind, vmid) = (guest.kind(), guest.vmid.to_string());
-        let call = run.call();
+        let call = run.call().at_most(ANSWER_TIMEOUT);
         let failed = |error| explain(&guest.sid, &error);
         let at = path(["nodes", &guest.node, kind, &vmid, "migrate"]);
         let mut read = match run.client().get::<Json>(&at, &call).await {
@@ -81,11 +95,15 @@ impl Preconditions {
         let refused = member("not_allowed_nodes").as_object().into_iter().flatten();
         let reasons = refused.map(|(node, why)| (node.clone(), reasons(why))).filter(|(_, why)| !why.is_empty());
         let local = answer["local_disks"].as_array().into_iter().flatten().filter_map(LocalVolume::parse);
+        let info = answer["mapped-resource-info"].as_object().into_iter().flatten();
+        let fixed = info.filter(|(_, info)| !Entry(info).flag("live-migration").unwrap_or(false));
+        let mapped = fixed.map(|(key, info)| format!("{key} ({})", info["name"].as_str().unwrap_or("unknown")));
         Self {
             running: Entry(answer).flag("running").unwrap_or(false),
             allowed: member("allowed_nodes").as_array().map(|_| names(member("allowed_nodes")).into_iter().collect()),
             reasons: reasons.collect(),
             devices: names(&answer["local_resources"]),
+            mapped: mapped.collect(),
             local: local.collect(),
             disks: None,
         }
@@ -103,6 +121,9 @@ impl Preconditions {
         let mut problems = Vec::new();
         if !self.devices.is_empty() {
             problems.push(format!("it uses devices of {}: {}", guest.node, self.devices.join(", ")));
+        }
+        if self.running && !self.mapped.is_empty() {
+            problems.push(format!("it runs with mapped devices that it can't take along: {}", self.mapped.join(", ")));
         }
         if let Some(reasons) = self.reasons.get(node) {
             problems.extend(reasons.iter().cloned());
@@ -132,12 +153,36 @@ impl Preconditions {
         }
         if let Some(with_disks) = &self.disks {
             let disk: Disk = usable_on(live, with_disks, node);
-            if !disk.is_usable() && !copies {
-                problems.push(disk.detail);
+            if !disk.is_usable() {
+                copies_disks = true;
+                problems.extend(if copies { copied(with_disks, node, live) } else { vec![disk.detail] });
             }
         }
         if problems.is_empty() { Ok(Passage { copies_disks }) } else { Err(problems) }
     }
+}
+
+/// What keeps the volumes of a container from being copied to `node`, a sentence part each.
+fn copied(container: &Guest, node: &str, live: &SimulatedCluster) -> Vec<String> {
+    let volumes = match &container.volumes {
+        Volumes::Known(volumes) => volumes,
+        Volumes::Unknown(why) => return vec![format!("its disks are unknown: {why}")],
+    };
+    let storage = |name: &str| live.storages.iter().flatten().find(|storage| storage.id == name);
+    let problem = |volume: &Volume| {
+        let (key, source) = (&volume.key, &volume.source);
+        let Some(name) = volume.storage() else {
+            return Some(format!("{key} is a path of {}: {source}", container.node));
+        };
+        match storage(name) {
+            None => Some(format!("{key} is on storage {name}, which can't be read")),
+            Some(storage) if !storage.is_active_on(node) => {
+                Some(format!("{key} is on storage {name}, which is not available on {node}"))
+            }
+            Some(_) => None,
+        }
+    };
+    volumes.iter().filter(|volume| !volume.vouched).filter_map(problem).collect()
 }
 
 impl LocalVolume {
@@ -234,6 +279,45 @@ mod tests {
         assert_eq!(problems(&local, "pve3", true).len(), 1, "replication is left");
         let cd = vm(&json!({"local_disks": [{"volid": "local:iso/x.iso", "drivename": "ide2", "cdrom": 1}]}));
         assert_eq!(problems(&cd, "pve2", true), ["ide2 has the CD image local:iso/x.iso, which only pve1 has"]);
+    }
+
+    #[test]
+    fn mapped_devices_keep_a_running_vm_that_cannot_take_them_along() {
+        let info = json!({"hostpci0": {"name": "gpu"}, "hostpci1": {"name": "nic", "live-migration": 1}});
+        let mapped = vm(&json!({"mapped-resource-info": info}));
+        assert_eq!(
+            problems(&mapped, "pve2", true),
+            ["it runs with mapped devices that it can't take along: hostpci0 (gpu)"]
+        );
+        let stopped = vm(&json!({"running": 0, "mapped-resource-info": info}));
+        assert!(problems(&stopped, "pve2", true).is_empty());
+    }
+
+    #[test]
+    fn volumes_of_a_container_are_copied_only_to_where_their_storage_is() {
+        let mut live = cluster();
+        live.replicas = None;
+        let moved = |live: &SimulatedCluster, config: &Json, copies| {
+            let guest = Guest {
+                volumes: Volumes::from_config(config),
+                sid: "ct:101".to_owned(),
+                ..live.guests["vm:100"].clone()
+            };
+            let read = Preconditions { disks: Some(guest.clone()), ..Preconditions::default() };
+            read.passage(&guest, "pve2", live, copies)
+        };
+        let local = json!({"rootfs": "zfs:subvol-101-disk-0,size=8G"});
+        assert_eq!(moved(&live, &local, true), Ok(Passage { copies_disks: true }));
+        assert!(moved(&live, &local, false).is_err());
+        let bound = json!({"rootfs": "nfs:101/vm-101-disk-0.raw", "mp0": "/srv/data,mp=/data"});
+        assert_eq!(moved(&live, &bound, true), Err(vec!["mp0 is a path of pve1: /srv/data".to_owned()]));
+        let everywhere = json!({"rootfs": "nfs:101/vm-101-disk-0.raw", "mp0": "/srv/data,mp=/data,shared=1"});
+        assert_eq!(moved(&live, &everywhere, true), Ok(Passage { copies_disks: false }));
+        live.storages.iter_mut().flatten().for_each(|storage| storage.nodes = Some(vec!["pve1".to_owned()]));
+        assert_eq!(
+            moved(&live, &local, true),
+            Err(vec!["rootfs is on storage zfs, which is not available on pve2".to_owned()])
+        );
     }
 
     #[test]

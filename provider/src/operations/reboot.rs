@@ -22,8 +22,9 @@ impl Operation for NodeReboot {
 
     async fn look(&self, run: &Run<'_>) -> Result<Outlook<Reboot>, Failure> {
         let node = self.node.as_str();
-        let survey = Survey::read(run, "reboot").await?;
+        let mut survey = Survey::read(run, "reboot").await?;
         survey.online_node(node, "node")?;
+        survey.look_at_home(run, node).await?;
         let live = &survey.live;
         let mut refusals = Vec::new();
         let mut refuse = |text: String| refusals.push(Failure::refused(format!("{node}: {text} Nothing was changed.")));
@@ -41,6 +42,11 @@ impl Operation for NodeReboot {
             .collect();
         if !running.is_empty() {
             refuse(format!("guests run on it: {}. Move them first with `pve_node_evacuate`.", running.join(", ")));
+        }
+        if !survey.sees_all_guests {
+            refuse(
+                "guests may run on it that the user may not see. Give the user or token VM.Audit on /vms.".to_owned(),
+            );
         }
         if let Some(problem) = quorum_without(&survey, node) {
             refuse(problem);

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use futures_util::StreamExt as _;
+use futures_util::stream;
 use serde::{Deserialize, Serialize};
 
 use super::Run;
 use crate::call::Call;
-use crate::client::LockDomain;
+use crate::client::{AT_ONCE, LockDomain};
 use crate::explain;
 use crate::framework::Failure;
 use crate::resources::over_ssh::{any_node, members, members_now};
@@ -78,10 +80,30 @@ impl Record {
             })
             .await;
         drop(permit);
-        edited.map(|_| ()).map_err(|refused| match refused {
+        let edited = edited.map_err(|refused| match refused {
             Refused::Ssh(error) => explain::ssh::explain(node, &error),
             Refused::Failure(failure) => failure,
-        })
+        });
+        match edited {
+            // What is as it was changes nothing.
+            Ok(false) => Ok(()),
+            edited => run.begun_by(edited.map(|_| ())),
+        }
+    }
+
+    /// The other nodes that an evacuation has emptied and no restoration has taken back, by their records.
+    ///
+    /// # Errors
+    /// A record can't be read.
+    pub(super) async fn others(run: &Run<'_>, node: &str) -> Result<Vec<String>, Failure> {
+        let members = members(&run.op).await?;
+        let others = members.into_iter().map(|member| member.name).filter(|name| name != node);
+        let read = others.map(|other| async move {
+            let record = Self::read(run, &other).await?;
+            Ok((!record.guests.is_empty()).then_some(other))
+        });
+        let read: Vec<Result<_, Failure>> = stream::iter(read.collect::<Vec<_>>()).buffered(AT_ONCE).collect().await;
+        Ok(read.into_iter().collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
     }
 }
 

@@ -12,6 +12,7 @@ use crate::call::Looks;
 use crate::client::{Collection, ErrorKind, LockDomain, Params, path};
 use crate::explain::explain;
 use crate::framework::{Cause, Failure, Path};
+use crate::resources::over_ssh::{is_online, members_now};
 
 /// Where a job runs.
 pub struct Source {
@@ -54,10 +55,9 @@ impl Operation for ReplicationRun {
         let vmid = job.text("guest").unwrap_or_default();
         let node = place(run, id, &vmid).await?.or_else(|| job.text("source")).unwrap_or_default();
         let target = job.text("target").unwrap_or_default();
-        let members: Vec<Json> =
-            run.client().get(Collection::ClusterStatus.path(), &run.call()).await.map_err(failed)?;
+        let members = members_now(run.client(), &run.call()).await?;
         for name in [&node, &target] {
-            if !members.iter().any(|row| row["name"] == name.as_str() && row["online"] == 1) {
+            if !is_online(&members, name) {
                 refusals.push(refuse(format!("the node {name} is not online.")));
             }
         }

@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use futures_util::StreamExt as _;
-use futures_util::stream;
 use pve_schemas::action::NodeRestore;
 
 use super::alone::is_in_maintenance;
@@ -16,11 +14,8 @@ use super::record::{Left, Record};
 use super::survey::Survey;
 use super::{Operation, Outlook, Run, tasks};
 use crate::framework::{Cause, Failure};
-use crate::resources::node_maintenance;
+use crate::resources::node_maintenance::{self, Asker};
 use crate::simulation::live::Guest;
-
-/// How many guests are asked for their preconditions at once.
-const AT_ONCE: usize = 8;
 
 /// How long the update of the record may take, also after an interrupt.
 const RECORD_GRACE: Duration = Duration::from_secs(20);
@@ -31,6 +26,8 @@ pub struct Restoration {
     jobs: Vec<Job>,
     /// Guests in the record with which nothing is to be done.
     finished: Vec<String>,
+    /// Guests that can't return now, and why, a sentence each. They stay in the record.
+    absent: Vec<String>,
 }
 
 impl Operation for NodeRestore {
@@ -39,8 +36,9 @@ impl Operation for NodeRestore {
 
     async fn look(&self, run: &Run<'_>) -> Result<Outlook<Restoration>, Failure> {
         let node = self.node.as_str();
-        let survey = Survey::read(run, "restoration").await?;
+        let mut survey = Survey::read(run, "restoration").await?;
         survey.online_node(node, "node")?;
+        survey.look_at_home(run, node).await?;
         let is_in_maintenance = is_in_maintenance(&survey.live.manager, node);
         let mut steps = Vec::new();
         if is_in_maintenance {
@@ -51,20 +49,21 @@ impl Operation for NodeRestore {
             refusals.push(Failure::refused(format!("{node}: the cluster has no quorum. Nothing was changed.")));
         }
         let record = Record::read(run, node).await?;
-        let (mut returning, mut found) =
-            (Vec::new(), Restoration { is_in_maintenance, jobs: Vec::new(), finished: Vec::new() });
+        let mut returning = Vec::new();
+        let mut found = Restoration { is_in_maintenance, jobs: Vec::new(), finished: Vec::new(), absent: Vec::new() };
         let mut under_way = BTreeMap::new();
         for (sid, left) in &record.guests {
-            let guest = survey.live.guests.get(sid).filter(|_| !survey.is_managed(sid));
-            if let Some(guest) =
-                guest.filter(|guest| survey.live.nodes.iter().any(|n| n.online && n.name == guest.node))
-            {
-                if !under_way.contains_key(&guest.node) {
-                    under_way.insert(guest.node.clone(), tasks::running(run, &guest.node).await?);
+            if let Some(guest) = survey.live.guests.get(sid).filter(|_| !survey.is_managed(sid)) {
+                if !survey.live.is_online(&guest.node) {
+                    found.absent.push(format!("{sid}: it is on {}, which is not online.", guest.node));
+                    continue;
                 }
-                match Job::under_way(guest, &under_way[&guest.node]) {
+                if !under_way.contains_key(&guest.node) {
+                    under_way.insert(guest.node.clone(), tasks::running(run, &guest.node).await);
+                }
+                match under_way[&guest.node].as_ref().map(|running| Job::under_way(guest, running)) {
                     // What is left of an evacuation.
-                    Some(Job::Await(_, task)) if guest.node == node && !task.is_start() => {
+                    Ok(Some(Job::Await { task, .. })) if guest.node == node && !task.is_start() => {
                         refusals.push(Failure::refused(format!(
                             "{sid}: {} is under way, by which it leaves {node}. Run the restoration again when that has \
                              ended. Nothing was changed.",
@@ -72,11 +71,15 @@ impl Operation for NodeRestore {
                         )));
                         continue;
                     }
-                    Some(job) => {
-                        found.jobs.push(job);
+                    Ok(Some(Job::Await { guest, task, .. })) => {
+                        found.jobs.push(Job::Await { guest, task, to: Some(node.to_owned()) });
                         continue;
                     }
-                    None => {}
+                    Ok(_) => {}
+                    Err(failure) => {
+                        found.absent.push(format!("{sid}: its node can't be asked. {}", failure.detail));
+                        continue;
+                    }
                 }
             }
             match plan(&survey, node, sid, left) {
@@ -90,26 +93,21 @@ impl Operation for NodeRestore {
                 }
             }
         }
-        let read = returning.into_iter().map(|guest| async move {
-            let preconditions = Preconditions::read(run, &guest).await;
-            (guest, preconditions)
-        });
-        let read: Vec<_> = stream::iter(read.collect::<Vec<_>>()).buffered(AT_ONCE).collect().await;
-        for (guest, preconditions) in read {
-            let preconditions = preconditions?;
+        for (guest, preconditions) in Preconditions::of_all(run, returning).await {
             // It came from there, with its disks.
-            match preconditions.passage(&guest, node, &survey.live, true) {
-                Ok(passage) => {
-                    let (running, to) = (preconditions.running, node.to_owned());
-                    found.jobs.push(Job::Move(GuestMove { guest, to, running, passage }));
+            let passage = preconditions.map(|read| (read.running, read.passage(&guest, node, &survey.live, true)));
+            match passage {
+                Ok((running, Ok(passage))) => {
+                    found.jobs.push(Job::Move(GuestMove { guest, to: node.to_owned(), running, passage }));
                 }
-                Err(problems) => {
-                    let text = format!("{}: it can't return to {node}: {}.", guest.sid, problems.join("; "));
-                    run.cx.warn("A guest does not return", text);
+                Ok((_, Err(problems))) => {
+                    found.absent.push(format!("{}: it can't return to {node}: {}.", guest.sid, problems.join("; ")));
                 }
+                Err(failure) => found.absent.push(failure.detail),
             }
         }
         steps.extend(found.jobs.iter().map(Job::step));
+        steps.extend(found.absent.iter().map(|why| format!("Leave a guest where it is. {why}")));
         if steps.is_empty() && !found.finished.is_empty() {
             steps.push(format!("Remove the record of the guests of {node}: all are where they belong."));
         }
@@ -118,10 +116,10 @@ impl Operation for NodeRestore {
 
     async fn act(&self, run: &Run<'_>, found: Restoration) -> Result<(), Failure> {
         let node = self.node.as_str();
-        let Restoration { is_in_maintenance, jobs, mut finished } = found;
+        let Restoration { is_in_maintenance, jobs, mut finished, absent } = found;
         if is_in_maintenance {
             run.begun_by(node_maintenance::end(&run.op, node).await)?;
-            node_maintenance::wait_until_ended(&run.op, node)
+            node_maintenance::wait_until_ended(&run.op, node, Asker::Restoration)
                 .await
                 .map_err(|failure| Failure { cause: Cause::Ambiguous, ..failure })?;
             run.say(format!("{node}: its maintenance has ended."));
@@ -134,7 +132,20 @@ impl Operation for NodeRestore {
         let recorded =
             Record::edit(run, &grace, node, |record| record.guests.retain(|sid, _| !finished.contains(sid))).await;
         let next = "Run the restoration again for the others.";
-        outcome.failure(run, node, next).map_or(recorded, Err)
+        if let Some(failure) = outcome.failure(run, node, next) {
+            let detail = absent.iter().fold(failure.detail, |all, why| format!("{all}\n{why}"));
+            return Err(Failure { detail, ..failure });
+        }
+        recorded?;
+        if absent.is_empty() {
+            return Ok(());
+        }
+        let text = format!(
+            "{node}: guests of it have not returned:\n{}\nTheir record is kept. Run the restoration again when the reasons \
+             are gone.",
+            absent.join("\n")
+        );
+        Err(Failure::new(Cause::Stale, text).summarised("Not every guest has returned"))
     }
 }
 

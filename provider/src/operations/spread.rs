@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use pve_ha_manager::topsis::{self, Load};
 
-use crate::simulation::live::{Guest, SimulatedCluster};
+use crate::simulation::live::{Guest, NodeFact, SimulatedCluster};
 use crate::simulation::natural;
 
 /// A guest to be placed, and the nodes that may have it.
@@ -23,8 +23,13 @@ pub(super) struct Spread {
     pub(super) without_room: Vec<String>,
 }
 
+/// Whether the size of a node is known: without it no limit of its memory could be kept.
+pub(super) fn is_known(fact: &NodeFact) -> bool {
+    fact.cpus.is_some_and(|cpus| cpus > 0.0) && fact.memory.is_some_and(|memory| memory > 0)
+}
+
 /// Places guests one after the other, the largest first. `arriving` is where HA resources will be; `nodes` are those that
-/// count.
+/// count, of which one whose size is unknown gets none.
 pub(super) fn spread(
     live: &SimulatedCluster,
     nodes: &[&str],
@@ -32,7 +37,8 @@ pub(super) fn spread(
     mut wanting: Vec<Wanting<'_>>,
     max_memory_percent: i64,
 ) -> Spread {
-    let mut loads: BTreeMap<&str, Load> = nodes.iter().map(|node| (*node, base(live, node, arriving))).collect();
+    let known = nodes.iter().filter(|node| live.nodes.iter().any(|fact| fact.name == **node && is_known(fact)));
+    let mut loads: BTreeMap<&str, Load> = known.map(|node| (*node, base(live, node, arriving))).collect();
     wanting.sort_by_key(|one| (std::cmp::Reverse(one.guest.memory), natural(&one.guest.sid)));
     let mut outcome = Spread::default();
     for Wanting { guest, candidates } in wanting {
@@ -75,12 +81,12 @@ fn cpus(guest: &Guest, load: &Load) -> f64 {
 }
 
 fn choose(loads: &BTreeMap<&str, Load>, guest: &Guest, candidates: &[String], percent: i64) -> Option<String> {
+    if loads.is_empty() {
+        return None;
+    }
     let table: Vec<Load> = loads.values().copied().collect();
-    // Without sizes every node is as good as another one: the first by name.
-    let are_known = table.iter().all(|load| load.max_cpu > 0.0 && load.max_mem > 0.0);
-    let scores =
-        if are_known { topsis::scores(&table, guest.cpus, guest.memory as f64) } else { vec![0.0; table.len()] };
-    let fits = |load: &Load| !are_known || load.mem + guest.memory as f64 <= load.max_mem * percent as f64 / 100.0;
+    let scores = topsis::scores(&table, guest.cpus, guest.memory as f64);
+    let fits = |load: &Load| load.mem + guest.memory as f64 <= load.max_mem * percent as f64 / 100.0;
     let mut ranked: Vec<(f64, &str)> = loads
         .iter()
         .zip(scores)
@@ -99,6 +105,11 @@ mod tests {
     const GIB: u64 = 1 << 30;
 
     fn placed(sizes: &[(u64, u64)], percent: i64, arriving: &[(&str, &str)]) -> Spread {
+        placed_on(16 * GIB, sizes, percent, arriving)
+    }
+
+    /// pve2 has that much memory.
+    fn placed_on(second: u64, sizes: &[(u64, u64)], percent: i64, arriving: &[(&str, &str)]) -> Spread {
         let mut cluster = Cluster::of(3);
         for (vmid, gib) in sizes {
             cluster.vm(*vmid, 1);
@@ -108,6 +119,7 @@ mod tests {
             node.memory = Some(16 * GIB);
             node.cpus = Some(8.0);
         }
+        cluster.nodes[1].memory = (second > 0).then_some(second);
         let live = cluster.live();
         let arriving = arriving.iter().map(|(sid, node)| ((*sid).to_owned(), (*node).to_owned())).collect();
         let wanting = sizes.iter().map(|(vmid, _)| Wanting {
@@ -129,5 +141,12 @@ mod tests {
         let spread = placed(&[(200, 10), (201, 10), (202, 10)], 100, &[]);
         assert_eq!((spread.nodes.len(), spread.without_room.len()), (2, 1));
         assert_eq!(placed(&[(200, 10), (201, 10), (202, 10)], 150, &[]).nodes.len(), 3);
+    }
+
+    #[test]
+    fn a_node_of_unknown_size_gets_no_guest_and_the_limit_of_the_others_counts() {
+        let spread = placed_on(0, &[(200, 10), (201, 10)], 100, &[]);
+        assert!(spread.nodes.values().all(|node| node == "pve3"), "{spread:?}");
+        assert_eq!((spread.nodes.len(), spread.without_room.len()), (1, 1));
     }
 }

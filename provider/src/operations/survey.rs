@@ -8,8 +8,9 @@ use pve_schemas::data::planned::Plans;
 use pve_schemas::value::{HaState, Sid};
 use serde_json::Value as Json;
 
-use super::Run;
+use super::{Run, at_home};
 use crate::data_sources::{Reader, live};
+use crate::explain::explain;
 use crate::framework::{Cause, Failure, Path, Type};
 use crate::simulation::live::{Guest, SimulatedCluster};
 use crate::simulation::manager_status;
@@ -21,6 +22,8 @@ pub(super) struct Survey {
     pub(super) options: Json,
     /// The status of the local resource managers, by node.
     pub(super) lrm: Json,
+    /// Whether the lists have every guest: the user has VM.Audit on all of them.
+    pub(super) sees_all_guests: bool,
 }
 
 impl Survey {
@@ -60,7 +63,24 @@ impl Survey {
         let plans = Plans::default();
         let answers =
             if disks { live::read(&reader, &plans).await? } else { live::without_disks(&reader, &plans).await? };
-        Ok(Self { lrm: answers.manager["lrm_status"].clone(), live: answers.live, options: answers.options })
+        let sees_all_guests = answers.held.is_some_and(|held| held.holds("/vms", "VM.Audit"));
+        Ok(Self {
+            lrm: answers.manager["lrm_status"].clone(),
+            live: answers.live,
+            options: answers.options,
+            sees_all_guests,
+        })
+    }
+
+    /// Replaces the guests of `node` by those that it lists itself.
+    ///
+    /// # Errors
+    /// What the requests meet.
+    pub(super) async fn look_at_home(&mut self, run: &Run<'_>, node: &str) -> Result<(), Failure> {
+        let listed = at_home::guests_of(run, node).await.map_err(|error| explain(node, &error))?;
+        self.live.guests.retain(|sid, guest| guest.node != node && !listed.contains_key(sid));
+        self.live.guests.extend(listed);
+        Ok(())
     }
 
     /// A guest by `vm:100`.

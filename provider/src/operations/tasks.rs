@@ -6,20 +6,17 @@ use std::time::Duration;
 use serde_json::Value as Json;
 
 use super::Run;
+use super::at_home::{self, ANSWER_TIMEOUT};
 use crate::call::Call;
 use crate::client::{Error, ErrorKind, LockDomain, Params, path};
 use crate::explain::explain;
 use crate::framework::{Cause, Failure};
-use crate::resources::over_ssh::members;
 
 /// How many lines of a failed task's log are quoted.
 const QUOTED_LINES: usize = 6;
 
 /// How many tasks one list may have: those of one run, and what others do meanwhile.
 const LIST_LIMIT: i64 = 5_000;
-
-/// How long a node may take for one answer before it is looked at whether it is online.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// How often the list of tasks is read after a lost response before the task counts as not started.
 const LOOKS_FOR_LOST: u32 = 3;
@@ -167,12 +164,11 @@ impl NodeTasks {
         // One of them may be older than this run, which only waits for it then.
         let since = tasks.iter().filter_map(|task| task.started()).fold(self.since, i64::min);
         let call = run.call();
-        let within = Call::within(call.left().min(ANSWER_TIMEOUT), call.stop.clone());
-        let rows = match self.list(run, since, &within).await {
+        let rows = match self.list(run, since, &call.at_most(ANSWER_TIMEOUT)).await {
             Ok(rows) => rows,
             // A node that does not respond in time is asked again, unless it is off.
-            Err(_) if !call.is_over() && within.is_over() => {
-                self.demand_online(run).await?;
+            Err(error) if !call.is_over() && at_home::is_silence(&error) => {
+                at_home::demand_online(run, &self.node).await?;
                 Vec::new()
             }
             // The caller's next pause ends, and its failure names the tasks, which continue.
@@ -181,23 +177,6 @@ impl NodeTasks {
         };
         let ended = rows.into_iter().filter(|row| tasks.contains(&&row.task));
         Ok(ended.filter_map(|row| Some((row.task, row.exit?))).collect())
-    }
-
-    /// Whether the node is still online.
-    ///
-    /// # Errors
-    /// It is not: what its tasks have done is unknown.
-    async fn demand_online(&self, run: &Run<'_>) -> Result<(), Failure> {
-        let members = members(&run.op).await?;
-        if members.iter().any(|member| member.name == self.node && member.online) {
-            return Ok(());
-        }
-        let text = format!(
-            "{}: the node is not online any more, and what its tasks have done is unknown. Look where its guests are, then \
-             run the operation again.",
-            self.node
-        );
-        Err(Failure::new(Cause::Ambiguous, text).summarised("The node is not online any more"))
     }
 
     /// The newest task of one of `kinds` for `id` that has failed, with Proxmox's text.
@@ -265,7 +244,7 @@ pub(super) async fn running(run: &Run<'_>, node: &str) -> Result<Vec<Running>, F
     params.set("source", "active").set("limit", LIST_LIMIT);
     let rows: Vec<Json> = run
         .client()
-        .get_with(&path(["nodes", node, "tasks"]), &params, &run.call())
+        .get_with(&path(["nodes", node, "tasks"]), &params, &run.call().at_most(ANSWER_TIMEOUT))
         .await
         .map_err(|error| explain(node, &error))?;
     let rows = rows.iter().filter_map(Row::parse).filter(|row| row.exit.is_none());
@@ -311,7 +290,9 @@ struct Row {
 impl Row {
     fn parse(row: &Json) -> Option<Self> {
         let text = |name: &str| row[name].as_str().map(str::to_owned);
-        let exit = row["endtime"].as_i64().and_then(|_| text("status")).map(Exit::from_text);
+        // One that has ended and does not say how has not succeeded.
+        let ended = row["endtime"].as_i64();
+        let exit = ended.map(|_| Exit::from_text(text("status").unwrap_or_else(|| "unknown".to_owned())));
         Some(Self {
             task: Task::parse(&row["upid"]).ok()?,
             kind: text("type")?,
@@ -359,6 +340,7 @@ mod tests {
         };
         assert!(row(json!({})).is("qmigrate", "100") && row(json!({})).exit.is_none());
         assert_eq!(row(json!({"endtime": 5, "status": "OK"})).exit, Some(Exit::Ok));
+        assert_eq!(row(json!({"endtime": 5})).exit, Some(Exit::Failed("unknown".to_owned())));
         let failed = row(json!({"endtime": 5, "status": "migration aborted"})).exit;
         assert_eq!(failed, Some(Exit::Failed("migration aborted".to_owned())));
         let warned = row(json!({"endtime": 5, "status": "WARNINGS: 1"})).exit;

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use pve_schemas::action::NodeWake;
-use serde_json::Value as Json;
 
 use super::tasks::under_way;
 use super::{Operation, Outlook, Run};
-use crate::client::{Collection, ErrorKind, LockDomain, Params, path};
+use crate::client::{ErrorKind, LockDomain, Params, path};
 use crate::explain::explain;
 use crate::framework::{Failure, Path};
+use crate::resources::over_ssh::members_now;
 
 impl Operation for NodeWake {
     type Found = ();
@@ -62,8 +62,6 @@ impl Operation for NodeWake {
 
 /// Whether a node is online; none where the cluster has no such node.
 async fn is_online(run: &Run<'_>, node: &str) -> Result<Option<bool>, Failure> {
-    let rows: Vec<Json> =
-        run.client().get(Collection::ClusterStatus.path(), &run.call()).await.map_err(|error| explain(node, &error))?;
-    let row = rows.iter().find(|row| row["type"] == "node" && row["name"] == node);
-    Ok(row.map(|row| row["online"] == 1))
+    let members = members_now(run.client(), &run.call()).await?;
+    Ok(members.into_iter().find(|member| member.name == node).map(|member| member.online))
 }

@@ -21,6 +21,49 @@ use crate::framework::{Cause, Failure, Freshness, Path, Value};
 use crate::preflight::{self, Stay};
 use crate::ssh::{ClusterFile, Command, ErrorKind};
 
+/// Who asks for a maintenance, for the words of what to do next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asker {
+    /// `pve_node_maintenance`
+    Resource,
+    /// `pve_node_evacuate`
+    Evacuation,
+    /// `pve_node_restore`
+    Restoration,
+    /// `do drill`
+    Drill,
+}
+
+impl Asker {
+    /// What to do once the reason is gone.
+    fn again(self) -> &'static str {
+        match self {
+            Self::Resource => "apply again",
+            Self::Evacuation => "run the evacuation again",
+            Self::Restoration => "run the restoration again",
+            Self::Drill => "run the drill again",
+        }
+    }
+
+    /// How to continue where services do not leave.
+    fn continues(self) -> &'static str {
+        match self {
+            Self::Resource => "Apply again to continue waiting, or set `wait_for_evacuation = false`.",
+            Self::Evacuation => "Run the evacuation again to continue waiting, or end it with `pve_node_restore`.",
+            Self::Restoration => "Run the restoration again to continue waiting.",
+            Self::Drill => "Run the drill again.",
+        }
+    }
+
+    /// How HA is armed.
+    fn arms(self) -> &'static str {
+        match self {
+            Self::Resource => "`ha-manager crm-command arm-ha`",
+            Self::Evacuation | Self::Restoration | Self::Drill => "`pve_ha_arm`, or `do arm`",
+        }
+    }
+}
+
 /// How long the HA manager may take to notice a request: a round, or the change of its master before.
 const NOTICE: Duration = Duration::from_mins(4);
 
@@ -64,7 +107,7 @@ impl SshResource for NodeMaintenance {
     }
 
     async fn create(op: &OpContext<'_>, planned: &Self) -> Result<(), Failure> {
-        begin(op, planned.node.as_str()).await
+        begin(op, planned.node.as_str(), Asker::Resource).await
     }
 
     /// Nothing of it can be changed; what there is to do is the waiting.
@@ -96,20 +139,20 @@ impl SshResource for NodeMaintenance {
         if object.wait_for_evacuation == Some(false) {
             return Ok(());
         }
-        wait_until_empty(op, object.node.as_str()).await
+        wait_until_empty(op, object.node.as_str(), Asker::Resource).await
     }
 
     async fn wait_deleted(op: &OpContext<'_>, state: &Self) -> Result<(), Failure> {
-        wait_until_ended(op, state.node.as_str()).await
+        wait_until_ended(op, state.node.as_str(), Asker::Resource).await
     }
 }
 
 /// Puts a node into maintenance; the HA manager has accepted it when this ends.
-pub(crate) async fn begin(op: &OpContext<'_>, node: &str) -> Result<(), Failure> {
+pub(crate) async fn begin(op: &OpContext<'_>, node: &str, asker: Asker) -> Result<(), Failure> {
     let status = status(op, node).await?;
-    refuse_what_would_be_ignored(op, node, &status).await?;
+    refuse_what_would_be_ignored(op, node, &status, asker).await?;
     request(op, "enable", node).await?;
-    wait(op, NOTICE, node, "The HA manager has not accepted the request yet", |status| status.is_requested(node)).await
+    accepted(op, node, asker).await
 }
 
 /// Ends the maintenance of a node.
@@ -118,7 +161,7 @@ pub(crate) async fn end(op: &OpContext<'_>, node: &str) -> Result<(), Failure> {
 }
 
 /// Waits until no HA service is active on a node in maintenance.
-pub(crate) async fn wait_until_empty(op: &OpContext<'_>, node: &str) -> Result<(), Failure> {
+pub(crate) async fn wait_until_empty(op: &OpContext<'_>, node: &str, asker: Asker) -> Result<(), Failure> {
     let mut rest = Rest::default();
     let call = op.call();
     let mut looks = call.looks(format!("HA services to leave {node}"));
@@ -132,14 +175,19 @@ pub(crate) async fn wait_until_empty(op: &OpContext<'_>, node: &str) -> Result<(
         }
         if rest.look(&status, status.is_requested(node), &holds) > MAX_IDLE_LOOKS {
             let stays = preflight::stays_on(op.client(), &call, node).await;
-            return Err(stuck(node, &status, &holds, &stays.unwrap_or_default()));
+            return Err(stuck(node, &status, asker, &holds, &stays.unwrap_or_default()));
         }
-        pause(op, &mut looks, || stuck(node, &status, &holds, &[])).await?;
+        pause(op, &mut looks, || stuck(node, &status, asker, &holds, &[])).await?;
     }
 }
 
+/// The HA resources that are active on a node, or on their way to it, in words, as the HA manager's status shows them.
+pub(crate) fn holders(manager: &Json, node: &str) -> Vec<String> {
+    Status::of(manager).holds(node).iter().map(ToString::to_string).collect()
+}
+
 /// Waits until the HA manager has ended the maintenance of a node.
-pub(crate) async fn wait_until_ended(op: &OpContext<'_>, node: &str) -> Result<(), Failure> {
+pub(crate) async fn wait_until_ended(op: &OpContext<'_>, node: &str, asker: Asker) -> Result<(), Failure> {
     let call = op.call();
     let mut looks = call.looks(format!("the maintenance of {node} to end"));
     loop {
@@ -159,8 +207,9 @@ pub(crate) async fn wait_until_ended(op: &OpContext<'_>, node: &str) -> Result<(
         pause(op, &mut looks, || {
             Failure::refused(format!(
                 "{node}: the end of its maintenance was requested, but its state in the HA manager is still {}. \
-                 See `pve_ha_status`: a request needs an active master. Then apply again.",
-                status.state(node)
+                 See `pve_ha_status`: a request needs an active master. Then {}.",
+                status.state(node),
+                asker.again()
             ))
         })
         .await?;
@@ -239,7 +288,12 @@ async fn request(op: &OpContext<'_>, what: &str, node: &str) -> Result<(), Failu
 }
 
 /// The HA manager only logs such requests and drops them.
-async fn refuse_what_would_be_ignored(op: &OpContext<'_>, node: &str, status: &Status) -> Result<(), Failure> {
+async fn refuse_what_would_be_ignored(
+    op: &OpContext<'_>,
+    node: &str,
+    status: &Status,
+    asker: Asker,
+) -> Result<(), Failure> {
     let members = members(op).await?;
     let Some(member) = members.iter().find(|member| member.name == node) else {
         let names = members.iter().map(|member| member.name.as_str()).collect::<Vec<_>>().join(", ");
@@ -257,32 +311,29 @@ async fn refuse_what_would_be_ignored(op: &OpContext<'_>, node: &str, status: &S
     if status.is_disarmed() {
         return Err(Failure::refused(format!(
             "{node}: HA is disarmed on this cluster, and the HA manager then puts no node into maintenance. Nothing \
-             was changed.\nArm HA again first: `ha-manager crm-command arm-ha`."
+             was changed.\nArm HA again first: {}.",
+            asker.arms()
         )));
     }
     Ok(())
 }
 
-/// Waits until `is_done`, at most for `limit`. The request is on its way, so that running out of time leaves its fate open.
-async fn wait(
-    op: &OpContext<'_>,
-    limit: Duration,
-    node: &str,
-    problem: &str,
-    is_done: impl Fn(&Status) -> bool,
-) -> Result<(), Failure> {
-    let end = tokio::time::Instant::now() + limit;
+/// Waits until the HA manager has accepted the request. It is on its way, so that running out of time leaves its fate open.
+async fn accepted(op: &OpContext<'_>, node: &str, asker: Asker) -> Result<(), Failure> {
+    let end = tokio::time::Instant::now() + NOTICE;
     let failed = || {
-        Failure::new(
-            Cause::Ambiguous,
-            format!("{node}: {problem}. The request needs an active master; see `pve_ha_status`, then apply again."),
-        )
+        let text = format!(
+            "{node}: The HA manager has not accepted the request yet. The request needs an active master; see \
+             `pve_ha_status`, then {}.",
+            asker.again()
+        );
+        Failure::new(Cause::Ambiguous, text)
     };
     // It is asked for already: whatever happens from here on, the maintenance may begin.
     let open = |failure: Failure| Failure { cause: Cause::Ambiguous, ..failure };
     let call = op.call();
     let mut looks = call.looks("the HA manager to take a request");
-    while !is_done(&status(op, node).await.map_err(open)?) {
+    while !status(op, node).await.map_err(open)?.is_requested(node) {
         if tokio::time::Instant::now() >= end {
             return Err(failed());
         }
@@ -296,7 +347,7 @@ async fn pause(op: &OpContext<'_>, looks: &mut Looks<'_>, over: impl FnOnce() ->
     if looks.pause(op.configured.pace).await { Ok(()) } else { Err(over()) }
 }
 
-fn stuck(node: &str, status: &Status, holds: &[Holding], stays: &[Stay]) -> Failure {
+fn stuck(node: &str, status: &Status, asker: Asker, holds: &[Holding], stays: &[Stay]) -> Failure {
     let what = if holds.is_empty() {
         format!("its state in the HA manager is still {}, although no HA service is on it", status.state(node))
     } else {
@@ -304,8 +355,8 @@ fn stuck(node: &str, status: &Status, holds: &[Holding], stays: &[Stay]) -> Fail
     };
     Failure::refused(format!(
         "{node}: its maintenance is requested and continues, but {what}\nA service that stays `started` may run on no \
-         other node that is online: check its rules or group, and the memory of the other nodes. Apply again to \
-         continue waiting, or set `wait_for_evacuation = false`."
+         other node that is online: check its rules or group, and the memory of the other nodes. {}",
+        asker.continues()
     ))
 }
 

@@ -29,7 +29,8 @@ pub async fn members_now(client: &Client, call: &Call) -> Result<Vec<Member>, Fa
     Ok(in_order(&rows))
 }
 
-fn in_order(rows: &[Json]) -> Vec<Member> {
+/// The nodes in the answer of `/cluster/status`, by name.
+pub fn in_order(rows: &[Json]) -> Vec<Member> {
     let nodes = rows.iter().filter(|row| row["type"] == "node");
     let mut members: Vec<Member> = nodes
         .filter_map(|row| {
@@ -39,6 +40,11 @@ fn in_order(rows: &[Json]) -> Vec<Member> {
         .collect();
     members.sort_by(|a, b| a.name.cmp(&b.name));
     members
+}
+
+/// Whether `node` is one of `members`, and online.
+pub fn is_online(members: &[Member], node: &str) -> bool {
+    members.iter().any(|member| member.name == node && member.online)
 }
 
 /// A node of the cluster.

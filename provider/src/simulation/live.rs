@@ -188,6 +188,22 @@ impl Guest {
         guests.map(|guest| (guest.sid.clone(), guest)).collect()
     }
 
+    /// The guests in a node's own list of VMs (`qemu`) or containers (`lxc`), whose rows name neither node nor type.
+    pub fn of_node(node: &str, kind: &str, rows: &[Json]) -> Vec<Self> {
+        let whole = rows.iter().filter_map(|row| {
+            let mut row = row.clone();
+            let members = row.as_object_mut()?;
+            members.insert("node".to_owned(), node.into());
+            members.insert("type".to_owned(), kind.into());
+            // What the list of the cluster calls so.
+            if let Some(cpus) = members.get("cpus").cloned() {
+                members.insert("maxcpu".to_owned(), cpus);
+            }
+            Some(row)
+        });
+        whole.filter_map(|row| Self::from_row(&row)).collect()
+    }
+
     fn from_row(row: &Json) -> Option<Self> {
         let kind = match row["type"].as_str()? {
             "qemu" => "vm",
@@ -346,6 +362,14 @@ mod tests {
         let storage = Storage::all(&answer, &rows).remove(0);
         assert!(storage.shared && storage.is_on("pve2") && !storage.is_on("pve3"));
         assert!(storage.is_active_on("pve1") && !storage.is_active_on("pve2"));
+    }
+
+    #[test]
+    fn a_node_lists_its_own_guests_without_its_name() {
+        let rows = [json!({"vmid": "101", "status": "running", "cpus": 2, "maxmem": 1024})];
+        let guest = Guest::of_node("pve1", "lxc", &rows).remove(0);
+        assert_eq!((guest.sid.as_str(), guest.node.as_str(), guest.running), ("ct:101", "pve1", true));
+        assert_eq!((guest.cpus, guest.memory), (2.0, 1024));
     }
 
     #[test]

@@ -10,7 +10,8 @@ use crate::value::NodeName;
 /// Ends the maintenance of a node and brings back the guests that `pve_node_evacuate` moved away or shut down.
 ///
 /// HA resources return by themselves according to failback and rules. A guest that has been moved again since the
-/// evacuation stays where it is. Needs the `ssh` block of the provider.
+/// evacuation stays where it is. One that can't return, such as a guest on a node that is offline, is named by the error at
+/// the end, and stays in the record for the next restoration. Needs the `ssh` block of the provider.
 #[tf_block]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct NodeRestore {

@@ -20,6 +20,7 @@ pub const ROOT: &str = "/etc/pve";
 pub const LOCKS: &str = "/etc/pve/priv/lock";
 
 const MEMBERS: &str = "/etc/pve/.members";
+const VMLIST: &str = "/etc/pve/.vmlist";
 const LOCK_LIFETIME: f64 = 120.0;
 const MAX_SIZE: usize = 1 << 20;
 /// For how many seconds after the loss of quorum the modes don't show it, as measured.
@@ -50,6 +51,7 @@ impl World {
         match path {
             COROSYNC_CONF => Some(self.corosync_conf()),
             MEMBERS => Some(self.members_text()),
+            VMLIST => Some(self.vmlist_text()),
             _ => match self.guest_at(path) {
                 Some(vmid) => self.guests.get(&vmid).map(super::Guest::config_text),
                 None => self.file_opt(path).map(bytes::to_utf8),
@@ -69,7 +71,7 @@ impl World {
         if !self.is_shared_folder(parent(path)) {
             return Err(Errno::NotFound);
         }
-        if path == MEMBERS || self.guest_at(path).is_some() {
+        if matches!(path, MEMBERS | VMLIST) || self.guest_at(path).is_some() {
             return Err(Errno::Denied);
         }
         if text.len() > MAX_SIZE {
@@ -277,6 +279,15 @@ impl World {
             (false, None) => self.quorum_lost = Some(self.clock.now()),
             (false, Some(_)) => {}
         }
+    }
+
+    /// All guests, as pmxcfs shows them to who may read its files.
+    fn vmlist_text(&self) -> String {
+        let guests = self.guests.values().map(|guest| {
+            (guest.vmid.to_string(), json!({"node": guest.node, "type": guest.kind.as_str(), "version": guest.vmid}))
+        });
+        let list = json!({"version": self.guests.len(), "ids": guests.collect::<serde_json::Map<_, _>>()});
+        format!("{list:#}\n")
     }
 
     fn members_text(&self) -> String {

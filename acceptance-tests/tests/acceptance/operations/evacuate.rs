@@ -1,5 +1,7 @@
 //! `pve_node_evacuate`, `pve_node_restore`
 
+use acceptance_tests::core::Core;
+use acceptance_tests::runtime;
 use serde_json::json;
 use terraform_provider_pve::framework::Ending;
 
@@ -140,4 +142,129 @@ fn memory_and_rules_are_reasons_to_refuse() {
     scene.cluster.api.post("/cluster/ha/rules", &rule);
     let text = scene.refused(EVACUATE, &json!({"node": "pve1", "leave": ["vm:900"]}));
     assert!(text.contains("vm:100: its rules or group leave the HA manager no other node"), "{text}");
+}
+
+/// The VM of the user who runs the operations is hidden from the others.
+fn without_sight_of(scene: &mut Scene, hidden: u32) {
+    let api = &scene.cluster.api;
+    api.post("/access/users", &[("userid", "op@pve"), ("password", "12345678")]);
+    api.put("/access/acl", &[("path", "/"), ("users", "op@pve"), ("roles", "Administrator"), ("propagate", "1")]);
+    let of_guest = format!("/vms/{hidden}");
+    api.put("/access/acl", &[("path", &of_guest), ("users", "op@pve"), ("roles", "NoAccess"), ("propagate", "1")]);
+    let token = api.post("/access/users/op@pve/token/tf", &[("privsep", "0")]);
+    let token = format!("op@pve!tf={}", token["value"].as_str().unwrap());
+    let arguments = [("poll_interval", "50ms"), ("api_token", token.as_str())];
+    scene.core = runtime::block_on(Core::new(&scene.cluster, &arguments));
+}
+
+#[test]
+fn guests_that_the_user_may_not_see_are_a_reason_to_refuse() {
+    let Some(mut scene) = Scene::of_three("operations::evacuate::guests_that_the_user_may_not_see") else { return };
+    scene.start(103);
+    scene.share_disks(103);
+    without_sight_of(&mut scene, 103);
+    let text = scene.refused(EVACUATE, &json!({"node": "pve1"}));
+    let unseen = "The evacuation is refused: pve1: it has guests that the user may not see: vm:103. Give the user or token \
+                  VM.Audit on /vms. Nothing was changed.";
+    assert_eq!(text, unseen);
+    assert!(scene.place(103).1);
+}
+
+#[test]
+fn what_the_list_of_the_cluster_does_not_show_yet_is_asked_of_the_node() {
+    let Some(scene) = Scene::of_three("operations::evacuate::what_the_list_of_the_cluster_does_not_show_yet") else {
+        return;
+    };
+    scene.start(103);
+    scene.share_disks(103);
+    // As if the node had not told the others yet that it runs.
+    scene.world(|world| world.silent_guests = true);
+    let (steps, refusals) = scene.plan(EVACUATE, &json!({"node": "pve1"}));
+    assert!(refusals.is_empty(), "{refusals:?}");
+    assert!(steps.iter().any(|step| step.starts_with("Migrate the running VM vm:103 from pve1")), "{steps:?}");
+    scene.done(EVACUATE, &json!({"node": "pve1"}));
+    assert!(running_on(&scene, "pve1").is_empty());
+    // A reboot asks it, too.
+    scene.start(900);
+    let text = scene.refused("pve_node_reboot", &json!({"node": "pve1"}));
+    assert!(text.contains("pve1: guests run on it: vm:900. Move them first"), "{text}");
+}
+
+#[test]
+fn a_container_that_is_bound_to_its_node_is_refused_whatever_may_be_copied() {
+    let Some(scene) = Scene::of_three("operations::evacuate::a_container_that_is_bound_to_its_node") else { return };
+    scene.start(950);
+    scene.share_disks(950);
+    scene.world(|world| {
+        world.guests.get_mut(&950).unwrap().config.push(("mp7".to_owned(), "/srv/data,mp=/data".to_owned()));
+    });
+    let config = json!({"node": "pve1", "with_local_disks": true});
+    assert_eq!(
+        scene.refused(EVACUATE, &config),
+        "The evacuation is refused: ct:950: it can't leave pve1. pve2, pve3: mp7 is a path of pve1: /srv/data. Name it in \
+         `leave` or `shutdown`. Nothing was changed."
+    );
+    scene.done(EVACUATE, &json!({"node": "pve1", "with_local_disks": true, "shutdown": ["ct:950"]}));
+}
+
+#[test]
+fn what_can_not_return_is_named_and_stays_in_the_record() {
+    let Some(scene) = scene("operations::evacuate::what_can_not_return_is_named") else { return };
+    scene.done(EVACUATE, &json!({"node": "pve1", "shutdown": ["vm:900"]}));
+    let (holder, started) = (scene.place(103).0, scene.place(950).0);
+    // A device was given to the VM on its new node.
+    scene.world(|world| {
+        world.guests.get_mut(&103).unwrap().config.push(("hostpci0".to_owned(), "0000:01:00.0".to_owned()));
+    });
+    let told = scene.invoke(RESTORE, &json!({"node": "pve1"}));
+    assert_eq!(told.ending, Ending::Failed, "{told:#?}");
+    assert_eq!(
+        told.errors,
+        [format!(
+            "Not every guest has returned: pve1: guests of it have not returned:\nvm:103: it can't return to pve1: it uses \
+             devices of {holder}: hostpci0.\nTheir record is kept. Run the restoration again when the reasons are gone."
+        )]
+    );
+    assert_eq!(scene.place(950), ("pve1".to_owned(), true), "from {started}");
+    let kept = record(&scene).unwrap();
+    assert!(kept.contains("vm:103") && !kept.contains("950") && !kept.contains("900"), "{kept}");
+    scene.world(|world| world.guests.get_mut(&103).unwrap().config.retain(|(key, _)| key != "hostpci0"));
+    scene.done(RESTORE, &json!({"node": "pve1"}));
+    assert_eq!((scene.place(103), record(&scene)), (("pve1".to_owned(), true), None));
+}
+
+#[test]
+fn guests_on_a_node_that_is_offline_are_named_and_the_others_return() {
+    let Some(scene) = scene("operations::evacuate::guests_on_a_node_that_is_offline_are_named") else { return };
+    scene.done(EVACUATE, &json!({"node": "pve1", "shutdown": ["vm:900"]}));
+    let holder = scene.place(103).0;
+    scene.world(|world| world.power(&holder, false));
+    scene.until_offline(&holder);
+    let told = scene.invoke(RESTORE, &json!({"node": "pve1"}));
+    assert_eq!(told.ending, Ending::Failed, "{told:#?}");
+    assert!(told.errors[0].contains(&format!("\nvm:103: it is on {holder}, which is not online.\n")), "{told:#?}");
+    assert_eq!(scene.place(900), ("pve1".to_owned(), true));
+}
+
+#[test]
+fn a_guest_that_starts_with_its_node_needs_no_second_start() {
+    let Some(scene) = scene("operations::evacuate::a_guest_that_starts_with_its_node_needs_no_second_start") else {
+        return;
+    };
+    scene.done(EVACUATE, &json!({"node": "pve1", "shutdown": ["vm:900"]}));
+    // It starts between the look and the request.
+    let heard = super::Heard::default();
+    scene.world(|world| world.guests.get_mut(&900).unwrap().config.push(("onboot".to_owned(), "1".to_owned())));
+    scene.fault(json!({"method": "POST", "path": "/qemu/900/status/start", "kind": "latency", "ms": 3000}));
+    let told = std::thread::scope(|threads| {
+        let restore = threads.spawn(|| scene.invoke_heard(RESTORE, &json!({"node": "pve1"}), &heard));
+        scene.until("the start is asked for", || scene.cluster.emulator().faults().met() > 0);
+        scene.start(900);
+        restore.join().unwrap()
+    });
+    assert_eq!(told.ending, Ending::Done, "{told:#?}");
+    let failed =
+        scene.world(|world| world.tasks.iter().any(|task| task.status.as_deref() == Some("VM 900 already running")));
+    assert!(failed, "its task has failed, and the guest runs");
+    assert_eq!(record(&scene), None);
 }

@@ -40,6 +40,14 @@ fn large(scene: &Scene, vmid: u32) {
     scene.world(|world| world.guests.get_mut(&vmid).unwrap().memory = 4_000_000);
 }
 
+/// The same with so large a disk of its own that its move takes a while.
+fn with_a_large_disk(scene: &Scene, vmid: u32) -> Json {
+    shared(scene, vmid);
+    let disk = format!("local-zfs:vm-{vmid}-disk-9,size=4000G");
+    scene.world(|world| world.guests.get_mut(&vmid).unwrap().config.push(("scsi9".to_owned(), disk)));
+    json!({"node": "pve1", "with_local_disks": true})
+}
+
 #[test]
 fn a_target_that_goes_down_fails_the_migration() {
     let Some(scene) = Scene::of_three("operations::meanwhile::a_target_that_goes_down_fails_the_migration") else {
@@ -48,10 +56,12 @@ fn a_target_that_goes_down_fails_the_migration() {
     large(&scene, 101);
     let config = json!({"guest": "vm:101", "node": "pve3"});
     let told = during(&scene, "pve_guest_migrate", &config, &["qmigrate"], |scene| {
-        scene.world(|world| world.power("pve3", false))
+        scene.world(|world| world.power("pve3", false));
     });
     assert_eq!(told.ending, Ending::Failed, "{told:#?}");
-    assert!(told.errors[0].contains("vm:101: the task UPID:pve2:"), "{told:#?}");
+    let text = &told.errors[0];
+    assert!(text.starts_with("A task of Proxmox failed: vm:101: the task UPID:pve2:"), "{text}");
+    assert!(text.lines().last().unwrap().starts_with("PVE: "), "Proxmox's own words: {text}");
     assert_eq!(scene.place(101), ("pve2".to_owned(), true));
     scene.until_offline("pve3");
     assert!(scene.refused("pve_guest_migrate", &config).contains("pve3: it is not online"));
@@ -70,8 +80,12 @@ fn a_guest_that_is_removed_or_moved_elsewhere_is_reported() {
         scene.world(|world| world.remove_guest(101));
     });
     assert_eq!(told.ending, Ending::Failed, "{told:#?}");
-    assert!(told.errors[0].contains("guest 101 is gone"), "{told:#?}");
-    assert!(scene.invoke("pve_guest_migrate", &config).errors[0].contains("there is no such guest"));
+    assert!(told.errors[0].ends_with("guest 101 is gone"), "{told:#?}");
+    assert_eq!(
+        scene.invoke("pve_guest_migrate", &config).errors,
+        ["The guest migration failed: vm:101: there is no such guest. The list has only guests on which the user has \
+          VM.Audit. Nothing was changed."]
+    );
 
     // A person has begun to move it to another node.
     scene.cluster.api.post("/nodes/pve1/qemu/103/migrate", &[("target", "pve2"), ("online", "1")]);
@@ -132,6 +146,111 @@ fn of_two_evacuations_at_once_at_most_one_continues() {
     let (emptied, next) = if is_first { ("pve1", "pve2") } else { ("pve2", "pve1") };
     let text = scene.refused(EVACUATE, &json!({"node": next}));
     assert!(text.contains(&format!("{emptied}: it is in maintenance, and {next} would be out of service")), "{text}");
+    scene.done("pve_node_restore", &json!({"node": emptied}));
+    scene.done(EVACUATE, &json!({"node": next}));
+}
+
+#[test]
+fn a_guest_that_is_started_meanwhile_leaves_as_well() {
+    let Some(scene) = Scene::of_three("operations::meanwhile::a_guest_that_is_started_meanwhile_leaves_as_well") else {
+        return;
+    };
+    shared(&scene, 950);
+    scene.share_disks(103);
+    let told = during(&scene, EVACUATE, &json!({"node": "pve1"}), &["vzmigrate"], |scene| scene.start(103));
+    assert_eq!(told.ending, Ending::Done, "{told:#?}");
+    assert!(told.messages.contains(&"pve1: started meanwhile: vm:103.".to_owned()), "{told:#?}");
+    for vmid in [103, 950] {
+        assert!(scene.place(vmid).0 != "pve1" && scene.place(vmid).1, "{vmid}: {told:#?}");
+    }
+    scene.done("pve_node_restore", &json!({"node": "pve1"}));
+    assert_eq!(scene.place(103), ("pve1".to_owned(), true), "it was recorded, too");
+
+    // One that can't move is named.
+    let told = during(&scene, EVACUATE, &json!({"node": "pve1"}), &["vzmigrate"], |scene| scene.start(900));
+    assert_eq!(told.ending, Ending::Failed, "{told:#?}");
+    let text = &told.errors[0];
+    assert!(
+        text.starts_with(
+            "The node is not empty: pve1: guests were started on it during the evacuation: vm:900. What is in the way \
+             now:\n- vm:900: it can't leave pve1."
+        ),
+        "{text}"
+    );
+    assert!(!text.contains("Nothing was changed."), "others have moved: {text}");
+}
+
+#[test]
+fn a_node_that_goes_down_while_it_is_emptied_is_no_empty_node() {
+    let Some(scene) = Scene::of_three("operations::meanwhile::a_node_that_goes_down_while_it_is_emptied") else {
+        return;
+    };
+    let config = with_a_large_disk(&scene, 103);
+    let told = during(&scene, EVACUATE, &config, &["qmigrate"], |scene| {
+        scene.world(|world| world.power("pve1", false));
+    });
+    assert_eq!(told.ending, Ending::Unfinished, "{told:#?}");
+    let text = &told.errors[0];
+    assert!(text.contains("pve1: the node is not online any more, and what its tasks have done is unknown."), "{text}");
+    assert!(!text.contains("continues") && !text.contains("Nothing was changed."), "{text}");
+}
+
+#[test]
+fn an_ha_resource_on_its_way_to_the_node_is_waited_for() {
+    let Some(scene) = Scene::of_three("operations::meanwhile::an_ha_resource_on_its_way_to_the_node") else { return };
+    scene.manage("vm:101");
+    scene.world(|world| world.guests.get_mut(&101).unwrap().memory = 4_000_000);
+    scene.cluster.api.post("/cluster/ha/resources/vm:101/migrate", &[("node", "pve1")]);
+    scene.until("it moves", || scene.service("vm:101")["state"] == "migrate");
+    let told = scene.done(EVACUATE, &json!({"node": "pve1"}));
+    assert_ne!(scene.place(101).0, "pve1", "{told:#?}");
+    assert_eq!(scene.service("vm:101")["state"], "started", "{told:#?}");
+}
+
+#[test]
+fn a_migration_that_succeeds_without_its_effect_is_no_success() {
+    let Some(scene) = Scene::of_three("operations::meanwhile::a_migration_that_succeeds_without_its_effect") else {
+        return;
+    };
+    let config = with_a_large_disk(&scene, 103);
+    // It ends well, and the guest has stopped on the way.
+    let told = during(&scene, EVACUATE, &config, &["qmigrate"], |scene| {
+        scene.world(|world| world.stop_guest(103));
+    });
+    assert_eq!(told.ending, Ending::Failed, "{told:#?}");
+    let text = &told.errors[0];
+    assert!(text.contains("has ended, and the guest does not run on pve"), "{text}");
+}
+
+#[test]
+fn of_two_evacuations_without_ha_at_most_one_continues() {
+    let Some(mut scene) = Scene::of_three("operations::meanwhile::of_two_evacuations_without_ha_at_most_one_continues")
+    else {
+        return;
+    };
+    shared(&scene, 103);
+    shared(&scene, 101);
+    let other = runtime::block_on(Core::new(&scene.cluster, &[("poll_interval", "50ms")]));
+    let (first, second) = std::thread::scope(|threads| {
+        let second = threads.spawn(|| runtime::block_on(other.invoke(EVACUATE, &json!({"node": "pve2"}))));
+        let first = scene.invoke(EVACUATE, &json!({"node": "pve1"}));
+        (first, second.join().unwrap())
+    });
+    let done = [first.ending, second.ending].iter().filter(|ending| **ending == Ending::Done).count();
+    assert!(done <= 1, "{first:#?}\n{second:#?}");
+    scene.again();
+    if done == 0 {
+        scene.done(EVACUATE, &json!({"node": "pve1"}));
+    }
+    let is_first = done == 0 || first.ending == Ending::Done;
+    let (emptied, next) = if is_first { ("pve1", "pve2") } else { ("pve2", "pve1") };
+    assert_eq!(
+        scene.refused(EVACUATE, &json!({"node": next})),
+        format!(
+            "The evacuation is refused: {emptied}: an evacuation has emptied it, and {next} would be out of service as well. \
+             Run `pve_node_restore` for it, or name it in `out_of_service`. Nothing was changed."
+        )
+    );
     scene.done("pve_node_restore", &json!({"node": emptied}));
     scene.done(EVACUATE, &json!({"node": next}));
 }

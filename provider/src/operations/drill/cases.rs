@@ -15,7 +15,7 @@ use super::watch::{Stopped, Watch};
 use crate::client::{ErrorKind, LockDomain, Params, path};
 use crate::explain::explain;
 use crate::framework::{Cause, Failure};
-use crate::resources::node_maintenance;
+use crate::resources::node_maintenance::{self, Asker};
 
 /// After how many rounds of the HA manager without a change a cluster that is at rest stays so: one to notice what has
 /// happened, and some in which services wait for others.
@@ -150,7 +150,7 @@ impl Course<'_, '_> {
 
     async fn maintenance(&mut self) -> Result<(), Stopped> {
         let (node, run) = (self.node(), self.watch.run);
-        self.watch.during(Box::pin(node_maintenance::begin(&run.op, &node))).await?;
+        self.watch.during(Box::pin(node_maintenance::begin(&run.op, &node, Asker::Drill))).await?;
         self.watch.say(&format!("{node}: its maintenance was requested."));
         self.rest(Phase::Outage, |now| now.nodes.get(&node).is_some_and(|state| state == "maintenance")).await?;
         if self.plan.prediction.places.contains_key(&Phase::Return) {

@@ -17,7 +17,12 @@ pub(super) struct Holding {
 
 impl Status {
     pub(super) fn new(answer: &Json) -> Self {
-        Self(answer["manager_status"].clone())
+        Self::of(&answer["manager_status"])
+    }
+
+    /// From the part of it that is the HA manager's own.
+    pub(super) fn of(manager: &Json) -> Self {
+        Self(manager.clone())
     }
 
     /// When the HA manager wrote this: it does so once in each round.
@@ -61,22 +66,27 @@ impl Status {
         self.0["disarm"].is_object()
     }
 
-    /// The services that are active on the node. Stopped, frozen and broken ones don't count: neither does the node's own
+    /// The services that are active on the node, or on their way to it: a move that has begun ends there. Stopped, frozen and broken ones don't count: neither does the node's own
     /// LRM count them when it decides that it is in maintenance.
     pub(super) fn holds(&self, node: &str) -> Vec<Holding> {
         let active = |state: &str| !matches!(state, "stopped" | "freeze" | "error" | "ignored");
-        self.services(node, active)
+        let comes =
+            |service: &Json| service["target"] == node && is_moving(service["state"].as_str().unwrap_or_default());
+        self.services(|service| service["node"] == node || comes(service), active)
     }
 
     /// The services in the error state on the node.
     pub(super) fn broken(&self, node: &str) -> Vec<String> {
-        self.services(node, |state| state == "error").into_iter().map(|holding| holding.sid).collect()
+        self.services(|service| service["node"] == node, |state| state == "error")
+            .into_iter()
+            .map(|holding| holding.sid)
+            .collect()
     }
 
-    fn services(&self, node: &str, counts: impl Fn(&str) -> bool) -> Vec<Holding> {
+    fn services(&self, is_here: impl Fn(&Json) -> bool, counts: impl Fn(&str) -> bool) -> Vec<Holding> {
         let services = self.0["service_status"].as_object().into_iter().flatten();
         let mut found: Vec<Holding> = services
-            .filter(|(_, service)| service["node"] == node)
+            .filter(|(_, service)| is_here(service))
             .map(|(sid, service)| Holding {
                 sid: sid.clone(),
                 state: service["state"].as_str().unwrap_or("not known").to_owned(),
@@ -98,6 +108,11 @@ impl Holding {
     pub(super) fn is_at_rest(&self) -> bool {
         self.state == "started"
     }
+}
+
+/// Whether a service in this state is on its way to its target.
+fn is_moving(state: &str) -> bool {
+    matches!(state, "migrate" | "relocate")
 }
 
 impl fmt::Display for Holding {
@@ -150,6 +165,8 @@ mod tests {
         let holds: Vec<String> = status.holds("pve2").iter().map(ToString::to_string).collect();
         assert_eq!(holds, ["ct:106 is being stopped", "vm:100 is started", "vm:101 is moving to pve1"]);
         assert_eq!(status.broken("pve2"), ["vm:103"]);
+        let holds: Vec<String> = status.holds("pve1").iter().map(ToString::to_string).collect();
+        assert_eq!(holds, ["vm:101 is moving to pve1", "vm:105 is started"], "what arrives counts");
     }
 
     #[test]

@@ -16,7 +16,7 @@ pub(super) struct Case {
     pub(super) build: fn(&Scene),
     /// Whether its effect is there.
     pub(super) effect: fn(&Scene) -> bool,
-    /// What makes it refuse, and the essence of the refusal.
+    /// What makes it refuse, and the refusal.
     pub(super) refusal: (fn(&Scene), &'static str),
     /// Who runs it again has it done again.
     pub(super) repeats: bool,
@@ -63,31 +63,50 @@ fn nine() -> Vec<Case> {
         Case {
             build: |scene| shared(scene, 101),
             effect: |scene| scene.place(101) == on("pve3"),
-            refusal: (|scene| unshared(scene, 101), "is on storage that only pve2 has"),
+            refusal: (
+                |scene| unshared(scene, 101),
+                "The guest migration is refused: vm:101: it can't move to pve3: scsi0 (local-zfs:vm-101-disk-0) \
+                 is on storage that only pve2 has. Nothing was changed.",
+            ),
             ..case("VM", "pve_guest_migrate", json!({"guest": "vm:101", "node": "pve3"}))
         },
         Case {
             build: |scene| shared(scene, 950),
             effect: |scene| scene.place(950) == on("pve3"),
-            refusal: (|scene| unshared(scene, 950), "local-zfs"),
+            refusal: (
+                |scene| unshared(scene, 950),
+                "The guest migration is refused: ct:950: it can't move to pve3: rootfs is on local-zfs, which is \
+                 not shared, and pve3 has no replica. Nothing was changed.",
+            ),
             ..case("container", "pve_guest_migrate", json!({"guest": "ct:950", "node": "pve3"}))
         },
         Case {
             build: |scene| scene.manage("vm:100"),
             effect: |scene| scene.place(100) == on("pve2"),
-            refusal: (disarm, "HA is disarmed"),
+            refusal: (
+                disarm,
+                "The guest migration is refused: vm:100: HA is disarmed, and the HA manager then loses \
+                 a request to move. Arm HA first. Nothing was changed.",
+            ),
             ..case("HA guest", "pve_guest_migrate", json!({"guest": "vm:100", "node": "pve2"}))
         },
         Case {
             build: |scene| scene.manage("vm:100"),
             effect: |scene| scene.place(100) == on("pve2"),
-            refusal: (|scene| off(scene, "pve2"), "pve2: it is not online"),
+            refusal: (
+                |scene| off(scene, "pve2"),
+                "The HA migration failed: pve2: it is not online. Nothing was changed.",
+            ),
             ..case("HA migration", "pve_ha_migrate", json!({"resource": "vm:100", "node": "pve2"}))
         },
         Case {
             build: |scene| scene.manage("vm:100"),
             effect: |scene| scene.place(100) == on("pve2"),
-            refusal: (disarm, "HA is disarmed"),
+            refusal: (
+                disarm,
+                "The HA relocation is refused: vm:100: HA is disarmed, and the HA manager then loses \
+                 a request to move. Arm HA first. Nothing was changed.",
+            ),
             ..case("HA relocation", "pve_ha_relocate", json!({"resource": "vm:100", "node": "pve2"}))
         },
         Case {
@@ -98,7 +117,8 @@ fn nine() -> Vec<Case> {
                     scene.cluster.api.post("/cluster/ha/status/disarm-ha", &[("resource-mode", "ignore")]);
                     scene.until("HA is disarmed", || armed(scene) == "disarmed");
                 },
-                "it is disarmed already, with the mode ignore",
+                "The disarming of HA is refused: HA: it is disarmed already, with the mode ignore. The HA manager \
+                 ignores a second request. Arm HA first. Nothing was changed.",
             ),
             ..case("disarm", "pve_ha_disarm", json!({"mode": "freeze"}))
         },
@@ -123,13 +143,23 @@ fn nine() -> Vec<Case> {
                 guests(scene);
             },
             effect: |scene| is_empty(scene) && scene.place(103).1 && scene.place(950).1 && scene.place(100).1,
-            refusal: (|scene| unshared(scene, 103), "vm:103: it can't leave pve1"),
+            refusal: (
+                |scene| unshared(scene, 103),
+                "The evacuation is refused: vm:103: it can't leave pve1. pve2, pve3: scsi0 \
+                 (local-zfs:vm-103-disk-0) is on storage that only pve1 has. Name it in `leave` or `shutdown`, or \
+                 copy local disks with `with_local_disks`. Nothing was changed.",
+            ),
             ..case("evacuation", "pve_node_evacuate", json!({"node": "pve1", "shutdown": ["vm:900"]}))
         },
         Case {
             build: guests,
             effect: |scene| is_empty(scene) && scene.place(103).1 && scene.place(950).1,
-            refusal: (|scene| off(scene, "pve3"), "pve3: it is offline, and pve1 would be out of service as well"),
+            refusal: (
+                |scene| off(scene, "pve3"),
+                "The evacuation is refused: pve3: it is offline, and pve1 would be out of service as well. Wait \
+                 until pve3 is back, run `pve_node_restore` for it, or name it in `out_of_service`. Nothing was \
+                 changed.",
+            ),
             ..case("evacuation without HA", "pve_node_evacuate", json!({"node": "pve1", "shutdown": ["vm:900"]}))
         },
         Case {
@@ -139,7 +169,10 @@ fn nine() -> Vec<Case> {
                 scene.done("pve_node_evacuate", &json!({"node": "pve1", "shutdown": ["vm:900"]}));
             },
             effect: |scene| [103, 900, 950].iter().all(|vmid| scene.place(*vmid) == on("pve1")),
-            refusal: (|scene| off(scene, "pve1"), "pve1: it is not online"),
+            refusal: (
+                |scene| off(scene, "pve1"),
+                "The restoration failed: pve1: it is not online. Nothing was changed.",
+            ),
             ..case("restoration", "pve_node_restore", json!({"node": "pve1"}))
         },
         Case {
@@ -148,7 +181,11 @@ fn nine() -> Vec<Case> {
                 scene.done("pve_node_evacuate", &json!({"node": "pve1"}));
             },
             effect: |scene| scene.world(|world| world.nodes["pve1"].since > START && world.is_up("pve1")),
-            refusal: (|scene| off(scene, "pve3"), "without it the cluster has 1 of the 2 votes"),
+            refusal: (
+                |scene| off(scene, "pve3"),
+                "The reboot is refused: pve1: without it the cluster has 1 of the 2 votes that it needs. Bring \
+                 the other nodes back first. Nothing was changed.",
+            ),
             repeats: true,
             ..case("reboot", "pve_node_reboot", json!({"node": "pve1"}))
         },
@@ -169,7 +206,10 @@ fn nine() -> Vec<Case> {
                 let state = scene.cluster.api.read("/nodes/pve1/replication/100-0/status");
                 state["last_sync"].as_f64().unwrap_or_default() >= START
             },
-            refusal: (|scene| off(scene, "pve2"), "the node pve2 is not online"),
+            refusal: (
+                |scene| off(scene, "pve2"),
+                "The replication run is refused: 100-0: the node pve2 is not online. Nothing was changed.",
+            ),
             repeats: true,
             ..case("replication", "pve_replication_run", json!({"job": "100-0"}))
         },
@@ -193,7 +233,11 @@ fn nine() -> Vec<Case> {
                 });
                 nodes.len() == 2
             },
-            refusal: (|scene| off(scene, "pve2"), "pve2, which has 1 guest of it, is not online"),
+            refusal: (
+                |scene| off(scene, "pve2"),
+                "The backup run is refused: nightly: pve2, which has 1 guest of it, is not online. Nothing was \
+                 changed.",
+            ),
             repeats: true,
             ..case("backup", "pve_backup_run", json!({"job": "nightly"}))
         },

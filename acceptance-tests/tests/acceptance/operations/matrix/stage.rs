@@ -28,6 +28,7 @@ pub(super) struct Before {
     pub(super) tasks: Vec<String>,
     writes: u64,
     commands: usize,
+    marks: BTreeMap<String, String>,
 }
 
 struct Clock {
@@ -100,7 +101,28 @@ impl Stage {
     pub(super) fn mark(&mut self) {
         let tasks = self.scene.world(|world| world.tasks.iter().map(|task| task.upid.clone()).collect());
         let commands = self.scene.cluster.emulator().commands().log().len();
-        self.before = Before { tasks, writes: self.scene.writes(), commands };
+        self.before = Before { tasks, writes: self.scene.writes(), commands, marks: self.marks() };
+    }
+
+    /// What operations leave in `/etc/pve`: the records of evacuations, and what was asked of the HA manager.
+    fn marks(&self) -> BTreeMap<String, String> {
+        let is_mark = |path: &str| path.starts_with("/etc/pve/ha/evacuated-") || path == "/etc/pve/ha/crm_commands";
+        let mut marks: BTreeMap<String, String> = self.scene.world(|world| {
+            let files = world.files().filter(|(path, text)| is_mark(path) && !text.is_empty());
+            files.map(|(path, text)| (path.to_owned(), text.to_owned())).collect()
+        });
+        let manager = self.scene.world(|world| world.file("/etc/pve/ha/manager_status").to_owned());
+        let manager: serde_json::Value = serde_json::from_str(&manager).unwrap_or_default();
+        for name in ["node_request", "disarm"] {
+            marks.insert(name.to_owned(), manager[name].to_string());
+        }
+        marks
+    }
+
+    /// Something that is not as it was before the operation.
+    pub(super) fn what_has_changed(&self) -> Option<String> {
+        let (tasks, marks) = (self.tasks(), self.marks());
+        (!tasks.is_empty() || marks != self.before.marks).then(|| format!("{tasks:?} {marks:?}"))
     }
 
     /// Has time stand still as soon as the operation has made that many changes.
