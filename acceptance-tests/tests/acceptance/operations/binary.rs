@@ -31,7 +31,7 @@ fn command(scene: &Scene, line: &str) -> Command {
     let host_keys: Vec<String> =
         access.ports.values().map(|port| format!("[127.0.0.1]:{port} {}", access.host_key)).collect();
     let mut command = Command::new(cli::program("terraform-provider-pve"));
-    command.arg("do").args(line.split(' ')).env_clear().envs(scene.cluster.environment.iter().cloned());
+    command.arg("do").args(shlex::split(line).unwrap()).env_clear().envs(scene.cluster.environment.iter().cloned());
     for (node, port) in &access.ports {
         command.arg("--ssh-node").arg(format!("{node}=127.0.0.1:{port}"));
     }
@@ -135,6 +135,38 @@ fn moves_and_disarms_are_interrupted_in_order() {
     assert!(ended.stderr.contains("HA is armed again"), "{ended:#?}");
     done(&scene, "disarm freeze --for 100ms");
     assert_eq!(armed(&scene), "armed");
+}
+
+#[test]
+fn a_roll_that_is_interrupted_waits_for_the_command_and_is_continued() {
+    let Some(scene) = set("operations::binary::a_roll_that_is_interrupted_waits_for_the_command_and_is_continued")
+    else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("roll.json");
+    let phase = || {
+        let text = std::fs::read_to_string(&file).unwrap_or_default();
+        serde_json::from_str::<Json>(&text).unwrap_or_default()["nodes"]["pve1"].clone()
+    };
+    let line = format!("roll --run 'apt-get -y dist-upgrade' --nodes pve1 --journal {}", file.display());
+    // In the middle of the moves.
+    let ended = interrupted(&scene, &line, || moves(&scene) > 0);
+    assert_eq!((ended.code, phase()), (Some(130), "begun".into()), "{ended:#?}");
+
+    // While the command runs, which takes longer than any other one may after an interrupt.
+    let fault = json!({"kind": "latency", "command": "^apt-get", "ms": 7000});
+    scene.cluster.emulator().commands().fault(serde_json::from_value(fault).unwrap()).unwrap();
+    let ended = interrupted(&scene, &line, || scene.cluster.emulator().commands().report()["met"] == 1);
+    assert_eq!((ended.code, phase()), (Some(130), "updated".into()), "{ended:#?}");
+    assert!(ended.stderr.contains("pve1: the command still runs there. The roll waits for its end"), "{ended:#?}");
+    assert!(ended.stderr.contains("The same command continues it from"), "{ended:#?}");
+
+    let ended = done(&scene, &line);
+    assert!(!ended.stderr.contains("dist-upgrade` runs"), "the command does not run again: {ended:#?}");
+    assert!(ended.stderr.contains("pve1: it is done."), "{ended:#?}");
+    assert_eq!(scene.sent("POST /nodes/{node}/status"), 1);
+    assert!([103, 950].iter().all(|vmid| scene.place(*vmid) == ("pve1".to_owned(), true)));
 }
 
 #[test]

@@ -122,7 +122,34 @@ fn foreign(journal: &Journal, cluster: Option<&str>) -> Option<String> {
 /// A failure in the middle of a roll, with what to do next.
 fn continued(failure: Failure, node: &str, file: &str) -> Failure {
     let cause = if failure.cause == Cause::Ambiguous { Cause::Ambiguous } else { Cause::Stale };
-    let detail =
-        format!("{}\nThe roll has stopped at {node}. The same command continues it from {file}.", failure.detail);
+    // True of the step that failed, and not of the roll.
+    let detail = failure.detail.replace(" Nothing was changed.", "");
+    let detail = format!("{detail}\nThe roll has stopped at {node}. The same command continues it from {file}.");
     Failure { cause, detail, ..failure }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_journal_belongs_to_one_cluster() {
+        let journal = |cluster: Option<&str>| {
+            Journal::new("roll.json", cluster.map(str::to_owned), arguments::Arguments::new(), Before::default())
+        };
+        assert_eq!(foreign(&journal(Some("prod")), Some("prod")), None);
+        let text = foreign(&journal(None), Some("prod")).unwrap();
+        assert!(text.contains("of a roll of a node without a cluster") && text.contains("this is the cluster prod"));
+        assert!(foreign(&journal(Some("prod")), Some("test")).is_some());
+    }
+
+    #[test]
+    fn a_failure_in_the_middle_has_changed_something() {
+        let failure = continued(Failure::refused("pve1: interrupted. Nothing was changed."), "pve1", "roll.json");
+        assert_eq!(failure.cause, Cause::Stale);
+        assert_eq!(
+            failure.detail,
+            "pve1: interrupted.\nThe roll has stopped at pve1. The same command continues it from roll.json."
+        );
+    }
 }

@@ -201,10 +201,10 @@ async fn restore(roll: &ClusterRoll, run: &Run<'_>, node: &str) -> Result<(), Fa
     Ok(())
 }
 
-/// The first of the refusals, with the texts of all. In the middle of a roll something was changed.
+/// The first of the refusals, with the texts of all.
 fn refused(refusals: Vec<Failure>) -> Result<(), Failure> {
     let mut refusals = refusals.into_iter();
     let Some(first) = refusals.next() else { return Ok(()) };
     let detail = refusals.fold(first.detail.clone(), |all, refusal| format!("{all}\n{}", refusal.detail));
-    Err(Failure { detail: detail.replace(" Nothing was changed.", ""), ..first })
+    Err(Failure { detail, ..first })
 }

@@ -297,3 +297,39 @@ fn demands(roll: &ClusterRoll, step: &Step) -> Vec<Failure> {
     }
     refusals
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value as Json, json};
+
+    use super::super::super::super::simulation::testing::Cluster;
+    use super::*;
+
+    #[test]
+    fn the_node_of_an_interrupted_roll_is_back_with_its_guests() {
+        let mut cluster = Cluster::of(2);
+        for vmid in [100, 101, 102, 103] {
+            cluster.service(vmid, 2);
+        }
+        let mut live = cluster.live();
+        // Two of them are no HA resources; one was moved, one was shut down.
+        for sid in ["vm:102", "vm:103"] {
+            live.config.resources.remove(sid);
+        }
+        live.guests.get_mut("vm:103").unwrap().running = false;
+        live.guests.get_mut("vm:103").unwrap().node = "pve1".to_owned();
+        live.nodes[0].online = false;
+        live.manager["node_status"]["pve1"] = "maintenance".into();
+        live.manager["node_request"] = json!({"pve1": {"maintenance": 1}});
+        let guests = [("vm:102".to_owned(), Left::MovedTo("pve2".to_owned())), ("vm:103".to_owned(), Left::ShutDown)];
+        let survey = Survey { live, options: Json::Null, lrm: Json::Null };
+        let back = returned(&survey, "pve1", &Record { guests: guests.into() }).live;
+        assert!(back.nodes.iter().all(|fact| fact.online));
+        assert_eq!(back.manager["node_request"], json!({}));
+        assert_eq!(back.guests["vm:102"].node, "pve1");
+        assert!(back.guests["vm:103"].running);
+        let departures = simulation::departures(&back, "pve2");
+        assert!(departures.staying.is_empty());
+        assert_eq!(departures.leaving.len(), 2, "{departures:?}");
+    }
+}
