@@ -45,7 +45,8 @@ fn a_node_that_has_not_stayed_empty_is_emptied_again() {
     let before = places(&scene);
     stopped(&scene, &config);
     // A person has ended the maintenance, and the HA resource of the node is back.
-    scene.cluster.emulator().execute("pve1", "ha-manager crm-command node-maintenance disable pve2", "");
+    let ended = scene.cluster.emulator().execute("pve1", "ha-manager crm-command node-maintenance disable pve2", "");
+    assert_eq!(ended.exit(), Some(0), "{ended:?}");
     scene.until("its HA resource is back", || {
         !in_maintenance(&scene, "pve2") && scene.place(101) == ("pve2".to_owned(), true)
     });
