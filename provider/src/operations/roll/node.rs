@@ -56,7 +56,7 @@ pub(super) async fn roll(
         if let Some(line) = &roll.run {
             keep_empty(roll, run, journal, node).await?;
             let bounds = Step::Run.begin(roll, run);
-            let updated = update::update(&bounds.part(run), node, line, Step::Run.limit(roll)).await;
+            let updated = update::update(&bounds.part(run), node, line, journal.started, Step::Run.limit(roll)).await;
             updated.map_err(|failure| bounds.explained(run, failure))?;
         }
         journal.reach(node, Phase::Updated)?;

@@ -38,7 +38,7 @@ pub(super) fn of_arguments(roll: &ClusterRoll, survey: &Survey) -> Vec<Failure> 
         let text = format!("{name}: the cluster has no such node. Nothing was changed.");
         refusals.push(Failure::refused(text).at(Path::attribute("nodes")));
     }
-    if let Some(problem) = roll.run.as_deref().and_then(|line| update::command(line).err()) {
+    if let Some(problem) = roll.run.as_deref().and_then(|line| update::words(line).err()) {
         let text = format!("run: {problem}. Nothing was changed.");
         refusals.push(Failure::refused(text).at(Path::attribute("run")));
     }
