@@ -35,9 +35,10 @@ pub const COMMANDS: &[Entry] = &[
     entry(&["notify", "test"], "pve_notification_test", "mail-to-root"),
 ];
 
-/// Without questions, and with the configuration files that the node has.
-const ROLL: &str = "--run \"sh -c 'apt-get update && DEBIAN_FRONTEND=noninteractive apt-get -y -o \
-                    Dpkg::Options::=--force-confold dist-upgrade'\"";
+/// Without questions, and with the configuration files that the node has. A terminal may break long lines in the middle of the
+/// quotes, so it has line breaks that a shell removes.
+const ROLL: &str = "--run \"sh -c 'apt-get update && \\\n    DEBIAN_FRONTEND=noninteractive apt-get -y \\\n    \
+                    -o Dpkg::Options::=--force-confold dist-upgrade'\"";
 
 const fn entry(words: &'static [&'static str], operation: &'static str, example: &'static str) -> Entry {
     Entry { words, operation, example }

@@ -90,3 +90,21 @@ fn an_ha_resource_that_gets_into_the_error_state_stops_the_roll() {
     assert!(text.contains(&check) && text.contains("Set the state of the HA resource to `disabled`"), "{text}");
     assert_eq!(scene.sent("POST /nodes/{node}/status"), 1, "no further node is touched");
 }
+
+#[test]
+fn a_node_that_does_not_say_its_kernels_stops_the_roll() {
+    let Some(scene) = scene("operations::roll_meanwhile::a_node_that_does_not_say_its_kernels_stops_the_roll") else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let config = json!({"run": UPDATE, "journal": journal(&folder), "nodes": ["pve2"]});
+    for command in ["^uname", "^ls -1 /boot"] {
+        let fault = json!({"command": command, "kind": "fail", "exit": 2, "stderr": "no answer\n"});
+        scene.cluster.emulator().commands().fault(serde_json::from_value(fault).unwrap()).unwrap();
+        let told = scene.invoke("roll", &config);
+        assert_eq!(told.ending, Ending::Failed, "{command}: {told:#?}");
+        assert!(told.errors[0].contains("no answer"), "{command}: {told:#?}");
+    }
+    scene.done("roll", &config);
+    assert_eq!(scene.sent("POST /nodes/{node}/status"), 1);
+}

@@ -80,7 +80,7 @@ mod tests {
     #[test]
     fn versions_are_in_the_order_of_dpkg() {
         let ascending =
-            ["6.8.12-9-pve", "6.8.12-10-pve", "6.11.0-1-pve", "7.0.0~rc1-1-pve", "7.0.0-1-pve", "7.0.0a-1-pve"];
+            ["6.8.12-9-pve", "6.8.12-10-pve", "6.11.0-1-pve", "7.0.0~rc1-1-pve", "7.0.0-1-pve", "7.1a", "7.1+b"];
         for pair in ascending.windows(2) {
             assert_eq!(compare(pair[0], pair[1]), Ordering::Less, "{pair:?}");
             assert_eq!(compare(pair[1], pair[0]), Ordering::Greater, "{pair:?}");

@@ -80,3 +80,23 @@ impl Bounds {
         Failure { cause: Cause::Ambiguous, detail: text, ..failure }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn each_step_has_an_option_and_a_usual_limit() {
+        let roll = |arguments| -> ClusterRoll { serde_json::from_value(arguments).unwrap() };
+        let steps = [Step::Evacuate, Step::Run, Step::Reboot, Step::Gate];
+        let minutes = |roll: &ClusterRoll| steps.map(|step| step.limit(roll).as_secs() / 60);
+        assert_eq!(minutes(&roll(json!({}))), [120, 120, 30, 30]);
+        for (at, step) in steps.iter().enumerate() {
+            let argument = step.option().trim_start_matches("--").replace('-', "_");
+            let limits = minutes(&roll(json!({ argument: "5m" })));
+            assert_eq!(limits.iter().position(|limit| *limit == 5), Some(at), "{step:?}: {limits:?}");
+        }
+    }
+}

@@ -208,3 +208,30 @@ fn refused(refusals: Vec<Failure>) -> Result<(), Failure> {
     let detail = refusals.fold(first.detail.clone(), |all, refusal| format!("{all}\n{}", refusal.detail));
     Err(Failure { detail, ..first })
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value as Json, json};
+
+    use super::super::super::super::simulation::testing::Cluster;
+    use super::*;
+
+    #[test]
+    fn a_node_is_empty_in_maintenance_and_without_running_guests() {
+        let mut cluster = Cluster::of(2);
+        cluster.service(100, 2);
+        cluster.service(101, 1);
+        let mut survey = Survey { live: cluster.live(), options: Json::Null, lrm: Json::Null };
+        let roll = |arguments| -> ClusterRoll { serde_json::from_value(arguments).unwrap() };
+        let all = roll(json!({}));
+        survey.live.manager["node_status"]["pve1"] = "maintenance".into();
+        assert_eq!(state(&all, &survey, "pve1"), Current::NotEmpty, "a guest runs");
+        assert_eq!(state(&roll(json!({"leave": ["vm:101"]})), &survey, "pve1"), Current::Empty, "it is left there");
+        survey.live.guests.get_mut("vm:101").unwrap().running = false;
+        assert_eq!(state(&all, &survey, "pve1"), Current::Empty);
+        survey.live.manager["node_status"]["pve1"] = "online".into();
+        assert_eq!(state(&all, &survey, "pve1"), Current::NotEmpty, "HA may start guests on it");
+        survey.live.config.resources.clear();
+        assert_eq!(state(&all, &survey, "pve1"), Current::Empty, "without HA");
+    }
+}

@@ -237,7 +237,7 @@ mod tests {
         for piece in ["Get:1\nGe", "t:2\r", "\nSetting"] {
             tail.add(piece.as_bytes(), |line| said.push(line.to_owned()));
         }
-        assert_eq!((said, tail.bytes), (vec!["Get:1".to_owned(), "Get:2".to_owned()], 17));
+        assert_eq!((said, tail.bytes), (vec!["Get:1".to_owned(), "Get:2".to_owned()], 20));
         for number in 0..20 {
             tail.add(format!("{number}\n").as_bytes(), |_| ());
         }
