@@ -48,7 +48,7 @@ fn a_target_that_goes_down_fails_the_migration() {
     large(&scene, 101);
     let config = json!({"guest": "vm:101", "node": "pve3"});
     let told = during(&scene, "pve_guest_migrate", &config, &["qmigrate"], |scene| {
-        scene.world(|world| world.power("pve3", false))
+        scene.world(|world| world.power("pve3", false));
     });
     assert_eq!(told.ending, Ending::Failed, "{told:#?}");
     assert!(told.errors[0].contains("vm:101: the task UPID:pve2:"), "{told:#?}");

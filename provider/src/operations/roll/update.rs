@@ -41,7 +41,7 @@ pub(super) async fn update(run: &Run<'_>, node: &str, line: &str, roll: i64, lim
             unit.start(&words).await?;
         }
         State::Running | State::Ended(_) => {
-            run.say(format!("{node}: `{line}` was begun earlier; waiting for its end."))
+            run.say(format!("{node}: `{line}` was begun earlier; waiting for its end."));
         }
     }
     let (exit, last) = unit.follow().await?;
@@ -161,8 +161,8 @@ impl Unit<'_> {
 
     /// Forgets the unit, so that the command can run again.
     async fn remove(&self, exit: i64) -> Result<(), Failure> {
-        let verb = if exit == 0 { "stop" } else { "reset-failed" };
-        let command = Command::new("systemctl").args([verb, &self.name]);
+        let operation = if exit == 0 { "stop" } else { "reset-failed" };
+        let command = Command::new("systemctl").args([operation, &self.name]);
         let removed = self.ssh.run(self.node, &command, &self.call).await.and_then(Output::success);
         removed.map(|_| ()).map_err(|error| self.failed(&error))
     }
