@@ -248,17 +248,31 @@ pub const ACTIONS: &[Feature] = &[
 ];
 
 /// Operations that only the command line has.
-pub const PROCEDURES: &[Feature] = &[Feature {
-    name: "drill",
-    needs: &[
-        SEE_CLUSTER,
-        SEE_GUESTS,
-        SEE_NODES,
-        SEE_STORAGE,
-        need("Sys.PowerMgmt", On::Node, "shut down the node of `clean-shutdown`"),
-        need("Sys.Console", On::Root, "move the guests of `manual-move` and `live-migration`"),
-    ],
-}];
+pub const PROCEDURES: &[Feature] = &[
+    Feature {
+        name: "drill",
+        needs: &[
+            SEE_CLUSTER,
+            SEE_GUESTS,
+            SEE_NODES,
+            SEE_STORAGE,
+            need("Sys.PowerMgmt", On::Node, "shut down the node of `clean-shutdown`"),
+            need("Sys.Console", On::Root, "move the guests of `manual-move` and `live-migration`"),
+        ],
+    },
+    Feature {
+        name: "roll",
+        needs: &[
+            SEE_CLUSTER,
+            SEE_GUESTS,
+            SEE_NODES,
+            SEE_STORAGE,
+            MOVE_GUEST,
+            need("VM.PowerMgmt", On::Guest, "shut down a guest of `shutdown`, and start it again"),
+            need("Sys.PowerMgmt", On::Node, "reboot the node"),
+        ],
+    },
+];
 
 /// The list of `needs`, where `text` names no privilege of them. Where one of several is enough, Proxmox refuses without a name.
 pub fn unnamed(needs: &[Need], text: &str) -> Option<String> {
@@ -345,6 +359,9 @@ mod tests {
         assert_eq!(names(RESOURCES), provider.resources().map(|(name, _)| name).collect::<Vec<_>>());
         assert_eq!(names(DATA_SOURCES), provider.data_sources().map(|(name, _)| name).collect::<Vec<_>>());
         assert_eq!(names(ACTIONS), provider.actions().map(|(name, _)| name).collect::<Vec<_>>());
+        let mut procedures: Vec<_> = registry::command_line().procedures.iter().map(|one| one.name()).collect();
+        procedures.sort_unstable();
+        assert_eq!(names(PROCEDURES), procedures);
     }
 
     #[test]

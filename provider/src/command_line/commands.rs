@@ -25,7 +25,7 @@ pub const COMMANDS: &[Entry] = &[
     entry(&["evacuate"], "pve_node_evacuate", "pve1 --shutdown vm:110"),
     entry(&["reboot"], "pve_node_reboot", "pve1"),
     entry(&["restore"], "pve_node_restore", "pve1"),
-    entry(&["roll"], "roll", "--run 'apt-get -y dist-upgrade'"),
+    entry(&["roll"], "roll", ROLL),
     entry(&["wake"], "pve_node_wake", "pve4"),
     entry(&["disarm"], "pve_ha_disarm", "freeze --for 30m"),
     entry(&["arm"], "pve_ha_arm", ""),
@@ -34,6 +34,11 @@ pub const COMMANDS: &[Entry] = &[
     entry(&["drill"], "drill", "node-crash --node pve2 --guest vm:101"),
     entry(&["notify", "test"], "pve_notification_test", "mail-to-root"),
 ];
+
+/// Without questions, and with the configuration files that the node has. A terminal may break long lines in the middle of the
+/// quotes, so it has line breaks that a shell removes.
+const ROLL: &str = "--run \"sh -c 'apt-get update && \\\n    DEBIAN_FRONTEND=noninteractive apt-get -y \\\n    \
+                    -o Dpkg::Options::=--force-confold dist-upgrade'\"";
 
 const fn entry(words: &'static [&'static str], operation: &'static str, example: &'static str) -> Entry {
     Entry { words, operation, example }

@@ -25,7 +25,9 @@ fn the_whole_command_line_is_sound_and_its_examples_are_valid() {
     program(&offer).debug_assert();
     for entry in COMMANDS {
         let line = entry.example_line();
-        let matches = program(&offer).try_get_matches_from(line.split(' ')).unwrap_or_else(|e| panic!("{line}: {e}"));
+        let matches = program(&offer)
+            .try_get_matches_from(shlex::split(&line).unwrap())
+            .unwrap_or_else(|e| panic!("{line}: {e}"));
         let mut given = matches.subcommand_matches(DO).unwrap();
         for word in entry.words {
             given = given.subcommand_matches(word).unwrap();

@@ -20,7 +20,7 @@ pub struct Context {
     pub stop: Stop,
     /// What core asks besides.
     pub activity: Arc<Activity>,
-    warnings: Mutex<Diagnostics>,
+    warnings: Arc<Mutex<Diagnostics>>,
     waits: Waits,
 }
 
@@ -53,13 +53,25 @@ impl Waits {
 impl Context {
     /// A frame that ends at `deadline` or when `stop` is cancelled.
     pub fn new(deadline: Instant, stop: Stop) -> Self {
-        Self { deadline, stop, activity: Arc::default(), warnings: Mutex::default(), waits: Waits::default() }
+        Self { deadline, stop, activity: Arc::default(), warnings: Arc::default(), waits: Waits::default() }
     }
 
     /// The same beside other calls of core.
     #[must_use]
     pub fn beside(self, activity: Arc<Activity>) -> Self {
         Self { activity, ..self }
+    }
+
+    /// A part of the same operation that may take `limit`.
+    #[must_use]
+    pub fn within(&self, limit: Duration) -> Self {
+        Self {
+            deadline: self.deadline.min(Instant::now() + limit),
+            stop: self.stop.clone(),
+            activity: self.activity.clone(),
+            warnings: self.warnings.clone(),
+            waits: self.waits.clone(),
+        }
     }
 
     /// Adds a warning, which doesn't fail the operation.
@@ -79,7 +91,7 @@ impl Context {
 
     /// What was said so far.
     pub fn into_warnings(self) -> Diagnostics {
-        self.warnings.into_inner().unwrap_or_else(PoisonError::into_inner)
+        std::mem::take(&mut *self.lock())
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Diagnostics> {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::Run;
@@ -18,7 +19,7 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 const CLOCK_TOLERANCE: i64 = 5;
 
 /// A boot of a node, by the node's own clock.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Boot {
     /// When the node was asked, in seconds since the epoch.
     pub(super) now: i64,
@@ -39,7 +40,7 @@ impl Boot {
 
     /// Whether this is another boot than `before`. The clock of a node may be wrong right after its boot, and a node that is
     /// rebooted again soon may be up for longer than before.
-    fn is_after(self, before: Self) -> bool {
+    pub(super) fn is_after(self, before: Self) -> bool {
         self.uptime < before.uptime || self.now.saturating_sub(self.uptime) > before.now
     }
 }
@@ -123,11 +124,18 @@ async fn back(run: &Run<'_>, node: &str, uses_ha: bool, boot: Boot) -> Result<Ve
     Ok(problems)
 }
 
-/// Waits until `node` has booted after `before`, and nothing keeps it from being in service.
+/// Waits until `node` has booted after `before`, and nothing keeps it from being in service; `next` is what to do if that takes too
+/// long.
 ///
 /// # Errors
 /// The node does not go down, or the operation ends before it is in service.
-pub(super) async fn await_boot(run: &Run<'_>, node: &str, before: Boot, uses_ha: bool) -> Result<(), Failure> {
+pub(super) async fn await_boot(
+    run: &Run<'_>,
+    node: &str,
+    before: Boot,
+    uses_ha: bool,
+    next: &str,
+) -> Result<(), Failure> {
     let call = run.call();
     let mut looks = call.looks(format!("{node} to be back"));
     let mut booted: Option<Boot> = None;
@@ -154,11 +162,7 @@ pub(super) async fn await_boot(run: &Run<'_>, node: &str, before: Boot, uses_ha:
             }
         }
         if !looks.pause(run.pace()).await {
-            let next = format!(
-                "Last seen: {last}. A second run would reboot {node} again: first look whether it is back, by `pve_ha_status` \
-                 or `pvecm status`."
-            );
-            return Err(continues(node, "the reboot", &next));
+            return Err(continues(node, "the reboot", &format!("Last seen: {last}. {next}")));
         }
     }
 }

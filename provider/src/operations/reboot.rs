@@ -13,7 +13,7 @@ use crate::framework::{Cause, Failure};
 
 /// What is rebooted.
 pub struct Reboot {
-    before: Boot,
+    pub(super) before: Boot,
     uses_ha: bool,
 }
 
@@ -57,31 +57,44 @@ impl Operation for NodeReboot {
     }
 
     async fn act(&self, run: &Run<'_>, Reboot { before, uses_ha }: Reboot) -> Result<(), Failure> {
-        let (node, call) = (self.node.as_str(), run.call());
-        let permit = run.client().permit(LockDomain::Other, &call).await.map_err(|error| explain(node, &error))?;
-        let mut params = Params::new();
-        params.set("command", "reboot");
-        let sent = run.client().post(&path(["nodes", node, "status"]), &params, &permit, &call).await;
-        drop(permit);
-        match sent {
-            Ok(_) => {
-                run.begun();
-                run.say(format!("{node}: the reboot was requested."));
-            }
-            // A second request could reboot it twice: a shutdown of the node shows whether the first one arrived.
-            Err(error) if error.kind() == ErrorKind::Ambiguous => {
-                run.begun();
-                run.say(format!("{node}: the response was lost; waiting for the node to shut down."));
-            }
-            Err(error) => return Err(explain(node, &error)),
-        }
-        health::await_boot(run, node, before, uses_ha)
+        let node = self.node.as_str();
+        request(run, node).await?;
+        let next = format!(
+            "A second run would reboot {node} again: first look whether it is back, by `pve_ha_status` or `pvecm status`."
+        );
+        health::await_boot(run, node, before, uses_ha, &next)
             .await
             .map_err(|failure| Failure { cause: Cause::Ambiguous, ..failure })?;
         health::warn_of_versions(run).await;
         health::warn_of_replication(run, node).await;
         Ok(())
     }
+}
+
+/// Requests the reboot; a request whose response is lost is not repeated.
+///
+/// # Errors
+/// Proxmox refuses it.
+pub(super) async fn request(run: &Run<'_>, node: &str) -> Result<(), Failure> {
+    let call = run.call();
+    let permit = run.client().permit(LockDomain::Other, &call).await.map_err(|error| explain(node, &error))?;
+    let mut params = Params::new();
+    params.set("command", "reboot");
+    let sent = run.client().post(&path(["nodes", node, "status"]), &params, &permit, &call).await;
+    drop(permit);
+    match sent {
+        Ok(_) => {
+            run.begun();
+            run.say(format!("{node}: the reboot was requested."));
+        }
+        // A second request could reboot it twice: a shutdown of the node shows whether the first one arrived.
+        Err(error) if error.kind() == ErrorKind::Ambiguous => {
+            run.begun();
+            run.say(format!("{node}: the response was lost; waiting for the node to shut down."));
+        }
+        Err(error) => return Err(explain(node, &error)),
+    }
+    Ok(())
 }
 
 /// Why the cluster would have no quorum without `node`; unknown votes are no reason.

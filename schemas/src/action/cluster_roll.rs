@@ -20,8 +20,9 @@ use crate::value::{NodeName, Sid};
 #[tf_block]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ClusterRoll {
-    /// The command that updates a node, such as `apt-get -y dist-upgrade`: a program with its arguments. It runs over SSH
-    /// on each node while no guest is there. For more than one command write a script on the nodes.
+    /// The command that updates a node: a program with its arguments. It runs over SSH on each node while no guest is there.
+    /// For a shell, and for more than one command, write
+    /// `sh -c 'apt-get update && DEBIAN_FRONTEND=noninteractive apt-get -y -o Dpkg::Options::=--force-confold dist-upgrade'`.
     #[schemars(length(min = 1))]
     pub run: Option<String>,
     /// Whether the roll ends when a node is empty, so that you can work on it. The same command then continues.
@@ -60,6 +61,18 @@ pub struct ClusterRoll {
     #[tf(default = "pve-roll.json")]
     #[schemars(length(min = 1))]
     pub journal: Option<String>,
+    /// How long the evacuation of a node, or the return of its guests, may take, such as `3h`; 2 hours by default.
+    #[schemars(extend("format" = "timeout"))]
+    pub evacuate_timeout: Option<String>,
+    /// How long the command of `run` may take on a node, such as `3h`; 2 hours by default.
+    #[schemars(extend("format" = "timeout"))]
+    pub run_timeout: Option<String>,
+    /// How long a reboot may take until the node is in service, such as `1h`; 30 minutes by default.
+    #[schemars(extend("format" = "timeout"))]
+    pub reboot_timeout: Option<String>,
+    /// How long the cluster may take to be healthy after the return of a node, such as `1h`; 30 minutes by default.
+    #[schemars(extend("format" = "timeout"))]
+    pub gate_timeout: Option<String>,
     /// How long the roll may take, such as `8h`; 24 hours by default.
     #[schemars(extend("format" = "timeout"))]
     pub timeout: Option<String>,

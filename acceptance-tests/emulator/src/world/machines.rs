@@ -42,6 +42,9 @@ pub struct Machine {
     /// Programs that hang.
     #[serde(skip)]
     pub processes: BTreeSet<String>,
+    /// The units that `systemd-run` has made.
+    #[serde(skip)]
+    pub transient: BTreeMap<String, Transient>,
     /// The nodes whose root may log in as root without a password; nodes trust each other.
     pub trusts: BTreeSet<String>,
     /// Whether other users than root may use sudo without a password.
@@ -66,6 +69,15 @@ pub struct Unit {
     pub active: bool,
     /// It is started at boot.
     pub enabled: bool,
+}
+
+/// A command that runs without a session.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Transient {
+    /// When it ends.
+    pub ends: f64,
+    /// Its exit code then.
+    pub exit: i32,
 }
 
 impl Machine {
@@ -150,6 +162,7 @@ impl Machine {
             watchdog: None,
             kernel: Kernel::default(),
             processes: BTreeSet::new(),
+            transient: BTreeMap::new(),
             trusts: BTreeSet::new(),
             sudo: true,
         }
@@ -169,6 +182,7 @@ impl Machine {
     /// What happens at boot: services that are enabled start, watchdog-mux loads its module.
     pub fn boot(&mut self) {
         self.processes.clear();
+        self.transient.clear();
         self.kernel.running.clone_from(&self.kernel.installed);
         self.disk.remove_tree(REBOOT_REQUIRED);
         self.disk.remove_tree(&format!("{REBOOT_REQUIRED}.pkgs"));

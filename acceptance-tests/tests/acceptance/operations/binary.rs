@@ -1,6 +1,7 @@
 //! `do` with a real process: evacuations and moves over HTTPS and SSH, dry runs, JSON, interrupts; and through real OpenSSH servers.
 
-use std::process::{Command, Output, Stdio};
+use std::io::{BufRead as _, BufReader, Lines};
+use std::process::{Child, ChildStderr, Command, Output, Stdio};
 use std::sync::Arc;
 
 use acceptance_tests::core::Core;
@@ -31,7 +32,7 @@ fn command(scene: &Scene, line: &str) -> Command {
     let host_keys: Vec<String> =
         access.ports.values().map(|port| format!("[127.0.0.1]:{port} {}", access.host_key)).collect();
     let mut command = Command::new(cli::program("terraform-provider-pve"));
-    command.arg("do").args(line.split(' ')).env_clear().envs(scene.cluster.environment.iter().cloned());
+    command.arg("do").args(shlex::split(line).unwrap()).env_clear().envs(scene.cluster.environment.iter().cloned());
     for (node, port) in &access.ports {
         command.arg("--ssh-node").arg(format!("{node}=127.0.0.1:{port}"));
     }
@@ -62,6 +63,42 @@ fn interrupted(scene: &Scene, line: &str, is_time: impl Fn() -> bool) -> Ended {
     until("the moment to interrupt", || is_time() || process.try_wait().unwrap().is_some());
     signal("-INT", &process.id().to_string());
     process.wait_with_output().unwrap().into()
+}
+
+/// A command whose stderr is read while it runs.
+struct Heard {
+    process: Child,
+    lines: Lines<BufReader<ChildStderr>>,
+}
+
+impl Heard {
+    fn begin(scene: &Scene, line: &str) -> Self {
+        let mut process = command(scene, line).spawn().unwrap();
+        let lines = BufReader::new(process.stderr.take().unwrap()).lines();
+        Self { process, lines }
+    }
+
+    /// Reads until a line has `text`.
+    #[track_caller]
+    fn hear(&mut self, text: &str) {
+        let mut heard = Vec::new();
+        while !heard.last().is_some_and(|line: &String| line.contains(text)) {
+            match self.lines.next() {
+                Some(line) => heard.push(line.unwrap()),
+                None => panic!("{text:?} was not said: {heard:#?}"),
+            }
+        }
+    }
+
+    fn interrupt(&self) {
+        assert!(signal("-INT", &self.process.id().to_string()));
+    }
+
+    /// The exit code.
+    fn end(mut self) -> Option<i32> {
+        self.lines.by_ref().for_each(drop);
+        self.process.wait().unwrap().code()
+    }
 }
 
 fn moves(scene: &Scene) -> u64 {
@@ -135,6 +172,52 @@ fn moves_and_disarms_are_interrupted_in_order() {
     assert!(ended.stderr.contains("HA is armed again"), "{ended:#?}");
     done(&scene, "disarm freeze --for 100ms");
     assert_eq!(armed(&scene), "armed");
+}
+
+#[test]
+fn a_roll_that_is_interrupted_waits_for_the_command_and_is_continued() {
+    let Some(scene) = set("operations::binary::a_roll_that_is_interrupted_waits_for_the_command_and_is_continued")
+    else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("roll.json");
+    let phase = || {
+        let text = std::fs::read_to_string(&file).unwrap_or_default();
+        serde_json::from_str::<Json>(&text).unwrap_or_default()["nodes"]["pve1"].clone()
+    };
+    let line = format!("roll --run 'apt-get -y dist-upgrade' --nodes pve1 --journal {}", file.display());
+    // In the middle of the moves.
+    let ended = interrupted(&scene, &line, || moves(&scene) > 0);
+    assert_eq!((ended.code, phase()), (Some(130), "begun".into()), "{ended:#?}");
+
+    // Twice while the command runs: it continues on the node.
+    let fault = json!({"kind": "latency", "command": "^apt-get", "ms": 1_000_000_000});
+    scene.cluster.emulator().commands().fault(serde_json::from_value(fault).unwrap()).unwrap();
+    let mut run = Heard::begin(&scene, &line);
+    run.hear("pve1: `apt-get -y dist-upgrade` runs.");
+    run.interrupt();
+    run.hear("After a second interrupt the command continues on the node");
+    run.interrupt();
+    assert_eq!((run.end(), phase()), (Some(130), "empty".into()));
+
+    // Once: the roll waits for its end.
+    let mut run = Heard::begin(&scene, &line);
+    run.hear("pve1: `apt-get -y dist-upgrade` was begun earlier; waiting for its end.");
+    run.interrupt();
+    run.hear("pve1: the roll waits for the end of the command, and then stops.");
+    scene.world(|world| {
+        let units = &mut world.machines.get_mut("pve1").unwrap().transient;
+        units.values_mut().for_each(|unit| unit.ends = 0.0);
+    });
+    run.hear("The same command continues it from");
+    assert_eq!((run.end(), phase()), (Some(130), "updated".into()));
+
+    let ended = done(&scene, &line);
+    assert!(ended.stderr.contains("pve1: it is done."), "{ended:#?}");
+    assert_eq!(scene.cluster.emulator().commands().report()["programs"]["apt-get"], 1, "the command runs once");
+    assert_eq!(scene.sent("POST /nodes/{node}/status"), 1);
+    assert!([103, 950].iter().all(|vmid| scene.place(*vmid) == ("pve1".to_owned(), true)));
 }
 
 #[test]

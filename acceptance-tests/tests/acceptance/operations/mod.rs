@@ -11,6 +11,8 @@ mod moves;
 mod reboot;
 mod replicate;
 mod roll;
+mod roll_continued;
+mod roll_meanwhile;
 mod terraform;
 
 use std::sync::atomic::{AtomicBool, Ordering};

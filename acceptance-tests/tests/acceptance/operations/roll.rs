@@ -5,20 +5,20 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use acceptance_tests::big::Big;
-use pve_emulator::Options;
+use pve_emulator::{Options, Release};
 use serde_json::{Value as Json, json};
 use terraform_provider_pve::framework::Ending;
 
 use super::{Scene, Told};
 
-const UPDATE: &str = "apt-get -y dist-upgrade";
+pub(super) const UPDATE: &str = "apt-get -y dist-upgrade";
 
-fn journal(folder: &tempfile::TempDir) -> String {
+pub(super) fn journal(folder: &tempfile::TempDir) -> String {
     folder.path().join("roll.json").display().to_string()
 }
 
 /// Three nodes, each with an HA resource and a guest without HA.
-fn scene(test: &str) -> Option<Scene> {
+pub(super) fn scene(test: &str) -> Option<Scene> {
     let scene = Scene::of_three(test)?;
     for vmid in [100, 101, 102, 103, 104, 105] {
         scene.share_disks(vmid);
@@ -32,7 +32,7 @@ fn scene(test: &str) -> Option<Scene> {
     Some(scene)
 }
 
-fn places(scene: &Scene) -> Vec<(u32, String, bool)> {
+pub(super) fn places(scene: &Scene) -> Vec<(u32, String, bool)> {
     scene.world(|world| {
         let running = world.guests.values().filter(|guest| guest.is_running());
         running.map(|guest| (guest.vmid, guest.node.clone(), true)).collect()
@@ -45,7 +45,7 @@ fn kernels(scene: &Scene) -> BTreeSet<String> {
 }
 
 /// Rolls while every running guest is watched: it has to run on a node that is up, at every instant.
-fn watched(scene: &Scene, config: &Json) -> Told {
+pub(super) fn watched(scene: &Scene, config: &Json) -> Told {
     let guests: Vec<u32> = places(scene).into_iter().map(|(vmid, ..)| vmid).collect();
     let is_over = AtomicBool::new(false);
     std::thread::scope(|threads| {
@@ -121,7 +121,9 @@ fn a_roll_that_stops_is_continued_where_it_was() {
     let phases: Vec<&str> = kept["nodes"].as_object().unwrap().values().filter_map(Json::as_str).collect();
     assert!(phases.contains(&"done") && phases.contains(&"empty") && phases.contains(&"pending"), "{kept}");
     let other = json!({"run": "true", "journal": journal(&folder)});
-    assert!(scene.refused("roll", &other).contains("the journal of a roll with other arguments"));
+    let text = scene.refused("roll", &other);
+    let difference = "with other arguments: --run was \"apt-get -y dist-upgrade\", and is \"true\"";
+    assert!(text.contains(difference) && text.contains("To give the roll up instead"), "{text}");
     let reboots = scene.sent("POST /nodes/{node}/status");
     let told = scene.done("roll", &config);
     assert!(told.messages[0].contains("apt-get"), "the evacuation is not repeated: {told:#?}");
@@ -144,6 +146,41 @@ fn a_pause_ends_the_command_and_the_same_command_continues() {
     let told = scene.done("roll", &config);
     assert_eq!(told.messages.iter().filter(|line| line.ends_with(": it is done.")).count(), 1, "{told:#?}");
     assert!(scene.sent("POST /nodes/{node}/status") == 0);
+}
+
+#[test]
+fn a_cluster_without_ha_is_rolled() {
+    let Some(scene) = Scene::of_three("operations::roll::a_cluster_without_ha_is_rolled") else { return };
+    for vmid in [100, 101, 102] {
+        scene.share_disks(vmid);
+        scene.start(vmid);
+    }
+    rolled(&scene);
+    let commands = scene.cluster.emulator().commands().log();
+    assert!(commands.iter().all(|entry| !entry["command"].as_str().unwrap().contains("crm-command")), "{commands:?}");
+}
+
+#[test]
+fn a_cluster_of_pve_8_is_rolled() {
+    let options = Options { ssh: true, release: Release::V8, ..Options::default() };
+    let Some(scene) = Scene::new("operations::roll::a_cluster_of_pve_8_is_rolled", options) else { return };
+    for vmid in [100, 101, 103] {
+        scene.share_disks(vmid);
+    }
+    scene.manage("vm:100");
+    scene.manage("vm:101");
+    scene.start(103);
+    rolled(&scene);
+}
+
+/// Every node is updated and rebooted, and the guests are where they were.
+fn rolled(scene: &Scene) {
+    let folder = tempfile::tempdir().unwrap();
+    let (before, old) = (places(scene), kernels(scene));
+    let told = watched(scene, &json!({"run": UPDATE, "journal": journal(&folder)}));
+    assert_eq!(told.ending, Ending::Done, "{told:#?}");
+    assert_eq!((places(scene), scene.sent("POST /nodes/{node}/status")), (before, 3));
+    assert!(kernels(scene).is_disjoint(&old), "{:?}", kernels(scene));
 }
 
 #[test]

@@ -4,24 +4,40 @@ use std::collections::BTreeMap;
 use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::super::health::Boot;
+use super::arguments::Arguments;
+use super::before::Before;
 use crate::framework::Failure;
+
+/// How a roll is given up.
+pub(super) const GIVE_UP: &str =
+    "To give the roll up instead, run `do restore` for the node in maintenance, then remove the file.";
 
 /// The file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Journal {
     #[serde(skip)]
     pub(super) file: PathBuf,
+    /// The name of the cluster; none for a node without one.
+    pub(super) cluster: Option<String>,
+    /// When the roll was begun, in seconds since the epoch by the clock of the machine that began it.
+    pub(super) started: i64,
     /// What the roll was begun with.
-    pub(super) instructions: String,
+    pub(super) arguments: Arguments,
+    /// What was so before.
+    pub(super) before: Before,
     /// The nodes in their order.
     pub(super) order: Vec<String>,
     /// How far each is.
     pub(super) nodes: BTreeMap<String, Phase>,
+    /// The boot of the current node before its reboot was requested.
+    pub(super) boot: Option<Boot>,
 }
 
-/// How far a node is; each phase is complete.
+/// How far a node is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Phase {
@@ -35,6 +51,8 @@ pub(super) enum Phase {
     Paused,
     /// The command has run.
     Updated,
+    /// Its reboot was requested, or is about to be.
+    Rebooting,
     /// It is in service with what was installed.
     Booted,
     /// Its guests are back, and the next node may follow.
@@ -42,9 +60,15 @@ pub(super) enum Phase {
 }
 
 impl Journal {
-    pub(super) fn new(file: &str, instructions: &str) -> Self {
-        let instructions = instructions.to_owned();
-        Self { file: file.into(), instructions, order: Vec::new(), nodes: BTreeMap::new() }
+    pub(super) fn new(file: &str, cluster: Option<String>, arguments: Arguments, before: Before) -> Self {
+        let started = Timestamp::now().as_second();
+        let (order, nodes) = (Vec::new(), BTreeMap::new());
+        Self { file: file.into(), cluster, started, arguments, before, order, nodes, boot: None }
+    }
+
+    /// The day on which the roll was begun, in UTC.
+    pub(super) fn day(&self) -> String {
+        Timestamp::from_second(self.started).map(|time| time.strftime("%Y-%m-%d").to_string()).unwrap_or_default()
     }
 
     /// The journal in a file; none where there is no such file.
@@ -53,7 +77,10 @@ impl Journal {
     /// The file can't be read.
     pub(super) fn read(file: &Path) -> Result<Option<Self>, Failure> {
         let failed = |problem: String| {
-            Failure::refused(format!("{}: the journal can't be read: {problem}. Nothing was changed.", file.display()))
+            Failure::refused(format!(
+                "{}: the journal can't be read: {problem}. Nothing was changed. {GIVE_UP}",
+                file.display()
+            ))
         };
         match std::fs::read_to_string(file) {
             Ok(text) => {
@@ -92,6 +119,15 @@ impl Journal {
     pub(super) fn reach(&mut self, node: &str, phase: Phase) -> Result<(), Failure> {
         self.nodes.insert(node.to_owned(), phase);
         self.write()
+    }
+
+    /// Takes note that the reboot of a node is requested next, and of the boot before.
+    ///
+    /// # Errors
+    /// The file can't be written.
+    pub(super) fn rebooting(&mut self, node: &str, boot: Boot) -> Result<(), Failure> {
+        self.boot = Some(boot);
+        self.reach(node, Phase::Rebooting)
     }
 
     /// Writes the file, at once: a reader sees the old one or the new one.
@@ -135,9 +171,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("roll.json");
         assert_eq!(Journal::read(&file).unwrap(), None);
-        let mut journal = Journal::new(file.to_str().unwrap(), "run \"true\"");
+        let mut journal =
+            Journal::new(file.to_str().unwrap(), Some("prod".to_owned()), Arguments::new(), Before::default());
         journal.add(["pve2", "pve1"]);
-        journal.reach("pve2", Phase::Updated).unwrap();
+        journal.rebooting("pve2", Boot { now: 1000, uptime: 10 }).unwrap();
         let read = Journal::read(&file).unwrap().unwrap();
         assert_eq!((&read, read.current()), (&journal, Some("pve2")));
         journal.reach("pve2", Phase::Done).unwrap();

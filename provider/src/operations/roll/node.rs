@@ -1,33 +1,37 @@
 //! What a roll does to one node, phase by phase.
 
-use std::time::Duration;
-
 use pve_schemas::action::{ClusterRoll, NodeReboot, NodeRestore, RebootPolicy};
 
-use super::super::evacuate::{self, Evacuation};
-use super::super::health;
+use super::super::alone::is_in_maintenance;
+use super::super::health::{self, Boot};
 use super::super::survey::Survey;
-use super::super::{Operation, Outlook, Run};
-use super::gate;
+use super::super::{Operation, Outlook, Run, reboot};
 use super::journal::{Journal, Phase};
-use super::proof::evacuation;
+use super::limits::Step;
+use super::proof::{self, evacuation};
+use super::{gate, kernel, obstacles, update};
 use crate::explain;
 use crate::framework::{Cause, Failure};
-use crate::ssh::{Command, Line};
+use crate::ssh::Command;
 
-/// How long the command that updates a node may take.
-const UPDATE: Duration = Duration::from_hours(2);
+/// How often a node is looked at before its reboot counts as never requested.
+const LOOKS: usize = 30;
 
-/// The program and arguments of a command line; no shell is involved.
-///
-/// # Errors
-/// A quote is not closed.
-pub(super) fn command(line: &str) -> Result<Command, String> {
-    let words = shlex::split(line).filter(|words| !words.is_empty());
-    let mut words =
-        words.ok_or_else(|| format!("{line:?} is no command: a quote is not closed, or it is empty"))?.into_iter();
-    let program = words.next().unwrap_or_default();
-    Ok(Command::new(program).args(words).may_take(UPDATE))
+/// What a look finds of the node that an earlier run was working on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Current {
+    /// It is in maintenance, and no guest runs on it but those that are left there.
+    Empty,
+    NotEmpty,
+}
+
+/// Whether a node is as an evacuation leaves it.
+pub(super) fn state(roll: &ClusterRoll, survey: &Survey, node: &str) -> Current {
+    let live = &survey.live;
+    let is_served = !live.config.resources.is_empty() && !is_in_maintenance(&live.manager, node);
+    let is_left = |sid: &str| roll.leave.iter().flatten().any(|one| one.as_str() == sid);
+    let runs = live.guests.values().any(|guest| guest.node == node && guest.running && !is_left(&guest.sid));
+    if is_served || runs { Current::NotEmpty } else { Current::Empty }
 }
 
 /// Takes a node through all phases that are left.
@@ -40,8 +44,7 @@ pub(super) async fn roll(
 ) -> Result<(), Failure> {
     if journal.phase(node) < Phase::Empty {
         run.say(format!("{node}: it is emptied."));
-        journal.reach(node, Phase::Begun)?;
-        empty(roll, run, node).await?;
+        empty(roll, run, journal, node).await?;
         journal.reach(node, Phase::Empty)?;
     }
     if journal.phase(node) == Phase::Empty && roll.pause == Some(true) {
@@ -51,53 +54,62 @@ pub(super) async fn roll(
     }
     if journal.phase(node) < Phase::Updated {
         if let Some(line) = &roll.run {
-            update(run, node, line).await?;
+            keep_empty(roll, run, journal, node).await?;
+            let bounds = Step::Run.begin(roll, run);
+            let updated = update::update(&bounds.part(run), node, line, journal.started, Step::Run.limit(roll)).await;
+            updated.map_err(|failure| bounds.explained(run, failure))?;
         }
         journal.reach(node, Phase::Updated)?;
     }
     if journal.phase(node) < Phase::Booted {
-        if needs_reboot(roll, run, node).await? {
-            reboot(roll, run, node).await?;
+        let requested = journal.boot.filter(|_| journal.phase(node) == Phase::Rebooting);
+        let has_booted = match requested {
+            Some(before) => await_requested(roll, run, node, before, uses_ha).await?,
+            None => false,
+        };
+        if !has_booted && (requested.is_some() || needs_reboot(roll, run, node).await?) {
+            keep_empty(roll, run, journal, node).await?;
+            boot(roll, run, journal, node, uses_ha).await?;
         }
         journal.reach(node, Phase::Booted)?;
     }
     restore(roll, run, node).await?;
-    gate::wait(run, node, uses_ha).await?;
+    let bounds = Step::Gate.begin(roll, run);
+    let healthy = gate::wait(&bounds.part(run), node, journal, roll.leave.as_ref(), uses_ha).await;
+    healthy.map_err(|failure| bounds.explained(run, failure))?;
     run.say(format!("{node}: it is done."));
     journal.reach(node, Phase::Done)
 }
 
-/// Looks again: the cluster is not what it was when the roll was proven.
-async fn empty(roll: &ClusterRoll, run: &Run<'_>, node: &str) -> Result<(), Failure> {
-    let evacuate = evacuation(roll, node)?;
+/// Proves the step again and does it: the cluster is not what it was when the roll was proven.
+async fn empty(roll: &ClusterRoll, run: &Run<'_>, journal: &mut Journal, node: &str) -> Result<(), Failure> {
+    let bounds = Step::Evacuate.begin(roll, run);
+    let run_of_step = bounds.part(run);
+    let survey = Survey::with_disks(&run_of_step, "roll").await?;
+    let mut refusals = obstacles::of_cluster(&survey, Some(node));
+    let (found, more) = proof::prove_next(roll, &run_of_step, &survey, node).await?;
+    refusals.extend(more);
+    refused(refusals).map_err(|failure| {
+        let changed =
+            format!("{node}: the cluster is not as it was when the roll was proven, so the node is not emptied.");
+        Failure { detail: format!("{changed}\n{}", failure.detail), ..failure }
+    })?;
+    if journal.phase(node) == Phase::Pending {
+        journal.reach(node, Phase::Begun)?;
+    }
+    evacuation(roll, node)?.act(&run_of_step, found).await.map_err(|failure| bounds.explained(run, failure))
+}
+
+/// Empties a node again that has not stayed empty: since the journal was written, or during the command.
+async fn keep_empty(roll: &ClusterRoll, run: &Run<'_>, journal: &mut Journal, node: &str) -> Result<(), Failure> {
     let survey = Survey::read(run, "roll").await?;
-    let Outlook { refusals, found, .. } = evacuate::look_at(&evacuate, run, &survey).await?;
-    refused(refusals)?;
-    carry_out(&evacuate, run, found).await
-}
-
-async fn carry_out(
-    evacuate: &pve_schemas::action::NodeEvacuate,
-    run: &Run<'_>,
-    found: Evacuation,
-) -> Result<(), Failure> {
-    evacuate.act(run, found).await
-}
-
-/// Runs the command, line by line.
-async fn update(run: &Run<'_>, node: &str, line: &str) -> Result<(), Failure> {
-    let failed = |error: &crate::ssh::Error| explain::ssh::explain(node, error);
-    let command = command(line).map_err(|problem| Failure::refused(format!("{node}: {problem}.")))?;
-    run.say(format!("{node}: `{line}` runs."));
-    let (ssh, call) = (run.ssh()?, run.call());
-    let mut on_line = |line: Line<'_>| run.progress.report(&format!("{node}: {}", line.text()));
-    let output = ssh.run_with(node, &command, &call, &mut on_line).await.map_err(|error| failed(&error))?;
-    output.success().map(|_| ()).map_err(|error| {
-        let failure = failed(&error);
-        let next = "Repair the node, then continue the roll: the command runs again.";
-        Failure { cause: Cause::Stale, detail: format!("{}\n{next}", failure.detail), ..failure }
-            .summarised("The update of a node failed")
-    })
+    match state(roll, &survey, node) {
+        Current::Empty => Ok(()),
+        Current::NotEmpty => {
+            run.say(format!("{node}: it is not empty any more, and is emptied again."));
+            empty(roll, run, journal, node).await
+        }
+    }
 }
 
 /// Whether what was installed asks for a reboot.
@@ -114,42 +126,76 @@ async fn needs_reboot(roll: &ClusterRoll, run: &Run<'_>, node: &str) -> Result<b
         run.say(format!("{node}: it asks for a reboot."));
         return Ok(true);
     }
-    let running = ssh.run(node, &Command::new("uname").arg("-r").reading(), &call).await.map_err(failed)?;
-    let installed = ssh.run(node, &Command::new("ls").args(["-1", "/boot"]).reading(), &call).await.map_err(failed)?;
-    let newest = newest_kernel(&installed.text());
-    let is_newer = newest.as_deref().is_some_and(|newest| newest != running.text().trim());
-    if is_newer {
-        run.say(format!("{node}: a newer kernel is installed."));
+    let read = async |command: Command| -> Result<String, Failure> {
+        let output = ssh.run(node, &command.reading(), &call).await.and_then(crate::ssh::Output::success);
+        output.map(|output| output.text()).map_err(failed)
+    };
+    let running = read(Command::new("uname").arg("-r")).await?;
+    let installed = read(Command::new("ls").args(["-1", "/boot"])).await?;
+    let newer = kernel::newer(&installed, running.trim());
+    if let Some(newer) = newer {
+        run.say(format!("{node}: the kernel {newer} is installed, and {} runs.", running.trim()));
     }
-    Ok(is_newer)
+    Ok(newer.is_some())
 }
 
-/// The newest kernel among the names of `/boot`.
-fn newest_kernel(names: &str) -> Option<String> {
-    let releases = names.lines().filter_map(|name| name.trim().strip_prefix("vmlinuz-"));
-    releases.max_by_key(|release| numbers(release)).map(str::to_owned)
-}
-
-/// The numbers of a version, in order.
-fn numbers(version: &str) -> Vec<u64> {
-    version.split(|c: char| !c.is_ascii_digit()).filter_map(|digits| digits.parse().ok()).collect()
-}
-
-async fn reboot(roll: &ClusterRoll, run: &Run<'_>, node: &str) -> Result<(), Failure> {
-    let node = node.parse().map_err(|error| Failure::refused(format!("{node}: {error}.")))?;
-    let reboot = NodeReboot { node, leave: roll.leave.clone(), timeout: None };
+/// Reboots a node that is empty.
+async fn boot(
+    roll: &ClusterRoll,
+    run: &Run<'_>,
+    journal: &mut Journal,
+    node: &str,
+    uses_ha: bool,
+) -> Result<(), Failure> {
+    let name = node.parse().map_err(|error| Failure::refused(format!("{node}: {error}.")))?;
+    let reboot = NodeReboot { node: name, leave: roll.leave.clone(), timeout: None };
     let Outlook { refusals, found, .. } = reboot.look(run).await?;
     refused(refusals)?;
-    reboot.act(run, found).await
+    // Before the request, so that a continued roll looks for the reboot instead of requesting it again.
+    journal.rebooting(node, found.before)?;
+    reboot::request(run, node).await?;
+    await_boot(roll, run, node, found.before, uses_ha).await
+}
+
+/// Waits for the reboot that an earlier run has requested. Whether there is one: that run may have ended just before the request.
+async fn await_requested(
+    roll: &ClusterRoll,
+    run: &Run<'_>,
+    node: &str,
+    before: Boot,
+    uses_ha: bool,
+) -> Result<bool, Failure> {
+    run.say(format!("{node}: its reboot was requested; looking for it."));
+    let call = run.call();
+    let mut looks = call.looks(format!("{node} to go down"));
+    for _ in 0..LOOKS {
+        // A node that does not answer is down, or on its way.
+        if Boot::read(run, node).await.map_or(true, |boot| boot.is_after(before)) {
+            return await_boot(roll, run, node, before, uses_ha).await.map(|()| true);
+        }
+        if !looks.pause(run.pace()).await {
+            break;
+        }
+    }
+    Ok(false)
+}
+
+async fn await_boot(roll: &ClusterRoll, run: &Run<'_>, node: &str, before: Boot, uses_ha: bool) -> Result<(), Failure> {
+    let bounds = Step::Reboot.begin(roll, run);
+    let next = format!("Look at the console of {node}. A continued roll does not reboot it twice.");
+    let booted = health::await_boot(&bounds.part(run), node, before, uses_ha, &next).await;
+    booted.map_err(|failure| bounds.explained(run, failure))
 }
 
 async fn restore(roll: &ClusterRoll, run: &Run<'_>, node: &str) -> Result<(), Failure> {
     let name = node.parse().map_err(|error| Failure::refused(format!("{node}: {error}.")))?;
     let restore = NodeRestore { node: name, max_workers: roll.max_workers, timeout: None };
-    let Outlook { refusals, found, steps } = restore.look(run).await?;
+    let bounds = Step::Evacuate.begin(roll, run);
+    let run_of_step = bounds.part(run);
+    let Outlook { refusals, found, steps } = restore.look(&run_of_step).await?;
     refused(refusals)?;
     if !steps.is_empty() {
-        restore.act(run, found).await?;
+        restore.act(&run_of_step, found).await.map_err(|failure| bounds.explained(run, failure))?;
     }
     health::warn_of_replication(run, node).await;
     Ok(())
@@ -165,18 +211,27 @@ fn refused(refusals: Vec<Failure>) -> Result<(), Failure> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value as Json, json};
+
+    use super::super::super::super::simulation::testing::Cluster;
     use super::*;
 
     #[test]
-    fn a_command_line_is_words() {
-        assert_eq!(command("sh -c 'apt-get update'").unwrap().to_string(), "sh -c 'apt-get update'");
-        assert!(command("apt-get 'x").is_err() && command("  ").is_err());
-    }
-
-    #[test]
-    fn the_newest_kernel_is_the_one_with_the_highest_numbers() {
-        let names = "config-6.17.2-1-pve\nvmlinuz-6.17.9-1-pve\nvmlinuz-6.17.13-2-pve\ninitrd.img-6.18.0-1-pve\n";
-        assert_eq!(newest_kernel(names).unwrap(), "6.17.13-2-pve");
-        assert_eq!(newest_kernel(""), None);
+    fn a_node_is_empty_in_maintenance_and_without_running_guests() {
+        let mut cluster = Cluster::of(2);
+        cluster.service(100, 2);
+        cluster.service(101, 1);
+        let mut survey = Survey { live: cluster.live(), options: Json::Null, lrm: Json::Null };
+        let roll = |arguments| -> ClusterRoll { serde_json::from_value(arguments).unwrap() };
+        let all = roll(json!({}));
+        survey.live.manager["node_status"]["pve1"] = "maintenance".into();
+        assert_eq!(state(&all, &survey, "pve1"), Current::NotEmpty, "a guest runs");
+        assert_eq!(state(&roll(json!({"leave": ["vm:101"]})), &survey, "pve1"), Current::Empty, "it is left there");
+        survey.live.guests.get_mut("vm:101").unwrap().running = false;
+        assert_eq!(state(&all, &survey, "pve1"), Current::Empty);
+        survey.live.manager["node_status"]["pve1"] = "online".into();
+        assert_eq!(state(&all, &survey, "pve1"), Current::NotEmpty, "HA may start guests on it");
+        survey.live.config.resources.clear();
+        assert_eq!(state(&all, &survey, "pve1"), Current::Empty, "without HA");
     }
 }

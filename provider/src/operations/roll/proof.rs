@@ -7,6 +7,7 @@ use pve_schemas::data::failover_simulation::FailoverSimulationArguments;
 use pve_schemas::value::{self, NodeName};
 
 use super::super::evacuate::{self, Evacuation};
+use super::super::record::{Left, Record};
 use super::super::survey::Survey;
 use super::super::{Outlook, Run};
 use super::journal::{Journal, Phase};
@@ -94,6 +95,19 @@ impl Model {
         returning
     }
 
+    /// Makes a node that is off, or in maintenance, one of the others again.
+    fn switch_on(&mut self, node: &str) {
+        self.live.nodes.iter_mut().filter(|fact| fact.name == node).for_each(|fact| fact.online = true);
+        if let Some(requests) = self.live.manager["node_request"].as_object_mut() {
+            requests.remove(node);
+        }
+        let quorum = &mut self.live.quorum;
+        if let Some(member) = quorum.nodes.iter_mut().find(|member| member.name == node && !member.online) {
+            member.online = true;
+            quorum.total_votes = quorum.total_votes.zip(member.votes).map(|(total, own)| total + own);
+        }
+    }
+
     fn place(&mut self, sid: &str, node: &str) {
         if let Some(guest) = self.live.guests.get_mut(sid) {
             guest.node = node.to_owned();
@@ -123,34 +137,58 @@ pub(super) async fn prove(
     survey: &Survey,
     journal: &Journal,
 ) -> Result<(Proof, Vec<Failure>), Failure> {
+    let returned = match journal.current() {
+        // The node of an interrupted roll is back before the next one.
+        Some(current) => Some(returned(survey, current, &Record::read(run, current).await?)),
+        None => None,
+    };
+    let survey = returned.as_ref().unwrap_or(survey);
     let online = survey.live.nodes.iter().filter(|fact| fact.online).map(|fact| fact.name.clone());
     let is_selected =
         |name: &String| roll.nodes.as_ref().is_none_or(|nodes| nodes.iter().any(|one| one.as_str() == name));
-    let fresh: Vec<String> = online.filter(is_selected).filter(|node| !journal.nodes.contains_key(node)).collect();
     let mut model = Model::new(survey.live.clone());
-    let (mut refusals, mut evacuations) = (Vec::new(), BTreeMap::new());
-    let pending = journal.order.iter().filter(|node| journal.phase(node) == Phase::Pending).cloned();
-    let mut nodes: Vec<String> = pending.collect();
     // The order of a roll that has begun remains.
-    if journal.order.is_empty() {
-        nodes.extend(order(&model, fresh));
-    }
+    let nodes: Vec<String> = match journal.order.as_slice() {
+        [] => order(&model, online.filter(is_selected).collect()),
+        begun => begun.iter().filter(|node| journal.phase(node) == Phase::Pending).cloned().collect(),
+    };
+    let (mut refusals, mut proof) = (Vec::new(), Proof::default());
     for node in &nodes {
-        // The node of an interrupted roll is back before the next one.
-        let current: Option<NodeName> = journal.current().and_then(|current| current.parse().ok());
-        let evacuate =
-            NodeEvacuate { out_of_service: current.map(|current| [current].into()), ..evacuation(roll, node)? };
-        let Outlook { refusals: more, found, .. } = evacuate::look_at(&evacuate, run, survey).await?;
+        let Outlook { refusals: more, found, .. } = evacuate::look_at(&evacuation(roll, node)?, run, survey).await?;
+        let step = step(roll, &mut model, node, &found);
         refusals.extend(more);
-        evacuations.insert(node.clone(), found);
-    }
-    let mut proof = Proof::default();
-    for node in nodes {
-        let step = step(roll, &mut model, &node, &evacuations[&node]);
         refusals.extend(demands(roll, &step));
         proof.steps.push(step);
     }
     Ok((proof, refusals))
+}
+
+/// The same for the evacuation of one node that comes next: what it does, and why it is refused.
+pub(super) async fn prove_next(
+    roll: &ClusterRoll,
+    run: &Run<'_>,
+    survey: &Survey,
+    node: &str,
+) -> Result<(Evacuation, Vec<Failure>), Failure> {
+    let Outlook { mut refusals, found, .. } = evacuate::look_at(&evacuation(roll, node)?, run, survey).await?;
+    let step = step(roll, &mut Model::new(survey.live.clone()), node, &found);
+    refusals.extend(demands(roll, &step));
+    Ok((found, refusals))
+}
+
+/// The cluster once `node` is back in service with the guests that `record` has.
+fn returned(survey: &Survey, node: &str, record: &Record) -> Survey {
+    let mut model = Model::new(survey.live.clone());
+    model.switch_on(node);
+    model.bring_back(node);
+    for (sid, left) in &record.guests {
+        match (model.live.guests.get_mut(sid), left) {
+            (Some(guest), Left::MovedTo(to)) if guest.node == *to => node.clone_into(&mut guest.node),
+            (Some(guest), Left::ShutDown) if guest.node == node => guest.running = true,
+            _ => {}
+        }
+    }
+    Survey { live: model.live, options: survey.options.clone(), lrm: survey.lrm.clone() }
 }
 
 /// The evacuation of a node as the roll does it.
@@ -258,4 +296,40 @@ fn demands(roll: &ClusterRoll, step: &Step) -> Vec<Failure> {
         ));
     }
     refusals
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value as Json, json};
+
+    use super::super::super::super::simulation::testing::Cluster;
+    use super::*;
+
+    #[test]
+    fn the_node_of_an_interrupted_roll_is_back_with_its_guests() {
+        let mut cluster = Cluster::of(2);
+        for vmid in [100, 101, 102, 103] {
+            cluster.service(vmid, 2);
+        }
+        let mut live = cluster.live();
+        // Two of them are no HA resources; one was moved, one was shut down.
+        for sid in ["vm:102", "vm:103"] {
+            live.config.resources.remove(sid);
+        }
+        live.guests.get_mut("vm:103").unwrap().running = false;
+        live.guests.get_mut("vm:103").unwrap().node = "pve1".to_owned();
+        live.nodes[0].online = false;
+        live.manager["node_status"]["pve1"] = "maintenance".into();
+        live.manager["node_request"] = json!({"pve1": {"maintenance": 1}});
+        let guests = [("vm:102".to_owned(), Left::MovedTo("pve2".to_owned())), ("vm:103".to_owned(), Left::ShutDown)];
+        let survey = Survey { live, options: Json::Null, lrm: Json::Null };
+        let back = returned(&survey, "pve1", &Record { guests: guests.into() }).live;
+        assert!(back.nodes.iter().all(|fact| fact.online));
+        assert_eq!(back.manager["node_request"], json!({}));
+        assert_eq!(back.guests["vm:102"].node, "pve1");
+        assert!(back.guests["vm:103"].running);
+        let departures = simulation::departures(&back, "pve2");
+        assert!(departures.staying.is_empty());
+        assert_eq!(departures.leaving.len(), 2, "{departures:?}");
+    }
 }

@@ -3,6 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use super::journal::{Journal, Phase};
+use super::node::Current;
 use super::proof::{Proof, Step};
 
 const HEAD: [&str; 8] = [
@@ -17,7 +18,7 @@ const HEAD: [&str; 8] = [
 ];
 
 /// A table of what is left to do, below a sentence.
-pub(super) fn text(proof: &Proof, journal: &Journal) -> String {
+pub(super) fn text(proof: &Proof, journal: &Journal, state: Option<Current>) -> String {
     let moves: usize = proof.steps.iter().map(Step::moves).sum();
     let rows: Vec<[String; 8]> = proof.steps.iter().map(row).collect();
     let head = HEAD.map(str::to_owned);
@@ -28,13 +29,15 @@ pub(super) fn text(proof: &Proof, journal: &Journal) -> String {
         format!("\n  {}", cells.collect::<Vec<_>>().join("  ").trim_end())
     };
     let begun = journal.current().map_or(String::new(), |node| {
-        let phase = match journal.phase(node) {
-            Phase::Begun => "its evacuation has begun",
-            Phase::Empty | Phase::Paused => "it is empty",
-            Phase::Updated => "it is updated",
-            _ => "it is in service",
+        let phase = match (journal.phase(node), state) {
+            (Phase::Begun, _) => "its evacuation has begun",
+            (Phase::Booted, _) => "it is in service",
+            (Phase::Rebooting, _) => "its reboot was requested",
+            (_, Some(Current::NotEmpty)) => "it is not empty any more, and is emptied again",
+            (Phase::Updated, _) => "it is updated",
+            _ => "it is empty",
         };
-        format!(" First {node} is continued: {phase}.")
+        format!(" First {node} is continued, in the roll of {}: {phase}.", journal.day())
     });
     if rows.is_empty() {
         return begun.trim_start().to_owned();

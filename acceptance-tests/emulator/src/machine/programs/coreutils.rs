@@ -9,6 +9,7 @@ pub(super) fn find(name: &str) -> Option<Program> {
         "false" => |_, _, _| Ok(1),
         "echo" => echo,
         "cat" => cat,
+        "tail" => tail,
         "dd" => dd,
         "mkdir" => mkdir,
         "rmdir" => rmdir,
@@ -49,6 +50,29 @@ fn cat(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run {
         }
     }
     Ok(code)
+}
+
+/// `tail -c +BYTE FILE`
+fn tail(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run {
+    let [option, first, path] = arguments else {
+        io.err.push_str("pve-emulator: tail: only `tail -c +BYTE FILE`\n");
+        return Ok(1);
+    };
+    let first = first.strip_prefix('+').filter(|_| option == "-c").and_then(|first| first.parse::<usize>().ok());
+    match (first, host.read(path)) {
+        (Some(first), Ok(text)) => {
+            io.out.push_str(text.get(first.saturating_sub(1)..).unwrap_or_default());
+            Ok(0)
+        }
+        (None, _) => {
+            io.err.push_str(&format!("tail: invalid number of bytes: {}\n", host.quoted(&arguments[1])));
+            Ok(1)
+        }
+        (_, Err(why)) => {
+            io.err.push_str(&format!("tail: cannot open {} for reading: {why}\n", host.quoted(path)));
+            Ok(1)
+        }
+    }
 }
 
 /// `dd [if=FILE] [of=FILE] [bs=SIZE] [status=none]`

@@ -17,6 +17,7 @@ mod qdevice;
 mod qdevice_tools;
 mod stat;
 mod system;
+mod transient;
 
 use super::host::Host;
 use super::line::Refused;
@@ -28,7 +29,10 @@ pub(super) type Program = fn(&mut Host<'_>, &mut Io, &[String]) -> Run;
 /// The program of that name on the machine, if it is installed there.
 pub(super) fn find(host: &Host<'_>, name: &str) -> Option<Program> {
     let name = base_name(name);
-    let common = coreutils::find(name).or_else(|| system::find(name)).or_else(|| apt::find(name));
+    let common = coreutils::find(name)
+        .or_else(|| system::find(name))
+        .or_else(|| apt::find(name))
+        .or_else(|| transient::find(name));
     if let Some(program) = common.or_else(|| network::find(name)) {
         return Some(program);
     }

@@ -2,7 +2,7 @@
 
 use crate::world::machines::{QDEVICE_STORE, WATCHDOG_MODULES};
 
-use super::{Host, Io, Program, Run, options};
+use super::{Host, Io, Program, Run, options, transient};
 
 pub(super) fn find(name: &str) -> Option<Program> {
     Some(match name {
@@ -108,6 +108,9 @@ fn systemctl(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run {
     let Some((command, names)) = words.split_first() else { return Ok(0) };
     if matches!(*command, "reboot" | "poweroff") {
         return shut_down(host, io, *command == "reboot");
+    }
+    if let Some(code) = transient::control(host, io, command, arguments) {
+        return Ok(code);
     }
     let mut code = 0;
     for name in names {

@@ -222,3 +222,32 @@ fn hooks_upgrade_a_node_in_one_program() {
     assert_eq!((outcome.exit(), outcome.seconds), (Some(124), 10.0));
     assert_eq!(rig.fails("env nosuch").0, 127);
 }
+
+#[test]
+fn a_unit_of_systemd_run_ends_in_its_own_time_and_keeps_its_exit_code() {
+    let rig = rig(1);
+    let begin = |program: &str| {
+        format!("systemd-run --quiet --unit=job --property=StandardOutput=truncate:/var/log/job.log -- {program}")
+    };
+    let state = || rig.out("systemctl show --property=LoadState,ActiveState,SubState,ExecMainStatus job");
+    assert!(state().contains("LoadState=not-found\n"));
+    rig.fault(serde_json::json!({"command": "^echo", "kind": "latency", "ms": 60_000}));
+    assert_eq!(rig.run(&begin("echo begun")).seconds, 0.0, "it waits for nothing");
+    assert!(state().contains("SubState=running\n"));
+    assert!(rig.fails(&begin("true")).1.contains("job.service was already loaded"));
+    assert_eq!(rig.out("tail -c +3 /var/log/job.log"), "gun\n");
+    rig.world(|world| world.advance(61.0));
+    assert!(state().contains("ActiveState=active\nSubState=exited\n"));
+    rig.out("systemctl stop job");
+    assert!(state().contains("LoadState=not-found\n"));
+
+    rig.out(&begin("false"));
+    assert!(state().contains("ExecMainStatus=1\n") && state().contains("ActiveState=failed\n"));
+    rig.out("systemctl stop job");
+    assert!(state().contains("ActiveState=failed\n"), "a stop keeps it");
+    rig.out("systemctl reset-failed job");
+    assert!(state().contains("LoadState=not-found\n"));
+    assert!(rig.fails("systemctl reset-failed job").1.contains("not loaded"));
+    assert!(rig.fails(&begin("nosuch")).1.contains("Failed to find executable nosuch"));
+    assert!(rig.run_as("terraform", &begin("true"), "").exit() == Some(1));
+}
