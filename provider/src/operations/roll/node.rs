@@ -221,7 +221,7 @@ mod tests {
         let mut cluster = Cluster::of(2);
         cluster.service(100, 2);
         cluster.service(101, 1);
-        let mut survey = Survey { live: cluster.live(), options: Json::Null, lrm: Json::Null };
+        let mut survey = Survey { live: cluster.live(), options: Json::Null, lrm: Json::Null, sees_all_guests: true };
         let roll = |arguments| -> ClusterRoll { serde_json::from_value(arguments).unwrap() };
         let all = roll(json!({}));
         survey.live.manager["node_status"]["pve1"] = "maintenance".into();

@@ -188,7 +188,12 @@ fn returned(survey: &Survey, node: &str, record: &Record) -> Survey {
             _ => {}
         }
     }
-    Survey { live: model.live, options: survey.options.clone(), lrm: survey.lrm.clone() }
+    Survey {
+        live: model.live,
+        options: survey.options.clone(),
+        lrm: survey.lrm.clone(),
+        sees_all_guests: survey.sees_all_guests,
+    }
 }
 
 /// The evacuation of a node as the roll does it.
@@ -322,7 +327,7 @@ mod tests {
         live.manager["node_status"]["pve1"] = "maintenance".into();
         live.manager["node_request"] = json!({"pve1": {"maintenance": 1}});
         let guests = [("vm:102".to_owned(), Left::MovedTo("pve2".to_owned())), ("vm:103".to_owned(), Left::ShutDown)];
-        let survey = Survey { live, options: Json::Null, lrm: Json::Null };
+        let survey = Survey { live, options: Json::Null, lrm: Json::Null, sees_all_guests: true };
         let back = returned(&survey, "pve1", &Record { guests: guests.into() }).live;
         assert!(back.nodes.iter().all(|fact| fact.online));
         assert_eq!(back.manager["node_request"], json!({}));
