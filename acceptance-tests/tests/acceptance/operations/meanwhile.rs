@@ -196,6 +196,20 @@ fn a_node_that_goes_down_while_it_is_emptied_is_no_empty_node() {
 }
 
 #[test]
+fn a_node_that_is_fenced_while_it_is_emptied_is_no_empty_node() {
+    let Some(scene) = Scene::of_three("operations::meanwhile::a_node_that_is_fenced_while_it_is_emptied") else {
+        return;
+    };
+    scene.manage("vm:100");
+    scene.world(|world| world.guests.get_mut(&100).unwrap().memory = 4_000_000);
+    let told = during(&scene, EVACUATE, &json!({"node": "pve1"}), &["qmigrate"], |scene| {
+        scene.world(|world| world.power("pve1", false));
+    });
+    assert_eq!(told.ending, Ending::Unfinished, "{told:#?}");
+    assert!(told.errors[0].starts_with("The node is not online any more: pve1: the node is not online"), "{told:#?}");
+}
+
+#[test]
 fn an_ha_resource_on_its_way_to_the_node_is_waited_for() {
     let Some(scene) = Scene::of_three("operations::meanwhile::an_ha_resource_on_its_way_to_the_node") else { return };
     scene.manage("vm:101");

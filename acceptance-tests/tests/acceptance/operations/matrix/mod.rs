@@ -212,11 +212,13 @@ fn interrupt_without_answer(case: &Case, what: &str, hang: &Json) {
             thread::yield_now();
         }
         assert!(faults.met() >= 1, "{what}: not met");
+        stage.stand_still();
         let start = Instant::now();
         stage.scene.core.stop();
         if case.undoes {
-            // It is undone by requests that are answered.
+            // It is undone by requests that are answered, and in some time.
             faults.clear();
+            stage.go_on();
         }
         (run.join().unwrap(), start.elapsed())
     });

@@ -130,6 +130,11 @@ impl Stage {
         self.clock.stops_at.store(changes(&self.scene.cluster) + count, Ordering::Release);
     }
 
+    /// Has time stand still now.
+    pub(super) fn stand_still(&self) {
+        self.clock.runs.store(false, Ordering::Release);
+    }
+
     pub(super) fn has_stopped(&self) -> bool {
         !self.clock.runs.load(Ordering::Acquire)
     }
