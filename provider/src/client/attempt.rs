@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+use futures_util::future::BoxFuture;
 use reqwest::Method;
 use reqwest::header::HeaderMap;
 use tokio::time::Instant;
@@ -197,9 +198,11 @@ impl Client {
         self.attempt(Try { nature: Nature::Read, request, headers: stamp.headers, endpoint }, call).await
     }
 
-    async fn attempt(&self, tried: Try<'_>, call: &Call) -> Result<Success, Error> {
+    fn attempt<'a>(&'a self, tried: Try<'a>, call: &'a Call) -> BoxFuture<'a, Result<Success, Error>> {
+        // On the heap: reqwest's future is most of what a request needs, and each caller would hold it on its stack.
         let endpoint = tried.endpoint;
-        self.send(tried, call).await.map_err(|error| self.inner.transport.hint(endpoint, error))
+        let sent = self.send(tried, call);
+        Box::pin(async move { sent.await.map_err(|error| self.inner.transport.hint(endpoint, error)) })
     }
 
     async fn send(&self, tried: Try<'_>, call: &Call) -> Result<Success, Error> {

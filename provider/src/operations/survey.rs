@@ -2,6 +2,7 @@
 
 use std::sync::Mutex;
 
+use futures_util::future::BoxFuture;
 use pve_ha_manager::config::{Config, Engine};
 use pve_ha_manager::motion::{Foreseen, foresee};
 use pve_schemas::data::planned::Plans;
@@ -43,7 +44,12 @@ impl Survey {
         Self::of(run, title, true).await
     }
 
-    async fn of(run: &Run<'_>, title: &'static str, disks: bool) -> Result<Self, Failure> {
+    fn of<'a>(run: &'a Run<'_>, title: &'static str, disks: bool) -> BoxFuture<'a, Result<Self, Failure>> {
+        // On the heap: it reads nearly everything, and operations within operations would hold it several times on the stack.
+        Box::pin(Self::gather(run, title, disks))
+    }
+
+    async fn gather(run: &Run<'_>, title: &'static str, disks: bool) -> Result<Self, Failure> {
         // What another read of this process has seen is too old: guests move, and nodes go down.
         run.client().forget_lists();
         let mut elements = Vec::new();

@@ -62,6 +62,8 @@ pub use quote::{Nul, quote};
 pub use texts::{NoLogin, no_login};
 pub use votes::votes;
 
+use futures_util::future::BoxFuture;
+
 use crate::call::{Call, Ended};
 use pool::Pool;
 use run::Broken;
@@ -104,7 +106,18 @@ impl Ssh {
     /// # Errors
     ///
     /// As [`Ssh::run`].
-    pub async fn run_with(
+    pub fn run_with<'a>(
+        &'a self,
+        node: &'a str,
+        command: &'a Command,
+        call: &'a Call,
+        on_line: &'a mut (dyn FnMut(Line<'_>) + Send),
+    ) -> BoxFuture<'a, Result<Output, Error>> {
+        // On the heap: a connection's future is 20 KB, and each caller that held it would need that much stack.
+        Box::pin(self.run_tries(node, command, call, on_line))
+    }
+
+    async fn run_tries(
         &self,
         node: &str,
         command: &Command,

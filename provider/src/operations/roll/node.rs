@@ -1,5 +1,6 @@
 //! What a roll does to one node, phase by phase.
 
+use futures_util::future::BoxFuture;
 use pve_schemas::action::{ClusterRoll, NodeReboot, NodeRestore, RebootPolicy};
 
 use super::super::alone::is_in_maintenance;
@@ -82,7 +83,17 @@ pub(super) async fn roll(
 }
 
 /// Proves the step again and does it: the cluster is not what it was when the roll was proven.
-async fn empty(roll: &ClusterRoll, run: &Run<'_>, journal: &mut Journal, node: &str) -> Result<(), Failure> {
+fn empty<'a>(
+    roll: &'a ClusterRoll,
+    run: &'a Run<'_>,
+    journal: &'a mut Journal,
+    node: &'a str,
+) -> BoxFuture<'a, Result<(), Failure>> {
+    // On the heap: an evacuation within a roll would need more stack than a thread has.
+    Box::pin(emptied(roll, run, journal, node))
+}
+
+async fn emptied(roll: &ClusterRoll, run: &Run<'_>, journal: &mut Journal, node: &str) -> Result<(), Failure> {
     let bounds = Step::Evacuate.begin(roll, run);
     let run_of_step = bounds.part(run);
     let survey = Survey::with_disks(&run_of_step, "roll").await?;
