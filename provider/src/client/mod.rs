@@ -51,6 +51,8 @@ mod endpoint;
 mod error;
 mod flight;
 mod foreign;
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) mod hostile;
 mod membership;
 mod permissions;
 mod pinned;
