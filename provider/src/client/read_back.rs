@@ -22,11 +22,18 @@ use crate::call::Call;
 /// How many creates are enough for a list.
 const ENOUGH: usize = 10;
 
-/// Core needs this long at most to come with the next create after the answer to one, if there is one.
+/// How long the next create is waited for while nothing shows how fast core comes with them.
 const HANDOVER_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// How long a create waits for others: one of those in the queue may be held up for minutes.
-const LONGEST_WAIT: Duration = Duration::from_secs(1);
+/// The least and the most that the next one is waited for otherwise.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// How many times as long as lately between two creates the next one is waited for.
+const PATIENCE: u32 = 4;
+
+/// How long a create waits for others at all: one of those in the queue may be held up for minutes.
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
 /// The batches of all collections, and their lists.
 #[derive(Default)]
@@ -43,17 +50,41 @@ struct Batch {
     due: usize,
     /// How many came together last: a run of creates one after the other waits for no others.
     usual: usize,
+    /// Whether fewer came the last time: once may be chance.
+    was_fewer: bool,
+    /// When the last create came, and how long that was after the one before: core is slow where the state is large.
+    last: Option<Instant>,
+    pace: Option<Duration>,
 }
 
 impl Default for Batch {
     fn default() -> Self {
-        Self { number: 0, due: 0, usual: ENOUGH }
+        Self { number: 0, due: 0, usual: ENOUGH, was_fewer: false, last: None, pace: None }
     }
 }
 
 impl Batch {
+    /// One more create is due; returns the number of its batch.
+    fn join(&mut self) -> u64 {
+        let now = Instant::now();
+        if let Some(last) = self.last.replace(now) {
+            // A single short pause does not say that the next ones are short.
+            let before = self.pace.unwrap_or_default() * 3 / 4;
+            self.pace = Some(before.max(now.duration_since(last)));
+        }
+        self.due += 1;
+        self.number
+    }
+
+    /// How long the next create may take.
+    fn pause(&self) -> Duration {
+        self.pace.map_or(HANDOVER_TIMEOUT, |pace| (pace * PATIENCE).clamp(SHORTEST_PAUSE, LONGEST_PAUSE))
+    }
+
     fn close(&mut self) {
-        *self = Self { number: self.number + 1, due: 0, usual: self.due };
+        let is_fewer = self.due < self.usual;
+        let usual = if is_fewer && !self.was_fewer { self.usual } else { self.due };
+        *self = Self { number: self.number + 1, due: 0, usual, was_fewer: is_fewer, ..*self };
     }
 }
 
@@ -107,23 +138,20 @@ impl Client {
         let mut queue = self.inner.domains.watch(collection.write_domain());
         let mut batches = batch.subscribe();
         let mut own = 0;
-        batch.send_modify(|batch| {
-            batch.due += 1;
-            own = batch.number;
-        });
+        batch.send_modify(|batch| own = batch.join());
         loop {
             let is_idle = queue.borrow_and_update().is_idle();
-            let Batch { number, due, usual } = *batches.borrow_and_update();
-            if number != own {
+            let open = *batches.borrow_and_update();
+            if open.number != own {
                 return;
             }
-            if due >= ENOUGH || (is_idle && due >= usual) {
+            if open.due >= ENOUGH || (is_idle && open.due >= open.usual) {
                 break;
             }
             tokio::select! {
                 _ = queue.changed() => {}
                 _ = batches.changed() => {}
-                () = sleep(HANDOVER_TIMEOUT), if is_idle => break,
+                () = sleep(open.pause()), if is_idle => break,
                 () = sleep_until(end) => break,
             }
         }

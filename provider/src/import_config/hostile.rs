@@ -26,7 +26,7 @@ pub fn configuration(data: &[u8]) {
 /// How many quoted texts there are; none if brackets or quotes don't match, or if a quoted text has a line feed or a template.
 fn read(text: &str) -> Option<usize> {
     let (mut open, mut quoted) = (Vec::new(), 0);
-    let mut characters = text.chars().peekable();
+    let mut characters = text.chars();
     while let Some(character) = characters.next() {
         match character {
             '{' | '[' => open.push(character),
@@ -41,11 +41,17 @@ fn read(text: &str) -> Option<usize> {
                         '\\' => {
                             characters.next()?;
                         }
-                        // Doubled, it is a character like others.
-                        sign @ ('$' | '%')
-                            if characters.next_if_eq(&sign).is_none() && characters.peek() == Some(&'{') =>
-                        {
-                            return None;
+                        sign @ ('$' | '%') => {
+                            // `$${` is the text `${`; a sign before that is one more character.
+                            let mut ahead = characters.clone();
+                            match (ahead.next(), ahead.next()) {
+                                (Some('{'), _) => return None,
+                                (Some(next), Some('{')) if next == sign => {
+                                    characters.next();
+                                    characters.next();
+                                }
+                                _ => {}
+                            }
                         }
                         _ => {}
                     }

@@ -80,8 +80,31 @@ async fn fewer_at_once_wait_for_no_others() {
     let before = Instant::now();
     create_all(&server.client(), 60, 3).await;
     // Only the first of them can't say how many there will be.
-    assert!(before.elapsed() <= Duration::from_millis(150), "{:?}", before.elapsed());
+    assert!(before.elapsed() <= Duration::from_millis(700), "{:?}", before.elapsed());
     assert_eq!(server.count(LIST), 20);
+}
+
+/// Core that needs so long for each create.
+async fn create_slowly(client: &Client, count: usize, each: Duration) {
+    let mut creates = Vec::new();
+    for number in 0..count {
+        tokio::time::sleep(each).await;
+        let client = client.clone();
+        creates.push(tokio::spawn(async move { create(&client, &format!("vm:{number}")).await.unwrap() }));
+    }
+    for create in creates {
+        assert!(create.await.unwrap().is_some());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_core_is_waited_for() {
+    for milliseconds in [20, 90] {
+        let server = cluster("-", false);
+        create_slowly(&server.client(), 100, Duration::from_millis(milliseconds)).await;
+        let lists = server.count(LIST);
+        assert!(lists <= 10, "{lists} lists, one create each {milliseconds} ms");
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -105,5 +128,5 @@ async fn a_writer_that_is_held_up_does_not_hold_up_the_others() {
     let _held_up = client.permit(LockDomain::Ha, &call()).await.unwrap();
     let before = Instant::now();
     assert!(created.await.unwrap().unwrap().is_some());
-    assert!(before.elapsed() <= Duration::from_secs(1), "{:?}", before.elapsed());
+    assert!(before.elapsed() <= Duration::from_secs(2), "{:?}", before.elapsed());
 }
