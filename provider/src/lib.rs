@@ -9,8 +9,8 @@ pub mod config;
 pub mod data_sources;
 pub mod explain;
 pub mod framework;
-#[cfg(test)]
-mod fuzz;
+#[cfg(any(test, feature = "fuzz"))]
+pub mod fuzz;
 pub mod import_config;
 pub mod operations;
 pub mod plugin;

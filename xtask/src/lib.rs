@@ -10,6 +10,7 @@ pub mod catalogue;
 pub mod ci;
 pub mod dist;
 pub mod docs;
+pub mod fuzz;
 pub mod packages;
 pub mod placement;
 pub mod promises;

@@ -37,6 +37,8 @@ pub mod control;
 pub mod crm;
 pub mod error;
 pub mod fence_cfg;
+#[cfg(any(test, feature = "fuzz"))]
+pub mod fuzz;
 pub mod machine;
 pub mod pipeline;
 pub mod route;

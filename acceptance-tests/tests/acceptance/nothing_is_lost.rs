@@ -244,11 +244,10 @@ impl Case<'_> {
             add(json!({"method": method, "path": path, "kind": write, "count": count}));
         }
         if reads_are_dead {
-            // Every read that follows the write. The reads before it are those of the refresh, and the one of the update or of
-            // the options' create that compares.
-            add(
-                json!({"method": "GET", "path": format!("^{}$", target.object), "kind": "596-before", "count": null, "after": method}),
-            );
+            // Every read that follows the write, of the object or of the list that creates share. The reads before it are those of
+            // the refresh, and the one of the update or of the options' create that compares.
+            let path = format!("^({}|{})$", target.object, target.collection);
+            add(json!({"method": "GET", "path": path, "kind": "596-before", "count": null, "after": method}));
         }
     }
 
@@ -307,7 +306,9 @@ fn with_the_real_cli() {
     assert!(!w.is_tainted("pve_ha_resource.a"));
     // Done, and only the look at it fails: a warning.
     w.destroy();
-    fault(json!({"method": "GET", "path": "/vm:900$", "kind": "596-before", "count": null}));
+    fault(
+        json!({"method": "GET", "path": "/resources(/vm:900)?$", "kind": "596-before", "count": null, "after": "POST"}),
+    );
     let run = w.apply();
     assert!(run.warnings().iter().any(|warning| warning.summary.contains("could not be read back")), "{}", run.text);
     cluster.emulator().faults().clear();

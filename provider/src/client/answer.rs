@@ -118,7 +118,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig { cases: crate::fuzz::cases(), failure_persistence: None, ..Default::default() })]
+        #![proptest_config(ProptestConfig { cases: crate::fuzz::tests::cases(), failure_persistence: None, ..Default::default() })]
 
         #[test]
         fn no_bytes_make_it_panic(status in 100u16..1000, body in any::<Vec<u8>>()) {

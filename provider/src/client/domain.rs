@@ -87,10 +87,17 @@ struct Queue {
 }
 
 #[derive(Clone, Copy, Debug, Default)]
-struct State {
+pub(super) struct State {
     writes: u64,
     /// Turns that are held or waited for, without those that only wait for others' writes.
     active: usize,
+}
+
+impl State {
+    /// Whether no writer has a turn or waits for one.
+    pub(super) fn is_idle(self) -> bool {
+        self.active == 0
+    }
 }
 
 impl Default for Queue {
@@ -108,6 +115,11 @@ impl Queue {
 impl Domains {
     fn queue(&self, domain: LockDomain) -> &Arc<Queue> {
         &self.0[domain as usize]
+    }
+
+    /// Follows the queue of a domain.
+    pub(super) fn watch(&self, domain: LockDomain) -> watch::Receiver<State> {
+        self.queue(domain).state.subscribe()
     }
 
     /// Changes with every write; what was read under another generation is stale.

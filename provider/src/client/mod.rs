@@ -37,7 +37,8 @@
 //!   [ambiguous](ErrorKind::Ambiguous) write is not repeated here: read the object and compare.
 //! * A rule that is refused because of another rule ([`ErrorKind::RuleConflict`], [`ErrorKind::Unmanaged`])
 //!   may be a matter of order inside one apply: [`Client::pass`] lets others write first.
-//! * Before a create, [`Client::present`] returns whether the object exists, for one list per walk.
+//! * Before a create, [`Client::present`] returns whether the object exists, for one list per walk. After it,
+//!   [`Client::find_written`] reads it back, for one list per ten creates.
 
 mod answer;
 mod attempt;
@@ -50,12 +51,15 @@ mod endpoint;
 mod error;
 mod flight;
 mod foreign;
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) mod hostile;
 mod membership;
 mod permissions;
 mod pinned;
 mod port;
 mod presence;
 mod quorum;
+mod read_back;
 mod settings;
 mod shared;
 mod snapshot;
@@ -111,6 +115,7 @@ struct Inner {
     lists: SingleFlight<Collection, Arc<Listing>>,
     answers: SingleFlight<String, Arc<shared::SharedAnswer>>,
     presence: presence::Presence,
+    read_backs: read_back::ReadBacks,
     versions: SingleFlight<(), Version>,
     node_versions: SingleFlight<(), NodeVersions>,
     /// Set once the groups of a PVE 9 cluster are known to be gone.
@@ -137,6 +142,7 @@ impl Client {
             lists: SingleFlight::default(),
             answers: SingleFlight::default(),
             presence: presence::Presence::default(),
+            read_backs: read_back::ReadBacks::default(),
             versions: SingleFlight::default(),
             node_versions: SingleFlight::default(),
             migrated: OnceLock::new(),

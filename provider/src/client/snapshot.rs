@@ -134,15 +134,17 @@ impl Client {
         let generation = || collection.domain().map_or(0, |domain| self.inner.domains.generation(domain));
         let fetch = || {
             let (client, call) = (self.clone(), call.clone());
-            async move {
-                let params = collection.query();
-                let success = client.read(collection.path(), &params, &call).await?;
-                Listing::parse(collection, &success).map(Arc::new)
-            }
+            async move { client.fetch(collection, &call).await }
         };
         let fresh = |listing: &Arc<Listing>| listing.age() < LIST_LIFE;
         let share = self.inner.lists.share(collection, generation, fresh, call, fetch);
         call.bound(share).await.map_err(|ended| over(ended, &Method::GET, collection.path()))?
+    }
+
+    /// A collection by a request of its own.
+    pub(super) async fn fetch(&self, collection: Collection, call: &Call) -> Result<Arc<Listing>, Error> {
+        let success = self.read(collection.path(), &collection.query(), call).await?;
+        Listing::parse(collection, &success).map(Arc::new)
     }
 }
 

@@ -33,6 +33,8 @@ pub enum Freshness {
     Shared,
     /// From a request of its own.
     Fresh,
+    /// From a request that was sent after a write of this very object; writers of that moment may share it.
+    Written,
 }
 
 /// An object as it was found.

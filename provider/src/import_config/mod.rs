@@ -6,6 +6,8 @@
 mod blocks;
 mod files;
 mod hcl;
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) mod hostile;
 mod labels;
 mod provider_block;
 #[cfg(test)]

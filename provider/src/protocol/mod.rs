@@ -7,6 +7,8 @@
 mod diagnostics;
 mod dynamic;
 mod guard;
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) mod hostile;
 mod identity;
 mod json;
 mod malformed;

@@ -6,6 +6,8 @@
 mod cluster;
 mod facts;
 mod fencing;
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) mod hostile;
 mod network;
 mod notifications;
 mod operations;

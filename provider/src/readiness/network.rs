@@ -46,7 +46,7 @@ pub(super) fn corosync_links(facts: &Facts, _: &Demands) -> Verdict {
 }
 
 /// Links that `corosync-cfgtool -s` shows as not connected.
-fn disconnected(text: &str) -> impl Iterator<Item = String> {
+pub(super) fn disconnected(text: &str) -> impl Iterator<Item = String> {
     let mut link = String::new();
     text.lines().filter_map(move |line| {
         if let Some(id) = line.trim().strip_prefix("LINK ID ") {
@@ -60,7 +60,7 @@ fn disconnected(text: &str) -> impl Iterator<Item = String> {
 }
 
 /// Links that `corosync-cmapctl -m stats` has often seen going down.
-fn flapping(text: &str) -> impl Iterator<Item = String> {
+pub(super) fn flapping(text: &str) -> impl Iterator<Item = String> {
     text.lines().filter_map(|line| {
         let (key, value) = line.split_once(" = ")?;
         let name = key.strip_prefix("stats.knet.")?.split_whitespace().next()?.strip_suffix(".down_count")?;

@@ -51,7 +51,9 @@ impl DatacenterOptionsResource {
     async fn answer(&self, cx: &Context, freshness: Freshness) -> Result<Json, Failure> {
         let op = self.noun.op(cx)?;
         let answer = match freshness {
-            Freshness::Fresh => op.client().get::<Json>(Collection::DatacenterOptions.path(), &op.call()).await,
+            Freshness::Fresh | Freshness::Written => {
+                op.client().get::<Json>(Collection::DatacenterOptions.path(), &op.call()).await
+            }
             Freshness::Shared => {
                 let list = op.client().list(Collection::DatacenterOptions, &op.call()).await;
                 list.and_then(|list| list.object())

@@ -85,7 +85,9 @@ async fn rule(op: &OpContext<'_>, id: &str, name: &str, freshness: Freshness) ->
             let list = op.client().list(Collection::HaRules, &op.call()).await;
             list.and_then(|list| list.find::<Json>(name))
         }
-        Freshness::Fresh => op.client().find::<Json>(&Collection::HaRules.object(name), &op.call()).await,
+        Freshness::Fresh | Freshness::Written => {
+            op.client().find::<Json>(&Collection::HaRules.object(name), &op.call()).await
+        }
     };
     let entry = entry.map_err(|error| failure(id, &error))?;
     let parse = |entry: Json| {

@@ -89,7 +89,7 @@ impl SshResource for NodeMaintenance {
         let node = object.at("node").as_str().unwrap_or_default();
         let (status, is_asked_for) = match freshness {
             // The queue first: what the HA manager takes from it meanwhile is in the status then.
-            Freshness::Fresh => {
+            Freshness::Fresh | Freshness::Written => {
                 let is_asked_for = queue(op, node, freshness).await?.asks_for(node);
                 (status(op, node).await?, is_asked_for)
             }

@@ -81,7 +81,7 @@ pub async fn cluster_file(
     let (ssh, call) = (op.ssh()?, op.call());
     let text = match freshness {
         Freshness::Shared => file.read_shared(&ssh, &node, &call).await,
-        Freshness::Fresh => file.read(&ssh, &node, &call).await.map(|text| text.map(Arc::from)),
+        Freshness::Fresh | Freshness::Written => file.read(&ssh, &node, &call).await.map(|text| text.map(Arc::from)),
     };
     text.map_err(ssh_failure(object))
 }

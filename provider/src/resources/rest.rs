@@ -69,6 +69,7 @@ impl<N: Operations> RestResource<N> {
                 list.and_then(|list| list.find::<Json>(&key))
             }
             Freshness::Fresh => op.client().find::<Json>(&N::COLLECTION.object(&key), &op.call()).await,
+            Freshness::Written => op.client().find_written::<Json>(N::COLLECTION, &key, &op.call()).await,
         };
         let entry = entry.map_err(|error| self.explain(&key, &error))?;
         let mut found = match entry {

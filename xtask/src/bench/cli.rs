@@ -10,6 +10,7 @@ use serde_json::{Value as Json, json};
 use tempfile::TempDir;
 
 use super::cluster::{Cluster, FIRST};
+use super::profile::Profile;
 use crate::Outcome;
 
 /// How many instances a resource block has at most: the CLI's own time grows with their square.
@@ -28,7 +29,7 @@ type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 pub struct Folder {
     folder: TempDir,
-    environment: Vec<(&'static str, String)>,
+    environment: Vec<(String, String)>,
 }
 
 fn parts(count: usize) -> impl Iterator<Item = Part> {
@@ -48,10 +49,10 @@ impl Part {
         self.first..self.first + self.count
     }
 
-    fn block(&self, kind: &str, attribute: &str) -> String {
+    fn block(&self, kind: &str, attribute: &str, more: &str) -> String {
         let (name, first, count) = (self.name(), self.first, self.count);
         format!(
-            "resource {kind:?} {name:?} {{\n  count = {count}\n  {attribute} = \"vm:${{{first} + count.index}}\"\n}}\n"
+            "resource {kind:?} {name:?} {{\n  count = {count}\n  {attribute} = \"vm:${{{first} + count.index}}\"\n{more}}}\n"
         )
     }
 }
@@ -65,34 +66,40 @@ pub fn version() -> Result<String> {
 impl Folder {
     /// `count` HA resources on `cluster`.
     pub fn of_resources(programs: &Path, cluster: &Cluster, count: usize) -> Result<Self> {
-        let blocks: String = parts(count).map(|part| part.block("pve_ha_resource", "sid")).collect();
-        let required = "terraform {\n  required_providers {\n    pve = { source = \"pve-ha/pve\" }\n  }\n}\n";
-        let mut this = Self::of(programs, &format!("{required}{blocks}"))?;
-        this.environment.extend([
-            ("PROXMOX_VE_ENDPOINT", cluster.fact("endpoint").to_owned()),
-            ("PROXMOX_VE_API_TOKEN", cluster.fact("api_token").to_owned()),
-            ("PROXMOX_VE_CA_CERTIFICATE", cluster.fact("ca_certificate_file").to_owned()),
-        ]);
+        Self::of_provider(&Profile::own(), programs, cluster, count)
+    }
+
+    /// `count` HA resources on `cluster`, by the provider in the folder `programs`.
+    pub fn of_provider(profile: &Profile, programs: &Path, cluster: &Cluster, count: usize) -> Result<Self> {
+        let more = profile.more();
+        let blocks: String =
+            parts(count).map(|part| part.block(&profile.resource, &profile.attribute, &more)).collect();
+        let mut this = Self::of(&profile.overrides(programs), &format!("{}{blocks}", profile.head()))?;
+        this.environment.extend(profile.environment_for(cluster));
         Ok(this)
     }
 
     /// `count` resources that no provider process serves.
     pub fn of_nothing(programs: &Path, count: usize) -> Result<Self> {
-        let blocks: String = parts(count).map(|part| part.block("terraform_data", "input")).collect();
-        let this = Self::of(programs, &blocks)?;
+        let blocks: String = parts(count).map(|part| part.block("terraform_data", "input", "")).collect();
+        let this = Self::of(&cli::configuration(programs), &blocks)?;
         this.run(&["init", "-input=false"])?;
         Ok(this)
     }
 
-    fn of(programs: &Path, configuration: &str) -> Result<Self> {
+    fn of(overrides: &str, configuration: &str) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         fs::write(folder.path().join("main.tf"), configuration)?;
-        fs::write(folder.path().join(OVERRIDES), cli::configuration(programs))?;
+        fs::write(folder.path().join(OVERRIDES), overrides)?;
         Ok(Self { folder, environment: Vec::new() })
     }
 
     pub fn apply(&self) -> Outcome {
         self.run(&["apply", "-auto-approve", "-input=false", "-no-color"])
+    }
+
+    pub fn destroy(&self) -> Outcome {
+        self.run(&["destroy", "-auto-approve", "-input=false", "-no-color"])
     }
 
     /// Plans with a refresh; there must be nothing to change.

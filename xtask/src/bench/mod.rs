@@ -6,8 +6,12 @@
 
 mod cli;
 mod cluster;
+mod compare;
 mod handshake;
+mod profile;
+mod raw;
 mod report;
+mod show;
 mod watch;
 
 use std::path::{Path, PathBuf};
@@ -17,6 +21,7 @@ use std::time::{Duration, Instant};
 use crate::{Outcome, Workspace};
 use cli::Folder;
 use cluster::{Cluster, Counts};
+use profile::Profile;
 use report::Report;
 use watch::{Usage, Watch};
 
@@ -38,6 +43,30 @@ pub struct Args {
     /// Fail if a goal is missed
     #[arg(long)]
     strict: bool,
+    /// Compare apply, refresh and destroy instead, at 0 ms and at --latency-ms, with the null provider
+    #[arg(long)]
+    compare: bool,
+    /// Compare with plain sequential POSTs over one connection, too
+    #[arg(long)]
+    raw: bool,
+    /// Compare with the program of another provider
+    #[arg(long, requires = "profile")]
+    against: Option<PathBuf>,
+    /// How that provider is used: JSON with source, name, resource, attribute, attributes, environment, provider_block
+    #[arg(long, requires = "against")]
+    profile: Option<PathBuf>,
+    /// The largest size that a comparison creates and destroys; greater ones are only refreshed
+    #[arg(long, default_value_t = 1000)]
+    apply_up_to: usize,
+    /// Write the chart of a comparison to this file
+    #[arg(long)]
+    svg: Option<PathBuf>,
+}
+
+impl Args {
+    fn is_comparison(&self) -> bool {
+        self.compare || self.raw || self.against.is_some()
+    }
 }
 
 /// Runs the command.
@@ -49,6 +78,9 @@ pub fn run(workspace: &Workspace, args: &Args) -> Outcome {
         Some(folder) => folder.canonicalize()?,
         None => build(workspace)?,
     };
+    if args.is_comparison() {
+        return compare(&programs, args);
+    }
     println!("{}; latency {} ms; median of {} runs", cli::version()?, args.latency_ms, args.runs);
 
     let mut report = Report::default();
@@ -63,6 +95,30 @@ pub fn run(workspace: &Workspace, args: &Args) -> Outcome {
     }
     report.print();
     if args.strict && report.missed() { Err("a goal was missed".into()) } else { Ok(()) }
+}
+
+/// Prints the table of a comparison.
+fn compare(programs: &Path, args: &Args) -> Outcome {
+    println!("{}; medians of {} interleaved runs", cli::version()?, args.runs);
+    let against = match (&args.against, &args.profile) {
+        (Some(program), Some(profile)) => Some((program.clone(), Profile::read(profile)?)),
+        _ => None,
+    };
+    let latencies: &[u64] = if args.latency_ms == 0 { &[0] } else { &[0, args.latency_ms] };
+    let figures = compare::run(&compare::Plan {
+        programs,
+        counts: &args.resources,
+        latencies_ms: latencies,
+        runs: args.runs,
+        apply_up_to: args.apply_up_to,
+        raw: args.raw,
+        against,
+    })?;
+    println!("\n{}", show::table(&figures));
+    match &args.svg {
+        Some(path) => Ok(std::fs::write(path, show::svg(&figures))?),
+        None => Ok(()),
+    }
 }
 
 /// What the first size has put into the state; the others start with copies of it.
@@ -156,7 +212,7 @@ const PROVIDER: &str = "terraform-provider-pve";
 const MIB: f64 = 1024.0 * 1024.0;
 
 fn build(workspace: &Workspace) -> Result<PathBuf, Box<dyn std::error::Error>> {
-    let packages = ["-p", "terraform-provider-pve", "-p", "pve-emulator"];
+    let packages = ["-p", "terraform-provider-pve", "-p", "pve-emulator", "-p", "acceptance-tests", "--bins"];
     let cargo =
         Command::new("cargo").args(["build", "--release"]).args(packages).current_dir(workspace.root()).status()?;
     if !cargo.success() {

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use xtask::{
-    Outcome, Workspace, acceptance, bench, ci, dist, docs, placement, promises, protos, replay, schemas, soak, test,
-    tidy,
+    Outcome, Workspace, acceptance, bench, ci, dist, docs, fuzz, placement, promises, protos, replay, schemas, soak,
+    test, tidy,
 };
 
 #[derive(Parser)]
@@ -24,6 +24,7 @@ enum Command {
     Ci(ci::Args),
     Dist(dist::Args),
     Docs(docs::Args),
+    Fuzz(fuzz::Args),
     Placement(placement::Args),
     Promises(promises::Args),
     Protos(protos::Args),
@@ -52,6 +53,7 @@ fn run(command: Command) -> Outcome {
         Command::Ci(args) => ci::run(&workspace, &args),
         Command::Dist(args) => dist::run(&workspace, &args),
         Command::Docs(args) => docs::run(&workspace, &args),
+        Command::Fuzz(args) => fuzz::run(&workspace, &args),
         Command::Placement(args) => placement::run(&args),
         Command::Promises(args) => promises::run(&workspace, &args),
         Command::Protos(args) => protos::run(&workspace, &args),

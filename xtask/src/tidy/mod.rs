@@ -4,6 +4,7 @@ mod code;
 mod layers;
 mod paths;
 mod pieces;
+mod promises;
 mod prose;
 mod sizes;
 mod tokens;
@@ -70,6 +71,7 @@ pub fn findings(workspace: &Workspace, catalogue: &Catalogue) -> io::Result<Vec<
     findings.extend(sizes::findings(workspace)?);
     findings.extend(words::findings(workspace)?);
     findings.extend(troubleshooting::findings(workspace)?);
+    findings.extend(promises::findings(workspace)?);
     Ok(findings)
 }
 

@@ -9,6 +9,7 @@ mod facts;
 pub(crate) mod fake;
 mod identity;
 mod quorum;
+mod read_back;
 mod retry;
 mod secrets;
 pub(crate) mod server;

@@ -15,7 +15,7 @@ pub(super) async fn create(mut job: Job<'_>, planned: Value, config: &Value) -> 
     match sent {
         Sent::Done => {
             job.made(&planned);
-            match job.look(&planned).await {
+            match job.read_back(&planned).await {
                 Ok(Some(found)) => wait_ready(job, &planned, &found).await,
                 Ok(None) => vanished(&job, &planned),
                 Err(failure) => unread(&job, &planned, &failure),

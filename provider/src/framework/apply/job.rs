@@ -81,6 +81,12 @@ impl<'a> Job<'a> {
         guarded(self.resource.read(&grace, object, Freshness::Fresh)).await
     }
 
+    /// Reads an object back that was created; other creates may share the request. After an interrupt it is looked up by itself.
+    pub(super) async fn read_back(&self, object: &Value) -> Result<Option<Found>, Failure> {
+        let found = guarded(self.resource.read(self.cx, object, Freshness::Written)).await;
+        if found.is_err() && self.cx.stop.is_cancelled() { self.look(object).await } else { found }
+    }
+
     /// Whether the user has interrupted.
     pub(super) fn is_interrupted(&self) -> bool {
         self.cx.stop.is_cancelled()

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::{ObjectWriter, decode, encode};
 use crate::framework::{Block, Elements, NestedBlock, Nesting, Number, Role, Schema, Type, Value};
-use crate::fuzz::cases;
+use crate::fuzz::tests::{Random, cases};
 use crate::protocol::malformed::Malformed;
 use crate::protocol::shape::Shape;
 
@@ -223,40 +223,6 @@ proptest! {
         let json = crate::protocol::json::tests::text(&value);
         let read = crate::protocol::json::decode(json.as_bytes(), Shape::Type(&ty)).unwrap();
         prop_assert_eq!(read, crate::protocol::json::tests::known(value));
-    }
-}
-
-/// A small generator with a fixed seed: a failure is found again by running the test again.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    fn below(&mut self, limit: usize) -> usize {
-        (self.next() % limit as u64) as usize
-    }
-
-    fn bytes(&mut self, limit: usize) -> Vec<u8> {
-        (0..self.below(limit)).map(|_| self.next() as u8).collect()
-    }
-
-    /// `valid` with a few bytes changed, removed or added.
-    fn damaged(&mut self, valid: &[u8]) -> Vec<u8> {
-        let mut bytes = valid.to_vec();
-        for _ in 0..=self.below(4) {
-            let at = self.below(bytes.len());
-            match self.below(3) {
-                0 => bytes[at] = self.next() as u8,
-                1 => bytes.truncate(at.max(1)),
-                _ => bytes.insert(at, self.next() as u8),
-            }
-        }
-        bytes
     }
 }
 

@@ -2,8 +2,14 @@
 //!
 //! The ordinary suite proves each by a sample; `--full` takes the whole figure.
 
+mod guide;
+mod table;
+
 use std::process::Command;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+pub use guide::GUIDE;
+pub use table::PROMISES;
 
 use crate::{Outcome, Workspace};
 
@@ -16,6 +22,9 @@ pub struct Args {
     /// Run the whole suite this many times after that: no test may ever fail
     #[arg(long, default_value_t = 0)]
     repeat: u32,
+    /// Run the tests of each promise, and write what they reached into the guide on reliability
+    #[arg(long)]
+    guide: bool,
 }
 
 /// What is run: what it proves, and the arguments of `cargo test`.
@@ -37,7 +46,15 @@ const PROOFS: [(&str, &[&str]); 4] = [
     ),
     (
         "hostile input",
-        &["-p", "terraform-provider-pve", "--lib", "--", "protocol::msgpack::tests::fuzzed", "client::answer::"],
+        &[
+            "-p",
+            "terraform-provider-pve",
+            "--lib",
+            "--",
+            "protocol::msgpack::tests::fuzzed",
+            "client::answer::",
+            "fuzz::",
+        ],
     ),
     (
         "properties",
@@ -50,16 +67,20 @@ const PROOFS: [(&str, &[&str]); 4] = [
 /// # Errors
 /// A promise is broken.
 pub fn run(workspace: &Workspace, args: &Args) -> Outcome {
-    for (what, arguments) in PROOFS {
-        println!("── {what}");
-        test(workspace, args.full, arguments)?;
+    if !args.guide {
+        for (what, arguments) in PROOFS {
+            println!("── {what}");
+            test(workspace, args.full, arguments)?;
+        }
     }
+    let before = Instant::now();
     for number in 1..=args.repeat {
         let start = Instant::now();
         test(workspace, false, &["--workspace", "--quiet"])?;
         println!("── run {number} of {}: no failure, {:.0} s", args.repeat, start.elapsed().as_secs_f64());
     }
-    Ok(())
+    let repeated = (args.repeat > 0).then(|| (args.repeat, before.elapsed()));
+    if args.guide { guide::write(workspace, args.full, repeated) } else { Ok(()) }
 }
 
 fn test(workspace: &Workspace, full: bool, arguments: &[&str]) -> Outcome {

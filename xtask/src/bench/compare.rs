@@ -1,0 +1,165 @@
+//! Several providers beside each other and beside the floor, in interleaved runs: a load that comes and goes meets all of them.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::cli::Folder;
+use super::cluster::Cluster;
+use super::profile::Profile;
+use super::watch::Watch;
+use super::{PROVIDER, median, raw, timed};
+
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+/// What is measured.
+pub struct Plan<'a> {
+    /// Where the programs are.
+    pub programs: &'a Path,
+    pub counts: &'a [usize],
+    pub latencies_ms: &'a [u64],
+    pub runs: usize,
+    /// The largest size that is created and destroyed, too; greater ones are only refreshed.
+    pub apply_up_to: usize,
+    pub raw: bool,
+    /// The program of another provider, and how it is used.
+    pub against: Option<(PathBuf, Profile)>,
+}
+
+/// A provider's program, in a folder of its own under the name that the CLI looks for.
+struct Subject {
+    name: String,
+    profile: Profile,
+    folder: tempfile::TempDir,
+    program: PathBuf,
+    /// A state of one instance, from the first apply.
+    made: Option<serde_json::Value>,
+}
+
+/// The medians of one subject at one size.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Figures {
+    pub subject: String,
+    pub count: usize,
+    pub latency_ms: u64,
+    /// Duration and requests.
+    pub apply: Option<(Duration, u64)>,
+    /// Duration, requests, and the CPU time of the provider's processes.
+    pub refresh: Option<(Duration, u64, Duration)>,
+    pub destroy: Option<(Duration, u64)>,
+}
+
+/// One run of one subject.
+#[derive(Default)]
+struct Run {
+    apply: Option<(Duration, u64)>,
+    refresh: Option<(Duration, u64, Duration)>,
+    destroy: Option<(Duration, u64)>,
+}
+
+impl Subject {
+    fn new(name: &str, program: &Path, profile: Profile) -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let last = profile.source.rsplit('/').next().unwrap_or_default();
+        let copy = folder.path().join(format!("terraform-provider-{last}"));
+        std::fs::copy(program, &copy)?;
+        Ok(Self { name: name.to_owned(), profile, folder, program: copy, made: None })
+    }
+
+    /// Creates, refreshes and destroys, each on a cluster of its own.
+    fn whole(&mut self, plan: &Plan<'_>, count: usize, latency: u64) -> Result<Run> {
+        let cluster = Cluster::start(plan.programs, latency, count, false)?;
+        let folder = Folder::of_provider(&self.profile, self.folder.path(), &cluster, count)?;
+        let apply = counted(&cluster, || timed(|| folder.apply()))?;
+        self.made = Some(folder.resource()?);
+        let refresh = self.refreshed(&cluster, &folder)?;
+        let destroy = counted(&cluster, || timed(|| folder.destroy()))?;
+        Ok(Run { apply: Some(apply), refresh: Some(refresh), destroy: Some(destroy) })
+    }
+
+    /// Refreshes what the cluster was started with.
+    fn refresh(&self, plan: &Plan<'_>, count: usize, latency: u64) -> Result<Run> {
+        let made = self.made.as_ref().ok_or("the first size has to be one that is created")?;
+        let cluster = Cluster::start(plan.programs, latency, count, true)?;
+        let folder = Folder::of_provider(&self.profile, self.folder.path(), &cluster, count)?;
+        folder.write_state(made, count)?;
+        Ok(Run { refresh: Some(self.refreshed(&cluster, &folder)?), ..Run::default() })
+    }
+
+    fn refreshed(&self, cluster: &Cluster, folder: &Folder) -> Result<(Duration, u64, Duration)> {
+        let watch = Watch::on(&self.program)?;
+        let refreshed = counted(cluster, || timed(|| folder.plan()));
+        let cpu = watch.finish().cpu;
+        let (took, requests) = refreshed?;
+        Ok((took, requests, cpu))
+    }
+}
+
+/// Measures all sizes.
+///
+/// # Errors
+/// A run failed.
+pub fn run(plan: &Plan<'_>) -> Result<Vec<Figures>> {
+    let mut subjects = vec![
+        Subject::new("pve-ha/pve", &plan.programs.join(PROVIDER), Profile::own())?,
+        Subject::new("null provider", &plan.programs.join("null-provider"), Profile::own())?,
+    ];
+    if let Some((program, profile)) = &plan.against {
+        subjects.push(Subject::new(&profile.source, program, profile.clone())?);
+    }
+    let mut figures = Vec::new();
+    for &latency in plan.latencies_ms {
+        for &count in plan.counts {
+            let is_applied = count <= plan.apply_up_to;
+            let mut runs: Vec<Vec<Run>> = subjects.iter().map(|_| Vec::new()).collect();
+            let mut floor = Vec::new();
+            for _ in 0..plan.runs.max(1) {
+                if plan.raw && is_applied {
+                    let cluster = Cluster::start(plan.programs, latency, count, false)?;
+                    floor.push(raw::create(&cluster, count)?);
+                }
+                for (subject, runs) in subjects.iter_mut().zip(&mut runs) {
+                    let run = if is_applied {
+                        subject.whole(plan, count, latency)?
+                    } else {
+                        subject.refresh(plan, count, latency)?
+                    };
+                    runs.push(run);
+                }
+            }
+            if !floor.is_empty() {
+                let apply = Some((median(floor), count as u64));
+                let subject = "raw POSTs".to_owned();
+                figures.push(Figures { subject, count, latency_ms: latency, apply, refresh: None, destroy: None });
+            }
+            figures
+                .extend(subjects.iter().zip(runs).map(|(subject, runs)| medians(&subject.name, count, latency, &runs)));
+        }
+    }
+    Ok(figures)
+}
+
+fn counted(cluster: &Cluster, work: impl FnOnce() -> Result<Duration>) -> Result<(Duration, u64)> {
+    let before = cluster.counts()?;
+    let took = work()?;
+    Ok((took, (cluster.counts()? - before).requests))
+}
+
+fn medians(subject: &str, count: usize, latency_ms: u64, runs: &[Run]) -> Figures {
+    let pair = |of: fn(&Run) -> Option<(Duration, u64)>| {
+        let all: Option<Vec<_>> = runs.iter().map(of).collect();
+        all.filter(|all| !all.is_empty()).map(|all| {
+            let most = all.iter().map(|(_, requests)| *requests).max().unwrap_or_default();
+            (median(all.into_iter().map(|(took, _)| took).collect()), most)
+        })
+    };
+    let refresh = pair(|run| run.refresh.map(|(took, requests, _)| (took, requests)));
+    let cpu = median(runs.iter().filter_map(|run| run.refresh.map(|(_, _, cpu)| cpu)).collect());
+    Figures {
+        subject: subject.to_owned(),
+        count,
+        latency_ms,
+        apply: pair(|run| run.apply),
+        refresh: refresh.map(|(took, requests)| (took, requests, cpu)),
+        destroy: pair(|run| run.destroy),
+    }
+}
