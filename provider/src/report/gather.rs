@@ -115,8 +115,8 @@ fn failed(target: &Target, error: Message, warnings: Vec<Message>) -> Cluster {
     }
 }
 
-/// What a cluster is called that has not told its name: the host of its endpoint.
-fn host(target: &Target) -> String {
+/// What a cluster is called whose name is unknown: the host of its endpoint.
+pub(super) fn host(target: &Target) -> String {
     let url = url::Url::parse(&target.endpoint).ok();
     url.as_ref().and_then(url::Url::host_str).unwrap_or("cluster").to_owned()
 }

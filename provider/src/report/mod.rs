@@ -11,6 +11,7 @@ mod junit;
 mod markdown;
 mod model;
 pub mod openmetrics;
+mod plan;
 
 use std::fs;
 use std::io;
@@ -26,6 +27,7 @@ use arguments::{Format, Request};
 use clusters::Target;
 pub use clusters::Variables;
 pub use model::{Cluster, Facts, Message, Report, Verdict};
+pub use plan::{Comparison, Failure, Survival, Unknown};
 
 use crate::framework::Severity;
 use crate::terminal::say;
@@ -98,7 +100,35 @@ pub async fn report(arguments: &ArgMatches, variables: &Variables) -> Ended {
             }
         }
     };
-    whole(&request, &targets).await
+    match &request.plan {
+        None => whole(&request, &targets).await,
+        Some(file) => {
+            let text = fs::read_to_string(file).map_err(|error| error.to_string());
+            match text.and_then(|text| plan::Changes::parse(&text)) {
+                Ok(changes) => compared(&request, &targets, &changes).await,
+                Err(problem) => Ended::failed(
+                    Verdict::Unknown.code(),
+                    format!("--plan {}: {problem}. Nothing was sent.", file.display()),
+                ),
+            }
+        }
+    }
+}
+
+/// What a plan does to the one cluster of the environment.
+async fn compared(request: &Request, targets: &[Target], changes: &plan::Changes) -> Ended {
+    let [target] = targets else { return Ended::failed(USAGE, "--plan needs one cluster") };
+    let comparison = plan::compare(target, &request.nodes, changes, request.timeout).await;
+    let cluster = &comparison.cluster;
+    let error = comparison.error.iter().map(|error| error.shown(Severity::Error, cluster));
+    let warnings = comparison.warnings.iter().map(|warning| warning.shown(Severity::Warning, cluster));
+    let messages = error.chain(warnings).collect();
+    let text = match request.format {
+        _ if request.check_only => plan::markdown::headline(&comparison),
+        Format::Json => json(&comparison),
+        _ => plan::markdown::render(&comparison),
+    };
+    delivered(request, comparison.verdict, text, messages)
 }
 
 async fn whole(request: &Request, targets: &[Target]) -> Ended {

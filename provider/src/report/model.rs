@@ -9,7 +9,7 @@ use crate::framework::{Diagnostic, Severity};
 use crate::simulation::page::Subject;
 
 /// The form of the JSON document. Members may be added to it; those that it has keep their meaning.
-const FORMAT: u32 = 1;
+pub(super) const FORMAT: u32 = 1;
 
 /// The answer of the command, which is its exit code as well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

@@ -45,7 +45,7 @@ use summary::Summary;
 pub use summary::problems;
 #[cfg(test)]
 use summary::worst;
-pub use unknown::Unknown;
+pub use unknown::{Affects, Unknown};
 
 /// What came out, but for the page.
 #[derive(Debug, Clone, PartialEq)]
