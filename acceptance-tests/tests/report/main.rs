@@ -5,6 +5,7 @@
 mod formats;
 mod monitoring;
 mod openmetrics;
+mod plan;
 mod several;
 mod verdicts;
 

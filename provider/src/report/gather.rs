@@ -35,13 +35,13 @@ pub(super) async fn connect(target: &Target, nodes: &[Node]) -> Result<(Arc<Conf
     if let Some(error) = diagnostics.iter().find(|diagnostic| diagnostic.severity == Severity::Error) {
         return Err(error.into());
     }
-    let configured = session.ready().map_err(|failure| unread(&failure))?;
+    let configured = session.ready().map_err(unread)?;
     Ok((configured, diagnostics.iter().map(Message::from).collect()))
 }
 
 /// That a cluster could not be read.
-pub(super) fn unread(failure: &Failure) -> Message {
-    Message { summary: UNREAD.to_owned(), detail: failure.detail.clone() }
+pub(super) fn unread(failure: Failure) -> Message {
+    (&failure.into_error(UNREAD)).into()
 }
 
 /// The reads of one cluster.
@@ -100,7 +100,7 @@ pub(super) async fn gather(target: &Target, nodes: &[Node], profile: Profile, ti
             error: None,
             warnings,
         },
-        Err(failure) => failed(target, unread(&failure), warnings),
+        Err(failure) => failed(target, unread(failure), warnings),
     }
 }
 

@@ -25,6 +25,9 @@ use crate::simulation::{InvalidArgument, Simulated, Simulation};
 use crate::terminal::Node;
 pub(super) use changes::Changes;
 
+/// The summary of a plan of another release of Proxmox VE.
+const MISFIT: &str = "The plan does not fit the cluster";
+
 /// Compares the cluster as it is with the cluster after these changes.
 pub(super) async fn compare(target: &Target, nodes: &[Node], changes: &Changes, timeout: Duration) -> Comparison {
     let mut comparison = Comparison {
@@ -57,16 +60,23 @@ pub(super) async fn compare(target: &Target, nodes: &[Node], changes: &Changes, 
 async fn read(look: &Look, changes: &Changes, comparison: &mut Comparison) -> Result<(), Message> {
     let mut elements = Vec::new();
     let reader = look.reader("report", &mut elements);
-    let failed = |failure: Failed| unread(&failure);
-    let answers = live::read(&reader, &changes.plans).await.map_err(failed)?;
+    let answers = live::read(&reader, &changes.plans).await.map_err(misfit_or_unread)?;
     if let Some(name) = &answers.live.quorum.cluster_name {
         comparison.cluster.clone_from(name);
     }
-    let before = simulate(&reader, &answers.live, &FailoverSimulationArguments::default()).await.map_err(failed)?;
-    fill(comparison, &answers.live, &before, changes).map_err(|invalid| Message {
-        summary: "The plan does not fit the cluster".to_owned(),
-        detail: format!("{}: {}", invalid.argument, invalid.problem),
-    })
+    let before = simulate(&reader, &answers.live, &FailoverSimulationArguments::default()).await.map_err(unread)?;
+    fill(comparison, &answers.live, &before, changes).map_err(misfit)
+}
+
+/// Only an object of the plan has a path: the cluster has no such objects.
+fn misfit_or_unread(failure: Failed) -> Message {
+    if failure.path.is_some() { (&failure.into_error(MISFIT)).into() } else { unread(failure) }
+}
+
+/// That the plan is one of another release of Proxmox VE.
+fn misfit(invalid: InvalidArgument) -> Message {
+    let failure = Failed::refused(format!("{}: {}", invalid.argument, invalid.problem));
+    (&failure.into_error(MISFIT)).into()
 }
 
 /// The comparison of this cluster.
