@@ -61,10 +61,7 @@ fn an_invalid_command_line_of_report_has_a_code_of_its_own() {
     }
     let (code, stdout, stderr) = run(&["report"]);
     assert_eq!(code, 2);
-    assert!(
-        stdout.contains("# cluster: could not tell") && stderr.contains("Error: Missing endpoint"),
-        "{stdout}{stderr}"
-    );
+    assert!(stdout.contains("# cluster: undecided") && stderr.contains("Error: Missing endpoint"), "{stdout}{stderr}");
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
+use pve_emulator::{Emulator, Options, Release};
 use terraform_provider_pve::report::openmetrics::names;
 
 use super::several::Fleet;
@@ -124,6 +125,21 @@ async fn an_unknown_value_has_no_sample() {
     let metrics = parsed(&run(&["--format", "openmetrics"], &variables(&cluster)).await.output);
     assert!(metrics["pve_ha_failover_memory_ratio"].is_empty(), "{metrics:?}");
     assert_eq!(metrics["pve_ha_failover_survivable"].len(), 2);
+}
+
+/// PVE 8 reports neither whether HA is armed nor an imbalance.
+#[tokio::test]
+async fn pve_8_has_no_samples_of_what_it_does_not_report() {
+    let options = Options { release: Release::V8, ..Options::default() };
+    let cluster = Emulator::start(options).await.unwrap();
+    let ended = run(&["--format", "openmetrics"], &variables(&cluster)).await;
+    let metrics = parsed(&ended.output);
+    let count = |name: &str| metrics[name].len();
+    assert_eq!((count("pve_ha_armed"), count("pve_ha_imbalance")), (0, 0));
+    assert_eq!(
+        (count("pve_report_cluster_read"), count("pve_quorum_votes"), count("pve_ha_failover_survivable")),
+        (1, 1, 3)
+    );
 }
 
 #[tokio::test]

@@ -128,7 +128,7 @@ fn a_plan_for_another_release_does_not_fit() {
     let ended = runtime::block_on(run(&["--plan", file.to_str().unwrap()], &variables));
     assert_eq!(ended.code, 2);
     assert!(ended.messages.starts_with("Error: The plan does not fit the cluster"), "{ended:?}");
-    assert!(ended.output.contains("**Could not tell.** The plan does not fit the cluster: "), "{ended:?}");
+    assert!(ended.output.contains("**Undecided.** The plan does not fit the cluster: "), "{ended:?}");
 }
 
 #[test]

@@ -53,7 +53,7 @@ async fn the_unreachable_one_has_its_section_and_the_others_are_reported() {
     assert_eq!([survivable(0), survivable(1)], [true, false]);
 
     let ended = run(&["--clusters", &file], &fleet.variables).await;
-    assert!(ended.output.contains("| rome | **could not tell** | – |"), "{}", ended.output);
+    assert!(ended.output.contains("| rome | **undecided** | – |"), "{}", ended.output);
     assert!(ended.output.contains("| paris-1 | **not ready** | 2 of 3 survived |"), "{}", ended.output);
     assert!(ended.messages.contains("Error: Cannot use the Proxmox VE API\n\nrome: "), "{}", ended.messages);
     // No text has a secret.

@@ -156,7 +156,7 @@ pub(super) const CODES: &str = "\
 Exit codes:
   0    ready: no mandatory check failed; with --plan: every failure is survived after it
   1    not ready; with --plan: a failure is not survived after it
-  2    could not tell: a cluster could not be read, a mandatory check or a planned value is unknown, or the report
+  2    undecided: a cluster could not be read, a mandatory check or a planned value is unknown, or the report
        could not be written
   64   an invalid command line
 Of several clusters the highest of these codes counts.";

@@ -82,7 +82,7 @@ impl Verdict {
         match self {
             Self::Ready => "ready",
             Self::NotReady => "not ready",
-            Self::Unknown => "could not tell",
+            Self::Unknown => "undecided",
         }
     }
 

@@ -21,7 +21,7 @@ pub(in super::super) struct Changes {
     pub(super) members: Vec<Member>,
     /// Replication jobs that are created or removed.
     pub(super) jobs: Vec<Job>,
-    /// What can't be predicted.
+    /// The objects that are not predicted.
     pub(super) open: Vec<Open>,
 }
 
@@ -86,11 +86,9 @@ impl Changes {
     pub(in super::super) fn parse(text: &str) -> Result<Self, String> {
         let document = Document::parse(text)?;
         if document.provider_configurations(is_ours) > 1 {
-            return Err(
-                "it has several configurations of this provider, and the report can't tell which of its objects \
+            return Err("it has several configurations of this provider, and nothing in it says which of its objects \
                         belong to which cluster. Plan each cluster by itself"
-                    .to_owned(),
-            );
+                .to_owned());
         }
         let mut changes = Self::default();
         if document.errored {

@@ -19,7 +19,7 @@ pub struct Comparison {
     pub failures: Vec<Failure>,
     /// HA resources that no failure recovers any more, because they are no HA resources after the plan.
     pub unmanaged: Vec<String>,
-    /// What could not be told.
+    /// What is undecided.
     pub unknown: Vec<Unknown>,
     pub warnings: Vec<Message>,
     /// Why the cluster could not be read.

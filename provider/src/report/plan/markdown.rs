@@ -13,7 +13,7 @@ const MAX_LINES: usize = 50;
 pub(in super::super) fn render(comparison: &Comparison) -> String {
     let mut text = format!("## What this plan does to failover on {}\n\n", plain(&comparison.cluster));
     if let Some(error) = &comparison.error {
-        let _ = write!(text, "**Could not tell.** {}: {}\n", plain(&error.summary), plain(&error.detail));
+        let _ = write!(text, "**Undecided.** {}: {}\n", plain(&error.summary), plain(&error.detail));
         return text;
     }
     let _ = write!(text, "**{}**\n\n", headline(comparison));
@@ -23,7 +23,7 @@ pub(in super::super) fn render(comparison: &Comparison) -> String {
     list(&mut text, "No longer recovered", unmanaged);
     list(&mut text, "Better than before", failures().flat_map(|failure| &failure.better).map(|line| plain(line)));
     let unknown = comparison.unknown.iter().map(|one| format!("`{}`: {}", one.address, one.reason));
-    list(&mut text, "Could not tell", unknown);
+    list(&mut text, "Undecided", unknown);
     text.push_str("| Failure | Before | After | Lost before | Lost after |\n|---|---|---|---|---|\n");
     for failure in failures() {
         row(&mut text, failure);
@@ -61,7 +61,7 @@ pub(in super::super) fn headline(comparison: &Comparison) -> String {
         Verdict::NotReady => {
             format!("After it, {after} of {all} simulated failures {are} not survived; before it, {before}.")
         }
-        Verdict::Unknown => format!("Could not tell whether all {all} simulated failures are survived after it."),
+        Verdict::Unknown => format!("It is undecided whether all {all} simulated failures are survived after it."),
     }
 }
 
@@ -69,7 +69,7 @@ fn row(text: &mut String, failure: &Failure) {
     let words = |survival| match survival {
         Survival::Survived => "survived",
         Survival::NotSurvived => "**not survived**",
-        Survival::Unknown => "could not tell",
+        Survival::Unknown => "undecided",
     };
     let Failure { failed, before, after, lost_before, lost_after, .. } = failure;
     let _ = writeln!(text, "| {failed} | {} | {} | {lost_before} | {lost_after} |", words(*before), words(*after));
