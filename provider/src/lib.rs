@@ -19,6 +19,7 @@ pub mod privileges;
 pub mod protocol;
 pub mod readiness;
 pub mod registry;
+pub mod report;
 pub mod resources;
 pub mod session;
 pub mod simulation;

@@ -48,13 +48,29 @@ fn invalid_arguments_are_named_as_they_are_typed() {
     assert_eq!((lines[2]["result"].as_str(), lines[2]["exit_code"].as_i64()), (Some("invalid"), Some(2)));
 }
 
+/// Of `report`, 2 is an answer.
+#[test]
+fn an_invalid_command_line_of_report_has_a_code_of_its_own() {
+    let (code, stdout, stderr) = run(&["report", "--help"]);
+    assert_eq!((code, stderr.as_str()), (0, ""));
+    assert!(stdout.contains("Exit codes:") && stdout.contains("  64   an invalid command line"), "{stdout}");
+    for wrong in [&["report", "--format", "pdf"][..], &["report", "x"], &["report", "--plan", "x", "--format", "html"]]
+    {
+        let (code, stdout, stderr) = run(wrong);
+        assert!(code == 64 && stdout.is_empty() && !stderr.is_empty(), "{wrong:?}: {code} {stderr}");
+    }
+    let (code, stdout, stderr) = run(&["report"]);
+    assert_eq!(code, 2);
+    assert!(stdout.contains("# cluster: undecided") && stderr.contains("Error: Missing endpoint"), "{stdout}{stderr}");
+}
+
 #[test]
 fn completions_have_every_command() {
     // The options in the script for fish are those of the second level of commands.
     for (shell, option) in [("bash", "--dry-run"), ("zsh", "--dry-run"), ("fish", "ssh-node")] {
         let (code, stdout, stderr) = run(&["completions", shell]);
         assert_eq!((code, stderr.as_str()), (0, ""), "{shell}");
-        for word in ["import-config", "notify", "test", option] {
+        for word in ["import-config", "report", "notify", "test", option] {
             assert!(stdout.contains(word), "{shell}: {word}");
         }
     }

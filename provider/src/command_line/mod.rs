@@ -1,4 +1,4 @@
-//! The commands for people: `do`, `import-config`, `completions`. Core gives no argument, and never gets here.
+//! The commands for people: `do`, `import-config`, `report`, `completions`. Core gives no argument, and never gets here.
 //!
 //! The commands after `do` are operations: [`COMMANDS`] names them, and their arguments are made from their schemas.
 
@@ -21,6 +21,7 @@ use clap_complete::Shell;
 
 use crate::framework::{Action, BoundAction, Provider};
 use crate::import_config;
+use crate::report as cluster_report;
 use crate::terminal::say;
 
 pub use commands::{COMMANDS, Entry, usage};
@@ -54,7 +55,7 @@ impl Offer {
 
 /// Whether the first argument of the program is one of the commands.
 pub fn has(first: Option<&OsStr>) -> bool {
-    [DO, import_config::NAME, COMPLETIONS].iter().any(|name| first == Some(OsStr::new(name)))
+    [DO, import_config::NAME, cluster_report::NAME, COMPLETIONS].iter().any(|name| first == Some(OsStr::new(name)))
 }
 
 /// Does what `arguments` ask for, whose first one is the program.
@@ -65,13 +66,16 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, offer: impl FnOnce() -
         say(&mut io::stderr(), &format!("The program hit a bug at {place}."), ExitCode::FAILURE);
     }));
     let offer = offer();
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let is_report = arguments.get(1).is_some_and(|command| command == cluster_report::NAME);
     let matches = match program(&offer).try_get_matches_from(arguments) {
         Ok(matches) => matches,
-        Err(problem) => return refuse(&problem),
+        Err(problem) => return refuse(&problem, if is_report { cluster_report::USAGE } else { USAGE }),
     };
     match matches.subcommand() {
         Some((DO, given)) => run_operation(&offer, given),
         Some((import_config::NAME, given)) => import_config::run(given, &offer.provider),
+        Some((cluster_report::NAME, given)) => cluster_report::run(given),
         Some((COMPLETIONS, given)) => complete(&offer, given),
         _ => ExitCode::from(USAGE),
     }
@@ -87,6 +91,7 @@ pub fn program(offer: &Offer) -> Command {
         .arg(Arg::new("version").long("version").short('V').num_args(0).help("Print the version"))
         .subcommand(commands::tree(offer))
         .subcommand(import_config::command())
+        .subcommand(cluster_report::command())
         .subcommand(
             Command::new(COMPLETIONS)
                 .about("Prints the completions for a shell")
@@ -115,13 +120,13 @@ fn complete(offer: &Offer, given: &ArgMatches) -> ExitCode {
     say(&mut io::stdout(), String::from_utf8_lossy(&script).trim_end(), ExitCode::SUCCESS)
 }
 
-/// Help, or what is wrong with the command line.
-fn refuse(problem: &clap::Error) -> ExitCode {
+/// Help, or what is wrong with the command line, which ends with `usage`.
+fn refuse(problem: &clap::Error, usage: u8) -> ExitCode {
     let text = problem.render().to_string();
     let text = text.trim_end();
     match problem.kind() {
         ErrorKind::DisplayHelp => say(&mut io::stdout(), text, ExitCode::SUCCESS),
-        _ => say(&mut io::stderr(), text, ExitCode::from(USAGE)),
+        _ => say(&mut io::stderr(), text, ExitCode::from(usage)),
     }
 }
 

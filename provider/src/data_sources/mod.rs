@@ -25,3 +25,4 @@ mod version;
 
 pub(crate) use adapter::Reader;
 pub use adapter::{Source, data_source};
+pub(crate) use simulated::simulate;

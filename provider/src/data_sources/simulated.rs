@@ -12,7 +12,7 @@ use crate::simulation::{Answered, InvalidArgument, Question, Simulated, Simulati
 ///
 /// # Errors
 /// An argument doesn't fit the cluster, or the run is interrupted.
-pub(super) async fn simulate(
+pub(crate) async fn simulate(
     reader: &Reader<'_>,
     live: &SimulatedCluster,
     arguments: &FailoverSimulationArguments,

@@ -26,6 +26,7 @@ and run `terraform init` or `tofu init`.
 Commands:
   do             run an operation on the cluster, such as a notification test
   import-config  write configuration that imports an existing cluster
+  report         report readiness and failover as a page, for CI or for monitoring
   completions    print the completions for bash, zsh or fish
 Each has a --help.
 

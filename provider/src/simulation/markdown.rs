@@ -113,7 +113,7 @@ fn shortened(names: &[String]) -> String {
 }
 
 /// Text that means nothing to Markdown or HTML.
-fn plain(text: &str) -> String {
+pub fn plain(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

@@ -37,6 +37,7 @@ pub use config::HaConfig;
 pub use course::{Course, Foreseen, Outage, course};
 pub use disks::{Disk, usable_on};
 use live::{Guest, NodeFact, SimulatedCluster};
+pub use markdown::plain;
 pub use question::{Answered, Question};
 pub use replicas::{Replica, ReplicaState};
 pub use status::read as manager_status;
@@ -44,7 +45,7 @@ use summary::Summary;
 pub use summary::problems;
 #[cfg(test)]
 use summary::worst;
-pub use unknown::Unknown;
+pub use unknown::{Affects, Unknown};
 
 /// What came out, but for the page.
 #[derive(Debug, Clone, PartialEq)]

@@ -26,7 +26,7 @@ struct Cause {
 
 /// The HA resources that depend on it.
 #[derive(Clone, Debug, PartialEq)]
-enum Affects {
+pub enum Affects {
     These(BTreeSet<String>),
     GroupOf(String),
     All,
@@ -64,6 +64,11 @@ impl Unknown {
             let why = format!("the HA manager has it in the state `{state}`, which this provider does not support");
             self.resource(sid, why);
         }
+    }
+
+    /// That something of a planned object, called `name`, is unknown. `places` says whether it is a rule or group.
+    pub fn add(&mut self, name: &str, why: String, affects: Affects, places: bool) {
+        self.0.insert(name.to_owned(), Cause { id: name.to_owned(), why, affects, places });
     }
 
     /// Forgets the object with this natural id, which is going to be removed.

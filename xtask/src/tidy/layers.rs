@@ -262,6 +262,20 @@ const LAYERS: &[Layer] = &[
         because: "the import of a cluster sends only requests that core could send, and writes files",
     },
     Layer {
+        at: "provider/src/report/",
+        may: &[
+            "terraform_provider_pve::framework",
+            "terraform_provider_pve::config",
+            "terraform_provider_pve::session",
+            "terraform_provider_pve::data_sources",
+            "terraform_provider_pve::simulation",
+            "terraform_provider_pve::terminal",
+            "pve_schemas",
+        ],
+        never: WIRE,
+        because: "a report only reads what data sources read, and writes it",
+    },
+    Layer {
         at: "provider/src/terminal/",
         may: &["terraform_provider_pve::framework"],
         never: WIRE,
@@ -272,6 +286,7 @@ const LAYERS: &[Layer] = &[
         may: &[
             "terraform_provider_pve::framework",
             "terraform_provider_pve::import_config",
+            "terraform_provider_pve::report",
             "terraform_provider_pve::terminal",
         ],
         never: WIRE,

@@ -5,6 +5,7 @@ use pve_schemas::data::HaFailoverSimulation;
 use pve_schemas::data::failover_simulation::{Fate, NodeLoad, Scenario};
 
 use super::super::fates::gib;
+use super::Place;
 use super::outcome::Outcome;
 use crate::words::{by, counted};
 
@@ -13,7 +14,7 @@ const MAX_CARDS: usize = 40;
 const MAX_SERVICES: usize = 25;
 const MAX_NODES: usize = 32;
 
-pub(super) fn render(simulation: &HaFailoverSimulation) -> Markup {
+pub(super) fn render(place: Place, simulation: &HaFailoverSimulation) -> Markup {
     let limit = simulation.arguments.max_memory_percent.unwrap_or(100);
     let harmful = simulation.scenarios.iter().filter(|scenario| !scenario.survived);
     let harmless = simulation.scenarios.iter().filter(|scenario| scenario.survived);
@@ -21,7 +22,7 @@ pub(super) fn render(simulation: &HaFailoverSimulation) -> Markup {
     let has_loads = shown.iter().any(|scenario| scenario.quorate != Some(false));
     html! {
         @if !shown.is_empty() {
-            section id="failures" {
+            section id=(place.id("failures")) {
                 h2 { "Each failure" }
                 @if has_loads {
                     p class="subtitle" { "Configured memory of the running guests, by node:" }

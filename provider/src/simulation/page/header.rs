@@ -5,11 +5,11 @@ use std::fmt::Display;
 use maud::{Markup, html};
 use pve_schemas::data::HaFailoverSimulation;
 
-use super::Subject;
 use super::readiness::Tally;
+use super::{Place, Subject};
 use crate::words::by;
 
-pub(super) fn render(subject: &Subject, simulation: &HaFailoverSimulation, tally: &Tally<'_>) -> Markup {
+pub(super) fn render(place: Place, subject: &Subject, simulation: &HaFailoverSimulation, tally: &Tally<'_>) -> Markup {
     let (class, verdict) = verdict(simulation);
     html! {
         header {
@@ -24,10 +24,10 @@ pub(super) fn render(subject: &Subject, simulation: &HaFailoverSimulation, tally
                     " The predictions below start from this state."
                 }
             }
-            h1 class=(class) { (verdict) }
+            @if place.is_whole_page() { h1 class=(class) { (verdict) } } @else { h3 class={ "verdict " (class) } { (verdict) } }
             @if !tally.is_empty() {
                 p class=(tally.class()) {
-                    a href="#readiness" { (tally.verdict()) }
+                    a href={ "#" (place.id("readiness")) } { (tally.verdict()) }
                     @if let Some(advice) = tally.advice() { small { (advice) } }
                 }
             }

@@ -6,6 +6,7 @@ use maud::{Markup, PreEscaped, html};
 use pve_schemas::data::HaFailoverSimulation;
 use pve_schemas::data::failover_simulation::{Fate, Placed, Scenario, ServiceState};
 
+use super::Place;
 use super::outcome::Outcome;
 use crate::words::counted;
 
@@ -49,13 +50,13 @@ impl<'a> Matrix<'a> {
         Self { failures, rows, more_failures, more_services }
     }
 
-    pub(super) fn render(&self) -> Markup {
+    pub(super) fn render(&self, place: Place) -> Markup {
         if self.failures.is_empty() || self.rows.is_empty() {
             return html! {};
         }
         let occur: BTreeSet<Outcome> = self.rows.iter().flat_map(|(_, cells)| cells).map(|cell| cell.outcome).collect();
         html! {
-            section id="matrix" {
+            section id=(place.id("matrix")) {
                 h2 { "Where HA resources run after a failure" }
                 ul class="key" { @for outcome in occur { (outcome.key()) } }
                 div class="frame" {
@@ -74,10 +75,10 @@ impl<'a> Matrix<'a> {
 
     /// The rule by which a frame that is narrower than the table says that it scrolls, and fades at its edge. A style sheet can't
     /// measure a table, so that each page has its own.
-    pub(super) fn style(&self) -> PreEscaped<String> {
-        let rem = self.width();
+    pub(super) fn style(&self, place: Place) -> PreEscaped<String> {
+        let (rem, within) = (self.width(), place.selector());
         PreEscaped(format!(
-            "@container (max-width: {rem}rem) {{ .hint {{ display: block; }} .edge::after {{ content: \"\"; }} }}\n"
+            "@container (max-width: {rem}rem) {{ {within}.hint {{ display: block; }} {within}.edge::after {{ content: \"\"; }} }}\n"
         ))
     }
 

@@ -4,9 +4,11 @@
 //! of a cluster make the same bytes.
 
 mod cards;
+mod fleet;
 mod header;
 mod matrix;
 mod outcome;
+mod place;
 mod print;
 mod prose;
 mod readiness;
@@ -18,7 +20,9 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use pve_schemas::data::HaFailoverSimulation;
 use pve_schemas::data::readiness::Check;
 
+pub use fleet::{Content, Part, render_fleet};
 use matrix::Matrix;
+use place::Place;
 use readiness::Tally;
 pub use subject::Subject;
 
@@ -30,6 +34,18 @@ const MAX_LINES: usize = 100;
 /// The page of a simulation of this cluster with these readiness checks.
 pub fn render(subject: &Subject, simulation: &HaFailoverSimulation, checks: &[Check]) -> String {
     let (matrix, tally) = (Matrix::of(simulation), Tally::of(checks));
+    let place = Place::WholePage;
+    let title = html! { "HA failover report: " (subject.name()) };
+    let style = html! { (matrix.style(place)) (print::running_footer(subject)) };
+    let body = html! {
+        (header::render(place, subject, simulation, &tally))
+        main { (sections(place, &matrix, simulation, &tally)) }
+    };
+    document(&title, &style, &body)
+}
+
+/// A whole page around `body`.
+fn document(title: &Markup, style: &Markup, body: &Markup) -> String {
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -38,18 +54,11 @@ pub fn render(subject: &Subject, simulation: &HaFailoverSimulation, checks: &[Ch
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
                 link rel="icon" href="data:,";
-                title { "HA failover report: " (subject.name()) }
-                style { (PreEscaped(STYLE)) (matrix.style()) (print::running_footer(subject)) }
+                title { (title) }
+                style { (PreEscaped(STYLE)) (style) }
             }
             body {
-                (header::render(subject, simulation, &tally))
-                main {
-                    (list("problems", "Problems", &simulation.problems))
-                    (matrix.render())
-                    (cards::render(simulation))
-                    (readiness::render(&tally))
-                    (list("notes", "Notes", &simulation.notes))
-                }
+                (body)
                 footer {
                     "Predicted with the placement rules of Proxmox VE’s HA manager by terraform-provider-pve. "
                     "Assumes that fencing works."
@@ -58,6 +67,16 @@ pub fn render(subject: &Subject, simulation: &HaFailoverSimulation, checks: &[Ch
         }
     };
     page.into_string()
+}
+
+fn sections(place: Place, matrix: &Matrix<'_>, simulation: &HaFailoverSimulation, tally: &Tally<'_>) -> Markup {
+    html! {
+        (list(&place.id("problems"), "Problems", &simulation.problems))
+        (matrix.render(place))
+        (cards::render(place, simulation))
+        (readiness::render(place, tally))
+        (list(&place.id("notes"), "Notes", &simulation.notes))
+    }
 }
 
 fn list(id: &str, title: &str, lines: &[String]) -> Markup {

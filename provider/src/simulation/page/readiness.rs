@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 use pve_schemas::data::readiness::{Check, Level, Status};
 
+use super::Place;
 use super::prose::Prose;
 use crate::words::{by, counted};
 
@@ -62,8 +63,13 @@ impl<'a> Tally<'a> {
         (failed > 0).then(|| format!("{} failed", counted(failed, "recommended check")))
     }
 
+    /// Whether every mandatory check has passed or does not apply.
+    pub(super) fn is_ready(&self) -> bool {
+        self.mandatory.is_empty()
+    }
+
     pub(super) fn class(&self) -> &'static str {
-        if self.mandatory.is_empty() { "ready good" } else { "ready bad" }
+        if self.is_ready() { "ready good" } else { "ready bad" }
     }
 }
 
@@ -80,10 +86,10 @@ impl Open<'_> {
     }
 }
 
-pub(super) fn render(tally: &Tally<'_>) -> Markup {
+pub(super) fn render(place: Place, tally: &Tally<'_>) -> Markup {
     html! {
         @if !tally.is_empty() {
-            section id="readiness" {
+            section id=(place.id("readiness")) {
                 h2 { "Readiness" }
                 p class=(tally.class()) { (tally.verdict()) }
                 (open("mandatory", "Mandatory", &tally.mandatory))

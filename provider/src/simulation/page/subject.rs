@@ -7,7 +7,7 @@ use super::super::live::SimulatedCluster;
 use crate::words::by;
 
 /// What a reader needs to attribute a page, and the state that its predictions start from.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Subject {
     cluster: Option<String>,
     version: String,
