@@ -6,6 +6,7 @@
 
 mod diagnostics;
 mod dynamic;
+mod function;
 mod guard;
 mod identity;
 mod json;

@@ -93,7 +93,7 @@ fn lead(schema: &Schema, example: Option<&str>) -> String {
     lead
 }
 
-fn front_matter(title: &str, subcategory: &str, description: &str) -> String {
+pub(super) fn front_matter(title: &str, subcategory: &str, description: &str) -> String {
     let summary = first_paragraph(description);
     format!("---\npage_title: \"{title}\"\nsubcategory: \"{subcategory}\"\ndescription: |-\n  {summary}\n---\n\n")
 }
