@@ -150,8 +150,10 @@ fn the_module_for_either_release_passes_its_own_tests() {
 /// The emulator has a scheduler of its own, so that one proves something about the other.
 #[test]
 fn the_runs_are_those_of_the_emulators_scheduler() {
-    let times = ["*/15", "22", "22:00", "8..17,22:0/15", "12/2:5", "25:00", "59:10/20", "10:20:30", "*:*", "0/24:00", "30/10"];
-    let days = ["", "mon ", "sat..mon ", "mon,wed..fri ", "*-1..7 ", "sat *-1..7 ", "2-29 ", "2027/2-1,7-31 ", "*/2-1/10 "];
+    let times =
+        ["*/15", "22", "22:00", "8..17,22:0/15", "12/2:5", "25:00", "59:10/20", "10:20:30", "*:*", "0/24:00", "30/10"];
+    let days =
+        ["", "mon ", "sat..mon ", "mon,wed..fri ", "*-1..7 ", "sat *-1..7 ", "2-29 ", "2027/2-1,7-31 ", "*/2-1/10 "];
     let words = ["minutely", "hourly", "daily", "weekly", "monthly", "quarterly", "semiannually", "yearly"];
     let lists = days.iter().flat_map(|day| times.iter().map(move |time| format!("{day}{time}")));
     let schedules: Vec<String> = lists.chain(words.map(str::to_owned)).collect();

@@ -9,7 +9,6 @@ use crate::framework::{Attribute, Function, Type};
 impl From<&dyn Function> for WireFunction {
     fn from(function: &dyn Function) -> Self {
         let block = &function.schema().block;
-        let (first, _) = block.description.split_once("\n\n").unwrap_or((&block.description, ""));
         let mut parameters: Vec<Parameter> = block.attributes.iter().map(|a| parameter(a, &a.ty)).collect();
         let mut variadic_parameter = None;
         if let Some(attribute) = block.attributes.last()
@@ -24,12 +23,16 @@ impl From<&dyn Function> for WireFunction {
             variadic_parameter,
             // What is returned has all of its members.
             r#return: Some(Return { r#type: types::encode(function.returns(), Members::Required) }),
-            summary: first.replace('\n', " "),
+            summary: first_paragraph(&block.description),
             description: block.description.clone(),
             description_kind: StringKind::Markdown.into(),
             deprecation_message: String::new(),
         }
     }
+}
+
+fn first_paragraph(text: &str) -> String {
+    text.split("\n\n").next().unwrap_or_default().replace('\n', " ")
 }
 
 /// Core refuses null for it, and returns an unknown value by itself where an argument is unknown.

@@ -16,7 +16,10 @@ impl Guide {
     pub fn parse(name: &str, text: &str) -> Option<Self> {
         let (front, _) = text.strip_prefix("---\npage_title: \"")?.split_once("\n---\n")?;
         let (title, rest) = front.split_once("\"\n")?;
-        let rest = rest.strip_prefix("subcategory: \"").and_then(|rest| rest.split_once("\"\n")).map_or(rest, |(_, rest)| rest);
+        let rest = rest
+            .strip_prefix("subcategory: \"")
+            .and_then(|rest| rest.split_once("\"\n"))
+            .map_or(rest, |(_, rest)| rest);
         let summary = rest.strip_prefix("description: |-\n  ")?;
         Some(Self { name: name.to_owned(), title: title.to_owned(), summary: summary.replace("\n  ", " ") })
     }
