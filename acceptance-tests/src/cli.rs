@@ -49,13 +49,33 @@ pub fn with_actions(test: &str) -> Option<PathBuf> {
     None
 }
 
+/// The CLI under test, if it has functions of providers: Terraform 1.8, OpenTofu 1.7 or later. None, and a line that says so,
+/// where it is an older one.
+///
+/// # Panics
+/// It does not exist.
+pub fn with_functions(test: &str) -> Option<PathBuf> {
+    let cli = path();
+    if is_at_least(&cli, "Terraform", (1, 8)) || is_at_least(&cli, "OpenTofu", (1, 7)) {
+        return Some(cli);
+    }
+    not_run_here(test, &format!("needs Terraform 1.8 or OpenTofu 1.7, or later ({CLI})"));
+    None
+}
+
 fn has_actions(cli: &Path) -> bool {
+    is_at_least(cli, "Terraform", (1, 14))
+}
+
+/// Whether the CLI is the `product` in this version or a later one.
+fn is_at_least(cli: &Path, product: &str, version: (u32, u32)) -> bool {
     let said =
         Command::new(cli).arg("version").env("CHECKPOINT_DISABLE", "1").output().expect("the CLI can be started");
     let said = String::from_utf8_lossy(&said.stdout).into_owned();
-    let version = said.lines().find_map(|line| line.strip_prefix("Terraform v")).unwrap_or_default();
-    let mut parts = version.split('.').map_while(|part| part.parse::<u32>().ok());
-    (parts.next(), parts.next()) >= (Some(1), Some(14))
+    let prefix = format!("{product} v");
+    let found = said.lines().find_map(|line| line.strip_prefix(&prefix)).unwrap_or_default();
+    let mut parts = found.split('.').map_while(|part| part.parse::<u32>().ok());
+    (parts.next(), parts.next()) >= (Some(version.0), Some(version.1))
 }
 
 /// The folder that cargo has built the provider into: the one above the tests' own.

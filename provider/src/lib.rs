@@ -9,6 +9,7 @@ pub mod config;
 pub mod data_sources;
 pub mod explain;
 pub mod framework;
+pub mod functions;
 #[cfg(any(test, feature = "fuzz"))]
 pub mod fuzz;
 pub mod import_config;

@@ -1,4 +1,4 @@
-//! The one list: every resource, data source and action of this provider, a sorted line each.
+//! The one list: every resource, data source, action and function of this provider, a sorted line each.
 
 use std::sync::Arc;
 
@@ -7,7 +7,8 @@ use pve_schemas as nouns;
 use crate::command_line::Offer;
 use crate::config::Configuration;
 use crate::data_sources::data_source;
-use crate::framework::{Action, DataSource, Provider, Resource};
+use crate::framework::{Action, DataSource, Function, Provider, Resource};
+use crate::functions::function;
 use crate::operations::action;
 use crate::resources::{DatacenterOptionsResource, HaRuleMemberResource, rest, ssh_resource};
 use crate::session::Session;
@@ -26,6 +27,7 @@ pub fn command_line() -> Offer {
 fn provider_of(session: &Arc<Session>) -> Provider {
     let configuration = Configuration::new(session.clone());
     Provider::new(Box::new(configuration), resources(session), data_sources(session), actions(session))
+        .with_functions(functions())
 }
 
 fn resources(session: &Arc<Session>) -> Vec<Box<dyn Resource>> {
@@ -83,6 +85,17 @@ fn actions(session: &Arc<Session>) -> Vec<Box<dyn Action>> {
         action::<nouns::action::NodeWake>(session),
         action::<nouns::action::NotificationTest>(session),
         action::<nouns::action::ReplicationRun>(session),
+    ]
+}
+
+fn functions() -> Vec<Box<dyn Function>> {
+    vec![
+        function::<nouns::function::ExpandNodes>(),
+        function::<nouns::function::NextRuns>(),
+        function::<nouns::function::ParseSid>(),
+        function::<nouns::function::Placement>(),
+        function::<nouns::function::Quorum>(),
+        function::<nouns::function::Sid>(),
     ]
 }
 
@@ -197,6 +210,7 @@ mod tests {
         provider.resources().for_each(|(_, resource)| formats_of_block(&resource.schema().block, &mut found));
         provider.data_sources().for_each(|(_, source)| formats_of_block(&source.schema().block, &mut found));
         provider.actions().for_each(|(_, action)| formats_of_block(&action.schema().block, &mut found));
+        provider.functions().for_each(|(_, function)| formats_of_block(&function.schema().block, &mut found));
         for format in ["pve-ha-sid", "pve-latin1-comment", "pve-fence-option", "pve-tag", "timeout"] {
             assert!(found.contains(&format), "{format} is not in {found:?}");
         }

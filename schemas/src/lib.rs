@@ -12,6 +12,7 @@ pub mod backup_job;
 pub mod data;
 pub mod datacenter_options;
 pub mod fence_device;
+pub mod function;
 pub mod ha_group;
 pub mod ha_node_affinity_rule;
 pub mod ha_resource;

@@ -3,6 +3,7 @@
 //! A failed check doesn't end the run: one run reports all errors, and how long each check took.
 
 mod advisories;
+mod registry_pages;
 
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -42,6 +43,11 @@ pub fn run(workspace: &Workspace, args: &Args) -> Outcome {
         done(run.cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "--deny", "warnings"]))
     });
     run.step("test", |run| done(run.tests()));
+    run.step("registry", |run| {
+        run.cargo(&["build", "--package", "terraform-provider-pve", "--locked"])?;
+        let me = std::env::current_exe()?;
+        registry_pages::check(workspace, me.parent().unwrap_or(&me))
+    });
     run.step("deny", |run| {
         if let Some(install) = &mut tools {
             install.wait()?;

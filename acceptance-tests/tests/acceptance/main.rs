@@ -17,6 +17,7 @@ mod existing_cluster;
 mod failover_simulation;
 mod fence_device;
 mod fence_device_write_only;
+mod functions;
 mod ha_group;
 mod ha_group_in_use;
 mod ha_node_affinity_rule;

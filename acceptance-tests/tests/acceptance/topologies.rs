@@ -54,6 +54,20 @@ fn story(test: &str, release: Release) {
     assert_eq!(cluster.inventory(), before);
 }
 
+#[test]
+fn the_gate_is_opened_in_an_incident() {
+    let test = "topologies::the_gate_is_opened_in_an_incident";
+    let Some(cluster) = Cluster::own(test, Options::default()).map(Arc::new) else { return };
+    let w = Workspace::new(&cluster);
+    copy(&w);
+    w.configure("");
+    w.expect(0, &["workspace", "new", "low"]);
+    cluster.emulator().cluster().world().power("pve2", false);
+    cluster.emulator().cluster().world().advance(240.0);
+    assert!(w.plan_fails().text.contains("The cluster would not survive the failure of one more node: 2 of 3"));
+    w.expect(0, &["plan", "-json", "-var", "gate=false"]);
+}
+
 /// Each phase is ready in the plan that makes it, and after it.
 fn roll_out(w: &Workspace) {
     let plan = w.plan();

@@ -25,6 +25,12 @@ variable "backup_storage" {
   default     = null
 }
 
+variable "gate" {
+  description = "Whether the preconditions hold back changes. In an incident: -var gate=false."
+  type        = bool
+  default     = true
+}
+
 variable "alert_url" {
   description = "Where alerts are posted to, as JSON. Null: this configuration has no alert."
   type        = string
@@ -98,13 +104,13 @@ resource "pve_ha_resource" "this" {
   lifecycle {
     # The foundation of HA has to be there, or be planned here: quorum, storage, backups, alerts.
     precondition {
-      condition     = length(local.blockers) == 0
+      condition     = !var.gate || length(local.blockers) == 0
       error_message = "Not ready: ${join("; ", local.blockers)}"
     }
 
     # And the failure of any node has to be survived once this exists.
     precondition {
-      condition     = data.pve_ha_failover_simulation.this.survivable
+      condition     = !var.gate || data.pve_ha_failover_simulation.this.survivable
       error_message = "Would not survive: ${join("; ", data.pve_ha_failover_simulation.this.problems)}"
     }
   }

@@ -55,17 +55,17 @@ resource "pve_ha_resource" "this" {
 
   lifecycle {
     precondition {
-      condition     = data.pve_quorum.this.quorate && data.pve_quorum.this.tolerated_node_failures >= 1
-      error_message = "The cluster would not survive the failure of one more node: ${data.pve_quorum.this.total_votes} of ${data.pve_quorum.this.expected_votes} votes are there. Bring nodes back first."
+      condition     = !var.gate || try(data.pve_quorum.this.quorate && data.pve_quorum.this.tolerated_node_failures >= 1, false)
+      error_message = "The cluster would not survive the failure of one more node: ${coalesce(data.pve_quorum.this.total_votes, 0)} of ${coalesce(data.pve_quorum.this.expected_votes, 0)} votes are there. Bring nodes back first, or set gate to false."
     }
 
     precondition {
-      condition     = length(local.waiting_for) == 0
+      condition     = !var.gate || length(local.waiting_for) == 0
       error_message = "Earlier phases are not done: ${join(", ", local.waiting_for)} must be started first."
     }
 
     precondition {
-      condition     = length(data.pve_ha_status.this.problems) == 0
+      condition     = !var.gate || length(data.pve_ha_status.this.problems) == 0
       error_message = "The HA manager reports problems: ${join("; ", data.pve_ha_status.this.problems)}"
     }
   }

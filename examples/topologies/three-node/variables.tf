@@ -38,3 +38,9 @@ variable "oncall" {
   type        = set(string)
   default     = ["oncall@example.com"]
 }
+
+variable "gate" {
+  description = "Whether the preconditions hold back changes. In an incident: -var gate=false."
+  type        = bool
+  default     = true
+}

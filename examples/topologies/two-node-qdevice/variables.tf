@@ -8,6 +8,12 @@ variable "ssh" {
   default = {}
 }
 
+variable "gate" {
+  description = "Whether the preconditions hold back changes. In an incident: -var gate=false."
+  type        = bool
+  default     = true
+}
+
 variable "qnetd_address" {
   description = "The address of the QNetd host, outside of the two nodes."
   type        = string

@@ -24,6 +24,8 @@ pub enum Role {
     Provider,
     /// Unmarked properties are optional, and none is computed: a default is filled in when the action runs.
     Action,
+    /// Every property is a parameter, and required.
+    Function,
 }
 
 impl Schema {
@@ -53,6 +55,14 @@ impl Schema {
 pub fn json_schema<M: JsonSchema>() -> Json {
     let settings = SchemaSettings::draft2020_12().with(|s| s.inline_subschemas = true);
     settings.into_generator().into_root_schema_for::<M>().to_value()
+}
+
+/// The type of the values of `M`.
+///
+/// # Panics
+/// It can't be expressed in protocol 5. Every function is built in a test, so no user sees this.
+pub fn type_of<M: JsonSchema>() -> Type {
+    ty(&M::schema_name(), &json_schema::<M>())
 }
 
 fn block(json: &Json, role: Role) -> Block {
@@ -98,7 +108,7 @@ fn attribute(name: &str, property: &Json, options: AttributeOptions, role: Role)
     let default = literal(&options.default, &ty);
     let null_type = if let Type::Map(element) = &ty { element } else { &ty };
     let null_means = literal(&options.null_means, null_type);
-    let AttributeOptions { required, .. } = options;
+    let required = options.required || role == Role::Function;
     let unmarked_is_computed = role == Role::DataSource;
     let is_filled_in = default.is_some() && role != Role::Action;
     let computed = options.computed || is_filled_in || (unmarked_is_computed && !required && !options.optional);

@@ -9,8 +9,8 @@ use futures_util::future::BoxFuture;
 
 use super::link::Replaced;
 use super::{
-    Action, Activity, BoundAction, BoundDataSource, BoundResource, DataSource, Diagnostic, Diagnostics, Link, Path,
-    Resource, Schema, Stop, Value, validate,
+    Action, Activity, BoundAction, BoundDataSource, BoundResource, DataSource, Diagnostic, Diagnostics, Function, Link,
+    Path, Resource, Schema, Stop, Value, validate,
 };
 
 /// The provider block: its schema, and what configuring does.
@@ -38,6 +38,7 @@ pub struct Provider {
     resources: BTreeMap<&'static str, Box<dyn Resource>>,
     data_sources: BTreeMap<&'static str, Box<dyn DataSource>>,
     actions: BTreeMap<&'static str, Box<dyn Action>>,
+    functions: BTreeMap<&'static str, Box<dyn Function>>,
     stop: Mutex<Stop>,
     pub(super) replaced: Replaced,
     pub(super) activity: Arc<Activity>,
@@ -134,11 +135,19 @@ impl Provider {
             resources: resources.into_iter().map(|r| (r.name(), r)).collect(),
             data_sources: data_sources.into_iter().map(|d| (d.name(), d)).collect(),
             actions: actions.into_iter().map(|a| (a.name(), a)).collect(),
+            functions: BTreeMap::new(),
             stop: Mutex::default(),
             replaced: Replaced::default(),
             activity: Arc::default(),
             is_unreachable_reported: AtomicBool::new(false),
         }
+    }
+
+    /// The same with functions.
+    #[must_use]
+    pub fn with_functions(mut self, functions: Vec<Box<dyn Function>>) -> Self {
+        self.functions = functions.into_iter().map(|function| (function.name(), function)).collect();
+        self
     }
 
     /// The schema of the provider block.
@@ -159,6 +168,16 @@ impl Provider {
     /// Every action by name.
     pub fn actions(&self) -> impl Iterator<Item = (&'static str, &dyn Action)> {
         self.actions.iter().map(|(name, action)| (*name, action.as_ref()))
+    }
+
+    /// Every function by name.
+    pub fn functions(&self) -> impl Iterator<Item = (&'static str, &dyn Function)> {
+        self.functions.iter().map(|(name, function)| (*name, function.as_ref()))
+    }
+
+    /// The function `name`; none if there is no such function.
+    pub fn function(&self, name: &str) -> Option<&dyn Function> {
+        self.functions.get(name).map(AsRef::as_ref)
     }
 
     /// The resource type `name`, ready for the operations of core.

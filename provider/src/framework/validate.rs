@@ -127,7 +127,7 @@ fn constraints(schema: &Json, ty: &Type, value: &Value, path: &Path, report: &mu
                     Type::Object(_) => &schema["properties"][key.as_str()],
                     _ => &schema["additionalProperties"],
                 };
-                constraints(keywords, element_type(ty), member, &path.key(key), report);
+                constraints(keywords, member_type(ty, key), member, &path.key(key), report);
             }
         }
     }
@@ -214,6 +214,13 @@ fn too_few(least: Option<u64>, count: usize, [one, many]: [&str; 2]) -> Option<S
 pub fn has_type(schema: &Json, name: &str) -> bool {
     let types = &schema["type"];
     types == name || types.as_array().is_some_and(|types| types.iter().any(|t| t == name))
+}
+
+fn member_type<'a>(ty: &'a Type, name: &str) -> &'a Type {
+    match ty {
+        Type::Object(members) => members.iter().find(|(member, _)| member == name).map_or(ty, |(_, ty)| ty),
+        _ => element_type(ty),
+    }
 }
 
 fn element_type(ty: &Type) -> &Type {

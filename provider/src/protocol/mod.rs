@@ -6,6 +6,7 @@
 
 mod diagnostics;
 mod dynamic;
+mod function;
 mod guard;
 #[cfg(any(test, feature = "fuzz"))]
 pub(crate) mod hostile;

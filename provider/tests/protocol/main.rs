@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "tests may unwrap")]
 
 mod actions;
+mod functions;
 mod objects;
 #[path = "../small/mod.rs"]
 mod small;
@@ -75,7 +76,8 @@ async fn what_there_is_none_of_is_answered_so() {
     let (mut client, _folder) = client();
     assert!(client.get_functions(wire::get_functions::Request {}).await.unwrap().into_inner().functions.is_empty());
     let call = wire::call_function::Request { name: "f".to_owned(), arguments: vec![] };
-    assert!(client.call_function(call).await.unwrap().into_inner().error.unwrap().text.contains("no function f"));
+    let refused = client.call_function(call).await.unwrap().into_inner().error.unwrap();
+    assert_eq!((refused.text.as_str(), refused.function_argument), ("this provider has no function f", None));
 
     let type_name = "pve_secret".to_owned();
     let validate =

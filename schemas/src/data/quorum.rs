@@ -202,19 +202,20 @@ fn tolerated(quorate: Option<bool>, total: Option<i64>, needed: Option<i64>, nod
         return Some(0);
     }
     // Quorum with too few votes: an operator lowered the expectation at run time.
-    let mut left = (total >= needed).then_some(total)?;
-    let mut votes: Vec<i64> = nodes.iter().filter(|node| node.online).filter_map(|node| node.votes).collect();
+    let total = (total >= needed).then_some(total)?;
+    let online = nodes.iter().filter(|node| node.online);
+    Some(tolerated_failures(total, needed, online.filter_map(|node| node.votes).collect()))
+}
+
+/// How many nodes may fail, whichever they are, while `needed` of the `total` votes are left. One node always remains.
+pub fn tolerated_failures(total: i64, needed: i64, mut votes: Vec<i64>) -> i64 {
     votes.sort_unstable_by(|a, b| b.cmp(a));
     votes.pop();
-    let mut tolerated = 0;
-    for vote in votes {
-        left -= vote;
-        if left < needed {
-            break;
-        }
-        tolerated += 1;
-    }
-    Some(tolerated)
+    let left = votes.into_iter().scan(total, |left, vote| {
+        *left -= vote;
+        Some(*left)
+    });
+    left.take_while(|left| *left >= needed).map(|_| 1).sum()
 }
 
 #[cfg(test)]

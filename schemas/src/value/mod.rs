@@ -1,6 +1,7 @@
 //! Small parsed types. Parse, don't validate: what exists is well-formed.
 
 mod backup;
+mod calendar;
 mod comment;
 mod duration;
 mod entry;
@@ -14,6 +15,7 @@ mod schedule;
 mod texts;
 
 pub use backup::{BackupJobId, ExcludePath, MailRecipient, NotesTemplate, PoolId, StorageId};
+pub use calendar::CalendarEvent;
 pub use comment::{AsciiComment, Comment, Latin1Comment};
 pub use duration::{duration, timeout};
 pub use entry::Entry;
@@ -63,6 +65,7 @@ pub fn format(name: &str) -> Option<Check> {
         "email" => texts::email,
         "ip" => texts::ip,
         "kernel-module" => texts::kernel_module,
+        "rfc-3339" => texts::rfc_3339,
         "pve-consent-text" => texts::consent,
         "pve-mail-address" => notification::address,
         "pve-mail-address-or-user" => notification::address_or_user,

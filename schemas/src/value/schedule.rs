@@ -1,7 +1,6 @@
 //! Calendar events of Proxmox's scheduler.
 
-use std::ops::RangeInclusive;
-
+use super::calendar::CalendarEvent;
 use super::parsed::parsed;
 
 parsed! {
@@ -25,7 +24,7 @@ fn calendar_event(text: &str, empty: &str) -> Result<(), String> {
     if text.trim() != text {
         return Err(format!("must not begin or end with blanks; write {:?}", text.trim()));
     }
-    if is_calendar_event(&text.to_ascii_lowercase()) {
+    if CalendarEvent::parse(text).is_some() {
         return Ok(());
     }
     Err("must be a calendar event of Proxmox: [WEEKDAY] [[YEAR-]MONTH-DAY] [HH:MM[:SS]], such as */15, mon..fri 22:00, \
@@ -33,97 +32,21 @@ fn calendar_event(text: &str, empty: &str) -> Result<(), String> {
         .to_owned())
 }
 
+impl Schedule {
+    /// The event, whose times can be computed.
+    #[must_use]
+    pub fn event(&self) -> Option<CalendarEvent> {
+        CalendarEvent::parse(&self.0)
+    }
+}
+
 impl BackupSchedule {
     /// The time of an event whose two parts are minutes and seconds of every hour, since the first one is no hour: `25:00`.
     pub fn minutes_and_seconds(text: &str) -> Option<&str> {
         let time = text.split_whitespace().next_back().filter(|time| time.matches(':').count() == 1)?;
         let (first, _) = time.split_once(':')?;
-        (is_calendar_event(&text.to_ascii_lowercase()) && !is_list(first, &HOURS)).then_some(time)
+        (CalendarEvent::parse(text).is_some() && !CalendarEvent::are_hours(first)).then_some(time)
     }
-}
-
-const SPECIALS: [&str; 11] = [
-    "minutely",
-    "hourly",
-    "daily",
-    "weekly",
-    "monthly",
-    "yearly",
-    "annually",
-    // So written in Proxmox's parser, too.
-    "anually",
-    "quarterly",
-    "semiannually",
-    "semi-annually",
-];
-
-const WEEKDAYS: [&str; 7] = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
-
-fn is_calendar_event(text: &str) -> bool {
-    if SPECIALS.contains(&text) {
-        return true;
-    }
-    let mut words = text.split_whitespace().peekable();
-    let days = words.next_if(|word| word.starts_with(|c: char| c.is_ascii_alphabetic()));
-    let date = words.next_if(|word| word.contains('-'));
-    let time = words.next();
-    words.next().is_none() && days.is_none_or(are_weekdays) && date.is_none_or(is_date) && time.is_none_or(is_time)
-}
-
-/// `mon`, `mon..fri`, `sat,sun`; a day has three letters or all of them.
-fn are_weekdays(text: &str) -> bool {
-    let is_day = |day: &str| WEEKDAYS.iter().any(|name| day == *name || day == &name[..3]);
-    text.split(',').all(|item| {
-        let (first, last) = item.split_once("..").unwrap_or((item, item));
-        is_day(first) && is_day(last)
-    })
-}
-
-/// `[YEAR-]MONTH-DAY`
-fn is_date(text: &str) -> bool {
-    const PARTS: [RangeInclusive<u32>; 3] = [1970..=2199, 1..=12, 1..=31];
-    are_lists(text.split('-').collect(), 2, &PARTS)
-}
-
-const HOURS: RangeInclusive<u32> = 0..=23;
-
-/// `[HOURS:]MINUTES[:SECONDS]`. Without a valid hour the parts are minutes and seconds: `25:00` is the minute 25 of every hour.
-fn is_time(text: &str) -> bool {
-    const MINUTES: [RangeInclusive<u32>; 2] = [0..=59, 0..=59];
-    let fields: Vec<&str> = text.split(':').collect();
-    let rest = match fields.split_first() {
-        Some((first, rest)) if !rest.is_empty() && is_list(first, &HOURS) => rest,
-        _ => &fields,
-    };
-    rest.len() <= MINUTES.len() && are_lists_of(rest, &MINUTES)
-}
-
-/// Whether `fields` are the last parts of `ranges`, at least `least` of them.
-fn are_lists(fields: Vec<&str>, least: usize, ranges: &[RangeInclusive<u32>]) -> bool {
-    let left_out = ranges.len().checked_sub(fields.len());
-    left_out.is_some_and(|left_out| fields.len() >= least && are_lists_of(&fields, &ranges[left_out..]))
-}
-
-fn are_lists_of(fields: &[&str], ranges: &[RangeInclusive<u32>]) -> bool {
-    fields.iter().zip(ranges).all(|(field, range)| is_list(field, range))
-}
-
-/// `*`, `*/STEP`, or a list of `N`, `N..M`, `N/STEP` and `N..M/STEP`. A step is below the number of values.
-fn is_list(text: &str, range: &RangeInclusive<u32>) -> bool {
-    let is_value = |text: &str| number(text).is_some_and(|n| range.contains(&n));
-    let is_step = |text: &str| number(text).is_some_and(|n| (1..=*range.end()).contains(&n));
-    if let Some(rest) = text.strip_prefix('*') {
-        return rest.is_empty() || rest.strip_prefix('/').is_some_and(is_step);
-    }
-    text.split(',').all(|item| {
-        let (values, step) = item.split_once('/').map_or((item, None), |(values, step)| (values, Some(step)));
-        let (first, last) = values.split_once("..").unwrap_or((values, values));
-        is_value(first) && is_value(last) && number(first) <= number(last) && step.is_none_or(is_step)
-    })
-}
-
-fn number(text: &str) -> Option<u32> {
-    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
 }
 
 #[cfg(test)]

@@ -24,6 +24,14 @@ pub(super) fn date(text: &str) -> Result<(), String> {
     demand(text.parse::<jiff::civil::Date>().is_ok() && text.len() == 10, "must be a date such as \"2026-11-23\"")
 }
 
+/// A time with its offset, `2026-11-23T08:00:00Z`.
+pub(super) fn rfc_3339(text: &str) -> Result<(), String> {
+    let pieces = jiff::fmt::temporal::Pieces::parse(text).ok();
+    let has_all = |pieces: jiff::fmt::temporal::Pieces<'_>| pieces.time().is_some() && pieces.offset().is_some();
+    let is_time = text.parse::<jiff::Timestamp>().is_ok() && pieces.is_some_and(has_all);
+    demand(is_time, "must be a time with its offset, such as 2026-11-23T08:00:00Z or 2026-11-23T09:00:00+01:00")
+}
+
 pub(super) fn ip(text: &str) -> Result<(), String> {
     demand(text.parse::<IpAddr>().is_ok(), "must be an IP address, not a host name")
 }

@@ -46,12 +46,7 @@ fn lists(block: &Block, path: &str, out: &mut String, nested: &mut String) {
     list("Read-Only", attributes(computed), Vec::new());
 
     for attribute in &block.attributes {
-        if let Some(members) = members(&attribute.constraints) {
-            let path = below(path, &attribute.name);
-            nested.push_str(&format!("\n<a id=\"nestedatt--{}\"></a>\n", path.replace('.', "--")));
-            nested.push_str(&format!("### Nested Schema for `{path}`\n\n"));
-            object(members, &path, nested);
-        }
+        nested.push_str(&below_item(&attribute.constraints, &below(path, &attribute.name)));
     }
     for block in &block.blocks {
         let path = below(path, &block.name);
@@ -62,6 +57,15 @@ fn lists(block: &Block, path: &str, out: &mut String, nested: &mut String) {
         nested.push_str(&own);
         nested.push_str(&deeper);
     }
+}
+
+/// The part on the members of what is at `path`; empty if it has none.
+pub(super) fn below_item(constraints: &Json, path: &str) -> String {
+    let Some(members) = members(constraints) else { return String::new() };
+    let anchor = path.replace('.', "--");
+    let mut part = format!("\n<a id=\"nestedatt--{anchor}\"></a>\n### Nested Schema for `{path}`\n\n");
+    object(members, path, &mut part);
+    part
 }
 
 /// The members of an attribute that is an object, or a collection of objects.
@@ -105,7 +109,7 @@ fn facts(attribute: &Attribute) -> String {
     facts.join(", ")
 }
 
-fn text(attribute: &Attribute) -> String {
+pub(super) fn text(attribute: &Attribute) -> String {
     joined(&attribute.description, limits::sentences(attribute))
 }
 
@@ -130,7 +134,7 @@ fn shape(block: &NestedBlock) -> String {
     if block.min_items > 0 { format!("{shape}, Min: {}", block.min_items) } else { shape }
 }
 
-fn type_name(ty: &Type) -> String {
+pub(super) fn type_name(ty: &Type) -> String {
     match ty {
         Type::Bool => "Boolean".to_owned(),
         Type::Number => "Number".to_owned(),

@@ -2,7 +2,9 @@
 
 mod attributes;
 mod commands;
+mod function;
 mod limits;
+mod llms;
 mod overview;
 mod page;
 mod privileges;
@@ -36,10 +38,12 @@ pub fn run(workspace: &Workspace, args: &Args) -> Outcome {
 /// # Errors
 /// An example can't be read.
 pub fn generate(workspace: &Workspace, catalogue: &Catalogue) -> io::Result<Generated> {
-    let mut generated = Generated::owning(&["docs/resources", "docs/data-sources", "docs/actions"]);
+    let mut generated = Generated::owning(&["docs/resources", "docs/data-sources", "docs/actions", "docs/functions"]);
     if let Some(schema) = &catalogue.provider {
         let example = workspace.text("examples/provider/provider.tf")?;
-        let overview = overview::overview(catalogue, &guides(workspace)?) + &privileges::overview();
+        let guides = guides(workspace)?;
+        let overview = overview::overview(catalogue, &guides) + &privileges::overview();
+        generated.file(llms::FILE.to_owned(), llms::text(catalogue, &guides));
         generated.file("docs/index.md".to_owned(), page::provider(schema, example.as_deref(), &overview));
     }
     for entry in &catalogue.resources {
@@ -57,6 +61,10 @@ pub fn generate(workspace: &Workspace, catalogue: &Catalogue) -> io::Result<Gene
     for entry in &catalogue.actions {
         let example = workspace.text(&format!("examples/actions/{}/action.tf", entry.name))?;
         generated.file(format!("docs/actions/{}.md", entry.short_name()), page::action(entry, example.as_deref()));
+    }
+    for function in &catalogue.functions {
+        let example = workspace.text(&format!("examples/functions/{}/function.tf", function.name))?;
+        generated.file(format!("docs/functions/{}.md", function.name), function::page(function, example.as_deref()));
     }
     if let Some(guide) = workspace.text(commands::GUIDE)? {
         generated.file(commands::GUIDE.to_owned(), commands::listed(&guide, &registry::command_line())?);

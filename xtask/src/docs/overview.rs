@@ -6,16 +6,21 @@ use crate::catalogue::{Catalogue, Entry};
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Guide {
     /// Its file's name without `.md`.
-    name: String,
-    title: String,
-    summary: String,
+    pub name: String,
+    pub title: String,
+    pub summary: String,
 }
 
 impl Guide {
     /// Reads the front matter, which registries show; `None` if it is not of the usual form.
     pub fn parse(name: &str, text: &str) -> Option<Self> {
         let (front, _) = text.strip_prefix("---\npage_title: \"")?.split_once("\n---\n")?;
-        let (title, summary) = front.split_once("\"\ndescription: |-\n  ")?;
+        let (title, rest) = front.split_once("\"\n")?;
+        let rest = rest
+            .strip_prefix("subcategory: \"")
+            .and_then(|rest| rest.split_once("\"\n"))
+            .map_or(rest, |(_, rest)| rest);
+        let summary = rest.strip_prefix("description: |-\n  ")?;
         Some(Self { name: name.to_owned(), title: title.to_owned(), summary: summary.replace("\n  ", " ") })
     }
 }
@@ -29,6 +34,7 @@ pub fn overview(catalogue: &Catalogue, guides: &[Guide]) -> String {
     text += &table("Resources", "resources", &catalogue.resources);
     text += &table("Data sources", "data-sources", &catalogue.data_sources);
     text += &table("Actions", "actions", &catalogue.actions);
+    text += &super::function::table(&catalogue.functions);
     text
 }
 
@@ -50,6 +56,8 @@ mod tests {
     fn a_guide_is_named_by_its_front_matter() {
         let guide = "---\npage_title: \"A b\"\ndescription: |-\n  What c\n  is.\n---\n\n# A b\n";
         assert_eq!(Guide::parse("a-b", &guide.replace('\n', " ")), None);
+        let grouped = guide.replace("description", "subcategory: \"Start\"\ndescription");
+        assert_eq!(Guide::parse("a-b", &grouped), Guide::parse("a-b", guide));
         let guide = Guide::parse("a-b", guide).unwrap();
         let catalogue = Catalogue::default();
         let text = overview(&catalogue, &[guide]);

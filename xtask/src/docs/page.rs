@@ -93,9 +93,11 @@ fn lead(schema: &Schema, example: Option<&str>) -> String {
     lead
 }
 
-fn front_matter(title: &str, subcategory: &str, description: &str) -> String {
+pub(super) fn front_matter(title: &str, subcategory: &str, description: &str) -> String {
     let summary = first_paragraph(description);
-    format!("---\npage_title: \"{title}\"\nsubcategory: \"{subcategory}\"\ndescription: |-\n  {summary}\n---\n\n")
+    // The first page must not have any.
+    let group = if subcategory.is_empty() { String::new() } else { format!("subcategory: \"{subcategory}\"\n") };
+    format!("---\npage_title: \"{title}\"\n{group}description: |-\n  {summary}\n---\n\n")
 }
 
 /// The first paragraph of a description, on one line.

@@ -193,6 +193,27 @@ const LAYERS: &[Layer] = &[
         because: "operations use framework and client, and have no wire code of their own",
     },
     Layer {
+        at: "provider/src/functions/",
+        may: &[
+            "terraform_provider_pve::framework",
+            "pve_ha_manager",
+            "terraform_provider_pve::simulation::nouns",
+            "pve_schemas",
+        ],
+        never: &[
+            "tokio",
+            "tonic",
+            "reqwest",
+            "hyper",
+            "std::fs",
+            "std::env",
+            "std::net::TcpStream",
+            "std::time::Instant",
+            "std::time::SystemTime",
+        ],
+        because: "a function is pure: arguments in, a value out",
+    },
+    Layer {
         at: "provider/src/preflight/",
         may: &[
             "terraform_provider_pve::call",

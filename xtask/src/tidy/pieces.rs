@@ -62,6 +62,26 @@ pub fn findings(workspace: &Workspace, catalogue: &Catalogue) -> io::Result<Vec<
             findings.push(Finding::new(&page, 0, format!("{name} has no page; run `cargo xtask docs`")));
         }
     }
+    for function in &catalogue.functions {
+        findings.extend(of_function(workspace, &function.name, &tests)?);
+    }
+    Ok(findings)
+}
+
+fn of_function(workspace: &Workspace, name: &str, tests: &[(String, String)]) -> io::Result<Vec<Finding>> {
+    let mut findings = Vec::new();
+    let call = format!("provider::pve::{name}(");
+    let example = format!("examples/functions/{name}/function.tf");
+    if !workspace.text(&example)?.is_some_and(|text| text.contains(&call)) {
+        findings.push(Finding::new(&example, 0, format!("{name} has no example")));
+    }
+    if !tests.iter().any(|(_, text)| text.contains(&call)) {
+        findings.push(Finding::new("acceptance-tests", 0, format!("no test calls {call}…)")));
+    }
+    let page = format!("docs/functions/{name}.md");
+    if workspace.text(&page)?.is_none() {
+        findings.push(Finding::new(&page, 0, format!("{name} has no page; run `cargo xtask docs`")));
+    }
     Ok(findings)
 }
 
@@ -96,6 +116,17 @@ mod tests {
         let path = workspace.path(file);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
+    }
+
+    #[test]
+    fn each_missing_piece_of_a_function_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let workspace = Workspace::at(folder.path());
+        assert_eq!(of_function(&workspace, "sum", &[]).unwrap().len(), 3);
+        write(&workspace, "examples/functions/sum/function.tf", "provider::pve::sum(1)");
+        write(&workspace, "docs/functions/sum.md", "");
+        let tests = [("a.rs".to_owned(), "provider::pve::sum(1)".to_owned())];
+        assert!(of_function(&workspace, "sum", &tests).unwrap().is_empty());
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The provider's functions: an empty list.
+//! The functions: parameters, types and documentation.
 
 use super::{Backend, Failed, Rpc};
 use crate::framework::Diagnostics;
@@ -9,8 +9,10 @@ impl Rpc for Request {
     type Response = Response;
     const NAME: &'static str = "GetFunctions";
 
-    async fn answer(&self, _: &Backend) -> Result<Response, Diagnostics> {
-        Ok(Response::default())
+    async fn answer(&self, backend: &Backend) -> Result<Response, Diagnostics> {
+        let functions = backend.provider().functions();
+        let functions = functions.map(|(name, function)| (name.to_owned(), function.into()));
+        Ok(Response { functions: functions.collect(), ..Response::default() })
     }
 
     fn failed(self, _: &Backend, failed: Failed) -> Response {

@@ -4,7 +4,7 @@ use super::{Backend, Failed, Rpc, capabilities};
 use crate::framework::Diagnostics;
 use crate::protocol::diagnostics;
 use crate::protocol::tfplugin5::get_metadata::{
-    ActionMetadata, DataSourceMetadata, ListResourceMetadata, Request, ResourceMetadata, Response,
+    ActionMetadata, DataSourceMetadata, FunctionMetadata, ListResourceMetadata, Request, ResourceMetadata, Response,
 };
 
 impl Rpc for Request {
@@ -18,12 +18,14 @@ impl Rpc for Request {
         let listable = provider.resources().filter(|(_, resource)| resource.is_listable());
         let list_resources = listable.map(|(name, _)| ListResourceMetadata { type_name: name.to_owned() });
         let actions = provider.actions().map(|(name, _)| ActionMetadata { type_name: name.to_owned() });
+        let functions = provider.functions().map(|(name, _)| FunctionMetadata { name: name.to_owned() });
         Ok(Response {
             server_capabilities: Some(capabilities()),
             resources: resources.collect(),
             data_sources: data_sources.collect(),
             list_resources: list_resources.collect(),
             actions: actions.collect(),
+            functions: functions.collect(),
             ..Response::default()
         })
     }

@@ -31,6 +31,7 @@ fn schema(provider: &Provider) -> Response {
         data_source_schemas: provider.data_sources().map(|(name, d)| (name.to_owned(), d.schema().into())).collect(),
         list_resource_schemas: listable.map(list).collect(),
         action_schemas: provider.actions().map(|(name, a)| (name.to_owned(), action(a.schema()))).collect(),
+        functions: provider.functions().map(|(name, function)| (name.to_owned(), function.into())).collect(),
         server_capabilities: Some(capabilities()),
         ..Response::default()
     }
