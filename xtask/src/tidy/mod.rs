@@ -9,6 +9,7 @@ mod sizes;
 mod tokens;
 mod troubleshooting;
 mod words;
+mod workflows;
 
 use std::fmt;
 use std::io;
@@ -70,6 +71,7 @@ pub fn findings(workspace: &Workspace, catalogue: &Catalogue) -> io::Result<Vec<
     findings.extend(sizes::findings(workspace)?);
     findings.extend(words::findings(workspace)?);
     findings.extend(troubleshooting::findings(workspace)?);
+    findings.extend(workflows::findings(workspace)?);
     Ok(findings)
 }
 
