@@ -25,7 +25,7 @@ use server::Server;
 #[test]
 fn its_sums_are_those_of_its_files_and_its_signatures_of_the_releasers_key() {
     let keys = Keys::new();
-    let made = Made::new(Some(&keys));
+    let made = Made::new(Path::new("Cargo.toml"), Some(&keys));
     let assets = &made.written.assets;
     for sums in [format!("terraform-provider-pve_{VERSION}_SHA256SUMS"), format!("pve_{VERSION}_SHA256SUMS")] {
         let checked =
@@ -50,7 +50,7 @@ fn its_sums_are_those_of_its_files_and_its_signatures_of_the_releasers_key() {
 
 #[test]
 fn its_archive_has_the_binary_at_its_root_and_the_same_bytes_every_time() {
-    let [one, other] = [(); 2].map(|()| Made::new(None));
+    let [one, other] = [(); 2].map(|()| Made::new(Path::new("Cargo.toml"), None));
     assert!(one.package().archive == other.package().archive, "the same content has different bytes");
     let archive = one.written.assets.join(&one.package().name);
     let listed = Command::new("unzip").arg("-Z1").arg(archive).output().unwrap();
@@ -59,31 +59,22 @@ fn its_archive_has_the_binary_at_its_root_and_the_same_bytes_every_time() {
 }
 
 #[test]
-fn every_cli_installs_it_from_the_folder_of_a_mirror() {
-    let made = Made::new(None);
-    let installation = format!("filesystem_mirror {{\n    path = {:?}\n  }}", made.written.mirror);
-    for cli in cli::all() {
-        let lock = install(&cli, &installation, &[]);
-        assert!(lock.contains(&made.package().content_hash), "{}\n{lock}", cli.display());
-    }
-}
-
-#[test]
-fn every_cli_installs_it_from_a_mirror_behind_a_web_server() {
-    let made = Made::new(None);
+fn every_cli_installs_it_from_a_mirror_in_a_folder_and_behind_a_web_server() {
+    let made = Made::new(&cli::program("terraform-provider-pve"), None);
     let server = Server::start(&made.written);
-    let installation = format!("network_mirror {{\n    url = \"{}/mirror/\"\n  }}", server.url());
+    let folder = format!("filesystem_mirror {{\n    path = {:?}\n  }}", made.written.mirror);
+    let network = format!("network_mirror {{\n    url = \"{}/mirror/\"\n  }}", server.url());
     for cli in cli::all() {
-        let lock = install(&cli, &installation, &[("SSL_CERT_FILE", server.authority())]);
-        for hash in made.hashes() {
-            assert!(lock.contains(&hash), "{}: {hash}\n{lock}", cli.display());
+        for installation in [&folder, &network] {
+            let lock = install(&cli, installation, &[("SSL_CERT_FILE", server.authority())]);
+            assert!(lock.contains(&made.package().content_hash), "{} {installation}\n{lock}", cli.display());
         }
     }
 }
 
 #[test]
 fn opentofu_installs_it_from_an_oci_registry() {
-    let made = Made::new(None);
+    let made = Made::new(&cli::program("terraform-provider-pve"), None);
     let server = Server::start(&made.written);
     let template = format!("{}/${{namespace}}/${{type}}", server.url().trim_start_matches("https://"));
     let installation = format!(

@@ -41,8 +41,7 @@ impl Signer {
     /// # Errors
     /// It can't be imported.
     pub fn given(armored: &str, passphrase: &str) -> Result<Self, Failure> {
-        // gpg refuses a home that others can read; a temporary folder is its owner's alone.
-        let home = tempfile::Builder::new().prefix("gpg").tempdir()?;
+        let home = home()?;
         run(gpg(Some(home.path())).arg("--import"), armored)?;
         Ok(Self::Given { home, passphrase: passphrase.to_owned() })
     }
@@ -85,6 +84,18 @@ impl Drop for Signer {
             let _ = fs::remove_dir_all(home.path());
         }
     }
+}
+
+/// A folder for a keyring, which only its owner may read: gpg warns of others.
+///
+/// # Errors
+/// It can't be made.
+pub fn home() -> std::io::Result<tempfile::TempDir> {
+    let mut folder = tempfile::Builder::new();
+    folder.prefix("gpg");
+    #[cfg(unix)]
+    folder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
+    folder.tempdir()
 }
 
 fn gpg(home: Option<&Path>) -> Command {

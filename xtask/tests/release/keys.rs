@@ -14,7 +14,7 @@ const PASSPHRASE: &str = "throw away";
 
 impl Keys {
     pub fn new() -> Self {
-        let home = tempfile::Builder::new().prefix("gpg").tempdir().unwrap();
+        let home = xtask::dist::sign::home().unwrap();
         let gpg = |arguments: &[&str]| {
             let mut command = Command::new("gpg");
             command.arg("--homedir").arg(home.path()).args(["--batch", "--quiet", "--pinentry-mode", "loopback"]);

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::env::consts;
+use std::path::Path;
 
-use acceptance_tests::cli;
 use xtask::dist::VERSION;
 use xtask::dist::hashes;
 use xtask::dist::package::Package;
@@ -22,13 +22,13 @@ pub struct Made {
 const EPOCH: i64 = 1_700_000_000;
 
 impl Made {
-    pub fn new(keys: Option<&Keys>) -> Self {
+    /// A release of the program `binary`; of any file, where nothing runs it.
+    pub fn new(binary: &Path, keys: Option<&Keys>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let arch = if consts::ARCH == "x86_64" { "amd64" } else { "arm64" };
         let os = if consts::OS == "macos" { "darwin" } else { consts::OS };
         let target = Target::named(&format!("{os}_{arch}")).unwrap();
-        let package =
-            Package::of(target, VERSION, &cli::program("terraform-provider-pve"), b"licence\n", EPOCH).unwrap();
+        let package = Package::of(target, VERSION, binary, b"licence\n", EPOCH).unwrap();
         let more = BTreeMap::from([(format!("pve_{VERSION}_{target}.cdx.json"), b"{}".to_vec())]);
         let mut release = Release { version: VERSION.to_owned(), epoch: EPOCH, packages: vec![package], more };
         release.add_schemas(&[("provider.schema.json".to_owned(), "{}".to_owned())]).unwrap();
