@@ -31,6 +31,21 @@ pub fn path() -> PathBuf {
     found.unwrap_or_else(|| panic!("neither tofu nor terraform is in PATH; install one, or name it by {CLI}"))
 }
 
+/// Every CLI of this machine: the one under test, the one that `TF_ACC_TERRAFORM_NEXT_PATH` names, and those of PATH.
+///
+/// # Panics
+/// There is no CLI.
+pub fn all() -> Vec<PathBuf> {
+    let mut all: Vec<PathBuf> =
+        [Some(path()), env::var_os(NEXT_CLI).map(PathBuf::from)].into_iter().flatten().collect();
+    let folders: Vec<PathBuf> = env::split_paths(&env::var_os("PATH").unwrap_or_default()).collect();
+    let first = |name: &&str| folders.iter().map(|folder| folder.join(name)).find(|program| program.is_file());
+    all.extend(["tofu", "terraform"].iter().filter_map(first));
+    let mut seen = std::collections::BTreeSet::new();
+    all.retain(|cli| seen.insert(cli.canonicalize().unwrap_or_else(|_| cli.clone())));
+    all
+}
+
 /// A Terraform that has actions, 1.14 or later: the one that `TF_ACC_TERRAFORM_NEXT_PATH` names, else the CLI under test. None,
 /// and a line that says so, where that is an older one or OpenTofu, which has none.
 ///

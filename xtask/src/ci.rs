@@ -28,7 +28,7 @@ pub fn run(workspace: &Workspace, args: &Args) -> Outcome {
     let mut run = Run { workspace, start: Instant::now(), steps: Vec::new(), seen: test::Seen::default() };
     let mut tools = if args.install_tools { run.install_deny()? } else { None };
     if args.install_tools {
-        let needed = [packages::OPENSSH, packages::BROWSER].concat();
+        let needed = [packages::OPENSSH, packages::BROWSER, packages::GPG].concat();
         run.step("packages", |_| done(packages::install_missing(&needed)));
     }
 

@@ -15,6 +15,8 @@ pub mod packages;
 pub mod placement;
 pub mod promises;
 pub mod protos;
+pub mod publish;
+pub mod release;
 pub mod replay;
 pub mod schemas;
 pub mod soak;

@@ -10,6 +10,9 @@ use crate::Outcome;
 /// The browser that the report page is looked at with.
 pub const BROWSER: &[(&str, &str)] = &[("/usr/bin/chromium", "chromium")];
 
+/// What signs a release.
+pub const GPG: &[(&str, &str)] = &[("/usr/bin/gpg", "gpg"), ("/usr/bin/gpg-agent", "gpg-agent")];
+
 /// Says what is missing and installs it; nothing where all is there.
 ///
 /// # Errors

@@ -1,13 +1,15 @@
 //! `cargo xtask schemas`: the published JSON Schema of every resource, data source, action and the provider block, for editors
 //! and for tools that write `*.tf.json`.
 
+mod cli;
+
 use serde_json::{Map, Value as Json, json};
 use terraform_provider_pve::framework::{Attribute, Block, NestedBlock, Nesting, Schema};
 
 use crate::catalogue::{Catalogue, Entry};
 use crate::{Generated, Outcome, Workspace};
 
-/// Write schemas/json/NAME.schema.json from the nouns
+/// Write schemas/json/NAME.schema.json and schemas/provider-schema.json from the nouns
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Write nothing; fail naming each file that is not what its noun says
@@ -38,6 +40,7 @@ pub fn generate(catalogue: &Catalogue) -> Generated {
     for Entry { name, schema, .. } in &catalogue.actions {
         add(&mut generated, &format!("action.{name}"), &format!("action \"{name}\""), schema);
     }
+    generated.file("schemas/provider-schema.json".into(), cli::of(catalogue));
     generated
 }
 

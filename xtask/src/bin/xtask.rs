@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use xtask::{
-    Outcome, Workspace, acceptance, bench, ci, dist, docs, fuzz, placement, promises, protos, replay, schemas, soak,
-    test, tidy,
+    Outcome, Workspace, acceptance, bench, ci, dist, docs, fuzz, placement, promises, protos, publish, release, replay,
+    schemas, soak, test, tidy,
 };
 
 #[derive(Parser)]
@@ -28,6 +28,8 @@ enum Command {
     Placement(placement::Args),
     Promises(promises::Args),
     Protos(protos::Args),
+    Publish(publish::Args),
+    Release(release::Args),
     Replay(replay::Args),
     Schemas(schemas::Args),
     Soak(soak::Args),
@@ -57,6 +59,8 @@ fn run(command: Command) -> Outcome {
         Command::Placement(args) => placement::run(&args),
         Command::Promises(args) => promises::run(&workspace, &args),
         Command::Protos(args) => protos::run(&workspace, &args),
+        Command::Publish(args) => publish::run(&workspace, &args),
+        Command::Release(args) => release::run(&workspace, &args),
         Command::Replay(args) => replay::run(&workspace, &args),
         Command::Schemas(args) => schemas::run(&workspace, &args),
         Command::Soak(args) => soak::run(&workspace, &args),

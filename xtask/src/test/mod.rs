@@ -30,7 +30,7 @@ pub struct Args {
 /// A test failed, or was skipped where none may be.
 pub fn run(workspace: &Workspace, args: &Args) -> Outcome {
     if !args.no_install
-        && let Err(problem) = packages::install_missing(packages::OPENSSH)
+        && let Err(problem) = packages::install_missing(&[packages::OPENSSH, packages::GPG].concat())
     {
         println!("not installed: {problem}. Tests that need it are skipped.");
     }

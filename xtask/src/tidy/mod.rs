@@ -10,6 +10,7 @@ mod sizes;
 mod tokens;
 mod troubleshooting;
 mod words;
+mod workflows;
 
 use std::fmt;
 use std::io;
@@ -72,6 +73,7 @@ pub fn findings(workspace: &Workspace, catalogue: &Catalogue) -> io::Result<Vec<
     findings.extend(words::findings(workspace)?);
     findings.extend(troubleshooting::findings(workspace)?);
     findings.extend(promises::findings(workspace)?);
+    findings.extend(workflows::findings(workspace)?);
     Ok(findings)
 }
 

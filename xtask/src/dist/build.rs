@@ -1,0 +1,97 @@
+//! The binary of one platform, the same bytes from any folder.
+//!
+//! What a compiler writes into a binary about the machine are paths: of the checkout, of cargo's registry, of the target folder
+//! and of the standard library's source. Each is replaced by a name that is the same everywhere, in Rust and in C.
+
+use std::env;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::targets::{Linker, Target};
+use super::{Failure, tools};
+use crate::Workspace;
+
+/// Where a build happens.
+#[derive(Debug, Clone)]
+pub struct Place {
+    pub checkout: PathBuf,
+    /// Cargo's own folder.
+    pub cargo_home: PathBuf,
+    /// What is built.
+    pub target: PathBuf,
+}
+
+impl Place {
+    /// The checkout with what the environment says of cargo's folders.
+    ///
+    /// # Errors
+    /// There is no home directory.
+    pub fn of(workspace: &Workspace) -> Result<Self, Failure> {
+        let named = |name: &str| env::var_os(name).map(PathBuf::from);
+        let home = || named("HOME").or_else(|| named("USERPROFILE")).map(|home| home.join(".cargo"));
+        Ok(Self {
+            checkout: workspace.root().to_owned(),
+            cargo_home: named("CARGO_HOME").or_else(home).ok_or("there is no home directory")?,
+            target: named("CARGO_TARGET_DIR").unwrap_or_else(|| workspace.path("target")),
+        })
+    }
+
+    /// Its folders, and what they are called in a binary.
+    fn names(&self) -> [(&Path, &'static str); 3] {
+        [(&self.checkout, "/build"), (&self.cargo_home, "/cargo"), (&self.target, "/target")]
+    }
+}
+
+/// Builds the program for `target` in `place`, from the time `epoch`: its path.
+///
+/// # Errors
+/// A tool is missing, or the build failed.
+pub fn build(workspace: &Workspace, target: Target, place: &Place, epoch: i64) -> Result<PathBuf, Failure> {
+    let command = match target.linker {
+        Linker::Zig => "zigbuild",
+        Linker::Vendor => "build",
+    };
+    let mut cargo = Command::new("cargo");
+    cargo
+        .args([command, "--release", "--locked", "--package", "terraform-provider-pve", "--target", target.triple])
+        .current_dir(&place.checkout)
+        .env("CARGO_HOME", &place.cargo_home)
+        .env("CARGO_TARGET_DIR", &place.target)
+        .env("CARGO_ENCODED_RUSTFLAGS", rust_flags(target, place)?.join("\u{1f}"))
+        .env("CFLAGS", c_flags(place))
+        .env("CARGO_INCREMENTAL", "0")
+        .env("SOURCE_DATE_EPOCH", epoch.to_string())
+        .env("PATH", tools::path(workspace)?)
+        .env_remove("RUSTFLAGS");
+    let status = cargo.status()?;
+    if !status.success() {
+        return Err(format!(
+            "`cargo {command}` for {target}: {status}; `cargo xtask dist --install-tools` installs what it needs"
+        )
+        .into());
+    }
+    Ok(place.target.join(target.triple).join("release").join(target.built()))
+}
+
+fn rust_flags(target: Target, place: &Place) -> Result<Vec<String>, Failure> {
+    let mut flags: Vec<String> =
+        place.names().iter().map(|(folder, name)| format!("--remap-path-prefix={}={name}", folder.display())).collect();
+    // Where the standard library's source is installed, rustc names it instead of the place it was built in.
+    let (sysroot, version) = (rustc(&["--print", "sysroot"])?, rustc(&["--version", "--verbose"])?);
+    let commit = version.lines().find_map(|line| line.strip_prefix("commit-hash: ")).unwrap_or_default();
+    flags.push(format!("--remap-path-prefix={}/lib/rustlib/src/rust=/rustc/{commit}", sysroot.trim()));
+    flags.extend(target.rust_flags().iter().map(|&flag| flag.to_owned()));
+    Ok(flags)
+}
+
+fn c_flags(place: &Place) -> String {
+    let flags = place.names().map(|(folder, name)| format!("-ffile-prefix-map={}={name}", folder.display()));
+    flags.join(" ")
+}
+
+fn rustc(arguments: &[&str]) -> Result<String, Failure> {
+    let program = env::var_os("RUSTC");
+    let output = Command::new(program.as_deref().unwrap_or(OsStr::new("rustc"))).args(arguments).output()?;
+    Ok(String::from_utf8(output.stdout)?)
+}
