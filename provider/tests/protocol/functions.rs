@@ -58,8 +58,8 @@ async fn signatures_are_types_of_cty() {
     assert_eq!(nodes.r#return.as_ref().unwrap().r#type, b"[\"map\",\"number\"]");
     // What may be left out of an object is optional in its type.
     let cluster = &functions["quorum"].parameters[0].r#type;
-    let optional = br#"["object",{"qdevice":"bool","votes":["map","number"]},["votes","qdevice"]]"#;
-    assert_eq!(String::from_utf8_lossy(cluster), String::from_utf8_lossy(optional));
+    let cluster: Json = serde_json::from_slice(cluster).unwrap();
+    assert_eq!(cluster, json!(["object", {"votes": ["map", "number"], "qdevice": "bool"}, ["votes", "qdevice"]]));
 }
 
 #[tokio::test]
@@ -88,7 +88,7 @@ async fn null_and_another_number_of_arguments_are_refused() {
     let cluster = json!({"nodes": [null], "resources": [], "rules": null, "groups": null, "failed": null});
     let refused = call("placement", &[cluster]).await.unwrap_err();
     assert_eq!(refused.function_argument, Some(0), "{}", refused.text);
-    assert!(refused.text.contains("nodes: is null"), "{}", refused.text);
+    assert!(refused.text.contains("an element is null"), "{}", refused.text);
 }
 
 #[tokio::test]

@@ -47,7 +47,7 @@ pub struct PlacedResource {
     pub sid: Sid,
     /// The node that the guest is on.
     pub node: NodeName,
-    /// The state it is to be kept in; `started` by default.
+    /// The state it is to be kept in; `started` by default. One that is `ignored` is not in the result.
     pub state: Option<HaState>,
     /// The name of its group, on PVE 8.
     pub group: Option<ConfigId>,
