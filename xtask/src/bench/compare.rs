@@ -101,7 +101,7 @@ impl Subject {
 pub fn run(plan: &Plan<'_>) -> Result<Vec<Figures>> {
     let mut subjects = vec![
         Subject::new("pve-ha/pve", &plan.programs.join(PROVIDER), Profile::own())?,
-        Subject::new("null provider", &plan.programs.join("null-provider"), Profile::own())?,
+        Subject::new("null provider", &plan.programs.join("examples/null-provider"), Profile::own())?,
     ];
     if let Some((program, profile)) = &plan.against {
         subjects.push(Subject::new(&profile.source, program, profile.clone())?);
