@@ -1,4 +1,4 @@
-//! Several providers beside each other and beside the floor, in interleaved runs: a load that comes and goes meets all of them.
+//! Several providers beside each other and beside the floor, in interleaved runs: other load of the machine meets all of them.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
