@@ -249,7 +249,9 @@ fn read(kind: Kind, entry: Entry<'_>, name: &str) -> Json {
         },
         Kind::Colors => entry.text(name).filter(|text| !text.is_empty()).map_or(Json::Null, |text| {
             let colors = text.split(';').filter_map(|one| one.split_once(':'));
-            Json::Object(colors.map(|(tag, color)| (tag.to_owned(), Json::from(color))).collect())
+            let colors: Map<String, Json> = colors.map(|(tag, color)| (tag.to_owned(), Json::from(color))).collect();
+            // What has no tag and color is no map: written, it would be an empty option.
+            if colors.is_empty() { Json::Null } else { Json::Object(colors) }
         }),
         Kind::Properties(members) => {
             let parsed;
@@ -287,6 +289,11 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_color_map_without_colors_is_none() {
+        assert_eq!(from_api(&json!({"tag-style": "color-map=a"})).unwrap().tag_style, None);
+    }
 
     #[test]
     fn reads_what_a_cluster_answers() {

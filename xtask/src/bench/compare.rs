@@ -1,4 +1,4 @@
-//! Several providers beside each other and beside the floor, in interleaved runs: a load that comes and goes meets all of them.
+//! Several providers beside each other and beside the floor, in interleaved runs: other load of the machine meets all of them.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -101,7 +101,7 @@ impl Subject {
 pub fn run(plan: &Plan<'_>) -> Result<Vec<Figures>> {
     let mut subjects = vec![
         Subject::new("pve-ha/pve", &plan.programs.join(PROVIDER), Profile::own())?,
-        Subject::new("null provider", &plan.programs.join("null-provider"), Profile::own())?,
+        Subject::new("null provider", &plan.programs.join("examples/null-provider"), Profile::own())?,
     ];
     if let Some((program, profile)) = &plan.against {
         subjects.push(Subject::new(&profile.source, program, profile.clone())?);

@@ -212,7 +212,7 @@ const PROVIDER: &str = "terraform-provider-pve";
 const MIB: f64 = 1024.0 * 1024.0;
 
 fn build(workspace: &Workspace) -> Result<PathBuf, Box<dyn std::error::Error>> {
-    let packages = ["-p", "terraform-provider-pve", "-p", "pve-emulator", "-p", "acceptance-tests", "--bins"];
+    let packages = ["-p", "terraform-provider-pve", "-p", "pve-emulator", "--bins", "--example", "null-provider"];
     let cargo =
         Command::new("cargo").args(["build", "--release"]).args(packages).current_dir(workspace.root()).status()?;
     if !cargo.success() {

@@ -1,4 +1,4 @@
-//! How another provider is told to make the same HA resources.
+//! How another provider makes the same HA resources.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -243,7 +243,18 @@ const LAYERS: &[Layer] = &[
         because: "it only turns the provider block into clients",
     },
     Layer { at: "provider/src/privileges", may: &[], never: WIRE, because: "the needed privileges are plain data" },
-    Layer { at: "provider/src/fuzz", may: &[], never: WIRE, because: "it only sets how much tests try" },
+    Layer {
+        at: "provider/src/fuzz",
+        may: &[
+            "terraform_provider_pve::client::hostile",
+            "terraform_provider_pve::import_config::hostile",
+            "terraform_provider_pve::protocol::hostile",
+            "terraform_provider_pve::readiness::hostile",
+            "pve_schemas",
+        ],
+        never: WIRE,
+        because: "it only puts hostile input to the decoders",
+    },
     Layer { at: "provider/src/source", may: &[], never: WIRE, because: "it only keeps the causes of errors" },
     Layer { at: "provider/src/words", may: &[], never: WIRE, because: "it only writes numbers in sentences" },
     Layer {
