@@ -13,7 +13,7 @@ const MAX_LINES: usize = 50;
 pub(in super::super) fn render(comparison: &Comparison) -> String {
     let mut text = format!("## What this plan does to failover on {}\n\n", plain(&comparison.cluster));
     if let Some(error) = &comparison.error {
-        let _ = write!(text, "**Undecided.** {}: {}\n", plain(&error.summary), plain(&error.detail));
+        let _ = writeln!(text, "**Undecided.** {}: {}", plain(&error.summary), plain(&error.detail));
         return text;
     }
     let _ = write!(text, "**{}**\n\n", headline(comparison));
@@ -28,7 +28,7 @@ pub(in super::super) fn render(comparison: &Comparison) -> String {
     for failure in failures() {
         row(&mut text, failure);
     }
-    let _ = write!(text, "\n");
+    text.push('\n');
     if comparison.changes.is_empty() {
         text.push_str("The plan changes nothing that failover depends on.\n");
     } else {
