@@ -14,8 +14,11 @@ pub use crate::client::hostile::answer;
 pub use crate::import_config::hostile::configuration;
 pub use crate::protocol::hostile::{attribute_path, dynamic_value, json_state};
 
+/// One of them.
+pub type Decoder = fn(&[u8]);
+
 /// The names of all functions here, with themselves: the corpora are called like them.
-pub const TARGETS: [(&str, fn(&[u8])); 10] = [
+pub const TARGETS: [(&str, Decoder); 10] = [
     ("answer", answer),
     ("attribute_path", attribute_path),
     ("calendar_event", calendar_event),
