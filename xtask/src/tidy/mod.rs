@@ -1,6 +1,7 @@
 //! `cargo xtask tidy`: the project's rules that the compiler doesn't check.
 
 mod code;
+mod forms;
 mod layers;
 mod paths;
 mod pieces;
@@ -72,6 +73,7 @@ pub fn findings(workspace: &Workspace, catalogue: &Catalogue) -> io::Result<Vec<
     findings.extend(words::findings(workspace)?);
     findings.extend(troubleshooting::findings(workspace)?);
     findings.extend(workflows::findings(workspace)?);
+    findings.extend(forms::findings(workspace)?);
     Ok(findings)
 }
 
