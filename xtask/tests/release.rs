@@ -14,7 +14,7 @@ use std::path::Path;
 use std::process::Command;
 
 use acceptance_tests::cli;
-use acceptance_tests::cluster::not_run_here;
+use acceptance_tests::cluster::{not_run_here, skipped};
 use serde_json::Value as Json;
 use xtask::dist::VERSION;
 
@@ -24,6 +24,10 @@ use server::Server;
 
 #[test]
 fn its_sums_are_those_of_its_files_and_its_signatures_of_the_releasers_key() {
+    if !Path::new("/usr/bin/gpg").exists() {
+        let name = "release::its_sums_are_those_of_its_files_and_its_signatures_of_the_releasers_key";
+        return skipped(name, "gpg is missing");
+    }
     let keys = Keys::new();
     let made = Made::new(Path::new("Cargo.toml"), Some(&keys));
     let assets = &made.written.assets;
@@ -53,9 +57,9 @@ fn its_archive_has_the_binary_at_its_root_and_the_same_bytes_every_time() {
     let [one, other] = [(); 2].map(|()| Made::new(Path::new("Cargo.toml"), None));
     assert!(one.package().archive == other.package().archive, "the same content has different bytes");
     let archive = one.written.assets.join(&one.package().name);
-    let listed = Command::new("unzip").arg("-Z1").arg(archive).output().unwrap();
-    let names = String::from_utf8(listed.stdout).unwrap();
-    assert_eq!(names.lines().collect::<Vec<_>>(), ["LICENSE".to_owned(), format!("terraform-provider-pve_v{VERSION}")]);
+    let archive = zip::ZipArchive::new(std::fs::File::open(archive).unwrap()).unwrap();
+    let names: Vec<_> = archive.file_names().map(Result::unwrap).collect();
+    assert_eq!(names, ["LICENSE".to_owned(), format!("terraform-provider-pve_v{VERSION}")]);
 }
 
 #[test]

@@ -3,8 +3,8 @@
 use std::fs;
 use std::process::Command;
 
-use super::Failure;
 use super::targets::Target;
+use super::{Failure, tools};
 use crate::Workspace;
 
 const NAME: &str = "bill-of-materials";
@@ -18,7 +18,10 @@ pub fn of_materials(workspace: &Workspace, target: Target, epoch: i64) -> Result
     cargo.args(["cyclonedx", "--format", "json", "--spec-version", "1.5", "--no-build-deps", "--quiet"]);
     cargo.args(["--override-filename", NAME, "--target", target.triple]);
     // With this the bill has no random number, and no time but this.
-    cargo.env("SOURCE_DATE_EPOCH", epoch.to_string()).current_dir(workspace.root());
+    cargo
+        .env("SOURCE_DATE_EPOCH", epoch.to_string())
+        .env("PATH", tools::path(workspace)?)
+        .current_dir(workspace.root());
     let status = cargo.status()?;
     // It writes one for each package of the workspace, beside its manifest.
     let mut ours = None;

@@ -58,7 +58,7 @@ pub fn build(workspace: &Workspace, target: Target, place: &Place, epoch: i64) -
         .current_dir(&place.checkout)
         .env("CARGO_HOME", &place.cargo_home)
         .env("CARGO_TARGET_DIR", &place.target)
-        .env("CARGO_ENCODED_RUSTFLAGS", rust_flags(target, place)?.join("\u{1f}"))
+        .env("CARGO_ENCODED_RUSTFLAGS", rust_flags(place)?.join("\u{1f}"))
         .env("CFLAGS", c_flags(place))
         .env("CARGO_INCREMENTAL", "0")
         .env("SOURCE_DATE_EPOCH", epoch.to_string())
@@ -74,14 +74,13 @@ pub fn build(workspace: &Workspace, target: Target, place: &Place, epoch: i64) -
     Ok(place.target.join(target.triple).join("release").join(target.built()))
 }
 
-fn rust_flags(target: Target, place: &Place) -> Result<Vec<String>, Failure> {
+fn rust_flags(place: &Place) -> Result<Vec<String>, Failure> {
     let mut flags: Vec<String> =
         place.names().iter().map(|(folder, name)| format!("--remap-path-prefix={}={name}", folder.display())).collect();
     // Where the standard library's source is installed, rustc names it instead of the place it was built in.
     let (sysroot, version) = (rustc(&["--print", "sysroot"])?, rustc(&["--version", "--verbose"])?);
     let commit = version.lines().find_map(|line| line.strip_prefix("commit-hash: ")).unwrap_or_default();
     flags.push(format!("--remap-path-prefix={}/lib/rustlib/src/rust=/rustc/{commit}", sysroot.trim()));
-    flags.extend(target.rust_flags().iter().map(|&flag| flag.to_owned()));
     Ok(flags)
 }
 
@@ -94,4 +93,19 @@ fn rustc(arguments: &[&str]) -> Result<String, Failure> {
     let program = env::var_os("RUSTC");
     let output = Command::new(program.as_deref().unwrap_or(OsStr::new("rustc"))).args(arguments).output()?;
     Ok(String::from_utf8(output.stdout)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_inside_of_another_is_named_last_and_so_counts() {
+        let place = Place { checkout: "/a".into(), cargo_home: "/home/me/.cargo".into(), target: "/a/target".into() };
+        let flags = rust_flags(&place).unwrap();
+        let named = ["/a=/build", "/home/me/.cargo=/cargo", "/a/target=/target"];
+        assert_eq!(flags[..3], named.map(|names| format!("--remap-path-prefix={names}")));
+        assert!(flags[3].contains("/lib/rustlib/src/rust=/rustc/") && !flags[3].ends_with('/'), "{}", flags[3]);
+        assert!(c_flags(&place).ends_with("-ffile-prefix-map=/a/target=/target"));
+    }
 }

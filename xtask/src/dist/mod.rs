@@ -70,7 +70,8 @@ pub fn run(workspace: &Workspace, args: &Args) -> Outcome {
     let named: Vec<Target> = args.target.iter().map(|name| Target::named(name)).collect::<Result<_, _>>()?;
     let chosen = if named.is_empty() { by_default(args.binaries.as_deref()) } else { named };
     if args.install_tools {
-        tools::install(workspace, &chosen)?;
+        let builds = if args.binaries.is_some() { &[][..] } else { &chosen };
+        tools::install(workspace, builds, !args.build_only && !args.check_reproducible)?;
     }
     if args.check_reproducible {
         return check_reproducible(workspace, epoch);

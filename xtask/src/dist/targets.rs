@@ -62,11 +62,6 @@ impl Target {
         }
     }
 
-    /// What the compiler is told beyond the names of folders: relocations of a static program packed into bits.
-    pub fn rust_flags(self) -> &'static [&'static str] {
-        &[]
-    }
-
     /// The name of the program in the archive of `version`, as registries require it.
     pub fn binary(self, version: &str) -> String {
         let suffix = if self.os == "windows" { ".exe" } else { "" };

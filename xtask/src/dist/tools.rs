@@ -15,22 +15,28 @@ const ZIG: [&str; 2] = ["ziglang==0.17.1", "cargo-zigbuild==0.24.1"];
 /// What writes the bills of materials.
 const BILL: &str = "cargo-cyclonedx@0.5.9";
 
-/// Installs what the builds of `targets` and the bills of materials need.
+/// Installs what is needed to build for `builds`, and to pack.
 ///
 /// # Errors
 /// An installer fails, or is missing itself: rustup, Python 3 with its `venv`, cargo.
-pub fn install(workspace: &Workspace, targets: &[Target]) -> Result<(), Failure> {
-    let triples = targets.iter().map(|target| target.triple);
-    run(workspace, "rustup", &["target", "add"].into_iter().chain(triples).collect::<Vec<_>>())?;
-    if targets.iter().any(|target| target.linker == Linker::Zig) {
+pub fn install(workspace: &Workspace, builds: &[Target], packs: bool) -> Result<(), Failure> {
+    if !builds.is_empty() {
+        let triples = builds.iter().map(|target| target.triple);
+        run(workspace, "rustup", &["target", "add"].into_iter().chain(triples).collect::<Vec<_>>())?;
+    }
+    if builds.iter().any(|target| target.linker == Linker::Zig) {
         let venv = folder(workspace, "zig").display().to_string();
         run(workspace, "python3", &["-m", "venv", &venv])?;
         let pip = format!("{venv}/bin/pip");
         run(workspace, &pip, &[&["install", "--quiet"], &ZIG[..]].concat())?;
     }
-    let root = folder(workspace, "cargo").display().to_string();
-    let build = folder(workspace, "build").display().to_string();
-    run(workspace, "cargo", &["install", "--quiet", "--locked", BILL, "--root", &root, "--target-dir", &build])
+    if packs {
+        let root = folder(workspace, "cargo").display().to_string();
+        let build = folder(workspace, "build").display().to_string();
+        let install = ["install", "--quiet", "--locked", BILL, "--root", &root, "--target-dir", &build];
+        run(workspace, "cargo", &install)?;
+    }
+    Ok(())
 }
 
 /// PATH with these tools first.

@@ -1,6 +1,7 @@
 //! `cargo xtask tidy`: the project's rules that the compiler doesn't check.
 
 mod code;
+mod forms;
 mod layers;
 mod paths;
 mod pieces;
@@ -74,6 +75,7 @@ pub fn findings(workspace: &Workspace, catalogue: &Catalogue) -> io::Result<Vec<
     findings.extend(troubleshooting::findings(workspace)?);
     findings.extend(promises::findings(workspace)?);
     findings.extend(workflows::findings(workspace)?);
+    findings.extend(forms::findings(workspace)?);
     Ok(findings)
 }
 

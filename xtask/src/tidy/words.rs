@@ -161,7 +161,8 @@ fn read_by_people(workspace: &Workspace) -> io::Result<Vec<(String, Vec<Text>)>>
         }
         read.push((file, texts));
     }
-    let at_the_root = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"].map(String::from);
+    let at_the_root =
+        ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"].map(String::from);
     let below = [workspace.files("docs")?, workspace.files("examples")?].concat();
     for file in at_the_root.into_iter().chain(below).filter(|file| file.ends_with(".md")) {
         let text = workspace.text(&file)?.unwrap_or_default();
