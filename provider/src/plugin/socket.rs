@@ -1,7 +1,6 @@
 //! The address that core connects to: a unix socket in a folder that only this user may enter, or a local port on Windows.
 
 use std::io;
-use std::path::{Path, PathBuf};
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -27,6 +26,7 @@ pub(super) use windows::Listener;
 #[cfg(unix)]
 mod unix {
     use std::os::unix::fs::PermissionsExt;
+    use std::path::{Path, PathBuf};
 
     use tempfile::TempDir;
     use tokio::net::UnixListener;

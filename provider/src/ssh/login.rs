@@ -102,7 +102,11 @@ impl Attempt<'_> {
 
     async fn agent(&mut self, socket: &Path) -> Result<bool, russh::Error> {
         let place = socket.display();
-        let mut agent = match AgentClient::connect_uds(socket).await {
+        #[cfg(unix)]
+        let connected = AgentClient::connect_uds(socket).await;
+        #[cfg(windows)]
+        let connected = AgentClient::connect_named_pipe(socket).await;
+        let mut agent = match connected {
             Ok(agent) => agent,
             Err(error) => {
                 self.tried.push(format!("the agent at {place}, which can't be reached ({error})"));
