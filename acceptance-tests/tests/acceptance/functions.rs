@@ -195,10 +195,9 @@ fn the_ci_of_a_module_runs_as_published() {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let path = std::env::join_paths(std::iter::once(programs).chain(std::env::split_paths(&path))).unwrap();
     for release in ["9", "8"] {
-        let mut script = Command::new("sh");
-        script.arg("ci.sh").current_dir(examples.join("emulator")).stdin(std::process::Stdio::null());
-        script.env("PATH", &path).env("PVE", release).env("CLI", &w.cli).env("CHECKPOINT_DISABLE", "1");
-        script.env("TF_CLI_CONFIG_FILE", w.folder.path().join("cli.tfrc"));
+        let configuration = w.folder.path().join("cli.tfrc");
+        let mut script = cli::command_of(Path::new("sh"), &examples.join("emulator"), &configuration);
+        script.arg("ci.sh").env("PATH", &path).env("PVE", release).env("CLI", &w.cli);
         let run = Run::new(&script.output().unwrap());
         assert_eq!(run.code, Some(0), "PVE {release}: {}", run.text);
         assert!(run.text.contains("\"vm:100\":\"pve3\""), "{}", run.text);
