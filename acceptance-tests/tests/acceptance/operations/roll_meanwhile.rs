@@ -97,7 +97,8 @@ fn a_node_that_does_not_say_its_kernels_stops_the_roll() {
         return;
     };
     let folder = tempfile::tempdir().unwrap();
-    let config = json!({"run": UPDATE, "journal": journal(&folder), "nodes": ["pve2"]});
+    // A command that asks for no reboot by itself: then the kernels decide.
+    let config = json!({"run": "apt-get update", "journal": journal(&folder), "nodes": ["pve2"]});
     for command in ["^uname", "^ls -1 /boot"] {
         let fault = json!({"command": command, "kind": "fail", "exit": 2, "stderr": "no answer\n"});
         scene.cluster.emulator().commands().fault(serde_json::from_value(fault).unwrap()).unwrap();
@@ -106,5 +107,5 @@ fn a_node_that_does_not_say_its_kernels_stops_the_roll() {
         assert!(told.errors[0].contains("no answer"), "{command}: {told:#?}");
     }
     scene.done("roll", &config);
-    assert_eq!(scene.sent("POST /nodes/{node}/status"), 1);
+    assert_eq!(scene.sent("POST /nodes/{node}/status"), 0);
 }
