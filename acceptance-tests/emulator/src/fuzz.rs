@@ -5,7 +5,8 @@ use crate::section_config::{Codec, FileType, Opt, Plugin};
 
 /// A section config file: what is read is written as what reads the same.
 pub fn section_config(data: &[u8]) {
-    let text = String::from_utf8_lossy(data);
+    // A character for each byte, as Perl holds a file.
+    let text: String = data.iter().copied().map(char::from).collect();
     for typed_ids in [false, true] {
         let file = file(typed_ids);
         let sections = file.parse(&text);
