@@ -210,12 +210,12 @@ fn a_roll_that_would_leave_less_than_is_demanded_is_refused() {
 #[test]
 fn sixteen_nodes_are_rolled_and_survive_a_further_failure_at_each_step() {
     let name = "operations::roll::sixteen_nodes_are_rolled_and_survive_a_further_failure_at_each_step";
-    let big = Big { nodes: 16, guests: 8, managed: 4 };
+    let big = Big { nodes: 16, guests: 25, managed: 10 };
     let options = Options { ssh: true, seed: Some(big.seed()), ..Options::default() };
     let Some(scene) = Scene::new(name, options) else { return };
     let folder = tempfile::tempdir().unwrap();
     scene.until("HA is at work", || {
-        (0..16).all(|node| scene.service(&format!("vm:{}", 1000 + node * 8))["state"] == "started")
+        (0..16).all(|node| scene.service(&format!("vm:{}", 1000 + node * 25))["state"] == "started")
     });
     let before = places(&scene);
     let config = json!({"run": UPDATE, "journal": journal(&folder), "tolerated_failures": 1, "max_workers": 4});
