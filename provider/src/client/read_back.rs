@@ -83,7 +83,13 @@ impl Batch {
 
     fn close(&mut self) {
         let is_fewer = self.due < self.usual;
-        let usual = if is_fewer && !self.was_fewer { self.usual } else { self.due };
+        let usual = match self.due {
+            due if is_fewer && self.was_fewer => due,
+            _ if is_fewer => self.usual,
+            // One create after the other is a run of single ones; others may be more, where the pause was chance.
+            1 => 1,
+            due => (due * 2).min(ENOUGH),
+        };
         *self = Self { number: self.number + 1, due: 0, usual, was_fewer: is_fewer, ..*self };
     }
 }

@@ -80,6 +80,8 @@ impl Activity {
 
     fn wait(&self) -> Wait<'_> {
         self.lock().waiting += 1;
+        // One wait may end for another that begins.
+        self.changed.notify_waiters();
         Wait(self)
     }
 

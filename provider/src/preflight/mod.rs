@@ -17,6 +17,7 @@ mod object_index;
 mod objects;
 mod planned_objects;
 mod references;
+mod rest_of_plan;
 mod safeguards;
 mod table;
 mod view;
@@ -37,6 +38,7 @@ use live::ClusterLists;
 use needs::Needs;
 use objects::{CheckedResource, Object};
 use planned_objects::PlannedObjects;
+use rest_of_plan::{Rest, RestOfPlan};
 use table::Run;
 use view::{CheckCase, View};
 
@@ -85,8 +87,7 @@ pub struct Preflight {
     live: ClusterLists,
     /// What is to be said once, whichever object comes to it.
     reported: Mutex<HashSet<String>>,
-    /// Whether a check has waited for other objects of the plan without result.
-    has_waited: AtomicBool,
+    rest: RestOfPlan,
     is_writing: AtomicBool,
 }
 
@@ -288,42 +289,34 @@ impl Preflight {
         let needs = Needs { quorum: object.needs_quorum(), ..Needs::of(object, subject.task) };
         self.live.read(client, call, needs).await;
         self.live.refresh(client, call, object.guest()).await;
-        self.await_others(call, activity, object, subject).await;
+        let rest = self.await_rest(call, activity, object, subject).await;
         let cluster = self.live.cluster();
         let mut recorded = self.planned();
         recorded.join(self.live.placed());
         let view = View { live: &self.live, cluster: cluster.as_deref(), planned: &recorded };
         let case = CheckCase::new(object, subject, view, &self.reported);
+        let is_awaited = |check: &Check| checks::AWAITED.iter().any(|(name, _)| *name == check.name);
+        let is_left = matches!(rest, Rest::IsLeftToAnother);
+        self.found(&case, |check| !(is_left && is_awaited(check)), &mut diagnostics);
+        if let Rest::IsHereFor(other) = &rest {
+            let (object, subject) = other.case();
+            let case = CheckCase::new(object, subject, view, &self.reported);
+            self.found(&case, is_awaited, &mut diagnostics);
+        }
+        diagnostics
+    }
+
+    /// Adds what those of the checks find that `is_due` selects.
+    fn found(&self, case: &CheckCase<'_>, is_due: impl Fn(&Check) -> bool, diagnostics: &mut Diagnostics) {
         let is_writing = self.is_writing();
-        for check in CHECKS.iter().filter(|check| !self.ignored.contains(check.name)) {
+        for check in CHECKS.iter().filter(|check| !self.ignored.contains(check.name) && is_due(check)) {
             let found = match check.run {
-                Run::Object(run) => run(&case),
+                Run::Object(run) => run(case),
                 Run::Elsewhere => Vec::new(),
             };
             for finding in found.into_iter().filter(|finding| finding.severity == Severity::Error || !is_writing) {
                 diagnostics.push(finding.into_diagnostic(check, case.subject()));
             }
-        }
-        diagnostics
-    }
-
-    /// Waits for the rest of the plan where the object lacks something that it may add: core plans a backup job and the HA
-    /// resource whose guest is in it in any order. Once nothing more has come, no other object waits.
-    async fn await_others(&self, call: &Call, activity: &Activity, object: &Object, subject: Subject<'_>) {
-        let cluster = self.live.cluster();
-        let lacks_something = || {
-            let mut recorded = self.planned();
-            recorded.join(self.live.placed());
-            let view = View { live: &self.live, cluster: cluster.as_deref(), planned: &recorded };
-            let case = CheckCase::new(object, subject, view, &self.reported);
-            checks::AWAITED.iter().any(|(name, lacks)| !self.ignored.contains(*name) && lacks(&case))
-        };
-        if self.is_writing() || self.has_waited.load(Ordering::Relaxed) || !lacks_something() {
-            return;
-        }
-        activity.until(Instant::now() + call.left(), || call.stop.is_cancelled() || !lacks_something()).await;
-        if lacks_something() {
-            self.has_waited.store(true, Ordering::Relaxed);
         }
     }
 

@@ -55,6 +55,16 @@ impl Bench {
         self.plan(kind, Value::Null, &config, &[])
     }
 
+    /// Plans two new objects at a time, as core does.
+    pub fn create_both(&self, one: (&'static str, Json), other: (&'static str, Json)) -> [Said; 2] {
+        let plan = async |(kind, config): (&'static str, Json)| {
+            let config = self.core.value(kind, &config);
+            Said(self.core.plan_of(kind, &Value::Null, &config).await.diagnostics.into_iter().collect())
+        };
+        let (one, other) = runtime::block_on(async { futures_util::join!(plan(one), plan(other)) });
+        [one, other]
+    }
+
     /// Plans a new object of which some attributes are not known yet.
     pub fn create_partly(&self, kind: &'static str, config: Json, unknown: &[&str]) -> Said {
         self.plan(kind, Value::Null, &config, unknown)

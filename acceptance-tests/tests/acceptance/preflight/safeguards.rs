@@ -205,6 +205,20 @@ fn what_has_nothing_to_do_with_them_reads_none_of_their_lists() {
     assert_eq!(asked.iter().filter(is_theirs).count(), 0, "{asked:?}");
 }
 
+/// Otherwise an apply, which plans its objects once more, would begin to write only when all of them have waited in vain.
+#[test]
+fn the_first_of_those_that_wait_goes_on_and_its_warnings_are_not_lost() {
+    let Some(bench) = bench("the_first_of_those_that_wait_goes_on_and_its_warnings_are_not_lost") else { return };
+    bench.cluster.api.put("/cluster/notifications/matchers/default-matcher", &[("disable", "1")]);
+    let bench = anew(bench);
+    let replication = (JOB, json!({"guest": 103, "target": "pve3"}));
+    let said = bench.create_both(replication, (RESOURCE, json!({"sid": "vm:100"})));
+    for check in [FENCING, REPLICATION, MISSES] {
+        assert_eq!(said.iter().filter(|said| said.of(check).is_some()).count(), 1, "{check}");
+    }
+    assert!(said.iter().any(|said| [FENCING, REPLICATION, MISSES].iter().all(|check| said.of(check).is_none())));
+}
+
 const ALL_OF_IT: &str = r#"
 provider "pve" {
   ignore_preflight = []
