@@ -24,6 +24,8 @@ pub(crate) struct Cli {
 pub(crate) struct Plan {
     /// `create`, `update`, … and the address, in order.
     pub(crate) changes: Vec<String>,
+    /// The changes as the CLI shows them, from the first one to the line that counts them.
+    pub(crate) shown: String,
 }
 
 /// `TF_ACC_TERRAFORM_PATH`, else `tofu`, else `terraform` of `PATH`.
@@ -106,7 +108,7 @@ impl Cli {
     }
 
     pub(crate) fn plan(&self) -> Result<Plan, Failure> {
-        self.run(["plan", "-input=false", "-out=plan.bin"])?;
+        let said = self.run(["plan", "-input=false", "-out=plan.bin"])?.stdout;
         let shown: Json = serde_json::from_slice(&self.run(["show", "-json", "plan.bin"])?.stdout)?;
         let changes = shown["resource_changes"].as_array().into_iter().flatten();
         let changes = changes.filter_map(|change| {
@@ -114,7 +116,7 @@ impl Cli {
             let does = !matches!(actions.as_slice(), ["no-op"] | ["read"]);
             does.then(|| format!("{} {}", actions.join("-"), change["address"].as_str().unwrap_or_default()))
         });
-        Ok(Plan { changes: changes.collect() })
+        Ok(Plan { changes: changes.collect(), shown: changes_shown(&String::from_utf8_lossy(&said)) })
     }
 
     /// A plan that must be refused; what the CLI said.
@@ -175,6 +177,28 @@ impl Cli {
     }
 }
 
+/// What a plan shows of its changes; nothing of the refresh before them, and of the advice after them.
+fn changes_shown(said: &str) -> String {
+    let lines = said.lines().skip_while(|line| !line.ends_with("will perform the following actions:"));
+    let mut shown = Vec::new();
+    for line in lines.skip(1).skip_while(|line| line.is_empty()) {
+        shown.push(line);
+        if line.starts_with("Plan: ") {
+            break;
+        }
+    }
+    shown.join("\n")
+}
+
+/// The last diagnostic in `said` that has `text`.
+pub(crate) fn diagnostic<'a>(said: &'a str, text: &str) -> Option<&'a str> {
+    let starts = said.match_indices("Error: ").map(|(at, _)| at);
+    let mut ends: Vec<usize> = starts.clone().skip(1).collect();
+    ends.push(said.len());
+    let diagnostics = starts.zip(ends).filter_map(|(start, end)| said.get(start..end));
+    diagnostics.filter(|diagnostic| diagnostic.contains(text)).last().map(str::trim_end)
+}
+
 fn is_foreign(name: &OsStr) -> bool {
     let name = name.to_string_lossy();
     ["PROXMOX_VE_", "PM_", "TF_"].iter().any(|prefix| name.starts_with(prefix))
@@ -199,4 +223,24 @@ fn copy(from: &Path, to: &Path) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plan_is_shown_from_its_first_change_to_the_count() {
+        let said = "x: Refreshing state...\n\nTerraform will perform the following actions:\n\n  # x will be updated\n  ~ x\n\nPlan: 0 to add\n\nSaved\n";
+        assert_eq!(changes_shown(said), "  # x will be updated\n  ~ x\n\nPlan: 0 to add");
+        assert_eq!(changes_shown("No changes.\n"), "");
+    }
+
+    #[test]
+    fn one_of_several_diagnostics_is_taken() {
+        let said = "\nError: A\n\nnot ready\n\nError: A\n\nnot survived: 1\n\nError: A\n\nnot survived: 2\n\n";
+        assert_eq!(diagnostic(said, "not survived"), Some("Error: A\n\nnot survived: 2"));
+        assert_eq!(diagnostic(said, "not ready"), Some("Error: A\n\nnot ready"));
+        assert_eq!(diagnostic(said, "else"), None);
+    }
 }

@@ -48,6 +48,11 @@ impl Report {
         println!("{text}");
     }
 
+    /// What the CLI said, word for word, below the step that it belongs to.
+    pub(crate) fn quote(&self, text: &str) {
+        println!("\n{}", indented(text));
+    }
+
     /// The text below the closing table.
     pub(crate) fn last(&mut self, text: String) {
         self.last = text;
@@ -90,5 +95,5 @@ fn seconds(time: Duration) -> String {
 }
 
 fn indented(text: &str) -> String {
-    text.lines().map(|line| format!("    {line}\n")).collect()
+    text.lines().map(|line| if line.is_empty() { "\n".to_owned() } else { format!("    {line}\n") }).collect()
 }

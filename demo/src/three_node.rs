@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value as Json, json};
 
 use crate::Outcome;
-use crate::cli::Cli;
+use crate::cli::{Cli, Plan};
 use crate::cluster::Cluster;
 use crate::report::Report;
 
@@ -42,9 +42,10 @@ pub(crate) fn present(report: &mut Report, cli: &Cli, cluster: &Cluster, has_rul
 
     report.chapter("Drift");
     cli.workspace("medium")?;
-    report.step("drift seen", "a change outside of Terraform is planned as exactly that change", || {
+    let plan = report.step("drift seen", "a change outside of Terraform is planned as exactly that change", || {
         sees_drift(cli, cluster)
     })?;
+    report.quote(&plan.shown);
     report.step("drift healed", "apply reverts it, and the next plan is empty", || heals_drift(cli, cluster))?;
 
     report.chapter("A node dies");
@@ -130,11 +131,12 @@ fn all_started(cluster: &Cluster) -> Outcome {
     demand(!services.is_empty() && late.is_empty(), || format!("not started: {late:?}"))
 }
 
-fn sees_drift(cli: &Cli, cluster: &Cluster) -> Outcome {
+fn sees_drift(cli: &Cli, cluster: &Cluster) -> Result<Plan, Failure> {
     cluster.edit("PUT", "/cluster/ha/resources/vm:100", &["max_restart=7", "comment=changed by hand"])?;
     let plan = cli.plan()?;
     let expected = [r#"update pve_ha_resource.this["web1"]"#];
-    demand(plan.changes == expected, || format!("planned: {:?}", plan.changes))
+    demand(plan.changes == expected, || format!("planned: {:?}", plan.changes))?;
+    Ok(plan)
 }
 
 fn heals_drift(cli: &Cli, cluster: &Cluster) -> Outcome {
