@@ -24,12 +24,18 @@ use crate::value::Sid;
 ///   profile = "production"
 /// }
 ///
+/// variable "gate" {
+///   description = "Whether the precondition holds back changes. In an incident: -var gate=false."
+///   type        = bool
+///   default     = true
+/// }
+///
 /// resource "pve_ha_resource" "web" {
 ///   sid = "vm:100"
 ///
 ///   lifecycle {
 ///     precondition {
-///       condition     = data.pve_ha_readiness.this.ready
+///       condition     = !var.gate || data.pve_ha_readiness.this.ready
 ///       error_message = join("\n", data.pve_ha_readiness.this.blockers)
 ///     }
 ///   }

@@ -10,7 +10,7 @@ use crate::rest::{Collection, Rest, wire};
 use crate::tf_block;
 use crate::value::ConfigId;
 
-/// A notification target that sends HTTP requests. Proxmox sends each request once, follows redirects, andtreats every
+/// A notification target that sends HTTP requests. Proxmox sends each request once, follows redirects, and treats every
 /// status from 200 to 299 as a success. `http_proxy` of `pve_datacenter_options` applies.
 ///
 /// A target receives notifications only if a `pve_notification_matcher` refers to it.
