@@ -11,6 +11,9 @@ use crate::cluster::Cluster;
 
 type Failure = Box<dyn std::error::Error>;
 
+/// The mirror of the README.
+const MIRROR: &str = "\"/srv/terraform-mirror\"";
+
 /// The CLI with its folder and environment.
 pub(crate) struct Cli {
     binary: PathBuf,
@@ -73,9 +76,7 @@ impl Cli {
             }
         }
         let rc = folder.join("cli.tfrc");
-        let installation =
-            format!("provider_installation {{\n  filesystem_mirror {{\n    path = {mirror:?}\n  }}\n}}\n");
-        fs::write(&rc, installation)?;
+        fs::write(&rc, installation(&fs::read_to_string(root.join("README.md"))?, &mirror)?)?;
         let environment = cluster.environment().map(|(name, value)| (name, value.to_owned()));
         let configuration = rc.to_string_lossy().into_owned();
         Ok(Self { binary, folder: work, configuration, environment: environment.to_vec() })
@@ -177,6 +178,17 @@ impl Cli {
     }
 }
 
+/// The configuration of the CLI that the README has for a mirror, with this one. A pattern that a CLI refuses then fails here.
+fn installation(readme: &str, mirror: &Path) -> Result<String, Failure> {
+    let blocks = readme.split("```hcl\n").skip(1).filter_map(|rest| rest.split("```").next());
+    let block = blocks.into_iter().find(|block| block.contains("filesystem_mirror {"));
+    let block = block.ok_or("README.md has no filesystem_mirror")?;
+    if !block.contains(MIRROR) {
+        return Err(format!("the filesystem_mirror of README.md is not {MIRROR}").into());
+    }
+    Ok(block.replace(MIRROR, &format!("{mirror:?}")))
+}
+
 /// What a plan shows of its changes; nothing of the refresh before them, and of the advice after them.
 fn changes_shown(said: &str) -> String {
     let lines = said.lines().skip_while(|line| !line.ends_with("will perform the following actions:"));
@@ -234,6 +246,14 @@ mod tests {
         let said = "x: Refreshing state...\n\nTerraform will perform the following actions:\n\n  # x will be updated\n  ~ x\n\nPlan: 0 to add\n\nSaved\n";
         assert_eq!(changes_shown(said), "  # x will be updated\n  ~ x\n\nPlan: 0 to add");
         assert_eq!(changes_shown("No changes.\n"), "");
+    }
+
+    #[test]
+    fn the_provider_is_installed_as_the_readme_says() {
+        let readme = include_str!("../../README.md");
+        let written = installation(readme, Path::new("/x/mirror")).unwrap();
+        assert!(written.contains("path    = \"/x/mirror\"") && !written.contains("dev_overrides"), "{written}");
+        assert!(installation("none", Path::new("/x")).is_err());
     }
 
     #[test]
