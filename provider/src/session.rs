@@ -111,7 +111,8 @@ impl Configured {
             SshAccess::Absent => Err(Failure::refused(
                 "Proxmox VE has no HTTP API for this, so the provider uses SSH, and no way to log in to the nodes is \
                  configured. Add an `ssh` block to the provider block, such as `ssh { private_key_file = \
-                 \"~/.ssh/id_ed25519\" }` or `ssh { agent = true }`. Nothing was sent.",
+                 \"~/.ssh/id_ed25519\" }` or `ssh { agent = true }`, or set \
+                 PROXMOX_VE_SSH_PRIVATE_KEY_FILE. Nothing was sent.",
             )),
             SshAccess::Deferred => Err(Failure::refused(
                 "A value in the `ssh` block of the provider block is unknown until apply. Apply its source first, such \

@@ -91,6 +91,7 @@ enum Action {
         /// Name of the node, or address of a host
         node: String,
         /// Program and arguments
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         command: Vec<String>,
     },
     /// Print the commands that were run over SSH, or clear that list

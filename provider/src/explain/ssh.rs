@@ -6,7 +6,12 @@ use crate::ssh::{Error, ErrorKind, HostKey};
 
 /// What `error` means for the object called `object` ("pve1", "the QDevice").
 pub fn explain(object: &str, error: &Error) -> Failure {
-    let mut detail = format!("{object}: {}", happened(error.kind()));
+    let place = if object == error.node() || !is_on_the_way(error.kind()) {
+        object.to_owned()
+    } else {
+        format!("{object}, on {}", error.node())
+    };
+    let mut detail = format!("{place}: {}", happened(error.kind()));
     for part in [error.note(), next_step(error.kind())].into_iter().flatten() {
         detail.push('\n');
         detail.push_str(part);
@@ -32,6 +37,20 @@ pub fn no_quorum(object: &str, vain: &Vain, refusal: &str) -> Failure {
     };
     let next = next_step(ErrorKind::NoQuorum).unwrap_or_default();
     Failure::refused(format!("{object}: {}\n{note}\n{next}\n{refusal}", happened(ErrorKind::NoQuorum)))
+}
+
+/// Whether the command was not begun: the node is at fault, and not what the command was for.
+fn is_on_the_way(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::Unlocated
+            | ErrorKind::Unreachable
+            | ErrorKind::HostKey(_)
+            | ErrorKind::Algorithms
+            | ErrorKind::Login
+            | ErrorKind::Sudo
+            | ErrorKind::Refused
+    )
 }
 
 fn happened(kind: ErrorKind) -> &'static str {
@@ -62,7 +81,7 @@ fn next_step(kind: ErrorKind) -> Option<&'static str> {
     Some(match kind {
         ErrorKind::Unreachable => {
             "Check that the node is up and its SSH server answers there; set another address (a `node` block with \
-             `name` and `address`), port or `jump_host` in the `ssh` block."
+             `name` and `address`), port or `jump_host` in the `ssh` block, or `--ssh-node` on the command line."
         }
         ErrorKind::NoQuorum => {
             "Bring nodes, or the QNetd host, back until more than half of the votes are present, then apply again."

@@ -52,13 +52,18 @@ impl<O: Operation> Adapter<O> {
         Ok((operation, run, outlook))
     }
 
-    fn error(mut failure: Failure) -> Diagnostics {
+    /// The failure of `look`.
+    fn not_looked(failure: Failure) -> Diagnostics {
+        Self::error(failure, format!("Cannot plan the {}", O::TITLE))
+    }
+
+    fn error(mut failure: Failure, summary: String) -> Diagnostics {
         let is_forbidden = cause::<Error>(&failure).is_some_and(|error| error.kind() == ErrorKind::Forbidden);
         // Where one of several privileges is enough, Proxmox refuses without a name of one.
         if let Some(needs) = unnamed(of_action(O::NAME), &failure.detail).filter(|_| is_forbidden) {
             failure.detail += &format!("\nThe {} needs {needs}.", O::TITLE);
         }
-        Diagnostics::from(failure.into_error(format!("The {} failed", O::TITLE)))
+        Diagnostics::from(failure.into_error(summary))
     }
 
     /// The failure of `act`. What is refused after the first write, such as a read, does not undo that write, and can't say that
@@ -124,7 +129,7 @@ impl<O: Operation> Action for Adapter<O> {
                 Err(failure) if failure.cause == Cause::Absent => {
                     Prospect { missing: std::iter::once(Self::refused(failure)).collect(), ..Prospect::default() }
                 }
-                Err(failure) => Prospect { diagnostics: Self::error(failure), ..Prospect::default() },
+                Err(failure) => Prospect { diagnostics: Self::not_looked(failure), ..Prospect::default() },
             }
         })
     }
@@ -133,7 +138,7 @@ impl<O: Operation> Action for Adapter<O> {
         Box::pin(async move {
             let (operation, run, outlook) = match self.look(cx, config, progress).await {
                 Ok(looked) => looked,
-                Err(failure) => return Invoked { ending: Ending::Refused, diagnostics: Self::error(failure) },
+                Err(failure) => return Invoked { ending: Ending::Refused, diagnostics: Self::not_looked(failure) },
             };
             if !outlook.refusals.is_empty() {
                 let diagnostics = outlook.refusals.into_iter().map(Self::refused).collect();
@@ -148,7 +153,8 @@ impl<O: Operation> Action for Adapter<O> {
                 Ok(()) => Invoked { ending: Ending::Done, diagnostics: Diagnostics::new() },
                 Err(failure) => {
                     let failure = Self::after(&run, failure);
-                    Invoked { ending: ending(failure.cause), diagnostics: Self::error(failure) }
+                    let ending = ending(failure.cause);
+                    Invoked { ending, diagnostics: Self::error(failure, format!("The {} failed", O::TITLE)) }
                 }
             }
         })

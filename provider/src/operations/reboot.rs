@@ -31,7 +31,7 @@ impl Operation for NodeReboot {
         let uses_ha = !live.config.resources.is_empty();
         let state = live.manager["node_status"][node].as_str().unwrap_or_default();
         if uses_ha && state != "maintenance" && !survey.is_disarmed() {
-            refuse("it is not in maintenance. Empty it first with `pve_node_evacuate`.".to_owned());
+            refuse("it is not in maintenance. Empty it first with `pve_node_evacuate`, or `do evacuate`.".to_owned());
         }
         let left: BTreeSet<&str> = self.leave.iter().flatten().map(|sid| sid.as_str()).collect();
         let running: Vec<&str> = live
@@ -41,7 +41,10 @@ impl Operation for NodeReboot {
             .map(|guest| guest.sid.as_str())
             .collect();
         if !running.is_empty() {
-            refuse(format!("guests run on it: {}. Move them first with `pve_node_evacuate`.", running.join(", ")));
+            refuse(format!(
+                "guests run on it: {}. Move them first with `pve_node_evacuate`, or `do evacuate`.",
+                running.join(", ")
+            ));
         }
         if !survey.sees_all_guests {
             refuse(

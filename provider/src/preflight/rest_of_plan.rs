@@ -103,7 +103,8 @@ impl Preflight {
             let case = CheckCase::new(object, subject, view, &self.reported);
             awaited.iter().any(|(name, lacks)| !self.ignored.contains(*name) && lacks(&case))
         };
-        let lacks_safeguards = || lacks(object, subject, &AWAITED) || self.rest.is_another(|o, s| lacks(o, s, &AWAITED));
+        let lacks_safeguards =
+            || lacks(object, subject, &AWAITED) || self.rest.is_another(|o, s| lacks(o, s, &AWAITED));
         let lacks_members = || lacks(object, subject, &AWAITED_BY_MEMBERS);
         let lacks_something = || lacks_members() || lacks_safeguards();
         if self.is_writing() || self.rest.was_in_vain.load(Ordering::Relaxed) || !lacks_something() {

@@ -44,11 +44,15 @@ pub struct NodeShell {
 pub(super) fn needs_ssh(what: &str) -> Verdict {
     unknown(
         format!("{what} can't be seen over Proxmox's HTTP API"),
-        "Add an `ssh` block to the provider block, so that the provider can check the nodes.",
+        "Add an `ssh` block to the provider block, or set PROXMOX_VE_SSH_PRIVATE_KEY_FILE, so that the provider can \
+         check the nodes.",
     )
 }
 
 /// A node could not be asked.
 pub(super) fn unasked(problems: String) -> Verdict {
-    unknown(problems, "Make these nodes reachable with the provider's `ssh` block.")
+    unknown(
+        problems,
+        "Make these nodes reachable with the provider's `ssh` block, or with `--ssh-node` on the command line.",
+    )
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use pve_schemas::data::readiness::Status;
 
 use super::model::{Cluster, Facts, Report, Verdict};
-use crate::simulation::plain;
+use crate::simulation::{plain, with_code};
 
 pub(super) fn render(report: &Report) -> String {
     let mut text = String::new();
@@ -39,7 +39,7 @@ fn failures(facts: &Facts) -> String {
 fn part(text: &mut String, cluster: &Cluster) {
     let _ = write!(text, "# {}: {}\n\n", plain(&cluster.name), cluster.verdict.words());
     if let Some(error) = &cluster.error {
-        let _ = write!(text, "**{}:** {}\n\n", plain(&error.summary), plain(&error.detail));
+        let _ = write!(text, "**{}:** {}\n\n", with_code(&error.summary), with_code(&error.detail));
     }
     if let Some(facts) = &cluster.facts {
         let _ = write!(text, "{}\n\n", state(facts));
@@ -51,7 +51,7 @@ fn part(text: &mut String, cluster: &Cluster) {
     if !cluster.warnings.is_empty() {
         text.push_str("## Incomplete\n\n");
         for warning in &cluster.warnings {
-            let _ = writeln!(text, "- {}: {}", plain(&warning.summary), plain(&warning.detail));
+            let _ = writeln!(text, "- {}: {}", with_code(&warning.summary), with_code(&warning.detail));
         }
         text.push('\n');
     }
@@ -95,8 +95,8 @@ fn checks(text: &mut String, facts: &Facts) {
             plain(&check.id),
             super::level(check.level),
             check.status.as_str(),
-            plain(&check.detail),
-            plain(check.remedy.as_deref().unwrap_or("–"))
+            with_code(&check.detail),
+            with_code(check.remedy.as_deref().unwrap_or("–"))
         );
     }
     text.push('\n');

@@ -112,6 +112,20 @@ fn shortened(names: &[String]) -> String {
     if rest == 0 { named } else { format!("{named} and {rest} more") }
 }
 
+/// Text of ours that may quote others: what is between backticks is code, and the rest means nothing to Markdown or HTML.
+pub fn with_code(text: &str) -> String {
+    let parts: Vec<&str> = text.split('`').collect();
+    let is_paired = parts.len() % 2 == 1 && parts.iter().skip(1).step_by(2).all(|code| !code.is_empty());
+    if !is_paired {
+        return plain(text);
+    }
+    let part = |(at, part): (usize, &&str)| match at % 2 {
+        0 => plain(part),
+        _ => format!("`{}`", part.replace(['\n', '\r'], " ").replace('|', "\\|")),
+    };
+    parts.iter().enumerate().map(part).collect()
+}
+
 /// Text that means nothing to Markdown or HTML.
 pub fn plain(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
@@ -127,4 +141,19 @@ pub fn plain(text: &str) -> String {
         }
     }
     plain
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_between_backticks_is_code_and_nothing_else_is() {
+        assert_eq!(with_code("Add a `pve_backup_job` to a_b."), "Add a `pve_backup_job` to a\\_b.");
+        assert_eq!(with_code("`a|b`"), "`a\\|b`");
+        // A name with a backtick in it moves the code, and is never markup.
+        assert_eq!(with_code("x` *b* `<i>"), "x` *b* `&lt;i>");
+        assert_eq!(with_code("x` *b* <i>"), "x\\` \\*b\\* &lt;i>");
+        assert_eq!(with_code("``*b*"), "\\`\\`\\*b\\*");
+    }
 }

@@ -37,7 +37,7 @@ pub use config::HaConfig;
 pub use course::{Course, Foreseen, Outage, course};
 pub use disks::{Disk, usable_on};
 use live::{Guest, NodeFact, SimulatedCluster};
-pub use markdown::plain;
+pub use markdown::{plain, with_code};
 pub use question::{Answered, Question};
 pub use replicas::{Replica, ReplicaState};
 pub use status::read as manager_status;

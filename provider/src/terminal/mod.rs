@@ -15,6 +15,8 @@ pub use node::{Node, SSH_NODE, block, nodes, ssh_node};
 pub fn say(to: &mut dyn Write, text: &str, code: ExitCode) -> ExitCode {
     match writeln!(to, "{text}") {
         Ok(()) => code,
+        // The reader has all it asked for, as `head` does.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => code,
         Err(error) => {
             // If that is stderr, too, there is nowhere left to write to.
             let _ = writeln!(io::stderr(), "Error: the standard output can't be written: {error}");

@@ -8,11 +8,12 @@ pub(super) fn render(record: &Record) -> String {
     let mut text = String::new();
     let node = record.node.as_deref().map(|node| format!(" of {node}")).unwrap_or_default();
     let _ = writeln!(text, "# Failover drill: {}{node}, {}\n", record.case, day(record.started));
-    let _ = writeln!(text, "**Outcome: {}.**", record.outcome.words());
-    if !record.complete {
-        text += " The drill did not come to its end; what follows is as far as it came.\n";
+    let end =
+        if record.complete { "" } else { " The drill did not come to its end; what follows is as far as it came." };
+    let _ = writeln!(text, "**Outcome: {}.**{end}", record.outcome.words());
+    if !(record.problems.is_empty() && record.remains.is_empty()) {
+        text.push('\n');
     }
-    text.push('\n');
     for line in record.problems.iter().chain(&record.remains) {
         let _ = writeln!(text, "- {}", line.replace('\n', "\n  "));
     }
