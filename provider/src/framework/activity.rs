@@ -9,6 +9,11 @@ use tokio::sync::Notify;
 /// waited for is not planned at all.
 const QUIET: Duration = Duration::from_millis(1500);
 
+/// How many times as long as core has taken so far between two calls that counts as quiet, and at most how long: a machine with
+/// other work slows core down, too.
+const PATIENCE: u32 = 4;
+const LONGEST_QUIET: Duration = Duration::from_secs(5);
+
 /// The calls of core that are under way.
 #[derive(Debug)]
 pub struct Activity {
@@ -22,6 +27,20 @@ struct State {
     waiting: usize,
     /// When a call last began or ended.
     since: Instant,
+    /// The longest that it was core's turn.
+    pause: Duration,
+}
+
+impl State {
+    /// Whether all calls wait for others.
+    fn is_quiet(&self) -> bool {
+        self.under_way <= self.waiting
+    }
+
+    /// How long quiet has to last until nothing more comes.
+    fn patience(&self) -> Duration {
+        (self.pause * PATIENCE).clamp(QUIET, LONGEST_QUIET)
+    }
 }
 
 /// How often a wait looks whether it is over.
@@ -42,7 +61,7 @@ pub struct UnderWay(Arc<Activity>);
 
 impl Default for Activity {
     fn default() -> Self {
-        let state = State { under_way: 0, waiting: 0, since: Instant::now() };
+        let state = State { under_way: 0, waiting: 0, since: Instant::now(), pause: Duration::ZERO };
         Self { state: Mutex::new(state), changed: Notify::new() }
     }
 }
@@ -50,7 +69,12 @@ impl Default for Activity {
 impl Activity {
     /// A call begins; it ends when the answer is dropped.
     pub fn begin(self: &Arc<Self>) -> UnderWay {
-        self.change(|state| state.under_way += 1);
+        self.change(|state| {
+            if state.is_quiet() {
+                state.pause = state.pause.max(state.since.elapsed());
+            }
+            state.under_way += 1;
+        });
         UnderWay(self.clone())
     }
 
@@ -61,15 +85,15 @@ impl Activity {
         let mut quiet = None;
         loop {
             let changed = self.changed.notified();
-            let (is_quiet, since) = {
+            let silence = {
                 let state = self.lock();
                 // Another wait that ends does not end the quiet: its call does.
-                if state.under_way <= state.waiting {
+                if state.is_quiet() {
                     quiet = Some(state.since);
                 }
-                (quiet == Some(state.since), state.since)
+                quiet.filter(|since| *since == state.since).map(|since| since + state.patience())
             };
-            let end = if is_quiet { deadline.min(since + QUIET) } else { deadline };
+            let end = silence.map_or(deadline, |silence| deadline.min(silence));
             if is_done() || end <= Instant::now() {
                 break;
             }

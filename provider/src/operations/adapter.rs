@@ -54,6 +54,9 @@ impl<O: Operation> Adapter<O> {
 
     /// The failure of `look`.
     fn not_looked(failure: Failure) -> Diagnostics {
+        if failure.cause == Cause::Absent {
+            return std::iter::once(Self::refused(failure)).collect();
+        }
         Self::error(failure, format!("Cannot plan the {}", O::TITLE))
     }
 
@@ -127,7 +130,7 @@ impl<O: Operation> Action for Adapter<O> {
                     }
                 }
                 Err(failure) if failure.cause == Cause::Absent => {
-                    Prospect { missing: std::iter::once(Self::refused(failure)).collect(), ..Prospect::default() }
+                    Prospect { missing: Self::not_looked(failure), ..Prospect::default() }
                 }
                 Err(failure) => Prospect { diagnostics: Self::not_looked(failure), ..Prospect::default() },
             }

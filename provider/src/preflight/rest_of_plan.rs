@@ -103,11 +103,11 @@ impl Preflight {
             let case = CheckCase::new(object, subject, view, &self.reported);
             awaited.iter().any(|(name, lacks)| !self.ignored.contains(*name) && lacks(&case))
         };
-        let lacks_safeguards =
-            || lacks(object, subject, &AWAITED) || self.rest.is_another(|o, s| lacks(o, s, &AWAITED));
         let lacks_members = || lacks(object, subject, &AWAITED_BY_MEMBERS);
-        let lacks_something = || lacks_members() || lacks_safeguards();
-        if self.is_writing() || self.rest.was_in_vain.load(Ordering::Relaxed) || !lacks_something() {
+        let lacks_itself = || lacks_members() || lacks(object, subject, &AWAITED);
+        let lacks_something = || lacks_itself() || self.rest.is_another(|o, s| lacks(o, s, &AWAITED));
+        // An object that lacks nothing goes on: it may be what the others wait for.
+        if self.is_writing() || self.rest.was_in_vain.load(Ordering::Relaxed) || !lacks_itself() {
             return Rest::IsHere;
         }
         // What a plan without its members is refused for is an error, and no other object has it.

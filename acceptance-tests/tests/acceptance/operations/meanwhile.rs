@@ -83,8 +83,10 @@ fn a_guest_that_is_removed_or_moved_elsewhere_is_reported() {
     assert!(told.errors[0].ends_with("guest 101 is gone"), "{told:#?}");
     assert_eq!(
         scene.invoke("pve_guest_migrate", &config).errors,
-        ["The guest migration failed: vm:101: there is no such guest. The list has only guests on which the user has \
-          VM.Audit. Nothing was changed."]
+        [
+            "The guest migration is refused: vm:101: there is no such guest. The list has only guests on which the user has \
+          VM.Audit. Nothing was changed."
+        ]
     );
 
     // A person has begun to move it to another node.
