@@ -4,17 +4,11 @@
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
-use schemars::generate::SchemaSettings;
 use serde_json::Value as Json;
 
 use crate::function::{self, Function};
+use crate::noun::json_schema;
 use crate::{action, data};
-
-/// The JSON Schema of `M`, without references.
-pub fn of<M: JsonSchema>() -> Json {
-    let settings = SchemaSettings::draft2020_12().with(|s| s.inline_subschemas = true);
-    settings.into_generator().into_root_schema_for::<M>().to_value()
-}
 
 /// The JSON Schemas of all nouns, a sorted line each, by `JsonSchema::schema_id`.
 pub fn all() -> BTreeMap<String, Json> {
@@ -28,7 +22,7 @@ pub fn all() -> BTreeMap<String, Json> {
 
 macro_rules! add {
     ($all:ident: $($noun:ty),* $(,)?) => {
-        $($all.insert(<$noun>::schema_id().into_owned(), of::<$noun>());)*
+        $($all.insert(<$noun>::schema_id().into_owned(), json_schema::<$noun>());)*
     };
 }
 

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use pve_schemas::json_schema;
+use pve_schemas::noun;
 use schemars::JsonSchema;
 use serde_json::Value as Json;
 
@@ -29,7 +29,7 @@ pub enum Role {
 }
 
 impl Schema {
-    /// The schema of the noun `M`, one of [`pve_schemas::json_schema::all`].
+    /// The schema of the noun `M`, one that the build script has packed.
     ///
     /// # Panics
     /// It is not one of them, or the struct can't be expressed in protocol 5. Every noun is built in a test, so no user sees
@@ -43,7 +43,7 @@ impl Schema {
     /// # Panics
     /// The struct can't be expressed in protocol 5.
     pub fn of<M: JsonSchema>(role: Role) -> Self {
-        Self::from_json(&M::schema_name(), &json_schema::of::<M>(), role)
+        Self::from_json(&M::schema_name(), &noun::json_schema::<M>(), role)
     }
 
     fn from_json(name: &str, json: &Json, role: Role) -> Self {
@@ -63,7 +63,7 @@ impl Schema {
     }
 }
 
-/// The type of the values of `M`, one of [`pve_schemas::json_schema::all`].
+/// The type of the values of `M`, one that the build script has packed.
 ///
 /// # Panics
 /// It is not one of them, or can't be expressed in protocol 5. Every function is built in a test, so no user sees this.

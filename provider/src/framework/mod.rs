@@ -47,6 +47,8 @@ pub use link::Link;
 pub use list::{Listed, Listing};
 pub use literal::quoted;
 pub use model::{from_model, to_model};
+#[cfg(test)]
+pub(crate) use packed::by_id as packed_json_schema;
 pub use packed::json_schema;
 pub use path::{Path, Step};
 pub use provider::{

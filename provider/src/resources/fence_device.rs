@@ -199,7 +199,7 @@ async fn edit(
     Ok(())
 }
 
-/// Writes a device. A plan that did not have its options yet could not say that there are none.
+/// Writes a device. A plan whose options were unknown could not check that there is one.
 fn put(file: &mut FenceCfg, device: &FenceDevice) -> Result<(), Failure> {
     let id = device.device();
     file.put(&id, &device.section()).map_err(|problem| {
