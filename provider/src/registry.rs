@@ -109,7 +109,14 @@ mod tests {
     use serde_json::Value as Json;
 
     use super::provider;
-    use crate::framework::{Block, Type, Value};
+    use crate::framework::{Block, Type, Value, packed_json_schema};
+
+    #[test]
+    fn every_json_schema_is_unpacked_as_it_was_made() {
+        for (id, made) in pve_schemas::json_schema::all() {
+            assert_eq!(packed_json_schema(&id), Some(made), "{id}");
+        }
+    }
 
     #[test]
     fn arguments_of_data_sources_can_be_given_and_everything_else_is_computed() {

@@ -18,6 +18,7 @@ pub mod ha_node_affinity_rule;
 pub mod ha_resource;
 pub mod ha_resource_affinity_rule;
 pub mod ha_rule_member;
+pub mod json_schema;
 pub mod node_maintenance;
 pub mod node_watchdog;
 pub mod notification;

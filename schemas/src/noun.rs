@@ -1,8 +1,10 @@
 //! The metadata of every noun beside its attributes.
 
 use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
 use serde::de::DeserializeOwned;
 use serde::{Deserializer, Serialize};
+use serde_json::Value as Json;
 
 /// A resource or data source.
 pub trait Noun: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static {
@@ -10,6 +12,12 @@ pub trait Noun: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'stati
     const NAME: &'static str;
     /// What one is called in messages: "HA resource".
     const TITLE: &'static str;
+}
+
+/// The JSON Schema of `M`, without references.
+pub fn json_schema<M: JsonSchema>() -> Json {
+    let settings = SchemaSettings::draft2020_12().with(|s| s.inline_subschemas = true);
+    settings.into_generator().into_root_schema_for::<M>().to_value()
 }
 
 /// A noun of which a part may be unknown, as in a plan. `#[tf_block(partial)]` implements it.

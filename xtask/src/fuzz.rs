@@ -7,14 +7,21 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
+use crate::dist::tools;
 use crate::{Outcome, Workspace};
 
-/// Feed each decoder what libFuzzer finds; needs cargo-fuzz
+/// What builds and runs the targets.
+const CARGO_FUZZ: &str = "cargo-fuzz@0.13.2";
+
+/// Feed each decoder what libFuzzer finds
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// How often each target is executed
     #[arg(long, default_value_t = 1_000_000)]
     executions: u64,
+    /// Install cargo-fuzz, below target/tools
+    #[arg(long)]
+    install_tools: bool,
     /// Only these targets
     targets: Vec<String>,
 }
@@ -22,10 +29,14 @@ pub struct Args {
 /// Runs the command.
 ///
 /// # Errors
-/// A target can't be built, or an input makes one fail: libFuzzer keeps it in `fuzz/artifacts/`.
+/// cargo-fuzz is missing, a target can't be built, or an input makes one fail: libFuzzer keeps it in `fuzz/artifacts/`.
 pub fn run(workspace: &Workspace, args: &Args) -> Outcome {
     let targets =
         if args.targets.is_empty() { targets(&workspace.path("fuzz/fuzz_targets"))? } else { args.targets.clone() };
+    if args.install_tools {
+        tools::install_crate(workspace, CARGO_FUZZ)?;
+    }
+    let path = tools::path(workspace)?;
     let mut failed = Vec::new();
     for target in targets {
         let start = Instant::now();
@@ -39,8 +50,9 @@ pub fn run(workspace: &Workspace, args: &Args) -> Outcome {
                 &format!("-runs={}", args.executions),
                 "-max_len=4096",
                 "-verbosity=0",
-                "-print_final_stats=0",
+                "-print_final_stats=1",
             ])
+            .env("PATH", &path)
             .current_dir(workspace.path("fuzz"))
             .status()?;
         let seconds = start.elapsed().as_secs_f64();

@@ -235,7 +235,7 @@ impl Configuration {
 
 impl Configure for Configuration {
     fn schema(&self) -> &Schema {
-        self.schema.get_or_init(|| Schema::of::<ProviderBlock>(Role::Provider))
+        self.schema.get_or_init(|| Schema::packed::<ProviderBlock>(Role::Provider))
     }
 
     fn validate(&self, config: &Value, diagnostics: &mut Diagnostics) {

@@ -164,7 +164,7 @@ impl<N: Source> DataSource for Adapter<N> {
     }
 
     fn schema(&self) -> &Schema {
-        self.schema.get_or_init(|| Schema::of::<N>(Role::DataSource))
+        self.schema.get_or_init(|| Schema::packed::<N>(Role::DataSource))
     }
 
     fn long_list(&self) -> Option<&'static str> {

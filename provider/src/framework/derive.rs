@@ -5,12 +5,12 @@
 
 use std::time::Duration;
 
+use pve_schemas::noun;
 use schemars::JsonSchema;
-use schemars::generate::SchemaSettings;
 use serde_json::Value as Json;
 
 use super::options::{self, AttributeOptions, BlockOptions};
-use super::{Attribute, Block, NestedBlock, Nesting, Operation, Schema, Timeouts, Type, Value, secrets};
+use super::{Attribute, Block, NestedBlock, Nesting, Operation, Schema, Timeouts, Type, Value, packed, secrets};
 use crate::words::counted;
 
 /// What a schema is made for: it decides what an unmarked property is.
@@ -29,14 +29,26 @@ pub enum Role {
 }
 
 impl Schema {
-    /// The schema of the noun `M`.
+    /// The schema of the noun `M`, one that the build script has packed.
     ///
     /// # Panics
-    /// The struct can't be expressed in protocol 5. Every noun is built in a test, so no user sees this.
+    /// It is not one of them, or the struct can't be expressed in protocol 5. Every noun is built in a test, so no user sees
+    /// this.
+    pub fn packed<M: JsonSchema>(role: Role) -> Self {
+        Self::from_json(&M::schema_name(), &packed::json_schema::<M>(), role)
+    }
+
+    /// The schema of any struct, such as one of a test. The program has none of its code, which is large.
+    ///
+    /// # Panics
+    /// The struct can't be expressed in protocol 5.
     pub fn of<M: JsonSchema>(role: Role) -> Self {
-        let json = json_schema::<M>();
-        let options: BlockOptions = options::read(M::schema_name().as_ref(), &json);
-        let mut block = block(&json, role);
+        Self::from_json(&M::schema_name(), &noun::json_schema::<M>(), role)
+    }
+
+    fn from_json(name: &str, json: &Json, role: Role) -> Self {
+        let options: BlockOptions = options::read(name, json);
+        let mut block = block(json, role);
         let mut identity = Block::default();
         let timeouts = timeouts(&options);
         if role == Role::Resource {
@@ -51,18 +63,12 @@ impl Schema {
     }
 }
 
-/// The JSON Schema of `M`, without references.
-pub fn json_schema<M: JsonSchema>() -> Json {
-    let settings = SchemaSettings::draft2020_12().with(|s| s.inline_subschemas = true);
-    settings.into_generator().into_root_schema_for::<M>().to_value()
-}
-
-/// The type of the values of `M`.
+/// The type of the values of `M`, one that the build script has packed.
 ///
 /// # Panics
-/// It can't be expressed in protocol 5. Every function is built in a test, so no user sees this.
+/// It is not one of them, or can't be expressed in protocol 5. Every function is built in a test, so no user sees this.
 pub fn type_of<M: JsonSchema>() -> Type {
-    ty(&M::schema_name(), &json_schema::<M>())
+    ty(&M::schema_name(), &packed::json_schema::<M>())
 }
 
 fn block(json: &Json, role: Role) -> Block {

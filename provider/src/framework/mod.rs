@@ -20,6 +20,7 @@ mod list;
 mod literal;
 mod model;
 mod options;
+mod packed;
 mod path;
 mod plan;
 mod provider;
@@ -37,7 +38,7 @@ pub use apply::{CREATE_FIRST, WAYS_OUT, shown};
 pub use bound::{BoundAction, BoundDataSource, BoundResource};
 pub use context::{Context, Stop};
 pub use data_source::{DataSource, Elements};
-pub use derive::{Role, json_schema, type_of};
+pub use derive::{Role, type_of};
 pub use diagnostics::{Diagnostic, Diagnostics, Severity};
 pub use equal::differences;
 pub use failure::{Cause, Failure};
@@ -46,6 +47,9 @@ pub use link::Link;
 pub use list::{Listed, Listing};
 pub use literal::quoted;
 pub use model::{from_model, to_model};
+#[cfg(test)]
+pub(crate) use packed::by_id as packed_json_schema;
+pub use packed::json_schema;
 pub use path::{Path, Step};
 pub use provider::{
     Applied, ApplyRequest, ClientCapabilities, Configure, Imported, PlanRequest, Planned, Provider, ReadOutcome,

@@ -42,7 +42,7 @@ impl<F: Compute> Function for Adapter<F> {
     }
 
     fn schema(&self) -> &Schema {
-        self.schema.get_or_init(|| Schema::of::<F>(Role::Function))
+        self.schema.get_or_init(|| Schema::packed::<F>(Role::Function))
     }
 
     fn is_variadic(&self) -> bool {

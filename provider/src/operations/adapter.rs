@@ -99,7 +99,7 @@ impl<O: Operation> Action for Adapter<O> {
     }
 
     fn schema(&self) -> &Schema {
-        self.schema.get_or_init(|| Schema::of::<O>(Role::Action))
+        self.schema.get_or_init(|| Schema::packed::<O>(Role::Action))
     }
 
     fn timeout(&self, config: &Value) -> Duration {

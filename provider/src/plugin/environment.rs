@@ -18,6 +18,7 @@ pub(super) struct Environment {
     /// The certificate that core will show; none where core asks for no TLS.
     pub(super) client: Option<CertificateDer<'static>>,
     /// Where sockets are to be made, if not where temporary files are.
+    #[cfg_attr(not(unix), allow(dead_code, reason = "only unix has sockets"))]
     pub(super) socket_folder: Option<PathBuf>,
     /// Where to listen on a system without unix sockets.
     #[cfg_attr(unix, allow(dead_code, reason = "unix has sockets"))]

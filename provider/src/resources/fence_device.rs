@@ -70,7 +70,7 @@ impl SshResource for FenceDevice {
             if file.section(device).is_ok_and(|found| found.is_some()) {
                 return Err(Failure::new(Cause::Exists, format!("{device} exists already in {PATH}.")));
             }
-            file.put(device, &planned.section());
+            put(file, planned)?;
             place(file, planned)
         })
         .await
@@ -88,7 +88,7 @@ impl SshResource for FenceDevice {
                 let what = format!("{device} in {PATH}: {problem}. Nothing was changed. Plan again: the plan adds it.");
                 Failure::refused(what)
             })?;
-            file.put(device, &to.section());
+            put(file, &to)?;
             if from.after == to.after { Ok(()) } else { place(file, &to) }
         })
         .await
@@ -199,6 +199,18 @@ async fn edit(
     Ok(())
 }
 
+/// Writes a device. A plan whose options were unknown could not check that there is one.
+fn put(file: &mut FenceCfg, device: &FenceDevice) -> Result<(), Failure> {
+    let id = device.device();
+    file.put(&id, &device.section()).map_err(|problem| {
+        Failure::refused(format!(
+            "{id}: {problem}. Nothing was changed.\nSet at least one in `options`, `secret_options` or \
+             `secret_options_wo`."
+        ))
+        .at(Path::attribute("options"))
+    })
+}
+
 /// Moves a device behind the one that it has to follow.
 fn place(file: &mut FenceCfg, device: &FenceDevice) -> Result<(), Failure> {
     let Some(other) = &device.after else { return Ok(()) };
@@ -268,7 +280,19 @@ fn known_of(object: &Value) -> Known {
 
 #[cfg(test)]
 mod tests {
+    use pve_schemas::fence_device::Section;
+
     use super::*;
+
+    #[test]
+    fn a_device_whose_options_turn_out_to_be_none_is_refused() {
+        let section = Section { agent: "fence_x".to_owned(), arguments: Vec::new(), connects: Vec::new() };
+        let device = FenceDevice::from_section(&DeviceId::new("a", 1), &section, None, &Known::default()).unwrap();
+        let mut file = FenceCfg::parse(b"");
+        let failure = put(&mut file, &device).unwrap_err();
+        assert!(failure.to_string().starts_with("a:1: Proxmox skips a device without options. Nothing was changed."));
+        assert!(file.text().is_empty());
+    }
 
     #[test]
     fn ids_name_the_instance_where_it_is_not_the_first() {

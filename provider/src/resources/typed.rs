@@ -33,7 +33,7 @@ impl<N: Noun> Typed<N> {
 
     /// Its attributes and blocks; made on first use, since a user waits for the start of the process.
     pub fn schema(&self) -> &Schema {
-        self.schema.get_or_init(|| Schema::of::<N>(Role::Resource))
+        self.schema.get_or_init(|| Schema::packed::<N>(Role::Resource))
     }
 
     /// The type of its objects.

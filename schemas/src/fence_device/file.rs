@@ -89,6 +89,17 @@ impl std::fmt::Display for DeviceId {
 }
 
 impl Section {
+    /// Whether each line has something behind the agent or the node: Proxmox skips one that has not.
+    fn check(&self) -> Result<(), String> {
+        if self.arguments.is_empty() {
+            return Err("Proxmox skips a device without options".to_owned());
+        }
+        match self.connects.iter().find(|(_, arguments)| arguments.is_empty()) {
+            Some((node, _)) => Err(format!("Proxmox skips its connection to {node}, which has no options")),
+            None => Ok(()),
+        }
+    }
+
     fn device_line(&self, id: &DeviceId) -> String {
         // Bare as String::ShellQuote has it.
         let arguments = self.arguments.iter().map(|argument| quote(argument, "_!%+,-./:@^"));
@@ -189,7 +200,11 @@ impl FenceCfg {
 
     /// Makes a device what `section` says: only lines that differ are touched; new lines follow the device's last line,
     /// and a new device is added at the end.
-    pub fn put(&mut self, id: &DeviceId, section: &Section) {
+    ///
+    /// # Errors
+    /// Proxmox would skip a line of it; nothing is changed then.
+    pub fn put(&mut self, id: &DeviceId, section: &Section) -> Result<(), String> {
+        section.check()?;
         let mut missing = section.connects.clone();
         let mut is_declared = false;
         self.lines.retain_mut(|line| {
@@ -225,6 +240,7 @@ impl FenceCfg {
         for (node, arguments) in missing {
             at = self.insert(at, &Section::connect_line(id, &node, &arguments));
         }
+        Ok(())
     }
 
     /// Moves a device, with its connections, behind the last line of the devices called `other`.

@@ -59,7 +59,7 @@ pub fn build(workspace: &Workspace, target: Target, place: &Place, epoch: i64) -
         .env("CARGO_HOME", &place.cargo_home)
         .env("CARGO_TARGET_DIR", &place.target)
         .env("CARGO_ENCODED_RUSTFLAGS", rust_flags(place)?.join("\u{1f}"))
-        .env("CFLAGS", c_flags(place))
+        .env("CFLAGS", c_flags(target, place))
         .env("CARGO_INCREMENTAL", "0")
         .env("SOURCE_DATE_EPOCH", epoch.to_string())
         .env("PATH", tools::path(workspace)?)
@@ -84,8 +84,13 @@ fn rust_flags(place: &Place) -> Result<Vec<String>, Failure> {
     Ok(flags)
 }
 
-fn c_flags(place: &Place) -> String {
-    let flags = place.names().map(|(folder, name)| format!("-ffile-prefix-map={}={name}", folder.display()));
+fn c_flags(target: Target, place: &Place) -> String {
+    let mut flags =
+        place.names().map(|(folder, name)| format!("-ffile-prefix-map={}={name}", folder.display())).to_vec();
+    // No panic passes through C, which calls nothing of ours. Windows and macOS require the tables of every function.
+    if ["linux", "freebsd"].contains(&target.os) {
+        flags.extend(["-fno-asynchronous-unwind-tables", "-fno-unwind-tables"].map(str::to_owned));
+    }
     flags.join(" ")
 }
 
@@ -106,6 +111,7 @@ mod tests {
         let named = ["/a=/build", "/home/me/.cargo=/cargo", "/a/target=/target"];
         assert_eq!(flags[..3], named.map(|names| format!("--remap-path-prefix={names}")));
         assert!(flags[3].contains("/lib/rustlib/src/rust=/rustc/") && !flags[3].ends_with('/'), "{}", flags[3]);
-        assert!(c_flags(&place).ends_with("-ffile-prefix-map=/a/target=/target"));
+        let windows = Target::named("windows_amd64").unwrap();
+        assert!(c_flags(windows, &place).ends_with("-ffile-prefix-map=/a/target=/target"));
     }
 }

@@ -31,12 +31,20 @@ pub fn install(workspace: &Workspace, builds: &[Target], packs: bool) -> Result<
         run(workspace, &pip, &[&["install", "--quiet"], &ZIG[..]].concat())?;
     }
     if packs {
-        let root = folder(workspace, "cargo").display().to_string();
-        let build = folder(workspace, "build").display().to_string();
-        let install = ["install", "--quiet", "--locked", BILL, "--root", &root, "--target-dir", &build];
-        run(workspace, "cargo", &install)?;
+        install_crate(workspace, BILL)?;
     }
     Ok(())
+}
+
+/// Installs the programs of a crate, in the version that is named with it.
+///
+/// # Errors
+/// cargo fails.
+pub fn install_crate(workspace: &Workspace, name_and_version: &str) -> Result<(), Failure> {
+    let root = folder(workspace, "cargo").display().to_string();
+    let build = folder(workspace, "build").display().to_string();
+    let install = ["install", "--quiet", "--locked", name_and_version, "--root", &root, "--target-dir", &build];
+    run(workspace, "cargo", &install)
 }
 
 /// PATH with these tools first.

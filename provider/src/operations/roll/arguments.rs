@@ -17,7 +17,7 @@ pub(super) type Arguments = BTreeMap<String, Json>;
 /// Those of a roll.
 pub(super) fn of(roll: &ClusterRoll) -> Arguments {
     let given = serde_json::to_value(roll).unwrap_or_default();
-    let attributes = Schema::of::<ClusterRoll>(Role::Action).block.attributes;
+    let attributes = Schema::packed::<ClusterRoll>(Role::Action).block.attributes;
     let bound = attributes.into_iter().filter(|attribute| !FREE.contains(&attribute.name.as_str()));
     bound
         .map(|attribute| {

@@ -63,7 +63,7 @@ fn reads_what_proxmox_reads_and_writes_what_it_writes() {
                 let mut found = cfg.section(&id).unwrap().unwrap();
                 found.connects.sort();
                 assert!(found == expected, "{name}: {id}");
-                written.put(&id, &expected);
+                written.put(&id, &expected).unwrap();
                 seen += 1;
             }
             // Proxmox writes connections without quotes and could not read a blank in them again.
@@ -81,7 +81,7 @@ const SHARED: &str = "# by hand\n\ndevice apc  fence_apc ip=1 login=\"a b\"\n de
 fn an_update_touches_only_the_lines_that_differ() {
     let mut file = cfg(SHARED);
     let apc = section("fence_apc", &["login=a b", "ip=1"], &[("pve3", &["plug=3"]), ("pve1", &["plug=9"])]);
-    file.put(&id("apc"), &apc);
+    file.put(&id("apc"), &apc).unwrap();
     let expected = SHARED
         .replace("connect apc node=pve1 plug=1\r", "connect apc:1 node=pve1 plug=9\r")
         .replace("connect apc node=pve2 plug=2", "")
@@ -95,7 +95,7 @@ fn an_update_touches_only_the_lines_that_differ() {
 fn what_is_equal_is_not_written() {
     let mut file = cfg(SHARED);
     let section = file.section(&id("apc")).unwrap().unwrap();
-    file.put(&id("apc"), &section);
+    file.put(&id("apc"), &section).unwrap();
     assert_eq!(text(&file), SHARED);
 }
 
@@ -104,7 +104,7 @@ fn a_device_comes_and_goes_without_a_trace() {
     for before in ["", "# only a comment\n", "device a fence_a x=1\nconnect a node=n1 y=2\n", "\n\n"] {
         let mut file = cfg(before);
         let secret = section("fence_b", &["password=it\\s \"quoted\" $(x)"], &[("n1", &["plug=a b"])]);
-        file.put(&id("b:2"), &secret);
+        file.put(&id("b:2"), &secret).unwrap();
         assert!(file.section(&id("b:2")).unwrap().unwrap() == secret, "{before:?}");
         assert!(text(&file).starts_with(before));
         file.remove(&id("b:2"));
@@ -113,9 +113,21 @@ fn a_device_comes_and_goes_without_a_trace() {
 }
 
 #[test]
+fn what_proxmox_would_skip_is_refused() {
+    let before = "device a fence_a x=1\nconnect a node=n1 y=2\n";
+    for bare in
+        [section("fence_a", &[], &[("n1", &["y=2"])]), section("fence_a", &["x=1"], &[("n1", &["y=2"]), ("n2", &[])])]
+    {
+        let mut file = cfg(before);
+        assert!(file.put(&id("a"), &bare).unwrap_err().starts_with("Proxmox skips"));
+        assert_eq!(text(&file), before);
+    }
+}
+
+#[test]
 fn a_file_without_a_last_line_feed_gets_one() {
     let mut file = cfg("device a fence_a x=1");
-    file.put(&id("b"), &section("fence_b", &["y"], &[("n1", &["z"])]));
+    file.put(&id("b"), &section("fence_b", &["y"], &[("n1", &["z"])])).unwrap();
     assert_eq!(text(&file), "device a fence_a x=1\n\ndevice b:1 fence_b y\nconnect b:1 node=n1 z\n");
 }
 
@@ -134,7 +146,7 @@ fn contradictions_are_named() {
     let node = cfg("device d fence_x a=1\nconnect d node=n p=1\nconnect d node=n p=2\n");
     assert_eq!(node.section(&id("d")).err().unwrap(), "the node n is connected to the device d:1 twice");
     let mut healed = node;
-    healed.put(&id("d"), &section("fence_x", &["a=1"], &[("n", &["p=2"])]));
+    healed.put(&id("d"), &section("fence_x", &["a=1"], &[("n", &["p=2"])])).unwrap();
     assert_eq!(text(&healed), "device d fence_x a=1\nconnect d:1 node=n p=2\n");
 }
 
@@ -202,7 +214,7 @@ fn nothing_makes_it_panic_or_lose_a_byte() {
         assert_eq!(file.text(), source);
         let _ = (file.complaints(), file.section(&id("a")), file.own_text(&id("b:2")));
         let section_x = section("fence_x", &["k=v w", "w"], &[("n1", &["p='"])]);
-        file.put(&id("a"), &section_x);
+        file.put(&id("a"), &section_x).unwrap();
         let again = FenceCfg::parse(&file.text());
         assert!(again.section(&id("a")).unwrap().is_some_and(|found| found.agent == "fence_x"), "{source:?}");
         let _ = file.move_after(&id("a"), "b");
