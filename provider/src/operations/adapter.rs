@@ -57,16 +57,17 @@ impl<O: Operation> Adapter<O> {
         if failure.cause == Cause::Absent {
             return std::iter::once(Self::refused(failure)).collect();
         }
-        Self::error(failure, format!("Cannot plan the {}", O::TITLE))
+        Diagnostics::from(Self::with_privileges(failure).into_error(format!("Cannot plan the {}", O::TITLE)))
     }
 
-    fn error(mut failure: Failure, summary: String) -> Diagnostics {
+    /// Names the privileges that a refusal leaves open.
+    fn with_privileges(mut failure: Failure) -> Failure {
         let is_forbidden = cause::<Error>(&failure).is_some_and(|error| error.kind() == ErrorKind::Forbidden);
         // Where one of several privileges is enough, Proxmox refuses without a name of one.
         if let Some(needs) = unnamed(of_action(O::NAME), &failure.detail).filter(|_| is_forbidden) {
             failure.detail += &format!("\nThe {} needs {needs}.", O::TITLE);
         }
-        Diagnostics::from(failure.into_error(summary))
+        failure
     }
 
     /// The failure of `act`. What is refused after the first write, such as a read, does not undo that write, and can't say that
@@ -157,7 +158,8 @@ impl<O: Operation> Action for Adapter<O> {
                 Err(failure) => {
                     let failure = Self::after(&run, failure);
                     let ending = ending(failure.cause);
-                    Invoked { ending, diagnostics: Self::error(failure, format!("The {} failed", O::TITLE)) }
+                    let error = Self::with_privileges(failure).into_error(format!("The {} failed", O::TITLE));
+                    Invoked { ending, diagnostics: Diagnostics::from(error) }
                 }
             }
         })
