@@ -7,6 +7,7 @@
 mod create;
 mod held;
 mod join;
+mod request;
 mod steps;
 
 use std::collections::BTreeMap;
@@ -22,8 +23,9 @@ use crate::world::{Machine, Node, World};
 pub use create::Create;
 pub use held::{Door, Held};
 use join::AUTHORIZED_KEYS;
-pub(crate) use join::lock;
-pub use join::{Ended, Join, Printed, Proof, Report, Request};
+pub use join::Join;
+pub(crate) use request::lock;
+pub use request::{Ended, Printed, Proof, Report, Request};
 pub use steps::{Interrupt, Interrupts, Step};
 
 /// All worlds.
