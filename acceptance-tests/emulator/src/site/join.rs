@@ -174,10 +174,7 @@ impl Join {
                 self.move_database(site);
                 Went::On
             }
-            Step::Start => {
-                self.become_member(site);
-                Went::On
-            }
+            Step::Start => self.become_member(site),
             Step::Certificate => self.certify(site),
             Step::Reload | Step::Settled => {
                 if let (Some(door), Some(new)) = (site.doors.get(&self.node), site.certificates.get(&self.node)) {
@@ -297,8 +294,11 @@ impl Join {
         self.log(site, [format!("backup old database to '{backup}'")]);
     }
 
-    fn become_member(&mut self, site: &mut Site) {
-        site.merge(&self.node, &self.peer);
+    /// Where the member does not list it any more, its corosync is alone, and so nothing is complete.
+    fn become_member(&mut self, site: &mut Site) -> Went {
+        if !site.merge(&self.node, &self.peer) {
+            return Went::Broken;
+        }
         if let Some(world) = site.home_mut(&self.node) {
             if let Some(machine) = world.machines.get_mut(&self.node) {
                 machine.set_unit("pve-cluster", true, true);
@@ -306,6 +306,7 @@ impl Join {
             }
             world.set_away(&self.node, true);
         }
+        Went::On
     }
 
     /// Once there is quorum the node gets what every member has.
