@@ -176,7 +176,7 @@ impl Join {
             }
             Step::Start => self.become_member(site),
             Step::Certificate => self.certify(site),
-            Step::Reload | Step::Settled => {
+            Step::Reload | Step::Reloaded => {
                 if let (Some(door), Some(new)) = (site.doors.get(&self.node), site.certificates.get(&self.node)) {
                     match (self.step, site.replaced.get(&self.node)) {
                         (Step::Reload, Some(old)) => door.show(&[new, old]),
@@ -279,7 +279,7 @@ impl Join {
         self.log(site, ["stopping pve-cluster service"]);
     }
 
-    /// Its own `/etc/pve` goes, except for a backup of it.
+    /// Its own `/etc/pve` is removed, except for a backup of it.
     fn move_database(&self, site: &mut Site) {
         let Some(world) = site.home_mut(&self.node) else { return };
         let now = world.clock.now();

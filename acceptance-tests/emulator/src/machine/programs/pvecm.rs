@@ -105,7 +105,7 @@ fn create(host: &mut Host<'_>, _: &mut Io, params: &Params) -> Run<Result<i32, S
     Ok(Ok(0))
 }
 
-/// Without `--use_ssh` it prompts for the password of the member, which nobody answers here. With it, root's key has to be
+/// Without `--use_ssh` it prompts for the password of the member, and here is no terminal. With it, root's key has to be
 /// known there.
 fn join(host: &mut Host<'_>, io: &mut Io, params: &Params) -> Run<Result<i32, String>> {
     let (peer, node) = (params.text("hostname"), host.machine.clone());

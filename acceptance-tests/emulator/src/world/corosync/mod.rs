@@ -231,7 +231,7 @@ impl World {
         }
     }
 
-    /// Runs with another configuration. A node that comes has no power as far as the others know.
+    /// Runs with another configuration. For the others a new node has no power yet.
     pub fn run_with(&mut self, conf: Conf) {
         let now = self.clock.now();
         let like = self.nodes.get(&self.answering_node).or_else(|| self.nodes.values().next()).cloned();
@@ -287,7 +287,7 @@ impl World {
         }
     }
 
-    /// The address that a name in corosync.conf stands for.
+    /// The IP address of a name in corosync.conf.
     #[must_use]
     pub fn resolve(&self, name: &str) -> Option<String> {
         if name.parse::<std::net::IpAddr>().is_ok() {
