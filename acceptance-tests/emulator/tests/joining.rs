@@ -277,12 +277,16 @@ async fn a_node_joins_the_usual_cluster() {
     let options = Options { seed: Some(seed), clock: Some(1_795_858_000.0), ..Options::default() };
     let handle = Emulator::start(options).await.unwrap();
     let new = Node::of(&handle, "new");
+    assert!(handle.cluster().world_of("new").standalone);
     let mine = format!("Authorization: PVEAPIToken={}", handle.api_token().unwrap());
     assert_eq!(new.status_with(&mine).await, 401);
     let form =
         format!("hostname=10.0.0.1&fingerprint={}&password={}", handle.fingerprint(), handle.password().unwrap());
     new.post("/cluster/config/join", &form).await.unwrap();
-    advance(&handle, 20.0);
+    let mut held = handle.cluster().world_of("new");
+    held.advance(20.0);
+    assert_eq!((held.standalone, held.nodes.len()), (false, 4));
+    drop(held);
     assert_eq!(new.status_with(&mine).await, 200);
     let nodes = support::call(&handle, "GET", "/nodes", "").await.unwrap().data();
     assert_eq!(nodes.as_array().unwrap().iter().filter(|node| node["status"] == "online").count(), 4);

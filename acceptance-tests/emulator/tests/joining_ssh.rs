@@ -153,6 +153,25 @@ async fn a_process_that_is_killed_half_way_is_made_up_for() {
     assert!(handle.cluster().world().is_quorate());
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn services_complete_a_join_when_they_start() {
+    let handle = two().await;
+    trust(&handle).await;
+    control(&handle, "interrupt-join", json!({"before": "start"})).await;
+    let add = "pvecm add 10.0.0.11 --link0 10.0.0.12 --link1 10.1.0.12 --use_ssh";
+    assert_eq!(run_while_time_passes(&handle, "pvb", add).await.0, 137);
+    let total = || handle.cluster().world().votes();
+    assert_eq!((total(), run(&handle, "pvb", "systemctl is-active pve-cluster", "").await.0), ((1, 2), 3));
+    out(&handle, "pvb", "systemctl start corosync pve-cluster").await;
+    advance(&handle, 10.0);
+    assert_eq!(total(), (2, 2));
+    // A member whose corosync is stopped is up, and none of the others sees it.
+    out(&handle, "pvb", "systemctl stop corosync").await;
+    assert_eq!((total(), handle.cluster().world().is_up("pvb")), ((1, 2), true));
+    out(&handle, "pvb", "systemctl start corosync").await;
+    assert_eq!(total(), (2, 2));
+}
+
 #[tokio::test]
 async fn a_removed_node_leaves_its_folder() {
     let handle = start(Seed::usual()).await;

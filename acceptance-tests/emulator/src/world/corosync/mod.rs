@@ -223,6 +223,17 @@ impl World {
         }
     }
 
+    /// corosync on a member runs, or does not. It can't with an address of another machine.
+    pub(crate) fn corosync_runs(&mut self, node: &str, runs: bool) {
+        let has = |address: &String| self.machines.get(node).is_some_and(|machine| machine.has_address(address));
+        if let Some(entry) = self.nodes.get(node) {
+            let stopped = !(runs && entry.links().values().all(has));
+            if let Some(entry) = self.nodes.get_mut(node) {
+                entry.corosync_stopped = stopped;
+            }
+        }
+    }
+
     /// Runs with what is in the file, if that is due.
     pub(super) fn take_over(&mut self) {
         let now = self.clock.now();
