@@ -167,6 +167,7 @@ async fn a_node_that_is_not_empty_does_not_join() {
     let form = join_form(&a, "10.0.0.11", &["AB"; 32].join(":"));
     let upid = b.post("/cluster/config/join", &form).await.unwrap();
     advance(&handle, 4.0);
+    assert!(a.send("GET", "/version", &a.token, "").await.is_none());
     let last = b.log(upid.as_str().unwrap(), &b).await.pop().unwrap();
     assert_eq!(last, "TASK ERROR: 500 Can't connect to 10.0.0.11:8006 (No route to host)");
 }
@@ -250,6 +251,7 @@ async fn a_removed_node_is_installed_anew_and_joins_again() {
     }
     control(&handle, "fail", json!({"node": "pvb"})).await;
     advance(&handle, 10.0);
+    assert!(a.answers().await && !b.answers().await);
     assert_eq!(a.delete("/cluster/config/nodes/pvb").await, Ok(Value::Null));
     advance(&handle, 2.0);
     assert_eq!((a.listed().await, a.cluster().await.unwrap().0), (vec!["pva".to_owned(), "pvc".to_owned()], true));

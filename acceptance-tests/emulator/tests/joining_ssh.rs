@@ -71,7 +71,8 @@ async fn run_while_time_passes(handle: &Handle, node: &str, command: &str) -> (i
 /// `pva` lets root of `pvb` in.
 async fn trust(handle: &Handle) {
     let key = out(handle, "pvb", "cat /root/.ssh/id_rsa.pub").await;
-    let (exit, _, stderr) = run(handle, "pva", "dd of=/etc/pve/priv/authorized_keys status=none", &key).await;
+    let keys = out(handle, "pva", "cat /etc/pve/priv/authorized_keys").await + &key;
+    let (exit, _, stderr) = run(handle, "pva", "dd of=/etc/pve/priv/authorized_keys status=none", &keys).await;
     assert_eq!(exit, 0, "{stderr}");
 }
 
@@ -106,6 +107,8 @@ async fn a_node_joins_by_the_key_of_root() {
         "{stdout}"
     );
     assert!(stdout.ends_with("successfully added node 'pvb' to cluster.\n"), "{stdout}");
+    let keys = out(&handle, "pva", "cat /etc/pve/priv/authorized_keys").await;
+    assert_eq!(keys.lines().filter(|line| line.ends_with(" root@pvb")).count(), 1, "{keys}");
     let status = out(&handle, "pvb", "pvecm status").await;
     assert!(status.contains("Total votes:      3\n") && status.contains("0x00000007"), "{status}");
     let conf = out(&handle, "pvb", "cat /etc/pve/corosync.conf").await;

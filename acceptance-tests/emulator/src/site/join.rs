@@ -371,7 +371,7 @@ impl World {
     }
 
     /// root of the node may log in to all members.
-    fn trust_root_of(&mut self, node: &str) {
+    pub(crate) fn trust_root_of(&mut self, node: &str) {
         let key = self.machines.get(node).and_then(|machine| machine.disk.read(PUBLIC_KEY));
         let key = key.map(|key| key.trim_end().to_owned()).unwrap_or_default();
         let text = self.file(AUTHORIZED_KEYS).to_owned();
