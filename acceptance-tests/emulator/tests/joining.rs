@@ -92,6 +92,21 @@ async fn corosync_cannot_start_with_an_address_of_another_machine() {
 }
 
 #[tokio::test]
+async fn a_create_that_loses_its_power_is_completed_at_boot() {
+    for seconds in [0.5, 1.2, 3.0] {
+        let handle = start(&["pva"], Release::V9).await;
+        let a = Node::of(&handle, "pva");
+        let upid = a.post("/cluster/config", "clustername=newclu").await.unwrap();
+        advance(&handle, seconds);
+        control(&handle, "reboot", json!({"node": "pva"})).await;
+        advance(&handle, 20.0);
+        assert_eq!(a.cluster().await, Some((true, vec!["pva".to_owned()])), "{seconds}");
+        let status = a.get(&format!("/nodes/pva/tasks/{}/status", upid.as_str().unwrap())).await;
+        assert_eq!(status["exitstatus"], "unexpected status", "{seconds}");
+    }
+}
+
+#[tokio::test]
 async fn a_join_second_by_second() {
     let handle = start(&["pva", "pvb"], Release::V9).await;
     let (a, b) = (Node::of(&handle, "pva"), Node::of(&handle, "pvb"));
@@ -198,6 +213,22 @@ async fn a_join_breaks_off_before_every_step() {
         assert_eq!(online.len(), if at < 3 { 1 } else { 2 }, "{step}");
         assert_eq!(b.certificate().await == old, at < 3, "{step}");
         assert_eq!(b.status_with(&a.token).await, if at < 3 { 401 } else { 200 }, "{step}");
+    }
+}
+
+#[tokio::test]
+async fn a_node_that_has_the_key_comes_when_it_boots() {
+    for (seconds, listed, online) in [(0.1, 1, 1), (1.0, 2, 1), (2.0, 2, 2), (6.0, 2, 2), (9.5, 2, 2)] {
+        let handle = start(&["pva", "pvb"], Release::V9).await;
+        let (a, b) = (Node::of(&handle, "pva"), Node::of(&handle, "pvb"));
+        create(&handle, &a).await;
+        let old = b.certificate().await;
+        join(&b, &a).await;
+        advance(&handle, seconds);
+        control(&handle, "reboot", json!({"node": "pvb"})).await;
+        advance(&handle, 40.0);
+        assert_eq!((a.listed().await.len(), a.cluster().await.unwrap().1.len()), (listed, online), "{seconds}");
+        assert_eq!((b.status_with(&a.token).await == 200, b.certificate().await != old), (online == 2, online == 2));
     }
 }
 

@@ -27,6 +27,8 @@ pub struct Join {
     later: Option<f64>,
     peer: String,
     received: Option<Conf>,
+    /// When it did its last step.
+    done: f64,
     /// Since when it has broken off.
     interrupted: Option<f64>,
 }
@@ -58,6 +60,7 @@ impl Join {
             later: None,
             peer: String::new(),
             received: None,
+            done: started,
             interrupted: None,
         }
     }
@@ -80,7 +83,11 @@ impl Join {
         if !runs || site.interrupts.meets(&self.node, self.step) {
             return self.break_off(site, due);
         }
-        match self.perform(site) {
+        let went = self.perform(site);
+        if matches!(went, Went::On) {
+            self.done = due;
+        }
+        match went {
             Went::On => match self.step.next() {
                 Some(step) => self.step = step,
                 None => return false,
@@ -119,7 +126,8 @@ impl Join {
         if self.step < Step::Database {
             return false;
         }
-        self.interrupted = Some(at);
+        // It ended at some time after its last step: a boot since then is one that comes after it.
+        self.interrupted = Some(self.done);
         self.later = Some(at + 1.0);
         true
     }
