@@ -115,11 +115,11 @@ impl Join {
 
     /// The process ends without a word; what it has done so far stays.
     fn break_off(&mut self, site: &mut Site, at: f64) -> bool {
-        if let Some(world) = site.home_mut(&self.node) {
-            // pmxcfs runs, all that is missing is the certificate.
-            if self.step == Step::Certificate {
-                world.set_away(&self.node, false);
-            }
+        // pmxcfs runs, all that is missing is the certificate.
+        if self.step == Step::Certificate
+            && let Some(world) = site.home_mut(&self.node)
+        {
+            world.set_away(&self.node, false);
         }
         site.kill(&self.node, &self.report);
         // Until the answer is there nothing on the node has changed.

@@ -47,7 +47,7 @@ pub struct Site {
 /// What a node has the site do.
 #[derive(Debug)]
 pub enum Errand {
-    Create(Create),
+    Create(Box<Create>),
     Join(Box<Join>),
     /// The node was taken out of the cluster, which was this before, as [`World::save`] writes it.
     Left {
@@ -74,7 +74,7 @@ pub(crate) struct Neighbour {
 /// What takes its time.
 #[derive(Debug)]
 enum Procedure {
-    Create(Create),
+    Create(Box<Create>),
     Join(Box<Join>),
     Failure(Failure),
 }

@@ -100,7 +100,7 @@ fn create(host: &mut Host<'_>, _: &mut Io, params: &Params) -> Run<Result<i32, S
     };
     let printed = Arc::new(Mutex::new(Printed::default()));
     let create = Create::new(&host.machine, Report::Command(printed.clone()), host.world.clock.now(), conf);
-    host.world.errands.push(Errand::Create(create));
+    host.world.errands.push(Errand::Create(Box::new(create)));
     host.waits = Some(printed);
     Ok(Ok(0))
 }
