@@ -60,9 +60,34 @@ fn a_new_node_needs_an_address_of_its_own() {
     assert!(add("pve4", json!({"new_node_ip": "pve4"})).unwrap_err().contains("does not look like a valid IP address"));
     let answer = add("pve4", json!({"new_node_ip": "10.9.9.9"})).unwrap();
     assert!(answer["corosync_conf"].as_str().unwrap().contains("ring0_addr: 10.9.9.9"));
+    // It is listed at once; corosync takes it over a moment later.
+    assert!(!cluster.world().nodes.contains_key("pve4"));
+    cluster.world().advance(1.0);
     let rows = call(&cluster, Method::Get, "/cluster/status", json!({})).unwrap();
     let new = rows.as_array().unwrap().iter().find(|row| row["name"] == "pve4").unwrap();
     assert_eq!((&new["online"], &new["nodeid"]), (&json!(0), &json!(4)));
+}
+
+#[test]
+fn what_harms_the_cluster_is_accepted_all_the_same() {
+    for pve in [Pve::V8, Pve::V9] {
+        let cluster = cluster(pve);
+        let add = |node: &str, params: Value| {
+            call(&cluster, Method::Post, &format!("/cluster/config/nodes/{node}"), params).unwrap()
+        };
+        let answer = add("pve4", json!({"nodeid": 1, "link0": "nosuchhost"}));
+        assert_eq!(answer["warnings"], json!([]), "it is the old configuration that is verified");
+        let text = answer["corosync_conf"].as_str().unwrap();
+        assert_eq!(text.matches("    nodeid: 1\n").count(), 2, "{text}");
+        let warnings = add("pve5", json!({"link0": "10.9.9.9"}))["warnings"].clone();
+        assert!(warnings[0].as_str().unwrap().contains("unable to resolve ring0_addr 'nosuchhost'"), "{warnings}");
+        // The same again is an overwrite only by force, and only with the same values.
+        let again = |params: Value| call(&cluster, Method::Post, "/cluster/config/nodes/pve5", params).map(drop);
+        let refused = || Err("can't add existing node 'pve5'\n".to_owned());
+        assert_eq!(again(json!({"link0": "10.9.9.9"})), refused());
+        assert_eq!(again(json!({"link0": "10.9.9.9", "force": 1, "votes": 0})), refused());
+        assert_eq!(again(json!({"link0": "10.9.9.9", "force": 1})), Ok(()));
+    }
 }
 
 #[test]
@@ -77,5 +102,6 @@ fn a_node_is_taken_out_by_its_name_or_its_address() {
         delete("bad_name").unwrap_err().contains("node: invalid format - value does not look like a valid node name")
     );
     assert_eq!(delete(&other), Ok(Value::Null));
+    cluster.world().advance(1.0);
     assert!(!cluster.world().nodes.contains_key("pve3"));
 }
