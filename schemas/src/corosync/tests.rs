@@ -11,7 +11,7 @@ const RECORDED: &str = "logging {\n  debug: off\n  to_syslog: yes\n}\n\nnodelist
     config_version: 2\n  interface {\n    linknumber: 0\n  }\n  ip_version: ipv4-6\n  link_mode: passive\n  secauth: on\n  \
     token_coefficient: 125\n  version: 2\n}\n\n";
 
-/// As a person writes it: tabs, comments, blank lines, Windows line ends, an option nobody knows, no line feed at the end.
+/// As a person writes it: tabs, comments, blank lines, Windows line ends, an unknown option, no line feed at the end.
 const BY_HAND: &str = "# keep me\r\ntotem {\r\n\tversion: 2\r\n\t# the version\r\n\tconfig_version: 9\r\n\tcluster_name:  x \
     \r\n\n\tmagic: a:b\n  interface {\n\tlinknumber: 0\n\tknet_link_priority: 7\n  }\n}\nnodelist {\n  node {\n    ring0_addr: \
     pve1.example\n    nodeid: 1\n  }\n}\n\n\n}stray {";

@@ -1,4 +1,4 @@
-//! `pve_cluster_join_info`: what a node has to be told of a cluster that it is to join.
+//! `pve_cluster_join_info`: what a node needs in order to join a cluster.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
