@@ -185,7 +185,7 @@ impl Conf {
         self.members.values().flat_map(|member| member.links.keys().copied()).collect()
     }
 
-    /// What `verify_conf` finds: errors and warnings. `resolve` says which IP address a name stands for.
+    /// What `verify_conf` finds: errors and warnings. `resolve` finds the IP address of a name.
     #[must_use]
     pub fn verify(&self, resolve: impl Fn(&str) -> Option<String>) -> (Vec<String>, Vec<String>) {
         let (mut errors, mut warnings) = (Vec::new(), Vec::new());
@@ -217,7 +217,8 @@ impl Conf {
             }
         }
         let is_on = |name: &str, off: &str| self.settings.totem.get(name).is_some_and(|value| value != off);
-        if !is_on("secauth", "off") && !(is_on("crypto_cipher", "none") && is_on("crypto_hash", "none")) {
+        let encrypts = is_on("secauth", "off") || is_on("crypto_cipher", "none") && is_on("crypto_hash", "none");
+        if !encrypts {
             warnings.push(
                 "warning: authentication/encryption is not explicitly enabled (secauth / crypto_cipher / crypto_hash)"
                     .to_owned(),
