@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use acceptance_tests::{Cluster, Workspace};
-use pve_emulator::Release;
+use pve_emulator::{Options, Release, Seed};
 use serde_json::{Value as Json, json};
 
 const FILE: &str = "/etc/pve/corosync.conf";
@@ -321,4 +321,47 @@ fn a_joining_node_finds_addresses_and_fingerprints() {
     w.configure("data \"pve_cluster_join_info\" \"a\" {\n  node = \"pve9\"\n}\n");
     let run = w.plan_fails();
     assert!(run.only_error().flat().contains("unknown node 'pve9'"), "{}", run.text);
+}
+
+#[test]
+fn a_node_in_no_cluster_is_named() {
+    let test = "corosync_options::a_node_in_no_cluster_is_named";
+    let seed = Some(Seed::alone(&["pva".to_owned()]));
+    let Some(cluster) = Cluster::own(test, Options { ssh: true, seed, ..Options::default() }).map(Arc::new) else {
+        return;
+    };
+    let w = Workspace::new(&cluster);
+    w.configure("data \"pve_cluster_join_info\" \"a\" {}\n");
+    let run = w.plan_fails();
+    let error = run.only_error().flat();
+    assert!(error.contains("is in no cluster") && error.contains("424 node is not in a cluster"), "{error}");
+    w.configure(&options("  token = 5000\n"));
+    let run = w.apply_fails();
+    assert!(run.only_error().flat().contains("it has no /etc/pve/corosync.conf"), "{}", run.text);
+    assert!(w.state().is_empty());
+}
+
+#[test]
+fn more_than_eight_nodes_need_a_smaller_coefficient() {
+    let test = "corosync_options::more_than_eight_nodes_need_a_smaller_coefficient";
+    let Some(cluster) = Cluster::of_nodes(test, Release::V9, 9).map(Arc::new) else { return };
+    let _hurry = cluster.hurry();
+    let w = Workspace::new(&cluster);
+    let readiness = "data \"pve_ha_readiness\" \"a\" {\n  depends_on = [pve_corosync_options.a]\n}\n\
+                     output \"check\" {\n  value = one([for check in data.pve_ha_readiness.a.checks : check if check.id == \
+                     \"corosync_token\"])\n}\n";
+    let check = |body: &str| -> Json {
+        w.configure(&(options(body) + readiness));
+        w.apply();
+        serde_json::from_str(&w.expect(0, &["output", "-json", "check"]).text).unwrap()
+    };
+    let found = check("");
+    assert_eq!(found["status"], "fail");
+    assert!(
+        found["remedy"].as_str().unwrap().contains("`token_coefficient = 125` with `pve_corosync_options`"),
+        "{found}"
+    );
+    let found = check("  token_coefficient = 125\n");
+    assert_eq!(found["status"], "pass");
+    assert!(found["detail"].as_str().unwrap().contains("noticed after 3.9 s"), "{found}");
 }

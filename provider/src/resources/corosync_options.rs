@@ -146,7 +146,7 @@ impl OwnChecks for CorosyncOptionsResource {
         async move {
             let mut found = Diagnostics::new();
             missing_ssh::<CorosyncOptions>(op).into_iter().for_each(|missing| found.push(missing));
-            // What can't be read now is reported by the apply; addresses that are not known yet are checked there.
+            // The apply checks again: it reports a file that can't be read now, and addresses that are unknown yet.
             if !found.has_error()
                 && change.planned.at("link").is_wholly_known()
                 && let Ok(Some(look)) = Look::new(op, Freshness::Shared).await

@@ -83,8 +83,8 @@ impl CorosyncConf {
     /// The last value of `key` in the sections at `path`; Corosync and Proxmox take the last one.
     pub fn value(&self, path: &[&str], key: &str) -> Option<&str> {
         let sections = self.sections();
-        let entries = sections.iter().filter(|section| section.path == path).flat_map(|section| &section.entries);
-        entries.filter(|(_, known, _)| *known == key).next_back().map(|(_, _, value)| *value)
+        let mut entries = sections.iter().filter(|section| section.path == path).flat_map(|section| &section.entries);
+        entries.rfind(|(_, known, _)| *known == key).map(|(_, _, value)| *value)
     }
 
     /// Whether there is a section at `path`.
@@ -192,7 +192,7 @@ impl CorosyncConf {
         for (at, line) in self.lines.iter().enumerate() {
             match &line.reading {
                 Reading::Open(name) if name.is_empty() => {
-                    problems.push(format!("line {}: a section without a name", at + 1))
+                    problems.push(format!("line {}: a section without a name", at + 1));
                 }
                 Reading::Open(_) => open.push(at),
                 Reading::Close if open.pop().is_none() => {
@@ -237,7 +237,7 @@ impl CorosyncConf {
     }
 
     fn last_open(&self, which: impl Fn(&Section<'_>) -> bool) -> Option<usize> {
-        self.sections().iter().filter(|section| which(section)).next_back().and_then(|section| section.open)
+        self.sections().iter().rfind(|section| which(section)).and_then(|section| section.open)
     }
 
     /// Sets an entry of the section that the line `open` opens, or removes it. A new entry has the place that Proxmox gives it:
@@ -271,7 +271,7 @@ impl CorosyncConf {
 
     fn insert_interface(&mut self, link: u8) {
         let sections = self.sections();
-        let Some(totem) = sections.iter().filter(|section| section.path == TOTEM).next_back() else { return };
+        let Some(totem) = sections.iter().rfind(|section| section.path == TOTEM) else { return };
         let Some(open) = totem.open else { return };
         let last =
             sections.iter().filter(|section| section.path == INTERFACE).filter_map(|section| section.close).max();
@@ -304,7 +304,7 @@ impl CorosyncConf {
 
 impl Section<'_> {
     fn value(&self, key: &str) -> Option<&str> {
-        self.entries.iter().filter(|(_, known, _)| *known == key).next_back().map(|(_, _, value)| *value)
+        self.entries.iter().rfind(|(_, known, _)| *known == key).map(|(_, _, value)| *value)
     }
 
     fn interface(&self) -> Option<Interface> {
@@ -320,7 +320,7 @@ impl Section<'_> {
         Some(Node { name, id: self.value("nodeid").and_then(|id| id.parse().ok()), addresses })
     }
 
-    /// Where a new entry goes, and the line that it follows in kind.
+    /// The place of a new entry, and the line that it follows in kind.
     fn place(&self, key: &str) -> (usize, usize) {
         let before = self.entries.iter().filter(|(_, known, _)| *known < key).map(|(at, ..)| *at).max();
         let at = before.or(self.open).unwrap_or(0);

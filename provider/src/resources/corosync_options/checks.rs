@@ -92,7 +92,7 @@ pub(super) async fn of_plan(
     diagnostics
 }
 
-/// The rules that `next` breaks, those included that only the nodes can tell.
+/// The rules that `next` breaks, those included for which the nodes are asked.
 pub(super) async fn problems(
     op: &OpContext<'_>,
     look: &Look,

@@ -21,7 +21,7 @@ pub(super) async fn edit(op: &OpContext<'_>, before: &CorosyncOptions, after: &C
     demand_quorum(op, SUBJECT).await?;
     nodes::demand_all_online(&look)?;
     nodes::reload(op, &look).await?;
-    nodes::demand_settled(op).await?;
+    nodes::demand_in_effect(op).await?;
     if let Some(problem) = checks::problems(op, &look, &next, before, after).await?.into_iter().next() {
         return Err(problem.into_failure());
     }

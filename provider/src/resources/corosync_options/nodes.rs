@@ -18,7 +18,7 @@ const POLL_INTERVAL: Duration = Duration::from_secs(1);
 const TAKE_OVER_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// How long they may take before an edit: what went before is over, or about to be.
-const SETTLE_TIMEOUT: Duration = Duration::from_secs(10);
+const PRIOR_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Where a running Corosync has the version that it has loaded.
 const VERSION_KEY: &str = "totem.config_version";
@@ -87,8 +87,8 @@ pub(super) async fn await_take_over(op: &OpContext<'_>) -> Result<(), Failure> {
 
 /// Refuses an edit before which it is not so: a link that is down could be the one that is needed, and a node that runs an older
 /// version would get two changes at once.
-pub(super) async fn demand_settled(op: &OpContext<'_>) -> Result<(), Failure> {
-    let lacking = lacking_after(op, SETTLE_TIMEOUT).await?;
+pub(super) async fn demand_in_effect(op: &OpContext<'_>) -> Result<(), Failure> {
+    let lacking = lacking_after(op, PRIOR_TIMEOUT).await?;
     lacking.map_or(Ok(()), |list| {
         Err(Failure::refused(format!(
             "{SUBJECT}: every node has to run corosync.conf as it is in /etc/pve, with all links connected, before the file \
