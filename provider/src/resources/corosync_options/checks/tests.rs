@@ -45,7 +45,7 @@ fn every_node_has_an_address_on_each_link() {
     let found = broken(TEXT, &none, &links(vec![link(1, None, &[("pve1", "10.1.0.1"), ("pve2", "10.0.0.1")])]));
     only(&found, "link[0].addresses", "10.0.0.1 is the address of pve1 on link 0 and of pve2 on link 1. Each address");
     let found = broken(&TEXT.replace("token: 5000", "token 5000"), &none, &none);
-    only(&found, "", "line 21: neither a section nor an entry. Correct the file by hand");
+    only(&found, "", "line 20: neither a section nor an entry. Correct the file by hand");
 }
 
 #[test]
