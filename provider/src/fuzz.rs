@@ -3,8 +3,9 @@
 //! The targets of `fuzz/` call them with what the fuzzer finds, and the suite calls them with damaged copies of the same corpora.
 
 use pve_schemas::backup::{Fleecing, Performance, Retention};
+use pve_schemas::corosync::{CorosyncConf, CorosyncOptions, Device};
 use pve_schemas::fence_device::FenceCfg;
-use pve_schemas::qdevice::{Device, Votes};
+use pve_schemas::qdevice::Votes;
 use pve_schemas::rest::Rest;
 use pve_schemas::value::{BackupSchedule, Schedule};
 use pve_schemas::{datacenter_options, fence_device};
@@ -102,7 +103,16 @@ pub fn fence_cfg(data: &[u8]) {
 /// What `corosync.conf`, `pvecm status`, `corosync-cfgtool` and `corosync-cmapctl` say.
 pub fn corosync(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
-    let _ = Device::find(&text);
+    let mut conf = CorosyncConf::parse(&text);
+    assert_eq!(conf.text(), text);
+    let _ = (Device::find(&conf), conf.faults());
+    let all = CorosyncOptions::read_all(&conf);
+    let managed = all.managed();
+    all.write(&CorosyncOptions::default(), &mut conf);
+    assert_eq!(conf.text(), text, "what is as it should be is not written again");
+    CorosyncOptions::default().write(&all, &mut conf);
+    let _ = CorosyncOptions::read(&conf, &managed);
+    conf.grow_version();
     if let Ok(votes) = Votes::parse(&text) {
         let _ = votes.qdevice();
     }

@@ -96,6 +96,7 @@ pub const RESOURCES: &[Feature] = &[
             need("VM.Backup", On::Pool, "set `pool`"),
         ],
     },
+    Feature { name: "pve_corosync_options", needs: HOSTED },
     Feature {
         name: "pve_datacenter_options",
         needs: &[AUDIT, need("Sys.Modify", On::Root, "create, change and destroy")],
@@ -133,6 +134,7 @@ pub const DATA_SOURCES: &[Feature] = &[
             need("VM.Audit", On::Guests, "see which guests are backed up"),
         ],
     },
+    Feature { name: "pve_cluster_join_info", needs: READ },
     Feature { name: "pve_datacenter_options", needs: READ },
     Feature {
         name: "pve_ha_balance",

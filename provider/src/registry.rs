@@ -10,7 +10,7 @@ use crate::data_sources::data_source;
 use crate::framework::{Action, DataSource, Function, Provider, Resource};
 use crate::functions::function;
 use crate::operations::action;
-use crate::resources::{DatacenterOptionsResource, HaRuleMemberResource, rest, ssh_resource};
+use crate::resources::{CorosyncOptionsResource, DatacenterOptionsResource, HaRuleMemberResource, rest, ssh_resource};
 use crate::session::Session;
 
 /// The provider with everything it offers.
@@ -33,6 +33,7 @@ fn provider_of(session: &Arc<Session>) -> Provider {
 fn resources(session: &Arc<Session>) -> Vec<Box<dyn Resource>> {
     vec![
         rest::<nouns::BackupJob>(session),
+        Box::new(CorosyncOptionsResource::new(session.clone())),
         Box::new(DatacenterOptionsResource::new(session.clone())),
         ssh_resource::<nouns::FenceDevice>(session),
         rest::<nouns::HaGroup>(session),
@@ -55,6 +56,7 @@ fn resources(session: &Arc<Session>) -> Vec<Box<dyn Resource>> {
 fn data_sources(session: &Arc<Session>) -> Vec<Box<dyn DataSource>> {
     vec![
         data_source::<nouns::data::BackupJobs>(session),
+        data_source::<nouns::data::ClusterJoinInfo>(session),
         data_source::<nouns::data::DatacenterOptions>(session),
         data_source::<nouns::data::HaBalance>(session),
         data_source::<nouns::data::HaFailoverSimulation>(session),
@@ -135,6 +137,7 @@ mod tests {
         }
         let expected = [
             "pve_backup_jobs.guest",
+            "pve_cluster_join_info.node",
             "pve_ha_balance.pinned",
             "pve_ha_balance.threshold",
             "pve_ha_balance.margin",

@@ -58,7 +58,27 @@ fn locks(cluster: &Cluster) -> String {
 const FENCE: &str = "/etc/pve/ha/fence.cfg";
 const WATCHDOG: &str = "/etc/default/pve-ha-manager";
 
-pub const TARGETS: [Target; 4] = [
+const COROSYNC: &str = "/etc/pve/corosync.conf";
+
+fn corosync(token: i64) -> Json {
+    json!({"token": token, "link": [{"number": 0, "priority": 9}]})
+}
+
+/// The lines of corosync.conf that are of the options.
+fn corosync_lines(cluster: &Cluster) -> String {
+    let text = shared(cluster, COROSYNC);
+    text.lines().filter(|line| ["token:", "knet_link_priority:"].iter().any(|key| line.contains(key))).collect()
+}
+
+pub const TARGETS: [Target; 5] = [
+    Target {
+        kind: "pve_corosync_options",
+        nodes: 2,
+        create: || corosync(5000),
+        update: Some(|| corosync(6000)),
+        there: |cluster| !corosync_lines(cluster).is_empty(),
+        left: |cluster| corosync_lines(cluster) + &shared(cluster, "/etc/pve/corosync.conf.new"),
+    },
     Target {
         kind: "pve_fence_device",
         nodes: 3,

@@ -60,6 +60,7 @@ const DEVICE: &[(&str, &str)] = &[
     ("options", "{ ip = \"1\" }"),
     ("connect", "block {\n    node = \"pve1\"\n    options = { plug = \"1\" }\n  }"),
 ];
+const COROSYNC: &[(&str, &str)] = &[("token_coefficient", "125")];
 const MAINTENANCE: &[(&str, &str)] = &[("node", "\"pve1\"")];
 const WATCHDOG: &[(&str, &str)] = &[("node", "\"pve1\""), ("module", "\"softdog\"")];
 const QDEVICE: &[(&str, &str)] = &[("address", "\"10.0.0.100\""), ("force", "true")];
@@ -306,6 +307,17 @@ const CASES: &[Case] = &[
         "block {\n    node = \"pve1\"\n    options = { a = \"1\" }\n  }\n  connect {\n    node = \"pve1\"\n    options = { a = \
          \"2\" }\n  }",
         "A node is connected twice",
+    ),
+    case("pve_corosync_options", COROSYNC, "token", "999", "must be at least 1000"),
+    case("pve_corosync_options", COROSYNC, "token_coefficient", "-1", "must be at least 0"),
+    case("pve_corosync_options", COROSYNC, "link_mode", "\"both\"", "passive"),
+    case("pve_corosync_options", COROSYNC, "link", "block {\n    number = 8\n  }", "must be at most 7"),
+    case(
+        "pve_corosync_options",
+        COROSYNC,
+        "link",
+        "block {\n    number = 1\n    priority = 256\n  }",
+        "must be at most 255",
     ),
     case("pve_node_maintenance", MAINTENANCE, "node", "\"pve.1\"", NODE),
     case("pve_node_watchdog", WATCHDOG, "node", "\"pve.1\"", NODE),

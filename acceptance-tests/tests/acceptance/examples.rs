@@ -7,6 +7,8 @@ use std::sync::Arc;
 use acceptance_tests::{Cluster, Workspace};
 use pve_emulator::{Options, Release};
 
+use crate::corosync_options::with_second_network;
+
 /// What only PVE 8 has.
 const ONLY_ON_PVE_8: [&str; 1] = ["pve_ha_group"];
 
@@ -15,7 +17,8 @@ pub(crate) const SECRETS: &str =
     "ipmi_password = \"secret\"\nsmtp_password = \"secret\"\ngotify_token = \"secret\"\nchat_token = \"secret\"\n";
 
 /// What is done over SSH, on either release.
-pub(crate) const OVER_SSH: [&str; 4] = ["pve_fence_device", "pve_node_maintenance", "pve_node_watchdog", "pve_qdevice"];
+pub(crate) const OVER_SSH: [&str; 5] =
+    ["pve_corosync_options", "pve_fence_device", "pve_node_maintenance", "pve_node_watchdog", "pve_qdevice"];
 
 #[test]
 fn on_pve_9() {
@@ -46,6 +49,9 @@ fn each_on(test: &str, release: Release) {
             _ => Cluster::own(test, Options { release, ..Options::default() }),
         };
         let Some(cluster) = cluster.map(Arc::new) else { return };
+        if name(&example) == "pve_corosync_options" {
+            with_second_network(&cluster);
+        }
         let before = cluster.inventory();
         let _hurry = cluster.hurry();
         let file = |name: &str| fs::read_to_string(example.join(name)).unwrap();

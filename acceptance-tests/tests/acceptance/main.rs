@@ -8,6 +8,7 @@ mod backup_job;
 mod broken_steps;
 mod command_line;
 mod constraints;
+mod corosync_options;
 mod data_sources;
 mod datacenter_options;
 mod drill_command;

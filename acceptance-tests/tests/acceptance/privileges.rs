@@ -303,7 +303,8 @@ fn without_the_privilege_on_guests_a_warning_says_that_jobs_are_missing() {
 fn what_is_done_over_ssh_says_what_it_needs_of_the_api() {
     let test = "privileges::what_is_done_over_ssh_says_what_it_needs_of_the_api";
     let Some(cluster) = Cluster::own(test, Options { ssh: true, ..Options::default() }) else { return };
-    let hosted = ["pve_fence_device", "pve_node_maintenance", "pve_node_watchdog", "pve_qdevice"];
+    let hosted =
+        ["pve_corosync_options", "pve_fence_device", "pve_node_maintenance", "pve_node_watchdog", "pve_qdevice"];
     let same = RESOURCES.iter().filter(|feature| hosted.contains(&feature.name)).map(|feature| feature.needs);
     assert!(same.clone().count() == hosted.len() && same.clone().all(|needs| needs == of_resource(hosted[0])));
     let rights = rights(of_resource("pve_node_watchdog"), Pve::V9, |_| vec![String::new()]);

@@ -22,6 +22,10 @@ resource "pve_fence_device" "a" {
   verify = true
 }
 
+resource "pve_corosync_options" "a" {
+  token = 4000
+}
+
 resource "pve_qdevice" "a" {
   address = "10.0.0.100"
 }
@@ -61,10 +65,11 @@ fn all_that_has_no_http_api() {
     for (_, server) in servers.all() {
         server.cut();
     }
-    w.configure(&ALL.replace("ipmi_watchdog", "iTCO_wdt").replace("10.0.9.2", "10.0.9.3"));
+    let changed = ALL.replace("ipmi_watchdog", "iTCO_wdt").replace("10.0.9.2", "10.0.9.3");
+    w.configure(&changed.replace("token = 4000", "token = 5000"));
     let mut changes = w.plan().changes();
     changes.sort();
-    assert_eq!(changes, ["pve_fence_device.a update", "pve_node_watchdog.a update"]);
+    assert_eq!(changes, ["pve_corosync_options.a update", "pve_fence_device.a update", "pve_node_watchdog.a update"]);
     w.apply();
     w.plan_is_empty();
     w.destroy();

@@ -246,10 +246,10 @@ async fn a_walk_reads_each_guest_once_for_both_data_sources_and_only_readiness_a
     for (expected, reads) in [
         ([50, 0, 13], &[(simulation, &[][..])][..]),
         ([50, 0, 13], &[(simulation, &report)]),
-        // Of each node its version, its backups, and its tasks of the last hour.
-        ([50, 9, 16], &[(readiness, &[])]),
-        ([50, 9, 16], &[(readiness, &[]), (simulation, &report)]),
-        ([50, 9, 16], &[(simulation, &[]), (readiness, &[])]),
+        // Of each node its version, its backups, and its tasks of the last hour; of the cluster Corosync's timeouts.
+        ([50, 9, 17], &[(readiness, &[])]),
+        ([50, 9, 17], &[(readiness, &[]), (simulation, &report)]),
+        ([50, 9, 17], &[(simulation, &[]), (readiness, &[])]),
     ] {
         let provider = walk(&cluster).await;
         cluster.counters().reset();

@@ -5,6 +5,7 @@
 
 mod adapter;
 mod backup_jobs;
+mod cluster_join_info;
 mod datacenter_options;
 mod disks;
 mod failover_simulation;

@@ -21,7 +21,7 @@ use super::replication_jobs::now;
 use super::simulated::{refused, simulate};
 use crate::client::{Call, Collection, Error, ErrorKind, Params, path};
 use crate::framework::Failure;
-use crate::readiness::{Alerts, Backups, Demands, Facts, Task, checks};
+use crate::readiness::{Alerts, Backups, Corosync, Demands, Facts, Task, checks};
 use crate::simulation::HaConfig;
 use crate::simulation::live::SimulatedCluster;
 
@@ -64,8 +64,10 @@ async fn gather(
     let unexpected = |problem| reader.unexpected(problem);
     let now = now();
     let online: Vec<&str> = live.nodes.iter().filter(|node| node.online).map(|node| node.name.as_str()).collect();
-    let (nodes, backups, targets, matchers, shell) = tokio::join!(
+    let none = Params::new();
+    let (nodes, totem, backups, targets, matchers, shell) = tokio::join!(
         join_all(online.iter().map(|node| NodeAnswers::ask(reader, node, now))),
+        get::<Json>(reader, "/cluster/config/totem", &none),
         list(reader, Collection::BackupJobs),
         list(reader, Collection::NotificationTargets),
         list(reader, Collection::NotificationMatchers),
@@ -78,7 +80,7 @@ async fn gather(
     let mut facts = Facts {
         now,
         status: HaStatus::from_answers(&status, &manager).map_err(unexpected)?,
-        links: links(&voters),
+        corosync: Corosync::from_answers(&voters, totem?.unwrap_or_default()),
         versions: BTreeMap::new(),
         silent: BTreeSet::new(),
         complaints: planned_complaints(complaints, &live, &planned),
@@ -191,14 +193,6 @@ fn newest_first(mut rows: Vec<Json>) -> Vec<Task> {
         .collect()
 }
 
-/// The links of each node in corosync.conf: `ring0_addr` and on.
-fn links(voters: &Json) -> BTreeMap<String, usize> {
-    let is_link = |key: &str| key.starts_with("ring") && key.ends_with("_addr");
-    let rows = voters.as_array().into_iter().flatten().filter_map(Json::as_object);
-    let links = |row: &serde_json::Map<String, Json>| row.keys().filter(|key| is_link(key)).count();
-    rows.filter_map(|row| Some((row.get("node")?.as_str()?.to_owned(), links(row)))).collect()
-}
-
 /// What Proxmox complains of; of rules that are planned otherwise, what the HA manager will.
 fn planned_complaints(
     live: Vec<(String, String)>,
@@ -245,9 +239,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn links_are_counted_and_tasks_sorted() {
-        let voters = json!([{"node": "pve1", "ring0_addr": "10.0.0.1", "ring1_addr": "10.1.0.1", "nodeid": "1"}, {"node": "pve2", "ring0_addr": "x"}]);
-        assert_eq!(links(&voters), BTreeMap::from([("pve1".to_owned(), 2), ("pve2".to_owned(), 1)]));
+    fn tasks_are_sorted_the_newest_first() {
         let rows = vec![
             json!({"type": "vzdump", "id": "", "starttime": 5, "endtime": 6, "status": "OK"}),
             json!({"type": "vzdump", "id": "100", "starttime": 9, "status": "running"}),

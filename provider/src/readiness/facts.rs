@@ -9,6 +9,7 @@ use serde_json::Value as Json;
 use crate::simulation::HaConfig;
 use crate::simulation::live::SimulatedCluster;
 
+use super::corosync::Corosync;
 use super::safeguards::{Alerts, Backups};
 use super::shell::Shell;
 use super::verdict::{Verdict, named, unknown};
@@ -25,8 +26,8 @@ pub struct Facts {
     pub planned: HaConfig,
     /// What the HA manager does.
     pub status: HaStatus,
-    /// The Corosync links of each node, as configured.
-    pub links: BTreeMap<String, usize>,
+    /// Corosync's configuration.
+    pub corosync: Corosync,
     /// The version of each online node; none if it did not answer.
     pub versions: BTreeMap<String, Option<String>>,
     /// The nodes that are online and did not answer, as far as the node that was asked could tell (595, 596, or nothing in time).

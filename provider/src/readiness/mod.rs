@@ -4,6 +4,7 @@
 //! never guessed; details hold nothing that differs between two reads of a cluster that has not changed.
 
 mod cluster;
+mod corosync;
 mod facts;
 mod fencing;
 #[cfg(any(test, feature = "fuzz"))]
@@ -24,6 +25,7 @@ mod verdict;
 use pve_schemas::data::readiness::{Check, Level, Profile, ReadinessArguments};
 use pve_schemas::value::duration;
 
+pub use corosync::Corosync;
 pub use facts::{Facts, Task};
 pub use fencing::{FenceConnection, connections_of};
 pub use safeguards::{Alerts, Backups};

@@ -2,7 +2,7 @@
 
 use super::verdict::Verdict;
 use super::{Demands, Facts};
-use super::{cluster, fencing, network, notifications, operations, placement, services, storage};
+use super::{cluster, corosync, fencing, network, notifications, operations, placement, services, storage};
 
 /// A check.
 pub struct Item {
@@ -106,8 +106,17 @@ pub const ITEMS: &[Item] = &[
         weight: Weight::Advice,
         facts: "The links in corosync.conf; over SSH `corosync-cfgtool -s` and `corosync-cmapctl -m stats` of each node.",
         unknown: WITHOUT_SSH,
-        remedy: "A second address for each node, on a network of its own.",
-        check: network::corosync_links,
+        remedy: "A second address for each node in `pve_corosync_options`, on a network of its own.",
+        check: corosync::links,
+    },
+    Item {
+        id: "corosync_token",
+        title: "Corosync's timeouts suit the number of nodes",
+        weight: Weight::Advice,
+        facts: "`token` and `token_coefficient` in corosync.conf, and the number of nodes.",
+        unknown: "The node is not in a cluster.",
+        remedy: "`token_coefficient = 125` of `pve_corosync_options` with more than 8 nodes.",
+        check: corosync::token,
     },
     Item {
         id: "migration_network",

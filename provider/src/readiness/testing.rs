@@ -8,6 +8,7 @@ use pve_schemas::data::planned::Safeguards;
 use pve_schemas::data::readiness::{Expectation, ReadinessArguments};
 use serde_json::{Value as Json, json};
 
+use super::corosync::Corosync;
 use super::verdict::Verdict;
 use super::{Alerts, Backups, Demands, Facts, NodeShell, Shell, Task};
 use crate::simulation::live::SimulatedCluster;
@@ -34,7 +35,7 @@ impl Good {
             now: NOW,
             scenarios: simulate(&live, &FailoverSimulationArguments::default()).unwrap().scenarios,
             status: status_of(&live),
-            links: NODES.map(|node| (node.to_owned(), 2)).into(),
+            corosync: corosync(),
             versions: NODES.map(|node| (node.to_owned(), Some("9.2.11".to_owned()))).into(),
             silent: Default::default(),
             complaints: Vec::new(),
@@ -69,6 +70,13 @@ impl Good {
     }
 }
 
+fn corosync() -> Corosync {
+    let rows = NODES.iter().enumerate().map(|(at, node)| {
+        json!({"node": node, "nodeid": (at + 1).to_string(), "ring0_addr": "10.0.0.1", "ring1_addr": "10.1.0.1"})
+    });
+    Corosync::from_answers(&Json::Array(rows.collect()), json!({"config_version": "3"}))
+}
+
 /// What a check says of the good cluster once it is spoilt.
 pub(super) fn status(check: fn(&Facts, &Demands) -> Verdict, spoil: impl FnOnce(&mut Facts)) -> &'static str {
     let mut facts = Good::facts();
@@ -96,7 +104,8 @@ fn shell() -> Shell {
         let others = NODES.into_iter().filter(|other| *other != name);
         NodeShell {
             links: Some(Ok(
-                "LINK ID 0 udp\n\tstatus:\n\t\tnodeid:          1:\tlocalhost\n\t\tnodeid:          2:\tconnected\n"
+                "LINK ID 0 udp\n\tstatus:\n\t\tnodeid:          1:\tlocalhost\n\t\tnodeid:          2:\tconnected\n\
+                 LINK ID 1 udp\n\tstatus:\n\t\tnodeid:          1:\tlocalhost\n\t\tnodeid:          2:\tconnected\n"
                     .into(),
             )),
             counters: Some(Ok("stats.knet.node2.link0.down_count (u32) = 1\n".into())),

@@ -8,11 +8,11 @@ use pve_schemas::fence_device::{DeviceId, FenceCfg, Known, PATH};
 
 use super::explain;
 use super::operations::OpContext;
-use super::over_ssh::{ambiguous_failure, any_node, await_quorum, cluster_file, members};
+use super::over_ssh::{EditFailed, ambiguous_failure, any_node, await_quorum, cluster_file, members};
 use super::ssh_resource::SshResource;
 use crate::client::{DomainPermit, LockDomain};
 use crate::framework::{Cause, Diagnostics, Failure, Freshness, Number, Path, Value};
-use crate::ssh::{ClusterFile, Edit, Error, ErrorKind};
+use crate::ssh::{ClusterFile, Edit, ErrorKind};
 
 /// What the file is called in messages.
 const FILE: &str = "the fence devices";
@@ -139,18 +139,6 @@ impl SshResource for FenceDevice {
     }
 }
 
-/// Why an edit failed.
-enum Failed {
-    Ssh(Error),
-    Reported(Failure),
-}
-
-impl From<Error> for Failed {
-    fn from(error: Error) -> Self {
-        Self::Ssh(error)
-    }
-}
-
 fn file() -> ClusterFile {
     ClusterFile::new(PATH, LockDomain::Ha.lock_name())
 }
@@ -172,18 +160,18 @@ async fn edit(
     loop {
         let decide = |text: Option<&str>| {
             let mut cfg = FenceCfg::parse(text.unwrap_or_default().as_bytes());
-            change(&mut cfg, &id).map_err(Failed::Reported)?;
+            change(&mut cfg, &id).map_err(EditFailed::Reported)?;
             complaints = cfg.complaints();
             // The text was read as UTF-8, and what is added is.
             Ok(Edit::Write(String::from_utf8_lossy(&cfg.text()).into_owned()))
         };
         match file().edit(&op.ssh()?, &node, &op.call(), decide).await {
             Ok(_) => break,
-            Err(Failed::Ssh(error)) if error.kind() == ErrorKind::NoQuorum => {
+            Err(EditFailed::Ssh(error)) if error.kind() == ErrorKind::NoQuorum => {
                 await_quorum(op, &id.to_string(), error).await?;
             }
-            Err(Failed::Ssh(error)) => return Err(ambiguous_failure(&id.to_string())(error)),
-            Err(Failed::Reported(failure)) => return Err(failure),
+            Err(EditFailed::Ssh(error)) => return Err(ambiguous_failure(&id.to_string())(error)),
+            Err(EditFailed::Reported(failure)) => return Err(failure),
         }
     }
     if !complaints.is_empty() {

@@ -5,6 +5,7 @@
 //! a file of its own has what is particular to one noun.
 
 mod backup_job;
+mod corosync_options;
 mod datacenter_options;
 mod fence_device;
 mod ha_features;
@@ -26,6 +27,7 @@ mod typed;
 
 use std::sync::Arc;
 
+pub use corosync_options::CorosyncOptionsResource;
 pub use datacenter_options::DatacenterOptionsResource;
 pub use ha_rule_member::HaRuleMemberResource;
 pub use operations::{OpContext, Operations};

@@ -3,13 +3,15 @@
 
 use std::sync::Arc;
 
+use pve_schemas::noun::Noun;
 use serde_json::Value as Json;
 
 use super::explain;
 use super::operations::OpContext;
 use crate::client::{Call, Client, Collection};
 use crate::explain;
-use crate::framework::{Cause, Failure, Freshness};
+use crate::framework::{Cause, Diagnostic, Failure, Freshness};
+use crate::session::SshAccess;
 use crate::ssh::ClusterFile;
 
 /// The nodes of the cluster, as the node that answers sees them.
@@ -84,6 +86,26 @@ pub async fn cluster_file(
         Freshness::Fresh | Freshness::Written => file.read(&ssh, &node, &call).await.map(|text| text.map(Arc::from)),
     };
     text.map_err(ssh_failure(object))
+}
+
+/// Why an edit of a file failed.
+pub enum EditFailed {
+    Ssh(crate::ssh::Error),
+    Reported(Failure),
+}
+
+impl From<crate::ssh::Error> for EditFailed {
+    fn from(error: crate::ssh::Error) -> Self {
+        Self::Ssh(error)
+    }
+}
+
+/// The error of a plan for a noun that needs SSH where the provider block has none.
+pub fn missing_ssh<N: Noun>(op: &OpContext<'_>) -> Option<Diagnostic> {
+    match (&op.configured.ssh, op.ssh()) {
+        (SshAccess::Absent, Err(failure)) => Some(failure.into_error(format!("{} needs SSH", N::NAME))),
+        _ => None,
+    }
 }
 
 /// What a failed command means for the object called `object`.

@@ -7,7 +7,8 @@ mod look;
 use std::time::Duration;
 
 use pve_schemas::Qdevice;
-use pve_schemas::qdevice::{CONNECTED, is_same_address};
+use pve_schemas::corosync::is_same_address;
+use pve_schemas::qdevice::CONNECTED;
 
 use self::look::Look;
 use super::operations::OpContext;

@@ -10,12 +10,13 @@ use futures_util::future::BoxFuture;
 use pve_schemas::noun::Noun;
 
 use super::operations::OpContext;
+use super::over_ssh::missing_ssh;
 use super::typed::{OwnChecks, Typed};
 use crate::client::DomainPermit;
 use crate::framework::{
     Change, Checks, Context, Diagnostics, Failure, Found, Freshness, Permit, Resource, Schema, Value, WritePermit,
 };
-use crate::session::{Session, SshAccess};
+use crate::session::Session;
 
 /// What differs from noun to noun on the nodes.
 pub trait SshResource: Noun {
@@ -115,9 +116,7 @@ impl<N: SshResource> OwnChecks for SshBackedResource<N> {
     ) -> BoxFuture<'a, ControlFlow<Diagnostics, Diagnostics>> {
         async move {
             let mut found = Diagnostics::new();
-            if let (SshAccess::Absent, Err(failure)) = (&op.configured.ssh, op.ssh()) {
-                found.push(failure.into_error(format!("{} needs SSH", N::NAME)));
-            }
+            missing_ssh::<N>(op).into_iter().for_each(|missing| found.push(missing));
             found.extend(N::preflight(op, change).await);
             ControlFlow::Continue(found)
         }

@@ -29,6 +29,16 @@ const UNLOCK_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct ClusterFile {
     path: String,
     lock: String,
+    draft: Option<String>,
+}
+
+/// A file and its draft, as they are under the lock.
+#[derive(Clone, Copy, Debug)]
+pub struct Drafted<'a> {
+    /// The file; none if it does not exist.
+    pub text: Option<&'a str>,
+    /// What is left of a change that was not completed, or is being made outside of the lock.
+    pub draft: Option<&'a str>,
 }
 
 /// What is to become of a file.
@@ -46,7 +56,13 @@ impl ClusterFile {
     /// The file at `path`, guarded by the lock of that name (`domain-ha`, `file-corosync_conf`).
     #[must_use]
     pub fn new(path: impl Into<String>, lock: impl Into<String>) -> Self {
-        Self { path: path.into(), lock: lock.into() }
+        Self { path: path.into(), lock: lock.into(), draft: None }
+    }
+
+    /// This file, written as `draft` first, where Proxmox itself prepares its changes.
+    #[must_use]
+    pub fn drafted(self, draft: impl Into<String>) -> Self {
+        Self { draft: Some(draft.into()), ..self }
     }
 
     #[must_use]
@@ -85,6 +101,21 @@ impl ClusterFile {
         call: &Call,
         decide: impl FnOnce(Option<&str>) -> Result<Edit, E>,
     ) -> Result<bool, E> {
+        self.edit_drafted(ssh, node, call, |found| decide(found.text)).await
+    }
+
+    /// As [`ClusterFile::edit`], where the decision depends on the draft as well.
+    ///
+    /// # Errors
+    ///
+    /// As [`ClusterFile::edit`].
+    pub async fn edit_drafted<E: From<Error>>(
+        &self,
+        ssh: &Ssh,
+        node: &str,
+        call: &Call,
+        decide: impl FnOnce(Drafted<'_>) -> Result<Edit, E>,
+    ) -> Result<bool, E> {
         let lock = self.lock(ssh, node, call).await?;
         let within = Call::new(call.deadline.min(tokio::time::Instant::now() + LOCK_TIMEOUT), call.stop.clone());
         ssh.inner.reads.forget(&self.path);
@@ -99,10 +130,14 @@ impl ClusterFile {
         ssh: &Ssh,
         node: &str,
         call: &Call,
-        decide: impl FnOnce(Option<&str>) -> Result<Edit, E>,
+        decide: impl FnOnce(Drafted<'_>) -> Result<Edit, E>,
     ) -> Result<bool, E> {
         let now = self.read(ssh, node, call).await?;
-        match decide(now.as_deref())? {
+        let draft = match &self.draft {
+            Some(draft) => node_file::read(ssh, node, draft, call).await?,
+            None => None,
+        };
+        match decide(Drafted { text: now.as_deref(), draft: draft.as_deref() })? {
             Edit::Keep => Ok(false),
             Edit::Write(text) if now.as_deref() == Some(text.as_str()) => Ok(false),
             Edit::Remove if now.is_none() => Ok(false),
@@ -119,7 +154,11 @@ impl ClusterFile {
     async fn replace(&self, ssh: &Ssh, node: &str, text: &str, call: &Call) -> Result<(), Error> {
         let mut looks = call.looks(format!("pmxcfs to take a write of {}", self.path));
         loop {
-            let Err(error) = node_file::replace(ssh, node, &self.path, text, call).await else { return Ok(()) };
+            let replaced = match &self.draft {
+                Some(draft) => node_file::replace_by(ssh, node, &self.path, draft, text, call).await,
+                None => node_file::replace(ssh, node, &self.path, text, call).await,
+            };
+            let Err(error) = replaced else { return Ok(()) };
             let error = explained(ssh, node, error, call).await;
             if error.kind() != ErrorKind::Locked || !looks.pause(RETRY_INTERVAL).await {
                 return Err(error);

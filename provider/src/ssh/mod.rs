@@ -51,7 +51,7 @@ use std::fmt;
 use std::sync::Arc;
 
 pub use address::{Address, Locate};
-pub use cluster_file::{ClusterFile, Edit};
+pub use cluster_file::{ClusterFile, Drafted, Edit};
 pub use command::Command;
 pub use config::{Config, DEFAULT_COMMAND_TIMEOUT, Jump};
 pub use error::{Error, ErrorKind, HostKey};

@@ -54,18 +54,34 @@ async fn demand_pmxcfs(ssh: &Ssh, node: &str, call: &Call) -> Result<(), Error> 
 pub async fn replace(ssh: &Ssh, node: &str, path: &str, content: &str, call: &Call) -> Result<(), Error> {
     // Proxmox names its own temporary files so.
     let beside = format!("{path}.tmp.{}", std::process::id());
-    let written = ssh.run(node, &write(&beside, content), call).await.and_then(Output::success);
+    replace_by(ssh, node, path, &beside, content, call).await
+}
+
+/// As [`replace`], by way of the file `beside`.
+///
+/// # Errors
+///
+/// As [`replace`].
+pub async fn replace_by(
+    ssh: &Ssh,
+    node: &str,
+    path: &str,
+    beside: &str,
+    content: &str,
+    call: &Call,
+) -> Result<(), Error> {
+    let written = ssh.run(node, &write(beside, content), call).await.and_then(Output::success);
     if let Err(error) = written {
-        remove(ssh, node, &beside, call).await;
+        remove(ssh, node, beside, call).await;
         // The file itself has not been touched.
         return Err(if error.is_ambiguous() { error.with_kind(ErrorKind::Unreachable) } else { error });
     }
-    let renamed = ssh.run(node, &Command::new("mv").arg("-f").arg("--").arg(&beside).arg(path), call).await;
+    let renamed = ssh.run(node, &Command::new("mv").arg("-f").arg("--").arg(beside).arg(path), call).await;
     match renamed.and_then(Output::success) {
         Ok(_) => Ok(()),
         Err(error) => {
             if !error.is_ambiguous() {
-                remove(ssh, node, &beside, call).await;
+                remove(ssh, node, beside, call).await;
             }
             Err(error)
         }

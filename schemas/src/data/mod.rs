@@ -4,6 +4,7 @@
 //! in whatever order Proxmox listed their entries. A value that can't be derived is null.
 
 pub mod backup_jobs;
+pub mod cluster_join_info;
 pub mod datacenter_options;
 pub mod failover_simulation;
 pub mod ha_balance;
@@ -25,6 +26,7 @@ mod ha_problems;
 pub(crate) mod recorded;
 
 pub use backup_jobs::BackupJobs;
+pub use cluster_join_info::ClusterJoinInfo;
 pub use datacenter_options::DatacenterOptions;
 pub use failover_simulation::HaFailoverSimulation;
 pub use ha_balance::HaBalance;

@@ -1,21 +1,14 @@
 //! `pve_qdevice`: an external vote that decides when the nodes can't.
 
-mod corosync;
 mod status;
-
-use std::net::IpAddr;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use corosync::Device;
 pub use status::{Member, Votes};
 
 use crate::noun::Noun;
 use crate::tf_block;
-
-/// Where Proxmox keeps the configuration of the cluster's communication, and in it the QDevice.
-pub const PATH: &str = "/etc/pve/corosync.conf";
 
 /// The port of the QNetd host.
 pub const PORT: u16 = 5403;
@@ -60,24 +53,4 @@ pub struct Qdevice {
 impl Noun for Qdevice {
     const NAME: &'static str = "pve_qdevice";
     const TITLE: &'static str = "QDevice";
-}
-
-/// Whether two texts are the same address; IPv6 has several spellings.
-pub fn is_same_address(a: &str, b: &str) -> bool {
-    match (a.parse::<IpAddr>(), b.parse::<IpAddr>()) {
-        (Ok(a), Ok(b)) => a == b,
-        _ => a == b,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn addresses_have_spellings() {
-        assert!(is_same_address("fd00::1", "fd00:0:0:0:0:0:0:1"));
-        assert!(!is_same_address("10.0.0.1", "10.0.0.2"));
-        assert!(is_same_address("qnetd", "qnetd"));
-    }
 }

@@ -2,7 +2,8 @@
 //! here all of them are checked first, and reported at once.
 
 use pve_schemas::Qdevice;
-use pve_schemas::qdevice::{PATH, PORT};
+use pve_schemas::corosync::PATH;
+use pve_schemas::qdevice::PORT;
 
 use super::look::Look;
 use super::{odd, ssh_failure};

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use pve_schemas::Qdevice;
-use pve_schemas::qdevice::{Device, PATH, Votes};
+use pve_schemas::corosync::{CorosyncConf, Device, PATH};
+use pve_schemas::qdevice::Votes;
 use serde_json::Value as Json;
 
 use super::SUBJECT;
@@ -29,7 +30,11 @@ impl Look {
         let members = members(op).await?;
         let node = any_node(&members, None)?;
         let text = node_file::read(&op.ssh()?, node, PATH, &op.call()).await.map_err(ssh_failure(SUBJECT))?;
-        Ok(Self { device: text.as_deref().and_then(Device::find), is_clustered: text.is_some(), members })
+        Ok(Self {
+            device: text.as_deref().map(CorosyncConf::parse).and_then(|conf| Device::find(&conf)),
+            is_clustered: text.is_some(),
+            members,
+        })
     }
 
     /// The QDevice as the API of the node that answers and `pvecm status` show it.

@@ -9,7 +9,7 @@ use super::*;
 use crate::client::tests::fake::Fake;
 use crate::client::tests::server::ok;
 use crate::framework::Stop;
-use crate::session::Configured;
+use crate::session::{Configured, SshAccess};
 
 /// The missing `ssh` block hides no finding about the nodes.
 #[tokio::test(start_paused = true)]

@@ -1,0 +1,1 @@
+terraform import pve_corosync_options.this corosync

@@ -1,0 +1,4 @@
+import {
+  to = pve_corosync_options.this
+  id = "corosync"
+}
