@@ -23,8 +23,11 @@ mod view;
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+use pve_schemas::ClusterMember;
+use pve_schemas::noun::Noun;
 
 use crate::call::Call;
 use crate::client::Client;
@@ -33,7 +36,7 @@ use crate::privileges::{of_resource, unnamed};
 use checks::guests;
 use finding::Finding;
 use key::Key;
-use live::ClusterLists;
+use live::{Cluster, ClusterLists};
 use needs::Needs;
 use objects::{CheckedResource, Object};
 use planned_objects::PlannedObjects;
@@ -110,7 +113,16 @@ impl Preflight {
             planned: planned.map(|planned| Parsed::of(kind, planned)),
         };
         let conflicts = self.conflicts_of(&plan);
+        if let (ClusterMember::NAME, None, Some(node)) = (kind, prior, planned.and_then(|it| it.at("node").as_str())) {
+            self.planned().joining.insert(node.into());
+        }
         (plan, conflicts)
+    }
+
+    /// Nodes and guests, with the nodes that this plan has join.
+    fn cluster(&self) -> Option<Arc<Cluster>> {
+        let joining = self.planned().joining.clone();
+        self.live.cluster().map(|cluster| if joining.is_empty() { cluster } else { Arc::new(cluster.with(joining)) })
     }
 
     fn conflicts_of(&self, plan: &CheckedPlan) -> Diagnostics {
@@ -200,7 +212,7 @@ impl Preflight {
         };
         let limit = call.left().min(LISTS_TIMEOUT);
         self.live.read(client, &Call::within(limit, call.stop.clone()), Needs::of(object, Task::Destroy)).await;
-        let cluster = self.live.cluster();
+        let cluster = self.cluster();
         let look = |recorded: &PlannedObjects| -> bool {
             references::are_decided(object, &View { live: &self.live, cluster: cluster.as_deref(), planned: recorded })
         };
@@ -247,7 +259,7 @@ impl Preflight {
         let Some(check) = check.filter(is_enabled).filter(|_| was_refreshed) else { return diagnostics };
         let call = &Call::within(call.left().min(LISTS_TIMEOUT), call.stop.clone());
         self.live.read_guests(client, call).await;
-        let cluster = self.live.cluster();
+        let cluster = self.cluster();
         if !guests::is_missing(cluster.as_deref(), sid) {
             return diagnostics;
         }
@@ -289,7 +301,7 @@ impl Preflight {
         self.live.read(client, call, needs).await;
         self.live.refresh(client, call, object.guest()).await;
         self.await_others(call, activity, object, subject).await;
-        let cluster = self.live.cluster();
+        let cluster = self.cluster();
         let mut recorded = self.planned();
         recorded.join(self.live.placed());
         let view = View { live: &self.live, cluster: cluster.as_deref(), planned: &recorded };
@@ -310,7 +322,7 @@ impl Preflight {
     /// Waits for the rest of the plan where the object lacks something that it may add: core plans a backup job and the HA
     /// resource whose guest is in it in any order. Once nothing more has come, no other object waits.
     async fn await_others(&self, call: &Call, activity: &Activity, object: &Object, subject: Subject<'_>) {
-        let cluster = self.live.cluster();
+        let cluster = self.cluster();
         let lacks_something = || {
             let mut recorded = self.planned();
             recorded.join(self.live.placed());
