@@ -8,6 +8,7 @@ use crate::resources::over_ssh::{demand_quorum, ssh_failure};
 use crate::ssh::{Command, NoLogin, Ssh, no_login, node_file};
 
 /// What root of a node logs in with; Proxmox makes it when it is installed.
+const KEY: &str = "/root/.ssh/id_rsa";
 const PUBLIC_KEY: &str = "/root/.ssh/id_rsa.pub";
 
 /// Whom root of every member lets in.
@@ -53,13 +54,15 @@ pub(super) async fn demand(
 /// Why root of `node` can't log in at `address`, and what was said; none if it can.
 async fn probe(ssh: &Ssh, node: &str, address: &str, call: &Call) -> Result<Option<(NoLogin, String)>, Failure> {
     let login = format!("root@{address}");
-    let over = ["-o", "BatchMode=yes", "-o", "ConnectTimeout=10", &login, "true"];
-    let output = ssh.run(node, &Command::new("ssh").args(over).reading(), call).await.map_err(ssh_failure(node))?;
+    // As pvecm asks. It installs nothing: without a key that is let in, it would have to type a password.
+    let over = ["-o", "BatchMode=yes", "-o", "ConnectTimeout=10", "-i", KEY, &login];
+    let command = Command::new("ssh-copy-id").args(over).reading();
+    let output = ssh.run(node, &command, call).await.map_err(ssh_failure(node))?;
     if output.is_success() {
         return Ok(None);
     }
-    let said = output.stderr_text().replace('\n', " ");
-    Ok(Some((no_login(&said), said)))
+    let said = output.stderr_text();
+    Ok(Some((no_login(&said), said.replace('\n', " "))))
 }
 
 async fn demand_file(ssh: &Ssh, node: &str, path: &str, call: &Call) -> Result<String, Failure> {
