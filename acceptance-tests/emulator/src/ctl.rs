@@ -32,6 +32,21 @@ enum Action {
         /// Without a value the clock stays as it is
         mode: Option<Mode>,
     },
+    /// Print every node: its cluster, its certificate, and where it listens if it was ever in no cluster
+    Nodes {},
+    /// Install a node anew: it is in no cluster, and has no guests
+    Reinstall {
+        /// Name of the node
+        node: String,
+    },
+    /// Break the next join off before a step: connect, request, answer, database, start, certificate, reload
+    InterruptJoin {
+        /// The step that is not done any more
+        before: String,
+        /// Joins of this node only
+        #[arg(long)]
+        node: Option<String>,
+    },
     /// Cut a node's power or network
     Fail(OfNode),
     /// Restore a node's power or network
@@ -191,6 +206,9 @@ enum Action {
         /// Match paths by this regular expression
         #[arg(long)]
         path: Option<String>,
+        /// Match requests at the listener of this node only, which is or was in no cluster
+        #[arg(long)]
+        node: Option<String>,
         /// Number of matching requests that pass first
         #[arg(long, default_value_t = 0)]
         skip: u64,
@@ -215,6 +233,9 @@ enum Action {
         /// The file to replace
         #[arg(long, conflicts_with = "call")]
         file: Option<String>,
+        /// The node that answers the call, or whose file it is
+        #[arg(long)]
+        on: Option<String>,
         /// The API call: METHOD PATH [NAME=VALUE]…
         call: Vec<String>,
     },
@@ -224,6 +245,9 @@ enum Action {
     File {
         /// Path of the file
         file: String,
+        /// Node that it is on
+        #[arg(long)]
+        node: Option<String>,
     },
     /// Return to the start state
     Seed {
@@ -367,21 +391,25 @@ fn request(action: Action) -> Result<(String, Value), Failure> {
             });
             ("machine", change)
         }
-        Action::Fault { kind, method, path, skip, count, ms, edit } => {
+        Action::Fault { kind, method, path, node, skip, count, ms, edit } => {
             let edit = match edit.split_first() {
                 Some((path, params)) => json!({"path": path, "params": parameters(params)?}),
                 None => Value::Null,
             };
             let fault = json!({
-                "kind": kind, "method": method, "path": path, "skip": skip, "count": count, "ms": ms, "edit": edit,
+                "kind": kind, "method": method, "path": path, "node": node, "skip": skip, "count": count, "ms": ms, "edit": edit,
             });
             ("fault", fault)
         }
         Action::PackageUpdates { node, updates } => {
             ("package-updates", json!({"node": node, "updates": parameters(&updates)?}))
         }
-        Action::Edit { file: Some(file), .. } => ("edit", json!({"file": file, "text": stdin()?})),
-        Action::Edit { file: None, call } => ("edit", api_call(&call)?),
+        Action::Edit { file: Some(file), on, .. } => ("edit", json!({"file": file, "text": stdin()?, "node": on})),
+        Action::Edit { file: None, on, call } => {
+            let mut body = api_call(&call)?;
+            body["on"] = json!(on);
+            ("edit", body)
+        }
         same => {
             let Value::Object(call) = serde_json::to_value(same)? else { return Err("not a call".into()) };
             return call.into_iter().next().ok_or_else(|| "not a call".into());

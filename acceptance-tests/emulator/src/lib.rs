@@ -7,7 +7,8 @@
 //!  pipeline   authentication → routing → permission → node → parameters → handler
 //!    │            auth            route                       schema       api/…
 //!    ▼
-//!  world      one state behind one lock; files below /etc/pve are texts; crm and schedulers run on its clock
+//!  site       every cluster and every node alone, behind one lock, on one clock; joins happen between them
+//!    world    one of them; files below /etc/pve are texts; crm and schedulers run on its clock
 //! ```
 //!
 //! # Adding a call
@@ -45,10 +46,11 @@ pub mod route;
 pub mod schema;
 pub mod section_config;
 mod server;
+pub mod site;
 pub mod ssh;
 pub mod tls;
 pub mod world;
 
-pub use server::{Emulator, Handle, Options, Release, StartError};
+pub use server::{Access, Emulator, Handle, Options, Release, StartError};
 pub use world::Version;
 pub use world::seed::{Initial, Seed};

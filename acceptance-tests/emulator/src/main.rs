@@ -42,6 +42,12 @@ struct Arguments {
     /// File with the start state (JSON).
     #[arg(long)]
     seed: Option<PathBuf>,
+    /// Names of nodes that are in no cluster, separated by commas; without --seed and --cluster there is no cluster at all.
+    #[arg(long, value_delimiter = ',')]
+    standalone: Vec<String>,
+    /// The three nodes there are without a seed, beside those of --standalone.
+    #[arg(long, requires = "standalone", conflicts_with = "seed")]
+    cluster: bool,
     /// File that the cluster is saved in and restored from; without it the cluster is lost at the end.
     #[arg(long)]
     state: Option<PathBuf>,
@@ -96,6 +102,9 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
         "ca_certificate_file": handle.ca_file(),
         "tls_fingerprint": handle.fingerprint(),
     });
+    if !handle.standalone().is_empty() {
+        ready["standalone"] = json!(handle.standalone());
+    }
     if let Some(ssh) = handle.ssh() {
         ready["ssh_port"] = json!(ssh.ports.values().next());
         ready["ssh_ports"] = json!(ssh.ports);
@@ -113,7 +122,9 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
 
 fn options(arguments: &Arguments) -> Result<Options, Failure> {
     let seed = match &arguments.seed {
-        Some(path) => Some(Seed::parse(&std::fs::read_to_string(path)?)?),
+        Some(path) => Some(Seed::parse(&std::fs::read_to_string(path)?)?.beside(&arguments.standalone)),
+        None if arguments.cluster => Some(Seed::usual().beside(&arguments.standalone)),
+        None if !arguments.standalone.is_empty() => Some(Seed::alone(&arguments.standalone)),
         None => None,
     };
     Ok(Options {

@@ -9,9 +9,9 @@ use serde_json::{Map, Value, json};
 
 use crate::api::notifications::outbox::{Outcome, Record};
 use crate::auth::Credentials;
-use crate::auth::ticket::Keys;
 use crate::error::{ApiError, ApiResult, ErrorBody};
 use crate::route::{Call, LockFault, Method, Permission, Reply, Route, Router, check_permission};
+use crate::site::{Door, Held, Site};
 use crate::world::access::Caller;
 use crate::world::locks::{InQueue, PATIENCE, PAUSE, Queue, Taking};
 use crate::world::{HaManager, Pve, World};
@@ -20,12 +20,11 @@ use crate::world::{HaManager, Pve, World};
 const OPEN: [(&str, &[Method]); 2] =
     [("/access/domains", &[Method::Get]), ("/access/ticket", &[Method::Get, Method::Post])];
 
-/// The cluster together with its API.
+/// All worlds together with their API.
 pub struct Cluster {
-    world: Mutex<World>,
+    site: Mutex<Site>,
     /// The tables of calls, by the release and the HA manager of the node that answers: a cluster may be upgraded.
     routers: [[OnceLock<Router>; HaManager::ALL.len()]; 2],
-    pub keys: Keys,
     /// The calls that wait for cluster locks.
     pub queue: Queue,
     write_time: Duration,
@@ -41,16 +40,23 @@ pub struct Request {
     pub params: ApiResult<Map<String, Value>>,
     /// A fault to be met at the next cluster lock.
     pub lock_fault: Option<LockFault>,
+    /// Where it came in.
+    pub door: Door,
 }
 
 impl Cluster {
     /// Puts a world behind its API.
     #[must_use]
     pub fn new(world: World) -> Self {
+        Self::of(vec![world])
+    }
+
+    /// Puts several worlds behind it, on one clock.
+    #[must_use]
+    pub fn of(worlds: Vec<World>) -> Self {
         Self {
-            world: Mutex::new(world),
+            site: Mutex::new(Site::new(worlds)),
             routers: Default::default(),
-            keys: Keys::generate(),
             queue: Queue::default(),
             write_time: Duration::ZERO,
         }
@@ -80,11 +86,26 @@ impl Cluster {
         self.routers[pve as usize][ha as usize].get_or_init(|| Router::new(crate::api::routes(pve, ha)))
     }
 
-    /// The world, brought up to now.
-    pub fn world(&self) -> MutexGuard<'_, World> {
-        let mut world = self.world.lock().unwrap_or_else(PoisonError::into_inner);
-        world.catch_up();
-        world
+    /// The first world, brought up to now.
+    pub fn world(&self) -> Held<'_> {
+        Held::main(self.site())
+    }
+
+    /// The world behind a door.
+    pub fn behind(&self, door: &Door) -> Held<'_> {
+        Held::behind(self.site(), door)
+    }
+
+    /// The world that a node is in; the first one if there is no such node.
+    pub fn world_of(&self, node: &str) -> Held<'_> {
+        Held::of(self.site(), node, false)
+    }
+
+    /// All worlds, brought up to now.
+    pub fn site(&self) -> MutexGuard<'_, Site> {
+        let mut site = self.site.lock().unwrap_or_else(PoisonError::into_inner);
+        site.catch_up();
+        site
     }
 
     /// Answers a request. A write that finds its lock taken waits for it on the emulator's clock, as on a node.
@@ -95,7 +116,7 @@ impl Cluster {
         let mut queued: Option<InQueue<'_>> = None;
         loop {
             let (result, locks, now) = self.attempt(&request);
-            let kept = Kept { cluster: self, locks: locks.kept };
+            let kept = Kept { cluster: self, door: &request.door, locks: locks.kept };
             let Some(lock) = locks.refused.filter(|_| locks.may_wait) else {
                 drop(queued);
                 if !kept.locks.is_empty() {
@@ -151,9 +172,20 @@ impl Cluster {
         }
     }
 
+    /// Waits until `look` finds something, and looks again whenever the clock has moved.
+    pub(crate) async fn when<T>(&self, look: impl Fn() -> Option<T>) -> T {
+        loop {
+            let now = self.world().clock.now();
+            if let Some(found) = look() {
+                return found;
+            }
+            self.until(now + 0.1).await;
+        }
+    }
+
     /// Makes a call once: what came of it, what it did with locks, and when.
     fn attempt(&self, request: &Request) -> (ApiResult<Reply>, Taking, f64) {
-        let mut world = self.world();
+        let mut world = self.behind(&request.door);
         let mut locks = Taking {
             by: format!("{} {}", request.method.as_str(), request.path),
             takes_time: !self.write_time.is_zero() && world.clock.is_running(),
@@ -202,8 +234,12 @@ impl Cluster {
         }
         let params = route.params.verify(params)?;
         let mut call = Call { world, params, caller, lock_fault: request.lock_fault, locks };
+        if route.permission_is_ticket() && call.world.is_away() {
+            return Err(ApiError::new(401, "authentication failure\n"));
+        }
         if route.permission_is_ticket() {
-            return crate::api::access::ticket::create(&mut call, &self.keys).map(Reply::from);
+            let keys = call.world.keys.clone();
+            return crate::api::access::ticket::create(&mut call, &keys).map(Reply::from);
         }
         (route.handler)(&mut call)
     }
@@ -213,7 +249,15 @@ impl Cluster {
     /// # Errors
     /// Whatever the API says no with.
     pub fn call_as_root(&self, method: Method, path: &str, params: Map<String, Value>) -> ApiResult<Reply> {
-        self.call_in(&mut self.world(), method, path, params)
+        self.call_behind(&Door::Main, method, path, params)
+    }
+
+    /// The same, answered by the node behind a door.
+    ///
+    /// # Errors
+    /// Whatever the API says no with.
+    pub fn call_behind(&self, door: &Door, method: Method, path: &str, params: Map<String, Value>) -> ApiResult<Reply> {
+        self.call_in(&mut self.behind(door), method, path, params)
     }
 
     /// The same for who has the world in hand already: a command on a node.
@@ -247,7 +291,11 @@ impl Cluster {
 
     fn authenticate(&self, world: &World, request: &Request) -> ApiResult<Caller> {
         let open = OPEN.iter().any(|(path, methods)| *path == request.path && methods.contains(&request.method));
-        let found = request.credentials.authenticate(world, &self.keys, request.method);
+        let found = match world.is_away() {
+            // Without /etc/pve no user and no key is known.
+            true if !request.credentials.is_empty() => Err(ApiError::unauthorized("Authentication failed!")),
+            _ => request.credentials.authenticate(world, &world.keys, request.method),
+        };
         if open { Ok(found.unwrap_or(Caller::Anonymous)) } else { found }
     }
 
@@ -261,13 +309,14 @@ impl Cluster {
 /// Locks that a write keeps; they are given back when this is dropped.
 struct Kept<'c> {
     cluster: &'c Cluster,
+    door: &'c Door,
     locks: Vec<String>,
 }
 
 impl Drop for Kept<'_> {
     fn drop(&mut self) {
         if !self.locks.is_empty() {
-            let mut world = self.cluster.world();
+            let mut world = self.cluster.behind(self.door);
             self.locks.iter().for_each(|lock| world.release_lock(lock));
         }
     }

@@ -1,6 +1,7 @@
-//! The cluster's own certificate authority and the certificates of its nodes, as Proxmox makes them.
+//! The certificate authority of a cluster and the certificates of its nodes, as Proxmox makes them.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arc_swap::ArcSwap;
 use rcgen::{
@@ -15,43 +16,94 @@ use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
 use crate::auth::ticket::uuid;
 
-/// What a listener and its clients need.
-pub struct Identity {
-    pub server: Arc<ServerConfig>,
-    /// The CA certificate, PEM.
-    pub ca_pem: String,
-    /// SHA-256 of each node's certificate, in the order asked for.
-    pub fingerprints: Vec<String>,
-    /// For a new certificate.
-    pub authority: Authority,
-}
-
-/// Who signs, and what the listener shows.
+/// Who signs the certificates of a cluster, or of a node alone.
 pub struct Authority {
+    /// Where its nodes are said to be: `NODE.CLUSTER.local`.
     cluster: String,
     ca: CertifiedIssuer<'static, KeyPair>,
-    served: Arc<Served>,
 }
 
-/// The certificate that a new connection gets: pveproxy reads a renewed one without a restart of the listener.
+/// A node's certificate with its key.
+#[derive(Clone, Debug)]
+pub struct Certificate {
+    key: Arc<CertifiedKey>,
+    /// Its SHA-256.
+    pub fingerprint: String,
+}
+
+/// The certificates that new connections get, in turn: pveproxy reads a renewed one without a restart of the listener, and
+/// while its workers change, some of them still have the old one.
 #[derive(Debug)]
-struct Served(ArcSwap<CertifiedKey>);
+pub struct Served {
+    keys: ArcSwap<Vec<Arc<CertifiedKey>>>,
+    turn: AtomicUsize,
+}
+
+impl Served {
+    #[must_use]
+    pub fn new(certificate: &Certificate) -> Self {
+        Self { keys: ArcSwap::from_pointee(vec![certificate.key.clone()]), turn: AtomicUsize::new(0) }
+    }
+
+    /// Shows these certificates from now on, one connection each in turn.
+    pub fn show(&self, certificates: &[&Certificate]) {
+        self.keys.store(Arc::new(certificates.iter().map(|certificate| certificate.key.clone()).collect()));
+    }
+
+    /// What a listener needs.
+    ///
+    /// # Errors
+    /// When the TLS library refuses.
+    pub fn config(self: &Arc<Self>) -> Result<Arc<ServerConfig>, TlsError> {
+        let mut config = ServerConfig::builder_with_provider(Arc::new(provider()))
+            .with_safe_default_protocol_versions()?
+            .with_no_client_auth()
+            .with_cert_resolver(self.clone());
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(Arc::new(config))
+    }
+}
 
 impl ResolvesServerCert for Served {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(self.0.load_full())
+        let keys = self.keys.load();
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        keys.get(turn.checked_rem(keys.len())?).cloned()
     }
 }
 
 impl Authority {
-    /// A new certificate for `node`, shown from now on; its fingerprint.
+    /// A new one.
     ///
     /// # Errors
     /// When the TLS libraries refuse.
-    pub fn renew(&self, node: &str) -> Result<String, TlsError> {
-        let (key, fingerprint) = certify(&self.ca, &self.cluster, node)?;
-        self.served.0.store(Arc::new(key));
-        Ok(fingerprint)
+    pub fn new(cluster: &str) -> Result<Self, TlsError> {
+        Ok(Self { cluster: cluster.to_owned(), ca: authority()? })
+    }
+
+    /// Its own certificate, PEM.
+    #[must_use]
+    pub fn pem(&self) -> String {
+        self.ca.pem()
+    }
+
+    /// A new certificate for `node`.
+    ///
+    /// # Errors
+    /// When the TLS libraries refuse.
+    pub fn certify(&self, node: &str) -> Result<Certificate, TlsError> {
+        let key = KeyPair::generate()?;
+        let certificate = node_params(&self.cluster, node)?.signed_by(&key, &self.ca)?;
+        let private = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        let chain = vec![certificate.der().clone(), self.ca.der().clone()];
+        let certified = CertifiedKey::from_der(chain, private, &provider())?;
+        Ok(Certificate { key: Arc::new(certified), fingerprint: fingerprint(certificate.der()) })
+    }
+}
+
+impl std::fmt::Debug for Authority {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Authority").field("cluster", &self.cluster).finish_non_exhaustive()
     }
 }
 
@@ -64,40 +116,6 @@ pub enum TlsError {
     /// The TLS library refused it.
     #[error("cannot use the certificate: {0}")]
     Config(#[from] rustls::Error),
-}
-
-/// Makes a CA and one certificate per node; the first one is served.
-///
-/// # Errors
-/// When the TLS libraries refuse.
-pub fn make(cluster: &str, nodes: &[&str]) -> Result<Identity, TlsError> {
-    let ca = authority()?;
-    let mut served = None;
-    let mut fingerprints = Vec::new();
-    for node in nodes {
-        let (key, fingerprint) = certify(&ca, cluster, node)?;
-        fingerprints.push(fingerprint);
-        served.get_or_insert(key);
-    }
-    let served = served.ok_or(TlsError::Config(rustls::Error::NoCertificatesPresented))?;
-    let served = Arc::new(Served(ArcSwap::from_pointee(served)));
-    let server = server_config(served.clone())?;
-    let ca_pem = ca.pem();
-    Ok(Identity { server, ca_pem, fingerprints, authority: Authority { cluster: cluster.to_owned(), ca, served } })
-}
-
-/// A key and its certificate for `node`, and the certificate's fingerprint.
-fn certify(
-    ca: &CertifiedIssuer<'static, KeyPair>,
-    cluster: &str,
-    node: &str,
-) -> Result<(CertifiedKey, String), TlsError> {
-    let key = KeyPair::generate()?;
-    let certificate = node_params(cluster, node)?.signed_by(&key, ca)?;
-    let private = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
-    let chain = vec![certificate.der().clone(), ca.der().clone()];
-    let certified = CertifiedKey::from_der(chain, private, &provider())?;
-    Ok((certified, fingerprint(certificate.der())))
 }
 
 fn provider() -> CryptoProvider {
@@ -128,15 +146,6 @@ fn node_params(cluster: &str, node: &str) -> Result<CertificateParams, rcgen::Er
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyEncipherment];
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     Ok(params)
-}
-
-fn server_config(served: Arc<Served>) -> Result<Arc<ServerConfig>, rustls::Error> {
-    let mut config = ServerConfig::builder_with_provider(Arc::new(provider()))
-        .with_safe_default_protocol_versions()?
-        .with_no_client_auth()
-        .with_cert_resolver(served);
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(Arc::new(config))
 }
 
 /// Upper-case pairs joined by colons, as Proxmox prints them.

@@ -60,6 +60,9 @@ fn a_new_node_needs_an_address_of_its_own() {
     assert!(add("pve4", json!({"new_node_ip": "pve4"})).unwrap_err().contains("does not look like a valid IP address"));
     let answer = add("pve4", json!({"new_node_ip": "10.9.9.9"})).unwrap();
     assert!(answer["corosync_conf"].as_str().unwrap().contains("ring0_addr: 10.9.9.9"));
+    // It is listed at once; corosync takes it over a moment later.
+    assert!(!cluster.world().nodes.contains_key("pve4"));
+    cluster.world().advance(1.0);
     let rows = call(&cluster, Method::Get, "/cluster/status", json!({})).unwrap();
     let new = rows.as_array().unwrap().iter().find(|row| row["name"] == "pve4").unwrap();
     assert_eq!((&new["online"], &new["nodeid"]), (&json!(0), &json!(4)));
@@ -77,5 +80,6 @@ fn a_node_is_taken_out_by_its_name_or_its_address() {
         delete("bad_name").unwrap_err().contains("node: invalid format - value does not look like a valid node name")
     );
     assert_eq!(delete(&other), Ok(Value::Null));
+    cluster.world().advance(1.0);
     assert!(!cluster.world().nodes.contains_key("pve3"));
 }

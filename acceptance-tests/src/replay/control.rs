@@ -3,7 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use pve_emulator::Handle;
-use pve_emulator::world::World;
+use pve_emulator::site::Held;
 
 /// The cluster behind the API.
 pub(super) struct Control<'e>(&'e Handle);
@@ -86,7 +86,7 @@ impl<'e> Control<'e> {
         self.world().read_shared(path)
     }
 
-    fn world(&self) -> std::sync::MutexGuard<'_, World> {
+    fn world(&self) -> Held<'_> {
         self.0.cluster().world()
     }
 }

@@ -23,6 +23,7 @@ static PLACEHOLDERS: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
         (r"\b\d{4}-\d\d-\d\d[ T_]\d\d:\d\d:\d\d", "<time>"),
         (r"(Ring ID: +)[0-9a-f.]+", "${1}<ring>"),
         (r"(Config Version: +)\d+", "${1}<version>"),
+        (r"(\.tmp\.)\d+", "${1}<pid>"),
     ]
     .into_iter()
     .filter_map(|(pattern, placeholder)| Regex::new(pattern).ok().map(|regex| (regex, placeholder)))
@@ -57,6 +58,7 @@ mod tests {
         );
         assert_eq!(canonical("Ring ID:          1.12"), "Ring ID:          <ring>");
         assert_eq!(canonical("Config Version:   5"), "Config Version:   <version>");
+        assert_eq!(canonical("open '/etc/pve/x.new.tmp.375' -"), "open '/etc/pve/x.new.tmp.<pid>' -");
         assert_eq!(canonical("no such resource 'vm:1'"), "no such resource 'vm:1'");
     }
 

@@ -3,7 +3,7 @@
 pub mod access;
 pub mod backup;
 pub(crate) mod bulk;
-mod cluster;
+pub(crate) mod cluster;
 pub mod ha;
 pub(crate) mod nodes;
 pub mod notifications;

@@ -39,6 +39,12 @@ impl Credentials {
         Self { ticket, token, csrf: text("csrfpreventiontoken").map(str::to_owned) }
     }
 
+    /// Whether none were sent.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.ticket.is_none() && self.token.is_none()
+    }
+
     /// Whether an API token was sent.
     #[must_use]
     pub fn has_token(&self) -> bool {

@@ -22,6 +22,12 @@ pub struct Keys {
     csrf: hmac::Key,
 }
 
+impl std::fmt::Debug for Keys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Keys").finish_non_exhaustive()
+    }
+}
+
 impl Keys {
     /// New random keys.
     ///

@@ -1,14 +1,17 @@
 //! The actions of the control plane, one function each.
 
+use std::sync::Arc;
+
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use super::faults::Fault;
-use super::{machines, notifications, upkeep};
+use super::{machines, nodes, notifications, upkeep};
 use crate::api::backup;
 use crate::route::Method;
 use crate::server::Shared;
+use crate::site::Door;
 use crate::world::seed::{Initial, Seed};
 use crate::world::{Failing, NotEmulated, Version, World};
 
@@ -18,7 +21,7 @@ pub(super) type Outcome = Result<Value, String>;
 ///
 /// # Errors
 /// What is wrong with it.
-pub(super) fn run(shared: &Shared, action: &str, body: Value) -> Outcome {
+pub(super) fn run(shared: &Arc<Shared>, action: &str, body: Value) -> Outcome {
     match action {
         "clock" => clock(shared, read(body)?),
         "advance" => Ok(advance(shared, &read(body)?)),
@@ -31,7 +34,10 @@ pub(super) fn run(shared: &Shared, action: &str, body: Value) -> Outcome {
         "upgrade" => upgrade(shared, &read(body)?),
         "fault" => fault(shared, read(body)?),
         "faults" => Ok(json!({"met": shared.control.faults.met()})),
-        "faults/clear" => Ok(json!({"met": shared.control.faults.clear()})),
+        "faults/clear" => {
+            shared.cluster.site().interrupts.clear();
+            Ok(json!({"met": shared.control.faults.clear()}))
+        }
         "answer-more" => answer_more(shared, body),
         "edit" => edit(shared, read(body)?),
         "file" => file(shared, &read(body)?),
@@ -43,6 +49,7 @@ pub(super) fn run(shared: &Shared, action: &str, body: Value) -> Outcome {
             Ok(json!({}))
         }
         other => machines::run(shared, other, &body)
+            .or_else(|| nodes::run(shared, other, &body))
             .or_else(|| upkeep::run(shared, other, &body))
             .or_else(|| notifications::run(shared, other, &body))
             .unwrap_or_else(|| Err(format!("no such action: {other}"))),
@@ -111,7 +118,7 @@ struct OfNode {
 }
 
 fn reach(shared: &Shared, of: &OfNode, up: bool) -> Outcome {
-    let mut world = shared.cluster.world();
+    let mut world = shared.cluster.world_of(&of.node);
     known(&world, &of.node)?;
     if of.network {
         world.network(&of.node, up);
@@ -310,6 +317,9 @@ enum Edit {
         path: String,
         #[serde(default)]
         params: Map<String, Value>,
+        /// The node that answers.
+        #[serde(default)]
+        on: Option<String>,
     },
 }
 
@@ -317,7 +327,15 @@ enum Edit {
 fn edit(shared: &Shared, edit: Edit) -> Outcome {
     match edit {
         Edit::File { file, text, node: Some(node) } => {
-            let mut world = shared.cluster.world();
+            let mut world = shared.cluster.world_of(&node);
+            if World::is_shared_path(&file) {
+                known(&world, &node)?;
+                match text {
+                    Some(text) => world.put_shared(&file, &text),
+                    None => world.remove_file(&file),
+                }
+                return Ok(json!({"digest": world.digest(&file)}));
+            }
             let now = world.clock.now();
             let machine = world.machines.get_mut(&node).ok_or_else(|| format!("no such machine: {node}"))?;
             match text {
@@ -334,9 +352,10 @@ fn edit(shared: &Shared, edit: Edit) -> Outcome {
             }
             Ok(json!({"digest": world.digest(&file)}))
         }
-        Edit::Call { method, path, params } => {
+        Edit::Call { method, path, params, on } => {
             let method = Method::parse(&method.to_uppercase()).ok_or_else(|| format!("no such method: {method}"))?;
-            let answer = shared.cluster.call_as_root(method, &path, params);
+            let door = on.map_or(Door::Main, Door::Node);
+            let answer = shared.cluster.call_behind(&door, method, &path, params);
             answer.map(|reply| json!({"data": reply.data})).map_err(|error| error.stringified())
         }
     }
@@ -350,8 +369,8 @@ struct File {
 }
 
 fn file(shared: &Shared, file: &File) -> Outcome {
-    let world = shared.cluster.world();
-    if let Some(node) = &file.node {
+    let world = file.node.as_deref().map_or_else(|| shared.cluster.world(), |node| shared.cluster.world_of(node));
+    if let Some(node) = file.node.as_ref().filter(|_| !World::is_shared_path(&file.file)) {
         let machine = world.machines.get(node).ok_or_else(|| format!("no such machine: {node}"))?;
         return Ok(json!({"text": machine.disk.read(&file.file)}));
     }
@@ -374,14 +393,9 @@ fn seed(shared: &Shared, anew: Anew) -> Outcome {
     if let Some(count) = anew.nodes {
         seed = seed.of_first_nodes(count);
     }
-    let mut world = shared.cluster.world();
-    let running = world.clock.is_running();
-    *world = shared.build_world(&seed, initial);
-    if !running {
-        world.clock.stop();
-    }
+    shared.begin_anew(&seed, initial);
     shared.control.faults.clear();
     shared.control.commands.clear();
     shared.control.counters.reset();
-    Ok(time(&world))
+    Ok(time(&shared.cluster.world()))
 }

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::error::ApiError;
 use crate::route::{LockFault, Method};
+use crate::site::Door;
 
 /// A fault as it is asked for.
 #[derive(Clone, Debug, Deserialize)]
@@ -19,6 +20,9 @@ pub struct Fault {
     /// Only paths this regular expression matches.
     #[serde(default)]
     pub path: Option<String>,
+    /// Only at the listener of this node, which is or was in no cluster.
+    #[serde(default)]
+    pub node: Option<String>,
     /// Only from the first request with this method on.
     #[serde(default)]
     pub after: Option<String>,
@@ -149,12 +153,12 @@ impl Faults {
         self.lock().iter().map(|armed| armed.met).sum()
     }
 
-    pub(crate) fn next(&self, method: Method, path: &str) -> Option<Plan> {
+    pub(crate) fn next(&self, door: &Door, method: Method, path: &str) -> Option<Plan> {
         let mut armed = self.lock();
         for armed in armed.iter_mut() {
             armed.is_awake |= armed.fault.after.as_deref().is_some_and(|m| m.eq_ignore_ascii_case(method.as_str()));
         }
-        let hit = armed.iter_mut().find_map(|armed| armed.meets(method, path).then_some(&armed.fault))?;
+        let hit = armed.iter_mut().find_map(|armed| armed.meets(door, method, path).then_some(&armed.fault))?;
         Some(plan(hit))
     }
 
@@ -164,7 +168,11 @@ impl Faults {
 }
 
 impl Armed {
-    fn meets(&mut self, method: Method, path: &str) -> bool {
+    fn meets(&mut self, door: &Door, method: Method, path: &str) -> bool {
+        let is_elsewhere = |node: &String| !matches!(door, Door::Node(here) if here == node);
+        if self.fault.node.as_ref().is_some_and(is_elsewhere) {
+            return false;
+        }
         let has_method = self.fault.method.as_deref().is_none_or(|m| m.eq_ignore_ascii_case(method.as_str()));
         if !self.is_awake || !has_method || self.path.as_ref().is_some_and(|p| !p.is_match(path)) {
             return false;
@@ -206,11 +214,14 @@ mod tests {
         let faults = Faults::default();
         let fault = r#"{"method":"PUT","path":"^/cluster/ha/","skip":1,"count":2,"kind":"596-after"}"#;
         faults.add(serde_json::from_str(fault).unwrap()).unwrap();
-        let meets = |method, path| faults.next(method, path).is_some();
+        let meets = |method, path| faults.next(&Door::Main, method, path).is_some();
         assert!(!meets(Method::Get, "/cluster/ha/resources"));
         assert!(!meets(Method::Put, "/cluster/options"));
         let seen: Vec<bool> = (0..4).map(|_| meets(Method::Put, "/cluster/ha/resources/vm:1")).collect();
         assert_eq!(seen, [false, true, true, false]);
         assert_eq!(faults.clear(), 2);
+        faults.add(serde_json::from_str(r#"{"node":"pvb","kind":"reset-after"}"#).unwrap()).unwrap();
+        assert!(faults.next(&Door::Main, Method::Get, "/version").is_none());
+        assert!(faults.next(&Door::Node("pvb".to_owned()), Method::Get, "/version").is_some());
     }
 }

@@ -18,7 +18,6 @@ pub(super) fn run(shared: &Shared, action: &str, body: &Value) -> Option<Outcome
     let commands = &shared.control.commands;
     let body = body.clone();
     Some(match action {
-        "run" => read(body).map(|command| execute(shared, command)),
         "command-fault" => read::<CommandFault>(body)
             .and_then(|fault| commands.fault(fault).map_err(|error| error.to_string()))
             .map(|()| json!({})),
@@ -61,23 +60,30 @@ fn root() -> String {
     "root".to_owned()
 }
 
-fn execute(shared: &Shared, run: Run) -> Value {
+/// Runs a command on a machine, and waits for its end.
+///
+/// # Errors
+/// When it is no command.
+pub(super) async fn execute(shared: &Shared, body: Value) -> Outcome {
+    let run: Run = read(body)?;
     let machine = {
-        let world = shared.cluster.world();
+        let world = shared.cluster.world_of(&run.node);
         let found = world.machine_at(&run.node).filter(|machine| world.is_reachable(machine));
         found.map(|machine| if machine.is_node { machine.name.clone() } else { machine.address.clone() })
     };
-    let Some(machine) = machine else { return json!({"end": "unreachable"}) };
+    let Some(machine) = machine else { return Ok(json!({"end": "unreachable"})) };
     let request =
         Request { machine, user: run.user, line: run.command, stdin: run.stdin, environment: run.environment };
     let outcome = machine::execute(&shared.cluster, &shared.control.commands, &request);
+    let outcome = machine::finished(&shared.cluster, outcome).await;
     let end = match outcome.end {
         End::Exit(_) => "exit",
         End::Cut => "cut",
         End::Hang => "hang",
     };
     let seconds = if shared.cluster.world().clock.is_running() { outcome.seconds } else { 0.0 };
-    json!({"end": end, "exit": outcome.exit(), "stdout": outcome.stdout, "stderr": outcome.stderr, "seconds": seconds})
+    let (exit, stdout, stderr) = (outcome.exit(), outcome.stdout, outcome.stderr);
+    Ok(json!({"end": end, "exit": exit, "stdout": stdout, "stderr": stderr, "seconds": seconds}))
 }
 
 /// What is to be different on a machine. A host that isn't known yet is added.
@@ -103,7 +109,7 @@ struct Change {
 }
 
 fn machine(shared: &Shared, change: Change) -> Outcome {
-    let mut world = shared.cluster.world();
+    let mut world = shared.cluster.world_of(&change.machine);
     let now = world.clock.now();
     if !world.machines.contains_key(&change.machine) {
         if change.machine.parse::<std::net::IpAddr>().is_err() {
@@ -143,7 +149,7 @@ struct OfNode {
 }
 
 fn reboot(shared: &Shared, of: &OfNode) -> Outcome {
-    let mut world = shared.cluster.world();
+    let mut world = shared.cluster.world_of(&of.node);
     if !world.nodes.contains_key(&of.node) {
         return Err(format!("no such node: {}", of.node));
     }
@@ -163,7 +169,7 @@ struct NewKernel {
 }
 
 fn kernel(shared: &Shared, new: &NewKernel) -> Outcome {
-    let mut world = shared.cluster.world();
+    let mut world = shared.cluster.world_of(&new.node);
     let now = world.clock.now();
     let machine = world.machines.get_mut(&new.node).filter(|machine| machine.is_node);
     let machine = machine.ok_or_else(|| format!("no such node: {}", new.node))?;

@@ -5,6 +5,9 @@
 //! | `clock` | `{"mode":"virtual"\|"real"}?` | stops the clock or lets it run; returns the time |
 //! | `advance` | `{"seconds":N}` | takes the clock over and moves it; every daemon does what is due |
 //! | `fail`, `restore` | `{"node":NAME,"network":BOOL?}` | cuts or restores a node's power, or its network |
+//! | `nodes` | – | every node: its cluster, whether it is online there, its certificate, and where it listens |
+//! | `reinstall` | `{"node":NAME}` | a node is installed anew, in no cluster; returns how it is reached |
+//! | `interrupt-join` | `{"before":STEP,"node":NAME?}` | the next join breaks off before that step, see [`crate::site::Step`] |
 //! | `certificate` | – | the certificate that is served is renewed by the cluster's own authority |
 //! | `disk` | `{"node":NAME,"full":BOOL}` | the disks of a node are full, or have space again |
 //! | `restore-guest` | as in a seed | a guest is created, or restored from a backup |
@@ -17,7 +20,7 @@
 //! | `fault` | see [`faults::Fault`] | puts a fault in wait |
 //! | `faults`, `faults/clear` | – | how many requests met one; takes all away |
 //! | `answer-more` | see [`additions::Addition`]; nothing takes all away | answers as a later Proxmox would, with more than this one has |
-//! | `edit` | `{"file":PATH,"text":TEXT\|null,"node":NAME?}` or `{"method":M,"path":P,"params":{…}?}` | writes a file, or makes an API call as root@pam |
+//! | `edit` | `{"file":PATH,"text":TEXT\|null,"node":NAME?}` or `{"method":M,"path":P,"params":{…}?,"on":NAME?}` | writes a file of `/etc/pve` or of a node's own disk, or makes an API call as root@pam, which the node `on` answers |
 //! | `file` | `{"file":PATH,"node":NAME?}` | reads a file |
 //! | `run` | `{"node":NAME,"command":LINE,"user":NAME?,"stdin":TEXT?}` | runs a command line on a machine |
 //! | `command-fault` | see [`commands::CommandFault`] | puts a fault in wait for a command |
@@ -41,8 +44,11 @@ pub mod commands;
 pub mod counters;
 pub mod faults;
 mod machines;
+mod nodes;
 mod notifications;
 mod upkeep;
+
+use std::sync::Arc;
 
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -76,7 +82,12 @@ impl Control {
 }
 
 /// Answers a call of the control plane: status and JSON text.
-pub(crate) fn handle(shared: &Shared, method: &http::Method, path: &str, body: ApiResult<Bytes>) -> (u16, String) {
+pub(crate) async fn handle(
+    shared: &Arc<Shared>,
+    method: &http::Method,
+    path: &str,
+    body: ApiResult<Bytes>,
+) -> (u16, String) {
     let refuse = |status, text: String| (status, json!({"error": text}).to_string());
     let Some(action) = path.strip_prefix("/emulator/").filter(|_| method == http::Method::POST) else {
         return refuse(405, "the control plane takes POST only".to_owned());
@@ -86,7 +97,11 @@ pub(crate) fn handle(shared: &Shared, method: &http::Method, path: &str, body: A
         Ok(body) => serde_json::from_slice::<Value>(&body).map_err(|error| error.to_string()),
         Err(error) => Err(error.message),
     };
-    match body.and_then(|body| actions::run(shared, action, body)) {
+    let outcome = match body {
+        Ok(body) if action == "run" => machines::execute(shared, body).await,
+        other => other.and_then(|body| actions::run(shared, action, body)),
+    };
+    match outcome {
         Ok(answer) => (200, answer.to_string()),
         Err(text) => refuse(400, text),
     }

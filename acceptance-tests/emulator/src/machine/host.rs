@@ -1,11 +1,13 @@
 //! The interface of a machine to its programs.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 
 use super::line::{self, Refused};
 use super::{Io, Request, Run, Stop, programs};
 use crate::control::commands::{Commands, Plan};
 use crate::pipeline::Cluster;
+use crate::site::{Neighbour, Printed};
 use crate::world::{Machine, World};
 
 /// A machine and the user at work on it.
@@ -16,6 +18,10 @@ pub(crate) struct Host<'w> {
     pub(super) machine: String,
     pub(super) user: String,
     pub(super) seconds: f64,
+    /// The nodes of other clusters, and those in none.
+    pub(super) neighbours: Vec<Neighbour>,
+    /// A join that the program waits for.
+    pub(super) waits: Option<Arc<Mutex<Printed>>>,
     /// The program that runs.
     pub(super) program: String,
     /// What the client has sent of its locale.
@@ -33,6 +39,8 @@ impl<'w> Host<'w> {
             machine: request.machine.clone(),
             user: request.user.clone(),
             seconds: 0.0,
+            neighbours: Vec::new(),
+            waits: None,
             program: String::new(),
             environment: request.environment.clone(),
             running: Vec::new(),
@@ -148,8 +156,24 @@ impl<'w> Host<'w> {
         }
     }
 
+    /// The node of another cluster with that name or address, unless one of this cluster has it.
+    pub(super) fn neighbour(&self, name: &str) -> Option<&Neighbour> {
+        if self.world.machine_at(name).is_some() {
+            return None;
+        }
+        self.neighbours.iter().find(|node| node.name == name || node.addresses.iter().any(|address| address == name))
+    }
+
     /// Whether a TCP connection to a port is possible, and if not, why.
     pub(super) fn tcp(&self, host: &str, port: &str) -> Result<(), &'static str> {
+        if let Some(node) = self.neighbour(host) {
+            let listens = node.reachable && matches!(port, "22" | "8006");
+            return if listens {
+                Ok(())
+            } else {
+                Err(if node.reachable { "Connection refused" } else { "No route to host" })
+            };
+        }
         let machine = self.world.machine_at(host).ok_or("No route to host")?;
         if !self.world.is_reachable(machine) {
             return Err("No route to host");

@@ -7,7 +7,8 @@
 //! ```
 //!
 //! Invariant: a command line is carried out at once and alone, like an API call; what takes a program time is only counted
-//! (`Outcome::seconds`), and the caller of the command waits.
+//! (`Outcome::seconds`), and the caller of the command waits. A join is the exception: the command begins it, and the caller
+//! waits on the clock until it has ended.
 
 mod fs;
 mod host;
@@ -18,10 +19,12 @@ mod stdin;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::control::commands::Commands;
 use crate::pipeline::Cluster;
+use crate::site::{Ended, Printed};
 pub(crate) use host::Host;
 pub use stdin::reads_stdin;
 
@@ -49,6 +52,18 @@ pub struct Outcome {
     pub stderr: String,
     /// How long it takes on a real machine, as far as a fault sets it.
     pub seconds: f64,
+    /// What it waits for: a join, on the clock. [`finished`] says how it has ended.
+    pub waits: Option<Waits>,
+}
+
+/// A join that a command waits for.
+#[derive(Clone, Debug)]
+pub struct Waits(pub(crate) Arc<Mutex<Printed>>);
+
+impl PartialEq for Waits {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
 }
 
 /// How a command ends.
@@ -99,18 +114,21 @@ impl Outcome {
 /// Runs a command line on a machine of the cluster.
 #[must_use]
 pub fn execute(cluster: &Cluster, commands: &Commands, request: &Request) -> Outcome {
-    let mut world = cluster.world();
+    let mut world = cluster.world_of(&request.machine);
     if !world.machines.contains_key(&request.machine) {
-        return Outcome { end: End::Cut, stdout: String::new(), stderr: String::new(), seconds: 0.0 };
+        return Outcome { end: End::Cut, stdout: String::new(), stderr: String::new(), seconds: 0.0, waits: None };
     }
+    let neighbours = world.site().neighbours(&request.machine);
     let answering = world.answering_node.clone();
     if world.nodes.contains_key(&request.machine) {
         world.answering_node.clone_from(&request.machine);
     }
     let mut io = Io { stdin: request.stdin.clone(), ..Io::default() };
     let mut host = Host::new(cluster, &mut world, commands, request);
+    host.neighbours = neighbours;
     let ended = host.login(&request.line, &mut io);
     let seconds = host.seconds;
+    let waits = host.waits.take().map(Waits);
     if ended == Err(Stop::Hang) {
         // It keeps running there, with or without a client.
         host.leave_running();
@@ -123,7 +141,26 @@ pub fn execute(cluster: &Cluster, commands: &Commands, request: &Request) -> Out
         Err(Stop::Cut) => End::Cut,
         Err(Stop::Hang) => End::Hang,
     };
-    let outcome = Outcome { end, stdout: io.out, stderr: io.err, seconds };
+    let outcome = Outcome { end, stdout: io.out, stderr: io.err, seconds, waits };
     commands.note(request, &outcome, world.now());
+    outcome
+}
+
+/// Waits for what a command waits for, on the clock: a join.
+pub async fn finished(cluster: &Cluster, mut outcome: Outcome) -> Outcome {
+    let Some(Waits(printed)) = outcome.waits.take() else { return outcome };
+    let ended = cluster.when(|| crate::site::lock(&printed).ended.clone()).await;
+    outcome.stdout.extend(crate::site::lock(&printed).lines.iter().map(|line| format!("{line}\n")));
+    if outcome.end == End::Exit(0) {
+        outcome.end = End::Exit(match ended {
+            Ended::Well => 0,
+            Ended::Failed(why) => {
+                outcome.stderr.push_str(&format!("{why}\n"));
+                255
+            }
+            // SIGKILL
+            Ended::Killed => 137,
+        });
+    }
     outcome
 }

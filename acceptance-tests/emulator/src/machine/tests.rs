@@ -62,7 +62,8 @@ impl Rig {
     fn write(&self, path: &str, text: &str) {
         let line = format!("dd of={path} bs=128K status=none");
         let outcome = self.run_as("root", &line, text);
-        let silent = Outcome { end: End::Exit(0), stdout: String::new(), stderr: String::new(), seconds: 0.0 };
+        let silent =
+            Outcome { end: End::Exit(0), stdout: String::new(), stderr: String::new(), seconds: 0.0, waits: None };
         assert_eq!(outcome, silent, "{line}");
     }
 

@@ -28,6 +28,7 @@ use crate::auth::Credentials;
 use crate::error::{ApiError, ApiResult};
 use crate::pipeline::{Request, render_extjs, render_json};
 use crate::route::{Method, Reply};
+use crate::site::Door;
 
 const IDLE: Duration = Duration::from_secs(5);
 const MAX_REQUESTS: u32 = 100;
@@ -38,7 +39,7 @@ const MAX_HEADERS: usize = 64;
 #[error("the connection was cut")]
 struct Cut;
 
-pub(super) async fn run(stream: TcpStream, peer: SocketAddr, tls: TlsAcceptor, shared: Arc<Shared>) {
+pub(super) async fn run(stream: TcpStream, peer: SocketAddr, tls: TlsAcceptor, door: Door, shared: Arc<Shared>) {
     let _ = stream.set_nodelay(true);
     let mut first = [0u8; 1];
     let peeked = tokio::time::timeout(IDLE, stream.peek(&mut first)).await;
@@ -59,12 +60,15 @@ pub(super) async fn run(stream: TcpStream, peer: SocketAddr, tls: TlsAcceptor, s
             shared.control.counters.connection();
         }
         let last = before + 1 >= MAX_REQUESTS;
-        let shared = shared.clone();
+        let (shared, door) = (shared.clone(), door.clone());
         async move {
             if control {
                 return Ok(control_answer(&shared, peer, request).await);
             }
-            let mut response = answer(&shared, request).await?;
+            if !has_power(&shared, &door) {
+                return Err(Cut);
+            }
+            let mut response = answer(&shared, &door, request).await?;
             if last || response.status().as_u16() >= 400 {
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
@@ -105,7 +109,11 @@ async fn redirect(mut stream: TcpStream) {
 }
 
 /// The control plane is for local callers only.
-async fn control_answer(shared: &Shared, peer: SocketAddr, request: hyper::Request<Incoming>) -> Response<Full<Bytes>> {
+async fn control_answer(
+    shared: &Arc<Shared>,
+    peer: SocketAddr,
+    request: hyper::Request<Incoming>,
+) -> Response<Full<Bytes>> {
     let (head, incoming) = request.into_parts();
     if !peer.ip().is_loopback() {
         return respond(403, "", r#"{"error":"local callers only"}"#.to_owned(), true);
@@ -115,11 +123,23 @@ async fn control_answer(shared: &Shared, peer: SocketAddr, request: hyper::Reque
         // The list is one of deliveries that have ended.
         shared.cluster.deliveries().await;
     }
-    let (status, text) = crate::control::handle(shared, &head.method, head.uri.path(), body);
+    let (status, text) = crate::control::handle(shared, &head.method, head.uri.path(), body).await;
     respond(status, "", text, true)
 }
 
-async fn answer(shared: &Arc<Shared>, request: hyper::Request<Incoming>) -> Result<Response<Full<Bytes>>, Cut> {
+/// Whether the node behind a door is there; behind the emulator's own address one always is.
+fn has_power(shared: &Shared, door: &Door) -> bool {
+    match door {
+        Door::Main => true,
+        Door::Node(node) => shared.cluster.world_of(node).is_up(node),
+    }
+}
+
+async fn answer(
+    shared: &Arc<Shared>,
+    door: &Door,
+    request: hyper::Request<Incoming>,
+) -> Result<Response<Full<Bytes>>, Cut> {
     let (head, incoming) = request.into_parts();
     let raw_path = head.uri.path().to_owned();
     let Some(method) = Method::parse(head.method.as_str()) else {
@@ -134,7 +154,8 @@ async fn answer(shared: &Arc<Shared>, request: hyper::Request<Incoming>) -> Resu
     let body = body::read(&head, incoming).await;
     let params = body.and_then(|body| body::params(&head, method, &body));
     let asked = (method == Method::Get).then(|| path.clone());
-    let request = Request { method, path, credentials: Credentials::read(&head.headers), params, lock_fault: None };
+    let credentials = Credentials::read(&head.headers);
+    let request = Request { method, path, credentials, params, lock_fault: None, door: door.clone() };
     let mut result = guarded(shared, request).await?;
     if let (Some(path), Ok(reply)) = (asked, &mut result) {
         shared.control.additions.complete(&path, &mut reply.data);
@@ -149,7 +170,7 @@ async fn answer(shared: &Arc<Shared>, request: hyper::Request<Incoming>) -> Resu
 /// Runs the call with whatever faults are asked for around it.
 async fn guarded(shared: &Arc<Shared>, mut request: Request) -> Result<ApiResult<Reply>, Cut> {
     let _counted = shared.control.counters.request(shared.cluster.paths(), request.method, &request.path);
-    let fault = shared.control.faults.next(request.method, &request.path);
+    let fault = shared.control.faults.next(&request.door, request.method, &request.path);
     tokio::time::sleep(shared.options.latency).await;
     let Some(fault) = fault else {
         return carry_out(shared, request).await;

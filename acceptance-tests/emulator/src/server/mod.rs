@@ -3,6 +3,7 @@
 pub(crate) mod body;
 mod connection;
 mod courier;
+pub(crate) mod doors;
 
 use std::collections::BTreeMap;
 use std::fs::OpenOptions;
@@ -10,21 +11,23 @@ use std::io::Write as _;
 use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tempfile::TempDir;
 use tokio::net::TcpListener;
-use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::auth::ticket::uuid;
 use crate::clock::Clock;
 use crate::pipeline::Cluster;
+use crate::site::Door;
+use crate::tls::{Served, TlsError};
 use crate::world::seed::{Initial, Seed};
 use crate::world::{Profile, Pve, RestoreError, Version, World};
 use crate::{ssh, tls};
+pub use doors::Access;
+use doors::{Alone, Identity, lock};
 
 /// Which cluster to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -105,6 +108,10 @@ pub enum StartError {
     State(#[from] RestoreError),
     #[error("SSH: {0}")]
     Ssh(#[from] ssh::SshError),
+    #[error("the seed has no node")]
+    NoNode,
+    #[error("a cluster can be saved only without nodes beside it")]
+    StandaloneState,
 }
 
 pub struct Emulator;
@@ -117,10 +124,9 @@ pub struct Handle {
     ca_pem: String,
     ca_file: PathBuf,
     fingerprint: String,
+    standalone: BTreeMap<String, Access>,
     ssh: Option<ssh::Access>,
     shared: Arc<Shared>,
-    tracker: TaskTracker,
-    _folder: TempDir,
 }
 
 /// What all connections share.
@@ -128,66 +134,117 @@ pub(crate) struct Shared {
     pub(crate) cluster: Cluster,
     pub(crate) options: Options,
     pub(crate) control: crate::control::Control,
-    pub(crate) fingerprints: Mutex<Vec<(String, String)>>,
-    pub(crate) authority: tls::Authority,
+    /// What the listener at the emulator's own address shows.
+    served: Arc<Served>,
+    /// The cluster's authority, and the certificates of its nodes by name; the first one is served.
+    identity: Option<Identity>,
+    /// The same of each node that was in no cluster at the start.
+    standalone: BTreeMap<String, Alone>,
+    /// Where nodes with a listener of their own listen.
+    pub(crate) addresses: Mutex<BTreeMap<String, SocketAddr>>,
+    /// Files of certificates and keys for clients.
+    folder: TempDir,
+    tracker: TaskTracker,
     pub(crate) accounts: ssh::Accounts,
     pub(crate) stop: CancellationToken,
 }
 
 impl Release {
-    fn build(self, seed: &Seed, initial: Initial, clock: Clock) -> World {
+    /// The cluster, if there is one, and the nodes beside it.
+    fn build(self, seed: &Seed, initial: Initial, clock: Clock) -> Vec<World> {
         let profile = match self {
             Release::V8 => Profile::of(Pve::V8),
             Release::V9 | Release::V9Unmigrated => Profile::of(Pve::V9),
             Release::At(version) => Profile::at(version),
         };
-        let mut world = seed.build_with(profile, initial, clock);
-        if self == Release::V9Unmigrated {
-            crate::crm::leave_unmigrated(&mut world);
+        let mut worlds = Vec::new();
+        if seed.has_cluster() {
+            let mut world = seed.build_with(profile.clone(), initial, clock.clone());
+            if self == Release::V9Unmigrated {
+                crate::crm::leave_unmigrated(&mut world);
+            }
+            worlds.push(world);
         }
-        world
+        worlds.extend(seed.build_standalone(&profile, &clock));
+        worlds
     }
 }
 
 impl Shared {
-    /// A new world; its nodes keep their certificates.
-    pub(crate) fn build_world(&self, seed: &Seed, initial: Initial) -> World {
-        let mut world = self.options.release.build(seed, initial, self.options.clock());
-        self.sign(&mut world);
-        world
+    /// New worlds; their nodes keep their certificates.
+    pub(crate) fn build_worlds(&self, seed: &Seed, initial: Initial) -> Vec<World> {
+        let mut worlds = self.options.release.build(seed, initial, self.options.clock());
+        worlds.iter_mut().for_each(|world| self.sign(world));
+        worlds
     }
 
     fn sign(&self, world: &mut World) {
-        for (name, fingerprint) in &*self.fingerprints.lock().unwrap_or_else(PoisonError::into_inner) {
+        let alone = world.nodes.keys().next().filter(|_| world.standalone).and_then(|node| self.standalone.get(node));
+        let Some(identity) = alone.map(|alone| &alone.identity).or(self.identity.as_ref()) else { return };
+        world.authority = Some(identity.authority.clone());
+        for (name, certificate) in &*lock(&identity.certificates) {
             if let Some(node) = world.nodes.get_mut(name) {
-                node.fingerprint.clone_from(fingerprint);
+                node.fingerprint.clone_from(&certificate.fingerprint);
             }
         }
     }
 
     /// The node of the listener gets a new certificate of the same authority.
-    pub(crate) fn renew_certificate(&self) -> Result<String, tls::TlsError> {
-        let mut fingerprints = self.fingerprints.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some((node, known)) = fingerprints.first_mut() else { return Ok(String::new()) };
-        *known = self.authority.renew(node)?;
-        let renewed = known.clone();
-        drop(fingerprints);
+    pub(crate) fn renew_certificate(&self) -> Result<String, TlsError> {
+        let Some(identity) = &self.identity else {
+            let mut world = self.cluster.world();
+            let node = world.answering_node.clone();
+            let site = world.site();
+            if let Some(new) = site.main().authority.as_ref().map(|authority| authority.certify(&node)).transpose()? {
+                site.install_certificate(&node, new);
+            }
+            return Ok(site.certificate(&node).map(|new| new.fingerprint.clone()).unwrap_or_default());
+        };
+        let mut certificates = lock(&identity.certificates);
+        let Some((node, known)) = certificates.first_mut() else { return Ok(String::new()) };
+        *known = identity.authority.certify(node)?;
+        self.served.show(&[known]);
+        let renewed = known.fingerprint.clone();
+        drop(certificates);
         self.sign(&mut self.cluster.world());
         Ok(renewed)
     }
-}
 
-impl Shared {
-    /// Puts the first world in place, the saved one if there is one, and returns its credentials.
+    /// Puts the first worlds in place, the saved one if there is one, and returns the credentials of the first.
     fn prepare(&self, seed: &Seed) -> Result<(Option<String>, Option<String>), StartError> {
-        let mut world = self.build_world(seed, self.options.initial);
+        let mut worlds = self.build_worlds(seed, self.options.initial);
         if let Some(path) = self.options.state.as_ref().filter(|path| path.exists()) {
-            world.restore(&std::fs::read_to_string(path)?)?;
-            self.sign(&mut world);
+            worlds[0].restore(&std::fs::read_to_string(path)?)?;
+            self.sign(&mut worlds[0]);
         }
-        let credentials = world.credentials();
-        *self.cluster.world() = world;
+        let credentials = worlds[0].credentials();
+        let mut site = self.cluster.site();
+        site.begin_anew(worlds);
+        for (node, alone) in &self.standalone {
+            site.open_door(node, alone.served.clone());
+            let certificate = lock(&alone.identity.certificates).first().map(|(_, certificate)| certificate.clone());
+            if let Some(certificate) = certificate {
+                site.install_certificate(node, certificate);
+            }
+        }
         Ok(credentials)
+    }
+
+    /// Begins anew.
+    pub(crate) fn begin_anew(&self, seed: &Seed, initial: Initial) {
+        let mut worlds = self.build_worlds(seed, initial);
+        let mut site = self.cluster.site();
+        // A client keeps its ticket.
+        worlds[0].keys = site.main().keys.clone();
+        if !site.main().clock.is_running() {
+            worlds[0].clock.stop();
+        }
+        site.begin_anew(worlds);
+        for (node, alone) in &self.standalone {
+            if let Some((_, certificate)) = lock(&alone.identity.certificates).first() {
+                site.install_certificate(node, certificate.clone());
+            }
+        }
     }
 
     /// Writes the saved state if anything has changed since.
@@ -213,47 +270,70 @@ impl Emulator {
     /// # Errors
     /// When the port is taken or no certificate can be made.
     pub async fn start(options: Options) -> Result<Handle, StartError> {
-        let seed = options.seed.clone().unwrap_or_else(|| Seed::default_cluster(&uuid(), &uuid()));
-        let world = options.release.build(&seed, options.initial, options.clock());
-        let names: Vec<&str> = seed.node_names().collect();
-        let identity = tls::make(&world.cluster_name, &names)?;
-        let fingerprints = names.iter().map(|n| (*n).to_owned()).zip(identity.fingerprints.iter().cloned()).collect();
+        let seed = options.seed.clone().unwrap_or_else(Seed::usual).with_logins();
+        if options.state.is_some() && seed.standalone_names().next().is_some() {
+            return Err(StartError::StandaloneState);
+        }
+        let worlds = options.release.build(&seed, options.initial, options.clock());
+        let first = worlds.first().ok_or(StartError::NoNode)?;
+        let identity = match seed.has_cluster() {
+            true => Some(Identity::of(&first.cluster_name, seed.node_names())?),
+            false => None,
+        };
+        let mut standalone = BTreeMap::new();
+        for node in seed.standalone_names() {
+            standalone.insert(node.to_owned(), Alone::new(node)?);
+        }
+        let served = match (&identity, seed.standalone_names().next()) {
+            (Some(identity), _) => identity.serve()?,
+            (None, Some(node)) => standalone[node].served.clone(),
+            (None, None) => return Err(StartError::NoNode),
+        };
         let folder = tempfile::Builder::new().prefix("pve-emulator-").tempdir()?;
-        let ca_file = folder.path().join("pve-root-ca.pem");
-        std::fs::write(&ca_file, &identity.ca_pem)?;
         let listener = TcpListener::bind(options.listen).await?;
         let address = listener.local_addr()?;
-        let endpoint = format!("https://{address}");
+        let door = match identity {
+            Some(_) => Door::Main,
+            None => Door::Node(worlds[0].answering_node.clone()),
+        };
         let shared = Arc::new(Shared {
-            cluster: Cluster::new(world).with_write_time(options.write_time),
+            cluster: Cluster::of(worlds).with_write_time(options.write_time),
             options,
             control: crate::control::Control::new(seed.clone()),
-            fingerprints: Mutex::new(fingerprints),
-            authority: identity.authority,
+            served,
+            identity,
+            standalone,
+            addresses: Mutex::default(),
+            folder,
+            tracker: TaskTracker::new(),
             accounts: ssh::Accounts::default(),
             stop: CancellationToken::new(),
         });
         let (api_token, password) = shared.prepare(&seed)?;
-        let tracker = TaskTracker::new();
-        tracker.spawn(accept(listener, TlsAcceptor::from(identity.server), shared.clone(), tracker.clone()));
+        let tracker = shared.tracker.clone();
+        doors::listen(&shared, listener, &shared.served, door.clone())?;
+        let mut standalone = BTreeMap::new();
+        for node in seed.standalone_names() {
+            let at = if door == Door::Node(node.to_owned()) { Some(address) } else { None };
+            standalone.insert(node.to_owned(), doors::open(&shared, node, at)?);
+        }
         tracker.spawn(daemons(shared.clone()));
         courier::start(&shared, &tracker);
         let ssh = match shared.options.ssh {
-            true => Some(ssh::start(&shared, &tracker, address, folder.path()).await?),
+            true => Some(ssh::start(&shared, &tracker, address, shared.folder.path()).await?),
             false => None,
         };
-        Ok(Handle {
-            endpoint,
-            api_token,
-            password,
-            ca_pem: identity.ca_pem,
-            ca_file,
-            fingerprint: identity.fingerprints.first().cloned().unwrap_or_default(),
-            ssh,
-            shared,
-            tracker,
-            _folder: folder,
-        })
+        let main = match (&shared.identity, seed.standalone_names().next()) {
+            (Some(identity), _) => identity,
+            (None, Some(node)) => &shared.standalone[node].identity,
+            (None, None) => return Err(StartError::NoNode),
+        };
+        let ca_pem = main.authority.pem();
+        let ca_file = shared.folder.path().join("pve-root-ca.pem");
+        std::fs::write(&ca_file, &ca_pem)?;
+        let fingerprint = main.first_fingerprint();
+        let endpoint = format!("https://{address}");
+        Ok(Handle { endpoint, api_token, password, ca_pem, ca_file, fingerprint, standalone, ssh, shared })
     }
 }
 
@@ -297,6 +377,12 @@ impl Handle {
     #[must_use]
     pub fn fingerprint(&self) -> &str {
         &self.fingerprint
+    }
+
+    /// How the nodes are reached that were in no cluster at the start.
+    #[must_use]
+    pub fn standalone(&self) -> &BTreeMap<String, Access> {
+        &self.standalone
     }
 
     /// How its nodes are reached over SSH, if they are.
@@ -345,27 +431,14 @@ impl Handle {
     /// Ends it and waits until all its connections are closed.
     pub async fn stop(self) {
         self.shared.stop.cancel();
-        self.tracker.close();
-        self.tracker.wait().await;
+        self.shared.tracker.close();
+        self.shared.tracker.wait().await;
     }
 }
 
 impl Drop for Handle {
     fn drop(&mut self) {
         self.shared.stop.cancel();
-    }
-}
-
-async fn accept(listener: TcpListener, tls: TlsAcceptor, shared: Arc<Shared>, tracker: TaskTracker) {
-    loop {
-        let stream = tokio::select! {
-            () = shared.stop.cancelled() => return,
-            accepted = listener.accept() => accepted,
-        };
-        // An accept that fails (out of descriptors) must not end the listener.
-        if let Ok((stream, peer)) = stream {
-            tracker.spawn(connection::run(stream, peer, tls.clone(), shared.clone()));
-        }
     }
 }
 

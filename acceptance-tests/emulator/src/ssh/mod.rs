@@ -96,7 +96,8 @@ pub(crate) async fn start(
         nodelay: true,
         ..Config::default()
     });
-    let nodes: Vec<String> = shared.cluster.world().nodes.keys().cloned().collect();
+    let nodes: Vec<String> =
+        shared.cluster.site().worlds().iter().flat_map(|world| world.nodes.keys().cloned()).collect();
     let mut ports = BTreeMap::new();
     for node in nodes {
         let listener = TcpListener::bind((address.ip(), 0)).await?;
@@ -181,6 +182,6 @@ impl Server {
     }
 
     fn has_power(&self) -> bool {
-        self.shared.cluster.world().is_up(&self.node)
+        self.shared.cluster.world_of(&self.node).is_up(&self.node)
     }
 }

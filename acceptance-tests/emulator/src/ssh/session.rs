@@ -65,6 +65,11 @@ impl Session {
 
 async fn run(shared: Arc<Shared>, request: Request, cut: CancellationToken, channel: ChannelId, handle: Handle) {
     let outcome = machine::execute(&shared.cluster, &shared.control.commands, &request);
+    let outcome = tokio::select! {
+        outcome = machine::finished(&shared.cluster, outcome) => outcome,
+        () = shared.stop.cancelled() => return,
+        () = cut.cancelled() => return,
+    };
     if shared.options.log {
         // No more of it than which program: the rest may be secret.
         let first = request.line.split_whitespace().next().unwrap_or_default();
@@ -103,7 +108,7 @@ impl Handler for Session {
     }
 
     async fn auth_password(&mut self, user: &str, password: &str) -> Result<Auth, Self::Error> {
-        let known = self.shared.cluster.world().credentials().1;
+        let known = self.shared.cluster.world_of(&self.node).credentials().1;
         if USERS.contains(&user) && known.as_deref() == Some(password) {
             self.user = user.to_owned();
             return Ok(Auth::Accept);

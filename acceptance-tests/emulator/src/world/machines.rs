@@ -5,8 +5,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use base64::Engine as _;
 use serde::{Deserialize, Serialize};
 
+use super::corosync::{AUTHKEY, LOCAL_CONF};
 use super::disk::Disk;
 use super::{Node, Profile, Pve, World};
 
@@ -14,6 +16,8 @@ use super::{Node, Profile, Pve, World};
 pub const QDEVICE_STORE: &str = "/etc/corosync/qdevice/net/nssdb";
 /// Where corosync-qnetd keeps its own.
 pub const QNETD_STORE: &str = "/etc/corosync/qnetd/nssdb";
+/// The public key of root on a node.
+pub const PUBLIC_KEY: &str = "/root/.ssh/id_rsa.pub";
 /// The file with the module that watchdog-mux loads.
 pub const HA_DEFAULTS: &str = "/etc/default/pve-ha-manager";
 
@@ -27,6 +31,9 @@ pub const WATCHDOG_MODULES: [&str; 8] =
 pub struct Machine {
     pub name: String,
     pub address: String,
+    /// Its addresses in other networks.
+    #[serde(default)]
+    pub more_addresses: Vec<String>,
     /// Whether it is a node of the cluster.
     pub is_node: bool,
     /// Whether it has power and network; a node's power is the node's.
@@ -89,6 +96,9 @@ impl Machine {
         machine.disk.write(HA_DEFAULTS, HA_DEFAULTS_TEXT, now);
         machine.disk.write("/etc/hostname", &format!("{}\n", node.name), now);
         machine.disk.make_dirs("/etc/corosync/qdevice/net", now);
+        machine.disk.write(AUTHKEY, "key\n", now);
+        machine.disk.make_dirs("/root/.ssh", now);
+        machine.disk.write(PUBLIC_KEY, &format!("ssh-rsa {} root@{}\n", public_key(&node.name), node.name), now);
         for unit in
             ["corosync", "pve-cluster", "pve-ha-crm", "pve-ha-lrm", "pvedaemon", "pveproxy", "pvestatd", "watchdog-mux"]
         {
@@ -154,6 +164,7 @@ impl Machine {
         Self {
             name: name.to_owned(),
             address: address.to_owned(),
+            more_addresses: Vec::new(),
             is_node: false,
             reachable: true,
             disk,
@@ -166,6 +177,20 @@ impl Machine {
             trusts: BTreeSet::new(),
             sudo: true,
         }
+    }
+
+    /// Whether an address is one of its own.
+    #[must_use]
+    pub fn has_address(&self, address: &str) -> bool {
+        self.address == address || self.more_addresses.iter().any(|other| other == address)
+    }
+
+    /// Makes a node one that is in no cluster: there is no key, and corosync has nothing to start with.
+    pub fn leave_alone(&mut self) {
+        for path in [AUTHKEY, LOCAL_CONF] {
+            self.disk.remove_tree(path);
+        }
+        self.set_unit("corosync", false, true);
     }
 
     /// Whether a service runs.
@@ -189,6 +214,10 @@ impl Machine {
         for unit in self.units.values_mut() {
             unit.active = unit.enabled;
         }
+        // corosync.service has `ConditionPathExists=/etc/corosync/corosync.conf`.
+        if self.is_node && self.disk.read(LOCAL_CONF).is_none() && self.disk.read(AUTHKEY).is_none() {
+            self.set_unit("corosync", false, true);
+        }
         if self.is_node {
             let configured = self.watchdog_configured();
             self.watchdog = WATCHDOG_MODULES.contains(&configured.as_str()).then_some(configured);
@@ -207,6 +236,11 @@ impl Machine {
         let last = assigned.next().map(|value| value.trim().trim_matches(['"', '\'']));
         last.filter(|value| !value.is_empty()).unwrap_or("softdog").to_owned()
     }
+}
+
+/// The key of root on a node, as good as any other.
+fn public_key(node: &str) -> String {
+    base64::engine::general_purpose::STANDARD.encode(format!("ssh-rsa key of root on {node}"))
 }
 
 /// The next build of a kernel: `6.17.2-1-pve` becomes `6.17.2-2-pve`.
@@ -248,5 +282,11 @@ impl World {
             machines.insert(address, host);
         }
         self.machines = machines;
+        if self.standalone {
+            self.machines.retain(|_, machine| machine.is_node);
+            self.machines.values_mut().for_each(Machine::leave_alone);
+        } else {
+            self.keep_local_copies();
+        }
     }
 }

@@ -1,8 +1,9 @@
-//! The state of the whole cluster. What Proxmox keeps in files below `/etc/pve` is kept here as those texts, so that
+//! The state of a whole cluster. What Proxmox keeps in files below `/etc/pve` is kept here as those texts, so that
 //! digests come out right; everything else is plain data.
 //!
-//! Invariant: there is one world behind one lock, and it does not change while a handler runs; only [`World::catch_up`]
-//! moves time.
+//! A world is a cluster, or a node alone: what shares one `/etc/pve`. [`crate::site::Site`] has all of them.
+//!
+//! Invariant: a world does not change while a handler runs; only [`World::catch_up`] moves time.
 
 pub mod access;
 pub mod corosync;
@@ -25,11 +26,15 @@ mod upgrade;
 mod user_cfg;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
+use crate::auth::ticket::Keys;
 use crate::clock::Clock;
 use crate::crm::Crm;
 use crate::error::{ApiError, ApiResult};
 use crate::section_config::{Cache, Sections};
+use crate::site::Errand;
+use crate::tls::Authority;
 
 pub use access::Access;
 pub use corosync::{Algorithm, Qdevice};
@@ -63,6 +68,18 @@ pub struct World {
     /// All tasks of all nodes.
     pub tasks: Tasks,
     pub clock: Clock,
+    /// Whether it is one node that is in no cluster.
+    pub standalone: bool,
+    /// The settings that corosync runs with.
+    pub corosync: corosync::Settings,
+    /// What was written to corosync.conf, and is not in use yet.
+    pub pending: Option<corosync::Pending>,
+    /// What signs its tickets.
+    pub keys: Arc<Keys>,
+    /// What signs the certificates of its nodes.
+    pub authority: Option<Arc<Authority>>,
+    /// What its nodes want of other worlds; the site sees to it.
+    pub(crate) errands: Vec<Errand>,
     /// The QDevice in corosync's configuration.
     pub qdevice: Option<Qdevice>,
     /// What `pvecm expected` said.
@@ -105,7 +122,12 @@ impl World {
 
     /// Runs everything that is due until now: one pass of every daemon per second that went by.
     pub fn catch_up(&mut self) {
-        let now = self.now();
+        self.catch_up_to(self.now());
+        self.take_over();
+    }
+
+    /// The same until an earlier second.
+    pub(crate) fn catch_up_to(&mut self, now: i64) {
         // A clock set far ahead is not walked through second by second for more than a week.
         self.ticked = self.ticked.max(now - 7 * 86_400);
         if self.ticked >= now {
@@ -117,6 +139,7 @@ impl World {
             self.ticked += 1;
             let second = self.ticked;
             self.clock = Clock::standing(second as f64);
+            self.take_over();
             self.watch_quorum();
             tasks::tick(self, second);
             crate::api::nodes::machine::tick(self, second);

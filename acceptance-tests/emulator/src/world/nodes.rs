@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::World;
+use super::corosync::Links;
 
 /// Seconds until corosync has noticed that a member is gone, as measured.
 const MEMBERSHIP_DELAY: f64 = 7.0;
@@ -14,8 +15,17 @@ pub struct Node {
     /// Its corosync id.
     pub id: u32,
     pub votes: u32,
-    /// `ring0_addr`.
+    /// Its IP address, which its name stands for.
     pub address: String,
+    /// Its addresses for corosync by link; without any it is [`Self::address`] for link 0.
+    #[serde(default)]
+    pub rings: Links,
+    /// Whether corosync does not run on it, although it is up.
+    #[serde(default)]
+    pub corosync_stopped: bool,
+    /// Its pmxcfs does not run, so that it refuses everyone.
+    #[serde(default)]
+    pub away: bool,
     /// Whether it has power.
     pub up: bool,
     /// When `up` changed last.
@@ -47,12 +57,21 @@ pub struct Node {
     pub fingerprint: String,
 }
 
+impl Node {
+    /// Its addresses for corosync, by link.
+    #[must_use]
+    pub fn links(&self) -> Links {
+        if self.rings.is_empty() { Links::from([(0, self.address.clone())]) } else { self.rings.clone() }
+    }
+}
+
 impl World {
     /// Whether corosync counts the node as a member.
     #[must_use]
     pub fn is_member(&self, node: &str) -> bool {
         let still_counts = |since: f64| self.clock.now() - since < MEMBERSHIP_DELAY;
-        let member = |n: &Node| (n.up || still_counts(n.since)) && n.cut_since.is_none_or(still_counts);
+        let member =
+            |n: &Node| (n.up || still_counts(n.since)) && n.cut_since.is_none_or(still_counts) && !n.corosync_stopped;
         self.nodes.get(node).is_some_and(member)
     }
 
@@ -82,6 +101,10 @@ impl World {
             entry.shutdown_due = None;
             entry.boots_at = None;
             entry.starts_guests = up;
+            // A corosync that was stopped, or could not start, starts again, and finds nobody where it isn't wanted.
+            let links = entry.links();
+            let has = |address: &String| self.machines.get(node).is_none_or(|machine| machine.has_address(address));
+            entry.corosync_stopped &= !(up && links.values().all(has));
             if let Some(machine) = self.machines.get_mut(node).filter(|_| up) {
                 machine.boot();
             }

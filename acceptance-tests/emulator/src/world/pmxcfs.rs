@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use serde_json::json;
 
 use super::World;
-use super::corosync::COROSYNC_CONF;
+use super::corosync::{COROSYNC_CONF, Conf};
 use super::errno::Errno;
 use crate::section_config::bytes;
 
@@ -49,7 +49,7 @@ impl World {
     #[must_use]
     pub fn read_shared(&self, path: &str) -> Option<String> {
         match path {
-            COROSYNC_CONF => Some(self.corosync_conf()),
+            COROSYNC_CONF => self.corosync_conf(),
             MEMBERS => Some(self.members_text()),
             VMLIST => Some(self.vmlist_text()),
             _ => match self.guest_at(path) {
@@ -84,7 +84,7 @@ impl World {
     /// Writes a file past pmxcfs' rules, as an edit outside of it does.
     pub fn put_shared(&mut self, path: &str, text: &str) {
         if path == COROSYNC_CONF {
-            self.load_corosync_conf(text);
+            self.file_conf(Conf::parse(text));
         } else {
             self.write_file(path, bytes::from_utf8(text));
         }
@@ -216,7 +216,8 @@ impl World {
         let mut names = BTreeSet::new();
         let paths = self.files().map(|(path, _)| path.to_owned()).chain(self.all_folders());
         let guests = self.guests.values().map(guest_path);
-        for path in paths.chain(guests).chain([COROSYNC_CONF.to_owned()]) {
+        let conf = self.conf().map(|_| COROSYNC_CONF.to_owned());
+        for path in paths.chain(guests).chain(conf) {
             if let Some(rest) = path.strip_prefix(&prefix)
                 && let Some(name) = rest.split('/').next().filter(|name| !name.is_empty())
             {
@@ -246,6 +247,14 @@ impl World {
             .chain(self.folders.keys().cloned())
             .collect::<Vec<_>>()
             .into_iter()
+    }
+
+    /// What is below `nodes/NODE` stays when the node goes.
+    pub(super) fn leave_folders_of(&mut self, node: &str) {
+        let now = self.clock.now();
+        for part in ["", "/qemu-server", "/lxc", "/priv"] {
+            self.folders.insert(format!("{ROOT}/nodes/{node}{part}"), now);
+        }
     }
 
     fn guest_at(&self, path: &str) -> Option<u32> {

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::access::USER_CFG;
+use super::corosync::Settings;
 use super::{Guest, Machine, Node, Pve, Qdevice, World};
 
 #[derive(Serialize, Deserialize)]
@@ -16,6 +17,10 @@ struct Saved {
     cluster_name: String,
     config_version: u64,
     answering_node: String,
+    #[serde(default)]
+    standalone: bool,
+    #[serde(default)]
+    corosync: Settings,
     nodes: BTreeMap<String, Node>,
     guests: BTreeMap<u32, Guest>,
     qdevice: Option<Qdevice>,
@@ -56,6 +61,8 @@ impl World {
             cluster_name: self.cluster_name.clone(),
             config_version: self.config_version,
             answering_node: self.answering_node.clone(),
+            standalone: self.standalone,
+            corosync: self.corosync.clone(),
             nodes: self.nodes.clone(),
             guests: self.guests.clone(),
             qdevice: self.qdevice.clone(),
@@ -83,6 +90,8 @@ impl World {
         self.cluster_name = saved.cluster_name;
         self.config_version = saved.config_version;
         self.answering_node = saved.answering_node;
+        self.standalone = saved.standalone;
+        self.corosync = saved.corosync;
         self.nodes = saved.nodes;
         self.guests = saved.guests;
         self.qdevice = saved.qdevice;

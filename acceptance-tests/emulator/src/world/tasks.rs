@@ -48,6 +48,8 @@ pub enum Effect {
     Bulk(Box<Bulk>),
     /// It fails with this text.
     Fail(String),
+    /// It ends when the site says so: a node joins a cluster.
+    Elsewhere,
 }
 
 /// A guest on its way.
@@ -106,6 +108,10 @@ impl Tasks {
         self.list.iter().find(|task| task.upid == upid)
     }
 
+    fn running(&mut self, upid: &str) -> Option<&mut Task> {
+        self.list.iter_mut().find(|task| task.upid == upid && task.status.is_none())
+    }
+
     /// Whether a migration of the guest is going on.
     #[must_use]
     pub fn migrates(&self, vmid: u32) -> bool {
@@ -133,6 +139,19 @@ impl Tasks {
             }
             _ => None,
         }
+    }
+
+    /// Takes the tasks of a node out, which go with it.
+    pub(crate) fn take_of(&mut self, node: &str) -> Vec<Task> {
+        let (of_node, others): (Vec<_>, Vec<_>) = self.list.drain(..).partition(|task| task.node == node);
+        self.list = others.into();
+        of_node
+    }
+
+    /// Adds the tasks of a node that has come.
+    pub(crate) fn add(&mut self, tasks: Vec<Task>) {
+        self.list.extend(tasks);
+        self.list.make_contiguous().sort_by_key(|task| std::cmp::Reverse(task.starttime));
     }
 
     /// Forgets the oldest of those that are done, if there are too many.
@@ -187,13 +206,37 @@ impl World {
             id: new.id.to_owned(),
             user,
             token,
-            end: if matches!(new.effect, Effect::Bulk(_)) { i64::MAX } else { now + new.seconds },
+            end: if matches!(new.effect, Effect::Bulk(_) | Effect::Elsewhere) { i64::MAX } else { now + new.seconds },
             status: None,
             log: new.log,
             effect: new.effect,
         });
         self.tasks.forget();
         upid
+    }
+}
+
+impl World {
+    /// Whether a task has not ended.
+    #[must_use]
+    pub(crate) fn task_runs(&self, upid: &str) -> bool {
+        self.tasks.find(upid).is_some_and(|task| task.status.is_none())
+    }
+
+    /// Adds lines to the log of a running task.
+    pub(crate) fn log_task<T: Into<String>>(&mut self, upid: &str, lines: impl IntoIterator<Item = T>) {
+        if let Some(task) = self.tasks.running(upid) {
+            task.log.extend(lines.into_iter().map(Into::into));
+        }
+    }
+
+    /// Ends a running task.
+    pub(crate) fn end_task(&mut self, upid: &str, result: Result<(), String>) {
+        let now = self.now();
+        if let Some(task) = self.tasks.running(upid) {
+            task.end = now;
+            task.finish(result.into());
+        }
     }
 }
 
@@ -325,7 +368,7 @@ fn act(world: &mut World, effect: Effect) -> Result<(), String> {
         return Err(format!("command 'ha-manager {arguments}' failed: exit code 13"));
     }
     match effect {
-        Effect::None | Effect::Migrate(_) | Effect::FailMove(_) | Effect::Bulk(_) => {}
+        Effect::None | Effect::Migrate(_) | Effect::FailMove(_) | Effect::Bulk(_) | Effect::Elsewhere => {}
         Effect::Start(vmid) if !world.start_guest(vmid) => {
             let label = world.guests.get(&vmid).map_or("VM", |g| g.kind.label());
             return Err(format!("start failed: {label} {vmid} cannot be started"));

@@ -1,4 +1,4 @@
-//! `/cluster/config`: corosync's configuration, as far as it is only read.
+//! `/cluster/config`: corosync's configuration, as far as it is only read. It is what the file says, whether or not it is in use.
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
@@ -7,6 +7,7 @@ use crate::error::{ApiError, ApiResult};
 use crate::route::{Call, Permission, Route};
 use crate::schema::formats::{Format, NODE};
 use crate::schema::{Prop, Schema};
+use crate::world::corosync::Member;
 use crate::world::files::sha1_hex;
 use crate::world::{Algorithm, World};
 
@@ -30,43 +31,51 @@ pub(super) fn routes() -> Vec<Route> {
 }
 
 fn nodes(call: &mut Call<'_>) -> ApiResult<Value> {
-    let rows = call.world.nodes.values().map(|node| {
-        json!({
-            "node": node.name, "name": node.name, "nodeid": node.id.to_string(), "quorum_votes": node.votes.to_string(),
-            "ring0_addr": node.address,
-        })
+    let members = call.world.conf().map(|conf| conf.members).unwrap_or_default();
+    let rows = members.iter().map(|(name, node)| {
+        let mut row = member(name, node);
+        row.insert("node".to_owned(), json!(name));
+        Value::Object(row)
     });
     let rows = rows.collect();
     Ok(Value::Array(call.world.any_order(rows)))
 }
 
+/// What corosync.conf says of a node.
+fn member(name: &str, node: &Member) -> Map<String, Value> {
+    let texts = [("name", name.to_owned()), ("nodeid", node.id.to_string()), ("quorum_votes", node.votes.to_string())];
+    let texts = texts.map(|(key, text)| (key.to_owned(), json!(text)));
+    let links = node.links.iter().map(|(number, address)| (format!("ring{number}_addr"), json!(address)));
+    texts.into_iter().chain(links).collect()
+}
+
 fn totem(world: &World) -> Value {
-    json!({
-        "version": "2", "secauth": "on", "cluster_name": world.cluster_name,
-        "config_version": world.config_version.to_string(), "ip_version": "ipv4-6", "link_mode": "passive",
-        "interface": {"0": {"linknumber": "0"}},
-    })
+    world.conf().map_or(Value::Null, |conf| conf.totem())
 }
 
 fn join_information(call: &mut Call<'_>) -> ApiResult<Value> {
     let world = &*call.world;
+    let Some(conf) = world.conf() else {
+        return Err(ApiError::new(424, "node is not in a cluster, no join info available!"));
+    };
     let preferred = call.params.str("node").unwrap_or_else(|| world.answering_node.clone());
-    if !world.nodes.contains_key(&preferred) {
+    if !conf.members.contains_key(&preferred) {
         return Err(ApiError::die(format!("unknown node '{preferred}'")));
     }
-    let nodes: Vec<Value> = world
-        .nodes
-        .values()
-        .map(|node| {
-            json!({
-                "name": node.name, "nodeid": node.id.to_string(), "quorum_votes": node.votes.to_string(),
-                "ring0_addr": node.address, "pve_addr": node.address, "pve_fp": node.fingerprint,
-            })
+    let nodes: Vec<Value> = conf
+        .members
+        .iter()
+        .map(|(name, node)| {
+            let mut row = member(name, node);
+            let known = world.nodes.get(name);
+            let address = known.map(|known| known.address.clone()).or_else(|| node.links.values().next().cloned());
+            row.insert("pve_addr".to_owned(), json!(address.unwrap_or_default()));
+            row.insert("pve_fp".to_owned(), json!(known.map_or("", |known| &known.fingerprint)));
+            Value::Object(row)
         })
         .collect();
-    let totem = totem(world);
-    let digest = sha1_hex(totem.to_string().as_bytes());
-    Ok(json!({"nodelist": nodes, "totem": totem, "preferred_node": preferred, "config_digest": digest}))
+    let digest = sha1_hex(conf.render().as_bytes());
+    Ok(json!({"nodelist": nodes, "totem": conf.totem(), "preferred_node": preferred, "config_digest": digest}))
 }
 
 /// The output of corosync-qdevice-tool; empty where its daemon doesn't run.

@@ -4,7 +4,7 @@ mod bulk_action;
 mod ceph;
 mod config;
 mod jobs;
-mod members;
+pub(crate) mod members;
 mod next_id;
 mod resources;
 mod status;

@@ -23,7 +23,7 @@ fn status(call: &mut Call<'_>) -> ApiResult<Value> {
         })
     });
     let nodes = nodes.collect();
-    let mut rows = vec![cluster];
+    let mut rows = if world.standalone { Vec::new() } else { vec![cluster] };
     rows.extend(world.any_order(nodes));
     Ok(Value::Array(rows))
 }

@@ -16,6 +16,10 @@ const USAGE: &str = "usage:\n corosync-quorumtool <options>\n\n options:\n\n  -s
 
 /// `corosync-quorumtool`: `-s` is the default; `-i` addresses, `-H` hexadecimal ids, `-l` members only, `-e` expected votes.
 pub(super) fn quorumtool(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run {
+    if !runs(host) {
+        io.err.push_str("Cannot initialize QUORUM service\n");
+        return Ok(1);
+    }
     if let Some(at) = arguments.iter().position(|word| word == "-e") {
         let votes = arguments.get(at + 1).and_then(|votes| votes.parse::<u32>().ok()).filter(|votes| *votes > 0);
         return Ok(expect(host.world, io, votes));
@@ -109,9 +113,19 @@ fn members(host: &Host<'_>, io: &mut Io, hexadecimal: bool, addresses: bool) {
     }
 }
 
+/// Whether corosync runs here.
+fn runs(host: &Host<'_>) -> bool {
+    let stopped = host.world.nodes.get(&host.machine).is_none_or(|node| node.corosync_stopped);
+    !stopped && !host.world.standalone
+}
+
 /// `corosync-cfgtool`: `-s` shows the links, `-n` the other nodes, `-R` has every node read its configuration again.
 pub(super) fn cfgtool(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run {
     let world = &*host.world;
+    if !runs(host) {
+        io.err.push_str("Could not initialize corosync configuration API error CS_ERR_LIBRARY\n");
+        return Ok(1);
+    }
     if arguments.iter().any(|word| word == "-R") {
         io.out.push_str("Reloading corosync.conf...\nDone\n");
         return Ok(0);
@@ -124,21 +138,26 @@ pub(super) fn cfgtool(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) ->
                 true => (" reachable", " connected"),
                 false => ("", ""),
             };
-            io.out.push_str(&format!(
-                "nodeid: {}{reach}\n   LINK: 0 udp ({}->{}) enabled{link} mtu: 1397\n\n",
-                node.id, own.address, node.address
-            ));
+            io.out.push_str(&format!("nodeid: {}{reach}\n", node.id));
+            let others = node.links();
+            for (number, address) in own.links() {
+                let other = others.get(&number).map_or("", String::as_str);
+                io.out.push_str(&format!("   LINK: {number} udp ({address}->{other}) enabled{link} mtu: 1397\n"));
+            }
+            io.out.push('\n');
         }
         return Ok(0);
     }
-    io.out.push_str(&format!("LINK ID 0 udp\n\taddr\t= {}\n\tstatus:\n", own.address));
-    for node in world.nodes.values() {
-        let state = match (node.name == own.name, world.is_member(&node.name)) {
-            (true, _) => "localhost",
-            (false, true) => "connected",
-            (false, false) => "disconnected",
-        };
-        io.out.push_str(&format!("\t\tnodeid: {:>10}:\t{state}\n", node.id));
+    for (number, address) in own.links() {
+        io.out.push_str(&format!("LINK ID {number} udp\n\taddr\t= {address}\n\tstatus:\n"));
+        for node in world.nodes.values() {
+            let state = match (node.name == own.name, world.is_member(&node.name)) {
+                (true, _) => "localhost",
+                (false, true) => "connected",
+                (false, false) => "disconnected",
+            };
+            io.out.push_str(&format!("\t\tnodeid: {:>10}:\t{state}\n", node.id));
+        }
     }
     Ok(0)
 }
@@ -155,6 +174,10 @@ pub(super) fn cmapctl(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) ->
             "-b" => {}
             key => begun.push(key),
         }
+    }
+    if !runs(host) {
+        io.err.push_str("Failed to initialize the cmap API. Error CS_ERR_LIBRARY\n");
+        return Ok(1);
     }
     let keys = if of_stats { stats(host) } else { configuration(host.world) };
     let mut code = 0;
@@ -180,12 +203,15 @@ fn stats(host: &Host<'_>) -> Vec<(String, String)> {
     let world = &*host.world;
     let of_node = |node: &Node| {
         let connected = u8::from(node.name == host.machine || world.is_member(&node.name));
-        let key = format!("stats.knet.node{}.link0", node.id);
-        [
-            (format!("{key}.connected"), format!("(u8) = {connected}")),
-            (format!("{key}.down_count"), "(u32) = 0".to_owned()),
-            (format!("{key}.enabled"), "(u8) = 1".to_owned()),
-        ]
+        let links = node.links().into_keys().flat_map(|number| {
+            let key = format!("stats.knet.node{}.link{number}", node.id);
+            [
+                (format!("{key}.connected"), format!("(u8) = {connected}")),
+                (format!("{key}.down_count"), "(u32) = 0".to_owned()),
+                (format!("{key}.enabled"), "(u8) = 1".to_owned()),
+            ]
+        });
+        links.collect::<Vec<_>>()
     };
     world.nodes.values().flat_map(of_node).collect()
 }
@@ -199,8 +225,10 @@ fn configuration(world: &World) -> Vec<(String, String)> {
             (format!("{key}.name"), text(&node.name)),
             (format!("{key}.nodeid"), format!("(u32) = {}", node.id)),
             (format!("{key}.quorum_votes"), format!("(u32) = {}", node.votes)),
-            (format!("{key}.ring0_addr"), text(&node.address)),
         ]);
+        keys.extend(
+            node.links().into_iter().map(|(number, address)| (format!("{key}.ring{number}_addr"), text(&address))),
+        );
     }
     if let Some(device) = &world.qdevice {
         keys.extend([
@@ -214,5 +242,30 @@ fn configuration(world: &World) -> Vec<(String, String)> {
         ("totem.cluster_name".to_owned(), text(&world.cluster_name)),
         ("totem.config_version".to_owned(), format!("(u64) = {}", world.config_version)),
     ]);
+    for (name, value) in &world.corosync.totem {
+        let value = match value.parse::<u32>() {
+            Ok(number) if name != "version" => format!("(u32) = {number}"),
+            _ => text(value),
+        };
+        keys.push((format!("totem.{name}"), value));
+    }
+    for (number, options) in &world.corosync.interfaces {
+        if let Some(priority) = options.get("knet_link_priority") {
+            keys.push((format!("totem.interface.{number}.knet_link_priority"), format!("(u8) = {priority}")));
+        }
+    }
+    let (token, consensus) = timeouts(world);
+    keys.push(("runtime.config.totem.token".to_owned(), format!("(u32) = {token}")));
+    keys.push(("runtime.config.totem.consensus".to_owned(), format!("(u32) = {consensus}")));
+    keys.sort();
     keys
+}
+
+/// The timeout of the token with its surcharge for each node from the third on, and that of the consensus, in milliseconds.
+fn timeouts(world: &World) -> (u64, u64) {
+    let option =
+        |name: &str, other: u64| world.corosync.totem.get(name).and_then(|value| value.parse().ok()).unwrap_or(other);
+    let more = world.nodes.len().saturating_sub(2) as u64;
+    let token = option("token", 3000) + more * option("token_coefficient", 650);
+    (token, token * 6 / 5)
 }

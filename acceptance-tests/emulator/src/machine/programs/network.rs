@@ -55,6 +55,12 @@ fn parse(host: &Host<'_>, arguments: &[String]) -> Option<Destination> {
 
 /// The key under which the machine is known, or ssh's complaint.
 fn connect(host: &Host<'_>, user: &str, name: &str) -> Result<String, String> {
+    if let Some(node) = host.neighbour(name) {
+        if !node.reachable {
+            return Err(format!("ssh: connect to host {name} port 22: No route to host\r\n"));
+        }
+        return Err(format!("{user}@{name}: Permission denied (publickey,password).\r\n"));
+    }
     let Some((key, machine)) = host
         .world
         .machines
@@ -188,7 +194,10 @@ fn ssh_copy_id(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run {
     io.err.push_str(&format!(
         "{NAME}: INFO: attempting to log in with the new key(s), to filter out any that are already installed\n"
     ));
-    match connect(host, &destination.user, &destination.host) {
+    let is_known =
+        host.is_root() && host.neighbour(&destination.host).is_some_and(|node| node.reachable && node.trusts);
+    let found = if is_known { Ok(String::new()) } else { connect(host, &destination.user, &destination.host) };
+    match found {
         Ok(_) => {
             io.err.push_str(&format!(
                 "\n{NAME}: WARNING: All keys were skipped because they already exist on the remote system.\n\t\t(if you think this is a mistake, you may want to use -f option)\n\n"
@@ -236,14 +245,19 @@ fn ping(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run {
     Ok(i32::from(!there))
 }
 
-/// `ip -o address show [to CIDR] [up]`: a node has one address, in a network of 24 bits.
+/// `ip -o address show [to CIDR] [up]`: each address of a node is in a network of 24 bits, on a bridge of its own.
 fn ip(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run {
-    let address = host.here().address.clone();
+    let addresses: Vec<String> =
+        std::iter::once(&host.here().address).chain(&host.here().more_addresses).cloned().collect();
     let network = arguments.iter().position(|word| word == "to").and_then(|at| arguments.get(at + 1));
-    if network.is_none_or(|network| contains(network, &address)) {
-        let wide = address.rsplit_once('.').map_or("", |(network, _)| network).to_owned();
+    for (number, address) in addresses.iter().enumerate() {
+        if network.is_some_and(|network| !contains(network, address)) {
+            continue;
+        }
+        let wide = address.rsplit_once('.').map_or("", |(network, _)| network);
         io.out.push_str(&format!(
-            "2: vmbr0    inet {address}/24 brd {wide}.255 scope global vmbr0\\       valid_lft forever preferred_lft forever\n"
+            "{}: vmbr{number}    inet {address}/24 brd {wide}.255 scope global vmbr{number}\\       valid_lft forever preferred_lft forever\n",
+            number + 2
         ));
     }
     Ok(0)

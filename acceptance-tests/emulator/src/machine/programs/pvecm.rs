@@ -1,12 +1,16 @@
 //! `pvecm`: the cluster's membership.
 
+use std::sync::{Arc, Mutex};
+
 use serde_json::Value;
 
 use super::perl_cli::{Cli, Entry, text};
 use super::{Host, Io, Run, qdevice};
+use crate::api::cluster::members::{NOT_JOINABLE, obstacles, with_links};
 use crate::route::Method;
 use crate::schema::formats::{CIDR, Format, Named};
 use crate::schema::{Params, Prop, Schema};
+use crate::site::{Errand, Join, Printed, Proof, Report, Request};
 
 /// `ip`
 const IP: Named = Named {
@@ -28,13 +32,15 @@ fn cli() -> Cli {
         .opt("force", Prop::boolean());
     let none = Schema::new;
     let expected = Schema::new().req("expected", Prop::integer().min(1.0));
-    let add = Schema::new()
-        .req("hostname", text())
-        .opt("force", Prop::boolean())
-        .opt("use_ssh", Prop::boolean())
-        .opt("fingerprint", text())
-        .opt("link0", text())
-        .opt("link1", text());
+    let add = with_links(
+        Schema::new()
+            .req("hostname", text())
+            .opt("nodeid", Prop::integer().min(1.0))
+            .opt("votes", Prop::integer().min(0.0))
+            .opt("force", Prop::boolean())
+            .opt("use_ssh", Prop::boolean())
+            .opt("fingerprint", Prop::string().pattern("([A-Fa-f0-9]{2}:){31}[A-Fa-f0-9]{2}")),
+    );
     let updatecerts = none().opt("force", Prop::boolean()).opt("silent", Prop::boolean());
     Cli {
         name: "pvecm",
@@ -50,10 +56,7 @@ fn cli() -> Cli {
                 Entry::own(&["delnode"], "<node>", &["node"], none().req("node", text()), delnode),
             ],
             vec![
-                Entry::own(&["add"], "<hostname> [OPTIONS]", &["hostname"], add, |_, _, _| {
-                    // Its prompt for a password cannot be answered.
-                    Ok(Err("no password provided".to_owned()))
-                }),
+                Entry::own(&["add"], "<hostname> [OPTIONS]", &["hostname"], add, join),
                 Entry::own(&["expected"], "<expected>", &["expected"], expected, |host, io, params| {
                     Ok(Ok(host.call(&["corosync-quorumtool", "-e", &params.text("expected")], io)?))
                 }),
@@ -63,13 +66,57 @@ fn cli() -> Cli {
                     Ok(Ok(0))
                 }),
                 Entry::own(&["nodes"], "", &[], none(), |host, io, _| {
+                    if let Err(why) = in_cluster(host) {
+                        return Ok(Err(why));
+                    }
                     Ok(Ok(host.call(&["corosync-quorumtool", "-l"], io)?))
                 }),
                 Entry::own(&["status"], "", &[], none(), status),
-                Entry::own(&["updatecerts"], " [OPTIONS]", &[], updatecerts, |_, _, _| Ok(Ok(0))),
+                Entry::own(&["updatecerts"], " [OPTIONS]", &[], updatecerts, |host, io, params| {
+                    if params.bool("silent") != Some(true) {
+                        io.out.push_str("(re)generate node files\nmerge authorized SSH keys and known hosts\n");
+                    }
+                    let force = params.bool("force") == Some(true);
+                    host.world.errands.push(Errand::Certify { node: host.machine.clone(), force });
+                    Ok(Ok(0))
+                }),
             ],
         ],
     }
+}
+
+/// `check_conf_exists`
+fn in_cluster(host: &Host<'_>) -> Result<(), String> {
+    let missing = "Error: Corosync config '/etc/pve/corosync.conf' does not exist - is this node part of a cluster?";
+    if host.world.conf().is_some() { Ok(()) } else { Err(missing.to_owned()) }
+}
+
+/// Without `--use_ssh` it prompts for the password of the member, which nobody answers here. With it, root's key has to be
+/// known there.
+fn join(host: &mut Host<'_>, io: &mut Io, params: &Params) -> Run<Result<i32, String>> {
+    let (peer, node) = (params.text("hostname"), host.machine.clone());
+    let request = Request::of(params, Proof::Key);
+    let found = obstacles(host.world, &node, &request.links);
+    io.err.extend(found.iter().map(|line| format!("{line}\n")));
+    if !found.is_empty() && !request.force {
+        return Ok(Err(NOT_JOINABLE.to_owned()));
+    }
+    if !found.is_empty() {
+        io.err.push_str("\nWARNING : detected error but forced to continue!\n\n");
+    }
+    if params.bool("use_ssh") != Some(true) {
+        return Ok(Err("no password provided".to_owned()));
+    }
+    let mut quiet = Io::default();
+    let copied = host.call(&["ssh-copy-id", "-i", "/root/.ssh/id_rsa", &format!("root@{peer}")], &mut quiet)?;
+    if copied != 0 {
+        return Ok(Err(format!("unable to copy ssh ID: exit code {copied}")));
+    }
+    let printed = Arc::new(Mutex::new(Printed::default()));
+    let join = Join::new(&node, request, Report::Command(printed.clone()), host.world.clock.now());
+    host.world.errands.push(Errand::Join(Box::new(join)));
+    host.waits = Some(printed);
+    Ok(Ok(0))
 }
 
 fn scalar(_: &mut Host<'_>, io: &mut Io, value: &Value, _: &str) -> i32 {
@@ -78,6 +125,9 @@ fn scalar(_: &mut Host<'_>, io: &mut Io, value: &Value, _: &str) -> i32 {
 }
 
 fn status(host: &mut Host<'_>, io: &mut Io, _: &Params) -> Run<Result<i32, String>> {
+    if let Err(why) = in_cluster(host) {
+        return Ok(Err(why));
+    }
     let world = &*host.world;
     io.out.push_str("Cluster information\n-------------------\n");
     let facts = [

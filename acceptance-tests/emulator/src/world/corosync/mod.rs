@@ -1,14 +1,33 @@
 //! corosync's configuration: members, votes, the QDevice.
 //!
-//! Invariant: `/etc/pve/corosync.conf` is no stored text but what the world's nodes and QDevice say; a write of the file
-//! changes those.
+//! Invariant: `/etc/pve/corosync.conf` is no stored text but what the world's nodes, QDevice and settings say, or, for as long
+//! as the nodes have not taken it over, what was written last ([`Pending`]).
+
+mod conf;
 
 use serde::{Deserialize, Serialize};
 
-use super::World;
+pub use conf::{Conf, Links, Member, Settings};
+
 use super::machines::QDEVICE_STORE;
+use super::{Node, World};
 
 pub const COROSYNC_CONF: &str = "/etc/pve/corosync.conf";
+/// The key that the members of a cluster encrypt with; each node has it on its own disk.
+pub const AUTHKEY: &str = "/etc/corosync/authkey";
+/// The copy of corosync.conf that corosync itself reads.
+pub const LOCAL_CONF: &str = "/etc/corosync/corosync.conf";
+
+/// How long it takes until every node runs with what is in the file, as measured.
+const TAKE_OVER: f64 = 0.9;
+
+/// What is in the file, and not yet in use.
+#[derive(Clone, Debug)]
+pub struct Pending {
+    pub(crate) conf: Conf,
+    /// When the nodes take it over; never, if corosync does not run.
+    pub(crate) due: Option<f64>,
+}
 
 /// The QDevice in corosync's configuration.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -52,6 +71,9 @@ impl World {
     /// Votes present and votes needed.
     #[must_use]
     pub fn votes(&self) -> (u32, u32) {
+        if self.standalone {
+            return (1, 1);
+        }
         (self.present_votes(), self.expected_votes() / 2 + 1)
     }
 
@@ -140,92 +162,134 @@ impl World {
     /// Changes the device section of corosync.conf, no more.
     pub fn configure_qdevice(&mut self, device: Option<Qdevice>) {
         if self.qdevice != device {
+            // What was written before is in use by then.
+            if let Some(pending) = self.pending.take() {
+                self.run_with(pending.conf);
+            }
             self.qdevice = device;
             self.config_version += 1;
             self.expected = None;
         }
     }
 
-    /// The text of corosync.conf, as `PVE::Corosync` writes it.
+    /// The text of corosync.conf, as `PVE::Corosync` writes it; nothing on a node alone.
     #[must_use]
-    pub fn corosync_conf(&self) -> String {
-        let mut text = String::from("logging {\n  debug: off\n  to_syslog: yes\n}\n\nnodelist {\n");
-        for node in self.nodes.values() {
-            text.push_str(&format!(
-                "  node {{\n    name: {}\n    nodeid: {}\n    quorum_votes: {}\n    ring0_addr: {}\n  }}\n",
-                node.name, node.id, node.votes, node.address
-            ));
-        }
-        text.push_str("}\n\nquorum {\n");
-        if let Some(device) = &self.qdevice {
-            text.push_str(&format!(
-                "  device {{\n    model: net\n    net {{\n      algorithm: {}\n      host: {}\n      tls: on\n    }}\n",
-                device.algorithm.as_str(),
-                device.host
-            ));
-            if device.algorithm == Algorithm::Ffsplit {
-                text.push_str("    votes: 1\n");
-            }
-            text.push_str("  }\n");
-        }
-        text.push_str("  provider: corosync_votequorum\n}\n\ntotem {\n");
-        text.push_str(&format!("  cluster_name: {}\n  config_version: {}\n", self.cluster_name, self.config_version));
-        text.push_str("  interface {\n    linknumber: 0\n  }\n  ip_version: ipv4-6\n  link_mode: passive\n");
-        text + "  secauth: on\n  version: 2\n}\n\n"
+    pub fn corosync_conf(&self) -> Option<String> {
+        self.conf().map(|conf| conf.render())
     }
 
-    /// Applies an edit of corosync.conf: votes, QDevice and version. Nodes come and go by `pvecm` only.
-    pub fn load_corosync_conf(&mut self, text: &str) {
-        let entries = entries(text);
-        let find = |path: &str| entries.iter().find(|(name, _)| name == path).map(|(_, value)| value.as_str());
-        let host = find("quorum.device.net.host").map(str::to_owned);
-        let algorithm = match find("quorum.device.net.algorithm") {
-            Some("lms") => Algorithm::Lms,
-            _ => Algorithm::Ffsplit,
-        };
-        let version = find("totem.config_version").and_then(|version| version.parse().ok());
-        let since = self.clock.now();
-        self.qdevice = host.map(|host| match self.qdevice.take() {
+    /// What is in corosync.conf.
+    #[must_use]
+    pub fn conf(&self) -> Option<Conf> {
+        match &self.pending {
+            Some(pending) => Some(pending.conf.clone()),
+            None => (!self.standalone).then(|| self.running_conf()),
+        }
+    }
+
+    /// What corosync runs with.
+    #[must_use]
+    pub fn running_conf(&self) -> Conf {
+        let member = |node: &Node| Member { id: node.id, votes: node.votes, links: node.links() };
+        Conf {
+            cluster_name: self.cluster_name.clone(),
+            config_version: self.config_version,
+            members: self.nodes.values().map(|node| (node.name.clone(), member(node))).collect(),
+            device: self.qdevice.as_ref().map(|device| (device.host.clone(), device.algorithm)),
+            settings: self.corosync.clone(),
+        }
+    }
+
+    /// Writes corosync.conf with the next version. The nodes take it over after a moment.
+    pub fn write_conf(&mut self, mut conf: Conf) {
+        conf.config_version += 1;
+        self.file_conf(conf);
+    }
+
+    /// Puts a corosync.conf into `/etc/pve`. One whose version is not higher is there, but no node takes it over.
+    pub fn file_conf(&mut self, conf: Conf) {
+        let newer = self.standalone || conf.config_version > self.config_version;
+        let due = newer.then(|| self.clock.now() + TAKE_OVER);
+        self.pending = Some(Pending { conf, due });
+    }
+
+    /// `corosync-cfgtool -k`: corosync on a node ends.
+    pub(crate) fn stop_corosync(&mut self, node: &str) {
+        if let Some(entry) = self.nodes.get_mut(node) {
+            entry.corosync_stopped = entry.up;
+        }
+        if let Some(machine) = self.machines.get_mut(node) {
+            machine.set_unit("corosync", false, true);
+        }
+    }
+
+    /// Runs with what is in the file, if that is due.
+    pub(super) fn take_over(&mut self) {
+        let now = self.clock.now();
+        if let Some(pending) = self.pending.take_if(|pending| pending.due.is_some_and(|due| due <= now)) {
+            self.run_with(pending.conf);
+        }
+    }
+
+    /// Runs with another configuration. A node that comes has no power as far as the others know.
+    pub fn run_with(&mut self, conf: Conf) {
+        let now = self.clock.now();
+        let like = self.nodes.get(&self.answering_node).or_else(|| self.nodes.values().next()).cloned();
+        let gone: Vec<String> = self.nodes.keys().filter(|name| !conf.members.contains_key(*name)).cloned().collect();
+        for node in gone {
+            self.leave_folders_of(&node);
+            self.nodes.remove(&node);
+        }
+        for (name, member) in conf.members {
+            if !self.nodes.contains_key(&name)
+                && let Some(like) = like.clone()
+            {
+                let address = member.links.values().next().cloned().unwrap_or_default();
+                let absent = Node { name: name.clone(), address, up: false, away: false, since: 0.0, ..like };
+                self.nodes.insert(name.clone(), absent);
+            }
+            if let Some(node) = self.nodes.get_mut(&name) {
+                node.id = member.id;
+                node.votes = member.votes;
+                node.rings = member.links;
+            }
+        }
+        self.qdevice = conf.device.map(|(host, algorithm)| match self.qdevice.take() {
             Some(same) if same.host == host && same.algorithm == algorithm => same,
-            _ => Qdevice { host, algorithm, since },
+            _ => Qdevice { host, algorithm, since: now },
         });
-        let mut name = None;
-        for (path, value) in &entries {
-            match path.as_str() {
-                "nodelist.node.name" => name = Some(value.clone()),
-                "nodelist.node.quorum_votes" => {
-                    let node = name.as_ref().and_then(|name| self.nodes.get_mut(name));
-                    if let Some((node, votes)) = node.zip(value.parse().ok()) {
-                        node.votes = votes;
-                    }
-                }
-                _ => {}
+        self.cluster_name = conf.cluster_name;
+        self.config_version = conf.config_version;
+        self.corosync = conf.settings;
+        self.standalone = false;
+        self.expected = None;
+        self.keep_local_copies();
+    }
+
+    /// The nodes that corosync runs on have the configuration on their own disks, too.
+    pub(super) fn keep_local_copies(&mut self) {
+        let (text, now) = (self.running_conf().render(), self.clock.now());
+        let members: Vec<String> = self.nodes.keys().filter(|node| self.is_member(node)).cloned().collect();
+        for node in members {
+            if let Some(machine) = self.machines.get_mut(&node) {
+                machine.disk.write(LOCAL_CONF, &text, now);
             }
         }
-        self.config_version = version.unwrap_or(self.config_version);
-        self.expected = None;
     }
-}
 
-/// The options with the sections they are in, `totem.version`.
-fn entries(text: &str) -> Vec<(String, String)> {
-    let mut sections: Vec<&str> = Vec::new();
-    let mut found = Vec::new();
-    for line in text.lines().map(str::trim).filter(|line| !line.starts_with('#')) {
-        if let Some(name) = line.strip_suffix('{') {
-            sections.push(name.trim());
-        } else if line == "}" {
-            sections.pop();
-        } else if let Some((key, value)) = line.split_once(':') {
-            let path: Vec<&str> = sections.iter().copied().chain([key.trim()]).collect();
-            found.push((path.join("."), value.trim().to_owned()));
+    /// The address that a name in corosync.conf stands for.
+    #[must_use]
+    pub fn resolve(&self, name: &str) -> Option<String> {
+        if name.parse::<std::net::IpAddr>().is_ok() {
+            return Some(name.to_owned());
         }
+        self.nodes.get(name).map(|node| node.address.clone())
     }
-    found
 }
 
 #[cfg(test)]
 mod tests {
+    use super::COROSYNC_CONF;
     use crate::clock::Clock;
     use crate::world::seed::{Initial, Seed};
     use crate::world::{Pve, World};
@@ -239,10 +303,12 @@ mod tests {
         let mut world = world();
         world.add_qdevice(None);
         assert_eq!((world.expected_votes(), world.votes()), (5, (5, 3)));
-        let text = world.corosync_conf();
+        let text = world.corosync_conf().unwrap();
         let mut other = self::world();
-        other.load_corosync_conf(&text.replace("quorum_votes: 1", "quorum_votes: 2"));
-        assert_eq!(other.qdevice, world.qdevice);
+        other.put_shared(COROSYNC_CONF, &text.replace("quorum_votes: 1", "quorum_votes: 2"));
+        assert_eq!(other.nodes["pve2"].votes, 1);
+        other.advance(1.0);
+        assert_eq!(other.qdevice.as_ref().unwrap().host, world.qdevice.as_ref().unwrap().host);
         assert_eq!(other.config_version, world.config_version);
         assert_eq!(other.nodes["pve2"].votes, 2);
         // Its daemon was not started there.

@@ -2,14 +2,19 @@
 //!
 //! Invariant: the same seed always gives the same texts, hence the same digests.
 
+mod alone;
+
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::access::{Access, Token, USER_CFG, User};
+use super::corosync::{Links, Settings};
 use super::storage::STORAGE_CFG;
 use super::{Guest, GuestKind, Node, Profile, Pve, Tasks, World};
+use crate::auth::ticket::Keys;
 use crate::clock::Clock;
 use crate::crm::Crm;
 use crate::section_config::bytes;
@@ -20,7 +25,14 @@ pub struct Seed {
     versions: BTreeMap<String, BTreeMap<String, String>>,
     #[serde(default)]
     cluster: Map<String, Value>,
+    #[serde(default)]
     nodes: Vec<SeedNode>,
+    /// Nodes that are in no cluster.
+    #[serde(default)]
+    standalone: Vec<alone::SeedAlone>,
+    /// Whether it is that of a node that is in no cluster.
+    #[serde(skip)]
+    is_alone: bool,
     #[serde(default)]
     guests: Vec<Map<String, Value>>,
     #[serde(default)]
@@ -45,6 +57,12 @@ struct SeedNode {
     #[serde(default = "one")]
     quorum_votes: u32,
     ring0_addr: String,
+    /// The address for a second link.
+    #[serde(default)]
+    ring1_addr: Option<String>,
+    /// Its addresses in other networks.
+    #[serde(default)]
+    addresses: Vec<String>,
     #[serde(default)]
     cpus: Option<u32>,
     #[serde(default)]
@@ -152,7 +170,7 @@ impl Seed {
         seed
     }
 
-    /// The names of the nodes.
+    /// The names of the cluster's nodes.
     pub fn node_names(&self) -> impl Iterator<Item = &str> {
         self.nodes.iter().map(|n| n.node.as_str())
     }
@@ -171,6 +189,14 @@ impl Seed {
         let facts = self.cluster.get(key).and_then(Value::as_object).unwrap_or(&self.cluster);
         let fact = |name: &str| facts.get(name).and_then(Value::as_str);
         let nodes: BTreeMap<_, _> = self.nodes.iter().map(|n| (n.node.clone(), n.build(now))).collect();
+        let mut corosync = Settings::default();
+        if self.nodes.iter().any(|node| node.ring1_addr.is_some()) {
+            corosync.add_link(1, None);
+        }
+        if let Some(logging) = facts.get("logging").and_then(Value::as_object) {
+            let text = |(name, value): (&String, &Value)| (name.clone(), crate::schema::check::perl_text(value));
+            corosync.logging = logging.iter().map(text).collect();
+        }
         let first = self.nodes.first().map(|n| n.node.clone()).unwrap_or_default();
         let answering = self.cluster.get("answering_node").and_then(Value::as_str).map_or(first, str::to_owned);
         if let Some(versions) = self.versions.get(key) {
@@ -182,7 +208,7 @@ impl Seed {
         let mut world = World {
             profile,
             working_node: None,
-            cluster_name: fact("name").unwrap_or("emulated").to_owned(),
+            cluster_name: if self.is_alone { "" } else { fact("name").unwrap_or("emulated") }.to_owned(),
             config_version: fact("config_version").and_then(|v| v.parse().ok()).unwrap_or(self.nodes.len() as u64),
             answering_node: answering,
             nodes,
@@ -192,6 +218,12 @@ impl Seed {
             tasks: Tasks::default(),
             ticked: clock.now() as i64,
             clock,
+            standalone: self.is_alone,
+            corosync,
+            pending: None,
+            keys: Arc::new(Keys::generate()),
+            authority: None,
+            errands: Vec::new(),
             qdevice: None,
             expected: None,
             machines: BTreeMap::new(),
@@ -218,6 +250,11 @@ impl Seed {
             }
         }
         world.install_machines();
+        for node in self.nodes.iter() {
+            if let Some(machine) = world.machines.get_mut(&node.node) {
+                machine.more_addresses = node.ring1_addr.iter().chain(&node.addresses).cloned().collect();
+            }
+        }
         crate::crm::initialise(&mut world, initial, self.master.as_deref());
         world
     }
@@ -246,12 +283,20 @@ impl Seed {
 }
 
 impl SeedNode {
+    fn links(&self) -> Links {
+        let second = self.ring1_addr.clone().map(|address| (1, address));
+        [(0, self.ring0_addr.clone())].into_iter().chain(second).collect()
+    }
+
     fn build(&self, now: f64) -> Node {
         Node {
             name: self.node.clone(),
             id: self.nodeid,
             votes: self.quorum_votes,
             address: self.ring0_addr.clone(),
+            rings: self.links(),
+            corosync_stopped: false,
+            away: false,
             up: true,
             since: now - 4500.0,
             cut_since: None,
