@@ -1,0 +1,93 @@
+//! Create, join, remove, import: the whole life.
+
+use acceptance_tests::Workspace;
+use pve_emulator::Release;
+use serde_json::json;
+
+use super::stage::{Way, alone, configuration, members, passwords};
+
+#[test]
+fn two_nodes_join_over_ssh_in_one_apply_on_pve_9() {
+    over_ssh("cluster::lives::two_nodes_join_over_ssh_in_one_apply_on_pve_9", Release::V9);
+}
+
+#[test]
+fn two_nodes_join_over_ssh_in_one_apply_on_pve_8() {
+    over_ssh("cluster::lives::two_nodes_join_over_ssh_in_one_apply_on_pve_8", Release::V8);
+}
+
+fn over_ssh(test: &str, release: Release) {
+    let Some(cluster) = alone(test, release, &["pva", "pvb", "pvc"], Way::Ssh) else { return };
+    let _hurry = cluster.hurry();
+    let w = Workspace::new(&cluster);
+    w.configure(&configuration(&cluster, Way::Ssh, &["pvb", "pvc"]));
+    let plan = w.expect(0, &["plan", "-json", "-out=plan"]);
+    let losses = plan.warnings().into_iter().filter(|warning| warning.flat().contains("loses its own configuration"));
+    assert_eq!(losses.count(), 2, "{}", plan.text);
+    w.apply_plan();
+    w.plan_is_empty();
+    let online = |names: &[&str]| names.iter().map(|name| ((*name).to_owned(), true)).collect::<Vec<_>>();
+    assert_eq!(members(&cluster), online(&["pva", "pvb", "pvc"]));
+    let state = w.attributes("pve_cluster_member.pvc");
+    assert_eq!((&state["id"], &state["online"]), (&json!("pvc"), &json!(true)));
+    // The cluster of this name is this one.
+    w.expect(0, &["state", "rm", "pve_cluster.this", "pve_cluster_member.pvb"]);
+    w.apply();
+    w.plan_is_empty();
+    // Import, by block and by id.
+    w.expect(0, &["state", "rm", "pve_cluster.this", "pve_cluster_member.pvb"]);
+    w.expect(0, &["import", "-no-color", "pve_cluster.this", "newclu"]);
+    w.expect(0, &["import", "-no-color", "pve_cluster_member.pvb", "pvb"]);
+    w.apply();
+    w.plan_is_empty();
+    // A node that is online stays.
+    w.configure(&configuration(&cluster, Way::Ssh, &["pvb"]));
+    let refusal = w.plan_fails();
+    assert!(refusal.only_error().flat().contains("The node can't leave the cluster pvc: it is online"), "{}", refusal.text);
+    cluster.emulator().cluster().world().power("pvc", false);
+    cluster.emulator().cluster().world().advance(60.0);
+    let run = w.apply();
+    assert!(run.text.contains("never start it again"), "{}", run.text);
+    assert_eq!(members(&cluster), online(&["pva", "pvb"]));
+    w.plan_is_empty();
+    // The cluster itself stays, whatever is planned.
+    let refusal = w.expect(1, &["destroy", "-auto-approve", "-json"]);
+    assert!(refusal.text.contains("can't dissolve a cluster"), "{}", refusal.text);
+    assert_eq!(members(&cluster), online(&["pva", "pvb"]));
+    w.expect(0, &["state", "rm", "pve_cluster.this"]);
+}
+
+/// Passwords are in no plan, no state, no output and no log.
+#[test]
+fn a_node_joins_by_the_api_and_leaves_no_password() {
+    let test = "cluster::lives::a_node_joins_by_the_api_and_leaves_no_password";
+    let Some(cluster) = alone(test, Release::V9, &["pva", "pvb"], Way::Api) else { return };
+    let _hurry = cluster.hurry();
+    let w = Workspace::new(&cluster);
+    w.configure(&configuration(&cluster, Way::Api, &["pvb"]));
+    let variables = passwords(&cluster, "pva", "pvb");
+    let commands: [&[&str]; 5] = [
+        &["plan", "-no-color", "-out=plan"],
+        &["show", "-json", "plan"],
+        &["apply", "-no-color", "plan"],
+        &["plan", "-no-color", "-detailed-exitcode"],
+        &["show", "-json"],
+    ];
+    for arguments in commands {
+        let output = w.command(arguments).env("TF_LOG", "TRACE").envs(variables.iter().cloned()).output().unwrap();
+        let text = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat();
+        assert!(output.status.success(), "{arguments:?}\n{text}");
+        secretless(&text, &variables, &format!("{arguments:?}"));
+    }
+    let state = std::fs::read_to_string(w.path("terraform.tfstate")).unwrap();
+    secretless(&state, &variables, "the state");
+    let key = cluster.emulator().cluster().world().machines["pva"].disk.read("/etc/corosync/authkey").map(str::to_owned);
+    assert!(!state.contains(key.as_deref().unwrap().trim()));
+    assert_eq!(members(&cluster), [("pva".to_owned(), true), ("pvb".to_owned(), true)]);
+}
+
+fn secretless(text: &str, variables: &[(String, String)], what: &str) {
+    for (name, value) in variables {
+        assert!(!value.is_empty() && !text.contains(value.as_str()), "{what} has the value of {name}");
+    }
+}
