@@ -2,176 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests may")]
 
+#[path = "support/node.rs"]
+mod node;
 mod support;
 
-use std::sync::{Arc, Mutex};
-
-use pve_emulator::{Access, Emulator, Handle, Options, Release, Seed};
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::{DigitallySignedStruct, SignatureScheme};
-use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+use node::Node;
+use pve_emulator::{Emulator, Handle, Options, Release, Seed};
 use serde_json::{Value, json};
-use support::{Answer, Connection, control, exchange};
-use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
-
-/// Takes any certificate, and remembers its fingerprint.
-#[derive(Debug, Default)]
-struct Any(Mutex<String>);
-
-impl ServerCertVerifier for Any {
-    fn verify_server_cert(
-        &self,
-        end: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, end);
-        let pairs: Vec<String> = digest.as_ref().iter().map(|byte| format!("{byte:02X}")).collect();
-        *self.0.lock().unwrap() = pairs.join(":");
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        rustls::crypto::aws_lc_rs::default_provider().signature_verification_algorithms.supported_schemes()
-    }
-}
-
-/// A client of one node, with whatever certificate it shows.
-struct Node {
-    name: String,
-    endpoint: String,
-    token: String,
-    password: String,
-    ticket: Mutex<String>,
-}
-
-impl Node {
-    fn of(handle: &Handle, name: &str) -> Self {
-        Self::with(name, &handle.standalone()[name])
-    }
-
-    fn with(name: &str, access: &Access) -> Self {
-        Self {
-            name: name.to_owned(),
-            endpoint: access.endpoint.trim_start_matches("https://").to_owned(),
-            token: format!("Authorization: PVEAPIToken={}", access.api_token.as_ref().unwrap()),
-            password: access.password.clone().unwrap(),
-            ticket: Mutex::default(),
-        }
-    }
-
-    async fn connect(&self) -> (Connection, String) {
-        let any = Arc::new(Any::default());
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let config = rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .dangerous()
-            .with_custom_certificate_verifier(any.clone())
-            .with_no_client_auth();
-        let stream = TcpStream::connect(&self.endpoint).await.unwrap();
-        let name = ServerName::try_from("127.0.0.1").unwrap();
-        let connection = TlsConnector::from(Arc::new(config)).connect(name, stream).await.unwrap();
-        let shown = any.0.lock().unwrap().clone();
-        (connection, shown)
-    }
-
-    async fn send(&self, method: &str, path: &str, header: &str, form: &str) -> Option<Answer> {
-        let (mut connection, _) = self.connect().await;
-        let content = "Content-Type: application/x-www-form-urlencoded";
-        exchange(&mut connection, &format!("{method} /api2/json{path} HTTP/1.1\r\n{header}\r\n{content}"), form).await
-    }
-
-    async fn get(&self, path: &str) -> Value {
-        let answer = self.send("GET", path, &self.token, "").await.unwrap();
-        assert_eq!(answer.status, 200, "{path}: {}", answer.reason);
-        answer.data()
-    }
-
-    async fn status_with(&self, header: &str) -> u16 {
-        self.send("GET", "/version", header, "").await.unwrap().status
-    }
-
-    async fn certificate(&self) -> String {
-        self.connect().await.1
-    }
-
-    /// root@pam's ticket, of before if there is one.
-    async fn ticket(&self) -> String {
-        let known = self.ticket.lock().unwrap().clone();
-        if !known.is_empty() {
-            return known;
-        }
-        let form = format!("username=root%40pam&password={}", self.password);
-        let answer = self.send("POST", "/access/ticket", "X: y", &form).await.unwrap().data();
-        let cookie = percent_encode(answer["ticket"].as_str().unwrap());
-        let csrf = answer["CSRFPreventionToken"].as_str().unwrap();
-        let header = format!("Cookie: PVEAuthCookie={cookie}\r\nCSRFPreventionToken: {csrf}");
-        self.ticket.lock().unwrap().clone_from(&header);
-        header
-    }
-
-    async fn post(&self, path: &str, form: &str) -> Result<Value, String> {
-        let answer = self.send("POST", path, &self.ticket().await, form).await.unwrap();
-        if answer.status == 200 { Ok(answer.data()) } else { Err(answer.reason) }
-    }
-
-    async fn delete(&self, path: &str) -> Result<Value, String> {
-        let answer = self.send("DELETE", path, &self.ticket().await, "").await.unwrap();
-        if answer.status == 200 { Ok(answer.data()) } else { Err(answer.reason) }
-    }
-
-    /// The names that corosync.conf has.
-    async fn listed(&self) -> Vec<String> {
-        let rows = self.get("/cluster/config/nodes").await;
-        let mut names: Vec<String> =
-            rows.as_array().unwrap().iter().map(|row| row["name"].as_str().unwrap().to_owned()).collect();
-        names.sort();
-        names
-    }
-
-    /// Whether there is quorum, and who is online; nothing where there is no cluster.
-    async fn cluster(&self) -> Option<(bool, Vec<String>)> {
-        let rows = self.get("/cluster/status").await;
-        let rows = rows.as_array().unwrap();
-        let cluster = rows.iter().find(|row| row["type"] == "cluster")?;
-        let online = rows.iter().filter(|row| row["type"] == "node" && row["online"] == 1);
-        let mut online: Vec<String> = online.map(|row| row["name"].as_str().unwrap().to_owned()).collect();
-        online.sort();
-        Some((cluster["quorate"] == 1, online))
-    }
-
-    async fn log(&self, upid: &str, of: &Node) -> Vec<String> {
-        let path = format!("/nodes/{}/tasks/{upid}/log?limit=500", of.name);
-        let rows = self.get(&path).await;
-        rows.as_array().unwrap().iter().map(|row| row["t"].as_str().unwrap().to_owned()).collect()
-    }
-}
-
-fn percent_encode(text: &str) -> String {
-    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
-}
+use support::control;
 
 async fn start(nodes: &[&str], release: Release) -> Handle {
     let nodes: Vec<String> = nodes.iter().map(|node| (*node).to_owned()).collect();
@@ -308,6 +146,7 @@ async fn a_node_that_is_not_empty_does_not_join() {
     create(&handle, &a).await;
     let key = json!({"file": "/etc/corosync/authkey", "text": "x", "node": "pvb"});
     control(&handle, "edit", key).await;
+    control(&handle, "restore-guest", json!({"vmid": 100, "type": "qemu", "node": "pvb", "status": "stopped"})).await;
     let upid = join(&b, &a).await;
     advance(&handle, 2.0);
     let log = b.log(&upid, &b).await;
@@ -316,12 +155,14 @@ async fn a_node_that_is_not_empty_does_not_join() {
         [
             "detected the following error(s):",
             "* authentication key '/etc/corosync/authkey' already exists",
+            "* this host already contains virtual guests",
             "TASK ERROR: Check if node may join a cluster failed!",
         ]
     );
     assert_eq!(a.listed().await, ["pva"]);
     // Nothing but a member can be joined, and only while it is there.
     control(&handle, "edit", json!({"file": "/etc/corosync/authkey", "text": null, "node": "pvb"})).await;
+    handle.cluster().world_of("pvb").guests.clear();
     control(&handle, "fail", json!({"node": "pva"})).await;
     let form = join_form(&a, "10.0.0.11", &["AB"; 32].join(":"));
     let upid = b.post("/cluster/config/join", &form).await.unwrap();
@@ -360,6 +201,32 @@ async fn a_join_breaks_off_before_every_step() {
 }
 
 #[tokio::test]
+async fn a_node_that_is_listed_and_never_came_can_be_removed() {
+    let handle = start(&["pva", "pvb"], Release::V9).await;
+    let (a, b) = (Node::of(&handle, "pva"), Node::of(&handle, "pvb"));
+    create(&handle, &a).await;
+    control(&handle, "interrupt-join", json!({"before": "start"})).await;
+    join(&b, &a).await;
+    advance(&handle, 20.0);
+    // Without the vote of the other one there is no quorum.
+    let refused = a.delete("/cluster/config/nodes/pvb").await.unwrap_err();
+    assert!(refused.ends_with("' - Permission denied"), "{refused}");
+    control(&handle, "run", json!({"node": "pva", "command": "pvecm expected 1"})).await;
+    assert_eq!(a.delete("/cluster/config/nodes/pvb").await, Ok(Value::Null));
+    advance(&handle, 2.0);
+    assert_eq!((a.listed().await, a.cluster().await.unwrap().0), (vec!["pva".to_owned()], true));
+    // When it boots it finds a cluster that does not know it.
+    control(&handle, "reboot", json!({"node": "pvb"})).await;
+    advance(&handle, 30.0);
+    assert_eq!((a.listed().await, b.status_with(&a.token).await), (vec!["pva".to_owned()], 401));
+    control(&handle, "reinstall", json!({"node": "pvb"})).await;
+    let b = Node::of(&handle, "pvb");
+    join(&b, &a).await;
+    advance(&handle, 20.0);
+    assert_eq!(a.cluster().await, Some((true, vec!["pva".to_owned(), "pvb".to_owned()])));
+}
+
+#[tokio::test]
 async fn an_online_node_takes_the_quorum_with_it() {
     let handle = start(&["pva", "pvb"], Release::V9).await;
     let (a, b) = (Node::of(&handle, "pva"), Node::of(&handle, "pvb"));
@@ -389,7 +256,8 @@ async fn a_removed_node_is_installed_anew_and_joins_again() {
     // With its old configuration it is alone, and has no quorum.
     control(&handle, "restore", json!({"node": "pvb"})).await;
     advance(&handle, 30.0);
-    let alone = Node { token: a.token.clone(), ..Node::of(&handle, "pvb") };
+    let mut alone = Node::of(&handle, "pvb");
+    alone.token.clone_from(&a.token);
     assert_eq!(alone.cluster().await, Some((false, vec!["pvb".to_owned()])));
     assert_eq!((alone.listed().await.len(), a.listed().await.len()), (3, 2));
     // Installed anew, it is as it was.

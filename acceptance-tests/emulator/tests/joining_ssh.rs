@@ -117,6 +117,20 @@ async fn a_node_joins_by_the_key_of_root() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_is_created_on_a_node() {
+    let handle = start(Seed::alone(&["pva".to_owned()])).await;
+    let create = "pvecm create c --link0 address=10.0.0.11,priority=3 --votes 2 --token-coefficient 200";
+    let (exit, stdout, stderr) = run_while_time_passes(&handle, "pva", create).await;
+    assert_eq!((exit, stderr.as_str()), (0, ""));
+    assert!(stdout.starts_with("Corosync Cluster Engine Authentication key generator.\n"), "{stdout}");
+    assert!(stdout.ends_with("Restart corosync and cluster filesystem\n"), "{stdout}");
+    let conf = out(&handle, "pva", "cat /etc/pve/corosync.conf").await;
+    assert!(conf.contains("quorum_votes: 2\n") && conf.contains("token_coefficient: 200\n"), "{conf}");
+    let (exit, _, stderr) = run(&handle, "pva", "pvecm create d", "").await;
+    assert_eq!((exit != 0, stderr.as_str()), (true, "cluster config '/etc/pve/corosync.conf' already exists\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_process_that_is_killed_half_way_is_made_up_for() {
     let handle = two().await;
     trust(&handle).await;

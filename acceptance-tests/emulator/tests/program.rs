@@ -190,3 +190,27 @@ fn machines_can_be_changed_from_the_command_line() {
     running.ctl(&["reboot", "pve3"]);
     running.end();
 }
+
+#[test]
+fn nodes_in_no_cluster_are_named_with_their_addresses() {
+    let running = Running::start(&["--standalone", "pva,pvb"]);
+    let node = |name: &str| running.ready["standalone"][name].clone();
+    assert_eq!(node("pva")["endpoint"], running.ready["endpoint"]);
+    assert_eq!((&node("pvb")["address"], &node("pva")["address"]), (&"10.0.0.12".into(), &"10.0.0.11".into()));
+    for fact in ["endpoint", "api_token", "password", "tls_fingerprint", "ca_certificate_file"] {
+        assert_ne!(node("pva")[fact], node("pvb")[fact], "{fact}");
+    }
+    running.ctl(&["edit", "--on", "pva", "POST", "/cluster/config", "clustername=c"]);
+    running.ctl(&["advance", "10"]);
+    running.ctl(&["interrupt-join", "answer", "--node", "pvb"]);
+    let rows = running.ctl(&["nodes"]);
+    let clusters: Vec<&Value> = rows.as_array().unwrap().iter().map(|row| &row["cluster"]).collect();
+    assert_eq!(clusters, [&Value::from("c"), &Value::Null]);
+    let access = running.ctl(&["reinstall", "pva"]);
+    assert_eq!(access["endpoint"], running.ready["endpoint"]);
+    assert_eq!(running.ctl(&["nodes"])[0]["cluster"], Value::Null);
+    running.end();
+    let beside = Running::start(&["--standalone", "new", "--cluster"]);
+    assert_eq!(beside.ctl(&["nodes"]).as_array().unwrap().len(), 4);
+    beside.end();
+}

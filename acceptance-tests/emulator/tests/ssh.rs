@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pve_emulator::control::commands::CommandFault;
-use pve_emulator::{Emulator, Handle, Options};
+use pve_emulator::{Emulator, Handle, Options, Seed};
 use russh::client::{self, Config};
 use russh::keys::{PrivateKey, PrivateKeyWithHashAlg, PublicKeyOrCertificate, load_secret_key};
 use russh::{ChannelMsg, Disconnect};
@@ -169,4 +169,35 @@ async fn a_command_that_hangs_is_ended_by_a_signal() {
     while run(&session, "pgrep -x ha-manager", "").await.0 != Some(1) {}
     session.disconnect(Disconnect::ByApplication, "", "").await.unwrap();
     emulator.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nodes_in_no_cluster_have_servers_of_their_own_and_join_there() {
+    let seed = Seed::alone(&["pva".to_owned(), "pvb".to_owned()]);
+    let options = Options { ssh: true, seed: Some(seed), clock: Some(1_795_858_000.0), ..Options::default() };
+    let emulator = Emulator::start(options).await.unwrap();
+    let (one, two) = (login(&emulator, "pva", "root").await, login(&emulator, "pvb", "terraform").await);
+    let passing = async {
+        loop {
+            emulator.cluster().world().advance(1.0);
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    let work = async {
+        assert_eq!(run(&one, "pvecm create c", "").await.0, Some(0));
+        let key = run(&two, "sudo -n cat /root/.ssh/id_rsa.pub", "").await.1;
+        assert_eq!(run(&one, "dd of=/etc/pve/priv/authorized_keys status=none", &key).await.0, Some(0));
+        let (code, out, err) = run(&two, "sudo -n pvecm add 10.0.0.11 --use_ssh", "").await;
+        assert_eq!((code, err.as_str()), (Some(0), ""), "{out}");
+        assert!(out.ends_with("successfully added node 'pvb' to cluster.\n"), "{out}");
+        let (code, _, err) = run(&two, "sudo -n pvecm add 10.0.0.11 --use_ssh", "").await;
+        assert_eq!(code, Some(255));
+        assert!(err.contains("* cluster config '/etc/pve/corosync.conf' already exists\n"), "{err}");
+        assert_eq!(run(&one, "cat /etc/hostname", "").await.1, "pva\n");
+    };
+    tokio::select! {
+        () = work => {}
+        () = passing => {}
+    }
+    assert_eq!(emulator.cluster().world().votes(), (2, 2));
 }

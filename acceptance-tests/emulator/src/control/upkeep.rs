@@ -30,14 +30,15 @@ struct Disk {
 }
 
 fn disk(shared: &Shared, of: &Disk) -> Outcome {
-    let mut world = shared.cluster.world();
+    let mut world = shared.cluster.world_of(&of.node);
     let node = world.nodes.get_mut(&of.node).ok_or_else(|| format!("no such node: {}", of.node))?;
     node.disk_full = of.full;
     Ok(json!({}))
 }
 
 fn restore_guest(shared: &Shared, guest: &Map<String, Value>) -> Outcome {
-    let mut world = shared.cluster.world();
+    let node = guest.get("node").and_then(Value::as_str).unwrap_or_default();
+    let mut world = shared.cluster.world_of(node);
     let now = world.clock.now();
     let guest = seed::guest(guest, now).ok_or("a guest needs a vmid")?;
     if !world.nodes.contains_key(&guest.node) {

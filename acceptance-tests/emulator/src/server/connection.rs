@@ -49,6 +49,8 @@ pub(super) async fn run(stream: TcpStream, peer: SocketAddr, tls: TlsAcceptor, d
         Ok(Ok(1)) => return redirect(stream).await,
         _ => return,
     }
+    // Which certificate is shown is decided by the clock.
+    drop(shared.cluster.site());
     let Ok(Ok(stream)) = tokio::time::timeout(IDLE, tls.accept(stream)).await else {
         return;
     };

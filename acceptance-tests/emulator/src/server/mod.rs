@@ -4,13 +4,14 @@ pub(crate) mod body;
 mod connection;
 mod courier;
 pub(crate) mod doors;
+mod handle;
 
 use std::collections::BTreeMap;
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -28,6 +29,7 @@ use crate::world::{Profile, Pve, RestoreError, Version, World};
 use crate::{ssh, tls};
 pub use doors::Access;
 use doors::{Alone, Identity, lock};
+pub use handle::Handle;
 
 /// Which cluster to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -115,19 +117,6 @@ pub enum StartError {
 }
 
 pub struct Emulator;
-
-/// A running emulator; it ends when this is dropped.
-pub struct Handle {
-    endpoint: String,
-    api_token: Option<String>,
-    password: Option<String>,
-    ca_pem: String,
-    ca_file: PathBuf,
-    fingerprint: String,
-    standalone: BTreeMap<String, Access>,
-    ssh: Option<ssh::Access>,
-    shared: Arc<Shared>,
-}
 
 /// What all connections share.
 pub(crate) struct Shared {
@@ -334,111 +323,6 @@ impl Emulator {
         let fingerprint = main.first_fingerprint();
         let endpoint = format!("https://{address}");
         Ok(Handle { endpoint, api_token, password, ca_pem, ca_file, fingerprint, standalone, ssh, shared })
-    }
-}
-
-impl Handle {
-    /// `https://127.0.0.1:PORT`
-    #[must_use]
-    pub fn endpoint(&self) -> &str {
-        &self.endpoint
-    }
-
-    /// root@pam's API token, `USER@REALM!NAME=SECRET`.
-    #[must_use]
-    pub fn api_token(&self) -> Option<&str> {
-        self.api_token.as_deref()
-    }
-
-    /// `root@pam`
-    #[must_use]
-    pub fn username(&self) -> &'static str {
-        "root@pam"
-    }
-
-    /// root@pam's password.
-    #[must_use]
-    pub fn password(&self) -> Option<&str> {
-        self.password.as_deref()
-    }
-
-    #[must_use]
-    pub fn ca_pem(&self) -> &str {
-        &self.ca_pem
-    }
-
-    /// The file with the CA certificate.
-    #[must_use]
-    pub fn ca_file(&self) -> &Path {
-        &self.ca_file
-    }
-
-    /// SHA-256 fingerprint of the certificate served.
-    #[must_use]
-    pub fn fingerprint(&self) -> &str {
-        &self.fingerprint
-    }
-
-    /// How the nodes are reached that were in no cluster at the start.
-    #[must_use]
-    pub fn standalone(&self) -> &BTreeMap<String, Access> {
-        &self.standalone
-    }
-
-    /// How its nodes are reached over SSH, if they are.
-    #[must_use]
-    pub fn ssh(&self) -> Option<&ssh::Access> {
-        self.ssh.as_ref()
-    }
-
-    /// The commands that were run on its machines, and what is to go wrong with them.
-    #[must_use]
-    pub fn commands(&self) -> &crate::control::commands::Commands {
-        &self.shared.control.commands
-    }
-
-    /// Runs a command line on a machine as root, past SSH.
-    #[must_use]
-    pub fn execute(&self, machine: &str, line: &str, stdin: &str) -> crate::machine::Outcome {
-        let request = crate::machine::Request {
-            machine: machine.to_owned(),
-            user: "root".to_owned(),
-            line: line.to_owned(),
-            stdin: stdin.to_owned(),
-            environment: Default::default(),
-        };
-        crate::machine::execute(&self.shared.cluster, &self.shared.control.commands, &request)
-    }
-
-    /// The cluster, for tests that look behind the API.
-    #[must_use]
-    pub fn cluster(&self) -> &Cluster {
-        &self.shared.cluster
-    }
-
-    /// The faults in wait.
-    #[must_use]
-    pub fn faults(&self) -> &crate::control::faults::Faults {
-        &self.shared.control.faults
-    }
-
-    /// What was asked of it.
-    #[must_use]
-    pub fn counters(&self) -> &crate::control::counters::Counters {
-        &self.shared.control.counters
-    }
-
-    /// Ends it and waits until all its connections are closed.
-    pub async fn stop(self) {
-        self.shared.stop.cancel();
-        self.shared.tracker.close();
-        self.shared.tracker.wait().await;
-    }
-}
-
-impl Drop for Handle {
-    fn drop(&mut self) {
-        self.shared.stop.cancel();
     }
 }
 

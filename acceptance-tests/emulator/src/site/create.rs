@@ -1,6 +1,6 @@
 //! A node alone creates a cluster.
 
-use super::Site;
+use super::{Report, Site};
 use crate::world::corosync::{AUTHKEY, Conf, Pending};
 
 /// When `/etc/pve` is away, and when the node is in its cluster, in seconds since the begin, as measured.
@@ -8,11 +8,11 @@ const AWAY: f64 = 1.0;
 const BACK: f64 = 1.5;
 const STARTED: f64 = 7.0;
 
-/// A task `clustercreate`.
+/// A task `clustercreate`, or a command.
 #[derive(Debug)]
 pub struct Create {
     node: String,
-    upid: String,
+    report: Report,
     started: f64,
     offset: f64,
     conf: Conf,
@@ -20,8 +20,8 @@ pub struct Create {
 
 impl Create {
     #[must_use]
-    pub fn new(node: &str, upid: &str, started: f64, conf: Conf) -> Self {
-        Self { node: node.to_owned(), upid: upid.to_owned(), started, offset: 0.0, conf }
+    pub fn new(node: &str, report: Report, started: f64, conf: Conf) -> Self {
+        Self { node: node.to_owned(), report, started, offset: 0.0, conf }
     }
 
     pub(super) fn node(&self) -> &str {
@@ -33,28 +33,30 @@ impl Create {
     }
 
     pub(super) fn step(&mut self, site: &mut Site) -> bool {
-        let Some(world) = site.home_mut(&self.node) else { return false };
-        let now = world.clock.now();
-        if !world.is_up(&self.node) || !world.task_runs(&self.upid) {
+        if !site.works_on(&self.node, &self.report) {
+            site.kill(&self.node, &self.report);
             return false;
         }
+        let Some(world) = site.home_mut(&self.node) else { return false };
+        let now = world.clock.now();
+        let mut lines = Vec::new();
         self.offset = match self.offset {
             0.0 => {
                 if let Some(machine) = world.machines.get_mut(&self.node)
                     && machine.disk.read(AUTHKEY).is_none()
                 {
                     machine.disk.write(AUTHKEY, &crate::auth::ticket::uuid(), now);
-                    let lines = [
+                    lines.extend([
                         "Corosync Cluster Engine Authentication key generator.",
                         "Gathering 2048 bits for key from /dev/urandom.",
                         "Writing corosync key to /etc/corosync/authkey.",
-                    ];
-                    world.log_task(&self.upid, lines);
+                    ]);
                 }
                 world.pending = Some(Pending { conf: self.conf.clone(), due: None });
-                let lines =
-                    ["Writing corosync config to /etc/pve/corosync.conf", "Restart corosync and cluster filesystem"];
-                world.log_task(&self.upid, lines);
+                lines.extend([
+                    "Writing corosync config to /etc/pve/corosync.conf",
+                    "Restart corosync and cluster filesystem",
+                ]);
                 AWAY
             }
             AWAY => {
@@ -76,10 +78,11 @@ impl Create {
                 }
                 world.run_with(self.conf.clone());
                 let failed = "command 'systemctl restart corosync pve-cluster' failed: exit code 1";
-                world.end_task(&self.upid, if starts { Ok(()) } else { Err(failed.to_owned()) });
+                site.end(&self.node, &self.report, if starts { Ok(()) } else { Err(failed.to_owned()) });
                 return false;
             }
         };
+        site.log(&self.node, &self.report, lines);
         true
     }
 }

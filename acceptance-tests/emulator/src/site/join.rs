@@ -1,70 +1,19 @@
 //! A node joins a cluster, step by step, as `PVE::Cluster::Setup` does it.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use super::request::{Proof, Report, Request, lock};
 use super::{Site, Step};
 use crate::api::cluster::members::{Addition, add};
 use crate::error::ApiError;
 use crate::world::World;
-use crate::world::corosync::{AUTHKEY, Conf, LOCAL_CONF, Links};
+use crate::world::corosync::{AUTHKEY, Conf, LOCAL_CONF};
 use crate::world::machines::PUBLIC_KEY;
 
 /// How long a host that is off is tried, and how long a failed login takes.
 const PATIENCE: f64 = 3.0;
 /// The keys that root of every node may log in with.
 pub(super) const AUTHORIZED_KEYS: &str = "/etc/pve/priv/authorized_keys";
-
-/// What a join is asked with.
-#[derive(Clone, Debug)]
-pub struct Request {
-    /// Name or address of the member.
-    pub hostname: String,
-    pub proof: Proof,
-    pub nodeid: Option<u32>,
-    pub votes: Option<u32>,
-    pub force: bool,
-    pub links: Links,
-}
-
-/// What opens the member to the joining node.
-#[derive(Clone)]
-pub enum Proof {
-    /// Its certificate and the password of root@pam.
-    Password { fingerprint: String, password: String },
-    /// root's key.
-    Key,
-}
-
-impl std::fmt::Debug for Proof {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(if matches!(self, Self::Key) { "Key" } else { "Password" })
-    }
-}
-
-/// Who is told how it goes.
-#[derive(Clone, Debug)]
-pub enum Report {
-    /// The log of a task.
-    Task(String),
-    /// A command, which prints it.
-    Command(Arc<Mutex<Printed>>),
-}
-
-/// What a command has printed, and how it has ended.
-#[derive(Debug, Default)]
-pub struct Printed {
-    pub lines: Vec<String>,
-    pub ended: Option<Ended>,
-}
-
-/// How a command has ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Ended {
-    Well,
-    Failed(String),
-    /// By a signal.
-    Killed,
-}
 
 /// A join on its way.
 #[derive(Debug)]
@@ -153,30 +102,19 @@ impl Join {
 
     /// Whether its process still runs.
     fn runs(&self, site: &Site) -> bool {
-        let Some(world) = site.home(&self.node).map(|at| &site.worlds()[at]) else { return false };
-        let runs = match &self.report {
-            // The certificate is shown by pveproxy, whatever becomes of the task.
-            _ if self.step > Step::Certificate => true,
-            Report::Task(upid) => world.task_runs(upid),
-            Report::Command(_) => true,
-        };
-        world.is_up(&self.node) && runs
+        // The certificate is shown by pveproxy, whatever becomes of the task.
+        self.step > Step::Certificate || site.works_on(&self.node, &self.report)
     }
 
     /// The process ends without a word; what it has done so far stays.
     fn break_off(&mut self, site: &mut Site, at: f64) -> bool {
         if let Some(world) = site.home_mut(&self.node) {
-            if let Report::Task(upid) = &self.report {
-                world.tasks.abort(upid, at as i64);
-            }
             // pmxcfs runs, all that is missing is the certificate.
             if self.step == Step::Certificate {
                 world.set_away(&self.node, false);
             }
         }
-        if let Report::Command(printed) = &self.report {
-            lock(printed).ended = Some(Ended::Killed);
-        }
+        site.kill(&self.node, &self.report);
         // Until the answer is there nothing on the node has changed.
         if self.step < Step::Database {
             return false;
@@ -236,10 +174,7 @@ impl Join {
                 self.move_database(site);
                 Went::On
             }
-            Step::Start => {
-                self.become_member(site);
-                Went::On
-            }
+            Step::Start => self.become_member(site),
             Step::Certificate => self.certify(site),
             Step::Reload | Step::Settled => {
                 if let (Some(door), Some(new)) = (site.doors.get(&self.node), site.certificates.get(&self.node)) {
@@ -359,8 +294,11 @@ impl Join {
         self.log(site, [format!("backup old database to '{backup}'")]);
     }
 
-    fn become_member(&mut self, site: &mut Site) {
-        site.merge(&self.node, &self.peer);
+    /// Where the member does not list it any more, its corosync is alone, and so nothing is complete.
+    fn become_member(&mut self, site: &mut Site) -> Went {
+        if !site.merge(&self.node, &self.peer) {
+            return Went::Broken;
+        }
         if let Some(world) = site.home_mut(&self.node) {
             if let Some(machine) = world.machines.get_mut(&self.node) {
                 machine.set_unit("pve-cluster", true, true);
@@ -368,6 +306,7 @@ impl Join {
             }
             world.set_away(&self.node, true);
         }
+        Went::On
     }
 
     /// Once there is quorum the node gets what every member has.
@@ -397,14 +336,7 @@ impl Join {
     }
 
     fn log<T: Into<String>>(&self, site: &mut Site, lines: impl IntoIterator<Item = T>) {
-        match &self.report {
-            Report::Task(upid) => {
-                if let Some(world) = site.home_mut(&self.node) {
-                    world.log_task(upid, lines);
-                }
-            }
-            Report::Command(printed) => lock(printed).lines.extend(lines.into_iter().map(Into::into)),
-        }
+        site.log(&self.node, &self.report, lines);
     }
 
     fn log_once(&self, site: &mut Site, line: &str) {
@@ -421,24 +353,6 @@ impl Join {
 
     fn end(&self, site: &mut Site, result: Result<(), String>) {
         site.end(&self.node, &self.report, result);
-    }
-}
-
-impl Site {
-    fn address(&self, node: &str) -> String {
-        let world = self.home(node).and_then(|at| self.worlds()[at].nodes.get(node));
-        world.map(|node| node.address.clone()).unwrap_or_default()
-    }
-
-    pub(super) fn end(&mut self, node: &str, report: &Report, result: Result<(), String>) {
-        match report {
-            Report::Task(upid) => {
-                if let Some(world) = self.home_mut(node) {
-                    world.end_task(upid, result);
-                }
-            }
-            Report::Command(printed) => lock(printed).ended = Some(result.map_or_else(Ended::Failed, |()| Ended::Well)),
-        }
     }
 }
 
@@ -465,8 +379,4 @@ impl World {
             self.write_file(AUTHORIZED_KEYS, format!("{text}{key}\n"));
         }
     }
-}
-
-pub(crate) fn lock(printed: &Mutex<Printed>) -> std::sync::MutexGuard<'_, Printed> {
-    printed.lock().unwrap_or_else(PoisonError::into_inner)
 }

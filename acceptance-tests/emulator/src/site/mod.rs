@@ -7,6 +7,7 @@
 mod create;
 mod held;
 mod join;
+mod request;
 mod steps;
 
 use std::collections::BTreeMap;
@@ -22,8 +23,9 @@ use crate::world::{Machine, Node, World};
 pub use create::Create;
 pub use held::{Door, Held};
 use join::AUTHORIZED_KEYS;
-pub(crate) use join::lock;
-pub use join::{Ended, Join, Printed, Proof, Report, Request};
+pub use join::Join;
+pub(crate) use request::lock;
+pub use request::{Ended, Printed, Proof, Report, Request};
 pub use steps::{Interrupt, Interrupts, Step};
 
 /// All worlds.
@@ -272,14 +274,16 @@ impl Site {
 
     /// Takes the errands that the nodes have left.
     fn collect(&mut self) {
-        let errands: Vec<Errand> =
-            self.worlds.iter_mut().flat_map(|world| std::mem::take(&mut world.errands)).collect();
-        for errand in errands {
-            match errand {
-                Errand::Create(create) => self.procedures.push(Procedure::Create(create)),
-                Errand::Join(join) => self.procedures.push(Procedure::Join(join)),
-                Errand::Left { node, cluster } => self.part(&node, &cluster),
-                Errand::Certify { node, force } => self.update_certificate(&node, force),
+        for at in 0..self.worlds.len() {
+            for errand in self.worlds.get_mut(at).map(|world| std::mem::take(&mut world.errands)).unwrap_or_default() {
+                match errand {
+                    Errand::Create(create) => self.procedures.push(Procedure::Create(create)),
+                    Errand::Join(join) => self.procedures.push(Procedure::Join(join)),
+                    // A node that was listed and never came is in a world of its own, and stays there.
+                    Errand::Left { node, .. } if self.home(&node) != Some(at) => {}
+                    Errand::Left { node, cluster } => self.part(&node, &cluster),
+                    Errand::Certify { node, force } => self.update_certificate(&node, force),
+                }
             }
         }
     }
@@ -346,16 +350,17 @@ impl Site {
         self.install_certificate(node, certificate);
     }
 
-    /// A joining node becomes a member of the cluster of `peer`. What it had in `/etc/pve` is gone with its world.
-    fn merge(&mut self, node: &str, peer: &str) {
-        let (Some(from), Some(to)) = (self.home(node), self.home(peer)) else { return };
-        if from == to {
-            return;
+    /// A joining node becomes a member of the cluster of `peer`, if that lists it. What it had in `/etc/pve` is gone with its
+    /// world.
+    fn merge(&mut self, node: &str, peer: &str) -> bool {
+        let (Some(from), Some(to)) = (self.home(node), self.home(peer)) else { return false };
+        if from == to || !self.worlds[to].nodes.contains_key(node) {
+            return false;
         }
         let (Some(entry), Some(machine)) =
             (self.worlds[from].nodes.get(node).cloned(), self.worlds[from].machines.remove(node))
         else {
-            return;
+            return false;
         };
         let tasks = self.worlds[from].tasks.take_of(node);
         let cluster = &mut self.worlds[to];
@@ -372,6 +377,7 @@ impl Site {
             let to = to - 1;
             self.worlds.swap(0, to);
         }
+        true
     }
 }
 

@@ -97,6 +97,7 @@ impl Machine {
         machine.disk.write("/etc/hostname", &format!("{}\n", node.name), now);
         machine.disk.make_dirs("/etc/corosync/qdevice/net", now);
         machine.disk.write(AUTHKEY, "key\n", now);
+        machine.disk.write(LOCAL_CONF, "", now);
         machine.disk.make_dirs("/root/.ssh", now);
         machine.disk.write(PUBLIC_KEY, &format!("ssh-rsa {} root@{}\n", public_key(&node.name), node.name), now);
         for unit in
@@ -215,7 +216,7 @@ impl Machine {
             unit.active = unit.enabled;
         }
         // corosync.service has `ConditionPathExists=/etc/corosync/corosync.conf`.
-        if self.is_node && self.disk.read(LOCAL_CONF).is_none() && self.disk.read(AUTHKEY).is_none() {
+        if self.is_node && self.disk.read(LOCAL_CONF).is_none() {
             self.set_unit("corosync", false, true);
         }
         if self.is_node {

@@ -98,6 +98,9 @@ impl World {
         self.machines = saved.machines;
         self.files = saved.files;
         self.install_what_is_newer();
+        if !self.standalone {
+            self.keep_local_copies();
+        }
         self.access.load(self.files.get(USER_CFG).map_or("", String::as_str));
         for (id, secrets) in saved.secrets {
             let Some(user) = self.access.users.get_mut(&id) else { continue };

@@ -33,14 +33,6 @@ const ADDRESS: Named = Named {
 pub(super) fn routes(pve: Pve) -> Vec<Route> {
     let node = || Prop::string().format(Format::One(NODE));
     let votes = || Prop::integer().min(0.0);
-    let create = Schema::new()
-        .req("clustername", node().max_length(15))
-        .opt("nodeid", Prop::integer().min(1.0))
-        .opt("votes", Prop::integer().min(1.0));
-    let create = match pve {
-        Pve::V8 => create,
-        Pve::V9 => create.opt("token-coefficient", Prop::integer().min(0.0)),
-    };
     let join = Schema::new()
         .req("hostname", Prop::string())
         .req("fingerprint", Prop::string().pattern("([A-Fa-f0-9]{2}:){31}[A-Fa-f0-9]{2}"))
@@ -56,12 +48,24 @@ pub(super) fn routes(pve: Pve) -> Vec<Route> {
         .opt("new_node_ip", Prop::string().format(Format::One(IP)))
         .opt("apiversion", Prop::integer());
     vec![
-        Route::post("/cluster/config", create_cluster).params(with_links(create)),
+        Route::post("/cluster/config", create_cluster).params(creation(pve)),
         Route::post("/cluster/config/nodes/{node}", add_node).params(with_links(add)),
         Route::delete("/cluster/config/nodes/{node}", delete_node)
             .params(Schema::new().req("node", Prop::string().format(Format::One(NODE_OR_ADDRESS)))),
         Route::post("/cluster/config/join", join_cluster).params(with_links(join)),
     ]
+}
+
+/// The parameters of a create.
+pub(crate) fn creation(pve: Pve) -> Schema {
+    let create = Schema::new()
+        .req("clustername", Prop::string().format(Format::One(NODE)).max_length(15))
+        .opt("nodeid", Prop::integer().min(1.0))
+        .opt("votes", Prop::integer().min(1.0));
+    with_links(match pve {
+        Pve::V8 => create,
+        Pve::V9 => create.opt("token-coefficient", Prop::integer().min(0.0)),
+    })
 }
 
 /// The same schema with the links.
@@ -92,13 +96,34 @@ fn addresses(links: BTreeMap<u8, (String, Option<u8>)>) -> Links {
 
 /// corosync.conf is written whatever the address of a link is. Whether corosync starts with it comes out later.
 fn create_cluster(call: &mut Call<'_>) -> ApiResult<Value> {
-    let world = &mut *call.world;
+    let conf = new_conf(call.world, &call.params).map_err(ApiError::die)?;
+    let (user, node) = (call.caller.id(), call.world.answering_node.clone());
+    let task = NewTask {
+        node: &node,
+        kind: "clustercreate",
+        id: &conf.cluster_name,
+        user: &user,
+        seconds: 0,
+        log: Vec::new(),
+        effect: Effect::Elsewhere,
+    };
+    let upid = call.world.start_task(task);
+    let create = Create::new(&node, Report::Task(upid.clone()), call.world.clock.now(), conf);
+    call.world.errands.push(Errand::Create(create));
+    Ok(json!(upid))
+}
+
+/// The corosync.conf of a new cluster.
+///
+/// # Errors
+/// There is one.
+pub(crate) fn new_conf(world: &World, params: &Params) -> Result<Conf, String> {
     if world.conf().is_some() {
-        return Err(ApiError::die("cluster config '/etc/pve/corosync.conf' already exists"));
+        return Err("cluster config '/etc/pve/corosync.conf' already exists".to_owned());
     }
-    let (name, node) = (call.params.text("clustername"), world.answering_node.clone());
-    let number = |key: &str| call.params.int(key).and_then(|number| u32::try_from(number).ok()).unwrap_or(1);
-    let mut given = links(&call.params);
+    let (name, node) = (params.text("clustername"), world.answering_node.clone());
+    let number = |key: &str| params.int(key).and_then(|number| u32::try_from(number).ok()).unwrap_or(1);
+    let mut given = links(params);
     if given.is_empty() {
         let own = world.nodes.get(&node).map(|node| node.address.clone()).unwrap_or_default();
         given.insert(0, (own, None));
@@ -109,31 +134,17 @@ fn create_cluster(call: &mut Call<'_>) -> ApiResult<Value> {
         settings.add_link(*number, *priority);
     }
     if world.profile.pve != Pve::V8 {
-        let coefficient = call.params.int("token-coefficient").unwrap_or(125);
+        let coefficient = params.int("token-coefficient").unwrap_or(125);
         settings.totem.insert("token_coefficient".to_owned(), coefficient.to_string());
     }
     let member = Member { id: number("nodeid"), votes: number("votes"), links: addresses(given) };
-    let conf = Conf {
-        cluster_name: name.clone(),
+    Ok(Conf {
+        cluster_name: name,
         config_version: 1,
-        members: BTreeMap::from([(node.clone(), member)]),
+        members: BTreeMap::from([(node, member)]),
         device: None,
         settings,
-    };
-    let user = call.caller.id();
-    let task = NewTask {
-        node: &node,
-        kind: "clustercreate",
-        id: &name,
-        user: &user,
-        seconds: 0,
-        log: Vec::new(),
-        effect: Effect::Elsewhere,
-    };
-    let upid = world.start_task(task);
-    let create = Create::new(&node, &upid, world.clock.now(), conf);
-    world.errands.push(Errand::Create(create));
-    Ok(json!(upid))
+    })
 }
 
 /// What keeps a node from joining, as lines of a log; empty if nothing does.

@@ -6,11 +6,12 @@ use serde_json::Value;
 
 use super::perl_cli::{Cli, Entry, text};
 use super::{Host, Io, Run, qdevice};
-use crate::api::cluster::members::{NOT_JOINABLE, obstacles, with_links};
+use crate::api::cluster::members::{NOT_JOINABLE, creation, new_conf, obstacles, with_links};
 use crate::route::Method;
 use crate::schema::formats::{CIDR, Format, Named};
 use crate::schema::{Params, Prop, Schema};
-use crate::site::{Errand, Join, Printed, Proof, Report, Request};
+use crate::site::{Create, Errand, Join, Printed, Proof, Report, Request};
+use crate::world::Pve;
 
 /// `ip`
 const IP: Named = Named {
@@ -22,10 +23,10 @@ const IP: Named = Named {
 };
 
 pub(super) fn run(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run {
-    cli().run(host, io, arguments)
+    cli(host.world.profile.pve).run(host, io, arguments)
 }
 
-fn cli() -> Cli {
+fn cli(pve: Pve) -> Cli {
     let setup = Schema::new()
         .req("address", Prop::string().format(Format::One(IP)))
         .opt("network", Prop::string().format(Format::One(CIDR)))
@@ -52,7 +53,7 @@ fn cli() -> Cli {
             vec![
                 Entry::api(&["addnode"], "<node> [OPTIONS]", &["node"], Method::Post, "/cluster/config/nodes/{node}"),
                 Entry::api(&["apiver"], "", &[], Method::Get, "/cluster/config/apiversion").printed(scalar),
-                Entry::api(&["create"], "<clustername> [OPTIONS]", &["clustername"], Method::Post, "/cluster/config"),
+                Entry::own(&["create"], "<clustername> [OPTIONS]", &["clustername"], creation(pve), create),
                 Entry::own(&["delnode"], "<node>", &["node"], none().req("node", text()), delnode),
             ],
             vec![
@@ -89,6 +90,19 @@ fn cli() -> Cli {
 fn in_cluster(host: &Host<'_>) -> Result<(), String> {
     let missing = "Error: Corosync config '/etc/pve/corosync.conf' does not exist - is this node part of a cluster?";
     if host.world.conf().is_some() { Ok(()) } else { Err(missing.to_owned()) }
+}
+
+/// It prints what the task of the API has in its log, and ends with it.
+fn create(host: &mut Host<'_>, _: &mut Io, params: &Params) -> Run<Result<i32, String>> {
+    let conf = match new_conf(host.world, params) {
+        Ok(conf) => conf,
+        Err(why) => return Ok(Err(why)),
+    };
+    let printed = Arc::new(Mutex::new(Printed::default()));
+    let create = Create::new(&host.machine, Report::Command(printed.clone()), host.world.clock.now(), conf);
+    host.world.errands.push(Errand::Create(create));
+    host.waits = Some(printed);
+    Ok(Ok(0))
 }
 
 /// Without `--use_ssh` it prompts for the password of the member, which nobody answers here. With it, root's key has to be

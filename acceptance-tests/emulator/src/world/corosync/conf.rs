@@ -217,7 +217,8 @@ impl Conf {
             }
         }
         let is_on = |name: &str, off: &str| self.settings.totem.get(name).is_some_and(|value| value != off);
-        if !is_on("secauth", "off") && !(is_on("crypto_cipher", "none") && is_on("crypto_hash", "none")) {
+        let encrypts = is_on("secauth", "off") || is_on("crypto_cipher", "none") && is_on("crypto_hash", "none");
+        if !encrypts {
             warnings.push(
                 "warning: authentication/encryption is not explicitly enabled (secauth / crypto_cipher / crypto_hash)"
                     .to_owned(),

@@ -245,7 +245,15 @@ impl World {
                 && let Some(like) = like.clone()
             {
                 let address = member.links.values().next().cloned().unwrap_or_default();
-                let absent = Node { name: name.clone(), address, up: false, away: false, since: 0.0, ..like };
+                let absent = Node {
+                    name: name.clone(),
+                    address,
+                    up: false,
+                    away: false,
+                    since: 0.0,
+                    fingerprint: String::new(),
+                    ..like
+                };
                 self.nodes.insert(name.clone(), absent);
             }
             if let Some(node) = self.nodes.get_mut(&name) {
@@ -271,7 +279,9 @@ impl World {
         let (text, now) = (self.running_conf().render(), self.clock.now());
         let members: Vec<String> = self.nodes.keys().filter(|node| self.is_member(node)).cloned().collect();
         for node in members {
-            if let Some(machine) = self.machines.get_mut(&node) {
+            if let Some(machine) =
+                self.machines.get_mut(&node).filter(|m| m.disk.read(LOCAL_CONF) != Some(text.as_str()))
+            {
                 machine.disk.write(LOCAL_CONF, &text, now);
             }
         }
