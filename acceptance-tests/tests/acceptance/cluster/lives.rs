@@ -1,7 +1,7 @@
 //! Create, join, remove, import: the whole life.
 
-use acceptance_tests::Workspace;
-use pve_emulator::Release;
+use acceptance_tests::{Cluster, Workspace};
+use pve_emulator::{Options, Release, Seed};
 use serde_json::json;
 
 use super::stage::{Way, alone, configuration, members, passwords};
@@ -51,8 +51,10 @@ fn over_ssh(test: &str, release: Release) {
     assert_eq!(members(&cluster), online(&["pva", "pvb"]));
     w.plan_is_empty();
     // The cluster itself stays, whatever is planned.
+    w.expect(0, &["state", "rm", "pve_cluster_member.pvb"]);
+    w.configure(&configuration(&cluster, Way::Ssh, &[]));
     let refusal = w.expect(1, &["destroy", "-auto-approve", "-json"]);
-    assert!(refusal.text.contains("can't dissolve a cluster"), "{}", refusal.text);
+    assert!(refusal.only_error().flat().contains("can't dissolve a cluster"), "{}", refusal.text);
     assert_eq!(members(&cluster), online(&["pva", "pvb"]));
     w.expect(0, &["state", "rm", "pve_cluster.this"]);
 }
@@ -84,6 +86,33 @@ fn a_node_joins_by_the_api_and_leaves_no_password() {
     let key = cluster.emulator().cluster().world().machines["pva"].disk.read("/etc/corosync/authkey").map(str::to_owned);
     assert!(!state.contains(key.as_deref().unwrap().trim()));
     assert_eq!(members(&cluster), [("pva".to_owned(), true), ("pvb".to_owned(), true)]);
+}
+
+/// The examples of the two resources, with their imports.
+#[test]
+fn the_examples_can_be_applied_and_imported() {
+    let node = |name: &str, address: &str| json!({"node": name, "address": address});
+    let seed = json!({"standalone": [node("pve1", "10.0.0.1"), node("pve2", "10.0.0.2")]});
+    let options = Options { ssh: true, seed: Some(Seed::parse(&seed.to_string()).unwrap()), ..Options::default() };
+    let Some(cluster) = Cluster::own("cluster::lives::the_examples_can_be_applied_and_imported", options) else { return };
+    let cluster = std::sync::Arc::new(cluster);
+    let _hurry = cluster.hurry();
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/resources");
+    let file = |kind: &str, name: &str| std::fs::read_to_string(folder.join(kind).join(name)).unwrap();
+    let [made, imported] = [(); 2].map(|()| Workspace::new(&cluster));
+    for (kind, address, id) in
+        [("pve_cluster", "pve_cluster.this", "production"), ("pve_cluster_member", "pve_cluster_member.pve2", "pve2")]
+    {
+        made.write(&format!("{kind}.tf"), &file(kind, "resource.tf"));
+        made.apply();
+        made.plan_is_empty();
+        imported.write(&format!("{kind}.tf"), &format!("{}{}", file(kind, "resource.tf"), file(kind, "import.tf")));
+        let plan = imported.plan();
+        assert!(plan.changes().is_empty() && plan.imports() == 1, "{kind}: {:?}", plan.changes());
+        imported.apply_plan();
+        assert_eq!(file(kind, "import.sh").trim(), format!("terraform import {address} {id}"));
+    }
+    assert_eq!(members(&cluster), [("pve1".to_owned(), true), ("pve2".to_owned(), true)]);
 }
 
 fn secretless(text: &str, variables: &[(String, String)], what: &str) {

@@ -1,8 +1,6 @@
 //! The certificate that a node gets when it joins. The member forwards requests to the node only if that shows the certificate that
 //! the cluster has of it.
 
-use std::time::Duration;
-
 use pve_schemas::ClusterMember;
 use serde_json::Value as Json;
 
@@ -16,10 +14,7 @@ use crate::ssh::Command;
 
 /// How often the node is asked through the member until its certificate counts as the old one: pveproxy changes its workers one
 /// after the other.
-const LOOKS: u32 = 20;
-
-/// How long one answer may take.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+const LOOKS: u32 = 8;
 
 /// Waits until the node answers through the member. Over SSH, a certificate that is not there after a while is made.
 pub(super) async fn demand(op: &OpContext<'_>, planned: &ClusterMember) -> Result<(), Failure> {
@@ -48,7 +43,7 @@ async fn answers(op: &OpContext<'_>, node: &str) -> Result<(), String> {
     let mut looks = call.looks(format!("{node} to have its certificate"));
     let mut looked = 0;
     loop {
-        let answer = op.client().get::<Json>(&path(["nodes", node, "version"]), &call.at_most(ANSWER_TIMEOUT)).await;
+        let answer = op.client().get::<Json>(&path(["nodes", node, "version"]), &call.at_most(2 * op.configured.pace)).await;
         let Err(error) = answer else { return Ok(()) };
         looked += 1;
         if looked >= LOOKS || !looks.pause(op.configured.pace).await {
