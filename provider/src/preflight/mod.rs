@@ -26,6 +26,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use pve_ha_manager::config::Name;
 use pve_schemas::ClusterMember;
 use pve_schemas::noun::Noun;
 
@@ -119,9 +120,14 @@ impl Preflight {
         (plan, conflicts)
     }
 
-    /// Nodes and guests, with the nodes that this plan has join.
+    /// The nodes that this plan has join the cluster.
+    pub fn joining(&self) -> BTreeSet<Name> {
+        self.planned().joining.clone()
+    }
+
+    /// Nodes and guests, with those nodes.
     fn cluster(&self) -> Option<Arc<Cluster>> {
-        let joining = self.planned().joining.clone();
+        let joining = self.joining();
         self.live.cluster().map(|cluster| if joining.is_empty() { cluster } else { Arc::new(cluster.with(joining)) })
     }
 

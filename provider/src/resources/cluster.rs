@@ -94,7 +94,8 @@ pub(super) async fn permit(op: &OpContext<'_>, object: &str) -> Result<Option<Do
 
 /// The cluster as it is; what is set at its creation is as `object` has it, and for an import as the oldest node has it.
 fn noun(found: &Membership, name: &str, object: &Value) -> Cluster {
-    let written = object.at("link").elements().map(|links| {
+    // What has not been read yet has no version.
+    let written = object.at("link").elements().filter(|_| !object.at("config_version").is_null()).map(|links| {
         let priority = |link: &Value| match link.at("priority") {
             Value::Number(number) => number.as_i64(),
             _ => None,
@@ -119,7 +120,7 @@ fn noun(found: &Membership, name: &str, object: &Value) -> Cluster {
     }
 }
 
-/// Links that corosync could not tell apart.
+/// Links that corosync could not distinguish.
 pub(super) fn validate_links(config: &Value, diagnostics: &mut Diagnostics) {
     let links = config.at("link").elements().unwrap_or_default();
     let most = pve_schemas::cluster::MAX_LINKS;

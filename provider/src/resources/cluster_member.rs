@@ -21,7 +21,7 @@ use pve_schemas::cluster::MemberLink;
 use pve_schemas::value::NodeName;
 
 use super::cluster::{permit, validate_links};
-use super::membership::{Membership, Unlike, Wanted, membership};
+use super::membership::{Membership, Requested, Unlike, membership};
 use super::operations::OpContext;
 use super::ssh_resource::SshResource;
 use crate::client::DomainPermit;
@@ -77,7 +77,7 @@ impl SshResource for ClusterMember {
     /// Proxmox has no such call: what is configured has to be what the cluster has.
     async fn update(op: &OpContext<'_>, _: &Self, _: Option<&str>, to: &Self) -> Result<(), Failure> {
         let (found, node) = (membership(op, SUBJECT).await?, to.node.as_str());
-        let unlike = found.entry(node).and_then(|entry| entry.unlike(&wanted(to)));
+        let unlike = found.entry(node).and_then(|entry| entry.unlike(&requested(to)));
         unlike.map_or(Ok(()), |unlike| Err(set_once(node, &unlike)))
     }
 
@@ -99,7 +99,8 @@ fn noun(found: &Membership, name: &str, object: &Value) -> Option<ClusterMember>
     let node = found.nodes.get(name)?;
     let entry = node.entry.as_ref()?;
     let link = |address: &str| MemberLink { address: address.to_owned() };
-    let written = object.at("link").elements();
+    // What has not been read yet is neither online nor offline.
+    let written = object.at("link").elements().filter(|_| !object.at("online").is_null());
     let written = written.map(|links| links.iter().filter_map(|it| it.at("address").as_str().map(link)).collect());
     Some(ClusterMember {
         node: name.parse().ok()?,
@@ -125,9 +126,9 @@ fn noun(found: &Membership, name: &str, object: &Value) -> Option<ClusterMember>
 }
 
 /// What is configured of its entry.
-fn wanted(planned: &ClusterMember) -> Wanted {
+fn requested(planned: &ClusterMember) -> Requested {
     let links = planned.link.iter().map(|link| link.address.clone()).collect();
-    Wanted { links, id: planned.node_id, votes: planned.votes }
+    Requested { links, id: planned.node_id, votes: planned.votes }
 }
 
 /// What is set when a node joins is configured otherwise.

@@ -126,10 +126,10 @@ fn configured(interfaces: &[Json]) -> Option<Vec<IpAddr>> {
     Some(texts.flatten().filter_map(|text| text.split('/').next()?.parse().ok()).collect())
 }
 
-/// Those of `wanted` that a node with these addresses does not have.
-pub fn missing<'a>(addresses: &[IpAddr], wanted: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
+/// Those of `requested` that a node with these addresses does not have.
+pub fn missing<'a>(addresses: &[IpAddr], requested: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
     let has = |text: &&str| text.parse::<IpAddr>().is_ok_and(|address| addresses.contains(&address));
-    wanted.into_iter().filter(|text| !has(text)).collect()
+    requested.into_iter().filter(|text| !has(text)).collect()
 }
 
 #[cfg(test)]

@@ -39,7 +39,7 @@ pub struct Node {
     pub online: bool,
     /// Its entry in `corosync.conf`, where it has one.
     pub entry: Option<Entry>,
-    /// The address that its name stands for.
+    /// The address of its name.
     pub ip: Option<String>,
 }
 
@@ -69,7 +69,7 @@ impl Votes {
 
 /// What is configured of an entry, as far as it is known.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Wanted {
+pub struct Requested {
     /// The addresses in the order of the links; none where that is left to Proxmox.
     pub links: Vec<String>,
     pub id: Option<i64>,
@@ -84,7 +84,7 @@ pub struct Unlike {
     pub words: String,
 }
 
-impl Wanted {
+impl Requested {
     /// What `planned` has otherwise than `prior`, the state.
     pub fn of(prior: Option<&Value>, planned: &Value) -> Self {
         let is_new = prior.is_none_or(|prior| prior.at("link") != planned.at("link"));
@@ -109,24 +109,24 @@ pub fn newly(prior: Option<&Value>, planned: &Value, name: &str) -> Option<i64> 
 
 impl Entry {
     /// Where it is not as configured.
-    pub fn unlike(&self, wanted: &Wanted) -> Option<Unlike> {
+    pub fn unlike(&self, requested: &Requested) -> Option<Unlike> {
         let words = |what: &str, has: String, configured: String| {
             format!("{what} {has} in the cluster and {configured} in the configuration")
         };
         let is_same = || {
-            let mut both = self.links.values().zip(&wanted.links);
-            self.links.len() == wanted.links.len() && both.all(|(a, b)| is_same_address(a, b))
+            let mut both = self.links.values().zip(&requested.links);
+            self.links.len() == requested.links.len() && both.all(|(a, b)| is_same_address(a, b))
         };
-        if !wanted.links.is_empty() && !is_same() {
+        if !requested.links.is_empty() && !is_same() {
             let has: Vec<&str> = self.links.values().map(String::as_str).collect();
-            let words = words("the links are", has.join(", "), wanted.links.join(", "));
+            let words = words("the links are", has.join(", "), requested.links.join(", "));
             return Some(Unlike { attribute: "link", words });
         }
-        if let Some(id) = wanted.id.filter(|id| self.id != Some(*id)) {
+        if let Some(id) = requested.id.filter(|id| self.id != Some(*id)) {
             let has = self.id.map_or_else(|| "unknown".to_owned(), |id| id.to_string());
             return Some(Unlike { attribute: "node_id", words: words("the number is", has, id.to_string()) });
         }
-        let votes = wanted.votes.filter(|votes| self.votes != *votes)?;
+        let votes = requested.votes.filter(|votes| self.votes != *votes)?;
         Some(Unlike { attribute: "votes", words: words("the votes are", self.votes.to_string(), votes.to_string()) })
     }
 }
@@ -266,18 +266,18 @@ mod tests {
     fn an_entry_is_compared_with_what_is_configured_alone() {
         let links = BTreeMap::from([(0, "fd00::1".to_owned()), (2, "10.0.0.1".to_owned())]);
         let entry = Entry { id: Some(1), votes: 1, links };
-        let wanted = |links: &[&str], id, votes| Wanted {
+        let requested = |links: &[&str], id, votes| Requested {
             links: links.iter().map(|link| (*link).to_owned()).collect(),
             id,
             votes,
         };
-        let unlike = |wanted| entry.unlike(&wanted).map(|unlike| unlike.attribute);
-        assert_eq!(unlike(Wanted::default()), None);
-        assert_eq!(unlike(wanted(&["fd00:0::1", "10.0.0.1"], Some(1), Some(1))), None);
-        assert_eq!(unlike(wanted(&["fd00::1"], None, None)), Some("link"));
-        assert_eq!(unlike(wanted(&["10.0.0.1", "fd00::1"], None, None)), Some("link"));
-        assert_eq!(unlike(wanted(&[], Some(2), None)), Some("node_id"));
-        assert_eq!(unlike(wanted(&[], None, Some(0))), Some("votes"));
+        let unlike = |requested| entry.unlike(&requested).map(|unlike| unlike.attribute);
+        assert_eq!(unlike(Requested::default()), None);
+        assert_eq!(unlike(requested(&["fd00:0::1", "10.0.0.1"], Some(1), Some(1))), None);
+        assert_eq!(unlike(requested(&["fd00::1"], None, None)), Some("link"));
+        assert_eq!(unlike(requested(&["10.0.0.1", "fd00::1"], None, None)), Some("link"));
+        assert_eq!(unlike(requested(&[], Some(2), None)), Some("node_id"));
+        assert_eq!(unlike(requested(&[], None, Some(0))), Some("votes"));
     }
 
     #[test]

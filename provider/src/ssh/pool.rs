@@ -47,7 +47,7 @@ impl Pool {
 }
 
 impl Ssh {
-    /// Says where a machine is that the cluster does not know of, unless the configuration names it.
+    /// Sets the address of a machine that the cluster does not list, unless the configuration names it.
     pub fn place(&self, node: &str, host: &str) {
         let address = Address::new(host, self.inner.config.port);
         let mut addresses = self.inner.pool.addresses.lock().unwrap_or_else(PoisonError::into_inner);

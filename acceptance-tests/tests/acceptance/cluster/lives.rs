@@ -4,7 +4,7 @@ use acceptance_tests::{Cluster, Workspace};
 use pve_emulator::{Options, Release, Seed};
 use serde_json::json;
 
-use super::stage::{Way, alone, configuration, members, passwords};
+use super::stage::{Way, alone, configuration, member, members, passwords};
 
 #[test]
 fn two_nodes_join_over_ssh_in_one_apply_on_pve_9() {
@@ -43,7 +43,11 @@ fn over_ssh(test: &str, release: Release) {
     // A node that is online stays.
     w.configure(&configuration(&cluster, Way::Ssh, &["pvb"]));
     let refusal = w.plan_fails();
-    assert!(refusal.only_error().flat().contains("The node can't leave the cluster pvc: it is online"), "{}", refusal.text);
+    assert!(
+        refusal.only_error().flat().contains("The node can't leave the cluster pvc: it is online"),
+        "{}",
+        refusal.text
+    );
     cluster.emulator().cluster().world().power("pvc", false);
     cluster.emulator().cluster().world().advance(60.0);
     let run = w.apply();
@@ -83,9 +87,55 @@ fn a_node_joins_by_the_api_and_leaves_no_password() {
     }
     let state = std::fs::read_to_string(w.path("terraform.tfstate")).unwrap();
     secretless(&state, &variables, "the state");
-    let key = cluster.emulator().cluster().world().machines["pva"].disk.read("/etc/corosync/authkey").map(str::to_owned);
+    let key =
+        cluster.emulator().cluster().world().machines["pva"].disk.read("/etc/corosync/authkey").map(str::to_owned);
     assert!(!state.contains(key.as_deref().unwrap().trim()));
     assert_eq!(members(&cluster), [("pva".to_owned(), true), ("pvb".to_owned(), true)]);
+}
+
+/// Every node has an address in each of two links, and a QDevice is taken out for the time of the join.
+#[test]
+fn a_second_link_and_a_qdevice() {
+    let node = |name: &str, n: u32| json!({"node": name, "address": format!("10.0.0.{n}"), "addresses": [format!("10.1.0.{n}")]});
+    let seed = json!({"standalone": [node("pva", 11), node("pvb", 12), node("pvc", 13)]});
+    let options = Options { ssh: true, seed: Some(Seed::parse(&seed.to_string()).unwrap()), ..Options::default() };
+    let Some(cluster) = Cluster::own("cluster::lives::a_second_link_and_a_qdevice", options) else { return };
+    let cluster = std::sync::Arc::new(cluster);
+    let _hurry = cluster.hurry();
+    cluster.machine(json!({"machine": "10.0.0.100"}));
+    let w = Workspace::new(&cluster);
+    let links = |n: u32, priority: &str| {
+        format!(
+            "  link {{\n    address = \"10.0.0.{n}\"\n{priority}  }}\n  link {{\n    address = \"10.1.0.{n}\"\n  }}\n"
+        )
+    };
+    let first =
+        format!("resource \"pve_cluster\" \"this\" {{\n  name = \"newclu\"\n{}}}\n", links(11, "    priority = 9\n"));
+    let pvb = member(&cluster, Way::Ssh, "pvb", &links(12, ""));
+    // Each node has an address in both.
+    w.configure(&first);
+    w.apply();
+    w.configure(&format!("{first}{}", member(&cluster, Way::Ssh, "pvb", "")));
+    let text = w.plan_fails().only_error().flat();
+    assert!(text.contains("the cluster has 2 links"), "{text}");
+    let device =
+        "resource \"pve_qdevice\" \"a\" {\n  depends_on = [pve_cluster_member.pvb]\n  address = \"10.0.0.100\"\n}\n";
+    w.configure(&format!("{first}{pvb}{device}"));
+    w.apply();
+    w.plan_is_empty();
+    let rings = cluster.run("pva", "pvesh get /cluster/config/nodes --output-format json");
+    assert!(rings.contains("10.1.0.11") && rings.contains("10.1.0.12"), "{rings}");
+    // The QDevice is in the way, unless it is removed and set up again.
+    let pvc = |more: &str| member(&cluster, Way::Ssh, "pvc", &format!("{}{more}", links(13, "")));
+    let device = device.replace("  address", "  force = true\n  address");
+    w.configure(&format!("{first}{pvb}{device}{}", pvc("")));
+    let text = w.plan_fails().text;
+    assert!(text.contains("the cluster has a QDevice"), "{text}");
+    w.configure(&format!("{first}{pvb}{device}{}", pvc("  qdevice_handling = \"cycle\"\n")));
+    w.apply();
+    w.plan_is_empty();
+    let found = cluster.emulator().cluster().world().qdevice.as_ref().map(|device| device.host.clone());
+    assert_eq!((found.as_deref(), members(&cluster).len()), (Some("10.0.0.100"), 3));
 }
 
 /// The examples of the two resources, with their imports.
@@ -94,7 +144,9 @@ fn the_examples_can_be_applied_and_imported() {
     let node = |name: &str, address: &str| json!({"node": name, "address": address});
     let seed = json!({"standalone": [node("pve1", "10.0.0.1"), node("pve2", "10.0.0.2")]});
     let options = Options { ssh: true, seed: Some(Seed::parse(&seed.to_string()).unwrap()), ..Options::default() };
-    let Some(cluster) = Cluster::own("cluster::lives::the_examples_can_be_applied_and_imported", options) else { return };
+    let Some(cluster) = Cluster::own("cluster::lives::the_examples_can_be_applied_and_imported", options) else {
+        return;
+    };
     let cluster = std::sync::Arc::new(cluster);
     let _hurry = cluster.hurry();
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/resources");

@@ -63,7 +63,9 @@ fn a_node_that_can_not_join_is_sent_nothing() {
         ],
     });
     let seed = Seed::parse(&seed.to_string()).unwrap();
-    let Some(cluster) = Cluster::own(test, Options { ssh: true, seed: Some(seed), ..Options::default() }) else { return };
+    let Some(cluster) = Cluster::own(test, Options { ssh: true, seed: Some(seed), ..Options::default() }) else {
+        return;
+    };
     let cluster = std::sync::Arc::new(cluster);
     let _hurry = cluster.hurry();
     let w = Workspace::new(&cluster);

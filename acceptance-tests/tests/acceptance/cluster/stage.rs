@@ -16,10 +16,14 @@ pub enum Way {
 pub fn alone(test: &str, release: Release, nodes: &[&str], way: Way) -> Option<Arc<Cluster>> {
     let names: Vec<String> = nodes.iter().map(|node| (*node).to_owned()).collect();
     let ssh = way == Way::Ssh;
-    let mut cluster = Cluster::own(test, Options { release, ssh, seed: Some(Seed::alone(&names)), ..Options::default() })?;
+    let mut cluster =
+        Cluster::own(test, Options { release, ssh, seed: Some(Seed::alone(&names)), ..Options::default() })?;
     if way == Way::Api {
         let access = &cluster.emulator().standalone()[nodes[0]];
-        let login = [("PROXMOX_VE_USERNAME", "root@pam"), ("PROXMOX_VE_PASSWORD", access.password.as_deref().unwrap_or_default())];
+        let login = [
+            ("PROXMOX_VE_USERNAME", "root@pam"),
+            ("PROXMOX_VE_PASSWORD", access.password.as_deref().unwrap_or_default()),
+        ];
         let login: Vec<_> = login.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         cluster.environment.retain(|(name, _)| name != "PROXMOX_VE_API_TOKEN");
         cluster.environment.extend(login);

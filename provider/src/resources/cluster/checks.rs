@@ -6,7 +6,7 @@ use super::SUBJECT;
 use super::way::way;
 use crate::framework::{Change, Diagnostic, Diagnostics, Failure, Path, Value};
 use crate::resources::door::{self, Door};
-use crate::resources::membership::{Membership, Wanted, membership, newly};
+use crate::resources::membership::{Membership, Requested, membership, newly};
 use crate::resources::operations::OpContext;
 use crate::session::SshAccess;
 
@@ -27,7 +27,7 @@ pub(super) async fn of_change(op: &OpContext<'_>, change: Change<'_>) -> Diagnos
         (prior, Some(_), Some(name)) => {
             let planned = change.planned;
             let coefficient = newly(prior, planned, "token_coefficient");
-            for failure in differences(&found, name, &Wanted::of(prior, planned), coefficient) {
+            for failure in differences(&found, name, &Requested::of(prior, planned), coefficient) {
                 diagnostics.push(failure.into_error("A cluster's links and votes are set when it is created"));
             }
         }
@@ -65,12 +65,12 @@ async fn unmade(op: &OpContext<'_>, found: &Membership, planned: &Value, diagnos
 }
 
 /// Refuses a link address that `node` does not have: Proxmox takes it, and corosync does not start.
-pub(super) async fn demand_addresses(op: &OpContext<'_>, node: &str, wanted: &[&str]) -> Result<(), Failure> {
-    if wanted.is_empty() {
+pub(super) async fn demand_addresses(op: &OpContext<'_>, node: &str, requested: &[&str]) -> Result<(), Failure> {
+    if requested.is_empty() {
         return Ok(());
     }
     let Some(addresses) = Door::Https(op.client().clone()).addresses(node, &op.call()).await else { return Ok(()) };
-    let missing = door::missing(&addresses, wanted.iter().copied());
+    let missing = door::missing(&addresses, requested.iter().copied());
     if missing.is_empty() {
         return Ok(());
     }
@@ -85,20 +85,20 @@ pub(super) async fn demand_addresses(op: &OpContext<'_>, node: &str, wanted: &[&
 
 /// Refuses a cluster that is not as configured.
 pub(super) fn demand_equal(found: &Membership, planned: &Cluster) -> Result<(), Failure> {
-    let wanted = Wanted {
+    let requested = Requested {
         links: planned.link.iter().map(|link| link.address.clone()).collect(),
         id: planned.node_id,
         votes: planned.votes,
     };
-    differences(found, &planned.name, &wanted, planned.token_coefficient).into_iter().next().map_or(Ok(()), Err)
+    differences(found, &planned.name, &requested, planned.token_coefficient).into_iter().next().map_or(Ok(()), Err)
 }
 
 /// What is configured otherwise than the cluster has it: no node has these links, votes and this number.
-fn differences(found: &Membership, name: &str, wanted: &Wanted, coefficient: Option<i64>) -> Vec<Failure> {
+fn differences(found: &Membership, name: &str, requested: &Requested, coefficient: Option<i64>) -> Vec<Failure> {
     let has = |what: String| format!("{name}: {what}. {SET_ONCE}");
     let mut all = Vec::new();
-    if !found.entries().any(|(_, entry)| entry.unlike(wanted).is_none())
-        && let Some(unlike) = found.entry(&found.local).and_then(|entry| entry.unlike(wanted))
+    if !found.entries().any(|(_, entry)| entry.unlike(requested).is_none())
+        && let Some(unlike) = found.entry(&found.local).and_then(|entry| entry.unlike(requested))
     {
         all.push(
             Failure::refused(has(format!("{} of {}", unlike.words, found.local))).at(Path::attribute(unlike.attribute)),

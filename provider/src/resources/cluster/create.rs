@@ -164,7 +164,7 @@ fn last_words(found: Option<&Membership>, node: &str) -> String {
     }
 }
 
-/// The time is over, or the user has interrupted: the node goes on by itself.
+/// The time is over, or the user has interrupted: the node continues by itself.
 fn unfinished(op: &OpContext<'_>, name: &str, last: &str) -> Failure {
     let why = if op.cx.stop.is_cancelled() { "interrupted" } else { "it timed out" };
     Failure::refused(format!(

@@ -11,7 +11,7 @@ use crate::ssh::{Command, NoLogin, Ssh, no_login, node_file};
 const KEY: &str = "/root/.ssh/id_rsa";
 const PUBLIC_KEY: &str = "/root/.ssh/id_rsa.pub";
 
-/// Whom root of every member lets in.
+/// The keys that root of every member lets in.
 const AUTHORIZED: &str = "/etc/pve/priv/authorized_keys";
 
 /// The key of a host, and which keys root takes for whose.

@@ -43,7 +43,8 @@ async fn answers(op: &OpContext<'_>, node: &str) -> Result<(), String> {
     let mut looks = call.looks(format!("{node} to have its certificate"));
     let mut looked = 0;
     loop {
-        let answer = op.client().get::<Json>(&path(["nodes", node, "version"]), &call.at_most(2 * op.configured.pace)).await;
+        let answer =
+            op.client().get::<Json>(&path(["nodes", node, "version"]), &call.at_most(2 * op.configured.pace)).await;
         let Err(error) = answer else { return Ok(()) };
         looked += 1;
         if looked >= LOOKS || !looks.pause(op.configured.pace).await {

@@ -8,7 +8,7 @@ use pve_schemas::qdevice::is_same_address;
 use super::joiner::Joiner;
 use crate::framework::{Failure, Path};
 use crate::resources::door;
-use crate::resources::membership::{Membership, Wanted};
+use crate::resources::membership::{Membership, Requested};
 
 /// By how many seconds two clocks may differ: certificates and tickets have times.
 const CLOCK_TOLERANCE: i64 = 60;
@@ -28,7 +28,7 @@ pub(super) fn obstacles(
     host: &Host,
     joiner: &Joiner,
     node: &str,
-    wanted: &Wanted,
+    requested: &Requested,
 ) -> Vec<Failure> {
     let mut all = Vec::new();
     let mut refuse = |attribute: &str, text: String| {
@@ -76,8 +76,8 @@ pub(super) fn obstacles(
             ),
         );
     }
-    links(member, joiner, wanted, &mut refuse);
-    if let Some(id) = wanted.id
+    links(member, joiner, requested, &mut refuse);
+    if let Some(id) = requested.id
         && let Some((other, _)) = member.entries().find(|(name, entry)| *name != node && entry.id == Some(id))
     {
         refuse(
@@ -90,11 +90,11 @@ pub(super) fn obstacles(
     all
 }
 
-fn links(member: &Membership, joiner: &Joiner, wanted: &Wanted, refuse: &mut impl FnMut(&str, String)) {
+fn links(member: &Membership, joiner: &Joiner, requested: &Requested, refuse: &mut impl FnMut(&str, String)) {
     let numbers = member.link_numbers();
     // A cluster that is not made yet has the links that the plan says.
     let is_known = !numbers.is_empty();
-    if is_known && wanted.links.is_empty() && numbers.len() > 1 {
+    if is_known && requested.links.is_empty() && numbers.len() > 1 {
         refuse(
             "link",
             format!(
@@ -102,18 +102,18 @@ fn links(member: &Membership, joiner: &Joiner, wanted: &Wanted, refuse: &mut imp
                 numbers.len()
             ),
         );
-    } else if is_known && !wanted.links.is_empty() && wanted.links.len() != numbers.len() {
+    } else if is_known && !requested.links.is_empty() && requested.links.len() != numbers.len() {
         refuse(
             "link",
             format!(
                 "the cluster has {} and the configuration {}. Nothing was changed.\nWrite one block for each link of the cluster.",
                 crate::words::counted(numbers.len(), "link"),
-                crate::words::counted(wanted.links.len(), "`link` block"),
+                crate::words::counted(requested.links.len(), "`link` block"),
             ),
         );
     }
     if let Some(addresses) = &joiner.addresses {
-        let missing = door::missing(addresses, wanted.links.iter().map(String::as_str));
+        let missing = door::missing(addresses, requested.links.iter().map(String::as_str));
         if !missing.is_empty() {
             let known: Vec<String> = addresses.iter().map(IpAddr::to_string).collect();
             refuse(
@@ -127,7 +127,7 @@ fn links(member: &Membership, joiner: &Joiner, wanted: &Wanted, refuse: &mut imp
         }
     }
     let own: Vec<&String> =
-        if wanted.links.is_empty() { joiner.ip.iter().collect() } else { wanted.links.iter().collect() };
+        if requested.links.is_empty() { joiner.ip.iter().collect() } else { requested.links.iter().collect() };
     for (other, entry) in member.entries().filter(|(name, _)| *name != joiner.name) {
         for address in own.iter().filter(|address| entry.links.values().any(|link| is_same_address(link, address))) {
             refuse("link", format!("{address} is an address of {other} in the cluster. Nothing was changed."));
@@ -161,21 +161,21 @@ mod tests {
         }
     }
 
-    fn wanted(links: &[&str]) -> Wanted {
-        Wanted { links: links.iter().map(|link| (*link).to_owned()).collect(), ..Wanted::default() }
+    fn requested(links: &[&str]) -> Requested {
+        Requested { links: links.iter().map(|link| (*link).to_owned()).collect(), ..Requested::default() }
     }
 
     const BOTH: &[&str] = &["10.0.0.12", "10.1.0.12"];
 
-    fn found(joiner: &Joiner, wanted: &Wanted) -> Vec<(String, String)> {
+    fn found(joiner: &Joiner, requested: &Requested) -> Vec<(String, String)> {
         let host = Host { release: Some("9.2".to_owned()), time: Some(1_030) };
-        let all = obstacles(&member(), &host, joiner, "pvb", wanted);
+        let all = obstacles(&member(), &host, joiner, "pvb", requested);
         all.into_iter().map(|failure| (failure.path.unwrap_or_else(Path::root).to_string(), failure.detail)).collect()
     }
 
     #[test]
     fn a_node_as_it_has_to_be_may_join() {
-        assert_eq!(found(&joiner(), &wanted(BOTH)), []);
+        assert_eq!(found(&joiner(), &requested(BOTH)), []);
     }
 
     #[test]
@@ -185,24 +185,24 @@ mod tests {
             change(&mut joiner);
             joiner
         };
-        let ours = wanted(BOTH);
-        for (joiner, wanted, attribute, words) in [
+        let ours = requested(BOTH);
+        for (joiner, requested, attribute, words) in [
             (of(|it| "pvc".clone_into(&mut it.name)), ours.clone(), "node", "calls itself \"pvc\""),
             (of(|it| it.guests = vec![100, 101]), ours.clone(), "node", "guests (100, 101)"),
             (of(|it| "8.4".clone_into(&mut it.release)), ours.clone(), "node", "Proxmox VE 8.4, and pva has 9.2"),
             (of(|it| it.time = Some(900)), ours.clone(), "node", "differs by 130 s"),
-            (joiner(), wanted(&[]), "link", "has 2 links"),
-            (joiner(), wanted(&["10.0.0.12"]), "link", "has 2 links and the configuration 1 `link` block"),
-            (joiner(), wanted(&["10.0.0.12", "10.1.0.13"]), "link", "does not have the address 10.1.0.13"),
+            (joiner(), requested(&[]), "link", "has 2 links"),
+            (joiner(), requested(&["10.0.0.12"]), "link", "has 2 links and the configuration 1 `link` block"),
+            (joiner(), requested(&["10.0.0.12", "10.1.0.13"]), "link", "does not have the address 10.1.0.13"),
             (
                 of(|it| it.addresses = None),
-                wanted(&["10.0.0.12", "10.1.0.11"]),
+                requested(&["10.0.0.12", "10.1.0.11"]),
                 "link",
                 "10.1.0.11 is an address of pva",
             ),
-            (joiner(), Wanted { id: Some(1), ..ours }, "node_id", "the number 1 is that of pva"),
+            (joiner(), Requested { id: Some(1), ..ours }, "node_id", "the number 1 is that of pva"),
         ] {
-            let found = found(&joiner, &wanted);
+            let found = found(&joiner, &requested);
             assert!(found.len() == 1 && found[0].0 == attribute && found[0].1.contains(words), "{words}: {found:?}");
         }
     }

@@ -7,8 +7,8 @@ use pve_schemas::cluster::QdeviceHandling;
 use super::checks::{self, Host};
 use super::joiner::{Joiner, Route, TASK, time};
 use super::send::{self, Sent};
-use super::stage::{Stage, stage, unclaimed};
-use super::{certificate, cycle, wanted};
+use super::stage::{SEPARATE, Stage, stage, unclaimed, without_quorum};
+use super::{certificate, cycle, requested};
 use crate::client::Collection;
 use crate::framework::{Failure, Path};
 use crate::resources::door::{Door, Progress};
@@ -31,7 +31,7 @@ pub(super) async fn run(op: &OpContext<'_>, planned: &ClusterMember) -> Result<(
     }
     if member.has_online(node) {
         // By an apply before this one, or by hand.
-        if let Some(unlike) = member.entry(node).and_then(|entry| entry.unlike(&wanted(planned))) {
+        if let Some(unlike) = member.entry(node).and_then(|entry| entry.unlike(&requested(planned))) {
             return Err(super::set_once(node, &unlike));
         }
         tracing::info!(node, "the node is a member already");
@@ -104,7 +104,7 @@ async fn check(
     let joiner = Joiner { time: there, ..joiner.clone() };
     let host = Host { release, time: here };
     if let Some(failure) =
-        checks::obstacles(member, &host, &joiner, planned.node.as_str(), &wanted(planned)).into_iter().next()
+        checks::obstacles(member, &host, &joiner, planned.node.as_str(), &requested(planned)).into_iter().next()
     {
         return Err(failure);
     }
@@ -146,7 +146,7 @@ async fn claim(
 ) -> Result<(), Failure> {
     let node = planned.node.as_str();
     let refuse = |why: &str| Err(unclaimed(node, &planned.address, member, why));
-    let unlike = member.entry(node).and_then(|entry| entry.unlike(&wanted(planned)));
+    let unlike = member.entry(node).and_then(|entry| entry.unlike(&requested(planned)));
     if let Some(unlike) = unlike {
         return refuse(&format!("It is of another one, since {}.", unlike.words));
     }
@@ -173,7 +173,7 @@ async fn claim(
             done.map_err(ssh_failure(local))?;
             demand_quorum(op, node).await
         }
-        _ => refuse("The cluster has no quorum without it."),
+        _ => Err(without_quorum(node, member)),
     }
 }
 
@@ -228,7 +228,7 @@ async fn watch(op: &OpContext<'_>, door: &Door, planned: &ClusterMember, mut sen
     }
 }
 
-/// The time is over, or the user has interrupted: the node goes on by itself.
+/// The time is over, or the user has interrupted: the node continues by itself.
 fn unfinished(op: &OpContext<'_>, planned: &ClusterMember, member: Option<&Membership>, last: &str) -> Failure {
     let node = &planned.node;
     let why = if op.cx.stop.is_cancelled() { "interrupted" } else { "it timed out" };
@@ -251,8 +251,15 @@ fn unfinished(op: &OpContext<'_>, planned: &ClusterMember, member: Option<&Membe
 
 fn failed(planned: &ClusterMember, is_listed: bool, text: &str) -> Failure {
     let node = &planned.node;
-    let listed = if is_listed { " The cluster lists the node. Apply again: it goes on from there." } else { "" };
-    Failure::refused(format!("{node}: the task in which the node joins has failed.{listed}\n{text}"))
+    let next = if is_listed {
+        "The cluster lists the node. Apply again: the join is completed.".to_owned()
+    } else {
+        format!(
+            "Correct what the log says, then apply again. If it names a key or a configuration that exists already, the node has the rest of \
+             an older cluster: install it anew, or run on {node}:\n{SEPARATE}"
+        )
+    };
+    Failure::refused(format!("{node}: the task in which the node joins has failed.\n{next}\n{text}"))
         .summarised("A task of Proxmox failed")
 }
 

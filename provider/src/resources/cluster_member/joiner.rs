@@ -109,7 +109,7 @@ pub(super) struct Joiner {
     pub(super) guests: Vec<i64>,
     /// None where it may have more than it says.
     pub(super) addresses: Option<Vec<IpAddr>>,
-    /// The address that its name stands for.
+    /// The address of its name.
     pub(super) ip: Option<String>,
     /// The join that it is at work on.
     pub(super) task: Option<String>,

@@ -7,7 +7,7 @@ use super::stage::{Stage, stage};
 use super::{SUBJECT, removal, set_once};
 use crate::framework::{Change, Diagnostics, Path, Value};
 use crate::resources::door::Door;
-use crate::resources::membership::{Membership, Wanted, membership};
+use crate::resources::membership::{Membership, Requested, membership};
 use crate::resources::operations::OpContext;
 
 /// The summary of everything that keeps a node from joining.
@@ -20,11 +20,11 @@ pub(super) async fn of_change(op: &OpContext<'_>, change: Change<'_>) -> Diagnos
         return diagnostics;
     };
     let prior = change.prior.filter(|prior| prior.at("node").as_str() == Some(node));
-    let wanted = Wanted::of(prior, planned);
+    let requested = Requested::of(prior, planned);
     // Without an answer the create itself finds out.
     let Ok(member) = membership(op, SUBJECT).await else { return diagnostics };
     if member.has_online(node) || prior.is_some() {
-        if let Some(unlike) = member.entry(node).and_then(|entry| entry.unlike(&wanted)) {
+        if let Some(unlike) = member.entry(node).and_then(|entry| entry.unlike(&requested)) {
             diagnostics.push(
                 set_once(node, &unlike).into_error("The links, votes and number of a member are set when it joins"),
             );
@@ -49,7 +49,7 @@ pub(super) async fn of_change(op: &OpContext<'_>, change: Change<'_>) -> Diagnos
         return diagnostics;
     };
     match Joiner::read(&door, node, &op.call()).await {
-        Ok(joiner) => judge(op, &member, &joiner, &door, (planned, &wanted), &mut diagnostics).await,
+        Ok(joiner) => judge(op, &member, &joiner, &door, (planned, &requested), &mut diagnostics).await,
         // The same apply may make it.
         Err(reason) => diagnostics.warning_at(
             Path::attribute("address"),
@@ -86,7 +86,7 @@ async fn judge(
     member: &Membership,
     joiner: &Joiner,
     door: &Door,
-    (planned, wanted): (&Value, &Wanted),
+    (planned, requested): (&Value, &Requested),
     diagnostics: &mut Diagnostics,
 ) {
     let node = planned.at("node").as_str().unwrap_or_default();
@@ -101,7 +101,7 @@ async fn judge(
         Stage::NotBegun => {
             let release = op.client().version(&op.call()).await.ok().map(|version| version.release);
             let host = Host { release, time: None };
-            for failure in checks::obstacles(member, &host, joiner, node, wanted) {
+            for failure in checks::obstacles(member, &host, joiner, node, requested) {
                 diagnostics.push(failure.into_error(CANNOT_JOIN));
             }
             if planned.at("qdevice_handling").as_str() != Some("cycle") && has_qdevice(op).await {
@@ -158,7 +158,7 @@ pub(super) async fn of_destroy(op: &OpContext<'_>, prior: &Value) -> Diagnostics
         Err(reason) => tracing::info!(node, reason = reason.detail, "the removal can't be checked yet"),
     }
     if !diagnostics.has_error() {
-        diagnostics.push(removal::never_again(node));
+        diagnostics.warning(removal::NEVER_AGAIN, removal::never_again(node));
     }
     diagnostics
 }

@@ -9,7 +9,7 @@ use super::join::{has_qdevice, qdevice_in_the_way};
 use super::{SUBJECT, cycle};
 use crate::client::{Collection, Params, path};
 use crate::explain::explain;
-use crate::framework::{Cause, Diagnostic, Failure, Severity};
+use crate::framework::{Cause, Failure};
 use crate::resources::cluster::way::{Way, way};
 use crate::resources::door::Door;
 use crate::resources::membership::{Membership, membership};
@@ -20,7 +20,7 @@ use crate::ssh::{Command, node_file};
 /// The summary of everything that keeps a node in the cluster.
 pub(super) const CANNOT_LEAVE: &str = "The node can't leave the cluster";
 
-/// Whom root of every member lets in.
+/// The keys that root of every member lets in.
 const AUTHORIZED: &str = "/etc/pve/priv/authorized_keys";
 
 pub(super) async fn run(op: &OpContext<'_>, state: &ClusterMember) -> Result<(), Failure> {
@@ -35,11 +35,12 @@ pub(super) async fn run(op: &OpContext<'_>, state: &ClusterMember) -> Result<(),
         return Err(failure.summarised(CANNOT_LEAVE));
     }
     let device = cycle::take_out(op, state).await?;
+    // First, so that a removal which is interrupted in between is found again, and completed.
+    clean_up(op, state, &member.local).await?;
     let done = send(op, node, &member.local).await;
     cycle::put_back(op, state, device, done).await?;
-    let never = never_again(node);
-    op.cx.warn(never.summary, never.detail);
-    clean_up(op, state, &member.local).await
+    op.cx.warn(NEVER_AGAIN, never_again(node));
+    Ok(())
 }
 
 async fn send(op: &OpContext<'_>, node: &str, local: &str) -> Result<(), Failure> {
@@ -143,17 +144,15 @@ fn refused(node: &str, why: &str, remedy: &str) -> Failure {
     Failure::refused(format!("{node}: {why}. Nothing was changed.\n{remedy}, then apply again."))
 }
 
+/// The summary of what a person has to see to.
+pub(super) const NEVER_AGAIN: &str = "A removed node must not come back as it was";
+
 /// What a person has to see to.
-pub(super) fn never_again(node: &str) -> Diagnostic {
-    Diagnostic {
-        severity: Severity::Warning,
-        summary: "A removed node must not come back as it was".to_owned(),
-        detail: format!(
-            "{node}: never start it again in this network with its old configuration. It would take itself for a member, and could harm the \
-             cluster. Install it anew."
-        ),
-        path: None,
-    }
+pub(super) fn never_again(node: &str) -> String {
+    format!(
+        "{node}: never start it again in this network with its old configuration. It would take itself for a member, and could harm the \
+         cluster. Install it anew."
+    )
 }
 
 /// Removes what Proxmox leaves of a node, where that is configured.

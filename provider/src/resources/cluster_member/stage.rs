@@ -18,11 +18,11 @@ pub(super) enum Stage {
     Unclaimed,
     /// The node is online.
     Complete,
-    /// Only a person can decide how it goes on.
+    /// Only a person can decide how it continues.
     Stuck(Stuck),
 }
 
-/// Why a join can't go on by itself.
+/// Why a join can't continue by itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Stuck {
     /// The member does not list the node, which gives no answer.
@@ -56,7 +56,7 @@ pub(super) fn stage(member: &Membership, node: &str, joiner: Option<&Joiner>) ->
 }
 
 impl Stuck {
-    /// The error, with the commands that go on from there.
+    /// The error, with the commands that continue from there.
     pub(super) fn failure(&self, node: &str, address: &str, member: &Membership) -> Failure {
         let cluster = member.name.as_deref().unwrap_or_default();
         let local = &member.local;
@@ -77,24 +77,27 @@ impl Stuck {
     }
 }
 
-/// Why the entry of a node that has nothing of the cluster can't be completed to a member: `why`.
+/// The entry of a node that has nothing of the cluster is not that of the joining one: `why`.
 pub(super) fn unclaimed(node: &str, address: &str, member: &Membership, why: &str) -> Failure {
-    let cluster = member.name.as_deref().unwrap_or_default();
-    let (local, others) = (&member.local, member.votes_without(node).present);
-    let votes = if member.quorate {
-        String::new()
-    } else {
-        format!("If no other node is missing, give the cluster quorum: run `pvecm expected {others}` on {local}. ")
-    };
+    let (cluster, local) = (member.name.as_deref().unwrap_or_default(), &member.local);
     Failure::refused(format!(
-        "{node}: the cluster {cluster} lists it as a member that is offline, and the machine at {address} is not part of it: a join \
-         stopped half-way, or the entry is of an older machine of this name. {why} Nothing was changed.\n{votes}Run `pvecm delnode \
-         {node}` on {local}, then apply again: the node joins anew."
+        "{node}: the cluster {cluster} lists it as a member that is offline, and the machine at {address} is not part of it. {why} Nothing \
+         was changed.\nRemove the entry: run `pvecm delnode {node}` on {local}. Then apply again: the node joins anew."
+    ))
+}
+
+/// The cluster has lost its quorum to the entry of a node that has nothing of it.
+pub(super) fn without_quorum(node: &str, member: &Membership) -> Failure {
+    let (cluster, local) = (member.name.as_deref().unwrap_or_default(), &member.local);
+    let others = member.votes_without(node).present;
+    Failure::refused(format!(
+        "{node}: a join has stopped half-way. The cluster {cluster} lists the node, and has no quorum without it. Nothing was changed.\nIf \
+         no other node is missing, run `pvecm expected {others}` on {local}, then apply again: the join is completed."
     ))
 }
 
 /// The commands by which Proxmox's manual takes the rest of a cluster off a node ("Separate a Node Without Reinstalling").
-const SEPARATE: &str = "  systemctl stop pve-cluster corosync\n  pmxcfs -l\n  rm /etc/pve/corosync.conf\n  rm -r /etc/corosync/*\n  \
+pub(super) const SEPARATE: &str = "  systemctl stop pve-cluster corosync\n  pmxcfs -l\n  rm /etc/pve/corosync.conf\n  rm -r /etc/corosync/*\n  \
                         killall pmxcfs\n  systemctl start pve-cluster";
 
 #[cfg(test)]
@@ -160,7 +163,7 @@ mod tests {
             assert!(text.contains(remedy) && text.contains("Nothing was changed."), "{text}");
         }
         let lost = Membership { quorate: false, ..member };
-        let text = unclaimed("pvb", address, &lost, "It has guests.").detail;
-        assert!(text.contains("`pvecm expected 1` on pva") && text.contains("`pvecm delnode pvb` on pva"), "{text}");
+        assert!(without_quorum("pvb", &lost).detail.contains("`pvecm expected 1` on pva"));
+        assert!(unclaimed("pvb", address, &lost, "It has guests.").detail.contains("`pvecm delnode pvb` on pva"));
     }
 }
