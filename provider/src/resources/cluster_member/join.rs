@@ -9,7 +9,7 @@ use super::joiner::{Joiner, Route, TASK, time};
 use super::send::{self, Sent};
 use super::stage::{SEPARATE, Stage, stage, unclaimed, without_quorum};
 use super::{certificate, cycle, requested};
-use crate::client::Collection;
+use crate::client::{Collection, DomainPermit};
 use crate::framework::{Failure, Path};
 use crate::resources::door::{Door, Progress};
 use crate::resources::membership::{Membership, membership, membership_meanwhile};
@@ -206,6 +206,8 @@ async fn watch(op: &OpContext<'_>, door: &Door, planned: &ClusterMember, mut sen
     loop {
         let member = membership_meanwhile(op).await.map_err(|error| unfinished(op, planned, None, &error.quote()))?;
         if member.as_ref().is_some_and(|member| member.quorate && member.has_online(node)) {
+            // What was listed before has one node less.
+            op.permit.iter().for_each(DomainPermit::changed);
             return Ok(());
         }
         let is_listed = member.as_ref().is_some_and(|member| member.lists(node));

@@ -27,7 +27,8 @@ pub(super) async fn run(op: &OpContext<'_>, state: &ClusterMember) -> Result<(),
     let node = state.node.as_str();
     let member = membership(op, SUBJECT).await?;
     if !member.lists(node) {
-        clean_up(op, state, &member.local).await?;
+        forget_key(op, state, &member.local).await?;
+        forget_folder(op, state, &member.local).await?;
         return Err(Failure::new(Cause::Absent, format!("{node} is not a member of the cluster.")));
     }
     let cycles = state.qdevice_handling == Some(QdeviceHandling::Cycle);
@@ -36,11 +37,12 @@ pub(super) async fn run(op: &OpContext<'_>, state: &ClusterMember) -> Result<(),
     }
     let device = cycle::take_out(op, state).await?;
     // First, so that a removal which is interrupted in between is found again, and completed.
-    clean_up(op, state, &member.local).await?;
+    forget_key(op, state, &member.local).await?;
     let done = send(op, node, &member.local).await;
     cycle::put_back(op, state, device, done).await?;
     op.cx.warn(NEVER_AGAIN, never_again(node));
-    Ok(())
+    // pmxcfs keeps the folders of the nodes that are listed.
+    forget_folder(op, state, &member.local).await
 }
 
 async fn send(op: &OpContext<'_>, node: &str, local: &str) -> Result<(), Failure> {
@@ -155,21 +157,27 @@ pub(super) fn never_again(node: &str) -> String {
     )
 }
 
-/// Removes what Proxmox leaves of a node, where that is configured.
-async fn clean_up(op: &OpContext<'_>, state: &ClusterMember, local: &str) -> Result<(), Failure> {
-    let node = state.node.as_str();
+/// Removes the SSH key of a node, where that is configured: with it, root of that node could log in to every member.
+async fn forget_key(op: &OpContext<'_>, state: &ClusterMember, local: &str) -> Result<(), Failure> {
     if state.clean_up != Some(true) {
         return Ok(());
     }
     let (ssh, call) = (op.ssh()?, op.call());
-    let folder = format!("/etc/pve/nodes/{node}");
-    let done = ssh.run(local, &Command::new("rm").args(["-rf", "--", &folder]), &call).await;
-    done.and_then(crate::ssh::Output::success).map_err(ssh_failure(&folder))?;
     let text = node_file::read(&ssh, local, AUTHORIZED, &call).await.map_err(ssh_failure(AUTHORIZED))?;
-    match text.as_deref().and_then(|text| without_key(text, node)) {
+    match text.as_deref().and_then(|text| without_key(text, state.node.as_str())) {
         Some(text) => node_file::replace(&ssh, local, AUTHORIZED, &text, &call).await.map_err(ssh_failure(AUTHORIZED)),
         None => Ok(()),
     }
+}
+
+/// Removes the folder of a node that is not listed any more, where that is configured.
+async fn forget_folder(op: &OpContext<'_>, state: &ClusterMember, local: &str) -> Result<(), Failure> {
+    if state.clean_up != Some(true) {
+        return Ok(());
+    }
+    let folder = format!("/etc/pve/nodes/{}", state.node);
+    let done = op.ssh()?.run(local, &Command::new("rm").args(["-rf", "--", &folder]), &op.call()).await;
+    done.and_then(crate::ssh::Output::success).map(|_| ()).map_err(ssh_failure(&folder))
 }
 
 /// The file without the key of root of `node`; none if it has none.
