@@ -92,6 +92,21 @@ async fn corosync_cannot_start_with_an_address_of_another_machine() {
 }
 
 #[tokio::test]
+async fn a_create_that_loses_its_power_is_completed_at_boot() {
+    for seconds in [0.5, 1.2, 3.0] {
+        let handle = start(&["pva"], Release::V9).await;
+        let a = Node::of(&handle, "pva");
+        let upid = a.post("/cluster/config", "clustername=newclu").await.unwrap();
+        advance(&handle, seconds);
+        control(&handle, "reboot", json!({"node": "pva"})).await;
+        advance(&handle, 20.0);
+        assert_eq!(a.cluster().await, Some((true, vec!["pva".to_owned()])), "{seconds}");
+        let status = a.get(&format!("/nodes/pva/tasks/{}/status", upid.as_str().unwrap())).await;
+        assert_eq!(status["exitstatus"], "unexpected status", "{seconds}");
+    }
+}
+
+#[tokio::test]
 async fn a_join_second_by_second() {
     let handle = start(&["pva", "pvb"], Release::V9).await;
     let (a, b) = (Node::of(&handle, "pva"), Node::of(&handle, "pvb"));
@@ -167,6 +182,7 @@ async fn a_node_that_is_not_empty_does_not_join() {
     let form = join_form(&a, "10.0.0.11", &["AB"; 32].join(":"));
     let upid = b.post("/cluster/config/join", &form).await.unwrap();
     advance(&handle, 4.0);
+    assert!(a.send("GET", "/version", &a.token, "").await.is_none());
     let last = b.log(upid.as_str().unwrap(), &b).await.pop().unwrap();
     assert_eq!(last, "TASK ERROR: 500 Can't connect to 10.0.0.11:8006 (No route to host)");
 }
@@ -197,6 +213,22 @@ async fn a_join_breaks_off_before_every_step() {
         assert_eq!(online.len(), if at < 3 { 1 } else { 2 }, "{step}");
         assert_eq!(b.certificate().await == old, at < 3, "{step}");
         assert_eq!(b.status_with(&a.token).await, if at < 3 { 401 } else { 200 }, "{step}");
+    }
+}
+
+#[tokio::test]
+async fn a_node_that_has_the_key_comes_when_it_boots() {
+    for (seconds, listed, online) in [(0.1, 1, 1), (1.0, 2, 1), (2.0, 2, 2), (6.0, 2, 2), (9.5, 2, 2)] {
+        let handle = start(&["pva", "pvb"], Release::V9).await;
+        let (a, b) = (Node::of(&handle, "pva"), Node::of(&handle, "pvb"));
+        create(&handle, &a).await;
+        let old = b.certificate().await;
+        join(&b, &a).await;
+        advance(&handle, seconds);
+        control(&handle, "reboot", json!({"node": "pvb"})).await;
+        advance(&handle, 40.0);
+        assert_eq!((a.listed().await.len(), a.cluster().await.unwrap().1.len()), (listed, online), "{seconds}");
+        assert_eq!((b.status_with(&a.token).await == 200, b.certificate().await != old), (online == 2, online == 2));
     }
 }
 
@@ -250,6 +282,7 @@ async fn a_removed_node_is_installed_anew_and_joins_again() {
     }
     control(&handle, "fail", json!({"node": "pvb"})).await;
     advance(&handle, 10.0);
+    assert!(a.answers().await && !b.answers().await);
     assert_eq!(a.delete("/cluster/config/nodes/pvb").await, Ok(Value::Null));
     advance(&handle, 2.0);
     assert_eq!((a.listed().await, a.cluster().await.unwrap().0), (vec!["pva".to_owned(), "pvc".to_owned()], true));
@@ -277,12 +310,16 @@ async fn a_node_joins_the_usual_cluster() {
     let options = Options { seed: Some(seed), clock: Some(1_795_858_000.0), ..Options::default() };
     let handle = Emulator::start(options).await.unwrap();
     let new = Node::of(&handle, "new");
+    assert!(handle.cluster().world_of("new").standalone);
     let mine = format!("Authorization: PVEAPIToken={}", handle.api_token().unwrap());
     assert_eq!(new.status_with(&mine).await, 401);
     let form =
         format!("hostname=10.0.0.1&fingerprint={}&password={}", handle.fingerprint(), handle.password().unwrap());
     new.post("/cluster/config/join", &form).await.unwrap();
-    advance(&handle, 20.0);
+    let mut held = handle.cluster().world_of("new");
+    held.advance(20.0);
+    assert_eq!((held.standalone, held.nodes.len()), (false, 4));
+    drop(held);
     assert_eq!(new.status_with(&mine).await, 200);
     let nodes = support::call(&handle, "GET", "/nodes", "").await.unwrap().data();
     assert_eq!(nodes.as_array().unwrap().iter().filter(|node| node["status"] == "online").count(), 4);

@@ -71,7 +71,8 @@ async fn run_while_time_passes(handle: &Handle, node: &str, command: &str) -> (i
 /// `pva` lets root of `pvb` in.
 async fn trust(handle: &Handle) {
     let key = out(handle, "pvb", "cat /root/.ssh/id_rsa.pub").await;
-    let (exit, _, stderr) = run(handle, "pva", "dd of=/etc/pve/priv/authorized_keys status=none", &key).await;
+    let keys = out(handle, "pva", "cat /etc/pve/priv/authorized_keys").await + &key;
+    let (exit, _, stderr) = run(handle, "pva", "dd of=/etc/pve/priv/authorized_keys status=none", &keys).await;
     assert_eq!(exit, 0, "{stderr}");
 }
 
@@ -106,6 +107,8 @@ async fn a_node_joins_by_the_key_of_root() {
         "{stdout}"
     );
     assert!(stdout.ends_with("successfully added node 'pvb' to cluster.\n"), "{stdout}");
+    let keys = out(&handle, "pva", "cat /etc/pve/priv/authorized_keys").await;
+    assert_eq!(keys.lines().filter(|line| line.ends_with(" root@pvb")).count(), 1, "{keys}");
     let status = out(&handle, "pvb", "pvecm status").await;
     assert!(status.contains("Total votes:      3\n") && status.contains("0x00000007"), "{status}");
     let conf = out(&handle, "pvb", "cat /etc/pve/corosync.conf").await;
@@ -151,6 +154,25 @@ async fn a_process_that_is_killed_half_way_is_made_up_for() {
     advance(&handle, 5.0);
     assert_ne!(fingerprint(), old);
     assert!(handle.cluster().world().is_quorate());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn services_complete_a_join_when_they_start() {
+    let handle = two().await;
+    trust(&handle).await;
+    control(&handle, "interrupt-join", json!({"before": "start"})).await;
+    let add = "pvecm add 10.0.0.11 --link0 10.0.0.12 --link1 10.1.0.12 --use_ssh";
+    assert_eq!(run_while_time_passes(&handle, "pvb", add).await.0, 137);
+    let total = || handle.cluster().world().votes();
+    assert_eq!((total(), run(&handle, "pvb", "systemctl is-active pve-cluster", "").await.0), ((1, 2), 3));
+    out(&handle, "pvb", "systemctl start corosync pve-cluster").await;
+    advance(&handle, 10.0);
+    assert_eq!(total(), (2, 2));
+    // A member whose corosync is stopped is up, and none of the others sees it.
+    out(&handle, "pvb", "systemctl stop corosync").await;
+    assert_eq!((total(), handle.cluster().world().is_up("pvb")), ((1, 2), true));
+    out(&handle, "pvb", "systemctl start corosync").await;
+    assert_eq!(total(), (2, 2));
 }
 
 #[tokio::test]

@@ -69,6 +69,28 @@ fn a_new_node_needs_an_address_of_its_own() {
 }
 
 #[test]
+fn what_harms_the_cluster_is_accepted_all_the_same() {
+    for pve in [Pve::V8, Pve::V9] {
+        let cluster = cluster(pve);
+        let add = |node: &str, params: Value| {
+            call(&cluster, Method::Post, &format!("/cluster/config/nodes/{node}"), params).unwrap()
+        };
+        let answer = add("pve4", json!({"nodeid": 1, "link0": "nosuchhost"}));
+        assert_eq!(answer["warnings"], json!([]), "it is the old configuration that is verified");
+        let text = answer["corosync_conf"].as_str().unwrap();
+        assert_eq!(text.matches("    nodeid: 1\n").count(), 2, "{text}");
+        let warnings = add("pve5", json!({"link0": "10.9.9.9"}))["warnings"].clone();
+        assert!(warnings[0].as_str().unwrap().contains("unable to resolve ring0_addr 'nosuchhost'"), "{warnings}");
+        // The same again is an overwrite only by force, and only with the same values.
+        let again = |params: Value| call(&cluster, Method::Post, "/cluster/config/nodes/pve5", params).map(drop);
+        let refused = || Err("can't add existing node 'pve5'\n".to_owned());
+        assert_eq!(again(json!({"link0": "10.9.9.9"})), refused());
+        assert_eq!(again(json!({"link0": "10.9.9.9", "force": 1, "votes": 0})), refused());
+        assert_eq!(again(json!({"link0": "10.9.9.9", "force": 1})), Ok(()));
+    }
+}
+
+#[test]
 fn a_node_is_taken_out_by_its_name_or_its_address() {
     let cluster = cluster(Pve::V9);
     let address = |node: &str| cluster.world().nodes[node].address.clone();

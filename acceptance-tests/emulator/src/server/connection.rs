@@ -49,8 +49,11 @@ pub(super) async fn run(stream: TcpStream, peer: SocketAddr, tls: TlsAcceptor, d
         Ok(Ok(1)) => return redirect(stream).await,
         _ => return,
     }
-    // Which certificate is shown is decided by the clock.
-    drop(shared.cluster.site());
+    // The emulator's own address has the control plane, too, which is always there.
+    let has_power = has_power(&shared, &door);
+    if door != shared.door && !has_power {
+        return;
+    }
     let Ok(Ok(stream)) = tokio::time::timeout(IDLE, tls.accept(stream)).await else {
         return;
     };
@@ -67,7 +70,7 @@ pub(super) async fn run(stream: TcpStream, peer: SocketAddr, tls: TlsAcceptor, d
             if control {
                 return Ok(control_answer(&shared, peer, request).await);
             }
-            if !has_power(&shared, &door) {
+            if !self::has_power(&shared, &door) {
                 return Err(Cut);
             }
             let mut response = answer(&shared, &door, request).await?;
@@ -129,7 +132,7 @@ async fn control_answer(
     respond(status, "", text, true)
 }
 
-/// Whether the node behind a door is there; behind the emulator's own address one always is.
+/// Whether the node behind a door is there. The look brings everything up to now, the certificate that is shown among it.
 fn has_power(shared: &Shared, door: &Door) -> bool {
     match door {
         Door::Main => true,

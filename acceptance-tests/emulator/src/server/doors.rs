@@ -17,7 +17,7 @@ use crate::world::seed::{Initial, Seed};
 pub struct Access {
     /// `https://127.0.0.1:PORT`
     pub endpoint: String,
-    /// Its address in its own network, which other nodes know it by.
+    /// Its address in its own network, which other nodes use.
     pub address: String,
     /// root@pam's API token, `USER@REALM!NAME=SECRET`.
     pub api_token: Option<String>,

@@ -123,7 +123,9 @@ pub(crate) struct Shared {
     pub(crate) cluster: Cluster,
     pub(crate) options: Options,
     pub(crate) control: crate::control::Control,
-    /// What the listener at the emulator's own address shows.
+    /// What the emulator's own address leads to.
+    pub(crate) door: Door,
+    /// What the listener there shows.
     served: Arc<Served>,
     /// The cluster's authority, and the certificates of its nodes by name; the first one is served.
     identity: Option<Identity>,
@@ -289,6 +291,7 @@ impl Emulator {
             cluster: Cluster::of(worlds).with_write_time(options.write_time),
             options,
             control: crate::control::Control::new(seed.clone()),
+            door: door.clone(),
             served,
             identity,
             standalone,

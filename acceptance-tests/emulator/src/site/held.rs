@@ -20,6 +20,8 @@ pub enum Door {
 pub struct Held<'s> {
     site: MutexGuard<'s, Site>,
     at: usize,
+    /// The node whose world it is; the first one's without.
+    node: Option<String>,
     /// The node that answers otherwise.
     back: Option<String>,
 }
@@ -27,7 +29,7 @@ pub struct Held<'s> {
 impl<'s> Held<'s> {
     /// The first world.
     pub(crate) fn main(site: MutexGuard<'s, Site>) -> Self {
-        Self { site, at: 0, back: None }
+        Self { site, at: 0, node: None, back: None }
     }
 
     /// The world behind a door, which that node answers.
@@ -41,7 +43,7 @@ impl<'s> Held<'s> {
     /// The world that a node is in; the first one if there is no such node.
     pub(crate) fn of(site: MutexGuard<'s, Site>, node: &str, answers: bool) -> Self {
         let at = site.home(node).unwrap_or(0);
-        let mut held = Self { site, at, back: None };
+        let mut held = Self { site, at, node: Some(node.to_owned()), back: None };
         if answers && held.nodes.contains_key(node) {
             held.back = Some(std::mem::replace(&mut held.answering_node, node.to_owned()));
         }
@@ -57,6 +59,8 @@ impl<'s> Held<'s> {
     /// Stops the clock, moves it forward, and runs what is due in all worlds.
     pub fn advance(&mut self, seconds: f64) {
         self.site.advance(seconds);
+        // The node may have joined another world meanwhile.
+        self.at = self.node.as_deref().and_then(|node| self.site.home(node)).unwrap_or(0);
     }
 }
 
@@ -64,15 +68,13 @@ impl Deref for Held<'_> {
     type Target = World;
 
     fn deref(&self) -> &World {
-        // A world may have gone while its node joined another one.
-        self.site.worlds.get(self.at).unwrap_or(&self.site.worlds[0])
+        &self.site.worlds[self.at]
     }
 }
 
 impl DerefMut for Held<'_> {
     fn deref_mut(&mut self) -> &mut World {
-        let at = if self.at < self.site.worlds.len() { self.at } else { 0 };
-        &mut self.site.worlds[at]
+        &mut self.site.worlds[self.at]
     }
 }
 

@@ -27,6 +27,8 @@ pub struct Join {
     later: Option<f64>,
     peer: String,
     received: Option<Conf>,
+    /// When it did its last step.
+    done: f64,
     /// Since when it has broken off.
     interrupted: Option<f64>,
 }
@@ -58,6 +60,7 @@ impl Join {
             later: None,
             peer: String::new(),
             received: None,
+            done: started,
             interrupted: None,
         }
     }
@@ -80,7 +83,11 @@ impl Join {
         if !runs || site.interrupts.meets(&self.node, self.step) {
             return self.break_off(site, due);
         }
-        match self.perform(site) {
+        let went = self.perform(site);
+        if matches!(went, Went::On) {
+            self.done = due;
+        }
+        match went {
             Went::On => match self.step.next() {
                 Some(step) => self.step = step,
                 None => return false,
@@ -108,18 +115,19 @@ impl Join {
 
     /// The process ends without a word; what it has done so far stays.
     fn break_off(&mut self, site: &mut Site, at: f64) -> bool {
-        if let Some(world) = site.home_mut(&self.node) {
-            // pmxcfs runs, all that is missing is the certificate.
-            if self.step == Step::Certificate {
-                world.set_away(&self.node, false);
-            }
+        // pmxcfs runs, all that is missing is the certificate.
+        if self.step == Step::Certificate
+            && let Some(world) = site.home_mut(&self.node)
+        {
+            world.set_away(&self.node, false);
         }
         site.kill(&self.node, &self.report);
         // Until the answer is there nothing on the node has changed.
         if self.step < Step::Database {
             return false;
         }
-        self.interrupted = Some(at);
+        // It ended at some time after its last step: a boot since then is one that comes after it.
+        self.interrupted = Some(self.done);
         self.later = Some(at + 1.0);
         true
     }
@@ -176,7 +184,7 @@ impl Join {
             }
             Step::Start => self.become_member(site),
             Step::Certificate => self.certify(site),
-            Step::Reload | Step::Settled => {
+            Step::Reload | Step::Reloaded => {
                 if let (Some(door), Some(new)) = (site.doors.get(&self.node), site.certificates.get(&self.node)) {
                     match (self.step, site.replaced.get(&self.node)) {
                         (Step::Reload, Some(old)) => door.show(&[new, old]),
@@ -279,7 +287,7 @@ impl Join {
         self.log(site, ["stopping pve-cluster service"]);
     }
 
-    /// Its own `/etc/pve` goes, except for a backup of it.
+    /// Its own `/etc/pve` is removed, except for a backup of it.
     fn move_database(&self, site: &mut Site) {
         let Some(world) = site.home_mut(&self.node) else { return };
         let now = world.clock.now();
@@ -374,7 +382,7 @@ impl World {
     }
 
     /// root of the node may log in to all members.
-    fn trust_root_of(&mut self, node: &str) {
+    pub(crate) fn trust_root_of(&mut self, node: &str) {
         let key = self.machines.get(node).and_then(|machine| machine.disk.read(PUBLIC_KEY));
         let key = key.map(|key| key.trim_end().to_owned()).unwrap_or_default();
         let text = self.file(AUTHORIZED_KEYS).to_owned();

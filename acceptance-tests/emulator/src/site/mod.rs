@@ -1,5 +1,5 @@
 //! All worlds there are — clusters and nodes alone — on one clock, and what happens between them: a node joins a cluster, a
-//! node that was taken out is alone with what it knows.
+//! node that was taken out is alone with its old configuration.
 //!
 //! Invariant: there is one site behind one lock. A world never names another one: its nodes leave [`Errand`]s, which the
 //! site sees to, each step at its own time.
@@ -44,10 +44,10 @@ pub struct Site {
     pub interrupts: Interrupts,
 }
 
-/// What a node wants of the site.
+/// What a node has the site do.
 #[derive(Debug)]
 pub enum Errand {
-    Create(Create),
+    Create(Box<Create>),
     Join(Box<Join>),
     /// The node was taken out of the cluster, which was this before, as [`World::save`] writes it.
     Left {
@@ -74,7 +74,7 @@ pub(crate) struct Neighbour {
 /// What takes its time.
 #[derive(Debug)]
 enum Procedure {
-    Create(Create),
+    Create(Box<Create>),
     Join(Box<Join>),
     Failure(Failure),
 }
@@ -307,7 +307,7 @@ impl Site {
         }
     }
 
-    /// A node that was taken out is alone with the configuration that it knew: in it the others are all gone.
+    /// A node that was taken out is alone with the configuration of before: in it the others are all off.
     fn part(&mut self, node: &str, cluster: &str) {
         let Some(home) = self.home_mut(node) else { return };
         let mut left = home.empty();

@@ -1,11 +1,11 @@
-//! What a join is asked with, and who is told how it goes.
+//! What a join is requested with, and what its steps are reported to.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::Site;
 use crate::world::corosync::Links;
 
-/// What a join is asked with.
+/// What a join is requested with.
 #[derive(Clone, Debug)]
 pub struct Request {
     /// Name or address of the member.
@@ -32,7 +32,7 @@ impl std::fmt::Debug for Proof {
     }
 }
 
-/// Who is told how it goes.
+/// What its steps are reported to.
 #[derive(Clone, Debug)]
 pub enum Report {
     /// The log of a task.

@@ -21,7 +21,7 @@ pub enum Step {
     /// Some workers of its pveproxy show the new certificate.
     Reload,
     /// All of them do.
-    Settled,
+    Reloaded,
 }
 
 impl Step {
@@ -33,7 +33,7 @@ impl Step {
         Self::Start,
         Self::Certificate,
         Self::Reload,
-        Self::Settled,
+        Self::Reloaded,
     ];
 
     /// Its time.
@@ -46,7 +46,7 @@ impl Step {
             Self::Start => 8.8,
             Self::Certificate => 11.1,
             Self::Reload => 11.5,
-            Self::Settled => 12.5,
+            Self::Reloaded => 12.5,
         }
     }
 

@@ -283,6 +283,9 @@ impl World {
             machines.insert(address, host);
         }
         self.machines = machines;
+        for node in self.nodes.keys().cloned().collect::<Vec<_>>() {
+            self.trust_root_of(&node);
+        }
         if self.standalone {
             self.machines.retain(|_, machine| machine.is_node);
             self.machines.values_mut().for_each(Machine::leave_alone);

@@ -78,7 +78,7 @@ pub struct World {
     pub keys: Arc<Keys>,
     /// What signs the certificates of its nodes.
     pub authority: Option<Arc<Authority>>,
-    /// What its nodes want of other worlds; the site sees to it.
+    /// What its nodes need of other worlds; the site does it.
     pub(crate) errands: Vec<Errand>,
     /// The QDevice in corosync's configuration.
     pub qdevice: Option<Qdevice>,

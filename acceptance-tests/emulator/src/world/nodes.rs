@@ -15,7 +15,7 @@ pub struct Node {
     /// Its corosync id.
     pub id: u32,
     pub votes: u32,
-    /// Its IP address, which its name stands for.
+    /// Its IP address, which its name resolves to.
     pub address: String,
     /// Its addresses for corosync by link; without any it is [`Self::address`] for link 0.
     #[serde(default)]
@@ -104,7 +104,7 @@ impl World {
             entry.shutdown_due = None;
             entry.boots_at = None;
             entry.starts_guests = up;
-            // A corosync that was stopped, or could not start, starts again, and finds nobody where it isn't wanted.
+            // A corosync that was stopped starts again; one that has an address of another machine still can't.
             let links = entry.links();
             let has = |address: &String| self.machines.get(node).is_none_or(|machine| machine.has_address(address));
             entry.corosync_stopped &= !(up && links.values().all(has));

@@ -249,7 +249,7 @@ impl World {
             .into_iter()
     }
 
-    /// What is below `nodes/NODE` stays when the node goes.
+    /// What is below `nodes/NODE` stays when the node is removed.
     pub(super) fn leave_folders_of(&mut self, node: &str) {
         let now = self.clock.now();
         for part in ["", "/qemu-server", "/lxc", "/priv"] {

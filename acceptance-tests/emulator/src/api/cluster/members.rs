@@ -109,7 +109,7 @@ fn create_cluster(call: &mut Call<'_>) -> ApiResult<Value> {
     };
     let upid = call.world.start_task(task);
     let create = Create::new(&node, Report::Task(upid.clone()), call.world.clock.now(), conf);
-    call.world.errands.push(Errand::Create(create));
+    call.world.errands.push(Errand::Create(Box::new(create)));
     Ok(json!(upid))
 }
 

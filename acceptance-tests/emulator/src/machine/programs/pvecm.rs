@@ -100,12 +100,12 @@ fn create(host: &mut Host<'_>, _: &mut Io, params: &Params) -> Run<Result<i32, S
     };
     let printed = Arc::new(Mutex::new(Printed::default()));
     let create = Create::new(&host.machine, Report::Command(printed.clone()), host.world.clock.now(), conf);
-    host.world.errands.push(Errand::Create(create));
+    host.world.errands.push(Errand::Create(Box::new(create)));
     host.waits = Some(printed);
     Ok(Ok(0))
 }
 
-/// Without `--use_ssh` it prompts for the password of the member, which nobody answers here. With it, root's key has to be
+/// Without `--use_ssh` it prompts for the password of the member, and here is no terminal. With it, root's key has to be
 /// known there.
 fn join(host: &mut Host<'_>, io: &mut Io, params: &Params) -> Run<Result<i32, String>> {
     let (peer, node) = (params.text("hostname"), host.machine.clone());

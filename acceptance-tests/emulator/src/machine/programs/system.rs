@@ -179,6 +179,9 @@ fn systemctl(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run {
                 if let Some(machine) = host.here_mut() {
                     machine.set_unit(name, active, enabled);
                 }
+                if name == "corosync" {
+                    host.world.corosync_runs(&host.machine, active);
+                }
             }
             _ => {}
         }

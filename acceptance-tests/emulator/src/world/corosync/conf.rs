@@ -185,7 +185,7 @@ impl Conf {
         self.members.values().flat_map(|member| member.links.keys().copied()).collect()
     }
 
-    /// What `verify_conf` finds: errors and warnings. `resolve` says which IP address a name stands for.
+    /// What `verify_conf` finds: errors and warnings. `resolve` finds the IP address of a name.
     #[must_use]
     pub fn verify(&self, resolve: impl Fn(&str) -> Option<String>) -> (Vec<String>, Vec<String>) {
         let (mut errors, mut warnings) = (Vec::new(), Vec::new());

@@ -223,6 +223,17 @@ impl World {
         }
     }
 
+    /// corosync on a member runs, or does not. It can't with an address of another machine.
+    pub(crate) fn corosync_runs(&mut self, node: &str, runs: bool) {
+        let has = |address: &String| self.machines.get(node).is_some_and(|machine| machine.has_address(address));
+        if let Some(entry) = self.nodes.get(node) {
+            let stopped = !(runs && entry.links().values().all(has));
+            if let Some(entry) = self.nodes.get_mut(node) {
+                entry.corosync_stopped = stopped;
+            }
+        }
+    }
+
     /// Runs with what is in the file, if that is due.
     pub(super) fn take_over(&mut self) {
         let now = self.clock.now();
@@ -231,7 +242,7 @@ impl World {
         }
     }
 
-    /// Runs with another configuration. A node that comes has no power as far as the others know.
+    /// Runs with another configuration. For the others a new node has no power yet.
     pub fn run_with(&mut self, conf: Conf) {
         let now = self.clock.now();
         let like = self.nodes.get(&self.answering_node).or_else(|| self.nodes.values().next()).cloned();
@@ -287,7 +298,7 @@ impl World {
         }
     }
 
-    /// The address that a name in corosync.conf stands for.
+    /// The IP address of a name in corosync.conf.
     #[must_use]
     pub fn resolve(&self, name: &str) -> Option<String> {
         if name.parse::<std::net::IpAddr>().is_ok() {
