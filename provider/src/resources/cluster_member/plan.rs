@@ -3,8 +3,9 @@
 use super::checks::{self, Host};
 use super::join::{has_qdevice, qdevice_in_the_way};
 use super::joiner::{Joiner, Route};
+use super::removal::{self, CANNOT_LEAVE};
 use super::stage::{Stage, stage};
-use super::{SUBJECT, removal, set_once};
+use super::{SUBJECT, set_once};
 use crate::framework::{Change, Diagnostics, Path, Value};
 use crate::resources::door::Door;
 use crate::resources::membership::{Membership, Requested, membership};
@@ -151,7 +152,7 @@ pub(super) async fn of_destroy(op: &OpContext<'_>, prior: &Value) -> Diagnostics
     match removal::obstacles(op, node, cycles).await {
         Ok(failures) => {
             for failure in failures {
-                diagnostics.push(failure.into_error(removal::CANNOT_LEAVE));
+                diagnostics.push(failure.into_error(CANNOT_LEAVE));
             }
         }
         // The delete itself finds out.
