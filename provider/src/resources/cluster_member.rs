@@ -51,7 +51,7 @@ impl SshResource for ClusterMember {
     }
 
     async fn preflight_destroy(op: &OpContext<'_>, prior: &Value) -> Diagnostics {
-        plan::of_destroy(op, prior).await
+        removal::of_destroy(op, prior).await
     }
 
     /// One change of the membership at a time: the next one waits until the one before is complete.

@@ -30,7 +30,7 @@ enum Blow {
 }
 
 /// The steps of a join, as the emulator calls them.
-const STEPS: [&str; 8] = ["connect", "request", "answer", "database", "start", "certificate", "reload", "settled"];
+const STEPS: [&str; 8] = ["connect", "request", "answer", "database", "start", "certificate", "reload", "reloaded"];
 
 /// Moments before, between and after the steps of a join, in seconds of the recorded timeline.
 const JOIN: [f64; 11] = [0.1, 0.5, 1.0, 1.7, 3.0, 5.1, 7.0, 8.9, 10.0, 11.2, 12.0];

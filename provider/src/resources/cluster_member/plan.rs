@@ -1,9 +1,8 @@
-//! What a plan says of a join and of a removal. The apply checks all of it again before it sends anything.
+//! What a plan says of a join. The apply checks all of it again before it sends anything.
 
 use super::checks::{self, Host};
 use super::join::{has_qdevice, qdevice_in_the_way};
 use super::joiner::{Joiner, Route};
-use super::removal::{self, CANNOT_LEAVE};
 use super::stage::{Stage, stage};
 use super::{SUBJECT, set_once};
 use crate::framework::{Change, Diagnostics, Path, Value};
@@ -143,23 +142,4 @@ async fn losses(op: &OpContext<'_>, door: &Door, node: &str, diagnostics: &mut D
              and certificates are gone. Proxmox keeps a copy in /var/lib/pve-cluster/backup on the node.{found}"
         ),
     );
-}
-
-pub(super) async fn of_destroy(op: &OpContext<'_>, prior: &Value) -> Diagnostics {
-    let mut diagnostics = Diagnostics::new();
-    let node = prior.at("node").as_str().unwrap_or_default();
-    let cycles = prior.at("qdevice_handling").as_str() == Some("cycle");
-    match removal::obstacles(op, node, cycles).await {
-        Ok(failures) => {
-            for failure in failures {
-                diagnostics.push(failure.into_error(CANNOT_LEAVE));
-            }
-        }
-        // The delete itself finds out.
-        Err(reason) => tracing::info!(node, reason = reason.detail, "the removal can't be checked yet"),
-    }
-    if !diagnostics.has_error() {
-        diagnostics.warning(removal::NEVER_AGAIN, removal::never_again(node));
-    }
-    diagnostics
 }

@@ -9,7 +9,7 @@ use super::join::{has_qdevice, qdevice_in_the_way};
 use super::{SUBJECT, cycle};
 use crate::client::{Collection, Params, path};
 use crate::explain::explain;
-use crate::framework::{Cause, Failure};
+use crate::framework::{Cause, Diagnostics, Failure, Value};
 use crate::resources::cluster::way::{Way, way};
 use crate::resources::door::Door;
 use crate::resources::membership::{Membership, membership};
@@ -18,7 +18,7 @@ use crate::resources::over_ssh::ssh_failure;
 use crate::ssh::{Command, node_file};
 
 /// The summary of everything that keeps a node in the cluster.
-pub(super) const CANNOT_LEAVE: &str = "The node can't leave the cluster";
+const CANNOT_LEAVE: &str = "The node can't leave the cluster";
 
 /// The keys that root of every member lets in.
 const AUTHORIZED: &str = "/etc/pve/priv/authorized_keys";
@@ -61,7 +61,7 @@ async fn send(op: &OpContext<'_>, node: &str, local: &str) -> Result<(), Failure
 }
 
 /// Everything that is in the way of a removal.
-pub(super) async fn obstacles(op: &OpContext<'_>, node: &str, cycles: bool) -> Result<Vec<Failure>, Failure> {
+async fn obstacles(op: &OpContext<'_>, node: &str, cycles: bool) -> Result<Vec<Failure>, Failure> {
     let member = membership(op, SUBJECT).await?;
     if !member.lists(node) {
         return Ok(Vec::new());
@@ -85,6 +85,26 @@ pub(super) async fn obstacles(op: &OpContext<'_>, node: &str, cycles: bool) -> R
         all.push(qdevice_in_the_way(node));
     }
     Ok(all)
+}
+
+/// What a plan says of a removal.
+pub(super) async fn of_destroy(op: &OpContext<'_>, prior: &Value) -> Diagnostics {
+    let mut diagnostics = Diagnostics::new();
+    let node = prior.at("node").as_str().unwrap_or_default();
+    let cycles = prior.at("qdevice_handling").as_str() == Some("cycle");
+    match obstacles(op, node, cycles).await {
+        Ok(failures) => {
+            for failure in failures {
+                diagnostics.push(failure.into_error(CANNOT_LEAVE));
+            }
+        }
+        // The delete itself finds out.
+        Err(reason) => tracing::info!(node, reason = reason.detail, "the removal can't be checked yet"),
+    }
+    if !diagnostics.has_error() {
+        diagnostics.warning(NEVER_AGAIN, never_again(node));
+    }
+    diagnostics
 }
 
 /// What the list of members says against it.
@@ -147,10 +167,10 @@ fn refused(node: &str, why: &str, remedy: &str) -> Failure {
 }
 
 /// The summary of what a person has to see to.
-pub(super) const NEVER_AGAIN: &str = "A removed node must not come back as it was";
+const NEVER_AGAIN: &str = "A removed node must not come back as it was";
 
 /// What a person has to see to.
-pub(super) fn never_again(node: &str) -> String {
+fn never_again(node: &str) -> String {
     format!(
         "{node}: never start it again in this network with its old configuration. It would take itself for a member, and could harm the \
          cluster. Install it anew."
