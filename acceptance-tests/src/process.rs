@@ -13,7 +13,14 @@ use crate::Workspace;
 /// # Panics
 /// It can't be started.
 pub fn start(w: &Workspace, arguments: &[&str]) -> Child {
-    let mut command = w.command(arguments);
+    start_of(w.command(arguments))
+}
+
+/// The same for a command with more, such as variables of its own.
+///
+/// # Panics
+/// It can't be started.
+pub fn start_of(mut command: Command) -> Child {
     command.process_group(0).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the CLI can be started")
 }
 

@@ -67,6 +67,9 @@ const HA: &[Need] = &[AUDIT, need("Sys.Console", On::Root, "create, change and d
 const READ: &[Need] = &[AUDIT];
 /// Of the nodes alone; what is done on them is done over SSH.
 const HOSTED: &[Need] = &[need("Sys.Audit", On::Root, "find the nodes and their addresses; everything else uses SSH")];
+/// The changes themselves are root@pam's alone, or done over SSH.
+const MEMBERSHIP: &[Need] =
+    &[need("Sys.Audit", On::Root, "read; everything else needs root@pam with a password or ticket, or uses SSH")];
 const SEE_GUEST: Need = need("VM.Audit", On::Guest, "see the guest, its disks and its replication");
 const SEE_STORAGE: Need = need("Datastore.Audit", On::Storage, "see on which nodes the disks are");
 const SEE_TASKS: Need =
@@ -96,6 +99,8 @@ pub const RESOURCES: &[Feature] = &[
             need("VM.Backup", On::Pool, "set `pool`"),
         ],
     },
+    Feature { name: "pve_cluster", needs: MEMBERSHIP },
+    Feature { name: "pve_cluster_member", needs: MEMBERSHIP },
     Feature { name: "pve_corosync_options", needs: HOSTED },
     Feature {
         name: "pve_datacenter_options",

@@ -33,6 +33,8 @@ fn provider_of(session: &Arc<Session>) -> Provider {
 fn resources(session: &Arc<Session>) -> Vec<Box<dyn Resource>> {
     vec![
         rest::<nouns::BackupJob>(session),
+        ssh_resource::<nouns::Cluster>(session),
+        ssh_resource::<nouns::ClusterMember>(session),
         Box::new(CorosyncOptionsResource::new(session.clone())),
         Box::new(DatacenterOptionsResource::new(session.clone())),
         ssh_resource::<nouns::FenceDevice>(session),

@@ -29,6 +29,9 @@ macro_rules! add {
 fn provider_and_resources(all: &mut BTreeMap<String, Json>) {
     add!(all:
         crate::BackupJob,
+        crate::Cluster,
+        crate::ClusterMember,
+        crate::CorosyncOptions,
         crate::DatacenterOptions,
         crate::FenceDevice,
         crate::HaGroup,
@@ -52,6 +55,7 @@ fn provider_and_resources(all: &mut BTreeMap<String, Json>) {
 fn data_sources(all: &mut BTreeMap<String, Json>) {
     add!(all:
         data::BackupJobs,
+        data::ClusterJoinInfo,
         data::DatacenterOptions,
         data::HaBalance,
         data::HaFailoverSimulation,

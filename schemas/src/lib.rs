@@ -9,6 +9,7 @@
 pub mod action;
 pub mod backup;
 pub mod backup_job;
+pub mod cluster;
 pub mod corosync;
 pub mod data;
 pub mod datacenter_options;
@@ -31,6 +32,7 @@ pub mod rest;
 pub mod value;
 
 pub use backup_job::{BackupJob, PartialBackupJob};
+pub use cluster::{Cluster, ClusterMember};
 pub use corosync::CorosyncOptions;
 pub use datacenter_options::DatacenterOptions;
 pub use fence_device::FenceDevice;

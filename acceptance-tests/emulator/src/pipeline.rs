@@ -353,6 +353,9 @@ fn reach(world: &World, node: &str) -> ApiResult<()> {
     if !world.is_up(node) {
         return Err(ApiError::proxy(595, "Connection refused"));
     }
+    if world.nodes.get(node).is_some_and(|node| node.uncertified) {
+        return Err(ApiError::proxy(596, "tls_process_server_certificate: certificate verify failed"));
+    }
     Ok(())
 }
 

@@ -63,6 +63,8 @@ const DEVICE: &[(&str, &str)] = &[
 const COROSYNC: &[(&str, &str)] = &[("token_coefficient", "125")];
 const MAINTENANCE: &[(&str, &str)] = &[("node", "\"pve1\"")];
 const WATCHDOG: &[(&str, &str)] = &[("node", "\"pve1\""), ("module", "\"softdog\"")];
+const CLUSTER: &[(&str, &str)] = &[("name", "\"prod\"")];
+const MEMBER: &[(&str, &str)] = &[("node", "\"pve9\""), ("address", "\"10.0.0.9\"")];
 const QDEVICE: &[(&str, &str)] = &[("address", "\"10.0.0.100\""), ("force", "true")];
 
 const fn device(name: &'static str, value: &'static str, says: &'static str) -> Case {
@@ -180,6 +182,9 @@ const CASES: &[Case] = &[
     case("pve_node_maintenance", MAINTENANCE, "node", "null", REQUIRED),
     case("pve_node_watchdog", WATCHDOG, "module", "null", REQUIRED),
     case("pve_qdevice", QDEVICE, "address", "null", REQUIRED),
+    case("pve_cluster", CLUSTER, "name", "null", REQUIRED),
+    case("pve_cluster_member", MEMBER, "node", "null", REQUIRED),
+    case("pve_cluster_member", MEMBER, "address", "null", REQUIRED),
     group("name", "\"w\"", NAME),
     group("name", "\"1a\"", NAME),
     group("nodes", "{}", "needs at least 1 entry"),
@@ -323,6 +328,17 @@ const CASES: &[Case] = &[
     case("pve_node_watchdog", WATCHDOG, "node", "\"pve.1\"", NODE),
     case("pve_node_watchdog", WATCHDOG, "module", "\"soft dog\"", "must be the name of a kernel module"),
     case("pve_qdevice", QDEVICE, "address", "\"qnetd.example.com\"", "must be an IP address, not a host name"),
+    case("pve_cluster", CLUSTER, "name", "\"a_b\"", "must have letters, digits and dashes"),
+    case("pve_cluster", CLUSTER, "name", "\"1234567890123456\"", "at most 15 characters"),
+    case("pve_cluster", CLUSTER, "votes", "0", "must be at least 1"),
+    case("pve_cluster", CLUSTER, "node_id", "0", "must be at least 1"),
+    case("pve_cluster", CLUSTER, "token_coefficient", "-1", "must be at least 0"),
+    case("pve_cluster_member", MEMBER, "node", "\"pve.1\"", NODE),
+    case("pve_cluster_member", MEMBER, "address", "\"https://10.0.0.2:8006\"", "must be an IP address or a host name"),
+    case("pve_cluster_member", MEMBER, "votes", "-1", "must be at least 0"),
+    case("pve_cluster_member", MEMBER, "node_id", "0", "must be at least 1"),
+    case("pve_cluster_member", MEMBER, "fingerprint", "\"AB:CD\"", "must be 32 pairs of hex digits"),
+    case("pve_cluster_member", MEMBER, "qdevice_handling", "\"keep\"", "must be one of refuse, cycle"),
 ];
 
 #[test]

@@ -30,9 +30,13 @@ fn on_pve_8() {
     each_on("examples::on_pve_8", Release::V8);
 }
 
+/// What needs nodes that are on their own, and is tried in `cluster::lives`.
+const OF_NODES_ALONE: [&str; 2] = ["pve_cluster", "pve_cluster_member"];
+
 /// Whether the example called `name` is tried on `release`.
 pub(crate) fn fits(name: &str, release: Release) -> bool {
     match release {
+        _ if OF_NODES_ALONE.contains(&name) => false,
         Release::V8 => ONLY_ON_PVE_8.contains(&name) || OVER_SSH.contains(&name),
         _ => !ONLY_ON_PVE_8.contains(&name),
     }

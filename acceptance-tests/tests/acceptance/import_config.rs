@@ -9,7 +9,7 @@ use std::sync::Arc;
 use acceptance_tests::output::Run;
 use acceptance_tests::plan::Plan;
 use acceptance_tests::{Cluster, cli};
-use pve_emulator::{Options, Release, Version};
+use pve_emulator::{Options, Release, Seed, Version};
 
 const NEWEST: Release = Release::At(Version::new(9, 2, 6));
 
@@ -180,6 +180,8 @@ fn a_pve_9_cluster_becomes_configuration_that_plans_empty() {
     assert!(jobs.starts_with("# When a guest moves to the target of its job, Proxmox reverses the job,"), "{jobs}");
     assert_eq!(jobs.matches("reverses the job").count(), 1, "{jobs}");
     let expected = [
+        "cluster.tf",
+        "cluster_member.tf",
         "datacenter_options.tf",
         "ha_node_affinity_rule.tf",
         "ha_resource.tf",
@@ -205,7 +207,7 @@ fn a_pve_9_cluster_becomes_configuration_that_plans_empty() {
     assert!(rules.contains("nodes     = { pve1 = 2, pve2 = 0 }"), "{rules}");
     let resources = folder.read("ha_resource.tf");
     assert!(!resources.contains("max_restart = 1") && !resources.contains("purge_rules"), "defaults go without saying");
-    folder.takes_over(21);
+    folder.takes_over(24);
 
     // What is there is never overwritten, not even by the same.
     let again = folder.write();
@@ -228,8 +230,8 @@ fn what_proxmox_9_2_6_brought_is_imported() {
         flat("ha_node_affinity_rule.tf")
     );
     assert!(flat("ha_resource.tf").contains("auto_rebalance = false"), "{}", flat("ha_resource.tf"));
-    // And the keyboard layout.
-    folder.takes_over(3);
+    // And the keyboard layout, the cluster and two members.
+    folder.takes_over(6);
 }
 
 #[test]
@@ -248,7 +250,7 @@ fn a_pve_8_cluster_becomes_configuration_that_plans_empty() {
     let folder = Folder::new(&cluster);
     assert_eq!(folder.write().code, Some(0));
     assert!(folder.read("ha_resource.tf").contains("= pve_ha_group.all-3.name"));
-    folder.takes_over(13);
+    folder.takes_over(16);
 }
 
 #[test]
@@ -267,7 +269,7 @@ fn what_cannot_be_configured_is_left_to_the_cluster() {
     assert!(text.contains("ignore_changes = [comment]") && !text.contains("\n  comment "), "{text}");
     assert!(text.starts_with("# comment is left as it is in the cluster: "), "{text}");
     assert_eq!(text.matches("is left as it is").count(), 1, "{text}");
-    folder.takes_over(5);
+    folder.takes_over(8);
 }
 
 #[test]
@@ -316,8 +318,8 @@ fn what_only_nodes_know_is_imported_without_its_secrets() {
         qdevice.lines().any(|line| line.split_whitespace().collect::<Vec<_>>() == ["force", "=", "true"]),
         "{qdevice}"
     );
-    // Two devices, a node in maintenance, a watchdog, the QDevice, the keyboard layout.
-    folder.takes_over(6);
+    // Two devices, a node in maintenance, a watchdog, the QDevice, the keyboard layout, the cluster and two members.
+    folder.takes_over(9);
     // What is left out is named.
     cluster.emulator().cluster().world().power("pve2", false);
     cluster.emulator().cluster().world().advance(30.0);
@@ -330,7 +332,9 @@ fn what_only_nodes_know_is_imported_without_its_secrets() {
 #[test]
 fn nothing_is_written_where_something_is_wrong_or_there_is_nothing() {
     let name = "import_config::nothing_is_written_where_something_is_wrong_or_there_is_nothing";
-    let Some(cluster) = cluster(name, Release::V9) else { return };
+    // A node on its own: a cluster would be something to import.
+    let seed = Seed::alone(&["pve1".to_owned()]);
+    let Some(cluster) = Cluster::own(name, Options { seed: Some(seed), ..Options::default() }) else { return };
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("out");
     let run = |environment: &[(String, String)]| {

@@ -6,6 +6,7 @@ mod actions;
 // It takes longest and mostly waits: tests begin in the order of their names.
 mod backup_job;
 mod broken_steps;
+mod cluster;
 mod command_line;
 mod constraints;
 mod corosync_options;

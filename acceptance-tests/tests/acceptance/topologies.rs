@@ -68,6 +68,35 @@ fn the_gate_is_opened_in_an_incident() {
     w.expect(0, &["plan", "-json", "-var", "gate=false"]);
 }
 
+/// Three nodes that are each on their own are a cluster after one apply.
+#[test]
+fn a_cluster_is_made_from_scratch() {
+    let node = |name: &str, address: &str| json!({"node": name, "address": address});
+    let seed = json!({"standalone": [node("pve1", "10.0.0.1"), node("pve2", "10.0.0.2"), node("pve3", "10.0.0.3")]});
+    let options =
+        Options { ssh: true, seed: Some(pve_emulator::Seed::parse(&seed.to_string()).unwrap()), ..Options::default() };
+    let Some(cluster) = Cluster::own("topologies::a_cluster_is_made_from_scratch", options).map(Arc::new) else {
+        return;
+    };
+    let _hurry = cluster.hurry();
+    let w = Workspace::new(&cluster);
+    std::fs::remove_file(w.path("provider.tf")).unwrap();
+    std::fs::remove_file(w.path("terraform.tf")).unwrap();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/topologies/from-scratch");
+    for name in ["main.tf", "variables.tf", "outputs.tf"] {
+        w.write(name, &fs::read_to_string(folder.join(name)).unwrap());
+    }
+    let mut ssh = cluster.ssh().unwrap();
+    let nodes = ssh["node"].as_array().unwrap().iter();
+    let nodes: serde_json::Map<String, Json> =
+        nodes.map(|node| (node["name"].as_str().unwrap().to_owned(), node.clone())).collect();
+    ssh["nodes"] = json!(nodes);
+    w.write("terraform.tfvars.json", &json!({"ssh": ssh}).to_string());
+    w.apply();
+    w.plan_is_empty();
+    assert_eq!(output(&w, "quorum"), json!({"votes": "3 of 3", "tolerates": 1}));
+}
+
 /// Each phase is ready in the plan that makes it, and after it.
 fn roll_out(w: &Workspace) {
     let plan = w.plan();

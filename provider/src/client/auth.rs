@@ -69,15 +69,14 @@ impl Stamp {
 
 impl Auth {
     pub(super) fn new(credentials: Credentials) -> Self {
-        let mut state = State::default();
-        if let Credentials::Ticket(given) = &credentials {
-            let session = given.username().and_then(|username| {
-                let age = age(given.ticket.expose_secret());
-                Session::new(username, given.ticket.clone(), &given.csrf, age)
-            });
-            state.session = session.map(Arc::new);
-        }
+        let state = State { session: given_session(&credentials), ..State::default() };
         Self { credentials, state: Mutex::new(state) }
+    }
+
+    /// Forgets the session, and that a login was refused: a node without `/etc/pve` refuses the right ones, too.
+    pub(super) async fn begin_anew(&self) {
+        let mut state = self.state.lock().await;
+        *state = State { session: given_session(&self.credentials), serial: state.serial + 1, ..State::default() };
     }
 
     pub(super) fn who(&self) -> Who {
@@ -186,6 +185,13 @@ impl Auth {
         params.set("tfa-challenge", challenge).set("password", typed);
         grant(client, &params, call).await?.session()
     }
+}
+
+/// The session of a ticket that was obtained already.
+fn given_session(credentials: &Credentials) -> Option<Arc<Session>> {
+    let Credentials::Ticket(given) = credentials else { return None };
+    let age = age(given.ticket.expose_secret());
+    Session::new(given.username()?, given.ticket.clone(), &given.csrf, age).map(Arc::new)
 }
 
 impl State {

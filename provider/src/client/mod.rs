@@ -162,6 +162,33 @@ impl Client {
         self.inner.transport.has_fallback()
     }
 
+    /// Forgets the session and that a login was refused, for a wait for a node that restarts `/etc/pve`: until that is back, it
+    /// refuses every ticket, token and login with 401.
+    pub async fn log_in_anew(&self) {
+        self.inner.auth.begin_anew().await;
+    }
+
+    /// A client of a machine that is not in this cluster yet, with the trust anchors of this one unless `pin` is given.
+    ///
+    /// # Errors
+    ///
+    /// TLS can't be set up.
+    pub fn of_another(
+        &self,
+        endpoint: Endpoint,
+        credentials: Credentials,
+        pin: Option<Fingerprint>,
+    ) -> Result<Self, SettingsError> {
+        let transport = &self.inner.transport;
+        Self::new(Settings {
+            endpoint,
+            fallback_endpoints: Vec::new(),
+            credentials,
+            trust: pin.map_or_else(|| transport.trust.clone(), Trust::Pin),
+            request_timeout: transport.timeout,
+        })
+    }
+
     /// What the user or token may do; `None` if it can't be learnt.
     pub async fn permissions(&self, call: &Call) -> Option<Permissions> {
         Permissions::parse(&self.list(Collection::Permissions, call).await.ok()?.object().ok()?)

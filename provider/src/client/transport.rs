@@ -16,6 +16,7 @@ use tokio::sync::{OnceCell, Semaphore, SemaphorePermit};
 use super::endpoint::Endpoint;
 use super::error::{Error, ErrorKind, Obstacle};
 use super::settings::{Settings, SettingsError};
+use super::trust::Trust;
 use super::version::VERSION;
 use super::{port, tls};
 use crate::source::Source;
@@ -54,6 +55,7 @@ pub(super) struct Transport {
     current: AtomicUsize,
     slots: Semaphore,
     pub(super) timeout: Duration,
+    pub(super) trust: Trust,
 }
 
 /// An endpoint, and where it is.
@@ -105,6 +107,7 @@ impl Transport {
             current: AtomicUsize::new(0),
             slots: Semaphore::new(PARALLEL),
             timeout: settings.request_timeout,
+            trust: settings.trust.clone(),
         })
     }
 

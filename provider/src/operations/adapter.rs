@@ -46,7 +46,7 @@ impl<O: Operation> Adapter<O> {
         progress: &'a dyn Progress,
     ) -> Result<(O, Run<'a>, Outlook<O::Found>), Failure> {
         let operation: O = to_model(config).map_err(|problem| Failure::refused(problem.to_string()))?;
-        let op = OpContext { configured: self.session.ready()?, cx };
+        let op = OpContext { configured: self.session.ready()?, cx, permit: None };
         let run = Run { op, progress, has_begun: AtomicBool::new(false) };
         let outlook = operation.look(&run).await?;
         Ok((operation, run, outlook))

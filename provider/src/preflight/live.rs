@@ -58,7 +58,7 @@ pub struct Placed {
 }
 
 /// Nodes and guests.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Cluster {
     taken: Instant,
     pub nodes: BTreeSet<Name>,
@@ -342,6 +342,14 @@ fn index(objects: impl Iterator<Item = Object>) -> ObjectIndex {
 }
 
 impl Cluster {
+    /// The same with these nodes, online.
+    pub fn with(&self, nodes: BTreeSet<Name>) -> Self {
+        let mut cluster = self.clone();
+        cluster.online.extend(nodes.iter().cloned());
+        cluster.nodes.extend(nodes);
+        cluster
+    }
+
     /// Reads it; none if there is no answer.
     pub async fn read(client: &Client, call: &Call) -> Option<Self> {
         let rows: Vec<Row> = client.list(Collection::ClusterResources, call).await.ok()?.all().ok()?;

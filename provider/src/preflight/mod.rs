@@ -24,8 +24,12 @@ mod view;
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+use pve_ha_manager::config::Name;
+use pve_schemas::ClusterMember;
+use pve_schemas::noun::Noun;
 
 use crate::call::Call;
 use crate::client::Client;
@@ -34,7 +38,7 @@ use crate::privileges::{of_resource, unnamed};
 use checks::guests;
 use finding::Finding;
 use key::Key;
-use live::ClusterLists;
+use live::{Cluster, ClusterLists};
 use needs::Needs;
 use objects::{CheckedResource, Object};
 use planned_objects::PlannedObjects;
@@ -111,7 +115,21 @@ impl Preflight {
             planned: planned.map(|planned| Parsed::of(kind, planned)),
         };
         let conflicts = self.conflicts_of(&plan);
+        if let (ClusterMember::NAME, None, Some(node)) = (kind, prior, planned.and_then(|it| it.at("node").as_str())) {
+            self.planned().joining.insert(node.into());
+        }
         (plan, conflicts)
+    }
+
+    /// The nodes that this plan has join the cluster.
+    pub fn joining(&self) -> BTreeSet<Name> {
+        self.planned().joining.clone()
+    }
+
+    /// Nodes and guests, with those nodes.
+    fn cluster(&self) -> Option<Arc<Cluster>> {
+        let joining = self.joining();
+        self.live.cluster().map(|cluster| if joining.is_empty() { cluster } else { Arc::new(cluster.with(joining)) })
     }
 
     fn conflicts_of(&self, plan: &CheckedPlan) -> Diagnostics {
@@ -201,7 +219,7 @@ impl Preflight {
         };
         let limit = call.left().min(LISTS_TIMEOUT);
         self.live.read(client, &Call::within(limit, call.stop.clone()), Needs::of(object, Task::Destroy)).await;
-        let cluster = self.live.cluster();
+        let cluster = self.cluster();
         let look = |recorded: &PlannedObjects| -> bool {
             references::are_decided(object, &View { live: &self.live, cluster: cluster.as_deref(), planned: recorded })
         };
@@ -248,7 +266,7 @@ impl Preflight {
         let Some(check) = check.filter(is_enabled).filter(|_| was_refreshed) else { return diagnostics };
         let call = &Call::within(call.left().min(LISTS_TIMEOUT), call.stop.clone());
         self.live.read_guests(client, call).await;
-        let cluster = self.live.cluster();
+        let cluster = self.cluster();
         if !guests::is_missing(cluster.as_deref(), sid) {
             return diagnostics;
         }
@@ -290,7 +308,7 @@ impl Preflight {
         self.live.read(client, call, needs).await;
         self.live.refresh(client, call, object.guest()).await;
         let rest = self.await_rest(call, activity, object, subject).await;
-        let cluster = self.live.cluster();
+        let cluster = self.cluster();
         let mut recorded = self.planned();
         recorded.join(self.live.placed());
         let view = View { live: &self.live, cluster: cluster.as_deref(), planned: &recorded };

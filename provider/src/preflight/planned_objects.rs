@@ -1,6 +1,6 @@
 //! What was planned in this process, and what of it was made.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::key::Key;
 use super::live::Placed;
@@ -25,6 +25,8 @@ pub struct PlannedObjects {
     made: HashSet<Key>,
     refreshed: HashSet<Key>,
     pub has_qdevice: bool,
+    /// Nodes that this plan has join the cluster.
+    pub joining: BTreeSet<Name>,
     pub members: Members,
     /// HA resources that this plan removes from all rules.
     purged: HashSet<Name>,

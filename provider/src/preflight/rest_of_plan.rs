@@ -96,7 +96,7 @@ impl Preflight {
         subject: Subject<'_>,
     ) -> Rest {
         let lacks = |object: &Object, subject: Subject<'_>, awaited: &[(&str, Lacks)]| {
-            let cluster = self.live.cluster();
+            let cluster = self.cluster();
             let mut recorded = self.planned();
             recorded.join(self.live.placed());
             let view = View { live: &self.live, cluster: cluster.as_deref(), planned: &recorded };

@@ -5,14 +5,18 @@
 //! a file of its own has what is particular to one noun.
 
 mod backup_job;
+mod cluster;
+mod cluster_member;
 mod corosync_options;
 mod datacenter_options;
+mod door;
 mod fence_device;
 mod ha_features;
 mod ha_group;
 mod ha_resource;
 mod ha_rule_member;
 mod ha_rules;
+mod membership;
 mod moved;
 pub(crate) mod node_maintenance;
 mod node_watchdog;

@@ -7,7 +7,7 @@ use pve_schemas::rest::Rest;
 use serde_json::Value as Json;
 
 use super::moved::Moved;
-use crate::client::{Client, Collection, Params};
+use crate::client::{Client, Collection, DomainPermit, Params};
 use crate::framework::{Change, Context, Diagnostics, Failure, MoveSource, Value};
 use crate::session::{Configured, call};
 use crate::ssh::Ssh;
@@ -182,11 +182,21 @@ pub struct OpContext<'a> {
     pub configured: Arc<Configured>,
     /// The bounds of the operation, and where warnings go.
     pub cx: &'a Context,
+    /// The turn to write, where the operation has one.
+    pub permit: Option<DomainPermit>,
 }
 
 impl OpContext<'_> {
     pub fn client(&self) -> &Client {
         &self.configured.client
+    }
+
+    /// The turn to write.
+    ///
+    /// # Errors
+    /// The operation has none.
+    pub fn permit(&self) -> Result<&DomainPermit, Failure> {
+        self.permit.as_ref().ok_or_else(|| Failure::refused("Nothing was changed: this operation only reads."))
     }
 
     /// The nodes' shells.

@@ -6,6 +6,7 @@ mod look;
 
 use std::time::Duration;
 
+use pve_ha_manager::config::Name;
 use pve_schemas::Qdevice;
 use pve_schemas::corosync::is_same_address;
 use pve_schemas::qdevice::CONNECTED;
@@ -48,8 +49,12 @@ impl SshResource for Qdevice {
         let mut diagnostics = Diagnostics::new();
         let Ok(members) = members(op).await else { return diagnostics };
         let force = change.planned.at("force");
-        if members.len() % 2 == 1 && !force.is_unknown() && force != &Value::Bool(true) {
-            diagnostics.error_at(Path::attribute("force"), "An odd number of nodes", odd(members.len()));
+        // Those that join in the same plan are there when the QDevice is set up.
+        let joining = op.configured.preflight.joining();
+        let is_new = |name: &&Name| !members.iter().any(|member| member.name == name.as_ref());
+        let count = members.len() + joining.iter().filter(is_new).count();
+        if count % 2 == 1 && !force.is_unknown() && force != &Value::Bool(true) {
+            diagnostics.error_at(Path::attribute("force"), "An odd number of nodes", odd(count));
         }
         if let Some(missing) = replaced_too_early(op, change).await {
             diagnostics.warning_at(

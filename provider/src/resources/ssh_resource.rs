@@ -1,4 +1,5 @@
-//! The resource type of every noun that is managed on the nodes, over SSH: a noun says how it is found, created, updated and deleted;
+//! The resource type of every noun that is managed on the nodes, over SSH, and of the cluster's membership, which has two ways: a
+//! noun says how it is found, created, updated and deleted;
 //! the rest is the same for all of them.
 
 use std::future::Future;
@@ -20,6 +21,9 @@ use crate::session::Session;
 
 /// What differs from noun to noun on the nodes.
 pub trait SshResource: Noun {
+    /// Whether nothing of it works without SSH.
+    const NEEDS_SSH: bool = true;
+
     /// The natural id; none while a part of it is unknown.
     fn id(object: &Value) -> Option<String>;
 
@@ -42,6 +46,11 @@ pub trait SshResource: Noun {
 
     /// Plan-time checks against the live cluster.
     fn preflight(_op: &OpContext<'_>, _change: Change<'_>) -> impl Future<Output = Diagnostics> + Send {
+        async { Diagnostics::new() }
+    }
+
+    /// Plan-time checks of a destroy against the live cluster.
+    fn preflight_destroy(_op: &OpContext<'_>, _prior: &Value) -> impl Future<Output = Diagnostics> + Send {
         async { Diagnostics::new() }
     }
 
@@ -116,11 +125,17 @@ impl<N: SshResource> OwnChecks for SshBackedResource<N> {
     ) -> BoxFuture<'a, ControlFlow<Diagnostics, Diagnostics>> {
         async move {
             let mut found = Diagnostics::new();
-            missing_ssh::<N>(op).into_iter().for_each(|missing| found.push(missing));
+            if N::NEEDS_SSH {
+                missing_ssh::<N>(op).into_iter().for_each(|missing| found.push(missing));
+            }
             found.extend(N::preflight(op, change).await);
             ControlFlow::Continue(found)
         }
         .boxed()
+    }
+
+    fn of_destroy<'a>(&'a self, op: &'a OpContext<'_>, prior: &'a Value) -> BoxFuture<'a, Diagnostics> {
+        N::preflight_destroy(op, prior).boxed()
     }
 }
 
@@ -181,7 +196,7 @@ impl<N: SshResource> Resource for SshBackedResource<N> {
         async move {
             let op = self.noun.writing_op(cx)?;
             let permit = N::permit(&op).await?;
-            Ok(Box::new(Writer { noun: &self.noun, op, permit }) as Permit<'a>)
+            Ok(Box::new(Writer { noun: &self.noun, op: OpContext { permit, ..op } }) as Permit<'a>)
         }
         .boxed()
     }
@@ -210,7 +225,7 @@ impl<N: SshResource> Resource for SshBackedResource<N> {
     fn list<'a>(&'a self, cx: &'a Context) -> BoxFuture<'a, Result<Vec<Value>, Failure>> {
         async move {
             let op = self.noun.op(cx)?;
-            if op.ssh().is_err() {
+            if N::NEEDS_SSH && op.ssh().is_err() {
                 return Ok(Vec::new());
             }
             let nouns = N::list(&op).await?.into_iter();
@@ -229,17 +244,16 @@ impl<N: SshResource> Resource for SshBackedResource<N> {
     }
 }
 
-/// The turn, where there is one, and what is written in it.
+/// An operation that may have a turn, and what is written in it.
 struct Writer<'a, N> {
     noun: &'a Typed<N>,
     op: OpContext<'a>,
-    permit: Option<DomainPermit>,
 }
 
 impl<N> Writer<'_, N> {
     /// Drops the lists of what was changed over SSH.
     fn changed(&self) {
-        if let Some(permit) = &self.permit {
+        if let Some(permit) = &self.op.permit {
             permit.changed();
         }
     }

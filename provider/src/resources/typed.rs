@@ -51,7 +51,7 @@ impl<N: Noun> Typed<N> {
     /// # Errors
     /// The provider is not ready.
     pub fn op<'a>(&self, cx: &'a Context) -> Result<OpContext<'a>, Failure> {
-        Ok(OpContext { configured: self.session.ready()?, cx })
+        Ok(OpContext { configured: self.session.ready()?, cx, permit: None })
     }
 
     /// The context of an operation that is about to write: the plan has reported its findings already.
@@ -142,7 +142,7 @@ struct CheckedObject<'a> {
 impl CheckedObject<'_> {
     fn ready<'a>(&'a self, cx: &'a Context) -> Option<(OpContext<'a>, &'a CheckedPlan)> {
         let (configured, object) = self.object.as_ref()?;
-        Some((OpContext { configured: configured.clone(), cx }, object))
+        Some((OpContext { configured: configured.clone(), cx, permit: None }, object))
     }
 }
 

@@ -47,6 +47,13 @@ impl Pool {
 }
 
 impl Ssh {
+    /// Sets the address of a machine that the cluster does not list, unless the configuration names it.
+    pub fn place(&self, node: &str, host: &str) {
+        let address = Address::new(host, self.inner.config.port);
+        let mut addresses = self.inner.pool.addresses.lock().unwrap_or_else(PoisonError::into_inner);
+        addresses.insert(node.to_owned(), address);
+    }
+
     /// The connection to a node, the one that there is or a new one.
     pub(super) async fn connection(&self, node: &str, call: &Call) -> Result<Arc<Connection>, Error> {
         self.pooled(node, node, call).await

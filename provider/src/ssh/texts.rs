@@ -33,8 +33,10 @@ pub enum NoLogin {
 
 /// What `ssh` says of a login that failed.
 pub fn no_login(stderr: &str) -> NoLogin {
-    // ssh_connect_direct and sshconnect.c: `ssh: connect to host X port 22: Connection refused`, `ssh: Could not resolve …`.
-    if stderr.lines().any(|line| line.starts_with("ssh: ")) || stderr.contains("Connection timed out") {
+    // ssh_connect_direct and sshconnect.c: `ssh: connect to host X port 22: Connection refused`, `ssh: Could not resolve …`;
+    // ssh-copy-id puts `…: ERROR: ` before each line.
+    let is_of_ssh = |line: &str| line.starts_with("ssh: ") || line.contains("ERROR: ssh: ");
+    if stderr.lines().any(is_of_ssh) || stderr.contains("Connection timed out") {
         return NoLogin::Unreachable;
     }
     // verify_host_key.
@@ -74,6 +76,7 @@ mod tests {
     fn a_host_that_is_down_is_distinguished_from_one_that_denies() {
         let down = "ssh: connect to host 10.0.0.9 port 22: No route to host";
         assert_eq!(no_login(down), NoLogin::Unreachable);
+        assert_eq!(no_login(&format!("\n/usr/bin/ssh-copy-id: ERROR: {down}\n")), NoLogin::Unreachable);
         assert_eq!(no_login("Host key verification failed."), NoLogin::HostKey);
         assert_eq!(no_login("root@10.0.0.9: Permission denied (publickey,password)."), NoLogin::Denied);
     }

@@ -157,9 +157,9 @@ impl Collection {
             Self::NotificationMatchers => Facts::notifications("/cluster/notifications/matchers"),
             Self::BackupJobs => Facts::list("/cluster/backup", "id").locked_by(JobsCfg),
             Self::DatacenterOptions => Facts::object("/cluster/options").locked_by(DatacenterCfg),
-            Self::Nodes => Facts::list("/nodes", "node"),
-            Self::ClusterStatus => Facts::list("/cluster/status", "id"),
-            // `pvecm` changes the votes and the QDevice, with a permit of this domain.
+            // Nodes join and leave, and `pvecm` changes the votes and the QDevice, with a permit of this domain.
+            Self::Nodes => Facts::list("/nodes", "node").locked_by(Other),
+            Self::ClusterStatus => Facts::list("/cluster/status", "id").locked_by(Other),
             Self::ClusterVotes => Facts::list("/cluster/config/nodes", "node").locked_by(Other),
             Self::Qdevice => Facts::object("/cluster/config/qdevice").locked_by(Other),
             Self::Guests => Facts::list("/cluster/resources", "id").with_query("type", "vm"),

@@ -36,6 +36,30 @@ pub(super) fn ip(text: &str) -> Result<(), String> {
     demand(text.parse::<IpAddr>().is_ok(), "must be an IP address, not a host name")
 }
 
+/// A host name or IP address, perhaps with a port: `10.0.0.1`, `[fd00::1]:8443`.
+pub(super) fn address(text: &str) -> Result<(), String> {
+    let is_name = |host: &str| {
+        let good = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.';
+        !host.is_empty() && host.chars().all(good) && host.starts_with(|c: char| c.is_ascii_alphanumeric())
+    };
+    let (host, port) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((host, "")) => (host, None),
+        Some((host, rest)) => (host, Some(rest.strip_prefix(':').unwrap_or_default())),
+        None if text.parse::<IpAddr>().is_ok() => (text, None),
+        None => text.rsplit_once(':').map_or((text, None), |(host, port)| (host, Some(port))),
+    };
+    let has_port = port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port != 0));
+    let has_host = host.parse::<IpAddr>().is_ok() || is_name(host) && !text.starts_with('[');
+    demand(has_host && has_port, "must be an IP address or a host name, perhaps with a port: 10.0.0.12:8443")
+}
+
+/// 32 pairs of hex digits, with colons between them.
+pub(super) fn fingerprint(text: &str) -> Result<(), String> {
+    let is_pair = |pair: &str| pair.len() == 2 && pair.bytes().all(|digit| digit.is_ascii_hexdigit());
+    let pairs: Vec<&str> = text.split(':').collect();
+    demand(pairs.len() == 32 && pairs.iter().all(|pair| is_pair(pair)), "must be 32 pairs of hex digits: AB:CD:…")
+}
+
 pub(super) fn kernel_module(text: &str) -> Result<(), String> {
     let good = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
     let module = !text.is_empty() && text.bytes().all(good) && !text.starts_with('-');

@@ -313,6 +313,9 @@ impl Join {
                 machine.set_unit("corosync", true, true);
             }
             world.set_away(&self.node, true);
+            if let Some(node) = world.nodes.get_mut(&self.node) {
+                node.uncertified = true;
+            }
         }
         Went::On
     }

@@ -205,6 +205,7 @@ impl Site {
     pub(crate) fn install_certificate(&mut self, node: &str, certificate: Certificate) {
         if let Some(entry) = self.home_mut(node).and_then(|world| world.nodes.get_mut(node)) {
             entry.fingerprint.clone_from(&certificate.fingerprint);
+            entry.uncertified = false;
         }
         if let Some(door) = self.doors.get(node) {
             door.show(&[&certificate]);
@@ -220,7 +221,9 @@ impl Site {
     fn certify(&mut self, node: &str) -> Option<(Certificate, Certificate)> {
         let world = self.home_mut(node)?;
         let certificate = world.authority.clone()?.certify(node).ok()?;
-        world.nodes.get_mut(node)?.fingerprint.clone_from(&certificate.fingerprint);
+        let entry = world.nodes.get_mut(node)?;
+        entry.fingerprint.clone_from(&certificate.fingerprint);
+        entry.uncertified = false;
         let old = self.certificates.insert(node.to_owned(), certificate.clone());
         Some((old.unwrap_or_else(|| certificate.clone()), certificate))
     }

@@ -23,6 +23,9 @@ pub struct Node {
     /// Whether corosync does not run on it, although it is up.
     #[serde(default)]
     pub corosync_stopped: bool,
+    /// Its pveproxy does not show the certificate that the cluster has of it, so that the other nodes forward nothing to it.
+    #[serde(default)]
+    pub uncertified: bool,
     /// Its pmxcfs does not run, so that it refuses everyone.
     #[serde(default)]
     pub away: bool,

@@ -180,7 +180,7 @@ async fn a_write_drops_the_lists_of_its_domain_and_no_others_whether_it_succeeds
                 Collection::ReplicationJobs,
                 Collection::DatacenterOptions,
                 Collection::ClusterVotes,
-                Collection::Nodes,
+                Collection::Guests,
             ];
             for list in lists {
                 client.list(list, &call).await.unwrap();

@@ -61,7 +61,7 @@ impl Bounds {
     /// The part of a run that is bounded by them.
     pub(super) fn part<'a>(&'a self, run: &Run<'a>) -> Run<'a> {
         Run {
-            op: OpContext { configured: run.configured.clone(), cx: &self.cx },
+            op: OpContext { configured: run.configured.clone(), cx: &self.cx, permit: None },
             progress: run.progress,
             has_begun: AtomicBool::new(false),
         }

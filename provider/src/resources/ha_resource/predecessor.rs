@@ -162,7 +162,7 @@ mod tests {
     /// Waits as a create of `sid` does that has `seconds` left; why its service may end in `error`.
     async fn wait(configured: &Arc<Configured>, sid: &str, seconds: u64) -> Result<String, Failure> {
         let cx = Context::new((Instant::now() + Duration::from_secs(seconds)).into_std(), Stop::new());
-        let op = OpContext { configured: configured.clone(), cx: &cx };
+        let op = OpContext { configured: configured.clone(), cx: &cx, permit: None };
         await_removal(&op, sid).await?;
         Ok(configured.inherited(sid).unwrap_or_default())
     }
@@ -172,7 +172,7 @@ mod tests {
         let configured = configured(server);
         configured.remember_inherited("vm:100", "it was still there".to_owned());
         let cx = Context::new((Instant::now() + Duration::from_secs(600)).into_std(), Stop::new());
-        let op = OpContext { configured, cx: &cx };
+        let op = OpContext { configured, cx: &cx, permit: None };
         let failure = follow(&op, "vm:100").await.err();
         drop(op);
         let warnings = cx.into_warnings();
@@ -240,7 +240,7 @@ mod tests {
         let server = Fake::start(|_| ok(&rows("error", "active").to_string()));
         let configured = configured(&server);
         let cx = Context::new((Instant::now() + Duration::from_secs(600)).into_std(), Stop::new());
-        follow(&OpContext { configured, cx: &cx }, "vm:100").await.unwrap();
+        follow(&OpContext { configured, cx: &cx, permit: None }, "vm:100").await.unwrap();
         assert!(server.seen().is_empty());
     }
 
@@ -248,7 +248,7 @@ mod tests {
     async fn a_long_wait_for_the_record_is_noted() {
         let server = Fake::start(|_| ok(&rows("deleting", "active").to_string()));
         let cx = Context::new((Instant::now() + Duration::from_secs(600)).into_std(), Stop::new());
-        await_removal(&OpContext { configured: configured(&server), cx: &cx }, "vm:100").await.unwrap();
+        await_removal(&OpContext { configured: configured(&server), cx: &cx, permit: None }, "vm:100").await.unwrap();
         let noted = cx.waits().warnings("vm:100");
         assert_eq!(
             noted.iter().map(|warning| warning.summary.as_str()).collect::<Vec<_>>(),
@@ -261,7 +261,7 @@ mod tests {
         let server = Fake::start(|_| ok(&rows("deleting", "active").to_string()));
         let (configured, stop) = (configured(&server), Stop::new());
         let cx = Context::new((Instant::now() + Duration::from_secs(600)).into_std(), stop.clone());
-        let op = OpContext { configured, cx: &cx };
+        let op = OpContext { configured, cx: &cx, permit: None };
         let interrupt = async {
             tokio::time::sleep(3 * POLL_INTERVAL).await;
             stop.cancel();

@@ -299,6 +299,7 @@ impl SeedNode {
             address: self.ring0_addr.clone(),
             rings: self.links(),
             corosync_stopped: false,
+            uncertified: false,
             away: false,
             up: true,
             since: now - 4500.0,

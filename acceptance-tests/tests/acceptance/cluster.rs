@@ -1,0 +1,6 @@
+//! `pve_cluster` and `pve_cluster_member`: a cluster is made of nodes that are each on their own.
+
+mod interrupted;
+mod lives;
+mod refused;
+mod stage;

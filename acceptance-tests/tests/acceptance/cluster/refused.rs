@@ -1,0 +1,80 @@
+//! What is refused at plan, before anything is sent.
+
+use acceptance_tests::{Cluster, Workspace};
+use pve_emulator::{Options, Release, Seed};
+use serde_json::json;
+
+use super::stage::{Way, alone, configuration, member, members};
+
+#[test]
+fn a_token_without_ssh_can_create_no_cluster() {
+    let test = "cluster::refused::a_token_without_ssh_can_create_no_cluster";
+    let seed = Seed::alone(&["pva".to_owned()]);
+    let Some(cluster) = Cluster::own(test, Options { seed: Some(seed), ..Options::default() }) else { return };
+    let cluster = std::sync::Arc::new(cluster);
+    let w = Workspace::new(&cluster);
+    w.configure("resource \"pve_cluster\" \"this\" {\n  name = \"newclu\"\n}\n");
+    let text = w.plan_fails().only_error().flat();
+    assert!(text.contains("root@pam!terraform") && text.contains("Add an `ssh` block"), "{text}");
+}
+
+#[test]
+fn a_cluster_is_not_renamed_and_not_changed() {
+    let test = "cluster::refused::a_cluster_is_not_renamed_and_not_changed";
+    let Some(cluster) = alone(test, Release::V9, &["pva"], Way::Ssh) else { return };
+    let _hurry = cluster.hurry();
+    let w = Workspace::new(&cluster);
+    w.configure(&configuration(&cluster, Way::Ssh, &[]));
+    w.apply();
+    let before = members(&cluster);
+    w.configure("resource \"pve_cluster\" \"this\" {\n  name = \"other\"\n}\n");
+    let text = w.plan_fails().text;
+    assert!(text.contains("can't rename a cluster"), "{text}");
+    for (argument, words) in [
+        ("link {\n    address = \"10.0.0.99\"\n  }", "the links are"),
+        ("votes = 3", "the votes are 1 in the cluster and 3 in the configuration"),
+        ("token_coefficient = 650", "token_coefficient is 125 in the cluster"),
+    ] {
+        w.configure(&format!("resource \"pve_cluster\" \"this\" {{\n  name = \"newclu\"\n  {argument}\n}}\n"));
+        let text = w.plan_fails().only_error().flat();
+        assert!(text.contains(words) && text.contains("pve_corosync_options"), "{text}");
+    }
+    // What it has may be written.
+    w.configure("resource \"pve_cluster\" \"this\" {\n  name = \"newclu\"\n  votes = 1\n  link {\n    address = \"10.0.0.11\"\n  }\n}\n");
+    w.apply();
+    w.plan_is_empty();
+    assert_eq!(members(&cluster), before);
+}
+
+#[test]
+fn a_node_that_can_not_join_is_sent_nothing() {
+    let test = "cluster::refused::a_node_that_can_not_join_is_sent_nothing";
+    let users = json!([{"userid": "root@pam", "email": "root@example.com", "password": "secret-of-root",
+        "tokens": [{"tokenid": "terraform", "privsep": 0, "secret": "11111111-2222-4333-8444-555555555555"}]}]);
+    let seed = json!({
+        "cluster": {"name": "emulated"},
+        "nodes": [],
+        "guests": [],
+        "storages": [],
+        "users": [],
+        "standalone": [
+            {"node": "pva", "address": "10.0.0.11", "users": users},
+            {"node": "pvb", "address": "10.0.0.12", "users": users, "guests": [{"vmid": 100, "type": "qemu", "node": "pvb", "name": "tfacc-x"}]},
+        ],
+    });
+    let seed = Seed::parse(&seed.to_string()).unwrap();
+    let Some(cluster) = Cluster::own(test, Options { ssh: true, seed: Some(seed), ..Options::default() }) else {
+        return;
+    };
+    let cluster = std::sync::Arc::new(cluster);
+    let _hurry = cluster.hurry();
+    let w = Workspace::new(&cluster);
+    w.configure(&configuration(&cluster, Way::Ssh, &["pvb"]));
+    let text = w.plan_fails().only_error().flat();
+    assert!(text.contains("The node can't join pvb: it has guests (100)"), "{text}");
+    // Another name than it has.
+    let wrong = member(&cluster, Way::Ssh, "pvb", "").replace("node = \"pvb\"", "node = \"pvx\"");
+    w.configure(&wrong.replace("  depends_on = [pve_cluster.this]\n", ""));
+    let text = w.expect(1, &["apply", "-auto-approve", "-json"]).text;
+    assert!(text.contains("pvx"), "{text}");
+}

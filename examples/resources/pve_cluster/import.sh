@@ -1,0 +1,1 @@
+terraform import pve_cluster.this production

@@ -1,0 +1,4 @@
+import {
+  to = pve_cluster.this
+  id = "production"
+}

@@ -1,0 +1,10 @@
+# Made of the node that the provider block names as its endpoint.
+resource "pve_cluster" "this" {
+  name = "production"
+
+  # A lower value is preferred.
+  link {
+    address  = "10.0.0.1"
+    priority = 10
+  }
+}

@@ -1,0 +1,4 @@
+import {
+  to = pve_cluster_member.pve2
+  id = "pve2"
+}
