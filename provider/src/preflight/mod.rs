@@ -314,9 +314,9 @@ impl Preflight {
         let view = View { live: &self.live, cluster: cluster.as_deref(), planned: &recorded };
         let case = CheckCase::new(object, subject, view, &self.reported);
         let is_awaited = |check: &Check| checks::AWAITED.iter().any(|(name, _)| *name == check.name);
-        let is_left = matches!(rest, Rest::IsLeftToAnother);
+        let is_left = matches!(rest, Rest::LeftToAnother);
         self.found(&case, |check| !(is_left && is_awaited(check)), &mut diagnostics);
-        if let Rest::IsHereFor(other) = &rest {
+        if let Rest::HereFor(other) = &rest {
             let (object, subject) = other.case();
             let case = CheckCase::new(object, subject, view, &self.reported);
             self.found(&case, is_awaited, &mut diagnostics);

@@ -78,11 +78,11 @@ impl CheckedObject {
 #[derive(Debug)]
 pub(super) enum Rest {
     /// All checks of the object are to be made.
-    IsHere,
+    Here,
     /// So are the awaited warnings of the object that has gone on.
-    IsHereFor(Box<CheckedObject>),
+    HereFor(Box<CheckedObject>),
     /// Its awaited warnings are left to another object.
-    IsLeftToAnother,
+    LeftToAnother,
 }
 
 impl Preflight {
@@ -108,7 +108,7 @@ impl Preflight {
         let lacks_something = || lacks_itself() || self.rest.is_another(|o, s| lacks(o, s, &AWAITED));
         // An object that lacks nothing goes on: it may be what the others wait for.
         if self.is_writing() || self.rest.was_in_vain.load(Ordering::Relaxed) || !lacks_itself() {
-            return Rest::IsHere;
+            return Rest::Here;
         }
         // What a plan without its members is refused for is an error, and no other object has it.
         let is_first = !lacks_members() && self.rest.begin(object, subject);
@@ -118,12 +118,12 @@ impl Preflight {
         };
         activity.until(Instant::now() + call.left(), is_over).await;
         if is_first && self.rest.end() {
-            return Rest::IsLeftToAnother;
+            return Rest::LeftToAnother;
         }
         if lacks_something() {
             self.rest.was_in_vain.store(true, Ordering::Relaxed);
         }
-        self.rest.take().map_or(Rest::IsHere, Rest::IsHereFor)
+        self.rest.take().map_or(Rest::Here, Rest::HereFor)
     }
 }
 

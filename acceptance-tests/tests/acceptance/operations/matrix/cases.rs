@@ -95,7 +95,7 @@ fn nine() -> Vec<Case> {
             effect: |scene| scene.place(100) == on("pve2"),
             refusal: (
                 |scene| off(scene, "pve2"),
-                "The HA migration failed: pve2: it is not online. Nothing was changed.",
+                "Cannot plan the HA migration: pve2: it is not online. Nothing was changed.",
             ),
             ..case("HA migration", "pve_ha_migrate", json!({"resource": "vm:100", "node": "pve2"}))
         },
@@ -171,7 +171,7 @@ fn nine() -> Vec<Case> {
             effect: |scene| [103, 900, 950].iter().all(|vmid| scene.place(*vmid) == on("pve1")),
             refusal: (
                 |scene| off(scene, "pve1"),
-                "The restoration failed: pve1: it is not online. Nothing was changed.",
+                "Cannot plan the restoration: pve1: it is not online. Nothing was changed.",
             ),
             ..case("restoration", "pve_node_restore", json!({"node": "pve1"}))
         },
