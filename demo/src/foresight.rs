@@ -6,11 +6,11 @@ use std::path::Path;
 
 use serde_json::{Value as Json, json};
 
-use crate::Outcome;
 use crate::cli::{Cli, diagnostic};
 use crate::cluster::Cluster;
 use crate::receiver::Alerts;
 use crate::report::Report;
+use crate::{Outcome, demand};
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -171,8 +171,4 @@ fn moves(scenarios: &Json) -> Vec<String> {
         format!("{} fails: {moves}", text(&scenario["name"]))
     };
     scenarios.as_array().into_iter().flatten().map(line).collect()
-}
-
-fn demand(met: bool, otherwise: impl FnOnce() -> String) -> Outcome {
-    if met { Ok(()) } else { Err(Failure::from(otherwise())) }
 }

@@ -7,6 +7,7 @@ mod binaries;
 mod cli;
 mod cluster;
 mod foresight;
+mod from_scratch;
 mod receiver;
 mod report;
 mod three_node;
@@ -82,7 +83,20 @@ fn run(arguments: &Arguments, report: &mut Report) -> Outcome {
     })?;
     let topology = |name: &str| Cli::new(binary.clone(), root, name, folder.path(), &binaries.provider, &cluster);
     foresight::present(report, &topology("gated-rollout")?, &cluster, &root.join("target/demo"))?;
-    small(arguments, report, &binary, root, folder.path(), &binaries)?;
+    let seeded = |name: &str, seed: serde_json::Value| {
+        let file = folder.path().join(format!("{name}.json"));
+        std::fs::write(&file, seed.to_string())?;
+        let seed = file.to_string_lossy();
+        let cluster = Cluster::start(&binaries, arguments.pve.name(), &["--ssh", "--seed", &seed], false)?;
+        let cli = Cli::new(binary.clone(), root, name, folder.path(), &binaries.provider, &cluster)?;
+        Ok::<_, Box<dyn std::error::Error>>((cli, cluster))
+    };
+    let (cli, small) = seeded("from-scratch", from_scratch::seed())?;
+    from_scratch::present(report, &cli, &small)?;
+    drop(small);
+    let (cli, small) = seeded("two-node-qdevice", two_node::seed())?;
+    two_node::present(report, &cli, &small)?;
+    drop(small);
     let cli = topology("three-node")?;
     let reported = three_node::present(report, &cli, &cluster, arguments.pve == Pve::Nine, arguments.keep);
     if arguments.keep {
@@ -92,19 +106,7 @@ fn run(arguments: &Arguments, report: &mut Report) -> Outcome {
     reported
 }
 
-/// Two nodes have a cluster of their own.
-fn small(
-    arguments: &Arguments,
-    report: &mut Report,
-    binary: &Path,
-    root: &Path,
-    folder: &Path,
-    binaries: &Binaries,
-) -> Outcome {
-    let seed = folder.join("two-nodes.json");
-    std::fs::write(&seed, two_node::seed().to_string())?;
-    let seed = seed.to_string_lossy();
-    let cluster = Cluster::start(binaries, arguments.pve.name(), &["--ssh", "--seed", &seed], false)?;
-    let cli = Cli::new(binary.to_owned(), root, "two-node-qdevice", folder, &binaries.provider, &cluster)?;
-    two_node::present(report, &cli, &cluster)
+/// The end of a step, which is an error unless the condition is met.
+fn demand(met: bool, otherwise: impl FnOnce() -> String) -> Outcome {
+    if met { Ok(()) } else { Err(otherwise().into()) }
 }

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value as Json, json};
 
-use crate::Outcome;
 use crate::cli::{Cli, Plan};
 use crate::cluster::Cluster;
 use crate::report::Report;
+use crate::{Outcome, demand};
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -101,10 +101,6 @@ fn roll_out(report: &mut Report, cli: &Cli, workspace: &str) -> Outcome {
     )?;
     report.step(&format!("{workspace} again"), "the second plan is empty", || is_empty(cli))?;
     Ok(())
-}
-
-fn demand(met: bool, otherwise: impl FnOnce() -> String) -> Outcome {
-    if met { Ok(()) } else { Err(otherwise().into()) }
 }
 
 fn is_empty(cli: &Cli) -> Outcome {

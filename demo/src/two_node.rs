@@ -2,10 +2,10 @@
 
 use serde_json::{Value as Json, json};
 
-use crate::Outcome;
 use crate::cli::Cli;
 use crate::cluster::Cluster;
 use crate::report::Report;
+use crate::{Outcome, demand};
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -107,8 +107,4 @@ fn all_on(cluster: &Cluster, node: &str) -> Outcome {
     let services: Vec<&Json> = status.as_array().into_iter().flatten().filter(|row| row["type"] == "service").collect();
     let there = services.iter().all(|row| row["node"] == node);
     demand(services.len() == 2 && there, || format!("not on {node}: {services:?}"))
-}
-
-fn demand(met: bool, otherwise: impl FnOnce() -> String) -> Outcome {
-    if met { Ok(()) } else { Err(otherwise().into()) }
 }

@@ -13,7 +13,8 @@ pub struct Link {
     #[tf(required)]
     #[schemars(extend("format" = "ip"))]
     pub address: String,
-    /// The priority of the link. A **lower** value is preferred, the opposite of the priorities of HA.
+    /// The priority of the link. Proxmox documents that a **lower** value is preferred, the opposite of the priorities of
+    /// HA. Proxmox writes the value unchanged, and corosync.conf(5) documents the reverse for `knet_link_priority`.
     #[tf(optional)]
     #[schemars(range(min = 0, max = 255))]
     pub priority: Option<i64>,

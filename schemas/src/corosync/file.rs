@@ -53,7 +53,7 @@ struct Section<'a> {
 pub struct Interface {
     /// The number of the link.
     pub number: u8,
-    /// Its priority, if that is set: Corosync uses the connected link with the highest one.
+    /// Its priority, if that is set.
     pub priority: Option<i64>,
 }
 

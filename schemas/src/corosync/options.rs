@@ -46,7 +46,7 @@ pub struct CorosyncOptions {
     #[tf(null_means = 650)]
     #[schemars(range(min = 0, max = 5000))]
     pub token_coefficient: Option<i64>,
-    /// How several links are used. `passive`: the connected link with the highest priority alone. `active`: all at once.
+    /// How several links are used. `passive`: of the connected links the preferred one alone. `active`: all at once.
     /// `rr`: in turns. Corosync reads it at its start only: after a change, restart `corosync` on one node after the
     /// other.
     #[tf(null_means = "passive")]
@@ -69,9 +69,9 @@ pub struct Link {
     #[tf(required, identity)]
     #[schemars(range(min = 0, max = 7))]
     pub number: i64,
-    /// The priority. **A higher value is preferred**: with `link_mode = "passive"` Corosync uses the connected link with
-    /// the highest one, and of equal ones that with the lowest number. Corosync's default is 1, which 0 means as well.
-    /// The description of `pvecm create --link0` says the opposite, but Proxmox writes its value into the file unchanged.
+    /// The priority. Proxmox documents that a **lower** value is preferred, the opposite of the priorities of HA. Proxmox
+    /// writes the value unchanged, and corosync.conf(5) documents the reverse for `link_mode = "passive"`: compare with
+    /// `corosync-cfgtool -n` which link is used. Corosync's default is 1, which 0 means as well.
     #[tf(null_means = 1)]
     #[schemars(range(min = 0, max = 255))]
     pub priority: Option<i64>,
