@@ -290,7 +290,9 @@ fn one_after_the_other(cluster: &Arc<Cluster>, subjects: &[&'static Subject]) ->
     ];
     let mut count = 0;
     for subject in subjects {
-        for (order, cause, adopts) in combinations {
+        // What always exists has no other name.
+        let is_possible = |cause: Cause| cause != Cause::Renamed || !subject.always_exists;
+        for (order, cause, adopts) in combinations.into_iter().filter(|(_, cause, _)| is_possible(*cause)) {
             let case = Case { subject, order, cause, is_moved: adopts, slot: 0, adopts };
             live(&Workspace::new(cluster), cluster, subjects, &[&case]);
             count += 1;

@@ -343,6 +343,19 @@ pub const ALL: &[Subject] = &[
         are_two: false,
         ..NONE
     },
+    Subject {
+        kind: "pve_corosync_options",
+        short: "corosync",
+        place: Place::Alone,
+        body: |_, _| "  token = 4000\n".to_owned(),
+        id: |_, _| "token".to_owned(),
+        list: |cluster| {
+            let conf = cluster.shared_file("/etc/pve/corosync.conf").unwrap_or_default();
+            conf.lines().filter(|line| line.trim() == "token: 4000").map(|_| "token".to_owned()).collect()
+        },
+        always_exists: true,
+        ..NONE
+    },
 ];
 
 /// What those that are alone need.
