@@ -20,6 +20,7 @@ use crate::client::{Collection, LockDomain};
 use crate::framework::{Cause, Failure, Freshness, Path, Value};
 use crate::preflight::{self, Stay};
 use crate::ssh::{ClusterFile, Command, ErrorKind};
+use crate::words::after_changes;
 
 /// Who asks for a maintenance, for the words of what to do next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -166,7 +167,7 @@ pub(crate) async fn wait_until_empty(op: &OpContext<'_>, node: &str, asker: Aske
     let call = op.call();
     let mut looks = call.looks(format!("HA services to leave {node}"));
     loop {
-        let status = status(op, node).await?;
+        let status = status(op, node).await.map_err(after(node, "maintenance"))?;
         let holds = status.holds(node);
         if holds.is_empty() && (status.is_in_maintenance(node) || status.is_down(node)) {
             warn_of_broken(op, node, &status);
@@ -191,7 +192,7 @@ pub(crate) async fn wait_until_ended(op: &OpContext<'_>, node: &str, asker: Aske
     let call = op.call();
     let mut looks = call.looks(format!("the maintenance of {node} to end"));
     loop {
-        let status = status(op, node).await?;
+        let status = status(op, node).await.map_err(after(node, "the end of its maintenance"))?;
         if !status.is_requested(node) && status.is_online(node) {
             return Ok(());
         }
@@ -213,6 +214,14 @@ pub(crate) async fn wait_until_ended(op: &OpContext<'_>, node: &str, asker: Aske
             ))
         })
         .await?;
+    }
+}
+
+/// A failed look, after `what` was requested.
+fn after(node: &str, what: &str) -> impl Fn(Failure) -> Failure {
+    move |failure| Failure {
+        detail: format!("{node}: {what} was requested. Its effect is unknown:\n{}", after_changes(&failure.detail)),
+        ..failure
     }
 }
 

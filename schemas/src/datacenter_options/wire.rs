@@ -228,9 +228,12 @@ fn written(kind: Kind, json: &Json) -> Option<String> {
     }
 }
 
-/// Proxmox expects 1024, not 1024.0.
+/// Proxmox expects 1024, not 1024.0. An integer is not rounded to what a float can hold.
 fn plain(number: &serde_json::Number) -> String {
-    number.as_f64().map_or_else(|| number.to_string(), |value| value.to_string())
+    match number.as_f64() {
+        Some(value) if number.is_f64() => value.to_string(),
+        _ => number.to_string(),
+    }
 }
 
 fn read(kind: Kind, entry: Entry<'_>, name: &str) -> Json {
@@ -289,6 +292,12 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_large_integer_is_written_as_it_was_read() {
+        let options = from_api(&json!({"next-id": "lower=55555555595555555"})).unwrap();
+        assert_eq!(to_params(&options).value("next-id"), Some("lower=55555555595555555"));
+    }
 
     #[test]
     fn a_color_map_without_colors_is_none() {

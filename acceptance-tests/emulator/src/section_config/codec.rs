@@ -78,7 +78,7 @@ impl Codec {
     }
 }
 
-/// Nodes with their priorities as texts; of a node named twice the last one counts.
+/// Nodes with their priorities as texts; of a node named twice the last one counts. A priority without a node is no entry.
 #[must_use]
 pub fn node_priorities(text: &str) -> BTreeMap<String, String> {
     split_list(text)
@@ -87,6 +87,7 @@ pub fn node_priorities(text: &str) -> BTreeMap<String, String> {
             Some((node, priority)) => (node.to_owned(), priority.to_owned()),
             None => (entry, "0".to_owned()),
         })
+        .filter(|(node, _)| !node.is_empty())
         .collect()
 }
 
@@ -109,6 +110,11 @@ mod tests {
         let written = Codec::Text.write("x:y ü✓").unwrap();
         assert_eq!(written, "x%3Ay %C3%BC%E2%9C%93");
         assert_eq!(Codec::Text.read(&written), "x:y ü✓");
+    }
+
+    #[test]
+    fn a_priority_without_a_node_is_no_entry() {
+        assert_eq!(Codec::NodePriorities.read("pve1 \0:0 pve2:3"), "pve1,pve2:3");
     }
 
     #[test]
