@@ -127,7 +127,7 @@ fn lost_answer(case: &Case, fault: &str, arm: impl FnOnce(&Stage)) {
     let what = named(case, fault);
     arm(&stage);
     // A reboot that was not executed is waited for to the end.
-    let told = stage.scene.invoke(case.action, &with_timeout(case, "15s"));
+    let told = stage.scene.invoke(case.action, &with_timeout(case, "30s"));
     ended_in_order(&stage, &told, &what);
     let emulator = stage.scene.cluster.emulator();
     assert!(emulator.faults().clear() + emulator.commands().report()["met"].as_u64().unwrap() >= 1, "{what}: not met");
