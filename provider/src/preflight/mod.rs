@@ -179,6 +179,11 @@ impl Preflight {
         self.planned().record_made(Key::of(kind, object));
     }
 
+    /// Takes note that this process has made the parts called `names` of an object of type `kind`.
+    pub fn made_parts(&self, kind: &str, names: &[String]) {
+        self.planned().record_made(names.iter().map(|name| Key::named(kind, name)).collect());
+    }
+
     /// Whether this process has made the object that `state` names.
     pub fn has_made(&self, kind: &str, state: &Value) -> bool {
         Key::of(kind, state).first().is_some_and(|key| self.planned().has_made(key))

@@ -259,8 +259,16 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    async fn write(&self, before: &CorosyncOptions, after: &CorosyncOptions) -> Result<(), Failure> {
-        let done = edit::edit(&self.op, before, after).await;
+    async fn write(&self, before: CorosyncOptions, after: &CorosyncOptions) -> Result<(), Failure> {
+        // What another resource of this apply has set is its own by now: the new object, where that is made before the old one
+        // is destroyed.
+        let preflight = &self.op.configured.preflight;
+        let own = after.parts();
+        let is_other =
+            |part: &str| preflight.has_made_named(CorosyncOptions::NAME, part) && !own.iter().any(|own| own == part);
+        let before = before.without(is_other);
+        preflight.made_parts(CorosyncOptions::NAME, &own);
+        let done = edit::edit(&self.op, &before, after).await;
         self.permit.changed();
         done
     }
@@ -268,18 +276,18 @@ impl Writer<'_> {
 
 impl WritePermit for Writer<'_> {
     fn create<'a>(&'a mut self, planned: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
-        async move { self.write(&CorosyncOptions::default(), &self.resource.noun.model(planned)?).await }.boxed()
+        async move { self.write(CorosyncOptions::default(), &self.resource.noun.model(planned)?).await }.boxed()
     }
 
     fn update<'a>(&'a mut self, from: &'a Found, to: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
         async move {
             let (before, after) = (self.resource.noun.model(&from.object)?, self.resource.noun.model(to)?);
-            self.write(&before, &after).await
+            self.write(before, &after).await
         }
         .boxed()
     }
 
     fn delete<'a>(&'a mut self, state: &'a Value) -> BoxFuture<'a, Result<(), Failure>> {
-        async move { self.write(&self.resource.noun.model(state)?, &CorosyncOptions::default()).await }.boxed()
+        async move { self.write(self.resource.noun.model(state)?, &CorosyncOptions::default()).await }.boxed()
     }
 }

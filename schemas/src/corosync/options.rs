@@ -221,10 +221,41 @@ impl CorosyncOptions {
         }
     }
 
+    /// The names of what is managed: options, and links by their number.
+    pub fn parts(&self) -> Vec<String> {
+        let options = [
+            ("token", self.token.is_some()),
+            ("token_coefficient", self.token_coefficient.is_some()),
+            ("link_mode", self.link_mode.is_some()),
+        ];
+        let options = options.into_iter().filter(|(_, is_set)| *is_set).map(|(name, _)| name.to_owned());
+        options.chain(self.link.iter().map(|link| part_of(link.number))).collect()
+    }
+
+    /// Without the parts that `is_other` names.
+    #[must_use]
+    pub fn without(mut self, is_other: impl Fn(&str) -> bool) -> Self {
+        if is_other("token") {
+            self.token = None;
+        }
+        if is_other("token_coefficient") {
+            self.token_coefficient = None;
+        }
+        if is_other("link_mode") {
+            self.link_mode = None;
+        }
+        self.link.retain(|link| !is_other(&part_of(link.number)));
+        self
+    }
+
     /// The link of that number.
     pub fn link_of(&self, number: i64) -> Option<&Link> {
         self.link.iter().find(|link| link.number == number)
     }
+}
+
+fn part_of(link: i64) -> String {
+    format!("link {link}")
 }
 
 fn remove_link(conf: &mut CorosyncConf, number: u8) {
