@@ -1,10 +1,12 @@
 //! The member that a person takes out of the cluster, installs anew, and has join.
 
+use pve_emulator::world::World;
 use serde_json::json;
 
 use super::catalogue::{NODES, ROOT_PASSWORD, SPARE};
 use super::event::Event;
 use super::observe;
+use super::oracle::sid;
 use super::stage::Stage;
 
 impl Stage {
@@ -16,7 +18,9 @@ impl Stage {
 
     /// Takes the spare out and installs it anew; nothing happens where a person would refrain from it.
     pub fn remove_spare(&self) -> Option<Event> {
-        let is_out = self.is_steady() && self.lists_spare() && self.empty_spare() && self.delete_spare();
+        let others = self.world(|world| NODES.iter().filter(|node| world.is_up(node)).count());
+        let may_leave = self.is_steady() && self.lists_spare() && 2 * others > NODES.len();
+        let is_out = may_leave && self.empty_spare() && self.delete_spare();
         is_out.then(|| {
             self.reinstall_spare();
             Event::MemberRemoved
@@ -40,21 +44,66 @@ impl Stage {
         self.world(|world| world.nodes.contains_key(SPARE.0))
     }
 
-    /// Moves its guests to other nodes. Whether it is empty: replication jobs that copy to it are in the way, too.
+    /// Moves its guests to other nodes, such that no replication job copies to it. Whether that is so then.
     fn empty_spare(&self) -> bool {
-        let guests = || {
-            self.world(|world| {
-                let here = world.guests.values().filter(|guest| guest.node == SPARE.0);
-                here.map(|guest| guest.vmid).collect::<Vec<_>>()
-            })
-        };
-        let up = NODES.into_iter().filter(|node| self.world(|world| world.is_up(node)));
-        let up: Vec<&str> = up.collect();
-        for guest in guests() {
-            let moves = |node: &&str| self.migrate(guest, node) && self.until(|| !guests().contains(&guest));
-            let _ = up.iter().find(|node| moves(node));
+        // A job whose guest moves to its target is turned round.
+        for guest in self.copied_to(SPARE.0) {
+            self.moves(guest, SPARE.0);
         }
-        guests().is_empty() && observe::copies(&self.cluster).iter().all(|(_, target)| target != SPARE.0)
+        for guest in self.guests_on(SPARE.0) {
+            let others: Vec<&str> = NODES.into_iter().filter(|node| self.world(|world| world.is_up(node))).collect();
+            let others: Vec<&str> = others.into_iter().filter(|node| !self.copied_to(node).contains(&guest)).collect();
+            // A guest that was recovered here has no disk to copy: its configuration is moved to where its disk is.
+            if !others.iter().any(|node| self.moves(guest, node))
+                && let Some(node) = others.first()
+            {
+                self.moves_stopped(guest, node);
+            }
+        }
+        self.guests_on(SPARE.0).is_empty() && self.copied_to(SPARE.0).is_empty()
+    }
+
+    fn guests_on(&self, node: &str) -> Vec<u32> {
+        let here = |world: &mut World| {
+            let guests = world.guests.values().filter(|guest| guest.node == node);
+            guests.map(|guest| guest.vmid).collect()
+        };
+        self.world(here)
+    }
+
+    /// The guests that replication jobs copy to a node.
+    fn copied_to(&self, node: &str) -> Vec<u32> {
+        let copies = observe::copies(&self.cluster).into_iter().filter(|(_, target)| target == node);
+        copies.filter_map(|(guest, _)| guest.parse().ok()).collect()
+    }
+
+    /// Whether a guest is on a node, to which it moves if that is possible.
+    fn moves(&self, guest: u32, node: &str) -> bool {
+        let is_there = || self.node_of(guest).as_deref() == Some(node);
+        is_there() || self.migrate(guest, node) && self.until(is_there)
+    }
+
+    /// Moves the configuration of a guest while it is stopped; where it is an HA resource that is disabled, which clears errors, too.
+    fn moves_stopped(&self, guest: u32, node: &str) {
+        let (sid, runs) = (sid(guest), || self.world(|world| world.guests[&guest].is_running()));
+        let path = format!("/cluster/ha/resources/{sid}");
+        let move_it = || {
+            self.control("guest", &json!({"action": "move", "vmid": guest, "node": node}));
+        };
+        let Some(entry) = self.cluster.api.find(&path) else { return move_it() };
+        let service = || {
+            let status = self.cluster.api.read("/cluster/ha/status/manager_status");
+            status["manager_status"]["service_status"][&sid].clone()
+        };
+        if !self.call("PUT", &path, &[("state", "disabled")]) {
+            return;
+        }
+        if self.until(|| service()["state"] == "stopped" && !runs()) {
+            move_it();
+            self.until(|| service()["node"] == node);
+        }
+        let state = entry["state"].as_str().unwrap_or("started");
+        let _ = self.until(|| self.call("PUT", &path, &[("state", state)]));
     }
 
     /// Powered off and taken out. It gets its power back where the others have no quorum without it.

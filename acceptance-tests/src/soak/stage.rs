@@ -224,6 +224,7 @@ impl Stage {
         is_so()
     }
 
+    /// A call of the control plane.
     pub fn control(&self, action: &str, body: &Json) -> bool {
         self.cluster.api.control(action, body);
         true
@@ -289,10 +290,15 @@ impl Stage {
         Some(format!("/nodes/{}/{kind}/{guest}", self.node_of(guest)?))
     }
 
+    /// Migrates a guest in the web UI; whether that was requested.
     pub fn migrate(&self, guest: u32, node: &str) -> bool {
-        let how = if guest == catalogue::CONTAINER { "restart" } else { "online" };
+        let how: &[_] = if guest == catalogue::CONTAINER {
+            &[("restart", "1")]
+        } else {
+            &[("online", "1"), ("with-local-disks", "1")]
+        };
         self.path(guest)
-            .is_some_and(|path| self.call("POST", &format!("{path}/migrate"), &[("target", node), (how, "1")]))
+            .is_some_and(|path| self.call("POST", &format!("{path}/migrate"), &[&[("target", node)], how].concat()))
     }
 
     /// The web UI's start and stop: of a managed guest the HA manager changes the configured state.
