@@ -52,6 +52,27 @@ fn an_apply_without_quorum_waits_says_why_it_ends_and_loses_nothing() {
     assert!(figures.refused_applies >= 1 && figures.applies > figures.refused_applies, "{figures}");
 }
 
+/// A member that a person has taken out and installed anew is joined by the next apply, unless it is too old for the cluster by then;
+/// one that has joined by hand is no change, or taken over.
+#[test]
+fn a_member_that_is_gone_joins_again_and_one_that_is_replaced_is_no_change() {
+    let name = "soak::a_member_that_is_gone_joins_again_and_one_that_is_replaced_is_no_change";
+    let wait = |event: Event| Step::Event(event, 120);
+    let joins = [wait(Event::MemberRemoved), Step::Plan, Step::Plan];
+    let is_as_before = [wait(Event::MemberReplaced), Step::Plan];
+    let is_taken_over =
+        [wait(Event::MemberRemoved), wait(Event::Refreshed), wait(Event::MemberReplaced), Step::Plan, Step::Plan];
+    let is_too_old =
+        [wait(Event::MemberRemoved), wait(Event::UpgradeBegun), Step::Plan, wait(Event::MemberReplaced), Step::Plan];
+    let steps = [joins.as_slice(), &is_as_before, &is_taken_over, &is_too_old].concat();
+    let Some(life) = relive(name, Setting::with_spare(Generation::Eight), &steps) else { return };
+    assert!(life.harm.is_none(), "{}", life.harm.unwrap());
+    let figures = life.figures;
+    assert_eq!(figures.members, (3, 3), "{figures}");
+    let plans = (figures.plans, figures.empty_plans, figures.refused_plans);
+    assert_eq!((plans, figures.applies, figures.refused_applies), ((7, 4, 1), 2, 0), "{figures}");
+}
+
 /// A soak that expects what must not be has to fail: here it takes a guest that was stopped in the web UI for nothing that a
 /// plan should name.
 #[test]

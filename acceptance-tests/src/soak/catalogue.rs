@@ -20,6 +20,12 @@ pub const OFF: &str = "pve_ha_node_affinity_rule.off";
 pub const SHARED: (&str, &str) = ("pve_ha_node_affinity_rule.shared", "pve_ha_resource.web2");
 /// The node whose maintenance is managed, and the address of that.
 pub const MAINTAINED: (&str, &str) = ("pve4", "pve_node_maintenance.pve4");
+/// The member that people take out of the cluster and install anew, where there is no QDevice; and its address.
+pub const SPARE: (&str, &str) = ("pve5", "pve_cluster_member.pve5");
+/// The cluster's name.
+const CLUSTER: &str = "emulated";
+/// The password of root in the cluster.
+pub const ROOT_PASSWORD: &str = "secret-of-root";
 /// A container; all other guests are virtual machines.
 pub const CONTAINER: u32 = 104;
 /// The groups of PVE 8, and the rules that they become.
@@ -57,16 +63,17 @@ const GUESTS: [(u32, &str); 9] = [
     (108, "pve1"),
 ];
 
-/// The cluster before anything is managed.
+/// The cluster before anything is managed, with the spare or without it.
 ///
 /// # Panics
 /// Never: the text is a seed.
-pub fn seed() -> Seed {
-    let nodes = (1..).zip(NODES).map(|(i, node)| {
+pub fn seed(has_spare: bool) -> Seed {
+    let spare = has_spare.then_some(SPARE.0);
+    let nodes = (1..).zip(NODES.into_iter().chain(spare)).map(|(i, node)| {
         json!({"node": node, "nodeid": i, "ring0_addr": format!("10.0.0.{i}"), "cpus": 8, "memory": 34_359_738_368_u64})
     });
     let seed = json!({
-        "cluster": {"name": "emulated"},
+        "cluster": {"name": CLUSTER},
         "nodes": nodes.collect::<Vec<_>>(),
         "guests": GUESTS.iter().map(|(id, node)| guest(*id, node)).collect::<Vec<_>>(),
         "storages": [
@@ -75,7 +82,7 @@ pub fn seed() -> Seed {
              "content": "images,rootdir,backup"}
         ],
         "users": [
-            {"userid": "root@pam", "email": "root@example.com", "password": "secret-of-root",
+            {"userid": "root@pam", "email": "root@example.com", "password": ROOT_PASSWORD,
              "tokens": [{"tokenid": "terraform", "privsep": 0, "secret": "11111111-2222-4333-8444-555555555555"}]},
             {"userid": USER, "tokens": [{"tokenid": TOKEN.0, "privsep": 0, "secret": TOKEN.1}]},
         ],
@@ -177,6 +184,8 @@ pub fn configured(generation: Generation) -> Topology {
         "name": "failures", "targets": [ON_CALL], "severities": ["error"], "disabled": false, "comment": "as designed",
     });
     topology.0.insert("pve_notification_matcher.failures".to_owned(), object(matcher));
+    topology.0.insert("pve_cluster.this".to_owned(), object(json!({"name": CLUSTER})));
+    topology.0.insert(SPARE.1.to_owned(), object(json!({"node": SPARE.0, "address": "10.0.0.5"})));
     topology.0.insert("pve_qdevice.this".to_owned(), object(json!({"address": "10.0.0.100"})));
     topology.0.insert("pve_node_maintenance.pve4".to_owned(), object(json!({"node": "pve4"})));
     for (node, module) in [("pve1", "softdog"), ("pve2", "ipmi_watchdog")] {
@@ -274,6 +283,9 @@ pub fn text(configured: &Topology, is_rewritten: bool, limit: impl Fn(&str) -> S
             block.insert("lifecycle".to_owned(), json!({"ignore_changes": ["resources"]}));
         } else {
             refer(configured, &mut block);
+            if address == SPARE.1 {
+                block.insert("depends_on".to_owned(), json!(["pve_cluster.this"]));
+            }
         }
         more(kind(address), &mut block, &limit(address));
         let of_kind = resources.entry(kind(address)).or_insert_with(|| json!({}));

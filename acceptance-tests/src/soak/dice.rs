@@ -3,7 +3,7 @@
 use fastrand::Rng;
 use serde_json::{Value as Json, json};
 
-use super::catalogue::{self, AVOIDS, CREATED, GROUPS, Generation, MAINTAINED, MORTAL, NODES, OFF, SHARED};
+use super::catalogue::{self, AVOIDS, CREATED, GROUPS, Generation, MAINTAINED, MORTAL, NODES, OFF, SHARED, SPARE};
 use super::event::{Cut, Event, Foreign};
 use super::oracle::Oracle;
 use super::stage::Stage;
@@ -58,6 +58,14 @@ impl Dice {
         let awaits_update = oracle.configured.0.contains_key(OFF) && stage.older_than(AVOIDS).next().is_some();
         if awaits_update && self.0.bool() {
             return Event::Updated(AVOIDS);
+        }
+        if oracle.configured.0.contains_key(SPARE.1) {
+            if stage.is_spare_outdated() && self.0.bool() {
+                return Event::MemberReplaced;
+            }
+            if self.0.u8(0..12) == 0 {
+                return if self.0.u8(0..5) < 3 { Event::MemberRemoved } else { Event::MemberReplaced };
+            }
         }
         match self.0.u8(0..104) {
             0..8 => self.power(stage),
@@ -135,21 +143,26 @@ impl Dice {
 
     fn edit(&mut self, oracle: &Oracle) -> Option<Event> {
         // A group that is about to become a rule is left alone.
-        let (address, object) = self.any(oracle, |address| kind(address) != "pve_node_maintenance")?;
+        let (address, object) = self.any(oracle, |address| {
+            !matches!(kind(address), "pve_node_maintenance" | "pve_cluster" | "pve_cluster_member")
+        })?;
         let (attribute, value) = self.value(&address, &object, oracle.generation)?;
         Some(Event::Edited(address, attribute, value))
     }
 
     fn reconfigure(&mut self, oracle: &Oracle) -> Option<Event> {
-        let (address, object) = self.any(oracle, |address| kind(address) != "pve_ha_group")?;
+        let (address, object) = self
+            .any(oracle, |address| !matches!(kind(address), "pve_ha_group" | "pve_cluster" | "pve_cluster_member"))?;
         let (attribute, value) = self.value(&address, &object, oracle.generation)?;
         Some(Event::Reconfigured(address, attribute, value))
     }
 
     fn delete(&mut self, oracle: &Oracle) -> Option<Event> {
         // Without its first member, and before the others join again, the shared rule would be gone.
-        let is_removable =
-            |address: &str| !matches!(kind(address), "pve_ha_group" | "pve_datacenter_options") && address != SHARED.1;
+        let is_removable = |address: &str| {
+            let stays = ["pve_ha_group", "pve_datacenter_options", "pve_cluster", "pve_cluster_member"];
+            !stays.contains(&kind(address)) && address != SHARED.1
+        };
         self.any(oracle, is_removable).map(|(address, _)| Event::Deleted(address))
     }
 

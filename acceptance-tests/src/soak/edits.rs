@@ -36,10 +36,11 @@ pub fn delete(stage: &Stage, address: &str, object: &Attributes) -> bool {
     match kind(address) {
         "pve_ha_resource" => {
             let sid = text("sid");
-            // Added again before the HA manager has forgotten it, a service ends in the error state.
-            stage.is_steady()
-                && stage.call("DELETE", &format!("/cluster/ha/resources/{sid}"), &[])
-                && stage.until(|| !stage.is_known(&sid))
+            let is_removed = stage.is_steady() && stage.call("DELETE", &format!("/cluster/ha/resources/{sid}"), &[]);
+            // Added again before the HA manager has forgotten it, a service ends in the error state. One on a node that is down may
+            // be kept as long as that is so.
+            let _ = is_removed && stage.until(|| !stage.is_known(&sid));
+            is_removed
         }
         "pve_ha_node_affinity_rule" | "pve_ha_resource_affinity_rule" => {
             stage.call("DELETE", &format!("/cluster/ha/rules/{}", text("name")), &[])

@@ -42,6 +42,10 @@ pub enum Event {
     GroupsMigrated,
 
     // What a person does outside of Terraform.
+    /// The spare is powered off, taken out of the cluster and installed anew: it is on its own.
+    MemberRemoved,
+    /// The same, and it joins again. If it was out already, it is installed anew and joins.
+    MemberReplaced,
     /// Maintenance of a node is switched on or off.
     Maintenance(Node, bool),
     /// A guest is migrated in the web UI.
@@ -131,7 +135,9 @@ impl Event {
             | Self::UpgradeBegun
             | Self::UpgradeEnded
             | Self::GroupsMigrated => Actor::Cluster,
-            Self::Maintenance(..)
+            Self::MemberRemoved
+            | Self::MemberReplaced
+            | Self::Maintenance(..)
             | Self::Migrated(..)
             | Self::Stopped(_)
             | Self::Started(_)
@@ -168,6 +174,8 @@ impl fmt::Display for Event {
             Self::UpgradeBegun => write!(f, "all nodes but one are upgraded to PVE 9"),
             Self::UpgradeEnded => write!(f, "the last node is upgraded to PVE 9"),
             Self::GroupsMigrated => write!(f, "the HA manager has made rules of the groups"),
+            Self::MemberRemoved => write!(f, "person: the spare is taken out of the cluster and installed anew"),
+            Self::MemberReplaced => write!(f, "person: the spare is installed anew and joins again"),
             Self::Maintenance(node, on) => {
                 write!(f, "person: maintenance of {node} {}", if *on { "on" } else { "off" })
             }

@@ -15,6 +15,8 @@ pub struct Figures {
     pub events: u64,
     /// The same by who did them.
     pub by_actor: BTreeMap<Actor, u64>,
+    /// How often a member was taken out of the cluster, and how often it was replaced.
+    pub members: (u64, u64),
     pub plans: u64,
     /// Plans that had nothing to do.
     pub empty_plans: u64,
@@ -36,6 +38,11 @@ impl Figures {
     pub fn count(&mut self, events: &[Event]) {
         for event in events {
             self.events += 1;
+            match event {
+                Event::MemberRemoved => self.members.0 += 1,
+                Event::MemberReplaced => self.members.1 += 1,
+                _ => {}
+            }
             *self.by_actor.entry(event.actor()).or_default() += 1;
         }
     }
@@ -53,6 +60,8 @@ impl Figures {
         for (actor, count) in &life.by_actor {
             *self.by_actor.entry(*actor).or_default() += count;
         }
+        self.members.0 += life.members.0;
+        self.members.1 += life.members.1;
         self.plans += life.plans;
         self.empty_plans += life.empty_plans;
         self.refused_plans += life.refused_plans;
@@ -69,13 +78,15 @@ impl fmt::Display for Figures {
         let by = |actor| self.by_actor.get(&actor).copied().unwrap_or_default();
         write!(
             f,
-            "{} clusters, {} events ({} by the cluster, {} by people outside of Terraform, {} in the configuration), {} plans \
+            "{} clusters, {} events ({} by the cluster, {} by people outside of Terraform, {} in the configuration; a member was taken out {} and replaced {} times), {} plans \
              ({} empty, {} refused with the reason), {} applies ({} ended with a diagnostic that says why, {} were begun without quorum), {} runs of the CLI in {:.0} s",
             self.lives,
             self.events,
             by(Actor::Cluster),
             by(Actor::Person),
             by(Actor::Operator),
+            self.members.0,
+            self.members.1,
             self.plans,
             self.empty_plans,
             self.refused_plans,

@@ -50,6 +50,10 @@ pub fn reasons(stage: &Stage, oracle: &Oracle) -> Vec<Reason> {
         reasons.extend(stage.older_than(catalogue::AVOIDS).map(Reason::Older));
         reasons.extend(stage.down().into_iter().map(Reason::Older));
     }
+    let is_to_join = |address| oracle.configured.0.contains_key(address) && !oracle.actual.0.contains_key(address);
+    if is_to_join(catalogue::SPARE.1) && stage.is_spare_outdated() {
+        reasons.push(Reason::Outdated(catalogue::SPARE.0.to_owned()));
+    }
     reasons.extend(occupied(stage, oracle).into_iter().map(Reason::Occupied));
     reasons
 }

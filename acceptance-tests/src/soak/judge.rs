@@ -58,10 +58,11 @@ impl fmt::Display for Harm {
 }
 
 /// Attributes that follow others, by type: no configuration sets them.
-const FOLLOWERS: [(&str, &[&str]); 4] = [
+const FOLLOWERS: [(&str, &[&str]); 5] = [
     ("pve_replication_job", &["source", "copies_to"]),
     ("pve_node_watchdog", &["active_module", "reboot_required"]),
     ("pve_node_maintenance", &["evacuated"]),
+    ("pve_cluster_member", &["online"]),
     ("pve_qdevice", &["algorithm", "votes", "state"]),
 ];
 

@@ -24,6 +24,7 @@ pub mod observe;
 pub mod oracle;
 pub mod reason;
 pub mod shrink;
+mod spare;
 mod stage;
 pub mod topology;
 pub mod trial;
@@ -111,9 +112,10 @@ pub fn run(name: &str, options: Options, after_life: impl Fn(u64, &Figures) + Sy
     Some(Report { figures, harm })
 }
 
-/// Two lives of three begin on PVE 8, so that the upgrade is often met.
+/// Two lives of three begin on PVE 8, so that the upgrade is often met; one of two has the spare.
 fn setting(seed: u64) -> Setting {
-    Setting::of(if seed.is_multiple_of(3) { Generation::Nine } else { Generation::Eight })
+    let generation = if seed.is_multiple_of(3) { Generation::Nine } else { Generation::Eight };
+    if seed.is_multiple_of(2) { Setting::with_spare(generation) } else { Setting::of(generation) }
 }
 
 /// The fewest steps of a life that still do the same kind of harm; all of them if a repetition does no harm, as where that

@@ -71,6 +71,9 @@ pub fn inventory(cluster: &Cluster) -> BTreeMap<String, Json> {
     for node in maintenance(cluster) {
         all.insert(format!("maintenance {node}"), Json::Null);
     }
+    for node in listed(cluster) {
+        all.insert(format!("node {node}"), Json::Null);
+    }
     for node in super::catalogue::NODES {
         if let Some(module) = watchdog(cluster, node) {
             all.insert(format!("watchdog {node}"), json!(module));
@@ -95,6 +98,8 @@ pub fn names(address: &str, attributes: &Attributes) -> Vec<String> {
         "pve_notification_matcher" => vec![format!("matcher {}", text("name"))],
         "pve_datacenter_options" => attributes.keys().map(|option| format!("option {option}")).collect(),
         "pve_fence_device" => vec![format!("fence device {}", text("name"))],
+        "pve_cluster" => Vec::new(),
+        "pve_cluster_member" => vec![format!("node {}", text("node"))],
         "pve_qdevice" => vec![format!("QDevice {}", text("address"))],
         "pve_node_maintenance" => vec![format!("maintenance {}", text("node"))],
         _ => vec![format!("watchdog {}", name(address))],
@@ -197,6 +202,8 @@ impl Lists {
                 let text = cluster.shared_file(FENCE_CFG).unwrap_or_default();
                 text.contains("device ipmi").then(|| configured.clone())
             }
+            "pve_cluster" => Some(Attributes::from([("name".to_owned(), json!(cluster_name(cluster)))])),
+            "pve_cluster_member" => listed(cluster).contains(text("node")).then(|| configured.clone()),
             "pve_qdevice" => qdevice(cluster).map(|host| Attributes::from([("address".to_owned(), json!(host))])),
             "pve_node_maintenance" => maintenance(cluster).contains(text("node")).then(|| configured.clone()),
             _ => {
@@ -344,6 +351,15 @@ pub(super) fn is_true(value: &Json) -> bool {
 
 fn qdevice(cluster: &Cluster) -> Option<String> {
     cluster.emulator().cluster().world().qdevice.as_ref().map(|device| device.host.clone())
+}
+
+fn cluster_name(cluster: &Cluster) -> String {
+    cluster.emulator().cluster().world().cluster_name.clone()
+}
+
+/// The nodes that corosync's list has.
+fn listed(cluster: &Cluster) -> BTreeSet<String> {
+    cluster.emulator().cluster().world().nodes.keys().cloned().collect()
 }
 
 fn maintenance(cluster: &Cluster) -> BTreeSet<String> {

@@ -24,6 +24,8 @@ pub struct Oracle {
     pub is_state_behind: bool,
     /// The configuration has rules in place of groups, which `moved` blocks explain.
     pub is_rewritten: bool,
+    /// Whether the state has the spare: if not, a plan creates it, even where it is a member.
+    pub is_spare_in_state: bool,
     /// Guests that were removed.
     pub missing: BTreeSet<u32>,
     /// What is left of the token's privileges, if not all.
@@ -41,6 +43,7 @@ impl Oracle {
             made: Topology::default(),
             is_state_behind: false,
             is_rewritten: false,
+            is_spare_in_state: true,
             missing: BTreeSet::new(),
             cut: None,
         }
@@ -70,6 +73,12 @@ impl Oracle {
         actual.0.retain(|address, _| self.actual.0.contains_key(address) || !Self::is_out_of_sight(address, down));
         self.actual = actual;
         self.is_state_behind &= self.holds_groups();
+        self.is_spare_in_state = true;
+    }
+
+    /// The state has only what is there.
+    pub fn refreshed(&mut self) {
+        self.is_spare_in_state &= self.actual.0.contains_key(catalogue::SPARE.1);
     }
 
     /// Whether the configuration still has groups.
@@ -90,6 +99,13 @@ impl Oracle {
             Event::Restored(guest, _) | Event::Created(guest, _) => drop(self.missing.remove(guest)),
             Event::Edited(address, attribute, value) => self.actual.set(address, attribute, value),
             Event::Deleted(address) => self.delete(address),
+            Event::MemberRemoved => drop(self.actual.0.remove(catalogue::SPARE.1)),
+            Event::MemberReplaced => {
+                let (address, spare) = (catalogue::SPARE.1, self.configured.0.get(catalogue::SPARE.1));
+                if let Some(spare) = spare.filter(|_| self.is_spare_in_state) {
+                    self.actual.0.insert(address.to_owned(), spare.clone());
+                }
+            }
             Event::Maintenance(node, on) => {
                 let address = format!("pve_node_maintenance.{node}");
                 match self.configured.0.get(&address) {
@@ -257,6 +273,22 @@ mod tests {
         // The last one of a rule takes the rule along.
         let expected = [create("pve_ha_resource.db"), create("pve_ha_node_affinity_rule.databases")];
         assert_eq!(after(Generation::Nine, &[Event::Deleted("pve_ha_resource.db".to_owned())]), expected.into());
+    }
+
+    #[test]
+    fn a_member_that_was_taken_out_is_created_and_one_that_is_back_is_known_by_the_state() {
+        let spare = || create(catalogue::SPARE.1);
+        assert_eq!(after(Generation::Nine, &[Event::MemberRemoved]), [spare()].into());
+        assert!(after(Generation::Nine, &[Event::MemberReplaced]).is_empty());
+        assert!(after(Generation::Nine, &[Event::MemberRemoved, Event::MemberReplaced]).is_empty());
+        let mut oracle = Oracle::new(Generation::Nine);
+        oracle.happened(&Event::MemberRemoved);
+        oracle.refreshed();
+        oracle.happened(&Event::MemberReplaced);
+        assert_eq!(oracle.expected(&BTreeSet::new()), [spare()].into());
+        oracle.applied(&BTreeSet::new());
+        oracle.happened(&Event::MemberReplaced);
+        assert!(oracle.expected(&BTreeSet::new()).is_empty());
     }
 
     #[test]

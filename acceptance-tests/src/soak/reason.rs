@@ -29,6 +29,8 @@ pub enum Reason {
     Taken(u32),
     /// Services are still on a node whose maintenance is managed.
     Occupied(String),
+    /// A node that is to join has another release than the cluster: the node.
+    Outdated(String),
     /// A rule is to name nodes to avoid, and a node is too old for that, or does not report its version: the node.
     Older(String),
 }
@@ -64,13 +66,18 @@ impl Reason {
             Self::Broken(sid) => says(sid) && concerns(sid),
             Self::Groups => of_kind(&["pve_ha_group", "pve_ha_resource"]) && (says("group") || says("groups")),
             Self::Grouped(sid) => of_kind(&["pve_ha_resource"]) && says("groups") && concerns(sid),
+            Self::Outdated(node) => of_kind(&["pve_cluster_member"]) && says(node) && says("Upgrade"),
             Self::Older(node) => of_kind(&["pve_ha_node_affinity_rule"]) && says("affinity") && says(node),
         }
     }
 
     /// Whether it can keep a plan from being made, and not only an apply from being carried out.
     pub fn stops_plans(&self) -> bool {
-        matches!(self, Self::Missing(_) | Self::Privileges | Self::Dying(_) | Self::Grouped(_) | Self::Older(_))
+        let only_applies = matches!(
+            self,
+            Self::Down(_) | Self::NoQuorum | Self::Broken(_) | Self::Groups | Self::Taken(_) | Self::Occupied(_)
+        );
+        !only_applies
     }
 }
 

@@ -28,10 +28,10 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// A new cluster; none, and a line that says so, where an existing cluster is under test.
-    pub fn new(name: &str, generation: Generation) -> Option<Self> {
+    /// A new cluster, with the spare or without it; none, and a line that says so, where an existing cluster is under test.
+    pub fn new(name: &str, generation: Generation, has_spare: bool) -> Option<Self> {
         let release = if generation == Generation::Eight { Release::V8 } else { Release::V9 };
-        let options = Options { release, ssh: true, seed: Some(catalogue::seed()), ..Options::default() };
+        let options = Options { release, ssh: true, seed: Some(catalogue::seed(has_spare)), ..Options::default() };
         let mut cluster = Cluster::own(name, options)?;
         for (name, value) in &mut cluster.environment {
             if name == "PROXMOX_VE_API_TOKEN" {
@@ -45,7 +45,7 @@ impl Stage {
 
     /// Lets time go by.
     pub fn advance(&self, seconds: u32) {
-        self.world(|world| world.advance(f64::from(seconds)));
+        self.cluster.emulator().cluster().world().advance(f64::from(seconds));
     }
 
     /// Lets time go by a hundred times as fast while an apply is at work.
@@ -103,14 +103,21 @@ impl Stage {
     pub fn older_than(&self, version: &str) -> impl Iterator<Item = String> + use<> {
         let numbers = |version: &str| version.split('.').map(|part| part.parse().unwrap_or(0)).collect::<Vec<u32>>();
         let required = numbers(version);
-        let is_older = |node: &&str| self.world(|world| numbers(world.manager_of(node).0)) < required;
-        let older: Vec<_> = NODES.into_iter().filter(is_older).map(str::to_owned).collect();
+        let older = self.world(|world| {
+            let is_older = |node: &&String| numbers(world.manager_of(node).0) < required;
+            world.nodes.keys().filter(is_older).cloned().collect::<Vec<_>>()
+        });
         older.into_iter()
     }
 
     /// Has an event take place, as far as it can; what has really happened.
     pub fn play(&self, event: &Event, oracle: &Oracle) -> Vec<Event> {
-        if self.happens(event, oracle) { vec![event.clone()] } else { Vec::new() }
+        match event {
+            Event::MemberRemoved => self.remove_spare().into_iter().collect(),
+            Event::MemberReplaced => self.replace_spare().into_iter().collect(),
+            _ if self.happens(event, oracle) => vec![event.clone()],
+            _ => Vec::new(),
+        }
     }
 
     /// What the cluster has done by itself and is to be taken note of.
@@ -150,7 +157,7 @@ impl Stage {
                     self.world(|world| world.profile.pve == Pve::V9) && oracle.generation == Generation::Eight;
                 is_begun && self.control("upgrade", &json!({}))
             }
-            Event::GroupsMigrated => false,
+            Event::GroupsMigrated | Event::MemberRemoved | Event::MemberReplaced => false,
             Event::Maintenance(node, on) => self.maintain(node, *on, oracle),
             Event::Migrated(guest, node) => self.migrate(*guest, node),
             Event::Stopped(guest) => self.turn(*guest, false),
@@ -217,7 +224,8 @@ impl Stage {
         is_so()
     }
 
-    fn control(&self, action: &str, body: &Json) -> bool {
+    /// A call of the control plane.
+    pub fn control(&self, action: &str, body: &Json) -> bool {
         self.cluster.api.control(action, body);
         true
     }
@@ -227,7 +235,7 @@ impl Stage {
         self.world(|world| {
             let mut turned = false;
             for node in nodes.iter().filter(|node| !node.is_empty()) {
-                let is_last = !up && world.nodes.values().filter(|node| node.up).count() == 1;
+                let is_last = !up && NODES.iter().filter(|node| world.is_up(node)).count() == 1;
                 if world.is_up(node) != up && !is_last {
                     world.power(node, up);
                     turned = true;
@@ -251,7 +259,8 @@ impl Stage {
 
     /// Whether rules may be about to avoid nodes: some node has what that needs, if not all.
     fn may_avoid(&self, oracle: &Oracle) -> bool {
-        oracle.generation == Generation::Nine && self.older_than(catalogue::AVOIDS).count() < NODES.len()
+        oracle.generation == Generation::Nine
+            && self.older_than(catalogue::AVOIDS).count() < self.world(|world| world.nodes.len())
     }
 
     /// The HA manager's load balancer queues a migration.
@@ -281,10 +290,15 @@ impl Stage {
         Some(format!("/nodes/{}/{kind}/{guest}", self.node_of(guest)?))
     }
 
-    fn migrate(&self, guest: u32, node: &str) -> bool {
-        let how = if guest == catalogue::CONTAINER { "restart" } else { "online" };
+    /// Migrates a guest in the web UI; whether that was requested.
+    pub fn migrate(&self, guest: u32, node: &str) -> bool {
+        let how: &[_] = if guest == catalogue::CONTAINER {
+            &[("restart", "1")]
+        } else {
+            &[("online", "1"), ("with-local-disks", "1")]
+        };
         self.path(guest)
-            .is_some_and(|path| self.call("POST", &format!("{path}/migrate"), &[("target", node), (how, "1")]))
+            .is_some_and(|path| self.call("POST", &format!("{path}/migrate"), &[&[("target", node)], how].concat()))
     }
 
     /// The web UI's start and stop: of a managed guest the HA manager changes the configured state.

@@ -158,6 +158,11 @@ pub fn begin_upgrade(world: &mut World) {
     world.crm.shared.configs.clear();
 }
 
+/// A node was taken out: what comes in its place is not what kept the cluster from being upgraded.
+pub fn forget_node(world: &mut World, node: &str) {
+    world.crm.shared.behind.take_if(|behind| behind == node);
+}
+
 /// Upgrades the last node, so that the manager migrates the groups within a minute.
 pub fn finish_upgrade(world: &mut World) {
     world.crm.shared.behind = None;

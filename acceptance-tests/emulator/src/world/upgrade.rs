@@ -33,6 +33,7 @@ mod tests {
     use super::*;
     use crate::clock::Clock;
     use crate::world::Pve;
+    use crate::world::corosync::Conf;
     use crate::world::seed::{Initial, Seed};
 
     #[test]
@@ -57,5 +58,26 @@ mod tests {
         assert!(world.upgrade(Version::new(8, 4, 1)).is_err());
         world.upgrade(Version::new(9, 2, 6)).unwrap();
         assert_eq!(world.manager_of("pve1").0, "9.2.6");
+    }
+
+    #[test]
+    fn a_node_that_comes_in_place_of_the_last_one_of_an_upgrade_holds_nothing_up() {
+        let mut world = Seed::default_cluster("p", "s").build(Pve::V8, Initial::Seed, Clock::standing(1000.0));
+        world.write_file("/etc/pve/ha/groups.cfg", "group: old\n\tnodes pve1\n\n");
+        world.write_file("/etc/pve/ha/resources.cfg", "vm: 100\n\tgroup old\n\n");
+        world.advance(60.0);
+        world.upgrade(Version::new(9, 2, 0)).unwrap();
+        let last = world.nodes.keys().next_back().cloned().unwrap();
+        world.power(&last, false);
+        let with_all = world.conf().unwrap();
+        let mut without = with_all.clone();
+        without.members.remove(&last);
+        for conf in [without, with_all] {
+            world.write_conf(Conf { config_version: world.config_version, ..conf });
+            world.advance(60.0);
+        }
+        world.power(&last, true);
+        world.advance(300.0);
+        assert_eq!(world.file_opt("/etc/pve/ha/groups.cfg"), None);
     }
 }

@@ -250,6 +250,7 @@ impl World {
         for node in gone {
             self.leave_folders_of(&node);
             self.nodes.remove(&node);
+            crate::crm::forget_node(self, &node);
         }
         for (name, member) in conf.members {
             if !self.nodes.contains_key(&name)
