@@ -87,16 +87,7 @@ impl SshResource for ClusterMember {
 
     /// The nodes take over the list without it a moment after it was written.
     async fn wait_deleted(op: &OpContext<'_>, state: &Self) -> Result<(), Failure> {
-        let (node, call) = (state.node.as_str(), op.call());
-        let mut looks = call.looks(format!("{node} to leave the list of members"));
-        while membership(op, SUBJECT).await?.nodes.contains_key(node) {
-            if !looks.pause(op.configured.pace).await {
-                return Err(Failure::refused(format!(
-                    "{node}: it was removed, and the members still list it. Apply again when `pvecm nodes` does not."
-                )));
-            }
-        }
-        Ok(())
+        removal::until_gone(op, state.node.as_str()).await
     }
 
     /// All but the oldest node, of which the cluster was made.

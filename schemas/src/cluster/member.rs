@@ -77,8 +77,8 @@ pub struct ClusterMember {
     #[schemars(extend("format" = "fingerprint-sha256"))]
     pub fingerprint: Option<String>,
     /// What happens to a QDevice of the cluster: its votes depend on the number of nodes, so that it can't stay as it is.
-    /// `refuse`: neither a join nor a removal is done while there is one. `cycle`: it is removed before and set up again after;
-    /// this needs the `ssh` block.
+    /// `refuse`: neither a join nor a removal is done while there is one. `cycle`: it is removed before a join and set up again
+    /// after; after a removal of the node, both. This needs the `ssh` block.
     #[tf(default = "refuse", local)]
     pub qdevice_handling: Option<QdeviceHandling>,
     /// Whether a destroy also removes what Proxmox leaves of the node on the cluster, over SSH: the folder `/etc/pve/nodes/NODE`
@@ -96,7 +96,7 @@ pub struct ClusterMember {
 pub enum QdeviceHandling {
     /// The node does not join or leave while there is one.
     Refuse,
-    /// It is removed before and set up again after.
+    /// It is removed and set up again.
     Cycle,
 }
 

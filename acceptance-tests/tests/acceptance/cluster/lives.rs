@@ -136,6 +136,14 @@ fn a_second_link_and_a_qdevice() {
     w.plan_is_empty();
     let found = cluster.emulator().cluster().world().qdevice.as_ref().map(|device| device.host.clone());
     assert_eq!((found.as_deref(), members(&cluster).len()), (Some("10.0.0.100"), 3));
+    // A removal needs the node off, and `pvecm qdevice` all nodes online.
+    cluster.emulator().cluster().world().power("pvc", false);
+    cluster.emulator().cluster().world().advance(120.0);
+    w.configure(&format!("{first}{pvb}{device}"));
+    w.apply();
+    w.plan_is_empty();
+    let found = cluster.emulator().cluster().world().qdevice.as_ref().map(|device| device.host.clone());
+    assert_eq!((found.as_deref(), members(&cluster).len()), (Some("10.0.0.100"), 2));
 }
 
 /// The examples of the two resources, with their imports.

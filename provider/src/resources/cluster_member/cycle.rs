@@ -1,4 +1,5 @@
-//! `qdevice_handling = "cycle"`: the QDevice is taken out before the number of nodes changes, and set up again after.
+//! `qdevice_handling = "cycle"`: the QDevice is taken out before a node joins, and set up again after. Where a node is removed, both
+//! follow the removal.
 
 use pve_schemas::cluster::QdeviceHandling;
 use pve_schemas::{ClusterMember, Qdevice};

@@ -16,6 +16,7 @@ use crate::resources::membership::{Membership, membership};
 use crate::resources::operations::OpContext;
 use crate::resources::over_ssh::ssh_failure;
 use crate::ssh::{Command, node_file};
+use crate::words::{after_changes, counted};
 
 /// The summary of everything that keeps a node in the cluster.
 const CANNOT_LEAVE: &str = "The node can't leave the cluster";
@@ -35,14 +36,43 @@ pub(super) async fn run(op: &OpContext<'_>, state: &ClusterMember) -> Result<(),
     if let Some(failure) = obstacles(op, node, cycles).await?.into_iter().next() {
         return Err(failure.summarised(CANNOT_LEAVE));
     }
-    let device = cycle::take_out(op, state).await?;
     // First, so that a removal which is interrupted in between is found again, and completed.
     forget_key(op, state, &member.local).await?;
-    let done = send(op, node, &member.local).await;
-    cycle::put_back(op, state, device, done).await?;
+    send(op, node, &member.local).await?;
     op.cx.warn(NEVER_AGAIN, never_again(node));
     // pmxcfs keeps the folders of the nodes that are listed.
-    forget_folder(op, state, &member.local).await
+    forget_folder(op, state, &member.local).await?;
+    if cycles {
+        // `pvecm` changes a QDevice only while all nodes are online: the one that is off has to be gone before.
+        until_gone(op, node).await?;
+        let device = cycle::take_out(op, state).await.map_err(|failure| qdevice_as_it_was(node, failure))?;
+        cycle::put_back(op, state, device, Ok(())).await?;
+    }
+    Ok(())
+}
+
+/// Waits until the members do not list the node any more.
+pub(super) async fn until_gone(op: &OpContext<'_>, node: &str) -> Result<(), Failure> {
+    let call = op.call();
+    let mut looks = call.looks(format!("{node} to leave the list of members"));
+    while membership(op, SUBJECT).await?.nodes.contains_key(node) {
+        if !looks.pause(op.configured.pace).await {
+            return Err(Failure::refused(format!(
+                "{node}: it was removed, and the members still list it. Apply again when `pvecm nodes` does not."
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// The failure of what follows the removal.
+fn qdevice_as_it_was(node: &str, failure: Failure) -> Failure {
+    let detail = format!(
+        "{node}: it was removed from the cluster, and the QDevice still has the votes for it. Run `pvecm qdevice remove` and `pvecm qdevice \
+         setup ADDRESS`.\n{}",
+        after_changes(&failure.detail)
+    );
+    Failure { detail, ..failure }
 }
 
 async fn send(op: &OpContext<'_>, node: &str, local: &str) -> Result<(), Failure> {
@@ -126,7 +156,7 @@ fn of_members(member: &Membership, node: &str) -> Vec<Failure> {
         let what = format!(
             "the other nodes that are online have {} of {}, which is no quorum",
             votes.present,
-            crate::words::counted(votes.expected, "vote")
+            counted(votes.expected, "vote")
         );
         all.push(refused(node, &what, "Bring more of the other nodes back"));
     }
