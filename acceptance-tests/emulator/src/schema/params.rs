@@ -70,10 +70,10 @@ impl Params {
     }
 }
 
-/// `split_list` of `PVE::Tools`.
+/// `split_list` of `PVE::Tools`. A vertical tab is a blank to Perl, though not to `is_ascii_whitespace`.
 #[must_use]
 pub fn split_list(text: &str) -> Vec<String> {
-    text.split(|c: char| c == ',' || c == ';' || c == '\0' || c.is_ascii_whitespace())
+    text.split(|c: char| matches!(c, ',' | ';' | '\0' | ' ' | '\t'..='\r'))
         .filter(|item| !item.is_empty())
         .map(str::to_owned)
         .collect()
