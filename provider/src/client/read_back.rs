@@ -22,6 +22,9 @@ use crate::call::Call;
 /// How many creates are enough for a list.
 const ENOUGH: usize = 10;
 
+/// After how many batches of the usual size more creates are waited for again: each try that is in vain delays them.
+const RUN: u32 = 24;
+
 /// How long the next create is waited for while nothing shows how fast core comes with them.
 const HANDOVER_TIMEOUT: Duration = Duration::from_millis(100);
 
@@ -50,6 +53,8 @@ struct Batch {
     due: usize,
     /// How many came together last: a run of creates one after the other waits for no others.
     usual: usize,
+    /// How many batches in a row had as many.
+    full: u32,
     /// Whether fewer came the last time: once may be chance.
     was_fewer: bool,
     /// When the last create came, and how long that was after the one before: core is slow where the state is large.
@@ -59,7 +64,7 @@ struct Batch {
 
 impl Default for Batch {
     fn default() -> Self {
-        Self { number: 0, due: 0, usual: ENOUGH, was_fewer: false, last: None, pace: None }
+        Self { number: 0, due: 0, usual: ENOUGH, full: 0, was_fewer: false, last: None, pace: None }
     }
 }
 
@@ -83,14 +88,15 @@ impl Batch {
 
     fn close(&mut self) {
         let is_fewer = self.due < self.usual;
-        let usual = match self.due {
-            due if is_fewer && self.was_fewer => due,
-            _ if is_fewer => self.usual,
+        let full = if is_fewer { 0 } else { self.full + 1 };
+        let (usual, full) = match self.due {
+            due if is_fewer && self.was_fewer => (due, full),
+            _ if is_fewer => (self.usual, full),
             // One create after the other is a run of single ones; others may be more, where the pause was chance.
-            1 => 1,
-            due => (due * 2).min(ENOUGH),
+            due if due > 1 && full >= RUN => ((due * 2).min(ENOUGH), 0),
+            due => (due, full),
         };
-        *self = Self { number: self.number + 1, due: 0, usual, was_fewer: is_fewer, ..*self };
+        *self = Self { number: self.number + 1, due: 0, usual, full, was_fewer: is_fewer, ..*self };
     }
 }
 
