@@ -1,7 +1,7 @@
 //! Hostile input for the reader of section config files.
 
 use crate::schema::Prop;
-use crate::section_config::{Codec, FileType, Opt, Plugin, Section};
+use crate::section_config::{Codec, FileType, Opt, Plugin};
 
 /// A section config file: what is read is written as what reads the same.
 pub fn section_config(data: &[u8]) {
@@ -9,12 +9,12 @@ pub fn section_config(data: &[u8]) {
     let text: String = data.iter().copied().map(char::from).collect();
     for typed_ids in [false, true] {
         let file = file(typed_ids);
-        let sections = file.parse(&text);
+        let mut sections = file.parse(&text);
         // Proxmox escapes no percent sign in a comment, so that one may read as another text the next time.
-        let has_percent =
-            |section: &Section| section.values.get("comment").is_some_and(|it| it.to_string().contains('%'));
-        if sections.list.iter().any(has_percent) {
-            continue;
+        for section in &mut sections.list {
+            if section.values.get("comment").is_some_and(|comment| comment.to_string().contains('%')) {
+                section.values.remove("comment");
+            }
         }
         let Ok(written) = file.render(&sections) else { continue };
         let again = file.parse(&written);
