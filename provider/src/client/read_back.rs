@@ -22,7 +22,7 @@ use crate::call::Call;
 /// How many creates are enough for a list.
 const ENOUGH: usize = 10;
 
-/// After how many batches of the usual size more creates are waited for again: each try that is in vain delays them.
+/// After how many batches of the usual size more creates are waited for again: a try that finds none delays the batch.
 const RUN: u32 = 24;
 
 /// How long the next create is waited for while nothing shows how fast core comes with them.
