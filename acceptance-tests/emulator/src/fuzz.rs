@@ -10,8 +10,10 @@ pub fn section_config(data: &[u8]) {
     for typed_ids in [false, true] {
         let file = file(typed_ids);
         let mut sections = file.parse(&text);
-        // Proxmox escapes no percent sign in a comment, so that one may read as another text the next time.
+        // Proxmox escapes no percent sign in a comment, so that one may read as another text the next time. An integer
+        // beyond 64 bits becomes a float in Perl, is written with an exponent, and is no integer the next time.
         for section in &mut sections.list {
+            section.values.retain(|_, value| !value.is_f64());
             if section.values.get("comment").is_some_and(|comment| comment.to_string().contains('%')) {
                 section.values.remove("comment");
             }

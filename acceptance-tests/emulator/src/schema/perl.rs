@@ -24,17 +24,15 @@ pub fn number(text: &str) -> Value {
 #[must_use]
 pub fn print(number: &Number) -> String {
     let Some(float) = number.as_f64().filter(|_| number.is_f64()) else { return number.to_string() };
-    if float != 0.0 && !(1e-4..1e15).contains(&float.abs()) {
-        let text = format!("{float:e}");
-        return match text.split_once('e') {
-            Some((mantissa, exponent)) if exponent.starts_with('-') => {
-                format!("{mantissa}e-{:0>2}", &exponent[1..])
-            }
-            Some((mantissa, exponent)) => format!("{mantissa}e+{exponent:0>2}"),
-            None => text,
-        };
+    // Rounded to 15 digits first, which may also lift the exponent.
+    let text = format!("{float:.14e}");
+    let Some((mantissa, exponent)) = text.split_once('e') else { return text };
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    if !(-4..15).contains(&exponent) {
+        let mantissa = mantissa.trim_end_matches('0').trim_end_matches('.');
+        return format!("{mantissa}e{}{:02}", if exponent < 0 { '-' } else { '+' }, exponent.abs());
     }
-    float.to_string()
+    text.parse::<f64>().unwrap_or(float).to_string()
 }
 
 #[cfg(test)]
@@ -51,6 +49,10 @@ mod tests {
         assert_eq!(
             ["99999999999999999999", "18446744073709551615", "0.00001"].map(text),
             ["1e+20", "18446744073709551615", "1e-05"]
+        );
+        assert_eq!(
+            ["5555555555555555555555555", "0.1234567890123456789", "-123456.7890123456789", "0.00012"].map(text),
+            ["5.55555555555556e+24", "0.123456789012346", "-123456.789012346", "0.00012"]
         );
     }
 }
