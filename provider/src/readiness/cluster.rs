@@ -108,6 +108,16 @@ pub(super) fn qdevice(facts: &Facts, _: &Demands) -> Verdict {
             skipped(format!("{} need{} no QDevice", counted(nodes, "node"), by(&nodes, "s", "")))
         };
     }
+    // Only `pvecm qdevice setup` chooses it: it stays when nodes join or leave.
+    let chosen = if nodes.is_multiple_of(2) { "ffsplit" } else { "lms" };
+    if let Some(algorithm @ ("ffsplit" | "lms")) = device.algorithm.as_deref()
+        && algorithm != chosen
+    {
+        return fail(
+            format!("it was set up with {algorithm}, but `pvecm` chooses {chosen} for {}", counted(nodes, "node")),
+            "Destroy and create the `pve_qdevice` again, or run `pvecm qdevice remove` and `pvecm qdevice setup`.",
+        );
+    }
     let online: Option<i64> = quorum.nodes.iter().filter(|node| node.online).map(|node| node.votes).sum();
     let state = device.state.as_deref().unwrap_or("unknown");
     match quorum.total_votes.zip(online).map(|(total, online)| total - online) {
@@ -187,6 +197,15 @@ mod tests {
             qdevice(&facts, &Good::demands()).status.as_str()
         };
         assert_eq!((two(None), two(Some(true)), two(Some(false))), ("fail", "pass", "fail"));
+        let (mut three, mut four) =
+            (crate::simulation::testing::Cluster::of(3), crate::simulation::testing::Cluster::of(4));
+        three.qdevice(true);
+        four.lms();
+        for (cluster, chosen) in [(three, "lms"), (four, "ffsplit")] {
+            let verdict = qdevice(&Good::with(cluster.live()), &Good::demands());
+            assert_eq!(verdict.status.as_str(), "fail");
+            assert!(verdict.detail.contains(&format!("chooses {chosen}")), "{}", verdict.detail);
+        }
         let plain = |facts: &mut Facts| *facts = Good::with(crate::simulation::testing::Cluster::of(3).live());
         assert_eq!(status(qdevice, plain), "skipped");
     }

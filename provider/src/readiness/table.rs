@@ -93,11 +93,11 @@ pub const ITEMS: &[Item] = &[
     },
     Item {
         id: "qdevice",
-        title: "An even number of nodes has a QDevice that votes",
+        title: "An even number of nodes has a QDevice that votes, and a QDevice suits the number",
         weight: Weight::Production,
-        facts: "The number of nodes, and the vote of the QDevice.",
+        facts: "The number of nodes, and the algorithm and the vote of the QDevice.",
         unknown: "The votes can't be read.",
-        remedy: "`pve_qdevice`, on a host outside of the cluster.",
+        remedy: "`pve_qdevice`, on a host outside of the cluster; set it up again after nodes joined or left.",
         check: cluster::qdevice,
     },
     Item {

@@ -52,6 +52,9 @@ const fn library(name: &'static str) -> Test {
 
 const LIVES: &[Test] = &[
     cli("backup_job::a_life_on_pve_9"),
+    cli("cluster::lives::two_nodes_join_over_ssh_in_one_apply_on_pve_9"),
+    cli("cluster::lives::a_node_joins_by_the_api_and_leaves_no_password"),
+    cli("corosync_options::a_life_on_pve_9"),
     cli("datacenter_options::a_life_on_pve_9"),
     cli("ha_group::a_life_on_pve_8"),
     cli("ha_node_affinity_rule::a_life"),
@@ -99,6 +102,7 @@ pub const PROMISES: [Promise; 20] = [
         tests: &[
             cli("import_config::a_pve_9_cluster_becomes_configuration_that_plans_empty"),
             cli("import_config::a_pve_8_cluster_becomes_configuration_that_plans_empty"),
+            cli("cluster::lives::the_examples_can_be_applied_and_imported"),
             cli("ha_resource::a_life_on_pve_9"),
         ],
     },
@@ -126,8 +130,16 @@ pub const PROMISES: [Promise; 20] = [
     },
     Promise {
         promise: "A resource of several steps continues where it failed.",
-        proof: "Each step of fence devices, QDevice, node maintenance and watchdogs fails once; the next apply does the rest.",
-        tests: &[cli("broken_steps::whatever_happens_to_any_step")],
+        proof: "Each step of fence devices, QDevice, node maintenance and watchdogs fails once; each step of a create, a join and a \
+                removal of a cluster's node is interrupted, killed or loses its answer. The next apply does the rest, or names the \
+                remedy.",
+        tests: &[
+            cli("broken_steps::whatever_happens_to_any_step"),
+            cli("cluster::interrupted::a_create_is_completed"),
+            cli("cluster::interrupted::a_join_by_the_api_is_completed_or_the_remedy_is_named"),
+            cli("cluster::interrupted::a_join_over_ssh_is_completed_or_the_remedy_is_named"),
+            cli("cluster::interrupted::a_removal_is_completed"),
+        ],
     },
     Promise {
         promise: "Hostile input crashes no decoder.",
