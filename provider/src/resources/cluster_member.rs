@@ -8,6 +8,7 @@ mod cycle;
 mod join;
 mod joiner;
 mod plan;
+mod ports;
 mod removal;
 mod send;
 mod stage;

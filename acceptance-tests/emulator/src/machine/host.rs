@@ -186,6 +186,14 @@ impl<'w> Host<'w> {
         };
         if listens { Ok(()) } else { Err("Connection refused") }
     }
+
+    /// Whether a UDP port takes packets: those of corosync do.
+    pub(super) fn takes_packets(&self, host: &str, port: &str) -> bool {
+        let own = self.world.machines.values().filter(|machine| machine.is_node && self.world.is_reachable(machine));
+        let own = own.flat_map(|machine| self.world.corosync_sockets(&machine.name));
+        let others = self.neighbours.iter().filter(|node| node.reachable).flat_map(|node| node.corosync.clone());
+        own.chain(others).any(|(address, number)| address == host && number.to_string() == port)
+    }
 }
 
 fn before(plan: &Plan, io: &mut Io) -> Run<Option<i32>> {

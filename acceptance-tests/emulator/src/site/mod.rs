@@ -67,6 +67,8 @@ pub(crate) struct Neighbour {
     pub(crate) name: String,
     pub(crate) addresses: Vec<String>,
     pub(crate) reachable: bool,
+    /// The addresses and UDP ports at which its corosync listens.
+    pub(crate) corosync: Vec<(String, u16)>,
     /// Whether it lets root of the machine in.
     pub(crate) trusts: bool,
 }
@@ -177,6 +179,7 @@ impl Site {
                 name: machine.name.clone(),
                 addresses: std::iter::once(&machine.address).chain(&machine.more_addresses).cloned().collect(),
                 reachable: world.is_reachable(machine),
+                corosync: world.corosync_sockets(&machine.name),
                 trusts,
             };
             nodes.map(neighbour).collect()

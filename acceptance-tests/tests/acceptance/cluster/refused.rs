@@ -47,6 +47,30 @@ fn a_cluster_is_not_renamed_and_not_changed() {
 }
 
 #[test]
+fn a_node_that_does_not_reach_corosync_is_sent_nothing() {
+    let test = "cluster::refused::a_node_that_does_not_reach_corosync_is_sent_nothing";
+    let Some(cluster) = alone(test, Release::V9, &["pva", "pvb"], Way::Ssh) else { return };
+    let _hurry = cluster.hurry();
+    cluster.command_fault(json!({
+        "kind": "fail", "exit": 0, "count": null, "node": "pvb", "command": "bash", "stdout": "10.0.0.11 5405\n"
+    }));
+    let w = Workspace::new(&cluster);
+    w.configure(&configuration(&cluster, Way::Ssh, &["pvb"]));
+    // The first plan can't try it: the cluster is made in the same apply.
+    for run in [w.apply_fails(), w.plan_fails()] {
+        let text = run.only_error().flat();
+        assert!(
+            text.contains("pvb: it does not reach corosync of pva at 10.0.0.11 port 5405. Nothing was changed"),
+            "{text}"
+        );
+    }
+    assert_eq!(members(&cluster), [("pva".to_owned(), true)]);
+    cluster.clear_command_faults();
+    w.apply();
+    w.plan_is_empty();
+}
+
+#[test]
 fn a_node_that_can_not_join_is_sent_nothing() {
     let test = "cluster::refused::a_node_that_can_not_join_is_sent_nothing";
     let users = json!([{"userid": "root@pam", "email": "root@example.com", "password": "secret-of-root",

@@ -8,7 +8,7 @@ use super::checks::{self, Host};
 use super::joiner::{Joiner, Route, TASK, time};
 use super::send::{self, Sent};
 use super::stage::{SEPARATE, Stage, stage, unclaimed, without_quorum};
-use super::{certificate, cycle, requested};
+use super::{certificate, cycle, ports, requested};
 use crate::client::{Collection, DomainPermit};
 use crate::framework::{Failure, Path};
 use crate::resources::door::{Door, Progress};
@@ -111,7 +111,7 @@ async fn check(
     if planned.qdevice_handling != Some(QdeviceHandling::Cycle) && has_qdevice(op).await {
         return Err(qdevice_in_the_way(planned.node.as_str()));
     }
-    Ok(())
+    ports::reach(door, member, &joiner, &op.call()).await
 }
 
 /// Whether the cluster has a QDevice, as far as the node that answers says.

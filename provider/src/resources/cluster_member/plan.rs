@@ -4,7 +4,7 @@ use super::checks::{self, Host};
 use super::join::{has_qdevice, qdevice_in_the_way};
 use super::joiner::{Joiner, Route};
 use super::stage::{Stage, stage};
-use super::{SUBJECT, set_once};
+use super::{SUBJECT, ports, set_once};
 use crate::framework::{Change, Diagnostics, Path, Value};
 use crate::resources::door::Door;
 use crate::resources::membership::{Membership, Requested, membership};
@@ -106,6 +106,9 @@ async fn judge(
             }
             if planned.at("qdevice_handling").as_str() != Some("cycle") && has_qdevice(op).await {
                 diagnostics.push(qdevice_in_the_way(node).into_error(CANNOT_JOIN));
+            }
+            if let Err(failure) = ports::reach(door, member, joiner, &op.call()).await {
+                diagnostics.push(failure.into_error(CANNOT_JOIN));
             }
             if !diagnostics.has_error() {
                 losses(op, door, node, diagnostics).await;

@@ -18,6 +18,9 @@ pub const AUTHKEY: &str = "/etc/corosync/authkey";
 /// The copy of corosync.conf that corosync itself reads.
 pub const LOCAL_CONF: &str = "/etc/corosync/corosync.conf";
 
+/// The UDP port of link 0; each further link has the next one.
+const FIRST_PORT: u16 = 5405;
+
 /// How long it takes until every node runs with what is in the file, as measured.
 const TAKE_OVER: f64 = 0.9;
 
@@ -211,6 +214,14 @@ impl World {
         let newer = self.standalone || conf.config_version > self.config_version;
         let due = newer.then(|| self.clock.now() + TAKE_OVER);
         self.pending = Some(Pending { conf, due });
+    }
+
+    /// The addresses and UDP ports at which corosync of a node listens: a port for each link.
+    #[must_use]
+    pub fn corosync_sockets(&self, node: &str) -> Vec<(String, u16)> {
+        let running = self.nodes.get(node).filter(|entry| !self.standalone && entry.up && !entry.corosync_stopped);
+        let links = running.map(Node::links).unwrap_or_default();
+        links.into_iter().map(|(number, address)| (address, FIRST_PORT + u16::from(number))).collect()
     }
 
     /// `corosync-cfgtool -k`: corosync on a node ends.
