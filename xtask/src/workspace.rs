@@ -31,6 +31,11 @@ impl Workspace {
         self.root.join(relative)
     }
 
+    /// The folder that cargo builds into.
+    pub fn target(&self) -> PathBuf {
+        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| self.path("target"), PathBuf::from)
+    }
+
     /// The text of the file `relative`; none if there is no such file.
     ///
     /// # Errors

@@ -42,14 +42,24 @@ impl Sub for Counts {
     }
 }
 
+/// How long the emulator takes.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// For every answer.
+    pub latency_ms: u64,
+    /// For every write, under the lock of its file.
+    pub write_ms: u64,
+}
+
 impl Cluster {
     /// Three nodes with `guests` virtual machines, each of them an HA resource already if `managed`.
-    pub fn start(programs: &Path, latency_ms: u64, guests: usize, managed: bool) -> Result<Self> {
+    pub fn start(programs: &Path, pace: Pace, guests: usize, managed: bool) -> Result<Self> {
         let program = programs.join("pve-emulator");
         let seed = tempfile::Builder::new().suffix(".json").tempfile()?;
         serde_json::to_writer(&seed, &self::seed(guests, managed))?;
         let mut process = Command::new(&program)
-            .args(["--pve", "9", "--write-ms", "0", "--latency-ms", &latency_ms.to_string(), "--seed"])
+            .args(["--pve", "9", "--write-ms", &pace.write_ms.to_string()])
+            .args(["--latency-ms", &pace.latency_ms.to_string(), "--seed"])
             .arg(seed.path())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::cli::Folder;
-use super::cluster::Cluster;
+use super::cluster::{Cluster, Pace};
 use super::profile::Profile;
 use super::watch::Watch;
 use super::{PROVIDER, median, raw, timed};
@@ -16,7 +16,7 @@ pub struct Plan<'a> {
     /// Where the programs are.
     pub programs: &'a Path,
     pub counts: &'a [usize],
-    pub latencies_ms: &'a [u64],
+    pub paces: &'a [Pace],
     pub runs: usize,
     /// The largest size that is created and destroyed, too; greater ones are only refreshed.
     pub apply_up_to: usize,
@@ -66,8 +66,8 @@ impl Subject {
     }
 
     /// Creates, refreshes and destroys, each on a cluster of its own.
-    fn whole(&mut self, plan: &Plan<'_>, count: usize, latency: u64) -> Result<Run> {
-        let cluster = Cluster::start(plan.programs, latency, count, false)?;
+    fn whole(&mut self, plan: &Plan<'_>, count: usize, pace: Pace) -> Result<Run> {
+        let cluster = Cluster::start(plan.programs, pace, count, false)?;
         let folder = Folder::of_provider(&self.profile, self.folder.path(), &cluster, count)?;
         let apply = counted(&cluster, || timed(|| folder.apply()))?;
         self.made = Some(folder.resource()?);
@@ -77,9 +77,9 @@ impl Subject {
     }
 
     /// Refreshes what the cluster was started with.
-    fn refresh(&self, plan: &Plan<'_>, count: usize, latency: u64) -> Result<Run> {
+    fn refresh(&self, plan: &Plan<'_>, count: usize, pace: Pace) -> Result<Run> {
         let made = self.made.as_ref().ok_or("the first size has to be one that is created")?;
-        let cluster = Cluster::start(plan.programs, latency, count, true)?;
+        let cluster = Cluster::start(plan.programs, pace, count, true)?;
         let folder = Folder::of_provider(&self.profile, self.folder.path(), &cluster, count)?;
         folder.write_state(made, count)?;
         Ok(Run { refresh: Some(self.refreshed(&cluster, &folder)?), ..Run::default() })
@@ -107,21 +107,21 @@ pub fn run(plan: &Plan<'_>) -> Result<Vec<Figures>> {
         subjects.push(Subject::new(&profile.source, program, profile.clone())?);
     }
     let mut figures = Vec::new();
-    for &latency in plan.latencies_ms {
+    for &pace in plan.paces {
         for &count in plan.counts {
             let is_applied = count <= plan.apply_up_to;
             let mut runs: Vec<Vec<Run>> = subjects.iter().map(|_| Vec::new()).collect();
             let mut floor = Vec::new();
             for _ in 0..plan.runs.max(1) {
                 if plan.raw && is_applied {
-                    let cluster = Cluster::start(plan.programs, latency, count, false)?;
+                    let cluster = Cluster::start(plan.programs, pace, count, false)?;
                     floor.push(raw::create(&cluster, count)?);
                 }
                 for (subject, runs) in subjects.iter_mut().zip(&mut runs) {
                     let run = if is_applied {
-                        subject.whole(plan, count, latency)?
+                        subject.whole(plan, count, pace)?
                     } else {
-                        subject.refresh(plan, count, latency)?
+                        subject.refresh(plan, count, pace)?
                     };
                     runs.push(run);
                 }
@@ -129,10 +129,18 @@ pub fn run(plan: &Plan<'_>) -> Result<Vec<Figures>> {
             if !floor.is_empty() {
                 let apply = Some((median(floor), count as u64));
                 let subject = "raw POSTs".to_owned();
-                figures.push(Figures { subject, count, latency_ms: latency, apply, refresh: None, destroy: None });
+                figures.push(Figures {
+                    subject,
+                    count,
+                    latency_ms: pace.latency_ms,
+                    apply,
+                    refresh: None,
+                    destroy: None,
+                });
             }
-            figures
-                .extend(subjects.iter().zip(runs).map(|(subject, runs)| medians(&subject.name, count, latency, &runs)));
+            figures.extend(
+                subjects.iter().zip(runs).map(|(subject, runs)| medians(&subject.name, count, pace.latency_ms, &runs)),
+            );
         }
     }
     Ok(figures)

@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 use crate::{Outcome, Workspace};
 use cli::Folder;
-use cluster::{Cluster, Counts};
+use cluster::{Cluster, Counts, Pace};
 use profile::Profile;
 use report::Report;
 use watch::{Usage, Watch};
@@ -34,6 +34,9 @@ pub struct Args {
     /// How long the emulator takes for every answer
     #[arg(long, default_value_t = 20)]
     latency_ms: u64,
+    /// How long a write holds the lock of its file; about 100 on a genuine cluster
+    #[arg(long, default_value_t = 0)]
+    write_ms: u64,
     /// How often each plan is measured; the median counts
     #[arg(long, default_value_t = 5)]
     runs: usize,
@@ -64,6 +67,10 @@ pub struct Args {
 }
 
 impl Args {
+    fn pace(&self, latency_ms: u64) -> Pace {
+        Pace { latency_ms, write_ms: self.write_ms }
+    }
+
     fn is_comparison(&self) -> bool {
         self.compare || self.raw || self.against.is_some()
     }
@@ -108,7 +115,7 @@ fn compare(programs: &Path, args: &Args) -> Outcome {
     let figures = compare::run(&compare::Plan {
         programs,
         counts: &args.resources,
-        latencies_ms: latencies,
+        paces: &latencies.iter().map(|latency| args.pace(*latency)).collect::<Vec<_>>(),
         runs: args.runs,
         apply_up_to: args.apply_up_to,
         raw: args.raw,
@@ -139,7 +146,7 @@ struct Bench<'a> {
 impl Bench<'_> {
     /// Creates the resources through the provider, then plans them.
     fn apply_then_plan(&self, report: &mut Report) -> Result<Made, Box<dyn std::error::Error>> {
-        let cluster = Cluster::start(self.programs, self.args.latency_ms, self.count, false)?;
+        let cluster = Cluster::start(self.programs, self.args.pace(self.args.latency_ms), self.count, false)?;
         let folder = Folder::of_resources(self.programs, &cluster, self.count)?;
         let before = cluster.counts()?;
         let (took, usage) = self.watched(|| folder.apply())?;
@@ -163,7 +170,7 @@ impl Bench<'_> {
 
     /// Plans resources that the cluster was started with.
     fn plan_only(&self, made: &Made, report: &mut Report) -> Outcome {
-        let cluster = Cluster::start(self.programs, self.args.latency_ms, self.count, true)?;
+        let cluster = Cluster::start(self.programs, self.args.pace(self.args.latency_ms), self.count, true)?;
         let folder = Folder::of_resources(self.programs, &cluster, self.count)?;
         folder.write_state(&made.resource, self.count)?;
         let floor = Folder::of_nothing(self.programs, self.count)?;
@@ -218,7 +225,7 @@ fn build(workspace: &Workspace) -> Result<PathBuf, Box<dyn std::error::Error>> {
     if !cargo.success() {
         return Err("the release build failed".into());
     }
-    Ok(workspace.path("target/release").canonicalize()?)
+    Ok(workspace.target().join("release").canonicalize()?)
 }
 
 fn start(provider: &Path, report: &mut Report) -> Outcome {

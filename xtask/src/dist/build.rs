@@ -33,7 +33,7 @@ impl Place {
         Ok(Self {
             checkout: workspace.root().to_owned(),
             cargo_home: named("CARGO_HOME").or_else(home).ok_or("there is no home directory")?,
-            target: named("CARGO_TARGET_DIR").unwrap_or_else(|| workspace.path("target")),
+            target: workspace.target(),
         })
     }
 
