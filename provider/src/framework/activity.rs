@@ -9,6 +9,11 @@ use tokio::sync::Notify;
 /// waited for is not planned at all.
 const QUIET: Duration = Duration::from_millis(1500);
 
+/// The same once so many calls wait: core asks for no more than that at a time, unless `-parallelism` says so, so that what they
+/// wait for can't come.
+const ALL_AT_ONCE: usize = 10;
+const SHORT_QUIET: Duration = Duration::from_millis(300);
+
 /// How many times as long as core has taken so far between two calls that counts as quiet, and at most how long: a machine with
 /// other work slows core down, too.
 const PATIENCE: u32 = 4;
@@ -27,6 +32,8 @@ struct State {
     waiting: usize,
     /// When a call last began or ended.
     since: Instant,
+    /// When the last quiet began that was long enough for a wait.
+    over: Option<Instant>,
     /// The longest that it was core's turn.
     pause: Duration,
 }
@@ -39,7 +46,8 @@ impl State {
 
     /// How long quiet has to last until nothing more comes.
     fn patience(&self) -> Duration {
-        (self.pause * PATIENCE).clamp(QUIET, LONGEST_QUIET)
+        let least = if self.waiting < ALL_AT_ONCE { QUIET } else { SHORT_QUIET };
+        (self.pause * PATIENCE).clamp(least, LONGEST_QUIET)
     }
 }
 
@@ -61,7 +69,7 @@ pub struct UnderWay(Arc<Activity>);
 
 impl Default for Activity {
     fn default() -> Self {
-        let state = State { under_way: 0, waiting: 0, since: Instant::now(), pause: Duration::ZERO };
+        let state = State { under_way: 0, waiting: 0, since: Instant::now(), over: None, pause: Duration::ZERO };
         Self { state: Mutex::new(state), changed: Notify::new() }
     }
 }
@@ -87,6 +95,10 @@ impl Activity {
             let changed = self.changed.notified();
             let silence = {
                 let state = self.lock();
+                // The same quiet was long enough for another wait, whose call may have ended since.
+                if quiet.is_some() && quiet == state.over {
+                    break;
+                }
                 // Another wait that ends does not end the quiet: its call does.
                 if state.is_quiet() {
                     quiet = Some(state.since);
@@ -94,12 +106,21 @@ impl Activity {
                 quiet.filter(|since| *since == state.since).map(|since| since + state.patience())
             };
             let end = silence.map_or(deadline, |silence| deadline.min(silence));
-            if is_done() || end <= Instant::now() {
+            let now = Instant::now();
+            if is_done() || end <= now {
+                if silence.is_some_and(|silence| silence <= now) {
+                    self.lock().over = quiet;
+                }
                 break;
             }
             // `is_done` also looks at what no call announces, such as an interrupt.
             let _ = tokio::time::timeout_at(end.min(Instant::now() + LOOK_INTERVAL).into(), changed).await;
         }
+    }
+
+    /// Lets all waits look at once whether they are over.
+    pub fn announce(&self) {
+        self.changed.notify_waiters();
     }
 
     fn wait(&self) -> Wait<'_> {
@@ -148,6 +169,32 @@ mod tests {
         };
         tokio::join!(activity.until(deadline, || is_planned.load(Ordering::Relaxed)), plan);
         assert!(Instant::now() < deadline);
+    }
+
+    #[tokio::test]
+    async fn one_quiet_is_enough_for_all_that_wait() {
+        let activity = Arc::new(Activity::default());
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let wait = async || {
+            let call = activity.begin();
+            activity.until(deadline, || false).await;
+            drop(call);
+            activity.lock().over
+        };
+        let (one, two, three) = tokio::join!(wait(), wait(), wait());
+        assert!(one.is_some() && one == two && two == three);
+    }
+
+    #[test]
+    fn quiet_is_short_once_core_can_ask_for_nothing_more() {
+        let patience = |waiting, pause| {
+            let pause = Duration::from_millis(pause);
+            State { under_way: waiting, waiting, since: Instant::now(), over: None, pause }.patience()
+        };
+        assert_eq!(patience(ALL_AT_ONCE - 1, 5), QUIET);
+        assert_eq!(patience(ALL_AT_ONCE, 5), SHORT_QUIET);
+        assert_eq!(patience(ALL_AT_ONCE, 200), Duration::from_millis(800));
+        assert_eq!(patience(ALL_AT_ONCE, 9000), LONGEST_QUIET);
     }
 
     #[tokio::test]

@@ -66,7 +66,9 @@ impl<'a> BoundResource<'a> {
         let Self { provider, resource } = self;
         match provider.unreachable() {
             Some(diagnostics) => Applied { state: request.prior, diagnostics },
-            None => apply::apply(resource, provider.stopper(), request, &provider.replaced).await,
+            None => {
+                apply::apply(resource, provider.stopper(), provider.activity.clone(), request, &provider.replaced).await
+            }
         }
     }
 

@@ -22,7 +22,7 @@ pub async fn plan(resource: &dyn Resource, stop: Stop, activity: Arc<Activity>, 
     // the create itself then finds what prevents it, after which core puts the old object back.
     let is_too_late = prior.is_none() && resource.is_applying();
     if prior != Some(&state) && !diagnostics.has_error() && !is_too_late {
-        let cx = Context::new(timeout(resource, &state, Operation::Read), stop);
+        let cx = Context::new(timeout(resource, &state, Operation::Read), stop).beside(activity);
         let replaces = request.link.replaces.as_deref().filter(|_| prior.is_none());
         let change = Change { prior, config: &request.config, planned: &state, replaces };
         diagnostics.extend(checks.change(&cx, change).await);

@@ -61,6 +61,7 @@ impl<N: Noun> Typed<N> {
     pub fn writing_op<'a>(&self, cx: &'a Context) -> Result<OpContext<'a>, Failure> {
         let op = self.op(cx)?;
         op.configured.preflight.writing();
+        cx.activity.announce();
         Ok(op)
     }
 

@@ -7,12 +7,13 @@ mod job;
 mod update;
 
 use std::any::Any;
+use std::sync::Arc;
 use std::time::Instant;
 
 use self::job::Job;
 use super::{
-    Applied, ApplyRequest, Block, Cause, Context, Diagnostics, Failure, Number, Operation, Resource, Stop, Value,
-    secret_names,
+    Activity, Applied, ApplyRequest, Block, Cause, Context, Diagnostics, Failure, Number, Operation, Resource, Stop,
+    Value, secret_names,
 };
 use crate::framework::link::Replaced;
 use crate::framework::read::TIMEOUTS;
@@ -28,7 +29,13 @@ pub const WAYS_OUT: &str = "Either remove the references to it in a separate app
     before its removal: Terraform then changes the references first. A rename needs no apply in between.";
 
 /// Carries out a planned create, update or destroy.
-pub async fn apply(resource: &dyn Resource, stop: Stop, request: ApplyRequest, replaced: &Replaced) -> Applied {
+pub async fn apply(
+    resource: &dyn Resource,
+    stop: Stop,
+    activity: Arc<Activity>,
+    request: ApplyRequest,
+    replaced: &Replaced,
+) -> Applied {
     let operation = match (request.prior.is_null(), request.planned.is_null()) {
         (true, true) => return Applied::default(),
         (true, false) => Operation::Create,
@@ -45,7 +52,7 @@ pub async fn apply(resource: &dyn Resource, stop: Stop, request: ApplyRequest, r
         }
     };
     let subject = if operation == Operation::Delete { &request.prior } else { &request.planned };
-    let cx = Context::new(timeout(resource, subject, operation), stop);
+    let cx = Context::new(timeout(resource, subject, operation), stop).beside(activity);
     let name = resource.id(subject).unwrap_or_else(|| resource.name().to_owned());
     let job = Job::new(resource, &cx);
     let mut applied = if operation == Operation::Create {

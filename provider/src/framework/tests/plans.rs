@@ -1,9 +1,25 @@
+use std::sync::Arc;
+
 use proptest::prelude::*;
 use serde_json::json;
 
 use super::thing::NAMES;
 use super::{Things, thing};
 use crate::framework::{ClientCapabilities, Link, PlanRequest, Planned, Value};
+
+/// A check may wait for what other calls bring.
+#[tokio::test]
+async fn the_checks_of_all_plans_see_the_same_calls() {
+    let things = Things::new();
+    let provider = things.provider();
+    for name in ["a", "b"] {
+        let config = Value::object([("name", Value::from(name))]);
+        let request = PlanRequest { prior: Value::Null, proposed: config.clone(), config, link: Link::default() };
+        provider.resource("pve_thing").unwrap().plan(request).await;
+    }
+    let beside = things.beside.lock().unwrap();
+    assert!(beside.len() == 2 && Arc::ptr_eq(&beside[0], &beside[1]));
+}
 
 /// As core does: what the configuration sets, else what was there for what is computed.
 pub(super) async fn plan(things: &Things, prior: Value, config: Value) -> Planned {

@@ -11,8 +11,8 @@ use serde_json::{Value as Json, json};
 
 use super::server::{Fault, Server};
 use crate::framework::{
-    Cause, Configure, Context, DataSource, Diagnostics, Failure, Found, Freshness, GivenUp, Permit, Provider, Resource,
-    Role, Schema, Stop, Value, WritePermit,
+    Activity, Cause, Change, Checks, Configure, Context, DataSource, Diagnostics, Failure, Found, Freshness, GivenUp,
+    Permit, PlanChecks, Provider, Resource, Role, Schema, Stop, Value, WritePermit,
 };
 
 /// A thing.
@@ -62,12 +62,14 @@ pub struct Thing {
 #[derive(Clone)]
 pub struct Things {
     pub server: Arc<Mutex<Server>>,
+    /// What the checks of each plan were beside.
+    pub beside: Arc<Mutex<Vec<Arc<Activity>>>>,
     schema: Arc<Schema>,
 }
 
 impl Things {
     pub fn new() -> Self {
-        Self { server: Arc::default(), schema: Arc::new(Schema::of::<Thing>(Role::Resource)) }
+        Self { server: Arc::default(), beside: Arc::default(), schema: Arc::new(Schema::of::<Thing>(Role::Resource)) }
     }
 
     pub fn provider(&self) -> Provider {
@@ -174,7 +176,21 @@ fn name(object: &Value) -> String {
     object.at("name").as_str().unwrap_or_default().to_owned()
 }
 
+/// Checks that find nothing.
+struct Look<'a>(&'a Things);
+
+impl PlanChecks for Look<'_> {
+    fn change<'a>(&'a self, cx: &'a Context, _: Change<'a>) -> BoxFuture<'a, Diagnostics> {
+        self.0.beside.lock().unwrap().push(cx.activity.clone());
+        async { Diagnostics::new() }.boxed()
+    }
+}
+
 impl Resource for Things {
+    fn planned<'a>(&'a self, _: Option<&Value>, _: Option<&Value>) -> (Diagnostics, Checks<'a>) {
+        (Diagnostics::new(), Box::new(Look(self)))
+    }
+
     fn name(&self) -> &'static str {
         "pve_thing"
     }
