@@ -6,7 +6,7 @@ use acceptance_tests::{Cluster, Workspace};
 use pve_emulator::{Options, Seed};
 use serde_json::json;
 
-use super::stage::{Way, member};
+use super::stage::{Way, member, members};
 
 const FILE: &str = "/etc/pve/corosync.conf";
 
@@ -133,5 +133,47 @@ fn a_number_is_compared_with_the_first_node() {
     assert!(said.contains("newclu: pva is in this cluster already. Apply takes it over"), "{said}");
     w.expect(0, &["import", "-no-color", "pve_cluster.this", "newclu"]);
     assert_eq!(w.attributes("pve_cluster.this")["link"][0]["address"], "10.0.0.11");
+    w.plan_is_empty();
+}
+
+/// `pve_corosync_options.addresses` has every node, so that it changes with the members in one plan.
+#[test]
+fn the_addresses_of_a_link_follow_the_members_in_one_plan() {
+    let test = "cluster::drift::the_addresses_of_a_link_follow_the_members_in_one_plan";
+    let Some(cluster) = nodes(test, &["pva", "pvb", "pvc"]) else { return };
+    let _hurry = cluster.hurry();
+    let w = Workspace::new(&cluster);
+    let configuration = |others: &[(&str, u32)]| {
+        let link = |(node, n): &(&str, u32)| {
+            let links = format!(
+                "  link {{\n    address = \"10.0.0.{n}\"\n  }}\n  link {{\n    address = \"10.1.0.{n}\"\n  }}\n"
+            );
+            member(&cluster, Way::Ssh, node, &links)
+        };
+        let second = first("", "").replace("  }\n}\n", "  }\n  link {\n    address = \"10.1.0.11\"\n  }\n}\n");
+        let members: String = others.iter().map(link).collect();
+        let address = |(node, n): &(&str, u32)| format!("      {node} = \"10.1.0.{n}\"\n");
+        let addresses: String = others.iter().chain([&("pva", 11)]).map(address).collect();
+        let depends: Vec<String> = others.iter().map(|(node, _)| format!("pve_cluster_member.{node}")).collect();
+        format!(
+            "{second}{members}resource \"pve_corosync_options\" \"a\" {{\n  depends_on = [{}]\n  link {{\n    number = 1\n    addresses = {{\n{addresses}    }}\n  }}\n}}\n",
+            depends.join(", ")
+        )
+    };
+    let two = configuration(&[("pvb", 12)]);
+    w.configure(&two);
+    w.apply();
+    w.plan_is_empty();
+    w.configure(&configuration(&[("pvb", 12), ("pvc", 13)]));
+    w.apply();
+    w.plan_is_empty();
+    assert_eq!(members(&cluster).len(), 3);
+    cluster.emulator().cluster().world().power("pvc", false);
+    cluster.emulator().cluster().world().advance(60.0);
+    w.configure(&two);
+    let run = w.apply();
+    let said = run.warnings().iter().map(|warning| warning.flat()).collect::<String>();
+    assert!(said.contains("pvc is offline, and has no address in `addresses`"), "{said}");
+    assert_eq!(members(&cluster).len(), 2);
     w.plan_is_empty();
 }
