@@ -2,7 +2,7 @@
 resource "pve_cluster" "this" {
   name = "production"
 
-  # A lower value is preferred.
+  # Proxmox documents that a lower priority is preferred.
   link {
     address  = "10.0.0.1"
     priority = 10

@@ -31,7 +31,7 @@ fn explained(reader: &Reader<'_>, arguments: &ClusterJoinInfoArguments, error: &
     if error.status() == Some(FAILED_DEPENDENCY) {
         return Failure::refused(format!(
             "{}: the node that `endpoint` names is in no cluster, so there is nothing to join.\nPoint `endpoint` at a \
-             member, or create the cluster first: `pvecm create NAME`.\n{}",
+             member, or create the cluster first: with `pve_cluster`, on which this data source depends, or `pvecm create NAME`.\n{}",
             reader.title,
             error.quote()
         ));

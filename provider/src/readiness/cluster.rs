@@ -8,10 +8,14 @@ pub(super) fn formed(facts: &Facts, _: &Demands) -> Verdict {
     let nodes = facts.live.nodes.len();
     match &facts.live.quorum.cluster_name {
         Some(name) if nodes >= 2 => pass(format!("cluster {name} of {nodes} nodes")),
-        Some(name) => fail(format!("cluster {name} has one node"), "Join more nodes with `pvecm add`."),
-        None => {
-            fail("the node is not in a cluster", "Create one with `pvecm create`, and join nodes with `pvecm add`.")
-        }
+        Some(name) => fail(
+            format!("cluster {name} has one node"),
+            "Join more nodes as `pve_cluster_member`, or with `pvecm add`.",
+        ),
+        None => fail(
+            "the node is not in a cluster",
+            "Create it as `pve_cluster`, and join nodes as `pve_cluster_member`; or use `pvecm create` and `pvecm add`.",
+        ),
     }
 }
 

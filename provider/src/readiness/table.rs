@@ -52,7 +52,7 @@ pub const ITEMS: &[Item] = &[
         weight: Weight::Always,
         facts: "The name of the cluster and its number of nodes.",
         unknown: "",
-        remedy: "`pvecm create`, and `pvecm add` on the other nodes.",
+        remedy: "`pve_cluster` and `pve_cluster_member`; or `pvecm create`, and `pvecm add` on the other nodes.",
         check: cluster::formed,
     },
     Item {

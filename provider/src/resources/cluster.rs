@@ -7,8 +7,8 @@ pub(super) mod way;
 use pve_schemas::Cluster;
 use pve_schemas::cluster::Link;
 
-pub(super) use self::checks::SET_ONCE;
-use super::membership::{Membership, membership};
+pub(super) use self::checks::way_out;
+use super::membership::{Entry, Membership, addresses, effective, membership, number};
 use super::operations::OpContext;
 use super::ssh_resource::SshResource;
 use crate::client::{DomainPermit, LockDomain};
@@ -68,8 +68,8 @@ impl SshResource for Cluster {
     }
 
     /// Proxmox has no such call: what is configured has to be what the cluster has.
-    async fn update(op: &OpContext<'_>, _: &Self, _: Option<&str>, to: &Self) -> Result<(), Failure> {
-        checks::demand_equal(&membership(op, SUBJECT).await?, to)
+    async fn update(op: &OpContext<'_>, from: &Self, _: Option<&str>, to: &Self) -> Result<(), Failure> {
+        checks::demand_equal(&membership(op, SUBJECT).await?, Some(from), to)
     }
 
     async fn delete(op: &OpContext<'_>, state: &Self) -> Result<(), Failure> {
@@ -92,32 +92,57 @@ pub(super) async fn permit(op: &OpContext<'_>, object: &str) -> Result<Option<Do
     permit.map(Some).map_err(|error| super::explain(object, &error))
 }
 
-/// The cluster as it is; what is set at its creation is as `object` has it, and for an import as the oldest node has it.
+/// The cluster as it is. Of what is set at its creation, a state shows what it has configured; an import has the links of the node
+/// that answers.
 fn noun(found: &Membership, name: &str, object: &Value) -> Cluster {
+    let known = object.at("node").as_str();
+    let node = found.founder(known);
+    let entry = node.map(|(_, entry)| entry);
     // What has not been read yet has no version.
-    let written = object.at("link").elements().filter(|_| !object.at("config_version").is_null()).map(|links| {
-        let priority = |link: &Value| match link.at("priority") {
-            Value::Number(number) => number.as_i64(),
-            _ => None,
-        };
-        let link =
-            |link: &Value| Some(Link { address: link.at("address").as_str()?.to_owned(), priority: priority(link) });
-        links.iter().filter_map(link).collect()
-    });
-    let of_the_oldest = || {
-        let links = found.oldest().into_iter().flat_map(|(_, entry)| &entry.links);
-        let priority = |number: &u32| found.priorities.get(number).copied();
-        links.map(|(number, address)| Link { address: address.clone(), priority: priority(number) }).collect()
+    let is_known = !object.at("config_version").is_null() && object.at("link").elements().is_some();
+    let links = match entry {
+        Some(entry) if is_known => shown_links(found, entry, object),
+        Some(entry) => {
+            let priority = |number: &u32| found.priorities.get(number).copied();
+            let link =
+                |(number, address): (&u32, &String)| Link { address: address.clone(), priority: priority(number) };
+            entry.links.iter().map(link).collect()
+        }
+        // The node has left the cluster, and nothing is left to compare.
+        None => written_links(object),
+    };
+    let set = |name: &str, found: Option<i64>| {
+        number(object, name).and_then(|set| if entry.is_some() { found } else { Some(set) })
     };
     Cluster {
         name: name.to_owned(),
-        link: written.unwrap_or_else(of_the_oldest),
-        token_coefficient: None,
-        votes: None,
-        node_id: None,
+        link: links,
+        token_coefficient: number(object, "token_coefficient").and(found.token_coefficient),
+        votes: set("votes", entry.map(|entry| entry.votes)),
+        node_id: set("node_id", entry.and_then(|entry| entry.id)),
         config_version: found.config_version,
+        node: Some(known.unwrap_or(&found.local).to_owned()),
         nodes: Some(found.entries().map(|(name, _)| name.to_owned()).collect()),
     }
+}
+
+fn written_links(object: &Value) -> Vec<Link> {
+    let links = object.at("link").elements().unwrap_or_default().iter();
+    let link = |link: &Value| {
+        Some(Link { address: link.at("address").as_str()?.to_owned(), priority: number(link, "priority") })
+    };
+    links.filter_map(link).collect()
+}
+
+/// What the cluster has of the links of `object`: of their priorities, those that are set.
+fn shown_links(found: &Membership, entry: &Entry, object: &Value) -> Vec<Link> {
+    let links = entry.links_like(&addresses(object)).into_iter().zip(written_links(object));
+    let link = |((number, address), written): ((u32, String), Link)| {
+        let now = found.priority(number);
+        let priority = written.priority.map(|set| if effective(Some(set)) == now { set } else { now });
+        Link { address, priority }
+    };
+    links.map(link).collect()
 }
 
 /// Links that corosync could not distinguish.
@@ -152,4 +177,66 @@ fn undissolvable(name: &str) -> Failure {
          its resource block by this one and apply:\n\nremoved {{\n  from = pve_cluster.<name>\n  lifecycle {{\n    destroy = \
          false\n  }}\n}}\n\nOr run `terraform state rm pve_cluster.<name>`."
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// Two nodes and their two links, as pvb sees them.
+    fn found() -> Membership {
+        let status = [
+            json!({"type": "cluster", "name": "newclu", "quorate": 1}),
+            json!({"type": "node", "name": "pva", "local": 0, "online": 0}),
+            json!({"type": "node", "name": "pvb", "local": 1, "online": 1}),
+        ];
+        let entries = [
+            json!({"name": "pva", "nodeid": "2", "quorum_votes": "1", "ring0_addr": "10.0.0.11", "ring1_addr": "10.1.0.11"}),
+            json!({"name": "pvb", "nodeid": "1", "quorum_votes": "3", "ring0_addr": "10.0.0.12", "ring1_addr": "10.1.0.12"}),
+        ];
+        let interfaces = json!({"0": {"linknumber": "0", "knet_link_priority": "20"}});
+        Membership::of(&status, &entries, &json!({"cluster_name": "newclu", "interface": interfaces}))
+    }
+
+    fn state(node: Value, address: &str, priority: Value) -> Value {
+        let link = Value::object([("address", address.into()), ("priority", priority)]);
+        Value::object([
+            ("node", node),
+            ("config_version", 1.into()),
+            ("link", Value::List(vec![link])),
+            ("votes", 1.into()),
+        ])
+    }
+
+    /// The node, its only address and that one's priority, and its votes.
+    fn shown(node: Value, address: &str, priority: Value) -> (String, String, Option<i64>, Option<i64>) {
+        let cluster = noun(&found(), "newclu", &state(node, address, priority));
+        let [link] = &cluster.link[..] else { panic!("{:?}", cluster.link) };
+        (cluster.node.unwrap(), link.address.clone(), link.priority, cluster.votes)
+    }
+
+    #[test]
+    fn what_is_configured_is_that_of_the_node_that_the_cluster_was_made_of() {
+        let is = |node: &str, address: &str, priority, votes| (node.to_owned(), address.to_owned(), priority, votes);
+        // Another node may answer.
+        assert_eq!(shown("pva".into(), "10.0.0.11", Value::Null), is("pva", "10.0.0.11", None, Some(1)));
+        assert_eq!(shown("pva".into(), "10.0.0.19", 30.into()), is("pva", "10.0.0.11", Some(20), Some(1)));
+        // Corosync's default, which is not in the file.
+        assert_eq!(shown("pva".into(), "10.1.0.11", 1.into()), is("pva", "10.1.0.11", Some(1), Some(1)));
+        assert_eq!(shown("pva".into(), "10.1.0.11", 9.into()), is("pva", "10.1.0.11", Some(1), Some(1)));
+        // It has left the cluster: nothing to compare.
+        assert_eq!(shown("pvz".into(), "10.0.0.9", 9.into()), is("pvz", "10.0.0.9", Some(9), Some(1)));
+        // Not known yet.
+        assert_eq!(shown(Value::Unknown, "10.0.0.12", Value::Null), is("pvb", "10.0.0.12", None, Some(3)));
+    }
+
+    #[test]
+    fn an_import_has_the_links_of_the_node_that_answers() {
+        let cluster = noun(&found(), "newclu", &Value::object([("name", "newclu".into())]));
+        let links: Vec<_> = cluster.link.iter().map(|link| (link.address.as_str(), link.priority)).collect();
+        assert_eq!(links, [("10.0.0.12", Some(20)), ("10.1.0.12", None)]);
+        assert_eq!((cluster.node.as_deref(), cluster.votes, cluster.node_id), (Some("pvb"), None, None));
+    }
 }

@@ -22,7 +22,7 @@ use pve_schemas::cluster::MemberLink;
 use pve_schemas::value::NodeName;
 
 use super::cluster::{permit, validate_links};
-use super::membership::{Membership, Requested, Unlike, membership};
+use super::membership::{Membership, Requested, Unlike, addresses, membership, number};
 use super::operations::OpContext;
 use super::ssh_resource::SshResource;
 use crate::client::DomainPermit;
@@ -76,9 +76,10 @@ impl SshResource for ClusterMember {
     }
 
     /// Proxmox has no such call: what is configured has to be what the cluster has.
-    async fn update(op: &OpContext<'_>, _: &Self, _: Option<&str>, to: &Self) -> Result<(), Failure> {
+    async fn update(op: &OpContext<'_>, from: &Self, _: Option<&str>, to: &Self) -> Result<(), Failure> {
         let (found, node) = (membership(op, SUBJECT).await?, to.node.as_str());
-        let unlike = found.entry(node).and_then(|entry| entry.unlike(&requested(to)));
+        let requested = Requested { is_part: from.link.len() == to.link.len(), ..requested(to) };
+        let unlike = found.entry(node).and_then(|entry| entry.unlike(&requested));
         unlike.map_or(Ok(()), |unlike| Err(set_once(node, &unlike)))
     }
 
@@ -91,23 +92,23 @@ impl SshResource for ClusterMember {
         removal::until_gone(op, state.node.as_str()).await
     }
 
-    /// All but the oldest node, of which the cluster was made.
+    /// All but the node that answers, as which the cluster itself is listed.
     async fn list(op: &OpContext<'_>) -> Result<Vec<Self>, Failure> {
         let found = membership(op, SUBJECT).await?;
-        let oldest = found.oldest().map(|(name, _)| name);
-        let others = found.entries().filter(|(name, _)| Some(*name) != oldest);
+        let others = found.entries().filter(|(name, _)| *name != found.local);
         Ok(others.filter_map(|(name, _)| noun(&found, name, &Value::Null)).collect())
     }
 }
 
-/// The member as it is; what is set when it joins is as `object` has it, and for an import as the cluster has it.
+/// The member as it is. Of what is set when it joins, a state shows what it has configured; an import has the links.
 fn noun(found: &Membership, name: &str, object: &Value) -> Option<ClusterMember> {
     let node = found.nodes.get(name)?;
     let entry = node.entry.as_ref()?;
     let link = |address: &str| MemberLink { address: address.to_owned() };
     // What has not been read yet is neither online nor offline.
-    let written = object.at("link").elements().filter(|_| !object.at("online").is_null());
-    let written = written.map(|links| links.iter().filter_map(|it| it.at("address").as_str().map(link)).collect());
+    let is_known = !object.at("online").is_null() && object.at("link").elements().is_some();
+    let known = is_known.then(|| entry.links_like(&addresses(object)));
+    let written = known.map(|known| known.iter().map(|(_, address)| link(address)).collect());
     Some(ClusterMember {
         node: name.parse().ok()?,
         address: object
@@ -117,8 +118,8 @@ fn noun(found: &Membership, name: &str, object: &Value) -> Option<ClusterMember>
             .or(node.ip.clone())
             .unwrap_or_else(|| name.to_owned()),
         link: written.unwrap_or_else(|| entry.links.values().map(|address| link(address)).collect()),
-        votes: None,
-        node_id: None,
+        votes: number(object, "votes").map(|_| entry.votes),
+        node_id: number(object, "node_id").and(entry.id),
         ssh: None,
         root_password_wo: None,
         root_password_wo_version: None,
@@ -134,11 +135,11 @@ fn noun(found: &Membership, name: &str, object: &Value) -> Option<ClusterMember>
 /// What is configured of its entry.
 fn requested(planned: &ClusterMember) -> Requested {
     let links = planned.link.iter().map(|link| link.address.clone()).collect();
-    Requested { links, id: planned.node_id, votes: planned.votes }
+    Requested { links, id: planned.node_id, votes: planned.votes, ..Requested::default() }
 }
 
 /// What is set when a node joins is configured otherwise.
 fn set_once(node: &str, unlike: &Unlike) -> Failure {
-    Failure::refused(format!("{node}: {}. {}", unlike.words, super::cluster::SET_ONCE))
+    Failure::refused(format!("{node}: {}. {}", unlike.words, super::cluster::way_out(unlike.attribute)))
         .at(Path::attribute(unlike.attribute))
 }

@@ -70,7 +70,7 @@ impl Look {
         found.ok_or_else(|| {
             Failure::refused(format!(
                 "{SUBJECT}: the node that answers is in no cluster: it has no {PATH}. Nothing was changed.\nCreate the \
-                 cluster first: `pvecm create NAME`."
+                 cluster first: with `pve_cluster`, on which this resource depends, or `pvecm create NAME`."
             ))
         })
     }

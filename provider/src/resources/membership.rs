@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use pve_schemas::corosync::is_same_address;
+use pve_schemas::corosync::{DEFAULT_PRIORITY, is_same_address};
 use serde_json::Value as Json;
 
 use super::operations::OpContext;
 use crate::call::Call;
 use crate::client::{Client, Collection, Error, ErrorKind, wire};
 use crate::explain::explain;
-use crate::framework::{Failure, Value};
+use crate::framework::{Failure, Number, Value};
 
 /// Where corosync's configuration is read from, beside its nodes.
 const TOTEM: &str = "/cluster/config/totem";
@@ -72,8 +72,12 @@ impl Votes {
 pub struct Requested {
     /// The addresses in the order of the links; none where that is left to Proxmox.
     pub links: Vec<String>,
+    /// The priorities of these links, where they are set.
+    pub priorities: Vec<Option<i64>>,
     pub id: Option<i64>,
     pub votes: Option<i64>,
+    /// Whether the cluster may have further links: an object has those alone that it was created with.
+    pub is_part: bool,
 }
 
 /// How an entry differs from what is configured.
@@ -88,11 +92,14 @@ impl Requested {
     /// What `planned` has otherwise than `prior`, the state.
     pub fn of(prior: Option<&Value>, planned: &Value) -> Self {
         let is_new = prior.is_none_or(|prior| prior.at("link") != planned.at("link"));
+        let count = |object: &Value| object.at("link").elements().map(<[Value]>::len);
         let links = planned.at("link").elements().filter(|_| is_new).unwrap_or_default();
         let addresses: Option<Vec<String>> =
             links.iter().map(|link| link.at("address").as_str().map(str::to_owned)).collect();
         Self {
             links: addresses.unwrap_or_default(),
+            priorities: links.iter().map(|link| number(link, "priority")).collect(),
+            is_part: prior.is_some_and(|prior| count(prior) == count(planned)),
             id: newly(prior, planned, "node_id"),
             votes: newly(prior, planned, "votes"),
         }
@@ -101,21 +108,48 @@ impl Requested {
 
 /// The number that `planned` has at `name`, and `prior`, the state, has not.
 pub fn newly(prior: Option<&Value>, planned: &Value, name: &str) -> Option<i64> {
-    match planned.at(name) {
-        Value::Number(number) if prior.is_none_or(|prior| prior.at(name) != planned.at(name)) => number.as_i64(),
-        _ => None,
-    }
+    number(planned, name).filter(|_| prior.is_none_or(|prior| prior.at(name) != planned.at(name)))
+}
+
+/// The addresses of the `link` blocks of an object, as far as they are known.
+pub fn addresses(object: &Value) -> Vec<String> {
+    let links = object.at("link").elements().unwrap_or_default().iter();
+    links.filter_map(|link| link.at("address").as_str().map(str::to_owned)).collect()
+}
+
+/// The number that `object` has at `name`.
+pub fn number(object: &Value, name: &str) -> Option<i64> {
+    object.at(name).as_number().and_then(Number::as_i64)
 }
 
 impl Entry {
+    /// The links that `known`, addresses in the order of the links, are compared with: those that have them, where all are there,
+    /// else the first ones. A cluster may have got more links since.
+    pub fn counterparts(&self, known: &[String]) -> Vec<(u32, &str)> {
+        let mut links = self.links.iter();
+        let same = known.iter().map_while(|known| links.find(|(_, address)| is_same_address(address, known)));
+        let same: Vec<_> = same.collect();
+        let found = if same.len() == known.len() { same } else { self.links.iter().take(known.len()).collect() };
+        found.into_iter().map(|(number, address)| (*number, address.as_str())).collect()
+    }
+
+    /// What it has of the addresses `known`, in their spelling; none where nothing is known.
+    pub fn links_like(&self, known: &[String]) -> Vec<(u32, String)> {
+        let spelt = |((number, found), known): ((u32, &str), &String)| {
+            (number, if is_same_address(found, known) { known.clone() } else { found.to_owned() })
+        };
+        self.counterparts(known).into_iter().zip(known).map(spelt).collect()
+    }
+
     /// Where it is not as configured.
     pub fn unlike(&self, requested: &Requested) -> Option<Unlike> {
         let words = |what: &str, has: String, configured: String| {
             format!("{what} {has} in the cluster and {configured} in the configuration")
         };
         let is_same = || {
-            let mut both = self.links.values().zip(&requested.links);
-            self.links.len() == requested.links.len() && both.all(|(a, b)| is_same_address(a, b))
+            let mut both = self.counterparts(&requested.links).into_iter().zip(&requested.links);
+            let count = if requested.is_part { both.len() } else { self.links.len() };
+            count == requested.links.len() && both.all(|((_, a), b)| is_same_address(a, b))
         };
         if !requested.links.is_empty() && !is_same() {
             let has: Vec<&str> = self.links.values().map(String::as_str).collect();
@@ -185,9 +219,15 @@ impl Membership {
         self.nodes.iter().filter_map(|(name, node)| Some((name.as_str(), node.entry.as_ref()?)))
     }
 
-    /// The node with the lowest number: that of which the cluster was made, as long as it is there.
-    pub fn oldest(&self) -> Option<(&str, &Entry)> {
-        self.entries().min_by_key(|(_, entry)| entry.id)
+    /// The priority of a link.
+    pub fn priority(&self, link: u32) -> i64 {
+        effective(self.priorities.get(&link).copied())
+    }
+
+    /// The node of which the cluster was made, `known` from the state; else the node that answers. None once that has left.
+    pub fn founder<'a>(&'a self, known: Option<&'a str>) -> Option<(&'a str, &'a Entry)> {
+        let name = known.unwrap_or(&self.local);
+        Some((name, self.entry(name)?))
     }
 
     /// A node's entry in corosync's list.
@@ -219,6 +259,11 @@ impl Membership {
         let present = others().filter(|(name, _)| self.has_online(name)).map(|(_, entry)| entry.votes).sum();
         Votes { expected: others().map(|(_, entry)| entry.votes).sum(), present }
     }
+}
+
+/// The priority that corosync runs with.
+pub fn effective(priority: Option<i64>) -> i64 {
+    priority.filter(|priority| *priority != 0).unwrap_or(DEFAULT_PRIORITY)
 }
 
 /// The priorities in `interface { "0": {"linknumber": "0", "knet_link_priority": "10"} }`.
@@ -270,6 +315,7 @@ mod tests {
             links: links.iter().map(|link| (*link).to_owned()).collect(),
             id,
             votes,
+            ..Requested::default()
         };
         let unlike = |requested| entry.unlike(&requested).map(|unlike| unlike.attribute);
         assert_eq!(unlike(Requested::default()), None);
@@ -278,6 +324,27 @@ mod tests {
         assert_eq!(unlike(requested(&["10.0.0.1", "fd00::1"], None, None)), Some("link"));
         assert_eq!(unlike(requested(&[], Some(2), None)), Some("node_id"));
         assert_eq!(unlike(requested(&[], None, Some(0))), Some("votes"));
+        // A link that was added later, before or after the others.
+        for address in ["fd00::1", "10.0.0.1"] {
+            assert_eq!(unlike(Requested { is_part: true, ..requested(&[address], None, None) }), None);
+        }
+        assert_eq!(unlike(Requested { is_part: true, ..requested(&["10.0.0.9"], None, None) }), Some("link"));
+    }
+
+    #[test]
+    fn a_read_shows_the_links_that_are_known_alone() {
+        let links = BTreeMap::from([(0, "fd00::1".to_owned()), (1, "10.0.0.1".to_owned())]);
+        let entry = Entry { id: Some(1), votes: 1, links };
+        let like = |known: &[&str]| -> Vec<String> {
+            let known: Vec<String> = known.iter().map(|it| (*it).to_owned()).collect();
+            entry.links_like(&known).into_iter().map(|(_, address)| address).collect()
+        };
+        assert_eq!(like(&[]), [""; 0]);
+        assert_eq!(like(&["fd00:0::1"]), ["fd00:0::1"]);
+        assert_eq!(like(&["10.0.0.1"]), ["10.0.0.1"]);
+        assert_eq!(like(&["10.0.0.9"]), ["fd00::1"]);
+        assert_eq!(like(&["10.0.0.1", "10.2.0.1"]), ["fd00::1", "10.0.0.1"]);
+        assert_eq!(like(&["fd00::1", "10.0.0.1", "10.2.0.1"]), ["fd00::1", "10.0.0.1"]);
     }
 
     #[test]

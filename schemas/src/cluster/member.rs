@@ -23,7 +23,11 @@ use crate::value::NodeName;
 ///   the `fingerprint` of the certificate of the joining node. Proxmox allows this to `root@pam` only.
 ///
 /// Several members of one apply join one after the other, in any order. An interrupted join is recognised by the next apply, which
-/// completes it or names the commands that do. No node joins twice.
+/// completes it or names the commands that do. No node joins twice. A node that is a member already is taken over: nothing is sent,
+/// and its links, votes and number have to be as configured.
+///
+/// **Drift:** links, votes and the number are set when the node joins. Each plan compares those that are configured with the cluster,
+/// and a difference is an error with both values: write what the cluster has, or remove the argument. What is not set is not compared.
 ///
 /// **Destroy** removes the node from the cluster. It is refused unless the node is off and holds no guests, no HA rule or group
 /// names it alone, no replication job copies to it, and the other nodes have quorum without it. **The node must never be started
@@ -45,11 +49,11 @@ pub struct ClusterMember {
     #[tf(block = "list")]
     pub link: Vec<MemberLink>,
     /// The votes of the node, when it joins; 1 by default.
-    #[tf(local)]
+    #[tf(optional)]
     #[schemars(range(min = 0))]
     pub votes: Option<i64>,
     /// The number of the node in the cluster, when it joins; the next free one by default.
-    #[tf(local)]
+    #[tf(optional)]
     #[schemars(range(min = 1))]
     pub node_id: Option<i64>,
     /// Whether the node joins over SSH; by default, if the provider block has an `ssh` block.

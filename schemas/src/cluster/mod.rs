@@ -21,14 +21,20 @@ pub const MAX_LINKS: usize = 8;
 /// join it as `pve_cluster_member`.
 ///
 /// **What Proxmox has no call for:** a cluster can't be renamed, and it can't be dissolved. `terraform destroy` of it is refused;
-/// a `removed` block takes it from the state. Its links, votes and `token_coefficient` are set when it is created. Change those of
-/// an existing cluster with `pve_corosync_options`; here a change is an error of the plan.
+/// a `removed` block takes it from the state. Its links, votes, number and `token_coefficient` are set when it is created. Here, a
+/// change of them is an error of the plan, unless the cluster has the new value already. `pve_corosync_options` changes the addresses
+/// and priorities of links and `token_coefficient`; votes are changed in `corosync.conf` by hand, and a number stays.
+///
+/// **Drift:** each plan compares the configured arguments of these with the cluster. If a person has changed one, the plan has an error
+/// with both values: write what the cluster has, or remove the argument. What is not set is not compared, so leave out here what
+/// `pve_corosync_options` manages.
 ///
 /// **How it is created:** by the API, if the provider logs in as `root@pam` with a password or a ticket. Proxmox refuses this call
 /// to every API token. Otherwise over SSH (`pvecm create`), if the provider block has an `ssh` block.
 ///
-/// A cluster of this name that exists already is taken over: the node can be in one cluster only. Guests on the node, another
-/// cluster and a link address that the node does not have are errors of the plan.
+/// A cluster of this name that exists already is taken over: the node can be in one cluster only. Another cluster and a link address
+/// that the node does not have are errors of the plan. The node keeps its guests, users and storages; the nodes that join must have
+/// no guests.
 ///
 /// Apply waits until the cluster has quorum. The node restarts `/etc/pve` meanwhile, so that it refuses logins for some seconds.
 #[tf_block(timeouts(create = 10))]
@@ -44,21 +50,26 @@ pub struct Cluster {
     pub link: Vec<Link>,
     /// By how many milliseconds the token timeout grows with each node after the second one, when the cluster is created. Proxmox
     /// VE with pve-cluster 9.1.0 or newer sets 125 by default; older versions do not have it.
-    #[tf(local)]
+    #[tf(optional)]
     #[schemars(range(min = 0))]
     pub token_coefficient: Option<i64>,
     /// The votes of the node, when the cluster is created; 1 by default.
-    #[tf(local)]
+    #[tf(optional)]
     #[schemars(range(min = 1))]
     pub votes: Option<i64>,
     /// The number of the node in the cluster, when it is created; 1 by default.
-    #[tf(local)]
+    #[tf(optional)]
     #[schemars(range(min = 1))]
     pub node_id: Option<i64>,
     /// The version of the configuration of corosync. It grows with each change.
     #[tf(computed)]
     pub config_version: Option<i64>,
-    /// The names of the nodes.
+    /// The node that the cluster was made of: that of the `endpoint` when this was created or imported. `link`, `votes` and
+    /// `node_id` are its own.
+    #[tf(computed)]
+    pub node: Option<String>,
+    /// The names of the nodes, as this resource read them last. After its create that is the first node alone: members of the same
+    /// apply join later. For all nodes, use `data.pve_nodes` with `depends_on` of the members.
     #[tf(computed)]
     pub nodes: Option<BTreeSet<String>>,
 }

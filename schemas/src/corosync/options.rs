@@ -76,7 +76,8 @@ pub struct Link {
     #[schemars(range(min = 0, max = 255))]
     pub priority: Option<i64>,
     /// The IP address of every node on this link, by the name of the node. If unset, the addresses of the link are not
-    /// managed. A link that does not exist yet needs them: apply adds it.
+    /// managed. A link that does not exist yet needs them: apply adds it. A node that joins or leaves by the same plan is added or
+    /// removed here in that plan, too; let this resource depend on its `pve_cluster_member`.
     #[schemars(extend(
         "minProperties" = 1, "propertyNames" = {"format": "pve-node"}, "additionalProperties" = {"type": "string", "format": "ip"}
     ))]

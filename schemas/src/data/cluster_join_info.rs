@@ -53,7 +53,8 @@ pub struct ClusterJoinInfoArguments {
 pub struct JoinLink {
     /// Its number.
     pub number: i64,
-    /// Its priority; null where it is not set, which means 1. With `link_mode = "passive"` a higher value is preferred.
+    /// Its priority; null where it is not set, which means 1. Proxmox documents that a **lower** value is preferred, and
+    /// corosync.conf(5) documents the reverse: compare with `corosync-cfgtool -n` which link is used.
     pub priority: Option<i64>,
 }
 

@@ -6,7 +6,7 @@ use super::SUBJECT;
 use super::way::way;
 use crate::framework::{Change, Diagnostic, Diagnostics, Failure, Path, Value};
 use crate::resources::door::{self, Door};
-use crate::resources::membership::{Membership, Requested, membership, newly};
+use crate::resources::membership::{Entry, Membership, Requested, Unlike, effective, membership, newly};
 use crate::resources::operations::OpContext;
 use crate::session::SshAccess;
 
@@ -27,8 +27,19 @@ pub(super) async fn of_change(op: &OpContext<'_>, change: Change<'_>) -> Diagnos
         (prior, Some(_), Some(name)) => {
             let planned = change.planned;
             let coefficient = newly(prior, planned, "token_coefficient");
-            for failure in differences(&found, name, &Requested::of(prior, planned), coefficient) {
+            let node = prior.and_then(|prior| prior.at("node").as_str());
+            for failure in differences(&found, (name, node), &Requested::of(prior, planned), coefficient) {
                 diagnostics.push(failure.into_error("A cluster's links and votes are set when it is created"));
+            }
+            if prior.is_none() && found.name.is_some() && !diagnostics.has_error() {
+                diagnostics.warning_at(
+                    Path::attribute("name"),
+                    "The cluster exists already",
+                    format!(
+                        "{name}: {} is in this cluster already. Apply takes it over, and sends nothing.",
+                        found.local
+                    ),
+                );
             }
         }
         (_, None, Some(_)) => unmade(op, &found, change.planned, &mut diagnostics).await,
@@ -83,38 +94,81 @@ pub(super) async fn demand_addresses(op: &OpContext<'_>, node: &str, requested: 
     .at(Path::attribute("link")))
 }
 
-/// Refuses a cluster that is not as configured.
-pub(super) fn demand_equal(found: &Membership, planned: &Cluster) -> Result<(), Failure> {
+/// Refuses a cluster that is not as configured; `prior` is what was found of it in the state.
+pub(super) fn demand_equal(found: &Membership, prior: Option<&Cluster>, planned: &Cluster) -> Result<(), Failure> {
     let requested = Requested {
         links: planned.link.iter().map(|link| link.address.clone()).collect(),
+        priorities: planned.link.iter().map(|link| link.priority).collect(),
+        is_part: prior.is_some_and(|prior| prior.link.len() == planned.link.len()),
         id: planned.node_id,
         votes: planned.votes,
     };
-    differences(found, &planned.name, &requested, planned.token_coefficient).into_iter().next().map_or(Ok(()), Err)
+    let node = prior.and_then(|prior| prior.node.as_deref());
+    let all = differences(found, (&planned.name, node), &requested, planned.token_coefficient);
+    all.into_iter().next().map_or(Ok(()), Err)
 }
 
-/// What is configured otherwise than the cluster has it: no node has these links, votes and this number.
-fn differences(found: &Membership, name: &str, requested: &Requested, coefficient: Option<i64>) -> Vec<Failure> {
-    let has = |what: String| format!("{name}: {what}. {SET_ONCE}");
+/// What is configured otherwise than the cluster has it; `node` is that of which it was made, as far as it is known.
+fn differences(
+    found: &Membership,
+    (name, node): (&str, Option<&str>),
+    requested: &Requested,
+    coefficient: Option<i64>,
+) -> Vec<Failure> {
     let mut all = Vec::new();
-    if !found.entries().any(|(_, entry)| entry.unlike(requested).is_none())
-        && let Some(unlike) = found.entry(&found.local).and_then(|entry| entry.unlike(requested))
-    {
-        all.push(
-            Failure::refused(has(format!("{} of {}", unlike.words, found.local))).at(Path::attribute(unlike.attribute)),
-        );
+    let mut note = |path: Path, attribute: &str, what: String| {
+        all.push(Failure::refused(format!("{name}: {what}. {}", way_out(attribute))).at(path));
+    };
+    // Without that node there is nothing to compare with but the one that answers.
+    if let Some((node, entry)) = found.founder(node).or_else(|| found.founder(None)) {
+        match entry.unlike(requested) {
+            Some(Unlike { attribute, words }) => {
+                note(Path::attribute(attribute), attribute, format!("of {node}, {words}"));
+            }
+            None => {
+                for (at, (link, now, set)) in priorities(found, entry, requested) {
+                    let words =
+                        format!("the priority of link {link} is {now} in the cluster and {set} in the configuration");
+                    note(Path::attribute("link").index(at).field("priority"), "link", words);
+                }
+            }
+        }
     }
     if coefficient.is_some() && coefficient != found.token_coefficient {
         let is = found.token_coefficient.map_or_else(|| "not set".to_owned(), |number| number.to_string());
-        let detail = has(format!("token_coefficient is {is} in the cluster"));
-        all.push(Failure::refused(detail).at(Path::attribute("token_coefficient")));
+        let words = format!("token_coefficient is {is} in the cluster");
+        note(Path::attribute("token_coefficient"), "token_coefficient", words);
     }
     all
 }
 
-/// Why a difference is an error, and the ways out.
-pub(crate) const SET_ONCE: &str = "Proxmox VE sets this once, and has no call to change it. Nothing was changed.\nWrite what the \
-                                   cluster has, or change it with `pve_corosync_options`.";
+/// The links whose priority is another one: the number of the block, and the link, its priority now, and the configured one.
+fn priorities(found: &Membership, entry: &Entry, requested: &Requested) -> Vec<(usize, (u32, i64, i64))> {
+    let links = entry.counterparts(&requested.links).into_iter().zip(&requested.priorities).enumerate();
+    let other = |(at, ((link, _), set)): (usize, ((u32, &str), &Option<i64>))| {
+        let (now, set) = (found.priority(link), (*set)?);
+        (effective(Some(set)) != now).then_some((at, (link, now, set)))
+    };
+    links.filter_map(other).collect()
+}
+
+/// Why a difference is an error, and the ways out of that attribute.
+pub(crate) fn way_out(attribute: &str) -> &'static str {
+    match attribute {
+        "node_id" => {
+            "A node keeps its number as long as it is a member. Nothing was changed.\nWrite what the cluster has, or remove the argument."
+        }
+        "votes" => {
+            "Proxmox VE sets this once, and has no call to change it. Nothing was changed.\nWrite what the cluster has, or remove the \
+             argument. Votes are changed in corosync.conf by hand (\"Edit corosync.conf\" in the documentation of `pvecm`); \
+             `pve_corosync_options` changes links and timeouts only."
+        }
+        _ => {
+            "Proxmox VE sets this once, and has no call to change it. Nothing was changed.\nWrite what the cluster has, or remove the \
+             argument and set it with `pve_corosync_options`, which changes it in the cluster."
+        }
+    }
+}
 
 fn renamed(old: &str, new: &str) -> Diagnostic {
     Failure::refused(format!(

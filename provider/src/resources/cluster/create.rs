@@ -45,7 +45,7 @@ pub(super) async fn run(op: &OpContext<'_>, planned: &Cluster) -> Result<(), Fai
             return Err(checks::elsewhere(&found.local, other, &planned.name));
         }
         (Some(_), _) => {
-            checks::demand_equal(&found, planned)?;
+            checks::demand_equal(&found, None, planned)?;
             tracing::info!(cluster = planned.name, "the cluster exists already");
             Sent::Before
         }
@@ -200,6 +200,7 @@ mod tests {
             votes: Some(2),
             node_id: None,
             config_version: None,
+            node: None,
             nodes: None,
         };
         let words: Vec<String> =

@@ -36,6 +36,52 @@ impl Problem {
     }
 }
 
+/// The nodes that are members by the time of the apply, and are not now, or the other way round. An apply has none.
+#[derive(Debug, Default)]
+pub(super) struct Moves {
+    /// They join by this plan.
+    joining: Vec<String>,
+    /// They are offline and have no address any more: whether they leave, only the apply shows.
+    leaving: Vec<String>,
+}
+
+impl Moves {
+    fn of(op: &OpContext<'_>, look: &Look, after: &CorosyncOptions) -> Self {
+        let named: Vec<&String> =
+            after.link.iter().flat_map(|link| link.addresses.iter().flatten()).map(|(node, _)| node).collect();
+        let down = look.members.iter().filter(|member| !member.online && !named.contains(&&member.name));
+        Self {
+            joining: op.configured.preflight.joining().iter().map(ToString::to_string).collect(),
+            leaving: down.map(|member| member.name.clone()).collect(),
+        }
+    }
+
+    fn joins(&self, node: &str) -> bool {
+        self.joining.iter().any(|joining| joining == node)
+    }
+
+    fn leaves(&self, node: &str) -> bool {
+        self.leaving.iter().any(|leaving| leaving == node)
+    }
+
+    /// What is to be said of the nodes that have to leave before the apply of this.
+    fn warning(&self, next: &CorosyncConf) -> Option<String> {
+        let faults = next.faults();
+        let lacking =
+            self.leaving.iter().map(String::as_str).filter(|name| {
+                faults.iter().any(|fault| matches!(fault, Fault::NoAddress { node, .. } if node == name))
+            });
+        let names: Vec<&str> = lacking.collect();
+        (!names.is_empty()).then(|| {
+            format!(
+                "{} is offline, and has no address in `addresses`. The apply is refused unless the node has left the cluster before: \
+                 remove its `pve_cluster_member` in the same plan, on which this resource depends (`depends_on`).",
+                names.join(", ")
+            )
+        })
+    }
+}
+
 /// What the configuration alone shows.
 pub(super) fn validate(config: &Value, diagnostics: &mut Diagnostics) {
     let (mut numbers, mut known): (Vec<i64>, Vec<(IpAddr, String)>) = (Vec::new(), Vec::new());
@@ -71,10 +117,14 @@ pub(super) async fn of_plan(
     let mut next = look.conf.clone();
     after.write(before, &mut next);
     // A node that can't be asked now is asked by the apply.
-    let found = match problems(op, look, &next, before, after).await {
+    let moves = Moves::of(op, look, after);
+    let found = match problems(op, look, &next, (before, after), &moves).await {
         Ok(found) => found,
-        Err(_) => rules(&look.conf, &next, after),
+        Err(_) => rules(&look.conf, &next, after, &moves),
     };
+    if let Some(detail) = moves.warning(&next) {
+        diagnostics.warning_at(Path::attribute("link"), "A node has to leave the cluster first", detail);
+    }
     for Problem { path, detail } in found {
         match path {
             Some(path) => diagnostics.error_at(path, SUMMARY, detail),
@@ -97,10 +147,10 @@ pub(super) async fn problems(
     op: &OpContext<'_>,
     look: &Look,
     next: &CorosyncConf,
-    before: &CorosyncOptions,
-    after: &CorosyncOptions,
+    (before, after): (&CorosyncOptions, &CorosyncOptions),
+    moves: &Moves,
 ) -> Result<Vec<Problem>, Failure> {
-    let mut found = rules(&look.conf, next, after);
+    let mut found = rules(&look.conf, next, after, moves);
     if !found.is_empty() || before == after {
         return Ok(found);
     }
@@ -151,12 +201,13 @@ fn new_addresses(conf: &CorosyncConf, after: &CorosyncOptions) -> Vec<NewAddress
 }
 
 /// The rules that `next`, which is to take the place of `now`, breaks.
-fn rules(now: &CorosyncConf, next: &CorosyncConf, after: &CorosyncOptions) -> Vec<Problem> {
+fn rules(now: &CorosyncConf, next: &CorosyncConf, after: &CorosyncOptions, moves: &Moves) -> Vec<Problem> {
     let mut problems = Vec::new();
     let names: Vec<String> = now.nodes().into_iter().map(|node| node.name).collect();
     for (at, link) in after.link.iter().enumerate() {
         let path = Path::attribute("link").index(at).field("addresses");
-        for name in link.addresses.iter().flat_map(BTreeMap::keys).filter(|name| !names.contains(name)) {
+        let is_other = |name: &&String| !names.contains(name) && !moves.joins(name);
+        for name in link.addresses.iter().flat_map(BTreeMap::keys).filter(is_other) {
             let detail = format!("{name} is not a node of the cluster. Its nodes are {}.", names.join(", "));
             problems.push(Problem { path: Some(path.key(name)), detail });
         }
@@ -168,8 +219,9 @@ fn rules(now: &CorosyncConf, next: &CorosyncConf, after: &CorosyncOptions) -> Ve
             problems.push(Problem { path: Some(path), detail });
         }
     }
-    problems.extend(next.faults().into_iter().map(|fault| of_fault(&fault, after)));
-    if problems.is_empty() && leaves_no_link_alone(now, next) {
+    let is_due = |fault: &Fault| !matches!(fault, Fault::NoAddress { node, .. } if moves.leaves(node));
+    problems.extend(next.faults().into_iter().filter(is_due).map(|fault| of_fault(&fault, after)));
+    if problems.is_empty() && leaves_no_link_alone(now, next, moves) {
         let detail = "The addresses of every link would change at once, and the nodes would lose each other. Leave one link \
                       as it is: add a second link first, and change the first one in another apply.";
         let path = after.link.iter().position(|link| link.addresses.is_some());
@@ -201,9 +253,10 @@ fn of_fault(fault: &Fault, after: &CorosyncOptions) -> Problem {
 }
 
 /// Whether addresses change, and no link of now keeps its own.
-fn leaves_no_link_alone(now: &CorosyncConf, next: &CorosyncConf) -> bool {
+fn leaves_no_link_alone(now: &CorosyncConf, next: &CorosyncConf, moves: &Moves) -> bool {
     let addresses = |conf: &CorosyncConf, link: u8| -> Vec<(String, Option<String>)> {
-        conf.nodes().into_iter().map(|node| (node.name, node.addresses.get(&link).cloned())).collect()
+        let nodes = conf.nodes().into_iter().filter(|node| !moves.leaves(&node.name));
+        nodes.map(|node| (node.name, node.addresses.get(&link).cloned())).collect()
     };
     let links = now.links();
     !links.is_empty() && links.iter().all(|link| addresses(now, *link) != addresses(next, *link))

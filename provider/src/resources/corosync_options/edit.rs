@@ -22,7 +22,9 @@ pub(super) async fn edit(op: &OpContext<'_>, before: &CorosyncOptions, after: &C
     nodes::demand_all_online(&look)?;
     nodes::reload(op, &look).await?;
     nodes::demand_in_effect(op).await?;
-    if let Some(problem) = checks::problems(op, &look, &next, before, after).await?.into_iter().next() {
+    if let Some(problem) =
+        checks::problems(op, &look, &next, (before, after), &checks::Moves::default()).await?.into_iter().next()
+    {
         return Err(problem.into_failure());
     }
     let node = any_node(&look.members, None)?;

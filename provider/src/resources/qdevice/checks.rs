@@ -25,7 +25,7 @@ pub(super) async fn run(op: &OpContext<'_>, look: &Look, planned: &Qdevice) -> R
     if !look.is_clustered {
         let node = look.node()?;
         return Err(Failure::refused(format!(
-            "{node} is not in a cluster: it has no {PATH}. A QDevice needs a cluster (`pvecm create`). Nothing was \
+            "{node} is not in a cluster: it has no {PATH}. A QDevice needs a cluster (`pve_cluster`). Nothing was \
              changed."
         )));
     }

@@ -20,10 +20,20 @@ const SECOND: &[(&str, &str)] = &[("pve1", "10.1.0.1"), ("pve2", "10.1.0.2")];
 
 /// What a change of `text` breaks: the path and the text of each rule.
 fn broken(text: &str, before: &CorosyncOptions, after: &CorosyncOptions) -> Vec<(String, String)> {
+    broken_beside(&Moves::default(), text, before, after)
+}
+
+/// The same beside changes of the membership.
+fn broken_beside(
+    moves: &Moves,
+    text: &str,
+    before: &CorosyncOptions,
+    after: &CorosyncOptions,
+) -> Vec<(String, String)> {
     let now = CorosyncConf::parse(text);
     let mut next = now.clone();
     after.write(before, &mut next);
-    let found = rules(&now, &next, after).into_iter();
+    let found = rules(&now, &next, after, moves).into_iter();
     found.map(|problem| (problem.path.map(|path| path.to_string()).unwrap_or_default(), problem.detail)).collect()
 }
 
@@ -46,6 +56,27 @@ fn every_node_has_an_address_on_each_link() {
     only(&found, "link[0].addresses", "10.0.0.1 is the address of pve1 on link 0 and of pve2 on link 1. Each address");
     let found = broken(&TEXT.replace("token: 5000", "token 5000"), &none, &none);
     only(&found, "", "line 20: neither a section nor an entry. Correct the file by hand");
+}
+
+#[test]
+fn a_node_that_joins_or_leaves_by_the_same_plan_is_no_obstacle() {
+    let none = CorosyncOptions::default();
+    let joining = Moves { joining: vec!["pve9".to_owned()], leaving: Vec::new() };
+    let more = links(vec![link(1, None, &[SECOND, &[("pve9", "10.1.0.9")]].concat())]);
+    assert!(broken_beside(&joining, TEXT, &none, &more).is_empty());
+    assert_eq!(joining.warning(&CorosyncConf::parse(TEXT)), None);
+    // Of both links the address of a node that leaves.
+    let both = links(vec![link(0, None, &[("pve1", "10.0.0.1"), ("pve2", "10.0.0.2")]), link(1, None, SECOND)]);
+    let mut two = CorosyncConf::parse(TEXT);
+    both.write(&none, &mut two);
+    let fewer = links(vec![link(0, None, &[("pve1", "10.0.0.1")]), link(1, None, &SECOND[..1])]);
+    let leaving = Moves { joining: Vec::new(), leaving: vec!["pve2".to_owned()] };
+    assert!(broken_beside(&leaving, &two.text(), &both, &fewer).is_empty());
+    assert!(!broken(&two.text(), &both, &fewer).is_empty());
+    let mut next = two.clone();
+    fewer.write(&both, &mut next);
+    assert!(leaving.warning(&next).unwrap().starts_with("pve2 is offline, and has no address"));
+    assert_eq!(leaving.warning(&two), None);
 }
 
 #[test]
