@@ -34,15 +34,6 @@ pub(super) fn obstacles(
     let mut refuse = |attribute: &str, text: String| {
         all.push(Failure::refused(format!("{node}: {text}")).at(Path::attribute(attribute)));
     };
-    if joiner.name != node {
-        let name = &joiner.name;
-        refuse(
-            "node",
-            format!(
-                "the machine at this address calls itself {name:?}. Nothing was changed.\nCorrect `node` or `address`."
-            ),
-        );
-    }
     if !joiner.guests.is_empty() {
         let ids: Vec<String> = joiner.guests.iter().map(ToString::to_string).collect();
         refuse(
@@ -187,7 +178,6 @@ mod tests {
         };
         let ours = requested(BOTH);
         for (joiner, requested, attribute, words) in [
-            (of(|it| "pvc".clone_into(&mut it.name)), ours.clone(), "node", "calls itself \"pvc\""),
             (of(|it| it.guests = vec![100, 101]), ours.clone(), "node", "guests (100, 101)"),
             (of(|it| "8.4".clone_into(&mut it.release)), ours.clone(), "node", "Proxmox VE 8.4, and pva has 9.2"),
             (of(|it| it.time = Some(900)), ours.clone(), "node", "differs by 130 s"),

@@ -57,6 +57,9 @@ impl<'a> Route<'a> {
     /// Something that this way needs is not configured.
     pub(super) fn door(&self, op: &OpContext<'_>) -> Result<Door, Failure> {
         if self.is_ssh(op) {
+            if matches!(op.configured.ssh, SshAccess::Absent) {
+                return Err(without_ssh(self.node));
+            }
             let ssh = op.ssh().map_err(|failure| failure.at(Path::attribute("ssh")))?;
             ssh.place(self.node, split(self.address).0);
             return Ok(Door::Shell { ssh, node: self.node.to_owned() });
@@ -77,6 +80,15 @@ impl<'a> Route<'a> {
         let client = op.client().of_another(endpoint, credentials, pin);
         client.map(Door::Https).map_err(|error| refuse("address", format!("{error}.")))
     }
+}
+
+/// `ssh = true` where the provider block has no SSH.
+fn without_ssh(node: &str) -> Failure {
+    Failure::refused(format!(
+        "{node}: `ssh = true` needs an `ssh` block in the provider block, which has none. Nothing was sent.\nAdd the block, or set `ssh = \
+         false` with `root_password_wo` and `peer_password_wo` for a join by the API."
+    ))
+    .at(Path::attribute("ssh"))
 }
 
 /// The host and the port in an address.
@@ -104,6 +116,8 @@ pub(super) struct Joiner {
     pub(super) release: String,
     /// The name of the cluster that it is in, or has the configuration of.
     pub(super) cluster: Option<String>,
+    /// Whether other nodes of that cluster are online for it.
+    pub(super) has_peers: bool,
     /// Whether it has the key of a cluster; only its shell says that.
     pub(super) has_key: bool,
     pub(super) guests: Vec<i64>,
@@ -144,6 +158,7 @@ impl Joiner {
             release: version["release"].as_str().unwrap_or_default().to_owned(),
             cluster: own.name.clone().or(own.configured.clone()),
             ip: own.nodes.get(name).and_then(|node| node.ip.clone()),
+            has_peers: own.nodes.iter().any(|(other, node)| other != name && node.online),
             name: name.to_owned(),
             has_key,
             guests,

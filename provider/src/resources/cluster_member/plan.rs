@@ -3,15 +3,19 @@
 use super::checks::{self, Host};
 use super::join::{has_qdevice, qdevice_in_the_way};
 use super::joiner::{Joiner, Route};
-use super::stage::{Stage, stage};
-use super::{SUBJECT, ports, set_once};
+use super::stage::{Stage, Stuck, stage};
+use super::{SUBJECT, ports, send, set_once};
 use crate::framework::{Change, Diagnostics, Path, Value};
 use crate::resources::door::Door;
 use crate::resources::membership::{Membership, Requested, membership};
 use crate::resources::operations::OpContext;
+use crate::session::SshAccess;
 
 /// The summary of everything that keeps a node from joining.
 const CANNOT_JOIN: &str = "The node can't join";
+
+/// The summary of a join that does not begin with this plan.
+const ALREADY: &str = "The node has begun to join already";
 
 pub(super) async fn of_change(op: &OpContext<'_>, change: Change<'_>) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
@@ -44,10 +48,20 @@ pub(super) async fn of_change(op: &OpContext<'_>, change: Change<'_>) -> Diagnos
     if !route.is_ssh(op) && demand_passwords(node, change.config, &mut diagnostics) {
         return diagnostics;
     }
-    let Ok(door) = route.door(op) else {
-        // A value that is not known yet, else the configuration of SSH, which its own check reports.
-        return diagnostics;
+    let door = match route.door(op) {
+        Ok(door) => door,
+        Err(failure) => {
+            if route.ssh == Some(true) && matches!(op.configured.ssh, SshAccess::Absent) {
+                diagnostics.push(failure.into_error(CANNOT_JOIN));
+            }
+            // A value that is not known yet, else the configuration of SSH, which its own check reports.
+            return diagnostics;
+        }
     };
+    if send::is_running(&door, &op.call()).await == Some(true) {
+        diagnostics.warning_at(Path::attribute("node"), ALREADY, at_work(node));
+        return diagnostics;
+    }
     match Joiner::read(&door, node, &op.call()).await {
         Ok(joiner) => judge(op, &member, &joiner, &door, (planned, &requested), &mut diagnostics).await,
         // The same apply may make it.
@@ -94,7 +108,7 @@ async fn judge(
         Stage::Stuck(stuck) => {
             let address = planned.at("address").as_str().unwrap_or_default();
             // A cluster of the same plan has no name yet that could be compared.
-            if member.name.is_some() {
+            if member.name.is_some() || matches!(stuck, Stuck::OtherMachine(_)) {
                 diagnostics.push(stuck.failure(node, address, member).into_error(CANNOT_JOIN));
             }
         }
@@ -115,8 +129,16 @@ async fn judge(
             }
         }
         // The apply completes it.
-        Stage::Running(_) | Stage::TakingOver | Stage::Unclaimed | Stage::Complete => {}
+        Stage::Running(_) => diagnostics.warning_at(Path::attribute("node"), ALREADY, at_work(node)),
+        Stage::TakingOver | Stage::Unclaimed | Stage::Complete => {}
     }
+}
+
+/// The node is at work on a join.
+fn at_work(node: &str) -> String {
+    format!(
+        "{node}: it is at work on a join already. Apply sends no second one: it waits for the end of this one, and completes it."
+    )
 }
 
 /// Warns of what of the joining node is replaced, as far as it can be read.
