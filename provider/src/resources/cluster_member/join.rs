@@ -63,7 +63,7 @@ pub(super) async fn run(op: &OpContext<'_>, planned: &ClusterMember) -> Result<(
             check(op, &door, &member, &joiner, planned).await?;
             let device = cycle::take_out(op, planned).await?;
             let joined = join(op, &door, &member, planned, None).await;
-            cycle::put_back(op, planned, device, joined).await
+            cycle::put_back_after_join(op, planned, device, joined).await
         }
         (Stage::Unclaimed, Ok(joiner)) => {
             claim(op, &door, &member, &joiner, planned).await?;
@@ -140,8 +140,11 @@ async fn check(
     {
         return Err(failure);
     }
-    if planned.qdevice_handling != Some(QdeviceHandling::Cycle) && has_qdevice(op).await {
-        return Err(qdevice_in_the_way(planned.node.as_str()));
+    if has_qdevice(op).await {
+        if planned.qdevice_handling != Some(QdeviceHandling::Cycle) {
+            return Err(qdevice_in_the_way(planned.node.as_str()));
+        }
+        cycle::demand(op, planned.node.as_str(), &planned.address).await?;
     }
     ports::reach(door, member, &joiner, &op.call()).await
 }

@@ -61,7 +61,7 @@ impl<'a> Route<'a> {
                 return Err(without_ssh(self.node));
             }
             let ssh = op.ssh().map_err(|failure| failure.at(Path::attribute("ssh")))?;
-            ssh.place(self.node, split(self.address).0);
+            ssh.place(self.node, host(self.address));
             return Ok(Door::Shell { ssh, node: self.node.to_owned() });
         }
         let refuse = |name: &str, problem: String| {
@@ -100,6 +100,11 @@ fn split(address: &str) -> (&str, Option<u16>) {
         Some((host, port)) => (host.trim_matches(['[', ']']), Some(port)),
         None => (address.trim_matches(['[', ']']), None),
     }
+}
+
+/// The host in an address.
+pub(super) fn host(address: &str) -> &str {
+    split(address).0
 }
 
 fn url(address: &str) -> String {

@@ -4,7 +4,7 @@ use super::checks::{self, Host};
 use super::join::{has_qdevice, qdevice_in_the_way};
 use super::joiner::{Joiner, Route};
 use super::stage::{Stage, Stuck, stage};
-use super::{SUBJECT, ports, send, set_once};
+use super::{SUBJECT, cycle, ports, send, set_once};
 use crate::framework::{Change, Diagnostics, Path, Value};
 use crate::resources::door::Door;
 use crate::resources::membership::{Membership, Requested, membership};
@@ -118,8 +118,13 @@ async fn judge(
             for failure in checks::obstacles(member, &host, joiner, node, requested) {
                 diagnostics.push(failure.into_error(CANNOT_JOIN));
             }
-            if planned.at("qdevice_handling").as_str() != Some("cycle") && has_qdevice(op).await {
-                diagnostics.push(qdevice_in_the_way(node).into_error(CANNOT_JOIN));
+            if has_qdevice(op).await {
+                let address = planned.at("address").as_str().unwrap_or_default();
+                let done = match planned.at("qdevice_handling").as_str() {
+                    Some("cycle") => cycle::demand(op, node, address).await,
+                    _ => Err(qdevice_in_the_way(node)),
+                };
+                done.err().into_iter().for_each(|failure| diagnostics.push(failure.into_error(CANNOT_JOIN)));
             }
             if let Err(failure) = ports::reach(door, member, joiner, &op.call()).await {
                 diagnostics.push(failure.into_error(CANNOT_JOIN));

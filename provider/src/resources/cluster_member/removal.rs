@@ -15,7 +15,7 @@ use crate::resources::door::Door;
 use crate::resources::membership::{Membership, membership};
 use crate::resources::operations::OpContext;
 use crate::resources::over_ssh::ssh_failure;
-use crate::ssh::{Command, node_file};
+use crate::ssh::{Command, ErrorKind, node_file};
 use crate::words::{after_changes, counted};
 
 /// The summary of everything that keeps a node in the cluster.
@@ -40,11 +40,10 @@ pub(super) async fn run(op: &OpContext<'_>, state: &ClusterMember) -> Result<(),
     forget_key(op, state, &member.local).await?;
     send(op, node, &member.local).await?;
     op.cx.warn(NEVER_AGAIN, never_again(node));
-    // pmxcfs keeps the folders of the nodes that are listed.
+    // pmxcfs keeps the folders of the nodes that are listed, and `pvecm` changes a QDevice only while all nodes are online.
+    until_gone(op, node).await?;
     forget_folder(op, state, &member.local).await?;
     if cycles {
-        // `pvecm` changes a QDevice only while all nodes are online: the one that is off has to be gone before.
-        until_gone(op, node).await?;
         let device = cycle::take_out(op, state).await.map_err(|failure| qdevice_as_it_was(node, failure))?;
         cycle::put_back(op, state, device, Ok(())).await?;
     }
@@ -220,14 +219,39 @@ async fn forget_key(op: &OpContext<'_>, state: &ClusterMember, local: &str) -> R
     }
 }
 
+/// How often the removal of a folder is tried: pmxcfs forgets a node a moment after the members.
+const TRIES: u32 = 10;
+
 /// Removes the folder of a node that is not listed any more, where that is configured.
 async fn forget_folder(op: &OpContext<'_>, state: &ClusterMember, local: &str) -> Result<(), Failure> {
     if state.clean_up != Some(true) {
         return Ok(());
     }
+    let (ssh, call) = (op.ssh()?, op.call());
     let folder = format!("/etc/pve/nodes/{}", state.node);
-    let done = op.ssh()?.run(local, &Command::new("rm").args(["-rf", "--", &folder]), &op.call()).await;
-    done.and_then(crate::ssh::Output::success).map(|_| ()).map_err(ssh_failure(&folder))
+    let command = Command::new("rm").args(["-rf", "--", &folder]);
+    let mut looks = call.looks(format!("pmxcfs to let go of {folder}"));
+    let mut tried = 0;
+    loop {
+        let done = ssh.run(local, &command, &call).await.and_then(crate::ssh::Output::success);
+        let Err(error) = done else { return Ok(()) };
+        tried += 1;
+        if error.kind() != ErrorKind::Failed || tried >= TRIES || !looks.pause(op.configured.pace).await {
+            // The node itself is gone: an error would keep what the next refresh does not find.
+            op.cx.warn(
+                "The folder of the node is left behind",
+                left_behind(state.node.as_str(), &folder, local, &error.quote()),
+            );
+            return Ok(());
+        }
+    }
+}
+
+/// The node is gone, and its folder is not.
+fn left_behind(node: &str, folder: &str, local: &str, refusal: &str) -> String {
+    format!(
+        "{node}: it is out of the cluster already, and its folder {folder} can't be removed.\nRun `rm -r {folder}` on {local}.\n{refusal}"
+    )
 }
 
 /// The file without the key of root of `node`; none if it has none.
