@@ -146,6 +146,26 @@ fn a_join_over_ssh_that_is_still_at_work_is_waited_for() {
     }
 }
 
+/// It has the configuration, and its services do not run: they are started, and no second join is sent.
+#[test]
+fn services_that_do_not_run_are_started() {
+    let test = "cluster::interrupted::services_that_do_not_run_are_started";
+    let Some(cluster) = alone(test, Release::V9, &["pva", "pvb"], Way::Ssh) else { return };
+    let _hurry = cluster.hurry();
+    let w = Workspace::new(&cluster);
+    w.configure(&configuration(&cluster, Way::Ssh, &[]));
+    w.apply();
+    cluster.emulator().commands().reset();
+    cluster.api.control("interrupt-join", &json!({"before": "start", "node": "pvb"}));
+    w.configure(&configuration(&cluster, Way::Ssh, &["pvb"]));
+    let text = w.apply_fails().only_error().flat();
+    assert!(text.contains("pvb: `pvecm add` has failed on the node") && text.contains("Apply again"), "{text}");
+    assert!(!text.contains("rm "), "{text}");
+    w.apply();
+    assert_eq!((joins_begun(&cluster), commands(&cluster, "systemctl start corosync").len()), (1, 1));
+    w.plan_is_empty();
+}
+
 /// Both have looked at the node before either sends: one sends, the other one finds that out on the node itself, during the join of
 /// the first or after it.
 #[test]

@@ -5,7 +5,7 @@ use pve_schemas::ClusterMember;
 use pve_schemas::cluster::QdeviceHandling;
 
 use super::checks::{self, Host};
-use super::joiner::{Joiner, Route, TASK, time};
+use super::joiner::{Joiner, Route, TASK, Unasked, time};
 use super::send::{self, Sent};
 use super::stage::{SEPARATE, Stage, stage, unclaimed, without_quorum};
 use super::{certificate, cycle, ports, requested};
@@ -53,8 +53,11 @@ pub(super) async fn run(op: &OpContext<'_>, planned: &ClusterMember) -> Result<(
     match (found, joiner) {
         (Stage::Stuck(stuck), joiner) => {
             let failure = stuck.failure(node, &planned.address, &member);
-            Err(match joiner {
-                Err(reason) => Failure { detail: format!("{}\n{}", failure.detail, reason.detail), ..failure },
+            Err(match joiner.map_err(|failure| route.unasked(failure)) {
+                Err(Unasked::Wrong(wrong)) => wrong,
+                Err(Unasked::Silent(reason)) => {
+                    Failure { detail: format!("{}\n{}", failure.detail, reason.detail), ..failure }
+                }
                 Ok(_) => failure,
             })
         }
@@ -234,7 +237,8 @@ async fn start(op: &OpContext<'_>, door: &Door, node: &str) -> Result<(), Failur
 /// Watches the member until the node is online there and the cluster has quorum. Nothing that the joining node says is final: its
 /// tickets, its certificate and its `/etc/pve` change.
 async fn watch(op: &OpContext<'_>, door: &Door, planned: &ClusterMember, mut sent: Sent) -> Result<(), Failure> {
-    let (node, call) = (planned.node.as_str(), op.call());
+    // Every join takes some seconds.
+    let (node, call) = (planned.node.as_str(), op.call().quietly());
     let mut looks = call.looks(format!("{node} to be a member"));
     let mut looked = 0;
     loop {

@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use serde_json::Value as Json;
 
 use crate::call::Call;
-use crate::client::{Credentials, Endpoint, Fingerprint, path, wire};
+use crate::client::{Certificate, Credentials, Endpoint, ErrorKind, Fingerprint, path, wire};
 use crate::framework::{Failure, Path};
 use crate::resources::door::Door;
 use crate::resources::membership::Membership;
@@ -79,6 +79,60 @@ impl<'a> Route<'a> {
         let pin = pin.map_err(|error| refuse("fingerprint", format!("{error}.")))?;
         let client = op.client().of_another(endpoint, credentials, pin);
         client.map(Door::Https).map_err(|error| refuse("address", format!("{error}.")))
+    }
+}
+
+/// What keeps the provider from asking the joining node, as its API or its shell refuses it.
+pub(super) enum Unasked {
+    /// An argument is wrong, whatever else changes.
+    Wrong(Failure),
+    /// It may change: the machine is not there yet.
+    Silent(Failure),
+}
+
+impl Route<'_> {
+    /// What a failure means for the arguments of this node: texts about the provider block would be about another one.
+    pub(super) fn unasked(&self, failure: Failure) -> Unasked {
+        let error = failure.source.as_ref().and_then(|source| source.error().downcast_ref::<crate::client::Error>());
+        let Some(error) = error else { return Unasked::Silent(failure) };
+        let (node, address, quote) = (self.node, self.address, error.quote());
+        let at = |attribute: &str, text: String| {
+            Failure::refused(format!("{node}: {text}\n{quote}")).at(Path::attribute(attribute)).because(error.clone())
+        };
+        match error.kind() {
+            ErrorKind::Unauthorized => Unasked::Wrong(at(
+                "root_password_wo",
+                format!(
+                    "the node at {address} refuses the login. Nothing was sent.\nSet `root_password_wo` to the password of root@pam on {node}, \
+                     then run the command again."
+                ),
+            )),
+            ErrorKind::SecondFactor => Unasked::Wrong(at(
+                "root_password_wo",
+                format!(
+                    "the login of root@pam on {node} needs a second factor. Nothing was sent.\nRemove the second factor until the node has \
+                     joined, or join over SSH."
+                ),
+            )),
+            ErrorKind::Certificate(Certificate::WrongPin) => Unasked::Wrong(at(
+                "fingerprint",
+                format!(
+                    "the certificate of {address} is not the one of `fingerprint`. Nothing was sent.\nCompare it with the one that the web \
+                     interface of {node} shows (System > Certificates). If they are equal, the connection may be intercepted."
+                ),
+            )),
+            ErrorKind::Certificate(_) => Unasked::Wrong(at(
+                "fingerprint",
+                format!(
+                    "the certificate of {address} can't be verified. Nothing was sent.\nSet `fingerprint` to the SHA-256 fingerprint that the \
+                     web interface of {node} shows (System > Certificates)."
+                ),
+            )),
+            _ => Unasked::Silent(at(
+                "address",
+                format!("it does not answer at {address}. Check `address`, and that the node and its API are up."),
+            )),
+        }
     }
 }
 

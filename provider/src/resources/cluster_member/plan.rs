@@ -1,10 +1,12 @@
 //! What a plan says of a join. The apply checks all of it again before it sends anything.
 
+use std::time::Duration;
+
 use super::checks::{self, Host};
 use super::join::{has_qdevice, qdevice_in_the_way};
-use super::joiner::{Joiner, Route};
+use super::joiner::{Joiner, Route, Unasked};
 use super::stage::{Stage, Stuck, stage};
-use super::{SUBJECT, cycle, ports, send, set_once};
+use super::{SUBJECT, cycle, ports, removal, send, set_once};
 use crate::framework::{Change, Diagnostics, Path, Value};
 use crate::resources::door::Door;
 use crate::resources::membership::{Membership, Requested, membership};
@@ -13,6 +15,9 @@ use crate::session::SshAccess;
 
 /// The summary of everything that keeps a node from joining.
 const CANNOT_JOIN: &str = "The node can't join";
+
+/// How long a plan asks the joining node.
+const ASKING_LIMIT: Duration = Duration::from_secs(10);
 
 /// The summary of a join that does not begin with this plan.
 const ALREADY: &str = "The node has begun to join already";
@@ -24,6 +29,13 @@ pub(super) async fn of_change(op: &OpContext<'_>, change: Change<'_>) -> Diagnos
         return diagnostics;
     };
     let prior = change.prior.filter(|prior| prior.at("node").as_str() == Some(node));
+    if let Some(old) = change.prior.filter(|old| prior.is_none() && !old.at("node").is_null()) {
+        // Its replacement removes it first.
+        diagnostics.extend(removal::of_destroy(op, old).await);
+        if diagnostics.has_error() {
+            return diagnostics;
+        }
+    }
     let requested = Requested::of(prior, planned);
     // Without an answer the create itself finds out.
     let Ok(member) = membership(op, SUBJECT).await else { return diagnostics };
@@ -31,6 +43,12 @@ pub(super) async fn of_change(op: &OpContext<'_>, change: Change<'_>) -> Diagnos
         if let Some(unlike) = member.entry(node).and_then(|entry| entry.unlike(&requested)) {
             diagnostics.push(
                 set_once(node, &unlike).into_error("The links, votes and number of a member are set when it joins"),
+            );
+        } else if change.prior.is_none() && change.replaces.is_none() {
+            diagnostics.warning_at(
+                Path::attribute("node"),
+                "The node is a member already",
+                format!("{node}: it is a member of the cluster already. Apply sends no join: it takes the member over into the state."),
             );
         }
         return diagnostics;
@@ -62,10 +80,14 @@ pub(super) async fn of_change(op: &OpContext<'_>, change: Change<'_>) -> Diagnos
         diagnostics.warning_at(Path::attribute("node"), ALREADY, at_work(node));
         return diagnostics;
     }
-    match Joiner::read(&door, node, &op.call()).await {
+    // A plan does not wait for a machine that may not be there yet.
+    let joiner = Joiner::read(&door, node, &op.call().at_most(ASKING_LIMIT)).await;
+    match joiner.map_err(|failure| route.unasked(failure)) {
         Ok(joiner) => judge(op, &member, &joiner, &door, (planned, &requested), &mut diagnostics).await,
+        // A node that joins refuses everyone for some seconds.
+        Err(Unasked::Wrong(failure)) if !member.lists(node) => diagnostics.push(failure.into_error(CANNOT_JOIN)),
         // The same apply may make it.
-        Err(reason) => diagnostics.warning_at(
+        Err(Unasked::Wrong(reason) | Unasked::Silent(reason)) => diagnostics.warning_at(
             Path::attribute("address"),
             "The joining node can't be checked",
             format!(

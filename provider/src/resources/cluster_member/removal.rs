@@ -5,7 +5,7 @@ use pve_schemas::ClusterMember;
 use pve_schemas::cluster::QdeviceHandling;
 use serde_json::Value as Json;
 
-use super::join::{has_qdevice, qdevice_in_the_way};
+use super::join::has_qdevice;
 use super::{SUBJECT, cycle};
 use crate::client::{Collection, Params, path};
 use crate::explain::explain;
@@ -39,7 +39,6 @@ pub(super) async fn run(op: &OpContext<'_>, state: &ClusterMember) -> Result<(),
     // First, so that a removal which is interrupted in between is found again, and completed.
     forget_key(op, state, &member.local).await?;
     send(op, node, &member.local).await?;
-    op.cx.warn(NEVER_AGAIN, never_again(node));
     // pmxcfs keeps the folders of the nodes that are listed, and `pvecm` changes a QDevice only while all nodes are online.
     until_gone(op, node).await?;
     forget_folder(op, state, &member.local).await?;
@@ -105,15 +104,27 @@ async fn obstacles(op: &OpContext<'_>, node: &str, cycles: bool) -> Result<Vec<F
             "Move them to other nodes, or remove them",
         ));
     }
-    let named = referrers(op, node).await?;
-    if !named.is_empty() {
-        let what = named.join(", ");
+    let Referrers { jobs, placed } = referrers(op, node).await?;
+    if !jobs.is_empty() {
+        let (what, remedy) = (jobs.join(", "), "Remove that first, with `force_destroy = true` since the node is off");
+        all.push(refused(node, &format!("{what} copies to it"), remedy));
+    }
+    if !placed.is_empty() {
+        let what = placed.join(", ");
         all.push(refused(node, &format!("{what} would be left without a node"), "Change or remove that first"));
     }
     if !cycles && has_qdevice(op).await {
-        all.push(qdevice_in_the_way(node));
+        all.push(qdevice_stays(node));
     }
     Ok(all)
+}
+
+/// A QDevice, where the configuration did not say what becomes of it: that of the member is gone with its block.
+fn qdevice_stays(node: &str) -> Failure {
+    Failure::refused(format!(
+        "{node}: the cluster has a QDevice, whose votes depend on the number of nodes. Nothing was changed.\nRestore the resource block of \
+         {node} with `qdevice_handling = \"cycle\"`, apply it, and remove it again. Or destroy the `pve_qdevice` first."
+    ))
 }
 
 /// What a plan says of a removal.
@@ -151,7 +162,9 @@ fn of_members(member: &Membership, node: &str) -> Vec<Failure> {
         ));
     }
     let votes = member.votes_without(node);
-    if !member.quorate || !votes.suffice() {
+    if !member.quorate {
+        all.push(refused(node, "the cluster has no quorum now", "Bring more nodes, or the QNetd host, back"));
+    } else if !votes.suffice() {
         let what = format!(
             "the other nodes that are online have {} of {}, which is no quorum",
             votes.present,
@@ -163,7 +176,14 @@ fn of_members(member: &Membership, node: &str) -> Vec<Failure> {
 }
 
 /// What on the cluster names this node alone.
-async fn referrers(op: &OpContext<'_>, node: &str) -> Result<Vec<String>, Failure> {
+struct Referrers {
+    /// Replication jobs to it.
+    jobs: Vec<String>,
+    /// HA rules or groups.
+    placed: Vec<String>,
+}
+
+async fn referrers(op: &OpContext<'_>, node: &str) -> Result<Referrers, Failure> {
     let call = op.call();
     let list = async |collection: Collection| -> Result<Vec<Json>, Failure> {
         let rows = op.client().get_with::<Vec<Json>>(collection.path(), &collection.query(), &call).await;
@@ -171,7 +191,7 @@ async fn referrers(op: &OpContext<'_>, node: &str) -> Result<Vec<String>, Failur
     };
     let jobs = list(Collection::ReplicationJobs).await?;
     let ends = jobs.iter().filter(|job| job["target"] == node);
-    let mut found: Vec<String> =
+    let mut jobs_to: Vec<String> =
         ends.filter_map(|job| Some(format!("the replication job {}", job["id"].as_str()?))).collect();
     let is_pve_8 = op.client().version(&call).await.is_ok_and(|version| version.major < 9);
     let (placed, what, key) = if is_pve_8 {
@@ -180,9 +200,10 @@ async fn referrers(op: &OpContext<'_>, node: &str) -> Result<Vec<String>, Failur
         (list(Collection::HaRules).await?, "the HA rule", "rule")
     };
     let alone = placed.iter().filter(|entry| names_alone(entry["nodes"].as_str().unwrap_or_default(), node));
-    found.extend(alone.filter_map(|entry| Some(format!("{what} {}", entry[key].as_str()?))));
-    found.sort_unstable();
-    Ok(found)
+    let mut names: Vec<String> = alone.filter_map(|entry| Some(format!("{what} {}", entry[key].as_str()?))).collect();
+    jobs_to.sort_unstable();
+    names.sort_unstable();
+    Ok(Referrers { jobs: jobs_to, placed: names })
 }
 
 /// Whether a list of nodes with priorities, `pve1:2,pve2`, is this node alone.
@@ -294,6 +315,9 @@ mod tests {
         assert!(found([true, false, true], "pve1").contains("can't remove itself"));
         let text = found([true, false, false], "pve3");
         assert!(text.contains("1 of 2 votes, which is no quorum"), "{text}");
+        // All others are there, and the votes of a QDevice are not.
+        let lost = of_members(&Membership { quorate: false, ..members([true, true, false]) }, "pve3");
+        assert!(lost.len() == 1 && lost[0].detail.contains("the cluster has no quorum now"), "{lost:?}");
     }
 
     #[test]
