@@ -46,6 +46,12 @@ impl Call {
         Self { waited, ..self }
     }
 
+    /// The same call, whose long waits are ordinary: they are logged, and not reported.
+    #[must_use]
+    pub fn quietly(self) -> Self {
+        self.noting(Waited::default())
+    }
+
     /// Begins to wait for `what`, such as "quorum".
     pub(crate) fn waiting(&self, what: impl Into<String>) -> Waiting {
         Waiting::new(what.into(), Instant::now(), self.waited.clone())

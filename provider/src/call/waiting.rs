@@ -110,6 +110,7 @@ mod tests {
             waiting.during(tokio::time::sleep(Duration::from_secs(seconds - 1))).await;
             waiting.during(tokio::time::sleep(Duration::from_secs(1))).await;
         }
+        call.clone().quietly().waiting("c").during(tokio::time::sleep(Duration::from_secs(60))).await;
         assert_eq!(*noted.lock().unwrap(), [("b".to_owned(), 31)]);
     }
 

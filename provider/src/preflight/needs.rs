@@ -46,7 +46,7 @@ impl Needs {
                 let moves = hosted.empties && stays;
                 Self { cluster: stays, resources: moves, placed: moves, manager: moves, ..Self::default() }
             }
-            Object::Qdevice => Self::default(),
+            Object::Qdevice | Object::Membership(_) => Self::default(),
         }
     }
 }

@@ -80,7 +80,7 @@ impl ObjectIndex {
             Object::BackupJob(job) => drop(self.backups.insert(id.clone(), *job)),
             Object::Matcher(matcher) => drop(self.matchers.insert(id.clone(), matcher)),
             Object::Target(target) => drop(self.targets.insert(id.clone(), target)),
-            Object::Member(_) | Object::Options | Object::Qdevice | Object::Hosted(_) => {}
+            Object::Member(_) | Object::Options | Object::Qdevice | Object::Membership(_) | Object::Hosted(_) => {}
         }
     }
 
@@ -124,7 +124,12 @@ pub fn id(object: &Object) -> Option<(Family, Name)> {
             (None, Some(target)) => format!("{guest} to {target}").into(),
             (None, None) => return None,
         },
-        Object::Member(_) | Object::Job(_) | Object::Options | Object::Qdevice | Object::Hosted(_) => return None,
+        Object::Member(_)
+        | Object::Job(_)
+        | Object::Options
+        | Object::Qdevice
+        | Object::Membership(_)
+        | Object::Hosted(_) => return None,
     };
     family(object).map(|family| (family, name))
 }
@@ -138,6 +143,6 @@ pub fn family(object: &Object) -> Option<Family> {
         Object::BackupJob(_) => Some(Family::Backup),
         Object::Matcher(_) => Some(Family::Matcher),
         Object::Target(_) => Some(Family::Target),
-        Object::Member(_) | Object::Options | Object::Qdevice | Object::Hosted(_) => None,
+        Object::Member(_) | Object::Options | Object::Qdevice | Object::Membership(_) | Object::Hosted(_) => None,
     }
 }

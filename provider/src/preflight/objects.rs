@@ -36,6 +36,8 @@ pub enum Object {
     Target(CheckedTarget),
     Options,
     Qdevice,
+    /// The cluster itself or a node of it, and the attribute that names it.
+    Membership(&'static str),
     Hosted(Hosted),
 }
 
@@ -154,6 +156,8 @@ impl Object {
             | NotificationWebhook::NAME => Self::Target(nouns::target(value)),
             DatacenterOptions::NAME => Self::Options,
             "pve_qdevice" => Self::Qdevice,
+            "pve_cluster" => Self::Membership("name"),
+            "pve_cluster_member" => Self::Membership("node"),
             "pve_node_maintenance" | "pve_node_watchdog" => Self::Hosted(Hosted {
                 nodes: vec![named(value, Path::root())],
                 is_on_them: true,
@@ -172,7 +176,12 @@ impl Object {
 
     /// Whether a write of it needs quorum.
     pub fn needs_quorum(&self) -> bool {
-        !matches!(self, Self::Hosted(hosted) if !hosted.is_shared)
+        match self {
+            Self::Hosted(hosted) => hosted.is_shared,
+            // A join waits for quorum by itself, and a node on its own has none that counts.
+            Self::Membership(_) => false,
+            _ => true,
+        }
     }
 
     /// The attribute that tells that it is about what is called `key`.
@@ -183,6 +192,7 @@ impl Object {
             Self::Member(_) => "resource",
             Self::Job(_) => "target",
             Self::Options => key,
+            Self::Membership(attribute) => attribute,
             Self::Qdevice | Self::Hosted(_) => return None,
         };
         Some(Path::attribute(attribute))

@@ -275,6 +275,7 @@ impl<'a> CheckCase<'a> {
             | Object::Member(_)
             | Object::Options
             | Object::Hosted(_)
+            | Object::Membership(_)
             | Object::Qdevice => self.kind().trim_start_matches("pve_").replace('_', " "),
         };
         match self.subject() {

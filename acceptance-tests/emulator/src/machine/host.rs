@@ -20,13 +20,15 @@ pub(crate) struct Host<'w> {
     pub(super) seconds: f64,
     /// The nodes of other clusters, and those in none.
     pub(super) neighbours: Vec<Neighbour>,
+    /// Whether a `pvecm add` that was begun before is at work here.
+    pub(super) is_joining: bool,
     /// A join that the program waits for.
     pub(super) waits: Option<Arc<Mutex<Printed>>>,
     /// The program that runs.
     pub(super) program: String,
     /// What the client has sent of its locale.
     environment: BTreeMap<String, String>,
-    /// The programs that have started one another, each with its machine.
+    /// The command lines of the programs that have started one another, each with its machine.
     running: Vec<(String, String)>,
 }
 
@@ -40,6 +42,7 @@ impl<'w> Host<'w> {
             user: request.user.clone(),
             seconds: 0.0,
             neighbours: Vec::new(),
+            is_joining: false,
             waits: None,
             program: String::new(),
             environment: request.environment.clone(),
@@ -74,7 +77,7 @@ impl<'w> Host<'w> {
         let fault = self.commands.faults.next(&self.machine, &argv.join(" "));
         self.program = programs::base_name(name).to_owned();
         // Where it hangs, it stays on the list together with whatever has started it.
-        self.running.push((self.machine.clone(), self.program.clone()));
+        self.running.push((self.machine.clone(), argv.join(" ")));
         let code = self.run_with(fault, name, arguments, io)?;
         self.running.pop();
         Ok(code)
@@ -98,11 +101,17 @@ impl<'w> Host<'w> {
 
     /// What hangs keeps running on its machine, with everything that waits for it.
     pub(super) fn leave_running(&mut self) {
-        for (machine, program) in std::mem::take(&mut self.running) {
+        for (machine, line) in std::mem::take(&mut self.running) {
             if let Some(machine) = self.world.machines.get_mut(&machine) {
-                machine.processes.insert(program);
+                machine.processes.insert(line);
             }
         }
+    }
+
+    /// The command lines of what runs here.
+    pub(super) fn processes(&self) -> Vec<String> {
+        let joining = self.is_joining.then(|| "/usr/bin/perl -T /usr/bin/pvecm add MEMBER".to_owned());
+        self.here().processes.iter().cloned().chain(joining).collect()
     }
 
     /// Becomes another program of the same package.

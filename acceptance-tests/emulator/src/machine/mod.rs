@@ -119,6 +119,7 @@ pub fn execute(cluster: &Cluster, commands: &Commands, request: &Request) -> Out
         return Outcome { end: End::Cut, stdout: String::new(), stderr: String::new(), seconds: 0.0, waits: None };
     }
     let neighbours = world.site().neighbours(&request.machine);
+    let is_joining = world.site().is_joining(&request.machine);
     let answering = world.answering_node.clone();
     if world.nodes.contains_key(&request.machine) {
         world.answering_node.clone_from(&request.machine);
@@ -126,6 +127,7 @@ pub fn execute(cluster: &Cluster, commands: &Commands, request: &Request) -> Out
     let mut io = Io { stdin: request.stdin.clone(), ..Io::default() };
     let mut host = Host::new(cluster, &mut world, commands, request);
     host.neighbours = neighbours;
+    host.is_joining = is_joining;
     let ended = host.login(&request.line, &mut io);
     let seconds = host.seconds;
     let waits = host.waits.take().map(Waits);

@@ -1,7 +1,5 @@
 //! A node joins a cluster, step by step, as `PVE::Cluster::Setup` does it.
 
-use std::sync::Arc;
-
 use super::request::{Proof, Report, Request, lock};
 use super::{Site, Step};
 use crate::api::cluster::members::{Addition, add};
@@ -67,6 +65,11 @@ impl Join {
 
     pub(super) fn node(&self) -> &str {
         &self.node
+    }
+
+    /// Whether it is a `pvecm add` that has not ended.
+    pub(super) fn is_running_command(&self) -> bool {
+        self.report.is_running_command()
     }
 
     pub(super) fn due(&self) -> f64 {
@@ -140,7 +143,7 @@ impl Join {
     /// `pvecm updatecerts` makes up for what is missing.
     pub(super) fn go_on(&mut self, now: f64) {
         self.interrupted = None;
-        self.report = Report::Command(Arc::default());
+        self.report = Report::Services;
         self.later = None;
         self.started = now - self.step.offset();
     }
@@ -162,7 +165,7 @@ impl Join {
             return true;
         }
         if self.step == Step::Database {
-            self.report = Report::Command(Arc::default());
+            self.report = Report::Services;
             self.move_database(site);
             self.step = Step::Start;
         }
@@ -356,6 +359,7 @@ impl Join {
                 site.worlds()[at].tasks.find(upid).is_some_and(|task| task.log.iter().any(|known| known == line))
             }),
             Report::Command(printed) => lock(printed).lines.iter().any(|known| known == line),
+            Report::Services => false,
         };
         if !known {
             self.log(site, [line]);

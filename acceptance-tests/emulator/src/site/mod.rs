@@ -187,6 +187,16 @@ impl Site {
         others.flat_map(of_world).collect()
     }
 
+    /// Whether a `pvecm add` is at work on a machine, with or without its client.
+    #[must_use]
+    pub(crate) fn is_joining(&self, machine: &str) -> bool {
+        self.procedures.iter().any(|procedure| match procedure {
+            Procedure::Join(join) => join.node() == machine && join.is_running_command(),
+            Procedure::Failure(failure) => failure.node == machine && failure.report.is_running_command(),
+            Procedure::Create(_) => false,
+        })
+    }
+
     /// The node with that name or address, with its world.
     fn host(&self, name: &str) -> Option<(usize, String)> {
         let is_meant = |machine: &&Machine| machine.is_node && (machine.name == name || machine.has_address(name));

@@ -39,6 +39,15 @@ pub enum Report {
     Task(String),
     /// A command, which prints it.
     Command(Arc<Mutex<Printed>>),
+    /// Nothing: what a command or task has left undone is done by the services of the node.
+    Services,
+}
+
+impl Report {
+    /// Whether it is a command that has not ended.
+    pub(super) fn is_running_command(&self) -> bool {
+        matches!(self, Self::Command(printed) if lock(printed).ended.is_none())
+    }
 }
 
 /// What a command has printed, and how it has ended.
@@ -68,7 +77,7 @@ impl Site {
         let Some(world) = self.home(node).map(|at| &self.worlds()[at]) else { return false };
         let runs = match report {
             Report::Task(upid) => world.task_runs(upid),
-            Report::Command(_) => true,
+            Report::Command(_) | Report::Services => true,
         };
         world.is_up(node) && runs
     }
@@ -81,6 +90,7 @@ impl Site {
                 }
             }
             Report::Command(printed) => lock(printed).lines.extend(lines.into_iter().map(Into::into)),
+            Report::Services => {}
         }
     }
 
@@ -94,6 +104,7 @@ impl Site {
                 }
             }
             Report::Command(printed) => lock(printed).ended = Some(Ended::Killed),
+            Report::Services => {}
         }
     }
 
@@ -105,6 +116,7 @@ impl Site {
                 }
             }
             Report::Command(printed) => lock(printed).ended = Some(result.map_or_else(Ended::Failed, |()| Ended::Well)),
+            Report::Services => {}
         }
     }
 }

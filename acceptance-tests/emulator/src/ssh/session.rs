@@ -196,9 +196,10 @@ impl Handler for Session {
         Ok(())
     }
 
-    /// sshd passes signals on: what still runs on the node ends.
+    /// sshd passes signals on: what still runs on the node ends. A `pvecm add` does not: in a session of root sshd sends no signal, and a
+    /// user can't signal what sudo has started.
     async fn signal(&mut self, _: ChannelId, _: Sig, _: &mut russh::server::Session) -> Result<(), Self::Error> {
-        if let Some(machine) = self.shared.cluster.world().machines.get_mut(&self.node) {
+        if let Some(machine) = self.shared.cluster.world_of(&self.node).machines.get_mut(&self.node) {
             machine.processes.clear();
         }
         Ok(())

@@ -46,7 +46,7 @@ pub struct Machine {
     pub watchdog: Option<String>,
     #[serde(default)]
     pub kernel: Kernel,
-    /// Programs that hang.
+    /// The command lines of the programs that hang.
     #[serde(skip)]
     pub processes: BTreeSet<String>,
     /// The units that `systemd-run` has made.

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use acceptance_tests::output::Run;
-use acceptance_tests::process::{interrupt, kill_providers, start_of, until};
+use acceptance_tests::process::{interrupt, kill_providers, start, start_of, until};
 use acceptance_tests::promise::turns;
 use acceptance_tests::{Cluster, Workspace};
 use pve_emulator::Release;
@@ -113,6 +113,92 @@ fn joins(test: &str, way: Way) {
         "{} blows in a join ({way:?}): {completed} completed by the next apply, {named} named the remedy",
         completed + named
     );
+}
+
+/// A `pvecm add` goes on when its client is gone. An apply that follows at once waits for it, whatever it has done so far.
+#[test]
+fn a_join_over_ssh_that_is_still_at_work_is_waited_for() {
+    let test = "cluster::interrupted::a_join_over_ssh_that_is_still_at_work_is_waited_for";
+    for seconds in [0.1, 2.0, 6.0] {
+        let Some(cluster) = alone(test, Release::V9, &["pva", "pvb"], Way::Ssh) else { return };
+        let w = Workspace::new(&cluster);
+        w.configure(&configuration(&cluster, Way::Ssh, &[]));
+        let hurry = cluster.hurry();
+        w.apply();
+        drop(hurry);
+        cluster.emulator().commands().reset();
+        w.configure(&configuration(&cluster, Way::Ssh, &["pvb"]));
+        let mut first = start(&w, &["apply", "-auto-approve"]);
+        until("pvecm add", || is_begun(&cluster, "pvb") || has_ended(&mut first));
+        cluster.emulator().cluster().world().advance(seconds);
+        interrupt(&first);
+        first.wait().unwrap();
+        let mut second = start(&w, &["apply", "-auto-approve"]);
+        let asked = || commands(&cluster, "pgrep").len();
+        let before = asked();
+        // The plan asks once, the apply until it has ended.
+        until("the second apply", || asked() > before + 3 || has_ended(&mut second));
+        let _hurry = cluster.hurry();
+        assert!(second.wait().unwrap().success(), "{seconds} s: {:?}", commands(&cluster, ""));
+        assert_eq!(joins_begun(&cluster), 1, "{seconds} s: {:?}", commands(&cluster, "pvecm"));
+        w.plan_is_empty();
+        assert_eq!(members(&cluster), [("pva".to_owned(), true), ("pvb".to_owned(), true)]);
+    }
+}
+
+/// It has the configuration, and its services do not run: they are started, and no second join is sent.
+#[test]
+fn services_that_do_not_run_are_started() {
+    let test = "cluster::interrupted::services_that_do_not_run_are_started";
+    let Some(cluster) = alone(test, Release::V9, &["pva", "pvb"], Way::Ssh) else { return };
+    let _hurry = cluster.hurry();
+    let w = Workspace::new(&cluster);
+    w.configure(&configuration(&cluster, Way::Ssh, &[]));
+    w.apply();
+    cluster.emulator().commands().reset();
+    cluster.api.control("interrupt-join", &json!({"before": "start", "node": "pvb"}));
+    w.configure(&configuration(&cluster, Way::Ssh, &["pvb"]));
+    let text = w.apply_fails().only_error().flat();
+    assert!(text.contains("pvb: `pvecm add` has failed on the node") && text.contains("Apply again"), "{text}");
+    assert!(!text.contains("rm "), "{text}");
+    w.apply();
+    assert_eq!((joins_begun(&cluster), commands(&cluster, "systemctl start corosync").len()), (1, 1));
+    w.plan_is_empty();
+}
+
+/// Both have looked at the node before either sends: one sends, the other one finds that out on the node itself, during the join of
+/// the first or after it.
+#[test]
+fn of_two_applies_at_once_one_sends_the_join() {
+    let test = "cluster::interrupted::of_two_applies_at_once_one_sends_the_join";
+    for (code, delayed, ms) in [(200, 2, 4_000), (201, 1, 8_000)] {
+        let Some(cluster) = alone(test, Release::V9, &["pva", "pvb"], Way::Ssh) else { return };
+        let [w, other] = [(); 2].map(|()| Workspace::new(&cluster));
+        w.configure(&configuration(&cluster, Way::Ssh, &[]));
+        let hurry = cluster.hurry();
+        w.apply();
+        drop(hurry);
+        cluster.emulator().commands().reset();
+        w.configure(&configuration(&cluster, Way::Ssh, &["pvb"]));
+        other.configure(&member(&cluster, Way::Ssh, "pvb", "").replace("  depends_on = [pve_cluster.this]\n", ""));
+        // What is asked between the look and the join.
+        cluster.api.control(
+            "fault",
+            &json!({"method": "GET", "path": "/cluster/config/join$", "kind": "latency", "ms": ms, "count": delayed}),
+        );
+        let hurry = (code == 201).then(|| cluster.hurry());
+        let mut applies = [&w, &other].map(|w| start(w, &["apply", "-auto-approve"]));
+        let exits = || commands(&cluster, "pvecm add").iter().map(|(_, exit)| exit.clone()).collect::<Vec<_>>();
+        until("the second join", || exits().len() == 2 || applies.iter_mut().any(has_ended));
+        let _hurry = hurry.unwrap_or_else(|| cluster.hurry());
+        let done = applies.map(|mut apply| apply.wait().unwrap().success());
+        assert!(exits().contains(&json!(code)), "{:?}", commands(&cluster, "pvecm add"));
+        assert_eq!((done, joins_begun(&cluster)), ([true, true], 1), "{:?}", commands(&cluster, "pvecm"));
+        assert_eq!(members(&cluster), [("pva".to_owned(), true), ("pvb".to_owned(), true)]);
+        for w in [w, other] {
+            w.plan_is_empty();
+        }
+    }
 }
 
 #[test]
@@ -234,6 +320,19 @@ fn is_begun(cluster: &Cluster, node: &str) -> bool {
         world.tasks.iter().any(|task| matches!(task.kind.as_str(), "clustercreate" | "clusterjoin"))
     };
     has_task || cluster.emulator().commands().report()["programs"]["pvecm"].as_u64() > Some(0)
+}
+
+/// The commands with `words` in them, and how each has ended.
+fn commands(cluster: &Cluster, words: &str) -> Vec<(String, serde_json::Value)> {
+    let log = cluster.emulator().commands().log();
+    let of =
+        |entry: &serde_json::Value| (entry["command"].as_str().unwrap_or_default().to_owned(), entry["exit"].clone());
+    log.iter().map(of).filter(|(line, _)| line.contains(words)).collect()
+}
+
+/// How often `pvecm` itself has run since the log was emptied.
+fn joins_begun(cluster: &Cluster) -> u64 {
+    cluster.emulator().commands().report()["programs"]["pvecm"].as_u64().unwrap_or_default()
 }
 
 /// What the error says, done by a person.

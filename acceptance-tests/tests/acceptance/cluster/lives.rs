@@ -1,5 +1,6 @@
 //! Create, join, remove, import: the whole life.
 
+use acceptance_tests::process::start;
 use acceptance_tests::{Cluster, Workspace};
 use pve_emulator::{Options, Release, Seed};
 use serde_json::json;
@@ -32,7 +33,8 @@ fn over_ssh(test: &str, release: Release) {
     assert_eq!((&state["id"], &state["online"]), (&json!("pvc"), &json!(true)));
     // The cluster of this name is this one.
     w.expect(0, &["state", "rm", "pve_cluster.this", "pve_cluster_member.pvb"]);
-    w.apply();
+    let run = w.apply();
+    assert!(run.text.contains("pvb: it is a member of the cluster already"), "{}", run.text);
     w.plan_is_empty();
     // Import, by block and by id.
     w.expect(0, &["state", "rm", "pve_cluster.this", "pve_cluster_member.pvb"]);
@@ -51,7 +53,7 @@ fn over_ssh(test: &str, release: Release) {
     cluster.emulator().cluster().world().power("pvc", false);
     cluster.emulator().cluster().world().advance(60.0);
     let run = w.apply();
-    assert!(run.text.contains("never start it again"), "{}", run.text);
+    assert_eq!(run.text.matches("never start it again").count(), 1, "{}", run.text);
     assert_eq!(members(&cluster), online(&["pva", "pvb"]));
     w.plan_is_empty();
     // The cluster itself stays, whatever is planned.
@@ -132,6 +134,25 @@ fn a_second_link_and_a_qdevice() {
     let text = w.plan_fails().text;
     assert!(text.contains("the cluster has a QDevice"), "{text}");
     w.configure(&format!("{first}{pvb}{device}{}", pvc("  qdevice_handling = \"cycle\"\n")));
+    // What it needs on the joining node is asked for before it is removed.
+    let package = "corosync-qdevice";
+    let version =
+        cluster.emulator().cluster().world_of("pvc").machines.get_mut("pvc").unwrap().packages.remove(package);
+    for refusal in [w.plan_fails(), w.apply_fails()] {
+        let text = refusal.only_error().flat();
+        assert!(text.contains("Run `apt install corosync-qdevice` on pvc"), "{text}");
+    }
+    let mut world = cluster.emulator().cluster().world_of("pvc");
+    world.machines.get_mut("pvc").unwrap().packages.insert(package.to_owned(), version.unwrap());
+    drop(world);
+    assert!(cluster.emulator().cluster().world().qdevice.is_some());
+    // A node that has joined is in the state, also if the QDevice is not there again.
+    cluster.command_fault(json!({"command": "^pvecm qdevice setup", "kind": "fail", "stderr": "no\n"}));
+    let run = w.apply();
+    let warning = run.warnings().into_iter().find(|it| it.flat().contains("The QDevice is not set up again"));
+    let text = warning.unwrap_or_else(|| panic!("{}", run.text)).flat();
+    assert!(text.contains("pvc: it has joined") && !text.contains("Nothing was changed"), "{text}");
+    assert_eq!((w.attributes("pve_cluster_member.pvc")["online"].clone(), members(&cluster).len()), (json!(true), 3));
     w.apply();
     w.plan_is_empty();
     let found = cluster.emulator().cluster().world().qdevice.as_ref().map(|device| device.host.clone());
@@ -144,6 +165,48 @@ fn a_second_link_and_a_qdevice() {
     w.plan_is_empty();
     let found = cluster.emulator().cluster().world().qdevice.as_ref().map(|device| device.host.clone());
     assert_eq!((found.as_deref(), members(&cluster).len()), (Some("10.0.0.100"), 2));
+}
+
+/// The folder of a node is removed once pmxcfs lets it go, a moment after the removal. Time passes as it does for a person.
+#[test]
+fn a_removal_with_clean_up_leaves_no_folder() {
+    let test = "cluster::lives::a_removal_with_clean_up_leaves_no_folder";
+    let Some(cluster) = alone(test, Release::V9, &["pva", "pvb", "pvc"], Way::Ssh) else { return };
+    let hurry = cluster.hurry();
+    let w = Workspace::new(&cluster);
+    let first = configuration(&cluster, Way::Ssh, &[]);
+    let [pvb, pvc] = ["pvb", "pvc"].map(|node| member(&cluster, Way::Ssh, node, "  votes = 0\n  clean_up = true\n"));
+    w.configure(&format!("{first}{pvb}{pvc}"));
+    w.apply();
+    for node in ["pvb", "pvc"] {
+        cluster.emulator().cluster().world().power(node, false);
+    }
+    cluster.emulator().cluster().world().advance(60.0);
+    drop(hurry);
+    w.configure(&format!("{first}{pvb}"));
+    let mut apply = start(&w, &["apply", "-auto-approve"]);
+    let ended = loop {
+        cluster.emulator().cluster().world().advance(0.02);
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        if let Some(ended) = apply.try_wait().unwrap() {
+            break ended;
+        }
+    };
+    assert!(ended.success(), "{:?}", cluster.emulator().commands().log());
+    // Where that is refused for good, a warning says what is done and what is not.
+    let _hurry = cluster.hurry();
+    w.configure(&first);
+    cluster.command_fault(
+        json!({"command": "^rm -rf", "kind": "fail", "count": null, "stderr": "rm: Permission denied\n"}),
+    );
+    let text = w.apply().warnings().iter().map(|warning| warning.flat()).collect::<String>();
+    let words = ["pvb: it is out of the cluster already", "Run `rm -r /etc/pve/nodes/pvb` on pva", "Permission denied"];
+    assert!(words.iter().all(|words| text.contains(words)), "{text}");
+    assert_eq!(members(&cluster), [("pva".to_owned(), true)]);
+    cluster.clear_command_faults();
+    cluster.run("pva", "rm -r /etc/pve/nodes/pvb");
+    w.plan_is_empty();
+    assert_eq!(cluster.run("pva", "ls /etc/pve/nodes"), "pva\n");
 }
 
 /// The examples of the two resources, with their imports.

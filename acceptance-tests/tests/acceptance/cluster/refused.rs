@@ -4,7 +4,7 @@ use acceptance_tests::{Cluster, Workspace};
 use pve_emulator::{Options, Release, Seed};
 use serde_json::json;
 
-use super::stage::{Way, alone, configuration, member, members};
+use super::stage::{Way, alone, configuration, member, members, passwords};
 
 #[test]
 fn a_token_without_ssh_can_create_no_cluster() {
@@ -16,6 +16,11 @@ fn a_token_without_ssh_can_create_no_cluster() {
     w.configure("resource \"pve_cluster\" \"this\" {\n  name = \"newclu\"\n}\n");
     let text = w.plan_fails().only_error().flat();
     assert!(text.contains("root@pam!terraform") && text.contains("Add an `ssh` block"), "{text}");
+    w.configure(
+        "resource \"pve_cluster_member\" \"x\" {\n  node = \"pvx\"\n  address = \"10.0.0.12\"\n  ssh = true\n}\n",
+    );
+    let text = w.plan_fails().only_error().flat();
+    assert!(text.contains("pvx: `ssh = true` needs an `ssh` block in the provider block"), "{text}");
 }
 
 #[test]
@@ -101,4 +106,72 @@ fn a_node_that_can_not_join_is_sent_nothing() {
     w.configure(&wrong.replace("  depends_on = [pve_cluster.this]\n", ""));
     let text = w.expect(1, &["apply", "-auto-approve", "-json"]).text;
     assert!(text.contains("pvx"), "{text}");
+}
+
+/// Two resources are one node: a removal of one would take it from the cluster, although the other one keeps it.
+#[test]
+fn a_node_has_one_resource() {
+    let Some(cluster) = alone("cluster::refused::a_node_has_one_resource", Release::V9, &["pva", "pvb"], Way::Ssh)
+    else {
+        return;
+    };
+    let _hurry = cluster.hurry();
+    let w = Workspace::new(&cluster);
+    let (first, pvb) = (configuration(&cluster, Way::Ssh, &[]), member(&cluster, Way::Ssh, "pvb", ""));
+    let again = pvb.replace("\"pve_cluster_member\" \"pvb\"", "\"pve_cluster_member\" \"again\"");
+    w.configure(&format!("{first}{pvb}{again}"));
+    let text = w.plan_fails().text;
+    assert!(text.contains("pvb: another resource of this configuration is also about it"), "{text}");
+    let twice = first.replace("\"pve_cluster\" \"this\"", "\"pve_cluster\" \"again\"");
+    w.configure(&format!("{first}{}", &twice[twice.find("resource").unwrap()..]));
+    let text = w.plan_fails().text;
+    assert!(text.contains("newclu: another resource of this configuration is also about it"), "{text}");
+    w.configure(&format!("{first}{pvb}"));
+    w.apply();
+    // Another name would remove it and join anew.
+    w.configure(&format!("{first}{}", pvb.replace("node = \"pvb\"", "node = \"pvx\"")));
+    let text = w.plan_fails().text;
+    assert!(text.contains("pvb: it is online"), "{text}");
+    // Off, so that nothing else is in the way of its removal.
+    cluster.emulator().cluster().world().power("pvb", false);
+    cluster.emulator().cluster().world().advance(60.0);
+    w.configure(&format!("{first}{again}"));
+    let text = w.plan_fails().text;
+    assert!(text.contains("moved {") && text.contains("from = pve_cluster_member.<old>"), "{text}");
+    w.configure(&format!("{first}{pvb}{again}"));
+    w.expect(0, &["import", "-no-color", "pve_cluster_member.again", "pvb"]);
+    w.configure(&format!("{first}{again}"));
+    let text = w.plan_fails().text;
+    assert!(text.contains("pvb: kept by one resource of this plan, and destroyed by another one"), "{text}");
+}
+
+/// What a join by the API meets at the joining node is an error at the argument that is wrong, in the plan.
+#[test]
+fn a_wrong_argument_of_a_join_by_the_api_is_named() {
+    let test = "cluster::refused::a_wrong_argument_of_a_join_by_the_api_is_named";
+    let Some(cluster) = alone(test, Release::V9, &["pva", "pvb"], Way::Api) else { return };
+    let w = Workspace::new(&cluster);
+    let access = cluster.emulator().standalone()["pvb"].clone();
+    let right = member(&cluster, Way::Api, "pvb", "");
+    let other = format!("{}{}", "00:".repeat(31), "00");
+    let nowhere = right.replace(&access.endpoint.replace("https://", ""), "127.0.0.1:9");
+    for (member, attribute, words) in [
+        (right.replace("node = \"pvb\"", "node = \"pvx\""), "node", "pvx: the machine at 127.0.0.1"),
+        (right.replace("= var.root", "= \"wrong-password\""), "root_password_wo", "root@pam on pvb"),
+        (right.replace(&access.tls_fingerprint, &other), "fingerprint", "is not the one of `fingerprint`"),
+        (nowhere, "address", "pvb: it does not answer at 127.0.0.1:9"),
+    ] {
+        w.configure(&format!("{}{member}", configuration(&cluster, Way::Api, &[])));
+        let mut plan = w.command(&["plan", "-json"]);
+        plan.envs(passwords(&cluster, "pva", "pvb"));
+        let started = std::time::Instant::now();
+        let run = acceptance_tests::output::Run::new(&plan.output().unwrap());
+        let found = [run.errors(), run.warnings()].concat();
+        let text = found.iter().map(|it| it.flat()).find(|text| text.contains(words));
+        let text = text.unwrap_or_else(|| panic!("{attribute}: {}", run.text));
+        assert!(!text.contains("provider block"), "{text}");
+        assert!(started.elapsed() < std::time::Duration::from_secs(60), "{attribute}");
+        // Nothing answers where a machine is to be made by the same apply.
+        assert_eq!(run.code, Some(i32::from(attribute != "address")), "{text}");
+    }
 }

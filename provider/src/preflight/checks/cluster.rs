@@ -56,6 +56,10 @@ pub fn planned_twice(case: &CheckCase<'_>) -> Vec<Finding> {
              apply.\nKeep each option in one of the two.",
             list(twice.iter().copied())
         ),
+        Object::Membership(_) => format!(
+            "{first}: another resource of this configuration is also about it. Both would be one object of the cluster, and the destroy \
+             of either would remove it.\nRemove one of the two."
+        ),
         object => format!(
             "{first}: another resource of this configuration also creates it. Apply would create it once and fail for \
              the other, and one object can't be managed twice.\nRemove one of the two{}.",

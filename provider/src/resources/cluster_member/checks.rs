@@ -31,18 +31,8 @@ pub(super) fn obstacles(
     requested: &Requested,
 ) -> Vec<Failure> {
     let mut all = Vec::new();
-    let mut refuse = |attribute: &str, text: String| {
-        all.push(Failure::refused(format!("{node}: {text}")).at(Path::attribute(attribute)));
-    };
-    if joiner.name != node {
-        let name = &joiner.name;
-        refuse(
-            "node",
-            format!(
-                "the machine at this address calls itself {name:?}. Nothing was changed.\nCorrect `node` or `address`."
-            ),
-        );
-    }
+    let mut refuse_at = |path: Path, text: String| all.push(Failure::refused(format!("{node}: {text}")).at(path));
+    let mut refuse = |attribute: &str, text: String| refuse_at(Path::attribute(attribute), text);
     if !joiner.guests.is_empty() {
         let ids: Vec<String> = joiner.guests.iter().map(ToString::to_string).collect();
         refuse(
@@ -76,7 +66,8 @@ pub(super) fn obstacles(
             ),
         );
     }
-    links(member, joiner, requested, &mut refuse);
+    links(member, joiner, requested, &mut refuse_at);
+    let mut refuse = |attribute: &str, text: String| refuse_at(Path::attribute(attribute), text);
     if let Some(id) = requested.id
         && let Some((other, _)) = member.entries().find(|(name, entry)| *name != node && entry.id == Some(id))
     {
@@ -90,13 +81,17 @@ pub(super) fn obstacles(
     all
 }
 
-fn links(member: &Membership, joiner: &Joiner, requested: &Requested, refuse: &mut impl FnMut(&str, String)) {
+fn links(member: &Membership, joiner: &Joiner, requested: &Requested, refuse: &mut impl FnMut(Path, String)) {
+    let block = |address: &str| {
+        let at = requested.links.iter().position(|link| link == address);
+        at.map_or(Path::attribute("link"), |index| Path::attribute("link").index(index).field("address"))
+    };
     let numbers = member.link_numbers();
     // A cluster that is not made yet has the links that the plan says.
     let is_known = !numbers.is_empty();
     if is_known && requested.links.is_empty() && numbers.len() > 1 {
         refuse(
-            "link",
+            Path::attribute("link"),
             format!(
                 "the cluster has {} links, and the node needs an address for each. Nothing was changed.\nAdd `link` blocks.",
                 numbers.len()
@@ -104,7 +99,7 @@ fn links(member: &Membership, joiner: &Joiner, requested: &Requested, refuse: &m
         );
     } else if is_known && !requested.links.is_empty() && requested.links.len() != numbers.len() {
         refuse(
-            "link",
+            Path::attribute("link"),
             format!(
                 "the cluster has {} and the configuration {}. Nothing was changed.\nWrite one block for each link of the cluster.",
                 crate::words::counted(numbers.len(), "link"),
@@ -117,9 +112,9 @@ fn links(member: &Membership, joiner: &Joiner, requested: &Requested, refuse: &m
         if !missing.is_empty() {
             let known: Vec<String> = addresses.iter().map(IpAddr::to_string).collect();
             refuse(
-                "link",
+                block(missing[0]),
                 format!(
-                    "it does not have the address {}. Nothing was changed.\nIts addresses are {}.",
+                    "it does not have the address {}. Nothing was changed.\nIts addresses are {}. Correct the block.",
                     missing.join(", "),
                     known.join(", ")
                 ),
@@ -130,7 +125,14 @@ fn links(member: &Membership, joiner: &Joiner, requested: &Requested, refuse: &m
         if requested.links.is_empty() { joiner.ip.iter().collect() } else { requested.links.iter().collect() };
     for (other, entry) in member.entries().filter(|(name, _)| *name != joiner.name) {
         for address in own.iter().filter(|address| entry.links.values().any(|link| is_same_address(link, address))) {
-            refuse("link", format!("{address} is an address of {other} in the cluster. Nothing was changed."));
+            refuse(
+                block(address),
+                format!(
+                    "{address} is an address of {other} in the cluster. Nothing was changed.\nSet an address that {} alone has, then apply \
+                     again.",
+                    joiner.name
+                ),
+            );
         }
     }
 }
@@ -187,17 +189,21 @@ mod tests {
         };
         let ours = requested(BOTH);
         for (joiner, requested, attribute, words) in [
-            (of(|it| "pvc".clone_into(&mut it.name)), ours.clone(), "node", "calls itself \"pvc\""),
             (of(|it| it.guests = vec![100, 101]), ours.clone(), "node", "guests (100, 101)"),
             (of(|it| "8.4".clone_into(&mut it.release)), ours.clone(), "node", "Proxmox VE 8.4, and pva has 9.2"),
             (of(|it| it.time = Some(900)), ours.clone(), "node", "differs by 130 s"),
             (joiner(), requested(&[]), "link", "has 2 links"),
             (joiner(), requested(&["10.0.0.12"]), "link", "has 2 links and the configuration 1 `link` block"),
-            (joiner(), requested(&["10.0.0.12", "10.1.0.13"]), "link", "does not have the address 10.1.0.13"),
+            (
+                joiner(),
+                requested(&["10.0.0.12", "10.1.0.13"]),
+                "link[1].address",
+                "does not have the address 10.1.0.13",
+            ),
             (
                 of(|it| it.addresses = None),
                 requested(&["10.0.0.12", "10.1.0.11"]),
-                "link",
+                "link[1].address",
                 "10.1.0.11 is an address of pva",
             ),
             (joiner(), Requested { id: Some(1), ..ours }, "node_id", "the number 1 is that of pva"),

@@ -5,7 +5,7 @@ use pve_schemas::ClusterMember;
 use pve_schemas::cluster::QdeviceHandling;
 
 use super::checks::{self, Host};
-use super::joiner::{Joiner, Route, TASK, time};
+use super::joiner::{Joiner, Route, TASK, Unasked, time};
 use super::send::{self, Sent};
 use super::stage::{SEPARATE, Stage, stage, unclaimed, without_quorum};
 use super::{certificate, cycle, ports, requested};
@@ -24,10 +24,16 @@ const LOOKS_FOR_LOST: u32 = 10;
 const SERVICES: [&str; 2] = ["corosync", "pve-cluster"];
 
 pub(super) async fn run(op: &OpContext<'_>, planned: &ClusterMember) -> Result<(), Failure> {
-    let node = planned.node.as_str();
-    let member = membership(op, node).await?;
+    let (node, route) = (planned.node.as_str(), Route::of(planned));
+    let mut member = membership(op, node).await?;
     if member.name.is_none() {
         return Err(alone(node, &member.local));
+    }
+    if !member.has_online(node) {
+        let door = route.door(op)?;
+        if send::is_running(&door, &op.call()).await == Some(true) {
+            member = until_idle(op, &door, planned).await?;
+        }
     }
     if member.has_online(node) {
         // By an apply before this one, or by hand.
@@ -37,7 +43,7 @@ pub(super) async fn run(op: &OpContext<'_>, planned: &ClusterMember) -> Result<(
         tracing::info!(node, "the node is a member already");
         return certificate::demand(op, planned).await;
     }
-    let door = Route::of(planned).door(op)?;
+    let door = route.door(op)?;
     let joiner = Joiner::read(&door, node, &op.call()).await;
     if let Err(failure) = &joiner {
         tracing::info!(node, reason = failure.detail, "the joining node can't be asked");
@@ -47,8 +53,11 @@ pub(super) async fn run(op: &OpContext<'_>, planned: &ClusterMember) -> Result<(
     match (found, joiner) {
         (Stage::Stuck(stuck), joiner) => {
             let failure = stuck.failure(node, &planned.address, &member);
-            Err(match joiner {
-                Err(reason) => Failure { detail: format!("{}\n{}", failure.detail, reason.detail), ..failure },
+            Err(match joiner.map_err(|failure| route.unasked(failure)) {
+                Err(Unasked::Wrong(wrong)) => wrong,
+                Err(Unasked::Silent(reason)) => {
+                    Failure { detail: format!("{}\n{}", failure.detail, reason.detail), ..failure }
+                }
                 Ok(_) => failure,
             })
         }
@@ -57,7 +66,7 @@ pub(super) async fn run(op: &OpContext<'_>, planned: &ClusterMember) -> Result<(
             check(op, &door, &member, &joiner, planned).await?;
             let device = cycle::take_out(op, planned).await?;
             let joined = join(op, &door, &member, planned, None).await;
-            cycle::put_back(op, planned, device, joined).await
+            cycle::put_back_after_join(op, planned, device, joined).await
         }
         (Stage::Unclaimed, Ok(joiner)) => {
             claim(op, &door, &member, &joiner, planned).await?;
@@ -84,8 +93,34 @@ async fn join(
     claimed: Option<crate::resources::membership::Entry>,
 ) -> Result<(), Failure> {
     let sent = send::run(op, door, member, planned, claimed.as_ref()).await?;
-    watch(op, door, planned, sent).await?;
+    if sent == Sent::Overtaken {
+        let node = planned.node.as_str();
+        let member = until_idle(op, door, planned).await?;
+        if !member.has_online(node) {
+            return Err(overtaken(node, &member.local));
+        }
+    } else {
+        watch(op, door, planned, sent).await?;
+    }
     certificate::demand(op, planned).await
+}
+
+/// Waits for the end of a `pvecm add` that another apply has begun, or that has lost its client. Returns the members as they are then.
+async fn until_idle(op: &OpContext<'_>, door: &Door, planned: &ClusterMember) -> Result<Membership, Failure> {
+    let (node, call) = (planned.node.as_str(), op.call());
+    tracing::info!(node, "`pvecm add` is at work on the node: it is waited for");
+    let mut looks = call.looks(format!("the `pvecm add` on {node}"));
+    loop {
+        let runs = send::is_running(door, &call).await;
+        let member = membership_meanwhile(op).await.map_err(|error| unfinished(op, planned, None, &error.quote()))?;
+        match member {
+            Some(member) if runs == Some(false) => return Ok(member),
+            member if !looks.pause(op.configured.pace).await => {
+                return Err(unfinished(op, planned, member.as_ref(), ""));
+            }
+            _ => {}
+        }
+    }
 }
 
 /// Refuses a join that Proxmox would refuse in its middle, or accept to the harm of the cluster.
@@ -108,8 +143,11 @@ async fn check(
     {
         return Err(failure);
     }
-    if planned.qdevice_handling != Some(QdeviceHandling::Cycle) && has_qdevice(op).await {
-        return Err(qdevice_in_the_way(planned.node.as_str()));
+    if has_qdevice(op).await {
+        if planned.qdevice_handling != Some(QdeviceHandling::Cycle) {
+            return Err(qdevice_in_the_way(planned.node.as_str()));
+        }
+        cycle::demand(op, planned.node.as_str(), &planned.address).await?;
     }
     ports::reach(door, member, &joiner, &op.call()).await
 }
@@ -182,8 +220,7 @@ async fn start(op: &OpContext<'_>, door: &Door, node: &str) -> Result<(), Failur
     let Door::Shell { ssh, .. } = door else { return Ok(()) };
     let call = op.call();
     // pvecm starts them itself while it runs.
-    let is_busy = Command::new("pgrep").args(["-x", "pvecm"]).reading();
-    if ssh.run(node, &is_busy, &call).await.is_ok_and(|output| output.is_success()) {
+    if send::is_running(door, &call).await == Some(true) {
         return Ok(());
     }
     for service in SERVICES {
@@ -200,7 +237,8 @@ async fn start(op: &OpContext<'_>, door: &Door, node: &str) -> Result<(), Failur
 /// Watches the member until the node is online there and the cluster has quorum. Nothing that the joining node says is final: its
 /// tickets, its certificate and its `/etc/pve` change.
 async fn watch(op: &OpContext<'_>, door: &Door, planned: &ClusterMember, mut sent: Sent) -> Result<(), Failure> {
-    let (node, call) = (planned.node.as_str(), op.call());
+    // Every join takes some seconds.
+    let (node, call) = (planned.node.as_str(), op.call().quietly());
     let mut looks = call.looks(format!("{node} to be a member"));
     let mut looked = 0;
     loop {
@@ -213,7 +251,10 @@ async fn watch(op: &OpContext<'_>, door: &Door, planned: &ClusterMember, mut sen
         let is_listed = member.as_ref().is_some_and(|member| member.lists(node));
         match &sent {
             Sent::Task(task) => match door.progress(node, task, &call).await {
-                Progress::Failed(text) => return Err(failed(planned, is_listed, &text)),
+                Progress::Failed(text) => {
+                    let failure = failed(planned, is_listed, "the task in which the node joins has failed", &text);
+                    return Err(failure.summarised("A task of Proxmox failed"));
+                }
                 Progress::Done => sent = Sent::Before,
                 Progress::Running | Progress::Unknown => {}
             },
@@ -222,7 +263,10 @@ async fn watch(op: &OpContext<'_>, door: &Door, planned: &ClusterMember, mut sen
                 None if looked >= LOOKS_FOR_LOST => return Err(lost(node, reason)),
                 None => looked += 1,
             },
-            Sent::Before | Sent::Lost(_) => {}
+            Sent::Failed(text) if member.is_some() => {
+                return Err(failed(planned, is_listed, "`pvecm add` has failed on the node", text));
+            }
+            Sent::Before | Sent::Lost(_) | Sent::Overtaken | Sent::Failed(_) => {}
         }
         if !looks.pause(op.configured.pace).await {
             return Err(unfinished(op, planned, member.as_ref(), ""));
@@ -251,18 +295,25 @@ fn unfinished(op: &OpContext<'_>, planned: &ClusterMember, member: Option<&Membe
     ))
 }
 
-fn failed(planned: &ClusterMember, is_listed: bool, text: &str) -> Failure {
+/// Another process has begun a join after this one had looked, and the node is not online.
+fn overtaken(node: &str, local: &str) -> Failure {
+    Failure::refused(format!(
+        "{node}: the `pvecm add` of another apply has run on the node, and {local} does not show the node as online. This apply has sent no \
+         join.\nApply again: it continues from there."
+    ))
+}
+
+fn failed(planned: &ClusterMember, is_listed: bool, what: &str, text: &str) -> Failure {
     let node = &planned.node;
     let next = if is_listed {
         "The cluster lists the node. Apply again: the join is completed.".to_owned()
     } else {
         format!(
-            "Correct what the log says, then apply again. If it names a key or a configuration that exists already, the node has the rest of \
+            "Correct what is said below, then apply again. If it names a key or a configuration that exists already, the node has the rest of \
              an older cluster: install it anew, or run on {node}:\n{SEPARATE}"
         )
     };
-    Failure::refused(format!("{node}: the task in which the node joins has failed.\n{next}\n{text}"))
-        .summarised("A task of Proxmox failed")
+    Failure::refused(format!("{node}: {what}.\n{next}\n{text}"))
 }
 
 fn lost(node: &str, reason: &str) -> Failure {

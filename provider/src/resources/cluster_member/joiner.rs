@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use serde_json::Value as Json;
 
 use crate::call::Call;
-use crate::client::{Credentials, Endpoint, Fingerprint, path, wire};
+use crate::client::{Certificate, Credentials, Endpoint, ErrorKind, Fingerprint, path, wire};
 use crate::framework::{Failure, Path};
 use crate::resources::door::Door;
 use crate::resources::membership::Membership;
@@ -57,8 +57,11 @@ impl<'a> Route<'a> {
     /// Something that this way needs is not configured.
     pub(super) fn door(&self, op: &OpContext<'_>) -> Result<Door, Failure> {
         if self.is_ssh(op) {
+            if matches!(op.configured.ssh, SshAccess::Absent) {
+                return Err(without_ssh(self.node));
+            }
             let ssh = op.ssh().map_err(|failure| failure.at(Path::attribute("ssh")))?;
-            ssh.place(self.node, split(self.address).0);
+            ssh.place(self.node, host(self.address));
             return Ok(Door::Shell { ssh, node: self.node.to_owned() });
         }
         let refuse = |name: &str, problem: String| {
@@ -79,6 +82,69 @@ impl<'a> Route<'a> {
     }
 }
 
+/// What keeps the provider from asking the joining node, as its API or its shell refuses it.
+pub(super) enum Unasked {
+    /// An argument is wrong, whatever else changes.
+    Wrong(Failure),
+    /// It may change: the machine is not there yet.
+    Silent(Failure),
+}
+
+impl Route<'_> {
+    /// What a failure means for the arguments of this node: texts about the provider block would be about another one.
+    pub(super) fn unasked(&self, failure: Failure) -> Unasked {
+        let error = failure.source.as_ref().and_then(|source| source.error().downcast_ref::<crate::client::Error>());
+        let Some(error) = error else { return Unasked::Silent(failure) };
+        let (node, address, quote) = (self.node, self.address, error.quote());
+        let at = |attribute: &str, text: String| {
+            Failure::refused(format!("{node}: {text}\n{quote}")).at(Path::attribute(attribute)).because(error.clone())
+        };
+        match error.kind() {
+            ErrorKind::Unauthorized => Unasked::Wrong(at(
+                "root_password_wo",
+                format!(
+                    "the node at {address} refuses the login. Nothing was sent.\nSet `root_password_wo` to the password of root@pam on {node}, \
+                     then run the command again."
+                ),
+            )),
+            ErrorKind::SecondFactor => Unasked::Wrong(at(
+                "root_password_wo",
+                format!(
+                    "the login of root@pam on {node} needs a second factor. Nothing was sent.\nRemove the second factor until the node has \
+                     joined, or join over SSH."
+                ),
+            )),
+            ErrorKind::Certificate(Certificate::WrongPin) => Unasked::Wrong(at(
+                "fingerprint",
+                format!(
+                    "the certificate of {address} is not the one of `fingerprint`. Nothing was sent.\nCompare it with the one that the web \
+                     interface of {node} shows (System > Certificates). If they are equal, the connection may be intercepted."
+                ),
+            )),
+            ErrorKind::Certificate(_) => Unasked::Wrong(at(
+                "fingerprint",
+                format!(
+                    "the certificate of {address} can't be verified. Nothing was sent.\nSet `fingerprint` to the SHA-256 fingerprint that the \
+                     web interface of {node} shows (System > Certificates)."
+                ),
+            )),
+            _ => Unasked::Silent(at(
+                "address",
+                format!("it does not answer at {address}. Check `address`, and that the node and its API are up."),
+            )),
+        }
+    }
+}
+
+/// `ssh = true` where the provider block has no SSH.
+fn without_ssh(node: &str) -> Failure {
+    Failure::refused(format!(
+        "{node}: `ssh = true` needs an `ssh` block in the provider block, which has none. Nothing was sent.\nAdd the block, or set `ssh = \
+         false` with `root_password_wo` and `peer_password_wo` for a join by the API."
+    ))
+    .at(Path::attribute("ssh"))
+}
+
 /// The host and the port in an address.
 fn split(address: &str) -> (&str, Option<u16>) {
     if address.parse::<IpAddr>().is_ok() {
@@ -88,6 +154,11 @@ fn split(address: &str) -> (&str, Option<u16>) {
         Some((host, port)) => (host.trim_matches(['[', ']']), Some(port)),
         None => (address.trim_matches(['[', ']']), None),
     }
+}
+
+/// The host in an address.
+pub(super) fn host(address: &str) -> &str {
+    split(address).0
 }
 
 fn url(address: &str) -> String {
@@ -104,6 +175,8 @@ pub(super) struct Joiner {
     pub(super) release: String,
     /// The name of the cluster that it is in, or has the configuration of.
     pub(super) cluster: Option<String>,
+    /// Whether other nodes of that cluster are online for it.
+    pub(super) has_peers: bool,
     /// Whether it has the key of a cluster; only its shell says that.
     pub(super) has_key: bool,
     pub(super) guests: Vec<i64>,
@@ -144,6 +217,7 @@ impl Joiner {
             release: version["release"].as_str().unwrap_or_default().to_owned(),
             cluster: own.name.clone().or(own.configured.clone()),
             ip: own.nodes.get(name).and_then(|node| node.ip.clone()),
+            has_peers: own.nodes.iter().any(|(other, node)| other != name && node.online),
             name: name.to_owned(),
             has_key,
             guests,

@@ -1,17 +1,26 @@
 //! What a plan says of a join. The apply checks all of it again before it sends anything.
 
+use std::time::Duration;
+
 use super::checks::{self, Host};
 use super::join::{has_qdevice, qdevice_in_the_way};
-use super::joiner::{Joiner, Route};
-use super::stage::{Stage, stage};
-use super::{SUBJECT, ports, set_once};
+use super::joiner::{Joiner, Route, Unasked};
+use super::stage::{Stage, Stuck, stage};
+use super::{SUBJECT, cycle, ports, removal, send, set_once};
 use crate::framework::{Change, Diagnostics, Path, Value};
 use crate::resources::door::Door;
 use crate::resources::membership::{Membership, Requested, membership};
 use crate::resources::operations::OpContext;
+use crate::session::SshAccess;
 
 /// The summary of everything that keeps a node from joining.
 const CANNOT_JOIN: &str = "The node can't join";
+
+/// How long a plan asks the joining node.
+const ASKING_LIMIT: Duration = Duration::from_secs(10);
+
+/// The summary of a join that does not begin with this plan.
+const ALREADY: &str = "The node has begun to join already";
 
 pub(super) async fn of_change(op: &OpContext<'_>, change: Change<'_>) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
@@ -20,6 +29,13 @@ pub(super) async fn of_change(op: &OpContext<'_>, change: Change<'_>) -> Diagnos
         return diagnostics;
     };
     let prior = change.prior.filter(|prior| prior.at("node").as_str() == Some(node));
+    if let Some(old) = change.prior.filter(|old| prior.is_none() && !old.at("node").is_null()) {
+        // Its replacement removes it first.
+        diagnostics.extend(removal::of_destroy(op, old).await);
+        if diagnostics.has_error() {
+            return diagnostics;
+        }
+    }
     let requested = Requested::of(prior, planned);
     // Without an answer the create itself finds out.
     let Ok(member) = membership(op, SUBJECT).await else { return diagnostics };
@@ -27,6 +43,12 @@ pub(super) async fn of_change(op: &OpContext<'_>, change: Change<'_>) -> Diagnos
         if let Some(unlike) = member.entry(node).and_then(|entry| entry.unlike(&requested)) {
             diagnostics.push(
                 set_once(node, &unlike).into_error("The links, votes and number of a member are set when it joins"),
+            );
+        } else if change.prior.is_none() && change.replaces.is_none() {
+            diagnostics.warning_at(
+                Path::attribute("node"),
+                "The node is a member already",
+                format!("{node}: it is a member of the cluster already. Apply sends no join: it takes the member over into the state."),
             );
         }
         return diagnostics;
@@ -44,14 +66,28 @@ pub(super) async fn of_change(op: &OpContext<'_>, change: Change<'_>) -> Diagnos
     if !route.is_ssh(op) && demand_passwords(node, change.config, &mut diagnostics) {
         return diagnostics;
     }
-    let Ok(door) = route.door(op) else {
-        // A value that is not known yet, else the configuration of SSH, which its own check reports.
-        return diagnostics;
+    let door = match route.door(op) {
+        Ok(door) => door,
+        Err(failure) => {
+            if route.ssh == Some(true) && matches!(op.configured.ssh, SshAccess::Absent) {
+                diagnostics.push(failure.into_error(CANNOT_JOIN));
+            }
+            // A value that is not known yet, else the configuration of SSH, which its own check reports.
+            return diagnostics;
+        }
     };
-    match Joiner::read(&door, node, &op.call()).await {
+    if send::is_running(&door, &op.call()).await == Some(true) {
+        diagnostics.warning_at(Path::attribute("node"), ALREADY, at_work(node));
+        return diagnostics;
+    }
+    // A plan does not wait for a machine that may not be there yet.
+    let joiner = Joiner::read(&door, node, &op.call().at_most(ASKING_LIMIT)).await;
+    match joiner.map_err(|failure| route.unasked(failure)) {
         Ok(joiner) => judge(op, &member, &joiner, &door, (planned, &requested), &mut diagnostics).await,
+        // A node that joins refuses everyone for some seconds.
+        Err(Unasked::Wrong(failure)) if !member.lists(node) => diagnostics.push(failure.into_error(CANNOT_JOIN)),
         // The same apply may make it.
-        Err(reason) => diagnostics.warning_at(
+        Err(Unasked::Wrong(reason) | Unasked::Silent(reason)) => diagnostics.warning_at(
             Path::attribute("address"),
             "The joining node can't be checked",
             format!(
@@ -94,7 +130,7 @@ async fn judge(
         Stage::Stuck(stuck) => {
             let address = planned.at("address").as_str().unwrap_or_default();
             // A cluster of the same plan has no name yet that could be compared.
-            if member.name.is_some() {
+            if member.name.is_some() || matches!(stuck, Stuck::OtherMachine(_)) {
                 diagnostics.push(stuck.failure(node, address, member).into_error(CANNOT_JOIN));
             }
         }
@@ -104,8 +140,13 @@ async fn judge(
             for failure in checks::obstacles(member, &host, joiner, node, requested) {
                 diagnostics.push(failure.into_error(CANNOT_JOIN));
             }
-            if planned.at("qdevice_handling").as_str() != Some("cycle") && has_qdevice(op).await {
-                diagnostics.push(qdevice_in_the_way(node).into_error(CANNOT_JOIN));
+            if has_qdevice(op).await {
+                let address = planned.at("address").as_str().unwrap_or_default();
+                let done = match planned.at("qdevice_handling").as_str() {
+                    Some("cycle") => cycle::demand(op, node, address).await,
+                    _ => Err(qdevice_in_the_way(node)),
+                };
+                done.err().into_iter().for_each(|failure| diagnostics.push(failure.into_error(CANNOT_JOIN)));
             }
             if let Err(failure) = ports::reach(door, member, joiner, &op.call()).await {
                 diagnostics.push(failure.into_error(CANNOT_JOIN));
@@ -115,8 +156,16 @@ async fn judge(
             }
         }
         // The apply completes it.
-        Stage::Running(_) | Stage::TakingOver | Stage::Unclaimed | Stage::Complete => {}
+        Stage::Running(_) => diagnostics.warning_at(Path::attribute("node"), ALREADY, at_work(node)),
+        Stage::TakingOver | Stage::Unclaimed | Stage::Complete => {}
     }
+}
+
+/// The node is at work on a join.
+fn at_work(node: &str) -> String {
+    format!(
+        "{node}: it is at work on a join already. Apply sends no second one: it waits for the end of this one, and completes it."
+    )
 }
 
 /// Warns of what of the joining node is replaced, as far as it can be read.

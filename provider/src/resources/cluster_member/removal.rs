@@ -5,7 +5,7 @@ use pve_schemas::ClusterMember;
 use pve_schemas::cluster::QdeviceHandling;
 use serde_json::Value as Json;
 
-use super::join::{has_qdevice, qdevice_in_the_way};
+use super::join::has_qdevice;
 use super::{SUBJECT, cycle};
 use crate::client::{Collection, Params, path};
 use crate::explain::explain;
@@ -15,7 +15,7 @@ use crate::resources::door::Door;
 use crate::resources::membership::{Membership, membership};
 use crate::resources::operations::OpContext;
 use crate::resources::over_ssh::ssh_failure;
-use crate::ssh::{Command, node_file};
+use crate::ssh::{Command, ErrorKind, node_file};
 use crate::words::{after_changes, counted};
 
 /// The summary of everything that keeps a node in the cluster.
@@ -39,12 +39,10 @@ pub(super) async fn run(op: &OpContext<'_>, state: &ClusterMember) -> Result<(),
     // First, so that a removal which is interrupted in between is found again, and completed.
     forget_key(op, state, &member.local).await?;
     send(op, node, &member.local).await?;
-    op.cx.warn(NEVER_AGAIN, never_again(node));
-    // pmxcfs keeps the folders of the nodes that are listed.
+    // pmxcfs keeps the folders of the nodes that are listed, and `pvecm` changes a QDevice only while all nodes are online.
+    until_gone(op, node).await?;
     forget_folder(op, state, &member.local).await?;
     if cycles {
-        // `pvecm` changes a QDevice only while all nodes are online: the one that is off has to be gone before.
-        until_gone(op, node).await?;
         let device = cycle::take_out(op, state).await.map_err(|failure| qdevice_as_it_was(node, failure))?;
         cycle::put_back(op, state, device, Ok(())).await?;
     }
@@ -106,15 +104,27 @@ async fn obstacles(op: &OpContext<'_>, node: &str, cycles: bool) -> Result<Vec<F
             "Move them to other nodes, or remove them",
         ));
     }
-    let named = referrers(op, node).await?;
-    if !named.is_empty() {
-        let what = named.join(", ");
+    let Referrers { jobs, placed } = referrers(op, node).await?;
+    if !jobs.is_empty() {
+        let (what, remedy) = (jobs.join(", "), "Remove that first, with `force_destroy = true` since the node is off");
+        all.push(refused(node, &format!("{what} copies to it"), remedy));
+    }
+    if !placed.is_empty() {
+        let what = placed.join(", ");
         all.push(refused(node, &format!("{what} would be left without a node"), "Change or remove that first"));
     }
     if !cycles && has_qdevice(op).await {
-        all.push(qdevice_in_the_way(node));
+        all.push(qdevice_stays(node));
     }
     Ok(all)
+}
+
+/// A QDevice, where the configuration did not say what becomes of it: that of the member is gone with its block.
+fn qdevice_stays(node: &str) -> Failure {
+    Failure::refused(format!(
+        "{node}: the cluster has a QDevice, whose votes depend on the number of nodes. Nothing was changed.\nRestore the resource block of \
+         {node} with `qdevice_handling = \"cycle\"`, apply it, and remove it again. Or destroy the `pve_qdevice` first."
+    ))
 }
 
 /// What a plan says of a removal.
@@ -152,7 +162,9 @@ fn of_members(member: &Membership, node: &str) -> Vec<Failure> {
         ));
     }
     let votes = member.votes_without(node);
-    if !member.quorate || !votes.suffice() {
+    if !member.quorate {
+        all.push(refused(node, "the cluster has no quorum now", "Bring more nodes, or the QNetd host, back"));
+    } else if !votes.suffice() {
         let what = format!(
             "the other nodes that are online have {} of {}, which is no quorum",
             votes.present,
@@ -164,7 +176,14 @@ fn of_members(member: &Membership, node: &str) -> Vec<Failure> {
 }
 
 /// What on the cluster names this node alone.
-async fn referrers(op: &OpContext<'_>, node: &str) -> Result<Vec<String>, Failure> {
+struct Referrers {
+    /// Replication jobs to it.
+    jobs: Vec<String>,
+    /// HA rules or groups.
+    placed: Vec<String>,
+}
+
+async fn referrers(op: &OpContext<'_>, node: &str) -> Result<Referrers, Failure> {
     let call = op.call();
     let list = async |collection: Collection| -> Result<Vec<Json>, Failure> {
         let rows = op.client().get_with::<Vec<Json>>(collection.path(), &collection.query(), &call).await;
@@ -172,7 +191,7 @@ async fn referrers(op: &OpContext<'_>, node: &str) -> Result<Vec<String>, Failur
     };
     let jobs = list(Collection::ReplicationJobs).await?;
     let ends = jobs.iter().filter(|job| job["target"] == node);
-    let mut found: Vec<String> =
+    let mut jobs_to: Vec<String> =
         ends.filter_map(|job| Some(format!("the replication job {}", job["id"].as_str()?))).collect();
     let is_pve_8 = op.client().version(&call).await.is_ok_and(|version| version.major < 9);
     let (placed, what, key) = if is_pve_8 {
@@ -181,9 +200,10 @@ async fn referrers(op: &OpContext<'_>, node: &str) -> Result<Vec<String>, Failur
         (list(Collection::HaRules).await?, "the HA rule", "rule")
     };
     let alone = placed.iter().filter(|entry| names_alone(entry["nodes"].as_str().unwrap_or_default(), node));
-    found.extend(alone.filter_map(|entry| Some(format!("{what} {}", entry[key].as_str()?))));
-    found.sort_unstable();
-    Ok(found)
+    let mut names: Vec<String> = alone.filter_map(|entry| Some(format!("{what} {}", entry[key].as_str()?))).collect();
+    jobs_to.sort_unstable();
+    names.sort_unstable();
+    Ok(Referrers { jobs: jobs_to, placed: names })
 }
 
 /// Whether a list of nodes with priorities, `pve1:2,pve2`, is this node alone.
@@ -220,14 +240,39 @@ async fn forget_key(op: &OpContext<'_>, state: &ClusterMember, local: &str) -> R
     }
 }
 
+/// How often the removal of a folder is tried: pmxcfs forgets a node a moment after the members.
+const TRIES: u32 = 10;
+
 /// Removes the folder of a node that is not listed any more, where that is configured.
 async fn forget_folder(op: &OpContext<'_>, state: &ClusterMember, local: &str) -> Result<(), Failure> {
     if state.clean_up != Some(true) {
         return Ok(());
     }
+    let (ssh, call) = (op.ssh()?, op.call());
     let folder = format!("/etc/pve/nodes/{}", state.node);
-    let done = op.ssh()?.run(local, &Command::new("rm").args(["-rf", "--", &folder]), &op.call()).await;
-    done.and_then(crate::ssh::Output::success).map(|_| ()).map_err(ssh_failure(&folder))
+    let command = Command::new("rm").args(["-rf", "--", &folder]);
+    let mut looks = call.looks(format!("pmxcfs to let go of {folder}"));
+    let mut tried = 0;
+    loop {
+        let done = ssh.run(local, &command, &call).await.and_then(crate::ssh::Output::success);
+        let Err(error) = done else { return Ok(()) };
+        tried += 1;
+        if error.kind() != ErrorKind::Failed || tried >= TRIES || !looks.pause(op.configured.pace).await {
+            // The node itself is gone: an error would keep what the next refresh does not find.
+            op.cx.warn(
+                "The folder of the node is left behind",
+                left_behind(state.node.as_str(), &folder, local, &error.quote()),
+            );
+            return Ok(());
+        }
+    }
+}
+
+/// The node is gone, and its folder is not.
+fn left_behind(node: &str, folder: &str, local: &str, refusal: &str) -> String {
+    format!(
+        "{node}: it is out of the cluster already, and its folder {folder} can't be removed.\nRun `rm -r {folder}` on {local}.\n{refusal}"
+    )
 }
 
 /// The file without the key of root of `node`; none if it has none.
@@ -270,6 +315,9 @@ mod tests {
         assert!(found([true, false, true], "pve1").contains("can't remove itself"));
         let text = found([true, false, false], "pve3");
         assert!(text.contains("1 of 2 votes, which is no quorum"), "{text}");
+        // All others are there, and the votes of a QDevice are not.
+        let lost = of_members(&Membership { quorate: false, ..members([true, true, false]) }, "pve3");
+        assert!(lost.len() == 1 && lost[0].detail.contains("the cluster has no quorum now"), "{lost:?}");
     }
 
     #[test]

@@ -6,6 +6,7 @@ use pve_schemas::ClusterMember;
 use serde_json::Value as Json;
 
 use super::access;
+use crate::call::Call;
 use crate::client::{Client, LockDomain, Params};
 use crate::explain::explain;
 use crate::framework::{Cause, Failure, Path};
@@ -13,10 +14,20 @@ use crate::resources::door::Door;
 use crate::resources::membership::{Entry, Membership};
 use crate::resources::operations::OpContext;
 use crate::resources::over_ssh::ssh_failure;
-use crate::ssh::{Command, Line, Ssh};
+use crate::ssh::{Command, ErrorKind, Line, Ssh};
 
 /// How long `pvecm add` may take: it waits for quorum.
 const COMMAND_TIMEOUT: Duration = Duration::from_mins(5);
+
+/// What a `pvecm add` of the provider holds on the joining node while it runs, with or without its client: no other one starts then.
+const LOCK: &str = "/run/terraform-provider-pve.join.lock";
+
+/// Runs its arguments unless the node has become a member of a cluster since it was looked at.
+const ONCE: &str = r#"[ ! -e /etc/pve/corosync.conf ] || exit 201; exec "$@""#;
+
+/// The exit codes of a join that was not begun: another one holds the lock, or has ended meanwhile. No errno is as large.
+const HELD: &str = "200";
+const NOT_BEGUN: [u32; 2] = [200, 201];
 
 /// What was sent, as far as it is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +38,18 @@ pub(super) enum Sent {
     Task(String),
     /// The response was lost.
     Lost(String),
+    /// Nothing was sent: the join of another process has begun meanwhile.
+    Overtaken,
+    /// `pvecm` has failed, and said this.
+    Failed(String),
+}
+
+/// Whether a `pvecm add` is at work on the joining node, with or without its client; none if the node can't be asked.
+pub(super) async fn is_running(door: &Door, call: &Call) -> Option<bool> {
+    let Door::Shell { ssh, node } = door else { return Some(false) };
+    // The brackets keep the pattern from matching the command line that it is in.
+    let command = Command::new("pgrep").args(["-f", "[p]vecm add "]).reading();
+    ssh.run(node, &command, call).await.ok().map(|output| output.is_success())
 }
 
 /// The member that lets the node in.
@@ -115,11 +138,16 @@ async fn pvecm(
     arguments: &[(String, String)],
 ) -> Result<Sent, Failure> {
     let words = arguments.iter().flat_map(|(name, value)| [format!("--{name}"), value.clone()]);
-    let command = Command::new("pvecm").args(["add", &peer.address]).args(words).arg("--use_ssh");
+    let alone = ["-n", "-E", HELD, LOCK, "bash", "-c", ONCE, "bash"];
+    let command = Command::new("flock").args(alone).args(["pvecm", "add", &peer.address]).args(words).arg("--use_ssh");
     let mut on_line = |line: Line<'_>| tracing::info!(node, "pvecm: {}", line.text());
     let output = ssh.run_with(node, &command.may_take(COMMAND_TIMEOUT), &op.call(), &mut on_line).await;
+    if output.as_ref().is_ok_and(|output| NOT_BEGUN.contains(&output.exit)) {
+        return Ok(Sent::Overtaken);
+    }
     match output.and_then(crate::ssh::Output::success) {
         Ok(_) => Ok(Sent::Before),
+        Err(error) if error.kind() == ErrorKind::Failed => Ok(Sent::Failed(error.quote())),
         Err(error) => match ssh_failure(node)(error) {
             failure if failure.cause == Cause::Ambiguous => Ok(Sent::Lost(failure.detail)),
             failure => Err(failure),

@@ -1,7 +1,7 @@
 //! How far a join has come, decided from what the member and the joining node say, and from nothing else.
 
 use super::joiner::Joiner;
-use crate::framework::Failure;
+use crate::framework::{Failure, Path};
 use crate::resources::membership::Membership;
 
 /// How far a join has come.
@@ -31,6 +31,8 @@ pub(super) enum Stuck {
     Leftovers,
     /// The node is in another cluster.
     Elsewhere(String),
+    /// The machine at the address is another one, of this name.
+    OtherMachine(String),
 }
 
 /// How far the join of `node` has come.
@@ -41,12 +43,18 @@ pub(super) fn stage(member: &Membership, node: &str, joiner: Option<&Joiner>) ->
     let Some(joiner) = joiner else {
         return if member.lists(node) { Stage::TakingOver } else { Stage::Stuck(Stuck::OutOfSight) };
     };
+    // First: whatever else it says is of another machine, which may be a healthy member.
+    if joiner.name != node {
+        return Stage::Stuck(Stuck::OtherMachine(joiner.name.clone()));
+    }
     if let Some(task) = &joiner.task {
         return Stage::Running(task.clone());
     }
     let cluster = member.name.as_deref().or(member.configured.as_deref());
     match (member.lists(node), joiner.cluster.as_deref()) {
         (_, Some(other)) if Some(other) != cluster => Stage::Stuck(Stuck::Elsewhere(other.to_owned())),
+        // A cluster of the same name that works is another one.
+        (false, Some(other)) if joiner.has_peers => Stage::Stuck(Stuck::Elsewhere(other.to_owned())),
         (true, Some(_)) => Stage::TakingOver,
         (true, None) => Stage::Unclaimed,
         (false, Some(_)) => Stage::Stuck(Stuck::Leftovers),
@@ -70,9 +78,18 @@ impl Stuck {
                  failed. Nothing was changed.\nInstall it anew, or run on {node}:\n{SEPARATE}\nThen apply again."
             )),
             Self::Elsewhere(other) => Failure::refused(format!(
-                "{node}: it is in the cluster {other:?}, and can't join {cluster:?}, too. Nothing was changed.\nCheck `address`. To move \
+                "{node}: it is a member of another cluster, {other:?}, and can't join {cluster:?}, too. Nothing was changed.\nCheck `address`. To move \
                  it, remove it from that cluster first, and install it anew."
             )),
+            Self::OtherMachine(name) => {
+                let which =
+                    if member.lists(name) { format!(", which is a member of {cluster:?}") } else { String::new() };
+                Failure::refused(format!(
+                    "{node}: the machine at {address} calls itself {name:?}{which}. Nothing was changed.\nCorrect `node`, `address`, or the \
+                     `node` block of that name in the `ssh` block, then apply again."
+                ))
+                .at(Path::attribute("node"))
+            }
         }
     }
 }
@@ -118,7 +135,8 @@ mod tests {
     }
 
     fn joiner(cluster: Option<&str>, has_key: bool, task: Option<&str>) -> Joiner {
-        Joiner { cluster: cluster.map(str::to_owned), has_key, task: task.map(str::to_owned), ..Joiner::default() }
+        let (name, cluster, task) = ("pvb".to_owned(), cluster.map(str::to_owned), task.map(str::to_owned));
+        Joiner { name, cluster, has_key, task, ..Joiner::default() }
     }
 
     #[test]
@@ -145,6 +163,19 @@ mod tests {
             (false, false, Some(joiner(None, true, None)), Stage::Stuck(Stuck::Leftovers)),
             (false, false, Some(joiner(Some("other"), true, None)), elsewhere.clone()),
             (true, false, Some(joiner(Some("other"), true, None)), elsewhere),
+            // A cluster of the same name, and another machine, whatever that has.
+            (
+                false,
+                false,
+                Some(Joiner { has_peers: true, ..joiner(Some("newclu"), true, None) }),
+                Stage::Stuck(Stuck::Elsewhere("newclu".to_owned())),
+            ),
+            (
+                false,
+                false,
+                Some(Joiner { name: "pva".to_owned(), ..joiner(Some("newclu"), true, Some("UPID")) }),
+                Stage::Stuck(Stuck::OtherMachine("pva".to_owned())),
+            ),
         ] {
             let found = stage(&member(listed, online), "pvb", joiner.as_ref());
             assert_eq!(found, expected, "listed {listed}, online {online}, {joiner:?}");
@@ -158,6 +189,7 @@ mod tests {
             (Stuck::OutOfSight, "Bring it up"),
             (Stuck::Leftovers, "rm -r /etc/corosync/*"),
             (Stuck::Elsewhere("other".to_owned()), "remove it from that cluster first"),
+            (Stuck::OtherMachine("pva".to_owned()), "calls itself \"pva\", which is a member of \"newclu\""),
         ] {
             let text = stuck.failure("pvb", address, &member).detail;
             assert!(text.contains(remedy) && text.contains("Nothing was changed."), "{text}");

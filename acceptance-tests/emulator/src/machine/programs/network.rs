@@ -211,11 +211,12 @@ fn ssh_copy_id(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run {
     }
 }
 
-/// Two scripts, all others are refused. `bash -c 'exec 3<>"/dev/tcp/$1/$2"' NAME HOST PORT`: whether a TCP connection is possible,
+/// Three scripts, all others are refused. `bash -c 'exec 3<>"/dev/tcp/$1/$2"' NAME HOST PORT`: whether a TCP connection is possible,
 /// which no other program that is on every node can say. And one which prints each argument, `ADDRESS PORT`, whose UDP port is closed.
 fn bash(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run {
     const CONNECT: &str = r#"exec 3<>"/dev/tcp/$1/$2""#;
     const SEND: &str = r#"for at; do { exec 3>"/dev/udp/${at% *}/${at#* }" && printf . >&3 && sleep 1 && printf . >&3 || echo "$at"; } 2>/dev/null & done; wait"#;
+    const ONCE: &str = r#"[ ! -e /etc/pve/corosync.conf ] || exit 201; exec "$@""#;
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     if let ["-c", SEND, _, sockets @ ..] = words.as_slice() {
         let closed = sockets
@@ -224,6 +225,13 @@ fn bash(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run {
         let printed: String = closed.flat_map(|at| [*at, "\n"]).collect();
         io.out.push_str(&printed);
         return Ok(0);
+    }
+    // The third one runs its arguments where the node is in no cluster.
+    if let ["-c", ONCE, _, argv @ ..] = words.as_slice() {
+        if host.stat("/etc/pve/corosync.conf").is_ok() {
+            return Ok(201);
+        }
+        return Ok(host.call(argv, io)?);
     }
     let ["-c", CONNECT, name, address, port] = words.as_slice() else {
         let refused = Refused::new("of scripts it has those that open a TCP connection or send a UDP packet");

@@ -45,6 +45,14 @@ pub(super) fn run(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run
         io.err.push_str(&format!("No '{command}' handler defined for '{path}'\n"));
         return Ok(1);
     }
+    if host.world.nodes.get(&host.machine).is_some_and(|node| node.away) {
+        // As without pmxcfs.
+        for number in 1..=3 {
+            io.err.push_str(&format!("ipcc_send_rec[{number}] failed: Connection refused\n"));
+        }
+        io.err.push_str("Unable to load access control list: Connection refused\n");
+        return Ok(111);
+    }
     match host.cluster.call_in(host.world, method, path, params) {
         Ok(reply) => {
             if reply.data != Value::Null {

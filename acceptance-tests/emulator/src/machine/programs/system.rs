@@ -2,7 +2,7 @@
 
 use crate::world::machines::{QDEVICE_STORE, WATCHDOG_MODULES};
 
-use super::{Host, Io, Program, Run, options, transient};
+use super::{Host, Io, Program, Run, base_name, options, transient};
 
 pub(super) fn find(name: &str) -> Option<Program> {
     Some(match name {
@@ -22,23 +22,53 @@ pub(super) fn find(name: &str) -> Option<Program> {
         "dpkg-query" | "dpkg" => dpkg,
         "modinfo" => modinfo,
         "pgrep" => |host, _, arguments| {
-            let (_, names) = options(arguments);
-            Ok(i32::from(!names.iter().any(|name| host.here().processes.contains(*name))))
+            let is_meant = process_filter(arguments);
+            Ok(i32::from(!host.processes().iter().any(|line| is_meant(line))))
         },
         "pkill" => |host, _, arguments| {
-            let (_, names) = options(arguments);
-            let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+            let is_meant = process_filter(arguments);
             let ended = host.here_mut().map_or(0, |machine| {
                 let before = machine.processes.len();
-                machine.processes.retain(|process| !names.contains(process));
+                machine.processes.retain(|line| !is_meant(line));
                 before - machine.processes.len()
             });
             Ok(i32::from(ended == 0))
         },
+        "flock" => flock,
         "reboot" => |host, io, _| shut_down(host, io, true),
         "poweroff" => |host, io, _| shut_down(host, io, false),
         _ => return None,
     })
+}
+
+/// Which command lines `pgrep` and `pkill` mean: `-x` compares the name of the program, `-f` searches the whole line.
+fn process_filter(arguments: &[String]) -> impl Fn(&str) -> bool {
+    let (letters, words) = options(arguments);
+    let pattern = words.first().copied().unwrap_or_default();
+    let pattern = if letters.contains(&'x') { format!("^{pattern}$") } else { pattern.to_owned() };
+    let (is_full, pattern) = (letters.contains(&'f'), regex::Regex::new(&pattern));
+    move |line| {
+        let mut words = line.split(' ').skip_while(|word| matches!(*word, "/usr/bin/perl" | "-T"));
+        let name = base_name(words.next().unwrap_or_default());
+        pattern.as_ref().is_ok_and(|pattern| pattern.is_match(if is_full { line } else { name }))
+    }
+}
+
+/// `flock -n -E CODE FILE PROGRAM ARGUMENT…`. Of all programs `pvecm add` alone outlasts its command line here, and with it the lock.
+fn flock(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run {
+    let ["-n", "-E", code, file, argv @ ..] = &arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] else {
+        io.err.push_str("pve-emulator: flock: only with -n, -E, a file and a program\n");
+        return Ok(64);
+    };
+    let is_held = host.processes().iter().any(|line| line.starts_with("flock ") && line.contains(file));
+    if is_held || host.is_joining {
+        return Ok(code.parse().unwrap_or(1));
+    }
+    if let Err(why) = host.touch(file, None) {
+        io.err.push_str(&format!("flock: cannot open lock file {file}: {why}\n"));
+        return Ok(66);
+    }
+    start(host, io, &argv.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>())
 }
 
 fn say(io: &mut Io, text: &str) -> Run {
