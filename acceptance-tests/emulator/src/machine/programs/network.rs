@@ -231,7 +231,7 @@ fn bash(host: &mut Host<'_>, io: &mut Io, arguments: &[String]) -> Run {
         if host.stat("/etc/pve/corosync.conf").is_ok() {
             return Ok(201);
         }
-        return Ok(host.call(argv, io)?);
+        return host.call(argv, io);
     }
     let ["-c", CONNECT, name, address, port] = words.as_slice() else {
         let refused = Refused::new("of scripts it has those that open a TCP connection or send a UDP packet");
