@@ -20,6 +20,9 @@ use crate::ssh::Command;
 /// How often the member is looked at after a lost response before the join counts as not begun.
 const LOOKS_FOR_LOST: u32 = 10;
 
+/// How the task ends if the member refuses the password.
+const LOGIN_FAILED: &str = "401 authentication failure";
+
 /// The services of a member.
 const SERVICES: [&str; 2] = ["corosync", "pve-cluster"];
 
@@ -251,6 +254,7 @@ async fn watch(op: &OpContext<'_>, door: &Door, planned: &ClusterMember, mut sen
         let is_listed = member.as_ref().is_some_and(|member| member.lists(node));
         match &sent {
             Sent::Task(task) => match door.progress(node, task, &call).await {
+                Progress::Failed(text) if text.contains(LOGIN_FAILED) => return Err(login_failed(planned, &text)),
                 Progress::Failed(text) => {
                     let failure = failed(planned, is_listed, "the task in which the node joins has failed", &text);
                     return Err(failure.summarised("A task of Proxmox failed"));
@@ -314,6 +318,16 @@ fn failed(planned: &ClusterMember, is_listed: bool, what: &str, text: &str) -> F
         )
     };
     Failure::refused(format!("{node}: {what}.\n{next}\n{text}"))
+}
+
+/// The joining node could not log in to the member.
+fn login_failed(planned: &ClusterMember, text: &str) -> Failure {
+    let node = &planned.node;
+    Failure::refused(format!(
+        "{node}: it could not log in to the member as root@pam, and has nothing of the cluster.\nSet `peer_password_wo` to the password of \
+         root@pam on the member, then apply again.\n{text}"
+    ))
+    .at(Path::attribute("peer_password_wo"))
 }
 
 fn lost(node: &str, reason: &str) -> Failure {

@@ -5,6 +5,7 @@ pub(crate) mod figures;
 mod guests;
 pub(crate) mod machine;
 pub(crate) mod migration;
+mod network;
 pub(crate) mod power;
 mod services;
 mod storage;
@@ -34,6 +35,7 @@ pub(super) fn routes(pve: Pve) -> Vec<Route> {
         guests::routes(pve),
         machine::routes(),
         migration::routes(pve),
+        network::routes(),
         services::routes(),
         storage::routes(),
         tasks::routes(),
