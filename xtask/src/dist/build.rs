@@ -41,6 +41,12 @@ impl Place {
     fn names(&self) -> [(&Path, &'static str); 3] {
         [(&self.checkout, "/build"), (&self.cargo_home, "/cargo"), (&self.target, "/target")]
     }
+
+    /// Where the sources of the crates are: a folder for each registry, whose name differs from machine to machine.
+    fn registries(&self) -> Vec<PathBuf> {
+        let folders = std::fs::read_dir(self.cargo_home.join("registry/src")).into_iter().flatten();
+        folders.filter_map(|folder| Some(folder.ok()?.path())).collect()
+    }
 }
 
 /// Builds the program for `target` in `place`, from the time `epoch`: its path.
@@ -52,6 +58,13 @@ pub fn build(workspace: &Workspace, target: Target, place: &Place, epoch: i64) -
         Linker::Zig => "zigbuild",
         Linker::Vendor => "build",
     };
+    // The folders of the crates have to be there before they get other names.
+    let fetch = ["fetch", "--locked", "--target", target.triple];
+    let fetched =
+        Command::new("cargo").args(fetch).current_dir(&place.checkout).env("CARGO_HOME", &place.cargo_home).status()?;
+    if !fetched.success() {
+        return Err(format!("`cargo fetch` for {target}: {fetched}").into());
+    }
     let mut cargo = Command::new("cargo");
     cargo
         .args([command, "--release", "--locked", "--package", "terraform-provider-pve", "--target", target.triple])
@@ -77,6 +90,8 @@ pub fn build(workspace: &Workspace, target: Target, place: &Place, epoch: i64) -
 fn rust_flags(place: &Place) -> Result<Vec<String>, Failure> {
     let mut flags: Vec<String> =
         place.names().iter().map(|(folder, name)| format!("--remap-path-prefix={}={name}", folder.display())).collect();
+    // The last one that fits counts. Each source that may panic is named, so that short names make the program smaller.
+    flags.extend(place.registries().iter().map(|folder| format!("--remap-path-prefix={}=/cargo", folder.display())));
     // Where the standard library's source is installed, rustc names it instead of the place it was built in.
     let (sysroot, version) = (rustc(&["--print", "sysroot"])?, rustc(&["--version", "--verbose"])?);
     let commit = version.lines().find_map(|line| line.strip_prefix("commit-hash: ")).unwrap_or_default();
@@ -103,6 +118,18 @@ fn rustc(arguments: &[&str]) -> Result<String, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_folder_of_a_registry_has_no_name_of_its_own() {
+        let home = tempfile::tempdir().unwrap();
+        let registry = home.path().join("registry/src/index.example.com-0123456789abcdef");
+        std::fs::create_dir_all(&registry).unwrap();
+        let place = Place { checkout: "/a".into(), cargo_home: home.path().into(), target: "/a/target".into() };
+        let flags = rust_flags(&place).unwrap();
+        let at = |flag: String| flags.iter().position(|it| *it == flag).unwrap();
+        let whole = at(format!("--remap-path-prefix={}=/cargo", home.path().display()));
+        assert!(whole < at(format!("--remap-path-prefix={}=/cargo", registry.display())));
+    }
 
     #[test]
     fn a_folder_inside_of_another_is_named_last_and_so_counts() {
