@@ -11,6 +11,7 @@ use pve_schemas::Qdevice;
 use pve_schemas::corosync::is_same_address;
 use pve_schemas::qdevice::CONNECTED;
 
+pub use self::checks::is_installed;
 use self::look::Look;
 use super::operations::OpContext;
 use super::over_ssh::{any_node, demand_quorum, members, ssh_failure};

@@ -9,6 +9,7 @@ use crate::framework::{Cause, Failure, Path};
 use crate::resources::membership::membership;
 use crate::resources::operations::OpContext;
 use crate::resources::over_ssh::ssh_failure;
+use crate::resources::qdevice::is_installed;
 use crate::resources::ssh_resource::SshResource;
 use crate::ssh::Command;
 use crate::words::after_changes;
@@ -23,7 +24,7 @@ pub(super) async fn demand(op: &OpContext<'_>, node: &str, address: &str) -> Res
     ssh.place(node, host(address));
     let ask = Command::new("dpkg").args(["-s", PACKAGE]).reading();
     let said = ssh.run(node, &ask, &op.call()).await.map_err(ssh_failure(node)).map_err(at)?;
-    if said.is_success() && said.text().contains("Status: install ok installed") {
+    if is_installed(&said) {
         return Ok(());
     }
     Err(at(Failure::refused(format!(
@@ -47,20 +48,7 @@ pub(super) async fn take_out(op: &OpContext<'_>, planned: &ClusterMember) -> Res
     Ok(Some(device))
 }
 
-/// Sets it up again, however the change of the nodes has ended.
-pub(super) async fn put_back(
-    op: &OpContext<'_>,
-    planned: &ClusterMember,
-    device: Option<Qdevice>,
-    done: Result<(), Failure>,
-) -> Result<(), Failure> {
-    let Some(device) = device else { return done };
-    // With a node half-way in the cluster `pvecm` would refuse.
-    done.map_err(|failure| missing(&device, failure))?;
-    set_up(op, planned, &device).await
-}
-
-/// As [`put_back`] after a join, which has succeeded whatever becomes of the QDevice: a failure is a warning.
+/// Sets it up again after a join, which has succeeded whatever becomes of the QDevice: a failure is a warning.
 pub(super) async fn put_back_after_join(
     op: &OpContext<'_>,
     planned: &ClusterMember,
@@ -68,6 +56,7 @@ pub(super) async fn put_back_after_join(
     done: Result<(), Failure>,
 ) -> Result<(), Failure> {
     let Some(device) = device else { return done };
+    // With a node half-way in the cluster `pvecm` would refuse.
     done.map_err(|failure| missing(&device, failure))?;
     if let Err(failure) = set_up(op, planned, &device).await {
         let node = &planned.node;
@@ -80,7 +69,8 @@ pub(super) async fn put_back_after_join(
     Ok(())
 }
 
-async fn set_up(op: &OpContext<'_>, planned: &ClusterMember, device: &Qdevice) -> Result<(), Failure> {
+/// Sets it up again for the nodes that there are now.
+pub(super) async fn set_up(op: &OpContext<'_>, planned: &ClusterMember, device: &Qdevice) -> Result<(), Failure> {
     let missing = |failure| missing(device, failure);
     let nodes = membership(op, planned.node.as_str()).await.map_err(missing)?;
     let is_odd = nodes.entries().count() % 2 == 1;

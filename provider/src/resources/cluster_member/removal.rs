@@ -44,7 +44,9 @@ pub(super) async fn run(op: &OpContext<'_>, state: &ClusterMember) -> Result<(),
     forget_folder(op, state, &member.local).await?;
     if cycles {
         let device = cycle::take_out(op, state).await.map_err(|failure| qdevice_as_it_was(node, failure))?;
-        cycle::put_back(op, state, device, Ok(())).await?;
+        if let Some(device) = device {
+            cycle::set_up(op, state, &device).await?;
+        }
     }
     Ok(())
 }

@@ -113,6 +113,6 @@ async fn ask(op: &OpContext<'_>, node: &str, command: Command) -> Result<Output,
 }
 
 /// dpkg also lists packages that were removed and left their configuration.
-fn is_installed(answer: &Output) -> bool {
+pub fn is_installed(answer: &Output) -> bool {
     answer.is_success() && answer.text().lines().any(|line| line.trim() == "Status: install ok installed")
 }
