@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::cli::Folder;
 use super::cluster::{Cluster, Pace};
 use super::profile::Profile;
-use super::watch::Watch;
+use super::watch::{Watch, ended_children};
 use super::{PROVIDER, median, raw, timed};
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
@@ -43,16 +43,26 @@ pub struct Figures {
     pub latency_ms: u64,
     /// Duration and requests.
     pub apply: Option<(Duration, u64)>,
-    /// Duration, requests, and the CPU time of the provider's processes.
-    pub refresh: Option<(Duration, u64, Duration)>,
+    pub refresh: Option<Refresh>,
     pub destroy: Option<(Duration, u64)>,
+}
+
+/// What a refresh took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refresh {
+    pub took: Duration,
+    pub requests: u64,
+    /// The CPU time of the provider's processes.
+    pub provider: Duration,
+    /// The same and the CLI's: of all processes of the run.
+    pub total: Duration,
 }
 
 /// One run of one subject.
 #[derive(Default)]
 struct Run {
     apply: Option<(Duration, u64)>,
-    refresh: Option<(Duration, u64, Duration)>,
+    refresh: Option<Refresh>,
     destroy: Option<(Duration, u64)>,
 }
 
@@ -85,12 +95,18 @@ impl Subject {
         Ok(Run { refresh: Some(self.refreshed(&cluster, &folder)?), ..Run::default() })
     }
 
-    fn refreshed(&self, cluster: &Cluster, folder: &Folder) -> Result<(Duration, u64, Duration)> {
+    fn refreshed(&self, cluster: &Cluster, folder: &Folder) -> Result<Refresh> {
         let watch = Watch::on(&self.program)?;
-        let refreshed = counted(cluster, || timed(|| folder.plan()));
-        let cpu = watch.finish().cpu;
+        let mut total = Duration::ZERO;
+        let refreshed = counted(cluster, || {
+            let before = ended_children()?;
+            let took = timed(|| folder.plan())?;
+            total = ended_children()? - before;
+            Ok(took)
+        });
+        let provider = watch.finish().cpu;
         let (took, requests) = refreshed?;
-        Ok((took, requests, cpu))
+        Ok(Refresh { took, requests, provider, total })
     }
 }
 
@@ -160,14 +176,20 @@ fn medians(subject: &str, count: usize, latency_ms: u64, runs: &[Run]) -> Figure
             (median(all.into_iter().map(|(took, _)| took).collect()), most)
         })
     };
-    let refresh = pair(|run| run.refresh.map(|(took, requests, _)| (took, requests)));
-    let cpu = median(runs.iter().filter_map(|run| run.refresh.map(|(_, _, cpu)| cpu)).collect());
+    let refreshes: Vec<Refresh> = runs.iter().filter_map(|run| run.refresh).collect();
+    let of = |part: fn(&Refresh) -> Duration| median(refreshes.iter().map(part).collect());
+    let refresh = refreshes.iter().map(|refresh| refresh.requests).max().map(|requests| Refresh {
+        took: of(|refresh| refresh.took),
+        requests,
+        provider: of(|refresh| refresh.provider),
+        total: of(|refresh| refresh.total),
+    });
     Figures {
         subject: subject.to_owned(),
         count,
         latency_ms,
         apply: pair(|run| run.apply),
-        refresh: refresh.map(|(took, requests)| (took, requests, cpu)),
+        refresh,
         destroy: pair(|run| run.destroy),
     }
 }

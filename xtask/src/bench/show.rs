@@ -10,8 +10,8 @@ const MISSING: &str = "–";
 /// A table with a row for each subject and size.
 pub fn table(figures: &[Figures]) -> String {
     let mut text = String::from(
-        "| latency | HA resources | | apply | requests | refresh | requests | CPU of the provider | destroy | requests |\n\
-         |---|---|---|---|---|---|---|---|---|---|\n",
+        "| latency | HA resources | | apply | requests | refresh | requests | CPU of the provider | CPU with the CLI | destroy | requests |\n\
+         |---|---|---|---|---|---|---|---|---|---|---|\n",
     );
     for row in figures {
         let pair = |pair: Option<(Duration, u64)>| {
@@ -20,13 +20,15 @@ pub fn table(figures: &[Figures]) -> String {
             })
         };
         let [apply, created] = pair(row.apply);
-        let [refresh, read] = pair(row.refresh.map(|(took, requests, _)| (took, requests)));
+        let [refresh, read] = pair(row.refresh.map(|refresh| (refresh.took, refresh.requests)));
         let [destroy, deleted] = pair(row.destroy);
-        let cpu = row.refresh.map_or(MISSING.to_owned(), |(_, _, cpu)| seconds(cpu));
+        let [provider, total] = row.refresh.map_or([MISSING.to_owned(), MISSING.to_owned()], |refresh| {
+            [seconds(refresh.provider), seconds(refresh.total)]
+        });
         let Figures { latency_ms, count, subject, .. } = row;
         let _ = writeln!(
             text,
-            "| {latency_ms} ms | {count} | {subject} | {apply} | {created} | {refresh} | {read} | {cpu} | {destroy} | {deleted} |"
+            "| {latency_ms} ms | {count} | {subject} | {apply} | {created} | {refresh} | {read} | {provider} | {total} | {destroy} | {deleted} |"
         );
     }
     text
@@ -39,17 +41,17 @@ const LABEL: usize = 260;
 /// Bars of the refreshes: how long each takes with the CLI, and, darker, the CPU time of the provider.
 pub fn svg(figures: &[Figures]) -> String {
     let rows: Vec<_> = figures.iter().filter_map(|row| row.refresh.map(|refresh| (row, refresh))).collect();
-    let longest = rows.iter().map(|(_, (took, _, _))| took.as_secs_f64()).fold(0.001, f64::max);
+    let longest = rows.iter().map(|(_, refresh)| refresh.took.as_secs_f64()).fold(0.001, f64::max);
     let height = (rows.len() + 2) * ROW;
     let mut text = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" font-family=\"sans-serif\" font-size=\"12\">\n\
          <rect width=\"{WIDTH}\" height=\"{height}\" fill=\"#fff\"/>\n\
          <text x=\"8\" y=\"16\" font-weight=\"bold\">Refresh with the CLI (light), CPU time of the provider (dark)</text>\n"
     );
-    for (position, (row, (took, _, cpu))) in rows.iter().enumerate() {
+    for (position, (row, refresh)) in rows.iter().enumerate() {
         let top = (position + 1) * ROW + 4;
         let scale = (WIDTH - LABEL - 80) as f64 / longest;
-        let bar = |duration: &Duration| (duration.as_secs_f64() * scale).max(1.0);
+        let bar = |duration: Duration| (duration.as_secs_f64() * scale).max(1.0);
         let Figures { subject, count, latency_ms, .. } = row;
         let _ = write!(
             text,
@@ -58,11 +60,11 @@ pub fn svg(figures: &[Figures]) -> String {
              <rect x=\"{LABEL}\" y=\"{top}\" width=\"{:.1}\" height=\"14\" fill=\"#257\"/>\n\
              <text x=\"{:.1}\" y=\"{}\">{}</text>\n",
             top + 11,
-            bar(took),
-            bar(cpu),
-            LABEL as f64 + bar(took) + 6.0,
+            bar(refresh.took),
+            bar(refresh.provider),
+            LABEL as f64 + bar(refresh.took) + 6.0,
             top + 11,
-            seconds(*took)
+            seconds(refresh.took)
         );
     }
     text + "</svg>\n"
@@ -75,6 +77,7 @@ fn seconds(duration: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bench::compare::Refresh;
 
     fn figures() -> Vec<Figures> {
         let second = Duration::from_secs(1);
@@ -86,16 +89,19 @@ mod tests {
             refresh: None,
             destroy: None,
         };
-        let own =
-            Figures { subject: "pve-ha/pve".to_owned(), refresh: Some((second * 2, 5, second / 10)), ..raw.clone() };
+        let refresh = Refresh { took: second * 2, requests: 5, provider: second / 10, total: second * 3 };
+        let own = Figures { subject: "pve-ha/pve".to_owned(), refresh: Some(refresh), ..raw.clone() };
         vec![raw, own]
     }
 
     #[test]
     fn each_row_has_what_was_measured_and_no_more() {
         let table = table(&figures());
-        assert!(table.contains("| 20 ms | 100 | raw POSTs | 1.00 s | 100 | – | – | – | – | – |"), "{table}");
-        assert!(table.contains("| 20 ms | 100 | pve-ha/pve | 1.00 s | 100 | 2.00 s | 5 | 0.10 s | – | – |"), "{table}");
+        assert!(table.contains("| 20 ms | 100 | raw POSTs | 1.00 s | 100 | – | – | – | – | – | – |"), "{table}");
+        assert!(
+            table.contains("| 20 ms | 100 | pve-ha/pve | 1.00 s | 100 | 2.00 s | 5 | 0.10 s | 3.00 s | – | – |"),
+            "{table}"
+        );
     }
 
     #[test]
