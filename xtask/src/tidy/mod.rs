@@ -2,6 +2,7 @@
 
 mod code;
 mod forms;
+mod guides;
 mod layers;
 mod paths;
 mod pieces;
@@ -76,6 +77,7 @@ pub fn findings(workspace: &Workspace, catalogue: &Catalogue) -> io::Result<Vec<
     findings.extend(promises::findings(workspace)?);
     findings.extend(workflows::findings(workspace)?);
     findings.extend(forms::findings(workspace)?);
+    findings.extend(guides::findings(workspace)?);
     Ok(findings)
 }
 
