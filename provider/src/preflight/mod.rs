@@ -8,6 +8,7 @@ mod checks;
 mod collisions;
 mod conflicts;
 mod finding;
+mod joining;
 mod key;
 mod live;
 mod maintenance;
@@ -28,8 +29,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use pve_ha_manager::config::Name;
-use pve_schemas::ClusterMember;
-use pve_schemas::noun::Noun;
 
 use crate::call::Call;
 use crate::client::Client;
@@ -114,16 +113,16 @@ impl Preflight {
             prior: prior.map(|prior| Parsed::of(kind, prior)),
             planned: planned.map(|planned| Parsed::of(kind, planned)),
         };
-        let conflicts = self.conflicts_of(&plan);
-        if let (ClusterMember::NAME, None, Some(node)) = (kind, prior, planned.and_then(|it| it.at("node").as_str())) {
-            self.planned().joining.insert(node.into());
+        let mut conflicts = self.conflicts_of(&plan);
+        if let (None, Some(planned)) = (prior, planned) {
+            conflicts.extend(self.planned().joining.record(kind, planned));
         }
         (plan, conflicts)
     }
 
     /// The nodes that this plan has join the cluster.
     pub fn joining(&self) -> BTreeSet<Name> {
-        self.planned().joining.clone()
+        self.planned().joining.names()
     }
 
     /// Nodes and guests, with those nodes.

@@ -1,7 +1,8 @@
 //! What was planned in this process, and what of it was made.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
+use super::joining::Joining;
 use super::key::Key;
 use super::live::Placed;
 use super::members::Members;
@@ -25,8 +26,7 @@ pub struct PlannedObjects {
     made: HashSet<Key>,
     refreshed: HashSet<Key>,
     pub has_qdevice: bool,
-    /// Nodes that this plan has join the cluster.
-    pub joining: BTreeSet<Name>,
+    pub joining: Joining,
     pub members: Members,
     /// HA resources that this plan removes from all rules.
     purged: HashSet<Name>,

@@ -145,6 +145,19 @@ fn a_node_has_one_resource() {
     assert!(text.contains("pvb: kept by one resource of this plan, and destroyed by another one"), "{text}");
 }
 
+/// The cluster lists neither of them yet, and Proxmox VE would take the number of the second one.
+#[test]
+fn nodes_of_one_plan_have_no_number_in_common() {
+    let test = "cluster::refused::nodes_of_one_plan_have_no_number_in_common";
+    let Some(cluster) = alone(test, Release::V9, &["pva", "pvb", "pvc"], Way::Ssh) else { return };
+    let w = Workspace::new(&cluster);
+    let numbered = |node| member(&cluster, Way::Ssh, node, "  node_id = 7\n");
+    w.configure(&format!("{}{}{}", configuration(&cluster, Way::Ssh, &[]), numbered("pvb"), numbered("pvc")));
+    let text = w.plan_fails().only_error().flat();
+    assert!(text.contains("Two nodes of this plan have the same address or number"), "{text}");
+    assert!(text.contains("the number 7 is also that of pv"), "{text}");
+}
+
 /// What a join by the API meets at the joining node is an error at the argument that is wrong, in the plan.
 #[test]
 fn a_wrong_argument_of_a_join_by_the_api_is_named() {
