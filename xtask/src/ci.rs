@@ -43,10 +43,13 @@ pub fn run(workspace: &Workspace, args: &Args) -> Outcome {
         done(run.cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "--deny", "warnings"]))
     });
     run.step("test", |run| done(run.tests()));
-    run.step("registry", |run| {
-        run.cargo(&["build", "--package", "terraform-provider-pve", "--locked"])?;
-        let me = std::env::current_exe()?;
-        registry_pages::check(workspace, me.parent().unwrap_or(&me))
+    run.step("registry", |run| match registry_pages::Tools::in_path() {
+        Err(missing) => Ok(Some(missing)),
+        Ok(tools) => {
+            run.cargo(&["build", "--package", "terraform-provider-pve", "--locked"])?;
+            let me = std::env::current_exe()?;
+            done(registry_pages::check(workspace, me.parent().unwrap_or(&me), &tools))
+        }
     });
     run.step("deny", |run| {
         if let Some(install) = &mut tools {

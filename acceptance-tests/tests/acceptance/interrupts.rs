@@ -137,7 +137,7 @@ fn whenever_it_comes_nothing_is_lost() {
     assert!(slowest < SETTLED, "the slowest took {slowest:?}");
     let _ = writeln!(
         std::io::stderr(),
-        "{turns} interrupts: {settled} creates were carried out, all in the state; slowest {slowest:?}"
+        "{turns} interrupts: {settled} creates were carried out, all in the state; slowest {slowest:.1?}"
     );
 }
 

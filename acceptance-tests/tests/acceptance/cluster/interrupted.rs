@@ -110,7 +110,7 @@ fn joins(test: &str, way: Way) {
     }
     let _ = writeln!(
         std::io::stderr(),
-        "{} blows in a join ({way:?}): {completed} completed by the next apply, {named} named the remedy",
+        "{} kills, interrupts and failed steps in a join ({way:?}): {completed} completed by the next apply, {named} named the remedy",
         completed + named
     );
 }
